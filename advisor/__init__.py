@@ -1,0 +1,1 @@
+"""quantadvise: which quantization format to deploy, on which GPU and how many, and how sure."""

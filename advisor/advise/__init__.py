@@ -1,0 +1,1 @@
+"""Decides: which deployments, do they keep the limits, the ranked, the refused, the why."""

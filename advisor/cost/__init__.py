@@ -1,0 +1,1 @@
+"""Numbers from facts and records: memory, speed, accuracy, each with an interval and a basis."""

@@ -1,0 +1,42 @@
+"""Estimate: a number with its 90 % interval and what it rests on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Basis = Literal["measured", "fitted", "extrapolated", "roofline"]
+"""measured: this very cell was seen. fitted: model and GPU are among the fit's records.
+extrapolated: model, GPU or engine generation is new to the fit. roofline: physics alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A value, its 90 % interval, and its basis; refuses a value outside its own interval."""
+
+    value: float
+    low: float
+    high: float
+    basis: Basis
+
+    def __post_init__(self) -> None:
+        if not self.low <= self.value <= self.high:
+            raise ValueError(f"{self.value} is outside its own interval [{self.low}, {self.high}]")
+
+    def scaled(self, factor: float) -> Estimate:
+        """The same estimate in another unit; `factor` > 0."""
+        return Estimate(
+            value=self.value * factor,
+            low=self.low * factor,
+            high=self.high * factor,
+            basis=self.basis,
+        )
+
+    def inverse(self, factor: float = 1.0) -> Estimate:
+        """factor / value, ends swapped; all positive."""
+        return Estimate(
+            value=factor / self.value,
+            low=factor / self.high,
+            high=factor / self.low,
+            basis=self.basis,
+        )

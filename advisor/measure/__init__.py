@@ -1,0 +1,1 @@
+"""Goes and looks: the only code that starts a tool."""

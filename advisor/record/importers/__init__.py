@@ -1,0 +1,1 @@
+"""Foreign result files, one format per file, units normalised on entry."""

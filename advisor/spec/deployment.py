@@ -1,0 +1,47 @@
+"""Deployment: a model in a format on so many GPUs, run by an engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from advisor.spec.engine import Engine
+from advisor.spec.format import QuantFormat
+from advisor.spec.gpu import GpuSpec
+from advisor.spec.model import ModelSpec
+
+KvFormat = Literal["16bit", "fp8"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """model × format × KV type × GPU × tensor parallel × replicas, on one engine."""
+
+    model: ModelSpec
+    format: QuantFormat
+    gpu: GpuSpec
+    tensor_parallel: int = 1
+    replicas: int = 1
+    kv_format: KvFormat = "16bit"
+    engine: Engine = Engine()
+
+    @property
+    def num_gpus(self) -> int:
+        return self.tensor_parallel * self.replicas
+
+    @property
+    def kv_bits(self) -> int:
+        return 8 if self.kv_format == "fp8" else 16
+
+    @property
+    def key(self) -> tuple[str, str, str, str, int, int, str]:
+        """Names that tell this deployment from every other."""
+        return (
+            self.model.name,
+            self.format.name,
+            self.kv_format,
+            self.gpu.name,
+            self.tensor_parallel,
+            self.replicas,
+            f"{self.engine.name} {self.engine.version}",
+        )

@@ -1,0 +1,165 @@
+"""ModelSpec: a model as its config.json states it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from advisor.units import BITS_PER_BYTE
+
+AttentionKind = Literal["full", "sliding", "mla", "linear"]
+"""How a layer mixes tokens. `linear` covers Mamba, gated delta nets and lightning attention:
+a state of fixed size per sequence in place of a KV cache."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """One layer's token mixing."""
+
+    kind: AttentionKind
+    query_heads: int
+    qk_head_dim: int
+    v_head_dim: int
+    linear_params: int
+    """Weights of the projection matrices: what a quantization format makes narrower."""
+    other_params: int = 0
+    """Biases, norms, convolutions, decay vectors: they stay at 16 bits."""
+    kv_elements_per_token: int = 0
+    """Numbers one token adds to the cache; 0 for linear layers and layers sharing another's cache."""
+    kv_read_elements_per_token: int = 0
+    """Numbers read per cached token in a decode step; equal to the above unless the cache is shared."""
+    window: int | None = None
+    """Tokens a sliding-window layer looks back; None looks at all."""
+    state_bytes_per_sequence: int = 0
+    matmuls: int = 2
+    """GEMM kernels after vLLM's fusion (QKV is one)."""
+
+    @property
+    def flop_per_pair(self) -> float:
+        """FLOP for one query token against one cached token: scores and weighted sum."""
+        return 2.0 * self.query_heads * (self.qk_head_dim + self.v_head_dim)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ffn:
+    """One layer's feed-forward part; dense when `experts` is 0. A layer without one has all zeros."""
+
+    linear_params: int
+    """Weights always read: the dense matrices, or the shared experts."""
+    expert_params: int = 0
+    """Weights of one routed expert."""
+    experts: int = 0
+    active_experts: int = 0
+    router_params: int = 0
+    other_params: int = 0
+    matmuls: int = 2
+
+    @property
+    def total_linear_params(self) -> int:
+        return self.linear_params + self.experts * self.expert_params
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerGroup:
+    """`count` equal layers."""
+
+    count: int
+    attention: Attention
+    ffn: Ffn
+    norm_params: int = 0
+
+    @property
+    def linear_params(self) -> int:
+        return self.count * (self.attention.linear_params + self.ffn.total_linear_params)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """A model as its config.json states it; parameters split by what a format quantizes."""
+
+    name: str
+    """Catalog name, or the folder's or repository's own."""
+    hf_id: str | None
+    architecture: str
+    """`architectures[0]` of the config."""
+    hidden: int
+    vocab: int
+    max_context: int
+    groups: tuple[LayerGroup, ...]
+    embedding_params: int
+    """Input embedding (and output, when tied)."""
+    lm_head_params: int
+    """0 when tied to the embedding. Stays at 16 bits in the formats we know."""
+    other_params: int = 0
+    """Final norm, vision tower and projector: in memory at 16 bits, not read in a text decode step."""
+    published_params: int | None = None
+    """The count its makers state, where a source was read."""
+    source: str = ""
+    native_format: str | None = None
+    """Canonical format the checkpoint already has (quantization_config or suffix); None = 16 bits."""
+    native_parts: Literal["linear", "experts"] = "linear"
+    """Which matrices `native_format` covers; gpt-oss ships MXFP4 experts and 16-bit attention."""
+    family: str = ""
+    """For pooling: `llama-3`, `qwen3-moe`, …"""
+    typical: bool = False
+    """True when made from a size alone: a typical shape, not a published one."""
+
+    @property
+    def layers(self) -> int:
+        return sum(group.count for group in self.groups)
+
+    @property
+    def tied(self) -> bool:
+        return self.lm_head_params == 0
+
+    @property
+    def linear_params(self) -> int:
+        """Weights a format quantizes: every projection, expert and shared expert; not the router."""
+        return sum(group.linear_params for group in self.groups)
+
+    @property
+    def expert_params(self) -> int:
+        """The part of `linear_params` in routed experts."""
+        return sum(g.count * g.ffn.experts * g.ffn.expert_params for g in self.groups)
+
+    @property
+    def kept_params(self) -> int:
+        """Weights that stay at 16 bits whatever the format."""
+        inside = sum(
+            g.count * (g.attention.other_params + g.ffn.other_params + g.ffn.router_params + g.norm_params)
+            for g in self.groups
+        )
+        return inside + self.embedding_params + self.lm_head_params + self.other_params
+
+    @property
+    def total_params(self) -> int:
+        return self.linear_params + self.kept_params
+
+    @property
+    def active_params(self) -> int:
+        """Weights one token passes through, embeddings included."""
+        idle = sum(
+            g.count * (g.ffn.experts - g.ffn.active_experts) * g.ffn.expert_params for g in self.groups
+        )
+        return self.total_params - idle
+
+    @property
+    def is_moe(self) -> bool:
+        return any(g.ffn.experts for g in self.groups)
+
+    def kv_bytes_per_token(self, kv_bits: int) -> float:
+        """Bytes one token adds to the KV cache while no window is full."""
+        elements = sum(g.count * g.attention.kv_elements_per_token for g in self.groups)
+        return elements * kv_bits / BITS_PER_BYTE
+
+    def kv_bytes(self, context: float, kv_bits: int) -> float:
+        """Bytes one sequence of `context` tokens holds: KV (windows bounded) and states."""
+        total = 0.0
+        for g in self.groups:
+            attention = g.attention
+            kept = context if attention.window is None else min(context, attention.window)
+            total += g.count * (
+                kept * attention.kv_elements_per_token * kv_bits / BITS_PER_BYTE
+                + attention.state_bytes_per_sequence
+            )
+        return total

@@ -1,0 +1,17 @@
+"""Factors between units. Data sheets are decimal (GB, TFLOPS); memory sizes are binary (GiB)."""
+
+from __future__ import annotations
+
+KB = 1_000
+MB = 1_000_000
+GB = 1_000_000_000
+TERA = 1_000_000_000_000
+KIB = 1_024
+MIB = 1_024**2
+GIB = 1_024**3
+
+MS_PER_S = 1_000.0
+US_PER_S = 1_000_000.0
+S_PER_HOUR = 3_600.0
+BITS_PER_BYTE = 8
+TOKENS_PER_MILLION = 1_000_000
