@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+from advisor.units import MS_PER_S, S_PER_HOUR
 
 Metric = Literal[
     "ttft_ms",
@@ -18,6 +22,21 @@ LoadKind = Literal["single", "concurrency", "rate", "maximum", "batch"]
 """batch: a static batch, all started together (offline benchmarks)."""
 Origin = Literal["published", "derived", "measured", "imported"]
 """derived: recovered from a finer printed figure (queries per dollar). measured: by our own tool."""
+KvFormat = Literal["16bit", "fp8"]
+LengthKind = Literal["constant", "distribution"]
+Stage = Literal["quantize", "serve", "bench", "evaluate"]
+FailureReason = Literal["out_of_memory", "unsupported", "crash", "timeout", "unsteady", "too_many_failures"]
+
+_METRICS: frozenset[str] = frozenset(get_args(Metric))
+_LOADS: frozenset[str] = frozenset(get_args(LoadKind))
+_LOADS_WITHOUT_VALUE = frozenset({"single", "maximum"})
+_ORIGINS: frozenset[str] = frozenset(get_args(Origin))
+_KV_FORMATS: frozenset[str] = frozenset(get_args(KvFormat))
+_LENGTHS: frozenset[str] = frozenset(get_args(LengthKind))
+_STAGES: frozenset[str] = frozenset(get_args(Stage))
+_REASONS: frozenset[str] = frozenset(get_args(FailureReason))
+_STATISTIC = re.compile(r"mean|p\d{1,2}(\.\d+)?")
+_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +48,7 @@ class SpeedMeasurement:
     """Catalog name."""
     format: str
     """Canonical format name, as stored; how the GPU runs it follows from GPU and engine."""
-    kv_format: Literal["16bit", "fp8"]
+    kv_format: KvFormat
     gpu: str
     """Catalog name."""
     num_gpus: int
@@ -37,7 +56,7 @@ class SpeedMeasurement:
     input_tokens: float
     output_tokens: float
     """Means over requests."""
-    lengths: Literal["constant", "distribution"]
+    lengths: LengthKind
     load: LoadKind
     load_value: float | None
     """Concurrency, requests per second or batch size; None for single and maximum."""
@@ -63,11 +82,36 @@ class SpeedMeasurement:
     """Engine arguments and harness, as the source states them."""
     suspect: str = ""
     """Why the fit leaves this row out; empty = sound."""
+    printed: str = ""
+    """The figure as its source prints it, in the metric's unit, where `value` was recovered from a
+    finer one beside it (`origin` is then derived); empty = `value` is what is printed."""
+
+    def __post_init__(self) -> None:
+        if not (self.model and self.format and self.gpu and self.engine and self.source and self.licence):
+            _refuse_empty(self, ("model", "format", "gpu", "engine", "source", "licence"))
+        _one_of("kv_format", self.kv_format, _KV_FORMATS)
+        _one_of("lengths", self.lengths, _LENGTHS)
+        _one_of("load", self.load, _LOADS)
+        _one_of("metric", self.metric, _METRICS)
+        _one_of("origin", self.origin, _ORIGINS)
+        if self.statistic != "mean" and not _STATISTIC.fullmatch(self.statistic):
+            raise ValueError(f"statistic is '{self.statistic}'; mean or a percentile like p99")
+        if (self.load_value is None) != (self.load in _LOADS_WITHOUT_VALUE):
+            raise ValueError(f"load_value is {self.load_value} though load is '{self.load}'")
+        _positive("num_gpus", self.num_gpus)
+        _positive("input_tokens", self.input_tokens)
+        _positive("output_tokens", self.output_tokens)
+        _positive("load_value", self.load_value)
+        _positive("value", self.value)
+        _positive("samples", self.samples)
+        _not_negative("half_width", self.half_width)
+        _not_negative("stderr", self.stderr)
+        _dated(self.date)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityMeasurement:
-    """One benchmark score; comparable only under the same protocol."""
+    """One benchmark score, higher is better; comparable only under the same protocol."""
 
     model: str
     format: str
@@ -87,6 +131,22 @@ class QualityMeasurement:
     licence: str
     date: str | None
     suspect: str = ""
+    """Why the fit leaves this row out; empty = sound."""
+    conditions: str = ""
+    """What else shapes the score, as the source states it: group size, simulated kernels, engine."""
+    printed_recovery_pct: float | None = None
+    """Recovery in per cent where the source prints one; it may come from unrounded scores."""
+
+    def __post_init__(self) -> None:
+        fields = ("model", "format", "algorithm", "task", "metric", "source", "licence")
+        _refuse_empty(self, fields)
+        _one_of("origin", self.origin, _ORIGINS)
+        _finite("value", self.value)
+        _finite("baseline", self.baseline)
+        _finite("printed_recovery_pct", self.printed_recovery_pct)
+        _not_negative("stderr", self.stderr)
+        _positive("samples", self.samples)
+        _dated(self.date)
 
     @property
     def recovery(self) -> float | None:
@@ -100,14 +160,118 @@ class FailedRun:
 
     model: str
     format: str
-    kv_format: Literal["16bit", "fp8"]
+    kv_format: KvFormat
     gpu: str
     num_gpus: int
     max_context: int | None
     engine: str
     engine_version: str | None
-    stage: Literal["quantize", "serve", "bench", "evaluate"]
-    reason: Literal["out_of_memory", "unsupported", "crash", "timeout", "unsteady", "too_many_failures"]
+    stage: Stage
+    reason: FailureReason
     detail: str
     source: str
     date: str | None
+
+    def __post_init__(self) -> None:
+        _refuse_empty(self, ("model", "format", "gpu", "engine", "source"))
+        _one_of("kv_format", self.kv_format, _KV_FORMATS)
+        _one_of("stage", self.stage, _STAGES)
+        _one_of("reason", self.reason, _REASONS)
+        _positive("num_gpus", self.num_gpus)
+        _positive("max_context", self.max_context)
+        _dated(self.date)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrintedCost:
+    """Queries per US dollar as a source prints them beside a speed figure: material for `check` only.
+
+    Costs of ours are computed from speed and today's prices; this says which price the source used.
+    """
+
+    model: str
+    format: str
+    gpu: str
+    num_gpus: int
+    input_tokens: float
+    output_tokens: float
+    load: LoadKind
+    metric: Metric
+    """`e2e_ms` for one query at a time, `requests_per_s` for maximum throughput."""
+    value: float
+    """The speed figure beside it, as printed, in the metric's unit."""
+    half_width: float
+    """Half a unit of the last printed digit of `value`."""
+    queries_per_usd: float
+    queries_half_width: float
+    """Half a unit of the last printed digit of `queries_per_usd`."""
+    usd_per_hour: float
+    """The source's own price for `num_gpus` of this GPU, from its price table."""
+    source: str
+    licence: str
+    suspect: str = ""
+    """What is known to be wrong with the price; empty = it agrees."""
+
+    def __post_init__(self) -> None:
+        _refuse_empty(self, ("model", "format", "gpu", "source", "licence"))
+        _one_of("load", self.load, _LOADS)
+        _one_of("metric", self.metric, frozenset({"e2e_ms", "requests_per_s"}))
+        for name in ("num_gpus", "input_tokens", "output_tokens", "value", "queries_per_usd", "usd_per_hour"):
+            _positive(name, getattr(self, name))
+        _not_negative("half_width", self.half_width)
+        _not_negative("queries_half_width", self.queries_half_width)
+
+    @property
+    def implied_usd_per_hour(self) -> tuple[float, float]:
+        """The lowest and highest price that the two printed figures agree on, their rounding included."""
+        queries = (
+            self.queries_per_usd - self.queries_half_width,
+            self.queries_per_usd + self.queries_half_width,
+        )
+        low, high = self.value - self.half_width, self.value + self.half_width
+        if self.metric == "requests_per_s":
+            per_hour = (low * S_PER_HOUR, high * S_PER_HOUR)
+        else:
+            per_hour = (_ratio(S_PER_HOUR * MS_PER_S, high), _ratio(S_PER_HOUR * MS_PER_S, low))
+        return max(per_hour[0], 0.0) / queries[1], _ratio(per_hour[1], queries[0])
+
+
+def printed_half_width(figure: str) -> float:
+    """Half a unit of the last digit of a decimal figure as printed: '24.5' → 0.05, '183' → 0.5."""
+    _, _, decimals = figure.partition(".")
+    return float(f"5e-{len(decimals) + 1}")
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    return numerator / denominator if denominator > 0 else math.inf
+
+
+def _one_of(name: str, value: str, allowed: frozenset[str]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name} is '{value}'; one of {', '.join(sorted(allowed))}")
+
+
+def _positive(name: str, value: float | None) -> None:
+    if value is not None and not 0 < value < math.inf:
+        raise ValueError(f"{name} is {value}; a finite number above 0")
+
+
+def _not_negative(name: str, value: float | None) -> None:
+    if value is not None and not 0 <= value < math.inf:
+        raise ValueError(f"{name} is {value}; a finite number, 0 or more")
+
+
+def _finite(name: str, value: float | None) -> None:
+    if value is not None and not math.isfinite(value):
+        raise ValueError(f"{name} is {value}; a finite number")
+
+
+def _refuse_empty(record: object, names: tuple[str, ...]) -> None:
+    for name in names:
+        if not getattr(record, name):
+            raise ValueError(f"{name} is empty")
+
+
+def _dated(value: str | None) -> None:
+    if value is not None and not _DATE.fullmatch(value):
+        raise ValueError(f"date is '{value}'; write 2025-03-31, 2025-03 or 2025")

@@ -1,0 +1,130 @@
+"""The kinds of measurement files and their columns: listed by hand, so no type's new field changes a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from advisor.record.measurement import FailedRun, PrintedCost, QualityMeasurement, SpeedMeasurement
+
+VERSION = 1
+MARK = "#quantadvise"
+Record = TypeVar("Record", SpeedMeasurement, QualityMeasurement, FailedRun, PrintedCost)
+Cell = Literal["text", "text?", "number", "number?", "count", "count?"]
+"""What a column holds; with `?` an empty cell means "not known"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table(Generic[Record]):
+    """One kind of measurement file: its name, its columns in order, what a row becomes."""
+
+    kind: str
+    make: Callable[..., Record]
+    columns: tuple[tuple[str, Cell], ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.columns)
+
+    @property
+    def first_line(self) -> str:
+        return f"{MARK} {self.kind} {VERSION}"
+
+
+SPEED = Table(
+    kind="speed",
+    make=SpeedMeasurement,
+    columns=(
+        ("model", "text"),
+        ("format", "text"),
+        ("kv_format", "text"),
+        ("gpu", "text"),
+        ("num_gpus", "count"),
+        ("input_tokens", "number"),
+        ("output_tokens", "number"),
+        ("lengths", "text"),
+        ("load", "text"),
+        ("load_value", "number?"),
+        ("engine", "text"),
+        ("engine_version", "text?"),
+        ("metric", "text"),
+        ("statistic", "text"),
+        ("value", "number"),
+        ("half_width", "number?"),
+        ("samples", "count?"),
+        ("stderr", "number?"),
+        ("origin", "text"),
+        ("source", "text"),
+        ("licence", "text"),
+        ("date", "text?"),
+        ("conditions", "text"),
+        ("suspect", "text"),
+        ("printed", "text"),
+    ),
+)
+QUALITY = Table(
+    kind="quality",
+    make=QualityMeasurement,
+    columns=(
+        ("model", "text"),
+        ("format", "text"),
+        ("algorithm", "text"),
+        ("task", "text"),
+        ("metric", "text"),
+        ("protocol", "text"),
+        ("value", "number"),
+        ("baseline", "number?"),
+        ("stderr", "number?"),
+        ("samples", "count?"),
+        ("origin", "text"),
+        ("source", "text"),
+        ("licence", "text"),
+        ("date", "text?"),
+        ("suspect", "text"),
+        ("conditions", "text"),
+        ("printed_recovery_pct", "number?"),
+    ),
+)
+FAILURES = Table(
+    kind="failures",
+    make=FailedRun,
+    columns=(
+        ("model", "text"),
+        ("format", "text"),
+        ("kv_format", "text"),
+        ("gpu", "text"),
+        ("num_gpus", "count"),
+        ("max_context", "count?"),
+        ("engine", "text"),
+        ("engine_version", "text?"),
+        ("stage", "text"),
+        ("reason", "text"),
+        ("detail", "text"),
+        ("source", "text"),
+        ("date", "text?"),
+    ),
+)
+COSTS = Table(
+    kind="costs",
+    make=PrintedCost,
+    columns=(
+        ("model", "text"),
+        ("format", "text"),
+        ("gpu", "text"),
+        ("num_gpus", "count"),
+        ("input_tokens", "number"),
+        ("output_tokens", "number"),
+        ("load", "text"),
+        ("metric", "text"),
+        ("value", "number"),
+        ("half_width", "number"),
+        ("queries_per_usd", "number"),
+        ("queries_half_width", "number"),
+        ("usd_per_hour", "number"),
+        ("source", "text"),
+        ("licence", "text"),
+        ("suspect", "text"),
+    ),
+)
+KINDS = tuple(table.kind for table in (SPEED, QUALITY, FAILURES, COSTS))

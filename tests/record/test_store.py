@@ -1,0 +1,230 @@
+"""The store: what is written comes back; what is damaged stops the read and says where."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from advisor.errors import DataError, InputError
+from advisor.record import store, tables
+from advisor.record.measurement import FailedRun, PrintedCost, QualityMeasurement, SpeedMeasurement
+from tests.record import build
+
+# Anything a field may hold: every character but line breaks, zero bytes and lone surrogates (not UTF-8).
+TEXT = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=("Cs",)), max_size=20)
+NAME = TEXT.filter(bool)
+ABOVE_ZERO = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
+MAYBE_COUNT = st.none() | st.integers(1, 10**12)
+
+
+@st.composite
+def speeds(draw: st.DrawFn) -> SpeedMeasurement:
+    load = draw(st.sampled_from(["single", "concurrency", "rate", "maximum", "batch"]))
+    return build.speed(
+        model=draw(NAME),
+        gpu=draw(NAME),
+        num_gpus=draw(st.integers(1, 4096)),
+        input_tokens=draw(ABOVE_ZERO),
+        load=load,
+        load_value=None if load in ("single", "maximum") else draw(ABOVE_ZERO),
+        engine_version=draw(st.none() | NAME),
+        statistic=draw(st.sampled_from(["mean", "p50", "p99", "p99.9"])),
+        value=draw(ABOVE_ZERO),
+        half_width=draw(st.none() | ABOVE_ZERO),
+        samples=draw(MAYBE_COUNT),
+        origin=draw(st.sampled_from(["published", "derived", "measured", "imported"])),
+        date=draw(st.none() | st.dates().map(str)),
+        conditions=draw(TEXT),
+        suspect=draw(TEXT),
+        printed=draw(TEXT),
+    )
+
+
+@given(rows=st.lists(speeds(), max_size=5))
+def test_speed_that_is_written_comes_back_the_same(rows: list[SpeedMeasurement]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store.write_speed(Path(folder, "a.csv"), rows)
+        assert store.read_speed(Path(folder)) == rows
+
+
+@given(
+    value=st.floats(allow_nan=False, allow_infinity=False),
+    baseline=st.none() | st.floats(-1e9, 1e9),
+    text=TEXT,
+)
+def test_quality_that_is_written_comes_back_the_same(value: float, baseline: float | None, text: str) -> None:
+    row = build.quality(value=value, baseline=baseline, conditions=text)
+    with tempfile.TemporaryDirectory() as folder:
+        store.write_quality(Path(folder, "a.csv"), [row])
+        assert store.read_quality(Path(folder)) == [row]
+
+
+@given(detail=TEXT, max_context=MAYBE_COUNT)
+def test_failures_that_are_written_come_back_the_same(detail: str, max_context: int | None) -> None:
+    row = build.failure(detail=detail, max_context=max_context)
+    with tempfile.TemporaryDirectory() as folder:
+        store.write_failures(Path(folder, "a.csv"), [row])
+        assert store.read_failures(Path(folder)) == [row]
+
+
+@given(value=ABOVE_ZERO, queries=ABOVE_ZERO)
+def test_costs_that_are_written_come_back_the_same(value: float, queries: float) -> None:
+    row = build.cost(value=value, queries_per_usd=queries)
+    with tempfile.TemporaryDirectory() as folder:
+        store.write_costs(Path(folder, "a.csv"), [row])
+        assert store.read_costs(Path(folder)) == [row]
+
+
+@pytest.mark.parametrize(
+    ("table", "record"),
+    [
+        (tables.SPEED, SpeedMeasurement),
+        (tables.QUALITY, QualityMeasurement),
+        (tables.FAILURES, FailedRun),
+        (tables.COSTS, PrintedCost),
+    ],
+)
+def test_every_field_of_a_record_has_a_column(table: tables.Table, record: type) -> None:
+    assert table.names == tuple(field.name for field in dataclasses.fields(record))
+
+
+def test_the_file_reads_as_documented(tmp_path: Path) -> None:
+    store.write_failures(tmp_path / "f.csv", [build.failure(max_context=None, detail='said "no", then died')])
+    assert (tmp_path / "f.csv").read_text() == (
+        "#quantadvise failures 1\n"
+        "model,format,kv_format,gpu,num_gpus,max_context,engine,engine_version,stage,reason,detail,source,date\n"
+        "Llama-3.1-8B-Instruct,bf16,16bit,L4,1,,vllm,0.7.2,serve,out_of_memory,"
+        '"said ""no"", then died",campaign,2025-03-31\n'
+    )
+
+
+def test_files_are_read_by_name_and_only_those_of_the_kind_asked_for(tmp_path: Path) -> None:
+    store.write_speed(tmp_path / "b.csv", [build.speed(model="second")])
+    store.write_speed(tmp_path / "a.csv", [build.speed(model="first")])
+    store.write_quality(tmp_path / "c.csv", [build.quality()])
+    (tmp_path / "notes.txt").write_text("not a record")
+    assert [row.model for row in store.read_speed(tmp_path)] == ["first", "second"]
+    assert store.read_quality(tmp_path) == [build.quality()]
+    assert store.read_speed(tmp_path / "b.csv") == [build.speed(model="second")]
+
+
+def test_appended_rows_follow_the_old_ones(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "mine.csv"
+    store.append_speed(path, [build.speed(value=1.0)])
+    store.append_speed(path, [build.speed(value=2.0), build.speed(value=3.0)])
+    assert [row.value for row in store.read_speed(path)] == [1.0, 2.0, 3.0]
+
+
+def test_records_know_their_line(tmp_path: Path) -> None:
+    store.write_speed(tmp_path / "a.csv", [build.speed(), build.speed(value=2.0)])
+    assert [(row.line, row.record.value) for row in store.read_located(tmp_path, tables.SPEED)] == [
+        (3, 3100.0),
+        (4, 2.0),
+    ]
+
+
+def test_what_a_spreadsheet_saves_is_still_read(tmp_path: Path) -> None:
+    store.write_speed(tmp_path / "a.csv", [build.speed()])
+    text = (tmp_path / "a.csv").read_text()
+    (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    assert store.read_speed(tmp_path) == [build.speed()]
+
+
+def test_a_line_cut_off_by_a_crash_stops_reading_and_appending_until_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    store.append_speed(path, [build.speed(value=1.0), build.speed(value=2.0)])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-7])
+    with pytest.raises(
+        DataError, match=r"mine\.csv:4: the last line was cut off while being written; delete"
+    ):
+        store.read_speed(tmp_path)
+    with pytest.raises(DataError, match="cut off"):
+        store.append_speed(path, [build.speed()])
+    dropped = store.drop_torn_line(path)
+    assert dropped is not None
+    assert dropped.startswith("Llama-3.1-8B-Instruct,bf16")
+    assert store.drop_torn_line(path) is None
+    assert [row.value for row in store.read_speed(path)] == [1.0]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    store.write_speed(path, [build.speed()])
+    with pytest.raises(ValueError, match="conditions holds a line break"):
+        store.write_speed(path, [build.speed(conditions="two\nlines")])
+    assert store.read_speed(path) == [build.speed()]
+    assert [file.name for file in tmp_path.iterdir()] == ["a.csv"]
+
+
+HEAD = f"{tables.SPEED.first_line}\n{','.join(tables.SPEED.names)}\n"
+GOOD = "m,bf16,16bit,A6000,1,256,128,constant,single,,vllm,0.7.2,e2e_ms,mean,3100,50,,,published,s,MIT,,,,\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "model,gpu\na,b\n",
+            "a.csv:1: not a measurement file, its first line must be like '#quantadvise speed 1'; "
+            "bring other tools' results in with `quantadvise import`, or move the file away",
+        ),
+        ("", "a.csv:1: not a measurement file"),
+        ("#quantadvise spede 1\n", "a.csv:1: unknown kind 'spede'; one of speed"),
+        ("#quantadvise speed 2\n", "a.csv:1: version 2, this program reads 1; update quantadvise"),
+        (
+            HEAD.replace("num_gpus", "num_gpu"),
+            "a.csv:2: unknown column 'num_gpu'; did you mean 'num_gpus'?",
+        ),
+        (HEAD.replace(",licence", ""), "a.csv:2: column 'licence' is missing; add it"),
+        (HEAD.replace("model,format", "format,model"), "a.csv:2: columns in another order; must be model,"),
+        (HEAD + GOOD + GOOD.replace("3100", "fast"), "a.csv:4: value is 'fast', not a number; correct it"),
+        (HEAD + GOOD.replace("3100", ""), "a.csv:3: value is '', but a number is needed; correct it"),
+        (HEAD + GOOD.replace("A6000,1,", "A6000,1.5,"), "a.csv:3: num_gpus is '1.5', not a whole number;"),
+        (HEAD + GOOD.replace("3100", "nan"), "a.csv:3: value is nan; a finite number above 0; correct it"),
+        (HEAD + GOOD.replace("3100", "-1"), "a.csv:3: value is -1.0; a finite number above 0; correct it"),
+        (HEAD + GOOD.replace("3100", "inf"), "a.csv:3: value is inf; a finite number above 0; correct it"),
+        (HEAD + GOOD.replace("A6000", ""), "a.csv:3: gpu is empty; correct it or delete the line"),
+        (HEAD + GOOD.replace("e2e_ms", "e2e_s"), "a.csv:3: metric is 'e2e_s'; one of e2e_ms, itl_ms,"),
+        (HEAD + GOOD.replace("mean", "average"), "a.csv:3: statistic is 'average'; mean or a percentile"),
+        (HEAD + GOOD.replace("single,", "single,4"), "a.csv:3: load_value is 4.0 though load is 'single'"),
+        (HEAD + GOOD.replace("single", "rate"), "a.csv:3: load_value is None though load is 'rate'"),
+        (HEAD + GOOD.replace("MIT,", "MIT,May"), "a.csv:3: date is 'May'; write 2025-03-31, 2025-03 or 2025"),
+        (HEAD + GOOD + "\n" + GOOD, "a.csv:4: empty line; delete it"),
+        (HEAD + '"' + GOOD, "a.csv:3: unexpected end of data; close the quotes"),
+        (HEAD + "m,bf16\n" + GOOD, "a.csv:3: 2 cells, 25 columns; mend or delete the line"),
+        (HEAD + "extra," + GOOD, "a.csv:3: 26 cells, 25 columns; mend or delete the line"),
+    ],
+)
+def test_damage_stops_the_read_with_file_line_and_remedy(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(DataError) as caught:
+        store.read_speed(tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path}/{message}")
+    assert "\n" not in str(caught.value)
+
+
+def test_bytes_that_are_not_text_are_located(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes((HEAD + GOOD).encode() + b"caf\xe9\n")
+    with pytest.raises(DataError, match=r"a\.csv:4: not UTF-8 text; save the file as UTF-8 CSV"):
+        store.read_speed(tmp_path)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nowhere: no such folder; give a folder with measurement files"):
+        store.read_speed(tmp_path / "nowhere")
+
+
+def test_an_empty_folder_holds_nothing(tmp_path: Path) -> None:
+    assert store.read_speed(tmp_path) == []
+
+
+def test_rows_are_not_appended_to_another_kind_of_file(tmp_path: Path) -> None:
+    store.write_quality(tmp_path / "a.csv", [build.quality()])
+    with pytest.raises(DataError, match="holds quality, not speed; append to another file"):
+        store.append_speed(tmp_path / "a.csv", [build.speed()])
