@@ -1,0 +1,134 @@
+"""Given: a value as a user wrote it, with the place it stands, and strict reads of it.
+
+Files and flags are read through the same few questions, so that the same slip gets the same line.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from advisor.errors import InputError, nearest
+
+T = TypeVar("T")
+
+
+def _kind(value: object) -> str:
+    """What people call the type of a YAML value."""
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    text = str(value)
+    return f"'{text}'" if len(text) <= 40 else f"'{text[:37]}…'"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """`value` at `path` inside `where` (a file or a flag)."""
+
+    value: object
+    where: str
+    path: tuple[str, ...] = ()
+    lines: Mapping[tuple[str, ...], int] = field(default_factory=dict, hash=False)
+    """Line of each path in the file, from 1; empty for flags."""
+    folder: Path | None = None
+    """Where the file lies; paths inside it are relative to this."""
+
+    def error(self, message: str) -> InputError:
+        """`file:line: slo.ttft_p95_ms: message`."""
+        line = self.lines.get(self.path)
+        place = self.where if line is None else f"{self.where}:{line}"
+        return InputError(": ".join([place, *([".".join(self.path)] if self.path else []), message]))
+
+    def child(self, key: str, value: object) -> Given:
+        return Given(
+            value=value, where=self.where, path=(*self.path, key), lines=self.lines, folder=self.folder
+        )
+
+    def mapping(self) -> dict[str, Given]:
+        """The entries of a mapping, in the order written."""
+        if not isinstance(self.value, Mapping):
+            raise self.error(f"expected 'key: value' lines, found {_kind(self.value)}")
+        return {str(key): self.child(str(key), value) for key, value in self.value.items()}
+
+    def keys(self, known: Iterable[str]) -> dict[str, Given]:
+        """The entries of a mapping whose keys are all among `known`."""
+        names = list(known)
+        entries = self.mapping()
+        for key, entry in entries.items():
+            if key not in names:
+                raise entry.unknown_key(names)
+        return entries
+
+    def unknown_key(self, known: Iterable[str]) -> InputError:
+        """The error for this entry's own key, with the nearest known one."""
+        key, names = self.path[-1], list(known)
+        close = nearest(key, names, count=1)
+        remedy = f"did you mean '{close[0]}'?" if close else f"known keys: {', '.join(names)}"
+        line = self.lines.get(self.path)
+        place = self.where if line is None else f"{self.where}:{line}"
+        inside = ".".join(self.path[:-1])
+        return InputError(f"{place}: {inside + ': ' if inside else ''}unknown key '{key}'; {remedy}")
+
+    def items(self) -> list[Given]:
+        """The entries of a list."""
+        if not isinstance(self.value, (list, tuple)):
+            raise self.error(f"expected a list, found {_kind(self.value)}")
+        return [self.child(str(index), value) for index, value in enumerate(self.value)]
+
+    def text(self) -> str:
+        """One line of text, not empty."""
+        if not isinstance(self.value, str) or not self.value.strip():
+            raise self.error(f"expected a text, found {_kind(self.value)}")
+        if "\n" in self.value.strip():
+            raise self.error("expected one line, found several")
+        return self.value.strip()
+
+    def choice(self, known: Iterable[str]) -> str:
+        """One of the `known` words."""
+        names = list(known)
+        if self.value in names:
+            return str(self.value)
+        close = nearest(str(self.value), names, count=1)
+        remedy = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}"
+        raise self.error(f"unknown value {_kind(self.value)}; {remedy}")
+
+    def number(
+        self, *, above: float | None = None, low: float = -math.inf, high: float = math.inf, unit: str = ""
+    ) -> float:
+        """A finite number with above < number, low <= number <= high."""
+        value = self.value
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise self.error(f"expected a number, found {_kind(value)}")
+        floor = f"above {above:g}" if above is not None else f"at least {low:g}"
+        unit = f" {unit}" if unit else ""
+        if not math.isfinite(value) if isinstance(value, float) else False:
+            raise self.error(f"expected a finite number{unit} {floor}, found {value}")
+        if value < low or (above is not None and value <= above):
+            raise self.error(f"expected a number{unit} {floor}, found {value:g}")
+        if value > high:
+            digits = str(value) if len(str(value)) <= 20 else f"a number of {len(str(value))} digits"
+            raise self.error(f"expected at most {high:,.0f}{unit}, found {digits}")
+        return float(value)
+
+    def whole(self, *, low: int, high: int, unit: str = "") -> int:
+        """A whole number from `low` to `high`; 512.0 counts as whole."""
+        number = self.number(low=low, high=high, unit=unit)
+        if not number.is_integer():
+            raise self.error(f"expected a whole number, found {number:g}")
+        return int(number)
+
+    def build(self, make: Callable[[], T]) -> T:
+        """What `make` returns; the ValueError of a fact that cannot be becomes the user's line."""
+        try:
+            return make()
+        except ValueError as error:
+            raise self.error(str(error)) from error

@@ -1,0 +1,200 @@
+"""Profile → Workload: the only reader of profiles/, and of users' own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from advisor.data import shipped
+from advisor.errors import InputError, unknown
+from advisor.spec.given import Given
+from advisor.spec.located_yaml import parse_yaml, read_yaml
+from advisor.spec.profile_keys import READERS
+from advisor.spec.workload import Load, Quality, Workload
+
+_MAX_CHAIN = 8
+SCENARIOS = "scenarios"
+"""Folder of the profiles that state no lengths and are laid over another."""
+
+
+def known_workloads() -> tuple[str, ...]:
+    """Names that `load_workload` finds without a path."""
+    return tuple(sorted(path.stem for path in shipped("profiles").glob("*.yaml")))
+
+
+def known_scenarios() -> tuple[str, ...]:
+    """Names that `scenario=` finds without a path."""
+    return tuple(sorted(path.stem for path in (shipped("profiles") / SCENARIOS).glob("*.yaml")))
+
+
+def load_workload(name_or_path: str, *, scenario: str | None = None) -> Workload:
+    """The workload of a shipped profile or of a YAML file, with a scenario laid over it.
+
+    Raises UnknownNameError for a name that is no profile, InputError (file:line: key: what; remedy)
+    for a profile that is not right.
+    """
+    path = _find(name_or_path, known_workloads(), "workload", Path())
+    values = _layers(path, known_workloads(), ())
+    if scenario is not None:
+        values = _over(values, _scenario_values(scenario))
+    return _build(values, where=_shown(path))
+
+
+def with_scenario(workload: Workload, scenario: str) -> Workload:
+    """`workload` under the conventions of a scenario (`synchronous`, `asynchronous`, a YAML file)."""
+    return _build(_over(values_of(workload), _scenario_values(scenario)), where=scenario)
+
+
+def parse_workload(text: str, *, where: str = "profile") -> Workload:
+    """The workload of a profile's text."""
+    given = parse_yaml(text, where=where)
+    return _build(_values(given, Path(where)), where=where)
+
+
+def values_of(workload: Workload) -> dict[str, Any]:
+    """A workload as the values of a profile's keys."""
+    return {
+        "name": workload.name,
+        "about": workload.about,
+        "source": workload.source,
+        "input_tokens": workload.load.input_tokens,
+        "output_tokens": workload.load.output_tokens,
+        "load": workload.load.arrival,
+        "prefix_hit_rate": workload.load.prefix_hit_rate,
+        "slo": workload.limits,
+        "goodput": workload.goodput,
+        "quality": workload.quality,
+        "objective": workload.objective,
+        "gpu_count": workload.gpu_count,
+        "price_list": workload.price_list,
+    }
+
+
+def _shown(path: Path) -> str:
+    """Short for a shipped file, as given for a user's."""
+    try:
+        return str(Path("profiles") / path.relative_to(shipped("profiles")))
+    except ValueError:
+        return str(path)
+
+
+def _is_path(name: str) -> bool:
+    return "/" in name or "\\" in name or name.endswith((".yaml", ".yml", ".json"))
+
+
+def _fold(name: str) -> str:
+    return "".join(c for c in name.lower() if c not in "-_. ")
+
+
+def _find(name: str, known: Sequence[str], what: str, folder: Path) -> Path:
+    """The file of a shipped name, or the path itself, relative to `folder`."""
+    if _is_path(name):
+        return folder / Path(name).expanduser()
+    root = shipped("profiles") / SCENARIOS if what == "scenario" else shipped("profiles")
+    for candidate in known:
+        if _fold(name) in (_fold(candidate), _fold(candidate.removeprefix("paper-"))):
+            return root / f"{candidate}.yaml"
+    if what == "workload" and any(
+        _fold(name) in (_fold(s), _fold(s.removeprefix("paper-"))) for s in known_scenarios()
+    ):
+        raise InputError(
+            f"'{name}' is a scenario, laid over a workload; use for example --workload rag --scenario {name}"
+        )
+    raise unknown(what, name, known)
+
+
+def _scenario_values(name_or_path: str) -> dict[str, Any]:
+    known = known_scenarios()
+    short = tuple(name.removeprefix("paper-") for name in known)
+    if _is_path(name_or_path):
+        path = Path(name_or_path).expanduser()
+    else:
+        aliases = {"sync": "synchronous", "async": "asynchronous"}
+        name = aliases.get(_fold(name_or_path), name_or_path)
+        if all(_fold(name) != _fold(candidate) for candidate in (*known, *short)):
+            raise unknown("scenario", name_or_path, short)
+        path = _find(name, known, "scenario", Path())
+    return _layers(path, known, ())
+
+
+def _layers(path: Path, known: Sequence[str], below: tuple[Path, ...]) -> dict[str, Any]:
+    """The values of a profile's keys, its own over those of what it extends."""
+    given = read_yaml(path, _shown(path))
+    return _values(given, path, below)
+
+
+def _values(given: Given, path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
+    own = {key: READERS[key](entry) for key, entry in given.keys(READERS).items()}
+    chain = (*below, path.resolve())
+    values: dict[str, Any] = {}
+    for parent in own.pop("extends", ()):
+        entry = given.child("extends", parent)
+        if len(chain) >= _MAX_CHAIN:
+            raise entry.error(f"more than {_MAX_CHAIN} profiles on top of each other")
+        parent_path = _parent(entry, parent, given.folder or Path())
+        if parent_path.resolve() in chain:
+            raise entry.error(f"'{parent}' extends this profile in turn; break the circle")
+        values = _over(values, _values(read_yaml(parent_path, _shown(parent_path)), parent_path, chain))
+    own.setdefault("name", path.stem)
+    return _over(values, own, named=True)
+
+
+def _parent(entry: Given, parent: str, folder: Path) -> Path:
+    if _is_path(parent):
+        return folder / Path(parent).expanduser()
+    names = {_fold(n): shipped("profiles") / f"{n}.yaml" for n in known_workloads()}
+    names |= {_fold(n): shipped("profiles") / SCENARIOS / f"{n}.yaml" for n in known_scenarios()}
+    if _fold(parent) in names:
+        return names[_fold(parent)]
+    raise unknown("profile", parent, (*known_workloads(), *known_scenarios()), where=entry.where)
+
+
+def _over(values: Mapping[str, Any], layer: Mapping[str, Any], *, named: bool = False) -> dict[str, Any]:
+    """`values` with those of `layer` in their place; `spread: none` then takes lengths at their mean.
+
+    A scenario keeps the workload's name and description; a profile that extends another has its own.
+    """
+    merged = dict(values) | dict(layer)
+    if not named and values:
+        merged |= {key: values[key] for key in ("about", "source") if key in values}
+        merged["name"] = f"{values['name']} ({layer['name']})"
+    if merged.pop("spread", "kept") == "none":
+        for key in ("input_tokens", "output_tokens"):
+            if key in merged:
+                merged[key] = merged[key].at_mean()
+            else:
+                merged["spread"] = "none"
+    return merged
+
+
+def _build(values: Mapping[str, Any], *, where: str) -> Workload:
+    missing = [key for key in ("input_tokens", "output_tokens", "load") if key not in values]
+    if missing:
+        raise InputError(
+            f"{where}: has no {' and no '.join(missing)}; state them, or extend a profile that does"
+        )
+    arrival, limits, goodput = values["load"], values.get("slo", ()), values.get("goodput")
+    if arrival.kind == "maximum" and (limits or goodput is not None):
+        raise InputError(
+            f"{where}: load maximum queues all requests at once, so a latency limit cannot be kept; "
+            "state concurrency or requests_per_s, or drop the limits (slo: none)"
+        )
+    load = Load(
+        input_tokens=values["input_tokens"],
+        output_tokens=values["output_tokens"],
+        arrival=arrival,
+        prefix_hit_rate=values.get("prefix_hit_rate", 0.0),
+    )
+    return Workload(
+        name=values["name"],
+        about=values.get("about", ""),
+        load=load,
+        limits=limits,
+        goodput=goodput,
+        quality=values.get("quality", Quality()),
+        objective=values.get("objective", "cost"),
+        gpu_count=values.get("gpu_count", "free"),
+        price_list=values.get("price_list"),
+        source=values.get("source", ""),
+    )
