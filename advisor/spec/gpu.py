@@ -9,19 +9,21 @@ from typing import Literal
 from advisor.units import GB, MIB, TERA
 
 ComputeType = Literal["fp16", "bf16", "int8", "fp8", "fp4"]
+COMPUTE_TYPES: tuple[ComputeType, ...] = ("fp16", "bf16", "int8", "fp8", "fp4")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """What one GPU of this kind costs per hour when `num_gpus` are rented together."""
+    """What `num_gpus` of a kind cost per hour when rented together."""
 
     provider: str
     num_gpus: int
     usd_per_hour: float
     """For all `num_gpus` together."""
     term: str
-    """on-demand, spot, 1yr, 3yr, purchase …"""
+    """`on-demand`, `spot`, `3yr`, `ownership` (estimated total cost of owning) …"""
     date: str
+    """ISO day or month the price was seen; empty when a user's file states none."""
     source: str
 
     @property
@@ -35,7 +37,10 @@ class Interconnect:
 
     kind: Literal["nvlink", "pcie", "xgmi"]
     gb_s_per_direction: float
-    """Per GPU, one direction, decimal GB/s."""
+    """Per GPU, one direction, decimal GB/s; a data sheet's "bidirectional" figure is twice this."""
+    pair_bridge_gb_s_per_direction: float | None = None
+    """What an NVLink bridge between two cards would give. Rented PCIe cards rarely have one, so
+    `gb_s_per_direction` is PCIe; None where no bridge exists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +48,7 @@ class GpuSpec:
     """A GPU as its sources print it; dense rates, never sparse ones."""
 
     name: str
-    """Canonical: `H100-SXM-80GB`, `A6000`, `RTX4090`."""
+    """Canonical: `H100-SXM`, `A6000`, `RTX4090`."""
     title: str
     """As people print it: `NVIDIA H100 SXM 80 GB`."""
     family: str
@@ -52,7 +57,8 @@ class GpuSpec:
     architecture: str
     """`turing`, `ampere`, `ada`, `hopper`, `blackwell`, `cdna3`, …"""
     capability: float
-    """CUDA compute capability (8.6, 9.0, 10.0); for AMD the gfx major.minor (9.42 for gfx942)."""
+    """CUDA compute capability (8.6, 9.0, 10.0); for AMD the gfx version as major.minor-stepping in
+    decimal: 9.42 for gfx942, 9.10 for gfx90a (hexadecimal a = 10), 9.50 for gfx950."""
     memory_mib: int
     """What the driver reports in all."""
     memory_bandwidth_gb_s: float
@@ -60,11 +66,22 @@ class GpuSpec:
     """Dense tensor-core rates (16-bit accumulate in 32 bits); None where the type is absent."""
     interconnect: Interconnect
     gpus_per_node: int
-    power_w: float
+    power_w: float | None
     sms: int | None = None
+    """Streaming multiprocessors; compute units on AMD."""
     aliases: tuple[str, ...] = ()
     prices: tuple[Price, ...] = ()
+    """Only of a user's own file; the catalog's are in `advisor.spec.prices`."""
     sources: tuple[str, ...] = ()
+    usual: bool = False
+    """The variant meant when people say only `family`."""
+    notes: str = ""
+    """What a reader of the figures must know: where they were derived or chosen among sources."""
+
+    @property
+    def label(self) -> str:
+        """As people know it: the family's name for its usual variant, else the full name."""
+        return self.family if self.usual else self.name
 
     @property
     def memory_bytes(self) -> int:

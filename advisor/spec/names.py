@@ -1,0 +1,31 @@
+"""Names people type, found whatever their case, blanks and hyphens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+def fold(name: str) -> str:
+    """`name` with only its letters and digits, in lower case: `A100_sxm` and `a100-SXM` are one."""
+    return "".join(character for character in name.lower() if character.isalnum())
+
+
+class NameIndex(Generic[T]):
+    """Things by every name they are known under; a name shared by two things is our own mistake."""
+
+    def __init__(self, names: Iterable[tuple[str, T]]) -> None:
+        self._by_fold: dict[str, T] = {}
+        for name, thing in names:
+            known = self._by_fold.setdefault(fold(name), thing)
+            if known is not thing:
+                raise ValueError(f"two catalog rows are called {name!r}")
+
+    def get(self, name: str) -> T | None:
+        return self._by_fold.get(fold(name))
+
+    @property
+    def by_fold(self) -> Mapping[str, T]:
+        return self._by_fold
