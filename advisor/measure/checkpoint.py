@@ -11,6 +11,9 @@ from advisor.errors import DataError, InputError
 from advisor.measure import files
 from advisor.measure.recipes import Recipe
 
+HASHED_BYTES = 1 << 30
+"""A weight file below this is told by all of its bytes, a larger one by its header, size and time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
@@ -34,6 +37,13 @@ def _config(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise DataError(f"{path}: must hold an object")
     return config
+
+
+def _header(path: Path) -> bytes:
+    """The first part of a safetensors file: its length in eight bytes, then JSON."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        return file.read(min(length, 100_000_000))
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -68,10 +78,10 @@ def of_folder(folder: Path, *, need_weights: bool = True) -> Checkpoint:
         rows.append(files.file_sha256(tokenizer))
     for path in weights:
         size = path.stat().st_size
-        with path.open("rb") as file:
-            header = file.read(8 + int.from_bytes(file.read(8), "little"))[:1_000_000]
-        whole = files.file_sha256(path) if size < 1 << 30 else str(path.stat().st_mtime_ns)
-        rows.append([path.name, size, header.hex()[:64], whole])
+        if size < HASHED_BYTES:
+            rows.append([path.name, size, files.file_sha256(path)])
+        else:
+            rows.append([path.name, size, _header(path).hex(), path.stat().st_mtime_ns])
     return Checkpoint(
         path=str(folder.resolve()),
         identity=files.digest(rows),
@@ -105,6 +115,6 @@ def verify(folder: Path, recipe: Recipe, original_bytes: int | None) -> Checkpoi
     assert found.weight_bytes is not None  # of_folder refuses a folder without weights
     if original_bytes is not None and found.weight_bytes >= original_bytes:
         raise DataError(
-            f"{folder}: {found.weight_bytes} bytes of weights, not fewer than the {original_bytes} it was made from"
+            f"{folder}: {found.weight_bytes} bytes of weights, not fewer than the {original_bytes} before"
         )
     return found

@@ -1,4 +1,4 @@
-"""How each format is made: the paper's tuned recipes (arXiv:2411.02355v4, section 3), and the newer formats."""
+"""How each format is made: the paper's tuned recipes (arXiv:2411.02355v4, section 3) and newer formats."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ IGNORE = (
     "re:.*visual.*",
     "re:.*multi_modal_projector.*",
 )
-"""Output head, MoE routers and image towers stay at 16 bits; embeddings are no Linear and are never touched."""
+"""Output head, MoE routers, image towers stay at 16 bits; embeddings are no Linear and never touched."""
 
 # PAPER, section 3.1: 8-bit integers by GPTQ with SmoothQuant, dampening 1 %; INT4 with MSE-optimal clipping.
 _GPTQ = {"dampening_frac": 0.01}
@@ -166,5 +166,5 @@ def find_recipe(format: str, algorithm: str | None = None) -> Recipe:
         raise UnsupportedError(f"{format}: no recipe by '{algorithm}'; known: {ways}")
     known = ", ".join(dict.fromkeys(recipe.format for recipe in RECIPES))
     raise UnsupportedError(
-        f"{format}: we have no recipe to make it (known: {known}); give a checkpoint with --checkpoint {format}=PATH"
+        f"{format}: no recipe to make it (known: {known}); give one that is made: --checkpoint {format}=PATH"
     )

@@ -1,8 +1,9 @@
 """Make one compressed-tensors checkpoint with llm-compressor. `quantize_worker.py SPEC.json`
 
-Runs in llm-compressor's environment and imports nothing of ours. SPEC is what `quantize.spec` writes. The parent
-decides everything; this script only carries it out, one checkpoint per process.
+Runs in llm-compressor's environment and imports nothing of ours. SPEC is what `quantize.spec` writes. The
+parent decides everything; this script only carries it out, one checkpoint per process.
 """
+# mypy: disable-error-code="import-not-found"
 
 from __future__ import annotations
 
@@ -124,7 +125,7 @@ def main(spec: dict[str, Any]) -> None:
     out = Path(spec["output"])
     model.save_pretrained(out, save_compressed=True)
     tokenizer.save_pretrained(out)
-    # A saved SmoothQuant recipe holds a Python tuple that a safe YAML reader refuses; ours is beside it as JSON.
+    # A saved SmoothQuant recipe holds a Python tuple that safe YAML refuses; ours is beside it as JSON.
     (out / "recipe.yaml").unlink(missing_ok=True)
     (out / "quantadvise_recipe.json").write_text(json.dumps(spec, indent=1, sort_keys=True), encoding="utf-8")
 
