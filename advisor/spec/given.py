@@ -30,6 +30,12 @@ def _kind(value: object) -> str:
     return f"'{text}'" if len(text) <= 40 else f"'{text[:37]}…'"
 
 
+def _digits(value: float) -> str:
+    """A number short enough for one line."""
+    text = str(value)
+    return text if len(text) <= 24 else f"a number of {len(text)} digits"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
     """`value` at `path` inside `where` (a file or a flag)."""
@@ -102,28 +108,29 @@ class Given:
         raise self.error(f"unknown value {_kind(self.value)}; {remedy}")
 
     def number(
-        self, *, above: float | None = None, low: float = -math.inf, high: float = math.inf, unit: str = ""
+        self, *, above: float | None = None, low: float = -math.inf, high: float = 1e300, unit: str = ""
     ) -> float:
         """A finite number with above < number, low <= number <= high."""
         value = self.value
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self.error(f"expected a number, found {_kind(value)}")
-        floor = f"above {above:g}" if above is not None else f"at least {low:g}"
         unit = f" {unit}" if unit else ""
-        if not math.isfinite(value) if isinstance(value, float) else False:
-            raise self.error(f"expected a finite number{unit} {floor}, found {value}")
+        floor = (
+            f" above {above:g}" if above is not None else f" of at least {low:g}" if low > -math.inf else ""
+        )
+        if isinstance(value, float) and not math.isfinite(value):
+            raise self.error(f"expected a finite number{floor}{unit}, found {value}")
         if value < low or (above is not None and value <= above):
-            raise self.error(f"expected a number{unit} {floor}, found {value:g}")
+            raise self.error(f"expected a number{floor}{unit}, found {_digits(value)}")
         if value > high:
-            digits = str(value) if len(str(value)) <= 20 else f"a number of {len(str(value))} digits"
-            raise self.error(f"expected at most {high:,.0f}{unit}, found {digits}")
+            raise self.error(f"expected a number of at most {high:,.10g}{unit}, found {_digits(value)}")
         return float(value)
 
     def whole(self, *, low: int, high: int, unit: str = "") -> int:
         """A whole number from `low` to `high`; 512.0 counts as whole."""
         number = self.number(low=low, high=high, unit=unit)
         if not number.is_integer():
-            raise self.error(f"expected a whole number, found {number:g}")
+            raise self.error(f"expected a whole number, found {_digits(number)}")
         return int(number)
 
     def build(self, make: Callable[[], T]) -> T:

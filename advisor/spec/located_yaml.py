@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from advisor.errors import InputError
 from advisor.spec.given import Given
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 MAX_BYTES = 4_000_000
 _MAX_NODES = 500_000
@@ -66,6 +68,17 @@ def parse_yaml(text: str, *, where: str, folder: Path | None = None) -> Given:
     finally:
         loader.dispose()
     return Given(value=value, where=where, lines=lines, folder=folder)
+
+
+def write_yaml(values: Mapping[str, object]) -> str:
+    """The values in their order, in text that `parse_yaml` reads back as the same."""
+    dumped = yaml.dump(dict(values), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+    return str(dumped)
+
+
+def plain_number(value: float) -> float | int:
+    """Whole numbers without a point, as people write them."""
+    return int(value) if float(value).is_integer() else value
 
 
 def _syntax(error: yaml.MarkedYAMLError, text: str, where: str) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 from advisor.data import shipped
 from advisor.errors import InputError, unknown
 from advisor.spec.given import Given
-from advisor.spec.located_yaml import parse_yaml, read_yaml
-from advisor.spec.profile_keys import READERS
+from advisor.spec.located_yaml import parse_yaml, read_yaml, write_yaml
+from advisor.spec.profile_keys import READERS, WRITERS
 from advisor.spec.workload import Load, Quality, Workload
 
 _MAX_CHAIN = 8
@@ -37,19 +37,28 @@ def load_workload(name_or_path: str, *, scenario: str | None = None) -> Workload
     path = _find(name_or_path, known_workloads(), "workload", Path())
     values = _layers(path, known_workloads(), ())
     if scenario is not None:
-        values = _over(values, _scenario_values(scenario))
-    return _build(values, where=_shown(path))
+        values = values_over(values, scenario_profile(scenario))
+    return build(values, where=_shown(path))
 
 
 def with_scenario(workload: Workload, scenario: str) -> Workload:
     """`workload` under the conventions of a scenario (`synchronous`, `asynchronous`, a YAML file)."""
-    return _build(_over(values_of(workload), _scenario_values(scenario)), where=scenario)
+    return build(values_over(values_of(workload), scenario_profile(scenario)), where=scenario)
 
 
 def parse_workload(text: str, *, where: str = "profile") -> Workload:
     """The workload of a profile's text."""
     given = parse_yaml(text, where=where)
-    return _build(_values(given, Path(where)), where=where)
+    return build(_values(given, Path(where)), where=where)
+
+
+def to_yaml(workload: Workload) -> str:
+    """A profile that `parse_workload` and `load_workload` read back as this very workload."""
+    written: dict[str, object] = {}
+    for key, value in values_of(workload).items():
+        if value not in (None, "", (), Quality()):
+            written[key] = WRITERS[key](value) if key in WRITERS else value
+    return write_yaml(written)
 
 
 def values_of(workload: Workload) -> dict[str, Any]:
@@ -104,7 +113,8 @@ def _find(name: str, known: Sequence[str], what: str, folder: Path) -> Path:
     raise unknown(what, name, known)
 
 
-def _scenario_values(name_or_path: str) -> dict[str, Any]:
+def scenario_profile(name_or_path: str) -> dict[str, Any]:
+    """What a scenario lays over a workload's values."""
     known = known_scenarios()
     short = tuple(name.removeprefix("paper-") for name in known)
     if _is_path(name_or_path):
@@ -135,9 +145,9 @@ def _values(given: Given, path: Path, below: tuple[Path, ...] = ()) -> dict[str,
         parent_path = _parent(entry, parent, given.folder or Path())
         if parent_path.resolve() in chain:
             raise entry.error(f"'{parent}' extends this profile in turn; break the circle")
-        values = _over(values, _values(read_yaml(parent_path, _shown(parent_path)), parent_path, chain))
+        values = values_over(values, _values(read_yaml(parent_path, _shown(parent_path)), parent_path, chain))
     own.setdefault("name", path.stem)
-    return _over(values, own, named=True)
+    return values_over(values, own, named=True)
 
 
 def _parent(entry: Given, parent: str, folder: Path) -> Path:
@@ -150,7 +160,9 @@ def _parent(entry: Given, parent: str, folder: Path) -> Path:
     raise unknown("profile", parent, (*known_workloads(), *known_scenarios()), where=entry.where)
 
 
-def _over(values: Mapping[str, Any], layer: Mapping[str, Any], *, named: bool = False) -> dict[str, Any]:
+def values_over(
+    values: Mapping[str, Any], layer: Mapping[str, Any], *, named: bool = False
+) -> dict[str, Any]:
     """`values` with those of `layer` in their place; `spread: none` then takes lengths at their mean.
 
     A scenario keeps the workload's name and description; a profile that extends another has its own.
@@ -168,7 +180,8 @@ def _over(values: Mapping[str, Any], layer: Mapping[str, Any], *, named: bool = 
     return merged
 
 
-def _build(values: Mapping[str, Any], *, where: str) -> Workload:
+def build(values: Mapping[str, Any], *, where: str) -> Workload:
+    """The workload of a profile's values; InputError when some are missing or contradict each other."""
     missing = [key for key in ("input_tokens", "output_tokens", "load") if key not in values]
     if missing:
         raise InputError(
@@ -180,21 +193,23 @@ def _build(values: Mapping[str, Any], *, where: str) -> Workload:
             f"{where}: load maximum queues all requests at once, so a latency limit cannot be kept; "
             "state concurrency or requests_per_s, or drop the limits (slo: none)"
         )
-    load = Load(
-        input_tokens=values["input_tokens"],
-        output_tokens=values["output_tokens"],
-        arrival=arrival,
-        prefix_hit_rate=values.get("prefix_hit_rate", 0.0),
-    )
-    return Workload(
-        name=values["name"],
-        about=values.get("about", ""),
-        load=load,
-        limits=limits,
-        goodput=goodput,
-        quality=values.get("quality", Quality()),
-        objective=values.get("objective", "cost"),
-        gpu_count=values.get("gpu_count", "free"),
-        price_list=values.get("price_list"),
-        source=values.get("source", ""),
-    )
+    try:
+        return Workload(
+            name=values["name"],
+            about=values.get("about", ""),
+            load=Load(
+                input_tokens=values["input_tokens"],
+                output_tokens=values["output_tokens"],
+                arrival=arrival,
+                prefix_hit_rate=values.get("prefix_hit_rate", 0.0),
+            ),
+            limits=limits,
+            goodput=goodput,
+            quality=values.get("quality", Quality()),
+            objective=values.get("objective", "cost"),
+            gpu_count=values.get("gpu_count", "free"),
+            price_list=values.get("price_list"),
+            source=values.get("source", ""),
+        )
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from error

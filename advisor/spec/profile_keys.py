@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 from advisor.spec.given import Given
-from advisor.spec.slo import read_goodput, read_limits
+from advisor.spec.located_yaml import plain_number
+from advisor.spec.slo import read_goodput, read_limits, write_goodput, write_limits
 from advisor.spec.workload import (
     MAX_CONCURRENCY,
     MAX_REQUESTS_PER_S,
@@ -19,7 +19,7 @@ from advisor.spec.workload import (
     Quality,
 )
 
-_LENGTH_KEYS: Mapping[str, tuple[str, ...]] = {
+LENGTH_KEYS: Mapping[str, tuple[str, ...]] = {
     "constant": ("kind", "value"),
     "uniform": ("kind", "min", "max"),
     "lognormal": ("kind", "mean", "std", "cv", "p50", "p99", "min", "max"),
@@ -31,16 +31,21 @@ def _tokens(given: Given, low: int = 1) -> int:
     return given.whole(low=low, high=MAX_TOKENS, unit="tokens")
 
 
+def _average(given: Given) -> float:
+    """Tokens; an average need not be whole."""
+    return given.number(low=1, high=MAX_TOKENS, unit="tokens")
+
+
 def read_lengths(given: Given) -> Lengths:
     """`512`, `{kind: lognormal, mean: 512, std: 128, min: 1, max: 1024}`, `{values: [..]}` …"""
     if not isinstance(given.value, Mapping):
-        return Lengths.constant(_tokens(given))
-    entries = given.keys({key for keys in _LENGTH_KEYS.values() for key in keys})
-    kind = entries["kind"].choice(_LENGTH_KEYS) if "kind" in entries else _implied_kind(entries)
+        return Lengths.constant(_average(given))
+    entries = given.keys({key for keys in LENGTH_KEYS.values() for key in keys})
+    kind = entries["kind"].choice(LENGTH_KEYS) if "kind" in entries else _implied_kind(entries)
     for key, entry in entries.items():
-        if key not in _LENGTH_KEYS[kind]:
+        if key not in LENGTH_KEYS[kind]:
             raise entry.error(
-                f"does not belong to {kind} lengths; known keys: {', '.join(_LENGTH_KEYS[kind])}"
+                f"does not belong to {kind} lengths; known keys: {', '.join(LENGTH_KEYS[kind])}"
             )
 
     def need(key: str) -> Given:
@@ -49,7 +54,7 @@ def read_lengths(given: Given) -> Lengths:
         return entries[key]
 
     if kind == "constant":
-        return Lengths.constant(_tokens(need("value")))
+        return Lengths.constant(_average(need("value")))
     if kind == "uniform":
         low = _tokens(need("min"))
         return Lengths.uniform(low, _tokens(need("max"), low=low))
@@ -86,11 +91,6 @@ def _lognormal(given: Given, entries: Mapping[str, Given]) -> Lengths:
     return given.build(lambda: Lengths.lognormal(mean, std, low=low, high=high))
 
 
-def _number(value: float) -> float | int:
-    """Whole numbers without a point, as people write them."""
-    return int(value) if math.isfinite(value) and float(value).is_integer() else value
-
-
 def write_lengths(lengths: Lengths) -> object:
     """What `read_lengths` turns back into the same lengths."""
     if lengths.kind == "empirical":
@@ -99,8 +99,12 @@ def write_lengths(lengths: Lengths) -> object:
         return {"kind": "uniform", "min": lengths.low, "max": lengths.high}
     if lengths.kind == "lognormal":
         cut = {"min": lengths.low} | ({} if lengths.high is None else {"max": lengths.high})
-        return {"kind": "lognormal", "mean": _number(lengths.mean), "std": _number(lengths.std)} | cut
-    return _number(lengths.mean)
+        return {
+            "kind": "lognormal",
+            "mean": plain_number(lengths.mean),
+            "std": plain_number(lengths.std),
+        } | cut
+    return plain_number(lengths.mean)
 
 
 def read_arrival(given: Given) -> Arrival:
@@ -127,10 +131,10 @@ def read_arrival(given: Given) -> Arrival:
 
 def write_arrival(arrival: Arrival) -> object:
     if arrival.kind == "concurrency" and arrival.value is not None:
-        return {"concurrency": _number(arrival.value)}
+        return {"concurrency": plain_number(arrival.value)}
     if arrival.kind == "rate" and arrival.value is not None:
-        burst = {} if arrival.burstiness == 1.0 else {"burstiness": _number(arrival.burstiness)}
-        return {"requests_per_s": _number(arrival.value)} | burst
+        burst = {} if arrival.burstiness == 1.0 else {"burstiness": plain_number(arrival.burstiness)}
+        return {"requests_per_s": plain_number(arrival.value)} | burst
     return arrival.kind
 
 
@@ -145,7 +149,7 @@ def read_quality(given: Given) -> Quality:
 
 
 def write_quality(quality: Quality) -> object:
-    floor = {} if quality.min_recovery is None else {"min_recovery": _number(quality.min_recovery)}
+    floor = {} if quality.min_recovery is None else {"min_recovery": plain_number(quality.min_recovery)}
     return floor | ({"tasks": list(quality.tasks)} if quality.tasks else {})
 
 
@@ -187,3 +191,14 @@ READERS: Mapping[str, Callable[[Given], Any]] = {
     "price_list": read_price_list,
 }
 """Every key of a profile and its strict reader, in the order they are written."""
+
+WRITERS: Mapping[str, Callable[[Any], object]] = {
+    "input_tokens": write_lengths,
+    "output_tokens": write_lengths,
+    "load": write_arrival,
+    "prefix_hit_rate": plain_number,
+    "slo": write_limits,
+    "goodput": write_goodput,
+    "quality": write_quality,
+}
+"""The way back, for keys whose value is not written as it is."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from advisor.errors import InputError
 from advisor.spec.given import Given
+from advisor.spec.located_yaml import plain_number
 from advisor.spec.workload import (
     MAX_LATENCY_MS,
     Goodput,
@@ -41,7 +42,7 @@ LIMIT_KEY_PATTERN = (
 )
 """Both word orders, for the JSON Schema: ours `ttft_p95_ms` and vLLM's `p95_ttft_ms`."""
 
-_GOODPUT_KEYS = {
+GOODPUT_NAMES = {
     "ttft": "ttft_ms",
     "ttft_ms": "ttft_ms",
     "time_to_first_token": "ttft_ms",  # AIPerf
@@ -70,13 +71,15 @@ def _split_key(key: str) -> tuple[LatencyMetric, str] | None:
     """("ttft", "p95") of `ttft_p95` or `p95_ttft`, None for other words."""
     first, _, second = key.partition("_")
     for metric, statistic in ((first, second), (second, first)):
-        statistic = _STATISTICS.get(statistic, statistic)
-        if metric in _METRICS:
-            try:
-                percentile_of(statistic)
-            except ValueError:
-                continue
-            return _METRICS[metric], statistic
+        if metric not in _METRICS:
+            continue
+        percent = re.fullmatch(r"p([0-9]{1,2}(\.[0-9]{1,4})?)", statistic)
+        name = f"p{float(percent[1]):.6g}" if percent else _STATISTICS.get(statistic, statistic)
+        try:
+            percentile_of(name)
+        except ValueError:
+            continue
+        return _METRICS[metric], name
     return None
 
 
@@ -181,7 +184,7 @@ def read_goodput(given: Given) -> Goodput | None:
         if key == "min_share":
             fields["min_share"] = entry.number(above=0, high=1)
             continue
-        name = _GOODPUT_KEYS.get(key)
+        name = GOODPUT_NAMES.get(key)
         if name is None:
             raise entry.unknown_key((*GOODPUT_KEYS, "ttft", "tpot", "e2el"))
         if name in fields:
@@ -212,3 +215,12 @@ def parse_goodput(text: str, *, min_share: float | None = None, where: str = "--
         return found
     share = Given(value=min_share, where="--min-share").number(above=0, high=1)
     return Goodput(ttft_ms=found.ttft_ms, tpot_ms=found.tpot_ms, e2e_ms=found.e2e_ms, min_share=share)
+
+
+def write_limits(limits: Iterable[LatencyLimit]) -> object:
+    return {limit.key: plain_number(limit.max_ms) for limit in limits}
+
+
+def write_goodput(goodput: Goodput) -> object:
+    fields = {key: getattr(goodput, key) for key in GOODPUT_KEYS}
+    return {key: plain_number(value) for key, value in fields.items() if value is not None}

@@ -29,22 +29,27 @@ MAX_REQUESTS_PER_S = 1e7
 MAX_LATENCY_MS = 1e9
 """Eleven days."""
 
-_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,4})?)")
+_PERCENTILE = re.compile(r"p([1-9][0-9]?(?:\.[0-9]{0,3}[1-9])?)")
 
 
 def percentile_of(statistic: Statistic) -> float | None:
-    """95.0 for `p95`, None for `mean`; ValueError for what is neither."""
+    """95.0 for `p95`, None for `mean`; ValueError for what is neither, or a second spelling (`p95.0`)."""
     if statistic == "mean":
         return None
     match = _PERCENTILE.fullmatch(statistic)
-    if match is None or not float(match[1]) > 0:
-        raise ValueError(f"statistic '{statistic}' is neither mean nor a percentile such as p95")
+    if match is None:
+        raise ValueError(f"statistic '{statistic}' is neither mean nor a percentile from p1 to p99.9999")
     return float(match[1])
 
 
 def _require(holds: bool, message: str) -> None:
     if not holds:
         raise ValueError(message)
+
+
+def _require_line(text: str, what: str) -> None:
+    """One printable line without space around it: what a file can carry and a table can show."""
+    _require(text == text.strip() and text.isprintable(), f"{what} {text!r} is not one line of plain text")
 
 
 def _within(value: float, low: float, high: float) -> bool:
@@ -244,7 +249,9 @@ class Quality:
         if floor is not None:
             possible = _within(floor, 0, 1) and floor > 0
             _require(possible, f"min_recovery {floor} is not above 0 and up to 1; 99 % is 0.99")
-        _require(all(task.strip() for task in self.tasks), "a task has no name")
+        _require(all(self.tasks), "a task has no name")
+        for task in self.tasks:
+            _require_line(task, "task")
         _require(len(set(self.tasks)) == len(self.tasks), "a task is named twice")
 
 
@@ -269,7 +276,12 @@ class Workload:
     """Where the shape and the limits were read."""
 
     def __post_init__(self) -> None:
-        _require(bool(self.name.strip()), "a workload needs a name")
+        _require(bool(self.name), "a workload needs a name")
+        for what, text in (("name", self.name), ("about", self.about), ("source", self.source)):
+            _require_line(text, what)
+        if self.price_list is not None:
+            _require(self.price_list not in ("", "none"), "no price list is None, not a word")
+            _require_line(self.price_list, "price_list")
         _require(self.objective in get_args(Objective), f"objective '{self.objective}' is unknown")
         _require(self.gpu_count in get_args(GpuCount), f"gpu_count '{self.gpu_count}' is unknown")
         kept = {(limit.metric, limit.statistic) for limit in self.limits}
