@@ -1,0 +1,175 @@
+"""Does a deployment keep the limits? Each is judged at the pessimistic end of its interval."""
+
+from __future__ import annotations
+
+from advisor.advise.assessment import Cost, Refusal
+from advisor.advise.text import latency_name, number, span
+from advisor.cost.estimate import Estimate
+from advisor.cost.prediction import Prediction
+from advisor.spec.workload import Goodput, LatencyLimit, Workload
+from advisor.units import GB
+
+
+def judge(
+    prediction: Prediction,
+    workload: Workload,
+    *,
+    cost: Cost | None = None,
+    max_usd_per_hour: float | None = None,
+) -> tuple[Refusal, ...]:
+    """The limits that `prediction` does not keep; empty when it keeps them all.
+
+    A limit that no estimate speaks to is not kept: what cannot be said is not promised.
+    """
+    if prediction.status == "does not fit" or not prediction.memory.fits:
+        return (_memory(prediction),)
+    refusals = [
+        *_context(prediction, workload),
+        *_capacity(prediction, workload),
+        *(r for limit in workload.limits for r in _latency(prediction, limit)),
+        *_goodput(prediction, workload.goodput),
+        *_recovery(prediction, workload.quality.min_recovery),
+        *_budget(cost, max_usd_per_hour),
+    ]
+    return tuple(refusals)
+
+
+def _memory(prediction: Prediction) -> Refusal:
+    memory = prediction.memory
+    need = memory.weight_bytes + memory.overhead_bytes
+    return Refusal(
+        kind="memory",
+        limit=f"fits in {memory.usable_bytes / GB:.3g} GB per GPU",
+        finding=(
+            f"weights {memory.weight_bytes / GB:.3g} GB and overhead {memory.overhead_bytes / GB:.2g} GB "
+            "leave "
+            + (
+                "no room for the KV cache of one request"
+                if memory.kv_bytes > 0
+                else f"{(need - memory.usable_bytes) / GB:.3g} GB too little"
+            )
+        ),
+    )
+
+
+def _context(prediction: Prediction, workload: Workload) -> list[Refusal]:
+    needed, held = workload.load.longest_context, prediction.memory.max_context
+    if needed <= held:
+        return []
+    return [
+        Refusal(
+            kind="context",
+            limit=f"holds a request of {needed} tokens",
+            finding=f"its KV cache holds {held}",
+            excess=needed / held - 1 if held > 0 else None,
+        )
+    ]
+
+
+def _capacity(prediction: Prediction, workload: Workload) -> list[Refusal]:
+    """Open loop only: a closed loop waits, open arrivals pile up without end."""
+    arrival = workload.load.arrival
+    if arrival.kind != "rate" or arrival.value is None:
+        return []
+    limit = f"serves {number(arrival.value)} requests/s"
+    capacity = prediction.capacity_requests_per_s
+    if capacity is None:
+        return [Refusal(kind="capacity", limit=limit, finding="its capacity cannot be said")]
+    if capacity.low >= arrival.value and prediction.status == "stable":
+        return []
+    verdict = "saturates" if capacity.value < arrival.value else "may saturate"
+    return [
+        Refusal(
+            kind="capacity",
+            limit=limit,
+            finding=f"{verdict} at {span(capacity)}",
+            excess=max(arrival.value / capacity.low - 1, 0.0) if capacity.low > 0 else None,
+        )
+    ]
+
+
+def _latency(prediction: Prediction, limit: LatencyLimit) -> list[Refusal]:
+    return _at_most(
+        prediction.latency.get((limit.metric, limit.statistic)),
+        limit.max_ms,
+        name=latency_name(limit.metric, limit.statistic),
+    )
+
+
+def _at_most(estimate: Estimate | None, limit_ms: float, *, name: str) -> list[Refusal]:
+    limit = f"{name} <= {number(limit_ms)} ms"
+    if estimate is None:
+        return [Refusal(kind="latency", limit=limit, finding="cannot be said of this deployment")]
+    if estimate.high <= limit_ms:
+        return []
+    return [
+        Refusal(
+            kind="latency",
+            limit=limit,
+            finding=f"{span(estimate)} ms",
+            excess=estimate.high / limit_ms - 1,
+        )
+    ]
+
+
+def _goodput(prediction: Prediction, goodput: Goodput | None) -> list[Refusal]:
+    if goodput is None:
+        return []
+    limit = f"goodput: {number(100 * goodput.min_share)} % of requests keep {goodput_text(goodput)}"
+    share = prediction.goodput_share
+    if share is None:
+        return [Refusal(kind="goodput", limit=limit, finding="cannot be said of this deployment")]
+    if share.low >= goodput.min_share:
+        return []
+    return [
+        Refusal(
+            kind="goodput",
+            limit=limit,
+            finding=f"{span(share.scaled(100))} % do",
+            excess=goodput.min_share / share.low - 1 if share.low > 0 else None,
+        )
+    ]
+
+
+def goodput_text(goodput: Goodput) -> str:
+    """The thresholds as vLLM's --goodput writes them: `ttft:500 tpot:50`, ms."""
+    thresholds = (("ttft", goodput.ttft_ms), ("tpot", goodput.tpot_ms), ("e2el", goodput.e2e_ms))
+    return " ".join(f"{name}:{number(ms)}" for name, ms in thresholds if ms is not None)
+
+
+def _recovery(prediction: Prediction, min_recovery: float | None) -> list[Refusal]:
+    if min_recovery is None:
+        return []
+    limit = f"recovery >= {number(100 * min_recovery)} %"
+    recovery = prediction.recovery
+    if recovery is None:
+        why = prediction.recovery_note or "no accuracy of this format was ever measured"
+        return [Refusal(kind="recovery", limit=limit, finding=f"no evidence ({why})")]
+    if recovery.low >= min_recovery:
+        return []
+    return [
+        Refusal(
+            kind="recovery",
+            limit=limit,
+            finding=f"{span(recovery.scaled(100), digits=4)} %",
+            excess=min_recovery / recovery.low - 1 if recovery.low > 0 else None,
+        )
+    ]
+
+
+def _budget(cost: Cost | None, max_usd_per_hour: float | None) -> list[Refusal]:
+    if max_usd_per_hour is None:
+        return []
+    limit = f"at most {number(max_usd_per_hour)} USD per hour"
+    if cost is None:
+        return [Refusal(kind="price", limit=limit, finding="no price is known")]
+    if cost.usd_per_hour <= max_usd_per_hour:
+        return []
+    return [
+        Refusal(
+            kind="budget",
+            limit=limit,
+            finding=f"{number(cost.usd_per_hour)} USD",
+            excess=cost.usd_per_hour / max_usd_per_hour - 1,
+        )
+    ]

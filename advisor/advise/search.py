@@ -1,0 +1,120 @@
+"""Which deployments there are to choose from: format × KV type × GPU × tensor parallel, one replica each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from advisor.cost.prediction import Prediction
+from advisor.spec.deployment import Deployment, KvFormat
+from advisor.spec.engine import Engine
+from advisor.spec.format import QuantFormat
+from advisor.spec.gpu import GpuSpec
+from advisor.spec.model import ModelSpec
+
+TENSOR_PARALLEL = (1, 2, 4, 8, 16)
+"""16 spans two nodes of eight, as the seed paper's 405B tables do."""
+
+FP8_KV_MIN_CAPABILITY = {"nvidia": 8.9, "amd": 9.4}
+"""From where vLLM keeps its KV cache in E4M3; below it only E5M2 was ever possible, without scales."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """What may be chosen from. None = no bound, or every value that makes sense."""
+
+    model: ModelSpec
+    gpus: tuple[GpuSpec, ...]
+    formats: tuple[QuantFormat, ...]
+    kv_formats: tuple[KvFormat, ...] = ("16bit", "fp8")
+    tensor_parallel: tuple[int, ...] | None = None
+    num_gpus: int | None = None
+    """Exactly so many GPUs in all."""
+    max_gpus: int | None = None
+    engine: Engine = Engine()
+
+
+def deployments(space: Space) -> list[Deployment]:
+    """Every deployment of one replica in the space whose GPU runs its format; in a fixed order."""
+    return [
+        Deployment(
+            model=space.model,
+            format=fmt,
+            gpu=gpu,
+            tensor_parallel=degree,
+            kv_format=kv,
+            engine=space.engine,
+        )
+        for gpu in space.gpus
+        for fmt in space.formats
+        if fmt.execution(gpu) is not None
+        for kv in space.kv_formats
+        if kv == "16bit" or holds_fp8_kv(gpu)
+        for degree in _degrees(space, gpu)
+    ]
+
+
+def unsupported(space: Space) -> list[Deployment]:
+    """One deployment for each pair of GPU and format that the GPU cannot run."""
+    return [
+        Deployment(model=space.model, format=fmt, gpu=gpu, engine=space.engine)
+        for gpu in space.gpus
+        for fmt in space.formats
+        if fmt.execution(gpu) is None
+    ]
+
+
+def holds_fp8_kv(gpu: GpuSpec) -> bool:
+    return gpu.capability >= FP8_KV_MIN_CAPABILITY[gpu.vendor]
+
+
+def divides(model: ModelSpec, degree: int) -> bool:
+    """True when tensor parallelism of `degree` splits every layer's heads evenly.
+
+    vLLM refuses query heads that do not divide; fewer KV heads than GPUs are copied, so those need
+    only divide one way or the other, which query heads that divide imply.
+    """
+    return all(group.attention.query_heads % degree == 0 for group in model.groups)
+
+
+def _degrees(space: Space, gpu: GpuSpec) -> Iterable[int]:
+    asked = TENSOR_PARALLEL if space.tensor_parallel is None else space.tensor_parallel
+    most = min(bound for bound in (space.max_gpus, space.num_gpus, max(asked)) if bound is not None)
+    exact = space.num_gpus
+    nodes = 2 if gpu.gpus_per_node >= 8 else 1
+    for degree in asked:
+        if degree > most or not divides(space.model, degree):
+            continue
+        if space.tensor_parallel is None and degree > max(nodes * gpu.gpus_per_node, 1):
+            continue
+        if exact is not None and exact % degree:
+            continue
+        yield degree
+
+
+def smallest_count(predictions: Sequence[Prediction]) -> list[Prediction]:
+    """Of each GPU, format and KV type the smallest tensor parallelism that fits (the largest where none
+    does): the seed paper's synchronous convention."""
+    best: dict[tuple[str, str, str], Prediction] = {}
+    for prediction in sorted(predictions, key=_degree):
+        d = prediction.deployment
+        kind = (d.gpu.name, d.format.name, d.kv_format)
+        if kind not in best or not best[kind].memory.fits:
+            best[kind] = prediction
+    return list(best.values())
+
+
+def same_count(predictions: Sequence[Prediction], sixteen_bit: Sequence[Prediction]) -> list[Prediction]:
+    """Of each GPU one tensor parallelism for all formats, the smallest at which the model fits at 16 bits
+    (the largest tried where it never does): the seed paper's asynchronous convention."""
+    needed: dict[str, Prediction] = {}
+    for prediction in sorted(sixteen_bit, key=_degree):
+        name = prediction.deployment.gpu.name
+        if name not in needed or not needed[name].memory.fits:
+            needed[name] = prediction
+    counts = {name: prediction.deployment.tensor_parallel for name, prediction in needed.items()}
+    return [p for p in predictions if p.deployment.tensor_parallel == counts.get(p.deployment.gpu.name)]
+
+
+def _degree(prediction: Prediction) -> int:
+    return prediction.deployment.tensor_parallel

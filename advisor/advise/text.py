@@ -1,0 +1,55 @@
+"""How numbers, limits and deployments are written for people, everywhere alike."""
+
+from __future__ import annotations
+
+from math import floor, log10
+
+from advisor.cost.estimate import Estimate
+from advisor.spec.deployment import Deployment
+
+
+def number(value: float, *, digits: int = 3) -> str:
+    """`value` with at least its whole part and at most `digits` significant digits, never with an exponent.
+
+    Trailing zeros after the point are dropped: 0.430 → 0.43, 1234.5 → 1,234.
+    """
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - floor(log10(abs(value))))
+    text = f"{value:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def low_high(estimate: Estimate, *, digits: int = 3) -> str:
+    """The interval alone: `700–950`."""
+    return f"{number(estimate.low, digits=digits)}–{number(estimate.high, digits=digits)}"
+
+
+def span(estimate: Estimate, *, digits: int = 3) -> str:
+    """The value with its interval, `812 (700–950)`; the value alone when the interval has no width."""
+    value = number(estimate.value, digits=digits)
+    if estimate.low == estimate.high:
+        return value
+    return f"{value} ({low_high(estimate, digits=digits)})"
+
+
+def latency_name(metric: str, statistic: str) -> str:
+    """`p95 TTFT`: the percentile is always said, because every tool has another default."""
+    return f"{statistic} {metric.upper()}"
+
+
+def share(ratio: float) -> str:
+    """A share as per cent: 0.0312 → `3.1 %`; from a tenfold on as a factor."""
+    return f"{number(ratio + 1, digits=2)}-fold" if ratio >= 9 else f"{number(100 * ratio, digits=2)} %"
+
+
+def gpus_text(deployment: Deployment) -> str:
+    """`4× A6000`; replicas are told apart: `3 replicas of 2× L40S`."""
+    one = f"{deployment.tensor_parallel}× {deployment.gpu.label}"
+    return one if deployment.replicas == 1 else f"{deployment.replicas} replicas of {one}"
+
+
+def deployment_text(deployment: Deployment) -> str:
+    """`int4 on 4× A6000`, with the KV cache where it is not at 16 bits."""
+    kv = " with FP8 KV cache" if deployment.kv_format == "fp8" else ""
+    return f"{deployment.format.name}{kv} on {gpus_text(deployment)}"

@@ -1,0 +1,157 @@
+"""Deployments and predictions made by hand, so that the verdicts on them can be checked by eye."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from advisor.advise.assessment import Assessment, Cost
+from advisor.advise.judge import judge
+from advisor.advise.price import cost_of
+from advisor.cost.estimate import Estimate
+from advisor.cost.prediction import MemoryPlan, Prediction, Status
+from advisor.spec.deployment import Deployment, KvFormat
+from advisor.spec.formats import find_format
+from advisor.spec.gpu import GpuSpec, Price
+from advisor.spec.gpus import find_gpu
+from advisor.spec.model import Attention, Ffn, LayerGroup, ModelSpec
+from advisor.spec.workload import Arrival, Lengths, Load, Workload
+
+GB = 1_000_000_000
+
+
+def llama_8b(*, max_context: int = 131_072, query_heads: int = 32) -> ModelSpec:
+    """Llama-3.1-8B as its config.json states it: 32 layers, GQA 32/8 heads of 128, FFN 14336."""
+    hidden, kv_heads, head = 4096, 8, 128
+    attention = Attention(
+        kind="full",
+        query_heads=query_heads,
+        qk_head_dim=head,
+        v_head_dim=head,
+        linear_params=2 * hidden * query_heads * head + 2 * hidden * kv_heads * head,
+        kv_elements_per_token=2 * kv_heads * head,
+        kv_read_elements_per_token=2 * kv_heads * head,
+    )
+    ffn = Ffn(linear_params=3 * hidden * 14_336)
+    return ModelSpec(
+        name="Llama-3.1-8B-Instruct",
+        hf_id="meta-llama/Llama-3.1-8B-Instruct",
+        architecture="LlamaForCausalLM",
+        hidden=hidden,
+        vocab=128_256,
+        max_context=max_context,
+        groups=(LayerGroup(count=32, attention=attention, ffn=ffn, norm_params=2 * hidden),),
+        embedding_params=128_256 * hidden,
+        lm_head_params=128_256 * hidden,
+        other_params=hidden,
+        family="llama-3",
+    )
+
+
+def around(value: float, share: float = 0.1) -> Estimate:
+    """An estimate whose interval reaches `share` to either side."""
+    return Estimate(value=value, low=value * (1 - share), high=value * (1 + share), basis="fitted")
+
+
+def deployment(
+    *,
+    fmt: str = "bf16",
+    gpu: str = "A6000",
+    tensor_parallel: int = 1,
+    replicas: int = 1,
+    kv_format: KvFormat = "16bit",
+    model: ModelSpec | None = None,
+) -> Deployment:
+    return Deployment(
+        model=model or llama_8b(),
+        format=find_format(fmt),
+        gpu=find_gpu(gpu),
+        tensor_parallel=tensor_parallel,
+        replicas=replicas,
+        kv_format=kv_format,
+    )
+
+
+def workload(
+    *,
+    arrival: Arrival | None = None,
+    input_tokens: int = 512,
+    output_tokens: int = 256,
+    **fields: object,
+) -> Workload:
+    load = Load(
+        input_tokens=Lengths.constant(input_tokens),
+        output_tokens=Lengths.constant(output_tokens),
+        arrival=arrival or Arrival(kind="concurrency", value=8),
+    )
+    return Workload(name="test", about="a test", load=load, **fields)  # type: ignore[arg-type]
+
+
+def prediction(
+    of: Deployment | None = None,
+    *,
+    under: Workload | None = None,
+    latency_ms: Mapping[tuple[str, str], Estimate] | None = None,
+    requests_per_s: float = 2.0,
+    capacity: float | None = None,
+    share: float = 0.1,
+    status: Status = "stable",
+    recovery: Estimate | None = None,
+    goodput_share: Estimate | None = None,
+    kv_bytes: float = 20 * GB,
+    max_context: int = 131_072,
+    max_concurrency: int = 100,
+) -> Prediction:
+    asked = under or workload()
+    latency = {
+        ("ttft", "mean"): around(100.0, share),
+        ("tpot", "mean"): around(20.0, share),
+        ("e2e", "mean"): around(5_000.0, share),
+    }
+    return Prediction(
+        deployment=of or deployment(),
+        load=asked.load,
+        memory=MemoryPlan(
+            weight_bytes=16 * GB,
+            overhead_bytes=2 * GB,
+            kv_bytes=kv_bytes,
+            usable_bytes=38 * GB,
+            max_context=max_context,
+            max_concurrency=max_concurrency,
+        ),
+        status=status,
+        latency=latency | dict(latency_ms or {}),
+        requests_per_s=around(requests_per_s, share),
+        output_tokens_per_s=around(requests_per_s * asked.load.output_tokens.mean, share),
+        capacity_requests_per_s=around(capacity or requests_per_s, share),
+        goodput_share=goodput_share,
+        recovery=recovery,
+    )
+
+
+def price_of(gpu: GpuSpec, num_gpus: int) -> Price | None:
+    """0.80 USD for an A6000 and 1.79 for an A100, as the seed paper has them; no other price."""
+    usd = {"A6000": 0.80, "A100": 1.79}.get(gpu.family)
+    if usd is None:
+        return None
+    return Price(
+        provider="paper",
+        num_gpus=num_gpus,
+        usd_per_hour=usd * num_gpus,
+        term="on-demand",
+        date="2024-10-28",
+        source="arXiv:2411.02355v4",
+    )
+
+
+def cost(of: Prediction) -> Cost | None:
+    return cost_of(of, price_of)
+
+
+def assessed(of: Prediction, under: Workload | None = None) -> Assessment:
+    asked = under or workload()
+    return Assessment(
+        deployment=of.deployment,
+        prediction=of,
+        cost=cost(of),
+        refusals=judge(of, asked, cost=cost(of)),
+    )

@@ -1,0 +1,115 @@
+"""Which deployments there are to choose from."""
+
+from __future__ import annotations
+
+import pytest
+
+from advisor.advise.search import Space, deployments, divides, same_count, smallest_count, unsupported
+from advisor.cost.prediction import Prediction
+from advisor.spec.formats import find_format
+from advisor.spec.gpus import find_gpu
+from tests.advise.builders import GB, deployment, llama_8b, prediction
+
+
+def space(
+    *gpus: str,
+    formats: tuple[str, ...] = ("bf16",),
+    tensor_parallel: tuple[int, ...] | None = None,
+    num_gpus: int | None = None,
+    max_gpus: int | None = None,
+    query_heads: int = 32,
+) -> Space:
+    return Space(
+        model=llama_8b(query_heads=query_heads),
+        gpus=tuple(find_gpu(name) for name in gpus),
+        formats=tuple(find_format(name) for name in formats),
+        kv_formats=("16bit", "fp8"),
+        tensor_parallel=tensor_parallel,
+        num_gpus=num_gpus,
+        max_gpus=max_gpus,
+    )
+
+
+def degrees(of: Space) -> list[int]:
+    return sorted({d.tensor_parallel for d in deployments(of)})
+
+
+def test_one_node_and_two_nodes_of_eight() -> None:
+    assert degrees(space("H100")) == [1, 2, 4, 8, 16]
+
+
+def test_max_gpus_bounds_tensor_parallelism() -> None:
+    assert degrees(space("H100", max_gpus=3)) == [1, 2]
+
+
+def test_an_exact_number_of_gpus_is_divided_evenly() -> None:
+    assert degrees(space("H100", num_gpus=6)) == [1, 2]
+
+
+def test_heads_that_do_not_divide_are_not_split() -> None:
+    # Qwen2.5-0.5B has 14 query heads: tensor parallelism of 4 is refused by vLLM.
+    assert degrees(space("H100", query_heads=14)) == [1, 2]
+    assert not divides(llama_8b(query_heads=14), 4)
+
+
+def test_fp8_kv_cache_only_where_the_gpu_has_fp8() -> None:
+    assert {d.kv_format for d in deployments(space("A100"))} == {"16bit"}
+    assert {d.kv_format for d in deployments(space("H100"))} == {"16bit", "fp8"}
+
+
+def test_a_format_the_gpu_cannot_run_is_told_apart() -> None:
+    # vLLM's quantized kernels begin at Turing (7.5): Volta (7.0) has none.
+    both = space("V100", formats=("fp16", "int4"))
+    assert {d.format.name for d in deployments(both)} == {"fp16"}
+    assert [d.format.name for d in unsupported(both)] == ["int4"]
+
+
+def fitting(tensor_parallel: int, fits: bool, fmt: str = "bf16", gpu: str = "A100") -> Prediction:
+    return prediction(
+        deployment(fmt=fmt, gpu=gpu, tensor_parallel=tensor_parallel),
+        kv_bytes=GB if fits else -GB,
+        max_concurrency=10 if fits else 0,
+        status="stable" if fits else "does not fit",
+    )
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_synchronous_lets_each_format_take_its_own_smallest_count(order: int) -> None:
+    # 70B on A100-80: BF16 needs two, INT4 fits one (seed paper, Table 5).
+    predicted = [
+        fitting(1, False),
+        fitting(2, True),
+        fitting(4, True),
+        fitting(1, True, "int4"),
+        fitting(2, True, "int4"),
+    ][::order]
+    chosen = {(p.deployment.format.name, p.deployment.tensor_parallel) for p in smallest_count(predicted)}
+    assert chosen == {("bf16", 2), ("int4", 1)}
+
+
+def test_synchronous_keeps_the_largest_try_of_what_fits_nowhere() -> None:
+    [only] = smallest_count([fitting(1, False), fitting(2, False)])
+    assert only.deployment.tensor_parallel == 2
+
+
+def test_asynchronous_gives_all_formats_the_count_that_sixteen_bits_need() -> None:
+    predicted = [fitting(1, True, "int4"), fitting(2, True, "int4"), fitting(2, True), fitting(4, True)]
+    sixteen = [fitting(1, False), fitting(2, True), fitting(4, True)]
+    chosen = same_count(predicted, sixteen)
+    assert {(p.deployment.format.name, p.deployment.tensor_parallel) for p in chosen} == {
+        ("int4", 2),
+        ("bf16", 2),
+    }
+
+
+def test_asynchronous_counts_are_told_apart_by_gpu() -> None:
+    sixteen = [
+        fitting(1, False),
+        fitting(2, True),
+        fitting(1, False, gpu="A6000"),
+        fitting(4, True, gpu="A6000"),
+    ]
+    predicted = [fitting(n, True, "int4", gpu) for gpu in ("A100", "A6000") for n in (1, 2, 4)]
+    assert [
+        (p.deployment.gpu.family, p.deployment.tensor_parallel) for p in same_count(predicted, sixteen)
+    ] == [("A100", 2), ("A6000", 4)]
