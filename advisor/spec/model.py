@@ -18,8 +18,13 @@ class Attention:
 
     kind: AttentionKind
     query_heads: int
+    kv_heads: int = 0
+    """Heads a cache can be split over among GPUs; 1 for MLA (each GPU keeps it whole), 0 for linear."""
     qk_head_dim: int
     v_head_dim: int
+    decode_qk_dim: int | None = None
+    """Width of the cached key a decode step multiplies by, where it is not `qk_head_dim` (MLA's latent)."""
+    decode_v_dim: int | None = None
     linear_params: int
     """Weights of the projection matrices: what a quantization format makes narrower."""
     other_params: int = 0
@@ -28,16 +33,29 @@ class Attention:
     """Numbers one token adds to the cache; 0 for linear layers and layers sharing another's cache."""
     kv_read_elements_per_token: int = 0
     """Numbers read per cached token in a decode step; equal to the above unless the cache is shared."""
+    kv_extra_bytes_per_token: int = 0
+    """Bytes cached beside, whatever the KV format: the FP8 keys of DeepSeek-V3.2's indexer."""
     window: int | None = None
     """Tokens a sliding-window layer looks back; None looks at all."""
+    attended_tokens: int | None = None
+    """Tokens a query attends to at most though all stay cached (sparse attention); None = all."""
+    absorbed_params: int = 0
+    """Of `linear_params`: matrices of which vLLM keeps a second, 16-bit copy for decode (MLA's kv_b)."""
     state_bytes_per_sequence: int = 0
     matmuls: int = 2
     """GEMM kernels after vLLM's fusion (QKV is one)."""
 
     @property
     def flop_per_pair(self) -> float:
-        """FLOP for one query token against one cached token: scores and weighted sum."""
+        """FLOP for one query token against one cached token in prefill: scores and weighted sum."""
         return 2.0 * self.query_heads * (self.qk_head_dim + self.v_head_dim)
+
+    @property
+    def decode_flop_per_pair(self) -> float:
+        """The same in decode; more for MLA, whose heads work on the latent."""
+        qk = self.qk_head_dim if self.decode_qk_dim is None else self.decode_qk_dim
+        v = self.v_head_dim if self.decode_v_dim is None else self.decode_v_dim
+        return 2.0 * self.query_heads * (qk + v)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +71,7 @@ class Ffn:
     router_params: int = 0
     other_params: int = 0
     matmuls: int = 2
+    """Quantizable GEMM kernels: gate and up are one, the routed experts of a layer two; no router."""
 
     @property
     def total_linear_params(self) -> int:
@@ -97,8 +116,9 @@ class ModelSpec:
     source: str = ""
     native_format: str | None = None
     """Canonical format the checkpoint already has (quantization_config or suffix); None = 16 bits."""
-    native_parts: Literal["linear", "experts"] = "linear"
-    """Which matrices `native_format` covers; gpt-oss ships MXFP4 experts and 16-bit attention."""
+    native_parts: Literal["linear", "ffn", "experts"] = "linear"
+    """Which matrices `native_format` covers: all, all but attention, or routed experts only
+    (gpt-oss ships MXFP4 experts and 16-bit attention)."""
     family: str = ""
     """For pooling: `llama-3`, `qwen3-moe`, …"""
     typical: bool = False
@@ -121,6 +141,20 @@ class ModelSpec:
     def expert_params(self) -> int:
         """The part of `linear_params` in routed experts."""
         return sum(g.count * g.ffn.experts * g.ffn.expert_params for g in self.groups)
+
+    @property
+    def attention_params(self) -> int:
+        """The part of `linear_params` in token mixing."""
+        return sum(g.count * g.attention.linear_params for g in self.groups)
+
+    @property
+    def native_params(self) -> int:
+        """The part of `linear_params` that `native_format` covers; 0 when there is none."""
+        if self.native_format is None:
+            return 0
+        if self.native_parts == "experts":
+            return self.expert_params
+        return self.linear_params - (self.attention_params if self.native_parts == "ffn" else 0)
 
     @property
     def kept_params(self) -> int:
@@ -147,10 +181,16 @@ class ModelSpec:
     def is_moe(self) -> bool:
         return any(g.ffn.experts for g in self.groups)
 
+    @property
+    def absorbed_params(self) -> int:
+        """Weights of which the engine keeps a second copy at 16 bits (MLA)."""
+        return sum(g.count * g.attention.absorbed_params for g in self.groups)
+
     def kv_bytes_per_token(self, kv_bits: int) -> float:
         """Bytes one token adds to the KV cache while no window is full."""
         elements = sum(g.count * g.attention.kv_elements_per_token for g in self.groups)
-        return elements * kv_bits / BITS_PER_BYTE
+        extra = sum(g.count * g.attention.kv_extra_bytes_per_token for g in self.groups)
+        return elements * kv_bits / BITS_PER_BYTE + extra
 
     def kv_bytes(self, context: float, kv_bits: int) -> float:
         """Bytes one sequence of `context` tokens holds: KV (windows bounded) and states."""
@@ -160,6 +200,7 @@ class ModelSpec:
             kept = context if attention.window is None else min(context, attention.window)
             total += g.count * (
                 kept * attention.kv_elements_per_token * kv_bits / BITS_PER_BYTE
+                + kept * attention.kv_extra_bytes_per_token
                 + attention.state_bytes_per_sequence
             )
         return total

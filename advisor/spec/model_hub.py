@@ -1,0 +1,47 @@
+"""config.json from the Hugging Face Hub, where the `hf` extra and a network are there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def config_from_hub(hf_id: str) -> Mapping[str, object] | str:
+    """The repository's config.json, or in words why it cannot be had and what would help.
+
+    A copy in the Hub's cache is used when the Hub is out of reach; HF_HUB_OFFLINE and HF_TOKEN are
+    huggingface_hub's own and respected by it.
+    """
+    try:
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import (
+            EntryNotFoundError,
+            GatedRepoError,
+            HfHubHTTPError,
+            LocalEntryNotFoundError,
+            OfflineModeIsEnabled,
+            RepositoryNotFoundError,
+        )
+    except ImportError:
+        return "to look it up on the Hub, pip install 'quantadvise[hf]'; or give a folder with config.json"
+    try:
+        path = hf_hub_download(hf_id, "config.json", etag_timeout=10)
+    except GatedRepoError:
+        return "on the Hub it is gated: accept its terms there and set HF_TOKEN"
+    except RepositoryNotFoundError:
+        return "the Hub has no such repository (a private one needs HF_TOKEN)"
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled):
+        return "the Hub is out of reach and its cache has no copy; give a folder with config.json"
+    except EntryNotFoundError:
+        return "the repository on the Hub has no config.json"
+    except HfHubHTTPError as error:
+        return f"the Hub answered '{str(error).splitlines()[0]}'; try again or give a folder with config.json"
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return f"the Hub could not be asked ({reason}); give a folder with config.json"
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return f"its cached config.json is damaged ({path}); delete it and try again"
+    return value if isinstance(value, Mapping) else f"its config.json holds no keys ({path})"

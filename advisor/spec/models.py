@@ -1,0 +1,220 @@
+"""Look-up of models: by name or Hub id, by folder or config.json, by size alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+
+from advisor.data import catalog
+from advisor.errors import DataError, InputError, UnknownNameError, UnsupportedError, unknown
+from advisor.spec.model import ModelSpec
+from advisor.spec.model_config import model_from_config
+from advisor.spec.model_hub import config_from_hub
+from advisor.spec.model_native import split_suffix
+from advisor.spec.model_typical import parse_params, typical_model
+
+LARGEST_CONFIG_BYTES = 8_000_000
+"""The largest config.json seen is well below a megabyte; more is another file by mistake."""
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_ROW = re.compile(r"^- \{name: ([^,]+), hf: \[([^\]]*)\](?:, aka: \[([^\]]*)\])?")
+
+
+def _fold(name: str) -> str:
+    """A name without what people vary: case, separators, and Meta's older prefix."""
+    folded = re.sub(r"[-_. ]", "", name.lower())
+    return folded.removeprefix("meta") if folded.startswith("metallama") else folded
+
+
+def _repo(hf_id: str) -> str:
+    return hf_id.rsplit("/", 1)[-1]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """Where a name leads: a line of the catalog, and the repository it stands for."""
+
+    line: int
+    name: str
+    hf_id: str | None
+
+
+def _split(text: str | None) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()] if text else []
+
+
+@lru_cache(maxsize=1)
+def _lines() -> tuple[str, ...]:
+    path = catalog("models.yaml")
+    try:
+        return tuple(path.read_text(encoding="utf-8").splitlines())
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}; reinstall quantadvise") from error
+
+
+@lru_cache(maxsize=1)
+def _index() -> dict[str, _Entry]:
+    """Every known name, folded, to its row. Only the names are read here; a row is parsed when asked for."""
+    index: dict[str, _Entry] = {}
+    for number, line in enumerate(_lines()):
+        match = _ROW.match(line)
+        if match is None:
+            continue
+        name, ids, also = match.group(1).strip(), _split(match.group(2)), _split(match.group(3))
+        main = next((i for i in ids if _repo(i) == name), ids[0] if ids else None)
+        first = _Entry(line=number, name=name, hf_id=main)
+        index.setdefault(_fold(name), first)
+        for hf_id in ids:
+            index.setdefault(_fold(_repo(hf_id)), _Entry(line=number, name=_repo(hf_id), hf_id=hf_id))
+        for other in also:
+            index.setdefault(_fold(_repo(other)), first)
+    return index
+
+
+def known_models() -> tuple[str, ...]:
+    """The catalog's models by their canonical names, in the file's order."""
+    return tuple(match.group(1).strip() for line in _lines() if (match := _ROW.match(line)))
+
+
+@lru_cache(maxsize=256)
+def _from_catalog(entry: _Entry) -> ModelSpec:
+    row = yaml.load(_lines()[entry.line][2:], Loader=_Loader)
+    return model_from_config(
+        row["config"],
+        name=entry.name,
+        hf_id=entry.hf_id,
+        published_params=row["params"],
+        source=row["source"],
+        extra_params=row.get("extra_params"),
+        family=row.get("family"),
+        where=f"models.yaml: {row['name']}",
+    )
+
+
+def _catalog_model(name: str) -> ModelSpec | None:
+    """The catalog's model of that name or id; a quantized checkpoint's name leads to its base model."""
+    repo = _repo(name)
+    entry = _index().get(_fold(repo))
+    if entry is not None:
+        return _from_catalog(entry)
+    base, suffix = split_suffix(repo)
+    if suffix is None:
+        return None
+    entry = _index().get(_fold(base))
+    if entry is None:
+        return None
+    model = _from_catalog(entry)
+    return dataclasses.replace(
+        model,
+        hf_id=name if "/" in name else None,
+        native_format=None if suffix == "bf16" else suffix,
+        native_parts=model.native_parts if suffix == model.native_format else "linear",
+    )
+
+
+def _read_json(path: Path) -> Mapping[str, object]:
+    try:
+        size = path.stat().st_size
+        if size > LARGEST_CONFIG_BYTES:
+            raise InputError(
+                f"{path}: {size:,} bytes; a config.json has a few thousand, is this another file?"
+            )
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; give a folder with config.json") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text (byte {error.start}); give a config.json") from error
+    except json.JSONDecodeError as error:
+        what = "empty" if size == 0 else f"not JSON (line {error.lineno}: {error.msg})"
+        raise InputError(f"{path}: {what}; download config.json again") from error
+    except (RecursionError, ValueError) as error:
+        raise InputError(f"{path}: not a readable JSON file; download config.json again") from error
+    if not isinstance(value, Mapping):
+        raise InputError(f"{path}: holds no keys; give a transformers config.json")
+    return value
+
+
+def model_from_file(path: Path) -> ModelSpec:
+    """The model of a local folder or config.json; a hf_quant_config.json beside it counts."""
+    file = path / "config.json" if path.is_dir() else path
+    config = dict(_read_json(file))
+    quant = file.parent / "hf_quant_config.json"
+    if "quantization_config" not in config and quant.is_file():
+        section = _read_json(quant).get("quantization")
+        if not isinstance(section, Mapping):
+            raise InputError(f"{quant}: 'quantization' is missing; download the file again")
+        config["quantization_config"] = {"quant_method": "modelopt", **section}
+    name = file.resolve().parent.name or file.stem
+    return model_from_config(config, name=name, source=str(file), where=str(file))
+
+
+def _looks_like_path(text: str) -> bool:
+    return (
+        text.startswith(("/", "./", "../", "~", ".\\"))
+        or text.endswith((".json", "/", "\\"))
+        or text in (".", "..")
+    )
+
+
+def find_model(name_or_path: str) -> ModelSpec:
+    """The model of that name, Hub id, folder or config.json.
+
+    Names fold case and separators; `RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8-dynamic` leads to the base
+    model with `native_format`. An id that is not in the catalog is looked up on the Hub. Raises
+    UnknownNameError with the nearest names, InputError for a damaged file, UnsupportedError for an
+    architecture that cannot be read right.
+    """
+    text = name_or_path.strip()
+    if not text:
+        raise InputError("model: the name is empty; give a name, a Hub id or a folder")
+    path = Path(text).expanduser()
+    if _looks_like_path(text):
+        if not path.exists():
+            raise InputError(f"{text}: no such file or folder; give a folder with config.json")
+        return model_from_file(path)
+    model = _catalog_model(text)
+    if model is not None:
+        return model
+    if (path / "config.json").is_file():
+        return model_from_file(path)
+    nowhere = unknown("model", text, [entry.name for entry in _index().values()])
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", text) is None:
+        raise nowhere
+    found = config_from_hub(text)
+    if isinstance(found, str):
+        raise UnknownNameError(f"{nowhere}; {found}")
+    return model_from_config(found, name=_repo(text), hf_id=text, source=f"huggingface.co/{text}", where=text)
+
+
+@lru_cache(maxsize=1)
+def _checkpoints() -> Mapping[str, Mapping[str, str]]:
+    path = catalog("models_checkpoints.yaml")
+    rows = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)["checkpoints"]
+    found: dict[str, dict[str, str]] = {}
+    for repo in rows:
+        base, suffix = split_suffix(_repo(repo))
+        if suffix is not None:
+            found.setdefault(_fold(base), {}).setdefault(suffix, repo)
+    return found
+
+
+def known_checkpoint(model: ModelSpec, format: str) -> str | None:
+    """A published checkpoint of the model in a canonical format; None where we know of none."""
+    return _checkpoints().get(_fold(model.name), {}).get(format)
+
+
+__all__ = [
+    "UnsupportedError",
+    "find_model",
+    "known_checkpoint",
+    "known_models",
+    "model_from_file",
+    "parse_params",
+    "typical_model",
+]
