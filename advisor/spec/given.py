@@ -16,6 +16,12 @@ from advisor.errors import InputError, nearest
 T = TypeVar("T")
 
 
+def plain(text: str) -> str:
+    """`text` short and printable, so that a message stays one line whatever a user wrote."""
+    text = text if text.isprintable() else repr(text)[1:-1]
+    return text if len(text) <= 40 else f"{text[:37]}…"
+
+
 def _kind(value: object) -> str:
     """What people call the type of a YAML value."""
     if value is None:
@@ -26,8 +32,7 @@ def _kind(value: object) -> str:
         return "a mapping"
     if isinstance(value, (list, tuple)):
         return "a list"
-    text = str(value)
-    return f"'{text}'" if len(text) <= 40 else f"'{text[:37]}…'"
+    return f"'{plain(str(value))}'"
 
 
 def _digits(value: float) -> str:
@@ -48,11 +53,20 @@ class Given:
     folder: Path | None = None
     """Where the file lies; paths inside it are relative to this."""
 
+    @property
+    def place(self) -> str:
+        """`file:line`, or the flag."""
+        line = self.lines.get(self.path)
+        return self.where if line is None else f"{self.where}:{line}"
+
+    @property
+    def inside(self) -> str:
+        """`slo.ttft_p95_ms`."""
+        return ".".join(plain(key) for key in self.path)
+
     def error(self, message: str) -> InputError:
         """`file:line: slo.ttft_p95_ms: message`."""
-        line = self.lines.get(self.path)
-        place = self.where if line is None else f"{self.where}:{line}"
-        return InputError(": ".join([place, *([".".join(self.path)] if self.path else []), message]))
+        return InputError(": ".join([self.place, *([self.inside] if self.path else []), message]))
 
     def child(self, key: str, value: object) -> Given:
         return Given(
@@ -79,10 +93,10 @@ class Given:
         key, names = self.path[-1], list(known)
         close = nearest(key, names, count=1)
         remedy = f"did you mean '{close[0]}'?" if close else f"known keys: {', '.join(names)}"
-        line = self.lines.get(self.path)
-        place = self.where if line is None else f"{self.where}:{line}"
-        inside = ".".join(self.path[:-1])
-        return InputError(f"{place}: {inside + ': ' if inside else ''}unknown key '{key}'; {remedy}")
+        inside = ".".join(plain(key) for key in self.path[:-1])
+        return InputError(
+            f"{self.place}: {inside + ': ' if inside else ''}unknown key '{plain(key)}'; {remedy}"
+        )
 
     def items(self) -> list[Given]:
         """The entries of a list."""

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from advisor.errors import InputError
-from advisor.spec.given import Given
+from advisor.spec.given import Given, plain
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -32,6 +32,8 @@ def read_yaml(path: Path, shown: str | None = None) -> Given:
         raise InputError(f"{where}: no such file; check the path") from error
     except IsADirectoryError as error:
         raise InputError(f"{where}: is a folder; name a .yaml file in it") from error
+    except ValueError as error:
+        raise InputError(f"{plain(where)}: is no possible path ({error}); check it") from error
     except OSError as error:
         raise InputError(
             f"{where}: {error.strerror or 'cannot be read'}; check the path and its rights"
@@ -92,7 +94,8 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, where: str) -> str:
             and "\t" in written[number][: len(written[number]) - len(written[number].lstrip())]
         ):
             return f"{where}:{number + 1}: a tab indents the line; YAML wants spaces"
-    return f"{where}:{mark.line + 1}: not readable as YAML ({error.problem or error.context})"
+    line = min(mark.line + 1, max(1, len(written)))
+    return f"{where}:{line}: not readable as YAML ({error.problem or error.context})"
 
 
 class _Builder:
@@ -124,7 +127,7 @@ class _Builder:
             key = str(key_node.value)
             inside = (*path, key)
             if key in found:
-                place, first = f"{self.where}:{line}: {'.'.join(inside)}", self.lines[inside]
+                place, first = f"{self.where}:{line}: {'.'.join(map(plain, inside))}", self.lines[inside]
                 raise InputError(f"{place}: stands twice, first on line {first}; keep one")
             self.lines[inside] = line
             found[key] = self.build(value_node, inside)

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from advisor.data import shipped
 from advisor.errors import InputError, unknown
-from advisor.spec.given import Given
+from advisor.spec.given import Given, plain
 from advisor.spec.located_yaml import parse_yaml, read_yaml, write_yaml
 from advisor.spec.profile_keys import READERS, WRITERS
 from advisor.spec.workload import Load, Quality, Workload
 
-_MAX_CHAIN = 8
+_MAX_CHAIN = 5
 SCENARIOS = "scenarios"
 """Folder of the profiles that state no lengths and are laid over another."""
 
 
 def known_workloads() -> tuple[str, ...]:
     """Names that `load_workload` finds without a path."""
-    return tuple(sorted(path.stem for path in shipped("profiles").glob("*.yaml")))
+    return tuple(_workload_files())
 
 
 def known_scenarios() -> tuple[str, ...]:
-    """Names that `scenario=` finds without a path."""
-    return tuple(sorted(path.stem for path in (shipped("profiles") / SCENARIOS).glob("*.yaml")))
+    """Names that `scenario=` finds without a path; `paper-` may be left away."""
+    return tuple(_scenario_files())
 
 
 def load_workload(name_or_path: str, *, scenario: str | None = None) -> Workload:
@@ -34,8 +34,8 @@ def load_workload(name_or_path: str, *, scenario: str | None = None) -> Workload
     Raises UnknownNameError for a name that is no profile, InputError (file:line: key: what; remedy)
     for a profile that is not right.
     """
-    path = _find(name_or_path, known_workloads(), "workload", Path())
-    values = _layers(path, known_workloads(), ())
+    path = _workload_path(name_or_path)
+    values = profile_values(path)
     if scenario is not None:
         values = values_over(values, scenario_profile(scenario))
     return build(values, where=_shown(path))
@@ -49,7 +49,7 @@ def with_scenario(workload: Workload, scenario: str) -> Workload:
 def parse_workload(text: str, *, where: str = "profile") -> Workload:
     """The workload of a profile's text."""
     given = parse_yaml(text, where=where)
-    return build(_values(given, Path(where)), where=where)
+    return build(_values(given, Path(where), ()), where=where)
 
 
 def to_yaml(workload: Workload) -> str:
@@ -88,76 +88,93 @@ def _shown(path: Path) -> str:
         return str(path)
 
 
-def _is_path(name: str) -> bool:
-    return "/" in name or "\\" in name or name.endswith((".yaml", ".yml", ".json"))
-
-
 def _fold(name: str) -> str:
+    """Case, '-', '_', '.' and ' ' do not count in a name."""
     return "".join(c for c in name.lower() if c not in "-_. ")
 
 
-def _find(name: str, known: Sequence[str], what: str, folder: Path) -> Path:
-    """The file of a shipped name, or the path itself, relative to `folder`."""
-    if _is_path(name):
+def _workload_files() -> dict[str, Path]:
+    return {path.stem: path for path in sorted(shipped("profiles").glob("*.yaml"))}
+
+
+def _scenario_files() -> dict[str, Path]:
+    return {path.stem: path for path in sorted((shipped("profiles") / SCENARIOS).glob("*.yaml"))}
+
+
+def _scenario_names() -> dict[str, Path]:
+    """What people type for a scenario: `paper-synchronous`, `synchronous`, `sync`."""
+    names: dict[str, Path] = {}
+    for name, path in _scenario_files().items():
+        short = name.removeprefix("paper-")
+        names |= {name: path, short: path, short.removesuffix("hronous"): path}
+    return names
+
+
+def _as_path(name: str, folder: Path) -> Path | None:
+    """The file that `name` is a path to; None when it is a plain name."""
+    if not ("/" in name or "\\" in name or name.lower().endswith((".yaml", ".yml", ".json"))):
+        return None
+    try:
         return folder / Path(name).expanduser()
-    root = shipped("profiles") / SCENARIOS if what == "scenario" else shipped("profiles")
-    for candidate in known:
-        if _fold(name) in (_fold(candidate), _fold(candidate.removeprefix("paper-"))):
-            return root / f"{candidate}.yaml"
-    if what == "workload" and any(
-        _fold(name) in (_fold(s), _fold(s.removeprefix("paper-"))) for s in known_scenarios()
-    ):
+    except RuntimeError as error:  # ~nobody
+        raise InputError(f"{plain(name)}: is no possible path ({error}); check it") from error
+
+
+def _matching(name: str, files: Mapping[str, Path]) -> Path | None:
+    return next((path for known, path in files.items() if _fold(known) == _fold(name)), None)
+
+
+def _workload_path(name: str) -> Path:
+    path = _as_path(name, Path()) or _matching(name, _workload_files())
+    if path is not None:
+        return path
+    if _matching(name, _scenario_names()) is not None:
         raise InputError(
             f"'{name}' is a scenario, laid over a workload; use for example --workload rag --scenario {name}"
         )
-    raise unknown(what, name, known)
+    raise unknown("workload", plain(name), _workload_files())
 
 
 def scenario_profile(name_or_path: str) -> dict[str, Any]:
     """What a scenario lays over a workload's values."""
-    known = known_scenarios()
-    short = tuple(name.removeprefix("paper-") for name in known)
-    if _is_path(name_or_path):
-        path = Path(name_or_path).expanduser()
-    else:
-        aliases = {"sync": "synchronous", "async": "asynchronous"}
-        name = aliases.get(_fold(name_or_path), name_or_path)
-        if all(_fold(name) != _fold(candidate) for candidate in (*known, *short)):
-            raise unknown("scenario", name_or_path, short)
-        path = _find(name, known, "scenario", Path())
-    return _layers(path, known, ())
+    names = _scenario_names()
+    path = _as_path(name_or_path, Path()) or _matching(name_or_path, names)
+    if path is None:
+        raise unknown(
+            "scenario", plain(name_or_path), [name.removeprefix("paper-") for name in _scenario_files()]
+        )
+    return profile_values(path)
 
 
-def _layers(path: Path, known: Sequence[str], below: tuple[Path, ...]) -> dict[str, Any]:
-    """The values of a profile's keys, its own over those of what it extends."""
-    given = read_yaml(path, _shown(path))
-    return _values(given, path, below)
+def profile_values(path: Path) -> dict[str, Any]:
+    """The values of a profile's keys, its own over those of what it extends; some may be missing."""
+    return _values(read_yaml(path, _shown(path)), path, ())
 
 
-def _values(given: Given, path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
+def _values(given: Given, path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
     own = {key: READERS[key](entry) for key, entry in given.keys(READERS).items()}
     chain = (*below, path.resolve())
     values: dict[str, Any] = {}
     for parent in own.pop("extends", ()):
         entry = given.child("extends", parent)
-        if len(chain) >= _MAX_CHAIN:
-            raise entry.error(f"more than {_MAX_CHAIN} profiles on top of each other")
-        parent_path = _parent(entry, parent, given.folder or Path())
+        parent_path = _parent_path(entry, parent)
         if parent_path.resolve() in chain:
             raise entry.error(f"'{parent}' extends this profile in turn; break the circle")
-        values = values_over(values, _values(read_yaml(parent_path, _shown(parent_path)), parent_path, chain))
+        if len(chain) >= _MAX_CHAIN:
+            raise entry.error(f"more than {_MAX_CHAIN} profiles on top of each other; flatten them")
+        below_values = _values(read_yaml(parent_path, _shown(parent_path)), parent_path, chain)
+        values = values_over(values, below_values)
     own.setdefault("name", path.stem)
     return values_over(values, own, named=True)
 
 
-def _parent(entry: Given, parent: str, folder: Path) -> Path:
-    if _is_path(parent):
-        return folder / Path(parent).expanduser()
-    names = {_fold(n): shipped("profiles") / f"{n}.yaml" for n in known_workloads()}
-    names |= {_fold(n): shipped("profiles") / SCENARIOS / f"{n}.yaml" for n in known_scenarios()}
-    if _fold(parent) in names:
-        return names[_fold(parent)]
-    raise unknown("profile", parent, (*known_workloads(), *known_scenarios()), where=entry.where)
+def _parent_path(entry: Given, parent: str) -> Path:
+    path = _as_path(parent, entry.folder or Path())
+    path = path or _matching(parent, _workload_files()) or _matching(parent, _scenario_names())
+    if path is None:
+        names = (*_workload_files(), *_scenario_files())
+        raise unknown("profile", plain(parent), names, where=f"{entry.place}: extends")
+    return path
 
 
 def values_over(

@@ -10,7 +10,7 @@ from advisor.errors import InputError
 from advisor.spec.given import Given
 from advisor.spec.located_yaml import parse_yaml
 from advisor.spec.profile import build, scenario_profile, values_of, values_over
-from advisor.spec.profile_keys import READERS, read_arrival, read_lengths
+from advisor.spec.profile_keys import READERS, read_burstiness, read_concurrency, read_lengths, read_rate
 from advisor.spec.slo import parse_goodput, parse_slos
 from advisor.spec.workload import Arrival, Goodput, LatencyLimit, Lengths, Quality, Workload
 
@@ -156,17 +156,14 @@ def _arrival(
     if single or maximum:
         return Arrival(kind="single" if single else "maximum")
     if concurrency is not None:
-        return read_arrival(_said("concurrency", concurrency, "--concurrency"))
-    if rate is None and burstiness is None:
+        users = read_concurrency(Given(value=concurrency, where="--concurrency"))
+        return Arrival(kind="concurrency", value=users)
+    shape = None if burstiness is None else read_burstiness(Given(value=burstiness, where="--burstiness"))
+    value = own.value if rate is None else read_rate(Given(value=rate, where="--rate"))
+    if rate is None and shape is None:
         return own
-    base = own.value if rate is None else rate
-    kept = own.burstiness if burstiness is None and own.kind == "rate" else burstiness
-    entries = {"requests_per_s": base} | ({} if kept is None else {"burstiness": kept})
-    return read_arrival(Given(value=entries, where="--rate" if rate is not None else "--burstiness"))
-
-
-def _said(key: str, value: object, flag: str) -> Given:
-    return Given(value={key: value}, where=flag)
+    # A profile's burstiness is its own only as long as requests come by themselves.
+    return Arrival(kind="rate", value=value, burstiness=own.burstiness if shape is None else shape)
 
 
 def _limits(own: tuple[LatencyLimit, ...], texts: Sequence[str]) -> tuple[LatencyLimit, ...]:

@@ -107,6 +107,21 @@ def write_lengths(lengths: Lengths) -> object:
     return plain_number(lengths.mean)
 
 
+def read_concurrency(given: Given) -> int:
+    """Requests in flight."""
+    return given.whole(low=1, high=MAX_CONCURRENCY)
+
+
+def read_rate(given: Given) -> float:
+    """Requests per second."""
+    return given.number(above=0, high=MAX_REQUESTS_PER_S, unit="requests/s")
+
+
+def read_burstiness(given: Given) -> float:
+    """The gamma shape of the gaps."""
+    return given.number(low=0.01, high=1000)
+
+
 def read_arrival(given: Given) -> Arrival:
     """`single`, `maximum`, `{concurrency: 32}`, `{requests_per_s: 4, burstiness: 1}`."""
     if not isinstance(given.value, Mapping):
@@ -120,12 +135,11 @@ def read_arrival(given: Given) -> Arrival:
     if "concurrency" in entries:
         if "burstiness" in entries:
             raise entries["burstiness"].error("belongs to requests_per_s, not to concurrency")
-        users = entries["concurrency"].whole(low=1, high=MAX_CONCURRENCY)
-        return Arrival(kind="concurrency", value=users)
+        return Arrival(kind="concurrency", value=read_concurrency(entries["concurrency"]))
     if "requests_per_s" not in entries:
         raise given.error("needs concurrency or requests_per_s, or is single or maximum")
-    rate = entries["requests_per_s"].number(above=0, high=MAX_REQUESTS_PER_S, unit="requests/s")
-    burstiness = entries["burstiness"].number(low=0.01, high=1000) if "burstiness" in entries else 1.0
+    rate = read_rate(entries["requests_per_s"])
+    burstiness = read_burstiness(entries["burstiness"]) if "burstiness" in entries else 1.0
     return Arrival(kind="rate", value=rate, burstiness=burstiness)
 
 
@@ -169,6 +183,8 @@ def read_prefix_hit_rate(given: Given) -> float:
 def read_extends(given: Given) -> tuple[str, ...]:
     """One profile's name or path, or a list of them, later ones over earlier."""
     if isinstance(given.value, (list, tuple)):
+        if len(given.value) > 4:
+            raise given.error(f"{len(given.value)} profiles at once; name at most 4")
         return tuple(item.text() for item in given.items())
     return (given.text(),)
 

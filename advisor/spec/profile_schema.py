@@ -98,7 +98,7 @@ _SLO: Schema = {
         {
             "type": "object",
             # The common keys by name, so that an editor offers them; the pattern takes any percentile.
-            "properties": {key: _LIMIT for key in LIMIT_KEYS},
+            "properties": dict.fromkeys(LIMIT_KEYS, _LIMIT),
             "patternProperties": {LIMIT_KEY_PATTERN: _LIMIT},
             "additionalProperties": False,
         },
@@ -108,7 +108,7 @@ _SLO: Schema = {
 _GOODPUT: Schema = {
     "anyOf": [
         _LINE | {"description": "as vLLM's --goodput: 'ttft:500 tpot:50 e2el:5000', or 'none'"},
-        _object({name: _MS for name in GOODPUT_NAMES} | {"min_share": _SHARE}, minProperties=1),
+        _object(dict.fromkeys(GOODPUT_NAMES, _MS) | {"min_share": _SHARE}, minProperties=1),
     ]
 }
 
@@ -171,7 +171,7 @@ def profile_schema() -> Schema:
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "quantadvise workload profile",
-        "description": "What is asked of a model, and what must hold. Lengths and load may come from extends.",
+        "description": "What is asked of a model, and what must hold; extends may supply any key.",
     } | _object(described, minProperties=1)
 
 

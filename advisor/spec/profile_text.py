@@ -8,7 +8,14 @@ from pathlib import Path
 from advisor.errors import QuantAdviseError
 from advisor.spec.given import Given
 from advisor.spec.located_yaml import read_yaml
-from advisor.spec.profile import known_scenarios, known_workloads, load_workload, scenario_profile
+from advisor.spec.profile import (
+    build,
+    known_scenarios,
+    known_workloads,
+    load_workload,
+    profile_values,
+    scenario_profile,
+)
 from advisor.spec.profile_keys import READERS
 from advisor.spec.workload import (
     Arrival,
@@ -50,7 +57,7 @@ def profile_rows() -> list[ProfileRow]:
             ProfileRow(
                 name=name,
                 is_scenario=False,
-                tokens=f"{load.input_tokens.mean:g}/{load.output_tokens.mean:g}",
+                tokens=f"{load.input_tokens.mean:.0f}/{load.output_tokens.mean:.0f}",
                 load=arrival_text(load.arrival),
                 limits=limits_text(workload),
                 about=workload.about,
@@ -156,12 +163,11 @@ def check(path: Path | str) -> list[str]:
     problems = [problem for entry in entries.values() for problem in _problems_of(entry)]
     if problems:
         return problems
-    if not {"input_tokens", "output_tokens", "load", "extends"} & set(entries) or (
-        path.parent.name == "scenarios" and not {"input_tokens", "output_tokens"} & set(entries)
-    ):
-        return []  # a scenario: it is complete only over a workload
     try:
-        return _doubts(load_workload(str(path) if path.suffix else f"{path.parent}/{path.name}"), given)
+        values = profile_values(path)
+        if "input_tokens" not in values and "output_tokens" not in values:
+            return []  # a scenario: complete only over a workload
+        return _doubts(build(values, where=str(path)), str(path))
     except QuantAdviseError as error:
         return [str(error)]
 
@@ -178,27 +184,20 @@ def _problems_of(entry: Given) -> list[str]:
     return []
 
 
-def _doubts(workload: Workload, given: Given) -> list[str]:
-    """What is allowed but cannot be meant."""
-    doubts = []
-    percentiles = [
-        (limit, percent)
-        for limit in workload.limits
-        if (percent := percentile_of(limit.statistic)) is not None
+def _doubts(workload: Workload, where: str) -> list[str]:
+    """Limits that are allowed but cannot be meant, because a stricter one makes them idle."""
+    return [
+        f"{where}: slo: {loose.key} {loose.max_ms:g} never binds, since {tight.key} is already "
+        f"limited to {tight.max_ms:g}; drop it or lower it"
+        for loose in workload.limits
+        for tight in workload.limits
+        if _implies(tight, loose) and loose.max_ms >= tight.max_ms
     ]
-    for loose, low in percentiles:
-        for tight, high in percentiles:
-            if loose.metric == tight.metric and low < high and loose.max_ms >= tight.max_ms:
-                doubts.append(
-                    f"{given.where}: slo: {loose.key} {loose.max_ms:g} never binds, since {tight.key} "
-                    f"{tight.max_ms:g} is stricter; drop it or lower it"
-                )
-    for ttft in workload.limits:
-        for e2e in workload.limits:
-            if (ttft.metric, e2e.metric) == ("ttft", "e2e") and ttft.statistic == e2e.statistic:
-                if ttft.max_ms > e2e.max_ms:
-                    doubts.append(
-                        f"{given.where}: slo: {ttft.key} {ttft.max_ms:g} never binds, since the whole "
-                        f"request may take {e2e.max_ms:g}; drop it or lower it"
-                    )
-    return doubts
+
+
+def _implies(tight: LatencyLimit, loose: LatencyLimit) -> bool:
+    """Whether what `tight` bounds is never below what `loose` bounds."""
+    if (loose.metric, tight.metric) == ("ttft", "e2e"):
+        return loose.statistic == tight.statistic
+    low, high = percentile_of(loose.statistic), percentile_of(tight.statistic)
+    return loose.metric == tight.metric and low is not None and high is not None and low < high

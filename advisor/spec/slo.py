@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 
 from advisor.errors import InputError
-from advisor.spec.given import Given
+from advisor.spec.given import Given, plain
 from advisor.spec.located_yaml import plain_number
 from advisor.spec.workload import (
     MAX_LATENCY_MS,
@@ -116,14 +116,14 @@ def _bound_ms(given: Given, default_unit: str | None) -> float:
     if isinstance(value, str):
         match = _BOUND.fullmatch(value.strip())
         if match is None:
-            raise given.error(f"'{value}' is no upper limit in ms; write 300 or \"<=300\"")
+            raise given.error(f"'{plain(value)}' is no upper limit in ms; write 300 or \"<=300\"")
         unit = match[3] or default_unit
         if unit is None:
-            raise given.error(f"'{value}' has no unit; write {value}ms")
+            raise given.error(f"'{plain(value)}' has no unit; write {plain(value)}ms")
         try:
             number = float(match[2]) * (MS_PER_S if unit == "s" else 1.0)
         except ValueError as error:
-            raise given.error(f"'{match[2]}' is no number") from error
+            raise given.error(f"'{plain(match[2])}' is no number") from error
         given = Given(value=number, where=given.where, path=given.path, lines=given.lines)
     return given.number(above=0, high=MAX_LATENCY_MS, unit="ms")
 
@@ -135,12 +135,12 @@ def parse_slo(text: str, *, where: str = "--slo") -> LatencyLimit:
     """
     match = _FLAG.fullmatch(text.strip())
     if match is None:
-        raise InputError(f"{where}: '{text}' is no limit; write for example ttft_p95_ms=300")
+        raise InputError(f"{where}: '{plain(text)}' is no limit; write for example ttft_p95_ms=300")
     key, bound = match[1].lstrip("-").replace("-", "_"), match[3].strip()
     if key in _METRICS:
         raise InputError(
-            f"{where}: '{text}' names no statistic; write {_METRICS[key]}_p99_ms={bound or 300} "
-            f"(or p95, p50, mean)"
+            f"{where}: '{plain(text)}' names no statistic; write {_METRICS[key]}_p99_ms="
+            f"{plain(bound) or 300} (or p95, p50, mean)"
         )
     if key == "target_ntpot_milliseconds":
         raise InputError(
@@ -201,9 +201,11 @@ def _goodput_pairs(given: Given) -> dict[str, Given]:
         try:
             number = float(value)
         except ValueError as error:
-            raise given.error(f"'{word}' is no KEY:VALUE in ms; write ttft:500 tpot:50 e2el:5000") from error
+            raise given.error(
+                f"'{plain(word)}' is no KEY:VALUE in ms; write ttft:500 tpot:50 e2el:5000"
+            ) from error
         if key in entries:
-            raise given.error(f"'{key}' stands twice; keep one")
+            raise given.error(f"'{plain(key)}' stands twice; keep one")
         entries[key] = given.child(key, number)
     return entries
 

@@ -1,0 +1,81 @@
+"""Hypothesis strategies for workloads of every kind."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from advisor.spec.workload import Arrival, Goodput, LatencyLimit, Lengths, Load, Quality, Workload
+
+lines = st.text(st.characters(codec="utf-8"), max_size=30).filter(
+    lambda text: text == text.strip() and text.isprintable()
+)
+words = lines.filter(bool)
+milliseconds = st.floats(1e-3, 1e9)
+
+
+def _uniform(ends: tuple[int, int]) -> Lengths:
+    return Lengths.uniform(min(ends), max(ends))
+
+
+lengths = st.one_of(
+    st.floats(1, 1e8).map(Lengths.constant),
+    st.tuples(st.integers(1, 10**6), st.integers(1, 10**6)).map(_uniform),
+    st.builds(
+        lambda mean, cv, room: Lengths.lognormal(mean, mean * cv, high=room and int(mean * room) + 2),
+        mean=st.floats(2, 1e5),
+        cv=st.floats(0.01, 2),
+        room=st.none() | st.floats(2, 50),
+    ),
+    st.lists(st.integers(1, 10**6), min_size=1, max_size=20).map(Lengths.empirical),
+)
+arrivals = st.one_of(
+    st.sampled_from([Arrival(kind="single"), Arrival(kind="maximum")]),
+    st.integers(1, 10**7).map(lambda users: Arrival(kind="concurrency", value=users)),
+    st.builds(
+        lambda rate, burst: Arrival(kind="rate", value=rate, burstiness=burst),
+        st.floats(1e-6, 1e7),
+        st.floats(0.01, 1000),
+    ),
+)
+limits = st.lists(
+    st.builds(
+        LatencyLimit,
+        metric=st.sampled_from(["ttft", "tpot", "itl", "e2e"]),
+        statistic=st.sampled_from(["mean", "p1", "p50", "p95", "p99", "p99.9", "p99.9999"]),
+        max_ms=milliseconds,
+    ),
+    max_size=4,
+    unique_by=lambda limit: limit.key,
+).map(tuple)
+goodputs = st.none() | st.builds(
+    Goodput,
+    ttft_ms=milliseconds,
+    tpot_ms=st.none() | milliseconds,
+    e2e_ms=st.none() | milliseconds,
+    min_share=st.floats(0.01, 1),
+)
+qualities = st.builds(
+    Quality,
+    min_recovery=st.none() | st.floats(0.01, 1),
+    tasks=st.lists(words, max_size=3, unique=True).map(tuple),
+)
+loads = st.builds(
+    Load,
+    input_tokens=lengths,
+    output_tokens=lengths,
+    arrival=arrivals,
+    prefix_hit_rate=st.floats(0, 1, exclude_max=True),
+)
+workloads = st.builds(
+    Workload,
+    name=words,
+    about=lines,
+    source=lines,
+    load=loads,
+    limits=limits,
+    goodput=goodputs,
+    quality=qualities,
+    objective=st.sampled_from(["cost", "latency", "throughput", "accuracy"]),
+    gpu_count=st.sampled_from(["smallest", "same", "free"]),
+    price_list=st.none() | words.filter(lambda word: word != "none"),
+).filter(lambda w: w.load.arrival.kind != "maximum" or (not w.limits and w.goodput is None))
