@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from advisor.data import shipped
 from advisor.errors import InputError, QuantAdviseError, UnknownNameError
 from advisor.spec.profile import (
     known_scenarios,
@@ -145,6 +146,18 @@ def test_a_scenario_alone_is_no_workload() -> None:
 
 
 # --- what a profile can say
+
+
+def test_the_readmes_example_is_read_as_its_remarks_say() -> None:
+    readme = (shipped("profiles") / "README.md").read_text(encoding="utf-8")
+    workload = parse_workload(readme.split("```yaml\n")[1].split("```")[0], where="support.yaml")
+    assert workload.name == "support"
+    assert workload.load.input_tokens == Lengths.lognormal(900, 600, low=50, high=8000)
+    assert workload.load.output_tokens == Lengths.empirical([80, 120, 150, 210, 640])
+    assert workload.load.arrival == Arrival(kind="rate", value=4, burstiness=0.7)
+    assert limits(workload) == {"ttft_p95_ms": 300, "tpot_p99_ms": 50}
+    assert workload.goodput == Goodput(ttft_ms=500, tpot_ms=60, e2e_ms=20000, min_share=0.95)
+    assert workload.quality == Quality(min_recovery=0.99, tasks=("chat", "instruction"))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
