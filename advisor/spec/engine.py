@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from advisor.errors import InputError, UnknownNameError
 from advisor.spec.catalog_yaml import read_catalog
 from advisor.spec.gpu import GpuSpec
 from advisor.units import GIB
+
+T = TypeVar("T")
 
 Generation = Literal["v0", "v1"]
 Usage = Literal["server", "offline"]
@@ -103,12 +105,16 @@ def defaults(
         settings = _v1(catalog, row, gpu, usage)
     else:
         settings = _v0(catalog, row, gpu, max_model_len)
-    said = {
-        "max_num_seqs": engine.max_num_seqs,
-        "max_num_batched_tokens": engine.max_num_batched_tokens,
-        "gpu_memory_utilization": engine.gpu_memory_utilization,
-    }
-    return replace(settings, **{key: value for key, value in said.items() if value is not None})
+    return replace(
+        settings,
+        max_num_seqs=_either(engine.max_num_seqs, settings.max_num_seqs),
+        max_num_batched_tokens=_either(engine.max_num_batched_tokens, settings.max_num_batched_tokens),
+        gpu_memory_utilization=_either(engine.gpu_memory_utilization, settings.gpu_memory_utilization),
+    )
+
+
+def _either(said: T | None, shipped: T) -> T:
+    return shipped if said is None else said
 
 
 def _v1(catalog: Mapping[str, Any], row: Mapping[str, Any], gpu: GpuSpec, usage: Usage) -> EngineDefaults:

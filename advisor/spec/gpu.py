@@ -25,6 +25,9 @@ class Price:
     date: str
     """ISO day or month the price was seen; empty when a user's file states none."""
     source: str
+    """Where it was read, with its licence."""
+    note: str = ""
+    """How it was chosen among several, or what it leaves out."""
 
     @property
     def usd_per_gpu_hour(self) -> float:

@@ -66,7 +66,7 @@ def _suggestions() -> list[str]:
 
 
 def _spec(row: Mapping[str, Any], sheets: Mapping[str, str]) -> GpuSpec:
-    rates = row["dense_tflops"]
+    rates, power = row["dense_tflops"], row["power_w"]
     return GpuSpec(
         name=row["name"],
         title=row["title"],
@@ -80,9 +80,9 @@ def _spec(row: Mapping[str, Any], sheets: Mapping[str, str]) -> GpuSpec:
         dense_tflops={compute: rates.get(compute) for compute in COMPUTE_TYPES},
         interconnect=Interconnect(**row["interconnect"]),
         gpus_per_node=row["gpus_per_node"],
-        power_w=float(row["power_w"]),
+        power_w=None if power is None else float(power),
         sms=row["sms"],
         aliases=tuple(row.get("aliases", ())),
-        sources=tuple(sheets[key] for key in row.get("sources", ())),
+        sources=tuple(sheets[key] for key in row["sources"]),
         notes=row.get("notes", ""),
     )
