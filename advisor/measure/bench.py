@@ -14,7 +14,6 @@ from advisor.measure import tool
 from advisor.measure.envs import FoundTool
 from advisor.measure.ledger import Failure
 from advisor.measure.server import Endpoint
-from advisor.spec.workload import Load
 
 PERCENTILES = (50, 90, 95, 99)
 MAX_FAILED_SHARE = 0.01
@@ -72,19 +71,6 @@ class Traffic:
             *("--dataset-name", "custom", "--dataset-path", str(self.prompts)),
             *("--custom-output-len", "-1", "--skip-chat-template", "--disable-shuffle"),
         ]
-
-
-def constant_traffic(load: Load) -> Traffic | None:
-    """The traffic of a load whose lengths are constant; None when prompts have to be drawn."""
-    if load.input_tokens.kind != "constant" or load.output_tokens.kind != "constant":
-        return None
-    tokens = round(load.input_tokens.mean)
-    return Traffic(
-        input_tokens=tokens,
-        output_tokens=round(load.output_tokens.mean),
-        prefix_tokens=round(tokens * load.prefix_hit_rate),
-        burstiness=load.arrival.burstiness,
-    )
 
 
 def command(

@@ -23,7 +23,7 @@ LEDGER_VERSION = 1
 MAX_ATTEMPTS = 3
 """A step that crashed or hung so often is left as failed until the user asks for it again."""
 
-Kind = Literal["quantize", "serve", "bench", "evaluate"]
+Kind = Literal["quantize", "serve", "bench", "search", "evaluate"]
 LASTING = frozenset({"out_of_memory", "unsupported", "unsteady"})
 """Failures that the same step would meet again; the others (crash, timeout, failed requests) are retried."""
 

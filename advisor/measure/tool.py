@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,19 @@ class Ended:
 
     seconds: float
     log: Path
+
+
+_active: set[Running] = set()
+"""Programs of this process that were not stopped yet."""
+
+
+def stop_all() -> None:
+    """End every program that runs under a guard of ours; those who wait for one see it end."""
+    threads = [threading.Thread(target=program.stop) for program in list(_active)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> str:
@@ -85,6 +99,7 @@ class Running:
         self.log = log
         self.grace_s = grace_s
         self.started = time.monotonic()
+        self._lock = threading.Lock()
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
             out.write(f"$ {' '.join(argv)}\n".encode())
@@ -99,6 +114,7 @@ class Running:
                 cwd=cwd,
                 start_new_session=True,
             )
+        _active.add(self)
 
     @property
     def seconds(self) -> float:
@@ -122,16 +138,18 @@ class Running:
 
     def stop(self) -> None:
         """End it and everything it started; returns when they are gone."""
-        if self._process.stdin is not None:
-            with contextlib.suppress(OSError):
-                self._process.stdin.close()
-        try:
-            self._process.wait(timeout=self.grace_s + 10)
-        except subprocess.TimeoutExpired:
-            self._kill_group()
-        else:
-            if self._process.returncode < 0:  # somebody killed the guard itself
+        with self._lock:
+            if self._process.stdin is not None:
+                with contextlib.suppress(OSError):
+                    self._process.stdin.close()
+            try:
+                self._process.wait(timeout=self.grace_s + 10)
+            except subprocess.TimeoutExpired:
                 self._kill_group()
+            else:
+                if self._process.returncode < 0:  # somebody killed the guard itself
+                    self._kill_group()
+            _active.discard(self)
 
     def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -1,0 +1,62 @@
+"""The exact commands of a plan, as they will be run, for the dry run and the run's folder."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from advisor.measure import bench, envs, quantize, server, steps
+from advisor.measure.envs import FoundTool
+from advisor.measure.jobs import Job, QuantizeJob
+from advisor.measure.server import Endpoint
+from advisor.measure.session import SessionJob, located
+
+PORT = 8000
+"""Stands for the free port that is found when the server starts."""
+
+
+def _tool(name: str) -> FoundTool:
+    row = envs.find_tool_row(name)
+    found = envs.find(name)
+    return found or FoundTool(tool=row, python=Path("python"), version="?", where="not installed")
+
+
+def of_job(job: Job, folder: Path) -> Iterator[str]:
+    """One command a line."""
+    if isinstance(job, QuantizeJob):
+        spec = folder / "work" / job.step.key / "spec.json"
+        yield shlex.join(quantize.command(_tool("quantize"), spec))
+        return
+    yield from _of_session(job, folder)
+
+
+def _of_session(job: SessionJob, folder: Path) -> Iterator[str]:
+    vllm, plan = _tool("vllm"), job.plan
+    if job.needs is not None:
+        job = located(job, str(folder / "checkpoints" / job.needs))
+    name = f"quantadvise-{steps.serve_step(job.target).key}"
+    yield shlex.join(server.command(vllm, job.target.serving, port=PORT, served_name=name))
+    endpoint = Endpoint(url=f"http://{server.HOST}:{PORT}", served_name=name, version=None)
+    for point in plan.points if job.benches else ():
+        yield shlex.join(
+            bench.command(
+                vllm,
+                endpoint,
+                tokenizer=job.target.serving.model,
+                traffic=steps.traffic_of(plan, job.workload.load, _drawn(job)),
+                point=point,
+                requests=plan.requests_at(point),
+                seed=steps.seed_of(plan, point, 0),
+                result=Path("result.json"),
+                warmups=2,
+            )
+        )
+    for task in job.tasks:
+        yield f"{_tool('evaluate').python} evaluate_worker.py  # lm-eval task {task}"
+
+
+def _drawn(job: SessionJob) -> Path | None:
+    load = job.workload.load
+    constant = load.input_tokens.kind == load.output_tokens.kind == "constant"
+    return None if constant else Path("prompts.jsonl")

@@ -1,0 +1,266 @@
+"""Ledger → records: what the store reads and the cost model learns from. Pure, but for reading items."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from advisor.measure import files, steady
+from advisor.measure.bench import BenchResult, Point, saturated
+from advisor.measure.ledger import Entry
+from advisor.measure.quality import Difference, ItemScore, Score, difference
+from advisor.measure.recipes import UNQUANTIZED
+from advisor.record.measurement import FailedRun, LoadKind, QualityMeasurement, SpeedMeasurement
+
+LICENCE = "own measurement"
+NEAR = 0.02
+"""A mean prompt length this close to the one asked for is written as asked, so that formats pool."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """All that a run's ledger says."""
+
+    speed: tuple[SpeedMeasurement, ...]
+    quality: tuple[QualityMeasurement, ...]
+    failures: tuple[FailedRun, ...]
+
+
+def records(entries: Iterable[Entry], raw: Path, run: str) -> Records:
+    """Records of every entry; `raw` holds the attachments, `run` names the source."""
+    rows = list(entries)
+    speed: list[SpeedMeasurement] = []
+    failures = [failed(entry, run) for entry in rows if entry.failure is not None]
+    for group in _points(rows):
+        found = point_records(group, run)
+        if isinstance(found, FailedRun):
+            failures.append(found)
+        else:
+            speed += found
+    return Records(
+        speed=tuple(sorted(speed, key=_order)),
+        quality=tuple(quality_records(rows, raw, run)),
+        failures=tuple(sorted(failures, key=lambda row: (row.format, row.stage, row.detail))),
+    )
+
+
+def _order(row: SpeedMeasurement) -> tuple[str, ...]:
+    value = -1.0 if row.load_value is None else row.load_value
+    return (row.format, str(row.num_gpus), row.load, f"{value:012.4f}", row.metric, row.statistic)
+
+
+def _points(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """Repeats of the same point together, in order of their date."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.kind == "bench" and entry.result is not None:
+            inputs = {name: value for name, value in entry.inputs.items() if name != "seed"}
+            groups.setdefault(files.digest(inputs), []).append(entry)
+    return list(groups.values())
+
+
+def load_of(point: Point) -> tuple[LoadKind, float | None]:
+    """A point in the words of records: one in flight is `single`."""
+    if point.kind == "concurrency":
+        return ("single", None) if point.value == 1 else ("concurrency", point.value)
+    return (point.kind, point.value)
+
+
+def _tokens(asked: float, seen: float) -> float:
+    return asked if abs(seen - asked) <= NEAR * asked else round(seen, 1)
+
+
+def point_records(group: Sequence[Entry], run: str) -> list[SpeedMeasurement] | FailedRun:
+    """One row per figure, the mean over repeats; a FailedRun where an open loop was saturated."""
+    facts = group[0].extra["facts"]
+    point = Point(**group[0].inputs["point"])
+    results = [BenchResult.from_json(entry.result or {}) for entry in group]
+    over = [result for result in results if saturated(point, result)]
+    if over:
+        grew = over[0].ttft_growth
+        came = over[0].figures["requests_per_s/mean"]
+        detail = f"saturated at {point}: {came:.3g} requests/s came back"
+        return _failed_run(
+            facts,
+            group[0],
+            stage="bench",
+            reason="unsteady",
+            detail=detail if grew is None else f"{detail}, TTFT grew {grew:.1f} times over the run",
+            run=run,
+        )
+    worst = steady.worst_variation(results)
+    load, value = load_of(point)
+    names = [name for name in results[0].figures if all(name in result.figures for result in results)]
+    rows = []
+    for name in names:
+        metric, _, statistic = name.partition("/")
+        if load == "maximum" and not metric.endswith("_per_s"):
+            continue  # all queued at once: a latency there is a place in the queue
+        values = [result.figures[name] for result in results]
+        mean = math.fsum(values) / len(values)
+        varies = steady.variation(values)
+        rows.append(
+            SpeedMeasurement(
+                model=facts["model"],
+                format=facts["format"],
+                kv_format=facts["kv_format"],
+                gpu=facts["gpu"],
+                num_gpus=facts["num_gpus"],
+                input_tokens=_tokens(facts["asked_input"], _mean(r.input_tokens for r in results)),
+                output_tokens=_tokens(facts["asked_output"], _mean(r.output_tokens for r in results)),
+                lengths=facts["lengths"],
+                load=load,
+                load_value=value,
+                engine="vllm",
+                engine_version=facts["engine_version"],
+                metric=metric,  # type: ignore[arg-type]
+                statistic=statistic,
+                value=mean,
+                half_width=None,
+                samples=sum(result.completed for result in results),
+                stderr=None if varies is None else varies * abs(mean) / math.sqrt(len(values)),
+                origin="measured",
+                source=run,
+                licence=LICENCE,
+                date=group[-1].date[:10],
+                conditions=_conditions(facts, group, worst),
+                suspect=_suspect(facts, worst),
+            )
+        )
+    return rows
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return math.fsum(found) / len(found)
+
+
+def _conditions(facts: Mapping[str, Any], group: Sequence[Entry], worst: float | None) -> str:
+    """How it was measured, in one line."""
+    words = [f"vllm serve {' '.join(facts['arguments'])}"]
+    words.append(f"{group[0].inputs['requests']} requests x {len(group)}")
+    if worst is not None:
+        words.append(f"variation {worst:.1%}")
+    if facts["dummy"]:
+        words.append("dummy weights")
+    if facts["prefix_hit_rate"]:
+        words.append(f"prefix hit rate {facts['prefix_hit_rate']:g}")
+    extra = group[0].extra
+    for name, unit in (("memory_mib", "MiB"), ("power_w", "W"), ("sm_clock_mhz", "MHz")):
+        if name in extra:
+            words.append(f"{extra[name]:g} {unit}")
+    tokens = extra.get("serve", {}).get("kv_cache_tokens")
+    if tokens:
+        words.append(f"KV cache {tokens:g} tokens")
+    return "; ".join(words)
+
+
+def _suspect(facts: Mapping[str, Any], worst: float | None) -> str:
+    if facts["prefix_hit_rate"]:
+        return "prefix cache in use"
+    if worst is not None and worst > steady.UNSTEADY:
+        return f"repeats vary by {worst:.0%}"
+    return ""
+
+
+def quality_records(entries: Sequence[Entry], raw: Path, run: str) -> list[QualityMeasurement]:
+    """One row per metric, with the 16-bit model's score under the same protocol as its baseline."""
+    scored = [
+        (entry, score)
+        for entry in entries
+        if entry.kind == "evaluate" and entry.result is not None
+        for score in scores_of(entry, raw)
+    ]
+    base = {
+        (entry.extra["facts"]["model"], score.task, score.name, score.protocol): score
+        for entry, score in scored
+        if entry.extra["facts"]["format"] in UNQUANTIZED
+    }
+    rows = []
+    for entry, score in scored:
+        facts = entry.extra["facts"]
+        baseline = base.get((facts["model"], score.task, score.name, score.protocol))
+        same = facts["format"] in UNQUANTIZED
+        paired = None if baseline is None or same else difference(score, baseline)
+        rows.append(
+            QualityMeasurement(
+                model=facts["model"],
+                format=facts["format"],
+                algorithm=facts["algorithm"],
+                task=score.task,
+                metric=score.name,
+                protocol=score.protocol,
+                value=score.value,
+                baseline=None if baseline is None else baseline.value,
+                stderr=score.stderr,
+                samples=score.samples,
+                origin="measured",
+                source=run,
+                licence=LICENCE,
+                date=entry.date[:10],
+                conditions="" if paired is None else difference_text(score, paired),
+                suspect="" if score.higher_is_better else "lower is better: value / baseline is no recovery",
+            )
+        )
+    return sorted(rows, key=lambda row: (row.format, row.task, row.metric, row.protocol))
+
+
+def difference_text(score: Score, paired: Difference) -> str:
+    """`paired difference to 16 bits -0.042 ± 0.013 on the same 120 items`."""
+    nats = " nats per unit" if score.items and isinstance(score.items[0][1], tuple) else ""
+    value, error = f"{paired.value:+.4g}{nats}", f"{paired.stderr:.2g}"
+    return f"paired difference to 16 bits {value} ± {error} on the same {paired.items} items"
+
+
+def scores_of(entry: Entry, raw: Path) -> list[Score]:
+    """The scores of an entry with their items, read back from `raw`."""
+    path = raw / f"{entry.key}.items.json"
+    items: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    found = []
+    for row in (entry.result or {})["scores"]:
+        name = row["metric"] if row["filter"] == "none" else f"{row['metric']},{row['filter']}"
+        own = tuple((str(key), _item(value)) for key, value in items.get(f"{row['task']}/{name}", []))
+        found.append(Score(**row, items=own))
+    return found
+
+
+def _item(value: Any) -> ItemScore:
+    return (float(value[0]), float(value[1])) if isinstance(value, list) else float(value)
+
+
+def failed(entry: Entry, run: str) -> FailedRun:
+    """A step that ended without a result."""
+    assert entry.failure is not None
+    stage = "bench" if entry.kind == "search" else entry.kind
+    return _failed_run(
+        entry.extra["facts"],
+        entry,
+        stage=stage,
+        reason=entry.failure.reason,
+        detail=f"{entry.title}: {entry.failure.detail}",
+        run=run,
+    )
+
+
+def _failed_run(
+    facts: Mapping[str, Any], entry: Entry, *, stage: str, reason: str, detail: str, run: str
+) -> FailedRun:
+    return FailedRun(
+        model=facts["model"],
+        format=facts["format"],
+        kv_format=facts["kv_format"],
+        gpu=facts["gpu"],
+        num_gpus=facts["num_gpus"],
+        max_context=facts["max_context"],
+        engine="vllm",
+        engine_version=facts["engine_version"],
+        stage=stage,  # type: ignore[arg-type]
+        reason=reason,  # type: ignore[arg-type]
+        detail=" ".join(detail.split()),
+        source=run,
+        date=entry.date[:10],
+    )

@@ -1,0 +1,342 @@
+"""A run: plan checked against this machine, its steps, their execution, its records."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from advisor.errors import InputError, QuantAdviseError
+from advisor.measure import checkpoint, envs, files, machine, server, steady, steps
+from advisor.measure.bench import Point
+from advisor.measure.checkpoint import Checkpoint
+from advisor.measure.events import Done, Event
+from advisor.measure.executor import Write
+from advisor.measure.jobs import Job, QuantizeJob, checkpoint_folder
+from advisor.measure.ledger import Ledger, Step
+from advisor.measure.machine import Device
+from advisor.measure.plan import Plan
+from advisor.measure.recipes import UNQUANTIZED
+from advisor.measure.records import Records, records
+from advisor.measure.server import Serving
+from advisor.measure.session import SessionJob
+from advisor.measure.site import Site
+from advisor.measure.steps import Target, Versions
+from advisor.record import store
+from advisor.spec.models import find_model
+from advisor.spec.profile import load_workload
+from advisor.spec.workload import Workload
+
+
+class Executor(Protocol):
+    """Where jobs run."""
+
+    def run(self, jobs: Iterable[Job], site: Site, ledger: Ledger, write: Write) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A plan that was found possible here, as jobs."""
+
+    plan: Plan
+    workload: Workload
+    folder: Path
+    model: Checkpoint
+    model_name: str
+    devices: tuple[Device, ...]
+    versions: Versions
+    jobs: tuple[Job, ...]
+    offline: bool
+    endpoint: str | None = None
+
+    @property
+    def source(self) -> str:
+        """What records name as their source: model and content, no path."""
+        return f"quantadvise measure {self.model_name} {files.digest(self.model.identity)[:8]}"
+
+
+def name_of(model: str) -> str:
+    """The catalog's name of a model, else its folder's or repository's own."""
+    try:
+        return find_model(model).name
+    except QuantAdviseError:
+        return Path(model).name
+
+
+def prepare(
+    plan: Plan,
+    folder: Path,
+    *,
+    endpoint: str | None = None,
+    devices: Sequence[Device] | None = None,
+    need_tools: bool = True,
+) -> Prepared:
+    """Check all that can be checked before the first step. Raises QuantAdviseErrors, one line each."""
+    workload = load_workload(plan.workload)
+    if plan.slo_search and not workload.limits and workload.goodput is None:
+        raise InputError(f"{plan.workload}: has no limits (slo:), so --slo-search has nothing to keep")
+    model = checkpoint.locate(plan.model, plan.revision, dummy=plan.dummy)
+    found = tuple(devices) if devices is not None else tuple(machine.choose(plan.gpus))
+    versions = _versions(plan, endpoint, need_tools=need_tools)
+    engine_version = versions.vllm
+    if endpoint is not None:
+        if len(plan.formats) > 1 or any(plan.is_made(format) for format in plan.formats):
+            raise InputError("--endpoint: serves one model; name its one format, 16-bit or with --checkpoint")
+        engine_version = server.connect(endpoint).version
+    if plan.prompts is not None and not Path(plan.prompts).is_file():
+        raise InputError(f"{plan.prompts}: no such file of prompts")
+    if any(plan.is_made(format) and plan.recipe(format).needs_data for format in plan.formats):
+        plan.calibration.identity()  # a missing file is found now, not after an hour
+        if plan.calibration.kind == "file":
+            plan.calibration.prepare(folder / "work")
+    offline = Path(plan.model).is_dir() and plan.calibration.kind != "hub"
+    draft = Prepared(
+        plan=_with_context(plan, workload, endpoint),
+        workload=workload,
+        folder=folder,
+        model=model,
+        model_name=name_of(plan.model),
+        devices=found,
+        versions=versions,
+        jobs=(),
+        offline=offline
+        or (not any(plan.is_made(format) for format in plan.formats)
+        and Path(plan.model).is_dir()),
+        endpoint=endpoint,
+    )
+    return replace(draft, jobs=tuple(_jobs(draft, engine_version)))
+
+
+def _with_context(plan: Plan, workload: Workload, endpoint: str | None) -> Plan:
+    """The context the workload needs, where the plan names none: a model's own may not fit the KV cache."""
+    if plan.max_model_len is not None or plan.prompts is not None or endpoint is not None:
+        return plan
+    longest = workload.load.longest_context
+    # Some room: decoded random prompts may have a few tokens more, tasks bring their own lengths.
+    needed = longest + 64 if not plan.tasks else max(longest + 64, 4096)
+    return replace(plan, max_model_len=min(needed, _model_context(plan.model) or needed))
+
+
+def _model_context(model: str) -> int | None:
+    with contextlib.suppress(QuantAdviseError):
+        return find_model(model).max_context
+    return None
+
+
+def _versions(plan: Plan, endpoint: str | None, *, need_tools: bool) -> Versions:
+    """Versions of the tools that the plan needs. Raises MissingToolError."""
+    makes = any(plan.is_made(format) for format in plan.formats)
+    serves = bool(plan.points) or plan.slo_search or (bool(plan.tasks) and plan.evaluate_with == "server")
+
+    def version(name: str, needed: bool) -> str | None:
+        if not needed:
+            return None
+        found = envs.require(name) if need_tools else envs.find(name)
+        return None if found is None else found.version
+
+    return Versions(
+        quantize=version("quantize", makes),
+        vllm=version("vllm", serves),
+        evaluate=version("evaluate", bool(plan.tasks)),
+    )
+
+
+def _jobs(draft: Prepared, engine_version: str | None) -> Iterator[Job]:
+    plan = draft.plan
+    gpu = draft.devices[0].name
+    task_file = _task_digest(plan.task_folder)
+    for format in plan.formats:
+        needs: str | None = None
+        weights = draft.model
+        algorithm = "none" if format in UNQUANTIZED else "given"
+        if plan.is_made(format):
+            step = steps.quantize_step(plan, draft.model, format, draft.versions.quantize)
+            needs = step.key
+            weights = Checkpoint(path=str(checkpoint_folder(draft.folder, needs)), identity=f"made:{needs}")
+            algorithm = plan.recipe(format).algorithm
+            yield QuantizeJob(
+                plan=plan,
+                model=draft.model,
+                format=format,
+                step=step,
+                model_name=draft.model_name,
+                gpu=gpu,
+                engine_version=draft.versions.quantize,
+            )
+        elif format in dict(plan.checkpoints):
+            weights = checkpoint.locate(dict(plan.checkpoints)[format], None, dummy=plan.dummy)
+        for number, tensor_parallel in enumerate(plan.tensor_parallel):
+            serving = Serving(
+                model=weights.path,
+                revision=plan.revision if weights is draft.model else None,
+                tensor_parallel=tensor_parallel,
+                kv_fp8=plan.kv_fp8,
+                max_model_len=plan.max_model_len,
+                max_num_seqs=plan.max_num_seqs,
+                gpu_memory_utilization=plan.gpu_memory_utilization,
+                prefix_caching=draft.workload.load.prefix_hit_rate > 0,
+                dummy=plan.dummy,
+                seed=plan.seed,
+                extra=plan.engine_args,
+            )
+            yield SessionJob(
+                plan=plan,
+                workload=draft.workload,
+                target=Target(
+                    model=draft.model_name,
+                    format=format,
+                    algorithm=algorithm,
+                    weights=weights.identity,
+                    gpu=gpu,
+                    serving=serving,
+                    engine_version=engine_version,
+                ),
+                needs=needs,
+                task_file=task_file,
+                evaluate_version=draft.versions.evaluate,
+                # Accuracy does not depend on how many GPUs hold the weights: once per format.
+                tasks=plan.tasks if number == 0 else (),
+            )
+
+
+def _task_digest(folder: str | None) -> str | None:
+    """Digest of the user's task definitions and their data. Raises InputError without such a folder."""
+    if folder is None:
+        return None
+    path = Path(folder)
+    if not path.is_dir():
+        raise InputError(f"{folder}: no such folder of lm-eval tasks")
+    names = sorted(
+        file for file in path.rglob("*") if file.suffix in (".yaml", ".yml", ".py", ".json", ".jsonl")
+    )
+    return files.digest([[str(file.relative_to(path)), file_digest(file)] for file in names])
+
+
+def file_digest(path: Path) -> str:
+    """Digest of one file's bytes."""
+    return files.file_sha256(path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One known step of the plan, for the dry run."""
+
+    step: Step
+    state: str
+    """`done`, `failed: reason`, `to do`."""
+
+
+def planned(prepared: Prepared, ledger: Ledger) -> list[Planned]:
+    """Every step known beforehand; repeats beyond the least and a search's probes follow from results."""
+    rows = []
+    for job in prepared.jobs:
+        for step in _steps(job):
+            entry = ledger.get(step.key)
+            state = "to do"
+            if entry is not None and entry.final:
+                state = "done" if entry.failure is None else f"failed: {entry.failure.reason}"
+            elif entry is not None and entry.failure is not None:
+                state = f"again: {entry.failure.reason}"
+            rows.append(Planned(step=step, state=state))
+    return rows
+
+
+def _steps(job: Job) -> Iterator[Step]:
+    if isinstance(job, QuantizeJob):
+        yield job.step
+        return
+    goodput = steady.goodput_arguments(job.workload.goodput)
+    points: list[tuple[Point, int]] = [
+        (point, repeat) for point in job.plan.points for repeat in range(job.plan.repeats)
+    ]
+    if job.plan.slo_search and (Point(kind="maximum"), 0) not in points:
+        points.append((Point(kind="maximum"), 0))
+    for point, repeat in points:
+        yield steps.bench_step(job.plan, job.workload, job.target, point, repeat, goodput)
+    for task in job.tasks:
+        yield steps.evaluate_step(job.plan, job.target, task, job.evaluate_version, job.task_file)
+
+
+def drop_lost_checkpoints(prepared: Prepared, ledger: Ledger) -> list[str]:
+    """Forget quantize steps whose checkpoint is gone or was changed; their titles."""
+    lost = []
+    for job in prepared.jobs:
+        if not isinstance(job, QuantizeJob):
+            continue
+        entry = ledger.get(job.step.key)
+        if entry is None or entry.result is None:
+            continue
+        folder = checkpoint_folder(prepared.folder, job.step.key)
+        try:
+            intact = checkpoint.of_folder(folder).identity == entry.result["identity"]
+        except QuantAdviseError:
+            intact = False
+        if not intact:
+            ledger.forget(job.step.key)
+            lost.append(job.title)
+    return lost
+
+
+def execute(
+    prepared: Prepared,
+    ledger: Ledger,
+    executor: Executor,
+    say: Callable[[Event], None],
+    *,
+    deadline: float | None = None,
+    port: int | None = None,
+) -> Records:
+    """Do what is not done; the records so far are on disk after every step. The folder must be `locked`."""
+    folder = prepared.folder
+    raw = folder / "raw"
+    _describe(prepared)
+    drop_lost_checkpoints(prepared, ledger)
+
+    def write(event: Event) -> None:
+        if isinstance(event, Done):
+            for name, text in event.attachments.items():
+                files.write(raw / name, text)
+            event = replace(event, entry=ledger.add(event.entry))
+            write_records(prepared, ledger)
+        say(event)
+
+    site = Site(
+        folder=folder.resolve(),
+        offline=prepared.offline,
+        deadline=deadline,
+        endpoint=prepared.endpoint,
+        port=port,
+    )
+    write_records(prepared, ledger)
+    todo = [job for job in prepared.jobs if not _over(job, ledger)]
+    executor.run(todo, site, ledger, write)
+    return write_records(prepared, ledger)
+
+
+def _over(job: Job, ledger: Ledger) -> bool:
+    """Whether nothing of a quantize job is left; a session finds out by itself."""
+    return isinstance(job, QuantizeJob) and ledger.settled(job.step.key) is not None
+
+
+def write_records(prepared: Prepared, ledger: Ledger) -> Records:
+    """`records/*.csv` from the ledger: whatever it holds, no more and no less."""
+    found = records(ledger, prepared.folder / "raw", prepared.source)
+    folder = prepared.folder / "records"
+    folder.mkdir(parents=True, exist_ok=True)
+    with files.room_expected(folder):
+        store.write_speed(folder / "speed.csv", found.speed)
+        store.write_quality(folder / "quality.csv", found.quality)
+        store.write_failures(folder / "failures.csv", found.failures)
+    return found
+
+
+def _describe(prepared: Prepared) -> None:
+    """`plan.json`, `environment.json`, `commands.txt`: how this run came about."""
+    folder = prepared.folder
+    plan = {"plan": asdict(prepared.plan), "model": asdict(prepared.model), "name": prepared.model_name}
+    files.write(folder / "plan.json", json.dumps(plan, indent=1, sort_keys=True, default=str) + "\n")
+    row: dict[str, Any] = machine.environment(list(prepared.devices))
+    files.write(folder / "environment.json", json.dumps(row, indent=1, sort_keys=True) + "\n")
