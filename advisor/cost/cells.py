@@ -1,0 +1,38 @@
+"""Cells: many questions at once, as arrays: which deployment, which lengths, which load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from advisor.cost.features import Floats, Ints
+
+SINGLE, CONCURRENCY, RATE, MAXIMUM, BATCH = range(5)
+KINDS = ("single", "concurrency", "rate", "maximum", "batch")
+"""Loads by code; `batch` is a static batch, all started together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """One entry per question; all arrays of shape (n,)."""
+
+    deployment: Ints
+    """Row in the deployments' arrays."""
+    input_tokens: Floats
+    output_tokens: Floats
+    kind: npt.NDArray[np.int8]
+    level: Floats
+    """Concurrency, requests per second or batch size; 1 for single, inf for maximum."""
+    prefix_hit_rate: Floats
+    prompts_per_client: Floats
+    """Requests each closed-loop client sends in a run: the first of them all come at once, which
+    lengthens a run's mean TTFT by their queue's share. inf = steady state."""
+
+    def __len__(self) -> int:
+        return len(self.deployment)
+
+    def take(self, index: np.ndarray) -> Cells:
+        """The cells at `index` (positions or mask)."""
+        return Cells(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
