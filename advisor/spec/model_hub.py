@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 
 
@@ -14,30 +15,21 @@ def config_from_hub(hf_id: str) -> Mapping[str, object] | str:
     huggingface_hub's own and respected by it.
     """
     try:
-        from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import (
-            EntryNotFoundError,
-            GatedRepoError,
-            HfHubHTTPError,
-            LocalEntryNotFoundError,
-            OfflineModeIsEnabled,
-            RepositoryNotFoundError,
-        )
+        hub, errors = import_module("huggingface_hub"), import_module("huggingface_hub.errors")
     except ImportError:
         return "to look it up on the Hub, pip install 'quantadvise[hf]'; or give a folder with config.json"
     try:
-        path = hf_hub_download(hf_id, "config.json", etag_timeout=10)
-    except GatedRepoError:
+        path = hub.hf_hub_download(hf_id, "config.json", etag_timeout=10)
+    except errors.GatedRepoError:
         return "on the Hub it is gated: accept its terms there and set HF_TOKEN"
-    except RepositoryNotFoundError:
+    except errors.RepositoryNotFoundError:
         return "the Hub has no such repository (a private one needs HF_TOKEN)"
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled):
+    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled):
         return "the Hub is out of reach and its cache has no copy; give a folder with config.json"
-    except EntryNotFoundError:
+    except errors.EntryNotFoundError:
         return "the repository on the Hub has no config.json"
-    except HfHubHTTPError as error:
-        return f"the Hub answered '{str(error).splitlines()[0]}'; try again or give a folder with config.json"
     except (OSError, ValueError) as error:
+        # HfHubHTTPError and refused names are of these kinds; the first line says which.
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         return f"the Hub could not be asked ({reason}); give a folder with config.json"
     try:

@@ -81,7 +81,7 @@ def _compressed_tensors(q: ConfigValues) -> str:
     if groups is None:
         raise UnsupportedError(f"{q.where}: 'config_groups' is missing, so the format is unknown")
     schemes: set[str] = set()
-    for key in groups.keys():
+    for key in groups.names():
         group = groups.section(key)
         weights = None if group is None else group.section("weights")
         if group is not None and weights is not None:

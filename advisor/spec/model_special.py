@@ -401,9 +401,42 @@ def _jamba(c: ConfigValues, max_context: int) -> Body:
     )
 
 
+def _nemotron_nas(c: ConfigValues, max_context: int) -> Body:
+    """Nemotron Super and Ultra: Llama layers, each with its own attention and MLP width, or without."""
+    hidden, heads, head_dim = hidden_size(c), head_count(c), head_width(c)
+    blocks = c.sections("block_configs")
+    if len(blocks) != layer_count(c):
+        raise c.wrong("num_hidden_layers", f"is not the {len(blocks)} entries of block_configs")
+    result: list[Layer] = []
+    for block in blocks:
+        mixing, forward = block.section("attention"), block.section("ffn")
+        if mixing is None or forward is None:
+            raise UnsupportedError(f"{block.where}: a block without attention and ffn cannot be read")
+        for part in (mixing, forward):
+            if part.flag("replace_with_linear", False) or part.raw("sparsify") is not None:
+                raise UnsupportedError(f"{part.where}: linear or sparse replacements cannot be read yet")
+        attention, ffn, norms = NO_ATTENTION, NO_FFN, 0
+        if not mixing.flag("no_op", False):
+            attention = grouped_attention(
+                hidden=hidden,
+                heads=heads,
+                kv_heads=heads // mixing.count("n_heads_in_group"),
+                head_dim=head_dim,
+                window=mixing.count_or_none("window_length"),
+            )
+            norms += hidden
+        if not forward.flag("no_op", False):
+            wanted = int(2 * forward.factor("ffn_mult") * hidden / 3)
+            ffn = dense_ffn(hidden=hidden, inner=-(-wanted // 256) * 256)
+            norms += hidden
+        result.append((attention, ffn, norms))
+    return Body(layers=tuple(result), tied=False, final_norm_params=hidden)
+
+
 SPECIAL: dict[str, Callable[[ConfigValues, int], Body]] = {
     "deepseek_v2": _deepseek,
     "deepseek_v3": _deepseek,
+    "glm4_moe_lite": _deepseek,
     "llama4_text": _llama4,
     "gemma4_text": _gemma4,
     "qwen3_next": _qwen_hybrid,
@@ -412,5 +445,6 @@ SPECIAL: dict[str, Callable[[ConfigValues, int], Body]] = {
     "nemotron_h": _nemotron_h,
     "granitemoehybrid": _granite_hybrid,
     "jamba": _jamba,
+    "nemotron-nas": _nemotron_nas,
 }
 """Readers by model_type."""

@@ -84,7 +84,7 @@ TRAITS: dict[str, Traits] = {
     "qwen3_vl_moe_text": Traits(qk_norm="head"),
     "phi": _PHI,
     "phi3": Traits(bias_keys=(), window_default="all"),
-    "phimoe": Traits(norm_values=2, head_bias=True, window_default="all"),
+    "phimoe": Traits(norm_values=2, window_default="all"),
     "granite": Traits(),
     "granitemoe": Traits(),
     "gemma": Traits(tied=True),
@@ -159,7 +159,7 @@ TRAITS: dict[str, Traits] = {
     "glm4_moe": Traits(out_bias=False, qk_norm="head", qk_norm_key="use_qk_norm"),
     "hunyuan_v1_dense": Traits(qk_norm="head"),
     "hunyuan_v1_moe": Traits(qk_norm="head"),
-    "exaone4": Traits(qk_norm="head"),
+    "exaone4": Traits(qk_norm="head", window_default="pattern", pattern=4),
     "ernie4_5": Traits(bias_keys=("use_bias",), mlp_bias_keys=("use_bias",), tied=True),
     "minimax_m2": Traits(qk_norm="all", bias_keys=()),
     "gpt_oss": Traits(qkv_bias=True, sinks=True, window_default="pattern", pattern=2),
@@ -242,6 +242,12 @@ def windows(c: ConfigValues, layers: int, traits: Traits, max_context: int) -> t
         return tuple(None if i < full else size for i in range(layers))
     if traits.window_default == "all":
         return (size,) * layers
+    letters = c.raw("sliding_window_pattern")
+    if isinstance(letters, str):
+        # EXAONE 4 writes LLLG: three local layers, one global.
+        if not letters or set(letters) - {"L", "G"}:
+            raise c.wrong("sliding_window_pattern", "is not made of L and G")
+        return tuple(None if letters[i % len(letters)] == "G" else size for i in range(layers))
     pattern = c.count("sliding_window_pattern", "_sliding_window_pattern", default=traits.pattern)
     return tuple(None if (i + 1) % pattern == 0 else size for i in range(layers))
 
@@ -332,5 +338,5 @@ def read_transformer(c: ConfigValues, model_type: str, max_context: int) -> Body
         tied=traits.tied,
         final_norm_params=hidden * traits.norm_values,
         other_params=other,
-        head_bias=traits.head_bias,
+        head_bias=c.flag("lm_head_bias", traits.head_bias),
     )

@@ -67,6 +67,11 @@ class ConfigValues:
 
     def _integer(self, key: str) -> int:
         value = self._values[key]
+        if isinstance(value, (list, tuple)) and value:
+            # Hunyuan writes one number per layer: read when they are all equal.
+            if any(other != value[0] for other in value):
+                raise self.wrong(key, "differs between layers, which cannot be read yet")
+            value = value[0]
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self.wrong(key, "is not a whole number")
         if not math.isfinite(value) or value != int(value) or value < 0:
@@ -75,11 +80,9 @@ class ConfigValues:
             raise self.wrong(key, f"is larger than any model's ({LARGEST:,})")
         return int(value)
 
-    def factor(self, key: str, default: float) -> float:
+    def factor(self, key: str) -> float:
         """A positive finite number."""
         value = self._values.get(key)
-        if value is None:
-            return default
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self.wrong(key, "is not a number")
         if not 0 < value <= LARGEST:
@@ -133,7 +136,14 @@ class ConfigValues:
             raise self.wrong(key, "is not a section of keys")
         return ConfigValues(value, f"{self.where}: {key}")
 
-    def keys(self) -> tuple[str, ...]:
+    def sections(self, key: str) -> tuple[ConfigValues, ...]:
+        """A list of mappings such as block_configs."""
+        value = self._values.get(key)
+        if not isinstance(value, (list, tuple)) or not all(isinstance(v, Mapping) for v in value):
+            raise self.wrong(key, "is not a list of sections")
+        return tuple(ConfigValues(v, f"{self.where}: {key}[{i}]") for i, v in enumerate(value))
+
+    def names(self) -> tuple[str, ...]:
         """Every key there is, in the file's order."""
         return tuple(self._values)
 
