@@ -1,219 +1,250 @@
-"""Recommendation: every deployment predicted, judged, ranked; what was refused and why."""
+"""`recommend` and `predict`: from the names people type to an answer; the library's two functions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from advisor.advise import search
-from advisor.advise.assessment import Assessment, Refusal
-from advisor.advise.judge import judge
-from advisor.advise.price import PriceOf, cost_of
-from advisor.advise.rank import pareto, rank, tied
-from advisor.advise.replicas import replicate
-from advisor.cost.prediction import Prediction
-from advisor.errors import InputError
-from advisor.spec.deployment import Deployment
+from advisor.advise.assessment import Assessment
+from advisor.advise.choose import Choice, Recommendation, assess, check_context, choose, statistics_of
+from advisor.advise.price import PriceOf
+from advisor.advise.search import Space
+from advisor.errors import InputError, UnsupportedError
+from advisor.spec.deployment import Deployment, KvFormat
+from advisor.spec.engine import Engine, newest_version, parse_engine
 from advisor.spec.format import QuantFormat
-from advisor.spec.gpu import GpuSpec
+from advisor.spec.formats import find_format, known_formats
+from advisor.spec.gpu import GpuSpec, Price
+from advisor.spec.gpus import find_gpu, known_gpus
 from advisor.spec.model import ModelSpec
-from advisor.spec.workload import Workload
+from advisor.spec.models import find_model
+from advisor.spec.prices import MAX_USD_PER_GPU_HOUR, price_of
+from advisor.spec.profile import load_workload
+from advisor.spec.profile_flags import override
+from advisor.spec.workload import Objective, Workload
 
 if TYPE_CHECKING:
     from advisor.cost.predict import Predictor
+    from advisor.cost.quality import QualityModel
 
-LOAD_KINDS = frozenset({"capacity", "latency", "goodput"})
-"""Refusals that a further replica can mend."""
+MOST_GPUS = 100_000
+"""More than the largest cluster known: beyond it, a slip of the hand."""
 
-HOLDING_DEGREES = (1, 2, 4, 8, 16, 32)
-"""Tensor parallelism tried to say what would hold a model that fits nowhere."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recommendation:
-    """The ranked, the refused and what the answer rests on. Nothing kept the limits: `ranked` is empty."""
-
-    model: ModelSpec
-    workload: Workload
-    ranked: tuple[Assessment, ...]
-    """Those that keep every limit, best first."""
-    refused: tuple[Assessment, ...]
-    """The rest with the reasons, the nearest miss first."""
-    pareto: tuple[Assessment, ...]
-    """The ranked that no other beats in cost, latency and recovery at once."""
-    smallest: Prediction | None = None
-    """When the model fits nowhere: the smallest deployment that would hold it; None = none we know."""
-    notes: tuple[str, ...] = ()
-    """What was assumed or left out, one line each."""
-    fit: Mapping[str, object] = field(default_factory=dict, hash=False)
-    """What the numbers rest on: rows, sources, held-out error."""
-
-    @property
-    def winner(self) -> Assessment | None:
-        return self.ranked[0] if self.ranked else None
-
-    @property
-    def closest(self) -> Assessment | None:
-        """Of the refused the one that misses its worst limit by the least; None when no miss is a matter of
-        degree."""
-        graded = [a for a in self.refused if a.excess is not None]
-        return graded[0] if graded else None
-
-    @property
-    def ties(self) -> tuple[Assessment, ...]:
-        """Those after the winner that the objective cannot tell from it."""
-        objective = self.workload.objective
-        return tuple(a for a in self.ranked[1:] if tied(self.ranked[0], a, objective))
+ALIKE = frozenset({"fp16", "fp8-w8a16"})
+"""Formats that are searched only when named: each is another's twin (bf16 in the other 16 bits; the same
+FP8 checkpoint, which GPUs without FP8 run weight-only anyway)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """What a recommendation may choose from and by what; all of it resolved to values."""
+def recommend(
+    model: str | ModelSpec,
+    workload: str | Workload,
+    *,
+    gpus: Sequence[str | GpuSpec] | None = None,
+    formats: Sequence[str | QuantFormat] | None = None,
+    kv_formats: Sequence[KvFormat] | None = None,
+    tensor_parallel: Sequence[int] | None = None,
+    num_gpus: int | None = None,
+    max_gpus: int | None = None,
+    engine: str | Engine | None = None,
+    objective: Objective | None = None,
+    min_recovery: float | None = None,
+    prices: Mapping[str, float] | None = None,
+    pricing: str | None = None,
+    max_usd_per_hour: float | None = None,
+    predictor: Predictor | None = None,
+) -> Recommendation:
+    """Which format, GPU and number of them to deploy `model` with for `workload`, ranked, with reasons.
 
-    space: search.Space
-    workload: Workload
-    price_of: PriceOf
-    max_usd_per_hour: float | None = None
-    every_gpu: tuple[GpuSpec, ...] = ()
-    every_format: tuple[QuantFormat, ...] = ()
-    """Where to look for a deployment that would hold a model that fits nowhere in `space`."""
-    notes: tuple[str, ...] = ()
+    `model` is a catalog name, a Hub id, a folder or config.json, or a `ModelSpec`. `workload` is a shipped
+    profile's name, a YAML file, or a `Workload`. `gpus` None = every known GPU; `formats` None = every format
+    that the model can be had in. `num_gpus` is exact, `max_gpus` a bound on all replicas together. `prices`
+    maps a GPU's name to USD per GPU-hour. `pricing` is a term of the price catalog (`on-demand`, `spot` …).
 
-
-def choose(choice: Choice, predictor: Predictor) -> Recommendation:
-    """Predict, judge and rank everything in `choice`.
-
-    Raises InputError when the longest request is longer than the model's context.
+    Nothing that keeps the limits is no error: `ranked` is empty and `refused` has the reasons.
+    Raises InputError (UnknownNameError for names) for input that cannot be right.
     """
-    workload, space = choice.workload, choice.space
-    _check_context(space.model, workload)
-    predicted = _predict_all(choice, predictor)
-    assessed = [_assess(prediction, choice) for prediction in predicted]
-    ranked = rank([a for a in assessed if a.kept], workload.objective)
-    refused = sorted((a for a in assessed if not a.kept), key=_nearest_miss)
-    fits = any(a.prediction is not None and a.prediction.memory.fits for a in assessed)
-    return Recommendation(
-        model=space.model,
-        workload=workload,
-        ranked=ranked,
-        refused=(*refused, *map(_cannot_run, search.unsupported(space))),
-        pareto=pareto(ranked),
-        smallest=None if fits else _smallest_that_holds(choice, predictor),
-        notes=choice.notes,
-        fit=predictor.summary(),
+    chosen_model = find_model(model) if isinstance(model, str) else model
+    asked = load_workload(workload) if isinstance(workload, str) else workload
+    if objective is not None or min_recovery is not None:
+        asked = override(asked, objective=objective, min_recovery=min_recovery)
+    for name, count in (("num_gpus", num_gpus), ("max_gpus", max_gpus)):
+        _check_count(name, count)
+    if max_usd_per_hour is not None and not 0 < max_usd_per_hour < float("inf"):
+        raise InputError(f"max_usd_per_hour: {max_usd_per_hour} is not a positive number of USD")
+    searched, notes = formats_for(chosen_model, formats)
+    by_convention = asked.gpu_count != "free"
+    space = Space(
+        model=chosen_model,
+        gpus=_gpus(gpus),
+        formats=searched,
+        kv_formats=_kv_formats(kv_formats, by_convention=by_convention),
+        tensor_parallel=_degrees(tensor_parallel, num_gpus if by_convention else None),
+        num_gpus=num_gpus,
+        max_gpus=max_gpus,
+        engine=_engine(engine),
     )
+    choice = Choice(
+        space=space,
+        workload=asked,
+        price_of=price_source(prices, pricing=pricing, price_list=asked.price_list),
+        max_usd_per_hour=max_usd_per_hour,
+        every_gpu=known_gpus(),
+        every_format=known_formats(),
+        notes=(*_model_notes(chosen_model), *notes),
+    )
+    return choose(choice, predictor or shipped_predictor())
 
 
-def statistics_of(workload: Workload) -> tuple[tuple[str, str], ...]:
-    """The latencies to predict: the means that every answer shows, and what the limits are on."""
-    means = (("ttft", "mean"), ("tpot", "mean"), ("e2e", "mean"))
-    limits = ((limit.metric, limit.statistic) for limit in workload.limits)
-    return tuple(dict.fromkeys((*means, *limits)))
+def predict(
+    model: str | ModelSpec,
+    workload: str | Workload,
+    *,
+    gpu: str | GpuSpec,
+    format: str | QuantFormat = "bf16",
+    tensor_parallel: int = 1,
+    replicas: int = 1,
+    kv_format: KvFormat = "16bit",
+    engine: str | Engine | None = None,
+    prices: Mapping[str, float] | None = None,
+    pricing: str | None = None,
+    predictor: Predictor | None = None,
+) -> Assessment:
+    """What is expected of one deployment under `workload`, what it costs, and which limits it misses.
 
-
-def _check_context(model: ModelSpec, workload: Workload) -> None:
-    longest = workload.load.longest_context
-    if longest > model.max_context:
-        load = workload.load
-        raise InputError(
-            f"{workload.name}: a request of {load.input_tokens.longest:,} input + "
-            f"{load.output_tokens.longest:,} output tokens is longer than the {model.max_context:,} tokens "
-            f"of {model.name}; shorten it or choose a model with a longer context"
+    Arguments as in `recommend`. Raises UnsupportedError when the GPU cannot run the format.
+    """
+    chosen_model = find_model(model) if isinstance(model, str) else model
+    asked = load_workload(workload) if isinstance(workload, str) else workload
+    check_context(chosen_model, asked)
+    for name, count in (("tensor_parallel", tensor_parallel), ("replicas", replicas)):
+        _check_count(name, count)
+    deployment = Deployment(
+        model=chosen_model,
+        format=find_format(format) if isinstance(format, str) else format,
+        gpu=find_gpu(gpu) if isinstance(gpu, str) else gpu,
+        tensor_parallel=tensor_parallel,
+        replicas=replicas,
+        kv_format=kv_format,
+        engine=_engine(engine),
+    )
+    if deployment.format.execution(deployment.gpu) is None:
+        able = [f.name for f in known_formats() if f.execution(deployment.gpu) is not None]
+        raise UnsupportedError(
+            f"{deployment.format.name} on {deployment.gpu.name}: vLLM has no kernel for it; "
+            f"this GPU runs {', '.join(able)}"
         )
+    [prediction] = (predictor or shipped_predictor()).predict([deployment], asked.load, statistics_of(asked))
+    price_of = price_source(prices, pricing=pricing, price_list=asked.price_list)
+    return assess(prediction, asked, price_of)
 
 
-def _predict_all(choice: Choice, predictor: Predictor) -> list[Prediction]:
-    """Every deployment to judge, with as many replicas as the workload's convention or its limits ask for."""
-    workload, space = choice.workload, choice.space
-    statistics = statistics_of(workload)
+@lru_cache(maxsize=1)
+def shipped_predictor() -> Predictor:
+    """The predictor fitted on the measurements that ship with the package; read once."""
+    from advisor.cost.predict import Predictor
 
-    def predict(deployments: Sequence[Deployment]) -> list[Prediction]:
-        return predictor.predict(deployments, workload.load, statistics)
+    return Predictor.shipped()
 
-    singles = predict(search.deployments(space))
-    if workload.gpu_count == "smallest":
-        return search.smallest_count(singles)
-    if workload.gpu_count == "same" and space.num_gpus is None:
-        return search.same_count(singles, predict(search.deployments(_sixteen_bit(choice))))
-    fill = space.num_gpus or _all_allowed(choice)
-    if fill is not None:
-        return predict(
-            [replace(p.deployment, replicas=max(1, fill // p.deployment.tensor_parallel)) for p in singles]
-        )
 
-    def settled(prediction: Prediction) -> bool:
-        # A limit that replicas cannot mend ends the hunt: the verdict would be the same.
-        kinds = {refusal.kind for refusal in judge(prediction, workload)}
-        return not kinds or bool(kinds - LOAD_KINDS)
+@lru_cache(maxsize=1)
+def shipped_quality() -> QualityModel:
+    """What is known of accuracy from the measurements that ship; read once."""
+    from advisor.cost.quality import QualityModel
 
-    return replicate(
-        singles,
-        arrival=workload.load.arrival,
-        max_gpus=space.max_gpus,
-        predict=predict,
-        keeps=settled,
+    return QualityModel.shipped()
+
+
+def formats_for(
+    model: ModelSpec, named: Sequence[str | QuantFormat] | None
+) -> tuple[tuple[QuantFormat, ...], tuple[str, ...]]:
+    """The formats to search, and what must be said about the choice.
+
+    A checkpoint that is quantized already comes in its own format and can be made narrower, never wider:
+    what was lost is lost.
+    """
+    if named is not None:
+        chosen = [find_format(f) if isinstance(f, str) else f for f in named]
+        if not chosen:
+            raise InputError("formats: none named; leave it out to search all")
+        return tuple(dict.fromkeys(chosen)), ()
+    usual = [f for f in known_formats() if f.name not in ALIKE]
+    if model.native_format is None:
+        return tuple(usual), ()
+    native = find_format(model.native_format)
+    narrower = [f for f in usual if f.name == native.name or f.bits_per_weight < native.bits_per_weight]
+    if native not in narrower:
+        narrower.insert(0, native)
+    return tuple(narrower), (
+        f"{model.name} comes in {native.name}: wider formats would not bring back what it lost; "
+        "name them with --formats to see them all the same",
     )
 
 
-def _all_allowed(choice: Choice) -> int | None:
-    """Where throughput is the aim and a number of GPUs is given, all of them are used."""
-    maximum = choice.workload.load.arrival.kind == "maximum"
-    return choice.space.max_gpus if maximum and choice.workload.objective == "throughput" else None
+def price_source(own: Mapping[str, float] | None, *, pricing: str | None, price_list: str | None) -> PriceOf:
+    """Prices as the user says, and where he says none as the named list or the catalog has them."""
+    overrides = {find_gpu(name).name: usd for name, usd in (own or {}).items()}
+    for name, usd in overrides.items():
+        if not 0 < usd <= MAX_USD_PER_GPU_HOUR:
+            raise InputError(
+                f"price of {name}: {usd} is not above 0 and up to {MAX_USD_PER_GPU_HOUR:,.0f} USD"
+            )
+    term = pricing or "on-demand"
+
+    def look_up(gpu: GpuSpec, num_gpus: int) -> Price | None:
+        return price_of(gpu, num_gpus, term=term, price_list=price_list, overrides=overrides)
+
+    look_up(known_gpus()[0], 1)  # an unknown term or list is said before anything is computed
+    known: dict[tuple[str, int], Price | None] = {}
+
+    def remembered(gpu: GpuSpec, num_gpus: int) -> Price | None:
+        key = (gpu.name, num_gpus)
+        if key not in known:
+            known[key] = look_up(gpu, num_gpus)
+        return known[key]
+
+    return remembered
 
 
-def _sixteen_bit(choice: Choice) -> search.Space:
-    formats = tuple(f for f in choice.every_format if f.weight_bits == 16)
-    return replace(choice.space, formats=formats, kv_formats=("16bit",))
+def _gpus(named: Sequence[str | GpuSpec] | None) -> tuple[GpuSpec, ...]:
+    if named is None:
+        return known_gpus()
+    if not named:
+        raise InputError("gpus: none named; leave it out to search all")
+    found = [find_gpu(gpu) if isinstance(gpu, str) else gpu for gpu in named]
+    return tuple({gpu.name: gpu for gpu in found}.values())
 
 
-def _assess(prediction: Prediction, choice: Choice) -> Assessment:
-    cost = cost_of(prediction, choice.price_of)
-    refusals = judge(prediction, choice.workload, cost=cost, max_usd_per_hour=choice.max_usd_per_hour)
-    if cost is None and choice.workload.objective == "cost" and not refusals:
-        refusals = (_no_price(prediction.deployment.gpu),)
-    return Assessment(deployment=prediction.deployment, prediction=prediction, cost=cost, refusals=refusals)
+def _kv_formats(named: Sequence[KvFormat] | None, *, by_convention: bool) -> tuple[KvFormat, ...]:
+    """The paper's conventions keep the KV cache at 16 bits."""
+    if named is not None:
+        return tuple(dict.fromkeys(named))
+    return ("16bit",) if by_convention else ("16bit", "fp8")
 
 
-def _no_price(gpu: GpuSpec) -> Refusal:
-    return Refusal(
-        kind="price",
-        limit="ranked by cost",
-        finding=f"no price of {gpu.name} is known; say --price {gpu.name}=USD_PER_HOUR",
+def _degrees(named: Sequence[int] | None, fixed: int | None) -> tuple[int, ...] | None:
+    if named is None:
+        return None if fixed is None else (fixed,)
+    for degree in named:
+        _check_count("tensor_parallel", degree)
+    return tuple(sorted(set(named)))
+
+
+def _check_count(name: str, count: int | None) -> None:
+    if count is not None and not 1 <= count <= MOST_GPUS:
+        raise InputError(f"{name}: {count} is not a number of GPUs; give 1 to {MOST_GPUS:,}")
+
+
+def _engine(named: str | Engine | None) -> Engine:
+    if named is None:
+        return Engine(version=newest_version())
+    return parse_engine(named) if isinstance(named, str) else named
+
+
+def _model_notes(model: ModelSpec) -> tuple[str, ...]:
+    if not model.typical:
+        return ()
+    return (
+        f"{model.name} is no published model: a typical dense shape of that size ({model.layers} layers, "
+        f"hidden {model.hidden}); name the model, or give its config.json, for an answer about it",
     )
-
-
-def _cannot_run(deployment: Deployment) -> Assessment:
-    refusal = Refusal(
-        kind="format",
-        limit=f"{deployment.gpu.name} runs {deployment.format.name}",
-        finding="vLLM has no kernel of this format for it",
-    )
-    return Assessment(deployment=deployment, prediction=None, cost=None, refusals=(refusal,))
-
-
-def _nearest_miss(assessment: Assessment) -> tuple[bool, float, tuple[object, ...]]:
-    """Sorts misses of a degree first, the smallest before, then the rest by name."""
-    excess = assessment.excess
-    return (excess is None, excess or 0.0, assessment.deployment.key)
-
-
-def _smallest_that_holds(choice: Choice, predictor: Predictor) -> Prediction | None:
-    """The fewest GPUs, then the least memory in all, that hold the model: first on the GPUs and in the
-    formats asked for whatever their number, then on any GPU in any format."""
-    own = replace(choice.space, num_gpus=None, max_gpus=None, tensor_parallel=HOLDING_DEGREES)
-    anywhere = replace(own, gpus=choice.every_gpu, formats=choice.every_format)
-    for space in (own, anywhere):
-        predicted = predictor.predict(
-            search.deployments(space), choice.workload.load, statistics_of(choice.workload)
-        )
-        holding = [p for p in predicted if p.memory.fits]
-        if holding:
-            return min(holding, key=_size)
-    return None
-
-
-def _size(prediction: Prediction) -> tuple[object, ...]:
-    d = prediction.deployment
-    # Of equal sizes the widest format: nothing is quantized further than the memory asks for.
-    return (d.num_gpus, d.gpu.memory_bytes, -d.format.bits_per_weight, d.kv_format != "16bit", d.key)

@@ -9,14 +9,12 @@ from advisor.cost.prediction import Prediction
 from advisor.spec.deployment import Deployment, KvFormat
 from advisor.spec.engine import Engine
 from advisor.spec.format import QuantFormat
+from advisor.spec.formats import find_kv_format
 from advisor.spec.gpu import GpuSpec
 from advisor.spec.model import ModelSpec
 
 TENSOR_PARALLEL = (1, 2, 4, 8, 16)
 """16 spans two nodes of eight, as the seed paper's 405B tables do."""
-
-FP8_KV_MIN_CAPABILITY = {"nvidia": 8.9, "amd": 9.4}
-"""From where vLLM keeps its KV cache in E4M3; below it only E5M2 was ever possible, without scales."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +47,7 @@ def deployments(space: Space) -> list[Deployment]:
         for fmt in space.formats
         if fmt.execution(gpu) is not None
         for kv in space.kv_formats
-        if kv == "16bit" or holds_fp8_kv(gpu)
+        if keeps_kv(gpu, kv)
         for degree in _degrees(space, gpu)
     ]
 
@@ -64,8 +62,9 @@ def unsupported(space: Space) -> list[Deployment]:
     ]
 
 
-def holds_fp8_kv(gpu: GpuSpec) -> bool:
-    return gpu.capability >= FP8_KV_MIN_CAPABILITY[gpu.vendor]
+def keeps_kv(gpu: GpuSpec, kv: KvFormat) -> bool:
+    """True when attention on `gpu` can read a cache of this type."""
+    return find_kv_format(kv).execution(gpu) is not None
 
 
 def divides(model: ModelSpec, degree: int) -> bool:

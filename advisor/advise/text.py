@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import floor, log10
 
 from advisor.cost.estimate import Estimate
@@ -53,3 +54,10 @@ def deployment_text(deployment: Deployment) -> str:
     """`int4 on 4× A6000`, with the KV cache where it is not at 16 bits."""
     kv = " with FP8 KV cache" if deployment.kv_format == "fp8" else ""
     return f"{deployment.format.name}{kv} on {gpus_text(deployment)}"
+
+
+def listed(names: Iterable[str], *, most: int = 4) -> str:
+    """`a, b, c, d and 12 more`."""
+    every = list(names)
+    shown = ", ".join(every[:most])
+    return shown if len(every) <= most else f"{shown} and {len(every) - most:,} more"

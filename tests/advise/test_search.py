@@ -52,16 +52,16 @@ def test_heads_that_do_not_divide_are_not_split() -> None:
     assert not divides(llama_8b(query_heads=14), 4)
 
 
-def test_fp8_kv_cache_only_where_the_gpu_has_fp8() -> None:
-    assert {d.kv_format for d in deployments(space("A100"))} == {"16bit"}
+def test_an_fp8_kv_cache_is_tried_where_attention_can_read_it() -> None:
+    assert {d.kv_format for d in deployments(space("V100"))} == {"16bit"}
     assert {d.kv_format for d in deployments(space("H100"))} == {"16bit", "fp8"}
 
 
 def test_a_format_the_gpu_cannot_run_is_told_apart() -> None:
-    # vLLM's quantized kernels begin at Turing (7.5): Volta (7.0) has none.
-    both = space("V100", formats=("fp16", "int4"))
-    assert {d.format.name for d in deployments(both)} == {"fp16"}
-    assert [d.format.name for d in unsupported(both)] == ["int4"]
+    # W4A8-FP8 multiplies in FP8, which Ampere lacks, and has no weight-only kernel.
+    both = space("A100", formats=("int4", "w4a8-fp8"))
+    assert {d.format.name for d in deployments(both)} == {"int4"}
+    assert [d.format.name for d in unsupported(both)] == ["w4a8-fp8"]
 
 
 def fitting(tensor_parallel: int, fits: bool, fmt: str = "bf16", gpu: str = "A100") -> Prediction:

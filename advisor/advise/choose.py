@@ -1,0 +1,237 @@
+"""Recommendation: every deployment predicted, judged, ranked; what was refused and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from advisor.advise import search
+from advisor.advise.assessment import Assessment, Refusal
+from advisor.advise.judge import judge
+from advisor.advise.price import PriceOf, cost_of
+from advisor.advise.rank import pareto, rank, tied
+from advisor.advise.replicas import replicate
+from advisor.cost.prediction import Prediction
+from advisor.errors import InputError
+from advisor.spec.deployment import Deployment
+from advisor.spec.format import QuantFormat
+from advisor.spec.gpu import GpuSpec
+from advisor.spec.model import ModelSpec
+from advisor.spec.workload import Objective, Workload
+
+if TYPE_CHECKING:
+    from advisor.cost.predict import Predictor
+
+LOAD_KINDS = frozenset({"capacity", "latency", "goodput"})
+"""Refusals that a further replica can mend."""
+
+HOLDING_DEGREES = (1, 2, 4, 8, 16, 32)
+"""Tensor parallelism tried to say what would hold a model that fits nowhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """The ranked, the refused and what the answer rests on. Nothing kept the limits: `ranked` is empty."""
+
+    model: ModelSpec
+    workload: Workload
+    ranked: tuple[Assessment, ...]
+    """Those that keep every limit, best first."""
+    refused: tuple[Assessment, ...]
+    """The rest with the reasons, the nearest miss first."""
+    pareto: tuple[Assessment, ...]
+    """The ranked that no other beats in cost, latency and recovery at once."""
+    smallest: Prediction | None = None
+    """When the model fits nowhere: the smallest deployment that would hold it; None = none we know."""
+    notes: tuple[str, ...] = ()
+    """What was assumed or left out, one line each."""
+    fit: Mapping[str, object] = field(default_factory=dict, hash=False)
+    """What the numbers rest on: rows, sources, held-out error."""
+
+    @property
+    def winner(self) -> Assessment | None:
+        return self.ranked[0] if self.ranked else None
+
+    @property
+    def closest(self) -> Assessment | None:
+        """Of the refused the one that misses its worst limit by the least; None when no miss is a matter of
+        degree."""
+        graded = [a for a in self.refused if a.excess is not None]
+        return graded[0] if graded else None
+
+    @property
+    def ties(self) -> tuple[Assessment, ...]:
+        """Those after the winner that the objective cannot tell from it."""
+        objective = self.workload.objective
+        return tuple(a for a in self.ranked[1:] if tied(self.ranked[0], a, objective))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a recommendation may choose from and by what; all of it resolved to values."""
+
+    space: search.Space
+    workload: Workload
+    price_of: PriceOf
+    max_usd_per_hour: float | None = None
+    every_gpu: tuple[GpuSpec, ...] = ()
+    every_format: tuple[QuantFormat, ...] = ()
+    """Where to look for a deployment that would hold a model that fits nowhere in `space`."""
+    notes: tuple[str, ...] = ()
+
+
+def choose(choice: Choice, predictor: Predictor) -> Recommendation:
+    """Predict, judge and rank everything in `choice`.
+
+    Raises InputError when the longest request is longer than the model's context.
+    """
+    workload, space = choice.workload, choice.space
+    check_context(space.model, workload)
+    predicted = _predict_all(choice, predictor)
+    assessed = [
+        _rankable(
+            assess(prediction, workload, choice.price_of, max_usd_per_hour=choice.max_usd_per_hour),
+            workload.objective,
+        )
+        for prediction in predicted
+    ]
+    ranked = rank([a for a in assessed if a.kept], workload.objective)
+    refused = sorted((a for a in assessed if not a.kept), key=_nearest_miss)
+    fits = any(a.prediction is not None and a.prediction.memory.fits for a in assessed)
+    return Recommendation(
+        model=space.model,
+        workload=workload,
+        ranked=ranked,
+        refused=(*refused, *map(_cannot_run, search.unsupported(space))),
+        pareto=pareto(ranked),
+        smallest=None if fits else _smallest_that_holds(choice, predictor),
+        notes=choice.notes,
+        fit=predictor.summary(),
+    )
+
+
+def statistics_of(workload: Workload) -> tuple[tuple[str, str], ...]:
+    """The latencies to predict: the means that every answer shows, and what the limits are on."""
+    means = (("ttft", "mean"), ("tpot", "mean"), ("e2e", "mean"))
+    limits = ((limit.metric, limit.statistic) for limit in workload.limits)
+    return tuple(dict.fromkeys((*means, *limits)))
+
+
+def check_context(model: ModelSpec, workload: Workload) -> None:
+    longest = workload.load.longest_context
+    if longest > model.max_context:
+        load = workload.load
+        raise InputError(
+            f"{workload.name}: a request of {load.input_tokens.longest:,} input + "
+            f"{load.output_tokens.longest:,} output tokens is longer than the {model.max_context:,} tokens "
+            f"of {model.name}; shorten it or choose a model with a longer context"
+        )
+
+
+def _predict_all(choice: Choice, predictor: Predictor) -> list[Prediction]:
+    """Every deployment to judge, with as many replicas as the workload's convention or its limits ask for."""
+    workload, space = choice.workload, choice.space
+    statistics = statistics_of(workload)
+
+    def predict(deployments: Sequence[Deployment]) -> list[Prediction]:
+        return predictor.predict(deployments, workload.load, statistics)
+
+    singles = predict(search.deployments(space))
+    if workload.gpu_count == "smallest":
+        return search.smallest_count(singles)
+    if workload.gpu_count == "same" and space.num_gpus is None:
+        return search.same_count(singles, predict(search.deployments(_sixteen_bit(choice))))
+    fill = space.num_gpus or _all_allowed(choice)
+    if fill is not None:
+        return predict(
+            [replace(p.deployment, replicas=max(1, fill // p.deployment.tensor_parallel)) for p in singles]
+        )
+
+    def settled(prediction: Prediction) -> bool:
+        # A limit that replicas cannot mend ends the hunt: the verdict would be the same.
+        kinds = {refusal.kind for refusal in judge(prediction, workload)}
+        return not kinds or bool(kinds - LOAD_KINDS)
+
+    return replicate(
+        singles,
+        arrival=workload.load.arrival,
+        max_gpus=space.max_gpus,
+        predict=predict,
+        keeps=settled,
+    )
+
+
+def _all_allowed(choice: Choice) -> int | None:
+    """Where throughput is the aim and a number of GPUs is given, all of them are used."""
+    maximum = choice.workload.load.arrival.kind == "maximum"
+    return choice.space.max_gpus if maximum and choice.workload.objective == "throughput" else None
+
+
+def _sixteen_bit(choice: Choice) -> search.Space:
+    formats = tuple(f for f in choice.every_format if f.weight_bits == 16)
+    return replace(choice.space, formats=formats, kv_formats=("16bit",))
+
+
+def assess(
+    prediction: Prediction,
+    workload: Workload,
+    price_of: PriceOf,
+    *,
+    max_usd_per_hour: float | None = None,
+) -> Assessment:
+    """The prediction with its cost and the limits it misses."""
+    cost = cost_of(prediction, price_of)
+    refusals = judge(prediction, workload, cost=cost, max_usd_per_hour=max_usd_per_hour)
+    return Assessment(deployment=prediction.deployment, prediction=prediction, cost=cost, refusals=refusals)
+
+
+def _rankable(assessment: Assessment, objective: Objective) -> Assessment:
+    """Refused where the objective is cost and no price is known: it cannot be put in order."""
+    if assessment.cost is not None or objective != "cost" or assessment.refusals:
+        return assessment
+    return replace(assessment, refusals=(_no_price(assessment.deployment.gpu),))
+
+
+def _no_price(gpu: GpuSpec) -> Refusal:
+    return Refusal(
+        kind="price",
+        limit="ranked by cost",
+        finding=f"no price of {gpu.name} is known; say --price {gpu.name}=USD_PER_HOUR",
+    )
+
+
+def _cannot_run(deployment: Deployment) -> Assessment:
+    refusal = Refusal(
+        kind="format",
+        limit=f"{deployment.gpu.name} runs {deployment.format.name}",
+        finding="vLLM has no kernel of this format for it",
+    )
+    return Assessment(deployment=deployment, prediction=None, cost=None, refusals=(refusal,))
+
+
+def _nearest_miss(assessment: Assessment) -> tuple[bool, float, tuple[object, ...]]:
+    """Sorts misses of a degree first, the smallest before, then the rest by name."""
+    excess = assessment.excess
+    return (excess is None, excess or 0.0, assessment.deployment.key)
+
+
+def _smallest_that_holds(choice: Choice, predictor: Predictor) -> Prediction | None:
+    """The fewest GPUs, then the least memory in all, that hold the model: first on the GPUs and in the
+    formats asked for whatever their number, then on any GPU in any format."""
+    own = replace(choice.space, num_gpus=None, max_gpus=None, tensor_parallel=HOLDING_DEGREES)
+    anywhere = replace(own, gpus=choice.every_gpu, formats=choice.every_format)
+    for space in (own, anywhere):
+        predicted = predictor.predict(
+            search.deployments(space), choice.workload.load, statistics_of(choice.workload)
+        )
+        holding = [p for p in predicted if p.memory.fits]
+        if holding:
+            return min(holding, key=_size)
+    return None
+
+
+def _size(prediction: Prediction) -> tuple[object, ...]:
+    d = prediction.deployment
+    # Of equal sizes the widest format: nothing is quantized further than the memory asks for.
+    return (d.num_gpus, d.gpu.memory_bytes, -d.format.bits_per_weight, d.kv_format != "16bit", d.key)

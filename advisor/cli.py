@@ -1,0 +1,47 @@
+"""The command line: parse, call, print. Each command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from advisor import cli_catalog, cli_predict, cli_profiles, cli_recommend, cli_records, measure_cli
+
+app = typer.Typer(
+    name="quantadvise",
+    help="Which quantization format to deploy, on which GPU and how many: cost, speed, accuracy, how sure.",
+    epilog="Exit codes: 0 done, 1 input wrong, 2 usage, 3 nothing keeps the limits.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"quantadvise {version('quantadvise')}")
+        raise typer.Exit()
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Which quantization format to deploy, on which GPU and how many: cost, speed, accuracy, how sure."""
+
+
+app.command()(cli_recommend.recommend)
+app.command()(cli_predict.predict)
+app.add_typer(cli_profiles.app, name="profiles")
+app.command()(cli_records.check)
+app.command()(cli_records.fit)
+app.command()(cli_catalog.models)
+app.command()(cli_catalog.gpus)
+app.command()(cli_catalog.formats)
+measure_cli.register(app)

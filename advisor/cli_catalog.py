@@ -1,0 +1,101 @@
+"""`quantadvise models`, `gpus`, `formats`: what is known by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import typer
+
+from advisor import cli_options as o
+
+
+def models(
+    pattern: Annotated[str, typer.Argument(metavar="WORD", help="Only names that contain it.")] = "",
+    output: o.OutputOption = o.Output.table,
+) -> None:
+    """The models known by name; any other by folder, config.json, Hub id or --params."""
+    from advisor.spec.models import find_model, known_models
+
+    wanted = [find_model(name) for name in known_models() if pattern.lower() in name.lower()]
+    rows = [
+        {
+            "name": model.name,
+            "params_b": round(model.total_params / 1e9, 3),
+            "active_params_b": round(model.active_params / 1e9, 3),
+            "layers": model.layers,
+            "hidden": model.hidden,
+            "max_context": model.max_context,
+            "kv_bytes_per_token": model.kv_bytes_per_token(16),
+            "native_format": model.native_format or "bf16",
+            "hf_id": model.hf_id,
+        }
+        for model in wanted
+    ]
+    _show(rows, output, "models")
+
+
+def gpus(
+    pattern: Annotated[str, typer.Argument(metavar="WORD", help="Only names that contain it.")] = "",
+    output: o.OutputOption = o.Output.table,
+) -> None:
+    """The GPUs known by name, with what their data sheets say."""
+    from advisor.spec.gpus import known_gpus
+
+    rows = [
+        {
+            "name": gpu.name,
+            "memory_gib": round(gpu.memory_mib / 1024, 1),
+            "bandwidth_gb_s": gpu.memory_bandwidth_gb_s,
+            **{f"{kind}_tflops": rate for kind, rate in gpu.dense_tflops.items()},
+            "link": f"{gpu.interconnect.kind} {gpu.interconnect.gb_s_per_direction:g} GB/s",
+            "architecture": gpu.architecture,
+            "capability": gpu.capability,
+        }
+        for gpu in known_gpus()
+        if pattern.lower() in gpu.name.lower()
+    ]
+    _show(rows, output, "gpus")
+
+
+def formats(output: o.OutputOption = o.Output.table) -> None:
+    """The quantization formats, and on how many of the known GPUs each runs."""
+    from advisor.spec.formats import known_formats
+    from advisor.spec.gpus import known_gpus
+
+    rows = []
+    for fmt in known_formats():
+        runs = [execution for gpu in known_gpus() if (execution := fmt.execution(gpu)) is not None]
+        native = sum(execution.kind == "native" for execution in runs)
+        rows.append(
+            {
+                "name": fmt.name,
+                "title": fmt.title,
+                "bits_per_weight": fmt.bits_per_weight,
+                "activation_bits": fmt.activation_bits,
+                "native_on": native,
+                "weight_only_on": len(runs) - native,
+                "also": ", ".join(fmt.aliases),
+            }
+        )
+    _show(rows, output, "formats")
+
+
+def _show(rows: Sequence[Mapping[str, object]], output: o.Output, name: str) -> None:
+    from advisor.report import out
+
+    if output is o.Output.table:
+        heads = [head.replace("_", " ") for head in rows[0]] if rows else [name]
+        out.print_listing(heads, [tuple(_text(value) for value in row.values()) for row in rows])
+    elif output is o.Output.csv:
+        out.print_rows(rows)
+    else:
+        out.print_document({name: [dict(row) for row in rows]}, output.value)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    return f"{value:,.10g}"

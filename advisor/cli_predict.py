@@ -1,0 +1,150 @@
+"""`quantadvise predict`: one deployment in full, or a table of many."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from advisor import cli_options as o
+from advisor.errors import InputError
+
+
+def predict(
+    model: o.ModelArgument = None,
+    model_option: o.ModelOption = None,
+    params: o.ParamsOption = None,
+    gpu: Annotated[
+        str | None, typer.Option("--gpu", "-g", metavar="NAME|FILE", help="The GPU; one's own as YAML.")
+    ] = None,
+    format: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="The quantization format.")
+    ] = "bf16",
+    tensor_parallel: Annotated[
+        int,
+        typer.Option(
+            "--tensor-parallel-size", "--tp", metavar="N", help="GPUs that one replica is split over."
+        ),
+    ] = 1,
+    replicas: Annotated[int, typer.Option(metavar="N", help="Equal servers that share the load.")] = 1,
+    kv_cache_dtype: o.KvCacheDtypeOption = None,
+    workload: o.WorkloadOption = None,
+    scenario: o.ScenarioOption = None,
+    input_tokens: o.InputTokensOption = None,
+    output_tokens: o.OutputTokensOption = None,
+    single: o.SingleOption = False,
+    concurrency: o.ConcurrencyOption = None,
+    rate: o.RateOption = None,
+    burstiness: o.BurstinessOption = None,
+    prefix_hit_rate: o.PrefixHitRateOption = None,
+    slo: o.SloOption = None,
+    goodput: o.GoodputOption = None,
+    min_share: o.MinShareOption = None,
+    min_recovery: o.MinRecoveryOption = None,
+    tasks: o.TasksOption = None,
+    price: o.PriceOption = None,
+    pricing: o.PricingOption = None,
+    price_list: o.PriceListOption = None,
+    engine: o.EngineOption = None,
+    max_num_seqs: o.MaxNumSeqsOption = None,
+    max_num_batched_tokens: o.MaxNumBatchedTokensOption = None,
+    gpu_memory_utilization: o.GpuMemoryUtilizationOption = None,
+    records: o.RecordsOption = None,
+    cells: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv",
+            help="Many at once: columns model,gpu,num_gpus,format,input_tokens,output_tokens,concurrency "
+            "and, if wanted, engine and task.",
+        ),
+    ] = None,
+    output: o.OutputOption = o.Output.table,
+) -> None:
+    """What one deployment will do: latency, throughput, cost, accuracy, memory, and what binds it.
+
+    quantadvise predict Llama-3.1-8B-Instruct --gpu A6000 --format int4 --workload chat
+    """
+    if cells is not None:
+        if any((model, model_option, params, gpu, workload)):
+            raise InputError(
+                "--cells: its file names the models, GPUs and loads; leave out the other options"
+            )
+        _answer_cells(cells, output)
+        return
+    from advisor.advise.recommend import predict as answer
+
+    chosen = o.the_model(model, model_option, params)
+    if gpu is None:
+        raise InputError("gpu: none named; give --gpu (quantadvise gpus lists them)")
+    asked = o.the_workload(
+        workload,
+        scenario=scenario,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        single=single,
+        concurrency=concurrency,
+        rate=rate,
+        burstiness=burstiness,
+        prefix_hit_rate=prefix_hit_rate,
+        slo=slo,
+        goodput=goodput,
+        min_share=min_share,
+        min_recovery=min_recovery,
+        tasks=tasks,
+        price_list=price_list,
+    )
+    allowed = o.kv_formats(kv_cache_dtype) or ("16bit",)
+    if len(allowed) > 1:
+        raise InputError("--kv-cache-dtype: any is no one deployment; say auto or fp8")
+    assessment = answer(
+        chosen,
+        asked,
+        gpu=gpu,
+        format=format,
+        tensor_parallel=tensor_parallel,
+        replicas=replicas,
+        kv_format=allowed[0],
+        engine=o.the_engine(
+            engine,
+            max_num_seqs=max_num_seqs,
+            max_num_batched_tokens=max_num_batched_tokens,
+            gpu_memory_utilization=gpu_memory_utilization,
+        ),
+        prices=o.own_prices(price),
+        pricing=pricing,
+    )
+    from advisor.report import out
+
+    if output is o.Output.table:
+        out.print_assessment(assessment, asked)
+    elif output is o.Output.csv:
+        from advisor.report.rows import assessment_row
+
+        out.print_rows([assessment_row(assessment)])
+    else:
+        from advisor.report.document import prediction_document
+
+        out.print_document(prediction_document(assessment, asked), output.value)
+
+
+def _answer_cells(path: Path, output: o.Output) -> None:
+    from advisor.advise.cells import answer_cells, read_cells
+    from advisor.advise.recommend import shipped_predictor, shipped_quality
+    from advisor.report import out
+
+    rows = read_cells(path)
+    columns, answers = answer_cells(
+        rows, shipped_predictor(), shipped_quality() if "task" in rows[0] else None
+    )
+    if output is o.Output.csv:
+        out.print_rows(answers, columns)
+    elif output is o.Output.table:
+        out.print_listing(columns, [[_text(answer.get(name)) for name in columns] for answer in answers])
+    else:
+        cells = [{name: answer.get(name) for name in columns} for answer in answers]
+        out.print_document({"cells": cells}, output.value)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

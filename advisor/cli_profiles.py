@@ -1,0 +1,89 @@
+"""`quantadvise profiles`: list, show, check."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from advisor import cli_options as o
+from advisor.errors import InputError
+
+app = typer.Typer(
+    help="Workload profiles: list those that ship, show one, check one's own.", no_args_is_help=True
+)
+
+
+@app.command("list")
+def list_profiles(output: o.OutputOption = o.Output.table) -> None:
+    """The profiles that ship: workloads, then the scenarios to lay over them."""
+    from advisor.report import out
+    from advisor.spec.profile_text import profile_rows
+
+    rows = profile_rows()
+    if output is o.Output.table:
+        out.print_listing(
+            ["name", "in/out", "load", "limits", "stands for"],
+            [
+                (
+                    f"{row.name} (scenario)" if row.is_scenario else row.name,
+                    row.tokens,
+                    row.load,
+                    row.limits,
+                    row.about,
+                )
+                for row in rows
+            ],
+        )
+        return
+    values = [
+        {
+            "name": row.name,
+            "scenario": row.is_scenario,
+            "tokens": row.tokens or None,
+            "load": row.load or None,
+            "limits": row.limits or None,
+            "about": row.about,
+        }
+        for row in rows
+    ]
+    if output is o.Output.csv:
+        out.print_rows(values)
+    else:
+        out.print_document({"profiles": values}, output.value)
+
+
+@app.command()
+def show(
+    profile: Annotated[str, typer.Argument(metavar="NAME|FILE")],
+    scenario: o.ScenarioOption = None,
+    output: o.OutputOption = o.Output.table,
+) -> None:
+    """Everything a profile states, with the scenario laid over it."""
+    from advisor.report import out
+    from advisor.spec.profile import load_workload
+    from advisor.spec.profile_text import describe
+
+    workload = load_workload(profile, scenario=scenario)
+    if output is o.Output.table:
+        out.print_listing(["", ""], describe(workload))
+    elif output is o.Output.csv:
+        raise InputError("--output: a profile is no table of rows; say json, yaml or table")
+    else:
+        from advisor.report.document import workload_document
+
+        out.print_document(workload_document(workload), output.value)
+
+
+@app.command()
+def check(files: Annotated[list[str], typer.Argument(metavar="FILE…")]) -> None:
+    """Everything wrong or doubtful in profile files, a line each."""
+    from advisor.spec.profile_text import check as problems_of
+
+    problems = [problem for file in files for problem in problems_of(file)]
+    for problem in problems:
+        typer.echo(f"quantadvise: {problem}", err=True)
+    if problems:
+        raise typer.Exit(1)
+    for file in files:
+        typer.echo(f"{file}: fine")

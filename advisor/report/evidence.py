@@ -1,0 +1,54 @@
+"""What was asked and what the answer rests on, a line each."""
+
+from __future__ import annotations
+
+from advisor.advise.assessment import Assessment
+from advisor.advise.choose import Recommendation
+from advisor.advise.text import number
+from advisor.spec.profile_text import arrival_text, lengths_text, limits_text, quality_text
+from advisor.spec.workload import Workload
+
+
+def workload_line(workload: Workload) -> str:
+    """Lengths, load and limits, so that no reader has to guess a percentile."""
+    load = workload.load
+    parts = [
+        f"prompt {lengths_text(load.input_tokens)}",
+        f"answer {lengths_text(load.output_tokens)}",
+        arrival_text(load.arrival),
+        limits_text(workload) or "no latency limit",
+        quality_text(workload.quality),
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def counts_line(recommendation: Recommendation, shown: int) -> str:
+    """How many keep the limits, and how many of them a table shows."""
+    kept, refused = len(recommendation.ranked), len(recommendation.refused)
+    cut = "" if shown == kept else f"; shown are {shown}, the best of each format on each GPU"
+    return f"{kept:,} of {kept + refused:,} deployments keep the limits{cut}."
+
+
+def evidence_lines(recommendation: Recommendation) -> list[str]:
+    """What the numbers rest on, and what the first's price is from."""
+    lines = []
+    summary = recommendation.fit.get("text")
+    if summary:
+        lines.append(str(summary))
+    return lines if recommendation.winner is None else lines + assessment_evidence(recommendation.winner)
+
+
+def assessment_evidence(assessment: Assessment) -> list[str]:
+    """The nearest measurement to a deployment, and its price's source."""
+    lines = []
+    prediction, cost = assessment.prediction, assessment.cost
+    if prediction is not None and prediction.nearest_evidence:
+        lines.append(f"Nearest measurement: {prediction.nearest_evidence}")
+    if cost is not None:
+        price = cost.price
+        dated = f", {price.date}" if price.date else ""
+        lines.append(
+            f"Price: {number(price.usd_per_gpu_hour)} USD per GPU-hour, "
+            f"{price.provider}, {price.term}{dated} ({price.source})"
+        )
+    return lines

@@ -1,0 +1,122 @@
+"""Answers onto stdout: a table for people, JSON, YAML or CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from advisor.advise.assessment import Assessment
+from advisor.advise.choose import Recommendation
+from advisor.spec.workload import Workload
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+TABLE_ROWS = 10
+"""Deployments in a table unless --top says otherwise."""
+
+NATURAL_WIDTH = 10_000
+"""Outside a terminal nothing is wrapped or cut: rich would otherwise take 80 columns."""
+
+
+def console() -> Console:
+    """stdout: as wide as the terminal, or as its content where there is none."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else NATURAL_WIDTH
+    return Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+def print_recommendation(recommendation: Recommendation, *, top: int, explain: bool) -> None:
+    """The answer for people: the table, the first in words, its commands, the refused, the evidence."""
+    from advisor.report import evidence, refused, tables, words
+
+    to = console()
+    workload = recommendation.workload
+    to.print(f"{recommendation.model.name} for {workload.name}: {evidence.workload_line(workload)}")
+    for note in recommendation.notes:
+        to.print(f"Note: {note}.")
+    if recommendation.ranked:
+        to.print()
+        to.print(tables.ranking_table(recommendation, top=top))
+        rows = len(tables.shown_rows(recommendation, top))
+        to.print(evidence.counts_line(recommendation, rows))
+        _section(to, "Why", words.winner_lines(recommendation))
+        if explain and recommendation.winner is not None:
+            to.print()
+            to.print(tables.estimates_table(recommendation.winner))
+            _section(to, "Memory of one GPU", words.memory_lines(recommendation.winner))
+        _section(to, "Run it", words.command_lines(recommendation.ranked[0]))
+    _section(to, "Refused", refused.refused_lines(recommendation))
+    _section(to, "What this rests on", evidence.evidence_lines(recommendation))
+
+
+def print_assessment(assessment: Assessment, workload: Workload) -> None:
+    """One deployment in full."""
+    from advisor.advise.text import deployment_text
+    from advisor.report import evidence, tables, words
+
+    to = console()
+    model = assessment.deployment.model.name
+    to.print(f"{model}, {deployment_text(assessment.deployment)}: {evidence.workload_line(workload)}")
+    to.print()
+    to.print(tables.estimates_table(assessment))
+    prediction = assessment.prediction
+    if prediction is not None:
+        _section(to, "What binds it", [f"{line}." for line in words.binding_lines(prediction)])
+        _section(to, "Memory of one GPU", words.memory_lines(assessment))
+    _section(to, "Limits missed", [refusal.text for refusal in assessment.refusals])
+    if assessment.kept:
+        _section(to, "Run it", words.command_lines(assessment))
+    _section(to, "What this rests on", evidence.assessment_evidence(assessment))
+
+
+def print_document(document: Mapping[str, Any], form: str) -> None:
+    """JSON or YAML."""
+    if form == "json":
+        # allow_nan: a NaN is no JSON, and no estimate of ours.
+        text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+    else:
+        import yaml
+
+        dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+        text = yaml.dump(document, Dumper=dumper, sort_keys=False, allow_unicode=True, width=120).rstrip()
+    sys.stdout.write(text + "\n")
+
+
+def print_recommendation_csv(recommendation: Recommendation, *, top: int | None) -> None:
+    """The ranked, one row each."""
+    from advisor.report.rows import recommendation_rows
+
+    print_rows(recommendation_rows(recommendation, top=top))
+
+
+def print_rows(rows: Sequence[Mapping[str, object]], columns: Iterable[str] | None = None) -> None:
+    """CSV with a header; None is an empty cell."""
+    names = list(columns) if columns is not None else list(rows[0]) if rows else []
+    writer = csv.DictWriter(sys.stdout, names, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+def print_listing(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A plain list of facts."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(*heads, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)
+
+
+def _section(to: Console, head: str, lines: Sequence[str]) -> None:
+    if not lines:
+        return
+    to.print()
+    to.print(head, style="bold")
+    for line in lines:
+        to.print(f"  {line}")

@@ -1,0 +1,80 @@
+"""Why deployments were refused, in groups that stay readable, and the one line when nothing is left."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from advisor.advise.assessment import Assessment, Refusal, RefusalKind
+from advisor.advise.choose import Recommendation
+from advisor.advise.text import deployment_text, listed, share
+
+
+def refused_lines(recommendation: Recommendation) -> list[str]:
+    """The refused in groups by their first reason, the largest group first; each with its nearest misses."""
+    groups: dict[str, list[Assessment]] = {}
+    for assessment in recommendation.refused:
+        groups.setdefault(_reason(assessment), []).append(assessment)
+    ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [f"{len(members):,} × {reason}: {_examples(members)}" for reason, members in ordered]
+
+
+_REASONS: dict[RefusalKind, str] = {
+    "format": "the GPU has no kernel for the format",
+    "memory": "does not fit in memory",
+    "context": "too little KV cache for the longest request",
+    "price": "no price is known (say --price GPU=USD_PER_HOUR)",
+}
+
+
+def _reason(assessment: Assessment) -> str:
+    worst = worst_refusal(assessment)
+    return _REASONS.get(worst.kind, f"misses {worst.limit}")
+
+
+def worst_refusal(assessment: Assessment) -> Refusal:
+    """The limit missed by most; one that is no matter of degree comes before all others."""
+    return max(assessment.refusals, key=lambda r: float("inf") if r.excess is None else r.excess)
+
+
+def _examples(members: Sequence[Assessment]) -> str:
+    nearest = members[0]
+    if nearest.excess is not None:
+        worst = worst_refusal(nearest)
+        return (
+            f"nearest is {deployment_text(nearest.deployment)} with {worst.finding}, "
+            f"{share(worst.excess or 0.0)} beyond"
+        )
+    if nearest.refusals[0].kind == "price":
+        return listed(dict.fromkeys(a.deployment.gpu.label for a in members))
+    if nearest.refusals[0].kind == "format":
+        by_format = Counter(a.deployment.format.name for a in members)
+        return ", ".join(
+            f"{name} on {count} GPU{'s' if count > 1 else ''}" for name, count in by_format.items()
+        )
+    return listed([deployment_text(a.deployment) for a in members])
+
+
+def nothing_kept_line(recommendation: Recommendation) -> str:
+    """One line for the case that nothing is ranked: what, how near, what would help."""
+    name, workload = recommendation.model.name, recommendation.workload.name
+    closest = recommendation.closest
+    if not recommendation.refused:
+        return f"{name}: nothing to choose from; allow more GPUs or formats"
+    if closest is not None:
+        worst = worst_refusal(closest)
+        return (
+            f"{name} for {workload}: nothing keeps the limits; "
+            f"closest is {deployment_text(closest.deployment)}, {worst.limit}: "
+            f"{worst.finding}, {share(worst.excess or 0.0)} beyond; "
+            "loosen that limit or allow other GPUs"
+        )
+    smallest = recommendation.smallest
+    if smallest is not None:
+        return (
+            f"{name} for {workload}: fits none of the deployments allowed; the smallest that would hold it "
+            f"is {deployment_text(smallest.deployment)}; allow that with --gpu, --formats or --max-gpus"
+        )
+    reasons = Counter(_reason(assessment) for assessment in recommendation.refused)
+    reason, count = reasons.most_common(1)[0]
+    return f"{name} for {workload}: nothing keeps the limits; {reason} ({count:,} deployments)"

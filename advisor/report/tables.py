@@ -1,0 +1,163 @@
+"""Ranked deployments as a table; each figure with its 90 % interval under it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from advisor.advise.assessment import Assessment
+from advisor.advise.choose import Recommendation
+from advisor.advise.text import deployment_text, low_high, number
+from advisor.cost.estimate import Estimate
+from advisor.spec.workload import LatencyMetric, Workload
+from advisor.units import MS_PER_S
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Read = Callable[[Assessment], Estimate | None]
+DASH = "–"
+PERCENT = 100.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A quantity that a table shows."""
+
+    head: str
+    """Its name over its unit."""
+    read: Read
+    digits: int = 3
+
+
+def shown_rows(recommendation: Recommendation, top: int) -> list[tuple[int, Assessment]]:
+    """(rank, deployment) of the best of each format on each GPU, at most `top` of them."""
+    seen: set[tuple[str, str]] = set()
+    rows: list[tuple[int, Assessment]] = []
+    for place, assessment in enumerate(recommendation.ranked, start=1):
+        kind = (assessment.deployment.format.name, assessment.deployment.gpu.name)
+        if kind not in seen and len(rows) < top:
+            seen.add(kind)
+            rows.append((place, assessment))
+    return rows
+
+
+def ranking_table(recommendation: Recommendation, *, top: int) -> Table:
+    """The table of `shown_rows`; columns of which nothing is known are left out."""
+    rows = shown_rows(recommendation, top)
+    assessments = [assessment for _, assessment in rows]
+    columns = [
+        c for c in _columns(recommendation.workload) if any(c.read(a) is not None for a in assessments)
+    ]
+    table = _table(["", "deployment", *(c.head for c in columns), "basis"])
+    for place, assessment in rows:
+        table.add_row(
+            str(place),
+            _deployment_cell(assessment),
+            *(_cell(column.read(assessment), column.digits) for column in columns),
+            _basis_cell(assessment),
+        )
+    return table
+
+
+def estimates_table(assessment: Assessment) -> Table:
+    """Every estimate of one deployment, a row each."""
+    table = _table(["", "value", "90 % interval", "basis"])
+    for name, estimate, digits in _all_estimates(assessment):
+        table.add_row(
+            name, number(estimate.value, digits=digits), low_high(estimate, digits=digits), estimate.basis
+        )
+    return table
+
+
+def _columns(workload: Workload) -> list[Column]:
+    return [
+        _latency_column(workload, "ttft", "ms", 1.0),
+        _latency_column(workload, "tpot", "ms", 1.0),
+        _latency_column(workload, "e2e", "s", 1 / MS_PER_S),
+        Column(head="requests\nper s", read=lambda a: a.requests_per_s),
+        Column(head="USD per M\noutput tokens", read=lambda a: a.usd_per_million_output_tokens),
+        Column(
+            head="USD per\n1k queries",
+            read=lambda a: None if a.cost is None else a.cost.usd_per_thousand_queries,
+        ),
+        Column(
+            head="recovery\n%",
+            read=lambda a: None if a.recovery is None else a.recovery.scaled(PERCENT),
+            digits=4,
+        ),
+    ]
+
+
+def _latency_column(workload: Workload, metric: LatencyMetric, unit: str, factor: float) -> Column:
+    """The statistic that a limit is on, the mean where there is none."""
+    limited = [limit.statistic for limit in workload.limits if limit.metric == metric]
+    statistic = limited[0] if limited else "mean"
+
+    def read(assessment: Assessment) -> Estimate | None:
+        estimate = assessment.estimate(metric, statistic)
+        return None if estimate is None else estimate.scaled(factor)
+
+    return Column(head=f"{metric.upper()}\n{statistic}, {unit}", read=read)
+
+
+def _all_estimates(assessment: Assessment) -> list[tuple[str, Estimate, int]]:
+    prediction, cost = assessment.prediction, assessment.cost
+    if prediction is None:
+        return []
+    rows: list[tuple[str, Estimate | None, int]] = [
+        *(
+            (f"{metric.upper()} {statistic}, ms", estimate, 3)
+            for (metric, statistic), estimate in prediction.latency.items()
+        ),
+        ("requests per s", prediction.requests_per_s, 3),
+        ("output tokens per s", prediction.output_tokens_per_s, 3),
+        ("capacity, requests per s", prediction.capacity_requests_per_s, 3),
+        ("requests within goodput limits, %", _percent(prediction.goodput_share), 3),
+        ("USD per million output tokens", None if cost is None else cost.usd_per_million_output_tokens, 3),
+        ("USD per thousand queries", None if cost is None else cost.usd_per_thousand_queries, 3),
+        ("recovery of BF16's accuracy, %", _percent(prediction.recovery), 4),
+    ]
+    return [(name, estimate, digits) for name, estimate, digits in rows if estimate is not None]
+
+
+def _percent(estimate: Estimate | None) -> Estimate | None:
+    return None if estimate is None else estimate.scaled(PERCENT)
+
+
+def _table(heads: Sequence[str]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for index, head in enumerate(heads):
+        words = head in ("deployment", "basis") or (index == 0 and head == "")
+        table.add_column(head, justify="left" if words else "right", overflow="fold")
+    return table
+
+
+def _deployment_cell(assessment: Assessment) -> str:
+    """The deployment over what tells it from the usual."""
+    deployment = assessment.deployment
+    execution = deployment.format.execution(deployment.gpu)
+    weight_only = deployment.format.activation_bits < 16 and (
+        execution is not None and execution.kind == "weight_only"
+    )
+    return deployment_text(deployment) + ("\n(unpacked to 16 bits to multiply)" if weight_only else "")
+
+
+def _cell(estimate: Estimate | None, digits: int) -> str:
+    if estimate is None:
+        return DASH
+    value = number(estimate.value, digits=digits)
+    return value if estimate.low == estimate.high else f"{value}\n{low_high(estimate, digits=digits)}"
+
+
+def _basis_cell(assessment: Assessment) -> str:
+    """What speed rests on, over what accuracy rests on."""
+    speed = assessment.estimate("e2e") or assessment.requests_per_s
+    lines = [] if speed is None else [f"speed {speed.basis}"]
+    if assessment.recovery is not None:
+        lines.append(f"accuracy {assessment.recovery.basis}")
+    return "\n".join(lines) or DASH

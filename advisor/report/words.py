@@ -1,0 +1,167 @@
+"""Why the first is first, in sentences: against what it won, and what binds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from advisor.advise.assessment import Assessment
+from advisor.advise.choose import Recommendation
+from advisor.advise.rank import objective_value
+from advisor.advise.text import deployment_text, listed, number, share, span
+from advisor.cost.prediction import Prediction
+from advisor.report.commands import commands_for
+from advisor.spec.workload import Objective
+from advisor.units import GB, MS_PER_S, TERA
+
+
+def winner_lines(recommendation: Recommendation) -> list[str]:
+    """Why the first is first, against the best of another format and the best on another GPU."""
+    first = recommendation.winner
+    if first is None:
+        return []
+    objective = recommendation.workload.objective
+    lines = [f"{deployment_text(first.deployment)}: {objective_text(first, objective)}."]
+    lines += [f"{text}." for text in _comparisons(recommendation, first, objective)]
+    if recommendation.ties:
+        lines.append(_tie_text(recommendation, first))
+    if first.prediction is not None:
+        lines += [f"{text}." for text in binding_lines(first.prediction)]
+        if first.prediction.recovery_note:
+            lines.append(f"Accuracy: {first.prediction.recovery_note}.")
+    return lines
+
+
+def objective_text(assessment: Assessment, objective: Objective) -> str:
+    """The figure the ranking went by, with its unit and interval."""
+    cost, prediction = assessment.cost, assessment.prediction
+    if objective == "cost" and cost is not None and cost.usd_per_million_output_tokens is not None:
+        return f"{span(cost.usd_per_million_output_tokens)} USD per million output tokens"
+    if objective == "throughput" and prediction is not None:
+        open_loop = prediction.load.arrival.kind == "rate"
+        served = prediction.capacity_requests_per_s if open_loop else prediction.requests_per_s
+        if served is not None:
+            return f"{span(served)} requests per second{' at most' if open_loop else ''}"
+    if objective == "accuracy" and assessment.recovery is not None:
+        return f"{span(assessment.recovery.scaled(100), digits=4)} % of BF16's accuracy"
+    e2e = assessment.estimate("e2e")
+    if e2e is not None:
+        return f"{span(e2e.scaled(1 / MS_PER_S))} s per request"
+    return "its figure cannot be said"
+
+
+def _comparisons(recommendation: Recommendation, first: Assessment, objective: Objective) -> Iterable[str]:
+    """The first against the best of another format, and against the best on another GPU."""
+    rest = recommendation.ranked[1:]
+    own = first.deployment
+    other_format = next((a for a in rest if a.deployment.format.name != own.format.name), None)
+    other_gpu = next((a for a in rest if a.deployment.gpu.name != own.gpu.name), None)
+    if other_format is not None:
+        yield _comparison("format", first, other_format, objective)
+    if other_gpu is not None and other_gpu is not other_format:
+        yield _comparison("GPU", first, other_gpu, objective)
+
+
+def _comparison(what: str, first: Assessment, other: Assessment, objective: Objective) -> str:
+    best, second = objective_value(first, objective), objective_value(other, objective)
+    name = f"The best of another {what} is {deployment_text(other.deployment)}"
+    if best is None or second is None:
+        return name
+    return f"{name}: it {_difference(second / best - 1, objective)} ({objective_text(other, objective)})"
+
+
+def _difference(excess: float, objective: Objective) -> str:
+    """How much worse the other is; `excess` is its objective's value over the first's, less 1."""
+    worse, better = {
+        "cost": ("costs {} more", "costs {} less"),
+        "latency": ("takes {} longer", "is {} faster"),
+        "throughput": ("needs {} more time per request", "needs {} less time per request"),
+        "accuracy": ("loses {} more of the score", "loses {} less of the score"),
+    }[objective]
+    if abs(excess) < 0.0005:
+        return "does the same"
+    return (worse if excess > 0 else better).format(share(abs(excess)))
+
+
+def _tie_text(recommendation: Recommendation, first: Assessment) -> str:
+    names = [deployment_text(a.deployment) for a in recommendation.ties]
+    others = listed(names)
+    why = "recovery decided" if first.recovery is not None else "no accuracy is known that could decide"
+    return f"A tie within 1 % with {others}: {why}."
+
+
+def binding_lines(prediction: Prediction) -> list[str]:
+    """What holds decode and prefill back, with the numbers behind it."""
+    lines = []
+    if prediction.regime_decode is not None:
+        lines.append(f"Decode is bound by {prediction.regime_decode}: {_decode_numbers(prediction)}")
+    if prediction.regime_prefill is not None:
+        lines.append(f"Prefill is bound by {prediction.regime_prefill}: {_prefill_numbers(prediction)}")
+    return lines
+
+
+def _decode_numbers(prediction: Prediction) -> str:
+    deployment, memory = prediction.deployment, prediction.memory
+    gpu = deployment.gpu
+    read_ms = MS_PER_S * memory.weight_bytes / gpu.memory_bytes_per_s
+    weights = (
+        f"{number(memory.weight_bytes / GB)} GB of weights per GPU "
+        f"at {number(gpu.memory_bandwidth_gb_s)} GB/s take {number(read_ms)} ms to read"
+    )
+    tpot = prediction.latency.get(("tpot", "mean"))
+    of_step = "" if tpot is None else f", of {number(tpot.value)} ms per token"
+    batch = "" if prediction.batch is None else f"; {number(prediction.batch)} sequences share a step"
+    if prediction.regime_decode == "KV memory":
+        return (
+            f"its cache holds {prediction.memory.max_concurrency:,} sequences of this load at once, "
+            f"which bounds the batch{batch}"
+        )
+    if prediction.regime_decode == "overhead":
+        return f"launches and scheduling outweigh the work; {weights}{of_step}{batch}"
+    if prediction.regime_decode == "communication":
+        return f"the GPUs wait for each other's sums; {weights}{of_step}{batch}"
+    return f"{weights}{of_step}{batch}"
+
+
+def _prefill_numbers(prediction: Prediction) -> str:
+    deployment = prediction.deployment
+    execution = deployment.format.execution(deployment.gpu)
+    if execution is None:
+        return "the GPU has no kernel for the format"
+    rate = deployment.gpu.flop_per_s(execution.compute)
+    if rate is None:
+        return f"it multiplies in {execution.compute}"
+    unpacked = f", weights unpacked from {deployment.format.name}" if execution.kind == "weight_only" else ""
+    return f"{number(rate / TERA)} dense TFLOPS in {execution.compute}{unpacked}"
+
+
+def memory_lines(assessment: Assessment) -> list[str]:
+    """What lies in the memory of one GPU, and how much it can hold."""
+    prediction = assessment.prediction
+    if prediction is None:
+        return []
+    memory, gpu = prediction.memory, assessment.deployment.gpu
+    return [
+        f"{number(gpu.memory_bytes / GB)} GB, of which the engine takes {number(memory.usable_bytes / GB)}",
+        f"weights {number(memory.weight_bytes / GB)} GB, runtime {number(memory.overhead_bytes / GB)} GB, "
+        f"KV cache {number(max(memory.kv_bytes, 0.0) / GB)} GB",
+        f"holds {memory.max_concurrency:,} sequences of this load at once, "
+        f"or one of {memory.max_context:,} tokens",
+    ]
+
+
+def command_lines(assessment: Assessment) -> list[str]:
+    """The checkpoint and the commands, to be copied."""
+    if assessment.prediction is None:
+        return []
+    commands = commands_for(assessment.prediction)
+    lines = [commands.serve]
+    if assessment.deployment.replicas > 1:
+        lines.append(f"# {assessment.deployment.replicas} of these behind a load balancer")
+    if commands.recipe is not None:
+        lines.append(
+            f"# No published checkpoint is known; llm-compressor makes {commands.checkpoint} by this recipe:"
+        )
+        lines += [f"#   {line}" for line in commands.recipe.rstrip().splitlines()]
+    elif not commands.published:
+        lines.append(f"# {commands.checkpoint} stands for your model's folder")
+    return lines
