@@ -142,10 +142,9 @@ def _v0(
 ) -> EngineDefaults:
     v0 = catalog["v0"]
     chunk_budget = row.get("long_context_budget", v0["long_context_budget"])
+    vendor = row.get("long_context_vendor", v0["long_context_vendor"])
     is_long = max_model_len is None or max_model_len > v0["long_context_tokens"]
-    chunked = (
-        chunk_budget is not None and is_long and row.get("long_context_vendor", gpu.vendor) == gpu.vendor
-    )
+    chunked = chunk_budget is not None and is_long and vendor in (None, gpu.vendor)
     whole_prompt = max(
         v0["long_context_tokens"] if max_model_len is None else max_model_len, v0["min_budget"]
     )
@@ -197,4 +196,4 @@ def _order(version: str) -> tuple[int, ...]:
 
 
 def _source(row: Mapping[str, Any]) -> str:
-    return f"vllm/engine/arg_utils.py and vllm/config of vLLM {row['since']}"
+    return f"vllm/engine/arg_utils.py and vllm/config of vLLM {row.get('read', row['since'])}"

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from advisor.errors import UnknownNameError
 from advisor.spec.given import Given
 from advisor.spec.gpu import COMPUTE_TYPES, ComputeType, GpuSpec, Interconnect, Price
 from advisor.spec.gpus import find_gpu
@@ -106,7 +107,11 @@ def load_gpu_file(path: str | Path) -> GpuSpec:
 def _base(given: Given, entries: dict[str, Given], name: str) -> GpuSpec:
     """What the file's figures are laid over: the GPU it is like, or an empty one with the needed keys."""
     if "like" in entries:
-        return find_gpu(entries["like"].text())
+        like = entries["like"]
+        try:
+            return find_gpu(like.text())
+        except UnknownNameError as error:
+            raise like.error(str(error)) from error
     for key in ("capability", "memory_bandwidth_gb_s", "dense_tflops"):
         _needed(given, entries, key)
     if "memory_mib" not in entries and "memory_gib" not in entries:

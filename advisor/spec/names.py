@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -25,7 +25,3 @@ class NameIndex(Generic[T]):
 
     def get(self, name: str) -> T | None:
         return self._by_fold.get(fold(name))
-
-    @property
-    def by_fold(self) -> Mapping[str, T]:
-        return self._by_fold

@@ -43,24 +43,34 @@ class Offer:
         return usd_per_hour / size
 
     def price(self, num_gpus: int, note: str = "") -> Price:
-        """`num_gpus` put together from the largest bundles; fewer than the smallest one cost pro rata."""
-        left, usd = num_gpus, 0.0
-        for size, usd_per_hour in self.bundles:
-            usd += (left // size) * usd_per_hour
-            left %= size
-        if left:
-            size, usd_per_hour = self.bundles[-1]
-            usd += left * usd_per_hour / size
-            note = "; ".join([*([note] if note else []), f"sold in bundles of {size}, taken pro rata"])
+        """`num_gpus` put together from the largest bundles; what is left over takes the next larger bundle
+        where that is cheaper, and costs pro rata where it is less than the smallest bundle."""
+        largest, usd_of_largest = self.bundles[0]
+        smallest, usd_of_smallest = self.bundles[-1]
+        whole, left = divmod(num_gpus, largest)
+        usd_per_hour = whole * usd_of_largest
+        if 0 < left < smallest:
+            usd_per_hour += left * usd_of_smallest / smallest
+            note = "; ".join([*([note] if note else []), f"sold in bundles of {smallest}, taken pro rata"])
+        elif left:
+            usd_per_hour += min([self._together(left), *(usd for size, usd in self.bundles if size > left)])
         return Price(
             provider=self.provider,
             num_gpus=num_gpus,
-            usd_per_hour=usd,
+            usd_per_hour=usd_per_hour,
             term=self.term,
             date=self.date,
             source=self.source,
             note=note,
         )
+
+    def _together(self, num_gpus: int) -> float:
+        """The bundles that make up `num_gpus`, the largest first; a rest costs what one more small one does."""
+        usd_per_hour = 0.0
+        for size, usd in self.bundles:
+            count, num_gpus = divmod(num_gpus, size)
+            usd_per_hour += count * usd
+        return usd_per_hour + (self.bundles[-1][1] if num_gpus else 0.0)
 
 
 def price_of(
