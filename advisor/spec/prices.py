@@ -65,7 +65,7 @@ class Offer:
         )
 
     def _together(self, num_gpus: int) -> float:
-        """The bundles that make up `num_gpus`, the largest first; a rest costs what one more small one does."""
+        """The bundles that make up `num_gpus`, the largest first; a rest takes one more small one."""
         usd_per_hour = 0.0
         for size, usd in self.bundles:
             count, num_gpus = divmod(num_gpus, size)
