@@ -7,12 +7,14 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
+
 from advisor.advise.search import divides
-from advisor.cost.estimate import Estimate
-from advisor.cost.prediction import Prediction
+from advisor.cost.cells import CONCURRENCY, MAXIMUM, SINGLE, Cells
 from advisor.errors import InputError, QuantAdviseError, nearest
 from advisor.spec.deployment import Deployment
 from advisor.spec.engine import Engine, newest_version, parse_engine
@@ -22,7 +24,7 @@ from advisor.spec.models import find_model
 from advisor.spec.workload import MAX_CONCURRENCY, MAX_TOKENS, Arrival, Lengths, Load
 
 if TYPE_CHECKING:
-    from advisor.cost.predict import Predictor
+    from advisor.cost.predict import CellAnswers, Predictor
     from advisor.cost.quality import QualityModel
 
 T = TypeVar("T")
@@ -33,6 +35,9 @@ QUANTITIES = ("ttft_mean_ms", "tpot_mean_ms", "e2e_mean_ms", "requests_per_s", "
 RECOVERY = ("recovery", "recovery_low", "recovery_high")
 MAX_GPUS = 100_000
 MAX_BYTES = 200_000_000
+
+_KINDS = {"single": SINGLE, "concurrency": CONCURRENCY, "maximum": MAXIMUM}
+_LEVELS = {"single": 1.0, "maximum": inf}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +113,19 @@ def answer_cells(
     A cell that cannot be answered is left empty, with the reason in `why`; the rest are answered.
     """
     questions = [_question(row) for row in rows]
-    predictions = _predict(questions, predictor)
+    deployments = list(dict.fromkeys(q.deployment for q in questions if q.deployment is not None))
+    place = {deployment: index for index, deployment in enumerate(deployments)}
+    asked = [index for index, question in enumerate(questions) if question.deployment is not None]
+    found = predictor.answer(deployments, _cells([questions[i] for i in asked], place)) if asked else None
+    position = {index: cell for cell, index in enumerate(asked)}
     with_task = "task" in rows[0]
     answers: list[dict[str, object]] = []
-    for row, question, prediction in zip(rows, questions, predictions, strict=True):
+    for index, (row, question) in enumerate(zip(rows, questions, strict=True)):
         answer: dict[str, object] = dict(row)
-        answer |= _answer(question, prediction)
+        if found is None or question.deployment is None:
+            answer["why"] = question.why
+        else:
+            answer |= _answer(question, found, position[index])
         if with_task:
             answer |= _recovery(question, quality, answer)
         answers.append(answer)
@@ -126,18 +138,23 @@ def answer_columns(*, with_task: bool) -> list[str]:
     return [*estimates, "basis", "fits", "max_concurrency", *(RECOVERY if with_task else ()), "why"]
 
 
-def _predict(questions: Sequence[Question], predictor: Predictor) -> list[Prediction | None]:
-    """All questions under one load at once."""
-    by_load: dict[Load, list[int]] = {}
-    for index, question in enumerate(questions):
-        if question.load is not None:
-            by_load.setdefault(question.load, []).append(index)
-    found: list[Prediction | None] = [None] * len(questions)
-    for load, indices in by_load.items():
-        asked = [d for index in indices if (d := questions[index].deployment) is not None]
-        for index, prediction in zip(indices, predictor.predict(asked, load), strict=True):
-            found[index] = prediction
-    return found
+def _cells(questions: Sequence[Question], place: Mapping[Deployment, int]) -> Cells:
+    """The questions as arrays; all of them have a deployment and a load."""
+    rows = [
+        (place[q.deployment], q.load) for q in questions if q.deployment is not None and q.load is not None
+    ]
+    n = len(rows)
+    return Cells(
+        deployment=np.array([index for index, _ in rows], dtype=np.intp),
+        input_tokens=np.array([load.input_tokens.mean for _, load in rows], dtype=np.float64),
+        output_tokens=np.array([load.output_tokens.mean for _, load in rows], dtype=np.float64),
+        kind=np.array([_KINDS[load.arrival.kind] for _, load in rows], dtype=np.int8),
+        level=np.array(
+            [_LEVELS.get(load.arrival.kind, load.arrival.value) for _, load in rows], dtype=np.float64
+        ),
+        prefix_hit_rate=np.zeros(n),
+        prompts_per_client=np.full(n, np.inf),
+    )
 
 
 def _question(row: Mapping[str, str]) -> Question:
@@ -197,39 +214,36 @@ def _whole(row: Mapping[str, str], column: str, most: int, *, also: str = "") ->
     return int(value)
 
 
-def _answer(question: Question, prediction: Prediction | None) -> dict[str, object]:
-    if prediction is None:
-        return {"fits": None, "max_concurrency": None, "why": question.why}
-    fits = prediction.memory.fits
+def _answer(question: Question, found: CellAnswers, cell: int) -> dict[str, object]:
+    fits = bool(found.fits[cell])
     answer: dict[str, object] = {
         "fits": "true" if fits else "false",
-        "max_concurrency": prediction.memory.max_concurrency,
-        "why": "",
+        "max_concurrency": int(found.max_concurrency[cell]),
     }
-    why = _unanswerable(prediction)
+    why = _unanswerable(question, fits)
     if why:
         return answer | {"why": why}
-    quantities = {
-        "ttft_mean_ms": prediction.latency.get(("ttft", "mean")),
-        "tpot_mean_ms": prediction.latency.get(("tpot", "mean")),
-        "e2e_mean_ms": prediction.latency.get(("e2e", "mean")),
-        "requests_per_s": prediction.requests_per_s,
-        "output_tokens_per_s": prediction.output_tokens_per_s,
-    }
-    for name, estimate in quantities.items():
-        answer |= _three(name, estimate)
-    basis = quantities["e2e_mean_ms"] or quantities["requests_per_s"]
-    return answer | {"basis": None if basis is None else basis.basis}
+    answer |= {"basis": found.basis(cell), "why": ""}
+    quantities = (found.ttft_ms, found.tpot_ms, found.e2e_ms, found.requests_per_s, found.output_tokens_per_s)
+    for name, values in zip(QUANTITIES, quantities, strict=True):
+        value = float(values.value[cell])
+        if isfinite(value):
+            answer[name] = f"{value:.6g}"
+            answer[f"{name}_low"] = f"{float(values.low[cell]):.6g}"
+            answer[f"{name}_high"] = f"{float(values.high[cell]):.6g}"
+    return answer
 
 
-def _unanswerable(prediction: Prediction) -> str:
-    model, load = prediction.deployment.model, prediction.load
+def _unanswerable(question: Question, fits: bool) -> str:
+    deployment, load = question.deployment, question.load
+    if deployment is None or load is None:
+        return question.why
+    model = deployment.model
     if load.longest_context > model.max_context:
         return f"{load.longest_context:,} tokens are more than the {model.max_context:,} of {model.name}"
-    if not prediction.memory.fits:
-        memory = prediction.memory
-        need = (memory.weight_bytes + memory.overhead_bytes) / 1e9
-        return f"does not fit: {need:.1f} GB and one request's KV cache in {memory.usable_bytes / 1e9:.1f} GB"
+    if not fits:
+        gpus = f"{deployment.tensor_parallel} × {deployment.gpu.name}"
+        return f"does not fit: weights and one request's KV cache are more than {gpus} can hold"
     return ""
 
 
@@ -247,21 +261,13 @@ def _recovery(
         return empty | {"why": _joined(answer["why"], f"recovery: {error}")}
     if recovery.estimate is None:
         return empty | {"why": _joined(answer["why"], f"recovery: {recovery.note or 'no evidence'}")}
-    return _three("recovery", recovery.estimate)
+    estimate = recovery.estimate
+    ends = (estimate.value, estimate.low, estimate.high)
+    return {name: f"{value:.6g}" for name, value in zip(RECOVERY, ends, strict=True)}
 
 
 def _joined(*parts: object) -> str:
     return "; ".join(str(part) for part in parts if part)
-
-
-def _three(name: str, estimate: Estimate | None) -> dict[str, object]:
-    if estimate is None:
-        return {}
-    return {
-        name: f"{estimate.value:.6g}",
-        f"{name}_low": f"{estimate.low:.6g}",
-        f"{name}_high": f"{estimate.high:.6g}",
-    }
 
 
 @lru_cache(maxsize=4096)

@@ -76,7 +76,7 @@ def serve_command(deployment: Deployment, checkpoint: str, *, max_model_len: int
     words += ["--max-model-len", str(max_model_len)]
     if deployment.kv_format == "fp8":
         words += ["--kv-cache-dtype", "fp8"]
-    if deployment.format.name == "fp16":
+    if _needs_float16(deployment):
         words += ["--dtype", "float16"]
     if engine.max_num_seqs is not None:
         words += ["--max-num-seqs", str(engine.max_num_seqs)]
@@ -105,3 +105,12 @@ def _max_model_len(prediction: Prediction) -> int:
     needed = prediction.load.longest_context
     rounded = MODEL_LEN_STEP * ceil(needed / MODEL_LEN_STEP)
     return max(needed, min(rounded, prediction.memory.max_context, prediction.deployment.model.max_context))
+
+
+def _needs_float16(deployment: Deployment) -> bool:
+    """vLLM takes bfloat16 where the checkpoint says so, and refuses it on GPUs that lack it."""
+    execution = deployment.format.execution(deployment.gpu)
+    without_bf16 = deployment.gpu.dense_tflops.get("bf16") is None
+    return deployment.format.name == "fp16" or (
+        without_bf16 and execution is not None and execution.compute == "fp16"
+    )

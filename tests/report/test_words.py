@@ -1,0 +1,169 @@
+"""What is said of an answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from advisor.advise.choose import Recommendation
+from advisor.report.evidence import counts_line, evidence_lines, workload_line
+from advisor.report.refused import nothing_kept_line, refused_lines
+from advisor.report.words import binding_lines, command_lines, memory_lines, winner_lines
+from tests.advise.builders import GB, around, assessed, deployment, prediction, workload
+from tests.report.builders import answer, cannot_run, limited, recommendation, three
+
+
+def test_the_first_is_compared_with_another_format_and_another_gpu() -> None:
+    lines = winner_lines(three())
+    # 0.80 USD/h over 4 x 256 tokens/s is 0.217 USD per million; 3 x 256: 0.289; A100: 1.79 over 2.5 x 256.
+    assert lines[:3] == [
+        "int4 on 1× A6000: 0.217 (0.197–0.241) USD per million output tokens.",
+        "The best of another format is int8 on 1× A6000: it costs 33 % more (0.289 (0.263–0.322) "
+        "USD per million output tokens).",
+        "The best of another GPU is bf16 on 1× A100: it costs 258 % more (0.777 (0.706–0.863) "
+        "USD per million output tokens).",
+    ]
+
+
+def test_a_near_tie_is_called_a_tie() -> None:
+    lines = winner_lines(recommendation(answer("int4", 4.0, 0.98), answer("int8", 3.99, 0.995)))
+    assert "A tie within 1 % with int4 on 1× A6000: recovery decided." in lines
+
+
+def test_what_binds_is_said_with_its_numbers() -> None:
+    bound = replace(
+        prediction(deployment(fmt="int4")),
+        regime_decode="memory bandwidth",
+        regime_prefill="compute",
+        batch=8.0,
+    )
+    # 16 GB over the A6000's 768 GB/s are 20.8 ms; INT4 multiplies at the 16-bit rate.
+    assert binding_lines(bound) == [
+        "Decode is bound by memory bandwidth: 16 GB of weights per GPU at 768 GB/s take 20.8 ms to read, "
+        "of 20 ms per token; 8 sequences share a step",
+        "Prefill is bound by compute: 155 dense TFLOPS in bf16, weights unpacked from int4",
+    ]
+
+
+def test_a_full_cache_is_told_as_a_bound_on_the_batch() -> None:
+    [line] = binding_lines(replace(prediction(max_concurrency=12), regime_decode="KV memory"))
+    assert "its cache holds 12 sequences of this load at once" in line
+
+
+def test_the_refused_are_grouped_with_their_nearest_miss() -> None:
+    assert refused_lines(three()) == [
+        "1 × misses p95 TTFT <= 300 ms: nearest is fp8 on 1× A6000 with 400 (360–440) ms, 47 % beyond",
+        "1 × the GPU has no kernel for the format: w4a8-fp8 on 1 GPU",
+    ]
+
+
+def test_what_does_not_fit_is_named_and_the_rest_counted() -> None:
+    small = [
+        assessed(prediction(deployment(fmt=fmt, tensor_parallel=n), kv_bytes=-GB, max_concurrency=0))
+        for fmt in ("bf16", "int8")
+        for n in (1, 2, 4)
+    ]
+    [line] = refused_lines(recommendation(*small))
+    assert line == (
+        "6 × does not fit in memory: bf16 on 1× A6000, bf16 on 2× A6000, bf16 on 4× A6000, int8 on 1× A6000 "
+        "and 2 more"
+    )
+
+
+def test_nothing_kept_names_the_closest_and_by_how_much() -> None:
+    missed = recommendation(
+        answer("fp8", 3.5, 0.999, ttft_p95_ms=400.0), answer("int8", 3.5, 0.999, ttft_p95_ms=900.0)
+    )
+    assert nothing_kept_line(missed) == (
+        "Llama-3.1-8B-Instruct for test: nothing keeps the limits; closest is fp8 on 1× A6000, "
+        "p95 TTFT <= 300 ms: 400 (360–440) ms, 47 % beyond; loosen that limit or allow other GPUs"
+    )
+
+
+def test_fitting_nowhere_names_the_smallest_that_would_hold_the_model() -> None:
+    nowhere = replace(
+        recommendation(assessed(prediction(kv_bytes=-GB, max_concurrency=0, status="does not fit"))),
+        smallest=prediction(deployment(fmt="int4", gpu="H100")),
+    )
+    assert nothing_kept_line(nowhere) == (
+        "Llama-3.1-8B-Instruct for test: fits none of the deployments allowed; "
+        "the smallest that would hold it is int4 on 1× H100; allow that with --gpu, --formats or --max-gpus"
+    )
+
+
+def test_refusals_of_no_degree_are_told_by_their_commonest_reason() -> None:
+    line = nothing_kept_line(recommendation(cannot_run("w4a8-fp8", "A100")))
+    assert line == (
+        "Llama-3.1-8B-Instruct for test: nothing keeps the limits; "
+        "the GPU has no kernel for the format (1 deployments)"
+    )
+
+
+def test_nothing_to_choose_from_is_said() -> None:
+    empty = Recommendation(
+        model=three().model, workload=workload(), ranked=(), refused=(), pareto=(), smallest=None
+    )
+    assert "nothing to choose from" in nothing_kept_line(empty)
+
+
+def test_the_commands_of_a_published_checkpoint_need_no_recipe() -> None:
+    [serve] = command_lines(answer("int4", 4.0, 0.98))
+    assert serve == "vllm serve RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w4a16 --max-model-len 768"
+
+
+def test_replicas_are_told_beside_the_command() -> None:
+    several = assessed(prediction(deployment(fmt="bf16", tensor_parallel=2, replicas=3)))
+    assert command_lines(several) == [
+        "vllm serve meta-llama/Llama-3.1-8B-Instruct --tensor-parallel-size 2 --max-model-len 768",
+        "# 3 of these behind a load balancer",
+    ]
+
+
+def test_memory_adds_up() -> None:
+    assert memory_lines(answer("int4", 4.0, 0.98)) == [
+        "51.5 GB, of which the engine takes 38",
+        "weights 16 GB, runtime 2 GB, KV cache 20 GB",
+        "holds 100 sequences of this load at once, or one of 131,072 tokens",
+    ]
+
+
+def test_the_evidence_has_the_fit_and_the_price() -> None:
+    assert evidence_lines(three()) == [
+        "Fitted on 100 rows.",
+        "Price: 0.8 USD per GPU-hour, paper, on-demand, 2024-10-28 (arXiv:2411.02355v4)",
+    ]
+
+
+def test_the_workload_is_told_with_its_percentiles() -> None:
+    assert workload_line(limited()) == (
+        "prompt 512 tokens; answer 256 tokens; 2 requests/s; TTFT p95 ≤ 300 ms"
+    )
+
+
+def test_the_count_says_what_a_table_leaves_out() -> None:
+    assert counts_line(three(), 3) == "3 of 5 deployments keep the limits."
+    assert counts_line(three(), 2).endswith("shown are 2, the best of each format on each GPU.")
+
+
+def test_a_throughput_answer_is_told_in_requests() -> None:
+    best = replace(three(), workload=replace(limited(), objective="throughput"))
+    assert winner_lines(best)[0] == "int4 on 1× A6000: 8 (7.2–8.8) requests per second at most."
+
+
+def test_an_accuracy_answer_is_told_in_per_cent() -> None:
+    best = replace(three(), workload=replace(limited(), objective="accuracy"))
+    assert winner_lines(best)[0] == "int4 on 1× A6000: 98 (97–98) % of BF16's accuracy."
+
+
+def test_a_latency_answer_is_told_in_seconds() -> None:
+    best = replace(three(), workload=replace(limited(), objective="latency"))
+    assert winner_lines(best)[0] == "int4 on 1× A6000: 5 (4.5–5.5) s per request."
+
+
+def test_an_unknown_metric_is_not_invented() -> None:
+    bare = assessed(replace(prediction(), latency={}, requests_per_s=None, output_tokens_per_s=None))
+    best = replace(recommendation(bare), ranked=(bare,), workload=replace(limited(), objective="cost"))
+    assert winner_lines(best)[0] == "bf16 on 1× A6000: its figure cannot be said."
+
+
+def test_percentages_of_goodput_are_estimates_too() -> None:
+    assert around(0.5).scaled(100).value == 50
