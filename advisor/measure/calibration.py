@@ -64,6 +64,7 @@ def _existing(source: str) -> Path:
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """Rows of a .jsonl, or each line of a .txt as {"text": …}. Raises InputError when there is none."""
+    _existing(str(path))
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip():

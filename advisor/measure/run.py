@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from advisor.errors import InputError, QuantAdviseError
-from advisor.measure import checkpoint, envs, files, machine, server, steady, steps
+from advisor.measure import calibration, checkpoint, envs, files, machine, server, steady, steps
 from advisor.measure.bench import Point
 from advisor.measure.checkpoint import Checkpoint
 from advisor.measure.events import Done, Event
@@ -88,23 +88,20 @@ def prepare(
         engine_version = server.connect(endpoint).version
     if plan.prompts is not None and not Path(plan.prompts).is_file():
         raise InputError(f"{plan.prompts}: no such file of prompts")
-    if any(plan.is_made(format) and plan.recipe(format).needs_data for format in plan.formats):
-        plan.calibration.identity()  # a missing file is found now, not after an hour
-        if plan.calibration.kind == "file":
-            plan.calibration.prepare(folder / "work")
-    offline = Path(plan.model).is_dir() and plan.calibration.kind != "hub"
+    tunes = any(plan.is_made(format) and plan.recipe(format).needs_data for format in plan.formats)
+    if tunes and plan.calibration.kind == "file":  # a bad file is found now, not after an hour
+        calibration.read_rows(Path(plan.calibration.source))
+    offline = Path(plan.model).is_dir() and not (tunes and plan.calibration.kind == "hub")
     draft = Prepared(
         plan=_with_context(plan, workload, endpoint),
         workload=workload,
-        folder=folder,
+        folder=folder.resolve(),
         model=model,
         model_name=name_of(plan.model),
         devices=found,
         versions=versions,
         jobs=(),
-        offline=offline
-        or (not any(plan.is_made(format) for format in plan.formats)
-        and Path(plan.model).is_dir()),
+        offline=offline,
         endpoint=endpoint,
     )
     return replace(draft, jobs=tuple(_jobs(draft, engine_version)))

@@ -42,10 +42,8 @@ def summary(log: Path, start: int) -> dict[str, float]:
         if len(values) != len(_NAMES):
             continue
         for name, value in zip(_NAMES, values, strict=True):
-            try:
+            if value.replace(".", "", 1).isdigit():  # '[N/A]' where a GPU does not say
                 columns[name].append(float(value))
-            except ValueError:  # '[N/A]' where a GPU does not say
-                continue
     return {
         name: max(values) if name == "memory_mib" else round(sum(values) / len(values), 1)
         for name, values in columns.items()
