@@ -76,7 +76,7 @@ class FittedSpeed:
         return np.array([self.theta.get(name, 0.0) for name in names], dtype=np.float64)
 
 
-class _Problem:
+class SpeedProblem:
     """Residuals of observations and priors as functions of Theta as a vector."""
 
     def __init__(self, seen: Observations, rows: np.ndarray | None = None) -> None:
@@ -89,10 +89,13 @@ class _Problem:
         self.tolerance = np.minimum(seen.half_width, 0.2) / 2
         self._groups = self._disjoint_groups()
 
+    def predict(self, vector: Floats) -> Floats:
+        """Predicted value of each row, in its metric's unit."""
+        return self.seen.predict(coefficients(self.seen.arrays, self.design.values(vector)))
+
     def errors(self, vector: Floats) -> Floats:
         """log(predicted ÷ measured), less what the printed precision excuses."""
-        predicted = self.seen.predict(coefficients(self.seen.arrays, self.design.values(vector)))
-        error = np.log(predicted) - self.seen.log_value
+        error = np.log(self.predict(vector)) - self.seen.log_value
         error = np.sign(error) * np.maximum(np.abs(error) - self.tolerance, 0.0)
         return np.where(np.isfinite(error), error, _UNPREDICTED)
 
@@ -100,7 +103,11 @@ class _Problem:
         return np.concatenate([self.errors(vector) * self.weight, vector / self.sd])
 
     def jacobian(self, vector: Floats) -> Floats:
-        """Forward differences; entries that touch different rows share one evaluation."""
+        """Derivatives of `residuals`."""
+        return np.vstack([self.slopes(vector) * self.weight[:, None], np.diag(1.0 / self.sd)])
+
+    def slopes(self, vector: Floats) -> Floats:
+        """Derivatives of `errors`: forward differences; entries that touch different rows share one."""
         base = self.errors(vector)
         out = np.zeros((len(base), len(vector)))
         for entries, rows in self._groups:
@@ -109,7 +116,7 @@ class _Problem:
             slope = (self.errors(moved) - base) / _STEP
             for entry, touched in zip(entries, rows, strict=True):
                 out[touched, entry] = slope[touched]
-        return np.vstack([out * self.weight[:, None], np.diag(1.0 / self.sd)])
+        return out
 
     def _disjoint_groups(self) -> list[tuple[list[int], list[np.ndarray]]]:
         """Entries of Theta in groups whose rows do not overlap, so that one evaluation serves a group."""
@@ -154,7 +161,7 @@ def fit_speed(
     """
     from scipy.optimize import least_squares  # costs 0.4 s to import, and only a fit needs it
 
-    problem = _Problem(seen, rows)
+    problem = SpeedProblem(seen, rows)
     first = np.zeros(len(problem.names)) if start is None else start.vector(problem.names)
     found = least_squares(
         problem.residuals,
@@ -173,11 +180,4 @@ def fit_speed(
     )
 
 
-def predict_rows(seen: Observations, fitted: FittedSpeed) -> Floats:
-    """What `fitted` says each row should be, in its metric's unit; NaN where it says nothing."""
-    names = used_names(seen.arrays)
-    design = Design(seen.arrays, names)
-    return seen.predict(coefficients(seen.arrays, design.values(fitted.vector(names))))
-
-
-__all__ = ["METRICS", "PARAMETERS", "FittedSpeed", "family", "fit_speed", "noise", "predict_rows"]
+__all__ = ["METRICS", "PARAMETERS", "FittedSpeed", "SpeedProblem", "family", "fit_speed", "noise"]

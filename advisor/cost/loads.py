@@ -77,7 +77,7 @@ class _Asked:
 
     @property
     def chunk(self) -> Floats:
-        return np.minimum(self.prompt, self.budget)
+        return np.asarray(np.minimum(self.prompt, self.budget))
 
     @property
     def chunks(self) -> Floats:
@@ -136,7 +136,7 @@ def _batch_at_rate(asked: _Asked, requests_per_s: Floats, top: Floats) -> Floats
         tpot, prompt = _closed(asked, middle)
         too_few = middle / (prompt + steps * tpot) < requests_per_s
         low, high = np.where(too_few, middle, low), np.where(too_few, high, middle)
-    return high
+    return np.asarray(high)
 
 
 def means(a: DeploymentArrays, coefficients: Coefficients, kv_bytes: Floats, cells: Cells) -> Means:

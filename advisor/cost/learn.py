@@ -1,0 +1,185 @@
+"""Records → Fit: parameters, corrections, intervals, evidence and the held-out report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from advisor.cost.features import Floats
+from advisor.cost.fit import FittedSpeed, family, fit_speed
+from advisor.cost.fit_file import Evidence, Fit, deployment_key, shape_key
+from advisor.cost.held_out import (
+    Optimum,
+    effects,
+    leave_groups_out,
+    leave_rows_out,
+    load_class,
+    quantity,
+)
+from advisor.cost.intervals import Intervals, build
+from advisor.cost.observe import Observations, observe
+from advisor.errors import DataError
+from advisor.record.measurement import SpeedMeasurement
+from advisor.spec.deployment import Deployment
+
+PAPER_HARNESS = ("seed paper", "model cards")
+"""The sources whose harness the headline figures are for: they measured formats side by side."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOut:
+    """log(measured ÷ predicted) of each observed row, by what was left out; NaN where nothing was."""
+
+    seen: Observations
+    deployments: tuple[Deployment, ...]
+    """Of each row: its first arrangement."""
+    row: Floats
+    """One row in ten."""
+    model: Floats
+    """All rows of the model's shape."""
+    gpu: Floats
+    """All rows of the GPU."""
+    source: Floats
+    """All rows of the source's family."""
+
+
+def learn(
+    rows: Sequence[SpeedMeasurement],
+    *,
+    start: FittedSpeed | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[Fit, HeldOut]:
+    """Fit to all sound rows, with intervals from rows held out.
+
+    Raises DataError when no row can be used.
+    """
+    sound = [row for row in rows if not row.suspect]
+    if not sound:
+        raise DataError("measurements: no sound row to fit on; quantadvise check says what is wrong")
+    seen = observe(rows)
+    progress(f"fitting {len(seen.rows):,} rows of {len(seen.deployments)} deployments")
+    speed = fit_speed(seen, start=start, progress=progress)
+    optimum = Optimum.of(seen, speed)
+    held = hold_out(optimum, progress)
+    return assemble(speed, optimum, held), held
+
+
+def row_deployments(seen: Observations) -> tuple[Deployment, ...]:
+    """The deployment of each row; of a free arrangement the first."""
+    first = np.flatnonzero(np.r_[True, np.diff(seen.row_of) > 0])
+    return tuple(seen.deployments[i] for i in seen.cells.deployment[first])
+
+
+def hold_out(optimum: Optimum, progress: Callable[[str], None] = lambda _: None) -> HeldOut:
+    """Errors with rows, models, GPUs and sources left out in turn."""
+    seen = optimum.problem.seen
+    of_row = row_deployments(seen)
+    keys = [row_key(row, d) for row, d in zip(seen.rows, of_row, strict=True)]
+    progress("holding out rows")
+    row = leave_rows_out(optimum, keys)
+    progress("holding out models")
+    model = leave_groups_out(optimum, [shape_key(d.model) for d in of_row])
+    progress("holding out GPUs")
+    gpu = leave_groups_out(optimum, [d.gpu.name for d in of_row])
+    progress("holding out sources")
+    source = leave_groups_out(optimum, [family(r.source) for r in seen.rows])
+    return HeldOut(seen=seen, deployments=of_row, row=row, model=model, gpu=gpu, source=source)
+
+
+def row_key(row: SpeedMeasurement, d: Deployment) -> str:
+    """Key of the deployment that a row speaks of; a free arrangement is a key of its own."""
+    return deployment_key(d) if d.replicas == 1 else f"{deployment_key(d)}*{d.replicas}"
+
+
+def assemble(speed: FittedSpeed, optimum: Optimum, held: HeldOut) -> Fit:
+    """The Fit of an optimum and its held-out errors."""
+    seen = held.seen
+    kinds, loads = quantity(seen), load_class(seen)
+    keys = [row_key(row, d) for row, d in zip(seen.rows, held.deployments, strict=True)]
+    inside = optimum.log_errors(optimum.vector)
+    classes = [f"{q} {load}" for q, load in zip(kinds, loads, strict=True)]
+    table = effects(inside, keys, classes, np.ones(len(keys), dtype=bool))
+    intervals = build(kinds, loads, {"seen": held.row, "model": held.model, "gpu": held.gpu})
+    return Fit(
+        speed=speed,
+        intervals=intervals,
+        effects=table,
+        evidence=_evidence(seen, held.deployments, keys),
+        summary=_summary(held, loads),
+    )
+
+
+def _evidence(
+    seen: Observations, deployments: Sequence[Deployment], keys: Sequence[str]
+) -> tuple[Evidence, ...]:
+    groups: dict[tuple[str, str, str], list[int]] = {}
+    for i, (row, key) in enumerate(zip(seen.rows, keys, strict=True)):
+        groups.setdefault((key, row.model, family(row.source)), []).append(i)
+    found = []
+    for (key, model, source), at in groups.items():
+        row, d = seen.rows[at[0]], deployments[at[0]]
+        found.append(
+            Evidence(
+                model=model,
+                format=row.format,
+                gpu=d.gpu.name,
+                num_gpus=row.num_gpus,
+                engine=f"{row.engine} {row.engine_version or '(version not stated)'}",
+                source=source,
+                rows=len(at),
+                key=key,
+            )
+        )
+    return tuple(sorted(found, key=lambda e: (e.model, e.gpu, e.num_gpus, e.format, e.source, e.engine)))
+
+
+def error_share(log_errors: Floats) -> Floats:
+    """|predicted ÷ measured − 1| from log(measured ÷ predicted); NaN stays out."""
+    known = log_errors[np.isfinite(log_errors)]
+    return np.asarray(np.abs(np.exp(-known) - 1.0))
+
+
+def _summary(held: HeldOut, loads: Sequence[str]) -> dict[str, object]:
+    seen = held.seen
+    ours = np.array([family(r.source) in PAPER_HARNESS for r in seen.rows])
+    kind = np.array(loads)
+    single = error_share(held.model[ours & (kind == "single")])
+    maximum = error_share(held.model[ours & (kind == "maximum")])
+    loaded = error_share(held.model[kind == "loaded"])
+
+    def share(errors: Floats) -> dict[str, float | int]:
+        if not len(errors):
+            return {"rows": 0}
+        return {
+            "rows": len(errors),
+            "mean": round(float(errors.mean()), 4),
+            "median": round(float(np.median(errors)), 4),
+        }
+
+    sources = sorted({family(r.source) for r in seen.rows})
+    held_text = [
+        f"{name} {float(errors.mean()):.1%} (median {float(np.median(errors)):.1%})"
+        for name, errors in (("single-stream latency", single), ("maximum throughput", maximum))
+        if len(errors)
+    ]
+    text = (
+        f"Fitted on {len(seen.rows):,} measurements of {len(seen.deployments)} deployments from "
+        f"{len(sources)} sources; mean error on models left out: {'; '.join(held_text)}."
+    )
+    return {
+        "text": text,
+        "rows": len(seen.rows),
+        "rows_left_out": len(seen.left_out),
+        "deployments": len(seen.deployments),
+        "sources": sources,
+        "held_out_model": {
+            "single-stream latency": share(single),
+            "maximum throughput": share(maximum),
+            "under load": share(loaded),
+        },
+    }
+
+
+__all__ = ["HeldOut", "Intervals", "assemble", "error_share", "hold_out", "learn"]

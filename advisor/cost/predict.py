@@ -1,0 +1,310 @@
+"""Predictor: deployments and loads in, predictions with intervals out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from advisor.cost import fit_file
+from advisor.cost.cells import CONCURRENCY, KINDS, MAXIMUM, RATE, SINGLE, Cells
+from advisor.cost.estimate import Basis, Estimate
+from advisor.cost.features import DeploymentArrays, Floats, Ints, deployment_arrays
+from advisor.cost.fit_file import Fit
+from advisor.cost.intervals import DISTANCES, LOADS, QUANTITIES
+from advisor.cost.loads import Means, means
+from advisor.cost.memory import Memory, longest_context, memory
+from advisor.cost.percentiles import percentile_ratio
+from advisor.cost.prediction import MemoryPlan, Prediction, Regime, Status
+from advisor.cost.steptime import Coefficients, Design, Parts, coefficients, used_names
+from advisor.data import shipped
+from advisor.spec.deployment import Deployment
+from advisor.spec.workload import Load
+from advisor.units import MS_PER_S
+
+MEANS: tuple[tuple[str, str], ...] = (("ttft", "mean"), ("tpot", "mean"), ("e2e", "mean"))
+_LOAD_CLASS = {SINGLE: "single", MAXIMUM: "maximum"}
+_BASIS: dict[str, Basis] = {"seen": "fitted", "model": "extrapolated", "gpu": "extrapolated"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """Values with their 90 % intervals; each (n,); NaN where there is none."""
+
+    value: Floats
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellAnswers:
+    """What is expected of each cell (all replicas together); arrays of shape (n,)."""
+
+    ttft_ms: Range
+    tpot_ms: Range
+    e2e_ms: Range
+    requests_per_s: Range
+    output_tokens_per_s: Range
+    capacity_requests_per_s: Range
+    distance: Ints
+    """Position in `intervals.DISTANCES`."""
+    fits: npt.NDArray[np.bool_]
+    max_concurrency: Ints
+    means: Means
+
+    def basis(self, i: int) -> Basis:
+        return _BASIS[DISTANCES[int(self.distance[i])]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """Deployments with all that does not depend on the load."""
+
+    deployments: tuple[Deployment, ...]
+    arrays: DeploymentArrays
+    coefficients: Coefficients
+    memory: Memory
+    distance: Ints
+    effects: Mapping[str, Floats]
+    """By class of quantity and load: log correction per deployment."""
+
+
+class Predictor:
+    """Predicts speed and memory from a fit. Immutable; build it with `shipped` or from a `Fit`."""
+
+    def __init__(self, fit: Fit) -> None:
+        self.fit = fit
+
+    @classmethod
+    def shipped(cls) -> Predictor:
+        """The predictor fitted on the measurements that came with this installation."""
+        return _shipped(shipped("measurements") / fit_file.NAME)
+
+    def summary(self) -> dict[str, object]:
+        """What the numbers rest on: rows, sources, held-out error, and one sentence of it (`text`)."""
+        return dict(self.fit.summary)
+
+    def answer(self, deployments: Sequence[Deployment], cells: Cells) -> CellAnswers:
+        """Each cell answered; `cells.deployment` points into `deployments`.
+
+        Raises UnsupportedError when a GPU cannot run a deployment's format.
+        """
+        return self._answer(self._prepare(deployments), cells)
+
+    def predict(
+        self,
+        deployments: Sequence[Deployment],
+        load: Load,
+        statistics: Sequence[tuple[str, str]] = MEANS,
+    ) -> list[Prediction]:
+        """One prediction per deployment under one load; `recovery` is left to the quality model."""
+        if not deployments:
+            return []
+        prepared = self._prepare(deployments)
+        cells = load_cells(load, deployments)
+        answers = self._answer(prepared, cells)
+        plans = _memory_plans(prepared, answers)
+        wanted = tuple(dict.fromkeys((*MEANS, *statistics)))
+        ratios = {
+            wanted_one: percentile_ratio(wanted_one, load, cells, answers.means)
+            for wanted_one in wanted
+            if wanted_one[1] != "mean"
+        }
+        return [
+            self._one(prepared, load, answers, plans[i], wanted, ratios, i) for i in range(len(deployments))
+        ]
+
+    def _prepare(self, deployments: Sequence[Deployment]) -> _Prepared:
+        arrays = deployment_arrays(deployments)
+        names = used_names(arrays)
+        design = Design(arrays, names)
+        made = coefficients(arrays, design.values(self.fit.speed.vector(names)))
+        vocab = np.array([d.model.vocab for d in deployments], dtype=np.float64)
+        keys = [fit_file.deployment_key(d) for d in deployments]
+        seen, gpus = self.fit.seen, self.fit.gpus
+        distance = [
+            0 if k in seen else 1 if d.gpu.name in gpus else 2 for k, d in zip(keys, deployments, strict=True)
+        ]
+        effects = {
+            kind: np.array([table.get(k, 0.0) for k in keys]) for kind, table in self.fit.effects.items()
+        }
+        return _Prepared(
+            tuple(deployments),
+            arrays,
+            made,
+            memory(arrays, vocab),
+            np.array(distance, dtype=np.intp),
+            effects,
+        )
+
+    def _answer(self, p: _Prepared, cells: Cells) -> CellAnswers:
+        m = means(p.arrays, p.coefficients, p.memory.kv_bytes, cells)
+        d = cells.deployment
+        replicas = np.array([one.replicas for one in p.deployments], dtype=np.float64)[d]
+        load_class = np.array([LOADS.index(_LOAD_CLASS.get(k, "loaded")) for k in range(len(KINDS))])[
+            cells.kind
+        ]
+        distance = p.distance[d]
+
+        def ranged(quantity: str, value: Floats) -> Range:
+            log_low, log_high = np.zeros(len(cells)), np.zeros(len(cells))
+            effect = np.zeros(len(cells))
+            for number, name in enumerate(LOADS):
+                here = load_class == number
+                table = p.effects.get(f"{quantity} {name}")
+                if table is not None:
+                    effect[here] = table[d[here]]
+                for far, distance_name in enumerate(DISTANCES):
+                    chosen = here & (distance == far)
+                    if chosen.any():
+                        interval = self.fit.intervals.of(quantity, name, distance_name)
+                        log_low[chosen], log_high[chosen] = interval.low, interval.high
+            centre = value * np.exp(effect)
+            return Range(value=centre, low=centre * np.exp(log_low), high=centre * np.exp(log_high))
+
+        rate = ranged("throughput", m.requests_per_s * replicas)
+        single = cells.kind == SINGLE
+        e2e = ranged("e2e", m.e2e_s * MS_PER_S)
+        # One stream's throughput is its latency upside down, interval and all.
+        inverse = Range(
+            value=replicas * MS_PER_S / e2e.value,
+            low=replicas * MS_PER_S / e2e.high,
+            high=replicas * MS_PER_S / e2e.low,
+        )
+        # What arrives is what is served, as long as it can be.
+        asked = (cells.kind == RATE) & np.isfinite(m.tpot_s)
+        exact = cells.level * replicas
+        rate = Range(
+            value=np.where(asked, exact, np.where(single, inverse.value, rate.value)),
+            low=np.where(asked, exact, np.where(single, inverse.low, rate.low)),
+            high=np.where(asked, exact, np.where(single, inverse.high, rate.high)),
+        )
+        out = cells.output_tokens
+        return CellAnswers(
+            ttft_ms=ranged("ttft", m.ttft_s * MS_PER_S),
+            tpot_ms=ranged("tpot", m.tpot_s * MS_PER_S),
+            e2e_ms=e2e,
+            requests_per_s=rate,
+            output_tokens_per_s=Range(value=rate.value * out, low=rate.low * out, high=rate.high * out),
+            capacity_requests_per_s=ranged("throughput", m.capacity_requests_per_s * replicas),
+            distance=distance,
+            fits=m.batch_limit >= 1.0,
+            max_concurrency=(np.floor(np.minimum(m.batch_limit, 1e9)) * replicas).astype(np.intp),
+            means=m,
+        )
+
+    def _one(
+        self,
+        p: _Prepared,
+        load: Load,
+        answers: CellAnswers,
+        plan: MemoryPlan,
+        wanted: Sequence[tuple[str, str]],
+        ratios: Mapping[tuple[str, str], Floats],
+        i: int,
+    ) -> Prediction:
+        deployment, m = p.deployments[i], answers.means
+        status: Status = "stable"
+        if not plan.fits:
+            status = "does not fit"
+        elif load.arrival.kind == "rate" and not np.isfinite(m.tpot_s[i]):
+            status = "saturated"
+        basis = answers.basis(i)
+        source = {"ttft": answers.ttft_ms, "tpot": answers.tpot_ms, "itl": answers.tpot_ms}
+        source["e2e"] = answers.e2e_ms
+        latency = {}
+        for metric, statistic in wanted:
+            ratio = 1.0 if statistic == "mean" else float(ratios[metric, statistic][i])
+            found = estimate(source[metric], i, basis, ratio)
+            if found is not None:
+                latency[metric, statistic] = found
+        fits = plan.fits
+        return Prediction(
+            deployment=deployment,
+            load=load,
+            memory=plan,
+            status=status,
+            latency=latency if fits else {},
+            requests_per_s=estimate(answers.requests_per_s, i, basis) if fits else None,
+            output_tokens_per_s=estimate(answers.output_tokens_per_s, i, basis) if fits else None,
+            capacity_requests_per_s=estimate(answers.capacity_requests_per_s, i, basis) if fits else None,
+            regime_prefill=regime(m.prefill, p.coefficients, i, prompt=True),
+            regime_decode=regime(m.decode, p.coefficients, i, prompt=False),
+            nearest_evidence=self.fit.nearest(deployment),
+            batch=float(m.batch[i]) if fits else None,
+        )
+
+
+@lru_cache(maxsize=4)
+def _shipped(path: Path) -> Predictor:
+    return Predictor(fit_file.read(path))
+
+
+def load_cells(load: Load, deployments: Sequence[Deployment]) -> Cells:
+    """One cell per deployment for one load, shared equally by its replicas."""
+    n = len(deployments)
+    arrival = load.arrival
+    code = {"single": SINGLE, "concurrency": CONCURRENCY, "rate": RATE, "maximum": MAXIMUM}[arrival.kind]
+    level = {SINGLE: 1.0, MAXIMUM: np.inf}.get(code, arrival.value or 1.0)
+    shared = np.full(n, level)
+    if code in (CONCURRENCY, RATE):
+        shared = shared / np.array([d.replicas for d in deployments], dtype=np.float64)
+        if code == CONCURRENCY:
+            shared = np.maximum(shared, 1.0)
+    return Cells(
+        deployment=np.arange(n, dtype=np.intp),
+        input_tokens=np.full(n, load.input_tokens.mean),
+        output_tokens=np.full(n, load.output_tokens.mean),
+        kind=np.full(n, code, dtype=np.int8),
+        level=shared,
+        prefix_hit_rate=np.full(n, load.prefix_hit_rate),
+        prompts_per_client=np.full(n, np.inf),
+    )
+
+
+def estimate(source: Range, i: int, basis: Basis, factor: float = 1.0) -> Estimate | None:
+    """Entry `i` as an Estimate; None where the value does not exist."""
+    value = float(source.value[i])
+    if not np.isfinite(value):
+        return None
+    return Estimate(
+        value=value * factor,
+        low=float(source.low[i]) * factor,
+        high=float(source.high[i]) * factor,
+        basis=basis,
+    )
+
+
+def regime(parts: Parts, c: Coefficients, i: int, *, prompt: bool) -> Regime:
+    """What most of an iteration's time goes into."""
+    share: dict[Regime, Floats] = {
+        "memory bandwidth": parts.kv_s[i] + parts.head_s[i] + (0.0 if prompt else parts.weights_s[i]),
+        "compute": parts.attention_s[i] + parts.elementwise_s[i] + (parts.weights_s[i] if prompt else 0.0),
+        "overhead": parts.overhead_s[i] + parts.eager_s[i],
+        "communication": parts.communication_s[i],
+    }
+    return max(share, key=lambda name: float(share[name]))
+
+
+def _memory_plans(p: _Prepared, answers: CellAnswers) -> list[MemoryPlan]:
+    a, held = p.arrays, p.memory
+    longest = longest_context(held.kv_bytes, a.kv_store_bytes, a.kv_window, a.sequence_state_bytes)
+    longest = np.minimum(longest, a.max_context)
+    return [
+        MemoryPlan(
+            weight_bytes=float(held.weight_bytes[i]),
+            overhead_bytes=float(held.overhead_bytes[i]),
+            kv_bytes=float(held.kv_bytes[i]),
+            usable_bytes=float(held.usable_bytes[i]),
+            max_context=int(longest[i]),
+            max_concurrency=int(answers.max_concurrency[i]),
+        )
+        for i in range(len(p.deployments))
+    ]
+
+
+__all__ = ["MEANS", "QUANTITIES", "CellAnswers", "Predictor", "Range", "load_cells", "replace"]
