@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 
 from advisor.errors import UnsupportedError, nearest
 from advisor.spec.model import LayerGroup, ModelSpec
+from advisor.spec.model_hybrids import HYBRIDS
 from advisor.spec.model_native import native_format
 from advisor.spec.model_special import SPECIAL
-from advisor.spec.model_transformer import TRAITS, Body, Layer, hidden_size, read_transformer
+from advisor.spec.model_traits import TRAITS
+from advisor.spec.model_transformer import Body, Layer, hidden_size, read_transformer
 from advisor.spec.model_values import ConfigValues, Scope
 from advisor.spec.model_vision import vision_params
 
@@ -36,12 +38,13 @@ ALIASES = {
 
 def readable_types() -> tuple[str, ...]:
     """Every model_type that can be read."""
-    return tuple(sorted({*TRAITS, *SPECIAL, *ALIASES, *FLAT_MULTIMODAL}))
+    return tuple(sorted({*TRAITS, *SPECIAL, *HYBRIDS, *ALIASES, *FLAT_MULTIMODAL}))
 
 
 def _reader(model_type: str, c: ConfigValues) -> Callable[[ConfigValues, int], Body]:
-    if model_type in SPECIAL:
-        return SPECIAL[model_type]
+    special = SPECIAL.get(model_type) or HYBRIDS.get(model_type)
+    if special is not None:
+        return special
     if model_type in TRAITS:
         return lambda values, context: read_transformer(values, model_type, context)
     close = nearest(model_type, readable_types())

@@ -28,10 +28,15 @@ def parse_params(text: str) -> float:
     return value
 
 
+def _kv_heads(heads: int) -> int:
+    """8 as in Llama 3, fewer where there are hardly more query heads."""
+    return next(k for k in (8, 4, 2, 1) if heads % k == 0 and (k * 2 <= heads or k == 1))
+
+
 def typical_model(params: float) -> ModelSpec:
     """A dense model with grouped-query attention whose total is within 1 % of `params`.
 
-    The shape follows Llama 3 and Qwen 2.5: depth about hidden / 110, feed-forward 3.5 times hidden,
+    The shape follows Llama 3 and Qwen 2.5: depth about hidden / 120, feed-forward 3.5 times hidden,
     heads of 128 with 8 key-value heads, a vocabulary of 128,256 (49,152 below 400 million), embedding
     and head tied below 4 billion. Raises InputError for a size outside 50 million … 3 trillion.
     """
@@ -41,16 +46,16 @@ def typical_model(params: float) -> ModelSpec:
     tied = params < 4e9
     head_dim = 128 if params >= 1.5e9 else 64
     best: tuple[float, int, int, int] | None = None
-    # hidden ** 3 × 12 / 110 is the size of a model of that depth: look around it.
-    middle = (params * 110 / 12) ** (1 / 3)
-    step = 128 if middle < 2048 else 256 if middle < 8192 else 512
+    # hidden ** 3 × 12 / 120 is the size of a model of that depth: look around it, at widths whose heads
+    # share their keys and values evenly.
+    middle = (params * 120 / 12) ** (1 / 3)
+    step = head_dim * (8 if middle > 2500 else 4)
     start = max(step, round(middle * 0.6 / step) * step)
-    for hidden in range(start, round(middle * 1.5) + step, step):
+    for hidden in range(start, round(middle * 1.6) + step, step):
         heads = hidden // head_dim
-        kv_heads = next(k for k in (8, 4, 3, 2, 1) if heads % k == 0 and (k <= heads // 2 or k == 1))
-        attention = 2 * hidden * (heads + kv_heads) * head_dim
+        attention = 2 * hidden * (heads + _kv_heads(heads)) * head_dim
         around = vocab * hidden * (1 if tied else 2) + hidden
-        for layers in range(max(4, hidden // 200), hidden // 40 + 2):
+        for layers in range(max(4, hidden // 240), hidden // 40 + 2):
             room = (params - around) / layers - attention - 2 * hidden
             inner = round(room / (3 * hidden) / 64) * 64
             if inner < hidden:
@@ -59,14 +64,14 @@ def typical_model(params: float) -> ModelSpec:
             miss = abs(total / params - 1)
             if miss > 0.01:
                 continue
-            score = abs(math.log(hidden / layers / 110)) + 2 * abs(math.log(inner / hidden / 3.5)) + 10 * miss
+            score = abs(math.log(hidden / layers / 120)) + 2 * abs(math.log(inner / hidden / 3.5)) + 10 * miss
             if best is None or score < best[0]:
                 best = (score, hidden, layers, inner)
     if best is None:
         raise InputError(f"params: no typical shape of {params:.4g} parameters; name a model instead")
     _, hidden, layers, inner = best
     heads = hidden // head_dim
-    kv_heads = next(k for k in (8, 4, 3, 2, 1) if heads % k == 0 and (k <= heads // 2 or k == 1))
+    kv_heads = _kv_heads(heads)
     group = LayerGroup(
         count=layers,
         attention=grouped_attention(hidden=hidden, heads=heads, kv_heads=kv_heads, head_dim=head_dim),

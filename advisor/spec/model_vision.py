@@ -22,20 +22,19 @@ def _encoder(
 
 
 def _gemma3(v: ConfigValues, outer: ConfigValues, text_hidden: int) -> int:
-    """SigLIP without its pooling head, and a projection."""
+    """SigLIP, its pooling head unless switched off, and a projection."""
     hidden, patch = v.count("hidden_size", default=1152), v.count("patch_size", default=14)
     positions = (v.count("image_size", default=896) // patch) ** 2
     inner, layers = v.count("intermediate_size", default=4304), v.count("num_hidden_layers", default=27)
     embedding = 3 * patch * patch * hidden + hidden + positions * hidden
-    head = 0
-    if v.flag("vision_use_head", True) and outer.text("model_type") != "gemma3":
-        raise UnsupportedError(f"{v.where}: vision_use_head: a pooling head cannot be read yet")
+    pooling = 5 * hidden + 4 * hidden * (hidden + 1) - 2 * hidden + 2 * hidden * inner + inner + hidden
+    head = pooling if v.flag("vision_use_head", True) else 0
     projector = hidden * text_hidden + hidden
     return embedding + _encoder(layers=layers, hidden=hidden, inner=inner) + 2 * hidden + head + projector
 
 
 def _gemma4_audio(a: ConfigValues, text_hidden: int) -> int:
-    """A conformer: convolutions down to a quarter, then feed-forward, attention, convolution, feed-forward."""
+    """A conformer: two convolutions, then layers of feed-forward, attention, convolution, feed-forward."""
     hidden, layers = a.count("hidden_size", default=1024), a.count("num_hidden_layers", default=12)
     heads, kernel = a.count("num_attention_heads", default=8), a.count("conv_kernel_size", default=5)
     first, second = a.numbers("subsampling_conv_channels") or (128, 32)
@@ -99,7 +98,8 @@ def _qwen2_vl(v: ConfigValues, outer: ConfigValues, text_hidden: int) -> int:
     patch, frames = v.count("patch_size", "spatial_patch_size"), v.count("temporal_patch_size", default=2)
     tower = _encoder(layers=v.count("depth"), hidden=hidden, inner=ratio * hidden)
     wide = hidden * merge
-    merger = 2 * hidden + wide * wide + wide + wide * text_hidden + text_hidden
+    out = v.count("hidden_size", default=text_hidden)
+    merger = 2 * hidden + wide * wide + wide + wide * out + out
     return 3 * frames * patch * patch * hidden + tower + merger
 
 

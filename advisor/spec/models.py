@@ -1,9 +1,8 @@
-"""Look-up of models: by name or Hub id, by folder or config.json, by size alone."""
+"""Look-up of models by name, Hub id, quantized checkpoint, folder or config.json."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -12,23 +11,21 @@ from pathlib import Path
 import yaml
 
 from advisor.data import catalog
-from advisor.errors import DataError, InputError, UnknownNameError, UnsupportedError, unknown
+from advisor.errors import DataError, InputError, UnknownNameError, unknown
 from advisor.spec.model import ModelSpec
 from advisor.spec.model_config import model_from_config
+from advisor.spec.model_files import model_from_file
 from advisor.spec.model_hub import config_from_hub
-from advisor.spec.model_native import split_suffix
+from advisor.spec.model_native import Parts, split_suffix
 from advisor.spec.model_typical import parse_params, typical_model
-
-LARGEST_CONFIG_BYTES = 8_000_000
-"""The largest config.json seen is well below a megabyte; more is another file by mistake."""
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ROW = re.compile(r"^- \{name: ([^,]+), hf: \[([^\]]*)\](?:, aka: \[([^\]]*)\])?")
 
 
 def _fold(name: str) -> str:
-    """A name without what people vary: case, separators, and Meta's older prefix."""
-    folded = re.sub(r"[-_. ]", "", name.lower())
+    """A name without what people vary: case, separators, a remark in brackets, Meta's older prefix."""
+    folded = re.sub(r"\s*\([^)]*\)$|[-_. ]", "", name.lower())
     return folded.removeprefix("meta") if folded.startswith("metallama") else folded
 
 
@@ -73,13 +70,25 @@ def _index() -> dict[str, _Entry]:
         for hf_id in ids:
             index.setdefault(_fold(_repo(hf_id)), _Entry(line=number, name=_repo(hf_id), hf_id=hf_id))
         for other in also:
-            index.setdefault(_fold(_repo(other)), first)
+            key = _fold(_repo(other))
+            # The variant whose name goes on from the alias, else the row's first.
+            fits = next((i for i in ids if _fold(_repo(i)).startswith(key)), None)
+            entry = first if fits is None else _Entry(line=number, name=_repo(fits), hf_id=fits)
+            index.setdefault(key, entry)
     return index
 
 
 def known_models() -> tuple[str, ...]:
     """The catalog's models by their canonical names, in the file's order."""
     return tuple(match.group(1).strip() for line in _lines() if (match := _ROW.match(line)))
+
+
+@lru_cache(maxsize=1)
+def _sources() -> Mapping[str, str]:
+    """The citations that stand above the rows, by the short name the rows use."""
+    lines = _lines()
+    head = yaml.load("\n".join(lines[: lines.index("models:")]), Loader=_Loader)
+    return dict(head["sources"])
 
 
 @lru_cache(maxsize=256)
@@ -89,12 +98,32 @@ def _from_catalog(entry: _Entry) -> ModelSpec:
         row["config"],
         name=entry.name,
         hf_id=entry.hf_id,
-        published_params=row["params"],
-        source=row["source"],
-        extra_params=row.get("extra_params"),
+        # What no engine loads to serve text is published with the rest: the row says how much.
+        published_params=row["params"] - row.get("unserved", 0),
+        source=_sources()[row["source"]],
         family=row.get("family"),
         where=f"models.yaml: {row['name']}",
     )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Checkpoints:
+    repos: Mapping[tuple[str, str], str]
+    """Folded model name and format → repository."""
+    parts: Mapping[str, Parts]
+    """Repository in lower case → what its format covers, where that is not every matrix."""
+
+
+@lru_cache(maxsize=1)
+def _checkpoints() -> _Checkpoints:
+    text = catalog("models_checkpoints.yaml").read_text(encoding="utf-8")
+    rows = yaml.load(text, Loader=_Loader)
+    repos: dict[tuple[str, str], str] = {}
+    for repo in rows["checkpoints"]:
+        base, suffix = split_suffix(_repo(repo))
+        if suffix is not None:
+            repos.setdefault((_fold(base), suffix), repo)
+    return _Checkpoints(repos=repos, parts={repo.lower(): parts for repo, parts in rows["parts"].items()})
 
 
 def _catalog_model(name: str) -> ModelSpec | None:
@@ -112,46 +141,10 @@ def _catalog_model(name: str) -> ModelSpec | None:
     model = _from_catalog(entry)
     return dataclasses.replace(
         model,
-        hf_id=name if "/" in name else None,
+        hf_id=name if "/" in name else _checkpoints().repos.get((_fold(base), suffix)),
         native_format=None if suffix == "bf16" else suffix,
-        native_parts=model.native_parts if suffix == model.native_format else "linear",
+        native_parts=_checkpoints().parts.get(name.lower(), "linear"),
     )
-
-
-def _read_json(path: Path) -> Mapping[str, object]:
-    try:
-        size = path.stat().st_size
-        if size > LARGEST_CONFIG_BYTES:
-            raise InputError(
-                f"{path}: {size:,} bytes; a config.json has a few thousand, is this another file?"
-            )
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; give a folder with config.json") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text (byte {error.start}); give a config.json") from error
-    except json.JSONDecodeError as error:
-        what = "empty" if size == 0 else f"not JSON (line {error.lineno}: {error.msg})"
-        raise InputError(f"{path}: {what}; download config.json again") from error
-    except (RecursionError, ValueError) as error:
-        raise InputError(f"{path}: not a readable JSON file; download config.json again") from error
-    if not isinstance(value, Mapping):
-        raise InputError(f"{path}: holds no keys; give a transformers config.json")
-    return value
-
-
-def model_from_file(path: Path) -> ModelSpec:
-    """The model of a local folder or config.json; a hf_quant_config.json beside it counts."""
-    file = path / "config.json" if path.is_dir() else path
-    config = dict(_read_json(file))
-    quant = file.parent / "hf_quant_config.json"
-    if "quantization_config" not in config and quant.is_file():
-        section = _read_json(quant).get("quantization")
-        if not isinstance(section, Mapping):
-            raise InputError(f"{quant}: 'quantization' is missing; download the file again")
-        config["quantization_config"] = {"quant_method": "modelopt", **section}
-    name = file.resolve().parent.name or file.stem
-    return model_from_config(config, name=name, source=str(file), where=str(file))
 
 
 def _looks_like_path(text: str) -> bool:
@@ -192,25 +185,17 @@ def find_model(name_or_path: str) -> ModelSpec:
     return model_from_config(found, name=_repo(text), hf_id=text, source=f"huggingface.co/{text}", where=text)
 
 
-@lru_cache(maxsize=1)
-def _checkpoints() -> Mapping[str, Mapping[str, str]]:
-    path = catalog("models_checkpoints.yaml")
-    rows = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)["checkpoints"]
-    found: dict[str, dict[str, str]] = {}
-    for repo in rows:
-        base, suffix = split_suffix(_repo(repo))
-        if suffix is not None:
-            found.setdefault(_fold(base), {}).setdefault(suffix, repo)
-    return found
-
-
 def known_checkpoint(model: ModelSpec, format: str) -> str | None:
-    """A published checkpoint of the model in a canonical format; None where we know of none."""
-    return _checkpoints().get(_fold(model.name), {}).get(format)
+    """A published checkpoint of the model in a canonical format; None where we know of none.
+
+    The model itself where it ships in that format.
+    """
+    if model.native_format == format and model.hf_id is not None:
+        return model.hf_id
+    return _checkpoints().repos.get((_fold(model.name), format))
 
 
 __all__ = [
-    "UnsupportedError",
     "find_model",
     "known_checkpoint",
     "known_models",
