@@ -18,13 +18,16 @@ from advisor.spec.deployment import Deployment
 from advisor.spec.format import QuantFormat
 from advisor.spec.gpu import GpuSpec
 from advisor.spec.model import ModelSpec
-from advisor.spec.workload import Objective, Workload
+from advisor.spec.workload import Workload
 
 if TYPE_CHECKING:
     from advisor.cost.predict import Predictor
+    from advisor.cost.quality import QualityModel, Recovery
 
 LOAD_KINDS = frozenset({"capacity", "latency", "goodput"})
 """Refusals that a further replica can mend."""
+
+NO_KV_EVIDENCE = "no accuracy with an FP8 KV cache is in the measurements"
 
 HOLDING_DEGREES = (1, 2, 4, 8, 16, 32)
 """Tensor parallelism tried to say what would hold a model that fits nowhere."""
@@ -81,29 +84,33 @@ class Choice:
     notes: tuple[str, ...] = ()
 
 
-def choose(choice: Choice, predictor: Predictor) -> Recommendation:
-    """Predict, judge and rank everything in `choice`.
+def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = None) -> Recommendation:
+    """Predict, judge and rank everything in `choice`; without `quality` nothing is known of accuracy.
 
     Raises InputError when the longest request is longer than the model's context.
     """
-    workload, space = choice.workload, choice.space
-    check_context(space.model, workload)
-    predicted = _predict_all(choice, predictor)
+    workload, asked = choice.workload, choice.space
+    check_context(asked.model, workload)
+    unpriced = _unpriced(choice)
+    space = replace(asked, gpus=tuple(gpu for gpu in asked.gpus if gpu not in unpriced))
+    choice = replace(choice, space=space)
+    predicted = with_recovery(_predict_all(choice, predictor), workload, quality)
     assessed = [
-        _rankable(
-            assess(prediction, workload, choice.price_of, max_usd_per_hour=choice.max_usd_per_hour),
-            workload.objective,
-        )
+        assess(prediction, workload, choice.price_of, max_usd_per_hour=choice.max_usd_per_hour)
         for prediction in predicted
     ]
     ranked = rank([a for a in assessed if a.kept], workload.objective)
     refused = sorted((a for a in assessed if not a.kept), key=_nearest_miss)
-    fits = any(a.prediction is not None and a.prediction.memory.fits for a in assessed)
+    fits = not predicted or any(prediction.memory.fits for prediction in predicted)
     return Recommendation(
         model=space.model,
         workload=workload,
         ranked=ranked,
-        refused=(*refused, *map(_cannot_run, search.unsupported(space))),
+        refused=(
+            *refused,
+            *map(_no_price, search.deployments(replace(asked, gpus=unpriced))),
+            *map(_cannot_run, search.unsupported(asked)),
+        ),
         pareto=pareto(ranked),
         smallest=None if fits else _smallest_that_holds(choice, predictor),
         notes=choice.notes,
@@ -162,6 +169,27 @@ def _predict_all(choice: Choice, predictor: Predictor) -> list[Prediction]:
     )
 
 
+def with_recovery(
+    predictions: Sequence[Prediction], workload: Workload, quality: QualityModel | None
+) -> list[Prediction]:
+    """The predictions with what is known of each format's accuracy on the workload's tasks."""
+    if quality is None:
+        return list(predictions)
+    known: dict[str, Recovery] = {}
+    result = []
+    for prediction in predictions:
+        d = prediction.deployment
+        if d.kv_format == "fp8":
+            # Nobody's tables tell what FP8 weights and an FP8 cache lose together: no number is made up.
+            result.append(replace(prediction, recovery_note=NO_KV_EVIDENCE))
+            continue
+        if d.format.name not in known:
+            known[d.format.name] = quality.recovery(d.model, d.format.name, workload.quality.tasks)
+        recovery = known[d.format.name]
+        result.append(replace(prediction, recovery=recovery.estimate, recovery_note=recovery.note))
+    return result
+
+
 def _all_allowed(choice: Choice) -> int | None:
     """Where throughput is the aim and a number of GPUs is given, all of them are used."""
     maximum = choice.workload.load.arrival.kind == "maximum"
@@ -186,19 +214,21 @@ def assess(
     return Assessment(deployment=prediction.deployment, prediction=prediction, cost=cost, refusals=refusals)
 
 
-def _rankable(assessment: Assessment, objective: Objective) -> Assessment:
-    """Refused where the objective is cost and no price is known: it cannot be put in order."""
-    if assessment.cost is not None or objective != "cost" or assessment.refusals:
-        return assessment
-    return replace(assessment, refusals=(_no_price(assessment.deployment.gpu),))
+def _unpriced(choice: Choice) -> tuple[GpuSpec, ...]:
+    """GPUs that cannot be put in order, because cost decides and nobody's price of them is known."""
+    if choice.workload.objective != "cost":
+        return ()
+    return tuple(gpu for gpu in choice.space.gpus if choice.price_of(gpu, 1) is None)
 
 
-def _no_price(gpu: GpuSpec) -> Refusal:
-    return Refusal(
+def _no_price(deployment: Deployment) -> Assessment:
+    name = deployment.gpu.name
+    refusal = Refusal(
         kind="price",
         limit="ranked by cost",
-        finding=f"no price of {gpu.name} is known; say --price {gpu.name}=USD_PER_HOUR",
+        finding=f"no price of {name} is known; say --price {name}=USD_PER_HOUR",
     )
+    return Assessment(deployment=deployment, prediction=None, cost=None, refusals=(refusal,))
 
 
 def _cannot_run(deployment: Deployment) -> Assessment:

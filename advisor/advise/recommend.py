@@ -7,7 +7,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from advisor.advise.assessment import Assessment
-from advisor.advise.choose import Choice, Recommendation, assess, check_context, choose, statistics_of
+from advisor.advise.choose import (
+    Choice,
+    Recommendation,
+    assess,
+    check_context,
+    choose,
+    statistics_of,
+    with_recovery,
+)
 from advisor.advise.price import PriceOf
 from advisor.advise.search import Space
 from advisor.errors import InputError, UnsupportedError
@@ -53,6 +61,7 @@ def recommend(
     pricing: str | None = None,
     max_usd_per_hour: float | None = None,
     predictor: Predictor | None = None,
+    quality: QualityModel | None = None,
 ) -> Recommendation:
     """Which format, GPU and number of them to deploy `model` with for `workload`, ranked, with reasons.
 
@@ -93,7 +102,7 @@ def recommend(
         every_format=known_formats(),
         notes=(*_model_notes(chosen_model), *notes),
     )
-    return choose(choice, predictor or shipped_predictor())
+    return choose(choice, predictor or shipped_predictor(), quality or shipped_quality())
 
 
 def predict(
@@ -109,6 +118,7 @@ def predict(
     prices: Mapping[str, float] | None = None,
     pricing: str | None = None,
     predictor: Predictor | None = None,
+    quality: QualityModel | None = None,
 ) -> Assessment:
     """What is expected of one deployment under `workload`, what it costs, and which limits it misses.
 
@@ -134,7 +144,8 @@ def predict(
             f"{deployment.format.name} on {deployment.gpu.name}: vLLM has no kernel for it; "
             f"this GPU runs {', '.join(able)}"
         )
-    [prediction] = (predictor or shipped_predictor()).predict([deployment], asked.load, statistics_of(asked))
+    predictions = (predictor or shipped_predictor()).predict([deployment], asked.load, statistics_of(asked))
+    [prediction] = with_recovery(predictions, asked, quality or shipped_quality())
     price_of = price_source(prices, pricing=pricing, price_list=asked.price_list)
     return assess(prediction, asked, price_of)
 
@@ -148,9 +159,12 @@ def shipped_predictor() -> Predictor:
 
 
 @lru_cache(maxsize=1)
-def shipped_quality() -> QualityModel:
+def shipped_quality() -> QualityModel | None:
     """What is known of accuracy from the measurements that ship; read once."""
-    from advisor.cost.quality import QualityModel
+    try:
+        from advisor.cost.quality import QualityModel
+    except ImportError:
+        return None
 
     return QualityModel.shipped()
 

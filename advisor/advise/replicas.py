@@ -12,25 +12,41 @@ from advisor.spec.workload import Arrival
 
 Predict = Callable[[Sequence[Deployment]], Sequence[Prediction]]
 
-SPARE = 8
+SPARE = 4
 """Without a bound on GPUs, replicas are added up to so many times what the arrival rate needs (in a closed
-loop, up to so many): where eight times the capacity needed does not keep a latency, more will not either."""
+loop, up to so many): where four times the capacity needed does not keep a latency, it is the GPU that is too
+slow, and more of them will hardly help."""
 
 
 @dataclass(slots=True)
-class _Trial:
-    """The hunt for one deployment's count: more than `fails` are needed, `keeps` are enough."""
+class _Hunt:
+    """The hunt for one deployment's count: `fails` are too few, `keeps` are enough."""
 
     prediction: Prediction
     most: int
-    fails: int
+    guess: int
+    """The count to begin with: what the arrival rate needs."""
+    fails: int = 1
     keeps: int | None = None
 
     def next(self) -> int | None:
-        """The count to try next; None when the hunt is over."""
-        if self.keeps is None:
-            return None if self.fails >= self.most else min(self.most, 2 * self.fails)
-        return None if self.keeps - self.fails <= 1 else (self.keeps + self.fails) // 2
+        """The count to try next; None when the hunt is over.
+
+        After the guess the largest count: where that fails, which is the usual case, the hunt is over.
+        """
+        if self.keeps is not None:
+            return None if self.keeps - self.fails <= 1 else (self.keeps + self.fails) // 2
+        if self.fails < self.guess:
+            return self.guess
+        return self.most if self.fails < self.most else None
+
+    def saw(self, count: int, prediction: Prediction, *, kept: bool) -> None:
+        if kept:
+            self.keeps, self.prediction = count, prediction
+        else:
+            self.fails = max(self.fails, count)
+            if self.keeps is None:
+                self.prediction = prediction
 
 
 def replicate(
@@ -47,31 +63,30 @@ def replicate(
     replicas can carry it. Assumes what holds in the world: a further replica never makes a latency worse.
     """
     result = list(singles)
-    trials: dict[int, _Trial] = {}
-    for index, single in enumerate(singles):
-        if not single.memory.fits or keeps(single):
-            continue
-        most = _most(single, arrival, max_gpus)
-        if most > 1:
-            trials[index] = _Trial(prediction=single, most=most, fails=1)
-    counts = {
-        index: min(trial.most, max(2, _needed(trial.prediction, arrival))) for index, trial in trials.items()
+    hunts = {
+        index: hunt
+        for index, single in enumerate(singles)
+        if single.memory.fits and (hunt := _hunt(single, arrival, max_gpus)).most > 1 and not keeps(single)
     }
-    while counts:
-        asked = list(counts)
-        tried = predict([replace(singles[index].deployment, replicas=counts[index]) for index in asked])
-        for index, prediction in zip(asked, tried, strict=True):
-            trial, count = trials[index], counts[index]
-            if keeps(prediction):
-                trial.keeps, trial.prediction = count, prediction
-            else:
-                trial.fails = max(trial.fails, count)
-                if trial.keeps is None:
-                    trial.prediction = prediction
-        counts = {index: following for index in asked if (following := trials[index].next()) is not None}
-    for index, trial in trials.items():
-        result[index] = trial.prediction
+    while asked := {index: count for index, hunt in hunts.items() if (count := hunt.next()) is not None}:
+        tried = predict([replace(singles[index].deployment, replicas=n) for index, n in asked.items()])
+        for (index, count), prediction in zip(asked.items(), tried, strict=True):
+            hunts[index].saw(count, prediction, kept=keeps(prediction))
+    for index, hunt in hunts.items():
+        result[index] = hunt.prediction
     return result
+
+
+def _hunt(single: Prediction, arrival: Arrival, max_gpus: int | None) -> _Hunt:
+    needed = _needed(single, arrival)
+    most = SPARE * needed
+    if max_gpus is not None:
+        most = min(most, max_gpus // single.deployment.tensor_parallel)
+    if arrival.kind == "concurrency" and arrival.value is not None:
+        most = min(most, int(arrival.value))
+    if arrival.kind in ("single", "maximum"):
+        most = 1
+    return _Hunt(prediction=single, most=max(1, most), guess=min(needed, max(1, most)))
 
 
 def _needed(single: Prediction, arrival: Arrival) -> int:
@@ -80,15 +95,3 @@ def _needed(single: Prediction, arrival: Arrival) -> int:
     if arrival.kind != "rate" or arrival.value is None or capacity is None or capacity.low <= 0:
         return 1
     return max(1, ceil(arrival.value / capacity.low))
-
-
-def _most(single: Prediction, arrival: Arrival, max_gpus: int | None) -> int:
-    """The largest count worth trying."""
-    if arrival.kind not in ("rate", "concurrency"):
-        return 1
-    bounds = [SPARE * _needed(single, arrival)]
-    if max_gpus is not None:
-        bounds.append(max_gpus // single.deployment.tensor_parallel)
-    if arrival.kind == "concurrency" and arrival.value is not None:
-        bounds.append(int(arrival.value))
-    return max(1, min(bounds))

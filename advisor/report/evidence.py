@@ -9,17 +9,30 @@ from advisor.spec.profile_text import arrival_text, lengths_text, limits_text, q
 from advisor.spec.workload import Workload
 
 
-def workload_line(workload: Workload) -> str:
+def workload_lines(workload: Workload) -> list[str]:
     """Lengths, load and limits, so that no reader has to guess a percentile."""
     load = workload.load
-    parts = [
-        f"prompt {lengths_text(load.input_tokens)}",
-        f"answer {lengths_text(load.output_tokens)}",
-        arrival_text(load.arrival),
-        limits_text(workload) or "no latency limit",
-        quality_text(workload.quality),
+    limits = [part for part in (limits_text(workload), _recovery_text(workload)) if part]
+    return [
+        f"prompt  {lengths_text(load.input_tokens)}",
+        f"answer  {lengths_text(load.output_tokens)}",
+        f"load    {arrival_text(load.arrival)}",
+        f"limits  {', '.join(limits) or 'none'}",
+        f"aim     {workload.objective}{_convention(workload)}",
     ]
-    return "; ".join(part for part in parts if part)
+
+
+def _recovery_text(workload: Workload) -> str:
+    return quality_text(workload.quality) if workload.quality.min_recovery is not None else ""
+
+
+def _convention(workload: Workload) -> str:
+    """How many GPUs a format gets, where a convention says so."""
+    return {
+        "free": "",
+        "smallest": "; each format on the fewest GPUs that hold it",
+        "same": "; all formats on the count that 16 bits need",
+    }[workload.gpu_count]
 
 
 def counts_line(recommendation: Recommendation, shown: int) -> str:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 TABLE_ROWS = 10
 """Deployments in a table unless --top says otherwise."""
 
+CLOSEST_ROWS = 5
+"""Refused deployments in a table when nothing is left to rank."""
+
 NATURAL_WIDTH = 10_000
 """Outside a terminal nothing is wrapped or cut: rich would otherwise take 80 columns."""
 
@@ -36,13 +39,15 @@ def print_recommendation(recommendation: Recommendation, *, top: int, explain: b
 
     to = console()
     workload = recommendation.workload
-    to.print(f"{recommendation.model.name} for {workload.name}: {evidence.workload_line(workload)}")
+    to.print(f"{recommendation.model.name} for {workload.name}", style="bold")
+    for line in evidence.workload_lines(workload):
+        to.print(f"  {line}")
     for note in recommendation.notes:
         to.print(f"Note: {note}.")
     if recommendation.ranked:
         to.print()
         to.print(tables.ranking_table(recommendation, top=top))
-        rows = len(tables.shown_rows(recommendation, top))
+        rows = len(tables.shown_rows(recommendation.ranked, top))
         to.print(evidence.counts_line(recommendation, rows))
         _section(to, "Why", words.winner_lines(recommendation))
         if explain and recommendation.winner is not None:
@@ -50,6 +55,11 @@ def print_recommendation(recommendation: Recommendation, *, top: int, explain: b
             to.print(tables.estimates_table(recommendation.winner))
             _section(to, "Memory of one GPU", words.memory_lines(recommendation.winner))
         _section(to, "Run it", words.command_lines(recommendation.ranked[0]))
+    elif recommendation.closest is not None:
+        to.print()
+        to.print("Nothing keeps the limits. Those that miss them by the least:")
+        to.print()
+        to.print(tables.closest_table(recommendation, top=min(top, CLOSEST_ROWS)))
     _section(to, "Refused", refused.refused_lines(recommendation))
     _section(to, "What this rests on", evidence.evidence_lines(recommendation))
 
@@ -61,7 +71,9 @@ def print_assessment(assessment: Assessment, workload: Workload) -> None:
 
     to = console()
     model = assessment.deployment.model.name
-    to.print(f"{model}, {deployment_text(assessment.deployment)}: {evidence.workload_line(workload)}")
+    to.print(f"{model} for {workload.name}: {deployment_text(assessment.deployment)}", style="bold")
+    for line in evidence.workload_lines(workload):
+        to.print(f"  {line}")
     to.print()
     to.print(tables.estimates_table(assessment))
     prediction = assessment.prediction

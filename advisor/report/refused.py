@@ -16,20 +16,20 @@ def refused_lines(recommendation: Recommendation) -> list[str]:
     for assessment in recommendation.refused:
         groups.setdefault(_reason(assessment), []).append(assessment)
     ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
-    return [f"{len(members):,} × {reason}: {_examples(members)}" for reason, members in ordered]
+    return [f"{len(members):,} {reason}: {_examples(members)}" for reason, members in ordered]
 
 
 _REASONS: dict[RefusalKind, str] = {
-    "format": "the GPU has no kernel for the format",
-    "memory": "does not fit in memory",
-    "context": "too little KV cache for the longest request",
-    "price": "no price is known (say --price GPU=USD_PER_HOUR)",
+    "format": "without a kernel for the format",
+    "memory": "too large for the memory",
+    "context": "with too little KV cache for the longest request",
+    "price": "without a known price (say --price GPU=USD_PER_HOUR)",
 }
 
 
 def _reason(assessment: Assessment) -> str:
     worst = worst_refusal(assessment)
-    return _REASONS.get(worst.kind, f"misses {worst.limit}")
+    return _REASONS.get(worst.kind, f"beyond {worst.limit}")
 
 
 def worst_refusal(assessment: Assessment) -> Refusal:
@@ -77,4 +77,4 @@ def nothing_kept_line(recommendation: Recommendation) -> str:
         )
     reasons = Counter(_reason(assessment) for assessment in recommendation.refused)
     reason, count = reasons.most_common(1)[0]
-    return f"{name} for {workload}: nothing keeps the limits; {reason} ({count:,} deployments)"
+    return f"{name} for {workload}: nothing keeps the limits; {count:,} deployment{"s" if count > 1 else ""} {reason}"

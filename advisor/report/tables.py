@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from advisor.advise.assessment import Assessment
 from advisor.advise.choose import Recommendation
-from advisor.advise.text import deployment_text, low_high, number
+from advisor.advise.text import deployment_text, low_high, number, share
 from advisor.cost.estimate import Estimate
 from advisor.spec.workload import LatencyMetric, Workload
 from advisor.units import MS_PER_S
@@ -31,11 +31,11 @@ class Column:
     digits: int = 3
 
 
-def shown_rows(recommendation: Recommendation, top: int) -> list[tuple[int, Assessment]]:
-    """(rank, deployment) of the best of each format on each GPU, at most `top` of them."""
+def shown_rows(assessments: Sequence[Assessment], top: int) -> list[tuple[int, Assessment]]:
+    """(place, deployment) of the first of each format on each GPU, at most `top` of them."""
     seen: set[tuple[str, str]] = set()
     rows: list[tuple[int, Assessment]] = []
-    for place, assessment in enumerate(recommendation.ranked, start=1):
+    for place, assessment in enumerate(assessments, start=1):
         kind = (assessment.deployment.format.name, assessment.deployment.gpu.name)
         if kind not in seen and len(rows) < top:
             seen.add(kind)
@@ -44,18 +44,29 @@ def shown_rows(recommendation: Recommendation, top: int) -> list[tuple[int, Asse
 
 
 def ranking_table(recommendation: Recommendation, *, top: int) -> Table:
-    """The table of `shown_rows`; columns of which nothing is known are left out."""
-    rows = shown_rows(recommendation, top)
+    """The best of each format on each GPU."""
+    return _assessments_table(shown_rows(recommendation.ranked, top), recommendation.workload)
+
+
+def closest_table(recommendation: Recommendation, *, top: int) -> Table:
+    """The refused that miss their worst limit by the least, with that limit."""
+    graded = [a for a in recommendation.refused if a.excess is not None]
+    return _assessments_table(shown_rows(graded, top), recommendation.workload, misses=True)
+
+
+def _assessments_table(
+    rows: Sequence[tuple[int, Assessment]], workload: Workload, *, misses: bool = False
+) -> Table:
+    """Columns of which nothing is known are left out."""
     assessments = [assessment for _, assessment in rows]
-    columns = [
-        c for c in _columns(recommendation.workload) if any(c.read(a) is not None for a in assessments)
-    ]
-    table = _table(["", "deployment", *(c.head for c in columns), "basis"])
+    columns = [c for c in _columns(workload) if any(c.read(a) is not None for a in assessments)]
+    table = _table(["", "deployment", *(c.head for c in columns), *(["misses"] if misses else []), "basis"])
     for place, assessment in rows:
         table.add_row(
             str(place),
             _deployment_cell(assessment),
             *(_cell(column.read(assessment), column.digits) for column in columns),
+            *([_misses_cell(assessment)] if misses else []),
             _basis_cell(assessment),
         )
     return table
@@ -72,11 +83,19 @@ def estimates_table(assessment: Assessment) -> Table:
 
 
 def _columns(workload: Workload) -> list[Column]:
-    return [
+    kind = workload.load.arrival.kind
+    latencies = [
         _latency_column(workload, "ttft", "ms", 1.0),
         _latency_column(workload, "tpot", "ms", 1.0),
         _latency_column(workload, "e2e", "s", 1 / MS_PER_S),
-        Column(head="requests\nper s", read=lambda a: a.requests_per_s),
+    ]
+    return [
+        # All requests at once: what one of them waits is a matter of how many there are.
+        *([] if kind == "maximum" else latencies),
+        # Arrivals are served as they come; what tells deployments apart is how many more could.
+        Column(head="capacity,\nrequests/s", read=_capacity)
+        if kind == "rate"
+        else Column(head="requests\nper s", read=lambda a: a.requests_per_s),
         Column(head="USD per M\noutput tokens", read=lambda a: a.usd_per_million_output_tokens),
         Column(
             head="USD per\n1k queries",
@@ -88,6 +107,10 @@ def _columns(workload: Workload) -> list[Column]:
             digits=4,
         ),
     ]
+
+
+def _capacity(assessment: Assessment) -> Estimate | None:
+    return None if assessment.prediction is None else assessment.prediction.capacity_requests_per_s
 
 
 def _latency_column(workload: Workload, metric: LatencyMetric, unit: str, factor: float) -> Column:
@@ -132,7 +155,7 @@ def _table(heads: Sequence[str]) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for index, head in enumerate(heads):
-        words = head in ("deployment", "basis") or (index == 0 and head == "")
+        words = head in ("deployment", "misses", "basis") or (index == 0 and head == "")
         table.add_column(head, justify="left" if words else "right", overflow="fold")
     return table
 
@@ -145,6 +168,10 @@ def _deployment_cell(assessment: Assessment) -> str:
         execution is not None and execution.kind == "weight_only"
     )
     return deployment_text(deployment) + ("\n(unpacked to 16 bits to multiply)" if weight_only else "")
+
+
+def _misses_cell(assessment: Assessment) -> str:
+    return "\n".join(f"{r.limit} by {share(r.excess or 0.0)}" for r in assessment.refusals)
 
 
 def _cell(estimate: Estimate | None, digits: int) -> str:

@@ -22,8 +22,9 @@ def winner_lines(recommendation: Recommendation) -> list[str]:
     objective = recommendation.workload.objective
     lines = [f"{deployment_text(first.deployment)}: {objective_text(first, objective)}."]
     lines += [f"{text}." for text in _comparisons(recommendation, first, objective)]
-    if recommendation.ties:
-        lines.append(_tie_text(recommendation, first))
+    if tie := _tie_text(recommendation, first):
+        lines.append(tie)
+    lines += _unmeasured_accuracy(recommendation, first)
     if first.prediction is not None:
         lines += [f"{text}." for text in binding_lines(first.prediction)]
         if first.prediction.recovery_note:
@@ -56,14 +57,14 @@ def _comparisons(recommendation: Recommendation, first: Assessment, objective: O
     other_format = next((a for a in rest if a.deployment.format.name != own.format.name), None)
     other_gpu = next((a for a in rest if a.deployment.gpu.name != own.gpu.name), None)
     if other_format is not None:
-        yield _comparison("format", first, other_format, objective)
+        yield _comparison("of another format", first, other_format, objective)
     if other_gpu is not None and other_gpu is not other_format:
-        yield _comparison("GPU", first, other_gpu, objective)
+        yield _comparison("on another GPU", first, other_gpu, objective)
 
 
 def _comparison(what: str, first: Assessment, other: Assessment, objective: Objective) -> str:
     best, second = objective_value(first, objective), objective_value(other, objective)
-    name = f"The best of another {what} is {deployment_text(other.deployment)}"
+    name = f"The best {what} is {deployment_text(other.deployment)}"
     if best is None or second is None:
         return name
     return f"{name}: it {_difference(second / best - 1, objective)} ({objective_text(other, objective)})"
@@ -83,10 +84,28 @@ def _difference(excess: float, objective: Objective) -> str:
 
 
 def _tie_text(recommendation: Recommendation, first: Assessment) -> str:
-    names = [deployment_text(a.deployment) for a in recommendation.ties]
-    others = listed(names)
+    own = first.deployment
+    # The same format on the same GPUs with another KV cache or split is no choice worth a line.
+    others = {
+        f"{a.deployment.format.name} on {a.deployment.gpu.label}": a
+        for a in recommendation.ties
+        if (a.deployment.format.name, a.deployment.gpu.name) != (own.format.name, own.gpu.name)
+    }
+    if not others:
+        return ""
     why = "recovery decided" if first.recovery is not None else "no accuracy is known that could decide"
-    return f"A tie within 1 % with {others}: {why}."
+    return f"A tie within 1 % with {listed(others)}: {why}."
+
+
+def _unmeasured_accuracy(recommendation: Recommendation, first: Assessment) -> list[str]:
+    """Where nobody measured what the first loses: the best of which it is known, and what it costs."""
+    if first.recovery is not None:
+        return []
+    known = next((a for a in recommendation.ranked if a.recovery is not None), None)
+    if known is None:
+        return []
+    objective = recommendation.workload.objective
+    return [f"{_comparison('whose accuracy is known', first, known, objective)}."]
 
 
 def binding_lines(prediction: Prediction) -> list[str]:
