@@ -77,4 +77,5 @@ def nothing_kept_line(recommendation: Recommendation) -> str:
         )
     reasons = Counter(_reason(assessment) for assessment in recommendation.refused)
     reason, count = reasons.most_common(1)[0]
-    return f"{name} for {workload}: nothing keeps the limits; {count:,} deployment{"s" if count > 1 else ""} {reason}"
+    noun = "deployment" if count == 1 else "deployments"
+    return f"{name} for {workload}: nothing keeps the limits; {count:,} {noun} {reason}"
