@@ -30,6 +30,9 @@ class Refusal:
     excess: float | None = None
     """Share by which the pessimistic end misses the limit: 0.9 = 90 % beyond. None = no matter of degree."""
 
+    likely_kept: bool = False
+    """True when the value itself keeps the limit and only the interval's pessimistic end does not."""
+
     @property
     def text(self) -> str:
         return f"{self.limit}: {self.finding}"
@@ -60,6 +63,11 @@ class Assessment:
     @property
     def kept(self) -> bool:
         return not self.refusals
+
+    @property
+    def likely(self) -> bool:
+        """True when it is refused only because the estimates are not sure enough."""
+        return bool(self.refusals) and all(refusal.likely_kept for refusal in self.refusals)
 
     @property
     def excess(self) -> float | None:

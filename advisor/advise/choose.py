@@ -64,6 +64,12 @@ class Recommendation:
         return graded[0] if graded else None
 
     @property
+    def likely(self) -> tuple[Assessment, ...]:
+        """The refused that keep every limit by their central estimates, best first: a measurement could
+        admit them."""
+        return rank([a for a in self.refused if a.likely], self.workload.objective)
+
+    @property
     def ties(self) -> tuple[Assessment, ...]:
         """Those after the winner that the objective cannot tell from it."""
         objective = self.workload.objective
@@ -155,17 +161,21 @@ def _predict_all(choice: Choice, predictor: Predictor) -> list[Prediction]:
             [replace(p.deployment, replicas=max(1, fill // p.deployment.tensor_parallel)) for p in singles]
         )
 
-    def settled(prediction: Prediction) -> bool:
+    def keeps(prediction: Prediction) -> bool:
         # A limit that replicas cannot mend ends the hunt: the verdict would be the same.
         kinds = {refusal.kind for refusal in judge(prediction, workload)}
         return not kinds or bool(kinds - LOAD_KINDS)
+
+    def likely_keeps(prediction: Prediction) -> bool:
+        return all(refusal.likely_kept for refusal in judge(prediction, workload))
 
     return replicate(
         singles,
         arrival=workload.load.arrival,
         max_gpus=space.max_gpus,
         predict=predict,
-        keeps=settled,
+        keeps=keeps,
+        nearly=likely_keeps,
     )
 
 

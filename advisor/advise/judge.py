@@ -84,6 +84,7 @@ def _capacity(prediction: Prediction, workload: Workload) -> list[Refusal]:
             limit=limit,
             finding=f"{verdict} at {span(capacity)}",
             excess=max(arrival.value / capacity.low - 1, 0.0) if capacity.low > 0 else None,
+            likely_kept=capacity.value >= arrival.value and prediction.status == "stable",
         )
     ]
 
@@ -108,6 +109,7 @@ def _at_most(estimate: Estimate | None, limit_ms: float, *, name: str) -> list[R
             limit=limit,
             finding=f"{span(estimate)} ms",
             excess=estimate.high / limit_ms - 1,
+            likely_kept=estimate.value <= limit_ms,
         )
     ]
 
@@ -127,6 +129,7 @@ def _goodput(prediction: Prediction, goodput: Goodput | None) -> list[Refusal]:
             limit=limit,
             finding=f"{span(share.scaled(100))} % do",
             excess=goodput.min_share / share.low - 1 if share.low > 0 else None,
+            likely_kept=share.value >= goodput.min_share,
         )
     ]
 
@@ -153,6 +156,7 @@ def _recovery(prediction: Prediction, min_recovery: float | None) -> list[Refusa
             limit=limit,
             finding=f"{span(recovery.scaled(100), digits=4)} %",
             excess=min_recovery / recovery.low - 1 if recovery.low > 0 else None,
+            likely_kept=recovery.value >= min_recovery,
         )
     ]
 

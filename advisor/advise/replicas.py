@@ -22,31 +22,31 @@ slow, and more of them will hardly help."""
 class _Hunt:
     """The hunt for one deployment's count: `fails` are too few, `keeps` are enough."""
 
-    prediction: Prediction
+    seen: dict[int, Prediction]
+    """Predictions by count; that for one replica is always there."""
     most: int
     guess: int
     """The count to begin with: what the arrival rate needs."""
-    fails: int = 1
+    fails: int = 0
     keeps: int | None = None
 
     def next(self) -> int | None:
-        """The count to try next; None when the hunt is over.
+        """The count to look at next; None when the hunt is over.
 
-        After the guess the largest count: where that fails, which is the usual case, the hunt is over.
+        After one and the guess the largest count: where that fails, which is the usual case, it is over.
         """
         if self.keeps is not None:
             return None if self.keeps - self.fails <= 1 else (self.keeps + self.fails) // 2
-        if self.fails < self.guess:
-            return self.guess
-        return self.most if self.fails < self.most else None
+        for count in (1, self.guess, self.most):
+            if self.fails < count:
+                return count
+        return None
 
-    def saw(self, count: int, prediction: Prediction, *, kept: bool) -> None:
+    def saw(self, count: int, *, kept: bool) -> None:
         if kept:
-            self.keeps, self.prediction = count, prediction
+            self.keeps = count
         else:
             self.fails = max(self.fails, count)
-            if self.keeps is None:
-                self.prediction = prediction
 
 
 def replicate(
@@ -56,37 +56,46 @@ def replicate(
     max_gpus: int | None,
     predict: Predict,
     keeps: Callable[[Prediction], bool],
+    nearly: Callable[[Prediction], bool] = lambda _: False,
 ) -> list[Prediction]:
     """Each prediction for one replica, with as many replicas as it takes to satisfy `keeps`.
 
-    Where no count does, the prediction is that of the largest count allowed, so that its verdict says how far
-    replicas can carry it. Assumes what holds in the world: a further replica never makes a latency worse.
+    Where no count does, as many as it takes to satisfy `nearly`; where none does that either, the largest
+    count allowed, so that its verdict says how far replicas can carry it. Assumes what holds in the world:
+    a further replica never makes a latency worse.
     """
-    result = list(singles)
-    hunts = {
-        index: hunt
-        for index, single in enumerate(singles)
-        if single.memory.fits and (hunt := _hunt(single, arrival, max_gpus)).most > 1 and not keeps(single)
-    }
-    while asked := {index: count for index, hunt in hunts.items() if (count := hunt.next()) is not None}:
-        tried = predict([replace(singles[index].deployment, replicas=n) for index, n in asked.items()])
-        for (index, count), prediction in zip(asked.items(), tried, strict=True):
-            hunts[index].saw(count, prediction, kept=keeps(prediction))
-    for index, hunt in hunts.items():
-        result[index] = hunt.prediction
-    return result
+    hunts = [_hunt(single, arrival, max_gpus) for single in singles]
+    _pursue(hunts, predict, keeps)
+    lost = [hunt for hunt in hunts if hunt.keeps is None]
+    for hunt in lost:
+        hunt.fails = 0
+    _pursue(lost, predict, nearly)
+    return [hunt.seen[hunt.most if hunt.keeps is None else hunt.keeps] for hunt in hunts]
+
+
+def _pursue(hunts: Sequence[_Hunt], predict: Predict, keeps: Callable[[Prediction], bool]) -> None:
+    """Every hunt to its end; the counts that one round asks for are predicted together."""
+    while asked := [(hunt, count) for hunt in hunts if (count := hunt.next()) is not None]:
+        new = [(hunt, count) for hunt, count in asked if count not in hunt.seen]
+        if new:
+            tried = predict([replace(hunt.seen[1].deployment, replicas=count) for hunt, count in new])
+            for (hunt, count), prediction in zip(new, tried, strict=True):
+                hunt.seen[count] = prediction
+        for hunt, count in asked:
+            hunt.saw(count, kept=keeps(hunt.seen[count]))
 
 
 def _hunt(single: Prediction, arrival: Arrival, max_gpus: int | None) -> _Hunt:
+    if arrival.kind in ("single", "maximum") or not single.memory.fits:
+        return _Hunt(seen={1: single}, most=1, guess=1)
     needed = _needed(single, arrival)
     most = SPARE * needed
     if max_gpus is not None:
         most = min(most, max_gpus // single.deployment.tensor_parallel)
     if arrival.kind == "concurrency" and arrival.value is not None:
         most = min(most, int(arrival.value))
-    if arrival.kind in ("single", "maximum"):
-        most = 1
-    return _Hunt(prediction=single, most=max(1, most), guess=min(needed, max(1, most)))
+    most = max(1, most)
+    return _Hunt(seen={1: single}, most=most, guess=min(needed, most))
 
 
 def _needed(single: Prediction, arrival: Arrival) -> int:

@@ -91,6 +91,7 @@ def refused_document(assessment: Assessment) -> dict[str, Any]:
     return {
         "deployment": _deployment(assessment.deployment),
         "excess": excess,
+        "likely_kept": assessment.likely,
         "refusals": _refusals(assessment),
     }
 
@@ -163,6 +164,7 @@ def _refusals(assessment: Assessment) -> list[dict[str, Any]]:
             "limit": refusal.limit,
             "finding": refusal.finding,
             "excess": refusal.excess,
+            "likely_kept": refusal.likely_kept,
         }
         for refusal in assessment.refusals
     ]

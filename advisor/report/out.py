@@ -57,9 +57,9 @@ def print_recommendation(recommendation: Recommendation, *, top: int, explain: b
         _section(to, "Run it", words.command_lines(recommendation.ranked[0]))
     elif recommendation.closest is not None:
         to.print()
-        to.print("Nothing keeps the limits. Those that miss them by the least:")
+        to.print(f"Nothing keeps the limits for sure. {refused.nearly_line(recommendation)}")
         to.print()
-        to.print(tables.closest_table(recommendation, top=min(top, CLOSEST_ROWS)))
+        to.print(tables.nearly_table(recommendation, top=min(top, CLOSEST_ROWS)))
     _section(to, "Refused", refused.refused_lines(recommendation))
     _section(to, "What this rests on", evidence.evidence_lines(recommendation))
 

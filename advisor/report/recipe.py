@@ -45,7 +45,8 @@ def recipe_yaml(format_name: str) -> str | None:
     steps = {CLASSES[modifier.kind]: _settings(modifier) for modifier in recipe.modifiers}
     document = {"quantization_stage": {"quantization_modifiers": steps}}
     data = "needs calibration data" if recipe.needs_data else "needs no data"
-    text = yaml.safe_dump(document, sort_keys=False, default_flow_style=False, width=100)
+    # Only the innermost lists and settings stand on one line each.
+    text = yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=10_000)
     return f"# {recipe.format} by {recipe.algorithm}; {data}\n{text}"
 
 

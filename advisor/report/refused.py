@@ -55,6 +55,17 @@ def _examples(members: Sequence[Assessment]) -> str:
     return listed([deployment_text(a.deployment) for a in members])
 
 
+def nearly_line(recommendation: Recommendation) -> str:
+    """What the table of refused deployments shows."""
+    count = len(recommendation.likely)
+    if count == 0:
+        return "Those that miss them by the least:"
+    noun = "deployment does" if count == 1 else "deployments do"
+    return (
+        f"By their central estimates {count:,} {noun}, and a measurement could make sure; the best of them:"
+    )
+
+
 def nothing_kept_line(recommendation: Recommendation) -> str:
     """One line for the case that nothing is ranked: what, how near, what would help."""
     name, workload = recommendation.model.name, recommendation.workload.name

@@ -48,10 +48,11 @@ def ranking_table(recommendation: Recommendation, *, top: int) -> Table:
     return _assessments_table(shown_rows(recommendation.ranked, top), recommendation.workload)
 
 
-def closest_table(recommendation: Recommendation, *, top: int) -> Table:
-    """The refused that miss their worst limit by the least, with that limit."""
-    graded = [a for a in recommendation.refused if a.excess is not None]
-    return _assessments_table(shown_rows(graded, top), recommendation.workload, misses=True)
+def nearly_table(recommendation: Recommendation, *, top: int) -> Table:
+    """The refused that likely keep the limits, best first; where there are none, the nearest misses."""
+    nearest = [a for a in recommendation.refused if a.excess is not None]
+    rows = shown_rows(recommendation.likely or nearest, top)
+    return _assessments_table(rows, recommendation.workload, misses=True)
 
 
 def _assessments_table(
@@ -171,7 +172,10 @@ def _deployment_cell(assessment: Assessment) -> str:
 
 
 def _misses_cell(assessment: Assessment) -> str:
-    return "\n".join(f"{r.limit} by {share(r.excess or 0.0)}" for r in assessment.refusals)
+    return "\n".join(
+        f"{r.limit} by {share(r.excess or 0.0)}{' (likely not)' if r.likely_kept else ''}"
+        for r in assessment.refusals
+    )
 
 
 def _cell(estimate: Estimate | None, digits: int) -> str:

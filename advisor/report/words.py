@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from advisor.advise.assessment import Assessment
 from advisor.advise.choose import Recommendation
-from advisor.advise.rank import objective_value
+from advisor.advise.rank import TIE, objective_value
 from advisor.advise.text import deployment_text, listed, number, share, span
 from advisor.cost.prediction import Prediction
 from advisor.report.commands import commands_for
+from advisor.report.refused import worst_refusal
 from advisor.spec.workload import Objective
 from advisor.units import GB, MS_PER_S, TERA
 
@@ -25,6 +26,7 @@ def winner_lines(recommendation: Recommendation) -> list[str]:
     if tie := _tie_text(recommendation, first):
         lines.append(tie)
     lines += _unmeasured_accuracy(recommendation, first)
+    lines += _likely_better(recommendation, first)
     if first.prediction is not None:
         lines += [f"{text}." for text in binding_lines(first.prediction)]
         if first.prediction.recovery_note:
@@ -108,6 +110,22 @@ def _unmeasured_accuracy(recommendation: Recommendation, first: Assessment) -> l
     return [f"{_comparison('whose accuracy is known', first, known, objective)}."]
 
 
+def _likely_better(recommendation: Recommendation, first: Assessment) -> list[str]:
+    """A refused deployment that would beat the first if a measurement showed that it keeps the limits."""
+    objective = recommendation.workload.objective
+    other = next(iter(recommendation.likely), None)
+    if other is None:
+        return []
+    best, second = objective_value(first, objective), objective_value(other, objective)
+    if best is None or second is None or second > best * (1 - TIE):
+        return []
+    doubt = worst_refusal(other)
+    return [
+        f"Not sure enough: {deployment_text(other.deployment)} {_difference(second / best - 1, objective)}, "
+        f"but {doubt.limit} is only likely kept ({doubt.finding}); measure it to know."
+    ]
+
+
 def binding_lines(prediction: Prediction) -> list[str]:
     """What holds decode and prefill back, with the numbers behind it."""
     lines = []
@@ -143,12 +161,18 @@ def _decode_numbers(prediction: Prediction) -> str:
 
 def _prefill_numbers(prediction: Prediction) -> str:
     deployment = prediction.deployment
-    execution = deployment.format.execution(deployment.gpu)
-    if execution is None:
-        return "the GPU has no kernel for the format"
-    rate = deployment.gpu.flop_per_s(execution.compute)
-    if rate is None:
-        return f"it multiplies in {execution.compute}"
+    gpu = deployment.gpu
+    if prediction.regime_prefill == "communication":
+        link = gpu.interconnect
+        return f"{link.kind} at {number(link.gb_s_per_direction)} GB/s per direction joins the GPUs"
+    if prediction.regime_prefill == "overhead":
+        return "launches and scheduling outweigh the work"
+    if prediction.regime_prefill == "memory bandwidth":
+        return f"{number(gpu.memory_bandwidth_gb_s)} GB/s, for prompts too short to use the matrix units"
+    execution = deployment.format.execution(gpu)
+    rate = None if execution is None else gpu.flop_per_s(execution.compute)
+    if execution is None or rate is None:
+        return "its dense rate is not known"
     unpacked = f", weights unpacked from {deployment.format.name}" if execution.kind == "weight_only" else ""
     return f"{number(rate / TERA)} dense TFLOPS in {execution.compute}{unpacked}"
 

@@ -100,6 +100,30 @@ def test_a_closed_loop_is_shared_out_until_latency_keeps(users: int, wanted: int
     assert found.deployment.replicas == wanted
 
 
+def test_where_none_keeps_for_sure_the_fewest_that_likely_do_are_taken() -> None:
+    # 20 ms per token on one, 10 on two or more, give or take a tenth; 10 are allowed, so 11 is never sure.
+    asked = workload(
+        arrival=Arrival(kind="concurrency", value=4),
+        limits=(LatencyLimit(metric="tpot", statistic="mean", max_ms=10.0),),
+    )
+
+    def predict(deployments: Sequence[Deployment]) -> list[Prediction]:
+        return [
+            prediction(d, under=asked, latency_ms={("tpot", "mean"): around(10.0 * ceil(2 / d.replicas))})
+            for d in deployments
+        ]
+
+    [found] = replicate(
+        predict([deployment()]),
+        arrival=asked.load.arrival,
+        max_gpus=None,
+        predict=predict,
+        keeps=lambda p: not judge(p, asked),
+        nearly=lambda p: all(refusal.likely_kept for refusal in judge(p, asked)),
+    )
+    assert found.deployment.replicas == 2
+
+
 def test_all_are_predicted_together_in_few_rounds() -> None:
     asked = workload(arrival=Arrival(kind="rate", value=1_000.0))
     rounds: list[int] = []
