@@ -49,14 +49,13 @@ class _Conflict:
 def check_neighbours(rows: Sequence[Row], limits: Limits) -> Iterator[Finding]:
     """Findings from comparing rows of one set-up; every model, format and GPU of `rows` is known."""
     for group in grouped(rows, _but_lengths):
-        conflicts = [
-            conflict
-            for one in group
-            for other in group
-            if one is not other
-            for conflict in _conflicts(one.record, other.record, one, other, limits)
-        ]
-        yield from _blamed(conflicts)
+        conflicts: dict[frozenset[int], _Conflict] = {}
+        for one in group:
+            for other in group:
+                if lengths(one.record) != lengths(other.record):
+                    for conflict in _conflicts(one.record, other.record, one, other, limits):
+                        conflicts.setdefault(frozenset((id(one), id(other))), conflict)
+        yield from _blamed(list(conflicts.values()))
     yield from _more_gpus(rows)
     yield from _better_gpu(rows)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from advisor.record.measurement import FailedRun, PrintedCost, QualityMeasurement, SpeedMeasurement
 
@@ -128,3 +128,28 @@ COSTS = Table(
     ),
 )
 KINDS = tuple(table.kind for table in (SPEED, QUALITY, FAILURES, COSTS))
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError("not a number" if text else "but a number is needed") from None
+
+
+def _count(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("not a whole number" if text else "but a whole number is needed") from None
+
+
+READERS: dict[Cell, Callable[[str], Any]] = {
+    # What the text of a cell says; raises ValueError with the reason.
+    "text": str,
+    "text?": lambda text: text or None,
+    "number": _number,
+    "number?": lambda text: _number(text) if text else None,
+    "count": _count,
+    "count?": lambda text: _count(text) if text else None,
+}

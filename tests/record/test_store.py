@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.errors import DataError, InputError
@@ -16,7 +17,7 @@ from advisor.record.measurement import FailedRun, PrintedCost, QualityMeasuremen
 from tests.record import build
 
 # Anything a field may hold: every character but line breaks, zero bytes and lone surrogates (not UTF-8).
-TEXT = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=("Cs",)), max_size=20)
+TEXT = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"]), max_size=20)
 NAME = TEXT.filter(bool)
 ABOVE_ZERO = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
 MAYBE_COUNT = st.none() | st.integers(1, 10**12)
@@ -45,6 +46,7 @@ def speeds(draw: st.DrawFn) -> SpeedMeasurement:
     )
 
 
+@settings(deadline=None)  # files, on disks that may be busy
 @given(rows=st.lists(speeds(), max_size=5))
 def test_speed_that_is_written_comes_back_the_same(rows: list[SpeedMeasurement]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -52,6 +54,7 @@ def test_speed_that_is_written_comes_back_the_same(rows: list[SpeedMeasurement])
         assert store.read_speed(Path(folder)) == rows
 
 
+@settings(deadline=None)  # files, on disks that may be busy
 @given(
     value=st.floats(allow_nan=False, allow_infinity=False),
     baseline=st.none() | st.floats(-1e9, 1e9),
@@ -64,6 +67,7 @@ def test_quality_that_is_written_comes_back_the_same(value: float, baseline: flo
         assert store.read_quality(Path(folder)) == [row]
 
 
+@settings(deadline=None)  # files, on disks that may be busy
 @given(detail=TEXT, max_context=MAYBE_COUNT)
 def test_failures_that_are_written_come_back_the_same(detail: str, max_context: int | None) -> None:
     row = build.failure(detail=detail, max_context=max_context)
@@ -72,6 +76,7 @@ def test_failures_that_are_written_come_back_the_same(detail: str, max_context: 
         assert store.read_failures(Path(folder)) == [row]
 
 
+@settings(deadline=None)  # files, on disks that may be busy
 @given(value=ABOVE_ZERO, queries=ABOVE_ZERO)
 def test_costs_that_are_written_come_back_the_same(value: float, queries: float) -> None:
     row = build.cost(value=value, queries_per_usd=queries)
@@ -89,7 +94,7 @@ def test_costs_that_are_written_come_back_the_same(value: float, queries: float)
         (tables.COSTS, PrintedCost),
     ],
 )
-def test_every_field_of_a_record_has_a_column(table: tables.Table, record: type) -> None:
+def test_every_field_of_a_record_has_a_column(table: tables.Table[Any], record: type[Any]) -> None:
     assert table.names == tuple(field.name for field in dataclasses.fields(record))
 
 
@@ -228,3 +233,18 @@ def test_rows_are_not_appended_to_another_kind_of_file(tmp_path: Path) -> None:
     store.write_quality(tmp_path / "a.csv", [build.quality()])
     with pytest.raises(DataError, match="holds quality, not speed; append to another file"):
         store.append_speed(tmp_path / "a.csv", [build.speed()])
+
+
+def test_columns_are_those_of_the_records(tmp_path: Path) -> None:
+    store.write_speed(tmp_path / "a.csv", [build.speed(), build.speed(value=2.5, engine_version=None)])
+    store.write_quality(tmp_path / "b.csv", [build.quality()])
+    assert store.read_speed_columns(tmp_path, ["value", "engine_version"]) == {
+        "value": [3100.0, 2.5],
+        "engine_version": ["0.6.4.post1", None],
+    }
+
+
+def test_columns_of_a_damaged_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(HEAD + GOOD + GOOD.replace("3100", "fast"))
+    with pytest.raises(DataError, match=r"a\.csv:4: value is 'fast', not a number"):
+        store.read_speed_columns(tmp_path, ["value"])

@@ -1,0 +1,135 @@
+"""The measurement files that ship: named, licensed, documented, small, and honest about their digits."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from advisor.data import shipped
+from advisor.record import store, tables
+from advisor.record.measurement import PrintedCost, QualityMeasurement, SpeedMeasurement
+from advisor.record.sources import read_sources, source_of
+from advisor.spec.formats import find_format
+from advisor.spec.gpus import find_gpu
+from advisor.spec.models import find_model
+
+FOLDER = shipped("measurements")
+SPEED = store.read_speed(FOLDER)
+QUALITY = store.read_quality(FOLDER)
+COSTS = store.read_costs(FOLDER)
+ALL: list[SpeedMeasurement | QualityMeasurement | PrintedCost] = [*SPEED, *QUALITY, *COSTS]
+
+
+@pytest.mark.parametrize("name", sorted({row.model for row in ALL}))
+def test_every_model_has_its_catalog_name(name: str) -> None:
+    assert find_model(name).name == name
+
+
+@pytest.mark.parametrize("name", sorted({row.gpu for row in SPEED} | {row.gpu for row in COSTS}))
+def test_every_gpu_has_its_catalog_name(name: str) -> None:
+    assert find_gpu(name).name == name
+
+
+@pytest.mark.parametrize("name", sorted({row.format for row in ALL}))
+def test_every_format_has_its_canonical_name(name: str) -> None:
+    assert find_format(name).name == name
+
+
+def test_every_row_has_an_entry_in_sources_with_its_licence() -> None:
+    sources = read_sources(FOLDER)
+    used = Counter[str]()
+    for row in ALL:
+        source = source_of(row.source, sources)
+        assert source is not None, row.source
+        assert row.licence in source.licences
+        used[source.match] += 1
+    assert set(used) == {source.match for source in sources}
+
+
+@pytest.mark.parametrize("word", ["qwen2_docs", "Qwen2.5 docs", "vllm_blog", "AngelSlim", "autoround_paper"])
+def test_sources_without_a_licence_are_not_shipped(word: str) -> None:
+    assert not [row.source for row in ALL if word.lower() in row.source.lower()]
+
+
+def test_all_files_together_are_small() -> None:
+    assert sum(path.stat().st_size for path in store.files(FOLDER)) < 2_000_000
+
+
+def test_recovered_values_lie_within_what_is_printed() -> None:
+    derived = [row for row in SPEED if row.origin == "derived"]
+    assert len(derived) > 600
+    for row in derived:
+        printed = row.printed.removesuffix(" s")
+        factor = 1000.0 if row.printed.endswith(" s") else 1.0
+        half_width = factor * 0.5 * 10.0 ** -len(printed.partition(".")[2])
+        assert row.half_width is not None
+        assert row.half_width < half_width
+        assert abs(row.value - factor * float(printed)) <= half_width
+
+
+def test_a_recovered_value_by_hand() -> None:
+    # Table 5: Llama-3.1-8B, A6000, docstring: 3.2 s, 1395 queries per dollar at 0.80 $/h.
+    cost = next(
+        row
+        for row in COSTS
+        if (row.model, row.gpu, row.format, row.input_tokens, row.load)
+        == ("Llama-3.1-8B-Instruct", "A6000", "bf16", 768.0, "single")
+    )
+    assert cost.queries_per_usd == 1395
+    (speed,) = [
+        row
+        for row in SPEED
+        if row.source == cost.source
+        and (row.model, row.gpu, row.format, row.input_tokens)
+        == (cost.model, cost.gpu, cost.format, cost.input_tokens)
+    ]
+    assert speed.value == pytest.approx(1000 * 3600 / (0.80 * 1395), abs=0.01)
+    assert speed.half_width == pytest.approx(speed.value * 0.5 / 1395, rel=0.05)
+    assert (speed.printed, speed.origin) == ("3.2 s", "derived")
+
+
+def test_no_cell_of_the_paper_stands_twice() -> None:
+    cells = Counter(
+        (r.source, r.model, r.gpu, r.num_gpus, r.format, r.input_tokens, r.output_tokens, r.load, r.metric)
+        for r in SPEED
+        if r.source.startswith(("arXiv", "model card"))
+    )
+    assert max(cells.values()) == 1
+
+
+def test_the_papers_tables_are_complete() -> None:
+    # 18 blocks of model, GPU and format with seven use cases in each table
+    for table in ("5", "6"):
+        assert sum(row.source == f"arXiv:2411.02355v4 Table {table}" for row in SPEED) == 126
+
+
+def test_every_origin_of_a_shipped_row_is_a_publication() -> None:
+    assert {row.origin for row in SPEED} | {row.origin for row in QUALITY} == {"published", "derived"}
+
+
+def test_the_readme_lists_every_column_of_every_kind() -> None:
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    for table in (tables.SPEED, tables.QUALITY, tables.FAILURES, tables.COSTS):
+        section = re.split(rf"^### {table.kind}$", readme, flags=re.MULTILINE)[1].split("\n### ")[0]
+        heads = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+        named = [name for head in heads for name in re.findall(r"`([a-z_]+\??)`", head)]
+        assert [name.rstrip("?") for name in named] == list(table.names)
+        optional = {name for name, cell in table.columns if cell.endswith("?")}
+        assert {name.rstrip("?") for name in named if name.endswith("?")} == optional
+
+
+def test_the_readme_counts_the_rows_of_every_file() -> None:
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| `(\w+\.csv)` \| ([\d,]+) \|", readme, flags=re.MULTILINE))
+    lines = {
+        path.name: len(path.read_text(encoding="utf-8").splitlines()) - 2 for path in store.files(FOLDER)
+    }
+    assert {name: int(count.replace(",", "")) for name, count in listed.items()} == lines
+
+
+def test_nothing_shipped_names_a_machine_path() -> None:
+    for path in FOLDER.iterdir():
+        assert not re.search(r"(/work|/opt|/tmp|/home)/", Path(path).read_text(encoding="utf-8"))
