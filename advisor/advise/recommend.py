@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 MOST_GPUS = 100_000
 """More than the largest cluster known: beyond it, a slip of the hand."""
 
+MOST_USD_PER_HOUR = 100_000_000
+
 ALIKE = frozenset({"fp16", "fp8-w8a16"})
 """Formats that are searched only when named: each is another's twin (bf16 in the other 16 bits; the same
 FP8 checkpoint, which GPUs without FP8 run weight-only anyway)."""
@@ -79,8 +81,10 @@ def recommend(
         asked = override(asked, objective=objective, min_recovery=min_recovery)
     for name, count in (("num_gpus", num_gpus), ("max_gpus", max_gpus)):
         _check_count(name, count)
-    if max_usd_per_hour is not None and not 0 < max_usd_per_hour < float("inf"):
-        raise InputError(f"max_usd_per_hour: {max_usd_per_hour} is not a positive number of USD")
+    if max_usd_per_hour is not None and not 0 < max_usd_per_hour <= MOST_USD_PER_HOUR:
+        raise InputError(
+            f"max_usd_per_hour: {max_usd_per_hour} is not above 0 and up to {MOST_USD_PER_HOUR:,} USD"
+        )
     searched, notes = formats_for(chosen_model, formats)
     by_convention = asked.gpu_count != "free"
     space = Space(

@@ -1,0 +1,35 @@
+"""What all tests share: which of them run, and whether whole texts are written anew."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.command import Command
+
+# Several workers on few cores: OpenMP threads would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--heavy", action="store_true", help="also what runs the real vLLM, llm-compressor, lm-eval or Ray"
+    )
+    parser.addoption(
+        "--regenerate", action="store_true", help="write the whole texts in tests/golden anew; read the diff"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--heavy"):
+        return
+    skip = pytest.mark.skip(reason="heavy: needs the real tools; --heavy runs it")
+    for item in items:
+        if "heavy" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture
+def quantadvise(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(monkeypatch, capsys)

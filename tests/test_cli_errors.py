@@ -1,0 +1,376 @@
+"""Bad input, one by one: one line on stderr (where: what; remedy), an exit code, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.command import Command, Result
+
+RECOMMEND = (
+    "recommend",
+    "Llama-3.1-8B-Instruct",
+    "--gpu",
+    "A100",
+    "--input-tokens",
+    512,
+    "--output-tokens",
+    256,
+)
+PREDICT = ("predict", "Llama-3.1-8B-Instruct", "--gpu", "A100", "--input-tokens", 512, "--output-tokens", 256)
+
+
+def refused(result: Result, *words: str, code: int = 1) -> str:
+    """The one line that a failure ended in; it names each of `words`."""
+    lines = result.err.strip().splitlines()
+    assert result.code == code, result.err
+    assert len(lines) == 1, result.err
+    assert lines[0].startswith("quantadvise: ")
+    for word in words:
+        assert word in lines[0]
+    return lines[0]
+
+
+# Names
+
+
+def test_an_unknown_model_gets_the_nearest_known(quantadvise: Command) -> None:
+    refused(quantadvise("recommend", "Llama-3.1-8B-Instruc", "-w", "chat"), "Llama-3.1-8B-Instruct")
+
+
+def test_an_unknown_gpu_gets_the_nearest_known(quantadvise: Command) -> None:
+    refused(quantadvise(*RECOMMEND, "--gpu", "H1000"), "unknown GPU 'H1000'", "did you mean", "H100")
+
+
+def test_an_unknown_format_gets_the_nearest_known(quantadvise: Command) -> None:
+    refused(quantadvise(*RECOMMEND, "--formats", "int44"), "unknown format 'int44'", "int4")
+
+
+def test_an_output_taken_for_a_format_is_pointed_out(quantadvise: Command) -> None:
+    refused(quantadvise(*RECOMMEND, "--formats", "json"), "say --output json")
+
+
+def test_an_unknown_workload_gets_the_nearest_known(quantadvise: Command) -> None:
+    refused(quantadvise("recommend", "Qwen3-8B", "-w", "chta"), "unknown workload 'chta'", "chat")
+
+
+def test_no_model_at_all(quantadvise: Command) -> None:
+    refused(quantadvise("recommend", "-w", "chat"), "none named", "--params 8B")
+
+
+def test_a_model_named_twice(quantadvise: Command) -> None:
+    refused(quantadvise("recommend", "Qwen3-8B", "--params", "8B", "-w", "chat"), "more than once")
+
+
+def test_no_workload_at_all(quantadvise: Command) -> None:
+    refused(quantadvise("recommend", "Qwen3-8B"), "--workload chat", "--input-tokens")
+
+
+def test_no_gpu_to_predict_for(quantadvise: Command) -> None:
+    refused(quantadvise("predict", "Qwen3-8B", "-w", "chat"), "--gpu")
+
+
+def test_an_unknown_engine(quantadvise: Command) -> None:
+    refused(quantadvise(*RECOMMEND, "--engine", "tgi 3.0"), "unknown engine")
+
+
+def test_an_unknown_kv_cache_type(quantadvise: Command) -> None:
+    refused(quantadvise(*RECOMMEND, "--kv-cache-dtype", "int3"), "auto, fp8, any")
+
+
+def test_an_unknown_objective(quantadvise: Command) -> None:
+    refused(quantadvise(*RECOMMEND, "--objective", "costs"), "costs", "cost")
+
+
+def test_an_unknown_price_list(quantadvise: Command) -> None:
+    refused(quantadvise(*RECOMMEND, "--price-list", "paper-2042"), "paper-2024-10")
+
+
+def test_an_unknown_price_term(quantadvise: Command) -> None:
+    refused(quantadvise(*RECOMMEND, "--pricing", "monthly"), "unknown price term", "on-demand")
+
+
+# Numbers
+
+
+@pytest.mark.parametrize("value", ["0", "-5", "nan", "inf", "1e30", "abc", ""])
+@pytest.mark.parametrize("option", ["--input-tokens", "--output-tokens", "--concurrency"])
+def test_counts_that_are_none(quantadvise: Command, option: str, value: str) -> None:
+    refused(quantadvise(*RECOMMEND, option, value), option)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "1e300"])
+@pytest.mark.parametrize("option", ["--rate", "--max-cost-per-hour", "--min-recovery"])
+def test_amounts_that_are_none(quantadvise: Command, option: str, value: str) -> None:
+    refused(quantadvise(*RECOMMEND, option, value))
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1000000000000"])
+@pytest.mark.parametrize("option", ["--max-gpus", "--num-gpus", "--tensor-parallel-size", "--max-num-seqs"])
+def test_counts_of_gpus_and_sequences_that_are_none(quantadvise: Command, option: str, value: str) -> None:
+    refused(quantadvise(*RECOMMEND, option, value))
+
+
+@pytest.mark.parametrize("value", ["0", "-0.5", "1.5", "nan"])
+def test_shares_of_memory_that_are_none(quantadvise: Command, value: str) -> None:
+    refused(quantadvise(*RECOMMEND, "--gpu-memory-utilization", value), "--gpu-memory-utilization")
+
+
+@pytest.mark.parametrize(
+    "text", ["H100", "H100=", "H100=0", "H100=-1", "H100=nan", "H100=abc", "=2", "H100=1e9"]
+)
+def test_prices_that_are_none(quantadvise: Command, text: str) -> None:
+    refused(
+        quantadvise(*RECOMMEND, "--price", text), text.partition("=")[0] or "H100=2.5", "USD per GPU-hour"
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["ttft=500", "ttft_p95_ms", "ttft_p95_ms=abc", "ttft_p95_ms=-1", "ttft_p950_ms=3"]
+)
+def test_limits_that_are_none(quantadvise: Command, text: str) -> None:
+    refused(quantadvise(*RECOMMEND, "--rate", "1", "--slo", text))
+
+
+@pytest.mark.parametrize("text", ["ttft", "ttft:abc", "speed:5", "ttft:0"])
+def test_goodput_that_is_none(quantadvise: Command, text: str) -> None:
+    refused(quantadvise(*RECOMMEND, "--rate", "1", "--goodput", text))
+
+
+@pytest.mark.parametrize("size", ["0", "-8B", "nan", "8X", "9999999B", ""])
+def test_sizes_that_are_none(quantadvise: Command, size: str) -> None:
+    refused(quantadvise("recommend", "--params", size, "-w", "chat"))
+
+
+@pytest.mark.parametrize("value", ["0", "-3"])
+def test_numbers_of_rows_that_are_none(quantadvise: Command, value: str) -> None:
+    refused(quantadvise(*RECOMMEND, "--top", value), "--top")
+
+
+def test_tensor_parallelism_that_is_no_number(quantadvise: Command) -> None:
+    refused(quantadvise(*RECOMMEND, "--tp", "two"), "1,2,4")
+
+
+def test_loads_that_contradict_each_other(quantadvise: Command) -> None:
+    refused(quantadvise(*RECOMMEND, "--rate", "1", "--concurrency", "4"), "contradict")
+
+
+def test_a_latency_limit_on_a_queue_of_all_requests(quantadvise: Command) -> None:
+    refused(quantadvise(*RECOMMEND, "--concurrency", "max", "--slo", "ttft_p95_ms=500"))
+
+
+# What cannot be
+
+
+def test_a_request_longer_than_the_models_context(quantadvise: Command) -> None:
+    result = quantadvise(
+        "recommend", "Llama-3.1-8B-Instruct", "--input-tokens", 131_072, "--output-tokens", 1
+    )
+    refused(result, "131,072 input + 1 output", "longer than the 131,072 tokens")
+
+
+def test_a_model_that_fits_nowhere_names_the_smallest_set_up_that_holds_it(quantadvise: Command) -> None:
+    result = quantadvise(
+        "recommend", "Llama-3.1-405B-Instruct", "--gpu", "RTX4090", "--max-gpus", 1, "--input-tokens", 512,
+        "--output-tokens", 128,
+    )  # fmt: skip
+    line = refused(result, "fits none", "the smallest that would hold it", "RTX4090", code=3)
+    assert "16× RTX4090" in line
+
+
+def test_limits_that_nothing_keeps_name_the_closest_and_by_how_much(quantadvise: Command) -> None:
+    result = quantadvise(*RECOMMEND, "--single", "--slo", "e2e_mean_ms=1")
+    refused(result, "nothing keeps the limits", "closest is", "mean E2E <= 1 ms", "beyond", code=3)
+    assert "Nothing keeps the limits" in result.out
+
+
+def test_nothing_kept_is_still_an_answer_for_programs(quantadvise: Command) -> None:
+    result = quantadvise(*RECOMMEND, "--single", "--slo", "e2e_mean_ms=1", "--output", "json")
+    assert result.code == 3
+    document = json.loads(result.out)
+    assert document["ranked"] == []
+    assert document["refused"][0]["refusals"][0]["kind"] == "latency"
+
+
+def test_a_gpu_without_a_price_asks_for_one(quantadvise: Command) -> None:
+    result = quantadvise("recommend", "Qwen3-8B", "--gpu", "H800", "--input-tokens", 9, "--output-tokens", 9)
+    refused(result, "without a known price", "--price", code=3)
+
+
+def test_a_format_that_the_gpu_cannot_run(quantadvise: Command) -> None:
+    refused(quantadvise(*PREDICT, "--format", "w4a8-fp8"), "no kernel", "this GPU runs")
+
+
+def test_many_kv_types_are_no_one_deployment(quantadvise: Command) -> None:
+    refused(quantadvise(*PREDICT, "--kv-cache-dtype", "any"), "auto or fp8")
+
+
+def test_no_network_is_said(quantadvise: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    refused(quantadvise("recommend", "nobody/a-model-that-is-nowhere", "-w", "chat"), "unknown model")
+
+
+# Files
+
+YAML = {
+    "empty": ("", "empty"),
+    "a list": ("- 1\n- 2\n", "found a list"),
+    "damaged": ("input_tokens: [1, 2\n", "not readable as YAML"),
+    "binary": ("\x00\x01", "control characters"),
+    "an unknown key": (
+        "input_tokens: 5\noutput_tokens: 5\nload: single\nslo: {ttft_p95: 3}\n",
+        "ttft_p95_ms",
+    ),
+    "a negative length": ("input_tokens: -5\noutput_tokens: 5\nload: single\n", "input_tokens"),
+    "a length that is NaN": ("input_tokens: .nan\noutput_tokens: 5\nload: single\n", "input_tokens"),
+    "a key twice": ("input_tokens: 5\ninput_tokens: 6\noutput_tokens: 5\nload: single\n", "stands twice"),
+}
+
+
+@pytest.mark.parametrize("kind", YAML)
+def test_damaged_profiles(quantadvise: Command, tmp_path: Path, kind: str) -> None:
+    text, word = YAML[kind]
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    refused(quantadvise("recommend", "Qwen3-8B", "-w", path), "mine.yaml", word)
+
+
+def test_a_profile_that_is_not_there(quantadvise: Command) -> None:
+    refused(quantadvise("recommend", "Qwen3-8B", "-w", "./nowhere.yaml"), "no such file")
+
+
+CONFIGS = {
+    "empty": ("", "empty"),
+    "damaged": ("{", "not JSON"),
+    "a list": ("[1]", "holds no keys"),
+    "an unknown architecture": ('{"architectures": ["FancyForCausalLM"], "model_type": "fancy"}', "fancy"),
+}
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_damaged_configs(quantadvise: Command, tmp_path: Path, kind: str) -> None:
+    text, word = CONFIGS[kind]
+    (tmp_path / "config.json").write_text(text, encoding="utf-8")
+    line = refused(quantadvise("recommend", tmp_path, "-w", "chat"))
+    assert word.lower() in line.lower()
+
+
+def test_a_folder_without_a_config(quantadvise: Command, tmp_path: Path) -> None:
+    refused(quantadvise("recommend", tmp_path, "-w", "chat"), "config.json")
+
+
+HEAD = "model,gpu,num_gpus,format,input_tokens,output_tokens,concurrency\n"
+CELLS: dict[str, tuple[str | bytes, str]] = {
+    "empty": ("", "is empty"),
+    "no rows": (HEAD, "no rows"),
+    "a column missing": ("model,gpu\na,b\n", "column 'num_gpus' is missing"),
+    "a column misspelt": (HEAD.replace("concurrency", "concurency"), "is 'concurency' meant?"),
+    "a column twice": (HEAD.strip() + ",gpu\n", "stands twice"),
+    "a row too short": (HEAD + "a,b\n", ":2: 2 cells"),
+    "a quote left open": (HEAD + 'a,"b,1,bf16,1,1,1\n', "damaged CSV"),
+    "binary": (b"\xff\xfe\x00\x01", "not a text file"),
+    "a zero byte": (HEAD + "a\0,b,1,bf16,1,1,1\n", "zero byte"),
+}
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_damaged_tables_of_cells(quantadvise: Command, tmp_path: Path, kind: str) -> None:
+    content, word = CELLS[kind]
+    path = tmp_path / "cells.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    refused(quantadvise("predict", "--cells", path, "--output", "csv"), "cells.csv", word)
+
+
+def test_a_table_of_cells_that_is_not_there(quantadvise: Command, tmp_path: Path) -> None:
+    refused(quantadvise("predict", "--cells", tmp_path / "no.csv"), "no such file")
+
+
+def test_a_folder_in_place_of_a_table(quantadvise: Command, tmp_path: Path) -> None:
+    refused(quantadvise("predict", "--cells", tmp_path), str(tmp_path))
+
+
+def test_cells_beside_a_single_question(quantadvise: Command, tmp_path: Path) -> None:
+    refused(quantadvise("predict", "Qwen3-8B", "--cells", tmp_path / "a.csv"), "leave out the other options")
+
+
+def test_gpus_of_ones_own_are_checked(quantadvise: Command, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: Mine\nmemory_gib: -5\n")
+    refused(quantadvise(*RECOMMEND, "--gpu", path), "mine.yaml")
+
+
+def test_measurements_that_are_not_there(quantadvise: Command, tmp_path: Path) -> None:
+    refused(quantadvise("check", tmp_path / "none"), "no such file or folder")
+
+
+def test_a_file_name_with_a_line_break_stays_one_line(quantadvise: Command) -> None:
+    refused(quantadvise("recommend", "Qwen3-8B", "-w", "./no\nwhere.yaml"))
+
+
+# Usage
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("recommend", "--nonsense"),
+        ("recommendd",),
+        ("recommend", "Qwen3-8B", "-w", "chat", "--max-gpus", "many"),
+        ("recommend", "Qwen3-8B", "-w", "chat", "--output", "xml"),
+        ("profiles", "show"),
+    ],
+)
+def test_wrong_usage_ends_with_two(quantadvise: Command, arguments: tuple[str, ...]) -> None:
+    result = quantadvise(*arguments)
+    assert result.code == 2
+    assert result.out == ""
+    assert "Traceback" not in result.err
+
+
+# The edges of a process
+
+
+def start(*arguments: str, **options: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "advisor", *arguments],
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **options,  # type: ignore[call-overload]
+    )
+
+
+def test_a_reader_that_leaves_early_is_no_failure() -> None:
+    process = start("gpus", "--output", "json")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    process.wait(timeout=60)
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
+def test_an_interrupt_ends_quietly(tmp_path: Path) -> None:
+    """The command waits on a pipe for its cells; an interrupt then ends it without a traceback."""
+    pipe = tmp_path / "cells.csv"
+    os.mkfifo(pipe)
+    process = start("predict", "--cells", str(pipe))
+    writer = os.open(pipe, os.O_WRONLY)  # returns once the command has opened its end
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    os.close(writer)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+
+
+def test_the_module_is_the_command() -> None:
+    process = start("--version")
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert out.startswith("quantadvise ")
