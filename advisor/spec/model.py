@@ -73,6 +73,10 @@ class Ffn:
     matmuls: int = 2
     """Quantizable GEMM kernels: gate and up are one, the routed experts of a layer two; no router."""
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.active_experts <= self.experts:
+            raise ValueError(f"{self.active_experts} active of {self.experts} experts")
+
     @property
     def total_linear_params(self) -> int:
         return self.linear_params + self.experts * self.expert_params
@@ -86,6 +90,10 @@ class LayerGroup:
     attention: Attention
     ffn: Ffn
     norm_params: int = 0
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError(f"{self.count} layers")
 
     @property
     def linear_params(self) -> int:
@@ -171,11 +179,11 @@ class ModelSpec:
 
     @property
     def active_params(self) -> int:
-        """Weights one token passes through, embeddings included."""
+        """Weights a text token passes through, embedding and head included, vision tower not."""
         idle = sum(
             g.count * (g.ffn.experts - g.ffn.active_experts) * g.ffn.expert_params for g in self.groups
         )
-        return self.total_params - idle
+        return self.total_params - self.other_params - idle
 
     @property
     def is_moe(self) -> bool:

@@ -85,6 +85,19 @@ def _text_values(c: ConfigValues) -> tuple[ConfigValues, str]:
     return section, ALIASES.get(inner, inner)
 
 
+def _max_context(c: ConfigValues, model_type: str) -> int:
+    """The longest context: what the config states, or what its YaRN scaling makes of the original."""
+    stated = c.count(*CONTEXT_KEYS, default=2048 if model_type in ("falcon", "bloom", "mpt") else None)
+    scaling = None
+    for key in ("rope_scaling", "rope_parameters"):
+        section = c.section(key)
+        scaling = section if section is not None and "factor" in section else scaling
+    if scaling is None or "yarn" not in (scaling.text("rope_type"), scaling.text("type")):
+        return stated
+    original = scaling.count("original_max_position_embeddings", default=stated)
+    return max(stated, int(original * scaling.factor("factor")))
+
+
 def model_from_config(
     config: Mapping[str, object],
     *,
@@ -110,7 +123,7 @@ def model_from_config(
     reader = _reader(model_type, c)
     defaults = TRAITS[model_type].defaults if model_type in TRAITS else {}
     c = c.over(ConfigValues(defaults, c.where))
-    max_context = c.count(*CONTEXT_KEYS, default=2048 if model_type in ("falcon", "bloom", "mpt") else None)
+    max_context = _max_context(c, model_type)
     body = reader(c, max_context)
     hidden = hidden_size(c)
     vocab = c.count("vocab_size", "padded_vocab_size")

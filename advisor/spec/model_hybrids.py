@@ -18,6 +18,7 @@ from advisor.spec.model_layers import (
 )
 from advisor.spec.model_traits import TRAITS
 from advisor.spec.model_transformer import (
+    MOST_LAYERS,
     Body,
     Layer,
     active_experts,
@@ -100,6 +101,8 @@ def _nemotron_h(c: ConfigValues, max_context: int) -> Body:
         if pattern is not None
         else tuple(older.get(b, b) for b in c.texts("layers_block_type") or c.texts("layer_types") or ())
     )
+    if len(blocks) > MOST_LAYERS:
+        raise c.wrong("hybrid_override_pattern", f"has more layers than any model ({MOST_LAYERS})")
     if not blocks:
         raise UnsupportedError(f"{c.where}: 'hybrid_override_pattern' is missing, so the layers are unknown")
     unread = set(blocks) - set(named.values())

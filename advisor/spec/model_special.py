@@ -230,10 +230,13 @@ def _nemotron_nas(c: ConfigValues, max_context: int) -> Body:
                 raise UnsupportedError(f"{part.where}: linear or sparse replacements cannot be read yet")
         attention, ffn, norms = NO_ATTENTION, NO_FFN, 0
         if not mixing.flag("no_op", False):
+            per_group = mixing.count("n_heads_in_group")
+            if heads % per_group:
+                raise mixing.wrong("n_heads_in_group", f"does not divide {heads} attention heads")
             attention = grouped_attention(
                 hidden=hidden,
                 heads=heads,
-                kv_heads=heads // mixing.count("n_heads_in_group"),
+                kv_heads=heads // per_group,
                 head_dim=head_dim,
                 window=mixing.count_or_none("window_length"),
             )

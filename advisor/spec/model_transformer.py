@@ -10,6 +10,9 @@ from advisor.spec.model_layers import dense_ffn, grouped_attention, moe_ffn
 from advisor.spec.model_traits import TRAITS, Traits
 from advisor.spec.model_values import ConfigValues
 
+MOST_LAYERS = 2_000
+"""Real models have up to 126; a damaged number must not be counted through."""
+
 Layer = tuple[Attention, Ffn, int]
 """Token mixing, feed-forward part, norm parameters."""
 
@@ -32,7 +35,11 @@ def hidden_size(c: ConfigValues) -> int:
 
 
 def layer_count(c: ConfigValues) -> int:
-    return c.count("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+    keys = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+    layers = c.count(*keys)
+    if layers > MOST_LAYERS:
+        raise c.wrong(next(key for key in keys if key in c), f"is more than any model has ({MOST_LAYERS})")
+    return layers
 
 
 def head_count(c: ConfigValues) -> int:
