@@ -2,8 +2,8 @@
 
     python tests/measure/kill_loop.py FOLDER [--kills 20] [--seed 0] [--longest 60]
 
-Needs the real tools (`quantadvise tools install`). Kills only the process it started, with SIGKILL; after each
-kill no process of that run may be left. Prints one JSON object; exit status 1 when anything differs.
+Needs the real tools (`quantadvise tools install`). Kills only the process it started, with SIGKILL; after
+each kill no process of that run may be left. Prints one JSON object; exit status 1 when anything differs.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def command(root: Path, out: Path) -> list[str]:
 def identities(out: Path) -> tuple[list[str], dict[str, float]]:
     """What must be equal in both runs: every speed record but for its figures, every score with its value."""
     speed = [
-        f"{row.model} {row.format} {row.gpu} {row.input_tokens} {row.output_tokens} {row.load} {row.load_value} "
-        f"{row.metric} {row.statistic} {row.samples} {row.source}"
+        f"{row.model} {row.format} {row.gpu} {row.input_tokens} {row.output_tokens} {row.load} "
+        f"{row.load_value} {row.metric} {row.statistic} {row.samples} {row.source}"
         for row in store.read_speed(out / "records")
     ]
     scores = {

@@ -15,11 +15,11 @@ from typing import Any
 
 VOCAB = 1_024
 HIDDEN = 256
-SYLLABLES = "ba do ki lu me na po ra si tu va ze".split()
+SYLLABLES = ["ba", "do", "ki", "lu", "me", "na", "po", "ra", "si", "tu", "va", "ze"]
 THINGS = {
-    "likes": "red blue green yellow black white grey brown".split(),
-    "eats": "bread rice soup fish beans apples cheese honey".split(),
-    "works as a": "baker smith miller sailor weaver hunter potter farmer".split(),
+    "likes": ["red", "blue", "green", "yellow", "black", "white", "grey", "brown"],
+    "eats": ["bread", "rice", "soup", "fish", "beans", "apples", "cheese", "honey"],
+    "works as a": ["baker", "smith", "miller", "sailor", "weaver", "hunter", "potter", "farmer"],
 }
 TEMPLATE = "{% for m in messages %}{{ m['role'] + ': ' + m['content'] + '\\n' }}{% endfor %}"
 
