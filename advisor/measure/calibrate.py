@@ -18,6 +18,9 @@ from advisor.spec.located_yaml import write_yaml
 
 WORKER = Path(__file__).with_name("workers") / "calibrate_worker.py"
 FILE_VERSION = 1
+LEAST_TFLOPS = 0.1
+LEAST_GB_S = 10.0
+"""Less than this is no rate that a GPU file may state (see `advisor.spec.gpu_file`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +137,7 @@ def gpu_file(found: Calibration) -> str | None:
     """A GPU file (for `--gpu FILE`) of a device that the catalog lacks: what was measured, as its ceilings.
 
     None for a GPU of the catalog, whose efficiencies were learnt against its data sheet, and where bandwidth
-    or 16-bit rate is missing.
+    or 16-bit rate is missing or too low to be one.
     """
     device = found.device
     bandwidth = found.memory_gb_s
@@ -142,7 +145,11 @@ def gpu_file(found: Calibration) -> str | None:
         name: found.best("gemm", type=kind)
         for name, kind in (("bf16", "bf16"), ("fp16", "fp16"), ("int8", "int8"), ("fp8", "fp8"))
     }
-    if device.in_catalog or bandwidth is None or rates["bf16"] is None:
+    # A type below this is emulated by the build; a GPU file refuses such figures as slips of the hand.
+    rates = {
+        name: rate if rate is not None and rate >= LEAST_TFLOPS else None for name, rate in rates.items()
+    }
+    if device.in_catalog or bandwidth is None or bandwidth < LEAST_GB_S or rates["bf16"] is None:
         return None
     on_cpu = device.index is None
     notes = f"measured by quantadvise calibrate with torch {found.torch} on {device.driver_name}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from advisor.measure import tool
 from advisor.measure.files import DiskFullError
 from advisor.measure.ledger import Failure
 from advisor.measure.tool import ToolError, reason_line
@@ -37,7 +38,7 @@ _DISK_FULL = (r"No space left on device", r"Disk quota exceeded")
 
 def _matches(patterns: tuple[str, ...], text: str) -> str | None:
     """The last line that one of the patterns fits."""
-    for line in reversed(text.splitlines()):
+    for line in reversed(tool.complaints(text)):
         if any(re.search(pattern, line, re.IGNORECASE) for pattern in patterns):
             return reason_line(line)
     return None

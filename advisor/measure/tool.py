@@ -18,7 +18,8 @@ from pathlib import Path
 from advisor.errors import ToolFailedError
 
 GUARD = Path(__file__).with_name("guard.py")
-TAIL_LINES = 40
+TAIL_LINES = 400
+"""vLLM's front end prints a hundred lines of its own after the root cause."""
 GRACE_S = 15.0
 """vLLM on two CPU cores needs about 5 s to shut down after SIGINT."""
 
@@ -69,12 +70,22 @@ def tail(log: Path, lines: int = TAIL_LINES) -> str:
 
 
 _SAYS_WHY = re.compile(r"(?:\b[A-Za-z_.]*(?:Error|Exception|Interrupt)\b\s*:|\berror:|No space left)")
+_CALM = re.compile(r"^(?:\([^)]*pid=\d+\)\s*)?(?:INFO|WARNING|DEBUG)\s|warnings\.warn\(|Warning:")
 _PREFIX = re.compile(r"^\([^)]*pid=\d+\)\s*(?:(?:ERROR|INFO|WARNING)\s\S+\s\S+\s\[[^\]]*\]\s*)?")
+
+
+def complaints(text: str) -> list[str]:
+    """A log's lines without vLLM's prefixes, and without what it says at level INFO or WARNING.
+
+    Its first lines warn of 'OSError: Too many open files' on any machine with a low limit.
+    """
+    kept = [line for line in text.splitlines() if line.strip() and not _CALM.search(line)]
+    return [_PREFIX.sub("", line).strip() for line in kept]
 
 
 def reason_line(text: str) -> str:
     """The line of a program's last words that says why: the last that names an error, else the last."""
-    lines = [_PREFIX.sub("", line).strip() for line in text.splitlines() if line.strip()]
+    lines = complaints(text)
     for line in reversed(lines):
         # vLLM's front end ends with "Engine core initialization failed. See root cause above."
         if _SAYS_WHY.search(line) and "root cause above" not in line:
