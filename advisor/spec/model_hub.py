@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from urllib.parse import urlsplit
+
+REACH_S = 5.0
+"""A Hub that does not take a connection within this many seconds is out of reach."""
+
+
+def _reachable(endpoint: str) -> bool:
+    """Whether the Hub takes connections; huggingface_hub itself would try for half a minute."""
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
+        return True
+    url = urlsplit(endpoint)
+    try:
+        with socket.create_connection((url.hostname or "", url.port or 443), timeout=REACH_S):
+            return True
+    except OSError:
+        return False
 
 
 def config_from_hub(hf_id: str) -> Mapping[str, object] | str:
     """The repository's config.json, or in words why it cannot be had and what would help.
 
-    A copy in the Hub's cache is used when the Hub is out of reach; HF_HUB_OFFLINE and HF_TOKEN are
-    huggingface_hub's own and respected by it.
+    A copy in the Hub's cache is used when the Hub is out of reach; HF_HUB_OFFLINE, HF_ENDPOINT and
+    HF_TOKEN are huggingface_hub's own and respected.
     """
     try:
         hub, errors = import_module("huggingface_hub"), import_module("huggingface_hub.errors")
     except ImportError:
         return "to look it up on the Hub, pip install 'quantadvise[hf]'; or give a folder with config.json"
+    offline = bool(hub.constants.HF_HUB_OFFLINE) or not _reachable(hub.constants.ENDPOINT)
     try:
-        path = hub.hf_hub_download(hf_id, "config.json", etag_timeout=10)
+        path = hub.hf_hub_download(hf_id, "config.json", etag_timeout=REACH_S, local_files_only=offline)
     except errors.GatedRepoError:
         return "on the Hub it is gated: accept its terms there and set HF_TOKEN"
     except errors.RepositoryNotFoundError:
         return "the Hub has no such repository (a private one needs HF_TOKEN)"
-    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled):
+    except errors.LocalEntryNotFoundError:
         return "the Hub is out of reach and its cache has no copy; give a folder with config.json"
     except errors.EntryNotFoundError:
         return "the repository on the Hub has no config.json"

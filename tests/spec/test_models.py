@@ -20,9 +20,11 @@ def offline(monkeypatch):
 
 
 FAMILIES = """
-    Llama-2-7b Meta-Llama-3-8B Llama-3.1-8B Llama-3.2-1B Llama-3.3-70B Llama-4-Scout Qwen2-7B Qwen2.5-7B Qwen3-8B
+    Llama-2-7b Meta-Llama-3-8B Llama-3.1-8B Llama-3.2-1B Llama-3.3-70B Llama-4-Scout Qwen2-7B Qwen2.5-7B
+    Qwen3-8B
     Qwen3-30B-A3B Qwen3.5-9B Qwen3.6-27B DeepSeek-R1-Distill DeepSeek-V3 DeepSeek-V3.2 Mistral-7B Mixtral-8x7B
-    Mistral-Small gemma-2 gemma-3 gemma-4 Phi-3 phi-4 granite-3.1 gpt-oss-20b GLM-4.5 Kimi-K2 MiniMax-M2 Nemotron
+    Mistral-Small gemma-2 gemma-3 gemma-4 Phi-3 phi-4 granite-3.1 gpt-oss-20b GLM-4.5 Kimi-K2 MiniMax-M2
+    Nemotron
     OLMo-2 SmolLM2
 """
 
