@@ -34,9 +34,10 @@ def config_from_hub(hf_id: str) -> Mapping[str, object] | str:
     """
     try:
         hub, errors = import_module("huggingface_hub"), import_module("huggingface_hub.errors")
+        constants = import_module("huggingface_hub.constants")
     except ImportError:
         return "to look it up on the Hub, pip install 'quantadvise[hf]'; or give a folder with config.json"
-    offline = bool(hub.constants.HF_HUB_OFFLINE) or not _reachable(hub.constants.ENDPOINT)
+    offline = bool(constants.HF_HUB_OFFLINE) or not _reachable(constants.ENDPOINT)
     try:
         path = hub.hf_hub_download(hf_id, "config.json", etag_timeout=REACH_S, local_files_only=offline)
     except errors.GatedRepoError:

@@ -45,9 +45,10 @@ def hub(monkeypatch):
             return str(result)
 
         constants = SimpleNamespace(HF_HUB_OFFLINE=True, ENDPOINT="https://huggingface.co")
-        package = SimpleNamespace(hf_hub_download=hf_hub_download, constants=constants)
+        package = SimpleNamespace(hf_hub_download=hf_hub_download)
         monkeypatch.setitem(sys.modules, "huggingface_hub", package)
         monkeypatch.setitem(sys.modules, "huggingface_hub.errors", HubErrors)
+        monkeypatch.setitem(sys.modules, "huggingface_hub.constants", constants)
         return asked
 
     return installs
