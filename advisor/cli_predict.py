@@ -138,13 +138,9 @@ def _answer_cells(path: Path, output: o.Output) -> None:
         rows, shipped_predictor(), shipped_quality() if "task" in rows[0] else None
     )
     if output is o.Output.csv:
-        out.print_rows(answers, columns)
+        out.print_cells(columns, answers)
     elif output is o.Output.table:
-        out.print_listing(columns, [[_text(answer.get(name)) for name in columns] for answer in answers])
+        out.print_listing(columns, answers)
     else:
-        cells = [{name: answer.get(name) for name in columns} for answer in answers]
+        cells = [dict(zip(columns, (value or None for value in row), strict=True)) for row in answers]
         out.print_document({"cells": cells}, output.value)
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)

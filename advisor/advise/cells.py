@@ -4,48 +4,54 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf, isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from advisor.advise.search import divides
 from advisor.cost.cells import CONCURRENCY, MAXIMUM, SINGLE, Cells
+from advisor.cost.estimate import Estimate
 from advisor.errors import InputError, QuantAdviseError, nearest
 from advisor.spec.deployment import Deployment
 from advisor.spec.engine import Engine, newest_version, parse_engine
 from advisor.spec.formats import find_format
 from advisor.spec.gpus import find_gpu
+from advisor.spec.model import ModelSpec
 from advisor.spec.models import find_model
-from advisor.spec.workload import MAX_CONCURRENCY, MAX_TOKENS, Arrival, Lengths, Load
+from advisor.spec.workload import MAX_CONCURRENCY, MAX_TOKENS
 
 if TYPE_CHECKING:
-    from advisor.cost.predict import CellAnswers, Predictor
+    from advisor.cost.predict import Predictor
     from advisor.cost.quality import QualityModel
-
-T = TypeVar("T")
 
 NEEDED = ("model", "gpu", "num_gpus", "format", "input_tokens", "output_tokens", "concurrency")
 OPTIONAL = ("engine", "task")
 QUANTITIES = ("ttft_mean_ms", "tpot_mean_ms", "e2e_mean_ms", "requests_per_s", "output_tokens_per_s")
+SPEED = (
+    *(f"{name}{end}" for name in QUANTITIES for end in ("", "_low", "_high")),
+    "basis",
+    "fits",
+    "max_concurrency",
+)
 RECOVERY = ("recovery", "recovery_low", "recovery_high")
 MAX_GPUS = 100_000
 MAX_BYTES = 200_000_000
-
-_KINDS = {"single": SINGLE, "concurrency": CONCURRENCY, "maximum": MAXIMUM}
-_LEVELS = {"single": 1.0, "maximum": inf}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """One row: what is asked, or why it cannot be."""
 
-    deployment: Deployment | None
-    load: Load | None
+    deployment: Deployment | None = None
+    input_tokens: float = 0.0
+    output_tokens: float = 0.0
+    concurrency: float = 0.0
+    """Requests in flight; infinite = all queued at once."""
     task: str = ""
     why: str = ""
 
@@ -107,192 +113,189 @@ def _check_head(head: Sequence[str], path: Path) -> None:
 
 def answer_cells(
     rows: Sequence[Mapping[str, str]], predictor: Predictor, quality: QualityModel | None = None
-) -> tuple[list[str], list[dict[str, object]]]:
+) -> tuple[list[str], list[list[str]]]:
     """The columns and the rows of the answer, in the order asked.
 
     A cell that cannot be answered is left empty, with the reason in `why`; the rest are answered.
     """
     questions = [_question(row) for row in rows]
-    deployments = list(dict.fromkeys(q.deployment for q in questions if q.deployment is not None))
-    place = {deployment: index for index, deployment in enumerate(deployments)}
     asked = [index for index, question in enumerate(questions) if question.deployment is not None]
-    found = predictor.answer(deployments, _cells([questions[i] for i in asked], place)) if asked else None
-    position = {index: cell for cell, index in enumerate(asked)}
+    answers = [[""] * len(SPEED) for _ in rows]
+    whys = [question.why for question in questions]
+    if asked:
+        chosen = [questions[index] for index in asked]
+        told = _speed_rows(chosen, predictor)
+        for index, question, (row, fits) in zip(asked, chosen, told, strict=True):
+            why = _unanswerable(question, fits)
+            # A refused cell keeps whether it fits and how many sequences do: that is known.
+            answers[index] = [*[""] * (len(SPEED) - 2), *row[-2:]] if why else row
+            whys[index] = why
     with_task = "task" in rows[0]
-    answers: list[dict[str, object]] = []
-    for index, (row, question) in enumerate(zip(rows, questions, strict=True)):
-        answer: dict[str, object] = dict(row)
-        if found is None or question.deployment is None:
-            answer["why"] = question.why
-        else:
-            answer |= _answer(question, found, position[index])
-        if with_task:
-            answer |= _recovery(question, quality, answer)
-        answers.append(answer)
-    return [*rows[0], *answer_columns(with_task=with_task)], answers
+    if with_task:
+        for answer, index, (recovery, why) in zip(
+            answers, range(len(rows)), _recovery_rows(questions, quality), strict=True
+        ):
+            answer += recovery
+            whys[index] = "; ".join(part for part in (whys[index], why) if part)
+    columns = [*rows[0], *answer_columns(with_task=with_task)]
+    return columns, [
+        [*row.values(), *answer, why] for row, answer, why in zip(rows, answers, whys, strict=True)
+    ]
 
 
 def answer_columns(*, with_task: bool) -> list[str]:
     """The columns that an answer adds; a contract."""
-    estimates = [f"{name}{end}" for name in QUANTITIES for end in ("", "_low", "_high")]
-    return [*estimates, "basis", "fits", "max_concurrency", *(RECOVERY if with_task else ()), "why"]
+    return [*SPEED, *(RECOVERY if with_task else ()), "why"]
 
 
-def _cells(questions: Sequence[Question], place: Mapping[Deployment, int]) -> Cells:
-    """The questions as arrays; all of them have a deployment and a load."""
-    rows = [
-        (place[q.deployment], q.load) for q in questions if q.deployment is not None and q.load is not None
-    ]
-    n = len(rows)
-    return Cells(
-        deployment=np.array([index for index, _ in rows], dtype=np.intp),
-        input_tokens=np.array([load.input_tokens.mean for _, load in rows], dtype=np.float64),
-        output_tokens=np.array([load.output_tokens.mean for _, load in rows], dtype=np.float64),
-        kind=np.array([_KINDS[load.arrival.kind] for _, load in rows], dtype=np.int8),
-        level=np.array(
-            [_LEVELS.get(load.arrival.kind, load.arrival.value) for _, load in rows], dtype=np.float64
-        ),
-        prefix_hit_rate=np.zeros(n),
-        prompts_per_client=np.full(n, np.inf),
-    )
-
-
-def _question(row: Mapping[str, str]) -> Question:
-    task = row.get("task", "").strip()
-    try:
-        return Question(deployment=_deployment(row), load=_load(row), task=task)
-    except QuantAdviseError as error:
-        return Question(deployment=None, load=None, task=task, why=str(error))
-
-
-def _deployment(row: Mapping[str, str]) -> Deployment:
-    model = _found(find_model, row["model"].strip())
-    gpu = _found(find_gpu, row["gpu"].strip())
-    fmt = _found(find_format, row["format"].strip())
-    degree = _whole(row, "num_gpus", MAX_GPUS)
-    if fmt.execution(gpu) is None:
-        raise InputError(f"format: {gpu.name} cannot run {fmt.name}")
-    if not divides(model, degree):
-        raise InputError(f"num_gpus: the heads of {model.name} do not divide by {degree}")
-    return Deployment(
-        model=model,
-        format=fmt,
-        gpu=gpu,
-        tensor_parallel=degree,
-        engine=_engine(row.get("engine", "").strip()),
-    )
-
-
-def _load(row: Mapping[str, str]) -> Load:
-    concurrency = row["concurrency"].strip().lower()
-    arrival = (
-        Arrival(kind="maximum")
-        if concurrency in ("max", "maximum")
-        else _closed_loop(_whole(row, "concurrency", MAX_CONCURRENCY, also="max"))
-    )
-    return Load(
-        input_tokens=Lengths.constant(_whole(row, "input_tokens", MAX_TOKENS)),
-        output_tokens=Lengths.constant(_whole(row, "output_tokens", MAX_TOKENS)),
-        arrival=arrival,
-    )
-
-
-def _closed_loop(users: int) -> Arrival:
-    """One request in flight is a single stream: the same world under another name."""
-    return Arrival(kind="single") if users == 1 else Arrival(kind="concurrency", value=users)
-
-
-def _whole(row: Mapping[str, str], column: str, most: int, *, also: str = "") -> int:
-    text = row[column].strip()
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not 1 <= value <= most or value != int(value):
-        or_also = f" or {also}" if also else ""
-        raise InputError(f"{column}: '{text}' is no whole number from 1 to {most:,}{or_also}")
-    return int(value)
-
-
-def _answer(question: Question, found: CellAnswers, cell: int) -> dict[str, object]:
-    fits = bool(found.fits[cell])
-    answer: dict[str, object] = {
-        "fits": "true" if fits else "false",
-        "max_concurrency": int(found.max_concurrency[cell]),
-    }
-    why = _unanswerable(question, fits)
-    if why:
-        return answer | {"why": why}
-    answer |= {"basis": found.basis(cell), "why": ""}
+def _speed_rows(questions: Sequence[Question], predictor: Predictor) -> Iterator[tuple[list[str], bool]]:
+    """The cells of the columns SPEED, and whether the deployment fits; all questions have a deployment."""
+    deployments: dict[int, Deployment] = {}
+    for question in questions:
+        if question.deployment is not None:
+            deployments.setdefault(id(question.deployment), question.deployment)
+    place = {key: index for index, key in enumerate(deployments)}
+    found = predictor.answer(list(deployments.values()), _cells(questions, place))
     quantities = (found.ttft_ms, found.tpot_ms, found.e2e_ms, found.requests_per_s, found.output_tokens_per_s)
-    for name, values in zip(QUANTITIES, quantities, strict=True):
-        value = float(values.value[cell])
-        if isfinite(value):
-            answer[name] = f"{value:.6g}"
-            answer[f"{name}_low"] = f"{float(values.low[cell]):.6g}"
-            answer[f"{name}_high"] = f"{float(values.high[cell]):.6g}"
-    return answer
+    values = [array.tolist() for q in quantities for array in (q.value, q.low, q.high)]
+    limits = found.max_concurrency.tolist()
+    for cell, fits in enumerate(found.fits.tolist()):
+        figures = [f"{column[cell]:.6g}" if isfinite(column[cell]) else "" for column in values]
+        yield [*figures, found.basis(cell), "true" if fits else "false", str(limits[cell])], fits
+
+
+def _cells(questions: Sequence[Question], place: Mapping[int, int]) -> Cells:
+    """The questions as arrays. One request in flight is a single stream: the same world by another name."""
+    level = np.array([question.concurrency for question in questions])
+    return Cells(
+        deployment=np.array([place[id(question.deployment)] for question in questions], dtype=np.intp),
+        input_tokens=np.array([question.input_tokens for question in questions]),
+        output_tokens=np.array([question.output_tokens for question in questions]),
+        kind=np.where(level == 1, SINGLE, np.where(np.isinf(level), MAXIMUM, CONCURRENCY)).astype(np.int8),
+        level=level,
+        prefix_hit_rate=np.zeros(len(questions)),
+        prompts_per_client=np.full(len(questions), inf),
+    )
 
 
 def _unanswerable(question: Question, fits: bool) -> str:
-    deployment, load = question.deployment, question.load
-    if deployment is None or load is None:
+    deployment = question.deployment
+    if deployment is None:
         return question.why
-    model = deployment.model
-    if load.longest_context > model.max_context:
-        return f"{load.longest_context:,} tokens are more than the {model.max_context:,} of {model.name}"
+    model, longest = deployment.model, question.input_tokens + question.output_tokens
+    if longest > model.max_context:
+        return f"{longest:,.0f} tokens are more than the {model.max_context:,} of {model.name}"
     if not fits:
         gpus = f"{deployment.tensor_parallel} × {deployment.gpu.name}"
         return f"does not fit: weights and one request's KV cache are more than {gpus} can hold"
     return ""
 
 
-def _recovery(
-    question: Question, quality: QualityModel | None, answer: Mapping[str, object]
-) -> dict[str, object]:
-    empty: dict[str, object] = dict.fromkeys(RECOVERY)
-    deployment = question.deployment
-    if deployment is None or quality is None:
-        return empty
-    tasks = (question.task,) if question.task else ()
+def _recovery_rows(
+    questions: Sequence[Question], quality: QualityModel | None
+) -> Iterator[tuple[list[str], str]]:
+    """The cells of the columns RECOVERY, and why there are none; equal questions are answered once."""
+    known: dict[tuple[int, str, str], tuple[list[str], str]] = {}
+    for question in questions:
+        deployment = question.deployment
+        if deployment is None or quality is None:
+            yield [""] * len(RECOVERY), ""
+            continue
+        key = (id(deployment.model), deployment.format.name, question.task)
+        if key not in known:
+            tasks = (question.task,) if question.task else ()
+            recovery = quality.recovery(deployment.model, deployment.format.name, tasks)
+            known[key] = _recovery_row(recovery.estimate, recovery.note)
+        yield known[key]
+
+
+def _recovery_row(estimate: Estimate | None, note: str) -> tuple[list[str], str]:
+    if estimate is None:
+        return [""] * len(RECOVERY), f"recovery: {note}"
+    return [f"{value:.6g}" for value in (estimate.value, estimate.low, estimate.high)], ""
+
+
+def _question(row: Mapping[str, str]) -> Question:
+    task = row.get("task", "").strip()
     try:
-        recovery = quality.recovery(deployment.model, deployment.format.name, tasks)
+        return Question(
+            deployment=_deployment(
+                row["model"].strip(),
+                row["gpu"].strip(),
+                row["num_gpus"].strip(),
+                row["format"].strip(),
+                row.get("engine", "").strip(),
+            ),
+            input_tokens=_number(row, "input_tokens", MAX_TOKENS),
+            output_tokens=_number(row, "output_tokens", MAX_TOKENS),
+            concurrency=_concurrency(row),
+            task=task,
+        )
     except QuantAdviseError as error:
-        return empty | {"why": _joined(answer["why"], f"recovery: {error}")}
-    if recovery.estimate is None:
-        return empty | {"why": _joined(answer["why"], f"recovery: {recovery.note or 'no evidence'}")}
-    estimate = recovery.estimate
-    ends = (estimate.value, estimate.low, estimate.high)
-    return {name: f"{value:.6g}" for name, value in zip(RECOVERY, ends, strict=True)}
+        return Question(task=task, why=str(error))
 
 
-def _joined(*parts: object) -> str:
-    return "; ".join(str(part) for part in parts if part)
+def _deployment(model: str, gpu: str, num_gpus: str, fmt: str, engine: str) -> Deployment:
+    """Equal words give the same object, so that it is prepared once; its error is said anew each time."""
+    found = _deployment_or_error(model, gpu, num_gpus, fmt, engine)
+    if isinstance(found, QuantAdviseError):
+        raise found
+    return found
 
 
-@lru_cache(maxsize=4096)
-def _look_up(find: Callable[[str], object], name: str) -> object:
-    """What `find` gives, or its error: a thousand rows of one unknown name are looked up once."""
+@lru_cache(maxsize=65_536)
+def _deployment_or_error(
+    model_name: str, gpu_name: str, num_gpus: str, format_name: str, engine: str
+) -> Deployment | QuantAdviseError:
     try:
-        return find(name)
+        model, gpu, fmt = _model(model_name), find_gpu(gpu_name), find_format(format_name)
+        degree = _whole(num_gpus, "num_gpus", MAX_GPUS)
+        if fmt.execution(gpu) is None:
+            raise InputError(f"format: {gpu.name} cannot run {fmt.name}")
+        if not divides(model, degree):
+            raise InputError(f"num_gpus: the heads of {model.name} do not divide by {degree}")
+        return Deployment(
+            model=model,
+            format=fmt,
+            gpu=gpu,
+            tensor_parallel=degree,
+            engine=parse_engine(engine) if engine else Engine(version=newest_version()),
+        )
     except QuantAdviseError as error:
         return error
 
 
-def _found(find: Callable[[str], T], name: str) -> T:
-    found = _look_up(find, name)
-    if isinstance(found, QuantAdviseError):
-        raise found
-    return found  # type: ignore[return-value]
+@lru_cache(maxsize=1024)
+def _model(name: str) -> ModelSpec:
+    return find_model(name)
 
 
-def _engine(text: str) -> Engine:
-    return _found(parse_engine, text) if text else _newest()
+def _concurrency(row: Mapping[str, str]) -> float:
+    text = row["concurrency"].strip()
+    if text.lower() in ("max", "maximum"):
+        return inf
+    return _whole(text, "concurrency", MAX_CONCURRENCY, also=" or max")
 
 
-@lru_cache(maxsize=1)
-def _newest() -> Engine:
-    return Engine(version=newest_version())
+def _number(row: Mapping[str, str], column: str, most: int) -> float:
+    """A mean length need not be whole."""
+    text = row[column].strip()
+    value = _parsed(text)
+    if not 1 <= value <= most:
+        raise InputError(f"{column}: '{text}' is no number of tokens from 1 to {most:,}")
+    return value
 
 
-__all__ = ["NEEDED", "OPTIONAL", "answer_cells", "answer_columns", "read_cells"]
+def _whole(text: str, column: str, most: int, *, also: str = "") -> int:
+    value = _parsed(text)
+    if not 1 <= value <= most or value != int(value):
+        raise InputError(f"{column}: '{text}' is no whole number from 1 to {most:,}{also}")
+    return int(value)
+
+
+def _parsed(text: str) -> float:
+    """The number in `text`; NaN, which no bound admits, when there is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")

@@ -14,7 +14,7 @@ from advisor.advise.rank import pareto, rank, tied
 from advisor.advise.replicas import replicate
 from advisor.cost.prediction import Prediction
 from advisor.errors import InputError
-from advisor.spec.deployment import Deployment
+from advisor.spec.deployment import Deployment, KvFormat
 from advisor.spec.format import QuantFormat
 from advisor.spec.gpu import GpuSpec
 from advisor.spec.model import ModelSpec
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 LOAD_KINDS = frozenset({"capacity", "latency", "goodput"})
 """Refusals that a further replica can mend."""
-
-NO_KV_EVIDENCE = "no accuracy with an FP8 KV cache is in the measurements"
 
 HOLDING_DEGREES = (1, 2, 4, 8, 16, 32)
 """Tensor parallelism tried to say what would hold a model that fits nowhere."""
@@ -182,21 +180,25 @@ def _predict_all(choice: Choice, predictor: Predictor) -> list[Prediction]:
 def with_recovery(
     predictions: Sequence[Prediction], workload: Workload, quality: QualityModel | None
 ) -> list[Prediction]:
-    """The predictions with what is known of each format's accuracy on the workload's tasks."""
+    """The predictions with what is known of each format's accuracy on the workload's tasks.
+
+    The recovery itself is taken, not where a new measurement of it would fall: a limit is on what is lost,
+    not on the noise of a benchmark.
+    """
     if quality is None:
         return list(predictions)
-    known: dict[str, Recovery] = {}
+    known: dict[tuple[str, KvFormat], Recovery] = {}
     result = []
     for prediction in predictions:
         d = prediction.deployment
-        if d.kv_format == "fp8":
-            # Nobody's tables tell what FP8 weights and an FP8 cache lose together: no number is made up.
-            result.append(replace(prediction, recovery_note=NO_KV_EVIDENCE))
-            continue
-        if d.format.name not in known:
-            known[d.format.name] = quality.recovery(d.model, d.format.name, workload.quality.tasks)
-        recovery = known[d.format.name]
-        result.append(replace(prediction, recovery=recovery.estimate, recovery_note=recovery.note))
+        kind = (d.format.name, d.kv_format)
+        if kind not in known:
+            known[kind] = quality.recovery(
+                d.model, d.format.name, workload.quality.tasks, kv_format=d.kv_format
+            )
+        recovery = known[kind]
+        note = "; ".join(part for part in (recovery.evidence, recovery.note, *recovery.warnings) if part)
+        result.append(replace(prediction, recovery=recovery.underlying, recovery_note=note))
     return result
 
 

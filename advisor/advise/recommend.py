@@ -163,12 +163,9 @@ def shipped_predictor() -> Predictor:
 
 
 @lru_cache(maxsize=1)
-def shipped_quality() -> QualityModel | None:
+def shipped_quality() -> QualityModel:
     """What is known of accuracy from the measurements that ship; read once."""
-    try:
-        from advisor.cost.quality import QualityModel
-    except ImportError:
-        return None
+    from advisor.cost.quality import QualityModel
 
     return QualityModel.shipped()
 

@@ -114,6 +114,13 @@ def print_rows(rows: Sequence[Mapping[str, object]], columns: Iterable[str] | No
     writer.writerows(rows)
 
 
+def print_cells(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """CSV of texts, written as they are."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+
+
 def print_listing(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A plain list of facts."""
     from rich import box
