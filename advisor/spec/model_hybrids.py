@@ -15,6 +15,7 @@ from advisor.spec.model_layers import (
     mamba1,
     mamba2,
     moe_ffn,
+    short_convolution,
 )
 from advisor.spec.model_traits import TRAITS
 from advisor.spec.model_transformer import (
@@ -260,6 +261,79 @@ def _jamba(c: ConfigValues, max_context: int) -> Body:
     )
 
 
+def _bamba(c: ConfigValues, max_context: int) -> Body:
+    """Bamba: Mamba-2 layers and a few attention layers, each with an MLP."""
+    hidden, layers, bias = hidden_size(c), layer_count(c), c.flag("attention_bias", False)
+    names = {"mamba": "mamba", "linear_attention": "mamba", "attention": "full", "full_attention": "full"}
+    kinds = c.texts("layer_types") or c.texts("layers_block_type")
+    if kinds is None:
+        full_at = c.numbers("attn_layer_indices") or ()
+        kinds = tuple("attention" if i in full_at else "mamba" for i in range(layers))
+    if len(kinds) != layers or any(kind not in names for kind in kinds):
+        raise c.wrong("layer_types", f"is not {layers} of mamba and attention")
+    full = grouped_attention(
+        hidden=hidden,
+        heads=head_count(c),
+        kv_heads=kv_head_count(c, "bamba"),
+        head_dim=head_width(c),
+        qkv_bias=bias,
+        out_bias=bias,
+    )
+    heads, inner = c.count("mamba_n_heads", default=128), c.count("mamba_expand", default=2) * hidden
+    linear = mamba2(
+        hidden=hidden,
+        heads=heads,
+        head_dim=inner // heads if c.raw("mamba_d_head") in (None, "auto") else c.count("mamba_d_head"),
+        groups=c.count("mamba_n_groups", default=1),
+        state=c.count("mamba_d_state", default=256),
+        kernel=c.count("mamba_d_conv", default=4),
+        conv_bias=c.flag("mamba_conv_bias", True),
+        proj_bias=c.flag("mamba_proj_bias", False),
+        state_bytes=_state_bytes(c),
+    )
+    ffn = dense_ffn(hidden=hidden, inner=inner_size(c), bias=c.flag("mlp_bias", False))
+    return Body(
+        layers=tuple((linear if names[kind] == "mamba" else full, ffn, 2 * hidden) for kind in kinds),
+        tied=False,
+        final_norm_params=hidden,
+    )
+
+
+def _lfm2(c: ConfigValues, max_context: int) -> Body:
+    """LFM2: gated short convolutions and some attention, each with an MLP."""
+    hidden, layers = hidden_size(c), layer_count(c)
+    kinds = c.texts("layer_types")
+    if kinds is None:
+        full_at = c.numbers("full_attn_idxs") or ()
+        kinds = tuple("full_attention" if i in full_at else "conv" for i in range(layers))
+    if len(kinds) != layers or set(kinds) - {"full_attention", "conv"}:
+        raise c.wrong("layer_types", f"is not {layers} of conv and full_attention")
+    head_dim = head_width(c)
+    full = grouped_attention(
+        hidden=hidden,
+        heads=head_count(c),
+        kv_heads=kv_head_count(c, "lfm2"),
+        head_dim=head_dim,
+        norm_params=2 * head_dim,
+    )
+    conv = short_convolution(
+        hidden=hidden, kernel=c.count("conv_L_cache", default=3), bias=c.flag("conv_bias", False)
+    )
+    inner = c.count("block_ff_dim", "intermediate_size")
+    if c.flag("block_auto_adjust_ff_dim", True):
+        # As in the first Llama: two thirds, times a factor, up to the next multiple.
+        inner = 2 * inner // 3
+        if "block_ffn_dim_multiplier" in c:
+            multiple = c.count("block_multiple_of", default=256)
+            inner = -(-int(c.factor("block_ffn_dim_multiplier") * inner) // multiple) * multiple
+    ffn = dense_ffn(hidden=hidden, inner=inner)
+    return Body(
+        layers=tuple((full if kind == "full_attention" else conv, ffn, 2 * hidden) for kind in kinds),
+        tied=c.flag("tie_embedding", True),
+        final_norm_params=hidden,
+    )
+
+
 HYBRIDS: dict[str, Callable[[ConfigValues, int], Body]] = {
     "qwen3_next": _qwen_hybrid,
     "qwen3_5_text": _qwen_hybrid,
@@ -267,5 +341,7 @@ HYBRIDS: dict[str, Callable[[ConfigValues, int], Body]] = {
     "nemotron_h": _nemotron_h,
     "granitemoehybrid": _granite_hybrid,
     "jamba": _jamba,
+    "bamba": _bamba,
+    "lfm2": _lfm2,
 }
 """Readers by model_type."""

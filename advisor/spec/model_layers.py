@@ -211,6 +211,20 @@ def mamba1(
     )
 
 
+def short_convolution(*, hidden: int, kernel: int, bias: bool) -> Attention:
+    """LFM2's gated short convolution: three projections in, one out, `kernel` tokens remembered."""
+    return Attention(
+        kind="linear",
+        query_heads=hidden,
+        qk_head_dim=1,
+        v_head_dim=1,
+        linear_params=4 * hidden * hidden,
+        other_params=hidden * kernel + (5 * hidden if bias else 0),
+        state_bytes_per_sequence=hidden * (kernel - 1) * BYTES_16BIT,
+        matmuls=2,
+    )
+
+
 NO_ATTENTION = Attention(
     kind="linear", query_heads=1, qk_head_dim=1, v_head_dim=1, linear_params=0, matmuls=0
 )

@@ -249,12 +249,64 @@ def _nemotron_nas(c: ConfigValues, max_context: int) -> Body:
     return Body(layers=tuple(result), tied=False, final_norm_params=hidden)
 
 
+def _mimo_v2(c: ConfigValues, max_context: int) -> Body:
+    """MiMo-V2-Flash: narrower values than keys; local layers have sinks and twice the KV heads."""
+    hidden, heads, layers = hidden_size(c), head_count(c), layer_count(c)
+    bias, kv_heads = c.flag("attention_bias", False), c.count("num_key_value_heads")
+    marks = c.numbers("hybrid_layer_pattern")
+    kinds = c.texts("layer_types") or (
+        None if marks is None else tuple("sliding_attention" if mark else "full_attention" for mark in marks)
+    )
+    sparse = c.texts("mlp_layer_types") or tuple(
+        "sparse" if mark else "dense" for mark in c.numbers("moe_layer_freq") or ()
+    )
+    if kinds is None or len(kinds) != layers or set(kinds) - {"sliding_attention", "full_attention"}:
+        raise c.wrong("hybrid_layer_pattern", f"does not name {layers} local or global layers")
+    if len(sparse) != layers:
+        raise c.wrong("moe_layer_freq", f"has {len(sparse)} entries for {layers} layers")
+
+    def attention(kind: str) -> Attention:
+        local = kind == "sliding_attention"
+        width = c.count("swa_head_dim", "head_dim") if local else c.count("head_dim")
+        return grouped_attention(
+            hidden=hidden,
+            heads=heads,
+            kv_heads=c.count("swa_num_key_value_heads", default=2 * kv_heads) if local else kv_heads,
+            head_dim=width,
+            v_head_dim=c.count("swa_v_head_dim", "v_head_dim") if local else c.count("v_head_dim"),
+            qkv_bias=bias,
+            window=c.count("sliding_window") if local else None,
+            sinks=local,
+        )
+
+    dense, experts = dense_ffn(hidden=hidden, inner=inner_size(c)), c.count("n_routed_experts")
+    inner = c.count("moe_intermediate_size")
+    moe = moe_ffn(
+        hidden=hidden,
+        experts=experts,
+        active=active_experts(c, experts),
+        inner=inner,
+        shared_inner=inner * c.count_or_zero("n_shared_experts"),
+        router_bias=True,
+    )
+    made = {kind: attention(kind) for kind in dict.fromkeys(kinds)}
+    return Body(
+        layers=tuple(
+            (made[kind], moe if part == "sparse" else dense, 2 * hidden)
+            for kind, part in zip(kinds, sparse, strict=True)
+        ),
+        tied=False,
+        final_norm_params=hidden,
+    )
+
+
 SPECIAL: dict[str, Callable[[ConfigValues, int], Body]] = {
     "deepseek_v2": _deepseek,
     "deepseek_v3": _deepseek,
     "glm4_moe_lite": _deepseek,
     "llama4_text": _llama4,
     "gemma4_text": _gemma4,
+    "mimo_v2_flash": _mimo_v2,
     "nemotron-nas": _nemotron_nas,
 }
 """Readers by model_type."""

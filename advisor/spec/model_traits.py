@@ -71,6 +71,8 @@ TRAITS: dict[str, Traits] = {
     "phimoe": Traits(norm_values=2, window_default="all"),
     "granite": Traits(mlp_bias_keys=("mlp_bias",)),
     "granitemoe": Traits(),
+    "granitemoeshared": Traits(),
+    "dots1": Traits(qk_norm="head"),
     "gemma": Traits(tied=True),
     "gemma2": Traits(norms=4, tied=True, window_default="pattern", pattern=2),
     "gemma3_text": Traits(
@@ -129,6 +131,19 @@ TRAITS: dict[str, Traits] = {
         tied=True,
         position_rows=2,
     ),
+    "gpt2": Traits(
+        plain_heads=True,
+        qkv_bias=True,
+        bias_keys=(),
+        mlp_bias=True,
+        gated=False,
+        norm_values=2,
+        tied=True,
+        position_rows=0,
+    ),
+    "gpt_bigcode": Traits(
+        qkv_bias=True, bias_keys=(), mlp_bias=True, gated=False, norm_values=2, tied=True, position_rows=0
+    ),
     "bloom": Traits(
         plain_heads=True,
         qkv_bias=True,
@@ -158,4 +173,4 @@ TRAITS: dict[str, Traits] = {
     "gpt_oss": Traits(qkv_bias=True, sinks=True, window_default="pattern", pattern=2),
     "mimo": Traits(qkv_bias=True, out_bias=False),
 }
-"""Checked module by module against transformers 5.23 ."""
+"""Checked module by module against transformers 5.23.0; internlm2, baichuan, chatglm and mimo it does not have."""

@@ -64,6 +64,8 @@ def kv_head_count(c: ConfigValues, model_type: str) -> int:
             kv = c.count("num_kv_heads", "n_head_kv", default=heads)
         else:
             kv = 1 if c.flag("multi_query", True) else heads
+    elif model_type == "gpt_bigcode":
+        kv = 1 if c.flag("multi_query", True) else heads
     elif model_type == "chatglm":
         kv = c.count("multi_query_group_num") if c.flag("multi_query_attention", False) else heads
     elif model_type == "mpt":
@@ -78,7 +80,7 @@ def kv_head_count(c: ConfigValues, model_type: str) -> int:
 
 def inner_size(c: ConfigValues) -> int:
     """Width of the dense feed-forward part; four times hidden where older families leave it out."""
-    if c.text("model_type") in ("falcon", "gptj", "bloom", "mpt"):
+    if c.text("model_type") in ("falcon", "gptj", "bloom", "mpt", "gpt2", "gpt_bigcode"):
         ratio = c.count("expansion_ratio", default=4)
         return c.count("ffn_hidden_size", "n_inner", default=ratio * hidden_size(c))
     return c.count("intermediate_size", "ffn_hidden_size", "ffn_dim")
@@ -163,7 +165,7 @@ def feed_forward(c: ConfigValues, traits: Traits, model_type: str, layer: int) -
         shared_inner=shared,
         gated=traits.gated,
         shared_gate=model_type == "qwen2_moe",
-        router_bias=model_type in ("gpt_oss", "glm4_moe", "minimax_m2"),
+        router_bias=model_type in ("gpt_oss", "glm4_moe", "minimax_m2", "dots1"),
         expert_bias=model_type == "gpt_oss",
     )
 

@@ -139,6 +139,33 @@ def test_glm_52_shares_an_indexer_among_four_layers():
     assert sum(indexed) == 21
 
 
+def test_lfm2_remembers_two_tokens_per_channel_in_its_convolutions():
+    config = llama_config(model_type="lfm2", layer_types=["conv"] * 30 + ["full_attention"] * 2)
+    model = read({**config, "block_auto_adjust_ff_dim": False})
+    # 30 layers x 4096 channels x (3 - 1) tokens x 2 bytes; 2 layers cache keys and values
+    assert model.kv_bytes(0, 16) == 30 * 4096 * 2 * 2
+    assert model.kv_bytes_per_token(16) == 2 * 2 * 8 * 128 * 2
+
+
+def test_mimo_v2_caches_narrower_values_than_keys():
+    model = find_model("MiMo-V2-Flash")
+    # 9 global layers of 4 KV heads, 39 local ones of 8: keys 192 wide, values 128, 2 bytes
+    assert model.kv_bytes_per_token(16) == (9 * 4 + 39 * 8) * (192 + 128) * 2
+
+
+def test_multi_query_attention_has_one_key_and_value_head():
+    falcon = read(llama_config(model_type="falcon", num_key_value_heads=ABSENT))
+    starcoder = read(llama_config(model_type="gpt_bigcode", num_key_value_heads=ABSENT))
+    assert {g.attention.kv_heads for m in (falcon, starcoder) for g in m.groups} == {1}
+
+
+def test_nemotron_nas_leaves_attention_out_of_31_layers():
+    model = find_model("Llama-3_3-Nemotron-Super-49B-v1")
+    # 49 of 80 layers cache 2 x 8 KV heads x 128 x 2 bytes
+    assert model.layers == 80
+    assert model.kv_bytes_per_token(16) == 49 * 2 * 8 * 128 * 2
+
+
 @pytest.mark.parametrize(
     ("model_type", "words"),
     [
