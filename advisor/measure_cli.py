@@ -11,6 +11,7 @@ import typer
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
+    from advisor.measure.machine import Device
     from advisor.measure.plan import Plan
     from advisor.measure.run import Executor, Prepared
 
@@ -123,6 +124,10 @@ def measure(
     gpus: Annotated[
         str | None, typer.Option(help="Which: 0,1 (default: all).", rich_help_panel=_WHERE)
     ] = None,
+    gpu_file: Annotated[
+        Path | None,
+        typer.Option(metavar="YAML", help="What the GPU is, when no catalog says.", rich_help_panel=_WHERE),
+    ] = None,
     endpoint: Annotated[
         str | None, typer.Option(metavar="URL", help="Measure a server that runs.", rich_help_panel=_WHERE)
     ] = None,
@@ -195,6 +200,7 @@ def measure(
     _measure(
         plan,
         folder,
+        gpu_file=None if gpu_file is None else str(gpu_file),
         endpoint=endpoint,
         port=port,
         executor=executor,
@@ -209,6 +215,7 @@ def _measure(
     plan: Plan,
     folder: Path,
     *,
+    gpu_file: str | None,
     endpoint: str | None,
     port: int | None,
     executor: str,
@@ -222,12 +229,17 @@ def _measure(
 
     from rich.console import Console
 
+    from advisor import measure_cli_compare as compare
     from advisor.measure import ledger, progress, run, show
 
     err = Console(stderr=True)
     if dry_run:
-        prepared = run.prepare(plan, folder, endpoint=endpoint, need_tools=False)
+        prepared = run.prepare(
+            plan, folder, endpoint=endpoint, devices=_devices(plan, gpu_file), need_tools=False
+        )
         typer.echo(show.dry_run(prepared, run.planned(prepared, ledger.Ledger(folder))))
+        expected = compare.Expectation(prepared, gpu_file)
+        typer.echo("\n" + "\n".join(compare.cost_lines(prepared, expected)))
         return
 
     def stop(number: int, frame: object) -> None:
@@ -235,7 +247,7 @@ def _measure(
 
     with ledger.locked(folder):
         book = ledger.Ledger(folder)
-        crew, prepared = _crew(plan, folder, endpoint, executor, address)
+        crew, prepared = _crew(plan, folder, gpu_file, endpoint, executor, address)
         rows = run.planned(prepared, book)
         done = sum(row.state != "to do" and not row.state.startswith("again") for row in rows)
         if not yes and sys.stdin.isatty() and err.is_terminal and done < len(rows):
@@ -249,17 +261,34 @@ def _measure(
             err.print(f"stopped; what is done stands in {folder}, the same command goes on", soft_wrap=True)
             raise typer.Exit(130) from None
     typer.echo(show.seen(found, folder))
+    expected = compare.Expectation(prepared, gpu_file)
+    for text in (compare.comparison(prepared, found, expected), compare.recommendation(prepared, expected)):
+        typer.echo(f"\n{text}" if text else "", nl=bool(text))
+
+
+def _devices(plan: Plan, gpu_file: str | None) -> list[Device]:
+    """The devices to measure on, under the name of the user's own GPU file where there is one."""
+    from dataclasses import replace
+
+    from advisor.measure import machine
+    from advisor.spec.gpus import find_gpu
+
+    found = machine.choose(plan.gpus)
+    if gpu_file is None:
+        return found
+    name = find_gpu(gpu_file).name
+    return [replace(device, name=name, in_catalog=False) for device in found]
 
 
 def _crew(
-    plan: Plan, folder: Path, endpoint: str | None, executor: str, address: str | None
+    plan: Plan, folder: Path, gpu_file: str | None, endpoint: str | None, executor: str, address: str | None
 ) -> tuple[Executor, Prepared]:
     """The executor, and the plan checked against the machines it reaches."""
     from advisor.measure import run
     from advisor.measure.executor import LocalExecutor
 
     if executor == "local":
-        prepared = run.prepare(plan, folder, endpoint=endpoint)
+        prepared = run.prepare(plan, folder, endpoint=endpoint, devices=_devices(plan, gpu_file))
         gpus = [device.index for device in prepared.devices if device.index is not None]
         return LocalExecutor(gpus), prepared
     if executor != "ray":

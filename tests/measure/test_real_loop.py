@@ -1,0 +1,253 @@
+"""The whole loop for real, on a CPU: train, quantize, serve, benchmark, evaluate, record, recommend.
+
+Uses the environment of `quantadvise tools install --cpu`, made when it is not there (a few minutes, 3.4 GB).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from advisor.measure import envs, install
+from advisor.measure.ledger import Ledger
+from advisor.record import store
+
+pytestmark = pytest.mark.heavy
+
+MAKER = Path(__file__).with_name("tiny_model.py")
+FORMATS = ("bf16", "fp8", "int8", "int4")
+WORKLOAD = """\
+about: a tiny model on a CPU
+input_tokens: 64
+output_tokens: 16
+load: {concurrency: 4}
+"""
+GPU = """\
+# A CPU in a GPU's place. The rates are round numbers that a GPU file accepts,
+# since the answer under test rests on measurements, not on them.
+name: cpu
+title: CPU
+capability: 9.0
+memory_gib: 16
+memory_bandwidth_gb_s: 20
+dense_tflops: {bf16: 0.2, fp8: 0.2, int8: 0.4}
+gpus_per_node: 1
+usd_per_hour: 0.1
+"""
+
+
+def quantadvise(*words: object, timeout_s: float = 3_000) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "advisor", *(str(word) for word in words)]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+@pytest.fixture(scope="session")
+def tools() -> Path:
+    """The environment with every tool."""
+    if all(envs.find(name) is not None for name in ("vllm", "quantize", "evaluate", "torch")):
+        return envs.require("vllm").python.parent
+    return install.install("all-cpu", say=print) / "bin"
+
+
+@pytest.fixture(scope="session")
+def folder(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Model, calibration data, tasks, workload, GPU file."""
+    root = tmp_path_factory.mktemp("loop")
+    subprocess.run([envs.require("quantize").python, MAKER, root], check=True, capture_output=True)
+    (root / "workload.yaml").write_text(WORKLOAD)
+    (root / "cpu.yaml").write_text(GPU)
+    return root
+
+
+def arguments(folder: Path, out: str, formats: tuple[str, ...] = FORMATS) -> list[str]:
+    return [
+        *("measure", "--yes", "--out", str(folder / out)),
+        *("--model", str(folder / "model"), "--workload", str(folder / "workload.yaml")),
+        *("--formats", ",".join(formats), "--concurrency", "1,4", "--repeats", "1", "--requests", "16"),
+        *("--tasks", "tiny_facts,tiny_pages", "--task-folder", str(folder / "tasks")),
+        *("--calibration", str(folder / "calibration.jsonl"), "--calibration-length", "256"),
+        *("--max-model-len", "1024", "--max-num-seqs", "8", "--engine-arg=--enforce-eager"),
+    ]
+
+
+@pytest.fixture(scope="session")
+def run(folder: Path) -> Path:
+    """The folder of a finished run over all formats."""
+    done = quantadvise(*arguments(folder, "run"))
+    assert done.returncode == 0, done.stderr
+    return folder / "run"
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for part in ("ledger", "records", "raw")
+        for path in sorted((folder / part).rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_every_step_has_a_result(run: Path):
+    entries = list(Ledger(run))
+    assert [entry.title for entry in entries if entry.failure is not None] == []
+    assert len(entries) == 3 + 4 * 2 + 4 * 2  # checkpoints, points, tasks
+
+
+def test_checkpoints_are_what_their_formats_say(run: Path):
+    seen = {}
+    for folder in (run / "checkpoints").iterdir():
+        config = json.loads((folder / "config.json").read_text())["quantization_config"]
+        weights = config["config_groups"]["group_0"]["weights"]
+        seen[json.loads((folder / "quantadvise_recipe.json").read_text())["format"]] = (
+            weights["num_bits"],
+            weights["type"],
+            weights["group_size"],
+            "lm_head" in config["ignore"],
+        )
+    assert seen == {
+        "fp8": (8, "float", None, True),
+        "int8": (8, "int", None, True),
+        "int4": (4, "int", 128, True),
+    }
+
+
+def test_every_format_has_its_speed_at_every_concurrency(run: Path):
+    rows = store.read_speed(run / "records")
+    points = {(row.format, row.load, row.load_value) for row in rows if row.metric == "tpot_ms"}
+    loads = (("single", None), ("concurrency", 4.0))
+    assert points == {(format, load, value) for format in FORMATS for load, value in loads}
+    assert all(row.value > 0 for row in rows)
+
+
+def test_int4_is_worse_than_bf16_by_more_than_three_errors(run: Path):
+    rows = store.read_quality(run / "records")
+    row = next(row for row in rows if (row.format, row.metric) == ("int4", "word_perplexity"))
+    words = row.conditions.split()
+    at = words.index("±")
+    loss, error = float(words[words.index("bits") + 1]), float(words[at + 1])
+    assert row.baseline is not None
+    assert row.value > row.baseline
+    assert loss > 3 * error > 0
+
+
+def test_the_model_knows_its_world(run: Path):
+    # four answers each: chance is 0.25
+    rows = store.read_quality(run / "records")
+    right = next(row.value for row in rows if (row.format, row.metric) == ("bf16", "acc"))
+    assert right > 0.3
+
+
+def test_the_same_command_again_changes_nothing(run: Path, folder: Path):
+    before = snapshot(run)
+    again = quantadvise(*arguments(folder, "run"), timeout_s=120)
+    assert again.returncode == 0, again.stderr
+    assert snapshot(run) == before
+    assert "starting vLLM" not in again.stderr
+
+
+def test_a_lost_checkpoint_is_made_again_and_nothing_else(run: Path, folder: Path):
+    before = snapshot(run)
+    made = next(entry for entry in Ledger(run) if entry.title.startswith("quantize fp8"))
+    shutil.rmtree(run / "checkpoints" / made.key)
+    again = quantadvise(*arguments(folder, "run"))
+    assert again.returncode == 0, again.stderr
+    assert (run / "checkpoints" / made.key / "config.json").exists()
+    after = snapshot(run)
+    changed = {name for name in before | after if before.get(name) != after.get(name)}
+    assert changed <= {f"ledger/{made.key}.json", "records/speed.csv", "records/quality.csv"}
+
+
+def test_the_recommendation_rests_on_what_was_measured(run: Path, folder: Path):
+    done = quantadvise(
+        *("recommend", "--model", folder / "model", "--gpu", folder / "cpu.yaml"),
+        *("--workload", folder / "workload.yaml", "--records", run / "records", "--output", "json"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert '"measured"' in done.stdout
+
+
+def test_calibrate_on_the_cpu(tools: Path, tmp_path: Path):
+    done = quantadvise("calibrate", "--cpu", "--seconds", 30, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "calibration.json").read_text())
+    rates = {row["what"]: row["rate"] for row in found["timings"] if row["rate"] is not None}
+    assert {"memory read", "memory copy", "launch", "gemm", "attention prefill"} <= set(rates)
+    assert all(rate > 0 for rate in rates.values())
+
+
+@pytest.fixture
+def ray_cluster(tools: Path, folder: Path) -> Iterator[tuple[Path, str]]:
+    """Ray's interpreter and the address of a local cluster with two workers."""
+    python = envs.require("ray").python
+    ray = python.parent / "ray"
+    address = f"127.0.0.1:{6380 + os.getpid() % 500}"
+    home = folder / "ray"
+    environment = {**os.environ, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1", "PYTHONPATH": str(repository())}
+    start = [
+        *(str(ray), "start", "--head", "--port", address.rpartition(":")[2], "--num-cpus", "2"),
+        *("--resources", '{"gpu:cpu": 2}', "--include-dashboard", "false", "--temp-dir", str(home)),
+        *("--disable-usage-stats", "--block"),
+    ]
+    with (folder / "ray.log").open("wb") as log:
+        head = subprocess.Popen(start, stdout=log, stderr=log, env=environment, start_new_session=True)
+        try:
+            time.sleep(15)
+            yield python, address
+        finally:
+            head.terminate()
+            head.wait(timeout=60)
+
+
+def repository() -> Path:
+    return Path(__file__).parents[2]
+
+
+def test_a_ray_cluster_gives_the_same_records(ray_cluster: tuple[Path, str], folder: Path, run: Path):
+    python, address = ray_cluster
+    argv = arguments(folder, "ray-run", ("bf16", "int4"))
+    environment = {**os.environ, "PYTHONPATH": str(repository())}
+    driver = subprocess.Popen(
+        [python, "-m", "advisor", *argv, "--executor", "ray", "--address", address],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    killed = False
+    assert driver.stderr is not None
+    seen = []
+    for line in driver.stderr:
+        seen.append(line)
+        if not killed and "concurrency 1 #1" in line:
+            killed = kill_a_worker()
+    assert driver.wait(timeout=60) == 0, "".join(seen)
+    assert killed
+    assert any("its worker is gone; starting again" in line for line in seen)
+    here = {
+        (row.format, row.load_value, row.metric) for row in store.read_speed(folder / "ray-run" / "records")
+    }
+    there = {(row.format, row.load_value, row.metric) for row in store.read_speed(run / "records")}
+    assert here == {key for key in there if key[0] in ("bf16", "int4")}
+
+
+def kill_a_worker() -> bool:
+    """End one Ray worker of our cluster that works for us."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            line = (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if line.startswith(b"ray::_work"):
+            os.kill(int(entry.name), 9)
+            return True
+    return False
