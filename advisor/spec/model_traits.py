@@ -173,4 +173,4 @@ TRAITS: dict[str, Traits] = {
     "gpt_oss": Traits(qkv_bias=True, sinks=True, window_default="pattern", pattern=2),
     "mimo": Traits(qkv_bias=True, out_bias=False),
 }
-"""Checked module by module against transformers 5.23.0; internlm2, baichuan, chatglm and mimo it does not have."""
+"""Checked module by module against transformers 5.23.0, but for four types it does not have."""

@@ -116,14 +116,18 @@ class _Checkpoints:
 
 @lru_cache(maxsize=1)
 def _checkpoints() -> _Checkpoints:
-    text = catalog("models_checkpoints.yaml").read_text(encoding="utf-8")
-    rows = yaml.load(text, Loader=_Loader)
+    # Read by line: the whole YAML would take twenty times as long, and every line is plain.
     repos: dict[tuple[str, str], str] = {}
-    for repo in rows["checkpoints"]:
-        base, suffix = split_suffix(_repo(repo))
-        if suffix is not None:
-            repos.setdefault((_fold(base), suffix), repo)
-    return _Checkpoints(repos=repos, parts={repo.lower(): parts for repo, parts in rows["parts"].items()})
+    parts: dict[str, Parts] = {}
+    for line in catalog("models_checkpoints.yaml").read_text(encoding="utf-8").splitlines():
+        if line.startswith("- "):
+            base, suffix = split_suffix(_repo(line[2:]))
+            if suffix is not None:
+                repos.setdefault((_fold(base), suffix), line[2:])
+        elif line.startswith("  "):
+            repo, _, covered = line.strip().partition(": ")
+            parts[repo.lower()] = "experts" if covered == "experts" else "ffn"
+    return _Checkpoints(repos=repos, parts=parts)
 
 
 def _catalog_model(name: str) -> ModelSpec | None:

@@ -115,3 +115,9 @@ def test_the_papers_checkpoints_are_known():
     assert known_checkpoint(model, "int4") == "RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w4a16"
     assert known_checkpoint(model, "mxfp4") is None
     assert known_checkpoint(find_model("DeepSeek-V3"), "fp8") == "deepseek-ai/DeepSeek-V3"
+
+
+def test_the_parts_read_by_line_are_those_of_the_yaml():
+    assert set(CHECKPOINTS["parts"].values()) == {"ffn", "experts"}
+    for repo, parts in CHECKPOINTS["parts"].items():
+        assert find_model(repo).native_parts == parts
