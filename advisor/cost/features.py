@@ -79,7 +79,7 @@ class DeploymentArrays:
     experts: Floats
     """Routed experts of a layer; 0 = dense."""
     active_experts: Floats
-    expert_quantized: Floats
+    vocab: Floats
     head_bytes: Floats
     """lm_head (or tied embedding), 16 bits."""
     # compute per token
@@ -96,11 +96,13 @@ class DeploymentArrays:
     kv_window: Floats
     """(D, MAX_KV_GROUPS) tokens; inf = no window."""
     pair_flop: Floats
-    """(D, MAX_KV_GROUPS) FLOP of one query token against one cached token."""
+    """(D, MAX_KV_GROUPS) FLOP of one query token against one cached token, in prefill."""
+    decode_pair_flop: Floats
+    """(D, MAX_KV_GROUPS) the same in decode: more for MLA, whose heads work on the latent."""
     state_bytes: Floats
     """Recurrent state read and written per decoding sequence and step."""
     linear_mixer_flop: Floats
-    """FLOP per token of linear-attention layers beyond their projections."""
+    """FLOP per token of linear-attention layers beyond their projections: the state updated and read."""
     # kernels
     layers: Floats
     matmuls: Floats
@@ -127,30 +129,59 @@ class DeploymentArrays:
         return len(self.gpu)
 
 
-def _groups(model: ModelSpec, kv_bits: int, shards: int) -> tuple[list[list[float]], float, float, float]:
-    """([[window, kv read bytes, kv stored bytes, pair FLOP]…], state, mixer FLOP, cache shards used)."""
-    rows: dict[float, list[float]] = {}
-    state = mixer = 0.0
+@dataclass(slots=True)
+class _KvGroup:
+    """Layers that look back equally far."""
+
+    window: float
+    read: float = 0.0
+    store: float = 0.0
+    prefill_flop: float = 0.0
+    decode_flop: float = 0.0
+
+
+def _kv_groups(model: ModelSpec, kv_bits: int, shards: int) -> list[_KvGroup]:
+    """The model's layers by window, the longest first."""
+    found: dict[float, _KvGroup] = {}
     for group in model.groups:
         a, n = group.attention, group.count
         if a.kind == "linear":
-            state += n * a.state_bytes_per_sequence / shards
-            # Each token updates and reads the state once: 2 multiply-adds per 16/32-bit element.
-            mixer += n * a.state_bytes_per_sequence * 2 / shards
             continue
-        # A latent (MLA) cache is kept whole on every GPU; heads cannot be split further than there are.
-        kv_heads = max(1, round(a.kv_read_elements_per_token / max(1, a.qk_head_dim + a.v_head_dim)))
-        split = 1 if a.kind == "mla" else min(shards, kv_heads)
+        # Heads cannot be split further than there are; MLA's latent is one head, whole on every GPU.
+        split = min(shards, max(1, a.kv_heads))
         window = float("inf") if a.window is None else float(a.window)
-        row = rows.setdefault(window, [window, 0.0, 0.0, 0.0])
-        row[1] += n * a.kv_read_elements_per_token * kv_bits / BITS_PER_BYTE / split
-        row[2] += n * a.kv_elements_per_token * kv_bits / BITS_PER_BYTE / split
-        row[3] += n * a.flop_per_pair / shards
-        state += n * a.state_bytes_per_sequence / shards
-    ordered = [rows[w] for w in sorted(rows, reverse=True)]
+        row = found.setdefault(window, _KvGroup(window))
+        row.store += n * a.kv_elements_per_token * kv_bits / BITS_PER_BYTE / split
+        row.store += n * a.kv_extra_bytes_per_token
+        row.read += n * a.kv_extra_bytes_per_token
+        # Sparse attention keeps every token but reads no more than its top ones.
+        reach = window if a.attended_tokens is None else float(a.attended_tokens)
+        reader = found.setdefault(reach, _KvGroup(reach))
+        reader.read += n * a.kv_read_elements_per_token * kv_bits / BITS_PER_BYTE / split
+        reader.prefill_flop += n * a.flop_per_pair / shards
+        reader.decode_flop += n * a.decode_flop_per_pair / shards
+    ordered = [found[w] for w in sorted(found, reverse=True)]
     if len(ordered) > MAX_KV_GROUPS:
         raise UnsupportedError(f"{model.name}: {len(ordered)} different attention windows; known: up to 3")
-    return ordered, state, mixer, float(shards)
+    return ordered
+
+
+def _state_bytes(model: ModelSpec, shards: int) -> float:
+    """Recurrent state of one sequence on one GPU."""
+    return sum(g.count * g.attention.state_bytes_per_sequence for g in model.groups) / shards
+
+
+def _widths(model: ModelSpec, fmt: QuantFormat) -> tuple[float, float, float]:
+    """(dense weights the format narrows, dense weights that stay at 16 bits, routed expert weights).
+
+    A checkpoint's own format may cover only a part: gpt-oss ships MXFP4 experts beside 16-bit attention.
+    """
+    experts = float(model.expert_params)
+    dense = float(model.linear_params) - experts
+    router = float(sum(g.count * g.ffn.router_params for g in model.groups))
+    parts = model.native_parts if fmt.name == model.native_format else "linear"
+    wide = {"linear": 0.0, "experts": dense, "ffn": float(model.attention_params)}[parts]
+    return dense - wide, wide + router, experts
 
 
 def _one(deployment: Deployment) -> dict[str, object]:
@@ -168,26 +199,23 @@ def _one(deployment: Deployment) -> dict[str, object]:
         raise UnsupportedError(f"{gpu.name}: no {execution.compute} rate is known; add it to its YAML")
     limits = defaults(deployment.engine, gpu)
 
-    expert_params = float(model.expert_params)
-    dense_params = model.linear_params - expert_params
-    only_experts = model.native_parts == "experts" and fmt.name == model.native_format
     bits = fmt.bits_per_weight
-    router_params = float(sum(g.count * g.ffn.router_params for g in model.groups))
-    quant_params = 0.0 if only_experts else float(dense_params)
-    kept_params = router_params + (float(dense_params) if only_experts else 0.0)
+    quant_params, kept_params, expert_params = _widths(model, fmt)
+    dense_params = float(model.linear_params) - expert_params
     moe = [g for g in model.groups if g.ffn.experts]
     moe_layers = sum(g.count for g in moe)
     experts = sum(g.count * g.ffn.experts for g in moe) / moe_layers if moe else 0.0
     active = sum(g.count * g.ffn.active_experts for g in moe) / moe_layers if moe else 0.0
     active_expert_params = float(sum(g.count * g.ffn.active_experts * g.ffn.expert_params for g in moe))
     head_params = float(model.vocab * model.hidden)
-    groups, state, mixer, _ = _groups(model, deployment.kv_bits, tp)
-    padded = groups + [[float("inf"), 0.0, 0.0, 0.0]] * (MAX_KV_GROUPS - len(groups))
+    groups = _kv_groups(model, deployment.kv_bits, tp)
+    groups += [_KvGroup(float("inf"))] * (MAX_KV_GROUPS - len(groups))
+    state = _state_bytes(model, tp)
 
     link = gpu.interconnect.kind if tp > 1 else "none"
-    linear_bytes = model.linear_params * bits / BITS_PER_BYTE
-    if only_experts:
-        linear_bytes = expert_params * bits / BITS_PER_BYTE + dense_params * BYTES_16BIT
+    absorbed = sum(g.count * g.attention.absorbed_params for g in model.groups)
+    wide_params = dense_params - quant_params + model.kept_params + absorbed
+    weight_bytes = (quant_params + expert_params) * bits / BITS_PER_BYTE + wide_params * BYTES_16BIT
     return {
         "gpu": gpu.name,
         "architecture": f"{gpu.vendor}-{gpu.capability:g}",
@@ -206,7 +234,7 @@ def _one(deployment: Deployment) -> dict[str, object]:
         "expert_bytes": expert_params * bits / BITS_PER_BYTE / tp,
         "experts": experts,
         "active_experts": active,
-        "expert_quantized": 1.0 if bits < 16 else 0.0,
+        "vocab": model.vocab,
         "head_bytes": head_params * BYTES_16BIT / tp,
         "quant_flop": 2 * quant_params / tp,
         "kept_flop": 2 * kept_params / tp,
@@ -214,17 +242,18 @@ def _one(deployment: Deployment) -> dict[str, object]:
         "head_flop": 2 * head_params / tp,
         "activation_elements": (dense_params + active_expert_params) / model.hidden / tp
         + model.layers * model.hidden,
-        "kv_read_bytes": [g[1] for g in padded],
-        "kv_window": [g[0] for g in padded],
-        "pair_flop": [g[3] for g in padded],
+        "kv_read_bytes": [g.read for g in groups],
+        "kv_window": [g.window for g in groups],
+        "pair_flop": [g.prefill_flop for g in groups],
+        "decode_pair_flop": [g.decode_flop for g in groups],
         "state_bytes": 2 * state,
-        "linear_mixer_flop": mixer,
+        "linear_mixer_flop": 2 * state,
         "layers": model.layers,
         "matmuls": sum(g.count * (g.attention.matmuls + g.ffn.matmuls) for g in model.groups),
         "moe_layers": moe_layers,
         "hidden_bytes": model.hidden * BYTES_16BIT,
-        "weight_bytes": (linear_bytes + model.kept_params * BYTES_16BIT) / tp / stages,
-        "kv_store_bytes": [g[2] / stages for g in padded],
+        "weight_bytes": weight_bytes / tp / stages,
+        "kv_store_bytes": [g.store / stages for g in groups],
         "sequence_state_bytes": state / stages,
         "memory_bytes": gpu.memory_bytes,
         "max_context": model.max_context,

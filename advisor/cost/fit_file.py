@@ -11,6 +11,7 @@ from advisor.cost.fit import FittedSpeed
 from advisor.cost.intervals import Interval, Intervals
 from advisor.errors import DataError
 from advisor.spec.deployment import Deployment
+from advisor.spec.engine import defaults
 from advisor.spec.model import ModelSpec
 
 NAME = "fit.json"
@@ -23,9 +24,10 @@ def shape_key(model: ModelSpec) -> str:
 
 
 def deployment_key(d: Deployment) -> str:
-    """What must be equal for a measurement to speak of this very deployment."""
+    """What must be equal for a measurement to speak of this very deployment; engines by generation."""
     fmt = "bf16" if d.format.weight_bits >= 16 else d.format.name
-    return f"{shape_key(d.model)} {fmt} {d.kv_format} {d.gpu.name}x{d.tensor_parallel}"
+    runs = f"{d.gpu.name}x{d.tensor_parallel} {defaults(d.engine, d.gpu).generation}"
+    return f"{shape_key(d.model)} {fmt} {d.kv_format} {runs}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +65,9 @@ class Fit:
         return frozenset(e.key for e in self.evidence)
 
     @property
-    def gpus(self) -> frozenset[str]:
-        return frozenset(e.gpu for e in self.evidence)
+    def hosts(self) -> frozenset[str]:
+        """GPUs with the engine generations that ran on them: `A6000 v0`."""
+        return frozenset(f"{e.gpu} {e.key.split()[-1]}" for e in self.evidence)
 
     def nearest(self, d: Deployment) -> str:
         """The measured deployment most like `d`, in words; empty without any."""

@@ -16,7 +16,6 @@ from advisor.cost.features import Floats
 from advisor.cost.fit import FittedSpeed, SpeedProblem
 from advisor.cost.observe import METRICS, Observations
 
-_REWEIGHTINGS = 6
 SHRINK_ROWS = 2.0
 """A deployment's own correction counts n/(n + this): as if that many rows had said 'no correction'."""
 ROW_FOLDS = 10
@@ -38,8 +37,8 @@ def quantity(seen: Observations) -> list[str]:
 
 
 def load_class(seen: Observations) -> list[str]:
-    """single, loaded or maximum, per row."""
-    return [row.load if row.load in ("single", "maximum") else "loaded" for row in seen.rows]
+    """single, loaded, maximum or batch, per row."""
+    return ["loaded" if row.load in ("concurrency", "rate") else row.load for row in seen.rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +51,30 @@ class Optimum:
     """log(predicted ÷ measured), tolerance taken off, per row."""
     slopes: Floats
     """Their derivatives, (rows, Theta)."""
+    soft: Floats
+    """Weight of each squared error at the optimum: the soft-L1 loss as a quadratic."""
+    curvature: Floats
+    """Σ soft × slope slopeᵀ over all rows and the priors, (Theta, Theta)."""
+    gradient: Floats
 
     @classmethod
     def of(cls, seen: Observations, fitted: FittedSpeed) -> Optimum:
-        problem = SpeedProblem(seen)
-        vector = fitted.vector(problem.names)
-        return cls(problem, vector, problem.errors(vector), problem.slopes(vector))
+        p = SpeedProblem(seen)
+        vector = fitted.vector(p.names)
+        errors, slopes = p.errors(vector), p.slopes(vector)
+        # Soft-L1: a residual of r counts as its square times 1/sqrt(1 + r²).
+        soft = p.weight**2 / np.sqrt(1.0 + (errors * p.weight) ** 2)
+        prior = 1.0 / p.sd**2 / np.sqrt(1.0 + (vector / p.sd) ** 2)
+        curvature = (slopes * soft[:, None]).T @ slopes + np.diag(prior)
+        gradient = slopes.T @ (soft * errors) + prior * vector
+        return cls(p, vector, errors, slopes, soft, curvature, gradient)
 
     def without(self, rows: np.ndarray) -> Floats:
         """Theta refitted without `rows` (mask)."""
-        p = self.problem
-        weight = np.where(rows, 0.0, p.weight)
-        move = np.zeros(len(self.vector))
-        for _ in range(_REWEIGHTINGS):
-            scaled = (self.errors + self.slopes @ move) * weight
-            prior = (self.vector + move) / p.sd
-            # Soft-L1 as weights: a residual of r counts 1/sqrt(1 + r²).
-            soft = weight**2 / np.sqrt(1.0 + scaled**2)
-            soft_prior = 1.0 / p.sd**2 / np.sqrt(1.0 + prior**2)
-            left = (self.slopes * soft[:, None]).T @ self.slopes + np.diag(soft_prior)
-            right = -(self.slopes.T @ (soft * self.errors)) - soft_prior * self.vector
-            move = np.linalg.solve(left, right)
-        return np.asarray(self.vector + move)
+        slopes, soft = self.slopes[rows], self.soft[rows]
+        curvature = self.curvature - (slopes * soft[:, None]).T @ slopes
+        gradient = self.gradient - slopes.T @ (soft * self.errors[rows])
+        return np.asarray(self.vector - np.linalg.solve(curvature, gradient))
 
     def log_errors(self, vector: Floats) -> Floats:
         """log(measured ÷ predicted) of every row under another Theta; NaN where nothing is predicted."""

@@ -16,10 +16,11 @@ from advisor.cost.features import Floats
 
 Distance = Literal["seen", "model", "gpu"]
 """seen: this model, GPU and format together are in the fit. model: the model is not, the GPU is.
-gpu: the GPU is not (nor anything measured on it)."""
+gpu: nothing was measured on the GPU with this generation of the engine."""
 DISTANCES: tuple[Distance, ...] = ("seen", "model", "gpu")
 QUANTITIES = ("ttft", "tpot", "e2e", "throughput")
-LOADS = ("single", "loaded", "maximum")
+LOADS = ("single", "loaded", "maximum", "batch")
+"""batch: static batches, which nobody asks about but the fit learns from."""
 
 COVERAGE = 0.90
 _FEWEST = 25
@@ -69,28 +70,51 @@ def conformal(errors: Floats, weights: Floats | None = None) -> Interval:
 
 
 def build(quantity: Sequence[str], load: Sequence[str], held_out: Mapping[str, Floats]) -> Intervals:
-    """Intervals from held-out errors: `held_out[distance]` has one per row, NaN where not held out."""
+    """Intervals from held-out errors: `held_out[distance]` has one per row, NaN where not held out.
+
+    Under one load TPOT, E2E and the throughput that follows from them are one error seen three ways;
+    so are they pooled.
+    """
     q, group = np.array(quantity), np.array(load)
     table: dict[str, Interval] = {}
     for distance, errors in held_out.items():
         known = np.isfinite(errors)
-        for one in QUANTITIES:
-            for kind in LOADS:
-                chosen = known & (q == one) & (group == kind)
-                if chosen.sum() >= _FEWEST:
-                    table[key(one, kind, distance)] = conformal(errors[chosen])
-    # What is further from the data is never surer.
+        for kind in LOADS:
+            here = known & (group == kind)
+            first = errors[here & (q == "ttft")]
+            if len(first) >= _FEWEST:
+                table[key("ttft", kind, distance)] = conformal(first)
+            if kind == "maximum":
+                for one in ("throughput", "tpot"):
+                    chosen = errors[here & (q == one)]
+                    if len(chosen) >= _FEWEST:
+                        table[key(one, kind, distance)] = conformal(chosen)
+                continue
+            slow = np.concatenate(
+                [errors[here & np.isin(q, ("tpot", "e2e"))], -errors[here & (q == "throughput")]]
+            )
+            if len(slow) >= _FEWEST:
+                found = conformal(slow)
+                table[key("tpot", kind, distance)] = table[key("e2e", kind, distance)] = found
+                table[key("throughput", kind, distance)] = Interval(
+                    low=-found.high, high=-found.low, rows=found.rows
+                )
+    _widen_with_distance(table)
+    return Intervals(table=table)
+
+
+def _widen_with_distance(table: dict[str, Interval]) -> None:
+    """What is further from the data is never surer."""
     for one in QUANTITIES:
         for kind in LOADS:
-            wider: Interval | None = None
+            nearer: Interval | None = None
             for distance in DISTANCES:
                 found = table.get(key(one, kind, distance))
                 if found is None:
                     continue
-                if wider is not None:
+                if nearer is not None:
                     found = Interval(
-                        low=min(found.low, wider.low), high=max(found.high, wider.high), rows=found.rows
+                        low=min(found.low, nearer.low), high=max(found.high, nearer.high), rows=found.rows
                     )
                     table[key(one, kind, distance)] = found
-                wider = found
-    return Intervals(table=table)
+                nearer = found

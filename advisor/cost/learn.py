@@ -90,7 +90,7 @@ def hold_out(optimum: Optimum, progress: Callable[[str], None] = lambda _: None)
 
 def row_key(row: SpeedMeasurement, d: Deployment) -> str:
     """Key of the deployment that a row speaks of; a free arrangement is a key of its own."""
-    return deployment_key(d) if d.replicas == 1 else f"{deployment_key(d)}*{d.replicas}"
+    return deployment_key(d) if d.replicas == 1 else f"{d.replicas}*{deployment_key(d)}"
 
 
 def assemble(speed: FittedSpeed, optimum: Optimum, held: HeldOut) -> Fit:

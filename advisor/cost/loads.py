@@ -20,8 +20,8 @@ from advisor.cost.features import DeploymentArrays, Floats
 from advisor.cost.memory import sequence_bytes
 from advisor.cost.steptime import Coefficients, Parts, parts
 
-_FIXED_POINT_STEPS = 4
-_BISECTIONS = 26
+_FIXED_POINT_STEPS = 2
+_BISECTIONS = 12
 GROWN_V0 = 1.0
 GROWN_V1 = 0.6
 """Share of its answer that a sequence holds in the cache when the cache is what limits the batch: V0
@@ -112,31 +112,55 @@ class _Asked:
         return graphed + beyond * slower, made
 
 
-def _closed(asked: _Asked, sequences: Floats) -> tuple[Floats, Floats]:
-    """(mean iteration, time of all iterations of one's own prompt) with `sequences` in flight."""
+@dataclass(frozen=True, slots=True)
+class _Full:
+    """`sequences` in flight, for ever; seconds."""
+
+    iteration: Floats
+    """Mean iteration if prompts could join as fast as places come free."""
+    tpot: Floats
+    """The same with the token budget kept: what one request sees between its tokens."""
+    prompt: Floats
+    """All iterations of one's own prompt."""
+
+
+def _closed(asked: _Asked, sequences: Floats, prompts_per_client: Floats | float = np.inf) -> _Full:
     per_stage = np.maximum(sequences / asked.stages, 1.0)
     context = asked.cached + asked.prompt + asked.output / 2
     plain, _ = asked.decode(per_stage)
-    others = np.maximum(sequences - 1.0, 0.0)
+    # In a run of a few waves the first wave's prompts join before anyone decodes.
+    others = np.maximum(sequences - 1.0, 0.0) * (1.0 - 1.0 / np.maximum(prompts_per_client, 1.0))
     beside = np.maximum(per_stage - 1.0, 0.0)
     with_prompt = asked.step(beside, context, with_prompt=True).total_s
     without = asked.step(beside, context, with_prompt=False).total_s
     # Alone, there is no iteration to join: a prompt's whole iteration is its cost.
     joined = np.maximum(with_prompt - np.where(beside > 0, without, 0.0), 0.0)
-    tpot = plain + others / asked.output * joined * asked.chunks / asked.stages
-    return tpot, with_prompt * asked.chunks
+    iteration = plain + others / asked.output * joined * asked.chunks / asked.stages
+    # An iteration never takes more prompt tokens than the budget: short answers wait for it before
+    # their first token, not between tokens.
+    fullest = plain + joined * asked.budget / asked.chunk
+    return _Full(iteration, np.minimum(iteration, fullest), with_prompt * asked.chunks)
 
 
 def _batch_at_rate(asked: _Asked, requests_per_s: Floats, top: Floats) -> Floats:
     """Sequences in flight that serve `requests_per_s` (Little's law); `top` where even that is too few."""
     steps = asked.output - 1.0
-    low, high = np.full(len(top), 1e-3), top.copy()
-    for _ in range(_BISECTIONS):
-        middle = np.sqrt(low * high)
-        tpot, prompt = _closed(asked, middle)
-        too_few = middle / (prompt + steps * tpot) < requests_per_s
-        low, high = np.where(too_few, middle, low), np.where(too_few, high, middle)
-    return np.asarray(high)
+
+    def log_surplus(batch: Floats) -> Floats:
+        full = _closed(asked, batch)
+        return np.log(batch / (full.prompt + steps * full.iteration) / requests_per_s)
+
+    low, high = np.full(len(top), np.log(1e-3)), np.log(top)
+    below, above = log_surplus(np.exp(low)), log_surplus(np.exp(high))
+    for turn in range(_BISECTIONS):
+        # Halving is safe, the chord is fast and leaves no steps for a fit to stumble over.
+        chord = low - below * (high - low) / np.where(above != below, above - below, 1.0)
+        middle = np.clip(chord, low, high) if turn >= _BISECTIONS // 2 else (low + high) / 2
+        surplus = log_surplus(np.exp(middle))
+        short = surplus < 0
+        low, below = np.where(short, middle, low), np.where(short, surplus, below)
+        high, above = np.where(short, high, middle), np.where(short, above, surplus)
+    return np.asarray(np.exp(np.where(np.abs(below) < np.abs(above), low, high)))
 
 
 def means(a: DeploymentArrays, coefficients: Coefficients, kv_bytes: Floats, cells: Cells) -> Means:
@@ -156,9 +180,9 @@ def means(a: DeploymentArrays, coefficients: Coefficients, kv_bytes: Floats, cel
     steps = asked.output - 1.0
     kind = cells.kind
 
-    top_tpot, top_prompt = _closed(asked, top)
+    at_top = _closed(asked, top)
     # With the batch always full a request holds its place from its own prompt's start to its last token.
-    full_s = top_prompt + steps * top_tpot
+    full_s = at_top.prompt + steps * at_top.iteration
     capacity = top / full_s
 
     batch = np.minimum(np.where(kind == MAXIMUM, np.inf, cells.level), top)
@@ -168,12 +192,14 @@ def means(a: DeploymentArrays, coefficients: Coefficients, kv_bytes: Floats, cel
         backlogged[rated] = cells.level[rated] >= capacity[rated]
         batch[rated] = _batch_at_rate(asked.take(rated), cells.level[rated], top[rated])
 
+    waves = cells.prompts_per_client
     decoding = batch
     for _ in range(_FIXED_POINT_STEPS):
-        tpot, prompt = _closed(asked, decoding)
-        share = steps * tpot / np.maximum(steps * tpot + prompt, 1e-12)
+        full = _closed(asked, decoding, waves)
+        share = steps * full.iteration / np.maximum(steps * full.iteration + full.prompt, 1e-12)
         decoding = np.where((kind == MAXIMUM) | (kind == BATCH) | (batch <= 1), batch, batch * share)
-    tpot, prompt = _closed(asked, decoding)
+    full = _closed(asked, decoding, waves)
+    tpot, prompt = full.tpot, full.prompt + steps * (full.iteration - full.tpot)
 
     # A closed loop's next request comes while an iteration runs, and waits for its end.
     wait = np.where((kind == SINGLE) | (batch <= 1), 0.0, 0.5 * tpot)

@@ -35,12 +35,12 @@ class Memory:
     """What is left for the cache; negative: the weights do not fit."""
 
 
-def memory(a: DeploymentArrays, vocab: Floats) -> Memory:
+def memory(a: DeploymentArrays) -> Memory:
     """What each deployment's weights, activations and runtime take, and what is left."""
     usable = a.memory_bytes * a.memory_utilization
     # The widest moment of a layer: inputs and outputs of its matrices at 16 bits.
     width = a.activation_elements / np.maximum(a.layers, 1) + 3 * a.hidden_bytes / 2
-    peak = a.max_num_batched_tokens * width * 2 + a.max_num_seqs * vocab * LOGITS_BYTES
+    peak = a.max_num_batched_tokens * width * 2 + a.max_num_seqs * a.vocab * LOGITS_BYTES
     overhead = CONTEXT_BYTES + np.where(a.tensor_parallel > 1, COLLECTIVE_BYTES, 0.0) + peak
     return Memory(
         weight_bytes=a.weight_bytes,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from advisor.cost.cells import KINDS, MAXIMUM, Cells
 from advisor.cost.features import DeploymentArrays, Floats, Ints, deployment_arrays
-from advisor.cost.loads import Means, means
+from advisor.cost.loads import means
 from advisor.cost.memory import memory
 from advisor.cost.steptime import Coefficients
 from advisor.errors import QuantAdviseError
@@ -74,12 +74,27 @@ class Observations:
 
     def predict(self, coefficients: Coefficients) -> Floats:
         """Predicted value of each row, in its metric's unit; NaN where none exists."""
-        return self._rowwise(means(self.arrays, coefficients, self.kv_bytes, self.cells))
+        return np.asarray(np.fmax.reduceat(self._options(coefficients), self._starts()))
 
-    def _rowwise(self, m: Means) -> Floats:
+    def predict_with_choice(self, coefficients: Coefficients) -> tuple[Floats, Ints]:
+        """The same, with the deployment of each row: of a free arrangement the best."""
+        options, starts = self._options(coefficients), self._starts()
+        best = np.fmax.reduceat(options, starts)
+        is_best = (options == best[self.row_of]) | np.isnan(best[self.row_of])
+        first = np.full(len(best), -1, dtype=np.intp)
+        cells = np.flatnonzero(is_best)[::-1]
+        first[self.row_of[cells]] = cells
+        return best, np.asarray(self.cells.deployment[first])
+
+    def _starts(self) -> Ints:
+        return np.flatnonzero(np.r_[True, np.diff(self.row_of) > 0])
+
+    def _options(self, coefficients: Coefficients) -> Floats:
+        """Predicted value of each cell."""
+        m = means(self.arrays, coefficients, self.kv_bytes, self.cells)
         tokens_in, tokens_out = self.cells.input_tokens, self.cells.output_tokens
         rate = m.requests_per_s * self.replicas
-        values = np.select(
+        return np.select(
             [self.metric == i for i in range(len(METRICS))],
             [
                 m.ttft_s * MS_PER_S,
@@ -91,8 +106,6 @@ class Observations:
                 rate * (tokens_in + tokens_out),
             ],
         )
-        starts = np.flatnonzero(np.r_[True, np.diff(self.row_of) > 0])
-        return np.fmax.reduceat(values, starts)
 
 
 def _engine(row: SpeedMeasurement) -> str:
@@ -172,7 +185,6 @@ def observe(rows: Sequence[SpeedMeasurement], *, find: Callable[[str], object] =
                 )
             )
     arrays = deployment_arrays(kept_deployments)
-    vocab = np.array([d.model.vocab for d in kept_deployments], dtype=np.float64)
     columns = list(zip(*cells, strict=True))
     value = np.array([r.value for r in kept])
     replicas = np.array([kept_deployments[i].replicas for i in columns[1]], dtype=np.float64)
@@ -181,7 +193,7 @@ def observe(rows: Sequence[SpeedMeasurement], *, find: Callable[[str], object] =
         left_out=tuple(left_out),
         deployments=tuple(kept_deployments),
         arrays=arrays,
-        kv_bytes=memory(arrays, vocab).kv_bytes,
+        kv_bytes=memory(arrays).kv_bytes,
         cells=Cells(
             deployment=np.array(columns[1], dtype=np.intp),
             input_tokens=np.array(columns[2], dtype=np.float64),

@@ -123,11 +123,11 @@ class Predictor:
         names = used_names(arrays)
         design = Design(arrays, names)
         made = coefficients(arrays, design.values(self.fit.speed.vector(names)))
-        vocab = np.array([d.model.vocab for d in deployments], dtype=np.float64)
         keys = [fit_file.deployment_key(d) for d in deployments]
-        seen, gpus = self.fit.seen, self.fit.gpus
+        seen, hosts = self.fit.seen, self.fit.hosts
         distance = [
-            0 if k in seen else 1 if d.gpu.name in gpus else 2 for k, d in zip(keys, deployments, strict=True)
+            0 if k in seen else 1 if f"{gpu} {generation}" in hosts else 2
+            for k, gpu, generation in zip(keys, arrays.gpu, arrays.generation, strict=True)
         ]
         effects = {
             kind: np.array([table.get(k, 0.0) for k in keys]) for kind, table in self.fit.effects.items()
@@ -136,7 +136,7 @@ class Predictor:
             tuple(deployments),
             arrays,
             made,
-            memory(arrays, vocab),
+            memory(arrays),
             np.array(distance, dtype=np.intp),
             effects,
         )

@@ -63,7 +63,7 @@ PARAMETERS: tuple[Parameter, ...] = (
               meaning="the same for 8-bit weight-only"),
     Parameter(name="multiply_fp4", start=0.50, prior=0.5, share=True, by=("architecture", "gpu"),
               meaning="share of the FP4 peak"),
-    Parameter(name="blend", start=2.5, prior=0.4, share=False, by=("kernel",),
+    Parameter(name="blend", start=1.2, prior=0.4, share=False, by=("kernel",),
               meaning="how sharply a GEMM turns from reading-bound to multiplying-bound (p-norm)"),
     Parameter(name="kv_read", start=0.60, prior=0.4, share=True, by=("architecture", "gpu"),
               meaning="share of bandwidth at which decode attention reads the KV cache"),
@@ -76,6 +76,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(name="layer_overhead_s", start=25 * _US, prior=0.5, share=False,
               by=("architecture", "gpu", "generation"), group_prior=0.25,
               meaning="kernel starts and small kernels of one layer, within a CUDA graph"),
+    Parameter(name="logit_bytes", start=24.0, prior=0.5, share=False, by=("generation",), group_prior=0.3,
+              meaning="bytes moved per vocabulary entry and sampled token: casts, penalties, softmax, sort"),
     Parameter(name="quant_kernel_s", start=2 * _US, prior=0.7, share=False, by=("kernel",), group_prior=0.4,
               meaning="further time per quantized GEMM (activation scales, less fusion)"),
     Parameter(name="step_overhead_s", start=1000 * _US, prior=0.7, share=False,
@@ -94,8 +96,8 @@ PARAMETERS: tuple[Parameter, ...] = (
               meaning="fixed time of one all-reduce"),
     Parameter(name="link_share", start=0.60, prior=0.5, share=True, by=("link",), group_prior=0.7,
               meaning="share of the link's data-sheet bandwidth that all-reduces reach"),
-    Parameter(name="pace", start=1.0, prior=0.01, share=False, by=("release",), group_prior=0.06,
-              meaning="all of the above, by release of the engine"),
+    Parameter(name="pace", start=1.0, prior=0.01, share=False, by=("release",), group_prior=0.15,
+              meaning="the engine's own time (all overheads above), by release"),
     Parameter(name="expert_read", start=0.60, prior=0.5, share=True, by=("kernel",),
               meaning="bandwidth share of expert matrices, relative to dense ones"),
     Parameter(name="expert_multiply", start=0.60, prior=0.5, share=True, by=("kernel",),
@@ -226,6 +228,9 @@ class Coefficients:
         return Coefficients(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
 
+_OVERHEADS = ("fixed_s", "step_s", "sequence_s", "request_s", "eager_s")
+
+
 def coefficients(a: DeploymentArrays, v: Mapping[str, Floats]) -> Coefficients:
     """Each deployment's seconds per unit of work; `v` as `Design.values` gives it."""
 
@@ -251,7 +256,8 @@ def coefficients(a: DeploymentArrays, v: Mapping[str, Floats]) -> Coefficients:
         blend=1.0 + v["blend"],
         head_read_s=a.head_bytes / (a.bandwidth * read16),
         head_token_s=a.head_flop / (a.rate16 * multiply16),
-        kv_token_s=a.kv_read_bytes / (a.bandwidth * v["kv_read"])[:, None],
+        kv_token_s=a.kv_read_bytes / (a.bandwidth * v["kv_read"])[:, None]
+        + a.decode_pair_flop / (a.rate16 * v["attend"])[:, None],
         pair_s=a.pair_flop / (a.rate16 * v["attend"])[:, None],
         window=a.kv_window,
         state_s=a.state_bytes / (a.bandwidth * v["kv_read"]),
@@ -259,7 +265,7 @@ def coefficients(a: DeploymentArrays, v: Mapping[str, Floats]) -> Coefficients:
         + a.linear_mixer_flop / (a.rate16 * v["attend"]),
         fixed_s=layer_s + np.where(narrow, a.matmuls * v["quant_kernel_s"], 0.0) + v["step_overhead_s"],
         step_s=v["step_overhead_s"],
-        sequence_s=v["sequence_overhead_s"],
+        sequence_s=v["sequence_overhead_s"] + a.vocab * v["logit_bytes"] / a.bandwidth,
         request_s=v["request_overhead_s"],
         reduce_s=reduces * v["all_reduce_s"],
         reduce_token_s=reduces * ring * a.hidden_bytes / (a.link_bandwidth * v["link_share"]),
@@ -268,9 +274,33 @@ def coefficients(a: DeploymentArrays, v: Mapping[str, Floats]) -> Coefficients:
         spread=v["expert_spread"],
         active_share=np.where(moe, a.active_experts / np.maximum(a.experts, 1), 0.0),
     )
-    timed = [f.name for f in fields(Coefficients) if f.name.endswith("_s")]
-    slowed = {name: (getattr(made, name).T * pace).T for name in timed}
+    # Releases change what the engine adds, not what the hardware can do.
+    slowed = {name: getattr(made, name) * pace for name in _OVERHEADS}
     return replace(made, **slowed)
+
+
+def coefficient_columns(c: Coefficients) -> list[tuple[str, int | None]]:
+    """Every learnt (D,) column: a field, or one column of a field of shape (D, G)."""
+    learnt = [f.name for f in fields(c) if f.name not in ("window", "graph_limit", "active_share")]
+    return [
+        (name, g)
+        for name in learnt
+        for g in ([None] if getattr(c, name).ndim == 1 else range(getattr(c, name).shape[1]))
+    ]
+
+
+def column_of(c: Coefficients, name: str, column: int | None) -> Floats:
+    array: Floats = getattr(c, name)
+    return array if column is None else np.asarray(array[:, column])
+
+
+def with_column(c: Coefficients, name: str, column: int | None, values: Floats) -> Coefficients:
+    """The coefficients with one column replaced."""
+    if column is None:
+        return replace(c, **{name: values})
+    array: Floats = getattr(c, name).copy()
+    array[:, column] = values
+    return replace(c, **{name: array})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
