@@ -1,0 +1,219 @@
+"""Recovery: what a model keeps of its own accuracy in another format, with its 90 % interval."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Literal
+
+from advisor.cost import quality_file
+from advisor.cost.estimate import Basis, Estimate
+from advisor.cost.quality_benchmarks import benchmark
+from advisor.cost.quality_cells import SIXTEEN_BIT, algorithm_name, cells_of
+from advisor.cost.quality_evidence import Evidence
+from advisor.cost.quality_fitted import DEFAULT_WIDTH, Z90, Expectation, Fitted, interval_class
+from advisor.cost.quality_models import traits
+from advisor.cost.quality_tasks import Task, find_task
+from advisor.cost.quality_warnings import warnings_for
+from advisor.data import shipped
+from advisor.record.measurement import QualityMeasurement
+from advisor.spec.model import ModelSpec
+
+KvFormat = Literal["16bit", "fp8"]
+
+_SAME_WEIGHTS = (frozenset({"fp8", "fp8-w8a16"}), frozenset({"int8", "int8-w8a16"}))
+
+KV_FP8_LOSS, KV_FP8_SD = 0.0, 0.005
+"""FP8 KV cache on short tasks. Loss 0.0 %, deviation 0.7 % (their own noise included) over 24 scores of
+four 7B models with 8-bit KV caches: lmdeploy docs/en/quantization/kv_quant.md."""
+KV_FP8_LONG_LOSS, KV_FP8_LONG_SD = 0.03, 0.03
+"""At long contexts: 97.8 % kept of a needle search at 128k (vLLM blog, 2026-04-22) and 94.1 % of two-needle
+MRCR, within its runs' deviation (vLLM blog, 2026-05-11)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """Quantized score / 16-bit score, and how we know."""
+
+    estimate: Estimate | None
+    """Its interval is where nine of ten new measurements fall: the noise of a benchmark of that size is
+    in it. None = no evidence, refused a number; `note` says why."""
+    underlying: Estimate | None = None
+    """The same without that noise: the recovery itself. What a minimum should be judged by."""
+    note: str = ""
+    """What the figure is relative to, what was assumed, why there is none."""
+    evidence: str = ""
+    """The scores it rests on."""
+    warnings: tuple[str, ...] = ()
+    """Single benchmarks that are known to break, with the scores that show it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One recovery that is asked for."""
+
+    model: ModelSpec
+    format: str
+    tasks: tuple[str, ...] = ()
+    algorithm: str | None = None
+    kv_format: KvFormat = "16bit"
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityModel:
+    """The fitted accuracy model; `shipped()` is the one that comes with the tool."""
+
+    fitted: Fitted
+    widths: Mapping[str, float]
+    """Interval class → factor on the predicted standard deviation (conformal, from held-out figures)."""
+    about: Mapping[str, object]
+    """What it was fitted on and how well it predicts what was held out."""
+
+    @cached_property
+    def _evidence(self) -> Evidence:
+        return Evidence(fitted=self.fitted)
+
+    @staticmethod
+    def shipped() -> QualityModel:
+        """The model that came with this installation. Raises DataError when its file is damaged."""
+        return _shipped(shipped("measurements") / quality_file.NAME)
+
+    @staticmethod
+    def read(path: Path) -> QualityModel:
+        """The model in a file. Raises DataError when it is missing, damaged or of another version."""
+        fitted, widths, about = quality_file.read(path)
+        return QualityModel(fitted=fitted, widths=widths, about=about)
+
+    def to_json(self) -> str:
+        return quality_file.dumps(self.fitted, self.widths, self.about)
+
+    @staticmethod
+    def from_json(text: str, where: str = "quality fit") -> QualityModel:
+        """The inverse of `to_json`. Raises DataError when `text` is not such a file."""
+        fitted, widths, about = quality_file.loads(text, where)
+        return QualityModel(fitted=fitted, widths=widths, about=about)
+
+    def with_rows(self, rows: Iterable[QualityMeasurement]) -> QualityModel:
+        """The same factors, conditioned on a user's own scores as well: no new fit, no waiting."""
+        cells = cells_of(rows)
+        fitted = dataclasses.replace(
+            self.fitted,
+            cells=(*self.fitted.cells, *cells),
+            weights=(*self.fitted.weights, *([1.0] * len(cells))),
+        )
+        return dataclasses.replace(self, fitted=fitted)
+
+    def recovery(
+        self,
+        model: ModelSpec,
+        format: str,
+        tasks: Sequence[str] = (),
+        algorithm: str | None = None,
+        kv_format: KvFormat = "16bit",
+    ) -> Recovery:
+        """Recovery of `model` in `format` (canonical name), the mean over `tasks`; none = accuracy at large.
+
+        A task is a benchmark, an average or a family, by any of its names. `algorithm` is how the
+        checkpoint was made (`gptq`, `awq`, `rtn`, `autoround` …); none = as it is usually made. A model
+        that ships quantized is compared with that checkpoint. Never raises for what it does not know:
+        `estimate` is None and `note` says why.
+        """
+        asked = Question(
+            model=model, format=format, tasks=tuple(tasks), algorithm=algorithm, kv_format=kv_format
+        )
+        return self.recoveries((asked,))[0]
+
+    def recoveries(self, questions: Sequence[Question]) -> list[Recovery]:
+        """`recovery` of many; equal questions are answered once."""
+        known: dict[tuple[object, ...], Recovery] = {}
+        out = []
+        for q in questions:
+            key = (id(q.model), q.format, q.tasks, q.algorithm, q.kv_format)
+            if key not in known:
+                known[key] = self._answer(q)
+            out.append(known[key])
+        return out
+
+    def _answer(self, q: Question) -> Recovery:
+        tasks = tuple(find_task(name) for name in q.tasks) or (find_task(""),)
+        native = q.model.native_format
+        notes = [task.note for task in tasks if task.note]
+        if q.format in SIXTEEN_BIT or (native and _same_weights(q.format, native)):
+            return self._exact(q, native, tasks, notes)
+        if why := self._evidence.refusal(q.format):
+            return Recovery(estimate=None, underlying=None, note=why)
+        if native:
+            notes.append(f"relative to the {native} checkpoint the model ships as")
+        who = traits(q.model)
+        how = algorithm_name(q.algorithm) if q.algorithm else self._evidence.usual_algorithm(who, q.format)
+        notes += self._evidence.remarks(q.format, how if q.algorithm else None)
+        said = self.fitted.expect(who, q.format, how, tasks)
+        basis: Basis = "extrapolated" if native else self._evidence.basis(who, q.format, how, tasks)
+        if q.kv_format == "fp8":
+            said, basis = _with_kv(said, tasks), "extrapolated"
+            notes.append("FP8 KV cache: a little wider, from 8-bit caches of other models")
+        return Recovery(
+            estimate=self._estimate(said, q.format, basis, noisy=True),
+            underlying=self._estimate(said, q.format, basis, noisy=False),
+            note="; ".join(notes),
+            evidence=self._evidence.text(who, q.format),
+            warnings=warnings_for(self.fitted, who, q.format, tasks),
+        )
+
+    def _exact(self, q: Question, native: str | None, tasks: Sequence[Task], notes: list[str]) -> Recovery:
+        """The reference itself: 1, unless the KV cache is narrower."""
+        one = Estimate(value=1.0, low=1.0, high=1.0, basis="measured")
+        if native:
+            notes.append(f"the model ships in {native}: this is the checkpoint recovery is relative to")
+        if q.kv_format == "16bit":
+            return Recovery(
+                estimate=one, underlying=one, note="; ".join(notes), evidence="the reference itself"
+            )
+        none = Expectation(loss=0.0, sd=0.0, noise=0.0, distance="new model", shape="average")
+        said = _with_kv(none, tasks)
+        wide = self._estimate(said, q.format, "extrapolated", noisy=True)
+        notes.append("FP8 KV cache: from 8-bit caches of other models")
+        return Recovery(estimate=wide, underlying=wide, note="; ".join(notes), evidence="8-bit KV caches")
+
+    def _estimate(self, said: Expectation, format: str, basis: Basis, *, noisy: bool) -> Estimate:
+        width = self.widths.get(interval_class(said.distance, said.shape, format), DEFAULT_WIDTH)
+        sd = said.sd if noisy else max(said.sd**2 - said.noise**2, 0.0) ** 0.5
+        value = max(1.0 - said.loss, 0.0)
+        half = Z90 * width * sd
+        return Estimate(value=value, low=max(value - half, 0.0), high=value + half, basis=basis)
+
+
+def _same_weights(format: str, native: str) -> bool:
+    return format == native or any({format, native} <= kin for kin in _SAME_WEIGHTS)
+
+
+def _with_kv(said: Expectation, tasks: Sequence[Task]) -> Expectation:
+    """The expectation with what an FP8 KV cache may add, by the share of long-context tasks."""
+    long = [
+        sum(benchmark(name).family == "long context" for name in task.parts) / len(task.parts)
+        for task in tasks
+    ]
+    share = sum(long) / len(long)
+    loss = (1 - share) * KV_FP8_LOSS + share * KV_FP8_LONG_LOSS
+    sd = (1 - share) * KV_FP8_SD + share * KV_FP8_LONG_SD
+    return dataclasses.replace(said, loss=said.loss + loss, sd=(said.sd**2 + sd**2) ** 0.5)
+
+
+@lru_cache(maxsize=4)
+def _shipped(path: Path) -> QualityModel:
+    return QualityModel.read(path)
+
+
+def fit_quality(rows: Sequence[QualityMeasurement]) -> QualityModel:
+    """The accuracy model learned from scores; the same rows give the same model, bit for bit.
+
+    Raises DataError when there are too few rows to learn from.
+    """
+    from advisor.cost.quality_fit import fit
+    from advisor.cost.quality_report import summary
+
+    found = fit(rows)
+    return QualityModel(fitted=found.fitted, widths=found.widths, about=summary(found))
