@@ -5,13 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from math import ceil
 
 from advisor.cost.prediction import Prediction
 from advisor.report.recipe import recipe_yaml
-from advisor.spec.catalog_yaml import read_catalog
 from advisor.spec.deployment import Deployment
+from advisor.spec.models import known_checkpoint
 
 MODEL_LEN_STEP = 256
 """--max-model-len is rounded up to a multiple of this: a round number that leaves a little room."""
@@ -61,7 +60,7 @@ def checkpoint_of(deployment: Deployment) -> tuple[str, bool]:
     own = model.hf_id or model.name
     if fmt.name == model.native_format or (model.native_format is None and fmt.weight_bits == 16):
         return own, model.hf_id is not None
-    known = published_checkpoints().get((model.name, _stored(fmt.name)))
+    known = known_checkpoint(model, _stored(fmt.name))
     if known is not None:
         return known, True
     return f"./{model.name}-{SUFFIXES.get(fmt.name, fmt.name)}", False
@@ -87,13 +86,6 @@ def serve_command(deployment: Deployment, checkpoint: str, *, max_model_len: int
     if engine.prefix_caching:
         words += ["--enable-prefix-caching"]
     return shlex.join(words)
-
-
-@lru_cache(maxsize=1)
-def published_checkpoints() -> Mapping[tuple[str, str], str]:
-    """(model, format) → repository on the Hub, of the checkpoints in the catalog."""
-    rows = read_catalog("checkpoints.yaml")["checkpoints"]
-    return {(row["model"], row["format"]): row["repository"] for row in rows}
 
 
 def _stored(format_name: str) -> str:
