@@ -27,7 +27,7 @@ TEXTS: dict[str, tuple[object, ...]] = {
     "recommend_asynchronous.txt": ("recommend", *PAPER, "--scenario", "asynchronous", "--num-gpus", 1),
     "recommend_open_loop.txt": (
         "recommend", "Llama-3.3-70B-Instruct", "-w", "rag", "--gpu", "A100,H100,L40S", "--rate", 20,
-        "--slo", "none", "--slo", "none", "--explain",
+        "--slo", "none", "--explain",
     ),
     "recommend_nothing_kept.txt": (
         "recommend", "Llama-3.1-8B-Instruct", "-w", "docstring", "--gpu", "A6000", "--single",

@@ -53,7 +53,7 @@ def test_a_wheel_answers_without_the_checkout(wheel: Path, tmp_path: Path) -> No
         "import advisor, sys; from advisor.__main__ import main;"
         f"assert advisor.__file__.startswith({str(tmp_path)!r}), advisor.__file__; main()"
     )
-    arguments = ("recommend", "Llama-3.1-8B-Instruct", "-w", "docstring", "--gpu", "A100", "--single", "-o", "csv")
+    arguments = ("recommend", "Llama-3.1-8B-Instruct", "-w", "docstring", "--gpu", "A100", "-o", "csv")
     done = subprocess.run(
         [sys.executable, "-c", script, *arguments],
         cwd=tmp_path,

@@ -40,8 +40,13 @@ def latency_name(metric: str, statistic: str) -> str:
 
 
 def share(ratio: float) -> str:
-    """A share as per cent: 0.0312 → `3.1 %`; from a tenfold on as a factor."""
-    return f"{number(ratio + 1, digits=2)}-fold" if ratio >= 9 else f"{number(100 * ratio, digits=2)} %"
+    """A share as per cent: 0.0312 → `3.1 %`."""
+    return f"{number(100 * ratio, digits=2)} %"
+
+
+def beyond(excess: float) -> str:
+    """How far a limit is missed: `13 % beyond`, `9.2 times the limit`."""
+    return f"{share(excess)} beyond" if excess < 1 else f"{number(1 + excess, digits=2)} times the limit"
 
 
 def gpus_text(deployment: Deployment) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from advisor.advise.assessment import Assessment, Refusal, RefusalKind
 from advisor.advise.choose import Recommendation
-from advisor.advise.text import deployment_text, listed, share
+from advisor.advise.text import beyond, deployment_text, listed
 
 
 def refused_lines(recommendation: Recommendation) -> list[str]:
@@ -43,7 +43,7 @@ def _examples(members: Sequence[Assessment]) -> str:
         worst = worst_refusal(nearest)
         return (
             f"nearest is {deployment_text(nearest.deployment)} with {worst.finding}, "
-            f"{share(worst.excess or 0.0)} beyond"
+            f"{beyond(worst.excess or 0.0)}"
         )
     if nearest.refusals[0].kind == "price":
         return listed(dict.fromkeys(a.deployment.gpu.label for a in members))
@@ -77,7 +77,7 @@ def nothing_kept_line(recommendation: Recommendation) -> str:
         return (
             f"{name} for {workload}: nothing keeps the limits; "
             f"closest is {deployment_text(closest.deployment)}, {worst.limit}: "
-            f"{worst.finding}, {share(worst.excess or 0.0)} beyond; "
+            f"{worst.finding}, {beyond(worst.excess or 0.0)}; "
             "loosen that limit or allow other GPUs"
         )
     smallest = recommendation.smallest

@@ -29,8 +29,7 @@ def winner_lines(recommendation: Recommendation) -> list[str]:
     lines += _likely_better(recommendation, first)
     if first.prediction is not None:
         lines += [f"{text}." for text in binding_lines(first.prediction)]
-        if first.prediction.recovery_note:
-            lines.append(f"Accuracy: {first.prediction.recovery_note}.")
+        lines += accuracy_lines(first.prediction)
     return lines
 
 
@@ -74,14 +73,16 @@ def _comparison(what: str, first: Assessment, other: Assessment, objective: Obje
 
 def _difference(excess: float, objective: Objective) -> str:
     """How much worse the other is; `excess` is its objective's value over the first's, less 1."""
-    worse, better = {
-        "cost": ("costs {} more", "costs {} less"),
-        "latency": ("takes {} longer", "is {} faster"),
-        "throughput": ("needs {} more time per request", "needs {} less time per request"),
-        "accuracy": ("loses {} more of the score", "loses {} less of the score"),
+    worse, better, times = {
+        "cost": ("costs {} more", "costs {} less", "costs {} times as much"),
+        "latency": ("takes {} longer", "is {} faster", "takes {} times as long"),
+        "throughput": ("takes {} longer per request", "takes {} less per request", "serves {} times fewer"),
+        "accuracy": ("loses {} more of the score", "loses {} less of the score", "loses {} times as much"),
     }[objective]
     if abs(excess) < 0.0005:
         return "does the same"
+    if excess >= 1:
+        return times.format(number(1 + excess, digits=2))
     return (worse if excess > 0 else better).format(share(abs(excess)))
 
 
@@ -126,6 +127,12 @@ def _likely_better(recommendation: Recommendation, first: Assessment) -> list[st
     ]
 
 
+def accuracy_lines(prediction: Prediction) -> list[str]:
+    """The evidence for the recovery, and each warning, a line each."""
+    first, *rest = prediction.recovery_note.split("; ")
+    return [f"Accuracy: {first}.", *(f"  {part}." for part in rest)] if first else []
+
+
 def binding_lines(prediction: Prediction) -> list[str]:
     """What holds decode and prefill back, with the numbers behind it."""
     lines = []
@@ -146,7 +153,8 @@ def _decode_numbers(prediction: Prediction) -> str:
     )
     tpot = prediction.latency.get(("tpot", "mean"))
     of_step = "" if tpot is None else f", of {number(tpot.value)} ms per token"
-    batch = "" if prediction.batch is None else f"; {number(prediction.batch)} sequences share a step"
+    shared = prediction.batch is not None and prediction.batch >= 1.5
+    batch = f"; {number(prediction.batch or 0.0, digits=2)} sequences share a step" if shared else ""
     if prediction.regime_decode == "KV memory":
         return (
             f"its cache holds {prediction.memory.max_concurrency:,} sequences of this load at once, "

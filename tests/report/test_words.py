@@ -19,7 +19,7 @@ def test_the_first_is_compared_with_another_format_and_another_gpu() -> None:
         "int4 on 1× A6000: 0.217 (0.197–0.241) USD per million output tokens.",
         "The best of another format is int8 on 1× A6000: it costs 33 % more (0.289 (0.263–0.322) "
         "USD per million output tokens).",
-        "The best on another GPU is bf16 on 1× A100: it costs 258 % more (0.777 (0.706–0.863) "
+        "The best on another GPU is bf16 on 1× A100: it costs 3.6 times as much (0.777 (0.706–0.863) "
         "USD per million output tokens).",
     ]
 
