@@ -124,7 +124,7 @@ class _Crew:
         gpus, thread = self._held.pop(id(job))
         thread.join()
         self.running.remove(job)
-        self.free += gpus
+        self.free = sorted([*self.free, *gpus])
         if event is not None and self.first_error is None:
             self.first_error = event
             if not isinstance(event, BudgetEndedError):

@@ -28,6 +28,8 @@ class Records:
     speed: tuple[SpeedMeasurement, ...]
     quality: tuple[QualityMeasurement, ...]
     failures: tuple[FailedRun, ...]
+    rates: tuple[str, ...] = ()
+    """What searches for the highest rate within the limits found, in words."""
 
 
 def records(entries: Iterable[Entry], raw: Path, run: str) -> Records:
@@ -45,7 +47,19 @@ def records(entries: Iterable[Entry], raw: Path, run: str) -> Records:
         speed=tuple(sorted(speed, key=_order)),
         quality=tuple(quality_records(rows, raw, run)),
         failures=tuple(sorted(failures, key=lambda row: (row.format, row.stage, row.detail))),
+        rates=tuple(
+            rate_found(entry) for entry in rows if entry.kind == "search" and entry.result is not None
+        ),
     )
+
+
+def rate_found(entry: Entry) -> str:
+    """`int4 ×1: 31.9 requests/s keep the limits, 32.6 do not; the server's maximum is 47.4`."""
+    found = entry.result or {}
+    name = entry.title.partition(" highest")[0]
+    kept = "no rate keeps" if found["rate"] is None else f"{found['rate']:.3g} requests/s keep"
+    broken = f"{found['breaks_at']:.3g} do not"
+    return f"{name}: {kept} the limits, {broken}; the server's maximum is {found['maximum']:.3g}"
 
 
 def _order(row: SpeedMeasurement) -> tuple[str, ...]:

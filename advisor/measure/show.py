@@ -78,6 +78,7 @@ def seen(found: Records, folder: Path) -> str:
                 ],
             )
         )
+    parts += found.rates
     parts += [f"failed: {row.format} {row.stage} ({row.reason}): {row.detail}" for row in found.failures]
     records = folder / "records"
     parts.append(f"{len(found.speed)} speed and {len(found.quality)} quality records in {records}")

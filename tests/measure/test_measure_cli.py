@@ -1,0 +1,99 @@
+"""`measure`, `tools`, `calibrate` as a user types them: bad input is one line, a dry run starts nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.command import Command
+
+WORKLOAD = "about: any\ninput_tokens: 64\noutput_tokens: 16\nload: {concurrency: 4}\n"
+
+
+@pytest.fixture(autouse=True)
+def _no_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine where nothing is installed."""
+    monkeypatch.setenv("QUANTADVISE_TOOLS_DIR", str(tmp_path / "no-tools"))
+    for name in ("VLLM", "QUANTIZE", "EVALUATE", "TORCH", "RAY"):
+        monkeypatch.setenv(f"QUANTADVISE_{name}_PYTHON", str(tmp_path / "no-python"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "w.yaml").write_text(WORKLOAD)
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    (model / "model.safetensors").write_bytes(bytes(64))
+
+
+BASE = ("measure", "--model", "model", "--workload", "w.yaml")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ((), "nothing to measure; give --concurrency, --rates, --slo-search or --tasks"),
+        (("--concurrency", "0"), "'0' is neither a whole number above 0 nor 'max'"),
+        (("--rates", "-2"), "'-2' is not a number of requests per second above 0"),
+        (("--concurrency", "1", "--formats", "int5"), "unknown format 'int5'; did you mean"),
+        (("--concurrency", "1", "--gpus", "7"), "no GPU 7 here"),
+        (("--concurrency", "1", "--gpus", "x"), "'x' is no list of numbers"),
+        (("--concurrency", "1", "--budget", "soon"), "'soon' is no time; write 2h, 90m or 45s"),
+        (("--concurrency", "1", "--model", "./nowhere"), "no such folder, and no Hub name"),
+        (("--concurrency", "1", "--workload", "chatt"), "did you mean chat?"),
+        (("--slo-search",), "has no limits (slo:)"),
+        (("--concurrency", "1", "--endpoint", "127.0.0.1:1"), "begins with http://"),
+        (("--concurrency", "1", "--endpoint", "http://127.0.0.1:9"), "is the server up?"),
+        (("--concurrency", "1", "--load-format", "dumy"), "neither auto nor dummy"),
+        (("--concurrency", "1", "--executor", "slurm"), "neither local nor ray"),
+        (("--tasks", "t", "--task-folder", "none"), "no such folder of lm-eval tasks"),
+        (("--concurrency", "1", "--formats", "int8", "--calibration", "c.jsonl"), "no such calibration file"),
+        (("--concurrency", "1", "--prompts", "p.jsonl"), "no such file of prompts"),
+        (("--concurrency", "1", "--checkpoint", "int4"), "'int4' must be FORMAT=VALUE"),
+    ],
+)
+def test_bad_input_is_one_line(quantadvise: Command, words: tuple[str, ...], line: str):
+    # a dry run needs no tools, so that what is told is the input's own fault
+    seen = quantadvise(*BASE, "--dry-run", *words)
+    if "--executor" in words:  # only a run asks for one
+        seen = quantadvise(*BASE, *words)
+    assert seen.code == 1
+    assert line in seen.err
+    assert len(seen.err.strip().splitlines()) == 1
+
+
+def test_a_missing_tool_is_one_line_with_its_remedy(quantadvise: Command):
+    seen = quantadvise(*BASE, "--concurrency", "1")
+    assert seen.code == 1
+    assert seen.err.strip().endswith(
+        "vLLM (serve, bench) is not installed; run: quantadvise tools install vllm"
+    )
+
+
+def test_a_dry_run_lists_steps_and_commands_and_writes_nothing(quantadvise: Command, tmp_path: Path):
+    before = sorted(tmp_path.rglob("*"))
+    seen = quantadvise(*BASE, "--concurrency", "1,max", "--repeats", "2", "--dry-run")
+    assert seen.code == 0
+    steps = [line.split("  ")[0] for line in seen.out.splitlines() if line.startswith("bf16")]
+    assert steps == [
+        "bf16 ×1 concurrency 1 #1",
+        "bf16 ×1 concurrency 1 #2",
+        "bf16 ×1 maximum #1",
+        "bf16 ×1 maximum #2",
+    ]
+    assert "vllm.entrypoints.cli.main serve" in seen.out
+    assert "bench serve" in seen.out
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_tools_names_the_command_for_each_that_is_missing(quantadvise: Command):
+    seen = quantadvise("tools")
+    assert seen.code == 0
+    for name in ("vllm", "quantize", "evaluate", "torch", "ray"):
+        assert f"quantadvise tools install {name}" in seen.out
+
+
+def test_calibrate_without_torch_is_one_line(quantadvise: Command):
+    seen = quantadvise("calibrate", "--cpu")
+    assert seen.code == 1
+    assert "PyTorch (calibrate) is not installed; run: quantadvise tools install torch" in seen.err
