@@ -1,0 +1,208 @@
+"""Mean latencies and throughput of an engine under steady load, in closed form: arrays in, arrays out.
+
+`inside` says what a request meets in an engine of known load; here memory, slots and the kind of load
+settle how many are in it. `simulate` does the same request by request; tests hold the two together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from advisor.cost.inside import TINY, Bools, Inside, Work, closed, opened
+from advisor.cost.serving import BLOCK_TOKENS, V0_WATERMARK, Floats, StepTime
+
+_GROWN_SHARE = 0.13
+"""Of its answer, what a sequence has produced when it is preempted, where prompts are short."""
+_PREEMPTED_SHARE = 0.08
+"""Sequences that wait to be computed again, per running one and per answer ÷ prompt length."""
+_MOST_TAKEN = 0.98
+"""Share of the places taken at which the wait for one is not let grow any more: a load below capacity
+is served, if late."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engines:
+    """One replica per cell; arrays of shape (n,) or scalars that broadcast. See `ServingSetup`."""
+
+    step: StepTime
+    """Entry i of its arrays belongs to cell i."""
+    kv_tokens: Floats
+    max_num_seqs: Floats
+    max_num_batched_tokens: Floats
+    chunked_prefill: Bools
+    v0: Bools
+    schedule_ahead: Bools
+    request_overhead_s: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loads:
+    """One load per cell; arrays of shape (n,)."""
+
+    input_tokens: Floats
+    output_tokens: Floats
+    """Means."""
+    input_std: Floats
+    output_std: Floats
+    prefix_hit_rate: Floats
+    concurrency: Floats
+    """Clients of a closed loop: 1 = single stream, inf = all queued at once; 0 where `rate` counts."""
+    rate: Floats
+    """Requests per second of an open loop; 0 where `concurrency` counts."""
+    burstiness: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steady:
+    """Means of each cell; seconds. Infinite where no finite value exists: all latencies of an open loop
+    beyond its capacity and of requests that do not fit, TTFT and E2E when all are queued at once."""
+
+    ttft_s: Floats
+    tpot_s: Floats
+    e2e_s: Floats
+    requests_per_s: Floats
+    """What is served: never more than the capacity."""
+    capacity_requests_per_s: Floats
+    batch: Floats
+    """Sequences in the engine, their prompts at work included."""
+    decode_batch: Floats
+    """Sequences in a step that decodes."""
+    batch_limit: Floats
+    """The most that memory and `max_num_seqs` allow, on average; 0: a request does not fit."""
+    kv_use: Floats
+    """Share of the KV cache in use."""
+    backlogged: Bools
+    saturated: Bools
+    """More clients than the batch holds."""
+
+
+def steady_state(engines: Engines, loads: Loads) -> Steady:
+    """The steady means of each cell; see `Steady` for what has none."""
+    n = np.broadcast_shapes(*(getattr(loads, f.name).shape for f in fields(loads)))
+    prompt, output = (np.broadcast_to(x, n) for x in (loads.input_tokens, loads.output_tokens))
+    work = work_of(engines, loads, prompt, output)
+    held = prompt + 0.5 * output * (1.0 + (loads.output_std / output) ** 2) + BLOCK_TOKENS / 2
+    room = np.broadcast_to(engines.kv_tokens, n) * np.where(engines.v0, 1.0 - V0_WATERMARK, 1.0)
+    fits = room >= prompt + output
+    # A prompt is let in when all of it fits: half of one lies free, on average.
+    by_memory = np.maximum((room - 0.5 * prompt) / held, 1.0)
+    slots = np.broadcast_to(engines.max_num_seqs, n)
+    limit = np.where(fits, np.minimum(by_memory, slots), 0.0)
+    top = np.maximum(limit, 1.0)
+    crowded = by_memory < slots
+
+    # A full engine: whoever leaves makes place for one that waits at the door. Where memory is the limit,
+    # admission takes the room that decode will need, and preemption gives it back: what is computed again
+    # is as long as what decode adds, one answer per request. V0's reserve keeps some of it from happening.
+    reserve = np.where(engines.v0, np.exp(-V0_WATERMARK * room / output), 1.0)
+    found = loads.prefix_hit_rate * prompt / (prompt + _GROWN_SHARE * output)
+    wasted = np.where(crowded, reserve * (1.0 - found) * output, 0.0)
+    again = replace(work, fresh=work.fresh + wasted)
+    in_step = work.apart & (loads.output_std == 0)
+    full = _closed(again, top, np.ones(n, dtype=np.bool_), in_step & ~crowded)
+    capacity = np.where(fits, top / (full.prompt_s + work.steps * full.tpot_s), 0.0)
+
+    open_loop = np.broadcast_to(loads.rate > 0, n)
+    asked = np.where(open_loop, loads.rate, 0.0)
+    backlogged = open_loop & (asked >= capacity)
+    saturated = ~open_loop & (loads.concurrency > limit)
+    batch = np.clip(loads.concurrency, 1.0, top)
+    inside = _closed(work, batch, np.zeros(n, dtype=np.bool_), in_step)
+    door_s = np.zeros(n)
+    if np.any(open_loop):
+        gap_variation = np.broadcast_to(1.0 / loads.burstiness, n)
+        met = opened(work, np.where(open_loop, np.minimum(asked, capacity), 1e-3), gap_variation, top)
+        inside = Inside(
+            **{
+                f.name: np.where(open_loop, getattr(met, f.name), getattr(inside, f.name))
+                for f in fields(met)
+            }
+        )
+        # Below capacity the batch suffices, even if prompts in between would let it grow beyond.
+        longest_s = (top / np.maximum(asked, TINY) - inside.prompt_s) / np.maximum(work.steps, 1.0)
+        tpot_s = np.where(open_loop, np.minimum(inside.tpot_s, np.maximum(longest_s, TINY)), inside.tpot_s)
+        inside = replace(inside, tpot_s=tpot_s)
+        stay_s = inside.prompt_s + work.steps * inside.tpot_s
+        batch = np.where(open_loop, np.minimum(asked * stay_s, top), batch)
+        # Waiting for a place: Sakasegawa's formula for a queue before many servers.
+        taken = np.minimum(batch / top, _MOST_TAKEN)
+        spread = 0.5 * (gap_variation + (loads.output_std / output) ** 2)
+        door = spread * taken ** (np.sqrt(2.0 * (top + 1.0)) - 1.0) / (top * (1.0 - taken))
+        door_s = np.where(open_loop, door * stay_s, 0.0)
+
+    # Preempted ones wait at the head of the queue, in the midst of their answers.
+    queue = np.maximum(np.where(open_loop, 0.0, loads.concurrency) / top - 1.0, 0.0)
+    preempted = np.where(crowded, np.minimum(_PREEMPTED_SHARE * output / prompt, queue), 0.0)
+    tpot = np.where(saturated, full.tpot_s * (1.0 + preempted), inside.tpot_s)
+    ttft = inside.wait_s + inside.prompt_s + door_s
+    cycle = loads.concurrency / np.maximum(capacity, TINY)
+    ttft = np.where(saturated, np.maximum(cycle - work.steps * tpot, full.prompt_s), ttft)
+    e2e = ttft + work.steps * tpot
+    clients = np.where(np.isfinite(loads.concurrency), loads.concurrency, 0.0)
+    served = np.where(open_loop, asked, clients / e2e)
+    served = np.where(saturated | backlogged, capacity, served)
+    filled = saturated | backlogged
+    decoding = np.where(filled, full.decode_batch, inside.decode_batch)
+    in_engine = np.where(filled, top, batch)
+    never = np.where(backlogged | ~fits, np.inf, 1.0)
+    return Steady(
+        ttft_s=ttft * never,
+        tpot_s=tpot * never,
+        e2e_s=e2e * never,
+        requests_per_s=np.where(fits, served, 0.0),
+        capacity_requests_per_s=capacity,
+        batch=np.where(fits, in_engine, 0.0),
+        decode_batch=np.where(fits, decoding, 0.0),
+        batch_limit=limit,
+        kv_use=np.where(fits, np.minimum(in_engine * held / np.maximum(engines.kv_tokens, 1.0), 1.0), 0.0),
+        backlogged=backlogged,
+        saturated=saturated,
+    )
+
+
+def _closed(work: Work, batch: Floats, at_door: Bools, in_step: Bools) -> Inside:
+    """`closed`, but answers of one length on V0 stay in step: all end, begin and are prompted together."""
+    mixing = closed(work, batch, at_door)
+    if not np.any(in_step):
+        return mixing
+    together = np.maximum(np.floor(work.budget / work.fresh), 1.0)
+    rounds = np.ceil(batch / together)
+    none = np.zeros_like(batch)
+    full = work.step_s(none, np.minimum(together, batch) * work.fresh)
+    last = work.step_s(none, np.maximum(batch - (rounds - 1.0) * together, TINY) * work.fresh)
+    prompts_s = (rounds - 1.0) * full + last
+    # Half of the other rounds come before one's own, and half after it, before the first decode step.
+    after = 0.5 * (rounds - 1.0) * full
+    lockstep = Inside(
+        wait_s=np.where(at_door, 0.0, work.overhead_s),
+        prompt_s=prompts_s - after,
+        tpot_s=work.step_s(batch, none) + after / np.maximum(work.steps, 1.0),
+        decode_batch=np.where(work.steps > 0, batch, 0.0),
+    )
+    pairs = {f.name: (getattr(lockstep, f.name), getattr(mixing, f.name)) for f in fields(mixing)}
+    return Inside(**{name: np.where(in_step, one, other) for name, (one, other) in pairs.items()})
+
+
+def work_of(engines: Engines, loads: Loads, prompt: Floats, output: Floats) -> Work:
+    """What one mean request of each cell asks of its engine."""
+    hit = loads.prefix_hit_rate
+    steps = output - 1.0
+    uneven = 1.0 + (loads.input_std / prompt) ** 2
+    whole = np.broadcast_to(~np.asarray(engines.chunked_prefill), prompt.shape)
+    return Work(
+        step=engines.step,
+        fresh=np.maximum(prompt * (1.0 - hit), 1.0),
+        steps=steps,
+        # Long answers make more of the steps, and the later ones.
+        decode_context=prompt + 0.5 * output * (1.0 + (loads.output_std / output) ** 2),
+        # A token attends to what was cached and, on average, to half of what was not; long prompts
+        # have more tokens.
+        prompt_context=prompt * uneven * (hit + 0.5 * (1.0 - hit)),
+        budget=np.maximum(engines.max_num_batched_tokens, np.where(whole, prompt, 1.0)),
+        whole=whole,
+        apart=whole & engines.v0,
+        ahead=np.broadcast_to(engines.schedule_ahead, prompt.shape).astype(np.float64),
+        overhead_s=np.broadcast_to(engines.request_overhead_s, prompt.shape),
+    )
