@@ -93,6 +93,8 @@ class Session:
         self.samples = site.work(steps.serve_step(job.target).key) / "nvidia-smi.csv"
         self.entry: Entry | None = None
         """What the last step left."""
+        self.results: list[BenchResult] = []
+        """Repeats of the last point."""
 
     def run(self) -> Steps:
         """Do what is not done. Raises BudgetEndedError, CancelledError, MissingToolError, DiskFullError."""
@@ -113,7 +115,7 @@ class Session:
 
     def _point(self, point: Point) -> Steps:
         """Repeats of a point until they agree."""
-        results: list[BenchResult] = []
+        results = self.results = []
         plan = self.job.plan
         while not steady.enough(results, least=plan.repeats, most=plan.most_repeats, steady=plan.steady):
             yield from self._bench(point, len(results))
@@ -151,8 +153,11 @@ class Session:
                 continue
             result = BenchResult.from_json(self.entry.result)
             bisection.saw(rate, steady.keeps(job.workload, point, result))
-        if bisection.low > 0:
-            yield from self._point(Point(kind="rate", value=bisection.low))
+        while not bisection.confirmed:
+            point = Point(kind="rate", value=bisection.low)
+            yield from self._point(point)
+            kept = [steady.keeps(job.workload, point, result) for result in self.results]
+            bisection.repeated(kept)
         found = {"rate": bisection.low or None, "breaks_at": bisection.high, "maximum": top}
         yield self._ended(step, start, result=found)
 

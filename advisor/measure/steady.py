@@ -12,6 +12,7 @@ from advisor.spec.workload import Goodput, LatencyLimit, Workload
 STEADY_FIGURES = ("requests_per_s/mean", "e2e_ms/mean", "tpot_ms/mean")
 UNSTEADY = 0.20
 """A coefficient of variation above this makes a figure suspect (AIPerf's advice: look again)."""
+MAX_RETREATS = 8
 SEARCH_STEPS = 6
 """Halvings of [0, maximum]: 1.6 % of the maximum rate."""
 
@@ -80,6 +81,9 @@ class Bisection:
     low: float
     high: float
     steps: int = 0
+    confirmed: bool = False
+    """Whether repeats keep the limits at `low`, or nothing does."""
+    retreats: int = 0
 
     @property
     def done(self) -> bool:
@@ -96,3 +100,15 @@ class Bisection:
             self.low = rate
         else:
             self.high = rate
+        self.confirmed = self.done and self.low == 0
+
+    def repeated(self, kept: Sequence[bool]) -> None:
+        """Most repeats at `low` must keep the limits; else a tenth less is tried, eight times."""
+        if 2 * sum(kept) > len(kept):
+            self.confirmed = True
+            return
+        self.high = self.low
+        self.low = float(f"{0.9 * self.low:.3g}")
+        self.retreats += 1
+        if self.retreats > MAX_RETREATS:
+            self.low, self.confirmed = 0.0, True

@@ -87,3 +87,18 @@ def test_a_saturated_point_keeps_no_limit():
     point = Point(kind="rate", value=20.0)
     assert not steady.keeps(workload, point, result(rate=10.0))
     assert steady.keeps(workload, point, result(rate=19.0))
+
+
+def test_a_rate_that_repeats_do_not_confirm_is_lowered_by_a_tenth():
+    search = steady.Bisection(low=40.0, high=50.0)
+    search.repeated([True, False, False])
+    assert (search.low, search.high, search.confirmed) == (36.0, 40.0, False)
+    search.repeated([True, True, False])
+    assert (search.low, search.confirmed) == (36.0, True)
+
+
+def test_a_search_that_nothing_confirms_ends_with_no_rate():
+    search = steady.Bisection(low=40.0, high=50.0)
+    while not search.confirmed:
+        search.repeated([])
+    assert search.low == 0
