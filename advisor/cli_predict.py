@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from advisor import cli_options as o
+from advisor import cli_values as v
 from advisor.errors import InputError
 
 
@@ -70,14 +71,14 @@ def predict(
             raise InputError(
                 "--cells: its file names the models, GPUs and loads; leave out the other options"
             )
-        _answer_cells(cells, output)
+        _answer_cells(cells, records, output)
         return
     from advisor.advise.recommend import predict as answer
 
-    chosen = o.the_model(model, model_option, params)
+    chosen = v.the_model(model, model_option, params)
     if gpu is None:
         raise InputError("gpu: none named; give --gpu (quantadvise gpus lists them)")
-    asked = o.the_workload(
+    asked = v.the_workload(
         workload,
         scenario=scenario,
         input_tokens=input_tokens,
@@ -94,9 +95,10 @@ def predict(
         tasks=tasks,
         price_list=price_list,
     )
-    allowed = o.kv_formats(kv_cache_dtype) or ("16bit",)
+    allowed = v.kv_formats(kv_cache_dtype) or ("16bit",)
     if len(allowed) > 1:
         raise InputError("--kv-cache-dtype: any is no one deployment; say auto or fp8")
+    predictor, quality = v.the_knowledge(records)
     assessment = answer(
         chosen,
         asked,
@@ -105,14 +107,16 @@ def predict(
         tensor_parallel=tensor_parallel,
         replicas=replicas,
         kv_format=allowed[0],
-        engine=o.the_engine(
+        engine=v.the_engine(
             engine,
             max_num_seqs=max_num_seqs,
             max_num_batched_tokens=max_num_batched_tokens,
             gpu_memory_utilization=gpu_memory_utilization,
         ),
-        prices=o.own_prices(price),
+        prices=v.own_prices(price),
         pricing=pricing,
+        predictor=predictor,
+        quality=quality,
     )
     from advisor.report import out
 
@@ -128,15 +132,13 @@ def predict(
         out.print_document(prediction_document(assessment, asked), output.value)
 
 
-def _answer_cells(path: Path, output: o.Output) -> None:
+def _answer_cells(path: Path, records: list[str] | None, output: o.Output) -> None:
     from advisor.advise.cells import answer_cells, read_cells
-    from advisor.advise.recommend import shipped_predictor, shipped_quality
     from advisor.report import out
 
     rows = read_cells(path)
-    columns, answers = answer_cells(
-        rows, shipped_predictor(), shipped_quality() if "task" in rows[0] else None
-    )
+    predictor, quality = v.the_knowledge(records)
+    columns, answers = answer_cells(rows, predictor, quality if "task" in rows[0] else None)
     if output is o.Output.csv:
         out.print_cells(columns, answers)
     elif output is o.Output.table:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from advisor import cli_options as o
+from advisor import cli_values as v
 from advisor.errors import InputError, NothingFitsError
 
 if TYPE_CHECKING:
@@ -112,10 +113,9 @@ def recommend(
     quantadvise recommend Llama-3.1-8B-Instruct --workload chat --gpu A6000
     """
     from advisor.advise.recommend import recommend as answer
-    from advisor.advise.recommend import shipped_predictor
 
-    chosen = o.the_model(model, model_option, params)
-    asked = o.the_workload(
+    chosen = v.the_model(model, model_option, params)
+    asked = v.the_workload(
         workload,
         scenario=scenario,
         input_tokens=input_tokens,
@@ -136,25 +136,27 @@ def recommend(
     )
     if top is not None and top < 1:
         raise InputError(f"--top: {top} is not a number of rows; give 1 or more")
+    predictor, quality = v.the_knowledge(records)
     recommendation = answer(
         chosen,
         asked,
         gpus=_gpus(gpu),
         formats=_formats(formats),
-        kv_formats=o.kv_formats(kv_cache_dtype),
+        kv_formats=v.kv_formats(kv_cache_dtype),
         tensor_parallel=_degrees(tensor_parallel),
         num_gpus=num_gpus,
         max_gpus=max_gpus,
-        engine=o.the_engine(
+        engine=v.the_engine(
             engine,
             max_num_seqs=max_num_seqs,
             max_num_batched_tokens=max_num_batched_tokens,
             gpu_memory_utilization=gpu_memory_utilization,
         ),
-        prices=o.own_prices(price),
+        prices=v.own_prices(price),
         pricing=pricing,
         max_usd_per_hour=max_cost_per_hour,
-        predictor=shipped_predictor(),
+        predictor=predictor,
+        quality=quality,
     )
     _print(recommendation, output, top=top, explain=explain)
     if not recommendation.ranked:
@@ -164,12 +166,12 @@ def recommend(
 
 
 def _gpus(texts: list[str] | None) -> list[str] | None:
-    names = o.split_all(texts)
+    names = v.split_all(texts)
     return None if not names or [name.lower() for name in names] == ["any"] else names
 
 
 def _formats(texts: list[str] | None) -> list[str] | None:
-    names = o.split_all(texts)
+    names = v.split_all(texts)
     if len(names) == 1 and names[0].lower() in o.Output.__members__:
         raise InputError(f"--formats: '{names[0]}' is how an answer is printed; say --output {names[0]}")
     return names or None
@@ -179,7 +181,7 @@ def _degrees(text: str | None) -> list[int] | None:
     if text is None:
         return None
     try:
-        return [int(part) for part in o.split(text)]
+        return [int(part) for part in v.split(text)]
     except ValueError as error:
         raise InputError(
             f"--tensor-parallel-size: '{text}' is no list of whole numbers; write 1,2,4"

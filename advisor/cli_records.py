@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from advisor import cli_options as o
+from advisor import cli_values as v
 from advisor.errors import InputError
 
 
@@ -54,6 +56,64 @@ def check(
         raise typer.Exit(1)
 
 
-def fit() -> None:
-    """Learn the coefficients from the measurements anew, and say how far they are off held out."""
-    raise NotImplementedError
+def fit(
+    records: o.RecordsOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the fit is written; beside the measurements by default."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing; end with 1 when the fit would change.")
+    ] = False,
+) -> None:
+    """Learn speed and accuracy from the measurements anew, and say how far both are off held out.
+
+    The same measurements give the same files, bit for bit.
+    """
+    from advisor.advise.own_records import write_whole
+    from advisor.cost import fit_file, quality_file
+    from advisor.cost.learn import learn
+    from advisor.cost.quality import fit_quality
+    from advisor.data import shipped
+    from advisor.record.store import read_quality, read_speed
+
+    def progress(line: str) -> None:
+        typer.echo(line, err=True)
+
+    base = shipped("measurements")
+    folders = [base, *v.record_folders(records)]
+    speed, _ = learn([row for folder in folders for row in read_speed(folder)], progress=progress)
+    progress("fitting accuracy")
+    quality = fit_quality([row for folder in folders for row in read_quality(folder)])
+    texts = {fit_file.NAME: fit_file.dumps(speed), quality_file.NAME: quality.to_json()}
+    changed = []
+    for name, text in texts.items():
+        path = (out or base) / name
+        same = path.exists() and path.read_text(encoding="utf-8") == text
+        if not same:
+            changed.append(path)
+            if not dry_run:
+                write_whole(path, text)
+        verb = "would change" if dry_run else "written"
+        progress(f"{path}: {'as it was, bit for bit' if same else verb}")
+    for line in _summary_lines(speed.summary, quality.about):
+        typer.echo(line)
+    if dry_run and changed:
+        raise typer.Exit(1)
+
+
+def _summary_lines(*summaries: Mapping[str, object]) -> list[str]:
+    """The sentence of each summary, then its figures."""
+    lines = []
+    for summary in summaries:
+        lines += [str(summary["text"])] if "text" in summary else []
+        lines += [f"  {name}: {_flat(value)}" for name, value in summary.items() if name != "text"]
+    return lines
+
+
+def _flat(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_flat(inner)}" for name, inner in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return str(value)

@@ -1,0 +1,83 @@
+"""The user's own measurements beside those that ship: what was learnt from both, kept for the next time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from advisor.cost import fit_file
+from advisor.data import shipped
+from advisor.errors import InputError
+from advisor.record.store import files, read_quality, read_speed
+
+if TYPE_CHECKING:
+    from advisor.cost.predict import Predictor
+    from advisor.cost.quality import QualityModel
+
+
+def predictor_with(
+    folders: Sequence[Path], *, kept: Path | None = None, progress: Callable[[str], None] = lambda _: None
+) -> Predictor:
+    """The predictor fitted to the shipped measurements and those in `folders`.
+
+    A fit takes a while, so it is kept in `kept` (`kept_folder()` by default) under a name made of all that
+    went into it: other records, another fit. Raises InputError for a folder that is not there.
+    """
+    from advisor.cost.learn import learn
+    from advisor.cost.predict import Predictor
+
+    own = [row for folder in folders for row in read_speed(_existing(folder))]
+    if not own:
+        return Predictor.shipped()
+    base = shipped("measurements")
+    path = (kept or kept_folder()) / f"fit-{_digest([base, *folders])}.json"
+    if not path.exists():
+        progress(f"fitting to {len(own):,} own measurements and those that ship; kept in {path}")
+        start = fit_file.read(base / fit_file.NAME).speed
+        fit, _ = learn([*read_speed(base), *own], start=start, progress=progress)
+        write_whole(path, fit_file.dumps(fit))
+    return Predictor(fit_file.read(path))
+
+
+def quality_with(folders: Sequence[Path]) -> QualityModel:
+    """What is known of accuracy, conditioned on the scores in `folders` as well; no new fit."""
+    from advisor.cost.quality import QualityModel
+
+    own = [row for folder in folders for row in read_quality(_existing(folder))]
+    known = QualityModel.shipped()
+    return known.with_rows(own) if own else known
+
+
+def kept_folder() -> Path:
+    """Where fits to own records are kept: $XDG_CACHE_HOME/quantadvise, or ~/.cache/quantadvise."""
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "quantadvise"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """`text` in `path`, which is never seen half written."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or 'cannot be written'}; name another folder") from error
+
+
+def _existing(folder: Path) -> Path:
+    if not folder.exists():
+        raise InputError(f"{folder}: no such file or folder; give a folder of measurements")
+    return folder
+
+
+def _digest(folders: Sequence[Path]) -> str:
+    """Changes with every byte of every measurement file, and with the fit that ships."""
+    digest = hashlib.sha256((shipped("measurements") / fit_file.NAME).read_bytes())
+    for folder in folders:
+        for path in files(folder):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]

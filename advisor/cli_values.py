@@ -1,0 +1,157 @@
+"""From what options say to values: the model, the workload, the engine, prices, records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from advisor.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from advisor.cost.predict import Predictor
+    from advisor.cost.quality import QualityModel
+    from advisor.spec.deployment import KvFormat
+    from advisor.spec.engine import Engine
+    from advisor.spec.model import ModelSpec
+    from advisor.spec.workload import Workload
+
+
+def the_model(argument: str | None, option: str | None, params: str | None) -> ModelSpec:
+    """The one model that the three ways to name it agree on."""
+    from advisor.spec.models import find_model, parse_params, typical_model
+
+    said = [text for text in (argument, option, params) if text is not None]
+    if len(said) > 1:
+        raise InputError("model: named more than once; give a name, --model or --params")
+    if params is not None:
+        return typical_model(parse_params(params))
+    if not said:
+        raise InputError("model: none named; give a name (quantadvise models lists them) or --params 8B")
+    return find_model(said[0])
+
+
+def the_workload(
+    name: str | None,
+    *,
+    concurrency: str | None,
+    goodput: Sequence[str] | None,
+    slo: Sequence[str] | None,
+    tasks: str | None,
+    **flags: Any,
+) -> Workload:
+    """The named profile with what the flags say in its place, or a workload of flags alone."""
+    from advisor.spec.profile import load_workload
+    from advisor.spec.profile_flags import override, workload_from_flags
+
+    flags |= _arrival(concurrency)
+    flags |= {
+        "slo": list(slo or ()),
+        "goodput": " ".join(goodput) if goodput else None,
+        "tasks": split(tasks) if tasks is not None else None,
+    }
+    if name is None:
+        return workload_from_flags(**flags)
+    return override(load_workload(name), **flags)
+
+
+def _arrival(concurrency: str | None) -> dict[str, Any]:
+    if concurrency is None:
+        return {}
+    if concurrency.strip().lower() in ("max", "maximum"):
+        return {"maximum": True}
+    try:
+        return {"concurrency": float(concurrency)}
+    except ValueError as error:
+        raise InputError(
+            f"--concurrency: '{concurrency}' is no number; give a whole number or max"
+        ) from error
+
+
+def the_engine(
+    text: str | None,
+    *,
+    max_num_seqs: int | None,
+    max_num_batched_tokens: int | None,
+    gpu_memory_utilization: float | None,
+) -> Engine:
+    """The engine with its settings."""
+    from dataclasses import replace
+
+    from advisor.spec.engine import Engine, newest_version, parse_engine
+
+    engine = Engine(version=newest_version()) if text is None else parse_engine(text)
+    for flag, count in (
+        ("--max-num-seqs", max_num_seqs),
+        ("--max-num-batched-tokens", max_num_batched_tokens),
+    ):
+        if count is not None and not 1 <= count <= 10_000_000:
+            raise InputError(f"{flag}: {count} is not between 1 and 10,000,000")
+    share = gpu_memory_utilization
+    if share is not None and not 0 < share <= 1:
+        raise InputError(f"--gpu-memory-utilization: {share} is not above 0 and up to 1")
+    return replace(
+        engine,
+        max_num_seqs=max_num_seqs,
+        max_num_batched_tokens=max_num_batched_tokens,
+        gpu_memory_utilization=share,
+    )
+
+
+def kv_formats(dtype: str | None) -> tuple[KvFormat, ...] | None:
+    """The KV types that `--kv-cache-dtype` allows; None = the command's own default."""
+    known: dict[str, tuple[KvFormat, ...]] = {
+        "auto": ("16bit",),
+        "16bit": ("16bit",),
+        "bfloat16": ("16bit",),
+        "fp8": ("fp8",),
+        "fp8_e4m3": ("fp8",),
+        "any": ("16bit", "fp8"),
+    }
+    if dtype is None:
+        return None
+    if dtype.lower() not in known:
+        raise InputError(f"--kv-cache-dtype: unknown value '{dtype}'; known: auto, fp8, any")
+    return known[dtype.lower()]
+
+
+def own_prices(texts: Iterable[str] | None) -> dict[str, float]:
+    """USD per GPU-hour by GPU name, of `H100=2.5` or `H100:2.5`."""
+    from advisor.spec.prices import parse_prices
+
+    return parse_prices(split_all(texts))
+
+
+def record_folders(texts: Iterable[str] | None) -> list[Path]:
+    """The folders that `--records` names. Raises InputError for one that is not there."""
+    from pathlib import Path
+
+    folders = [Path(text).expanduser() for text in texts or ()]
+    for folder in folders:
+        if not folder.exists():
+            raise InputError(f"--records: {folder}: no such file or folder; give a folder of measurements")
+    return folders
+
+
+def the_knowledge(texts: Iterable[str] | None) -> tuple[Predictor, QualityModel]:
+    """What is known of speed and accuracy, from the measurements that ship and the user's own."""
+    from advisor.advise.own_records import predictor_with, quality_with
+    from advisor.advise.recommend import shipped_predictor, shipped_quality
+
+    folders = record_folders(texts)
+    if not folders:
+        return shipped_predictor(), shipped_quality()
+    say = typer.echo
+    return predictor_with(folders, progress=lambda line: say(line, err=True)), quality_with(folders)
+
+
+def split(text: str) -> list[str]:
+    """The parts between commas, without blanks and empty ones."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def split_all(texts: Iterable[str] | None) -> list[str]:
+    return [part for text in texts or () for part in split(text)]
