@@ -1,0 +1,115 @@
+"""Measurements at the command line: checked, learnt from anew, and one's own beside those that ship."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from advisor.data import shipped
+from advisor.record.measurement import SpeedMeasurement
+from advisor.record.store import read_speed, write_speed
+from tests.command import Command
+
+ASK = ("predict", "Llama-3.1-8B-Instruct", "--gpu", "L40S", "--format", "int4", "-w", "docstring", "--single")
+
+
+def own(e2e_ms: float) -> SpeedMeasurement:
+    """A latency that somebody measured on a GPU and in a format that the shipped records lack."""
+    return SpeedMeasurement(
+        model="Llama-3.1-8B-Instruct",
+        format="int4",
+        kv_format="16bit",
+        gpu="L40S",
+        num_gpus=1,
+        input_tokens=768,
+        output_tokens=128,
+        lengths="constant",
+        load="single",
+        load_value=None,
+        engine="vllm",
+        engine_version="0.32.0",
+        metric="e2e_ms",
+        statistic="mean",
+        value=e2e_ms,
+        half_width=None,
+        samples=100,
+        stderr=None,
+        origin="measured",
+        source="a test",
+        licence="CC0-1.0",
+        date="2026-11-01",
+    )
+
+
+def e2e_ms(quantadvise: Command, *options: object) -> tuple[float, str]:
+    result = quantadvise(*ASK, *options, "-o", "json")
+    assert result.code == 0, result.err
+    estimate = json.loads(result.out)["prediction"]["estimates"]["e2e_mean_ms"]
+    return estimate["value"], result.err
+
+
+def test_ones_own_measurements_move_the_prediction(
+    quantadvise: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    before, said = e2e_ms(quantadvise)
+    assert said == ""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    # Twice as slow as expected, seen five times.
+    write_speed(folder / "speed.csv", [own(2 * before * (1 + i / 100)) for i in range(5)])
+    after, said = e2e_ms(quantadvise, "--records", folder)
+    assert "fitting to 5 own measurements" in said
+    assert 1.2 * before < after < 2.2 * before
+    # What was learnt is kept: the second answer fits nothing and is the same.
+    again, said = e2e_ms(quantadvise, "--records", folder)
+    assert (again, said) == (after, "")
+
+
+def test_a_folder_of_records_that_is_not_there(quantadvise: Command, tmp_path: Path) -> None:
+    result = quantadvise(*ASK, "--records", tmp_path / "none")
+    assert result.code == 1
+    assert "no such file or folder" in result.err
+
+
+def test_damaged_records_stop_the_answer_with_file_and_line(quantadvise: Command, tmp_path: Path) -> None:
+    path = tmp_path / "speed.csv"
+    write_speed(path, [own(900.0)])
+    path.write_text(path.read_text(encoding="utf-8").replace(",900", ",nine hundred"), encoding="utf-8")
+    result = quantadvise(*ASK, "--records", tmp_path)
+    assert result.code == 1
+    assert "speed.csv:3" in result.err
+    assert len(result.err.splitlines()) == 1
+
+
+def test_a_fit_is_written_where_it_is_told_to(quantadvise: Command, tmp_path: Path) -> None:
+    result = quantadvise("fit", "--out", tmp_path)
+    assert result.code == 0, result.err
+    assert "held_out_model" in result.out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fit.json", "quality_fit.json"]
+    assert json.loads((tmp_path / "fit.json").read_text(encoding="utf-8"))["version"] == 1
+
+
+def test_the_measurements_that_ship_are_checked(quantadvise: Command) -> None:
+    result = quantadvise("check")
+    assert result.code == 0, result.out
+    assert ": error: " not in result.out
+    known = json.loads(quantadvise("check", "--all", "-o", "json").out)["findings"]
+    assert {finding["severity"] for finding in known} <= {"known", "warning"}
+
+
+def test_an_impossible_measurement_is_found(quantadvise: Command, tmp_path: Path) -> None:
+    """An 8B model's INT4 weights alone take 5 ms to read on an L40S: 128 tokens in 1 ms cannot be."""
+    write_speed(tmp_path / "speed.csv", [own(1.0)])
+    result = quantadvise("check", tmp_path)
+    assert result.code == 1
+    assert "speed.csv:3: error" in result.out
+    assert quantadvise("check", tmp_path, "-o", "csv").out.startswith("file,line,severity,what,remedy\n")
+
+
+def test_what_ships_can_be_read_as_ones_own(tmp_path: Path) -> None:
+    rows = read_speed(shipped("measurements"))
+    write_speed(tmp_path / "speed.csv", rows[:50])
+    assert read_speed(tmp_path) == rows[:50]
