@@ -24,6 +24,8 @@ class Checkpoint:
     identity: str
     """Digest of files, or name@revision."""
     weight_bytes: int | None = None
+    files: tuple[tuple[str, int, str | None], ...] = ()
+    """Name, bytes and SHA-256 of each weight file; no hash where a file is too large to read for it."""
 
 
 def _config(folder: Path) -> dict[str, Any]:
@@ -76,16 +78,20 @@ def of_folder(folder: Path, *, need_weights: bool = True) -> Checkpoint:
     tokenizer = folder / "tokenizer.json"
     if tokenizer.exists():
         rows.append(files.file_sha256(tokenizer))
+    listed: list[tuple[str, int, str | None]] = []
     for path in weights:
         size = path.stat().st_size
-        if size < HASHED_BYTES:
-            rows.append([path.name, size, files.file_sha256(path)])
+        sha256 = files.file_sha256(path) if size < HASHED_BYTES else None
+        listed.append((path.name, size, sha256))
+        if sha256 is not None:
+            rows.append([path.name, size, sha256])
         else:
             rows.append([path.name, size, _header(path).hex(), path.stat().st_mtime_ns])
     return Checkpoint(
         path=str(folder.resolve()),
         identity=files.digest(rows),
         weight_bytes=sum(path.stat().st_size for path in weights) or None,
+        files=tuple(listed),
     )
 
 

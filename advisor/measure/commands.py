@@ -6,11 +6,11 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from advisor.measure import bench, envs, quantize, server, steps
+from advisor.measure import bench, envs, prompts, quantize, server, steps
 from advisor.measure.envs import FoundTool
 from advisor.measure.jobs import Job, QuantizeJob
 from advisor.measure.server import Endpoint
-from advisor.measure.session import SessionJob, located
+from advisor.measure.session_job import SessionJob, located
 
 PORT = 8000
 """Stands for the free port that is found when the server starts."""
@@ -57,6 +57,4 @@ def _of_session(job: SessionJob, folder: Path) -> Iterator[str]:
 
 
 def _drawn(job: SessionJob) -> Path | None:
-    load = job.workload.load
-    constant = load.input_tokens.kind == load.output_tokens.kind == "constant"
-    return None if constant else Path("prompts.jsonl")
+    return Path("prompts.jsonl") if prompts.needed(job.plan, job.workload.load) else None

@@ -12,7 +12,8 @@ from advisor.measure.checkpoint import Checkpoint
 from advisor.measure.events import CancelledError, Done, Said
 from advisor.measure.ledger import Entry, Failure, Step
 from advisor.measure.plan import Plan
-from advisor.measure.session import Session, SessionJob, Steps, located
+from advisor.measure.session import Session, Steps
+from advisor.measure.session_job import SessionJob, located
 from advisor.measure.site import Site, now
 
 
@@ -80,6 +81,7 @@ def run_quantize(job: QuantizeJob, site: Site) -> Steps:
             "identity": made.identity,
             "weight_bytes": made.weight_bytes,
             "original_bytes": job.model.weight_bytes,
+            "files": [list(row) for row in made.files],
         }
     except tool.ToolError as error:
         if site.cancelled():

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from advisor.errors import InputError, QuantAdviseError
-from advisor.measure import calibration, checkpoint, envs, files, machine, server, steady, steps
+from advisor.measure import calibration, checkpoint, commands, envs, files, machine, server, steady, steps
 from advisor.measure.bench import Point
 from advisor.measure.checkpoint import Checkpoint
 from advisor.measure.events import Done, Event
@@ -22,7 +22,7 @@ from advisor.measure.plan import Plan
 from advisor.measure.recipes import UNQUANTIZED
 from advisor.measure.records import Records, records
 from advisor.measure.server import Serving
-from advisor.measure.session import SessionJob
+from advisor.measure.session_job import SessionJob
 from advisor.measure.site import Site
 from advisor.measure.steps import Target, Versions
 from advisor.record import store
@@ -337,3 +337,5 @@ def _describe(prepared: Prepared) -> None:
     files.write(folder / "plan.json", json.dumps(plan, indent=1, sort_keys=True, default=str) + "\n")
     row: dict[str, Any] = machine.environment(list(prepared.devices))
     files.write(folder / "environment.json", json.dumps(row, indent=1, sort_keys=True) + "\n")
+    lines = [line for job in prepared.jobs for line in commands.of_job(job, folder)]
+    files.write(folder / "commands.txt", "\n".join(lines) + "\n")

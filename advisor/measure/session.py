@@ -2,78 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import DataError
-from advisor.measure import bench, failure, files, quality, server, steady, steps, telemetry, tool
+from advisor.errors import InputError
+from advisor.measure import bench, failure, files, prompts, quality, server, steady, steps, telemetry, tool
 from advisor.measure.bench import BenchResult, Point
 from advisor.measure.events import CancelledError, Done, Event, Said
 from advisor.measure.ledger import Entry, Failure, Step
-from advisor.measure.plan import Plan
 from advisor.measure.server import Endpoint
+from advisor.measure.session_job import SessionJob
 from advisor.measure.site import Site, now
-from advisor.measure.steps import Target
-from advisor.spec.lengths import sample
-from advisor.spec.workload import Workload, percentile_of
+from advisor.spec.workload import percentile_of
 
 MAX_RESTARTS = 2
 """How often a server that died is started again within one session."""
-PROMPTS_WORKER = Path(__file__).with_name("workers") / "prompts_worker.py"
+UNKNOWN_TASK = "LookupError: "
+"""How the evaluation worker begins what it says of a task that does not exist."""
 Steps = Generator[Event, None, None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionJob:
-    """Everything to be done on one deployment."""
-
-    plan: Plan
-    workload: Workload
-    target: Target
-    needs: str | None
-    """Key of the step that makes its checkpoint."""
-    task_file: str | None = None
-    """Digest of the user's task definitions."""
-    evaluate_version: str | None = None
-    benches: bool = True
-    tasks: tuple[str, ...] = ()
-
-    @property
-    def title(self) -> str:
-        return self.target.title
-
-    @property
-    def gpus(self) -> int:
-        return self.target.serving.tensor_parallel
-
-    def facts(self) -> dict[str, Any]:
-        """What records say beside the figures; none of it changes a result."""
-        target = self.target
-        load = self.workload.load
-        varies = self.plan.prompts is not None or not (
-            load.input_tokens.kind == load.output_tokens.kind == "constant"
-        )
-        return {
-            "model": target.model,
-            "format": target.format,
-            "algorithm": target.algorithm,
-            "kv_format": "fp8" if target.serving.kv_fp8 else "16bit",
-            "gpu": target.gpu,
-            "num_gpus": target.serving.tensor_parallel,
-            "engine_version": target.engine_version,
-            "max_context": target.serving.max_model_len,
-            "arguments": target.serving.arguments(),
-            "dummy": target.serving.dummy,
-            "asked_input": load.input_tokens.mean,
-            "asked_output": load.output_tokens.mean,
-            "lengths": "distribution" if varies else "constant",
-            "prefix_hit_rate": load.prefix_hit_rate,
-        }
 
 
 class ServeFailedError(Exception):
@@ -197,7 +146,11 @@ class Session:
         job, work = self.job, self.site.work(step.key)
         vllm = self.site.tool("vllm")
         seed = int(step.inputs["seed"])
-        drawn = self._draw(step, work) if job.plan.prompts is None else None
+        drawn = None
+        if prompts.needed(job.plan, job.workload.load):
+            drawn = prompts.draw(
+                vllm, job.target.serving, job.workload.load, step.inputs, work, self.site.env()
+            )
         limits = job.workload.limits
         wanted = [percentile_of(limit.statistic) for limit in limits if limit.statistic != "mean"]
         percentiles = sorted({*bench.PERCENTILES, *(p for p in wanted if p is not None)})
@@ -221,31 +174,6 @@ class Session:
             env=self.site.env(),
             limit_s=job.plan.bench_limit_s,
         )
-
-    def _draw(self, step: Step, work: Path) -> Path | None:
-        """Prompts for lengths that vary; None where vLLM's own constant ones will do."""
-        load = self.job.workload.load
-        if load.input_tokens.kind == load.output_tokens.kind == "constant":
-            return None
-        import numpy as np
-
-        rng = np.random.default_rng(int(step.inputs["seed"]))
-        count = int(step.inputs["requests"])
-        pairs = zip(
-            sample(load.input_tokens, count, rng), sample(load.output_tokens, count, rng), strict=True
-        )
-        spec = {
-            "tokenizer": self.job.target.serving.model,
-            "revision": self.job.target.serving.revision,
-            "seed": step.inputs["seed"],
-            "lengths": [[int(one), int(other)] for one, other in pairs],
-        }
-        files.write(work / "prompts.spec.json", json.dumps(spec))
-        out = work / "prompts.jsonl"
-        python = str(self.site.tool("vllm").python)
-        argv = [python, str(PROMPTS_WORKER), str(work / "prompts.spec.json"), str(out)]
-        tool.run(argv, log=work / "prompts.log", limit_s=1_800, name="prompts", env=self.site.env())
-        return out
 
     # -- accuracy
 
@@ -361,8 +289,8 @@ class Session:
             assert self.endpoint.program is not None
             return failure.classify(self.endpoint.program.failure("ended while it was measured"))
         found = failure.classify(error)
-        if "LookupError" in found.detail or "unknown model" in found.detail.lower():
-            raise DataError(found.detail) from error
+        if found.detail.startswith(UNKNOWN_TASK):
+            raise InputError(found.detail.removeprefix(UNKNOWN_TASK)) from error
         return found
 
     def _ended(
@@ -388,9 +316,3 @@ class Session:
         )
         self.entry = self.done[step.key] = entry
         return Done(job=self.job.title, entry=entry, attachments=attachments or {})
-
-
-def located(job: SessionJob, path: str) -> SessionJob:
-    """The job with the checkpoint that its quantize step made."""
-    serving = replace(job.target.serving, model=path, revision=None)
-    return replace(job, target=replace(job.target, serving=serving))

@@ -1,0 +1,95 @@
+"""Carry a plan out from the command line: lock, progress, signals, tables."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import typer
+
+from advisor import measure_cli_compare as compare
+from advisor.errors import InputError
+from advisor.measure import ledger, machine, progress, run, show
+from advisor.measure.executor import LocalExecutor
+from advisor.measure.machine import Device
+from advisor.measure.plan import Plan
+from advisor.measure.run import Executor, Prepared
+from advisor.spec.gpus import find_gpu
+
+
+def carry_out(
+    plan: Plan,
+    folder: Path,
+    *,
+    gpu_file: str | None,
+    endpoint: str | None,
+    port: int | None,
+    executor: str,
+    address: str | None,
+    budget_s: float | None,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Dry run, or the run itself; leaves with 130 when the user stops it."""
+    from rich.console import Console
+
+    err = Console(stderr=True)
+    if dry_run:
+        prepared = run.prepare(
+            plan, folder, endpoint=endpoint, devices=_devices(plan, gpu_file), need_tools=False
+        )
+        typer.echo(show.dry_run(prepared, run.planned(prepared, ledger.Ledger(folder))))
+        expected = compare.Expectation(prepared, gpu_file)
+        typer.echo("\n" + "\n".join(compare.cost_lines(prepared, expected)))
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    with ledger.locked(folder):
+        book = ledger.Ledger(folder)
+        crew, prepared = _crew(plan, folder, gpu_file, endpoint, executor, address)
+        rows = run.planned(prepared, book)
+        done = sum(row.state != "to do" and not row.state.startswith("again") for row in rows)
+        if not yes and sys.stdin.isatty() and err.is_terminal and done < len(rows):
+            typer.confirm(f"{len(rows) - done} steps into {folder}; go on?", abort=True, err=True)
+        signal.signal(signal.SIGTERM, stop)
+        deadline = None if budget_s is None else time.time() + budget_s
+        try:
+            with progress.shown(err, len(rows), done) as say:
+                found = run.execute(prepared, book, crew, say, deadline=deadline, port=port)
+        except KeyboardInterrupt:
+            err.print(f"stopped; what is done stands in {folder}, the same command goes on", soft_wrap=True)
+            raise typer.Exit(130) from None
+    typer.echo(show.seen(found, folder))
+    expected = compare.Expectation(prepared, gpu_file)
+    for text in (compare.comparison(prepared, found, expected), compare.recommendation(prepared, expected)):
+        typer.echo(f"\n{text}" if text else "", nl=bool(text))
+
+
+def _devices(plan: Plan, gpu_file: str | None) -> list[Device]:
+    """The devices to measure on, under the name of the user's own GPU file where there is one."""
+    found = machine.choose(plan.gpus)
+    if gpu_file is None:
+        return found
+    name = find_gpu(gpu_file).name
+    return [replace(device, name=name, in_catalog=False) for device in found]
+
+
+def _crew(
+    plan: Plan, folder: Path, gpu_file: str | None, endpoint: str | None, executor: str, address: str | None
+) -> tuple[Executor, Prepared]:
+    """The executor, and the plan checked against the machines it reaches."""
+    if executor == "local":
+        prepared = run.prepare(plan, folder, endpoint=endpoint, devices=_devices(plan, gpu_file))
+        gpus = [device.index for device in prepared.devices if device.index is not None]
+        return LocalExecutor(gpus), prepared
+    if executor != "ray":
+        raise InputError(f"--executor: '{executor}' is neither local nor ray")
+    from advisor.measure.ray_executor import RayExecutor
+
+    crew = RayExecutor(address)
+    return crew, run.prepare(plan, folder, endpoint=endpoint, devices=crew.devices(plan.gpus))
