@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,11 +24,21 @@ def shape_key(model: ModelSpec) -> str:
     return f"{model.layers}x{model.hidden}x{model.vocab}/{round(model.linear_params / 1e6)}M"
 
 
-def deployment_key(d: Deployment) -> str:
-    """What must be equal for a measurement to speak of this very deployment; engines by generation."""
+def deployment_key(d: Deployment, *, any_arrangement: bool = False) -> str:
+    """What must be equal for a measurement to speak of this very deployment; engines by generation.
+
+    any_arrangement: of all its GPUs, however they are split into replicas, as the seed paper and the
+    model cards state their counts in maximum throughput.
+    """
     fmt = "bf16" if d.format.weight_bits >= 16 else d.format.name
-    runs = f"{d.gpu.name}x{d.tensor_parallel} {defaults(d.engine, d.gpu).generation}"
-    return f"{shape_key(d.model)} {fmt} {d.kv_format} {runs}"
+    count = f"{d.num_gpus}any" if any_arrangement else f"{d.tensor_parallel}"
+    generation = defaults(d.engine, d.gpu).generation
+    return f"{shape_key(d.model)} {fmt} {d.kv_format} {d.gpu.name}x{count} {generation}"
+
+
+def release(d: Deployment) -> str:
+    """The engine's version, first two numbers."""
+    return ".".join(d.engine.version.split(".")[:2])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +60,11 @@ class Evidence:
         return f"{self.model} {self.format} on {gpus}, {self.engine} ({self.source}, {self.rows} rows)"
 
 
+MeasuredCell = tuple[str, float, float, str, float | None, str, float, int]
+"""(release, input tokens, output tokens, load, level, quantity, log(measured ÷ physics), rows): a mean
+that was seen under `deployment_key`; level None where the load has none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
     """All that predictions need: parameters, corrections where data is near, intervals, evidence."""
@@ -58,6 +74,8 @@ class Fit:
     effects: Mapping[str, Mapping[str, float]]
     """`quantity load` → deployment key → log(measured ÷ physics), shrunk by its scatter."""
     evidence: tuple[Evidence, ...]
+    measured: Mapping[str, Sequence[MeasuredCell]]
+    """Deployment key → the cells seen."""
     summary: Mapping[str, object]
 
     @property
@@ -99,8 +117,11 @@ def dumps(fit: Fit) -> str:
         "intervals": {k: asdict(v) for k, v in sorted(fit.intervals.table.items())},
         "effects": {k: dict(sorted(v.items())) for k, v in sorted(fit.effects.items())},
         "evidence": [asdict(e) for e in fit.evidence],
+        "measured": {k: [list(cell) for cell in v] for k, v in sorted(fit.measured.items())},
     }
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    lines = json.dumps(document, indent=1, ensure_ascii=False)
+    # One line per measured cell and per evidence, so that a change reads as one.
+    return re.sub(r"(?<=[\[{,])\n {3,}(?=[^\n]*)|\n {2}(?=[\]}])", " ", lines) + "\n"
 
 
 def read(path: Path) -> Fit:
@@ -114,6 +135,7 @@ def read(path: Path) -> Fit:
             intervals=Intervals(table={k: Interval(**v) for k, v in document["intervals"].items()}),
             effects=document["effects"],
             evidence=tuple(Evidence(**e) for e in document["evidence"]),
+            measured={k: [tuple(cell) for cell in v] for k, v in document["measured"].items()},
             summary=document["summary"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:

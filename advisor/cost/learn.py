@@ -9,7 +9,14 @@ import numpy as np
 
 from advisor.cost.features import Floats
 from advisor.cost.fit import FittedSpeed, family, fit_speed
-from advisor.cost.fit_file import Evidence, Fit, deployment_key, shape_key
+from advisor.cost.fit_file import (
+    Evidence,
+    Fit,
+    MeasuredCell,
+    deployment_key,
+    release,
+    shape_key,
+)
 from advisor.cost.held_out import (
     Optimum,
     effects,
@@ -19,7 +26,7 @@ from advisor.cost.held_out import (
     quantity,
 )
 from advisor.cost.intervals import Intervals, build
-from advisor.cost.observe import Observations, observe
+from advisor.cost.observe import Observations, is_free_arrangement, observe
 from advisor.errors import DataError
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.deployment import Deployment
@@ -89,8 +96,8 @@ def hold_out(optimum: Optimum, progress: Callable[[str], None] = lambda _: None)
 
 
 def row_key(row: SpeedMeasurement, d: Deployment) -> str:
-    """Key of the deployment that a row speaks of; a free arrangement is a key of its own."""
-    return deployment_key(d) if d.replicas == 1 else f"{d.replicas}*{deployment_key(d)}"
+    """Key of the deployment that a row speaks of."""
+    return deployment_key(d, any_arrangement=is_free_arrangement(row))
 
 
 def assemble(speed: FittedSpeed, optimum: Optimum, held: HeldOut) -> Fit:
@@ -107,6 +114,7 @@ def assemble(speed: FittedSpeed, optimum: Optimum, held: HeldOut) -> Fit:
         intervals=intervals,
         effects=table,
         evidence=_evidence(seen, held.deployments, keys),
+        measured=_measured(seen, keys, held.deployments, inside),
         summary=_summary(held, loads),
     )
 
@@ -133,6 +141,24 @@ def _evidence(
             )
         )
     return tuple(sorted(found, key=lambda e: (e.model, e.gpu, e.num_gpus, e.format, e.source, e.engine)))
+
+
+def _measured(
+    seen: Observations, keys: Sequence[str], deployments: Sequence[Deployment], errors: Floats
+) -> dict[str, list[MeasuredCell]]:
+    """Mean log(measured ÷ physics) of each cell that was seen, by deployment."""
+    found: dict[str, dict[tuple[str, float, float, str, float | None, str], list[float]]] = {}
+    kinds = zip(seen.rows, keys, deployments, quantity(seen), errors, strict=True)
+    for row, key, d, kind, error in kinds:
+        rate_of_tokens = kind == "throughput" and row.metric != "requests_per_s"
+        if row.load == "batch" or row.statistic != "mean" or rate_of_tokens or not np.isfinite(error):
+            continue
+        cell = (release(d), row.input_tokens, row.output_tokens, row.load, row.load_value, kind)
+        found.setdefault(key, {}).setdefault(cell, []).append(float(error))
+    return {
+        key: [(*cell, round(float(np.mean(v)), 5), len(v)) for cell, v in sorted(cells.items(), key=repr)]
+        for key, cells in found.items()
+    }
 
 
 def error_share(log_errors: Floats) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from advisor.cost.features import DeploymentArrays, Floats, Ints, deployment_arr
 from advisor.cost.fit_file import Fit
 from advisor.cost.intervals import DISTANCES, LOADS, QUANTITIES
 from advisor.cost.loads import Means, means
+from advisor.cost.measured import measured_cells
 from advisor.cost.memory import Memory, longest_context, memory
+from advisor.cost.observe import arrangements
 from advisor.cost.percentiles import percentile_ratio
 from advisor.cost.prediction import MemoryPlan, Prediction, Regime, Status
 from advisor.cost.steptime import Coefficients, Design, Parts, coefficients, used_names
@@ -27,6 +29,11 @@ from advisor.spec.workload import Load
 from advisor.units import MS_PER_S
 
 MEANS: tuple[tuple[str, str], ...] = (("ttft", "mean"), ("tpot", "mean"), ("e2e", "mean"))
+Z90 = 1.645
+REPEAT, REPEAT_MAXIMUM = 0.037, 0.08
+"""Standard deviation, in logs, of a measurement repeated by others on hardware of the same name: from the
+cells of Llama-3.1-70B that both the seed paper and a model card of the same shape print (mean difference
+4.2 % in 44 single-stream cells, 8.1 % median in 59 of maximum throughput)."""
 _LOAD_CLASS = {SINGLE: "single", MAXIMUM: "maximum"}
 _BASIS: dict[str, Basis] = {"seen": "fitted", "model": "extrapolated", "gpu": "extrapolated"}
 
@@ -55,9 +62,21 @@ class CellAnswers:
     fits: npt.NDArray[np.bool_]
     max_concurrency: Ints
     means: Means
+    measured: npt.NDArray[np.bool_]
+    """Whether this very cell was seen."""
+
+    def take(self, index: np.ndarray) -> CellAnswers:
+        """The answers at `index`, one per cell."""
+
+        def part(value: object) -> object:
+            if isinstance(value, np.ndarray):
+                return value[index]
+            return type(value)(**{f.name: part(getattr(value, f.name)) for f in fields(value)})  # type: ignore[arg-type]
+
+        return part(self)  # type: ignore[return-value]
 
     def basis(self, i: int) -> Basis:
-        return _BASIS[DISTANCES[int(self.distance[i])]]
+        return "measured" if self.measured[i] else _BASIS[DISTANCES[int(self.distance[i])]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +90,8 @@ class _Prepared:
     distance: Ints
     effects: Mapping[str, Floats]
     """By class of quantity and load: log correction per deployment."""
+    keys: tuple[tuple[str, ...], ...]
+    """Of each deployment: what its measurements are filed under."""
 
 
 class Predictor:
@@ -94,6 +115,28 @@ class Predictor:
         Raises UnsupportedError when a GPU cannot run a deployment's format.
         """
         return self._answer(self._prepare(deployments), cells)
+
+    def answer_any_arrangement(self, deployments: Sequence[Deployment], cells: Cells) -> CellAnswers:
+        """As `answer`, but at maximum throughput a deployment's GPUs are split into the equal replicas that
+        serve most: a count of GPUs says no more than that."""
+        options: list[Deployment] = []
+        of: list[list[int]] = []
+        for d in deployments:
+            splits = arrangements(d)
+            of.append(list(range(len(options), len(options) + len(splits))))
+            options += splits
+        free = cells.kind == MAXIMUM
+        choices = [
+            of[d] if is_free else of[d][-1:] for d, is_free in zip(cells.deployment, free, strict=True)
+        ]
+        counts = np.array([len(c) for c in choices])
+        row = np.repeat(np.arange(len(cells)), counts)
+        expanded = replace(cells.take(row), deployment=np.concatenate(choices).astype(np.intp))
+        answers = self.answer(options, expanded)
+        rate = np.nan_to_num(answers.requests_per_s.value, nan=-1.0)
+        order = np.lexsort((rate, row))
+        last = np.r_[np.flatnonzero(np.diff(row[order])), len(row) - 1]
+        return answers.take(order[last])
 
     def predict(
         self,
@@ -123,14 +166,18 @@ class Predictor:
         names = used_names(arrays)
         design = Design(arrays, names)
         made = coefficients(arrays, design.values(self.fit.speed.vector(names)))
-        keys = [fit_file.deployment_key(d) for d in deployments]
+        keys = [
+            (fit_file.deployment_key(d), fit_file.deployment_key(d, any_arrangement=True))
+            for d in deployments
+        ]
         seen, hosts = self.fit.seen, self.fit.hosts
         distance = [
-            0 if k in seen else 1 if f"{gpu} {generation}" in hosts else 2
-            for k, gpu, generation in zip(keys, arrays.gpu, arrays.generation, strict=True)
+            0 if own in seen or free in seen else 1 if f"{gpu} {generation}" in hosts else 2
+            for (own, free), gpu, generation in zip(keys, arrays.gpu, arrays.generation, strict=True)
         ]
         effects = {
-            kind: np.array([table.get(k, 0.0) for k in keys]) for kind, table in self.fit.effects.items()
+            kind: np.array([table.get(own, table.get(free, 0.0)) for own, free in keys])
+            for kind, table in self.fit.effects.items()
         }
         return _Prepared(
             tuple(deployments),
@@ -139,6 +186,7 @@ class Predictor:
             memory(arrays),
             np.array(distance, dtype=np.intp),
             effects,
+            tuple(keys),
         )
 
     def _answer(self, p: _Prepared, cells: Cells) -> CellAnswers:
@@ -149,6 +197,8 @@ class Predictor:
             cells.kind
         ]
         distance = p.distance[d]
+
+        measured = measured_cells(p.deployments, p.keys, self.fit.measured, cells)
 
         def ranged(quantity: str, value: Floats) -> Range:
             log_low, log_high = np.zeros(len(cells)), np.zeros(len(cells))
@@ -163,6 +213,12 @@ class Predictor:
                     if chosen.any():
                         interval = self.fit.intervals.of(quantity, name, distance_name)
                         log_low[chosen], log_high[chosen] = interval.low, interval.high
+            known = measured.get(quantity)
+            if known is not None:
+                at, ratio = known
+                effect[at] = ratio
+                repeat = np.where(cells.kind[at] == MAXIMUM, REPEAT_MAXIMUM, REPEAT) * Z90
+                log_low[at], log_high[at] = -repeat, repeat
             centre = value * np.exp(effect)
             return Range(value=centre, low=centre * np.exp(log_low), high=centre * np.exp(log_high))
 
@@ -195,6 +251,7 @@ class Predictor:
             fits=m.batch_limit >= 1.0,
             max_concurrency=(np.floor(np.minimum(m.batch_limit, 1e9)) * replicas).astype(np.intp),
             means=m,
+            measured=_is_measured(len(cells), measured),
         )
 
     def _one(
@@ -242,6 +299,13 @@ class Predictor:
 @lru_cache(maxsize=4)
 def _shipped(path: Path) -> Predictor:
     return Predictor(fit_file.read(path))
+
+
+def _is_measured(n: int, found: Mapping[str, tuple[Ints, Floats]]) -> npt.NDArray[np.bool_]:
+    seen = np.zeros(n, dtype=bool)
+    for at, _ in found.values():
+        seen[at] = True
+    return seen
 
 
 def load_cells(load: Load, deployments: Sequence[Deployment]) -> Cells:
@@ -307,4 +371,4 @@ def _memory_plans(p: _Prepared, answers: CellAnswers) -> list[MemoryPlan]:
     ]
 
 
-__all__ = ["MEANS", "QUANTITIES", "CellAnswers", "Predictor", "Range", "load_cells", "replace"]
+__all__ = ["MEANS", "QUANTITIES", "CellAnswers", "Predictor", "Range", "load_cells"]
