@@ -148,10 +148,11 @@ class QualityModel:
         if native:
             notes.append(f"relative to the {native} checkpoint the model ships as")
         who = traits(q.model)
-        how = algorithm_name(q.algorithm) if q.algorithm else self._evidence.usual_algorithm(who, q.format)
-        notes += self._evidence.remarks(q.format, how if q.algorithm else None)
+        asked = algorithm_name(q.algorithm) if q.algorithm else None
+        how = asked or self._evidence.usual_algorithm(who, q.format)
+        notes += self._evidence.remarks(q.format, asked)
         said = self.fitted.expect(who, q.format, how, tasks)
-        basis: Basis = "extrapolated" if native else self._evidence.basis(who, q.format, how, tasks)
+        basis: Basis = "extrapolated" if native else self._evidence.basis(who, q.format, asked, tasks)
         if q.kv_format == "fp8":
             said, basis = _with_kv(said, tasks), "extrapolated"
             notes.append("FP8 KV cache: a little wider, from 8-bit caches of other models")

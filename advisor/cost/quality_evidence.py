@@ -94,16 +94,19 @@ class Evidence:
             out.append(f"no score in {format} made by {algorithm}: taken as the format's average")
         return out
 
-    def basis(self, who: Traits, format: str, algorithm: str, tasks: Sequence[Task]) -> Basis:
+    def basis(self, who: Traits, format: str, algorithm: str | None, tasks: Sequence[Task]) -> Basis:
         """measured: every benchmark asked was seen. extrapolated: beyond the sizes, kinds or tasks seen."""
-        own = {c.benchmark for c in self._by_model.get((who.key, format), ()) if c.algorithm == algorithm}
+        if not all(task.known for task in tasks):
+            return "extrapolated"
+        cells = self._by_model.get((who.key, format), ())
+        own = {c.benchmark for c in cells if algorithm is None or algorithm in c.algorithm.split("+")}
         if {name for task in tasks for name in task.parts} <= own:
             return "measured"
         span = self._spans.get(format)
         if span is None or span.base_models < _FEWEST_MODELS or (who.sparse and not span.sparse):
             return "extrapolated"
         inside = span.low_b / _SIZE_MARGIN <= who.params_b <= span.high_b * _SIZE_MARGIN
-        return "fitted" if inside and all(task.known for task in tasks) else "extrapolated"
+        return "fitted" if inside else "extrapolated"
 
     def text(self, who: Traits, format: str) -> str:
         """The scores behind an answer: the model's own, else how many of others and the nearest of them."""

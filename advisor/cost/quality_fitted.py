@@ -222,7 +222,8 @@ class Fitted:
         self, group: str, points: Sequence[Point], loss: Floats, gain: Floats, slopes: Floats
     ) -> tuple[Floats, Floats]:
         """Covariance of the true losses and their means, given what was seen of the same base model."""
-        who = shared([(p.traits.group, p.format, p.benchmark, p.algorithm, "") for p in points], self._known)
+        maker = self._maker(points[0])
+        who = shared([(p.traits.group, p.format, p.benchmark, maker, "") for p in points], self._known)
         variance = self._values[1] ** 2
         cov = deviations(who, who, (loss, loss), (gain, gain), self.spread)
         seen = self._seen(group)

@@ -29,7 +29,7 @@ PRIORS: Mapping[str, tuple[float, float]] = {
     "as": (0.0, 0.5),
     "algorithm": (0.0, 0.8),
     "size": (-0.35, 0.2),
-    "size by format": (0.0, 0.3),
+    "size by format": (0.0, 0.2),
     "sparsity": (0.0, 0.15),
     "family": (0.0, 0.3),
     "benchmark family": (0.0, 0.7),
