@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from advisor.errors import UnsupportedError
-from advisor.measure import tool
+from advisor.measure import files, tool
 from advisor.measure.events import BudgetEndedError, Done, Event, Said
 from advisor.measure.jobs import Job, QuantizeJob, run_job
 from advisor.measure.ledger import Entry, Ledger
@@ -109,8 +109,9 @@ class _Crew:
 
     def _work(self, job: Job, site: Site, done: Mapping[str, Entry]) -> None:
         try:
-            for event in run_job(job, site, done):
-                self._events.put((job, event))
+            with files.room_expected(site.folder):
+                for event in run_job(job, site, done):
+                    self._events.put((job, event))
         except BaseException as error:
             self._events.put((job, error))
         else:

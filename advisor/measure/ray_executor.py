@@ -16,7 +16,7 @@ from typing import Any
 
 from advisor.errors import InputError, MissingToolError, QuantAdviseError, ToolFailedError
 from advisor.measure import files, machine
-from advisor.measure.events import BudgetEndedError, Done, Said
+from advisor.measure.events import BudgetEndedError, Said
 from advisor.measure.executor import Write, settled, split
 from advisor.measure.jobs import Job, run_job
 from advisor.measure.ledger import Ledger
@@ -26,6 +26,8 @@ from advisor.measure.site import Site
 PREFIX = "gpu:"
 MAX_LOST_WORKERS = 3
 """How often a job is started anew after its worker died."""
+NODES_S = 15.0
+"""For the first node to join a cluster that has just begun."""
 WAIT_S = 60.0
 """For the cluster to answer; a resource that no node has would wait for ever."""
 
@@ -66,11 +68,11 @@ class RayExecutor:
         """One device per GPU of the one kind the cluster has. Raises InputError for none or several."""
         if wanted is not None:
             raise InputError("--gpus: numbers mean nothing on a cluster; Ray hands out the GPUs")
-        kinds = {
-            name.removeprefix(PREFIX): int(count)
-            for name, count in _ray().cluster_resources().items()
-            if name.startswith(PREFIX)
-        }
+        kinds = self._kinds()
+        end = time.monotonic() + NODES_S
+        while not kinds and time.monotonic() < end:
+            time.sleep(0.5)
+            kinds = self._kinds()
         if len(kinds) != 1:
             have = ", ".join(sorted(kinds)) or "none"
             raise InputError(f"ray: nodes must name one kind of GPU, as '{PREFIX}H100-SXM' (there: {have})")
@@ -78,6 +80,15 @@ class RayExecutor:
         self._resource = f"{PREFIX}{name}"
         seen = self._probe()
         return [replace(seen, name=name, index=None if seen.index is None else at) for at in range(count)]
+
+    @staticmethod
+    def _kinds() -> dict[str, int]:
+        """Kinds of GPU that nodes name, and how many."""
+        return {
+            name.removeprefix(PREFIX): int(count)
+            for name, count in _ray().cluster_resources().items()
+            if name.startswith(PREFIX)
+        }
 
     def _probe(self) -> Device:
         """What a worker says about its first device."""
@@ -183,9 +194,8 @@ def _work(job: Job, site: Site, done: Any, token: str) -> Any:
             f"{site.folder}: a Ray worker does not see this folder; --out must lie on a shared one"
         )
     gpus = tuple(int(gpu) for gpu in ray.get_gpu_ids())
-    for event in run_job(job, replace(site, gpus=gpus), done):
-        if isinstance(event, (Said, Done)):
-            yield event
+    with files.room_expected(site.folder):
+        yield from run_job(job, replace(site, gpus=gpus), done)
 
 
 def _cause(error: Any) -> BaseException:

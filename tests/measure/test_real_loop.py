@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -199,11 +200,21 @@ def ray_cluster(tools: Path, folder: Path) -> Iterator[tuple[Path, str]]:
     with (folder / "ray.log").open("wb") as log:
         head = subprocess.Popen(start, stdout=log, stderr=log, env=environment, start_new_session=True)
         try:
-            time.sleep(15)
+            wait_for_port(int(address.rpartition(":")[2]))
             yield python, address
         finally:
             head.terminate()
             head.wait(timeout=60)
+
+
+def wait_for_port(port: int, limit_s: float = 120) -> None:
+    end = time.monotonic() + limit_s
+    while time.monotonic() < end:
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.5)
+    raise TimeoutError(f"nobody listens on port {port}")
 
 
 def repository() -> Path:
