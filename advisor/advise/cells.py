@@ -155,7 +155,7 @@ def _speed_rows(questions: Sequence[Question], predictor: Predictor) -> Iterator
         if question.deployment is not None:
             deployments.setdefault(id(question.deployment), question.deployment)
     place = {key: index for index, key in enumerate(deployments)}
-    found = predictor.answer(list(deployments.values()), _cells(questions, place))
+    found = predictor.answer_any_arrangement(list(deployments.values()), _cells(questions, place))
     quantities = (found.ttft_ms, found.tpot_ms, found.e2e_ms, found.requests_per_s, found.output_tokens_per_s)
     values = [array.tolist() for q in quantities for array in (q.value, q.low, q.high)]
     limits = found.max_concurrency.tolist()
