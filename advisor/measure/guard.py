@@ -78,6 +78,8 @@ def _end(child: subprocess.Popen[bytes], grace_s: float) -> None:
             child.terminate()
             insisted = True
         time.sleep(POLL_S)
+    if not os.path.isdir("/proc"):  # no list of processes: the group, ourselves with it, is all we can end
+        os.killpg(0, signal.SIGKILL)
     for _ in range(100):
         if not _signal_all(signal.SIGKILL):
             break
