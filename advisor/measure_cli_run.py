@@ -16,6 +16,7 @@ from advisor.measure import ledger, machine, progress, run, show
 from advisor.measure.executor import LocalExecutor
 from advisor.measure.machine import Device
 from advisor.measure.plan import Plan
+from advisor.measure.planned import planned
 from advisor.measure.run import Executor, Prepared
 from advisor.spec.gpus import find_gpu
 
@@ -41,7 +42,7 @@ def carry_out(
         prepared = run.prepare(
             plan, folder, endpoint=endpoint, devices=_devices(plan, gpu_file), need_tools=False
         )
-        typer.echo(show.dry_run(prepared, run.planned(prepared, ledger.Ledger(folder))))
+        typer.echo(show.dry_run(prepared, planned(prepared, ledger.Ledger(folder))))
         expected = compare.Expectation(prepared, gpu_file)
         typer.echo("\n" + "\n".join(compare.cost_lines(prepared, expected)))
         return
@@ -52,7 +53,7 @@ def carry_out(
     with ledger.locked(folder):
         book = ledger.Ledger(folder)
         crew, prepared = _crew(plan, folder, gpu_file, endpoint, executor, address)
-        rows = run.planned(prepared, book)
+        rows = planned(prepared, book)
         done = sum(row.state != "to do" and not row.state.startswith("again") for row in rows)
         if not yes and sys.stdin.isatty() and err.is_terminal and done < len(rows):
             typer.confirm(f"{len(rows) - done} steps into {folder}; go on?", abort=True, err=True)

@@ -225,6 +225,8 @@ def quality_records(entries: Sequence[Entry], raw: Path, run: str) -> list[Quali
 
 def difference_text(score: Score, paired: Difference) -> str:
     """`paired difference to 16 bits -0.042 ± 0.013 on the same 120 items`."""
+    if paired.value == paired.stderr == 0:
+        return f"no difference to 16 bits on the same {paired.items} items"
     nats = " nats per unit" if score.items and isinstance(score.items[0][1], tuple) else ""
     value, error = f"{paired.value:+.4g}{nats}", f"{paired.stderr:.2g}"
     return f"paired difference to 16 bits {value} ± {error} on the same {paired.items} items"

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from advisor.errors import InputError, QuantAdviseError
-from advisor.measure import calibration, checkpoint, commands, envs, files, machine, server, steady, steps
-from advisor.measure.bench import Point
+from advisor.measure import calibration, checkpoint, commands, envs, files, machine, server, steps
 from advisor.measure.checkpoint import Checkpoint
 from advisor.measure.events import Done, Event
 from advisor.measure.executor import Write
 from advisor.measure.jobs import Job, QuantizeJob, checkpoint_folder
-from advisor.measure.ledger import Ledger, Step
+from advisor.measure.ledger import Ledger
 from advisor.measure.machine import Device
 from advisor.measure.plan import Plan
 from advisor.measure.recipes import UNQUANTIZED
@@ -66,6 +65,31 @@ def name_of(model: str) -> str:
         return Path(model).name
 
 
+def native_format(model: str) -> tuple[bool, str | None]:
+    """Whether a model's configuration could be read, and the format its weights have (None = 16 bits)."""
+    try:
+        return True, find_model(model).native_format
+    except QuantAdviseError:
+        return False, None
+
+
+def _check_formats(plan: Plan) -> None:
+    """Refuse to call weights by another format than they have. Raises InputError."""
+    _, native = native_format(plan.model)
+    for format in plan.formats:
+        if native is not None and (format in UNQUANTIZED or plan.is_made(format)):
+            raise InputError(
+                f"{plan.model}: its weights are {native} already; give the 16-bit model, "
+                f"or --formats {native} --checkpoint {native}={plan.model}"
+            )
+    for format, path in plan.checkpoints:
+        read, found = native_format(path)
+        if read and found != format:
+            raise InputError(
+                f"--checkpoint {format}={path}: its weights are {found or '16-bit'}, not {format}"
+            )
+
+
 def prepare(
     plan: Plan,
     folder: Path,
@@ -86,6 +110,7 @@ def prepare(
         if len(plan.formats) > 1 or any(plan.is_made(format) for format in plan.formats):
             raise InputError("--endpoint: serves one model; name its one format, 16-bit or with --checkpoint")
         engine_version = server.connect(endpoint).version
+    _check_formats(plan)
     if plan.prompts is not None and not Path(plan.prompts).is_file():
         raise InputError(f"{plan.prompts}: no such file of prompts")
     tunes = any(plan.is_made(format) and plan.recipe(format).needs_data for format in plan.formats)
@@ -215,46 +240,6 @@ def _task_digest(folder: str | None) -> str | None:
 def file_digest(path: Path) -> str:
     """Digest of one file's bytes."""
     return files.file_sha256(path)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """One known step of the plan, for the dry run."""
-
-    step: Step
-    state: str
-    """`done`, `failed: reason`, `to do`."""
-
-
-def planned(prepared: Prepared, ledger: Ledger) -> list[Planned]:
-    """Every step known beforehand; repeats beyond the least and a search's probes follow from results."""
-    rows = []
-    for job in prepared.jobs:
-        for step in _steps(job):
-            entry = ledger.get(step.key)
-            state = "to do"
-            if entry is not None and entry.final:
-                state = "done" if entry.failure is None else f"failed: {entry.failure.reason}"
-            elif entry is not None and entry.failure is not None:
-                state = f"again: {entry.failure.reason}"
-            rows.append(Planned(step=step, state=state))
-    return rows
-
-
-def _steps(job: Job) -> Iterator[Step]:
-    if isinstance(job, QuantizeJob):
-        yield job.step
-        return
-    goodput = steady.goodput_arguments(job.workload.goodput)
-    points: list[tuple[Point, int]] = [
-        (point, repeat) for point in job.plan.points for repeat in range(job.plan.repeats)
-    ]
-    if job.plan.slo_search and (Point(kind="maximum"), 0) not in points:
-        points.append((Point(kind="maximum"), 0))
-    for point, repeat in points:
-        yield steps.bench_step(job.plan, job.workload, job.target, point, repeat, goodput)
-    for task in job.tasks:
-        yield steps.evaluate_step(job.plan, job.target, task, job.evaluate_version, job.task_file)
 
 
 def drop_lost_checkpoints(prepared: Prepared, ledger: Ledger) -> list[str]:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from advisor.measure import commands, envs, install
+from advisor.measure.planned import Planned
 from advisor.measure.records import Records
-from advisor.measure.run import Planned, Prepared
+from advisor.measure.run import Prepared
 from advisor.record.measurement import SpeedMeasurement
 
 _SEEN = (

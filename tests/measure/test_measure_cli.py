@@ -62,6 +62,53 @@ def test_bad_input_is_one_line(quantadvise: Command, words: tuple[str, ...], lin
     assert len(seen.err.strip().splitlines()) == 1
 
 
+LLAMA = {
+    "model_type": "llama",
+    "architectures": ["LlamaForCausalLM"],
+    "hidden_size": 256,
+    "intermediate_size": 512,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "vocab_size": 1024,
+    "max_position_embeddings": 2048,
+}
+FP8 = {
+    "quant_method": "compressed-tensors",
+    "format": "float-quantized",
+    "config_groups": {
+        "group_0": {
+            "targets": ["Linear"],
+            "weights": {"num_bits": 8, "type": "float", "strategy": "channel", "dynamic": False},
+            "input_activations": {"num_bits": 8, "type": "float", "strategy": "token", "dynamic": True},
+        }
+    },
+    "ignore": ["lm_head"],
+}
+
+
+def test_weights_are_never_called_by_another_format(quantadvise: Command, tmp_path: Path):
+    for name, config in (("fp8", LLAMA | {"quantization_config": FP8}), ("plain", LLAMA)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(json.dumps(config))
+        (tmp_path / name / "model.safetensors").write_bytes(bytes(64))
+    words = ("--workload", "w.yaml", "--concurrency", "1", "--dry-run")
+    seen = quantadvise("measure", "--model", "./fp8", *words)
+    assert "./fp8: its weights are fp8 already; give the 16-bit model, or --formats fp8" in seen.err
+    seen = quantadvise(
+        "measure", "--model", "./plain", "--formats", "int4", "--checkpoint", "int4=./fp8", *words
+    )
+    assert "--checkpoint int4=./fp8: its weights are fp8, not int4" in seen.err
+    seen = quantadvise(
+        "measure", "--model", "./plain", "--formats", "fp8", "--checkpoint", "fp8=./plain", *words
+    )
+    assert "--checkpoint fp8=./plain: its weights are 16-bit, not fp8" in seen.err
+    seen = quantadvise(
+        "measure", "--model", "./plain", "--formats", "fp8", "--checkpoint", "fp8=./fp8", *words
+    )
+    assert seen.code == 0
+
+
 def test_a_missing_tool_is_one_line_with_its_remedy(quantadvise: Command):
     seen = quantadvise(*BASE, "--concurrency", "1")
     assert seen.code == 1

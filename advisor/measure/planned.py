@@ -1,0 +1,52 @@
+"""The steps of a plan that are known before it runs, and which of them are done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from advisor.measure import steady, steps
+from advisor.measure.bench import Point
+from advisor.measure.jobs import Job, QuantizeJob
+from advisor.measure.ledger import Ledger, Step
+from advisor.measure.run import Prepared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One known step of the plan, for the dry run."""
+
+    step: Step
+    state: str
+    """`done`, `failed: reason`, `to do`."""
+
+
+def planned(prepared: Prepared, ledger: Ledger) -> list[Planned]:
+    """Every step known beforehand; repeats beyond the least and a search's probes follow from results."""
+    rows = []
+    for job in prepared.jobs:
+        for step in _steps(job):
+            entry = ledger.get(step.key)
+            state = "to do"
+            if entry is not None and entry.final:
+                state = "done" if entry.failure is None else f"failed: {entry.failure.reason}"
+            elif entry is not None and entry.failure is not None:
+                state = f"again: {entry.failure.reason}"
+            rows.append(Planned(step=step, state=state))
+    return rows
+
+
+def _steps(job: Job) -> Iterator[Step]:
+    if isinstance(job, QuantizeJob):
+        yield job.step
+        return
+    goodput = steady.goodput_arguments(job.workload.goodput)
+    points: list[tuple[Point, int]] = [
+        (point, repeat) for point in job.plan.points for repeat in range(job.plan.repeats)
+    ]
+    if job.plan.slo_search and (Point(kind="maximum"), 0) not in points:
+        points.append((Point(kind="maximum"), 0))
+    for point, repeat in points:
+        yield steps.bench_step(job.plan, job.workload, job.target, point, repeat, goodput)
+    for task in job.tasks:
+        yield steps.evaluate_step(job.plan, job.target, task, job.evaluate_version, job.task_file)
