@@ -8,7 +8,7 @@ until they fill what reading the weights leaves idle. All arrays have one entry 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,8 @@ class Work:
     step: StepTime
     fresh: Floats
     """Prompt tokens to compute."""
+    uneven: Floats
+    """Squared coefficient of variation of prompts' lengths."""
     steps: Floats
     """Decode steps: the first token comes with the prompt."""
     decode_context: Floats
@@ -69,6 +71,25 @@ class Inside:
     tpot_s: Floats
     decode_batch: Floats
     """Sequences in a step that decodes."""
+    # what it is made of
+    plain_s: Floats
+    """A step that only decodes."""
+    mixed_s: Floats
+    """A step in which prompts joined."""
+    mixed_share: Floats
+    """Share of steps that are such; with prompts apart, per decode step."""
+    joins: Floats
+    """Prompts of others that join per decode step."""
+    queue_s: Floats
+    """Of `prompt_s`: for the prompts of others before one's own."""
+    room: Floats
+    """Prompt tokens that a step has room for."""
+
+
+def choose(mask: Bools, one: Inside, other: Inside) -> Inside:
+    """`one` where `mask` holds, else `other`."""
+    names = (f.name for f in fields(one))
+    return Inside(**{name: np.where(mask, getattr(one, name), getattr(other, name)) for name in names})
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +182,12 @@ def closed(w: Work, batch: Floats, at_door: Bools) -> Inside:
         prompt_s=s.own + behind * s.full,
         tpot_s=s.mean,
         decode_batch=batch * w.steps / cycle,
+        plain_s=s.plain,
+        mixed_s=s.mixed,
+        mixed_share=s.some,
+        joins=joins,
+        queue_s=behind * s.full,
+        room=room,
     )
 
 
@@ -170,26 +197,29 @@ def opened(w: Work, rate: Floats, gap_variation: Floats, top: Floats) -> Inside:
     gap_variation: squared coefficient of variation of the gaps; 1 = Poisson.
     """
 
+    def room_beside(others: Floats) -> Floats:
+        return np.maximum(w.budget - np.where(w.apart, 0.0, others), 1.0)
+
     def at(apart_s: Floats) -> tuple[_Steps, Floats, Floats, Floats]:
-        """(iterations, others decoding, own prompt's time, what TPOT exceeds an iteration by), if
+        """(iterations, others decoding, queue for the prompt, what TPOT exceeds an iteration by), if
         tokens came `apart_s` apart."""
         others = np.minimum(rate * w.steps * apart_s, top)
-        room = np.maximum(w.budget - np.where(w.apart, 0.0, others), 1.0)
+        room = room_beside(others)
         service = w.fresh / room
         first = _steps(w, others, rate * apart_s, service, room, rate)
         joins = rate * np.minimum(first.mean, apart_s)
         s = _steps(w, others, joins, service, room, rate)
-        # Prompts queue as at one server with constant service; arrivals go on while a long step runs.
+        # Prompts queue as at one server (Pollaczek–Khinchine); arrivals go on while a long step runs.
         busy = np.minimum(rate * service * s.full, 0.999)
-        prompt_s = s.own + gap_variation * busy / (2.0 * (1.0 - busy)) * service * s.full
+        queue_s = (gap_variation + w.uneven) * busy / (2.0 * (1.0 - busy)) * service * s.full
         # A sequence starts to decode with those prompts behind it that came meanwhile, more than a
         # random iteration finds: long iterations are where prompts queue.
         per_prompt = np.maximum(s.mean - s.plain, 0.0) / np.maximum(joins, TINY)
-        behind = rate * np.maximum(prompt_s - s.mean, 0.0)
+        behind = rate * np.maximum(s.own + queue_s - s.mean, 0.0)
         more = per_prompt * behind / (1.0 - np.minimum(rate * per_prompt, 0.99))
         # Nothing is slower than having a full step every time.
         extra = np.minimum(more / np.maximum(w.steps, 1.0), np.maximum(s.full - s.mean, 0.0))
-        return s, others, prompt_s, np.where(w.steps > 0, extra, 0.0)
+        return s, others, queue_s, np.where(w.steps > 0, extra, 0.0)
 
     low = w.step_s(np.ones_like(rate), np.zeros_like(rate))
     high = np.maximum(top / np.maximum(rate * np.maximum(w.steps, 1.0), TINY), 2.0 * low)
@@ -199,12 +229,18 @@ def opened(w: Work, rate: Floats, gap_variation: Floats, top: Floats) -> Inside:
         # Of the sequences that this keeps longer, iterations without a prompt see few: half are counted.
         longer = s.mean + 0.5 * extra > middle
         low, high = np.where(longer, middle, low), np.where(longer, high, middle)
-    s, others, prompt_s, extra = at(high)
+    s, others, queue_s, extra = at(high)
     busy = -np.expm1(-others - rate * s.own)  # the others in the engine are about Poisson
     decoding = rate * w.steps * s.mean
     return Inside(
         wait_s=w.overhead_s + busy * (s.residual + w.ahead * s.mean),
-        prompt_s=prompt_s,
+        prompt_s=s.own + queue_s,
         tpot_s=s.mean + extra,
         decode_batch=decoding / np.maximum(-np.expm1(-decoding), TINY),
+        plain_s=s.plain,
+        mixed_s=s.mixed,
+        mixed_share=s.some,
+        joins=rate * s.mean,
+        queue_s=queue_s,
+        room=room_beside(others),
     )

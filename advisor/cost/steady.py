@@ -10,11 +10,16 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from advisor.cost.inside import TINY, Bools, Inside, Work, closed, opened
+from advisor.cost.inside import TINY, Bools, Inside, Work, choose, closed, opened
 from advisor.cost.serving import BLOCK_TOKENS, V0_WATERMARK, Floats, StepTime
 
 _GROWN_SHARE = 0.13
 """Of its answer, what a sequence has produced when it is preempted, where prompts are short."""
+_DRIFT = 4.0
+_TOGETHER = 2.0
+"""Answers that end together, about: their prompts were let in together."""
+_MOST_ENDING = 12.0
+"""Answers ending per step from which on decode hardly ever lacks room."""
 _PREEMPTED_SHARE = 0.08
 """Sequences that wait to be computed again, per running one and per answer ÷ prompt length."""
 _MOST_TAKEN = 0.98
@@ -76,6 +81,8 @@ class Steady:
     backlogged: Bools
     saturated: Bools
     """More clients than the batch holds."""
+    inside: Inside
+    """What a request meets in the engine, once it has a place."""
 
 
 def steady_state(engines: Engines, loads: Loads) -> Steady:
@@ -93,13 +100,9 @@ def steady_state(engines: Engines, loads: Loads) -> Steady:
     top = np.maximum(limit, 1.0)
     crowded = by_memory < slots
 
-    # A full engine: whoever leaves makes place for one that waits at the door. Where memory is the limit,
-    # admission takes the room that decode will need, and preemption gives it back: what is computed again
-    # is as long as what decode adds, one answer per request. V0's reserve keeps some of it from happening.
-    reserve = np.where(engines.v0, np.exp(-V0_WATERMARK * room / output), 1.0)
-    found = loads.prefix_hit_rate * prompt / (prompt + _GROWN_SHARE * output)
-    wasted = np.where(crowded, reserve * (1.0 - found) * output, 0.0)
-    again = replace(work, fresh=work.fresh + wasted)
+    # A full engine: whoever leaves makes place for one that waits at the door.
+    recomputed = np.where(crowded, _recomputed(engines, loads, room, by_memory), 0.0)
+    again = replace(work, fresh=work.fresh + recomputed)
     in_step = work.apart & (loads.output_std == 0)
     full = _closed(again, top, np.ones(n, dtype=np.bool_), in_step & ~crowded)
     capacity = np.where(fits, top / (full.prompt_s + work.steps * full.tpot_s), 0.0)
@@ -114,12 +117,7 @@ def steady_state(engines: Engines, loads: Loads) -> Steady:
     if np.any(open_loop):
         gap_variation = np.broadcast_to(1.0 / loads.burstiness, n)
         met = opened(work, np.where(open_loop, np.minimum(asked, capacity), 1e-3), gap_variation, top)
-        inside = Inside(
-            **{
-                f.name: np.where(open_loop, getattr(met, f.name), getattr(inside, f.name))
-                for f in fields(met)
-            }
-        )
+        inside = choose(open_loop, met, inside)
         # Below capacity the batch suffices, even if prompts in between would let it grow beyond.
         longest_s = (top / np.maximum(asked, TINY) - inside.prompt_s) / np.maximum(work.steps, 1.0)
         tpot_s = np.where(open_loop, np.minimum(inside.tpot_s, np.maximum(longest_s, TINY)), inside.tpot_s)
@@ -144,7 +142,6 @@ def steady_state(engines: Engines, loads: Loads) -> Steady:
     served = np.where(open_loop, asked, clients / e2e)
     served = np.where(saturated | backlogged, capacity, served)
     filled = saturated | backlogged
-    decoding = np.where(filled, full.decode_batch, inside.decode_batch)
     in_engine = np.where(filled, top, batch)
     never = np.where(backlogged | ~fits, np.inf, 1.0)
     return Steady(
@@ -154,11 +151,12 @@ def steady_state(engines: Engines, loads: Loads) -> Steady:
         requests_per_s=np.where(fits, served, 0.0),
         capacity_requests_per_s=capacity,
         batch=np.where(fits, in_engine, 0.0),
-        decode_batch=np.where(fits, decoding, 0.0),
+        decode_batch=np.where(fits, np.where(filled, full.decode_batch, inside.decode_batch), 0.0),
         batch_limit=limit,
         kv_use=np.where(fits, np.minimum(in_engine * held / np.maximum(engines.kv_tokens, 1.0), 1.0), 0.0),
         backlogged=backlogged,
         saturated=saturated,
+        inside=choose(filled, full, inside),
     )
 
 
@@ -180,26 +178,53 @@ def _closed(work: Work, batch: Floats, at_door: Bools, in_step: Bools) -> Inside
         prompt_s=prompts_s - after,
         tpot_s=work.step_s(batch, none) + after / np.maximum(work.steps, 1.0),
         decode_batch=np.where(work.steps > 0, batch, 0.0),
+        plain_s=work.step_s(batch, none),
+        mixed_s=full,
+        mixed_share=none,
+        joins=none,
+        queue_s=0.5 * (rounds - 1.0) * full,
+        room=work.budget,
     )
-    pairs = {f.name: (getattr(lockstep, f.name), getattr(mixing, f.name)) for f in fields(mixing)}
-    return Inside(**{name: np.where(in_step, one, other) for name, (one, other) in pairs.items()})
+    return choose(in_step, lockstep, mixing)
+
+
+def _recomputed(engines: Engines, loads: Loads, room: Floats, batch: Floats) -> Floats:
+    """Tokens computed again per request where memory alone limits the batch.
+
+    Admission takes whatever room there is, so that decode finds none: what `batch` sequences need for a
+    step must come from the answers that end in it, or from preemption. Long prompts are let in seldom, and
+    leave room that fluctuates by an answer's length, or by what prompts differ in.
+    """
+    prompt, output = loads.input_tokens, loads.output_tokens
+    ending = np.minimum(batch / output / _TOGETHER, _MOST_ENDING)
+    chance = np.exp(-ending)
+    short = chance.copy()
+    for ended in range(1, 2 * int(_MOST_ENDING)):
+        chance = chance * ending / ended
+        short += chance * np.maximum(1.0 - ended * (1.0 + prompt / output) / ending, 0.0)
+    drift = (output**2 + loads.output_std**2 + 2.0 * loads.input_std**2) / (prompt * output)
+    # V0's reserve feeds decode for a while.
+    reserve = np.where(engines.v0, np.exp(-V0_WATERMARK * room / output), 1.0)
+    found = loads.prefix_hit_rate * prompt / (prompt + _GROWN_SHARE * output)
+    return np.asarray(output * short * -np.expm1(-_DRIFT * drift) * reserve * (1.0 - found))
 
 
 def work_of(engines: Engines, loads: Loads, prompt: Floats, output: Floats) -> Work:
     """What one mean request of each cell asks of its engine."""
     hit = loads.prefix_hit_rate
     steps = output - 1.0
-    uneven = 1.0 + (loads.input_std / prompt) ** 2
+    uneven = (loads.input_std / prompt) ** 2
     whole = np.broadcast_to(~np.asarray(engines.chunked_prefill), prompt.shape)
     return Work(
         step=engines.step,
         fresh=np.maximum(prompt * (1.0 - hit), 1.0),
+        uneven=np.broadcast_to(uneven, prompt.shape),
         steps=steps,
         # Long answers make more of the steps, and the later ones.
         decode_context=prompt + 0.5 * output * (1.0 + (loads.output_std / output) ** 2),
         # A token attends to what was cached and, on average, to half of what was not; long prompts
         # have more tokens.
-        prompt_context=prompt * uneven * (hit + 0.5 * (1.0 - hit)),
+        prompt_context=prompt * (1.0 + uneven) * (hit + 0.5 * (1.0 - hit)),
         budget=np.maximum(engines.max_num_batched_tokens, np.where(whole, prompt, 1.0)),
         whole=whole,
         apart=whole & engines.v0,

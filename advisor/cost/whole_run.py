@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from advisor.cost.inside import TINY, Work, closed
+from advisor.cost.inside import Work, closed
 from advisor.cost.serving import Floats
 from advisor.cost.steady import Engines, Loads, Steady, steady_state, work_of
 
@@ -21,41 +21,47 @@ def whole_run(engines: Engines, loads: Loads, requests_per_client: Floats) -> St
 
     1: all are sent at once. inf: the steady state itself. Open loops stay as they are.
     """
-    steady = steady_state(engines, loads)
-    n = steady.ttft_s.shape
-    finite = np.isfinite(loads.concurrency) & (loads.rate <= 0) & (steady.batch_limit > 0)
-    clients = np.where(finite, loads.concurrency, 1.0)
+    found = steady_state(engines, loads)
+    n = found.ttft_s.shape
+    runs = np.isfinite(loads.concurrency) & np.isfinite(requests_per_client)
+    runs = runs & (loads.rate <= 0) & (found.batch_limit > 0)
+
+    def of_runs(values: Floats) -> Floats:
+        return np.where(runs, values, 1.0)
+
+    clients, per_client = of_runs(loads.concurrency), np.maximum(of_runs(requests_per_client), 1.0)
+    ttft, tpot, e2e = of_runs(found.ttft_s), of_runs(found.tpot_s), of_runs(found.e2e_s)
+    capacity, served = of_runs(found.capacity_requests_per_s), of_runs(found.requests_per_s)
     prompt, output = (np.broadcast_to(x, n) for x in (loads.input_tokens, loads.output_tokens))
     work = work_of(engines, loads, prompt, output)
-    top = np.maximum(steady.batch_limit, 1.0)
+    top = np.maximum(found.batch_limit, 1.0)
     first = np.minimum(clients, top)
-    share = np.where(finite, np.minimum(1.0 / np.maximum(requests_per_client, 1.0), 1.0), 0.0)
 
     # The first that find a place, and those who wait for theirs: from none before them to all.
-    capacity = np.maximum(steady.capacity_requests_per_s, TINY)
     late = np.maximum(clients - top, 0.0)
-    inside_s = np.where(late > 0, steady.ttft_s - clients / capacity + top / capacity, steady.ttft_s)
+    inside_s = ttft - np.where(late > 0, late / capacity, 0.0)
     at_start = (first * _burst_s(work, first) + late * (0.5 * late / capacity + inside_s)) / clients
-    ttft = np.where(share > 0, share * at_start + (1.0 - share) * steady.ttft_s, steady.ttft_s)
+    run_ttft = (at_start + (per_client - 1.0) * ttft) / per_client
     # The prompts of a burst are through, and those of the next ones not yet there, for half of the first
     # wave's tokens; at the end it is the other way round.
     plain = work.step_s(np.maximum(first, 1.0), np.zeros(n))
-    tpot = steady.tpot_s - share * np.clip(steady.tpot_s - plain, 0.0, 0.5 * steady.tpot_s)
-    e2e = ttft + work.steps * tpot
+    run_tpot = tpot - np.clip(tpot - plain, 0.0, 0.5 * tpot) / per_client
 
     # The drain: clients end one after another; what is left runs faster by as much as the step gets
     # shorter with half the batch.
-    requests = clients / np.maximum(share, TINY)
-    waves = np.minimum(1.0 / np.maximum(share, TINY), 1e6)
-    apart = np.minimum(np.sqrt(12.0 * waves) * loads.output_std / output, 1.0)
+    apart = np.minimum(np.sqrt(12.0 * per_client) * loads.output_std / output, 1.0)
     half = closed(work, np.maximum(0.5 * first, 1.0), np.zeros(n, dtype=np.bool_)).tpot_s
-    idle = np.clip(2.0 * half / np.maximum(steady.tpot_s, TINY) - 1.0, 0.0, 1.0)
-    stay_s = np.where(late > 0, top / capacity, steady.e2e_s)
-    drain_s = 0.5 * apart * np.where(first > 1, idle, 0.0) * stay_s
-    served = np.where(
-        share > 0, requests / (requests / steady.requests_per_s + drain_s), steady.requests_per_s
+    idle = np.where(first > 1, np.clip(2.0 * half / tpot - 1.0, 0.0, 1.0), 0.0)
+    drain_s = 0.5 * apart * idle * np.where(late > 0, top / capacity, e2e)
+    requests = clients * per_client
+    run_served = requests / (requests / served + drain_s)
+    return replace(
+        found,
+        ttft_s=np.where(runs, run_ttft, found.ttft_s),
+        tpot_s=np.where(runs, run_tpot, found.tpot_s),
+        e2e_s=np.where(runs, run_ttft + work.steps * run_tpot, found.e2e_s),
+        requests_per_s=np.where(runs, run_served, found.requests_per_s),
     )
-    return replace(steady, ttft_s=ttft, tpot_s=tpot, e2e_s=e2e, requests_per_s=served)
 
 
 def _burst_s(work: Work, requests: Floats) -> Floats:
