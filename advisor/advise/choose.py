@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from advisor.advise import search
 from advisor.advise.assessment import Assessment, Refusal
-from advisor.advise.judge import judge
+from advisor.advise.judge import judge, vouching_limits
 from advisor.advise.price import PriceOf, cost_of
 from advisor.advise.rank import pareto, rank, tied
 from advisor.advise.replicas import replicate
@@ -125,7 +125,8 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
 def statistics_of(workload: Workload) -> tuple[tuple[str, str], ...]:
     """The latencies to predict: the means that every answer shows, and what the limits are on."""
     means = (("ttft", "mean"), ("tpot", "mean"), ("e2e", "mean"))
-    limits = ((limit.metric, limit.statistic) for limit in workload.limits)
+    goodput = () if workload.goodput is None else vouching_limits(workload.goodput)
+    limits = ((limit.metric, limit.statistic) for limit in (*workload.limits, *goodput))
     return tuple(dict.fromkeys((*means, *limits)))
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from advisor.advise.assessment import Cost, Refusal
 from advisor.advise.text import latency_name, number, span
 from advisor.cost.estimate import Estimate
 from advisor.cost.prediction import Prediction
-from advisor.spec.workload import Goodput, LatencyLimit, Workload
+from advisor.spec.workload import Goodput, LatencyLimit, LatencyMetric, Workload
 from advisor.units import GB
+
+MOST_PERCENT = 99.99
+"""All requests, as far as a percentile can say it."""
 
 
 def judge(
@@ -115,12 +120,14 @@ def _at_most(estimate: Estimate | None, limit_ms: float, *, name: str) -> list[R
 
 
 def _goodput(prediction: Prediction, goodput: Goodput | None) -> list[Refusal]:
+    """Judged by the share itself where it was predicted, else by the percentiles that vouch for it."""
     if goodput is None:
         return []
     limit = f"goodput: {number(100 * goodput.min_share)} % of requests keep {goodput_text(goodput)}"
     share = prediction.goodput_share
     if share is None:
-        return [Refusal(kind="goodput", limit=limit, finding="cannot be said of this deployment")]
+        missed = [r for vouching in vouching_limits(goodput) for r in _latency(prediction, vouching)]
+        return [replace(r, kind="goodput", limit=f"{limit} ({r.limit})") for r in missed]
     if share.low >= goodput.min_share:
         return []
     return [
@@ -132,6 +139,23 @@ def _goodput(prediction: Prediction, goodput: Goodput | None) -> list[Refusal]:
             likely_kept=share.value >= goodput.min_share,
         )
     ]
+
+
+def vouching_limits(goodput: Goodput) -> tuple[LatencyLimit, ...]:
+    """Percentile limits that, kept together, vouch for the goodput.
+
+    A request may miss each threshold with an equal part of what `min_share` leaves: in the worst case no
+    request misses two, and still enough keep them all. Sufficient, not necessary.
+    """
+    thresholds: tuple[tuple[LatencyMetric, float | None], ...] = (
+        ("ttft", goodput.ttft_ms),
+        ("tpot", goodput.tpot_ms),
+        ("e2e", goodput.e2e_ms),
+    )
+    given = [(metric, max_ms) for metric, max_ms in thresholds if max_ms is not None]
+    percent = min(100 * (1 - (1 - goodput.min_share) / len(given)), MOST_PERCENT)
+    statistic = "p" + f"{percent:.4f}".rstrip("0").rstrip(".")
+    return tuple(LatencyLimit(metric=metric, statistic=statistic, max_ms=max_ms) for metric, max_ms in given)
 
 
 def goodput_text(goodput: Goodput) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.advise.judge import judge
+from advisor.advise.judge import judge, vouching_limits
 from advisor.cost.estimate import Estimate
 from advisor.spec.workload import Arrival, Goodput, LatencyLimit, Quality
 from tests.advise.builders import around, cost, prediction, workload
@@ -113,6 +113,38 @@ def test_goodput_is_a_share_of_requests_not_a_percentile() -> None:
     seen = prediction(under=wanted, goodput_share=Estimate(value=0.97, low=0.94, high=0.99, basis="fitted"))
     [refusal] = judge(seen, wanted)
     assert refusal.text == "goodput: 95 % of requests keep ttft:500 tpot:50: 97 (94–99) % do"
+
+
+def test_one_threshold_is_vouched_for_by_its_percentile() -> None:
+    [limit] = vouching_limits(Goodput(ttft_ms=500, min_share=0.95))
+    assert (limit.metric, limit.statistic, limit.max_ms) == ("ttft", "p95", 500)
+
+
+def test_two_thresholds_share_what_may_be_missed() -> None:
+    # 5 % may miss one or the other: 2.5 % each, if no request misses both.
+    limits = vouching_limits(Goodput(ttft_ms=500, tpot_ms=50, min_share=0.95))
+    assert [limit.statistic for limit in limits] == ["p97.5", "p97.5"]
+
+
+def test_all_requests_are_as_many_as_a_percentile_can_say() -> None:
+    [limit] = vouching_limits(Goodput(e2e_ms=500, min_share=1.0))
+    assert limit.statistic == "p99.99"
+
+
+@given(share=st.floats(0.01, 1.0), count=st.integers(1, 3))
+def test_goodput_always_has_percentiles_that_vouch_for_it(share: float, count: int) -> None:
+    names = ("ttft_ms", "tpot_ms", "e2e_ms")[:count]
+    limits = vouching_limits(Goodput(**dict.fromkeys(names, 100.0), min_share=share))
+    missing = sum(1 - float(limit.statistic[1:]) / 100 for limit in limits)
+    assert missing <= max(1 - share, 3e-4) + 1e-5
+
+
+def test_goodput_without_a_share_is_judged_by_the_percentiles() -> None:
+    wanted = workload(goodput=Goodput(ttft_ms=105, min_share=0.95))
+    seen = prediction(under=wanted, latency_ms={("ttft", "p95"): around(100.0)})
+    [refusal] = judge(seen, wanted)
+    assert refusal.text == ("goodput: 95 % of requests keep ttft:105 (p95 TTFT <= 105 ms): 100 (90–110) ms")
+    assert refusal.likely_kept
 
 
 def test_a_budget_is_judged_on_all_gpus_together() -> None:

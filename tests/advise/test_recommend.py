@@ -7,7 +7,7 @@ import pytest
 from advisor import predict, recommend
 from advisor.advise.choose import Recommendation
 from advisor.errors import InputError, UnknownNameError
-from advisor.spec.workload import Arrival, LatencyLimit, Objective, Quality
+from advisor.spec.workload import Arrival, Goodput, LatencyLimit, Objective, Quality
 from tests.advise.builders import workload
 
 MODEL = "Llama-3.1-8B-Instruct"
@@ -111,6 +111,20 @@ def test_the_papers_asynchronous_convention_fixes_the_count_for_all_formats() ->
     assert {(a.deployment.tensor_parallel, a.deployment.replicas) for a in fixed.ranked} == {(4, 1)}
     needed = recommend("Llama-3.1-70B-Instruct", asked, gpus=["A100"], formats=["int8", "int4"])
     assert {a.deployment.tensor_parallel for a in needed.ranked} == {2}
+
+
+def test_goodput_is_judged_and_a_stricter_one_never_admits_more() -> None:
+    def admitted(ttft_ms: float) -> set[object]:
+        asked = workload(
+            arrival=Arrival(kind="rate", value=1.0),
+            goodput=Goodput(ttft_ms=ttft_ms, tpot_ms=200, min_share=0.9),
+        )
+        answer = recommend(MODEL, asked, gpus=["A100", "H100"], max_gpus=4)
+        return {a.deployment.key[:5] for a in answer.ranked}
+
+    assert admitted(1.0) == set()
+    assert admitted(500.0) <= admitted(5_000.0)
+    assert admitted(5_000.0)
 
 
 def test_a_recovery_floor_refuses_what_may_lose_more() -> None:
