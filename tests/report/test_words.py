@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from advisor.advise.choose import Recommendation
+from advisor.cost.prediction import Regime
 from advisor.report.evidence import counts_line, evidence_lines, workload_lines
 from advisor.report.refused import nothing_kept_line, refused_lines
-from advisor.report.words import binding_lines, command_lines, memory_lines, winner_lines
-from tests.advise.builders import GB, around, assessed, deployment, prediction, workload
+from advisor.report.words import (
+    accuracy_lines,
+    binding_lines,
+    command_lines,
+    memory_lines,
+    objective_text,
+    winner_lines,
+)
+from advisor.spec.workload import Objective
+from tests.advise.builders import GB, around, assessed, deployment, llama_8b, prediction, workload
 from tests.report.builders import answer, cannot_run, limited, recommendation, three
 
 
@@ -171,3 +182,85 @@ def test_an_unknown_metric_is_not_invented() -> None:
 
 def test_percentages_of_goodput_are_estimates_too() -> None:
     assert around(0.5).scaled(100).value == 50
+
+
+@pytest.mark.parametrize(
+    ("regime", "words"),
+    [
+        ("overhead", "launches and scheduling outweigh the work"),
+        ("communication", "the GPUs wait for each other's sums"),
+        ("memory bandwidth", "16 GB of weights per GPU at 768 GB/s take 20.8 ms to read"),
+    ],
+)
+def test_each_bound_of_decode_has_its_words(regime: Regime, words: str) -> None:
+    [line] = binding_lines(replace(prediction(), regime_decode=regime))
+    assert line.startswith(f"Decode is bound by {regime}: ")
+    assert words in line
+
+
+@pytest.mark.parametrize(
+    ("regime", "words"),
+    [
+        ("overhead", "launches and scheduling outweigh the work"),
+        ("communication", "pcie at"),
+        ("memory bandwidth", "768 GB/s, for prompts too short to use the matrix units"),
+    ],
+)
+def test_each_bound_of_prefill_has_its_words(regime: Regime, words: str) -> None:
+    [line] = binding_lines(replace(prediction(), regime_prefill=regime))
+    assert words in line
+
+
+def test_what_is_only_likely_kept_is_told_when_it_would_be_better() -> None:
+    # 290 (261-319) ms: the value keeps 300 ms, its pessimistic end does not; it would cost a fifth less.
+    better = answer("fp8", 5.0, 0.999, ttft_p95_ms=290.0)
+    lines = winner_lines(recommendation(better, answer("int8", 4.0, 0.99)))
+    assert (
+        "Not sure enough: fp8 on 1× A6000 costs 20 % less, but p95 TTFT <= 300 ms is only likely kept "
+        "(290 (261–319) ms); measure it to know."
+    ) in lines
+
+
+def test_what_is_only_likely_kept_and_no_better_is_not_worth_a_line() -> None:
+    worse = answer("fp8", 3.0, 0.999, ttft_p95_ms=290.0)
+    lines = winner_lines(recommendation(worse, answer("int8", 4.0, 0.99)))
+    assert not any(line.startswith("Not sure enough") for line in lines)
+
+
+def test_a_first_whose_accuracy_nobody_measured_is_set_beside_one_that_was() -> None:
+    first = answer("int4", 5.0, 0.98)
+    assert first.prediction is not None
+    unmeasured = replace(first, prediction=replace(first.prediction, recovery=None))
+    lines = winner_lines(recommendation(unmeasured, answer("int8", 4.0, 0.99)))
+    assert any(line.startswith("The best whose accuracy is known is int8 on 1× A6000") for line in lines)
+
+
+def test_evidence_and_warnings_of_accuracy_stand_on_lines_of_their_own() -> None:
+    noted = replace(prediction(), recovery_note="12 scores; nearest: a model; maths may lose more")
+    assert accuracy_lines(noted) == ["Accuracy: 12 scores.", "  nearest: a model.", "  maths may lose more."]
+    assert accuracy_lines(prediction()) == []
+
+
+@pytest.mark.parametrize(
+    ("objective", "line"),
+    [
+        ("latency", "it does the same (5 (4.5–5.5) s per request)."),
+        ("throughput", "it takes 33 % longer per request (6 (5.4–6.6) requests per second at most)."),
+        ("accuracy", "it loses 1.5 % less of the score (99.5 (98.5–99.5) % of BF16's accuracy)."),
+    ],
+)
+def test_every_objective_compares_in_its_own_words(objective: Objective, line: str) -> None:
+    lines = winner_lines(replace(three(), workload=replace(limited(), objective=objective)))
+    assert f"The best of another format is int8 on 1× A6000: {line}" in lines
+
+
+def test_a_model_of_ones_own_is_a_folder_to_fill_in() -> None:
+    own = replace(llama_8b(), name="mine", hf_id=None)
+    lines = command_lines(assessed(prediction(deployment(fmt="bf16", model=own))))
+    assert lines == ["vllm serve mine --max-model-len 768", "# mine stands for your model's folder"]
+
+
+def test_nothing_is_said_of_what_was_never_predicted() -> None:
+    bare = cannot_run("int4", "A100")
+    assert memory_lines(bare) == command_lines(bare) == []
+    assert objective_text(bare, "cost") == "its figure cannot be said"
