@@ -65,6 +65,9 @@ def fit(
         Path | None,
         typer.Option(metavar="DIR", help="Where the fit is written; beside the measurements by default."),
     ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Print the whole held-out report, as in ACCURACY.md.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing; end with 1 when the fit would change.")
     ] = False,
@@ -99,7 +102,13 @@ def fit(
                 write_whole(path, text)
         verb = "would change" if dry_run else "written"
         progress(f"{path}: {'as it was, bit for bit' if same else verb}")
-    for line in _summary_lines(speed.summary, quality.about):
+    if report:
+        from advisor.report.accuracy import fit_markdown
+
+        typer.echo(fit_markdown(speed), nl=False)
+    for line in _summary_lines(
+        {name: value for name, value in speed.summary.items() if name != "report"}, quality.about
+    ):
         typer.echo(line)
     if dry_run and changed:
         raise typer.Exit(1)

@@ -15,6 +15,7 @@ import numpy as np
 from advisor.cost.features import Floats
 from advisor.cost.fit import FittedSpeed, SpeedProblem
 from advisor.cost.observe import METRICS, Observations
+from advisor.spec.deployment import Deployment
 
 SHRINK_ROWS = 2.0
 """A deployment's own correction counts n/(n + this): as if that many rows had said 'no correction'."""
@@ -29,6 +30,27 @@ QUANTITY = {
     "output_tokens_per_s": "throughput",
     "total_tokens_per_s": "throughput",
 }
+
+
+PAPER_HARNESS = ("seed paper", "model cards")
+"""The sources whose harness the headline figures are for: they measured formats side by side."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOut:
+    """log(measured ÷ predicted) of each observed row, by what was left out; NaN where nothing was."""
+
+    seen: Observations
+    deployments: tuple[Deployment, ...]
+    """Of each row: its first arrangement."""
+    row: Floats
+    """One row in ten."""
+    model: Floats
+    """All rows of the model's shape."""
+    gpu: Floats
+    """All rows of the GPU."""
+    source: Floats
+    """All rows of the source's family."""
 
 
 def quantity(seen: Observations) -> list[str]:

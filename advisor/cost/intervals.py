@@ -22,6 +22,8 @@ QUANTITIES = ("ttft", "tpot", "e2e", "throughput")
 LOADS = ("single", "loaded", "maximum", "batch")
 """batch: static batches, which nobody asks about but the fit learns from."""
 
+ALL = "all"
+"""In place of an engine generation: rows of every generation."""
 COVERAGE = 0.90
 _FEWEST = 25
 """Held-out rows below which a class borrows from the next wider one."""
@@ -36,8 +38,8 @@ class Interval:
     rows: int
 
 
-def key(quantity: str, load: str, distance: str) -> str:
-    return f"{quantity} {load} {distance}"
+def key(quantity: str, load: str, generation: str, distance: str) -> str:
+    return f"{quantity} {load} {generation} {distance}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +48,16 @@ class Intervals:
 
     table: Mapping[str, Interval]
 
-    def of(self, quantity: str, load: str, distance: str) -> Interval:
-        """The narrowest class with evidence that contains the one asked; the widest we have otherwise."""
-        further = DISTANCES[DISTANCES.index(distance) :]
-        for d in further:
-            found = self.table.get(key(quantity, load, d))
-            if found is not None:
-                return found
+    def of(self, quantity: str, load: str, generation: str, distance: Distance) -> Interval:
+        """The narrowest class with evidence that contains the one asked; the widest we have otherwise.
+
+        An engine generation with too little of its own has the errors of all.
+        """
+        for d in DISTANCES[DISTANCES.index(distance) :]:
+            for engine in (generation, ALL):
+                found = self.table.get(key(quantity, load, engine, d))
+                if found is not None:
+                    return found
         loads = [self.table[k] for k in self.table if k.startswith(f"{quantity} ")]
         everything = loads or list(self.table.values()) or [Interval(low=-1.0, high=1.0, rows=0)]
         return max(everything, key=lambda i: i.high - i.low)
@@ -69,52 +74,49 @@ def conformal(errors: Floats, weights: Floats | None = None) -> Interval:
     return Interval(low=min(float(low), 0.0), high=max(float(high), 0.0), rows=n)
 
 
-def build(quantity: Sequence[str], load: Sequence[str], held_out: Mapping[str, Floats]) -> Intervals:
+def build(
+    quantity: Sequence[str],
+    load: Sequence[str],
+    generation: Sequence[str],
+    held_out: Mapping[Distance, Floats],
+) -> Intervals:
     """Intervals from held-out errors: `held_out[distance]` has one per row, NaN where not held out.
 
     Under one load TPOT, E2E and the throughput that follows from them are one error seen three ways;
     so are they pooled.
     """
-    q, group = np.array(quantity), np.array(load)
+    q, group, engine = np.array(quantity), np.array(load), np.array(generation)
     table: dict[str, Interval] = {}
     for distance, errors in held_out.items():
-        known = np.isfinite(errors)
-        for kind in LOADS:
-            here = known & (group == kind)
-            first = errors[here & (q == "ttft")]
-            if len(first) >= _FEWEST:
-                table[key("ttft", kind, distance)] = conformal(first)
-            if kind == "maximum":
-                for one in ("throughput", "tpot"):
-                    chosen = errors[here & (q == one)]
+        for which in (ALL, *sorted(set(generation))):
+            known = np.isfinite(errors) & ((engine == which) | (which == ALL))
+            for kind in LOADS:
+                for one, chosen in _pooled(errors, q, known & (group == kind), kind).items():
                     if len(chosen) >= _FEWEST:
-                        table[key(one, kind, distance)] = conformal(chosen)
-                continue
-            slow = np.concatenate(
-                [errors[here & np.isin(q, ("tpot", "e2e"))], -errors[here & (q == "throughput")]]
-            )
-            if len(slow) >= _FEWEST:
-                found = conformal(slow)
-                table[key("tpot", kind, distance)] = table[key("e2e", kind, distance)] = found
-                table[key("throughput", kind, distance)] = Interval(
-                    low=-found.high, high=-found.low, rows=found.rows
-                )
+                        table[key(one, kind, which, distance)] = conformal(chosen)
     _widen_with_distance(table)
     return Intervals(table=table)
 
 
+def _pooled(errors: Floats, quantity: np.ndarray, here: np.ndarray, load: str) -> dict[str, Floats]:
+    """Errors that make each quantity's interval under one load."""
+    found = {"ttft": errors[here & (quantity == "ttft")]}
+    tpot, throughput = errors[here & (quantity == "tpot")], errors[here & (quantity == "throughput")]
+    if load == "maximum":
+        return found | {"tpot": tpot, "throughput": throughput}
+    slow = np.concatenate([tpot, errors[here & (quantity == "e2e")], -throughput])
+    return found | {"tpot": slow, "e2e": slow, "throughput": -slow}
+
+
 def _widen_with_distance(table: dict[str, Interval]) -> None:
     """What is further from the data is never surer."""
-    for one in QUANTITIES:
-        for kind in LOADS:
-            nearer: Interval | None = None
-            for distance in DISTANCES:
-                found = table.get(key(one, kind, distance))
-                if found is None:
-                    continue
-                if nearer is not None:
-                    found = Interval(
-                        low=min(found.low, nearer.low), high=max(found.high, nearer.high), rows=found.rows
-                    )
-                    table[key(one, kind, distance)] = found
-                nearer = found
+    for start in {name.rpartition(" ")[0] for name in table}:
+        nearer: Interval | None = None
+        for distance in DISTANCES:
+            found = table.get(f"{start} {distance}")
+            if found is None:
+                continue
+            if nearer is not None:
+                low, high = min(found.low, nearer.low), max(found.high, nearer.high)
+                found = table[f"{start} {distance}"] = Interval(low=low, high=high, rows=found.rows)
+            nearer = found

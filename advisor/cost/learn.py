@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,7 +17,10 @@ from advisor.cost.fit_file import (
     release,
     shape_key,
 )
+from advisor.cost.fit_report import report
 from advisor.cost.held_out import (
+    PAPER_HARNESS,
+    HeldOut,
     Optimum,
     effects,
     leave_groups_out,
@@ -30,26 +33,7 @@ from advisor.cost.observe import Observations, is_free_arrangement, observe
 from advisor.errors import DataError
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.deployment import Deployment
-
-PAPER_HARNESS = ("seed paper", "model cards")
-"""The sources whose harness the headline figures are for: they measured formats side by side."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldOut:
-    """log(measured ÷ predicted) of each observed row, by what was left out; NaN where nothing was."""
-
-    seen: Observations
-    deployments: tuple[Deployment, ...]
-    """Of each row: its first arrangement."""
-    row: Floats
-    """One row in ten."""
-    model: Floats
-    """All rows of the model's shape."""
-    gpu: Floats
-    """All rows of the GPU."""
-    source: Floats
-    """All rows of the source's family."""
+from advisor.spec.engine import defaults
 
 
 def learn(
@@ -70,7 +54,9 @@ def learn(
     speed = fit_speed(seen, start=start, progress=progress)
     optimum = Optimum.of(seen, speed)
     held = hold_out(optimum, progress)
-    return assemble(speed, optimum, held), held
+    progress("scoring")
+    fit = assemble(speed, optimum, held)
+    return replace(fit, summary={**fit.summary, "report": report(optimum, held)}), held
 
 
 def row_deployments(seen: Observations) -> tuple[Deployment, ...]:
@@ -108,7 +94,8 @@ def assemble(speed: FittedSpeed, optimum: Optimum, held: HeldOut) -> Fit:
     inside = optimum.log_errors(optimum.vector)
     classes = [f"{q} {load}" for q, load in zip(kinds, loads, strict=True)]
     table = effects(inside, keys, classes, np.ones(len(keys), dtype=bool))
-    intervals = build(kinds, loads, {"seen": held.row, "model": held.model, "gpu": held.gpu})
+    generations = [defaults(d.engine, d.gpu).generation for d in held.deployments]
+    intervals = build(kinds, loads, generations, {"seen": held.row, "model": held.model, "gpu": held.gpu})
     return Fit(
         speed=speed,
         intervals=intervals,

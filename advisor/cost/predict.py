@@ -107,7 +107,11 @@ class Predictor:
 
     def summary(self) -> dict[str, object]:
         """What the numbers rest on: rows, sources, held-out error, and one sentence of it (`text`)."""
-        return dict(self.fit.summary)
+        return {name: value for name, value in self.fit.summary.items() if name != "report"}
+
+    def report(self) -> Mapping[str, Sequence[Mapping[str, object]]]:
+        """Tables of held-out errors; see `fit_report`."""
+        return self.fit.summary["report"]  # type: ignore[return-value]
 
     def answer(self, deployments: Sequence[Deployment], cells: Cells) -> CellAnswers:
         """Each cell answered; `cells.deployment` points into `deployments`.
@@ -197,6 +201,8 @@ class Predictor:
             cells.kind
         ]
         distance = p.distance[d]
+        generation = np.array(p.arrays.generation)[d]
+        generations = sorted(set(p.arrays.generation))
 
         measured = measured_cells(p.deployments, p.keys, self.fit.measured, cells)
 
@@ -209,10 +215,11 @@ class Predictor:
                 if table is not None:
                     effect[here] = table[d[here]]
                 for far, distance_name in enumerate(DISTANCES):
-                    chosen = here & (distance == far)
-                    if chosen.any():
-                        interval = self.fit.intervals.of(quantity, name, distance_name)
-                        log_low[chosen], log_high[chosen] = interval.low, interval.high
+                    for engine in generations:
+                        chosen = here & (distance == far) & (generation == engine)
+                        if chosen.any():
+                            interval = self.fit.intervals.of(quantity, name, engine, distance_name)
+                            log_low[chosen], log_high[chosen] = interval.low, interval.high
             known = measured.get(quantity)
             if known is not None:
                 at, ratio = known

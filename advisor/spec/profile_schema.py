@@ -123,7 +123,7 @@ _QUALITY: Schema = {
                     "items": _LINE,
                     "uniqueItems": True,
                     "description": "benchmarks or families: knowledge, reasoning, code, chat, long-context, "
-                    "instruction",
+                    "instruction-following",
                 },
             }
         ),

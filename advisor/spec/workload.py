@@ -242,7 +242,7 @@ class Quality:
     min_recovery: float | None = None
     tasks: tuple[str, ...] = ()
     """Benchmark names or families (`knowledge`, `reasoning`, `code`, `chat`, `long-context`,
-    `instruction`); empty = the published averages."""
+    `instruction-following`); empty = the published averages."""
 
     def __post_init__(self) -> None:
         floor = self.min_recovery

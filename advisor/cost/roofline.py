@@ -1,0 +1,26 @@
+"""The least time that the data sheets allow: every efficiency 1, every overhead 0."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from advisor.cost.features import DeploymentArrays, Floats
+from advisor.cost.observe import Observations
+from advisor.cost.steptime import PARAMETERS, Coefficients, coefficients
+
+_SHARP = 50.0
+"""Exponent that makes the blend of reading and multiplying a maximum."""
+
+
+def roofline(arrays: DeploymentArrays) -> Coefficients:
+    """Coefficients of a GPU that does all that its data sheet says, and an engine that costs nothing."""
+    n = len(arrays)
+    values = {p.name: np.full(n, 1.0 if p.share else 0.0) for p in PARAMETERS}
+    values["blend"] = np.full(n, _SHARP)
+    values["pace"] = np.ones(n)
+    return coefficients(arrays, values)
+
+
+def predict_roofline(seen: Observations) -> Floats:
+    """What the data sheets alone say of each row."""
+    return seen.predict(roofline(seen.arrays))
