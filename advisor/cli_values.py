@@ -138,12 +138,13 @@ def record_folders(texts: Iterable[str] | None) -> list[Path]:
 
 def the_knowledge(texts: Iterable[str] | None) -> tuple[Predictor, QualityModel]:
     """What is known of speed and accuracy, from the measurements that ship and the user's own."""
-    from advisor.advise.own_records import predictor_with, quality_with
     from advisor.advise.recommend import shipped_predictor, shipped_quality
 
     folders = record_folders(texts)
     if not folders:
         return shipped_predictor(), shipped_quality()
+    from advisor.advise.own_records import predictor_with, quality_with
+
     say = typer.echo
     return predictor_with(folders, progress=lambda line: say(line, err=True)), quality_with(folders)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from advisor.advise.text import span
 from advisor.cost.estimate import Estimate
 from advisor.cost.prediction import Prediction
 from advisor.spec.deployment import Deployment
@@ -25,13 +26,26 @@ class Refusal:
     kind: RefusalKind
     limit: str
     """What was asked: `ttft p95 <= 500 ms`."""
-    finding: str
-    """What is expected instead: `812 ms (700–950)`."""
+    expected: Estimate | None = None
+    """What is expected instead, in `unit`; None where words alone can say it."""
+    unit: str = ""
+    words: str = ""
+    """What is found, where it is no estimate; `{}` in it stands for the estimate."""
+    digits: int = 3
+    """Significant digits of the estimate that matter."""
     excess: float | None = None
     """Share by which the pessimistic end misses the limit: 0.9 = 90 % beyond. None = no matter of degree."""
 
     likely_kept: bool = False
     """True when the value itself keeps the limit and only the interval's pessimistic end does not."""
+
+    @property
+    def finding(self) -> str:
+        """`812 (700–950) ms`. Made when read: a search judges thousands of deployments and tells of few."""
+        if self.expected is None:
+            return self.words
+        seen = f"{span(self.expected, digits=self.digits)}{self.unit}"
+        return self.words.format(seen) if self.words else seen
 
     @property
     def text(self) -> str:

@@ -239,7 +239,7 @@ def _no_price(deployment: Deployment) -> Assessment:
     refusal = Refusal(
         kind="price",
         limit="ranked by cost",
-        finding=f"no price of {name} is known; say --price {name}=USD_PER_HOUR",
+        words=f"no price of {name} is known; say --price {name}=USD_PER_HOUR",
     )
     return Assessment(deployment=deployment, prediction=None, cost=None, refusals=(refusal,))
 
@@ -248,7 +248,7 @@ def _cannot_run(deployment: Deployment) -> Assessment:
     refusal = Refusal(
         kind="format",
         limit=f"{deployment.gpu.name} runs {deployment.format.name}",
-        finding="vLLM has no kernel of this format for it",
+        words="vLLM has no kernel of this format for it",
     )
     return Assessment(deployment=deployment, prediction=None, cost=None, refusals=(refusal,))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from advisor.advise.assessment import Cost, Refusal
-from advisor.advise.text import latency_name, number, span
+from advisor.advise.text import latency_name, number
 from advisor.cost.estimate import Estimate
 from advisor.cost.prediction import Prediction
 from advisor.spec.workload import Goodput, LatencyLimit, LatencyMetric, Workload
@@ -45,7 +45,7 @@ def _memory(prediction: Prediction) -> Refusal:
     return Refusal(
         kind="memory",
         limit=f"fits in {memory.usable_bytes / GB:.3g} GB per GPU",
-        finding=(
+        words=(
             f"weights {memory.weight_bytes / GB:.3g} GB and overhead {memory.overhead_bytes / GB:.2g} GB "
             "leave "
             + (
@@ -65,7 +65,7 @@ def _context(prediction: Prediction, workload: Workload) -> list[Refusal]:
         Refusal(
             kind="context",
             limit=f"holds a request of {needed} tokens",
-            finding=f"its KV cache holds {held}",
+            words=f"its KV cache holds {held}",
             excess=needed / held - 1 if held > 0 else None,
         )
     ]
@@ -79,7 +79,7 @@ def _capacity(prediction: Prediction, workload: Workload) -> list[Refusal]:
     limit = f"serves {number(arrival.value)} requests/s"
     capacity = prediction.capacity_requests_per_s
     if capacity is None:
-        return [Refusal(kind="capacity", limit=limit, finding="its capacity cannot be said")]
+        return [Refusal(kind="capacity", limit=limit, words="its capacity cannot be said")]
     if capacity.low >= arrival.value and prediction.status == "stable":
         return []
     verdict = "saturates" if capacity.value < arrival.value else "may saturate"
@@ -87,7 +87,8 @@ def _capacity(prediction: Prediction, workload: Workload) -> list[Refusal]:
         Refusal(
             kind="capacity",
             limit=limit,
-            finding=f"{verdict} at {span(capacity)}",
+            expected=capacity,
+            words=f"{verdict} at {{}}",
             excess=max(arrival.value / capacity.low - 1, 0.0) if capacity.low > 0 else None,
             likely_kept=capacity.value >= arrival.value and prediction.status == "stable",
         )
@@ -103,16 +104,17 @@ def _latency(prediction: Prediction, limit: LatencyLimit) -> list[Refusal]:
 
 
 def _at_most(estimate: Estimate | None, limit_ms: float, *, name: str) -> list[Refusal]:
+    if estimate is not None and estimate.high <= limit_ms:
+        return []
     limit = f"{name} <= {number(limit_ms)} ms"
     if estimate is None:
-        return [Refusal(kind="latency", limit=limit, finding="cannot be said of this deployment")]
-    if estimate.high <= limit_ms:
-        return []
+        return [Refusal(kind="latency", limit=limit, words="cannot be said of this deployment")]
     return [
         Refusal(
             kind="latency",
             limit=limit,
-            finding=f"{span(estimate)} ms",
+            expected=estimate,
+            unit=" ms",
             excess=estimate.high / limit_ms - 1,
             likely_kept=estimate.value <= limit_ms,
         )
@@ -134,7 +136,8 @@ def _goodput(prediction: Prediction, goodput: Goodput | None) -> list[Refusal]:
         Refusal(
             kind="goodput",
             limit=limit,
-            finding=f"{span(share.scaled(100))} % do",
+            expected=share.scaled(100),
+            words="{} % do",
             excess=goodput.min_share / share.low - 1 if share.low > 0 else None,
             likely_kept=share.value >= goodput.min_share,
         )
@@ -171,14 +174,16 @@ def _recovery(prediction: Prediction, min_recovery: float | None) -> list[Refusa
     recovery = prediction.recovery
     if recovery is None:
         why = prediction.recovery_note or "no accuracy of this format was ever measured"
-        return [Refusal(kind="recovery", limit=limit, finding=f"no evidence ({why})")]
+        return [Refusal(kind="recovery", limit=limit, words=f"no evidence ({why})")]
     if recovery.low >= min_recovery:
         return []
     return [
         Refusal(
             kind="recovery",
             limit=limit,
-            finding=f"{span(recovery.scaled(100), digits=4)} %",
+            expected=recovery.scaled(100),
+            unit=" %",
+            digits=4,
             excess=min_recovery / recovery.low - 1 if recovery.low > 0 else None,
             likely_kept=recovery.value >= min_recovery,
         )
@@ -190,14 +195,14 @@ def _budget(cost: Cost | None, max_usd_per_hour: float | None) -> list[Refusal]:
         return []
     limit = f"at most {number(max_usd_per_hour)} USD per hour"
     if cost is None:
-        return [Refusal(kind="price", limit=limit, finding="no price is known")]
+        return [Refusal(kind="price", limit=limit, words="no price is known")]
     if cost.usd_per_hour <= max_usd_per_hour:
         return []
     return [
         Refusal(
             kind="budget",
             limit=limit,
-            finding=f"{number(cost.usd_per_hour)} USD",
+            words=f"{number(cost.usd_per_hour)} USD",
             excess=cost.usd_per_hour / max_usd_per_hour - 1,
         )
     ]

@@ -36,7 +36,7 @@ def answer(
 
 def cannot_run(fmt: str, gpu: str) -> Assessment:
     refusal = Refusal(
-        kind="format", limit=f"{gpu} runs {fmt}", finding="vLLM has no kernel of this format for it"
+        kind="format", limit=f"{gpu} runs {fmt}", words="vLLM has no kernel of this format for it"
     )
     return Assessment(
         deployment=deployment(fmt=fmt, gpu=gpu), prediction=None, cost=None, refusals=(refusal,)
