@@ -49,7 +49,8 @@ def recommendation_document(recommendation: Recommendation, *, top: int | None =
             None if recommendation.smallest is None else _deployment(recommendation.smallest.deployment)
         ),
         "notes": list(recommendation.notes),
-        "fit": dict(recommendation.fit),
+        # The whole held-out report is ACCURACY.md's; an answer carries what it rests on in short.
+        "fit": {name: value for name, value in recommendation.fit.items() if name != "report"},
     }
 
 
