@@ -146,13 +146,17 @@ def binding_lines(prediction: Prediction) -> list[str]:
 def _decode_numbers(prediction: Prediction) -> str:
     deployment, memory = prediction.deployment, prediction.memory
     gpu = deployment.gpu
-    read_ms = MS_PER_S * memory.weight_bytes / gpu.memory_bytes_per_s
-    weights = (
-        f"{number(memory.weight_bytes / GB)} GB of weights per GPU "
-        f"at {number(gpu.memory_bandwidth_gb_s)} GB/s take {number(read_ms)} ms to read"
-    )
     tpot = prediction.latency.get(("tpot", "mean"))
-    of_step = "" if tpot is None else f", of {number(tpot.value)} ms per token"
+    weights = f"{number(memory.weight_bytes / GB)} GB of weights per GPU"
+    if deployment.model.is_moe:
+        weights += (
+            f" at {number(gpu.memory_bandwidth_gb_s)} GB/s, of which a step reads the experts it touches"
+        )
+        of_step = "" if tpot is None else f", {number(tpot.value)} ms per token"
+    else:
+        read_ms = MS_PER_S * memory.weight_bytes / gpu.memory_bytes_per_s
+        weights += f" at {number(gpu.memory_bandwidth_gb_s)} GB/s take {number(read_ms)} ms to read"
+        of_step = "" if tpot is None else f", of {number(tpot.value)} ms per token"
     shared = prediction.batch is not None and prediction.batch >= 1.5
     batch = f"; {number(prediction.batch or 0.0, digits=2)} sequences share a step" if shared else ""
     if prediction.regime_decode == "KV memory":

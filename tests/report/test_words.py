@@ -18,6 +18,7 @@ from advisor.report.words import (
     objective_text,
     winner_lines,
 )
+from advisor.spec.model import Ffn, ModelSpec
 from advisor.spec.workload import Objective
 from tests.advise.builders import GB, around, assessed, deployment, llama_8b, prediction, workload
 from tests.report.builders import answer, cannot_run, limited, recommendation, three
@@ -33,6 +34,13 @@ def test_the_first_is_compared_with_another_format_and_another_gpu() -> None:
         "The best on another GPU is bf16 on 1× A100: it costs 3.6 times as much (0.777 (0.706–0.863) "
         "USD per million output tokens).",
     ]
+
+
+def typical_moe() -> ModelSpec:
+    """The 8B with eight experts per layer, of which two are active."""
+    [group] = llama_8b().groups
+    experts = Ffn(linear_params=0, expert_params=3 * 4096 * 14_336, experts=8, active_experts=2)
+    return replace(llama_8b(), groups=(replace(group, ffn=experts),))
 
 
 def test_a_near_tie_is_called_a_tie() -> None:
@@ -182,6 +190,13 @@ def test_an_unknown_metric_is_not_invented() -> None:
 
 def test_percentages_of_goodput_are_estimates_too() -> None:
     assert around(0.5).scaled(100).value == 50
+
+
+def test_a_mixture_of_experts_does_not_read_all_its_weights() -> None:
+    moe = typical_moe()
+    [line] = binding_lines(replace(prediction(deployment(model=moe)), regime_decode="memory bandwidth"))
+    assert "of which a step reads the experts it touches, 20 ms per token" in line
+    assert "to read, of" not in line
 
 
 @pytest.mark.parametrize(
