@@ -34,11 +34,12 @@ class Expectation:
 
         self.prepared = prepared
         self.why_not = ""
+        self.gpu_name = gpu_file or prepared.devices[0].name
         self._cache: dict[tuple[str, int, Point], Prediction | None] = {}
         try:
             from advisor.cost.predict import Predictor
 
-            self.gpu: GpuSpec = find_gpu(gpu_file or prepared.devices[0].name)
+            self.gpu: GpuSpec = find_gpu(self.gpu_name)
             self.model = find_model(prepared.plan.model)
             self.predictor = Predictor.shipped()
         except QuantAdviseError as error:
@@ -192,7 +193,7 @@ def _line(prepared: Prepared, row: SpeedMeasurement, expected: Expectation) -> t
 def recommendation(prepared: Prepared, expected: Expectation) -> str:
     """The command that answers with these records."""
     plan = prepared.plan
-    gpu = "" if expected.why_not else f" --gpu {expected.gpu.name}"
+    gpu = "" if expected.why_not else f" --gpu {expected.gpu_name}"
     records = prepared.folder / "records"
     return (
         f"recommend from them: quantadvise recommend --model {plan.model} --workload {plan.workload}"

@@ -40,7 +40,7 @@ BASE = ("measure", "--model", "model", "--workload", "w.yaml")
         (("--concurrency", "1", "--gpus", "x"), "'x' is no list of numbers"),
         (("--concurrency", "1", "--budget", "soon"), "'soon' is no time; write 2h, 90m or 45s"),
         (("--concurrency", "1", "--model", "./nowhere"), "no such folder, and no Hub name"),
-        (("--concurrency", "1", "--workload", "chatt"), "did you mean chat?"),
+        (("--concurrency", "1", "--workload", "chatt"), "did you mean chat"),
         (("--slo-search",), "has no limits (slo:)"),
         (("--concurrency", "1", "--endpoint", "127.0.0.1:1"), "begins with http://"),
         (("--concurrency", "1", "--endpoint", "http://127.0.0.1:9"), "is the server up?"),
