@@ -76,7 +76,7 @@ def _capacity(prediction: Prediction, workload: Workload) -> list[Refusal]:
     arrival = workload.load.arrival
     if arrival.kind != "rate" or arrival.value is None:
         return []
-    limit = f"serves {number(arrival.value)} requests/s"
+    limit = f"capacity >= {number(arrival.value)} requests/s"
     capacity = prediction.capacity_requests_per_s
     if capacity is None:
         return [Refusal(kind="capacity", limit=limit, words="its capacity cannot be said")]

@@ -44,9 +44,9 @@ def share(ratio: float) -> str:
     return f"{number(100 * ratio, digits=2)} %"
 
 
-def beyond(excess: float) -> str:
-    """How far a limit is missed: `13 % beyond`, `9.2 times the limit`."""
-    return f"{share(excess)} beyond" if excess < 1 else f"{number(1 + excess, digits=2)} times the limit"
+def missed_by(excess: float) -> str:
+    """How far a limit is missed: `missed by 13 %`, `missed 9.2-fold`."""
+    return f"missed by {share(excess)}" if excess < 1 else f"missed {number(1 + excess, digits=2)}-fold"
 
 
 def gpus_text(deployment: Deployment) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from advisor.advise.assessment import Assessment, Refusal, RefusalKind
 from advisor.advise.choose import Recommendation
-from advisor.advise.text import beyond, deployment_text, listed
+from advisor.advise.text import deployment_text, listed, missed_by
 
 
 def refused_lines(recommendation: Recommendation) -> list[str]:
@@ -29,7 +29,7 @@ _REASONS: dict[RefusalKind, str] = {
 
 def _reason(assessment: Assessment) -> str:
     worst = worst_refusal(assessment)
-    return _REASONS.get(worst.kind, f"beyond {worst.limit}")
+    return _REASONS.get(worst.kind, f"that miss {worst.limit}")
 
 
 def worst_refusal(assessment: Assessment) -> Refusal:
@@ -42,8 +42,8 @@ def _examples(members: Sequence[Assessment]) -> str:
     if nearest.excess is not None:
         worst = worst_refusal(nearest)
         return (
-            f"nearest is {deployment_text(nearest.deployment)} with {worst.finding}, "
-            f"{beyond(worst.excess or 0.0)}"
+            f"nearest is {deployment_text(nearest.deployment)}, {worst.finding}, "
+            f"{missed_by(worst.excess or 0.0)}"
         )
     if nearest.refusals[0].kind == "price":
         return listed(dict.fromkeys(a.deployment.gpu.label for a in members))
@@ -77,7 +77,7 @@ def nothing_kept_line(recommendation: Recommendation) -> str:
         return (
             f"{name} for {workload}: nothing keeps the limits; "
             f"closest is {deployment_text(closest.deployment)}, {worst.limit}: "
-            f"{worst.finding}, {beyond(worst.excess or 0.0)}; "
+            f"{worst.finding}, {missed_by(worst.excess or 0.0)}; "
             "loosen that limit or allow other GPUs"
         )
     smallest = recommendation.smallest

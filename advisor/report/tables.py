@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from advisor.advise.assessment import Assessment
 from advisor.advise.choose import Recommendation
-from advisor.advise.text import beyond, deployment_text, low_high, number
+from advisor.advise.text import deployment_text, low_high, missed_by, number
 from advisor.cost.estimate import Estimate
 from advisor.spec.workload import LatencyMetric, Workload
 from advisor.units import MS_PER_S
@@ -173,7 +173,7 @@ def _deployment_cell(assessment: Assessment) -> str:
 
 def _misses_cell(assessment: Assessment) -> str:
     return "\n".join(
-        f"{r.limit}: {'likely kept' if r.likely_kept else beyond(r.excess or 0.0)}"
+        f"{r.limit}: {'likely kept' if r.likely_kept else missed_by(r.excess or 0.0)}"
         for r in assessment.refusals
     )
 

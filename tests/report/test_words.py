@@ -70,7 +70,7 @@ def test_a_full_cache_is_told_as_a_bound_on_the_batch() -> None:
 
 def test_the_refused_are_grouped_with_their_nearest_miss() -> None:
     assert refused_lines(three()) == [
-        "1 beyond p95 TTFT <= 300 ms: nearest is fp8 on 1× A6000 with 400 (360–440) ms, 47 % beyond",
+        "1 that miss p95 TTFT <= 300 ms: nearest is fp8 on 1× A6000, 400 (360–440) ms, missed by 47 %",
         "1 without a kernel for the format: w4a8-fp8 on 1 GPU",
     ]
 
@@ -94,7 +94,7 @@ def test_nothing_kept_names_the_closest_and_by_how_much() -> None:
     )
     assert nothing_kept_line(missed) == (
         "Llama-3.1-8B-Instruct for test: nothing keeps the limits; closest is fp8 on 1× A6000, "
-        "p95 TTFT <= 300 ms: 400 (360–440) ms, 47 % beyond; loosen that limit or allow other GPUs"
+        "p95 TTFT <= 300 ms: 400 (360–440) ms, missed by 47 %; loosen that limit or allow other GPUs"
     )
 
 
