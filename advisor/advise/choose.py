@@ -152,8 +152,9 @@ def _predict_all(choice: Choice, predictor: Predictor) -> list[Prediction]:
     singles = predict(search.deployments(space))
     if workload.gpu_count == "smallest":
         return search.smallest_count(singles)
-    if workload.gpu_count == "same" and space.num_gpus is None:
-        return search.same_count(singles, predict(search.deployments(_sixteen_bit(choice))))
+    if workload.gpu_count == "same":
+        needed = search.sixteen_bit_count(predict(search.deployments(_sixteen_bit(choice))))
+        return search.best_arrangement(predict(search.arranged(singles, needed, space.num_gpus)))
     fill = space.num_gpus or _all_allowed(choice)
     if fill is not None:
         return predict(

@@ -92,7 +92,7 @@ def recommend(
         gpus=_gpus(gpus),
         formats=searched,
         kv_formats=_kv_formats(kv_formats, by_convention=by_convention),
-        tensor_parallel=_degrees(tensor_parallel, num_gpus if by_convention else None),
+        tensor_parallel=_degrees(tensor_parallel),
         num_gpus=num_gpus,
         max_gpus=max_gpus,
         engine=_engine(engine),
@@ -237,9 +237,9 @@ def _kv_formats(named: Sequence[KvFormat] | None, *, by_convention: bool) -> tup
     return ("16bit",) if by_convention else ("16bit", "fp8")
 
 
-def _degrees(named: Sequence[int] | None, fixed: int | None) -> tuple[int, ...] | None:
+def _degrees(named: Sequence[int] | None) -> tuple[int, ...] | None:
     if named is None:
-        return None if fixed is None else (fixed,)
+        return None
     for degree in named:
         _check_count("tensor_parallel", degree)
     return tuple(sorted(set(named)))

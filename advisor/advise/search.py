@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from advisor.cost.prediction import Prediction
 from advisor.spec.deployment import Deployment, KvFormat
@@ -103,16 +103,49 @@ def smallest_count(predictions: Sequence[Prediction]) -> list[Prediction]:
     return list(best.values())
 
 
-def same_count(predictions: Sequence[Prediction], sixteen_bit: Sequence[Prediction]) -> list[Prediction]:
-    """Of each GPU one tensor parallelism for all formats, the smallest at which the model fits at 16 bits
-    (the largest tried where it never does): the seed paper's asynchronous convention."""
+def sixteen_bit_count(sixteen_bit: Sequence[Prediction]) -> dict[str, int]:
+    """GPUs by name: the smallest count at which the model fits at 16 bits, the largest tried where it
+    never does."""
     needed: dict[str, Prediction] = {}
     for prediction in sorted(sixteen_bit, key=_degree):
         name = prediction.deployment.gpu.name
         if name not in needed or not needed[name].memory.fits:
             needed[name] = prediction
-    counts = {name: prediction.deployment.tensor_parallel for name, prediction in needed.items()}
-    return [p for p in predictions if p.deployment.tensor_parallel == counts.get(p.deployment.gpu.name)]
+    return {name: prediction.deployment.tensor_parallel for name, prediction in needed.items()}
+
+
+def arranged(
+    predictions: Sequence[Prediction], needed: Mapping[str, int], count: int | None
+) -> list[Deployment]:
+    """Each deployment with the replicas that fill `count` GPUs, or what `needed` says of its GPU; those that
+    do not divide it are left out.
+
+    The seed paper's asynchronous tables fix the number of GPUs, not how a format uses them: their figures
+    are those of the best split into replicas (70B INT4 on four H100 is four replicas of one).
+    """
+    found = []
+    for prediction in predictions:
+        d = prediction.deployment
+        total = count or needed.get(d.gpu.name, 0)
+        if total and total % d.tensor_parallel == 0:
+            found.append(replace(d, replicas=total // d.tensor_parallel))
+    return found
+
+
+def best_arrangement(predictions: Sequence[Prediction]) -> list[Prediction]:
+    """Of each GPU, format and KV type the split into replicas that serves most; one that fits if any does."""
+    best: dict[tuple[str, str, str], Prediction] = {}
+    for prediction in predictions:
+        d = prediction.deployment
+        kind = (d.gpu.name, d.format.name, d.kv_format)
+        if kind not in best or _served(prediction) > _served(best[kind]):
+            best[kind] = prediction
+    return list(best.values())
+
+
+def _served(prediction: Prediction) -> float:
+    rate = prediction.capacity_requests_per_s
+    return -1.0 if rate is None else rate.value
 
 
 def _degree(prediction: Prediction) -> int:

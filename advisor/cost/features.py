@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from advisor.errors import UnsupportedError
 from advisor.spec.deployment import Deployment
-from advisor.spec.engine import defaults
+from advisor.spec.engine import Engine, EngineDefaults, defaults
 from advisor.spec.format import Execution, QuantFormat
 from advisor.spec.model import ModelSpec
 from advisor.units import BITS_PER_BYTE
@@ -27,9 +27,9 @@ BYTES_16BIT = 2
 MAX_KV_GROUPS = 3
 """Distinct windows (including none) of one model; Gemma and gpt-oss have two."""
 
-KERNELS = ("bf16", "fp8", "int8", "wo4", "wo8", "fp4")
+KERNELS = ("bf16", "fp8", "int8", "wo4", "wo8", "fp4", "w4a8")
 """Kernel families whose efficiencies are learnt apart: 16-bit GEMM; FP8 and INT8 scaled GEMM;
-weight-only 4 and 8 bits (Marlin); native FP4."""
+weight-only 4 and 8 bits (Marlin); native FP4; INT4 weights multiplied in FP8."""
 
 
 def kernel_family(fmt: QuantFormat, execution: Execution) -> str:
@@ -38,6 +38,8 @@ def kernel_family(fmt: QuantFormat, execution: Execution) -> str:
         return "bf16"
     if execution.kind == "weight_only":
         return "wo4" if fmt.weight_bits < 8 else "wo8"
+    if fmt.weight_bits < fmt.activation_bits:
+        return "w4a8"
     return {"fp8": "fp8", "int8": "int8", "fp4": "fp4"}[execution.compute]
 
 
@@ -184,7 +186,7 @@ def _widths(model: ModelSpec, fmt: QuantFormat) -> tuple[float, float, float]:
     return dense - wide, wide + router, experts
 
 
-def _one(deployment: Deployment) -> dict[str, object]:
+def _one(deployment: Deployment, limits: EngineDefaults) -> dict[str, object]:
     model, fmt, gpu = deployment.model, deployment.format, deployment.gpu
     # Across nodes vLLM's documentation splits layers (pipeline) and keeps tensor parallel within a node;
     # the seed paper's 16-GPU latencies fit that and not one group of 16.
@@ -197,7 +199,6 @@ def _one(deployment: Deployment) -> dict[str, object]:
     rate = gpu.flop_per_s(execution.compute)
     if rate16 is None or rate is None:
         raise UnsupportedError(f"{gpu.name}: no {execution.compute} rate is known; add it to its YAML")
-    limits = defaults(deployment.engine, gpu)
 
     bits = fmt.bits_per_weight
     quant_params, kept_params, expert_params = _widths(model, fmt)
@@ -269,7 +270,14 @@ _NAMES = ("gpu", "architecture", "kernel", "link", "generation", "release")
 
 def deployment_arrays(deployments: Sequence[Deployment]) -> DeploymentArrays:
     """Features of each deployment. Raises UnsupportedError where a GPU cannot run the format."""
-    rows = [_one(d) for d in deployments]
+    # A search asks for few engines and GPUs many times over.
+    known: dict[tuple[Engine, str, int], EngineDefaults] = {}
+    rows = []
+    for d in deployments:
+        at = (d.engine, d.gpu.name, d.gpu.memory_mib)
+        if at not in known:
+            known[at] = defaults(d.engine, d.gpu)
+        rows.append(_one(d, known[at]))
     columns: dict[str, object] = {}
     for name in DeploymentArrays.__dataclass_fields__:
         values = [row[name] for row in rows]

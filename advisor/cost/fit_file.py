@@ -24,16 +24,21 @@ def shape_key(model: ModelSpec) -> str:
     return f"{model.layers}x{model.hidden}x{model.vocab}/{round(model.linear_params / 1e6)}M"
 
 
-def deployment_key(d: Deployment, *, any_arrangement: bool = False) -> str:
-    """What must be equal for a measurement to speak of this very deployment; engines by generation.
+def deployment_keys(d: Deployment, shape: str, generation: str) -> tuple[str, str]:
+    """What measurements of a deployment are filed under: itself, and its GPUs however they are split.
 
-    any_arrangement: of all its GPUs, however they are split into replicas, as the seed paper and the
-    model cards state their counts in maximum throughput.
+    Engines count by generation. The second is for maximum throughput in the seed paper and the model
+    cards, which state a count of GPUs and not how many replicas share them.
     """
     fmt = "bf16" if d.format.weight_bits >= 16 else d.format.name
-    count = f"{d.num_gpus}any" if any_arrangement else f"{d.tensor_parallel}"
+    stored = f"{shape} {fmt} {d.kv_format} {d.gpu.name}"
+    return f"{stored}x{d.tensor_parallel} {generation}", f"{stored}x{d.num_gpus}any {generation}"
+
+
+def deployment_key(d: Deployment, *, any_arrangement: bool = False) -> str:
+    """One of `deployment_keys`."""
     generation = defaults(d.engine, d.gpu).generation
-    return f"{shape_key(d.model)} {fmt} {d.kv_format} {d.gpu.name}x{count} {generation}"
+    return deployment_keys(d, shape_key(d.model), generation)[int(any_arrangement)]
 
 
 def release(d: Deployment) -> str:
@@ -52,6 +57,8 @@ class Evidence:
     engine: str
     source: str
     rows: int
+    kernel: str
+    """Family of GEMM kernels; see `features.KERNELS`."""
     key: str
 
     @property
@@ -83,24 +90,14 @@ class Fit:
         return frozenset(e.key for e in self.evidence)
 
     @property
+    def kernels(self) -> frozenset[str]:
+        """Kernel families that some evidence ran in."""
+        return frozenset(e.kernel for e in self.evidence)
+
+    @property
     def hosts(self) -> frozenset[str]:
         """GPUs with the engine generations that ran on them: `A6000 v0`."""
         return frozenset(f"{e.gpu} {e.key.split()[-1]}" for e in self.evidence)
-
-    def nearest(self, d: Deployment) -> str:
-        """The measured deployment most like `d`, in words; empty without any."""
-        if not self.evidence:
-            return ""
-        wanted, shape = deployment_key(d), shape_key(d.model)
-
-        def likeness(e: Evidence) -> tuple[bool, int, int]:
-            return (
-                e.key == wanted,
-                2 * (e.key.startswith(shape)) + 2 * (e.gpu == d.gpu.name) + (e.format == d.format.name),
-                e.rows,
-            )
-
-        return max(self.evidence, key=likeness).text
 
 
 def write(path: Path, fit: Fit) -> None:

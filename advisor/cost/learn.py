@@ -124,6 +124,7 @@ def _evidence(
                 engine=f"{row.engine} {row.engine_version or '(version not stated)'}",
                 source=source,
                 rows=len(at),
+                kernel=seen.arrays.kernel[seen.deployments.index(d)],
                 key=key,
             )
         )

@@ -19,6 +19,7 @@ from advisor.cost.intervals import DISTANCES, LOADS, QUANTITIES
 from advisor.cost.loads import Means, means
 from advisor.cost.measured import measured_cells
 from advisor.cost.memory import Memory, longest_context, memory
+from advisor.cost.nearest import EvidenceIndex
 from advisor.cost.observe import arrangements
 from advisor.cost.percentiles import percentile_ratio
 from advisor.cost.prediction import MemoryPlan, Prediction, Regime, Status
@@ -99,6 +100,7 @@ class Predictor:
 
     def __init__(self, fit: Fit) -> None:
         self.fit = fit
+        self._index = EvidenceIndex(fit.evidence)
 
     @classmethod
     def shipped(cls) -> Predictor:
@@ -170,15 +172,21 @@ class Predictor:
         names = used_names(arrays)
         design = Design(arrays, names)
         made = coefficients(arrays, design.values(self.fit.speed.vector(names)))
+        shapes = {d.model.name: fit_file.shape_key(d.model) for d in deployments}
         keys = [
-            (fit_file.deployment_key(d), fit_file.deployment_key(d, any_arrangement=True))
-            for d in deployments
+            fit_file.deployment_keys(d, shapes[d.model.name], generation)
+            for d, generation in zip(deployments, arrays.generation, strict=True)
         ]
         seen, hosts = self.fit.seen, self.fit.hosts
+        kernels = self.fit.kernels
+        hosted = zip(keys, arrays.gpu, arrays.generation, arrays.kernel, strict=True)
         distance = [
-            0 if own in seen or free in seen else 1 if f"{gpu} {generation}" in hosts else 2
-            for (own, free), gpu, generation in zip(keys, arrays.gpu, arrays.generation, strict=True)
-        ]
+            0 if own in seen or free in seen
+            # A kernel nobody has timed is as far from the data as a GPU nobody has used.
+            else 1 if f"{gpu} {generation}" in hosts and kernel in kernels
+            else 2
+            for (own, free), gpu, generation, kernel in hosted
+        ]  # fmt: skip
         effects = {
             kind: np.array([table.get(own, table.get(free, 0.0)) for own, free in keys])
             for kind, table in self.fit.effects.items()
@@ -298,7 +306,7 @@ class Predictor:
             capacity_requests_per_s=estimate(answers.capacity_requests_per_s, i, basis) if fits else None,
             regime_prefill=regime(m.prefill, p.coefficients, i, prompt=True),
             regime_decode=regime(m.decode, p.coefficients, i, prompt=False),
-            nearest_evidence=self.fit.nearest(deployment),
+            nearest_evidence=self._index.nearest(deployment, p.keys[i]),
             batch=float(m.batch[i]) if fits else None,
         )
 

@@ -51,6 +51,8 @@ PARAMETERS: tuple[Parameter, ...] = (
               meaning="the same for 8-bit weight-only kernels"),
     Parameter(name="read_fp4", start=0.65, prior=0.5, share=True, by=("architecture", "gpu"),
               meaning="the same for native FP4 kernels"),
+    Parameter(name="read_w4a8", start=0.55, prior=0.5, share=True, by=("architecture", "gpu"),
+              meaning="the same for 4-bit weights multiplied in FP8: no one has published timings"),
     Parameter(name="multiply_bf16", start=0.70, prior=0.5, share=True, by=("architecture", "gpu"),
               meaning="share of the dense peak that large 16-bit GEMMs reach"),
     Parameter(name="multiply_fp8", start=0.60, prior=0.5, share=True, by=("architecture", "gpu"),
@@ -63,6 +65,8 @@ PARAMETERS: tuple[Parameter, ...] = (
               meaning="the same for 8-bit weight-only"),
     Parameter(name="multiply_fp4", start=0.50, prior=0.5, share=True, by=("architecture", "gpu"),
               meaning="share of the FP4 peak"),
+    Parameter(name="multiply_w4a8", start=0.40, prior=0.5, share=True, by=("architecture", "gpu"),
+              meaning="share of the FP8 peak that they reach, unpacking as they go"),
     Parameter(name="blend", start=1.2, prior=0.4, share=False, by=("kernel",),
               meaning="how sharply a GEMM turns from reading-bound to multiplying-bound (p-norm)"),
     Parameter(name="kv_read", start=0.60, prior=0.4, share=True, by=("architecture", "gpu"),
@@ -240,7 +244,7 @@ def coefficients(a: DeploymentArrays, v: Mapping[str, Floats]) -> Coefficients:
 
     read, multiply = by_kernel("read"), by_kernel("multiply")
     read16, multiply16 = v["read_bf16"], v["multiply_bf16"]
-    scaled = np.array([k in ("fp8", "int8", "fp4") for k in a.kernel])
+    scaled = np.array([k in ("fp8", "int8", "fp4", "w4a8") for k in a.kernel])
     narrow = np.array([k != "bf16" for k in a.kernel])
     moe = a.experts > 0
     ring = 2 * (a.tensor_parallel - 1) / a.tensor_parallel

@@ -108,9 +108,10 @@ def test_the_papers_asynchronous_convention_fixes_the_count_for_all_formats() ->
 
     asked = load_workload("docstring", scenario="asynchronous")
     fixed = recommend("Llama-3.1-70B-Instruct", asked, gpus=["A100"], formats=["bf16", "int8"], num_gpus=4)
-    assert {(a.deployment.tensor_parallel, a.deployment.replicas) for a in fixed.ranked} == {(4, 1)}
+    assert [a.deployment.num_gpus for a in fixed.ranked] == [4, 4]
+    # Without a count, the one that BF16 needs: two A100-80 (seed paper, Table 5).
     needed = recommend("Llama-3.1-70B-Instruct", asked, gpus=["A100"], formats=["int8", "int4"])
-    assert {a.deployment.tensor_parallel for a in needed.ranked} == {2}
+    assert [a.deployment.num_gpus for a in needed.ranked] == [2, 2]
 
 
 def test_goodput_is_judged_and_a_stricter_one_never_admits_more() -> None:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from advisor.advise.search import Space, deployments, divides, same_count, smallest_count, unsupported
+from advisor.advise.search import (
+    Space,
+    arranged,
+    best_arrangement,
+    deployments,
+    divides,
+    sixteen_bit_count,
+    smallest_count,
+    unsupported,
+)
 from advisor.cost.prediction import Prediction
 from advisor.spec.formats import find_format
 from advisor.spec.gpus import find_gpu
@@ -92,24 +103,40 @@ def test_synchronous_keeps_the_largest_try_of_what_fits_nowhere() -> None:
     assert only.deployment.tensor_parallel == 2
 
 
-def test_asynchronous_gives_all_formats_the_count_that_sixteen_bits_need() -> None:
-    predicted = [fitting(1, True, "int4"), fitting(2, True, "int4"), fitting(2, True), fitting(4, True)]
-    sixteen = [fitting(1, False), fitting(2, True), fitting(4, True)]
-    chosen = same_count(predicted, sixteen)
-    assert {(p.deployment.format.name, p.deployment.tensor_parallel) for p in chosen} == {
-        ("int4", 2),
-        ("bf16", 2),
-    }
-
-
-def test_asynchronous_counts_are_told_apart_by_gpu() -> None:
+def test_asynchronous_counts_what_sixteen_bits_need_on_each_gpu() -> None:
     sixteen = [
         fitting(1, False),
         fitting(2, True),
-        fitting(1, False, gpu="A6000"),
+        fitting(4, True),
+        fitting(2, False, gpu="A6000"),
         fitting(4, True, gpu="A6000"),
     ]
-    predicted = [fitting(n, True, "int4", gpu) for gpu in ("A100", "A6000") for n in (1, 2, 4)]
-    assert [
-        (p.deployment.gpu.family, p.deployment.tensor_parallel) for p in same_count(predicted, sixteen)
-    ] == [("A100", 2), ("A6000", 4)]
+    assert sixteen_bit_count(sixteen) == {"A100-SXM-80GB": 2, "A6000": 4}
+
+
+def test_asynchronous_counts_the_largest_try_where_sixteen_bits_never_fit() -> None:
+    assert sixteen_bit_count([fitting(1, False), fitting(2, False)]) == {"A100-SXM-80GB": 2}
+
+
+def test_one_count_of_gpus_is_split_into_replicas_in_every_way_that_fills_it() -> None:
+    predicted = [fitting(n, True, "int4") for n in (1, 2, 4, 8)]
+    filled = arranged(predicted, {"A100-SXM-80GB": 4}, None)
+    assert [(d.tensor_parallel, d.replicas) for d in filled] == [(1, 4), (2, 2), (4, 1)]
+    assert [(d.tensor_parallel, d.replicas) for d in arranged(predicted, {}, 8)] == [
+        (1, 8),
+        (2, 4),
+        (4, 2),
+        (8, 1),
+    ]
+
+
+def test_a_gpu_on_which_nothing_is_known_of_sixteen_bits_has_no_count() -> None:
+    assert arranged([fitting(1, True)], {}, None) == []
+
+
+def test_of_the_ways_to_split_the_one_that_serves_most_is_taken() -> None:
+    slow = prediction(deployment(gpu="A100", tensor_parallel=4), capacity=2.0)
+    fast = prediction(deployment(gpu="A100", tensor_parallel=2, replicas=2), capacity=3.0)
+    broken = replace(prediction(deployment(gpu="A100", replicas=4)), capacity_requests_per_s=None)
+    assert best_arrangement([slow, fast, broken]) == [fast]
+    assert best_arrangement([broken]) == [broken]
