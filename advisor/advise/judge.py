@@ -28,11 +28,14 @@ def judge(
     """
     if prediction.status == "does not fit" or not prediction.memory.fits:
         return (_memory(prediction),)
+    capacity = _capacity(prediction, workload)
+    # A backlog without end has no latency: that is told once, as what it is.
+    timed = not (capacity and prediction.status == "saturated")
     refusals = [
         *_context(prediction, workload),
-        *_capacity(prediction, workload),
-        *(r for limit in workload.limits for r in _latency(prediction, limit)),
-        *_goodput(prediction, workload.goodput),
+        *capacity,
+        *(r for limit in workload.limits for r in _latency(prediction, limit) if timed),
+        *(r for r in _goodput(prediction, workload.goodput) if timed),
         *_recovery(prediction, workload.quality.min_recovery),
         *_budget(cost, max_usd_per_hour),
     ]

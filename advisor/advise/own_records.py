@@ -26,7 +26,7 @@ def predictor_with(
     A fit takes a while, so it is kept in `kept` (`kept_folder()` by default) under a name made of all that
     went into it: other records, another fit. Raises InputError for a folder that is not there.
     """
-    from advisor.cost.learn import learn
+    from advisor.cost.learn import learn_more
     from advisor.cost.predict import Predictor
 
     own = [row for folder in folders for row in read_speed(_existing(folder))]
@@ -36,8 +36,7 @@ def predictor_with(
     path = (kept or kept_folder()) / f"fit-{_digest([base, *folders])}.json"
     if not path.exists():
         progress(f"fitting to {len(own):,} own measurements and those that ship; kept in {path}")
-        start = fit_file.read(base / fit_file.NAME).speed
-        fit, _ = learn([*read_speed(base), *own], start=start, progress=progress)
+        fit = learn_more([*read_speed(base), *own], Predictor.shipped().fit, progress=progress)
         write_whole(path, fit_file.dumps(fit))
     return Predictor(fit_file.read(path))
 

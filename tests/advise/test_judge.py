@@ -82,6 +82,12 @@ def test_arrivals_beyond_capacity_are_refused_as_unstable() -> None:
     assert refusal.excess == pytest.approx(5.0 / 3.6 - 1)
 
 
+def test_a_backlog_without_end_is_told_once_and_has_no_latency() -> None:
+    limited = workload(arrival=Arrival(kind="rate", value=5.0), limits=(ttft_p95(100.0),))
+    seen = prediction(under=limited, capacity=4.0, status="saturated")
+    assert [refusal.kind for refusal in judge(seen, limited)] == ["capacity"]
+
+
 def test_arrivals_inside_the_capacity_interval_may_saturate() -> None:
     open_loop = workload(arrival=Arrival(kind="rate", value=3.8))
     [refusal] = judge(prediction(under=open_loop, capacity=4.0), open_loop)
