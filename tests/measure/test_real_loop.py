@@ -172,7 +172,16 @@ def test_the_recommendation_rests_on_what_was_measured(run: Path, folder: Path):
         *("--workload", folder / "workload.yaml", "--records", run / "records", "--output", "json"),
     )
     assert done.returncode == 0, done.stderr
-    assert '"measured"' in done.stdout
+    ranked = json.loads(done.stdout)["ranked"]
+    plain = next(row for row in ranked if row["deployment"]["format"] == "bf16")
+    tpot = plain["estimates"]["tpot_mean_ms"]
+    seen = next(
+        row.value
+        for row in store.read_speed(run / "records")
+        if (row.format, row.load_value, row.metric, row.statistic) == ("bf16", 4.0, "tpot_ms", "mean")
+    )
+    assert tpot["basis"] == "measured"
+    assert tpot["low"] <= seen <= tpot["high"]
 
 
 def test_calibrate_on_the_cpu(tools: Path, tmp_path: Path):
