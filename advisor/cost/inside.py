@@ -173,7 +173,8 @@ def closed(w: Work, batch: Floats, at_door: Bools) -> Inside:
         # Apart, prompts that come together go together as far as the budget lets them.
         behind = np.where(w.apart, np.maximum((1.0 + 0.5 * joins) * service, 1.0) - 1.0, queued)
         # It comes when a step has just begun; an overhead hides behind what is left of that step.
-        running = np.maximum(s.mean - w.overhead_s, 0.5 * s.mean) + w.ahead * s.mean
+        step = (1.0 - s.some) * s.plain + s.some * s.mixed
+        running = np.maximum(step - w.overhead_s, 0.5 * step) + w.ahead * step
         wait_s = np.where(at_door, 0.0, w.overhead_s + busy * running)
         waited = np.where(at_door, 0.0, np.minimum(wait_s / np.maximum(s.mean, TINY), 1e9))
     cycle = np.maximum(w.steps + waited + worked, TINY)

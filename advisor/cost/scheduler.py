@@ -12,61 +12,12 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from advisor.cost.serving import BLOCK_TOKENS, Floats, ServingSetup
+from advisor.cost.run import Requests, Run
+from advisor.cost.serving import BLOCK_TOKENS, ServingSetup
 from advisor.cost.step_table import StepTable
-
-Ints = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requests:
-    """What is asked, in the order of sending; shapes (n,)."""
-
-    input_tokens: Ints
-    cached_tokens: Ints
-    """Of them, found in the prefix cache."""
-    output_tokens: Ints
-    sent_s: Floats | None
-    """When each is sent; None = closed loop: whenever one of `concurrency` is done."""
-    concurrency: int = 1
-
-    def __len__(self) -> int:
-        return len(self.input_tokens)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """What happened."""
-
-    requests: Requests
-    # per request
-    sent_s: Floats
-    admitted_s: Floats
-    """Start of its first step."""
-    first_s: Floats
-    """Its first token."""
-    finish_s: Floats
-    preempted: Ints
-    """How often."""
-    # per stretch of equal steps
-    start_s: Floats
-    end_s: Floats
-    steps: Floats
-    decoding: Floats
-    """Sequences in each of its decode steps; 0 when it was for prompts alone."""
-    tokens: Floats
-    """Output tokens produced."""
-    blocks: Floats
-    """KV blocks in use."""
-    # gaps between the tokens of a request
-    gap_s: Floats
-    gap_count: Floats
-    gap_end_s: Floats
 
 
 def run(setup: ServingSetup, requests: Requests) -> Run:
@@ -204,6 +155,8 @@ class _Scheduler:
     def _admit(self, chunks: list[tuple[int, int, int]], budget: int) -> list[tuple[int, int, int]]:
         """Waiting requests join the batch as slots, blocks and budget allow; adds their chunks."""
         waiting = self.waiting
+        # Decode, where it shares the step, has been given its blocks before.
+        taken = 0 if self.prompts_first else self.phase[self.counter % BLOCK_TOKENS]
         while waiting and budget > 0 and len(self.running) < self.slots:
             i = waiting[0]
             length = self.prompt[i] + self.produced[i]
@@ -212,7 +165,7 @@ class _Scheduler:
                 break
             blocks = -(-length // BLOCK_TOKENS)
             # An empty engine takes any request, whatever its watermark.
-            if self.free - blocks < (self.watermark if self.running else 0):
+            if self.free - taken - blocks < (self.watermark if self.running else 0):
                 break
             waiting.popleft()
             if self.admitted[i] != self.admitted[i]:
@@ -332,7 +285,10 @@ class _Scheduler:
         steps = 1 if only_one else min(self.ends[0][0] - self.counter, self._steps_with_room())
         if self.coming and not self.waiting and len(self.running) < self.slots and steps > 1:
             gap = self.coming[0][0] - self.clock
-            steps = self.table.decode_steps(decoding, context, gap, steps - self.ahead) + self.ahead
+            if gap < 0:  # it came too late for this step, whose batch was settled
+                steps = 1
+            else:
+                steps = self.table.decode_steps(decoding, context, gap, steps - self.ahead) + self.ahead
         seconds = self.table.decode_s(decoding, context, steps)
         start = self.step_start = self.clock
         self.clock += seconds

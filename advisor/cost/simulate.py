@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from advisor.cost.scheduler import Requests, Run, run
+from advisor.cost.run import Requests, Run
+from advisor.cost.scheduler import run
 from advisor.cost.serving import BLOCK_TOKENS, Floats, LoadStatus, ServingResult, ServingSetup, Window
+from advisor.cost.steady import engine_arrays, load_arrays, steady_state
 from advisor.errors import UnsupportedError
 from advisor.spec.lengths import sample
 from advisor.spec.workload import Arrival, Goodput, Load, percentile_of
@@ -112,9 +114,13 @@ def capacity_requests_per_s(setup: ServingSetup, load: Load, *, seed: int) -> fl
 
 
 def _default_count(setup: ServingSetup, load: Load) -> int:
-    clients = load.arrival.value if load.arrival.kind == "concurrency" and load.arrival.value else 1
-    waves = _WAVES * min(clients, 4 * setup.max_num_seqs)
-    return max(_REQUESTS, int(waves), int(clients))
+    """Requests enough for as many waves, as large as the batch will be."""
+    if load.arrival.kind in ("single", "maximum"):
+        return _REQUESTS
+    if load.arrival.kind == "concurrency" and load.arrival.value:
+        return max(_REQUESTS, int(_WAVES * min(load.arrival.value, 4 * setup.max_num_seqs)))
+    batch = float(steady_state(engine_arrays(setup), load_arrays([load])).batch[0])
+    return max(_REQUESTS, int(_WAVES * batch))
 
 
 def _check_fits(setup: ServingSetup, requests: Requests) -> None:

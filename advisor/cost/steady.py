@@ -6,12 +6,14 @@ settle how many are in it. `simulate` does the same request by request; tests ho
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from advisor.cost.inside import TINY, Bools, Inside, Work, choose, closed, opened
-from advisor.cost.serving import BLOCK_TOKENS, V0_WATERMARK, Floats, StepTime
+from advisor.cost.serving import BLOCK_TOKENS, V0_WATERMARK, Floats, ServingSetup, StepTime
+from advisor.spec.workload import Load
 
 _GROWN_SHARE = 0.13
 """Of its answer, what a sequence has produced when it is preempted, where prompts are short."""
@@ -85,6 +87,43 @@ class Steady:
     """What a request meets in the engine, once it has a place."""
 
 
+def engine_arrays(setup: ServingSetup) -> Engines:
+    """One engine for all cells."""
+    return Engines(
+        step=setup.step,
+        kv_tokens=np.array([setup.kv_tokens]),
+        max_num_seqs=np.array([float(setup.max_num_seqs)]),
+        max_num_batched_tokens=np.array([float(max(setup.max_num_batched_tokens, setup.max_num_seqs))]),
+        chunked_prefill=np.array([setup.chunked_prefill]),
+        v0=np.array([setup.generation == "v0"]),
+        schedule_ahead=np.array([setup.schedule_ahead]),
+        request_overhead_s=np.array([setup.request_overhead_s]),
+    )
+
+
+def load_arrays(loads: Sequence[Load]) -> Loads:
+    """One cell per load."""
+
+    def column(of: Callable[[Load], float]) -> Floats:
+        return np.array([of(load) for load in loads], dtype=np.float64)
+
+    def clients(load: Load) -> float:
+        return {"single": 1.0, "maximum": np.inf, "rate": 0.0}.get(
+            load.arrival.kind, load.arrival.value or 1.0
+        )
+
+    return Loads(
+        input_tokens=column(lambda load: load.input_tokens.mean),
+        output_tokens=column(lambda load: load.output_tokens.mean),
+        input_std=column(lambda load: load.input_tokens.std),
+        output_std=column(lambda load: load.output_tokens.std),
+        prefix_hit_rate=column(lambda load: load.prefix_hit_rate),
+        concurrency=column(clients),
+        rate=column(lambda load: (load.arrival.value or 0.0) if load.arrival.kind == "rate" else 0.0),
+        burstiness=column(lambda load: load.arrival.burstiness),
+    )
+
+
 def steady_state(engines: Engines, loads: Loads) -> Steady:
     """The steady means of each cell; see `Steady` for what has none."""
     n = np.broadcast_shapes(*(getattr(loads, f.name).shape for f in fields(loads)))
@@ -115,20 +154,10 @@ def steady_state(engines: Engines, loads: Loads) -> Steady:
     inside = _closed(work, batch, np.zeros(n, dtype=np.bool_), in_step)
     door_s = np.zeros(n)
     if np.any(open_loop):
-        gap_variation = np.broadcast_to(1.0 / loads.burstiness, n)
-        met = opened(work, np.where(open_loop, np.minimum(asked, capacity), 1e-3), gap_variation, top)
+        rate = np.where(open_loop, np.minimum(asked, capacity), 1e-3)
+        met, met_batch, met_door_s = _open(work, loads, rate, top)
         inside = choose(open_loop, met, inside)
-        # Below capacity the batch suffices, even if prompts in between would let it grow beyond.
-        longest_s = (top / np.maximum(asked, TINY) - inside.prompt_s) / np.maximum(work.steps, 1.0)
-        tpot_s = np.where(open_loop, np.minimum(inside.tpot_s, np.maximum(longest_s, TINY)), inside.tpot_s)
-        inside = replace(inside, tpot_s=tpot_s)
-        stay_s = inside.prompt_s + work.steps * inside.tpot_s
-        batch = np.where(open_loop, np.minimum(asked * stay_s, top), batch)
-        # Waiting for a place: Sakasegawa's formula for a queue before many servers.
-        taken = np.minimum(batch / top, _MOST_TAKEN)
-        spread = 0.5 * (gap_variation + (loads.output_std / output) ** 2)
-        door = spread * taken ** (np.sqrt(2.0 * (top + 1.0)) - 1.0) / (top * (1.0 - taken))
-        door_s = np.where(open_loop, door * stay_s, 0.0)
+        batch, door_s = np.where(open_loop, met_batch, batch), np.where(open_loop, met_door_s, 0.0)
 
     # Preempted ones wait at the head of the queue, in the midst of their answers.
     queue = np.maximum(np.where(open_loop, 0.0, loads.concurrency) / top - 1.0, 0.0)
@@ -136,7 +165,7 @@ def steady_state(engines: Engines, loads: Loads) -> Steady:
     tpot = np.where(saturated, full.tpot_s * (1.0 + preempted), inside.tpot_s)
     ttft = inside.wait_s + inside.prompt_s + door_s
     cycle = loads.concurrency / np.maximum(capacity, TINY)
-    ttft = np.where(saturated, np.maximum(cycle - work.steps * tpot, full.prompt_s), ttft)
+    ttft = np.where(saturated, np.maximum(cycle - work.steps * tpot, ttft), ttft)
     e2e = ttft + work.steps * tpot
     clients = np.where(np.isfinite(loads.concurrency), loads.concurrency, 0.0)
     served = np.where(open_loop, asked, clients / e2e)
@@ -149,7 +178,8 @@ def steady_state(engines: Engines, loads: Loads) -> Steady:
         tpot_s=tpot * never,
         e2e_s=e2e * never,
         requests_per_s=np.where(fits, served, 0.0),
-        capacity_requests_per_s=capacity,
+        # A batch that is just full can do without the recomputing that a queue brings about.
+        capacity_requests_per_s=np.where(open_loop, capacity, np.maximum(capacity, served)),
         batch=np.where(fits, in_engine, 0.0),
         decode_batch=np.where(fits, np.where(filled, full.decode_batch, inside.decode_batch), 0.0),
         batch_limit=limit,
@@ -158,6 +188,22 @@ def steady_state(engines: Engines, loads: Loads) -> Steady:
         saturated=saturated,
         inside=choose(filled, full, inside),
     )
+
+
+def _open(work: Work, loads: Loads, rate: Floats, top: Floats) -> tuple[Inside, Floats, Floats]:
+    """(what a request meets, how many are in the engine, the wait for a place in it)."""
+    gap_variation = np.broadcast_to(1.0 / loads.burstiness, rate.shape)
+    inside = opened(work, rate, gap_variation, top)
+    # Below capacity the batch suffices, even if prompts in between would let it grow beyond.
+    longest_s = (top / np.maximum(rate, TINY) - inside.prompt_s) / np.maximum(work.steps, 1.0)
+    inside = replace(inside, tpot_s=np.minimum(inside.tpot_s, np.maximum(longest_s, TINY)))
+    stay_s = inside.prompt_s + work.steps * inside.tpot_s
+    batch = np.minimum(rate * stay_s, top)
+    # Sakasegawa's formula for a queue before many servers.
+    taken = np.minimum(batch / top, _MOST_TAKEN)
+    spread = 0.5 * (gap_variation + (loads.output_std / loads.output_tokens) ** 2)
+    door = spread * taken ** (np.sqrt(2.0 * (top + 1.0)) - 1.0) / (top * (1.0 - taken))
+    return inside, batch, door * stay_s
 
 
 def _closed(work: Work, batch: Floats, at_door: Bools, in_step: Bools) -> Inside:

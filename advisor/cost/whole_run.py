@@ -37,10 +37,14 @@ def whole_run(engines: Engines, loads: Loads, requests_per_client: Floats) -> St
     top = np.maximum(found.batch_limit, 1.0)
     first = np.minimum(clients, top)
 
-    # The first that find a place, and those who wait for theirs: from none before them to all.
+    # The first that find a place, and those who wait for theirs: from none before them to all. Answers of
+    # nearly one length end in waves: half a wave later than at a steady pace, and with a burst each.
     late = np.maximum(clients - top, 0.0)
+    mixed = np.minimum(np.sqrt(12.0) * loads.output_std / output, 1.0)
+    burst_s = _burst_s(work, first)
     inside_s = ttft - np.where(late > 0, late / capacity, 0.0)
-    at_start = (first * _burst_s(work, first) + late * (0.5 * late / capacity + inside_s)) / clients
+    late_s = 0.5 * late / capacity + mixed * inside_s + (1.0 - mixed) * (0.5 * top / capacity + burst_s)
+    at_start = (first * burst_s + late * late_s) / clients
     run_ttft = (at_start + (per_client - 1.0) * ttft) / per_client
     # The prompts of a burst are through, and those of the next ones not yet there, for half of the first
     # wave's tokens; at the end it is the other way round.

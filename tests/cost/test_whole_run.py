@@ -1,0 +1,72 @@
+"""The closed form of a whole benchmark run says what a benchmark run says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from advisor.cost.serving import ServingSetup
+from advisor.cost.simulate import simulate
+from advisor.cost.steady import engine_arrays, load_arrays, steady_state
+from advisor.cost.whole_run import whole_run
+from advisor.spec.workload import Arrival, Lengths, Load
+from tests.cost.standin import Textbook
+
+V1 = ServingSetup(step=Textbook(), kv_tokens=4_000_000, max_num_seqs=256, max_num_batched_tokens=8192)
+V0 = replace(V1, generation="v0", chunked_prefill=False, max_num_batched_tokens=32_768)
+
+
+def benchmark(clients: int, prompt: int, output: int) -> Load:
+    """Lengths between 80 % and all of what is given, as InferenceX draws them."""
+    return Load(
+        input_tokens=Lengths.uniform(int(0.8 * prompt), prompt),
+        output_tokens=Lengths.uniform(int(0.8 * output), output),
+        arrival=Arrival(kind="concurrency", value=clients),
+    )
+
+
+@pytest.mark.parametrize("setup", [V1, V0], ids=["v1", "v0"])
+@pytest.mark.parametrize(("prompt", "output"), [(1024, 1024), (8192, 1024), (512, 128)])
+@pytest.mark.parametrize("clients", [4, 16, 64, 256])
+def test_ten_requests_per_client(setup, prompt, output, clients):
+    asked = benchmark(clients, prompt, output)
+    runs = [simulate(setup, asked, seed=s, num_requests=10 * clients, window="whole") for s in range(3)]
+    found = whole_run(engine_arrays(setup), load_arrays([asked]), np.array([10.0]))
+    seen = {m: np.mean([run.latency_ms[m, "mean"] for run in runs]) for m in ("ttft", "tpot", "e2e")}
+    assert found.ttft_s[0] * 1000 == pytest.approx(seen["ttft"], rel=0.17)
+    assert found.tpot_s[0] * 1000 == pytest.approx(seen["tpot"], rel=0.04)
+    assert found.e2e_s[0] * 1000 == pytest.approx(seen["e2e"], rel=0.04)
+    assert found.requests_per_s[0] == pytest.approx(np.mean([r.requests_per_s for r in runs]), rel=0.04)
+
+
+@pytest.mark.parametrize("clients", [50, 1000])
+def test_all_at_once_and_never_again(clients):
+    asked = benchmark(clients, 1000, 200)
+    seen = simulate(V1, asked, seed=1, num_requests=clients, window="whole")
+    found = whole_run(engine_arrays(V1), load_arrays([asked]), np.array([1.0]))
+    assert found.ttft_s[0] * 1000 == pytest.approx(seen.latency_ms["ttft", "mean"], rel=0.15)
+    assert found.requests_per_s[0] == pytest.approx(seen.requests_per_s, rel=0.1)
+
+
+def test_endless_runs_and_open_loops_are_the_steady_state():
+    loads = load_arrays(
+        [
+            benchmark(64, 512, 256),
+            replace(benchmark(64, 512, 256), arrival=Arrival(kind="rate", value=10.0)),
+            replace(benchmark(64, 512, 256), arrival=Arrival(kind="rate", value=1e6)),
+            replace(benchmark(64, 512, 256), arrival=Arrival(kind="maximum")),
+        ]
+    )
+    steady = steady_state(engine_arrays(V1), loads)
+    found = whole_run(engine_arrays(V1), loads, np.array([np.inf, 10.0, 10.0, 10.0]))
+    for name in ("ttft_s", "tpot_s", "e2e_s", "requests_per_s"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(steady, name))
+
+
+def test_the_burst_weighs_less_the_longer_the_run():
+    asked = load_arrays([benchmark(64, 1024, 256)] * 4)
+    found = whole_run(engine_arrays(V1), asked, np.array([1.0, 5.0, 20.0, np.inf])).ttft_s
+    assert np.all(np.diff(found) < 0)
+    assert found[0] > 10 * found[3]
