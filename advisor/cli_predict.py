@@ -98,7 +98,7 @@ def predict(
     allowed = v.kv_formats(kv_cache_dtype) or ("16bit",)
     if len(allowed) > 1:
         raise InputError("--kv-cache-dtype: any is no one deployment; say auto or fp8")
-    predictor, quality = v.the_knowledge(records)
+    predictor, quality = v.the_knowledge(records, models=[chosen], gpus=[gpu])
     assessment = answer(
         chosen,
         asked,
@@ -115,8 +115,8 @@ def predict(
         ),
         prices=v.own_prices(price),
         pricing=pricing,
-        predictor=predictor,
-        quality=quality,
+        predictor=v.the_predictor(records),
+        quality=v.the_quality(records),
     )
     from advisor.report import out
 
@@ -137,8 +137,8 @@ def _answer_cells(path: Path, records: list[str] | None, output: o.Output) -> No
     from advisor.report import out
 
     rows = read_cells(path)
-    predictor, quality = v.the_knowledge(records)
-    columns, answers = answer_cells(rows, predictor, quality if "task" in rows[0] else None)
+    quality = v.the_quality(records) if "task" in rows[0] else None
+    columns, answers = answer_cells(rows, v.the_predictor(records), quality)
     if output is o.Output.csv:
         out.print_cells(columns, answers)
     elif output is o.Output.table:

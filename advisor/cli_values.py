@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from advisor.cost.quality import QualityModel
     from advisor.spec.deployment import KvFormat
     from advisor.spec.engine import Engine
+    from advisor.spec.gpu import GpuSpec
     from advisor.spec.model import ModelSpec
     from advisor.spec.workload import Workload
 
@@ -136,17 +137,28 @@ def record_folders(texts: Iterable[str] | None) -> list[Path]:
     return folders
 
 
-def the_knowledge(texts: Iterable[str] | None) -> tuple[Predictor, QualityModel]:
-    """What is known of speed and accuracy, from the measurements that ship and the user's own."""
-    from advisor.advise.recommend import shipped_predictor, shipped_quality
-
+def the_predictor(texts: Iterable[str] | None) -> Predictor:
+    """What is known of speed, from the measurements that ship and those that `--records` names."""
     folders = record_folders(texts)
     if not folders:
-        return shipped_predictor(), shipped_quality()
-    from advisor.advise.own_records import predictor_with, quality_with
+        from advisor.advise.recommend import shipped_predictor
 
-    say = typer.echo
-    return predictor_with(folders, progress=lambda line: say(line, err=True)), quality_with(folders)
+        return shipped_predictor()
+    from advisor.advise.own_records import predictor_with
+
+    return predictor_with(folders, progress=lambda line: typer.echo(line, err=True))
+
+
+def the_quality(texts: Iterable[str] | None) -> QualityModel:
+    """What is known of accuracy, alike."""
+    folders = record_folders(texts)
+    if not folders:
+        from advisor.advise.recommend import shipped_quality
+
+        return shipped_quality()
+    from advisor.advise.own_records import quality_with
+
+    return quality_with(folders)
 
 
 def split(text: str) -> list[str]:
