@@ -98,7 +98,6 @@ def predict(
     allowed = v.kv_formats(kv_cache_dtype) or ("16bit",)
     if len(allowed) > 1:
         raise InputError("--kv-cache-dtype: any is no one deployment; say auto or fp8")
-    predictor, quality = v.the_knowledge(records, models=[chosen], gpus=[gpu])
     assessment = answer(
         chosen,
         asked,
@@ -115,7 +114,7 @@ def predict(
         ),
         prices=v.own_prices(price),
         pricing=pricing,
-        predictor=v.the_predictor(records),
+        predictor=v.the_predictor(records, models=[chosen], gpus=[gpu]),
         quality=v.the_quality(records),
     )
     from advisor.report import out

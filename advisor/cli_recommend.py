@@ -136,7 +136,6 @@ def recommend(
     )
     if top is not None and top < 1:
         raise InputError(f"--top: {top} is not a number of rows; give 1 or more")
-    predictor, quality = v.the_knowledge(records, models=[chosen], gpus=_gpus(gpu) or ())
     recommendation = answer(
         chosen,
         asked,
@@ -155,7 +154,7 @@ def recommend(
         prices=v.own_prices(price),
         pricing=pricing,
         max_usd_per_hour=max_cost_per_hour,
-        predictor=v.the_predictor(records),
+        predictor=v.the_predictor(records, models=[chosen], gpus=_gpus(gpu) or ()),
         quality=v.the_quality(records),
     )
     _print(recommendation, output, top=top, explain=explain)

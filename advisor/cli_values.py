@@ -137,16 +137,27 @@ def record_folders(texts: Iterable[str] | None) -> list[Path]:
     return folders
 
 
-def the_predictor(texts: Iterable[str] | None) -> Predictor:
-    """What is known of speed, from the measurements that ship and those that `--records` names."""
+def the_predictor(
+    texts: Iterable[str] | None, *, models: Sequence[ModelSpec] = (), gpus: Iterable[str | GpuSpec] = ()
+) -> Predictor:
+    """What is known of speed, from the measurements that ship and those that `--records` names.
+
+    `models` and `gpus` are what is asked about; records may name them though no catalog does.
+    """
     folders = record_folders(texts)
     if not folders:
         from advisor.advise.recommend import shipped_predictor
 
         return shipped_predictor()
     from advisor.advise.own_records import predictor_with
+    from advisor.spec.gpus import find_gpu
 
-    return predictor_with(folders, progress=lambda line: typer.echo(line, err=True))
+    return predictor_with(
+        folders,
+        models=models,
+        gpus=[find_gpu(gpu) if isinstance(gpu, str) else gpu for gpu in gpus],
+        progress=lambda line: typer.echo(line, err=True),
+    )
 
 
 def the_quality(texts: Iterable[str] | None) -> QualityModel:
