@@ -1,1 +1,1 @@
-"""Foreign result files, one format per file, units normalised on entry."""
+"""Result files of other tools → records; one file per format, `read.import_file` recognises which."""

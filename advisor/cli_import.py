@@ -1,0 +1,177 @@
+"""`quantadvise import`: other tools' results as measurements of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from advisor.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from advisor.record.importers.facts import DeploymentFacts
+    from advisor.record.importers.run import Imported
+    from advisor.record.measurement import QualityMeasurement, SpeedMeasurement
+
+_WHAT = "What the file does not say"
+_WHERE = "Where to"
+
+
+def import_results(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE…",
+            help="Of vLLM bench, GuideLLM, AIPerf, inference-perf, llm-d, InferenceX, lm-eval, MLPerf.",
+        ),
+    ],
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Name or Hub id.", rich_help_panel=_WHAT)
+    ] = None,
+    format: Annotated[
+        str | None, typer.Option("--format", help="bf16, fp8, int4, …", rich_help_panel=_WHAT)
+    ] = None,
+    gpu: Annotated[str | None, typer.Option(help="H100, L40S, …", rich_help_panel=_WHAT)] = None,
+    num_gpus: Annotated[
+        int | None, typer.Option(min=1, help="Tensor parallel size.", rich_help_panel=_WHAT)
+    ] = None,
+    engine: Annotated[str | None, typer.Option(help="vllm unless said.", rich_help_panel=_WHAT)] = None,
+    engine_version: Annotated[
+        str | None, typer.Option(metavar="VERSION|unknown", help="Of the engine.", rich_help_panel=_WHAT)
+    ] = None,
+    kv_cache_dtype: Annotated[
+        str | None, typer.Option(metavar="16bit|fp8", help="16bit unless said.", rich_help_panel=_WHAT)
+    ] = None,
+    concurrency: Annotated[
+        float | None, typer.Option(min=1, help="Requests in flight.", rich_help_panel=_WHAT)
+    ] = None,
+    rate: Annotated[float | None, typer.Option(help="Requests per second.", rich_help_panel=_WHAT)] = None,
+    maximum: Annotated[
+        bool, typer.Option("--maximum", help="All requests at once.", rich_help_panel=_WHAT)
+    ] = False,
+    input_tokens: Annotated[
+        float | None, typer.Option(min=1, help="Mean per request.", rich_help_panel=_WHAT)
+    ] = None,
+    output_tokens: Annotated[
+        float | None, typer.Option(min=1, help="Mean per request.", rich_help_panel=_WHAT)
+    ] = None,
+    algorithm: Annotated[
+        str | None,
+        typer.Option(help="How it was quantized, for accuracy: gptq, rtn, …", rich_help_panel=_WHAT),
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option(help="Of the figures; own unless said.", rich_help_panel=_WHAT)
+    ] = None,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            metavar="CSV|FOLDER",
+            help="Rows go at its end; a folder takes speed.csv and quality.csv.",
+            rich_help_panel=_WHERE,
+        ),
+    ] = Path("measurements.csv"),
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be added, add nothing.", rich_help_panel=_WHERE)
+    ] = False,
+) -> None:
+    """Results of other tools into a measurements file, which --records then learns from.
+
+    What a file does not say about the deployment is asked for by flag; runs that were contaminated, failed,
+    unsteady or saturated are refused with the reason. The same file is never added twice.
+    """
+    from advisor.record.importers.read import import_file
+
+    facts = _facts(
+        model=model,
+        format=format,
+        gpu=gpu,
+        num_gpus=num_gpus,
+        engine=engine,
+        engine_version=engine_version,
+        kv_format=kv_cache_dtype,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        algorithm=algorithm,
+        licence=licence,
+        load=_load(concurrency, rate, maximum),
+    )
+    found = [import_file(path, facts) for path in files]
+    for imported in found:
+        for note in imported.notes:
+            typer.echo(f"quantadvise: {note}", err=True)
+        for refused in imported.refused:
+            typer.echo(f"quantadvise: refused: {refused}", err=True)
+    if not any(imported.speed or imported.quality for imported in found):
+        raise InputError("nothing imported: every run was refused")
+    _add(found, out, dry_run=dry_run)
+
+
+def _load(concurrency: float | None, rate: float | None, maximum: bool) -> tuple[str, float | None] | None:
+    said = [name for name, given in (("--concurrency", concurrency), ("--rate", rate)) if given is not None]
+    if maximum:
+        said.append("--maximum")
+    if len(said) > 1:
+        raise InputError(f"{' and '.join(said)}: a run has one load; keep one of them")
+    if concurrency is not None:
+        return "concurrency", concurrency
+    if rate is not None:
+        if not rate > 0:
+            raise InputError(f"--rate {rate:g}: must be above 0")
+        return "rate", rate
+    return ("maximum", None) if maximum else None
+
+
+def _facts(*, load: tuple[str, float | None] | None, licence: str | None, **said: object) -> DeploymentFacts:
+    from advisor.record.importers.facts import OWN, DeploymentFacts
+    from advisor.spec.formats import find_kv_format
+
+    kv = said.pop("kv_format")
+    if kv is not None:
+        said["kv_format"] = find_kv_format(str(kv)).name
+    kind, value = load or (None, None)
+    return DeploymentFacts(load=kind, load_value=value, licence=licence or OWN, **said)  # type: ignore[arg-type]
+
+
+def _add(found: Sequence[Imported], out: Path, *, dry_run: bool) -> None:
+    from advisor.record.importers.merge import add_quality, add_speed, with_baselines
+
+    speed = [row for imported in found for row in imported.speed]
+    quality = with_baselines([row for imported in found for row in imported.quality])
+    folder = out.is_dir() or out.suffix.lower() != ".csv"
+    if speed and quality and not folder:
+        raise InputError(f"{out}: a file holds speed or accuracy, here are both; name a folder")
+    if dry_run:
+        for line in _lines(speed, quality):
+            typer.echo(line)
+        typer.echo(f"{len(speed) + len(quality)} rows; nothing written", err=True)
+        return
+    if speed:
+        path = out / "speed.csv" if folder else out
+        _say(path, len(speed), add_speed(path, speed))
+    if quality:
+        path = out / "quality.csv" if folder else out
+        _say(path, len(quality), add_quality(path, quality))
+
+
+def _say(path: Path, rows: int, added: int) -> None:
+    known = f", {rows - added} were there already" if added < rows else ""
+    typer.echo(f"{path}: {added} rows added{known}")
+
+
+def _lines(speed: Sequence[SpeedMeasurement], quality: Sequence[QualityMeasurement]) -> Iterator[str]:
+    for row in speed:
+        load = row.load if row.load_value is None else f"{row.load} {row.load_value:g}"
+        tokens = f"{row.input_tokens:g}/{row.output_tokens:g} tokens"
+        figure = f"{row.metric} {row.statistic} {row.value:.6g}"
+        yield f"{row.model} {row.format} {row.num_gpus}x {row.gpu}, {load}, {tokens}: {figure}"
+    for score in quality:
+        yield f"{score.model} {score.format}, {score.task} {score.metric}: {score.value:.6g}"
+
+
+def register(app: typer.Typer) -> None:
+    """Mount `import` (a word of Python's, so the function has another name)."""
+    app.command("import")(import_results)

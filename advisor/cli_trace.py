@@ -1,0 +1,74 @@
+"""`quantadvise profiles from-trace`: a profile of one's own traffic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from advisor.errors import InputError
+
+
+def from_trace(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="Azure CSV, Mooncake or OpenAI-style JSONL, ShareGPT JSON, vLLM request log."
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="YAML", help="Written there, else to stdout.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Of the profile; else the file's.")] = None,
+    chars_per_token: Annotated[
+        float | None,
+        typer.Option(metavar="N", help="Approximate counts where the log has text only: 4 for English."),
+    ] = None,
+    output_tokens: Annotated[
+        str | None, typer.Option(metavar="N", help="Answer tokens where the log says none: 256, 256±100.")
+    ] = None,
+    rate: Annotated[float | None, typer.Option(help="Requests per second, in place of the log's.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Requests in flight, likewise.")] = None,
+) -> None:
+    """Lengths, arrivals and prefix sharing of a request log as a profile.
+
+    Token counts come from the log; text without counts needs the model's tokenizer, or --chars-per-token.
+    """
+    from advisor.spec.profile import to_yaml
+    from advisor.spec.profile_flags import parse_lengths
+    from advisor.spec.trace import profile_from_trace
+    from advisor.spec.workload import Arrival
+
+    if rate is not None and concurrency is not None:
+        raise InputError("--rate and --concurrency: a workload has one load; keep one of them")
+    arrival = None
+    try:
+        if rate is not None:
+            arrival = Arrival(kind="rate", value=rate)
+        elif concurrency is not None:
+            arrival = Arrival(kind="concurrency", value=float(concurrency))
+    except ValueError as error:
+        raise InputError(f"{'--rate' if rate is not None else '--concurrency'}: {error}") from error
+    answers = None if output_tokens is None else parse_lengths(output_tokens, where="--output-tokens")
+    if out is not None and out.exists():
+        raise InputError(f"{out}: exists; name another file or delete it")
+    found = profile_from_trace(
+        file, name=name, chars_per_token=chars_per_token, output_tokens=answers, arrival=arrival
+    )
+    text = to_yaml(found.workload)
+    for note in found.notes:
+        typer.echo(f"quantadvise: {note}", err=True)
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{out}: {error.strerror or error}; choose another place") from error
+    typer.echo(f"{out}: {found.requests} requests")
+
+
+def register(profiles_app: typer.Typer) -> None:
+    """Mount `from-trace` on the profiles commands."""
+    profiles_app.command("from-trace")(from_trace)

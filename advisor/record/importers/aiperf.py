@@ -1,0 +1,186 @@
+"""AIPerf `profile_export_aiperf.json`: a block per metric, whose `unit` is authoritative.
+
+By NVIDIA's own rules for readers: an absent field does not apply, the set of fields is open, units are never
+inferred from a metric's name. `inter_token_latency` is one average per request, our TPOT;
+`inter_chunk_latency` is the gap between chunks, our ITL.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from advisor.errors import DataError
+from advisor.record.importers.facts import DeploymentFacts, known_gpu, known_model
+from advisor.record.importers.run import STATISTICS, Figures, Run, day, number, section, whole
+from advisor.record.measurement import LengthKind, LoadKind, Metric
+
+TOOL = "AIPerf"
+_LATENCIES: Mapping[str, Metric] = {
+    "time_to_first_token": "ttft_ms",
+    "inter_token_latency": "tpot_ms",
+    "inter_chunk_latency": "itl_ms",
+    "request_latency": "e2e_ms",
+}
+_RATES: Mapping[str, Metric] = {
+    "request_throughput": "requests_per_s",
+    "output_token_throughput": "output_tokens_per_s",
+    "total_token_throughput": "total_tokens_per_s",
+}
+_MS_PER: Mapping[str, float] = {
+    "ms": 1.0,
+    "milliseconds": 1.0,
+    "s": 1e3,
+    "sec": 1e3,
+    "seconds": 1e3,
+    "us": 1e-3,
+    "ns": 1e-6,
+    "nanoseconds": 1e-6,
+}
+
+
+def recognises(document: Any) -> bool:
+    if not isinstance(document, Mapping) or section(document, "request_latency", "unit") is None:
+        return False
+    return "aiperf_version" in document or "input_config" in document or "schema_version" in document
+
+
+def runs(document: Mapping[str, Any], *, where: str) -> list[Run]:
+    """The one run of the file. Raises DataError for a unit we do not know."""
+    load, value = _load(document)
+    errors = document.get("error_summary") or []
+    failed = sum(whole(section(error, "count")) or 0 for error in errors)
+    if not failed:
+        failed = whole(section(document, "error_request_count", "avg")) or 0
+    return [
+        Run(
+            name="",
+            load=load,
+            load_value=value,
+            input_tokens=number(section(document, "input_sequence_length", "avg")),
+            output_tokens=number(section(document, "output_sequence_length", "avg")),
+            lengths=_lengths(document),
+            figures=_figures(document, where),
+            completed=whole(section(document, "request_count", "avg")),
+            failed=failed,
+            duration_s=_duration(document),
+            date=day(document.get("start_time")),
+            ttft_max_ms=_ms(document.get("time_to_first_token"), "max", where),
+            refused=_refused(document),
+            suspect=_suspect(document),
+            conditions=f"AIPerf {document['aiperf_version']}" if document.get("aiperf_version") else "",
+            facts=_facts(document),
+        )
+    ]
+
+
+def _ms(block: Any, key: str, where: str) -> float | None:
+    value = number(section(block, key))
+    if value is None:
+        return None
+    unit = str(section(block, "unit"))
+    if unit not in _MS_PER:
+        raise DataError(f"{where}: unit '{unit}' of a latency is unknown; one of {', '.join(_MS_PER)}")
+    return _MS_PER[unit] * value
+
+
+def _figures(document: Mapping[str, Any], where: str) -> Figures:
+    found: dict[tuple[Metric, str], float] = {}
+    for key, metric in _LATENCIES.items():
+        for statistic in STATISTICS:
+            theirs = "avg" if statistic == "mean" else statistic
+            value = _ms(document.get(key), theirs, where)
+            if value is not None:
+                found[metric, statistic] = value
+    for key, metric in _RATES.items():
+        value = number(section(document, key, "avg"))
+        if value is None:
+            continue
+        unit = str(section(document, key, "unit"))
+        if not unit.endswith(("/sec", "/s")):
+            raise DataError(f"{where}: unit '{unit}' of {key} is no rate per second")
+        found[metric, "mean"] = value
+    return found
+
+
+def _values(node: Any, key: str) -> Iterator[float]:
+    """Every number under `key`, however deep: the layout of `input_config` changed between versions."""
+    if isinstance(node, Mapping):
+        for name, inner in node.items():
+            if str(name).rsplit(".", 1)[-1] == key and number(inner) is not None:
+                yield float(inner)
+            else:
+                yield from _values(inner, key)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from _values(inner, key)
+
+
+def _load(document: Mapping[str, Any]) -> tuple[LoadKind | None, float | None]:
+    """From the point of the sweep, else the command line, else the configuration."""
+    varied = section(document, "run_info", "variation_values")
+    command = str(
+        section(document, "run_info", "cli_command") or section(document, "input_config", "cli_command") or ""
+    )
+    for kind, key, flag in (
+        ("concurrency", "concurrency", "concurrency"),
+        ("rate", "request_rate", "request-rate"),
+    ):
+        said = re.search(rf"--{flag}[ =]([\d.]+)", command)
+        value = (
+            next(_values(varied, key), None)
+            or (float(said[1]) if said else None)
+            or next(_values(document.get("input_config"), key), None)
+        )
+        if value is not None and 0 < value < float("inf"):
+            return kind, value  # type: ignore[return-value]
+    return None, None
+
+
+def _duration(document: Mapping[str, Any]) -> float | None:
+    rate = number(section(document, "request_throughput", "avg"))
+    count = number(section(document, "request_count", "avg"))
+    return count / rate if rate and count else None
+
+
+def _refused(document: Mapping[str, Any]) -> str:
+    if document.get("was_cancelled") is True:
+        return "the run was cancelled"
+    reasons = document.get("runtime_submission_invalid_reasons")
+    return f"AIPerf calls the run invalid: {', '.join(map(str, reasons))}" if reasons else ""
+
+
+def _suspect(document: Mapping[str, Any]) -> str:
+    cached = number(section(document, "usage_prompt_cache_read_tokens", "avg"))
+    if cached:
+        return f"prefix cache in use: {cached:g} prompt tokens per request were cached"
+    if any(value > 0 for value in _values(document.get("input_config"), "prefix_prompt_length")):
+        return "prompts share a prefix: the prefix cache may have answered"
+    return ""
+
+
+def _lengths(document: Mapping[str, Any]) -> LengthKind:
+    for key in ("input_sequence_length", "output_sequence_length"):
+        low, high = number(section(document, key, "min")), number(section(document, key, "max"))
+        if low is None or high is None or high > 1.02 * low:
+            return "distribution"
+    return "constant"
+
+
+def _facts(document: Mapping[str, Any]) -> DeploymentFacts:
+    names = section(document, "input_config", "endpoint", "model_names")
+    name = names[0] if isinstance(names, list) and len(names) == 1 else None
+    if name is None:
+        said = re.search(
+            r"(?:--model(?:-names)?|-m)[ =](\S+)", str(section(document, "run_info", "cli_command"))
+        )
+        name = said[1].strip("'\"") if said else None
+    gpus = {
+        str(section(gpu, "gpu_name"))
+        for endpoint in (section(document, "telemetry_data", "endpoints") or {}).values()
+        for gpu in (section(endpoint, "gpus") or {}).values()
+    }
+    return DeploymentFacts(
+        model=known_model(name), gpu=known_gpu(next(iter(gpus))) if len(gpus) == 1 else None
+    )

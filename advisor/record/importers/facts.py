@@ -1,0 +1,168 @@
+"""What stood behind a benchmark: the facts that result files leave out and people know."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from advisor.errors import InputError, UnknownNameError
+from advisor.record.measurement import KvFormat, LengthKind, LoadKind
+from advisor.spec.formats import find_format, format_of_checkpoint
+from advisor.spec.gpus import find_gpu
+from advisor.spec.models import find_model
+
+OWN = "own measurement"
+UNKNOWN_VERSION = "unknown"
+"""What `--engine-version` says where nobody knows it any more."""
+
+FLAGS: Mapping[str, str] = {
+    "model": "--model",
+    "format": "--format",
+    "gpu": "--gpu",
+    "num_gpus": "--num-gpus",
+    "engine_version": "--engine-version",
+    "load": "--concurrency, --rate or --maximum",
+    "input_tokens": "--input-tokens",
+    "output_tokens": "--output-tokens",
+    "algorithm": "--algorithm",
+}
+"""Which flag states a fact."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentFacts:
+    """What the user knows of the deployment, or what a file says of it; None = not said."""
+
+    model: str | None = None
+    """Any name that `find_model` knows, a checkpoint's too."""
+    format: str | None = None
+    gpu: str | None = None
+    num_gpus: int | None = None
+    """Tensor parallel; one replica."""
+    engine: str | None = None
+    engine_version: str | None = None
+    """`unknown` where nobody knows it any more."""
+    kv_format: KvFormat | None = None
+    """None = 16 bits, what engines do unless told otherwise."""
+    load: LoadKind | None = None
+    load_value: float | None = None
+    input_tokens: float | None = None
+    output_tokens: float | None = None
+    lengths: LengthKind | None = None
+    algorithm: str | None = None
+    """How the weights were quantized, for accuracy: `gptq`, `rtn`, `awq` …"""
+    licence: str = OWN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """Facts settled: catalog names, nothing missing."""
+
+    model: str
+    format: str
+    gpu: str
+    num_gpus: int
+    engine: str
+    engine_version: str | None
+    kv_format: KvFormat
+
+
+def together(said: DeploymentFacts, file: DeploymentFacts, *, where: str) -> DeploymentFacts:
+    """What the flags say, completed by what the file says of itself.
+
+    Raises InputError where the two contradict each other: one of them is about another run.
+    """
+    file = with_format(file)
+    merged: dict[str, object] = {}
+    for field in dataclasses.fields(DeploymentFacts):
+        flag, own = getattr(said, field.name), getattr(file, field.name)
+        if field.name in ("gpu", "format", "num_gpus") and None not in (flag, own):
+            _agree(field.name, flag, own, where)
+        merged[field.name] = own if flag is None else flag
+    if said.load is not None:
+        merged["load_value"] = said.load_value
+    merged["licence"] = said.licence
+    return DeploymentFacts(**merged)  # type: ignore[arg-type]
+
+
+def _agree(name: str, flag: object, own: object, where: str) -> None:
+    if name == "gpu":
+        flag, own = find_gpu(str(flag)).name, find_gpu(str(own)).name
+    elif name == "format":
+        flag, own = find_format(str(flag)).name, find_format(str(own)).name
+    if flag != own:
+        raise InputError(f"{where}: the file says {name} {own}, {FLAGS[name]} says {flag}; correct the flag")
+
+
+def missing(facts: DeploymentFacts, *names: str, where: str) -> None:
+    """Raises InputError, one line that names the flags, when a fact is said by neither file nor flag."""
+    absent = [name for name in names if getattr(facts, name) is None]
+    if absent:
+        what = ", ".join(name.replace("_", " ") for name in absent)
+        flags = ", ".join(FLAGS[name] for name in absent)
+        raise InputError(f"{where}: says no {what}; add {flags}")
+
+
+def settled(facts: DeploymentFacts, *, where: str) -> Served:
+    """The deployment by its catalog names; InputError for what is missing or unknown."""
+    facts = with_format(facts)
+    missing(facts, "model", "format", "gpu", "num_gpus", "engine_version", where=where)
+    assert facts.model is not None
+    assert facts.format is not None
+    assert facts.gpu is not None
+    assert facts.num_gpus is not None
+    if facts.num_gpus < 1:
+        raise InputError(f"--num-gpus {facts.num_gpus}: must be 1 or more")
+    version = facts.engine_version
+    return Served(
+        model=model_name(facts.model),
+        format=find_format(facts.format).name,
+        gpu=find_gpu(facts.gpu).name,
+        num_gpus=facts.num_gpus,
+        engine=facts.engine or "vllm",
+        engine_version=None if version == UNKNOWN_VERSION else version,
+        kv_format=facts.kv_format or "16bit",
+    )
+
+
+def with_format(facts: DeploymentFacts) -> DeploymentFacts:
+    """The format that a checkpoint's name ends in, where none is said. A plain name proves nothing."""
+    if facts.format is not None or facts.model is None:
+        return facts
+    found = format_of_checkpoint(facts.model)
+    return facts if found is None else dataclasses.replace(facts, format=found.name)
+
+
+def model_name(name: str) -> str:
+    """The catalog's name. Raises UnknownNameError."""
+    return find_model(name).name
+
+
+def known_gpu(name: object) -> str | None:
+    """A GPU's name as a tool prints it (`NVIDIA-H100-80GB-HBM3`, `h200-cw`) in the catalog's; else None."""
+    if not isinstance(name, str) or not name.strip():
+        return None
+    tries = (name, name.replace("-", " "), name.split("-")[0].split("_")[0])
+    return next((found for text in tries if (found := _gpu(text)) is not None), None)
+
+
+def _gpu(name: str) -> str | None:
+    if name.lower().endswith((".yaml", ".yml")):
+        return None  # a path in a foreign file is not ours to open
+    try:
+        return find_gpu(name).name
+    except UnknownNameError:
+        return None
+
+
+def known_model(name: object) -> str | None:
+    """`name` when the catalog knows it (a served alias such as `default` is no model); else None."""
+    if not isinstance(name, str) or not name or name.startswith((".", "/", "~")):
+        return None
+    try:
+        # The repository alone: an id with its organisation would be looked up on the Hub.
+        find_model(name.rsplit("/", 1)[-1])
+    except InputError:
+        return None
+    return name

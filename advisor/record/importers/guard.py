@@ -1,0 +1,175 @@
+"""When a run says nothing true about its deployment, and why.
+
+Tools report such runs with a straight face: vLLM writes 0.0 ms where every request failed and takes latencies
+only of those that came through; an overloaded open loop measures how long it was run; a prompt that was sent
+before costs nothing. A refused run is no row; its reason is for the user.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+from advisor.errors import QuantAdviseError
+from advisor.record.bounds import bounds
+from advisor.record.importers.facts import Served
+from advisor.record.importers.run import LATENCIES, Run
+from advisor.spec.formats import find_format
+from advisor.spec.gpus import find_gpu
+from advisor.spec.models import find_model
+
+MAX_FAILED_SHARE = 0.01
+"""As for our own runs: more lost requests than this, and the survivors are a choice."""
+MAX_GROWTH = 2.0
+"""TTFT of the last third of requests over the first: above it the queue grows without end."""
+MAX_DRIFT = 1.5
+LEAST_REQUESTS = 30
+"""Fewer requests show no trend."""
+COLD_FACTOR, COLD_SHARE = 10.0, 0.2
+"""One request that took ten times the median and a fifth of all waiting is a cold start."""
+SHORTFALL = 0.9
+TOLERANCE = 1 + 1e-6
+_FLOOR_SLACK = 0.8
+"""Clocks boost and data sheets round; a fifth below the roofline is still no other deployment."""
+
+
+def refusal(run: Run) -> str | None:
+    """Why the run is no measurement; None when nothing speaks against it."""
+    checks = (_cancelled, _failed, _impossible, _order, _cold, _saturated, _unsteady)
+    return next((reason for check in checks if (reason := check(run)) is not None), None)
+
+
+def _cancelled(run: Run) -> str | None:
+    return run.refused or None
+
+
+def _failed(run: Run) -> str | None:
+    if run.completed == 0:
+        return "no request completed: its zeros are no latencies"
+    if run.completed is not None and run.failed:
+        total = run.completed + run.failed
+        if run.failed > MAX_FAILED_SHARE * total:
+            return f"{run.failed} of {total} requests failed: the others are a choice of the easy ones"
+    if not run.figures:
+        return "no figure that we know"
+    return None
+
+
+def _impossible(run: Run) -> str | None:
+    for (metric, statistic), value in run.figures.items():
+        if not math.isfinite(value) or value < 0:
+            return f"{metric} {statistic} is {value}"
+        if value == 0:
+            return f"{metric} {statistic} is 0: nothing was measured"
+    for name, tokens in (("prompt", run.input_tokens), ("answer", run.output_tokens)):
+        if tokens is not None and not 0 < tokens < math.inf:
+            return f"mean {name} length is {tokens:g} tokens"
+    if run.duration_s is not None and not 0 < run.duration_s < math.inf:
+        return f"duration is {run.duration_s:g} s"
+    return None
+
+
+def _order(run: Run) -> str | None:
+    for (metric, statistic), value in run.figures.items():
+        first = run.figures.get(("ttft_ms", statistic))
+        if metric == "e2e_ms" and first is not None and value * TOLERANCE < first:
+            return (
+                f"{statistic} E2E of {value:g} ms is below TTFT of {first:g} ms: units or runs are mixed up"
+            )
+    for metric in LATENCIES:
+        ranked = sorted(
+            (float(name[1:]), value)
+            for (m, name), value in run.figures.items()
+            if m == metric and name != "mean"
+        )
+        for (low, below), (high, above) in itertools.pairwise(ranked):
+            if above * TOLERANCE < below:
+                return f"{metric} p{high:g} of {above:g} is below p{low:g} of {below:g}"
+    return None
+
+
+def _cold(run: Run) -> str | None:
+    mean, middle = run.figures.get(("ttft_ms", "mean")), run.figures.get(("ttft_ms", "p50"))
+    if run.load == "maximum" or run.ttft_max_ms is None or not run.completed or not mean or not middle:
+        return None
+    share = run.ttft_max_ms / (mean * run.completed)
+    if run.completed >= 5 and run.ttft_max_ms > COLD_FACTOR * middle and share > COLD_SHARE:
+        return (
+            f"one TTFT of {run.ttft_max_ms:.4g} ms, the median is {middle:.4g} ms: a cold start counts in; "
+            "run again with warm-up requests"
+        )
+    return None
+
+
+def _saturated(run: Run) -> str | None:
+    if run.load != "rate" or run.load_value is None:
+        return None
+    if run.ttft_growth is not None and run.ttft_growth > MAX_GROWTH:
+        return (
+            f"saturated: TTFT grew {run.ttft_growth:.1f} times over the run at {run.load_value:g} "
+            "requests/s; its latencies say how long it ran"
+        )
+    came = run.figures.get(("requests_per_s", "mean"))
+    if came is None or came >= SHORTFALL * run.load_value or run.duration_s is None:
+        return None
+    e2e, ttft = run.figures.get(("e2e_ms", "mean")), run.figures.get(("ttft_ms", "mean"))
+    if ttft is not None and ttft / 1000 > 0.05 * run.duration_s:
+        # A queue that takes a tenth more than it gives has a mean wait of a twentieth of the run.
+        return (
+            f"saturated: {came:.3g} of {run.load_value:g} requests/s came back, TTFT is {ttft / 1000:.3g} s"
+        )
+    if e2e is not None and e2e / 1000 > 0.25 * run.duration_s:
+        return (
+            f"not steady: an answer takes {e2e / 1000:.3g} s of a run of {run.duration_s:.3g} s; "
+            "send more requests"
+        )
+    return None
+
+
+def _unsteady(run: Run) -> str | None:
+    drift = run.pace_drift
+    if drift is not None and run.load != "maximum" and not 1 / MAX_DRIFT < drift < MAX_DRIFT:
+        return f"not steady: TPOT changed {drift:.2g} times from the first third of requests to the last"
+    inside = run.load_value if run.load == "concurrency" else None
+    if inside is not None and inside > 1 and run.completed is not None and run.completed <= inside:
+        return (
+            f"not steady: {run.completed} requests at concurrency {inside:g} are one batch; "
+            "send several times as many"
+        )
+    return None
+
+
+def contaminated(run: Run, served: Served) -> str | None:
+    """Faster than arithmetic allows on that GPU: a cached prompt, or another deployment than was said."""
+    try:
+        model, fmt, gpu = find_model(served.model), find_format(served.format), find_gpu(served.gpu)
+        floor = bounds(model, fmt, gpu, served.num_gpus)
+    except QuantAdviseError:
+        return None
+    assert run.input_tokens is not None
+    least_ms = run.input_tokens * floor.prefill_ms_per_token
+    seen = run.figures.get(("ttft_ms", "mean"))
+    if seen is not None and seen < _FLOOR_SLACK * least_ms:
+        return (
+            f"mean TTFT of {seen:.4g} ms for {run.input_tokens:g} tokens, their arithmetic alone takes "
+            f"{least_ms:.4g} ms on {served.num_gpus}x {served.gpu}: prompts came from the prefix cache, "
+            "or a fact is wrong"
+        )
+    step = run.figures.get(("tpot_ms", "mean"))
+    if step is not None and step < _FLOOR_SLACK * floor.decode_step_ms:
+        return (
+            f"mean TPOT of {step:.4g} ms, reading the weights takes {floor.decode_step_ms:.4g} ms on "
+            f"{served.num_gpus}x {served.gpu}: speculative decoding, or a fact is wrong"
+        )
+    return None
+
+
+def growth(starts: Sequence[float], values: Sequence[float]) -> float | None:
+    """Median of the last third (by start) over that of the first; None below `LEAST_REQUESTS`."""
+    if len(starts) != len(values) or len(starts) < LEAST_REQUESTS:
+        return None
+    ordered = [value for _, value in sorted(zip(starts, values, strict=True))]
+    third = len(ordered) // 3
+    first, last = sorted(ordered[:third])[third // 2], sorted(ordered[-third:])[third // 2]
+    return last / first if first > 0 and math.isfinite(first) and math.isfinite(last) else None

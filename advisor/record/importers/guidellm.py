@@ -1,0 +1,163 @@
+"""GuideLLM `benchmarks.json`, version 2 (checked on 0.8.1) and the unnumbered older one.
+
+`*_ms` are milliseconds, `request_latency` is in **seconds**. TPOT as we define it is GuideLLM's
+`inter_token_latency_ms`; its `time_per_output_token_ms` is E2E/n, first token included, and left out.
+0.8.1 weights `inter_token_latency_ms` by each answer's tokens less one, so that its mean is over tokens:
+with answers of one length that is the same as over requests, else the row says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from advisor.record.importers import guard
+from advisor.record.importers.facts import DeploymentFacts, known_model
+from advisor.record.importers.run import STATISTICS, Figures, Run, day, needed, number, section, whole
+from advisor.record.measurement import LengthKind, LoadKind, Metric
+from advisor.units import MS_PER_S
+
+TOOL = "GuideLLM"
+_LATENCIES: Mapping[str, tuple[Metric, float]] = {
+    "time_to_first_token_ms": ("ttft_ms", 1.0),
+    "inter_token_latency_ms": ("tpot_ms", 1.0),
+    "request_latency": ("e2e_ms", MS_PER_S),
+}
+_RATES: Mapping[str, Metric] = {
+    "requests_per_second": "requests_per_s",
+    "output_tokens_per_second": "output_tokens_per_s",
+    "tokens_per_second": "total_tokens_per_s",
+}
+_PERCENTILES = {"p50": "p50", "p75": "p75", "p90": "p90", "p95": "p95", "p99": "p99", "p999": "p99.9"}
+_ONE_LENGTH = 1.02
+
+
+def recognises(document: Any) -> bool:
+    return section(document, "benchmarks", 0, "metrics", "request_latency") is not None
+
+
+def runs(document: Mapping[str, Any], *, where: str) -> list[Run]:
+    """A run per benchmark: a sweep has many. Raises DataError when a key is missing."""
+    version = section(document, "metadata", "guidellm_version")
+    return [
+        _run(row, at, "" if version is None else f"GuideLLM {version}", where)
+        for at, row in enumerate(document["benchmarks"], start=1)
+    ]
+
+
+def _run(row: Mapping[str, Any], at: int, tool: str, where: str) -> Run:
+    metrics = needed(row, "metrics", where=f"{where}: benchmark {at}")
+    # Older files keep the strategy under `args` and the counts under `run_stats`.
+    strategy = section(row, "config", "strategy") or section(row, "args", "strategy") or {}
+    totals = (
+        section(metrics, "request_totals")
+        or section(row, "scheduler_metrics", "requests_made")
+        or section(row, "run_stats", "requests_made")
+        or section(row, "request_totals")
+        or {}
+    )
+    load, value, refused = _load(strategy)
+    lengths = _lengths(metrics)
+    requests = section(row, "requests", "successful")
+    requests = requests if isinstance(requests, list) else []
+    starts = [number(section(one, "request_start_time")) for one in requests]
+    ttfts = [number(section(one, "time_to_first_token_ms")) for one in requests]
+    paces = [_pace(one) for one in requests]
+    conditions = [tool, f"strategy {strategy.get('type_', 'unknown')}"]
+    if lengths != "constant":
+        conditions.append("TPOT weighted by tokens")
+    start = number(row.get("start_time")) or number(section(row, "run_stats", "start_time"))
+    return Run(
+        name=f"benchmark {at}",
+        load=load,
+        load_value=value,
+        input_tokens=_mean(metrics, "prompt_token_count"),
+        output_tokens=_mean(metrics, "output_token_count"),
+        lengths=lengths,
+        figures=_figures(metrics),
+        completed=whole(totals.get("successful")),
+        failed=whole(totals.get("errored")),
+        duration_s=number(row.get("duration")) or number(row.get("run_duration")),
+        date=day(start),
+        ttft_max_ms=number(section(metrics, "time_to_first_token_ms", "successful", "max")),
+        ttft_growth=_growth(starts, ttfts),
+        pace_drift=_growth(starts, paces),
+        refused=refused,
+        suspect=_cached(requests, row),
+        conditions="; ".join(part for part in conditions if part),
+        facts=DeploymentFacts(model=known_model(_model(row))),
+    )
+
+
+def _load(strategy: Mapping[str, Any]) -> tuple[LoadKind | None, float | None, str]:
+    kind = strategy.get("type_")
+    if kind == "synchronous":
+        return "single", None, ""
+    if kind == "concurrent":
+        return "concurrency", number(strategy.get("streams")), ""
+    if kind in ("constant", "poisson", "async"):
+        return "rate", number(strategy.get("rate")), ""
+    if kind == "throughput":
+        cap = number(strategy.get("max_concurrency"))
+        return ("maximum", None, "") if cap is None else ("concurrency", cap, "")
+    return None, None, f"strategy {kind} is no load that we know"
+
+
+def _figures(metrics: Mapping[str, Any]) -> Figures:
+    found: dict[tuple[Metric, str], float] = {}
+    one_token = _mean(metrics, "output_token_count") == 1
+    for key, (metric, factor) in _LATENCIES.items():
+        if metric == "tpot_ms" and one_token:
+            continue
+        block = section(metrics, key, "successful")
+        if whole(section(block, "count")) == 0:
+            continue  # without streaming there is no first token; a summary of nothing is zeros
+        mean = number(section(block, "mean"))
+        if mean is not None:
+            found[metric, "mean"] = factor * mean
+        for theirs, ours in _PERCENTILES.items():
+            value = number(section(block, "percentiles", theirs))
+            if value is not None and ours in STATISTICS:
+                found[metric, ours] = factor * value
+    for key, metric in _RATES.items():
+        value = _mean(metrics, key)
+        if value is not None:
+            found[metric, "mean"] = value
+    return found
+
+
+def _mean(metrics: Mapping[str, Any], key: str) -> float | None:
+    return number(section(metrics, key, "successful", "mean"))
+
+
+def _lengths(metrics: Mapping[str, Any]) -> LengthKind:
+    for key in ("prompt_token_count", "output_token_count"):
+        low = number(section(metrics, key, "successful", "min"))
+        high = number(section(metrics, key, "successful", "max"))
+        if low is None or high is None or high > _ONE_LENGTH * low:
+            return "distribution"
+    return "constant"
+
+
+def _pace(request: Mapping[str, Any]) -> float | None:
+    latency, tokens = number(request.get("request_latency")), number(request.get("output_tokens"))
+    return latency / tokens if latency is not None and tokens else None
+
+
+def _growth(starts: list[float | None], values: list[float | None]) -> float | None:
+    pairs = [(s, v) for s, v in zip(starts, values, strict=True) if s is not None and v is not None]
+    return guard.growth([s for s, _ in pairs], [v for _, v in pairs])
+
+
+def _cached(requests: list[Any], row: Mapping[str, Any]) -> str:
+    """The server's own word on prompt tokens it had already."""
+    cached = sum(number(section(one, "input_metrics", "cached_tokens")) or 0 for one in requests)
+    if cached:
+        return f"prefix cache in use: {cached:.0f} prompt tokens were cached"
+    if "prefix_tokens" in str(section(row, "config", "requests") or ""):
+        return "prompts share a prefix: the prefix cache may have answered"
+    return ""
+
+
+def _model(row: Mapping[str, Any]) -> Any:
+    return section(row, "config", "backend", "model") or section(row, "worker", "backend_model")

@@ -1,0 +1,109 @@
+"""InferenceX (formerly InferenceMAX) `agg_*.json`: one result, or a list of them.
+
+vLLM's keys with `_ms` taken off and the values divided by 1000, so latencies are in **seconds**; throughput
+is per GPU. `pXX_intvty` is 1000/pXX_tpot_ms, the slow tail: TPOT says the same and is read instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from advisor.record.importers.facts import DeploymentFacts, known_gpu, known_model
+from advisor.record.importers.run import STATISTICS, Run, day, number, whole
+from advisor.record.measurement import Metric
+from advisor.spec.gpus import find_gpu
+from advisor.units import MS_PER_S
+
+TOOL = "InferenceX"
+_LATENCIES: Mapping[str, Metric] = {"ttft": "ttft_ms", "tpot": "tpot_ms", "itl": "itl_ms", "e2el": "e2e_ms"}
+_KEY = re.compile(r"(mean|median|p[\d.]+)_(ttft|tpot|itl|e2el)")
+_IMAGE_VERSION = re.compile(r":v?(\d+\.\d+[\w.]*)")
+
+
+def recognises(document: Any) -> bool:
+    rows = document if isinstance(document, list) else [document]
+    keys = {"hw", "conc", "framework", "precision", "tput_per_gpu"}
+    return bool(rows) and all(isinstance(row, Mapping) and keys <= row.keys() for row in rows)
+
+
+def runs(document: Any, *, where: str) -> list[Run]:
+    """A run per result."""
+    rows = document if isinstance(document, list) else [document]
+    return [_run(row, f"result {at}" if len(rows) > 1 else "") for at, row in enumerate(rows, start=1)]
+
+
+def _run(row: Mapping[str, Any], name: str) -> Run:
+    gpus = whole(row.get("num_gpus")) or whole(row.get("tp"))
+    figures: dict[tuple[Metric, str], float] = {}
+    total, output = number(row.get("tput_per_gpu")), number(row.get("output_tput_per_gpu"))
+    isl, osl = number(row.get("isl")), number(row.get("osl"))
+    if total is not None and gpus:
+        figures["total_tokens_per_s", "mean"] = gpus * total
+    if output is not None and gpus:
+        figures["output_tokens_per_s", "mean"] = gpus * output
+    for key, raw in row.items():
+        match, value = _KEY.fullmatch(key), number(raw)
+        if match is not None and value is not None:
+            statistic = {"median": "p50"}.get(match[1], match[1])
+            if statistic in STATISTICS:
+                figures[_LATENCIES[match[2]], statistic] = MS_PER_S * value
+    lost = whole(row.get("num_requests_total"))
+    completed = whole(row.get("num_requests_successful"))
+    return Run(
+        name=name,
+        load="concurrency",
+        load_value=number(row.get("conc")),
+        input_tokens=isl,
+        output_tokens=osl,
+        lengths="distribution",
+        figures=figures,
+        completed=completed,
+        failed=None if lost is None or completed is None else lost - completed,
+        date=day(row.get("date")),
+        refused=_refused(row),
+        suspect=_suspect(row),
+        conditions="lengths drawn around the nominal ones" if isl else "",
+        facts=_facts(row, gpus),
+    )
+
+
+def _yes(value: Any) -> bool:
+    """Written as a JSON boolean or as a shell's text."""
+    return value is True or str(value).lower() in ("true", "1", "yes", "on")
+
+
+def _refused(row: Mapping[str, Any]) -> str:
+    if _yes(row.get("disagg")):
+        return "prefill and decode ran on separate GPUs: no single replica has these figures"
+    if _yes(row.get("is_multinode")):
+        return "ran on several nodes; their link is not known"
+    return ""
+
+
+def _suspect(row: Mapping[str, Any]) -> str:
+    speculative = row.get("spec_decoding") or row.get("mtp")
+    if speculative and str(speculative).lower() not in ("none", "off", "false"):
+        return f"speculative decoding ({speculative})"
+    if _yes(row.get("dp_attention")):
+        return "data-parallel attention, not tensor parallel"
+    return ""
+
+
+def _facts(row: Mapping[str, Any], gpus: int | None) -> DeploymentFacts:
+    gpu = known_gpu(row.get("hw"))
+    precision = str(row["precision"]).lower()
+    if precision == "fp4":
+        # NVIDIA's checkpoints are NVFP4, AMD's MXFP4.
+        amd = gpu is not None and find_gpu(gpu).vendor == "amd"
+        precision = "mxfp4" if amd else "nvfp4"
+    version = _IMAGE_VERSION.search(str(row.get("image") or ""))
+    return DeploymentFacts(
+        model=known_model(row.get("model")),
+        format=precision,
+        gpu=gpu,
+        num_gpus=gpus,
+        engine=str(row["framework"]).lower(),
+        engine_version=None if version is None else version[1],
+    )

@@ -1,0 +1,121 @@
+"""lm-eval `results_*.json`: scores, each with the protocol that it may be compared under.
+
+Keys are `metric,filter`; a standard error that was not computed is the text "N/A". Shares (0 to 1) become
+per cent as published tables print them. Two scores compare only when task version, examples, filter, chat
+template, limit and seeds match: all of that stands in `protocol`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from advisor.record.importers.facts import DeploymentFacts, known_model
+from advisor.record.importers.run import number, section, whole
+from advisor.record.measurement import QualityMeasurement
+
+TOOL = "lm-eval"
+_SHARES = re.compile(
+    r"acc|acc_norm|acc_mutual_info|exact_match|em|mc[12]|pass@\d+|pass_at_\d+|math_verify"
+    r"|(prompt|inst)_level_(strict|loose)_acc|contains"
+)
+
+
+def recognises(document: Any) -> bool:
+    keys = {"results", "versions", "n-shot", "config"}
+    return isinstance(document, Mapping) and keys <= document.keys()
+
+
+def facts(document: Mapping[str, Any]) -> DeploymentFacts:
+    """The model and format that the file's own model arguments name."""
+    arguments = section(document, "config", "model_args")
+    if isinstance(arguments, str):
+        arguments = dict(part.split("=", 1) for part in arguments.split(",") if "=" in part)
+    name = section(arguments, "pretrained") or section(arguments, "model") or document.get("model_name")
+    return DeploymentFacts(model=known_model(name))
+
+
+def scores(
+    document: Mapping[str, Any], *, model: str, format: str, algorithm: str, source: str, licence: str
+) -> tuple[list[QualityMeasurement], list[str]]:
+    """Every finite score of every task, and what was refused with the reason."""
+    from advisor.record.importers.run import day
+
+    rows: list[QualityMeasurement] = []
+    refused: list[str] = []
+    limit = number(section(document, "config", "limit"))
+    for task, found in document["results"].items():
+        samples = whole(section(document, "n-samples", task, "effective"))
+        for key, raw in found.items():
+            metric, comma, filter_ = key.partition(",")
+            value = number(raw)
+            if not comma or metric.endswith("_stderr") or value is None:
+                continue
+            if not math.isfinite(value):
+                refused.append(f"{task} {metric}: {value} is no score")
+                continue
+            stderr = number(found.get(f"{metric}_stderr,{filter_}"))
+            scale = 100.0 if _SHARES.fullmatch(metric) else 1.0
+            suspect = []
+            if section(document, "higher_is_better", task, metric) is False:
+                suspect.append("lower is better: value / baseline is no recovery")
+            if limit is not None:
+                suspect.append(f"only the first {samples or limit:g} items: too few to tell formats apart")
+            rows.append(
+                QualityMeasurement(
+                    model=model,
+                    format=format,
+                    algorithm=algorithm,
+                    task=task,
+                    metric=metric,
+                    protocol=_protocol(document, task, filter_, limit),
+                    value=scale * value,
+                    baseline=None,
+                    stderr=scale * stderr if stderr is not None and math.isfinite(stderr) else None,
+                    samples=samples,
+                    origin="imported",
+                    source=source,
+                    licence=licence,
+                    date=day(document.get("date")),
+                    suspect="; ".join(suspect),
+                    conditions=f"backend {section(document, 'config', 'model')}",
+                )
+            )
+    return rows, refused
+
+
+def _protocol(document: Mapping[str, Any], task: str, filter_: str, limit: float | None) -> str:
+    """A readable head, and a digest over the rest that may move a score."""
+    config = section(document, "configs", task) or {}
+    template = document.get("chat_template_sha") or document.get("chat_template")
+    rest = {
+        "prompt": [
+            config.get(key) for key in ("doc_to_text", "doc_to_target", "doc_to_choice", "description")
+        ],
+        "generation": config.get("generation_kwargs"),
+        "output": config.get("output_type"),
+        "hash": section(document, "task_hashes", task),
+        "template": template,
+        "system": document.get("system_instruction_sha"),
+        "multiturn": document.get("fewshot_as_multiturn"),
+        "seeds": [
+            section(document, "config", f"{name}_seed") for name in ("random", "numpy", "torch", "fewshot")
+        ],
+        "gen_kwargs": section(document, "config", "gen_kwargs"),
+        "backend": section(document, "config", "model"),
+    }
+    digest = hashlib.sha256(json.dumps(rest, sort_keys=True, default=str).encode()).hexdigest()[:12]
+    parts = [
+        f"{section(document, 'n-shot', task) or 0}-shot",
+        filter_,
+        "chat template" if template else "",
+        "" if limit is None else f"limit {limit:g}",
+        f"task version {section(document, 'versions', task)}",
+        f"lm-eval {document.get('lm_eval_version') or 'unknown'}",
+        digest,
+    ]
+    return ", ".join(part for part in parts if part)
