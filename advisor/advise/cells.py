@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advisor.advise.search import divides
-from advisor.cost.cells import CONCURRENCY, MAXIMUM, SINGLE, Cells
+from advisor.cost.cells import CLOSED_LOOP_PROMPTS, CONCURRENCY, MAXIMUM, SINGLE, Cells
 from advisor.cost.estimate import Estimate
 from advisor.errors import InputError, QuantAdviseError, nearest
 from advisor.spec.deployment import Deployment
@@ -167,14 +167,15 @@ def _speed_rows(questions: Sequence[Question], predictor: Predictor) -> Iterator
 def _cells(questions: Sequence[Question], place: Mapping[int, int]) -> Cells:
     """The questions as arrays. One request in flight is a single stream: the same world by another name."""
     level = np.array([question.concurrency for question in questions])
+    kind = np.where(level == 1, SINGLE, np.where(np.isinf(level), MAXIMUM, CONCURRENCY)).astype(np.int8)
     return Cells(
         deployment=np.array([place[id(question.deployment)] for question in questions], dtype=np.intp),
         input_tokens=np.array([question.input_tokens for question in questions]),
         output_tokens=np.array([question.output_tokens for question in questions]),
-        kind=np.where(level == 1, SINGLE, np.where(np.isinf(level), MAXIMUM, CONCURRENCY)).astype(np.int8),
+        kind=kind,
         level=level,
         prefix_hit_rate=np.zeros(len(questions)),
-        prompts_per_client=np.full(len(questions), inf),
+        prompts_per_client=np.where(kind == CONCURRENCY, CLOSED_LOOP_PROMPTS, inf),
     )
 
 

@@ -16,15 +16,24 @@ from advisor.record.store import files, read_quality, read_speed
 if TYPE_CHECKING:
     from advisor.cost.predict import Predictor
     from advisor.cost.quality import QualityModel
+    from advisor.spec.gpu import GpuSpec
+    from advisor.spec.model import ModelSpec
 
 
 def predictor_with(
-    folders: Sequence[Path], *, kept: Path | None = None, progress: Callable[[str], None] = lambda _: None
+    folders: Sequence[Path],
+    *,
+    models: Sequence[ModelSpec] = (),
+    gpus: Sequence[GpuSpec] = (),
+    kept: Path | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Predictor:
     """The predictor fitted to the shipped measurements and those in `folders`.
 
-    A fit takes a while, so it is kept in `kept` (`kept_folder()` by default) under a name made of all that
-    went into it: other records, another fit. Raises InputError for a folder that is not there.
+    `models` and `gpus` are what is asked about: records of a model in a folder, or on a GPU of one's own,
+    name what no catalog knows. A fit takes a while, so it is kept in `kept` (`kept_folder()` by default)
+    under a name made of all that went into it: other records, another fit. Raises InputError for a folder
+    that is not there.
     """
     from advisor.cost.learn import learn_more
     from advisor.cost.predict import Predictor
@@ -33,10 +42,16 @@ def predictor_with(
     if not own:
         return Predictor.shipped()
     base = shipped("measurements")
-    path = (kept or kept_folder()) / f"fit-{_digest([base, *folders])}.json"
+    path = (kept or kept_folder()) / f"fit-{_digest([base, *folders], models, gpus)}.json"
     if not path.exists():
         progress(f"fitting to {len(own):,} own measurements and those that ship; kept in {path}")
-        fit = learn_more([*read_speed(base), *own], Predictor.shipped().fit, progress=progress)
+        fit = learn_more(
+            [*read_speed(base), *own],
+            Predictor.shipped().fit,
+            models={model.name: model for model in models},
+            gpus={gpu.name: gpu for gpu in gpus},
+            progress=progress,
+        )
         write_whole(path, fit_file.dumps(fit))
     return Predictor(fit_file.read(path))
 
@@ -73,9 +88,10 @@ def _existing(folder: Path) -> Path:
     return folder
 
 
-def _digest(folders: Sequence[Path]) -> str:
-    """Changes with every byte of every measurement file, and with the fit that ships."""
+def _digest(folders: Sequence[Path], models: Sequence[ModelSpec], gpus: Sequence[GpuSpec]) -> str:
+    """Changes with every byte of every measurement file, the fit that ships and what is asked about."""
     digest = hashlib.sha256((shipped("measurements") / fit_file.NAME).read_bytes())
+    digest.update(repr((tuple(models), tuple(gpus))).encode())
     for folder in folders:
         for path in files(folder):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())

@@ -13,6 +13,10 @@ SINGLE, CONCURRENCY, RATE, MAXIMUM, BATCH = range(5)
 KINDS = ("single", "concurrency", "rate", "maximum", "batch")
 """Loads by code; `batch` is a static batch, all started together."""
 
+CLOSED_LOOP_PROMPTS = 10.0
+"""Requests per client of a closed-loop run, as InferenceX and vLLM's own benchmarks do it: num_prompts is ten
+times the concurrency. Answers under a concurrency are what such a run shows, its initial burst included."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cells:

@@ -21,6 +21,7 @@ from advisor.cost.fit import family
 from advisor.cost.fit_file import shape_key
 from advisor.cost.held_out import PAPER_HARNESS, HeldOut, Optimum, leave_groups_out, load_class, quantity
 from advisor.cost.intervals import ALL, LOADS, build, key
+from advisor.cost.learning_curve import learning_curve
 from advisor.cost.roofline import predict_roofline
 from advisor.spec.engine import defaults
 
@@ -77,6 +78,7 @@ def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
         "by_source": _split(held.source, sources, {kind: loads == kind for kind in LOADS}),
         "baselines": _baselines(held, shapes, formats, what),
         "decisions": _decisions(optimum, held, paper),
+        "learning": [*learning_curve(optimum, gpus, single)],
         "repeats": _repeats(held, shapes),
         "left_out_rows": _reasons(held),
     }
@@ -167,7 +169,8 @@ def _decisions(optimum: Optimum, held: HeldOut, paper: Floats) -> list[Figures]:
     rows: list[Figures] = []
 
     def add(load: str, way: str, found: list[Block], choose: Callable[[Block], str]) -> None:
-        rows.append({"load": load, "by": way, **_score(score(seen, found, choose))})
+        if found:
+            rows.append({"load": load, "by": way, **_score(score(seen, found, choose))})
 
     for load in ("single", "maximum"):
         found = [b for b in every if b.load == load]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
 from advisor.cost.features import Floats
-from advisor.cost.fit import FittedSpeed, family, fit_speed
+from advisor.cost.fit import FittedSpeed, SpeedProblem, family, fit_speed
 from advisor.cost.fit_file import (
     Evidence,
     Fit,
@@ -34,6 +35,8 @@ from advisor.errors import DataError
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.deployment import Deployment
 from advisor.spec.engine import defaults
+from advisor.spec.gpu import GpuSpec
+from advisor.spec.model import ModelSpec
 
 
 def learn(
@@ -65,6 +68,30 @@ def row_deployments(seen: Observations) -> tuple[Deployment, ...]:
     return tuple(seen.deployments[i] for i in seen.cells.deployment[first])
 
 
+def learn_more(
+    rows: Sequence[SpeedMeasurement],
+    base: Fit,
+    *,
+    models: Mapping[str, ModelSpec] = MappingProxyType({}),
+    gpus: Mapping[str, GpuSpec] = MappingProxyType({}),
+    progress: Callable[[str], None] = lambda _: None,
+) -> Fit:
+    """The fit `base` moved by `rows`, which are all there are: those it was made from and new ones.
+
+    models, gpus: those of the rows that stand in no catalog, by the name the rows use.
+
+    Its intervals stay: what is new shortens the distance of the deployments and GPUs it speaks of, not the
+    error at that distance.
+    """
+    seen = observe(rows, models=models, gpus=gpus)
+    progress(f"fitting {len(seen.rows):,} rows of {len(seen.deployments)} deployments")
+    speed = fit_speed(seen, start=base.speed, progress=progress)
+    problem = SpeedProblem(seen)
+    errors = seen.log_value - np.log(problem.predict(speed.vector(problem.names)))
+    summary = {**base.summary, "rows": len(seen.rows), "deployments": len(seen.deployments)}
+    return _assembled(speed, seen, row_deployments(seen), errors, base.intervals, summary)
+
+
 def hold_out(optimum: Optimum, progress: Callable[[str], None] = lambda _: None) -> HeldOut:
     """Errors with rows, models, GPUs and sources left out in turn."""
     seen = optimum.problem.seen
@@ -90,19 +117,29 @@ def assemble(speed: FittedSpeed, optimum: Optimum, held: HeldOut) -> Fit:
     """The Fit of an optimum and its held-out errors."""
     seen = held.seen
     kinds, loads = quantity(seen), load_class(seen)
-    keys = [row_key(row, d) for row, d in zip(seen.rows, held.deployments, strict=True)]
-    inside = optimum.log_errors(optimum.vector)
-    classes = [f"{q} {load}" for q, load in zip(kinds, loads, strict=True)]
-    table = effects(inside, keys, classes, np.ones(len(keys), dtype=bool))
     generations = [defaults(d.engine, d.gpu).generation for d in held.deployments]
     intervals = build(kinds, loads, generations, {"seen": held.row, "model": held.model, "gpu": held.gpu})
+    errors = optimum.log_errors(optimum.vector)
+    return _assembled(speed, seen, held.deployments, errors, intervals, _summary(held, loads))
+
+
+def _assembled(
+    speed: FittedSpeed,
+    seen: Observations,
+    deployments: Sequence[Deployment],
+    errors: Floats,
+    intervals: Intervals,
+    summary: Mapping[str, object],
+) -> Fit:
+    keys = [row_key(row, d) for row, d in zip(seen.rows, deployments, strict=True)]
+    classes = [f"{q} {load}" for q, load in zip(quantity(seen), load_class(seen), strict=True)]
     return Fit(
         speed=speed,
         intervals=intervals,
-        effects=table,
-        evidence=_evidence(seen, held.deployments, keys),
-        measured=_measured(seen, keys, held.deployments, inside),
-        summary=_summary(held, loads),
+        effects=effects(errors, keys, classes, np.ones(len(keys), dtype=bool)),
+        evidence=_evidence(seen, deployments, keys),
+        measured=_measured(seen, keys, deployments, errors),
+        summary=summary,
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
-from advisor.cost.cells import KINDS, MAXIMUM, Cells
+from advisor.cost.cells import CLOSED_LOOP_PROMPTS, KINDS, MAXIMUM, Cells
 from advisor.cost.features import DeploymentArrays, Floats, Ints, deployment_arrays
 from advisor.cost.loads import means
 from advisor.cost.memory import memory
@@ -18,7 +19,9 @@ from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.deployment import Deployment
 from advisor.spec.engine import parse_engine
 from advisor.spec.formats import find_format
+from advisor.spec.gpu import GpuSpec
 from advisor.spec.gpus import find_gpu
+from advisor.spec.model import ModelSpec
 from advisor.spec.models import find_model
 from advisor.units import MS_PER_S
 
@@ -31,8 +34,6 @@ METRICS = (
     "output_tokens_per_s",
     "total_tokens_per_s",
 )
-CLOSED_LOOP_PROMPTS = 10.0
-"""Requests per client of the closed-loop runs on record (InferenceX, vLLM bench: num_prompts = 10 × C)."""
 
 
 def is_free_arrangement(row: SpeedMeasurement) -> bool:
@@ -126,8 +127,16 @@ def arrangements(deployment: Deployment) -> list[Deployment]:
     return found
 
 
-def observe(rows: Sequence[SpeedMeasurement], *, find: Callable[[str], object] = find_model) -> Observations:
-    """Rows → observations. Rows that are suspect or name what is unknown are left out, with the reason."""
+def observe(
+    rows: Sequence[SpeedMeasurement],
+    *,
+    models: Mapping[str, ModelSpec] = MappingProxyType({}),
+    gpus: Mapping[str, GpuSpec] = MappingProxyType({}),
+) -> Observations:
+    """Rows → observations. Rows that are suspect or name what is unknown are left out, with the reason.
+
+    models, gpus: those that stand in no catalog, by the name that the rows use.
+    """
     deployments: dict[tuple[object, ...], int] = {}
     kept_deployments: list[Deployment] = []
     kept: list[SpeedMeasurement] = []
@@ -146,9 +155,9 @@ def observe(rows: Sequence[SpeedMeasurement], *, find: Callable[[str], object] =
         if key not in base and key not in bad:
             try:
                 made = Deployment(
-                    model=find(row.model),  # type: ignore[arg-type]
+                    model=models[row.model] if row.model in models else find_model(row.model),
                     format=find_format(row.format),
-                    gpu=find_gpu(row.gpu),
+                    gpu=gpus[row.gpu] if row.gpu in gpus else find_gpu(row.gpu),
                     tensor_parallel=row.num_gpus,
                     kv_format=row.kv_format,
                     engine=parse_engine(_engine(row)),

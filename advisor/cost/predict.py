@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from advisor.cost import fit_file
-from advisor.cost.cells import CONCURRENCY, KINDS, MAXIMUM, RATE, SINGLE, Cells
+from advisor.cost.cells import CLOSED_LOOP_PROMPTS, CONCURRENCY, KINDS, MAXIMUM, RATE, SINGLE, Cells
 from advisor.cost.estimate import Basis, Estimate
 from advisor.cost.features import DeploymentArrays, Floats, Ints, deployment_arrays
 from advisor.cost.fit_file import Fit
@@ -341,7 +341,7 @@ def load_cells(load: Load, deployments: Sequence[Deployment]) -> Cells:
         kind=np.full(n, code, dtype=np.int8),
         level=shared,
         prefix_hit_rate=np.full(n, load.prefix_hit_rate),
-        prompts_per_client=np.full(n, np.inf),
+        prompts_per_client=np.full(n, CLOSED_LOOP_PROMPTS if code == CONCURRENCY else np.inf),
     )
 
 

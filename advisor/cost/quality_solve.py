@@ -120,7 +120,8 @@ def solve(
         if np.abs(move).max() < 1e-4:
             break
     likelihood -= 0.5 * float(np.linalg.slogdet(hessian)[1]) + float(np.log(p.prior_sd).sum())
-    return Solution(theta=theta, covariance=np.linalg.inv(hessian), weight=weight, likelihood=likelihood)
+    covariance = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
+    return Solution(theta=theta, covariance=covariance, weight=weight, likelihood=likelihood)
 
 
 _BOUNDS = {"baseline": (0.01, 0.8)}

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from advisor.cost.fit_file import Fit
 
 Row = Mapping[str, object]
+POINTS = (0, 1, 3, 5, 10)
+"""Points shown in the learning curve; see `cost.learning_curve`."""
 
 _HEAD = """# How right quantadvise is
 
@@ -45,6 +47,14 @@ def markdown(report: Mapping[str, Sequence[Row]], summary: str) -> str:
         "Cells of one shape that two sources measured, in the same format on the same GPUs. A perfect model "
         "would be off by about 0.7 of this.",
         _table(report["repeats"], ("load", "pairs", "mean", "median")),
+        "## What a few points of one's own do",
+        "Each GPU left out in turn, then some of its single-stream cells shown: *suggested* are those that "
+        "the tool would measure first, *random* the mean of three draws. Mean error on its other cells; "
+        "*all*: of the fit that has seen them all.",
+        _table(
+            report["learning"],
+            ("GPU", "rows", *(f"suggested {k}" for k in POINTS), *(f"random {k}" for k in POINTS[1:]), "all"),
+        ),
         "## Beside simpler means",
         _table(report["baselines"], ("baseline", "quantity", "rows", "mean", "median", "p90")),
         "## By format, models left out",
