@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
+from typing import TypeAlias
 
 from advisor.cost.prediction import Prediction
 from advisor.report.recipe import recipe_yaml
 from advisor.spec.deployment import Deployment
 from advisor.spec.models import known_checkpoint
+
+Setting: TypeAlias = str | int | float | bool
+"""Value of an option of `vllm serve`."""
 
 MODEL_LEN_STEP = 256
 """--max-model-len is rounded up to a multiple of this: a round number that leaves a little room."""
@@ -38,6 +42,8 @@ class Commands:
     """True when the checkpoint is published, or the model needs none but its own."""
     serve: str
     """For one replica."""
+    settings: Mapping[str, Setting] = field(hash=False)
+    """The options in `serve`, as its `--config` file writes them."""
     recipe: str | None
     """llm-compressor's recipe, YAML, that makes the checkpoint; None when it is published or not needed."""
 
@@ -46,10 +52,12 @@ def commands_for(prediction: Prediction) -> Commands:
     """The commands for the prediction's deployment, with room for its load's longest request."""
     deployment = prediction.deployment
     checkpoint, published = checkpoint_of(deployment)
+    max_model_len = _max_model_len(prediction)
     return Commands(
         checkpoint=checkpoint,
         published=published,
-        serve=serve_command(deployment, checkpoint, max_model_len=_max_model_len(prediction)),
+        serve=serve_command(deployment, checkpoint, max_model_len=max_model_len),
+        settings=serve_settings(deployment, max_model_len=max_model_len),
         recipe=None if published else recipe_yaml(_stored(deployment.format.name)),
     )
 
@@ -66,26 +74,49 @@ def checkpoint_of(deployment: Deployment) -> tuple[str, bool]:
     return f"./{model.name}-{SUFFIXES.get(fmt.name, fmt.name)}", False
 
 
-def serve_command(deployment: Deployment, checkpoint: str, *, max_model_len: int) -> str:
-    """The `vllm serve` command line; settings that are the engine's default are left out."""
+def parallel_split(deployment: Deployment) -> tuple[int, int]:
+    """GPUs that share each layer, and groups of layers: tensor parallel within a node, pipeline across.
+
+    vLLM's documentation splits so across nodes, and the cost model assumes it.
+    """
+    gpus = deployment.tensor_parallel
+    most = min(gpus, max(deployment.gpu.gpus_per_node, 1))
+    tensor = next(size for size in range(most, 0, -1) if gpus % size == 0)
+    return tensor, gpus // tensor
+
+
+def serve_settings(deployment: Deployment, *, max_model_len: int) -> dict[str, Setting]:
+    """The options of `vllm serve`; those that are the engine's default are left out."""
     engine = deployment.engine
-    words = ["vllm", "serve", checkpoint]
-    if deployment.tensor_parallel > 1:
-        words += ["--tensor-parallel-size", str(deployment.tensor_parallel)]
-    words += ["--max-model-len", str(max_model_len)]
-    if deployment.kv_format == "fp8":
-        words += ["--kv-cache-dtype", "fp8"]
-    if _needs_float16(deployment):
-        words += ["--dtype", "float16"]
-    if engine.max_num_seqs is not None:
-        words += ["--max-num-seqs", str(engine.max_num_seqs)]
-    if engine.max_num_batched_tokens is not None:
-        words += ["--max-num-batched-tokens", str(engine.max_num_batched_tokens)]
-    if engine.gpu_memory_utilization is not None:
-        words += ["--gpu-memory-utilization", f"{engine.gpu_memory_utilization:g}"]
-    if engine.prefix_caching:
-        words += ["--enable-prefix-caching"]
-    return shlex.join(words)
+    tensor, pipeline = parallel_split(deployment)
+    asked: dict[str, Setting | None] = {
+        "tensor-parallel-size": tensor if tensor > 1 else None,
+        "pipeline-parallel-size": pipeline if pipeline > 1 else None,
+        "max-model-len": max_model_len,
+        "kv-cache-dtype": "fp8" if deployment.kv_format == "fp8" else None,
+        "dtype": "float16" if _needs_float16(deployment) else None,
+        "max-num-seqs": engine.max_num_seqs,
+        "max-num-batched-tokens": engine.max_num_batched_tokens,
+        "gpu-memory-utilization": engine.gpu_memory_utilization,
+        "enable-prefix-caching": engine.prefix_caching or None,
+    }
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def serve_command(deployment: Deployment, checkpoint: str, *, max_model_len: int) -> str:
+    """The `vllm serve` command line."""
+    settings = serve_settings(deployment, max_model_len=max_model_len)
+    return shlex.join(["vllm", "serve", checkpoint, *option_words(settings)])
+
+
+def option_words(settings: Mapping[str, Setting]) -> list[str]:
+    """Settings as words of a command line."""
+    words: list[str] = []
+    for name, value in settings.items():
+        words.append(f"--{name}")
+        if not isinstance(value, bool):
+            words.append(f"{value:g}" if isinstance(value, float) else str(value))
+    return words
 
 
 def _stored(format_name: str) -> str:

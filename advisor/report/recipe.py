@@ -34,6 +34,11 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 carry a change, so those are written out."""
 
 
+def needs_data(format_name: str) -> bool:
+    """Whether the first recipe of the format is calibrated. Raises UnsupportedError where there is none."""
+    return find_recipe("fp8" if format_name == "fp8-w8a16" else format_name).needs_data
+
+
 def recipe_yaml(format_name: str) -> str | None:
     """The first recipe of the format; None when none is known."""
     import yaml

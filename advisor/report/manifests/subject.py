@@ -1,0 +1,119 @@
+"""Subject: the deployment a folder is written for, with the names that its files share."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from advisor.advise.assessment import Assessment
+from advisor.cost.prediction import Prediction
+from advisor.errors import UnsupportedError
+from advisor.report.commands import Commands, Setting, commands_for, parallel_split
+from advisor.spec.deployment import Deployment
+from advisor.spec.workload import Workload
+
+PORT = 8000
+"""`vllm serve` listens here unless told otherwise (vLLM 0.32)."""
+
+NAME_LENGTH = 40
+"""A Kubernetes name ends at 63 characters, and KServe hangs `-predictor` and the namespace on it."""
+
+MODEL_MOUNT = "/models"
+"""Where a container finds checkpoints that are not published."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Everything the files are made from."""
+
+    prediction: Prediction
+    workload: Workload
+    commands: Commands = field(hash=False)
+    assessment: Assessment | None = None
+    """With prices and verdicts, where the deployment was judged."""
+
+    @property
+    def deployment(self) -> Deployment:
+        return self.prediction.deployment
+
+    @property
+    def is_local(self) -> bool:
+        """True when the checkpoint is a folder and no repository on the Hub."""
+        return not self.commands.published
+
+    @property
+    def folder_name(self) -> str:
+        """The last part of the checkpoint's name."""
+        return self.commands.checkpoint.rstrip("/").rsplit("/", 1)[-1]
+
+    @property
+    def served_name(self) -> str:
+        """What a request calls the model."""
+        return self.folder_name if self.is_local else self.commands.checkpoint
+
+    @property
+    def name(self) -> str:
+        """For Kubernetes: lower case, digits and hyphens, begins with a letter (RFC 1035)."""
+        slug = re.sub(
+            r"[^a-z0-9]+", "-", f"{self.deployment.model.name}-{self.deployment.format.name}".lower()
+        )
+        slug = slug if slug[:1].isalpha() else f"m-{slug}"
+        return slug[:NAME_LENGTH].strip("-")
+
+    @property
+    def num_nodes(self) -> int:
+        """Machines that one replica takes."""
+        return parallel_split(self.deployment)[1]
+
+    @property
+    def gpus_per_node(self) -> int:
+        """GPUs that one replica takes on each of its machines."""
+        return parallel_split(self.deployment)[0]
+
+    @property
+    def is_amd(self) -> bool:
+        return self.deployment.gpu.vendor == "amd"
+
+    @property
+    def image(self) -> str:
+        """vLLM's own image of the version the figures are for."""
+        return f"vllm/vllm-openai{'-rocm' if self.is_amd else ''}:v{self.deployment.engine.version}"
+
+    def settings(self) -> dict[str, Setting]:
+        """Options of `vllm serve`, with the name that requests use where the checkpoint is a folder."""
+        named = {"served-model-name": self.served_name} if self.is_local else {}
+        return {**named, **self.commands.settings}
+
+    @property
+    def loaded_in_container(self) -> str:
+        """What `vllm serve` loads inside a container."""
+        return f"{MODEL_MOUNT}/{self.folder_name}" if self.is_local else self.commands.checkpoint
+
+
+def subject_of(answer: Assessment | Prediction, workload: Workload) -> Subject:
+    """The subject of an answer. Raises UnsupportedError where the GPU cannot run the format at all."""
+    prediction = answer.prediction if isinstance(answer, Assessment) else answer
+    if prediction is None:
+        of = answer.deployment
+        raise UnsupportedError(f"{of.gpu.name} cannot run {of.format.name}; choose a row that is ranked")
+    return Subject(
+        prediction=prediction,
+        workload=workload,
+        commands=commands_for(prediction),
+        assessment=answer if isinstance(answer, Assessment) else None,
+    )
+
+
+def yaml_text(document: Any, *, comments: tuple[str, ...] = ()) -> str:
+    """A YAML document under comment lines."""
+    import yaml
+
+    class Plain(yaml.SafeDumper):
+        """Writes a value that stands twice twice: people read no anchors."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    text: str = yaml.dump(document, Dumper=Plain, sort_keys=False, allow_unicode=True, width=10_000)
+    return "".join(f"# {line}\n" for line in comments) + text

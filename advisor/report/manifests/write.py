@@ -1,0 +1,99 @@
+"""Writing the folder: each file there in full or not at all, and none over another without asking."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from advisor.advise.assessment import Assessment
+from advisor.cost.prediction import Prediction
+from advisor.errors import InputError
+from advisor.report.manifests import kubernetes, readme, serve
+from advisor.report.manifests.checkpoint import checkpoint_files
+from advisor.report.manifests.scaling import scaling_of
+from advisor.report.manifests.subject import Subject, subject_of
+from advisor.report.manifests.verify import verify_files
+from advisor.spec.workload import Workload
+
+README = "README.md"
+
+
+def texts(answer: Assessment | Prediction, workload: Workload) -> dict[str, str]:
+    """Every file of the folder by its name in it. Raises UnsupportedError where nothing can be run."""
+    subject = subject_of(answer, workload)
+    files = {"serve.sh": serve.serve_script(subject)}
+    omitted = []
+    if subject.num_nodes > 1:
+        omitted.append(
+            "No container, Deployment or InferenceService is written: a replica takes several machines, and "
+            "a single pod cannot."
+        )
+    else:
+        files["vllm.yaml"] = serve.config_yaml(subject)
+        clustered, reason = _clustered(subject)
+        files |= clustered
+        if reason is not None:
+            omitted.append(f"No autoscaler is written: {reason}.")
+    files |= checkpoint_files(subject)
+    files |= verify_files(subject)
+    return {README: readme.readme_text(subject, files, omitted), **files}
+
+
+def write_all(
+    answer: Assessment | Prediction, workload: Workload, folder: Path, *, overwrite: bool = False
+) -> list[Path]:
+    """Write the folder; the paths written, README.md first.
+
+    Raises InputError, before anything is written, when a file would be lost or one of another answer
+    would be left among them, and when the folder cannot be written.
+    """
+    files = texts(answer, workload)
+    for name in files:
+        if (folder / name).exists() and not overwrite:
+            raise InputError(f"{folder / name}: exists already; --overwrite replaces it")
+    for name in readme.PURPOSES.keys() - files.keys():
+        if (folder / name).exists():
+            raise InputError(
+                f"{folder / name}: belongs to another deployment; remove it or name another folder"
+            )
+    try:
+        for name, text in files.items():
+            _write(folder / name, text)
+    except OSError as error:
+        where = error.filename or folder
+        raise InputError(f"{where}: {error.strerror}; name a folder that can be written") from error
+    return [folder / name for name in files]
+
+
+def _clustered(subject: Subject) -> tuple[dict[str, str], str | None]:
+    """Container and cluster, and why there is no autoscaler where there is none."""
+    files = {
+        "kubernetes/deployment.yaml": kubernetes.deployment_yaml(subject),
+        "kubernetes/service.yaml": kubernetes.service_yaml(subject),
+        "kserve/inferenceservice.yaml": kubernetes.inference_service_yaml(subject),
+    }
+    if (docker := serve.docker_script(subject)) is not None:
+        files["docker.sh"] = docker
+    scaling = scaling_of(subject)
+    if isinstance(scaling, str):
+        return files, scaling
+    return {**files, "kubernetes/autoscaler.yaml": kubernetes.autoscaler_yaml(subject, scaling)}, None
+
+
+def _write(path: Path, text: str) -> None:
+    """A temporary file beside it, then a rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if text.startswith("#!"):
+            temporary.chmod(0o755)
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
