@@ -139,7 +139,7 @@ def _gap_s(work: Work, share: float, loads: Loads, steady: Steady) -> Floats:
     square = met.joins * work.fresh**2 * (1.0 + uneven + met.joins) / some
     tokens = _gamma(mean, np.zeros_like(mean), np.maximum(square - mean**2, 0.0), _normal_quantile(among))
     joined = work.prompt_step_s(met.decode_batch, np.clip(tokens, 1.0, met.room))
-    long = np.where(work.apart, met.plain_s + joined, joined)
+    long = np.where(work.apart, met.plain_s + joined, np.maximum(joined, met.plain_s))
     return np.where(share > 1.0 - some, long, met.plain_s)
 
 
