@@ -94,8 +94,8 @@ def _lengths(trace: Trace, side: str, path: Path, chars_per_token: float | None)
         if tokens is None:
             if chars_per_token is None:
                 raise InputError(
-                    f"{path}: has text and no token counts, which only the model's tokenizer gives; log `usage`, "
-                    "or accept an approximation with --chars-per-token (4 is usual for English)"
+                    f"{path}: has text and no token counts, which only the model's tokenizer gives; "
+                    "log `usage`, or accept an approximation with --chars-per-token (4 is usual for English)"
                 )
             tokens = max(1, round(chars / chars_per_token))
         found.append(tokens)

@@ -13,7 +13,7 @@ from typing import Any
 from advisor.record.importers.facts import DeploymentFacts, known_gpu, known_model
 from advisor.record.importers.run import STATISTICS, Run, day, number, whole
 from advisor.record.measurement import Metric
-from advisor.spec.gpus import find_gpu
+from advisor.spec.models import find_model
 from advisor.units import MS_PER_S
 
 TOOL = "InferenceX"
@@ -91,18 +91,22 @@ def _suspect(row: Mapping[str, Any]) -> str:
     return ""
 
 
-def _facts(row: Mapping[str, Any], gpus: int | None) -> DeploymentFacts:
-    gpu = known_gpu(row.get("hw"))
+def _format(row: Mapping[str, Any]) -> str | None:
+    """`fp4` says NVFP4 and MXFP4 alike: a model that ships in one of them settles it, else the user must."""
     precision = str(row["precision"]).lower()
-    if precision == "fp4":
-        # NVIDIA's checkpoints are NVFP4, AMD's MXFP4.
-        amd = gpu is not None and find_gpu(gpu).vendor == "amd"
-        precision = "mxfp4" if amd else "nvfp4"
+    if precision != "fp4":
+        return precision
+    model = known_model(row.get("model"))
+    native = None if model is None else find_model(model.rsplit("/", 1)[-1]).native_format
+    return native if native in ("nvfp4", "mxfp4") else None
+
+
+def _facts(row: Mapping[str, Any], gpus: int | None) -> DeploymentFacts:
     version = _IMAGE_VERSION.search(str(row.get("image") or ""))
     return DeploymentFacts(
         model=known_model(row.get("model")),
-        format=precision,
-        gpu=gpu,
+        format=_format(row),
+        gpu=known_gpu(row.get("hw")),
         num_gpus=gpus,
         engine=str(row["framework"]).lower(),
         engine_version=None if version is None else version[1],

@@ -1,0 +1,252 @@
+"""Every tool's figures arrive in our units and under our definitions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from advisor.errors import DataError, InputError
+from advisor.record.importers.facts import DeploymentFacts
+from advisor.record.importers.read import import_file
+from tests.record.importing import DATA, GUIDELLM, VLLM, changed, figures, known, only
+
+
+def test_vllm_bench_at_a_concurrency() -> None:
+    imported = import_file(VLLM / "concurrency.json", known())
+    raw = json.loads((VLLM / "concurrency.json").read_text(encoding="utf-8"))
+    assert imported.refused == ()
+    row = only(imported, "tpot_ms/p99")
+    assert row.value == raw["p99_tpot_ms"]
+    assert (row.load, row.load_value, row.samples, row.date) == ("concurrency", 2, 24, "2026-11-23")
+    assert (row.model, row.gpu, row.origin) == ("Llama-3.2-1B-Instruct", "A100-SXM-80GB", "imported")
+    assert (row.input_tokens, row.output_tokens, row.lengths) == (64.2, 16.0, "constant")
+    found = figures(imported)
+    # vLLM calls the median both `median` and `p50`; its E2E is `e2el`.
+    assert found["e2e_ms/p50"] == raw["median_e2el_ms"]
+    assert found["requests_per_s/mean"] == raw["request_throughput"]
+    assert found["total_tokens_per_s/mean"] == raw["total_token_throughput"]
+
+
+def test_vllm_bench_at_a_rate_with_details() -> None:
+    row = only(import_file(VLLM / "rate.json", known()), "ttft_ms/mean")
+    assert (row.load, row.load_value) == ("rate", 10)
+
+
+def test_one_in_flight_is_single(tmp_path: Path) -> None:
+    path = changed(VLLM / "concurrency.json", tmp_path, lambda d: d.update(max_concurrency=1))
+    row = only(import_file(path, known()), "ttft_ms/mean")
+    assert (row.load, row.load_value) == ("single", None)
+
+
+def test_all_at_once_keeps_no_latency() -> None:
+    """`request_rate` is the text "inf": a latency there is a place in the queue."""
+    imported = import_file(VLLM / "burst.json", known())
+    assert {row.metric for row in imported.speed} == {
+        "requests_per_s",
+        "output_tokens_per_s",
+        "total_tokens_per_s",
+    }
+    assert {row.load for row in imported.speed} == {"maximum"}
+
+
+def test_answers_of_one_token_have_no_tpot(tmp_path: Path) -> None:
+    def short(document: dict[str, object]) -> None:
+        zeros = {key: 0.0 for key in document if key.endswith(("_tpot_ms", "_itl_ms"))}
+        document.update(total_output_tokens=24, output_throughput=14.9, **zeros)
+
+    imported = import_file(changed(VLLM / "concurrency.json", tmp_path, short), known())
+    assert not {row.metric for row in imported.speed} & {"tpot_ms", "itl_ms"}
+    assert imported.speed
+
+
+def test_metadata_of_vllm_bench_states_the_deployment(tmp_path: Path) -> None:
+    """`--metadata` puts its keys beside the figures."""
+    said = {"gpu": "NVIDIA L4", "tensor_parallel_size": "1", "quantization": "fp8", "vllm_version": "0.32.0"}
+    path = changed(
+        VLLM / "concurrency.json",
+        tmp_path,
+        lambda d: d.update(said, model_id="meta-llama/Llama-3.2-1B-Instruct"),
+    )
+    row = import_file(path, DeploymentFacts()).speed[0]
+    assert (row.model, row.format, row.gpu, row.num_gpus) == ("Llama-3.2-1B-Instruct", "fp8", "L4", 1)
+
+
+def test_guidellm_two_means_its_inter_token_latency_by_tpot() -> None:
+    imported = import_file(GUIDELLM / "v2_concurrent.json", known())
+    raw = json.loads((GUIDELLM / "v2_concurrent.json").read_text(encoding="utf-8"))
+    assert imported.refused == ()
+    metrics = raw["benchmarks"][1]["metrics"]
+    rows = [row for row in imported.speed if row.load == "concurrency"]
+    found = {f"{row.metric}/{row.statistic}": row.value for row in rows}
+    assert {row.load_value for row in rows} == {4}
+    assert found["tpot_ms/mean"] == metrics["inter_token_latency_ms"]["successful"]["mean"]
+    assert found["tpot_ms/mean"] != metrics["time_per_output_token_ms"]["successful"]["mean"]
+    assert found["ttft_ms/p99.9"] == metrics["time_to_first_token_ms"]["successful"]["percentiles"]["p999"]
+    # request_latency alone is in seconds.
+    assert found["e2e_ms/mean"] == 1000 * metrics["request_latency"]["successful"]["mean"]
+    assert found["total_tokens_per_s/mean"] == metrics["tokens_per_second"]["successful"]["mean"]
+    assert {row.load for row in imported.speed} == {"single", "concurrency"}
+    assert {row.date for row in imported.speed} == {"2026-11-23"}
+
+
+def test_guidellm_one_has_a_sweep_of_loads() -> None:
+    facts = DeploymentFacts(gpu="H100", num_gpus=1, engine_version="0.8.5")
+    imported = import_file(GUIDELLM / "v1_sweep.json", facts)
+    assert imported.refused == ()
+    assert {(row.load, row.load_value) for row in imported.speed} == {
+        ("single", None),
+        ("rate", 4.0),
+        ("maximum", None),
+    }
+    # The checkpoint's name says model and format.
+    assert {(row.model, row.format) for row in imported.speed} == {("Llama-3.1-8B-Instruct", "fp8")}
+
+
+def test_a_flag_against_the_file_is_a_mistake() -> None:
+    facts = DeploymentFacts(gpu="H100", num_gpus=1, engine_version="0.8.5", format="int4")
+    with pytest.raises(InputError, match="says format fp8, --format says int4"):
+        import_file(GUIDELLM / "v1_sweep.json", facts)
+
+
+def test_aiperf_says_model_and_gpu_itself() -> None:
+    facts = DeploymentFacts(format="bf16", num_gpus=1, engine_version="0.11.2")
+    imported = import_file(DATA / "aiperf" / "profile_export_aiperf.json", facts)
+    row = only(imported, "tpot_ms/mean")
+    assert (row.value, row.gpu, row.model) == (8.1, "H100-SXM", "Llama-3.1-8B-Instruct")
+    assert (row.load, row.load_value, row.date) == ("concurrency", 8, "2026-10-02")
+    assert figures(imported)["itl_ms/p99"] == 14.0
+
+
+def test_aiperf_units_decide(tmp_path: Path) -> None:
+    path = DATA / "aiperf" / "profile_export_aiperf.json"
+
+    def in_seconds(document: dict[str, dict[str, object]]) -> None:
+        block = document["request_latency"]
+        block.update({k: v / 1000 for k, v in block.items() if isinstance(v, float)}, unit="sec")
+
+    facts = DeploymentFacts(format="bf16", num_gpus=1, engine_version="0.11.2")
+    changed_file = changed(path, tmp_path, in_seconds)
+    assert only(import_file(changed_file, facts), "e2e_ms/mean").value == pytest.approx(1073.7)
+    odd = changed(path, tmp_path, lambda d: d["request_latency"].update(unit="fortnights"))
+    with pytest.raises(DataError, match="unit 'fortnights' of a latency is unknown"):
+        import_file(odd, facts)
+
+
+def test_inference_perf_is_in_seconds() -> None:
+    imported = import_file(
+        DATA / "inference_perf" / "stage_1_lifecycle_metrics.json",
+        known(model="Llama-3.1-8B-Instruct", format="bf16", gpu="H100"),
+    )
+    found = figures(imported)
+    assert found["ttft_ms/mean"] == 62
+    # time_per_output_token, not the normalised one that counts the first token in
+    assert found["tpot_ms/mean"] == 11.5
+    assert found["e2e_ms/p99"] == 5800
+    assert {(row.load, row.load_value) for row in imported.speed} == {("rate", 5.0)}
+
+
+def test_a_summary_over_all_stages_has_no_load() -> None:
+    with pytest.raises(InputError, match="says no load; add --concurrency, --rate or --maximum"):
+        import_file(DATA / "inference_perf" / "summary_lifecycle_metrics.json", known())
+
+
+def test_inferencex_is_per_gpu_and_in_seconds() -> None:
+    imported = import_file(DATA / "inferencex" / "agg_gptoss_tp2_conc16.json", DeploymentFacts())
+    found = figures(imported)
+    assert found["total_tokens_per_s/mean"] == 2 * 1820.5
+    assert found["ttft_ms/p99"] == pytest.approx(190)
+    # p99_intvty is the slow tail: 1000 / p99 TPOT in ms.
+    assert 1000 / found["tpot_ms/p99"] == pytest.approx(106.4, rel=1e-3)
+    row = imported.speed[0]
+    assert (row.gpu, row.num_gpus, row.engine_version) == ("H200", 2, "0.11.2")
+    # "fp4" names two formats; gpt-oss ships in this one.
+    assert row.format == "mxfp4"
+
+
+def test_inferencex_fp4_of_a_model_that_ships_otherwise_is_asked_for(tmp_path: Path) -> None:
+    path = changed(
+        DATA / "inferencex" / "agg_gptoss_tp2_conc16.json",
+        tmp_path,
+        lambda d: d.update(model="meta-llama/Llama-3.1-8B-Instruct"),
+    )
+    with pytest.raises(InputError, match="says no format; add --format"):
+        import_file(path, DeploymentFacts())
+
+
+def test_llmd_report_converts_by_its_units() -> None:
+    imported = import_file(DATA / "llmd_report" / "report_v0.2.yaml", DeploymentFacts(format="bf16"))
+    found = figures(imported)
+    assert found["ttft_ms/mean"] == 52
+    assert found["tpot_ms/p99"] == 10.1
+    assert found["itl_ms/mean"] == 8.6  # this one is in ms/token
+    row = imported.speed[0]
+    assert (row.gpu, row.num_gpus, row.engine_version) == ("H100-SXM", 1, "0.11.2")
+    assert (row.samples, row.lengths, row.load_value) == (400, "constant", 5)
+
+
+def test_llmd_report_of_separate_prefill_is_refused(tmp_path: Path) -> None:
+    text = (DATA / "llmd_report" / "report_v0.2.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "report.yaml"
+    path.write_text(text.replace("role: aggregate", "role: prefill"), encoding="utf-8")
+    imported = import_file(path, DeploymentFacts(format="bf16"))
+    assert imported.speed == ()
+    assert "separate engines" in imported.refused[0]
+
+
+def test_mlperf_latencies_are_nanoseconds() -> None:
+    facts = known(model="Llama-2-70b-chat-hf", gpu="H100", format="fp8", num_gpus=2, input_tokens=290.0)
+    imported = import_file(DATA / "mlperf" / "server_summary.txt", facts)
+    found = figures(imported)
+    assert found["ttft_ms/p99"] == pytest.approx(760.966679)
+    assert found["tpot_ms/mean"] == pytest.approx(61.269215)
+    assert found["e2e_ms/p99.9"] == 44_300
+    row = imported.speed[0]
+    assert (row.load, row.load_value, row.output_tokens) == ("rate", 8.01, 294.0)
+
+
+def test_mlperf_offline_keeps_throughput() -> None:
+    facts = known(model="Llama-2-70b-chat-hf", gpu="H100", format="fp8", num_gpus=2, input_tokens=290.0)
+    found = figures(import_file(DATA / "mlperf" / "offline_summary.txt", facts))
+    assert found == {"requests_per_s/mean": 10.5, "output_tokens_per_s/mean": 3087}
+
+
+def test_lm_eval_shares_become_per_cent() -> None:
+    imported = import_file(DATA / "lm_eval" / "results_full.json", known(format="bf16"))
+    raw = json.loads((DATA / "lm_eval" / "results_full.json").read_text(encoding="utf-8"))
+    acc, norm = imported.quality
+    assert acc.value == pytest.approx(100 * raw["results"]["tiny_mc"]["acc,none"])
+    assert acc.stderr == pytest.approx(100 * raw["results"]["tiny_mc"]["acc_stderr,none"])
+    assert (acc.task, acc.metric, acc.samples, acc.algorithm) == ("tiny_mc", "acc", 120, "none")
+    assert acc.suspect == norm.suspect == ""
+    assert "0-shot" in acc.protocol
+    assert "lm-eval 0.4.13" in acc.protocol
+
+
+def test_lm_eval_with_a_limit_is_kept_out_of_the_fit() -> None:
+    imported = import_file(DATA / "lm_eval" / "results_limited.json", known(format="bf16"))
+    rows = {row.metric: row for row in imported.quality}
+    assert "only the first 24 items" in rows["acc"].suspect
+    # Perplexity: as it is, no error ("N/A"), and no recovery follows from it.
+    assert rows["word_perplexity"].value > 8000
+    assert rows["word_perplexity"].stderr is None
+    assert "lower is better" in rows["word_perplexity"].suspect
+    full = import_file(DATA / "lm_eval" / "results_full.json", known(format="bf16")).quality[0]
+    assert full.protocol != rows["acc"].protocol
+
+
+def test_quantized_scores_need_their_algorithm() -> None:
+    with pytest.raises(InputError, match="says no algorithm; add --algorithm"):
+        import_file(DATA / "lm_eval" / "results_full.json", known(format="int4"))
+
+
+def test_what_a_file_leaves_out_is_asked_for_in_one_line() -> None:
+    with pytest.raises(InputError) as caught:
+        import_file(VLLM / "concurrency.json", DeploymentFacts())
+    text = str(caught.value)
+    assert text.endswith(
+        "says no model, format, gpu, num gpus, engine version; "
+        "add --model, --format, --gpu, --num-gpus, --engine-version"
+    )
+    assert "\n" not in text
