@@ -13,7 +13,7 @@ from advisor.report.manifests.subject import Subject
 from advisor.units import GB
 
 PURPOSES = {
-    "serve.sh": "starts one replica on this machine",
+    "serve.sh": "starts one replica",
     "vllm.yaml": "the same settings for `vllm serve --config vllm.yaml`",
     "docker.sh": "starts one replica in vLLM's container",
     "kubernetes/deployment.yaml": "all replicas in a cluster",
@@ -38,6 +38,7 @@ def readme_text(subject: Subject, names: Iterable[str], omitted: Iterable[str]) 
         f"# {of.model.name}: {deployment_text(of)}",
         f"Written by quantadvise for the workload `{subject.workload.name}` and {of.engine}.",
         "```text\n" + "\n".join(workload_lines(subject.workload)) + "\n```",
+        _missed(subject),
         "## Files",
         "\n".join(f"- `{name}`: {PURPOSES[name]}" for name in PURPOSES if name in set(names)),
         *omitted,
@@ -54,14 +55,22 @@ def readme_text(subject: Subject, names: Iterable[str], omitted: Iterable[str]) 
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def _missed(subject: Subject) -> str:
+    """The limits that are not kept, first of all: who asked for a refused row shall not overlook it."""
+    if subject.assessment is None or subject.assessment.kept:
+        return ""
+    missed = "\n".join(f"- {refusal.text}" for refusal in subject.assessment.refusals)
+    return f"**This deployment does not keep the limits for sure:**\n\n{missed}"
+
+
 def _before(subject: Subject, names: set[str]) -> list[str]:
     lines = [_checkpoint_line(subject, names)]
     if subject.num_nodes > 1:
         lines.append(
             f"One replica takes {subject.num_nodes} machines of {subject.gpus_per_node} GPUs: tensor "
             "parallel within a machine, pipeline parallel across. `serve.sh` says how they are joined; in a "
-            "cluster use a LeaderWorkerSet (github.com/kubernetes-sigs/lws) with a group of that size, or Ray "
-            "(KubeRay)."
+            "cluster use a LeaderWorkerSet (github.com/kubernetes-sigs/lws) with a group of that size, or "
+            "Ray (KubeRay)."
         )
     if "kubernetes/deployment.yaml" in names:
         lines.append(

@@ -63,10 +63,11 @@ def _release(subject: Subject) -> tuple[int, ...]:
 
 def _native_nodes(subject: Subject, quoted: list[str]) -> str:
     nodes = subject.num_nodes
-    shared = ["--nnodes", str(nodes), "--node-rank", '"$rank"', "--master-addr", '"$head"']
+    # Of vLLM's ways to run on several machines only `mp` takes --nnodes.
+    shared = ["--distributed-executor-backend", "mp", "--nnodes", str(nodes), "--node-rank", '"$rank"', "--master-addr", '"$head"']
     return script(
         f"# One replica takes {nodes} machines of {subject.gpus_per_node} GPUs. Run on each of them:",
-        f"#   ./serve.sh RANK HEAD_ADDRESS    RANK 0 is the head and answers requests; then 1 … {nodes - 1}",
+        f"#   ./serve.sh RANK HEAD_ADDRESS    RANK from 0, which answers requests, to {nodes - 1}",
         f'rank="${{1:?rank of this machine, 0 to {nodes - 1}}}" head="${{2:?address of machine 0}}"',
         'headless=(); if [ "$rank" != 0 ]; then headless=(--headless); fi',
         f"exec {wrapped([*quoted, *shared, chr(34) + '${headless[@]}' + chr(34)])}",

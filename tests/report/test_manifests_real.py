@@ -1,0 +1,188 @@
+"""What is written, before the real programs: their own parsers, and llm-compressor on a tiny model."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from advisor.measure import envs
+from advisor.report.manifests import texts, write_all
+from advisor.report.manifests.verify import LM_EVAL_TASKS, OPEN_LLM
+from advisor.spec.engine import Engine
+from advisor.spec.workload import Arrival, Goodput, LatencyLimit, Lengths
+from tests.advise.builders import deployment, llama_8b, prediction, workload
+
+pytestmark = pytest.mark.heavy
+
+MAKER = Path(__file__).parents[1] / "measure" / "tiny_model.py"
+
+PARSE = """
+import importlib, json, sys
+from vllm.utils.argparse_utils import FlexibleArgumentParser
+importlib.import_module("vllm.entrypoints.cli.benchmark.serve")  # `bench` offers what is imported
+parser = FlexibleArgumentParser()
+commands = parser.add_subparsers(required=True, dest="subparser")
+for name in ("serve", "benchmark.main"):
+    for command in importlib.import_module("vllm.entrypoints.cli." + name).cmd_init():
+        command.subparser_init(commands)
+out = []
+for words in json.load(open(sys.argv[1])):
+    sys.argv = ["vllm", *words]
+    found = vars(parser.parse_args(words))
+    out.append({k: v for k, v in found.items() if isinstance(v, (str, int, float, list))})
+json.dump(out, open("parsed.json", "w"))
+"""
+
+
+def environment(tool: str) -> Path:
+    found = envs.find(tool)
+    if found is None or found.too_old:
+        pytest.skip(f"{tool} is not installed; quantadvise tools install {tool}")
+    return found.python
+
+
+def run(python: Path, *words: object, cwd: Path, timeout_s: float = 600) -> str:
+    quiet = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "OMP_NUM_THREADS": "1"}
+    argv = [str(python), *(str(word) for word in words)]
+    done = subprocess.run(
+        argv, cwd=cwd, env=os.environ | quiet, capture_output=True, text=True, timeout=timeout_s, check=False
+    )
+    assert done.returncode == 0, f"{argv}: {done.stderr[-3000:]}"
+    return done.stdout
+
+
+def parsed(commands: list[list[str]], folder: Path) -> list[dict[str, Any]]:
+    """What vLLM's own command line makes of each `vllm …`, without starting anything."""
+    python = environment("vllm")
+    (folder / "commands.json").write_text(json.dumps(commands), encoding="utf-8")
+    (folder / "parse.py").write_text(PARSE, encoding="utf-8")
+    run(python, "parse.py", "commands.json", cwd=folder)
+    found: list[dict[str, Any]] = json.loads((folder / "parsed.json").read_text(encoding="utf-8"))
+    return found
+
+
+def words(script: str, **values: str) -> list[str]:
+    """The command of a script after `vllm`, its variables replaced."""
+    text = script.split("exec ")[1].replace("\\\n", " ").replace('"$@"', "")
+    text = text.replace('"${headless[@]}"', "--headless")
+    for name, value in values.items():
+        text = re.sub(rf'"?\${name}"?', value, text)
+    return shlex.split(text)[1:]
+
+
+def test_vllm_takes_the_configuration_and_the_commands(tmp_path: Path) -> None:
+    engine = Engine(max_num_seqs=64, max_num_batched_tokens=4096, gpu_memory_utilization=0.85)
+    model = replace(llama_8b(), name="my-model", hf_id="me/my-model")
+    of = deployment(fmt="int4", tensor_parallel=2, kv_format="fp8", model=model)
+    of = replace(of, engine=replace(engine, prefix_caching=True))
+    limits = (LatencyLimit(metric="ttft", statistic="p99.9", max_ms=500.0),)
+    loads = [
+        workload(
+            arrival=Arrival(kind="rate", value=2.0, burstiness=0.5),
+            limits=limits,
+            goodput=Goodput(ttft_ms=500.0),
+        ),
+        workload(arrival=Arrival(kind="concurrency", value=8)),
+    ]
+    uniform, drawn = Lengths.uniform(100, 300), Lengths.lognormal(512, 128)
+    loads += [replace(loads[0], load=replace(loads[0].load, input_tokens=n)) for n in (uniform, drawn)]
+    sets = [texts(prediction(of, under=under), under) for under in loads]
+    far = texts(prediction(deployment(gpu="H100-SXM", tensor_parallel=16), under=loads[0]), loads[0])
+
+    (tmp_path / "vllm.yaml").write_text(sets[0]["vllm.yaml"], encoding="utf-8")
+    commands = [["serve", "--config", "vllm.yaml"], words(sets[0]["serve.sh"])]
+    commands += [words(far["serve.sh"], rank="1", head="10.0.0.1")]
+    commands += [words(one["verify/vllm_bench.sh"], BASE_URL="http://localhost:8000") for one in sets]
+    by_file, by_words, node, first, closed, ranged, custom = parsed(commands, tmp_path)
+
+    different = {"config", "model_tag", "model"}
+    assert {k: v for k, v in by_file.items() if k not in different} == {
+        k: v for k, v in by_words.items() if k not in different
+    }
+    assert by_words["tensor_parallel_size"] == 2
+    assert by_words["max_model_len"] == 768
+    assert by_words["kv_cache_dtype"] == "fp8"
+    assert by_words["max_num_seqs"] == 64
+    assert by_words["gpu_memory_utilization"] == 0.85
+    assert by_words["enable_prefix_caching"] is True
+    assert by_words["served_model_name"] == ["my-model-quantized.w4a16"]
+    assert (node["tensor_parallel_size"], node["pipeline_parallel_size"]) == (8, 2)
+    assert (node["nnodes"], node["node_rank"], node["master_addr"]) == (2, 1, "10.0.0.1")
+    assert node["headless"] is True
+    assert (first["request_rate"], first["burstiness"], first["goodput"]) == (2.0, 0.5, ["ttft:500"])
+    assert first["metric_percentiles"] == "50,90,95,99,99.9"
+    assert (first["random_input_len"], first["random_output_len"]) == (512, 256)
+    assert closed["max_concurrency"] == 8
+    assert ranged["random_range_ratio"] in ({"input": 0.5, "output": 0.0}, '{"input": 0.5, "output": 0.0}')
+    assert (custom["dataset_name"], custom["custom_output_len"]) == ("custom", -1)
+
+
+def test_lm_eval_knows_every_task_and_option(tmp_path: Path) -> None:
+    python = environment("evaluate")
+    listed = (
+        "import json, sys; from lm_eval.tasks import TaskManager; have = set(TaskManager().all_tasks); "
+        "print(json.dumps([name for name in json.loads(sys.argv[1]) if name not in have]))"
+    )
+    names = [*LM_EVAL_TASKS.values(), OPEN_LLM]
+    assert json.loads(run(python, "-c", listed, json.dumps(names), cwd=tmp_path).splitlines()[-1]) == []
+    text = run(python, "-m", "lm_eval", "run", "--help", cwd=tmp_path)
+    for option in ("--model", "--model_args", "--tasks", "--output_path", "--confirm_run_unsafe_code"):
+        assert option in text
+
+
+@pytest.mark.parametrize("fmt", ["int8", "int4", "fp8"])
+def test_llm_compressor_makes_the_checkpoint_by_the_recipe(fmt: str, tmp_path: Path) -> None:
+    python = environment("quantize")
+    run(environment("torch"), MAKER, tmp_path / "tiny", "0", cwd=tmp_path)
+    model = replace(llama_8b(), name="my-model", hf_id="me/my-model")
+    gpu = "H100-SXM" if fmt == "fp8" else "A6000"
+    under = workload()
+    folder = tmp_path / "out"
+    write_all(prediction(deployment(fmt=fmt, gpu=gpu, model=model), under=under), under, folder)
+    rows = [{"instruction": f"say {n}", "input": "", "output": f"{n} it is"} for n in range(32)]
+    data = tmp_path / "data.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    code = f"import os, runpy, sys; os.environ['CALIBRATION_DATA'] = {str(data)!r}; " + (
+        "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    made = tmp_path / "made"
+    run(
+        python,
+        "-c",
+        code,
+        folder / "checkpoint" / "make_checkpoint.py",
+        tmp_path / "tiny" / "model",
+        made,
+        cwd=tmp_path,
+    )
+    config = json.loads((made / "config.json").read_text(encoding="utf-8"))["quantization_config"]
+    group = config["config_groups"]["group_0"]
+    bits = {"int8": (8, "int", 8), "int4": (4, "int", None), "fp8": (8, "float", 8)}[fmt]
+    activations = group["input_activations"]
+    assert (group["weights"]["num_bits"], group["weights"]["type"]) == bits[:2]
+    assert (None if activations is None else activations["num_bits"]) == bits[2]
+    assert config["ignore"] == ["lm_head"]
+
+
+def test_guidellm_takes_the_command(tmp_path: Path) -> None:
+    """GuideLLM's own parser, in the interpreter that QUANTADVISE_GUIDELLM_PYTHON names."""
+    named = os.environ.get("QUANTADVISE_GUIDELLM_PYTHON")
+    if named is None:
+        pytest.skip("QUANTADVISE_GUIDELLM_PYTHON names no interpreter that has guidellm")
+    under = workload(arrival=Arrival(kind="rate", value=2.0))
+    under = replace(under, load=replace(under.load, input_tokens=Lengths.lognormal(512, 128, high=1024)))
+    script = texts(prediction(under=under), under)["verify/guidellm.sh"]
+    argv = words(script.replace("$BASE_URL", "http://localhost:8000"))
+    code = (
+        "import json, sys, guidellm.cli.run as r; from guidellm.__main__ import cli; "
+        "ctx = r.run.make_context('run', json.loads(sys.argv[1])[1:]); print(ctx.params.keys())"
+    )
+    assert "profile" in run(Path(named), "-c", code, json.dumps(["guidellm", *argv[1:]]), cwd=tmp_path)
