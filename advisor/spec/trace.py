@@ -58,6 +58,8 @@ def profile_from_trace(
     if trace.skipped:
         notes.append(f"{trace.skipped} lines or requests without prompt and answer were left out")
     arrives = arrival or _arrival(trace, path, notes)
+    if len(prompts) > MAX_VALUES and max(prompts) > 1.5 * lengths_of(prompts).longest:
+        notes.append(f"the longest prompt has {max(prompts)} tokens: mind --max-model-len")
     shared = prefix_hit_rate(trace.requests)
     if shared:
         notes.append(
@@ -105,8 +107,9 @@ def _lengths(trace: Trace, side: str, path: Path, chars_per_token: float | None)
 def lengths_of(counts: Sequence[int]) -> Lengths:
     """The distribution of token counts: one number where all are equal, else values equally likely.
 
-    More than `MAX_VALUES` counts become the means of as many groups of equal size, and the longest itself,
-    so that what memory must hold is not averaged away.
+    More than `MAX_VALUES` counts become the means of as many groups of equal size: the mean stays, and the
+    last value stands for the longest hundredth. (The single longest among a hundred equally likely values
+    would move the mean of a long-tailed log by a third.)
     """
     ordered = sorted(counts)
     if ordered[0] == ordered[-1]:
@@ -115,7 +118,7 @@ def lengths_of(counts: Sequence[int]) -> Lengths:
         return Lengths.empirical(ordered)
     edges = [at * len(ordered) // MAX_VALUES for at in range(MAX_VALUES + 1)]
     groups = [ordered[low:high] for low, high in itertools.pairwise(edges)]
-    return Lengths.empirical([*(round(statistics.fmean(group)) for group in groups), ordered[-1]])
+    return Lengths.empirical([round(statistics.fmean(group)) for group in groups])
 
 
 def prefix_hit_rate(requests: Sequence[TracedRequest]) -> float | None:

@@ -1,0 +1,135 @@
+"""`quantadvise import`: rows at the end of a file, the same result never twice."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from advisor.cli_import import register
+from advisor.errors import InputError
+from advisor.record.store import read_quality, read_speed
+from tests.record.importing import DATA, VLLM
+
+FACTS = ("--model", "Llama-3.2-1B-Instruct", "--format", "int4", "--gpu", "A100", "--num-gpus", "1")
+VERSION = ("--engine-version", "0.32.0")
+LM_EVAL = DATA / "lm_eval" / "results_full.json"
+
+
+def run(*arguments: object) -> Result:
+    app = typer.Typer()
+    register(app)
+    app.command("other")(lambda: None)  # with a single command, typer drops its name
+    return CliRunner().invoke(app, ["import", *map(str, arguments)])
+
+
+def error_of(*arguments: object) -> str:
+    result = run(*arguments)
+    assert isinstance(result.exception, InputError), result.output
+    return str(result.exception)
+
+
+def test_rows_are_written_once(tmp_path: Path) -> None:
+    out = tmp_path / "measurements.csv"
+    first = run(VLLM / "concurrency.json", *FACTS, *VERSION, "--out", out)
+    assert first.exit_code == 0, first.output
+    rows = read_speed(out)
+    assert len(rows) == 19
+    assert f"{out}: 19 rows added\n" in first.stdout
+    again = run(VLLM / "concurrency.json", *FACTS, *VERSION, "--out", out)
+    assert f"{out}: 0 rows added, 19 were there already\n" in again.stdout
+    assert read_speed(out) == rows
+
+
+def test_the_same_file_under_another_name_is_the_same(tmp_path: Path) -> None:
+    out = tmp_path / "measurements.csv"
+    copy = tmp_path / "copy.json"
+    shutil.copy(VLLM / "rate.json", copy)
+    run(VLLM / "rate.json", *FACTS, *VERSION, "--out", out)
+    before = out.read_bytes()
+    assert "0 rows added" in run(copy, *FACTS, *VERSION, "--out", out).stdout
+    assert out.read_bytes() == before
+
+
+def test_the_same_file_as_another_deployment_is_a_mistake(tmp_path: Path) -> None:
+    out = tmp_path / "measurements.csv"
+    run(VLLM / "concurrency.json", *FACTS, *VERSION, "--out", out)
+    text = error_of(VLLM / "concurrency.json", *FACTS, *VERSION, "--gpu", "T4", "--out", out)
+    assert "stands there with gpu A100-SXM-80GB, now it is T4" in text
+
+
+def test_several_files_go_into_one(tmp_path: Path) -> None:
+    out = tmp_path / "measurements.csv"
+    run(VLLM / "concurrency.json", VLLM / "rate.json", VLLM / "burst.json", *FACTS, *VERSION, "--out", out)
+    assert {row.load for row in read_speed(out)} == {"concurrency", "rate", "maximum"}
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "measurements.csv"
+    result = run(VLLM / "concurrency.json", *FACTS, *VERSION, "--out", out, "--dry-run")
+    assert result.exit_code == 0
+    assert (
+        "Llama-3.2-1B-Instruct int4 1x A100-SXM-80GB, concurrency 2, 64.2/16 tokens: ttft_ms mean 31.2138"
+        in result.stdout
+    )
+    assert "19 rows; nothing written" in result.stderr
+    assert not out.exists()
+
+
+def test_refused_runs_are_named_and_the_others_kept(tmp_path: Path) -> None:
+    out = tmp_path / "measurements.csv"
+    result = run(VLLM / "overload.json", VLLM / "rate.json", *FACTS, *VERSION, "--out", out)
+    assert result.exit_code == 0
+    assert "overload.json: saturated" in result.stderr
+    assert {row.load_value for row in read_speed(out)} == {10}
+
+
+def test_nothing_left_is_an_error(tmp_path: Path) -> None:
+    text = error_of(VLLM / "overload.json", *FACTS, *VERSION, "--out", tmp_path / "m.csv")
+    assert text == "nothing imported: every run was refused"
+
+
+def test_an_unknown_engine_version_may_be_said_so(tmp_path: Path) -> None:
+    out = tmp_path / "m.csv"
+    run(VLLM / "concurrency.json", *FACTS, "--engine-version", "unknown", "--out", out)
+    assert {row.engine_version for row in read_speed(out)} == {None}
+
+
+def test_accuracy_takes_its_baseline_from_the_unquantized_run(tmp_path: Path) -> None:
+    """The same protocol, so 16 bits and int4 compare; here from the same scores."""
+    out = tmp_path / "quality.csv"
+    model = ("--model", "Llama-3.2-1B-Instruct")
+    run(LM_EVAL, *model, "--format", "bf16", "--out", out)
+    other = tmp_path / "int4.json"
+    other.write_text(LM_EVAL.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    run(other, *model, "--format", "int4", "--algorithm", "gptq", "--out", out)
+    rows = read_quality(out)
+    assert [row.format for row in rows] == ["bf16", "bf16", "int4", "int4"]
+    assert all(row.recovery == 1.0 for row in rows)
+
+
+def test_speed_and_accuracy_together_need_a_folder(tmp_path: Path) -> None:
+    both = (LM_EVAL, VLLM / "rate.json", *FACTS, *VERSION, "--algorithm", "gptq", "--out")
+    assert "name a folder" in error_of(*both, tmp_path / "m.csv")
+    result = run(*both, tmp_path / "mine")
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == ["quality.csv", "speed.csv"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--rate", "2", "--concurrency", "3"), "a run has one load"),
+        (("--rate", "0"), "must be above 0"),
+        (("--kv-cache-dtype", "fp9"), "unknown KV cache format"),
+        (("--gpu", "H1000X"), "unknown GPU"),
+        (("--format", "fp7"), "unknown format"),
+    ],
+)
+def test_wrong_flags(tmp_path: Path, flags: tuple[str, ...], message: str) -> None:
+    text = error_of(VLLM / "rate.json", *FACTS, *VERSION, *flags, "--out", tmp_path / "m.csv")
+    assert message in text
+    assert "\n" not in text
