@@ -268,16 +268,21 @@ def _one(deployment: Deployment, limits: EngineDefaults) -> dict[str, object]:
 _NAMES = ("gpu", "architecture", "kernel", "link", "generation", "release")
 
 
-def deployment_arrays(deployments: Sequence[Deployment]) -> DeploymentArrays:
-    """Features of each deployment. Raises UnsupportedError where a GPU cannot run the format."""
-    # A search asks for few engines and GPUs many times over.
+def defaults_of(deployments: Sequence[Deployment]) -> list[EngineDefaults]:
+    """Engine settings of each deployment: a search asks for few engines and GPUs many times over."""
     known: dict[tuple[Engine, str, int], EngineDefaults] = {}
-    rows = []
+    found = []
     for d in deployments:
         at = (d.engine, d.gpu.name, d.gpu.memory_mib)
         if at not in known:
             known[at] = defaults(d.engine, d.gpu)
-        rows.append(_one(d, known[at]))
+        found.append(known[at])
+    return found
+
+
+def deployment_arrays(deployments: Sequence[Deployment]) -> DeploymentArrays:
+    """Features of each deployment. Raises UnsupportedError where a GPU cannot run the format."""
+    rows = [_one(d, limits) for d, limits in zip(deployments, defaults_of(deployments), strict=True)]
     columns: dict[str, object] = {}
     for name in DeploymentArrays.__dataclass_fields__:
         values = [row[name] for row in rows]

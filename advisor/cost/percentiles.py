@@ -1,63 +1,141 @@
-"""Percentiles of latency from means, without a simulation: what the search uses.
+"""Percentiles of a predicted load: each as a multiple of its mean, from the theory of the queue.
 
-Two things spread latencies that the mean does not show: how many requests happen to be in flight
-(about Poisson under open-loop arrivals), and how many prompts a new one finds before it. `simulate`
-gives the distribution itself; a test keeps the two within sight of each other.
+`spread` gives them in closed form for the search, `simulate` from a seeded simulation for one deployment.
+Both see the fitted step times; what the fit says of the mean stays, they say how far from it the tail is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
-from advisor.cost.cells import Cells
-from advisor.cost.features import Floats
-from advisor.cost.loads import Means
-from advisor.spec.lengths import quantile
-from advisor.spec.workload import Lengths, Load, percentile_of
+from advisor.cost.cells import CONCURRENCY, MAXIMUM, RATE, SINGLE, Cells
+from advisor.cost.features import DeploymentArrays, Floats
+from advisor.cost.memory import sequence_bytes
+from advisor.cost.serving import ServingSetup
+from advisor.cost.simulate import simulate
+from advisor.cost.spread import percentile_s
+from advisor.cost.steady import Engines, Loads, Steady, steady_state
+from advisor.cost.steptime import Coefficients, parts
+from advisor.spec.engine import EngineDefaults
+from advisor.spec.workload import LatencyMetric, Load, percentile_of
+
+SEED = 0
 
 
-def percentile_ratio(wanted: tuple[str, str], load: Load, cells: Cells, m: Means) -> Floats:
-    """statistic ÷ mean of a latency for each cell, at least 1 for percentiles above the median."""
-    metric, statistic = wanted
-    percent = percentile_of(statistic)
-    if percent is None:
-        raise ValueError(f"{statistic} is no percentile")
-    share = percent / 100.0
-    z = _normal_quantile(share)
-    open_loop = load.arrival.kind == "rate"
-    batch = np.maximum(m.batch, 1e-6)
-    crowd = z / np.sqrt(np.maximum(batch, 1.0)) if open_loop else 0.3 * z / np.sqrt(np.maximum(batch, 1.0))
-    # The part of an iteration that grows with the batch: all but weights, head and fixed costs.
-    step = m.decode
-    growing = np.clip((step.kv_s + 0.5 * step.weights_s) / np.maximum(step.total_s, 1e-12), 0.0, 1.0)
-    alone = batch <= 1.0 if load.arrival.kind != "rate" else np.zeros(len(cells), dtype=bool)
-    tpot = np.where(alone, 1.0, np.maximum(1.0 + crowd * growing, 0.5))
-    if metric in ("tpot", "itl"):
-        return np.asarray(tpot)
+@dataclass(frozen=True, slots=True)
+class FittedSteps:
+    """The fitted step time as the serving model asks for it; entry i belongs to deployment row i."""
 
-    prompts = _ratio(load.input_tokens, share)
-    prompt_s = m.prefill.total_s
-    arrivals = m.requests_per_s
-    busy = np.clip(arrivals * prompt_s, 0.0, 0.98)
-    # Waiting for other prompts: M/D/1, whose tail falls off exponentially.
-    mean_wait = busy * prompt_s / (2 * (1 - busy))
-    tail = np.where(busy > 1 - share, np.log(np.maximum(busy / max(1e-9, 1 - share), 1.0)), 0.0)
-    wait = np.where(busy > 0, mean_wait / np.maximum(busy, 1e-9) * tail, 0.0)
-    phase = np.clip(share, 0.0, 1.0) * np.where(np.isfinite(m.tpot_s), m.tpot_s, 0.0)
-    spread = np.where(alone, 0.0, wait + phase - 0.5 * np.nan_to_num(m.tpot_s) - mean_wait)
-    ttft_ratio = (m.ttft_s + prompt_s * (prompts - 1.0) + spread) / m.ttft_s
-    if metric == "ttft":
-        return np.asarray(np.maximum(ttft_ratio, 1.0) if share >= 0.5 else ttft_ratio)
-    answers = _ratio(load.output_tokens, share)
-    decode_s = m.e2e_s - m.ttft_s
-    return np.asarray((m.ttft_s * ttft_ratio + decode_s * answers * np.sqrt(tpot)) / m.e2e_s)
+    c: Coefficients
+
+    def step_s(
+        self,
+        decode_sequences: Floats,
+        decode_context: Floats,
+        prefill_tokens: Floats,
+        prefill_context: Floats,
+    ) -> Floats:
+        prompts = np.where(prefill_tokens > 0, 1.0, 0.0)
+        made = parts(self.c, decode_sequences, decode_context, prefill_tokens, prefill_context, prompts)
+        return made.total_s
 
 
-def _ratio(lengths: Lengths, share: float) -> float:
-    return 1.0 if lengths.kind == "constant" else float(quantile(lengths, share)) / lengths.mean
+def kv_tokens(a: DeploymentArrays, kv_bytes: Floats, cells: Cells) -> Floats:
+    """Tokens of the cells' own sequences that the cache holds, per cell."""
+    d = cells.deployment
+    whole = cells.input_tokens + cells.output_tokens
+    one = sequence_bytes(a.kv_store_bytes[d], a.kv_window[d], a.sequence_state_bytes[d], whole)
+    return np.asarray(np.maximum(kv_bytes[d], 0.0) / np.maximum(one, 1.0) * whole)
 
 
-def _normal_quantile(share: float) -> float:
-    from statistics import NormalDist
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A load on each cell's engine, with its steady means."""
 
-    return NormalDist().inv_cdf(min(max(share, 1e-6), 1 - 1e-6))
+    engines: Engines
+    loads: Loads
+    steady: Steady
+
+    @classmethod
+    def of(
+        cls,
+        a: DeploymentArrays,
+        c: Coefficients,
+        kv_bytes: Floats,
+        limits: Sequence[EngineDefaults],
+        load: Load,
+        cells: Cells,
+    ) -> Queue:
+        """The queue of one load on many deployments; `cells` as `load_cells` makes them."""
+        d = cells.deployment
+        engines = Engines(
+            step=FittedSteps(c.take(d)),
+            kv_tokens=kv_tokens(a, kv_bytes, cells),
+            max_num_seqs=a.max_num_seqs[d],
+            max_num_batched_tokens=np.maximum(a.max_num_batched_tokens, a.max_num_seqs)[d],
+            chunked_prefill=np.array([limits[i].chunked_prefill for i in d]),
+            v0=np.array([limits[i].generation == "v0" for i in d]),
+            schedule_ahead=np.array([limits[i].async_scheduling for i in d]),
+            request_overhead_s=c.request_s[d],
+        )
+        n = len(cells)
+        clients = np.where(np.isin(cells.kind, (SINGLE, CONCURRENCY)), cells.level, 0.0)
+        loads = Loads(
+            input_tokens=cells.input_tokens,
+            output_tokens=cells.output_tokens,
+            input_std=np.full(n, load.input_tokens.std),
+            output_std=np.full(n, load.output_tokens.std),
+            prefix_hit_rate=cells.prefix_hit_rate,
+            concurrency=np.where(cells.kind == MAXIMUM, np.inf, clients),
+            rate=np.where(cells.kind == RATE, cells.level, 0.0),
+            burstiness=np.full(n, load.arrival.burstiness),
+        )
+        return cls(engines, loads, steady_state(engines, loads))
+
+    def ratio(self, metric: LatencyMetric, statistic: str) -> Floats:
+        """statistic ÷ mean of a latency in each cell; 1 where the queue has no finite mean."""
+        percent = percentile_of(statistic)
+        if percent is None:
+            raise ValueError(f"{statistic} is no percentile")
+        means = {
+            "ttft": self.steady.ttft_s,
+            "tpot": self.steady.tpot_s,
+            "itl": self.steady.tpot_s,
+            "e2e": self.steady.e2e_s,
+        }
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found = percentile_s(metric, percent, self.engines, self.loads, self.steady) / means[metric]
+        return np.asarray(np.where(np.isfinite(found), found, 1.0))
+
+
+def simulated_ratios(
+    a: DeploymentArrays,
+    c: Coefficients,
+    kv_bytes: Floats,
+    limits: EngineDefaults,
+    load: Load,
+    cells: Cells,
+    wanted: Sequence[tuple[str, str]],
+) -> dict[tuple[str, str], float]:
+    """The same for one deployment (row 0), from a simulation of its requests one by one; `load` is one
+    replica's. Latencies that the simulation has none of are left out."""
+    setup = ServingSetup(
+        step=FittedSteps(c.take(cells.deployment[:1])),
+        kv_tokens=float(kv_tokens(a, kv_bytes, cells)[0]),
+        max_num_seqs=int(a.max_num_seqs[0]),
+        max_num_batched_tokens=int(max(a.max_num_batched_tokens[0], a.max_num_seqs[0])),
+        chunked_prefill=limits.chunked_prefill,
+        generation=limits.generation,
+        schedule_ahead=limits.async_scheduling,
+        request_overhead_s=float(c.request_s[0]),
+    )
+    statistics = tuple(dict.fromkeys(["mean", *(statistic for _, statistic in wanted)]))
+    seen = simulate(setup, load, seed=SEED, statistics=statistics).latency_ms
+    return {
+        (metric, statistic): seen[metric, statistic] / seen[metric, "mean"]
+        for metric, statistic in wanted
+        if (metric, statistic) in seen and seen.get((metric, "mean"))
+    }

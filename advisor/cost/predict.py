@@ -13,7 +13,7 @@ import numpy.typing as npt
 from advisor.cost import fit_file
 from advisor.cost.cells import CLOSED_LOOP_PROMPTS, CONCURRENCY, KINDS, MAXIMUM, RATE, SINGLE, Cells
 from advisor.cost.estimate import Basis, Estimate
-from advisor.cost.features import DeploymentArrays, Floats, Ints, deployment_arrays
+from advisor.cost.features import DeploymentArrays, Floats, Ints, defaults_of, deployment_arrays
 from advisor.cost.fit_file import Fit
 from advisor.cost.intervals import DISTANCES, LOADS, QUANTITIES
 from advisor.cost.loads import Means, means
@@ -21,11 +21,13 @@ from advisor.cost.measured import measured_cells
 from advisor.cost.memory import Memory, longest_context, memory
 from advisor.cost.nearest import EvidenceIndex
 from advisor.cost.observe import arrangements
-from advisor.cost.percentiles import percentile_ratio
+from advisor.cost.percentiles import Queue, simulated_ratios
 from advisor.cost.prediction import MemoryPlan, Prediction, Regime, Status
+from advisor.cost.steady import Steady
 from advisor.cost.steptime import Coefficients, Design, Parts, coefficients, used_names
 from advisor.data import shipped
 from advisor.spec.deployment import Deployment
+from advisor.spec.engine import EngineDefaults
 from advisor.spec.workload import Load
 from advisor.units import MS_PER_S
 
@@ -91,6 +93,7 @@ class _Prepared:
     distance: Ints
     effects: Mapping[str, Floats]
     """By class of quantity and load: log correction per deployment."""
+    limits: tuple[EngineDefaults, ...]
     keys: tuple[tuple[str, ...], ...]
     """Of each deployment: what its measurements are filed under."""
 
@@ -149,8 +152,14 @@ class Predictor:
         deployments: Sequence[Deployment],
         load: Load,
         statistics: Sequence[tuple[str, str]] = MEANS,
+        *,
+        simulated: bool = False,
     ) -> list[Prediction]:
-        """One prediction per deployment under one load; `recovery` is left to the quality model."""
+        """One prediction per deployment under one load; `recovery` is left to the quality model.
+
+        Percentiles come from the closed form of the queue; with `simulated` from a simulation of each
+        deployment's requests, which takes some tenths of a second each.
+        """
         if not deployments:
             return []
         prepared = self._prepare(deployments)
@@ -158,14 +167,46 @@ class Predictor:
         answers = self._answer(prepared, cells)
         plans = _memory_plans(prepared, answers)
         wanted = tuple(dict.fromkeys((*MEANS, *statistics)))
-        ratios = {
-            wanted_one: percentile_ratio(wanted_one, load, cells, answers.means)
-            for wanted_one in wanted
-            if wanted_one[1] != "mean"
-        }
+        tails = tuple(one for one in wanted if one[1] != "mean")
+        ratios: dict[tuple[str, str], Floats] = {}
+        if tails or load.arrival.kind == "rate":
+            queue = Queue.of(
+                prepared.arrays,
+                prepared.coefficients,
+                prepared.memory.kv_bytes,
+                prepared.limits,
+                load,
+                cells,
+            )
+            answers = _open_loop(answers, queue.steady, cells)
+            ratios = {one: queue.ratio(one[0], one[1]) for one in tails}  # type: ignore[arg-type]
+        if simulated and tails:
+            for i, plan in enumerate(plans):
+                if plan.fits and np.isfinite(answers.means.tpot_s[i]):
+                    for one, ratio in self._simulate(prepared, load, cells, tails, i).items():
+                        ratios[one][i] = ratio
         return [
             self._one(prepared, load, answers, plans[i], wanted, ratios, i) for i in range(len(deployments))
         ]
+
+    def _simulate(
+        self, p: _Prepared, load: Load, cells: Cells, tails: Sequence[tuple[str, str]], i: int
+    ) -> dict[tuple[str, str], float]:
+        one = self._prepare([p.deployments[i]])
+        shared = load.arrival
+        if shared.value is not None:
+            shared = replace(shared, value=max(shared.value / p.deployments[i].replicas, 1e-6))
+        if shared.kind == "concurrency":
+            shared = replace(shared, value=max(1.0, float(round(shared.value or 1.0))))
+        return simulated_ratios(
+            one.arrays,
+            one.coefficients,
+            one.memory.kv_bytes,
+            one.limits[0],
+            replace(load, arrival=shared),
+            replace(cells.take(np.array([i])), deployment=np.zeros(1, dtype=np.intp)),
+            tails,
+        )
 
     def _prepare(self, deployments: Sequence[Deployment]) -> _Prepared:
         arrays = deployment_arrays(deployments)
@@ -198,6 +239,7 @@ class Predictor:
             memory(arrays),
             np.array(distance, dtype=np.intp),
             effects,
+            tuple(defaults_of(deployments)),
             tuple(keys),
         )
 
@@ -321,6 +363,24 @@ def _is_measured(n: int, found: Mapping[str, tuple[Ints, Floats]]) -> npt.NDArra
     for at, _ in found.values():
         seen[at] = True
     return seen
+
+
+def _open_loop(answers: CellAnswers, steady: Steady, cells: Cells) -> CellAnswers:
+    """The answers with open-loop means from the queue's closed form, which knows how requests meet."""
+    m = answers.means
+
+    def retimed(found: Range, ours: Floats, theirs: Floats) -> Range:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratio = theirs / ours
+        ratio = np.where((cells.kind == RATE) & np.isfinite(ratio), ratio, 1.0)
+        return Range(value=found.value * ratio, low=found.low * ratio, high=found.high * ratio)
+
+    return replace(
+        answers,
+        ttft_ms=retimed(answers.ttft_ms, m.ttft_s, steady.ttft_s),
+        tpot_ms=retimed(answers.tpot_ms, m.tpot_s, steady.tpot_s),
+        e2e_ms=retimed(answers.e2e_ms, m.e2e_s, steady.e2e_s),
+    )
 
 
 def load_cells(load: Load, deployments: Sequence[Deployment]) -> Cells:
