@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from advisor import cli_catalog, cli_predict, cli_profiles, cli_recommend, cli_records, measure_cli
+from advisor import (
+    cli_catalog,
+    cli_import,
+    cli_predict,
+    cli_profiles,
+    cli_recommend,
+    cli_records,
+    cli_trace,
+    measure_cli,
+)
 
 app = typer.Typer(
     name="quantadvise",
@@ -45,3 +54,5 @@ app.command()(cli_catalog.models)
 app.command()(cli_catalog.gpus)
 app.command()(cli_catalog.formats)
 measure_cli.register(app)
+cli_import.register(app)
+cli_trace.register(cli_profiles.app)

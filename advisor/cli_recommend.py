@@ -8,6 +8,7 @@ import typer
 
 from advisor import cli_options as o
 from advisor import cli_values as v
+from advisor import cli_write as w
 from advisor.errors import InputError, NothingFitsError
 
 if TYPE_CHECKING:
@@ -107,6 +108,9 @@ def recommend(
         typer.Option(metavar="N", help="At most so many deployments; the table's own limit is 10."),
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Every figure of the first, too.")] = False,
+    write: w.WriteOption = None,
+    row: w.RowOption = None,
+    overwrite: w.OverwriteOption = False,
 ) -> None:
     """Which format to deploy, on which GPU and how many: ranked, with the reasons and the commands.
 
@@ -134,6 +138,7 @@ def recommend(
         gpu_count=gpu_count,
         price_list=price_list,
     )
+    w.check_options(write, row, overwrite)
     if top is not None and top < 1:
         raise InputError(f"--top: {top} is not a number of rows; give 1 or more")
     recommendation = answer(
@@ -158,6 +163,7 @@ def recommend(
         quality=v.the_quality(records),
     )
     _print(recommendation, output, top=top, explain=explain)
+    w.write_row(recommendation, write, row=row, overwrite=overwrite)
     if not recommendation.ranked:
         from advisor.report.refused import nothing_kept_line
 

@@ -148,7 +148,9 @@ def predict(
             f"{deployment.format.name} on {deployment.gpu.name}: vLLM has no kernel for it; "
             f"this GPU runs {', '.join(able)}"
         )
-    predictions = (predictor or shipped_predictor()).predict([deployment], asked.load, statistics_of(asked))
+    predictions = (predictor or shipped_predictor()).predict(
+        [deployment], asked.load, statistics_of(asked), simulated=True
+    )
     [prediction] = with_recovery(predictions, asked, quality or shipped_quality())
     price_of = price_source(prices, pricing=pricing, price_list=asked.price_list)
     return assess(prediction, asked, price_of)

@@ -121,11 +121,18 @@ def _newton(
 
 def leave_groups_out(optimum: Optimum, groups: Sequence[object]) -> Floats:
     """log(measured ÷ predicted) of each row, its whole group left out; NaN for group None."""
-    labels = np.array([str(g) for g in groups])
-    errors = np.full(len(labels), np.nan)
-    known = np.array([g is not None for g in groups])
-    for group in sorted(set(labels[known])):
-        rows = labels == group
+    from sklearn.model_selection import LeaveOneGroupOut  # costs a second to import; only a fit needs it
+
+    known = np.flatnonzero([g is not None for g in groups])
+    labels = [str(groups[i]) for i in known]
+    errors = np.full(len(groups), np.nan)
+    if len(set(labels)) == 1:
+        folds = [(known[:0], np.arange(len(known)))]
+    else:
+        folds = list(LeaveOneGroupOut().split(known, groups=labels))
+    for _, test in folds:
+        rows = np.zeros(len(groups), dtype=bool)
+        rows[known[test]] = True
         errors[rows] = optimum.log_errors(optimum.without(rows, steps=2))[rows]
     return errors
 

@@ -64,7 +64,10 @@ def _release(subject: Subject) -> tuple[int, ...]:
 def _native_nodes(subject: Subject, quoted: list[str]) -> str:
     nodes = subject.num_nodes
     # Of vLLM's ways to run on several machines only `mp` takes --nnodes.
-    shared = ["--distributed-executor-backend", "mp", "--nnodes", str(nodes), "--node-rank", '"$rank"', "--master-addr", '"$head"']
+    shared = [
+        *("--distributed-executor-backend", "mp", "--nnodes", str(nodes)),
+        *("--node-rank", '"$rank"', "--master-addr", '"$head"'),
+    ]
     return script(
         f"# One replica takes {nodes} machines of {subject.gpus_per_node} GPUs. Run on each of them:",
         f"#   ./serve.sh RANK HEAD_ADDRESS    RANK from 0, which answers requests, to {nodes - 1}",
