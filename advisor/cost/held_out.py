@@ -124,7 +124,7 @@ def leave_groups_out(optimum: Optimum, groups: Sequence[object]) -> Floats:
     from sklearn.model_selection import LeaveOneGroupOut  # costs a second to import; only a fit needs it
 
     known = np.flatnonzero([g is not None for g in groups])
-    labels = [str(groups[i]) for i in known]
+    labels = [str(groups[int(i)]) for i in known]
     errors = np.full(len(groups), np.nan)
     if len(set(labels)) == 1:
         folds = [(known[:0], np.arange(len(known)))]

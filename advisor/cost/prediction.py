@@ -28,7 +28,7 @@ class MemoryPlan:
     max_context: int
     """Longest sequence that one request can hold; bounded by the model's own."""
     max_concurrency: int
-    """Sequences of the load's mean length that fit at once."""
+    """Sequences of the load's mean length that fit at once, over all replicas."""
 
     @property
     def fits(self) -> bool:
