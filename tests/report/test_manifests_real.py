@@ -27,15 +27,15 @@ MAKER = Path(__file__).parents[1] / "measure" / "tiny_model.py"
 PARSE = """
 import importlib, json, sys
 from vllm.utils.argparse_utils import FlexibleArgumentParser
-importlib.import_module("vllm.entrypoints.cli.benchmark.serve")  # `bench` offers what is imported
+asked = json.load(open(sys.argv[1]))
+sys.argv = ["vllm", "bench", "serve"]  # `bench` makes its parsers only where it is called
 parser = FlexibleArgumentParser()
 commands = parser.add_subparsers(required=True, dest="subparser")
 for name in ("serve", "benchmark.main"):
     for command in importlib.import_module("vllm.entrypoints.cli." + name).cmd_init():
         command.subparser_init(commands)
 out = []
-for words in json.load(open(sys.argv[1])):
-    sys.argv = ["vllm", *words]
+for words in asked:
     found = vars(parser.parse_args(words))
     out.append({k: v for k, v in found.items() if isinstance(v, (str, int, float, list))})
 json.dump(out, open("parsed.json", "w"))
