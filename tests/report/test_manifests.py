@@ -435,6 +435,7 @@ def test_a_whole_folder(regenerate: bool) -> None:
         deployment(fmt="int4", tensor_parallel=2, replicas=2, model=model),
         under=under,
         latency_ms={("ttft", "p95"): seen},
+        capacity=6.0,
         recovery=recovery,
     )
     found = texts(assessed(of, under), under)

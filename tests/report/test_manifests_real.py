@@ -172,17 +172,42 @@ def test_llm_compressor_makes_the_checkpoint_by_the_recipe(fmt: str, tmp_path: P
     assert config["ignore"] == ["lm_head"]
 
 
-def test_guidellm_takes_the_command(tmp_path: Path) -> None:
-    """GuideLLM's own parser, in the interpreter that QUANTADVISE_GUIDELLM_PYTHON names."""
+def test_guidellm_takes_the_commands(tmp_path: Path) -> None:
+    """GuideLLM's own parser and models, in the interpreter that QUANTADVISE_GUIDELLM_PYTHON names."""
     named = os.environ.get("QUANTADVISE_GUIDELLM_PYTHON")
     if named is None:
         pytest.skip("QUANTADVISE_GUIDELLM_PYTHON names no interpreter that has guidellm")
-    under = workload(arrival=Arrival(kind="rate", value=2.0))
-    under = replace(under, load=replace(under.load, input_tokens=Lengths.lognormal(512, 128, high=1024)))
-    script = texts(prediction(under=under), under)["verify/guidellm.sh"]
-    argv = words(script.replace("$BASE_URL", "http://localhost:8000"))
-    code = (
-        "import json, sys; from guidellm.cli import run; "
-        "print(*run.make_context('run', json.loads(sys.argv[1])).params)"
-    )
-    assert "profile" in run(Path(named), "-c", code, json.dumps(argv), cwd=tmp_path)
+    code = """
+import asyncio, json, sys
+import guidellm.entrypoints as entry
+from guidellm.cli import run
+
+taken = []
+async def take(args, **rest):
+    taken.append(json.loads(args.model_dump_json())["spec"])
+entry.benchmark_generative_text = take
+for words in json.loads(sys.argv[1]):
+    run.main(words, standalone_mode=False)
+json.dump(taken, open("taken.json", "w"))
+"""
+    arrivals = [
+        Arrival(kind="single"),
+        Arrival(kind="concurrency", value=32),
+        Arrival(kind="rate", value=2.5),
+        Arrival(kind="maximum"),
+    ]
+    commands = []
+    for arrival in arrivals:
+        under = workload(arrival=arrival)
+        drawn = Lengths.lognormal(512, 128, high=1024)
+        under = replace(under, load=replace(under.load, input_tokens=drawn))
+        script = texts(prediction(under=under), under)["verify/guidellm.sh"]
+        commands.append(words(script.replace("$BASE_URL", "http://localhost:8000"))[1:])
+    run(Path(named), "-c", code, json.dumps(commands), cwd=tmp_path)
+    taken = json.loads((tmp_path / "taken.json").read_text(encoding="utf-8"))
+    assert [one["profile"]["kind"] for one in taken] == ["synchronous", "concurrent", "poisson", "throughput"]
+    assert taken[1]["profile"]["streams"] == [32]
+    assert taken[2]["profile"]["rate"] == [2.5]
+    data = taken[0]["data"][0]
+    assert (data["prompt_tokens"], data["prompt_tokens_stdev"], data["output_tokens"]) == (512, 128, 256)
+    assert taken[0]["backend"]["target"] == "http://localhost:8000"

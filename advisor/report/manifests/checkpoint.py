@@ -30,7 +30,7 @@ FOLDER = Path(sys.argv[2]) if len(sys.argv) > 2 else HERE.parent / {folder!r}
 '''
 
 _DATA = '''
-# Calibration data: few good samples matter more than many; random tokens hurt INT4 (arXiv:2411.02355).
+# Good data matters: random tokens hurt INT4 (arXiv:2411.02355, section 3).
 DATA, SAMPLES, LENGTH, SEED = os.environ.get("CALIBRATION_DATA", {data!r}), {samples}, {length}, {seed}
 
 
