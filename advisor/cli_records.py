@@ -60,6 +60,10 @@ def check(
 
 
 def fit(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="DIR", help="Measurements to learn from; those that ship by default."),
+    ] = None,
     records: o.RecordsOption = None,
     out: Annotated[
         Path | None,
@@ -86,7 +90,9 @@ def fit(
     def progress(line: str) -> None:
         typer.echo(line, err=True)
 
-    base = shipped("measurements")
+    base = folder or shipped("measurements")
+    if not base.is_dir():
+        raise InputError(f"{base}: no such folder; give a folder of measurements")
     folders = [base, *v.record_folders(records)]
     speed, _ = learn([row for folder in folders for row in read_speed(folder)], progress=progress)
     progress("fitting accuracy")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -85,11 +86,26 @@ def test_damaged_records_stop_the_answer_with_file_and_line(quantadvise: Command
 
 
 def test_a_fit_is_written_where_it_is_told_to(quantadvise: Command, tmp_path: Path) -> None:
-    result = quantadvise("fit", "--out", tmp_path)
+    folder, out = tmp_path / "measurements", tmp_path / "fit"
+    folder.mkdir()
+    paper = [r for r in read_speed(shipped("measurements")) if r.source.startswith("arXiv:2411.02355")]
+    write_speed(folder / "speed.csv", paper)
+    shutil.copy(shipped("measurements") / "published_accuracy.csv", folder)
+    result = quantadvise("fit", folder, "--out", out, "--report")
     assert result.code == 0, result.err
+    assert "## Held-out error of speed" in result.out
     assert "held_out_model" in result.out
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["fit.json", "quality_fit.json"]
-    assert json.loads((tmp_path / "fit.json").read_text(encoding="utf-8"))["version"] == 1
+    assert sorted(path.name for path in out.iterdir()) == ["fit.json", "quality_fit.json"]
+    assert json.loads((out / "fit.json").read_text(encoding="utf-8"))["version"] == 1
+    again = quantadvise("fit", folder, "--out", out, "--dry-run")
+    assert again.code == 0, again.err
+    assert again.err.count("as it was, bit for bit") == 2
+
+
+def test_a_fit_to_a_folder_that_is_not_there(quantadvise: Command, tmp_path: Path) -> None:
+    result = quantadvise("fit", tmp_path / "none")
+    assert (result.code, len(result.err.splitlines())) == (1, 1)
+    assert "no such folder" in result.err
 
 
 def test_the_measurements_that_ship_are_checked(quantadvise: Command) -> None:

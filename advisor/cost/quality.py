@@ -33,6 +33,9 @@ KV_FP8_LONG_LOSS, KV_FP8_LONG_SD = 0.03, 0.03
 """At long contexts: 97.8 % kept of a needle search at 128k (vLLM blog, 2026-04-22) and 94.1 % of two-needle
 MRCR, within its runs' deviation (vLLM blog, 2026-05-11)."""
 
+WIDEST = 1.0
+"""An interval wider than this, all that a score can lose, tells nothing: the number is refused."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
@@ -40,7 +43,7 @@ class Recovery:
 
     estimate: Estimate | None
     """Its interval is where nine of ten new measurements fall: the noise of a benchmark of that size is
-    in it. None = no evidence, refused a number; `note` says why."""
+    in it. None = no evidence, or too thin for a number; `note` says why."""
     underlying: Estimate | None = None
     """The same without that noise: the recovery itself. What a minimum should be judged by."""
     note: str = ""
@@ -156,9 +159,14 @@ class QualityModel:
         if q.kv_format == "fp8":
             said, basis = _with_kv(said, tasks), "extrapolated"
             notes.append("FP8 KV cache: a little wider, from 8-bit caches of other models")
+        estimate: Estimate | None = self._estimate(said, q.format, basis, noisy=True)
+        underlying: Estimate | None = self._estimate(said, q.format, basis, noisy=False)
+        if 2 * self._half(said, q.format, noisy=True) > WIDEST:
+            estimate = underlying = None
+            notes.insert(0, _too_wide(said))
         return Recovery(
-            estimate=self._estimate(said, q.format, basis, noisy=True),
-            underlying=self._estimate(said, q.format, basis, noisy=False),
+            estimate=estimate,
+            underlying=underlying,
             note="; ".join(notes),
             evidence=self._evidence.text(who, q.format),
             warnings=warnings_for(self.fitted, who, q.format, tasks),
@@ -180,11 +188,23 @@ class QualityModel:
         return Recovery(estimate=wide, underlying=wide, note="; ".join(notes), evidence="8-bit KV caches")
 
     def _estimate(self, said: Expectation, format: str, basis: Basis, *, noisy: bool) -> Estimate:
+        value = max(1.0 - said.loss, 0.0)
+        half = self._half(said, format, noisy=noisy)
+        return Estimate(value=value, low=max(value - half, 0.0), high=value + half, basis=basis)
+
+    def _half(self, said: Expectation, format: str, *, noisy: bool) -> float:
+        """Half the width of the 90 % interval, before it is cut at 0."""
         width = self.widths.get(interval_class(said.distance, said.shape, format), DEFAULT_WIDTH)
         sd = said.sd if noisy else max(said.sd**2 - said.noise**2, 0.0) ** 0.5
-        value = max(1.0 - said.loss, 0.0)
-        half = Z90 * width * sd
-        return Estimate(value=value, low=max(value - half, 0.0), high=value + half, basis=basis)
+        return Z90 * width * sd
+
+
+def _too_wide(said: Expectation) -> str:
+    """Why a number is refused whose interval is too wide, by what makes it so."""
+    noise = "the 16-bit score is too small, or the questions too few, to tell a loss from noise"
+    thin = "the scores are of models too unlike this one"
+    why = noise if said.noise**2 > said.sd**2 / 2 else thin
+    return f"no number for accuracy, as its 90 % interval would span over {100 * WIDEST:.0f} points: {why}"
 
 
 def _same_weights(format: str, native: str) -> bool:

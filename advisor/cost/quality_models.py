@@ -16,6 +16,8 @@ from advisor.spec.model import ModelSpec
 from advisor.spec.models import find_model
 
 BILLION = 1e9
+SMALLEST_B = 0.001
+"""Sizes are told in steps of a million; a toy below one is taken as one, so that logarithms exist."""
 
 _FAMILIES: tuple[tuple[str, str], ...] = (
     (r"r1-distill-llama|llama-?3(?!\d)", "llama-3"),
@@ -108,8 +110,8 @@ def _traits(name: str, family: str, params_b: float, active_b: float) -> Traits:
         key=model_key(name),
         family=family,
         group=_group(name, family, params_b),
-        params_b=round(params_b, 3),
-        active_b=round(active_b, 3),
+        params_b=max(round(params_b, 3), SMALLEST_B),
+        active_b=max(round(active_b, 3), SMALLEST_B),
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor.cost.quality import QualityModel, Question
+from advisor.cost.quality import KvFormat, QualityModel, Question
 from advisor.record.measurement import QualityMeasurement
 from advisor.spec.model import ModelSpec
 from advisor.spec.models import find_model, typical_model
@@ -317,9 +319,47 @@ def test_kin_and_size_decide_the_nearest_evidence() -> None:
 )
 def test_every_answer_is_a_sane_number(name: str, format: str, tasks: list[str]) -> None:
     found = QUALITY.recovery(find_model(name), format, tasks)
-    assert found.estimate is not None
-    assert 0 <= found.estimate.low <= found.estimate.value <= found.estimate.high < 1.6
     assert found.evidence
+    if found.estimate is None:
+        assert "would span over 100 points" in found.note
+    else:
+        assert 0 <= found.estimate.low <= found.estimate.value <= found.estimate.high < 1.6
+
+
+TINY = {
+    "model_type": "llama",
+    "architectures": ["LlamaForCausalLM"],
+    "hidden_size": 128,
+    "intermediate_size": 256,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "vocab_size": 512,
+    "max_position_embeddings": 1024,
+}
+"""0.4M parameters: far below every model that was scored."""
+
+
+@pytest.mark.parametrize("kv_format", ["16bit", "fp8"])
+@pytest.mark.parametrize("format", ["int4", "nvfp4", "mxfp4"])
+def test_an_interval_wider_than_a_whole_score_is_no_number(
+    tmp_path: Path, format: str, kv_format: KvFormat
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(TINY))
+    found = QUALITY.recovery(find_model(str(tmp_path)), format, kv_format=kv_format)
+    assert (found.estimate, found.underlying) == (None, None)
+    assert found.note.startswith(
+        "no number for accuracy, as its 90 % interval would span over 100 points: "
+        "the scores are of models too unlike this one"
+    )
+
+
+def test_where_noise_drowns_the_loss_there_is_no_number_and_the_note_says_noise() -> None:
+    model = find_model("Qwen3-14B")
+    few = dataclasses.replace(measured(model, 0.9, 3), task="AIME-2024", baseline=3.0, value=2.7)
+    found = QUALITY.with_rows([few]).recovery(model, "int4", ("AIME-2024",))
+    assert found.estimate is None
+    assert "to tell a loss from noise" in found.note
 
 
 def test_a_renamed_model_is_predicted_as_a_new_one() -> None:
