@@ -71,7 +71,8 @@ def conformal(errors: Floats, weights: Floats | None = None) -> Interval:
     # The k-th of n+1 places: with exchangeable errors each tail then holds at most its share.
     low = ordered[max(0, int(np.floor((n + 1) * tail)) - 1)]
     high = ordered[min(n - 1, int(np.ceil((n + 1) * (1.0 - tail))) - 1)]
-    return Interval(low=min(float(low), 0.0), high=max(float(high), 0.0), rows=n)
+    # Rounded, so that the last bits of another machine's linear algebra do not show in the file.
+    return Interval(low=round(min(float(low), 0.0), 5), high=round(max(float(high), 0.0), 5), rows=n)
 
 
 def build(
