@@ -188,14 +188,3 @@ def _line(prepared: Prepared, row: SpeedMeasurement, expected: Expectation) -> t
         f"{one.low:.4g} to {one.high:.4g}",
         "" if inside else "missed",
     )
-
-
-def recommendation(prepared: Prepared, expected: Expectation) -> str:
-    """The command that answers with these records."""
-    plan = prepared.plan
-    gpu = "" if expected.why_not else f" --gpu {expected.gpu_name}"
-    records = prepared.folder / "records"
-    return (
-        f"recommend from them: quantadvise recommend --model {plan.model} --workload {plan.workload}"
-        f"{gpu} --records {records}"
-    )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import typer
 
+from advisor import measure_cli_advice as advice
 from advisor import measure_cli_compare as compare
 from advisor.errors import InputError
 from advisor.measure import ledger, machine, progress, run, show
@@ -67,8 +68,9 @@ def carry_out(
             raise typer.Exit(130) from None
     typer.echo(show.seen(found, folder))
     expected = compare.Expectation(prepared, gpu_file)
-    for text in (compare.comparison(prepared, found, expected), compare.recommendation(prepared, expected)):
-        typer.echo(f"\n{text}" if text else "", nl=bool(text))
+    if compared := compare.comparison(prepared, found, expected):
+        typer.echo(f"\n{compared}")
+    advice.print_advice(prepared, found, expected)
 
 
 def _devices(plan: Plan, gpu_file: str | None) -> list[Device]:

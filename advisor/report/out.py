@@ -44,24 +44,41 @@ def print_recommendation(recommendation: Recommendation, *, top: int, explain: b
         to.print(f"  {line}")
     for note in recommendation.notes:
         to.print(f"Note: {note}.")
+    _ranking(to, recommendation, top)
+    if recommendation.ranked:
+        if explain and recommendation.winner is not None:
+            to.print()
+            to.print(tables.estimates_table(recommendation.winner))
+            _section(to, "Memory of one GPU", words.memory_lines(recommendation.winner))
+        _section(to, "Run it", words.command_lines(recommendation.ranked[0]))
+    _section(to, "Refused", refused.refused_lines(recommendation))
+    _section(to, "What this rests on", evidence.evidence_lines(recommendation))
+
+
+def print_brief(recommendation: Recommendation, *, top: int) -> None:
+    """The first lines of the answer: the best, and why; for those who have just seen all else."""
+    to = console()
+    to.print(f"{recommendation.model.name} for {recommendation.workload.name}", style="bold")
+    for note in recommendation.notes:
+        to.print(f"Note: {note}.")
+    _ranking(to, recommendation, top)
+
+
+def _ranking(to: Console, recommendation: Recommendation, top: int) -> None:
+    """The best and why the first is first; where nothing keeps the limits, what comes nearest."""
+    from advisor.report import evidence, refused, tables, words
+
     if recommendation.ranked:
         to.print()
         to.print(tables.ranking_table(recommendation, top=top))
         rows = len(tables.shown_rows(recommendation.ranked, top))
         to.print(evidence.counts_line(recommendation, rows))
         _section(to, "Why", words.winner_lines(recommendation))
-        if explain and recommendation.winner is not None:
-            to.print()
-            to.print(tables.estimates_table(recommendation.winner))
-            _section(to, "Memory of one GPU", words.memory_lines(recommendation.winner))
-        _section(to, "Run it", words.command_lines(recommendation.ranked[0]))
     elif recommendation.closest is not None:
         to.print()
         to.print(f"Nothing keeps the limits for sure. {refused.nearly_line(recommendation)}")
         to.print()
         to.print(tables.nearly_table(recommendation, top=min(top, CLOSEST_ROWS)))
-    _section(to, "Refused", refused.refused_lines(recommendation))
-    _section(to, "What this rests on", evidence.evidence_lines(recommendation))
 
 
 def print_assessment(assessment: Assessment, workload: Workload) -> None:
