@@ -1,0 +1,67 @@
+"""What is recommended now that a run has measured: the answer from its own records, and its command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from advisor.errors import QuantAdviseError
+
+if TYPE_CHECKING:
+    from advisor.advise.choose import Recommendation
+    from advisor.measure.records import Records
+    from advisor.measure.run import Prepared
+    from advisor.measure_cli_compare import Expectation
+
+ROWS = 5
+"""Deployments in the table; the command that is printed too shows more."""
+
+
+def print_advice(prepared: Prepared, found: Records, expected: Expectation) -> None:
+    """The first lines of the recommendation, and the command for the rest.
+
+    The measurements stand whatever becomes of it: what hinders an answer is one line on stderr.
+    """
+    if not expected.why_not and (found.speed or found.quality):
+        try:
+            answer = _recommendation(prepared, expected)
+        except QuantAdviseError as error:
+            typer.echo(f"no recommendation from these records: {' '.join(str(error).split())}", err=True)
+        else:
+            from advisor.report import out
+
+            typer.echo("\nWhat is recommended now, with these records:")
+            out.print_brief(answer, top=ROWS)
+    typer.echo(f"\n{command(prepared, expected)}")
+
+
+def _recommendation(prepared: Prepared, expected: Expectation) -> Recommendation:
+    """As `command` would answer. Raises QuantAdviseError."""
+    from advisor.advise.own_records import predictor_with, quality_with
+    from advisor.advise.recommend import recommend
+
+    folders = [prepared.folder / "records"]
+    return recommend(
+        expected.model,
+        prepared.workload,
+        gpus=[expected.gpu],
+        predictor=predictor_with(
+            folders,
+            models=[expected.model],
+            gpus=[expected.gpu],
+            progress=lambda line: typer.echo(line, err=True),
+        ),
+        quality=quality_with(folders),
+    )
+
+
+def command(prepared: Prepared, expected: Expectation) -> str:
+    """The command that answers with these records."""
+    plan = prepared.plan
+    gpu = "" if expected.why_not else f" --gpu {expected.gpu_name}"
+    records = prepared.folder / "records"
+    return (
+        f"recommend from them: quantadvise recommend --model {plan.model} --workload {plan.workload}"
+        f"{gpu} --records {records}"
+    )
