@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from advisor.measure.run import Prepared
     from advisor.measure_cli_compare import Expectation
 
-ROWS = 5
-"""Deployments in the table; the command that is printed too shows more."""
-
 
 def print_advice(prepared: Prepared, found: Records, expected: Expectation) -> None:
     """The first lines of the recommendation, and the command for the rest.
@@ -32,7 +29,7 @@ def print_advice(prepared: Prepared, found: Records, expected: Expectation) -> N
             from advisor.report import out
 
             typer.echo("\nWhat is recommended now, with these records:")
-            out.print_brief(answer, top=ROWS)
+            out.print_brief(answer, top=out.TABLE_ROWS)
     typer.echo(f"\n{command(prepared, expected)}")
 
 
@@ -46,6 +43,7 @@ def _recommendation(prepared: Prepared, expected: Expectation) -> Recommendation
         expected.model,
         prepared.workload,
         gpus=[expected.gpu],
+        kv_formats=["fp8" if prepared.plan.kv_fp8 else "16bit"],
         predictor=predictor_with(
             folders,
             models=[expected.model],
@@ -57,11 +55,12 @@ def _recommendation(prepared: Prepared, expected: Expectation) -> Recommendation
 
 
 def command(prepared: Prepared, expected: Expectation) -> str:
-    """The command that answers with these records."""
+    """The command that answers with these records; of KV caches, with the kind that was measured."""
     plan = prepared.plan
     gpu = "" if expected.why_not else f" --gpu {expected.gpu_name}"
+    kv = " --kv-cache-dtype " + ("fp8" if plan.kv_fp8 else "auto")
     records = prepared.folder / "records"
     return (
         f"recommend from them: quantadvise recommend --model {plan.model} --workload {plan.workload}"
-        f"{gpu} --records {records}"
+        f"{gpu}{kv} --records {records}"
     )

@@ -82,9 +82,14 @@ def arguments(folder: Path, out: str, formats: tuple[str, ...] = FORMATS) -> lis
 @pytest.fixture(scope="session")
 def run(folder: Path) -> Path:
     """The folder of a finished run over all formats."""
-    done = quantadvise(*arguments(folder, "run"))
+    done = quantadvise(*arguments(folder, "run"), *as_gpu(folder))
     assert done.returncode == 0, done.stderr
     return folder / "run"
+
+
+def as_gpu(folder: Path) -> list[str]:
+    """What the CPU is for the advisor, so that a run ends with what it recommends."""
+    return ["--gpu-file", str(folder / "cpu.yaml")]
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -148,17 +153,20 @@ def test_the_model_knows_its_world(run: Path):
 
 def test_the_same_command_again_changes_nothing(run: Path, folder: Path):
     before = snapshot(run)
-    again = quantadvise(*arguments(folder, "run"), timeout_s=120)
+    again = quantadvise(*arguments(folder, "run"), *as_gpu(folder), timeout_s=120)
     assert again.returncode == 0, again.stderr
     assert snapshot(run) == before
     assert "starting vLLM" not in again.stderr
+    seen, _, advice = again.stdout.partition("What is recommended now, with these records:")
+    assert "the interval missed" in seen
+    assert "speed measured" in advice
 
 
 def test_a_lost_checkpoint_is_made_again_and_nothing_else(run: Path, folder: Path):
     before = snapshot(run)
     made = next(entry for entry in Ledger(run) if entry.title.startswith("quantize fp8"))
     shutil.rmtree(run / "checkpoints" / made.key)
-    again = quantadvise(*arguments(folder, "run"))
+    again = quantadvise(*arguments(folder, "run"), *as_gpu(folder))
     assert again.returncode == 0, again.stderr
     assert (run / "checkpoints" / made.key / "config.json").exists()
     after = snapshot(run)
