@@ -1,0 +1,68 @@
+"""What a run says at its end: what is recommended now, from its own records."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.measure.test_measure_cli import LLAMA
+from tests.measure.test_run import Place
+
+GPU = """\
+name: cpu
+title: CPU
+capability: 9.0
+memory_gib: 16
+memory_bandwidth_gb_s: 20
+dense_tflops: {bf16: 0.2, fp8: 0.2, int8: 0.4}
+gpus_per_node: 1
+usd_per_hour: 0.1
+"""
+TASKS = ("--formats", "bf16,int8,int4", "--tasks", "tiny_mc")
+HEAD = "What is recommended now, with these records:"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """A model whose shape is known, on a GPU that a file describes."""
+    made = Place(tmp_path)
+    (made.root / "model" / "config.json").write_text(json.dumps(LLAMA))
+    (made.root / "cpu.yaml").write_text(GPU)
+    return made
+
+
+def test_a_run_ends_with_what_is_recommended_now_and_the_command_for_it(place: Place) -> None:
+    done = place.run(*TASKS, "--gpu-file", str(place.root / "cpu.yaml"))
+    assert done.returncode == 0, done.stderr
+    seen, _, advice = done.stdout.partition(HEAD)
+    assert "tiny_mc" in seen
+    lines = advice.splitlines()
+    assert lines[1] == "model for w"
+    assert any("int8 on 1× cpu" in line for line in lines)
+    assert not any("FP8 KV cache" in line for line in lines)  # not what was measured
+    assert lines[-1] == (
+        f"recommend from them: quantadvise recommend --model {place.root / 'model'} "
+        f"--workload {place.root / 'w.yaml'} --gpu {place.root / 'cpu.yaml'} --kv-cache-dtype auto "
+        f"--records {place.out / 'records'}"
+    )
+
+
+def test_what_hinders_the_recommendation_is_one_line_and_the_run_stands(place: Place) -> None:
+    (place.out / "records").mkdir(parents=True)
+    (place.out / "records" / "mine.csv").write_text("#quantadvise speed 1\nno,such,columns\n")
+    done = place.run(*TASKS, "--gpu-file", str(place.root / "cpu.yaml"))
+    assert done.returncode == 0
+    assert HEAD not in done.stdout
+    assert "recommend from them: quantadvise recommend" in done.stdout
+    [line] = [line for line in done.stderr.splitlines() if "no recommendation" in line]
+    assert "mine.csv" in line
+
+
+def test_without_a_known_gpu_there_is_the_command_alone(place: Place) -> None:
+    done = place.run(*TASKS)
+    assert done.returncode == 0, done.stderr
+    assert HEAD not in done.stdout
+    assert "no predictions to compare with: " in done.stdout
+    assert "recommend from them: quantadvise recommend" in done.stdout
