@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 
 from advisor.cost.features import Floats, Ints
+from advisor.spec.deployment import Deployment
+from advisor.spec.workload import Load
 
 SINGLE, CONCURRENCY, RATE, MAXIMUM, BATCH = range(5)
 KINDS = ("single", "concurrency", "rate", "maximum", "batch")
@@ -40,3 +43,25 @@ class Cells:
     def take(self, index: np.ndarray) -> Cells:
         """The cells at `index` (positions or mask)."""
         return Cells(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
+
+def load_cells(load: Load, deployments: Sequence[Deployment]) -> Cells:
+    """One cell per deployment for one load, shared equally by its replicas."""
+    n = len(deployments)
+    arrival = load.arrival
+    code = {"single": SINGLE, "concurrency": CONCURRENCY, "rate": RATE, "maximum": MAXIMUM}[arrival.kind]
+    level = {SINGLE: 1.0, MAXIMUM: np.inf}.get(code, arrival.value or 1.0)
+    shared = np.full(n, level)
+    if code in (CONCURRENCY, RATE):
+        shared = shared / np.array([d.replicas for d in deployments], dtype=np.float64)
+        if code == CONCURRENCY:
+            shared = np.maximum(shared, 1.0)
+    return Cells(
+        deployment=np.arange(n, dtype=np.intp),
+        input_tokens=np.full(n, load.input_tokens.mean),
+        output_tokens=np.full(n, load.output_tokens.mean),
+        kind=np.full(n, code, dtype=np.int8),
+        level=shared,
+        prefix_hit_rate=np.full(n, load.prefix_hit_rate),
+        prompts_per_client=np.full(n, CLOSED_LOOP_PROMPTS if code == CONCURRENCY else np.inf),
+    )

@@ -10,7 +10,6 @@ import numpy as np
 from advisor.cost.features import Floats
 from advisor.cost.observe import METRICS, Observations
 from advisor.cost.steptime import (
-    PARAMETERS,
     Design,
     coefficient_columns,
     coefficients,
@@ -200,4 +199,4 @@ def fit_speed(
     )
 
 
-__all__ = ["METRICS", "PARAMETERS", "FittedSpeed", "SpeedProblem", "family", "fit_speed", "noise"]
+__all__ = ["METRICS", "FittedSpeed", "SpeedProblem", "family", "fit_speed", "noise"]

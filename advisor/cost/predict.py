@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,19 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from advisor.cost import fit_file
-from advisor.cost.cells import CLOSED_LOOP_PROMPTS, CONCURRENCY, KINDS, MAXIMUM, RATE, SINGLE, Cells
+from advisor.cost.answers import CellAnswers, Range, with_open_loop
+from advisor.cost.cells import KINDS, MAXIMUM, RATE, SINGLE, Cells, load_cells
 from advisor.cost.estimate import Basis, Estimate
 from advisor.cost.features import DeploymentArrays, Floats, Ints, defaults_of, deployment_arrays
 from advisor.cost.fit_file import Fit
 from advisor.cost.intervals import DISTANCES, LOADS, QUANTITIES
-from advisor.cost.loads import Means, means
+from advisor.cost.loads import means
 from advisor.cost.measured import measured_cells
 from advisor.cost.memory import Memory, longest_context, memory
 from advisor.cost.nearest import EvidenceIndex
 from advisor.cost.observe import arrangements
 from advisor.cost.percentiles import Queue, simulated_ratios
 from advisor.cost.prediction import MemoryPlan, Prediction, Regime, Status
-from advisor.cost.steady import Steady
 from advisor.cost.steptime import Coefficients, Design, Parts, coefficients, used_names
 from advisor.data import shipped
 from advisor.spec.deployment import Deployment
@@ -38,48 +38,6 @@ REPEAT, REPEAT_MAXIMUM = 0.037, 0.08
 cells of Llama-3.1-70B that both the seed paper and a model card of the same shape print (mean difference
 4.2 % in 44 single-stream cells, 8.1 % median in 59 of maximum throughput)."""
 _LOAD_CLASS = {SINGLE: "single", MAXIMUM: "maximum"}
-_BASIS: dict[str, Basis] = {"seen": "fitted", "model": "extrapolated", "gpu": "extrapolated"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
-    """Values with their 90 % intervals; each (n,); NaN where there is none."""
-
-    value: Floats
-    low: Floats
-    high: Floats
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CellAnswers:
-    """What is expected of each cell (all replicas together); arrays of shape (n,)."""
-
-    ttft_ms: Range
-    tpot_ms: Range
-    e2e_ms: Range
-    requests_per_s: Range
-    output_tokens_per_s: Range
-    capacity_requests_per_s: Range
-    distance: Ints
-    """Position in `intervals.DISTANCES`."""
-    fits: npt.NDArray[np.bool_]
-    max_concurrency: Ints
-    means: Means
-    measured: npt.NDArray[np.bool_]
-    """Whether this very cell was seen."""
-
-    def take(self, index: np.ndarray) -> CellAnswers:
-        """The answers at `index`, one per cell."""
-
-        def part(value: object) -> object:
-            if isinstance(value, np.ndarray):
-                return value[index]
-            return type(value)(**{f.name: part(getattr(value, f.name)) for f in fields(value)})  # type: ignore[arg-type]
-
-        return part(self)  # type: ignore[return-value]
-
-    def basis(self, i: int) -> Basis:
-        return "measured" if self.measured[i] else _BASIS[DISTANCES[int(self.distance[i])]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +136,7 @@ class Predictor:
                 load,
                 cells,
             )
-            answers = _open_loop(answers, queue.steady, cells)
+            answers = with_open_loop(answers, queue.steady, cells)
             ratios = {one: queue.ratio(one[0], one[1]) for one in tails}  # type: ignore[arg-type]
         if simulated and tails:
             for i, plan in enumerate(plans):
@@ -363,46 +321,6 @@ def _is_measured(n: int, found: Mapping[str, tuple[Ints, Floats]]) -> npt.NDArra
     for at, _ in found.values():
         seen[at] = True
     return seen
-
-
-def _open_loop(answers: CellAnswers, steady: Steady, cells: Cells) -> CellAnswers:
-    """The answers with open-loop means from the queue's closed form, which knows how requests meet."""
-    m = answers.means
-
-    def retimed(found: Range, ours: Floats, theirs: Floats) -> Range:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            ratio = theirs / ours
-        ratio = np.where((cells.kind == RATE) & np.isfinite(ratio), ratio, 1.0)
-        return Range(value=found.value * ratio, low=found.low * ratio, high=found.high * ratio)
-
-    return replace(
-        answers,
-        ttft_ms=retimed(answers.ttft_ms, m.ttft_s, steady.ttft_s),
-        tpot_ms=retimed(answers.tpot_ms, m.tpot_s, steady.tpot_s),
-        e2e_ms=retimed(answers.e2e_ms, m.e2e_s, steady.e2e_s),
-    )
-
-
-def load_cells(load: Load, deployments: Sequence[Deployment]) -> Cells:
-    """One cell per deployment for one load, shared equally by its replicas."""
-    n = len(deployments)
-    arrival = load.arrival
-    code = {"single": SINGLE, "concurrency": CONCURRENCY, "rate": RATE, "maximum": MAXIMUM}[arrival.kind]
-    level = {SINGLE: 1.0, MAXIMUM: np.inf}.get(code, arrival.value or 1.0)
-    shared = np.full(n, level)
-    if code in (CONCURRENCY, RATE):
-        shared = shared / np.array([d.replicas for d in deployments], dtype=np.float64)
-        if code == CONCURRENCY:
-            shared = np.maximum(shared, 1.0)
-    return Cells(
-        deployment=np.arange(n, dtype=np.intp),
-        input_tokens=np.full(n, load.input_tokens.mean),
-        output_tokens=np.full(n, load.output_tokens.mean),
-        kind=np.full(n, code, dtype=np.int8),
-        level=shared,
-        prefix_hit_rate=np.full(n, load.prefix_hit_rate),
-        prompts_per_client=np.full(n, CLOSED_LOOP_PROMPTS if code == CONCURRENCY else np.inf),
-    )
 
 
 def estimate(source: Range, i: int, basis: Basis, factor: float = 1.0) -> Estimate | None:

@@ -6,7 +6,8 @@ import numpy as np
 
 from advisor.cost.features import DeploymentArrays, Floats
 from advisor.cost.observe import Observations
-from advisor.cost.steptime import PARAMETERS, Coefficients, coefficients
+from advisor.cost.parameters import PARAMETERS
+from advisor.cost.steptime import Coefficients, coefficients
 
 _SHARP = 50.0
 """Exponent that makes the blend of reading and multiplying a maximum."""

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.cost.features import deployment_arrays
+from advisor.cost.parameters import PARAMETERS
 from advisor.cost.predict import Predictor
 from advisor.cost.roofline import roofline
-from advisor.cost.steptime import PARAMETERS, Design, coefficients, parts, used_names
+from advisor.cost.steptime import Design, coefficients, parts, used_names
 from advisor.spec.deployment import Deployment
 from advisor.spec.engine import parse_engine
 from advisor.spec.formats import find_format

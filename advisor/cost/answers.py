@@ -1,0 +1,76 @@
+"""Answers to many cells at once, as arrays: values with their 90 % intervals and how far the data is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from advisor.cost.cells import RATE, Cells
+from advisor.cost.estimate import Basis
+from advisor.cost.features import Floats, Ints
+from advisor.cost.intervals import DISTANCES
+from advisor.cost.loads import Means
+from advisor.cost.steady import Steady
+
+_BASIS: dict[str, Basis] = {"seen": "fitted", "model": "extrapolated", "gpu": "extrapolated"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """Values with their 90 % intervals; each (n,); NaN where there is none."""
+
+    value: Floats
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellAnswers:
+    """What is expected of each cell (all replicas together); arrays of shape (n,)."""
+
+    ttft_ms: Range
+    tpot_ms: Range
+    e2e_ms: Range
+    requests_per_s: Range
+    output_tokens_per_s: Range
+    capacity_requests_per_s: Range
+    distance: Ints
+    """Position in `intervals.DISTANCES`."""
+    fits: npt.NDArray[np.bool_]
+    max_concurrency: Ints
+    means: Means
+    measured: npt.NDArray[np.bool_]
+    """Whether this very cell was seen."""
+
+    def take(self, index: np.ndarray) -> CellAnswers:
+        """The answers at `index`, one per cell."""
+
+        def part(value: object) -> object:
+            if isinstance(value, np.ndarray):
+                return value[index]
+            return type(value)(**{f.name: part(getattr(value, f.name)) for f in fields(value)})  # type: ignore[arg-type]
+
+        return part(self)  # type: ignore[return-value]
+
+    def basis(self, i: int) -> Basis:
+        return "measured" if self.measured[i] else _BASIS[DISTANCES[int(self.distance[i])]]
+
+
+def with_open_loop(answers: CellAnswers, steady: Steady, cells: Cells) -> CellAnswers:
+    """The answers with open-loop means from the queue's closed form, which knows how requests meet."""
+    m = answers.means
+
+    def retimed(found: Range, ours: Floats, theirs: Floats) -> Range:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratio = theirs / ours
+        ratio = np.where((cells.kind == RATE) & np.isfinite(ratio), ratio, 1.0)
+        return Range(value=found.value * ratio, low=found.low * ratio, high=found.high * ratio)
+
+    return replace(
+        answers,
+        ttft_ms=retimed(answers.ttft_ms, m.ttft_s, steady.ttft_s),
+        tpot_ms=retimed(answers.tpot_ms, m.tpot_s, steady.tpot_s),
+        e2e_ms=retimed(answers.e2e_ms, m.e2e_s, steady.e2e_s),
+    )

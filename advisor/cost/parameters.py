@@ -1,0 +1,103 @@
+"""What is learnt about step times: each quantity, where it starts, what it is pooled over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A learnt quantity: where it starts, how far data may move it, and what it is pooled over."""
+
+    name: str
+    start: float
+    """In its own unit: a share for efficiencies, seconds or a plain factor otherwise."""
+    prior: float
+    """Standard deviation, in log-odds or log units, of the common value about `start`."""
+    share: bool
+    """True: an efficiency between 0 and 1 (learnt in log-odds); False: positive (learnt in logs)."""
+    by: tuple[str, ...] = ()
+    """Groups that deviate from the common value: gpu, architecture, kernel, link, generation,
+    or two joined by `*`."""
+    group_prior: float = 0.15
+    """Standard deviation of a group's deviation."""
+    meaning: str = ""
+
+
+_US = 1e-6
+
+PARAMETERS: tuple[Parameter, ...] = (
+    Parameter(name="read_bf16", start=0.85, prior=0.5, share=True, by=("architecture", "gpu"),
+              meaning="share of data-sheet bandwidth at which 16-bit matrices stream"),
+    Parameter(name="read_fp8", start=0.80, prior=0.5, share=True, by=("architecture", "gpu"),
+              meaning="the same for FP8 matrices"),
+    Parameter(name="read_int8", start=0.80, prior=0.5, share=True, by=("architecture", "gpu"),
+              meaning="the same for INT8 matrices"),
+    Parameter(name="read_wo4", start=0.70, prior=0.5, share=True, by=("architecture", "gpu"),
+              meaning="the same for 4-bit weight-only kernels, which unpack while they read"),
+    Parameter(name="read_wo8", start=0.75, prior=0.5, share=True, by=("architecture", "gpu"),
+              meaning="the same for 8-bit weight-only kernels"),
+    Parameter(name="read_fp4", start=0.65, prior=0.5, share=True, by=("architecture", "gpu"),
+              meaning="the same for native FP4 kernels"),
+    Parameter(name="read_w4a8", start=0.55, prior=0.5, share=True, by=("architecture", "gpu"),
+              meaning="the same for 4-bit weights multiplied in FP8: no one has published timings"),
+    Parameter(name="multiply_bf16", start=0.70, prior=0.5, share=True, by=("architecture", "gpu"),
+              meaning="share of the dense peak that large 16-bit GEMMs reach"),
+    Parameter(name="multiply_fp8", start=0.60, prior=0.5, share=True, by=("architecture", "gpu"),
+              meaning="the same for FP8"),
+    Parameter(name="multiply_int8", start=0.60, prior=0.5, share=True, by=("architecture", "gpu"),
+              meaning="the same for INT8"),
+    Parameter(name="multiply_wo4", start=0.60, prior=0.5, share=True, by=("architecture", "gpu"),
+              meaning="share of the 16-bit peak that 4-bit weight-only GEMMs reach"),
+    Parameter(name="multiply_wo8", start=0.60, prior=0.5, share=True, by=("architecture", "gpu"),
+              meaning="the same for 8-bit weight-only"),
+    Parameter(name="multiply_fp4", start=0.50, prior=0.5, share=True, by=("architecture", "gpu"),
+              meaning="share of the FP4 peak"),
+    Parameter(name="multiply_w4a8", start=0.40, prior=0.5, share=True, by=("architecture", "gpu"),
+              meaning="share of the FP8 peak that they reach, unpacking as they go"),
+    Parameter(name="blend", start=1.2, prior=0.4, share=False, by=("kernel",),
+              meaning="how sharply a GEMM turns from reading-bound to multiplying-bound (p-norm)"),
+    Parameter(name="kv_read", start=0.60, prior=0.4, share=True, by=("architecture", "gpu"),
+              meaning="share of bandwidth at which decode attention reads the KV cache"),
+    Parameter(name="attend", start=0.45, prior=0.4, share=True, by=("architecture", "gpu"),
+              meaning="share of the 16-bit peak that prefill attention reaches"),
+    Parameter(name="elementwise", start=5.0, prior=0.5, share=False, by=("architecture",),
+              meaning="bytes moved per activation number by norms, rotary, gates, residuals"),
+    Parameter(name="quantize_activations", start=3.0, prior=0.5, share=False, by=("kernel",),
+              meaning="further bytes per activation number where activations are quantized"),
+    Parameter(name="layer_overhead_s", start=25 * _US, prior=0.5, share=False,
+              by=("generation", "architecture", "generation*gpu"), group_prior=0.25,
+              meaning="kernel starts and small kernels of one layer, within a CUDA graph"),
+    Parameter(name="logit_bytes", start=24.0, prior=0.5, share=False, by=("generation",), group_prior=0.3,
+              meaning="bytes moved per vocabulary entry and sampled token: casts, penalties, softmax, sort"),
+    Parameter(name="quant_kernel_s", start=2 * _US, prior=0.7, share=False, by=("kernel",), group_prior=0.4,
+              meaning="further time per quantized GEMM (activation scales, less fusion)"),
+    Parameter(name="step_overhead_s", start=1000 * _US, prior=0.7, share=False,
+              by=("generation", "generation*gpu"), group_prior=0.3,
+              meaning="scheduling, sampling, detokenizing, once per iteration"),
+    Parameter(name="sequence_overhead_s", start=8 * _US, prior=0.7, share=False,
+              by=("generation",), group_prior=0.5,
+              meaning="the same, per sequence in the batch"),
+    Parameter(name="request_overhead_s", start=15e-3, prior=0.7, share=False,
+              by=("generation",), group_prior=0.5,
+              meaning="per request, before the first token: HTTP, tokenizing, admission"),
+    Parameter(name="eager_layer_s", start=400 * _US, prior=0.5, share=False,
+              by=("gpu", "kernel", "link"), group_prior=0.2,
+              meaning="one layer of a decode step launched without CUDA graphs (V0 beyond its limit)"),
+    Parameter(name="all_reduce_s", start=15 * _US, prior=0.7, share=False, by=("link",), group_prior=0.7,
+              meaning="fixed time of one all-reduce"),
+    Parameter(name="link_share", start=0.60, prior=0.5, share=True, by=("link",), group_prior=0.7,
+              meaning="share of the link's data-sheet bandwidth that all-reduces reach"),
+    Parameter(name="pace", start=1.0, prior=0.01, share=False, by=("release",), group_prior=0.15,
+              meaning="the engine's own time (all overheads above), by release"),
+    Parameter(name="expert_read", start=0.60, prior=0.5, share=True, by=("kernel",),
+              meaning="bandwidth share of expert matrices, relative to dense ones"),
+    Parameter(name="expert_multiply", start=0.60, prior=0.5, share=True, by=("kernel",),
+              meaning="compute share of grouped expert GEMMs, relative to dense ones"),
+    Parameter(name="expert_spread", start=0.85, prior=0.3, share=True,
+              meaning="effective independent routings per token: below 1 when tokens choose alike"),
+    Parameter(name="expert_layer_s", start=30 * _US, prior=0.5, share=False, by=("architecture",),
+              meaning="routing, sorting and launching of one layer of experts"),
+)  # fmt: skip
+
+BY_NAME = {p.name: p for p in PARAMETERS}
