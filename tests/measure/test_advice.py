@@ -26,10 +26,14 @@ HEAD = "What is recommended now, with these records:"
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    """A model whose shape is known, on a GPU that a file describes."""
+    """A model whose shape is known, a file that describes a GPU, and no driver, wherever this runs."""
     made = Place(tmp_path)
     (made.root / "model" / "config.json").write_text(json.dumps(LLAMA))
     (made.root / "cpu.yaml").write_text(GPU)
+    (made.root / "bin").mkdir()
+    (made.root / "bin" / "nvidia-smi").write_text("#!/bin/sh\nexit 9\n")
+    (made.root / "bin" / "nvidia-smi").chmod(0o755)
+    made.env["PATH"] = f"{made.root / 'bin'}:{made.env['PATH']}"
     return made
 
 
