@@ -9,7 +9,7 @@ import pytest
 
 from advisor.cost import fit_file
 from advisor.cost.fit import FittedSpeed, SpeedProblem, fit_speed
-from advisor.cost.held_out import Optimum
+from advisor.cost.held_out import Optimum, leave_groups_out
 from advisor.cost.intervals import COVERAGE, Intervals, build, conformal
 from advisor.cost.learn import learn
 from advisor.cost.observe import Observations, arrangements, observe
@@ -107,6 +107,11 @@ def test_two_newton_steps_come_close_to_a_refit(paper: Observations, fitted: Fit
     full = fit_speed(paper, rows=~out, start=fitted)
     refitted = optimum.log_errors(full.vector(optimum.problem.names))[out]
     assert np.abs(stepped).mean() == pytest.approx(np.abs(refitted).mean(), abs=0.03)
+
+
+def test_leaving_out_no_group_leaves_no_error(paper: Observations, fitted: FittedSpeed):
+    errors = leave_groups_out(Optimum.of(paper, fitted), [None] * len(paper.rows))
+    assert np.isnan(errors).all()
 
 
 def test_suspect_rows_are_left_out_with_their_reason(rows: list[SpeedMeasurement]):
