@@ -63,7 +63,7 @@ class Intervals:
         return max(everything, key=lambda i: i.high - i.low)
 
 
-def conformal(errors: Floats, weights: Floats | None = None) -> Interval:
+def conformal(errors: Floats) -> Interval:
     """The central 90 % of `errors` = log(measured ÷ predicted), widened for their finite number."""
     ordered = np.sort(errors)
     n = len(ordered)

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from advisor.cost.features import MAX_KV_GROUPS, DeploymentArrays, Floats
+from advisor.cost.serving import BLOCK_TOKENS
 from advisor.units import GIB
-
-BLOCK_TOKENS = 16
-"""Tokens of one KV block, vLLM's default on NVIDIA GPUs."""
 
 CONTEXT_BYTES = 0.6 * GIB
 """CUDA context, cuBLAS workspaces and allocator slack: vLLM logs 0.3-0.9 GiB of 'non-torch' memory."""

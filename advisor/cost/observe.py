@@ -66,8 +66,6 @@ class Observations:
     """Of each cell."""
     metric: npt.NDArray[np.int8]
     """Of each cell: position in METRICS."""
-    median: npt.NDArray[np.bool_]
-    """Of each cell: a p50, which the initial burst does not move."""
     log_value: Floats
     """Per row."""
     half_width: Floats
@@ -141,7 +139,7 @@ def observe(
     kept_deployments: list[Deployment] = []
     kept: list[SpeedMeasurement] = []
     left_out: list[tuple[SpeedMeasurement, str]] = []
-    cells: list[tuple[int, int, float, float, int, float, float, int, bool]] = []
+    cells: list[tuple[int, int, float, float, int, float, float, int]] = []
     bad: dict[tuple[object, ...], str] = {}
     base: dict[tuple[object, ...], Deployment] = {}
     for row in rows:
@@ -190,7 +188,6 @@ def observe(
                     level,
                     CLOSED_LOOP_PROMPTS if closed and row.statistic == "mean" else np.inf,
                     METRICS.index(row.metric),
-                    row.statistic == "p50",
                 )
             )
     arrays = deployment_arrays(kept_deployments)
@@ -215,7 +212,6 @@ def observe(
         row_of=np.array(columns[0], dtype=np.intp),
         replicas=replicas,
         metric=np.array(columns[7], dtype=np.int8),
-        median=np.array(columns[8], dtype=np.bool_),
         log_value=np.log(value),
         half_width=np.array([(r.half_width or 0.0) / r.value for r in kept]),
     )
