@@ -18,7 +18,7 @@ from advisor.spec.deployment import Deployment, KvFormat
 from advisor.spec.format import QuantFormat
 from advisor.spec.gpu import GpuSpec
 from advisor.spec.model import ModelSpec
-from advisor.spec.workload import Workload
+from advisor.spec.workload import Quality, Workload
 
 if TYPE_CHECKING:
     from advisor.cost.predict import Predictor
@@ -161,13 +161,16 @@ def _predict_all(choice: Choice, predictor: Predictor) -> list[Prediction]:
             [replace(p.deployment, replicas=max(1, fill // p.deployment.tensor_parallel)) for p in singles]
         )
 
+    # Nothing is known of accuracy yet, and no replica would change it.
+    timed = replace(workload, quality=Quality())
+
     def keeps(prediction: Prediction) -> bool:
         # A limit that replicas cannot mend ends the hunt: the verdict would be the same.
-        kinds = {refusal.kind for refusal in judge(prediction, workload)}
+        kinds = {refusal.kind for refusal in judge(prediction, timed)}
         return not kinds or bool(kinds - LOAD_KINDS)
 
     def likely_keeps(prediction: Prediction) -> bool:
-        return all(refusal.likely_kept for refusal in judge(prediction, workload))
+        return all(refusal.likely_kept for refusal in judge(prediction, timed))
 
     return replicate(
         singles,

@@ -57,6 +57,18 @@ def test_a_stricter_limit_never_admits_more() -> None:
     assert len(strictest) < len(loose)
 
 
+def test_a_floor_on_recovery_does_not_stop_replicas_from_being_added() -> None:
+    def replicas(**quality: float) -> int:
+        asked = workload(arrival=Arrival(kind="rate", value=40.0))
+        best = recommend(
+            MODEL, asked, gpus=["A6000"], formats=["int8"], tensor_parallel=[1], **quality
+        ).winner
+        assert best is not None
+        return best.deployment.replicas
+
+    assert replicas(min_recovery=0.9) == replicas() > 1
+
+
 def test_a_bound_on_gpus_counts_replicas_too() -> None:
     asked = workload(arrival=Arrival(kind="rate", value=8.0))
     answer = recommend(MODEL, asked, gpus=["A6000"], max_gpus=8)
