@@ -22,11 +22,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--heavy", action="store_true", help="also what runs the real vLLM, llm-compressor, lm-eval or Ray"
     )
     parser.addoption(
-        "--regenerate", action="store_true", help="write the whole texts in tests/golden anew; read the diff"
+        "--regenerate", action="store_true", help="write every generated text anew, and do nothing else"
     )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--regenerate"):
+        writers = [item for item in items if "regenerate" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=[item for item in items if item not in writers])
+        items[:] = writers
     if config.getoption("--heavy"):
         return
     skip = pytest.mark.skip(reason="heavy: needs the real tools; --heavy runs it")
@@ -42,4 +46,5 @@ def quantadvise(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
 
 @pytest.fixture
 def regenerate(request: pytest.FixtureRequest) -> bool:
+    """Whether a test that compares a generated text writes it instead; asking for this makes it one."""
     return bool(request.config.getoption("--regenerate"))

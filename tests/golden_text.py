@@ -1,4 +1,4 @@
-"""Whole texts kept in tests/golden: compared, or written anew with --regenerate."""
+"""Texts that are generated and kept: compared, or written anew with --regenerate."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ FOLDER = Path(__file__).parent / "golden"
 
 def check_text(name: str, text: str, *, regenerate: bool) -> None:
     """`text` is what stands in tests/golden/`name`; blanks at line ends do not count."""
-    seen = "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
-    path = FOLDER / name
+    check_file(FOLDER / name, bare(text) + "\n", regenerate=regenerate)
+
+
+def check_file(path: Path, text: str, *, regenerate: bool) -> None:
+    """`text` is what stands in the file."""
     if regenerate:
-        FOLDER.mkdir(exist_ok=True)
-        path.write_text(seen, encoding="utf-8")
-    assert path.exists(), f"{path} is missing; --regenerate writes it"
-    assert seen == path.read_text(encoding="utf-8")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert path.exists(), f"{path} is missing; pytest --regenerate writes it"
+    assert text == path.read_text(encoding="utf-8"), f"{path} is old; pytest --regenerate writes it anew"
+
+
+def bare(text: str) -> str:
+    """Without blanks at line ends, which a table fills its cells with."""
+    return "\n".join(line.rstrip() for line in text.splitlines())

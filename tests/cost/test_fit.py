@@ -18,6 +18,7 @@ from advisor.data import shipped
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.store import read_speed
 from advisor.report.accuracy import shipped_markdown
+from tests.golden_text import check_file
 
 
 @pytest.fixture(scope="module")
@@ -201,11 +202,11 @@ def test_the_file_reads_back_as_it_was_written():
     assert json.loads(path.read_text(encoding="utf-8"))["version"] == fit_file.VERSION
 
 
-def test_the_accuracy_page_is_that_of_the_fit():
+def test_the_accuracy_page_is_that_of_the_fit(regenerate: bool):
     page = shipped("measurements").parent / "ACCURACY.md"
     if not page.exists():
         pytest.skip("ACCURACY.md is in the repository, not in a wheel")
-    assert page.read_text(encoding="utf-8") == shipped_markdown()
+    check_file(page, shipped_markdown(), regenerate=regenerate)
 
 
 @pytest.mark.heavy

@@ -14,6 +14,7 @@ from advisor.errors import InputError
 from advisor.spec.profile import parse_workload, to_yaml
 from advisor.spec.profile_schema import profile_schema, schema_text
 from advisor.spec.workload import Workload
+from tests.golden_text import check_file
 from tests.spec.workloads import workloads
 
 PROFILES = sorted(shipped("profiles").rglob("*.yaml"))
@@ -25,9 +26,9 @@ def accepts(text: str) -> bool:
     return bool(VALIDATOR.is_valid(yaml.safe_load(text)))
 
 
-def test_the_shipped_schema_is_current() -> None:
+def test_the_shipped_schema_is_current(regenerate: bool) -> None:
     path = shipped("profiles") / "schema" / "profile.schema.json"
-    assert path.read_text() == schema_text(), "python -m advisor.spec.profile_schema > " + str(path)
+    check_file(path, schema_text(), regenerate=regenerate)
 
 
 def test_the_schema_is_one() -> None:
