@@ -41,7 +41,7 @@ def measure(
         Path | None, typer.Argument(metavar="[PLAN]", help="A plan (YAML); flags go over it.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Folder or Hub name.", rich_help_panel=_WHAT)
+        str | None, typer.Option("--model", "-m", help="Name, Hub id or folder.", rich_help_panel=_WHAT)
     ] = None,
     workload: Annotated[
         str | None,

@@ -10,6 +10,7 @@ from typing import Any
 from advisor.errors import DataError, InputError
 from advisor.measure import files
 from advisor.measure.recipes import Recipe
+from advisor.spec.models import find_model
 
 HASHED_BYTES = 1 << 30
 """A weight file below this is told by all of its bytes, a larger one by its header, size and time."""
@@ -51,6 +52,19 @@ def _header(path: Path) -> bytes:
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors of a checkpoint."""
     return sorted(folder.glob("*.safetensors"))
+
+
+def on_disk_or_hub(model: str) -> str:
+    """`model` where it names a folder or a repository; else the repository of the catalog's model.
+
+    Raises UnknownNameError with the nearest names, InputError where the catalog's has no repository.
+    """
+    if Path(model).expanduser().is_dir() or "/" in model or model.startswith((".", "~")):
+        return model
+    found = find_model(model)
+    if found.hf_id is None:
+        raise InputError(f"{model}: the catalog knows no repository of it; give a folder or owner/name")
+    return found.hf_id
 
 
 def locate(model: str, revision: str | None, *, dummy: bool = False) -> Checkpoint:

@@ -99,6 +99,7 @@ def prepare(
     need_tools: bool = True,
 ) -> Prepared:
     """Check all that can be checked before the first step. Raises QuantAdviseErrors, one line each."""
+    plan = replace(plan, model=checkpoint.on_disk_or_hub(plan.model))
     workload = load_workload(plan.workload)
     if plan.slo_search and not workload.limits and workload.goodput is None:
         raise InputError(f"{plan.workload}: has no limits (slo:), so --slo-search has nothing to keep")

@@ -40,6 +40,7 @@ BASE = ("measure", "--model", "model", "--workload", "w.yaml")
         (("--concurrency", "1", "--gpus", "x"), "'x' is no list of numbers"),
         (("--concurrency", "1", "--budget", "soon"), "'soon' is no time; write 2h, 90m or 45s"),
         (("--concurrency", "1", "--model", "./nowhere"), "no such folder, and no Hub name"),
+        (("--concurrency", "1", "--model", "Llama-3.1-8B-Instrukt"), "did you mean Llama-3.1-8B-Instruct"),
         (("--concurrency", "1", "--workload", "chatt"), "did you mean chat"),
         (("--slo-search",), "has no limits (slo:)"),
         (("--concurrency", "1", "--endpoint", "127.0.0.1:1"), "begins with http://"),
@@ -131,6 +132,14 @@ def test_a_dry_run_lists_steps_and_commands_and_writes_nothing(quantadvise: Comm
     assert "vllm.entrypoints.cli.main serve" in seen.out
     assert "bench serve" in seen.out
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_model_is_named_as_everywhere(quantadvise: Command):
+    """The catalog's name leads to the repository that is fetched."""
+    words = ("--workload", "w.yaml", "--concurrency", "1", "--formats", "int8,bf16", "--dry-run")
+    seen = quantadvise("measure", "--model", "Llama-3.1-8B-Instruct", *words)
+    assert seen.code == 0, seen.err
+    assert "serve meta-llama/Llama-3.1-8B-Instruct" in seen.out
 
 
 def test_tools_names_the_command_for_each_that_is_missing(quantadvise: Command):
