@@ -45,7 +45,11 @@ class NothingFitsError(QuantAdviseError):
     exit_code = 3
 
 
-def nearest(name: str, known: Iterable[str], count: int = 3) -> tuple[str, ...]:
+NEAR, VERY_NEAR = 0.5, 0.75
+"""Likeness (difflib's ratio) from which a name is shown, and from which it is surely the one meant."""
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3, likeness: float = NEAR) -> tuple[str, ...]:
     """The known names most like `name`, best first; case, '-', '_', '.', ' ' do not count."""
 
     def fold(text: str) -> str:
@@ -54,15 +58,29 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> tuple[str, ...]:
     by_fold: dict[str, str] = {}
     for candidate in known:
         by_fold.setdefault(fold(candidate), candidate)
-    close = difflib.get_close_matches(fold(name), by_fold, n=count, cutoff=0.5)
+    close = difflib.get_close_matches(fold(name), by_fold, n=count, cutoff=likeness)
     return tuple(by_fold[key] for key in close)
 
 
-def unknown(what: str, name: str, known: Iterable[str], *, where: str = "") -> UnknownNameError:
-    """The error for a name that stands in no catalog, with the nearest known ones."""
+MOST_NAMED = 20
+"""Known names that an error lists in full; of more, the command that lists them says more."""
+
+
+def unknown(
+    what: str, name: str, known: Iterable[str], *, where: str = "", otherwise: str | None = None
+) -> UnknownNameError:
+    """The error for a name that stands in no catalog, with the nearest known ones.
+
+    `otherwise` is the remedy where none is near and there are too many to list.
+    """
     names = list(known)
     close = nearest(name, names)
-    remedy = f"did you mean {', '.join(close)}?" if close else f"known: {', '.join(names[:8])}"
-    if not close and len(names) > 8:
-        remedy += ", …"
+    if close:
+        remedy = f"did you mean {', '.join(close)}?"
+        if otherwise is not None and not nearest(name, names, likeness=VERY_NEAR):
+            remedy += f" Else {otherwise}"
+    elif otherwise is not None and len(names) > MOST_NAMED:
+        remedy = otherwise
+    else:
+        remedy = f"known: {', '.join(names[:MOST_NAMED])}{', …' if len(names) > MOST_NAMED else ''}"
     return UnknownNameError(f"{where + ': ' if where else ''}unknown {what} '{name}'; {remedy}")

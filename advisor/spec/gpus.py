@@ -35,7 +35,12 @@ def find_gpu(name: str) -> GpuSpec:
         return load_gpu_file(name)
     found = _index().get(_bare(name))
     if found is None:
-        raise unknown("GPU", name, _suggestions())
+        raise unknown(
+            "GPU",
+            name,
+            _suggestions(),
+            otherwise="quantadvise gpus lists all; describe it in YAML: --gpu it.yaml",
+        )
     return found
 
 

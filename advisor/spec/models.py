@@ -180,13 +180,28 @@ def find_model(name_or_path: str) -> ModelSpec:
         return model
     if (path / "config.json").is_file():
         return model_from_file(path)
-    nowhere = unknown("model", text, [entry.name for entry in _index().values()])
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", text) is None:
+    is_id = re.fullmatch(r"[\w.-]+/[\w.-]+", text) is not None
+    names = [entry.name for entry in _index().values()]
+    nowhere = unknown("model", text, names, otherwise=_listed() if is_id else _otherwise(text))
+    if not is_id:
         raise nowhere
     found = config_from_hub(text)
     if isinstance(found, str):
         raise UnknownNameError(f"{nowhere}; {found}")
     return model_from_config(found, name=_repo(text), hf_id=text, source=f"huggingface.co/{text}", where=text)
+
+
+def _listed() -> str:
+    return f"quantadvise models lists the {len(known_models())} known"
+
+
+def _otherwise(text: str) -> str:
+    """What helps who named a model that is like none of the catalog."""
+    size = re.search(r"(?<![\d.])\d+(?:\.\d+)?[bB](?![a-zA-Z0-9])", text)
+    return (
+        f"{_listed()}; for another give owner/name of the Hub, a folder with config.json, or, to recommend "
+        f"and predict, a size alone: --params {size[0].upper() if size else '13B'}"
+    )
 
 
 def known_checkpoint(model: ModelSpec, format: str) -> str | None:

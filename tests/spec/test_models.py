@@ -99,6 +99,18 @@ def test_an_unknown_name_gets_the_nearest_known_ones():
     )
 
 
+def test_a_name_like_none_gets_the_ways_to_describe_a_model():
+    """A few names of the catalog would not help; a size in the name is taken up."""
+    with pytest.raises(UnknownNameError) as seen:
+        find_model("zork")
+    assert "quantadvise models lists the " in str(seen.value)
+    assert "a folder with config.json, or, to recommend and predict, a size alone: --params 13B" in str(
+        seen.value
+    )
+    with pytest.raises(UnknownNameError, match=r"did you mean .*\? Else .* --params 7B$"):
+        find_model("zork-7b-v2")
+
+
 def test_an_unknown_id_says_how_the_hub_could_help(offline):
     with pytest.raises(UnknownNameError) as caught:
         find_model("someone/brand-new-model")
