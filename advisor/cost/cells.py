@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -45,13 +45,25 @@ class Cells:
         return Cells(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
 
-def load_cells(load: Load, deployments: Sequence[Deployment]) -> Cells:
-    """One cell per deployment for one load, shared equally by its replicas."""
+def own_loads(
+    load: Load, deployments: Sequence[Deployment], levels: Sequence[float] | None = None
+) -> list[Load]:
+    """The load that each deployment is under."""
+    if levels is None:
+        return [load] * len(deployments)
+    return [replace(load, arrival=replace(load.arrival, value=float(level))) for level in levels]
+
+
+def load_cells(load: Load, deployments: Sequence[Deployment], levels: Sequence[float] | None = None) -> Cells:
+    """One cell per deployment for one load, shared equally by its replicas.
+
+    `levels`: for each deployment the concurrency or the rate in place of the load's own.
+    """
     n = len(deployments)
     arrival = load.arrival
     code = {"single": SINGLE, "concurrency": CONCURRENCY, "rate": RATE, "maximum": MAXIMUM}[arrival.kind]
     level = {SINGLE: 1.0, MAXIMUM: np.inf}.get(code, arrival.value or 1.0)
-    shared = np.full(n, level)
+    shared = np.full(n, level) if levels is None else np.array(levels, dtype=np.float64)
     if code in (CONCURRENCY, RATE):
         shared = shared / np.array([d.replicas for d in deployments], dtype=np.float64)
         if code == CONCURRENCY:

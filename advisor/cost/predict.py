@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from advisor.cost import fit_file
 from advisor.cost.answers import CellAnswers, Range, with_open_loop
-from advisor.cost.cells import KINDS, MAXIMUM, RATE, SINGLE, Cells, load_cells
+from advisor.cost.cells import KINDS, MAXIMUM, RATE, SINGLE, Cells, load_cells, own_loads
 from advisor.cost.estimate import Basis, Estimate
 from advisor.cost.features import DeploymentArrays, Floats, Ints, defaults_of, deployment_arrays
 from advisor.cost.fit_file import Fit
@@ -111,9 +111,12 @@ class Predictor:
         load: Load,
         statistics: Sequence[tuple[str, str]] = MEANS,
         *,
+        levels: Sequence[float] | None = None,
         simulated: bool = False,
     ) -> list[Prediction]:
         """One prediction per deployment under one load; `recovery` is left to the quality model.
+
+        `levels`: for each deployment a concurrency or rate of its own in place of the load's.
 
         Percentiles come from the closed form of the queue; with `simulated` from a simulation of each
         deployment's requests, which takes some tenths of a second each.
@@ -121,7 +124,8 @@ class Predictor:
         if not deployments:
             return []
         prepared = self._prepare(deployments)
-        cells = load_cells(load, deployments)
+        cells = load_cells(load, deployments, levels)
+        loads = own_loads(load, deployments, levels)
         answers = self._answer(prepared, cells)
         plans = _memory_plans(prepared, answers)
         wanted = tuple(dict.fromkeys((*MEANS, *statistics)))
@@ -141,10 +145,11 @@ class Predictor:
         if simulated and tails:
             for i, plan in enumerate(plans):
                 if plan.fits and np.isfinite(answers.means.tpot_s[i]):
-                    for one, ratio in self._simulate(prepared, load, cells, tails, i).items():
+                    for one, ratio in self._simulate(prepared, loads[i], cells, tails, i).items():
                         ratios[one][i] = ratio
         return [
-            self._one(prepared, load, answers, plans[i], wanted, ratios, i) for i in range(len(deployments))
+            self._one(prepared, loads[i], answers, plans[i], wanted, ratios, i)
+            for i in range(len(deployments))
         ]
 
     def _simulate(
