@@ -16,7 +16,7 @@ from advisor.cost.quality_cells import SIXTEEN_BIT, algorithm_name, cells_of
 from advisor.cost.quality_evidence import Evidence
 from advisor.cost.quality_fitted import DEFAULT_WIDTH, Z90, Expectation, Fitted, interval_class
 from advisor.cost.quality_models import traits
-from advisor.cost.quality_tasks import Task, find_task
+from advisor.cost.quality_tasks import Task, find_task, task_notes
 from advisor.cost.quality_warnings import warnings_for
 from advisor.data import shipped
 from advisor.record.measurement import QualityMeasurement
@@ -143,7 +143,7 @@ class QualityModel:
     def _answer(self, q: Question) -> Recovery:
         tasks = tuple(find_task(name) for name in q.tasks) or (find_task(""),)
         native = q.model.native_format
-        notes = [task.note for task in tasks if task.note]
+        notes = task_notes(tasks)
         if q.format in SIXTEEN_BIT or (native and _same_weights(q.format, native)):
             return self._exact(q, native, tasks, notes)
         if why := self._evidence.refusal(q.format):

@@ -148,7 +148,7 @@ def _single(row: QualityMeasurement) -> Benchmark | None:
     if any(name == average.name for average in AVERAGES) or row.metric == "average":
         return None
     task = find_task(name)
-    return benchmark(task.parts[0]) if len(task.parts) == 1 and not task.note else None
+    return benchmark(task.parts[0]) if len(task.parts) == 1 and not task.asked else None
 
 
 def _scores(rows: Sequence[QualityMeasurement]) -> list[_Score]:

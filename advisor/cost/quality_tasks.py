@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,7 +21,8 @@ class Task:
     """True: a single unnamed benchmark, so the spread between them widens the interval."""
     known: bool = True
     """False: a name that says nothing to us."""
-    note: str = ""
+    asked: str = ""
+    """What was said where it names a family, or nothing that we know."""
 
 
 _WEAK = {"openllm": "OpenLLM-v1", "openllmleaderboard": "OpenLLM-v1", "leaderboard": "OpenLLM-v2"}
@@ -92,7 +94,7 @@ def find_task(text: str) -> Task:
     """What people mean by a task name: a benchmark (also lm-eval's name of it), an average, a family.
 
     Case, separators, few-shot counts and filters do not matter. A name that says nothing to us stands
-    for one unnamed benchmark of any family, with a note.
+    for one unnamed benchmark of any family.
     """
     tokens = _tokens(text)
     ours, averages, kinds = _names()
@@ -108,12 +110,27 @@ def find_task(text: str) -> Task:
         return Task(name="average of " + ", ".join(singles), parts=tuple(singles))
     if family := _found(tokens, kinds):
         parts = tuple(b.name for b in BENCHMARKS if b.family == family[0])
-        note = f"'{text}' is answered as a benchmark of the family {family[0]}"
-        return Task(name=family[0], parts=parts, one_of=len(parts) > 1, note=note)
+        return Task(name=family[0], parts=parts, one_of=len(parts) > 1, asked=text)
     if weak := _found(tokens, _WEAK):
         chosen = _AVERAGES_BY_NAME[weak[0]]
         return Task(name=chosen.name, parts=chosen.parts, normalized=chosen.normalized)
     if not tokens or (named_mean and len(tokens) <= 3):
         return Task(name="general", parts=GENERAL)
-    note = f"'{text}' is no benchmark we know: answered as an unnamed benchmark of any family"
-    return Task(name=text.strip(), parts=GENERAL, one_of=True, known=False, note=note)
+    return Task(name=text.strip(), parts=GENERAL, one_of=True, known=False, asked=text)
+
+
+def task_notes(tasks: Sequence[Task]) -> list[str]:
+    """What was made of names that are no benchmark, one sentence a kind."""
+    families = [task for task in tasks if task.known and task.asked]
+    unknown = [f"'{task.asked}'" for task in tasks if not task.known]
+    notes = []
+    if families:
+        # 'chat' for the family chat needs no second mention.
+        named = [
+            f"'{task.asked}'" + ("" if _fold(task.asked) == _fold(task.name) else f" ({task.name})")
+            for task in families
+        ]
+        notes.append(f"{', '.join(named)}: read as any one benchmark of that family")
+    if unknown:
+        notes.append(f"{', '.join(unknown)}: no benchmark we know, read as any one benchmark")
+    return notes

@@ -74,11 +74,15 @@ def _assessments_table(
 
 
 def estimates_table(assessment: Assessment) -> Table:
-    """Every estimate of one deployment, a row each."""
+    """Every estimate of one deployment, a row each; what follows from the question has no interval."""
     table = _table(["", "value", "90 % interval", "basis"])
-    for name, estimate, digits in _all_estimates(assessment):
+    for name, estimate, digits, given in _all_estimates(assessment):
+        exact = estimate.low == estimate.high
         table.add_row(
-            name, number(estimate.value, digits=digits), low_high(estimate, digits=digits), estimate.basis
+            name,
+            number(estimate.value, digits=digits),
+            DASH if exact else low_high(estimate, digits=digits),
+            given if exact and given else estimate.basis,
         )
     return table
 
@@ -126,24 +130,34 @@ def _latency_column(workload: Workload, metric: LatencyMetric, unit: str, factor
     return Column(head=f"{metric.upper()}\n{statistic}, {unit}", read=read)
 
 
-def _all_estimates(assessment: Assessment) -> list[tuple[str, Estimate, int]]:
+ASKED, PRICED, REFERENCE = "as asked", "price and asked load", "the reference itself"
+"""What a figure without an interval is: what was asked, what follows from it, or one by definition."""
+
+
+def _all_estimates(assessment: Assessment) -> list[tuple[str, Estimate, int, str]]:
+    """Name, estimate, digits, and what it is where it has no interval."""
     prediction, cost = assessment.prediction, assessment.cost
     if prediction is None:
         return []
-    rows: list[tuple[str, Estimate | None, int]] = [
+    rows: list[tuple[str, Estimate | None, int, str]] = [
         *(
-            (f"{metric.upper()} {statistic}, ms", estimate, 3)
+            (f"{metric.upper()} {statistic}, ms", estimate, 3, "")
             for (metric, statistic), estimate in prediction.latency.items()
         ),
-        ("requests per s", prediction.requests_per_s, 3),
-        ("output tokens per s", prediction.output_tokens_per_s, 3),
-        ("capacity, requests per s", prediction.capacity_requests_per_s, 3),
-        ("requests within goodput limits, %", _percent(prediction.goodput_share), 3),
-        ("USD per million output tokens", None if cost is None else cost.usd_per_million_output_tokens, 3),
-        ("USD per thousand queries", None if cost is None else cost.usd_per_thousand_queries, 3),
-        ("recovery of BF16's accuracy, %", _percent(prediction.recovery), 4),
+        ("requests per s", prediction.requests_per_s, 3, ASKED),
+        ("output tokens per s", prediction.output_tokens_per_s, 3, ASKED),
+        ("capacity, requests per s", prediction.capacity_requests_per_s, 3, ""),
+        ("requests within goodput limits, %", _percent(prediction.goodput_share), 3, ""),
+        (
+            "USD per million output tokens",
+            None if cost is None else cost.usd_per_million_output_tokens,
+            3,
+            PRICED,
+        ),
+        ("USD per thousand queries", None if cost is None else cost.usd_per_thousand_queries, 3, PRICED),
+        ("recovery of BF16's accuracy, %", _percent(prediction.recovery), 4, REFERENCE),
     ]
-    return [(name, estimate, digits) for name, estimate, digits in rows if estimate is not None]
+    return [(name, estimate, digits, given) for name, estimate, digits, given in rows if estimate is not None]
 
 
 def _percent(estimate: Estimate | None) -> Estimate | None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.cost.quality_benchmarks import AVERAGES, BENCHMARKS, V1, V2, benchmark, families
-from advisor.cost.quality_tasks import find_task
+from advisor.cost.quality_tasks import find_task, task_notes
 
 
 @pytest.mark.parametrize(
@@ -98,14 +98,20 @@ def test_a_family_stands_for_one_of_its_benchmarks_and_says_so(text: str, family
     task = find_task(text)
     assert {benchmark(name).family for name in task.parts} == {family}
     assert task.one_of == (len(task.parts) > 1)
-    assert family in task.note
+    assert (task.name, task.asked) == (family, text)
 
 
 def test_an_unknown_task_is_an_unnamed_benchmark_and_says_so() -> None:
     task = find_task("our support tickets")
     assert not task.known
     assert task.one_of
-    assert "our support tickets" in task.note
+    assert task_notes([task]) == ["'our support tickets': no benchmark we know, read as any one benchmark"]
+
+
+def test_names_of_one_kind_share_a_sentence() -> None:
+    tasks = [find_task(name) for name in ("chat", "long-context", "MMLU", "math")]
+    (note,) = task_notes(tasks)
+    assert note == "'chat', 'long-context', 'math' (maths): read as any one benchmark of that family"
 
 
 def test_no_task_is_accuracy_at_large() -> None:

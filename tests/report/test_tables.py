@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 from rich.console import Console
 from rich.table import Table
 
+from advisor.cost.estimate import Estimate
 from advisor.report.rows import recommendation_rows
 from advisor.report.tables import estimates_table, nearly_table, ranking_table, shown_rows
 from advisor.spec.workload import Arrival
@@ -91,3 +93,13 @@ def test_rows_for_csv_have_one_column_per_figure() -> None:
     assert list(first)[:9] == [
         "rank", "model", "format", "kv_format", "gpu", "num_gpus", "tensor_parallel", "replicas", "engine",
     ]  # fmt: skip
+
+
+def test_what_was_asked_is_no_estimate() -> None:
+    """An open loop serves what comes: its rate has no interval, and neither has what that costs."""
+    asked = workload(arrival=Arrival(kind="rate", value=4.0))
+    found = prediction(under=asked)
+    four = Estimate(value=4.0, low=4.0, high=4.0, basis="fitted")
+    shown = text(estimates_table(assessed(replace(found, requests_per_s=four), asked)))
+    assert re.search(r"requests per s +4 +– +as asked", shown)
+    assert re.search(r"capacity, requests per s +\S+ +\S+–\S+ +fitted", shown)
