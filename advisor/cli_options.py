@@ -175,6 +175,14 @@ MaxNumBatchedTokensOption = Annotated[
 GpuMemoryUtilizationOption = Annotated[
     float | None, typer.Option(metavar="SHARE", help="As vLLM's.", rich_help_panel=_ENGINE)
 ]
+IgnoreEngineVersionOption = Annotated[
+    bool,
+    typer.Option(
+        "--ignore-engine-version",
+        help="Also formats that this vLLM is too old for.",
+        rich_help_panel=_ENGINE,
+    ),
+]
 KvCacheDtypeOption = Annotated[
     str | None,
     typer.Option(

@@ -51,6 +51,7 @@ def predict(
     max_num_seqs: o.MaxNumSeqsOption = None,
     max_num_batched_tokens: o.MaxNumBatchedTokensOption = None,
     gpu_memory_utilization: o.GpuMemoryUtilizationOption = None,
+    ignore_engine_version: o.IgnoreEngineVersionOption = False,
     records: o.RecordsOption = None,
     cells: Annotated[
         Path | None,
@@ -111,6 +112,7 @@ def predict(
             max_num_seqs=max_num_seqs,
             max_num_batched_tokens=max_num_batched_tokens,
             gpu_memory_utilization=gpu_memory_utilization,
+            any_format=ignore_engine_version,
         ),
         prices=v.own_prices(price),
         pricing=pricing,

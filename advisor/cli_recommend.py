@@ -101,6 +101,7 @@ def recommend(
     max_num_seqs: o.MaxNumSeqsOption = None,
     max_num_batched_tokens: o.MaxNumBatchedTokensOption = None,
     gpu_memory_utilization: o.GpuMemoryUtilizationOption = None,
+    ignore_engine_version: o.IgnoreEngineVersionOption = False,
     records: o.RecordsOption = None,
     output: o.OutputOption = o.Output.table,
     top: Annotated[
@@ -155,6 +156,7 @@ def recommend(
             max_num_seqs=max_num_seqs,
             max_num_batched_tokens=max_num_batched_tokens,
             gpu_memory_utilization=gpu_memory_utilization,
+            any_format=ignore_engine_version,
         ),
         prices=v.own_prices(price),
         pricing=pricing,

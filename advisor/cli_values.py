@@ -78,6 +78,7 @@ def the_engine(
     max_num_seqs: int | None,
     max_num_batched_tokens: int | None,
     gpu_memory_utilization: float | None,
+    any_format: bool,
 ) -> Engine:
     """The engine with its settings."""
     from dataclasses import replace
@@ -99,6 +100,7 @@ def the_engine(
         max_num_seqs=max_num_seqs,
         max_num_batched_tokens=max_num_batched_tokens,
         gpu_memory_utilization=share,
+        takes_any_format=any_format,
     )
 
 

@@ -80,6 +80,23 @@ def test_an_unknown_engine(quantadvise: Command) -> None:
     refused(quantadvise(*RECOMMEND, "--engine", "tgi 3.0"), "unknown engine")
 
 
+def test_a_vllm_too_old_for_a_format(quantadvise: Command) -> None:
+    said = (*PREDICT, "--format", "nvfp4", "--engine", "vllm 0.9.0")
+    refused(
+        quantadvise(*said), "vllm 0.9.0 is too old for it", "vLLM 0.9.2 runs it", "--ignore-engine-version"
+    )
+    assert quantadvise(*said, "--ignore-engine-version").code == 0
+    assert quantadvise(*PREDICT, "--format", "nvfp4", "--engine", "vllm 0.9.2").code == 0
+
+
+def test_formats_of_a_later_vllm_are_refused_with_its_release(quantadvise: Command) -> None:
+    told = quantadvise(*RECOMMEND, "--engine", "vllm 0.5.3", "--formats", "bf16,fp8,int8,nvfp4").out
+    assert (
+        "2 that this vLLM is too old for: vLLM >= 0.5.4 for fp8, vLLM >= 0.9.2 for nvfp4; "
+        "--ignore-engine-version takes them" in told
+    )
+
+
 def test_an_unknown_kv_cache_type(quantadvise: Command) -> None:
     refused(quantadvise(*RECOMMEND, "--kv-cache-dtype", "int3"), "auto, fp8, any")
 

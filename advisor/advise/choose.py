@@ -249,6 +249,13 @@ def _no_price(deployment: Deployment) -> Assessment:
 
 
 def _cannot_run(deployment: Deployment) -> Assessment:
+    if (since := deployment.needs_engine) is not None:
+        old = Refusal(
+            kind="engine",
+            limit=f"vLLM >= {since} for {deployment.format.name}",
+            words=f"{deployment.engine} is too old to run this format on it",
+        )
+        return Assessment(deployment=deployment, prediction=None, cost=None, refusals=(old,))
     refusal = Refusal(
         kind="format",
         limit=f"{deployment.gpu.name} runs {deployment.format.name}",

@@ -148,6 +148,11 @@ def predict(
             f"{deployment.format.name} on {deployment.gpu.name}: vLLM has no kernel for it; "
             f"this GPU runs {', '.join(able)}"
         )
+    if (since := deployment.needs_engine) is not None:
+        raise UnsupportedError(
+            f"{deployment.format.name} on {deployment.gpu.name}: {deployment.engine} is too old for it; "
+            f"vLLM {since} runs it, or say --ignore-engine-version"
+        )
     predictions = (predictor or shipped_predictor()).predict(
         [deployment], asked.load, statistics_of(asked), simulated=True
     )

@@ -34,7 +34,7 @@ class Space:
 
 def deployments(space: Space) -> list[Deployment]:
     """Every deployment of one replica in the space whose GPU runs its format; in a fixed order."""
-    return [
+    every = (
         Deployment(
             model=space.model,
             format=fmt,
@@ -49,17 +49,18 @@ def deployments(space: Space) -> list[Deployment]:
         for kv in space.kv_formats
         if keeps_kv(gpu, kv)
         for degree in _degrees(space, gpu)
-    ]
+    )
+    return [deployment for deployment in every if deployment.needs_engine is None]
 
 
 def unsupported(space: Space) -> list[Deployment]:
-    """One deployment for each pair of GPU and format that the GPU cannot run."""
-    return [
+    """One deployment for each pair of GPU and format that the GPU, or the engine on it, cannot run."""
+    every = (
         Deployment(model=space.model, format=fmt, gpu=gpu, engine=space.engine)
         for gpu in space.gpus
         for fmt in space.formats
-        if fmt.execution(gpu) is None
-    ]
+    )
+    return [d for d in every if d.format.execution(d.gpu) is None or d.needs_engine is not None]
 
 
 def keeps_kv(gpu: GpuSpec, kv: KvFormat) -> bool:

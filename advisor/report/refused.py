@@ -21,6 +21,7 @@ def refused_lines(recommendation: Recommendation) -> list[str]:
 
 _REASONS: dict[RefusalKind, str] = {
     "format": "without a kernel for the format",
+    "engine": "that this vLLM is too old for",
     "memory": "too large for the memory",
     "context": "with too little KV cache for the longest request",
     "price": "without a known price (say --price GPU=USD_PER_HOUR)",
@@ -47,6 +48,9 @@ def _examples(members: Sequence[Assessment]) -> str:
         )
     if nearest.refusals[0].kind == "price":
         return listed(dict.fromkeys(a.deployment.gpu.label for a in members))
+    if nearest.refusals[0].kind == "engine":
+        since = {a.deployment.format.name: a.refusals[0].limit for a in members}
+        return ", ".join(limit for limit in since.values()) + "; --ignore-engine-version takes them"
     if nearest.refusals[0].kind == "format":
         by_format = Counter(a.deployment.format.name for a in members)
         return ", ".join(

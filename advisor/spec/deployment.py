@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from advisor.spec.engine import Engine
+from advisor.spec.engine import Engine, is_older
 from advisor.spec.format import QuantFormat
 from advisor.spec.gpu import GpuSpec
 from advisor.spec.model import ModelSpec
@@ -32,6 +32,18 @@ class Deployment:
     @property
     def kv_bits(self) -> int:
         return 8 if self.kv_format == "fp8" else 16
+
+    @property
+    def needs_engine(self) -> str | None:
+        """The engine's release that first runs the format on this GPU, where this one is older.
+
+        A model that ships in the format has a layout of its own, whose releases are not known here.
+        """
+        execution = self.format.execution(self.gpu)
+        since = None if execution is None else execution.since
+        if since is None or self.engine.takes_any_format or self.model.native_format == self.format.name:
+            return None
+        return since if is_older(self.engine.version, since) else None
 
     @property
     def key(self) -> tuple[str, str, str, str, int, int, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
 from advisor.errors import InputError, UnknownNameError
@@ -35,6 +36,8 @@ class Engine:
     max_num_batched_tokens: int | None = None
     gpu_memory_utilization: float | None = None
     prefix_caching: bool = False
+    takes_any_format: bool = False
+    """True: also formats that its version is too old for, as a patched build or another layout may."""
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
@@ -175,6 +178,11 @@ def _has(gpu: GpuSpec, wanted: Mapping[str, Any]) -> bool:
     )
 
 
+def is_older(version: str, release: str) -> bool:
+    """Whether `version` came before `release`; raises InputError for what is no version."""
+    return _order(version) < _order(release)
+
+
 def _release(version: str) -> Mapping[str, Any]:
     """The newest catalog row that is not newer than `version`."""
     rows: list[Mapping[str, Any]] = read_catalog("engines.yaml")["releases"]
@@ -185,6 +193,7 @@ def _release(version: str) -> Mapping[str, Any]:
     raise InputError(f"vllm {version}: its defaults are not known; give {rows[-1]['since']} or newer")
 
 
+@lru_cache(maxsize=64)
 def _order(version: str) -> tuple[int, ...]:
     """Numbers that sort as releases do: `0.6.4.post1` after `0.6.4`, `0.8.0rc1` before `0.8.0`."""
     match = _VERSION.fullmatch(version)

@@ -19,6 +19,8 @@ class Execution:
     compute: ComputeType
     """The type the matrix units multiply in."""
     source: str
+    since: str | None = None
+    """The engine's first release that does so; None = every release known, or not looked up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class Support:
     kind: ExecutionKind
     compute: ComputeType
     source: str
+    since: str | None = None
+    """As in `Execution`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,5 +98,5 @@ class KvCacheFormat:
 def _execution(supports: tuple[Support, ...], gpu: GpuSpec) -> Execution | None:
     for row in supports:
         if row.vendor == gpu.vendor and row.min_capability <= gpu.capability <= row.max_capability:
-            return Execution(kind=row.kind, compute=row.compute, source=row.source)
+            return Execution(kind=row.kind, compute=row.compute, source=row.source, since=row.since)
     return None

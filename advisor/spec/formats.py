@@ -87,6 +87,7 @@ def _supports(row: Mapping[str, Any], sources: Mapping[str, str]) -> tuple[Suppo
             kind=support["kind"],
             compute=support["compute"],
             source=sources[support["source"]],
+            since=support.get("since"),
         )
         for support in row["supports"]
     )

@@ -12,6 +12,8 @@ from advisor.data import shipped
 from advisor.record import store, tables
 from advisor.record.measurement import PrintedCost, QualityMeasurement, SpeedMeasurement
 from advisor.record.sources import read_sources, source_of
+from advisor.spec.deployment import Deployment
+from advisor.spec.engine import Engine
 from advisor.spec.formats import find_format
 from advisor.spec.gpus import find_gpu
 from advisor.spec.models import find_model
@@ -52,6 +54,29 @@ def test_every_row_has_an_entry_in_sources_with_its_licence() -> None:
 @pytest.mark.parametrize("word", ["qwen2_docs", "Qwen2.5 docs", "vllm_blog", "AngelSlim", "autoround_paper"])
 def test_sources_without_a_licence_are_not_shipped(word: str) -> None:
     assert not [row.source for row in ALL if word.lower() in row.source.lower()]
+
+
+def test_no_vllm_ran_a_format_before_the_release_that_brought_it() -> None:
+    """Of models that were quantized for it; those that ship in the format have a layout of their own."""
+    runs = {
+        (r.model, r.format, r.gpu, r.engine_version) for r in SPEED if r.engine == "vllm" and not r.suspect
+    }
+    told = [
+        deployment.key
+        for model, fmt, gpu, version in runs
+        if version is not None
+        and (
+            deployment := Deployment(
+                model=find_model(model),
+                format=find_format(fmt),
+                gpu=find_gpu(gpu),
+                engine=Engine(version=version),
+            )
+        ).needs_engine
+        is not None
+    ]
+    assert len(runs) > 100
+    assert told == []
 
 
 def test_all_files_together_are_small() -> None:

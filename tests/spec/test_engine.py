@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from advisor.errors import InputError, UnknownNameError
-from advisor.spec.engine import Engine, defaults, newest_version, parse_engine
+from advisor.spec.engine import Engine, defaults, is_older, newest_version, parse_engine
 from advisor.spec.gpus import find_gpu, known_gpus
 
 
@@ -146,3 +146,16 @@ def test_a_release_candidate_comes_before_its_release() -> None:
 
 def test_the_default_engine_is_the_newest_known() -> None:
     assert Engine().version == newest_version()
+
+
+@pytest.mark.parametrize(
+    ("version", "release", "older"),
+    [
+        ("0.5.2", "0.5.3", True),
+        ("0.5.3", "0.5.3", False),
+        ("0.10.0", "0.9.1", False),
+        ("0.8.0rc1", "0.8.0", True),
+    ],
+)
+def test_releases_are_ordered_as_they_came(version: str, release: str, older: bool) -> None:
+    assert is_older(version, release) == older
