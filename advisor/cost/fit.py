@@ -45,6 +45,8 @@ FAMILIES = (
     ("LLM-Inference-Bench", "LLM-Inference-Bench"),
     ("ROCm", "ROCm"),
     ("dstack", "dstack"),
+    ("ML.ENERGY", "ML.ENERGY"),
+    ("silybench", "silybench"),
 )
 
 

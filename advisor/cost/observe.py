@@ -149,6 +149,9 @@ def observe(
         if row.statistic not in ("mean", "p50"):
             left_out.append((row, f"{row.statistic}: means and medians only"))
             continue
+        if row.metric == "itl_ms" and row.statistic != "mean":
+            left_out.append((row, f"{row.statistic} of all gaps: no request's time per token"))
+            continue
         key = (row.model, row.format, row.kv_format, row.gpu, row.num_gpus, _engine(row))
         if key not in base and key not in bad:
             try:

@@ -80,7 +80,7 @@ def test_no_vllm_ran_a_format_before_the_release_that_brought_it() -> None:
 
 
 def test_all_files_together_are_small() -> None:
-    assert sum(path.stat().st_size for path in store.files(FOLDER)) < 2_000_000
+    assert sum(path.stat().st_size for path in store.files(FOLDER)) < 3_000_000
 
 
 def test_recovered_values_lie_within_what_is_printed() -> None:
