@@ -67,9 +67,12 @@ def pins_digest(environment: str) -> str:
 
 
 def is_current(environment: str) -> bool:
-    """Whether the environment stands complete with today's pins."""
-    marker = envs.root() / environment / envs.MARKER
-    return marker.is_file() and pins_digest(environment) in marker.read_text(encoding="utf-8")
+    """Whether the environment stands complete with today's pins, on an interpreter that still runs."""
+    folder = envs.root() / environment
+    marker = folder / envs.MARKER
+    if not marker.is_file() or pins_digest(environment) not in marker.read_text(encoding="utf-8"):
+        return False
+    return bool(envs.versions(folder / "bin" / "python"))
 
 
 def install(environment: str, *, say: Callable[[str], None]) -> Path:

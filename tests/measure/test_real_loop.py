@@ -8,22 +8,26 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from advisor.measure import envs, install
+from advisor.measure import envs
 from advisor.measure.ledger import Ledger
 from advisor.record import store
+from tests.measure.kill_loop import MARK, left_over
 
 pytestmark = pytest.mark.heavy
 
 MAKER = Path(__file__).with_name("tiny_model.py")
+RAY_LIMIT_S = 1_500.0
 FORMATS = ("bf16", "fp8", "int8", "int4")
 WORKLOAD = """\
 about: a tiny model on a CPU
@@ -48,14 +52,6 @@ usd_per_hour: 0.1
 def quantadvise(*words: object, timeout_s: float = 3_000) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "advisor", *(str(word) for word in words)]
     return subprocess.run(argv, capture_output=True, text=True, timeout=timeout_s, check=False)
-
-
-@pytest.fixture(scope="session")
-def tools() -> Path:
-    """The environment with every tool."""
-    if all(envs.find(name) is not None for name in ("vllm", "quantize", "evaluate", "torch")):
-        return envs.require("vllm").python.parent
-    return install.install("all-cpu", say=print) / "bin"
 
 
 @pytest.fixture(scope="session")
@@ -209,7 +205,7 @@ def ray_cluster(tools: Path, folder: Path) -> Iterator[tuple[Path, str]]:
     ray = python.parent / "ray"
     address = f"127.0.0.1:{6380 + os.getpid() % 500}"
     home = folder / "ray"
-    environment = {**os.environ, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1", "PYTHONPATH": str(repository())}
+    environment = {**os.environ, MARK: str(home), "PYTHONPATH": str(repository())}
     start = [
         *(str(ray), "start", "--head", "--port", address.rpartition(":")[2], "--num-cpus", "2"),
         *("--resources", '{"gpu:cpu": 2}', "--include-dashboard", "false", "--temp-dir", str(home)),
@@ -222,7 +218,10 @@ def ray_cluster(tools: Path, folder: Path) -> Iterator[tuple[Path, str]]:
             yield python, address
         finally:
             head.terminate()
-            head.wait(timeout=60)
+            try:
+                head.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                os.killpg(head.pid, signal.SIGKILL)
 
 
 def wait_for_port(port: int, limit_s: float = 120) -> None:
@@ -253,10 +252,15 @@ def test_a_ray_cluster_gives_the_same_records(ray_cluster: tuple[Path, str], fol
     killed = False
     assert driver.stderr is not None
     seen = []
-    for line in driver.stderr:
-        seen.append(line)
-        if not killed and "concurrency 1 #1" in line:
-            killed = kill_a_worker()
+    watch = threading.Timer(RAY_LIMIT_S, driver.kill)  # a cluster that hangs must not hang the tests
+    watch.start()
+    try:
+        for line in driver.stderr:
+            seen.append(line)
+            if not killed and "concurrency 1 #1" in line:
+                killed = kill_a_worker(folder / "ray")
+    finally:
+        watch.cancel()
     assert driver.wait(timeout=60) == 0, "".join(seen)
     assert killed
     assert any("its worker is gone; starting again" in line for line in seen)
@@ -267,16 +271,14 @@ def test_a_ray_cluster_gives_the_same_records(ray_cluster: tuple[Path, str], fol
     assert here == {key for key in there if key[0] in ("bf16", "int4")}
 
 
-def kill_a_worker() -> bool:
-    """End one Ray worker of our cluster that works for us."""
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
+def kill_a_worker(home: Path) -> bool:
+    """End one Ray worker that works for us, of the cluster whose processes carry `home` as their mark."""
+    for pid in left_over(str(home)):
         try:
-            line = (entry / "cmdline").read_bytes()
+            line = Path(f"/proc/{pid}/cmdline").read_bytes()
         except OSError:
             continue
         if line.startswith(b"ray::_work"):
-            os.kill(int(entry.name), 9)
+            os.kill(pid, signal.SIGKILL)
             return True
     return False

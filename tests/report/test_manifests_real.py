@@ -42,11 +42,13 @@ json.dump(out, open("parsed.json", "w"))
 """
 
 
+@pytest.fixture(autouse=True)
+def _tools(tools: Path) -> None:
+    """Every test here needs the real tools."""
+
+
 def environment(tool: str) -> Path:
-    found = envs.find(tool)
-    if found is None or found.too_old:
-        pytest.skip(f"{tool} is not installed; quantadvise tools install {tool}")
-    return found.python
+    return envs.require(tool).python
 
 
 def run(python: Path, *words: object, cwd: Path, timeout_s: float = 600) -> str:
