@@ -118,6 +118,7 @@ def predict(
         pricing=pricing,
         predictor=v.the_predictor(records, models=[chosen], gpus=[gpu]),
         quality=v.the_quality(records),
+        border=v.the_border(records),
     )
     from advisor.report import out
 

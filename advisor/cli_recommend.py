@@ -163,6 +163,7 @@ def recommend(
         max_usd_per_hour=max_cost_per_hour,
         predictor=v.the_predictor(records, models=[chosen], gpus=_gpus(gpu) or ()),
         quality=v.the_quality(records),
+        border=v.the_border(records),
     )
     _print(recommendation, output, top=top, explain=explain)
     w.write_row(recommendation, write, row=row, overwrite=overwrite)

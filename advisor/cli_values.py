@@ -12,6 +12,7 @@ from advisor.errors import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from advisor.advise.border import Border
     from advisor.cost.predict import Predictor
     from advisor.cost.quality import QualityModel
     from advisor.spec.deployment import KvFormat
@@ -172,6 +173,16 @@ def the_quality(texts: Iterable[str] | None) -> QualityModel:
     from advisor.advise.own_records import quality_with
 
     return quality_with(folders)
+
+
+def the_border(texts: Iterable[str] | None) -> Border | None:
+    """Where runs of one's own failed; None without records."""
+    folders = record_folders(texts)
+    if not folders:
+        return None
+    from advisor.advise.own_records import border_with
+
+    return border_with(folders)
 
 
 def split(text: str) -> list[str]:

@@ -20,7 +20,7 @@ def print_advice(prepared: Prepared, found: Records, expected: Expectation) -> N
 
     The measurements stand whatever becomes of it: what hinders an answer is one line on stderr.
     """
-    if not expected.why_not and (found.speed or found.quality):
+    if not expected.why_not and (found.speed or found.quality or found.failures):
         try:
             answer = _recommendation(prepared, expected)
         except QuantAdviseError as error:
@@ -35,7 +35,7 @@ def print_advice(prepared: Prepared, found: Records, expected: Expectation) -> N
 
 def _recommendation(prepared: Prepared, expected: Expectation) -> Recommendation:
     """As `command` would answer. Raises QuantAdviseError."""
-    from advisor.advise.own_records import predictor_with, quality_with
+    from advisor.advise.own_records import border_with, predictor_with, quality_with
     from advisor.advise.recommend import recommend
 
     folders = [prepared.folder / "records"]
@@ -51,6 +51,7 @@ def _recommendation(prepared: Prepared, expected: Expectation) -> Recommendation
             progress=lambda line: typer.echo(line, err=True),
         ),
         quality=quality_with(folders),
+        border=border_with(folders),
     )
 
 

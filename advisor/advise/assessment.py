@@ -12,10 +12,20 @@ from advisor.spec.deployment import Deployment
 from advisor.spec.gpu import Price
 
 RefusalKind = Literal[
-    "format", "engine", "memory", "context", "capacity", "latency", "goodput", "recovery", "price", "budget"
+    "format",
+    "engine",
+    "seen",
+    "memory",
+    "context",
+    "capacity",
+    "latency",
+    "goodput",
+    "recovery",
+    "price",
+    "budget",
 ]
-"""format: the GPU cannot run it. engine: this release is too old for the format. memory: it does not fit.
-context: it fits, but not the longest request.
+"""seen: it was tried and failed. format: the GPU cannot run it. engine: this release is too old for it.
+memory: it does not fit. context: it fits, but not the longest request.
 capacity: requests arrive faster than they can be served. budget: too many USD per hour.
 price: no price is known, so it cannot be ranked by cost."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from advisor.advise import search
 from advisor.advise.assessment import Assessment, Refusal
+from advisor.advise.border import Border
 from advisor.advise.judge import judge, vouching_limits
 from advisor.advise.price import PriceOf, cost_of
 from advisor.advise.rank import pareto, rank, tied
@@ -86,6 +87,8 @@ class Choice:
     every_format: tuple[QuantFormat, ...] = ()
     """Where to look for a deployment that would hold a model that fits nowhere in `space`."""
     notes: tuple[str, ...] = ()
+    border: Border = Border()
+    """Where runs were seen to fail."""
 
 
 def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = None) -> Recommendation:
@@ -100,7 +103,13 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
     choice = replace(choice, space=space)
     predicted = with_recovery(_predict_all(choice, predictor), workload, quality)
     assessed = [
-        assess(prediction, workload, choice.price_of, max_usd_per_hour=choice.max_usd_per_hour)
+        assess(
+            prediction,
+            workload,
+            choice.price_of,
+            max_usd_per_hour=choice.max_usd_per_hour,
+            border=choice.border,
+        )
         for prediction in predicted
     ]
     ranked = rank([a for a in assessed if a.kept], workload.objective)
@@ -117,7 +126,7 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
         ),
         pareto=pareto(ranked),
         smallest=None if fits else _smallest_that_holds(choice, predictor),
-        notes=choice.notes,
+        notes=(*choice.notes, *choice.border.notes(space.model.name, [gpu.name for gpu in asked.gpus])),
         fit=predictor.summary(),
     )
 
@@ -166,11 +175,15 @@ def _predict_all(choice: Choice, predictor: Predictor) -> list[Prediction]:
 
     def keeps(prediction: Prediction) -> bool:
         # A limit that replicas cannot mend ends the hunt: the verdict would be the same.
-        kinds = {refusal.kind for refusal in judge(prediction, timed)}
+        kinds = {refusal.kind for refusal in (*judge(prediction, timed), *seen_to_fail(prediction))}
         return not kinds or bool(kinds - LOAD_KINDS)
 
     def likely_keeps(prediction: Prediction) -> bool:
-        return all(refusal.likely_kept for refusal in judge(prediction, timed))
+        refusals = (*judge(prediction, timed), *seen_to_fail(prediction))
+        return all(refusal.likely_kept for refusal in refusals)
+
+    def seen_to_fail(prediction: Prediction) -> tuple[Refusal, ...]:
+        return choice.border.refusals(prediction.deployment, timed)
 
     return replicate(
         singles,
@@ -224,10 +237,14 @@ def assess(
     price_of: PriceOf,
     *,
     max_usd_per_hour: float | None = None,
+    border: Border | None = None,
 ) -> Assessment:
-    """The prediction with its cost and the limits it misses."""
+    """The prediction with its cost and the limits it misses, or was seen to miss."""
     cost = cost_of(prediction, price_of)
-    refusals = judge(prediction, workload, cost=cost, max_usd_per_hour=max_usd_per_hour)
+    seen = () if border is None else border.refusals(prediction.deployment, workload)
+    kinds = {refusal.kind for refusal in seen}
+    judged = judge(prediction, workload, cost=cost, max_usd_per_hour=max_usd_per_hour)
+    refusals = (*seen, *(refusal for refusal in judged if refusal.kind not in kinds))
     return Assessment(deployment=prediction.deployment, prediction=prediction, cost=cost, refusals=refusals)
 
 

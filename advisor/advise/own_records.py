@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from advisor.cost import fit_file
 from advisor.data import shipped
 from advisor.errors import InputError
-from advisor.record.store import files, read_quality, read_speed
+from advisor.record.store import files, read_failures, read_quality, read_speed
 
 if TYPE_CHECKING:
+    from advisor.advise.border import Border
     from advisor.cost.predict import Predictor
     from advisor.cost.quality import QualityModel
     from advisor.spec.gpu import GpuSpec
@@ -63,6 +64,14 @@ def quality_with(folders: Sequence[Path]) -> QualityModel:
     own = [row for folder in folders for row in read_quality(_existing(folder))]
     known = QualityModel.shipped()
     return known.with_rows(own) if own else known
+
+
+def border_with(folders: Sequence[Path]) -> Border:
+    """Where the runs in `folders` failed, and which deployments served."""
+    from advisor.advise.border import border_of
+
+    failures = [row for folder in folders for row in read_failures(_existing(folder))]
+    return border_of(failures, [row for folder in folders for row in read_speed(folder)] if failures else ())
 
 
 def kept_folder() -> Path:

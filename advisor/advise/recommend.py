@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from advisor.advise.assessment import Assessment
+from advisor.advise.border import Border
 from advisor.advise.choose import (
     Choice,
     Recommendation,
@@ -64,6 +65,7 @@ def recommend(
     max_usd_per_hour: float | None = None,
     predictor: Predictor | None = None,
     quality: QualityModel | None = None,
+    border: Border | None = None,
 ) -> Recommendation:
     """Which format, GPU and number of them to deploy `model` with for `workload`, ranked, with reasons.
 
@@ -71,6 +73,7 @@ def recommend(
     profile's name, a YAML file, or a `Workload`. `gpus` None = every known GPU; `formats` None = every format
     that the model can be had in. `num_gpus` is exact, `max_gpus` a bound on all replicas together. `prices`
     maps a GPU's name to USD per GPU-hour. `pricing` is a term of the price catalog (`on-demand`, `spot` …).
+    `border` holds runs that failed (see `border_with`): what they rule out is refused, with the reason.
 
     Nothing that keeps the limits is no error: `ranked` is empty and `refused` has the reasons.
     Raises InputError (UnknownNameError for names) for input that cannot be right.
@@ -105,6 +108,7 @@ def recommend(
         every_gpu=known_gpus(),
         every_format=known_formats(),
         notes=(*_model_notes(chosen_model), *notes),
+        border=border or Border(),
     )
     return choose(choice, predictor or shipped_predictor(), quality or shipped_quality())
 
@@ -123,6 +127,7 @@ def predict(
     pricing: str | None = None,
     predictor: Predictor | None = None,
     quality: QualityModel | None = None,
+    border: Border | None = None,
 ) -> Assessment:
     """What is expected of one deployment under `workload`, what it costs, and which limits it misses.
 
@@ -158,7 +163,7 @@ def predict(
     )
     [prediction] = with_recovery(predictions, asked, quality or shipped_quality())
     price_of = price_source(prices, pricing=pricing, price_list=asked.price_list)
-    return assess(prediction, asked, price_of)
+    return assess(prediction, asked, price_of, border=border)
 
 
 @lru_cache(maxsize=1)

@@ -217,17 +217,23 @@ def quality_records(entries: Sequence[Entry], raw: Path, run: str) -> list[Quali
                 licence=LICENCE,
                 date=entry.date[:10],
                 conditions="" if paired is None else difference_text(score, paired),
+                paired_stderr=None if paired is None or not _is_share(score) else paired.stderr,
                 suspect="" if score.higher_is_better else "lower is better: value / baseline is no recovery",
             )
         )
     return sorted(rows, key=lambda row: (row.format, row.task, row.metric, row.protocol))
 
 
+def _is_share(score: Score) -> bool:
+    """Whether the difference of two such scores is in the score's own unit; a perplexity's is in nats."""
+    return not (score.items and isinstance(score.items[0][1], tuple))
+
+
 def difference_text(score: Score, paired: Difference) -> str:
     """`paired difference to 16 bits -0.042 ± 0.013 on the same 120 items`."""
     if paired.value == paired.stderr == 0:
         return f"no difference to 16 bits on the same {paired.items} items"
-    nats = " nats per unit" if score.items and isinstance(score.items[0][1], tuple) else ""
+    nats = "" if _is_share(score) else " nats per unit"
     value, error = f"{paired.value:+.4g}{nats}", f"{paired.stderr:.2g}"
     return f"paired difference to 16 bits {value} ± {error} on the same {paired.items} items"
 
@@ -265,6 +271,7 @@ def failed(entry: Entry, run: str) -> FailedRun:
 def _failed_run(
     facts: Mapping[str, Any], entry: Entry, *, stage: str, reason: str, detail: str, run: str
 ) -> FailedRun:
+    load, value = load_of(Point(**entry.inputs["point"])) if entry.kind == "bench" else (None, None)
     return FailedRun(
         model=facts["model"],
         format=facts["format"],
@@ -279,4 +286,8 @@ def _failed_run(
         detail=" ".join(detail.split()),
         source=run,
         date=entry.date[:10],
+        load=load,
+        load_value=value,
+        input_tokens=None if load is None else facts["asked_input"],
+        output_tokens=None if load is None else facts["asked_output"],
     )

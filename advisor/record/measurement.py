@@ -136,6 +136,8 @@ class QualityMeasurement:
     """What else shapes the score, as the source states it: group size, simulated kernels, engine."""
     printed_recovery_pct: float | None = None
     """Recovery in per cent where the source prints one; it may come from unrounded scores."""
+    paired_stderr: float | None = None
+    """Standard error of value - baseline over the same items, answered by both; None = items not paired."""
 
     def __post_init__(self) -> None:
         fields = ("model", "format", "algorithm", "task", "metric", "source", "licence")
@@ -145,6 +147,7 @@ class QualityMeasurement:
         _finite("baseline", self.baseline)
         _finite("printed_recovery_pct", self.printed_recovery_pct)
         _not_negative("stderr", self.stderr)
+        _not_negative("paired_stderr", self.paired_stderr)
         _positive("samples", self.samples)
         _dated(self.date)
 
@@ -171,9 +174,18 @@ class FailedRun:
     detail: str
     source: str
     date: str | None
+    load: LoadKind | None = None
+    """What it was asked for when it failed, with the means of the lengths; None before any load."""
+    load_value: float | None = None
+    input_tokens: float | None = None
+    output_tokens: float | None = None
 
     def __post_init__(self) -> None:
         _refuse_empty(self, ("model", "format", "gpu", "engine", "source"))
+        if self.load is not None:
+            _one_of("load", self.load, _LOADS)
+        for name in ("load_value", "input_tokens", "output_tokens"):
+            _positive(name, getattr(self, name))
         _one_of("kv_format", self.kv_format, _KV_FORMATS)
         _one_of("stage", self.stage, _STAGES)
         _one_of("reason", self.reason, _REASONS)

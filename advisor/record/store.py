@@ -177,8 +177,8 @@ def _rows(path: Path, table: Table[Any]) -> tuple[list[list[str]], list[str]]:
     lines = _lines(path)
     if _kind(path, lines) != table.kind:
         return [], []
-    _check_header(path, lines, table)
-    body = lines[2:]
+    lacks = _check_header(path, lines, table)
+    body = [line + "," * lacks for line in lines[2:]] if lacks else lines[2:]
     try:
         rows = list(csv.reader(body, strict=True))
     except csv.Error:
@@ -219,10 +219,12 @@ def _kind(path: Path, lines: Sequence[str]) -> str:
     return kind
 
 
-def _check_header(path: Path, lines: Sequence[str], table: Table[Any]) -> None:
+def _check_header(path: Path, lines: Sequence[str], table: Table[Any]) -> int:
+    """How many of the columns that came later the file lacks."""
     found = next(csv.reader(lines[1:2]), [])
-    if tuple(found) == table.names:
-        return
+    lacks = len(table.names) - len(found)
+    if 0 <= lacks <= table.later and tuple(found) == table.names[: len(found)]:
+        return lacks
     for name in found:
         if name not in table.names:
             close = nearest(name, table.names, count=1)
@@ -323,7 +325,8 @@ def _append(path: Path, table: Table[Record], rows: Iterable[Record]) -> None:
     lines = _lines(path)
     if _kind(path, lines) != table.kind:
         raise DataError(f"{path}:1: holds {_kind(path, lines)}, not {table.kind}; append to another file")
-    _check_header(path, lines, table)
+    if _check_header(path, lines, table):
+        raise DataError(f"{path}:2: an older file without {table.names[-1]}; append to another file")
     with path.open("ab") as file:
         file.write(block)
         file.flush()

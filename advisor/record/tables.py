@@ -22,6 +22,8 @@ class Table(Generic[Record]):
     kind: str
     make: Callable[..., Record]
     columns: tuple[tuple[str, Cell], ...]
+    later: int = 0
+    """How many of the last columns a file may lack, written before they were thought of: not known there."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -84,7 +86,9 @@ QUALITY = Table(
         ("suspect", "text"),
         ("conditions", "text"),
         ("printed_recovery_pct", "number?"),
+        ("paired_stderr", "number?"),
     ),
+    later=1,
 )
 FAILURES = Table(
     kind="failures",
@@ -103,7 +107,12 @@ FAILURES = Table(
         ("detail", "text"),
         ("source", "text"),
         ("date", "text?"),
+        ("load", "text?"),
+        ("load_value", "number?"),
+        ("input_tokens", "number?"),
+        ("output_tokens", "number?"),
     ),
+    later=4,
 )
 COSTS = Table(
     kind="costs",

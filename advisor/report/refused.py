@@ -22,6 +22,7 @@ def refused_lines(recommendation: Recommendation) -> list[str]:
 _REASONS: dict[RefusalKind, str] = {
     "format": "without a kernel for the format",
     "engine": "that this vLLM is too old for",
+    "seen": "that were tried and failed",
     "memory": "too large for the memory",
     "context": "with too little KV cache for the longest request",
     "price": "without a known price (say --price GPU=USD_PER_HOUR)",
@@ -48,6 +49,9 @@ def _examples(members: Sequence[Assessment]) -> str:
         )
     if nearest.refusals[0].kind == "price":
         return listed(dict.fromkeys(a.deployment.gpu.label for a in members))
+    if nearest.refusals[0].kind == "seen":
+        why = {a.refusals[0].words: deployment_text(a.deployment) for a in reversed(members)}
+        return listed([f"{name}: {words}" for words, name in reversed(why.items())], most=2)
     if nearest.refusals[0].kind == "engine":
         since = {a.deployment.format.name: a.refusals[0].limit for a in members}
         return ", ".join(limit for limit in since.values()) + "; --ignore-engine-version takes them"

@@ -59,18 +59,28 @@ def test_speed_that_is_written_comes_back_the_same(rows: list[SpeedMeasurement])
     value=st.floats(allow_nan=False, allow_infinity=False),
     baseline=st.none() | st.floats(-1e9, 1e9),
     text=TEXT,
+    paired=st.none() | ABOVE_ZERO,
 )
-def test_quality_that_is_written_comes_back_the_same(value: float, baseline: float | None, text: str) -> None:
-    row = build.quality(value=value, baseline=baseline, conditions=text)
+def test_quality_that_is_written_comes_back_the_same(
+    value: float, baseline: float | None, text: str, paired: float | None
+) -> None:
+    row = build.quality(value=value, baseline=baseline, conditions=text, paired_stderr=paired)
     with tempfile.TemporaryDirectory() as folder:
         store.write_quality(Path(folder, "a.csv"), [row])
         assert store.read_quality(Path(folder)) == [row]
 
 
 @settings(deadline=None)  # files, on disks that may be busy
-@given(detail=TEXT, max_context=MAYBE_COUNT)
-def test_failures_that_are_written_come_back_the_same(detail: str, max_context: int | None) -> None:
-    row = build.failure(detail=detail, max_context=max_context)
+@given(detail=TEXT, max_context=MAYBE_COUNT, rate=st.none() | ABOVE_ZERO)
+def test_failures_that_are_written_come_back_the_same(
+    detail: str, max_context: int | None, rate: float | None
+) -> None:
+    load = (
+        {}
+        if rate is None
+        else {"load": "rate", "load_value": rate, "input_tokens": 9.0, "output_tokens": 1.0}
+    )
+    row = build.failure(detail=detail, max_context=max_context, **load)
     with tempfile.TemporaryDirectory() as folder:
         store.write_failures(Path(folder, "a.csv"), [row])
         assert store.read_failures(Path(folder)) == [row]
@@ -102,10 +112,22 @@ def test_the_file_reads_as_documented(tmp_path: Path) -> None:
     store.write_failures(tmp_path / "f.csv", [build.failure(max_context=None, detail='said "no", then died')])
     assert (tmp_path / "f.csv").read_text() == (
         "#quantadvise failures 1\n"
-        "model,format,kv_format,gpu,num_gpus,max_context,engine,engine_version,stage,reason,detail,source,date\n"
+        "model,format,kv_format,gpu,num_gpus,max_context,engine,engine_version,stage,reason,detail,source,date,"
+        "load,load_value,input_tokens,output_tokens\n"
         "Llama-3.1-8B-Instruct,bf16,16bit,L4,1,,vllm,0.7.2,serve,out_of_memory,"
-        '"said ""no"", then died",campaign,2025-03-31\n'
+        '"said ""no"", then died",campaign,2025-03-31,,,,\n'
     )
+
+
+def test_a_file_written_before_a_column_was_thought_of_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    store.write_failures(path, [build.failure(), build.failure(detail="again")])
+    new = path.read_text().splitlines()
+    old = [new[0], new[1].removesuffix(",load,load_value,input_tokens,output_tokens")]
+    path.write_text("\n".join([*old, *(line.removesuffix(",,,,") for line in new[2:])]) + "\n")
+    assert store.read_failures(path) == [build.failure(), build.failure(detail="again")]
+    with pytest.raises(DataError, match="an older file without output_tokens"):
+        store.append_failures(path, [build.failure()])
 
 
 def test_files_are_read_by_name_and_only_those_of_the_kind_asked_for(tmp_path: Path) -> None:
