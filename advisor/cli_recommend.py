@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from advisor import cli_html as h
 from advisor import cli_options as o
 from advisor import cli_values as v
 from advisor import cli_write as w
@@ -111,6 +112,7 @@ def recommend(
     explain: Annotated[bool, typer.Option("--explain", help="Every figure of the first, too.")] = False,
     write: w.WriteOption = None,
     row: w.RowOption = None,
+    html: h.HtmlOption = None,
     overwrite: w.OverwriteOption = False,
 ) -> None:
     """Which format to deploy, on which GPU and how many: ranked, with the reasons and the commands.
@@ -139,9 +141,11 @@ def recommend(
         gpu_count=gpu_count,
         price_list=price_list,
     )
-    w.check_options(write, row, overwrite)
+    w.check_options(write, row, overwrite, html=html)
+    h.check_html(html, overwrite=overwrite)
     if top is not None and top < 1:
         raise InputError(f"--top: {top} is not a number of rows; give 1 or more")
+    predictor = v.the_predictor(records, models=[chosen], gpus=_gpus(gpu) or ())
     recommendation = answer(
         chosen,
         asked,
@@ -161,11 +165,12 @@ def recommend(
         prices=v.own_prices(price),
         pricing=pricing,
         max_usd_per_hour=max_cost_per_hour,
-        predictor=v.the_predictor(records, models=[chosen], gpus=_gpus(gpu) or ()),
+        predictor=predictor,
         quality=v.the_quality(records),
         border=v.the_border(records),
     )
     _print(recommendation, output, top=top, explain=explain)
+    h.write_html(recommendation, html, predictor)
     w.write_row(recommendation, write, row=row, overwrite=overwrite)
     if not recommendation.ranked:
         from advisor.report.refused import nothing_kept_line

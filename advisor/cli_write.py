@@ -31,16 +31,16 @@ RowOption = Annotated[
 ]
 OverwriteOption = Annotated[
     bool,
-    typer.Option("--overwrite", help="--write may replace files.", rich_help_panel=_PANEL),
+    typer.Option("--overwrite", help="--write and --html may replace files.", rich_help_panel=_PANEL),
 ]
 
 
-def check_options(folder: Path | None, row: int | None, overwrite: bool) -> None:
+def check_options(folder: Path | None, row: int | None, overwrite: bool, *, html: Path | None = None) -> None:
     """Refuse what has no meaning, before any work. Raises InputError."""
     if folder is None and row is not None:
         raise InputError("--row: it says which row --write writes; add --write DIR")
-    if folder is None and overwrite:
-        raise InputError("--overwrite: it belongs to --write; add --write DIR")
+    if folder is None and html is None and overwrite:
+        raise InputError("--overwrite: it belongs to --write and --html; add one of them")
     if row is not None and row < 1:
         raise InputError(f"--row: {row} is not a row; the first is 1")
 

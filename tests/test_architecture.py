@@ -31,7 +31,18 @@ FOR_ALL = {"errors", "units", "data"}
 EXCEPTIONS = {("report/recipe.py", "advisor.measure.recipes")}
 """The recipes are facts (how a format is made); measure only is where they are kept."""
 
-HEAVY = {"torch", "vllm", "sklearn", "scipy", "pandas", "matplotlib", "llmcompressor", "lm_eval", "ray"}
+HEAVY = {
+    "torch",
+    "vllm",
+    "sklearn",
+    "scipy",
+    "pandas",
+    "matplotlib",
+    "llmcompressor",
+    "lm_eval",
+    "ray",
+    "vl_convert",
+}
 
 
 def modules() -> list[Path]:

@@ -42,7 +42,7 @@ class Curve:
     capacity_requests_per_s: Estimate | None
 
 
-def curve_deployments(recommendation: Recommendation, *, gpus: int = 6) -> tuple[Deployment, ...]:
+def curve_deployments(recommendation: Recommendation, *, gpus: int = 4) -> tuple[Deployment, ...]:
     """What is worth comparing: on each of the best GPUs, every format on equally many of them.
 
     The refused follow the ranked, so that a format that misses a limit is seen missing it.

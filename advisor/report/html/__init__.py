@@ -1,0 +1,1 @@
+"""The answer as one page of HTML that needs nothing from outside."""

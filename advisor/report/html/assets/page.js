@@ -1,0 +1,215 @@
+"use strict";
+// The page's own behaviour: theme, tables that sort, tips, charts. No network, no eval, no innerHTML of names.
+(() => {
+  const root = document.documentElement;
+  const tip = document.getElementById("tip");
+  const spoken = document.getElementById("spoken");
+  const $$ = (what, from = document) => [...from.querySelectorAll(what)];
+
+  // --- theme: the system's, until a reader says otherwise ---
+  const button = document.getElementById("theme");
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
+  const remembered = (() => { try { return localStorage.getItem("quantadvise-theme"); } catch { return null; } })();
+  if (remembered === "dark" || remembered === "light") root.dataset.theme = remembered;
+  const showTheme = () => {
+    button.textContent = isDark() ? "Light" : "Dark";
+    button.setAttribute("aria-label", isDark() ? "Switch to light colours" : "Switch to dark colours");
+    button.setAttribute("aria-pressed", String(isDark()));
+  };
+  button.addEventListener("click", () => {
+    root.dataset.theme = isDark() ? "light" : "dark";
+    try { localStorage.setItem("quantadvise-theme", root.dataset.theme); } catch { /* a file may have no store */ }
+    showTheme();
+  });
+  system.addEventListener("change", showTheme);
+  showTheme();
+
+  // --- tips ---
+  const showTip = (text, x, y) => {
+    tip.textContent = text;
+    tip.hidden = false;
+    const box = tip.getBoundingClientRect();
+    const left = Math.max(6, Math.min(x + 14, innerWidth - box.width - 6));
+    const top = y + 16 + box.height > innerHeight ? y - box.height - 12 : y + 16;
+    tip.style.transform = `translate(${left}px, ${Math.max(6, top)}px)`;
+  };
+  const hideTip = () => { tip.hidden = true; };
+  const cellText = (cell) => {
+    // Of a figure its name, value, unit, interval and basis; the unit stands in the head.
+    const head = cell.closest("table").tHead.rows[0].cells[cell.cellIndex];
+    const [name, unit] = [head.querySelector("span"), head.querySelector("small")].map((part) => part?.textContent ?? "");
+    const ends = cell.querySelector("small")?.textContent;
+    return `${name}: ${cell.firstChild.textContent} ${unit}\n${ends ? `90 % interval ${ends} ${unit}\n` : ""}${cell.dataset.basis}`;
+  };
+  document.addEventListener("pointermove", (event) => {
+    const cell = event.target.closest?.("[data-tip], [data-basis]");
+    if (cell) showTip(cell.dataset.tip ?? cellText(cell), event.clientX, event.clientY);
+    else if (!event.target.closest?.(".chart")) hideTip();
+  });
+  addEventListener("scroll", hideTip, { passive: true });
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(); });
+
+  // --- tables ---
+  const valueOf = (cell) => {
+    const text = cell?.dataset.v ?? cell?.textContent.trim() ?? "";
+    const number = Number(text);
+    return text !== "" && !Number.isNaN(number) ? number : text === "–" ? Infinity : text.toLowerCase();
+  };
+  const compare = (a, b) =>
+    typeof a === "number" && typeof b === "number" ? (a < b ? -1 : a > b ? 1 : 0)
+    : typeof a === typeof b ? a.localeCompare(b, "en") : typeof a === "number" ? -1 : 1;
+  const sortBy = (head) => {
+    const table = head.closest("table");
+    const column = [...head.parentNode.children].indexOf(head);
+    const down = head.getAttribute("aria-sort") === "ascending";
+    for (const other of head.parentNode.children) {
+      if (other.hasAttribute("aria-sort")) other.setAttribute("aria-sort", "none");
+    }
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const bodies = $$("tbody.row", table).map((body) => [valueOf(body.rows[0].cells[column]), body]);
+    // What is not known comes last either way.
+    bodies.sort(([a], [b]) => (a === Infinity || b === Infinity || !down ? compare(a, b) : compare(b, a)));
+    for (const [, body] of bodies) table.append(body);
+    spoken.textContent = `Sorted by ${head.innerText.split("\n")[0]}, ${down ? "descending" : "ascending"}`;
+  };
+  const filterRows = (table) => {
+    const all = document.querySelector(`[data-all="${table.id}"]`)?.getAttribute("aria-expanded") !== "false";
+    const words = (document.querySelector(`[data-find="${table.id}"]`)?.value ?? "").toLowerCase().split(/\s+/).filter(Boolean);
+    for (const body of $$("tbody.row", table)) {
+      const found = words.every((word) => body.dataset.text.includes(word));
+      body.hidden = !found || (!all && words.length === 0 && "rest" in body.dataset);
+    }
+  };
+  document.addEventListener("click", (event) => {
+    const head = event.target.closest(".sortable thead th");
+    if (head && event.target.closest("button")) sortBy(head);
+    const opener = event.target.closest("button.open");
+    if (opener) {
+      const more = opener.closest("tbody").querySelector("tr.more");
+      more.hidden = !more.hidden;
+      opener.setAttribute("aria-expanded", String(!more.hidden));
+    }
+    const all = event.target.closest("[data-all]");
+    if (all) {
+      const table = document.getElementById(all.dataset.all);
+      const open = all.getAttribute("aria-expanded") !== "true";
+      all.setAttribute("aria-expanded", String(open));
+      all.textContent = open ? "Show the best of each" : `Show all ${$$("tbody.row", table).length}`;
+      filterRows(table);
+    }
+    const copy = event.target.closest("[data-copy]");
+    if (copy) copyText(copy, document.getElementById(copy.dataset.copy).textContent);
+  });
+  document.addEventListener("input", (event) => {
+    if (event.target.dataset?.find) filterRows(document.getElementById(event.target.dataset.find));
+  });
+  const copyText = async (from, text) => {
+    let done = true;
+    try { await navigator.clipboard.writeText(text); } catch {
+      const area = document.createElement("textarea");
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      done = document.execCommand("copy");
+      area.remove();
+    }
+    const said = from.textContent;
+    from.textContent = done ? "Copied" : "Select it";
+    setTimeout(() => { from.textContent = said; }, 1500);
+  };
+
+  // --- charts ---
+  const views = new Map();
+  const chosen = (name) => {
+    const fields = new Map();
+    for (const input of $$(`input[data-for="${name}"]`)) {
+      if (!fields.has(input.dataset.field)) fields.set(input.dataset.field, new Set());
+      if (input.checked) fields.get(input.dataset.field).add(input.value);
+    }
+    return fields;
+  };
+  const kept = (rows, fields) =>
+    rows.filter((row) => [...fields].every(([field, values]) => !(field in row) || values.has(String(row[field]))));
+  const settle = (place) => {
+    // A chart is one stop of the Tab key; the arrows go on from there.
+    const marks = $$('path[role="graphics-symbol"][aria-label]', place);
+    for (const mark of marks) { mark.setAttribute("tabindex", "-1"); mark.setAttribute("focusable", "true"); }
+  };
+  const narrow = (spec) => {
+    if (innerWidth >= 560) return spec;
+    const copy = structuredClone(spec);
+    // On a phone names of rows would leave no room for what they name.
+    for (const layer of copy.layer ?? []) if (layer.encoding?.y?.axis?.labelLimit) layer.encoding.y.axis.labelLimit = 128;
+    return copy;
+  };
+  async function draw(chart) {
+    const place = document.querySelector(`[data-chart="${chart.name}"]`);
+    if (!place) return;
+    const fields = chosen(chart.name);
+    const spec = narrow({ ...chart.spec });
+    spec.datasets = Object.fromEntries(Object.entries(chart.sets).map(([name, rows]) => [name, kept(rows, fields)]));
+    const old = views.get(chart.name);
+    const target = document.createElement("div");
+    // Measured where it will stand, and swapped in when it is drawn, so that nothing flickers.
+    target.className = "drawing";
+    place.append(target);
+    target.hidden = false;
+    const result = await vegaEmbed(target, spec, {
+      mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false,
+      tooltip: (_, event, __, value) => (value ? showTip(String(value), event.clientX, event.clientY) : hideTip()),
+    });
+    for (const other of [...place.children]) if (other !== target) other.remove();
+    old?.result.finalize();
+    views.set(chart.name, { result, chart });
+    settle(place);
+  }
+  async function drawAll(charts) {
+    for (const [name, { result }] of views) if (!charts.some((chart) => chart.name === name)) {
+      result.finalize();
+      views.delete(name);
+    }
+    for (const chart of charts) await draw(chart);
+    root.dataset.drawn = String(Number(root.dataset.drawn ?? 0) + 1);
+  }
+  document.addEventListener("change", async (event) => {
+    const name = event.target.dataset?.for;
+    if (!name || !views.has(name)) return;
+    await draw(views.get(name).chart);
+    root.dataset.changed = String(Number(root.dataset.changed ?? 0) + 1);
+  });
+  document.addEventListener("keydown", (event) => {
+    const place = event.target.closest?.(".chart");
+    if (!place) return;
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (event.key === "Escape" && event.target !== place) { place.focus(); return; }
+    if (!step) return;
+    event.preventDefault();
+    const marks = $$('path[role="graphics-symbol"][aria-label]', place);
+    if (!marks.length) return;
+    const at = marks.indexOf(event.target);
+    marks[at < 0 ? (step > 0 ? 0 : marks.length - 1) : (at + step + marks.length) % marks.length].focus();
+  });
+  document.addEventListener("focusin", (event) => {
+    if (event.target.matches?.('path[role="graphics-symbol"]')) {
+      const box = event.target.getBoundingClientRect();
+      showTip(event.target.getAttribute("aria-label"), box.right, box.bottom);
+    } else if (event.target.closest?.("[data-tip]") === null) hideTip();
+  });
+
+  // --- the answer for programs ---
+  document.getElementById("save")?.addEventListener("click", () => {
+    const text = JSON.stringify(JSON.parse(document.getElementById("document").textContent), null, 1);
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+    link.download = "recommendation.json";
+    link.click();
+    URL.revokeObjectURL(link.href);
+  });
+
+  const filterAll = () => { for (const table of $$("table.sortable")) filterRows(table); };
+  globalThis.quantadvise = { draw: drawAll, filterAll };
+  filterAll();
+  const data = document.getElementById("charts");
+  if (data) drawAll(JSON.parse(data.textContent));
+})();

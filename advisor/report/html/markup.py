@@ -1,0 +1,67 @@
+"""HTML as values: text is escaped when it becomes part of an element, so that no name can become markup."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any
+
+VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
+
+Child = "str | Html | None | Iterable[str | Html | None]"
+
+
+class Html(str):
+    """Text that is markup already."""
+
+    __slots__ = ()
+
+
+def tag(name: str, /, *children: Any, **attributes: object) -> Html:
+    """An element. Children are `Html`, text (escaped), None (left out) or iterables of these.
+
+    An attribute that is None or False is left out, True stands alone; `_` in its name is written `-`, a
+    trailing one (`class_`, `for_`) is dropped.
+    """
+    written = "".join(_attribute(key, value) for key, value in attributes.items())
+    if name in VOID:
+        return Html(f"<{name}{written}>")
+    return Html(f"<{name}{written}>{joined(*children)}</{name}>")
+
+
+def joined(*children: Any) -> Html:
+    """Children one after the other."""
+    return Html("".join(_flat(children)))
+
+
+def data_script(name: str, value: object) -> Html:
+    """A block of JSON that scripts of the page read by `name`."""
+    return Html(f'<script type="application/json" id="{escape(name)}">{json_text(value)}</script>')
+
+
+def json_text(value: object) -> str:
+    """JSON that may stand inside a script element: nothing in it can close the element."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _attribute(key: str, value: object) -> str:
+    if value is None or value is False:
+        return ""
+    name = key.rstrip("_").replace("_", "-")
+    return f" {name}" if value is True else f' {name}="{escape(str(value))}"'
+
+
+def _flat(children: Iterable[Any]) -> Iterable[str]:
+    for child in children:
+        if child is None:
+            continue
+        if isinstance(child, Html):
+            yield child
+        elif isinstance(child, str):
+            yield escape(child)
+        elif isinstance(child, Iterable) and not isinstance(child, Mapping):
+            yield from _flat(child)
+        else:
+            raise TypeError(f"{child!r} is neither text nor markup")

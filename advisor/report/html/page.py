@@ -1,0 +1,185 @@
+"""The whole page as one text: everything inside, and a policy that forbids it to fetch anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from advisor.advise.choose import Recommendation
+from advisor.advise.curves import Curve
+from advisor.report.document import recommendation_document
+from advisor.report.html.answer import answer_section, question, question_text, why_section
+from advisor.report.html.assets import asset
+from advisor.report.html.chart import Chart, figure
+from advisor.report.html.chart_curves import curves_chart
+from advisor.report.html.chart_headroom import headroom_chart
+from advisor.report.html.chart_intervals import intervals_chart
+from advisor.report.html.chart_tradeoff import tradeoff_chart
+from advisor.report.html.markup import Html, data_script, joined, tag
+from advisor.report.html.table_evidence import evidence_section
+from advisor.report.html.table_ranking import ranking_section
+from advisor.report.html.table_refused import refused_section
+from advisor.report.html.vega import library_script
+
+DOCUMENT_ROWS = 30
+"""Ranked and refused deployments in the JSON that the page carries."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """All that a page shows."""
+
+    recommendation: Recommendation
+    curves: tuple[Curve, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """The parts of a page that depend on the answer."""
+
+    title: str
+    html: Html
+    charts: tuple[Chart, ...]
+
+
+def report_page(findings: Findings) -> str:
+    """The report, a whole HTML document. Same findings, same text, byte for byte.
+
+    Raises MissingToolError when the `report` extra is not there.
+    """
+    body = report_body(findings)
+    document = recommendation_document(findings.recommendation, top=DOCUMENT_ROWS)
+    return page_text(
+        title=body.title,
+        main=body.html,
+        data=[
+            data_script("charts", [chart.payload for chart in body.charts]),
+            data_script("document", document),
+        ],
+        scripts=[library_script(), asset("page.js")],
+        save=True,
+    )
+
+
+def report_body(findings: Findings) -> Body:
+    """What stands between the page's head and its foot."""
+    recommendation = findings.recommendation
+    charts = report_charts(findings)
+    return Body(
+        title=question_text(recommendation),
+        html=joined(
+            head_section(recommendation),
+            answer_section(recommendation),
+            why_section(recommendation),
+            charts_section(charts),
+            ranking_section(recommendation),
+            evidence_section(recommendation),
+            refused_section(recommendation),
+        ),
+        charts=charts,
+    )
+
+
+def report_charts(findings: Findings) -> tuple[Chart, ...]:
+    recommendation = findings.recommendation
+    made = (
+        tradeoff_chart(recommendation),
+        intervals_chart(recommendation),
+        headroom_chart(recommendation),
+        curves_chart(findings.curves, recommendation.workload),
+    )
+    return tuple(chart for chart in made if chart is not None)
+
+
+def charts_section(charts: Sequence[Chart]) -> Html | None:
+    return tag("div", [figure(chart) for chart in charts], class_="charts") if charts else None
+
+
+def head_section(recommendation: Recommendation) -> Html:
+    return tag(
+        "div",
+        tag("h1", question_text(recommendation)),
+        question(recommendation),
+        class_="question",
+        id="question",
+    )
+
+
+def page_text(
+    *, title: str, main: Html, data: Sequence[Html], scripts: Sequence[str], save: bool, connect: bool = False
+) -> str:
+    """A document with its style, data and scripts inside.
+
+    `connect`: whether scripts may ask the page's own server; nothing else is ever allowed.
+    """
+    style = asset("page.css")
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy(style, scripts, connect=connect)),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("meta", name="referrer", content="no-referrer"),
+        tag("meta", name="generator", content=f"quantadvise {version('quantadvise')}"),
+        tag("title", f"{title} · quantadvise"),
+        tag("link", rel="icon", href=ICON),
+        tag("style", Html(style)),
+    )
+    body = tag(
+        "body",
+        tag("a", "Skip to the answer", href="#main", class_="skip"),
+        tag(
+            "header",
+            tag("span", "quantadvise", class_="brand"),
+            tag(
+                "div",
+                tag("button", "Save as JSON", type="button", class_="quiet", id="save") if save else None,
+                tag("button", "Dark", type="button", class_="quiet", id="theme", aria_pressed="false"),
+                class_="tools",
+            ),
+        ),
+        tag("main", main, id="main", tabindex="-1"),
+        tag(
+            "footer",
+            tag(
+                "p",
+                f"quantadvise {version('quantadvise')}. Intervals are 90 % intervals; percentiles are named; "
+                "limits are judged at the pessimistic end.",
+            ),
+        ),
+        tag("div", id="tip", role="tooltip", hidden=True),
+        tag("div", id="spoken", role="status", aria_live="polite", class_="unseen"),
+        list(data),
+        [tag("script", Html(script)) for script in scripts],
+    )
+    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def policy(style: str, scripts: Sequence[str], *, connect: bool) -> str:
+    """A Content-Security-Policy: these texts may run and style, and nothing may be fetched."""
+    asked = " ".join(_hash(script) for script in scripts)
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src {asked}",
+            f"style-src {_hash(style)}",
+            "img-src data:",
+            f"connect-src {chr(39)}self{chr(39)}" if connect else "connect-src 'none'",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' "
+    "height='16' rx='4' fill='%231d4ed8'/%3E%3Cpath d='M3 12L7 5l3 4 3-6' fill='none' stroke='white' "
+    "stroke-width='2'/%3E%3C/svg%3E"
+)
