@@ -22,7 +22,7 @@ def print_advice(prepared: Prepared, found: Records, expected: Expectation) -> N
     """
     if not expected.why_not and (found.speed or found.quality or found.failures):
         try:
-            answer = _recommendation(prepared, expected)
+            answer = _recommendation(prepared, found, expected)
         except QuantAdviseError as error:
             typer.echo(f"no recommendation from these records: {' '.join(str(error).split())}", err=True)
         else:
@@ -30,18 +30,32 @@ def print_advice(prepared: Prepared, found: Records, expected: Expectation) -> N
 
             typer.echo("\nWhat is recommended now, with these records:")
             out.print_brief(answer, top=out.TABLE_ROWS)
-    typer.echo(f"\n{command(prepared, expected)}")
+    typer.echo(f"\n{command(prepared, found, expected)}")
 
 
-def _recommendation(prepared: Prepared, expected: Expectation) -> Recommendation:
+def scored_tasks(prepared: Prepared, found: Records) -> tuple[str, ...]:
+    """The run's tasks whose scores say what is kept; a perplexity, or a task that failed, does not."""
+    from advisor.cost.quality_own import answers_for_itself
+    from advisor.cost.quality_tasks import find_task
+
+    scored = {row.task for row in found.quality if not row.suspect}
+    return tuple(
+        task for task in prepared.plan.tasks if task in scored or not answers_for_itself(find_task(task))
+    )
+
+
+def _recommendation(prepared: Prepared, found: Records, expected: Expectation) -> Recommendation:
     """As `command` would answer. Raises QuantAdviseError."""
     from advisor.advise.own_records import border_with, predictor_with, quality_with
     from advisor.advise.recommend import recommend
+    from advisor.spec.profile_flags import override
 
     folders = [prepared.folder / "records"]
+    tasks = scored_tasks(prepared, found)
+    workload = override(prepared.workload, tasks=tasks) if tasks else prepared.workload
     return recommend(
         expected.model,
-        prepared.workload,
+        workload,
         gpus=[expected.gpu],
         kv_formats=["fp8" if prepared.plan.kv_fp8 else "16bit"],
         predictor=predictor_with(
@@ -55,11 +69,13 @@ def _recommendation(prepared: Prepared, expected: Expectation) -> Recommendation
     )
 
 
-def command(prepared: Prepared, expected: Expectation) -> str:
-    """The command that answers with these records; of KV caches, with the kind that was measured."""
+def command(prepared: Prepared, found: Records, expected: Expectation) -> str:
+    """The command that answers with these records, for the KV cache and the tasks that were measured."""
     plan = prepared.plan
     gpu = "" if expected.why_not else f" --gpu {expected.gpu_name}"
     kv = " --kv-cache-dtype " + ("fp8" if plan.kv_fp8 else "auto")
+    tasks = scored_tasks(prepared, found)
+    kv += f" --tasks {','.join(tasks)}" if tasks else ""
     records = prepared.folder / "records"
     return (
         f"recommend from them: quantadvise recommend --model {plan.model} --workload {plan.workload}"

@@ -9,13 +9,14 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
-from advisor.cost import quality_file
+from advisor.cost import quality_file, quality_own
 from advisor.cost.estimate import Basis, Estimate
 from advisor.cost.quality_benchmarks import benchmark
 from advisor.cost.quality_cells import SIXTEEN_BIT, algorithm_name, cells_of
 from advisor.cost.quality_evidence import Evidence
 from advisor.cost.quality_fitted import DEFAULT_WIDTH, Z90, Expectation, Fitted, interval_class
 from advisor.cost.quality_models import traits
+from advisor.cost.quality_own import OwnScore, own_scores
 from advisor.cost.quality_tasks import Task, find_task, task_notes
 from advisor.cost.quality_warnings import warnings_for
 from advisor.data import shipped
@@ -74,6 +75,8 @@ class QualityModel:
     """Interval class → factor on the predicted standard deviation (conformal, from held-out figures)."""
     about: Mapping[str, object]
     """What it was fitted on and how well it predicts what was held out."""
+    own: tuple[OwnScore, ...] = ()
+    """A user's scores on tasks of his own."""
 
     @cached_property
     def _evidence(self) -> Evidence:
@@ -101,13 +104,14 @@ class QualityModel:
 
     def with_rows(self, rows: Iterable[QualityMeasurement]) -> QualityModel:
         """The same factors, conditioned on a user's own scores as well: no new fit, no waiting."""
+        rows = list(rows)
         cells = cells_of(rows)
         fitted = dataclasses.replace(
             self.fitted,
             cells=(*self.fitted.cells, *cells),
             weights=(*self.fitted.weights, *([1.0] * len(cells))),
         )
-        return dataclasses.replace(self, fitted=fitted)
+        return dataclasses.replace(self, fitted=fitted, own=(*self.own, *own_scores(rows)))
 
     def recovery(
         self,
@@ -146,6 +150,8 @@ class QualityModel:
         notes = task_notes(tasks)
         if q.format in SIXTEEN_BIT or (native and _same_weights(q.format, native)):
             return self._exact(q, native, tasks, notes)
+        if own := self._own(q):
+            return self._with_own(q, own)
         if why := self._evidence.refusal(q.format):
             return Recovery(estimate=None, underlying=None, note=why)
         if native:
@@ -172,6 +178,56 @@ class QualityModel:
             warnings=warnings_for(self.fitted, who, q.format, tasks),
         )
 
+    def _own(self, q: Question) -> dict[str, OwnScore]:
+        """The asked tasks that only scores of the user's can answer for, and do."""
+        who = traits(q.model).key
+        asked = algorithm_name(q.algorithm) if q.algorithm else None
+        found = {
+            task: quality_own.find(
+                self.own, model=who, format=q.format, task=task, kv_format=q.kv_format, algorithm=asked
+            )
+            for task in q.tasks
+            if self.own and quality_own.answers_for_itself(find_task(task))
+        }
+        return {task: score for task, score in found.items() if score is not None}
+
+    def _with_own(self, q: Question, own: Mapping[str, OwnScore]) -> Recovery:
+        """Own scores as they were measured; what they say nothing of, as ever."""
+        left = tuple(task for task in q.tasks if task not in own)
+        count, many = len(own), len(own) + len(left)
+        cached = q.kv_format == "fp8" and any(score.kv_format != "fp8" for score in own.values())
+        value = sum(score.recovery for score in own.values()) / count
+        variance = sum(score.stderr**2 for score in own.values()) / count**2
+        variance += KV_FP8_SD**2 if cached else 0.0
+        basis: Basis = "extrapolated" if cached else "measured"
+        evidence = ", ".join(score.text for score in own.values())
+        if not left:
+            # A new measurement would draw other items: twice the variance.
+            return Recovery(
+                estimate=_around(value, Z90 * (2 * variance) ** 0.5, basis),
+                underlying=_around(value, Z90 * variance**0.5, basis),
+                note="FP8 KV cache: a little wider, from 8-bit caches of other models" if cached else "",
+                evidence=evidence,
+            )
+        rest = self._answer(dataclasses.replace(q, tasks=left))
+        if rest.estimate is None or rest.underlying is None:
+            return dataclasses.replace(rest, evidence=f"{evidence}; {rest.evidence}".strip("; "))
+        mixed = []
+        for known, factor in ((rest.estimate, 2.0), (rest.underlying, 1.0)):
+            half = (known.high - known.low) / 2
+            spread = (
+                (count / many) ** 2 * factor * Z90**2 * variance + (len(left) / many * half) ** 2
+            ) ** 0.5
+            mean = (count * value + len(left) * known.value) / many
+            mixed.append(_around(mean, spread, known.basis if basis == "measured" else basis))
+        return Recovery(
+            estimate=mixed[0],
+            underlying=mixed[1],
+            note=rest.note,
+            evidence=f"{evidence}; {rest.evidence}",
+            warnings=rest.warnings,
+        )
+
     def _exact(self, q: Question, native: str | None, tasks: Sequence[Task], notes: list[str]) -> Recovery:
         """The reference itself: 1, unless the KV cache is narrower."""
         one = Estimate(value=1.0, low=1.0, high=1.0, basis="measured")
@@ -188,15 +244,17 @@ class QualityModel:
         return Recovery(estimate=wide, underlying=wide, note="; ".join(notes), evidence="8-bit KV caches")
 
     def _estimate(self, said: Expectation, format: str, basis: Basis, *, noisy: bool) -> Estimate:
-        value = max(1.0 - said.loss, 0.0)
-        half = self._half(said, format, noisy=noisy)
-        return Estimate(value=value, low=max(value - half, 0.0), high=value + half, basis=basis)
+        return _around(max(1.0 - said.loss, 0.0), self._half(said, format, noisy=noisy), basis)
 
     def _half(self, said: Expectation, format: str, *, noisy: bool) -> float:
         """Half the width of the 90 % interval, before it is cut at 0."""
         width = self.widths.get(interval_class(said.distance, said.shape, format), DEFAULT_WIDTH)
         sd = said.sd if noisy else max(said.sd**2 - said.noise**2, 0.0) ** 0.5
         return Z90 * width * sd
+
+
+def _around(value: float, half: float, basis: Basis) -> Estimate:
+    return Estimate(value=value, low=max(value - half, 0.0), high=value + half, basis=basis)
 
 
 def _too_wide(said: Expectation) -> str:

@@ -216,12 +216,17 @@ def quality_records(entries: Sequence[Entry], raw: Path, run: str) -> list[Quali
                 source=run,
                 licence=LICENCE,
                 date=entry.date[:10],
-                conditions="" if paired is None else difference_text(score, paired),
+                conditions="; ".join(_accuracy_conditions(facts, score, paired)),
                 paired_stderr=None if paired is None or not _is_share(score) else paired.stderr,
                 suspect="" if score.higher_is_better else "lower is better: value / baseline is no recovery",
             )
         )
     return sorted(rows, key=lambda row: (row.format, row.task, row.metric, row.protocol))
+
+
+def _accuracy_conditions(facts: Mapping[str, Any], score: Score, paired: Difference | None) -> list[str]:
+    words = [] if paired is None else [difference_text(score, paired)]
+    return [*words, "FP8 KV cache"] if facts["kv_format"] == "fp8" else words
 
 
 def _is_share(score: Score) -> bool:

@@ -45,11 +45,12 @@ def test_a_run_ends_with_what_is_recommended_now_and_the_command_for_it(place: P
     lines = advice.splitlines()
     assert lines[1] == "model for w"
     assert any("int8 on 1× cpu" in line for line in lines)
+    assert "Accuracy: tiny_mc 100.00 ± 0.83 % over 120 items" in advice  # of INT8, by the run's own task
     assert not any("FP8 KV cache" in line for line in lines)  # not what was measured
     assert lines[-1] == (
         f"recommend from them: quantadvise recommend --model {place.root / 'model'} "
         f"--workload {place.root / 'w.yaml'} --gpu {place.root / 'cpu.yaml'} --kv-cache-dtype auto "
-        f"--records {place.out / 'records'}"
+        f"--tasks tiny_mc --records {place.out / 'records'}"
     )
 
 

@@ -140,6 +140,24 @@ def test_int4_is_worse_than_bf16_by_more_than_three_errors(run: Path):
     assert loss > 3 * error > 0
 
 
+def test_an_own_task_says_what_int4_keeps(run: Path, folder: Path):
+    rows = store.read_quality(run / "records")
+    row = next(row for row in rows if (row.format, row.task) == ("int4", "tiny_facts"))
+    assert row.baseline is not None
+    assert row.paired_stderr is not None
+    assert row.baseline - row.value > 3 * row.paired_stderr > 0
+    done = quantadvise(
+        *("recommend", "--model", folder / "model", "--gpu", folder / "cpu.yaml", "--formats", "int4"),
+        *("--workload", folder / "workload.yaml", "--tasks", "tiny_facts", "--kv-cache-dtype", "auto"),
+        *("--records", run / "records", "--output", "json"),
+    )
+    assert done.returncode == 0, done.stderr
+    kept = json.loads(done.stdout)["ranked"][0]["estimates"]["recovery"]
+    assert kept["basis"] == "measured"
+    assert kept["value"] == pytest.approx(row.value / row.baseline, abs=1e-6)
+    assert kept["high"] - kept["value"] == pytest.approx(1.645 * row.paired_stderr / row.baseline, rel=0.01)
+
+
 def test_the_model_knows_its_world(run: Path):
     # four answers each: chance is 0.25
     rows = store.read_quality(run / "records")
