@@ -78,6 +78,45 @@ def recommend(
     Nothing that keeps the limits is no error: `ranked` is empty and `refused` has the reasons.
     Raises InputError (UnknownNameError for names) for input that cannot be right.
     """
+    choice = choice_of(
+        model,
+        workload,
+        gpus=gpus,
+        formats=formats,
+        kv_formats=kv_formats,
+        tensor_parallel=tensor_parallel,
+        num_gpus=num_gpus,
+        max_gpus=max_gpus,
+        engine=engine,
+        objective=objective,
+        min_recovery=min_recovery,
+        prices=prices,
+        pricing=pricing,
+        max_usd_per_hour=max_usd_per_hour,
+        border=border,
+    )
+    return choose(choice, predictor or shipped_predictor(), quality or shipped_quality())
+
+
+def choice_of(
+    model: str | ModelSpec,
+    workload: str | Workload,
+    *,
+    gpus: Sequence[str | GpuSpec] | None = None,
+    formats: Sequence[str | QuantFormat] | None = None,
+    kv_formats: Sequence[KvFormat] | None = None,
+    tensor_parallel: Sequence[int] | None = None,
+    num_gpus: int | None = None,
+    max_gpus: int | None = None,
+    engine: str | Engine | None = None,
+    objective: Objective | None = None,
+    min_recovery: float | None = None,
+    prices: Mapping[str, float] | None = None,
+    pricing: str | None = None,
+    max_usd_per_hour: float | None = None,
+    border: Border | None = None,
+) -> Choice:
+    """What `recommend` chooses from and by what, with the names resolved; arguments as there."""
     chosen_model = find_model(model) if isinstance(model, str) else model
     asked = load_workload(workload) if isinstance(workload, str) else workload
     if objective is not None or min_recovery is not None:
@@ -100,7 +139,7 @@ def recommend(
         max_gpus=max_gpus,
         engine=_engine(engine),
     )
-    choice = Choice(
+    return Choice(
         space=space,
         workload=asked,
         price_of=price_source(prices, pricing=pricing, price_list=asked.price_list),
@@ -110,7 +149,6 @@ def recommend(
         notes=(*_model_notes(chosen_model), *notes),
         border=border or Border(),
     )
-    return choose(choice, predictor or shipped_predictor(), quality or shipped_quality())
 
 
 def predict(
