@@ -47,6 +47,10 @@ FAMILIES = (
     ("dstack", "dstack"),
     ("ML.ENERGY", "ML.ENERGY"),
     ("silybench", "silybench"),
+    ("inference-perf", "inference-perf"),
+    ("sapir-pirski", "sapir-pirski"),
+    ("LLMServingSim", "LLMServingSim"),
+    ("MLPerf", "MLPerf"),
 )
 
 
