@@ -66,7 +66,11 @@ def from_trace(
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"{out}: {error.strerror or error}; choose another place") from error
-    typer.echo(f"{out}: {found.requests} requests")
+    load = found.workload.load
+    typer.echo(
+        f"{out}: {found.requests} requests; {load.input_tokens.mean:.4g} prompt and "
+        f"{load.output_tokens.mean:.4g} answer tokens on average"
+    )
 
 
 def register(profiles_app: typer.Typer) -> None:

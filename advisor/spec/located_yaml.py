@@ -17,6 +17,7 @@ _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 MAX_BYTES = 4_000_000
 _MAX_NODES = 500_000
 _MAX_DEPTH = 12
+_LINE_LENGTH = 110
 
 
 def read_yaml(path: Path, shown: str | None = None) -> Given:
@@ -74,7 +75,15 @@ def parse_yaml(text: str, *, where: str, folder: Path | None = None) -> Given:
 
 def write_yaml(values: Mapping[str, object]) -> str:
     """The values in their order, in text that `parse_yaml` reads back as the same."""
-    dumped = yaml.dump(dict(values), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+    # What holds only scalars stands on one line, as people write it; a hundred lengths would be a page.
+    dumped = yaml.dump(
+        dict(values),
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=None,
+        width=_LINE_LENGTH,
+    )
     return str(dumped)
 
 

@@ -130,8 +130,9 @@ def _expected(subject: Subject) -> str:
 
 def _row(name: str, estimate: Estimate, limit: float | None = None) -> str:
     most = "" if limit is None else number(limit)
-    between = low_high(estimate) if estimate.low < estimate.high else ""
-    return f"| {name} | {number(estimate.value)} | {between} | {estimate.basis} | {most} |"
+    if estimate.low == estimate.high:  # follows from the load and the price that were asked about
+        return f"| {name} | {number(estimate.value)} | | as asked | {most} |"
+    return f"| {name} | {number(estimate.value)} | {low_high(estimate)} | {estimate.basis} | {most} |"
 
 
 def _accuracy(subject: Subject) -> str:
