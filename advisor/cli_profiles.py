@@ -55,7 +55,7 @@ def list_profiles(output: o.OutputOption = o.Output.table) -> None:
 
 @app.command()
 def show(
-    profile: Annotated[str, typer.Argument(metavar="NAME|FILE")],
+    profile: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A profile that ships, or one's own.")],
     scenario: o.ScenarioOption = None,
     output: o.OutputOption = o.Output.table,
 ) -> None:
@@ -76,7 +76,9 @@ def show(
 
 
 @app.command()
-def check(files: Annotated[list[str], typer.Argument(metavar="FILE…")]) -> None:
+def check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Profiles of one's own.")],
+) -> None:
     """Everything wrong or doubtful in profile files, a line each."""
     from advisor.spec.profile_text import check as problems_of
 

@@ -97,8 +97,12 @@ def measure(
         str | None,
         typer.Option(metavar="FILE|DATASET|random", help="What formats are tuned on.", rich_help_panel=_HOW),
     ] = None,
-    calibration_samples: Annotated[int | None, typer.Option(min=1, rich_help_panel=_HOW)] = None,
-    calibration_length: Annotated[int | None, typer.Option(min=1, rich_help_panel=_HOW)] = None,
+    calibration_samples: Annotated[
+        int | None, typer.Option(min=1, help="Rows of it (512).", rich_help_panel=_HOW)
+    ] = None,
+    calibration_length: Annotated[
+        int | None, typer.Option(min=1, help="Tokens of a row (2048).", rich_help_panel=_HOW)
+    ] = None,
     kv_fp8: Annotated[
         bool | None, typer.Option("--kv-fp8", help="FP8 KV cache.", rich_help_panel=_HOW)
     ] = None,
@@ -109,12 +113,16 @@ def measure(
     prompts: Annotated[
         str | None, typer.Option(help="ShareGPT .json, or .jsonl of prompts.", rich_help_panel=_HOW)
     ] = None,
-    max_model_len: Annotated[int | None, typer.Option(min=1, rich_help_panel=_HOW)] = None,
-    max_num_seqs: Annotated[int | None, typer.Option(min=1, rich_help_panel=_HOW)] = None,
+    max_model_len: Annotated[
+        int | None, typer.Option(min=1, help="As vLLM's; what the load needs.", rich_help_panel=_HOW)
+    ] = None,
+    max_num_seqs: Annotated[int | None, typer.Option(min=1, help="As vLLM's.", rich_help_panel=_HOW)] = None,
     engine_arg: Annotated[
         list[str] | None, typer.Option(help="Passed to vllm serve as it is.", rich_help_panel=_HOW)
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, rich_help_panel=_HOW)] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of prompts and calibration (0).", rich_help_panel=_HOW)
+    ] = None,
     gpus: Annotated[
         str | None, typer.Option(help="Which: 0,1 (default: all).", rich_help_panel=_WHERE)
     ] = None,

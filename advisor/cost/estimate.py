@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 Basis = Literal["measured", "fitted", "extrapolated", "roofline"]
-"""measured: this very cell was seen. fitted: model and GPU are among the fit's records.
-extrapolated: model, GPU or engine generation is new to the fit. roofline: physics alone."""
+BASES: Mapping[Basis, str] = {
+    "measured": "this very cell was seen",
+    "fitted": "model and GPU are among the fit's records",
+    "extrapolated": "model, GPU or engine generation is new to the fit",
+    "roofline": "physics alone",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,7 +97,7 @@ def print_assessment(assessment: Assessment, workload: Workload) -> None:
     if prediction is not None:
         _section(to, "What binds it", [f"{line}." for line in words.binding_lines(prediction)])
         _section(to, "Memory of one GPU", words.memory_lines(assessment))
-        _section(to, "Accuracy", words.accuracy_lines(prediction))
+        _section(to, "Accuracy", words.accuracy_lines(prediction, head=""))
     _section(to, "Limits missed", [refusal.text for refusal in assessment.refusals])
     if assessment.kept:
         _section(to, "Run it", words.command_lines(assessment))

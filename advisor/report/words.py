@@ -127,10 +127,10 @@ def _likely_better(recommendation: Recommendation, first: Assessment) -> list[st
     ]
 
 
-def accuracy_lines(prediction: Prediction) -> list[str]:
-    """The evidence for the recovery, and each warning, a line each."""
+def accuracy_lines(prediction: Prediction, *, head: str = "Accuracy: ") -> list[str]:
+    """The evidence for the recovery, and each warning, a line each; `head` where nothing stands above it."""
     first, *rest = prediction.recovery_note.split("; ")
-    return [f"Accuracy: {first}.", *(f"  {part}." for part in rest)] if first else []
+    return [f"{head}{first}.", *(f"  {part}." for part in rest)] if first else []
 
 
 def binding_lines(prediction: Prediction) -> list[str]:

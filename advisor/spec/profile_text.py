@@ -108,7 +108,9 @@ def lengths_text(lengths: Lengths) -> str:
         return f"{lengths.low:,} to {lengths.high:,} tokens, evenly spread"
     if lengths.kind == "empirical":
         span = f"{lengths.low:,} to {lengths.high:,}"
-        return f"{lengths.mean:,.0f} tokens on average, as {len(lengths.values):,} requests had them, {span}"
+        return (
+            f"{lengths.mean:,.0f} tokens on average, {len(lengths.values):,} lengths equally likely, {span}"
+        )
     ends = f"at least {lengths.low:,}" if lengths.high is None else f"{lengths.low:,} to {lengths.high:,}"
     return f"{lengths.mean:,.0f} tokens on average, lognormal, std {lengths.std:,.0f}, {ends}"
 

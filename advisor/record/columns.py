@@ -1,0 +1,131 @@
+"""What the columns and metrics of measurement files mean, for who reads or writes one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import get_args
+
+from advisor.record.measurement import FailureReason, LengthKind, Metric, Origin, Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricMeaning:
+    """A speed metric: its unit and definition, and what other tools call it."""
+
+    unit: str
+    meaning: str
+    vllm: str = "–"
+    guidellm: str = "–"
+    aiperf: str = "–"
+    seconds: str = "–"
+    """In inference-perf and the llm-d report, which state seconds."""
+
+
+METRICS: Mapping[Metric, MetricMeaning] = {
+    "ttft_ms": MetricMeaning(
+        unit="ms",
+        meaning="request sent to first token",
+        vllm="`ttft`",
+        guidellm="`time_to_first_token_ms`",
+        aiperf="`time_to_first_token`",
+        seconds="`time_to_first_token`",
+    ),
+    "tpot_ms": MetricMeaning(
+        unit="ms",
+        meaning="(E2E − TTFT) ÷ (output tokens − 1) of one request; of requests with two tokens or more",
+        vllm="`tpot`",
+        guidellm="`inter_token_latency_ms` (its `time_per_output_token_ms` counts the first token in)",
+        aiperf="`inter_token_latency`",
+        seconds="`time_per_output_token`, not the `normalized_` one",
+    ),
+    "itl_ms": MetricMeaning(
+        unit="ms",
+        meaning="gap between two tokens, the gaps of all requests pooled",
+        vllm="`itl`",
+        aiperf="`inter_chunk_latency`",
+        seconds="`inter_token_latency`",
+    ),
+    "e2e_ms": MetricMeaning(
+        unit="ms",
+        meaning="request sent to last token",
+        vllm="`e2el`",
+        guidellm="`request_latency`, in seconds",
+        aiperf="`request_latency`",
+        seconds="`request_latency`",
+    ),
+    "requests_per_s": MetricMeaning(unit="1/s", meaning="requests answered per second of the whole run"),
+    "output_tokens_per_s": MetricMeaning(unit="1/s", meaning="answer tokens per second of the whole run"),
+    "total_tokens_per_s": MetricMeaning(unit="1/s", meaning="prompt and answer tokens per second"),
+}
+
+
+def _listed(literal: object) -> str:
+    return ", ".join(f"`{value}`" for value in get_args(literal))
+
+
+_SHARED: Mapping[str, str] = {
+    "model": "name in the model catalog: the Hub repository without its organisation",
+    "format": "canonical name of the format as stored; how a GPU runs it follows from the GPU",
+    "kv_format": "`16bit` or `fp8`",
+    "gpu": "name in the GPU catalog",
+    "num_gpus": "tensor parallel size of one replica",
+    "input_tokens": "mean over the requests",
+    "output_tokens": "mean over the requests",
+    "lengths": _listed(LengthKind),
+    "load": "`single` (one request at a time), `concurrency` (closed loop), `rate` (Poisson), `maximum` (all "
+    "queued), `batch` (all started together)",
+    "load_value": "concurrency, requests per second or batch size; empty for `single` and `maximum`",
+    "engine": "`vllm`",
+    "engine_version": "its release",
+    "value": "the figure",
+    "half_width": "half a unit of the last printed digit: the truth lies in value ± half_width",
+    "samples": "requests or repeats behind the figure",
+    "stderr": "its standard error",
+    "origin": f"{_listed(Origin)}; derived: recovered from a finer figure beside it",
+    "source": "table, card or run",
+    "licence": "of the source",
+    "date": "day, month or year of the run",
+    "conditions": "engine arguments as `key=value` and remarks, separated by `; `",
+    "suspect": "why the fit leaves the row out; empty = sound",
+    "printed": "the figure as printed where `value` was recovered (`24.5 s`); empty = as `value` is",
+}
+
+_OWN: Mapping[str, Mapping[str, str]] = {
+    "speed": {
+        "metric": _listed(Metric),
+        "statistic": "`mean`, `p50`, `p99` …; rates are `mean`",
+    },
+    "quality": {
+        "algorithm": "`none` (16 bits), `rtn`, `gptq`, `awq`, `smoothquant+gptq`, `autoround`, `hqq` …",
+        "task": "the benchmark",
+        "metric": "`score`, `average`, `win rate`, `relative to BF16`",
+        "protocol": "shots, filter, prompts; rows compare only when task, metric and protocol are equal",
+        "value": "per cent",
+        "baseline": "the 16-bit score of the same source under the same protocol",
+        "samples": "repeats behind the score",
+        "printed_recovery_pct": "the recovery that the source prints, which may come from unrounded scores",
+        "paired_stderr": "standard error of value − baseline over the same items; older files lack the column",
+    },
+    "failures": {
+        "max_context": "the context length that was asked for",
+        "stage": _listed(Stage),
+        "reason": _listed(FailureReason),
+        "detail": "the last words of the run",
+        "load": "the load it was under, empty before any; older files lack this and the next three columns",
+        "source": "who ran it",
+    },
+    "costs": {
+        "metric": "`e2e_ms` or `requests_per_s`",
+        "value": "the speed figure as printed",
+        "queries_per_usd": "the printed queries per dollar",
+        "queries_half_width": "half a unit of its last digit",
+        "usd_per_hour": "the source's own price of `num_gpus` of this GPU",
+    },
+}
+
+
+def meaning(kind: str, column: str) -> str:
+    """What a column of a kind of file holds. Raises KeyError for a column that is not described."""
+    own = _OWN[kind]
+    return own[column] if column in own else _SHARED[column]

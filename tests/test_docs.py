@@ -1,0 +1,115 @@
+"""The documentation is true: every command in it is run, and shows what it gives today."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.command import Command
+from tests.documents import ROOT, Session, blocks, made_anew
+from tests.golden_text import check_file
+
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+WRITTEN = [page for page in PAGES if page.name != "reference.md"]
+ALL = [*WRITTEN, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+NAMES = [page.name for page in ALL]
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
+def test_every_command_shows_what_it_gives(
+    page: Path,
+    quantadvise: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    regenerate: bool,
+    request: pytest.FixtureRequest,
+) -> None:
+    slow = regenerate or bool(request.config.getoption("--heavy"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for tool in ("VLLM", "QUANTIZE", "EVALUATE", "TORCH", "RAY"):  # what a page shows is no machine's own
+        monkeypatch.setenv(f"QUANTADVISE_{tool}_PYTHON", str(tmp_path / "none"))
+    check_file(page, made_anew(page, Session(quantadvise, tmp_path), slow=slow), regenerate=regenerate)
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
+def test_what_is_not_run_here_says_who_runs_it(page: Path) -> None:
+    for block in blocks(page):
+        if block.kind != "sh":
+            continue
+        where = f"{page.name}:{block.line}"
+        by = re.fullmatch(r"<!-- run by (tests/[\w/]+\.py)::(\w+) -->", block.before)
+        if by is None:
+            assert re.fullmatch(r"<!-- for your machine: .+ -->", block.before), where
+            continue
+        assert f"def {by[2]}(" in (ROOT / by[1]).read_text(encoding="utf-8"), where
+
+
+@pytest.mark.parametrize("page", ALL, ids=NAMES)
+def test_every_option_named_is_one(page: Path) -> None:
+    """Of commands that are not run here, too: names of commands and options, not their values."""
+    known = options()
+    for block in blocks(page):
+        if block.kind not in ("sh", "console"):
+            continue
+        text = block.body.replace("\\\n", " ")
+        for line in re.findall(r"quantadvise ((?:[a-z-]+ ?){1,2}.*)$", text, flags=re.MULTILINE):
+            words = line.split(" #")[0].split()
+            command = next((name for name in (" ".join(words[:2]), words[0]) if name in known), None)
+            assert command is not None, f"{page.name}:{block.line}: no command {words[0]}"
+            for word in words:
+                name = word.partition("=")[0]
+                if name.startswith("--"):
+                    assert name in known[command], f"{page.name}:{block.line}: {command} has no {name}"
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"], ids=lambda p: p.name)
+def test_every_link_inside_leads_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+        if not target.startswith(("http://", "https://")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+    for page_name, anchor in re.findall(r"\]\(([\w./-]*)#([\w-]+)\)", text):
+        other = page if not page_name else page.parent / page_name
+        heads = re.findall(r"^#+ (.+)$", other.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        slugs = {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+        assert anchor in slugs, f"{page.name}: {page_name}#{anchor}"
+
+
+def options() -> dict[str, set[str]]:
+    """Command → its options, of the whole command line."""
+    from advisor.cli_reference import commands
+
+    return {
+        command.name: {name for option in command.options for name in option.names} for command in commands()
+    }
+
+
+def test_the_reference_is_that_of_the_code(regenerate: bool) -> None:
+    from advisor.cli_reference import reference
+
+    check_file(ROOT / "docs" / "reference.md", reference(), regenerate=regenerate)
+
+
+def test_every_command_and_option_says_what_it_does() -> None:
+    from advisor.cli_reference import commands
+
+    found = commands()
+    assert len(found) >= 12
+    mute = [command.name for command in found if not command.about]
+    mute += [f"{command.name} {o.names[0]}" for command in found for o in command.options if not o.help]
+    assert mute == []
+
+
+def test_every_column_and_metric_is_explained() -> None:
+    from typing import get_args
+
+    from advisor.record.columns import METRICS, meaning
+    from advisor.record.measurement import Metric
+    from advisor.record.tables import COSTS, FAILURES, QUALITY, SPEED
+
+    assert set(METRICS) == set(get_args(Metric))
+    for table in (SPEED, QUALITY, FAILURES, COSTS):
+        assert all(meaning(table.kind, name) for name in table.names)
