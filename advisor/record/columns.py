@@ -105,7 +105,7 @@ _OWN: Mapping[str, Mapping[str, str]] = {
         "baseline": "the 16-bit score of the same source under the same protocol",
         "samples": "repeats behind the score",
         "printed_recovery_pct": "the recovery that the source prints, which may come from unrounded scores",
-        "paired_stderr": "standard error of value − baseline over the same items; older files lack the column",
+        "paired_stderr": "standard error of value − baseline over the same items; older files lack it",
     },
     "failures": {
         "max_context": "the context length that was asked for",
