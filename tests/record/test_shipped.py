@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from advisor.data import shipped
-from advisor.record import store, tables
+from advisor.record import store
 from advisor.record.measurement import PrintedCost, QualityMeasurement, SpeedMeasurement
 from advisor.record.sources import read_sources, source_of
 from advisor.spec.deployment import Deployment
@@ -133,17 +133,6 @@ def test_the_papers_tables_are_complete() -> None:
 
 def test_every_origin_of_a_shipped_row_is_a_publication() -> None:
     assert {row.origin for row in SPEED} | {row.origin for row in QUALITY} == {"published", "derived"}
-
-
-def test_the_readme_lists_every_column_of_every_kind() -> None:
-    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
-    for table in (tables.SPEED, tables.QUALITY, tables.FAILURES, tables.COSTS):
-        section = re.split(rf"^### {table.kind}$", readme, flags=re.MULTILINE)[1].split("\n### ")[0]
-        heads = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
-        named = [name for head in heads for name in re.findall(r"`([a-z_]+\??)`", head)]
-        assert [name.rstrip("?") for name in named] == list(table.names)
-        optional = {name for name, cell in table.columns if cell.endswith("?")}
-        assert {name.rstrip("?") for name in named if name.endswith("?")} == optional
 
 
 def test_the_readme_counts_the_rows_of_every_file() -> None:
