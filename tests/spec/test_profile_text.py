@@ -66,7 +66,7 @@ def test_show_says_all_that_a_workload_states() -> None:
         (Lengths.constant(10240), "10,240 tokens"),
         (Lengths.uniform(819, 1024), "819 to 1,024 tokens, evenly spread"),
         (Lengths.lognormal(512, 128), "512 tokens on average, lognormal, std 128, at least 1"),
-        (Lengths.empirical([3, 4, 5]), "4 tokens on average, as 3 requests had them, 3 to 5"),
+        (Lengths.empirical([3, 4, 5]), "4 tokens on average, 3 lengths equally likely, 3 to 5"),
     ],
 )
 def test_lengths_in_words(lengths: Lengths, text: str) -> None:
