@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -54,8 +55,23 @@ class CellAnswers:
 
         return part(self)  # type: ignore[return-value]
 
+    def latency_ms(self, metric: str) -> Range:
+        """Mean of a metric; ITL's is TPOT's."""
+        return {"ttft": self.ttft_ms, "tpot": self.tpot_ms, "itl": self.tpot_ms, "e2e": self.e2e_ms}[metric]
+
     def basis(self, i: int) -> Basis:
         return "measured" if self.measured[i] else _BASIS[DISTANCES[int(self.distance[i])]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadAnswers:
+    """Cells answered with every latency that was asked for."""
+
+    means: CellAnswers
+    latency_ms: Mapping[tuple[str, str], Range]
+    """(metric, statistic) → each cell's; NaN where there is none."""
+    max_context: Ints
+    """Longest sequence that one request of each cell's deployment can hold."""
 
 
 def with_open_loop(answers: CellAnswers, steady: Steady, cells: Cells) -> CellAnswers:

@@ -45,6 +45,28 @@ class Cells:
         return Cells(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spreads:
+    """How the requests of each cell differ from each other: what percentiles hang on; arrays (n,)."""
+
+    input_std: Floats
+    output_std: Floats
+    burstiness: Floats
+
+    @classmethod
+    def of(cls, load: Load, n: int) -> Spreads:
+        """The same for `n` cells."""
+        return cls(
+            input_std=np.full(n, load.input_tokens.std),
+            output_std=np.full(n, load.output_tokens.std),
+            burstiness=np.full(n, load.arrival.burstiness),
+        )
+
+    def take(self, index: np.ndarray) -> Spreads:
+        """Those of the cells at `index`."""
+        return Spreads(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
+
 def own_loads(
     load: Load, deployments: Sequence[Deployment], levels: Sequence[float] | None = None
 ) -> list[Load]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.cost.cells import CONCURRENCY, MAXIMUM, RATE, SINGLE, Cells
+from advisor.cost.cells import CONCURRENCY, MAXIMUM, RATE, SINGLE, Cells, Spreads
 from advisor.cost.features import DeploymentArrays, Floats
 from advisor.cost.memory import sequence_bytes
 from advisor.cost.serving import ServingSetup
@@ -66,10 +66,10 @@ class Queue:
         c: Coefficients,
         kv_bytes: Floats,
         limits: Sequence[EngineDefaults],
-        load: Load,
+        spreads: Spreads,
         cells: Cells,
     ) -> Queue:
-        """The queue of one load on many deployments; `cells` as `load_cells` makes them."""
+        """The queue of each cell; `cells` as `load_cells` makes them, and how their requests differ."""
         d = cells.deployment
         engines = Engines(
             step=FittedSteps(c.take(d)),
@@ -81,17 +81,16 @@ class Queue:
             schedule_ahead=np.array([limits[i].async_scheduling for i in d]),
             request_overhead_s=c.request_s[d],
         )
-        n = len(cells)
         clients = np.where(np.isin(cells.kind, (SINGLE, CONCURRENCY)), cells.level, 0.0)
         loads = Loads(
             input_tokens=cells.input_tokens,
             output_tokens=cells.output_tokens,
-            input_std=np.full(n, load.input_tokens.std),
-            output_std=np.full(n, load.output_tokens.std),
+            input_std=spreads.input_std,
+            output_std=spreads.output_std,
             prefix_hit_rate=cells.prefix_hit_rate,
             concurrency=np.where(cells.kind == MAXIMUM, np.inf, clients),
             rate=np.where(cells.kind == RATE, cells.level, 0.0),
-            burstiness=np.full(n, load.arrival.burstiness),
+            burstiness=spreads.burstiness,
         )
         return cls(engines, loads, steady_state(engines, loads))
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from advisor.cost import fit_file
-from advisor.cost.answers import CellAnswers, Range, with_open_loop
-from advisor.cost.cells import KINDS, MAXIMUM, RATE, SINGLE, Cells, load_cells, own_loads
+from advisor.cost.answers import CellAnswers, LoadAnswers, Range, with_open_loop
+from advisor.cost.cells import KINDS, MAXIMUM, RATE, SINGLE, Cells, Spreads, load_cells, own_loads
 from advisor.cost.estimate import Basis, Estimate
 from advisor.cost.features import DeploymentArrays, Floats, Ints, defaults_of, deployment_arrays
 from advisor.cost.fit_file import Fit
@@ -105,6 +105,42 @@ class Predictor:
         last = np.r_[np.flatnonzero(np.diff(row[order])), len(row) - 1]
         return answers.take(order[last])
 
+    def answer_loads(
+        self,
+        deployments: Sequence[Deployment],
+        cells: Cells,
+        spreads: Spreads,
+        statistics: Sequence[tuple[str, str]] = MEANS,
+    ) -> LoadAnswers:
+        """As `predict` answers one load, but cell by cell: many deployments under many loads at once.
+
+        `cells.level` is one replica's share, as `load_cells` makes it.
+        """
+        prepared = self._prepare(deployments)
+        answers, ratios = self._under_load(prepared, cells, spreads, statistics)
+        latency = {}
+        for metric, statistic in dict.fromkeys((*MEANS, *statistics)):
+            mean = answers.latency_ms(metric)
+            ratio = ratios.get((metric, statistic), 1.0)
+            latency[metric, statistic] = Range(
+                value=mean.value * ratio, low=mean.low * ratio, high=mean.high * ratio
+            )
+        return LoadAnswers(
+            means=answers, latency_ms=latency, max_context=_longest(prepared)[cells.deployment]
+        )
+
+    def _under_load(
+        self, p: _Prepared, cells: Cells, spreads: Spreads, statistics: Sequence[tuple[str, str]]
+    ) -> tuple[CellAnswers, dict[tuple[str, str], Floats]]:
+        """Means, and each percentile as a multiple of its mean, from the closed form of the queue."""
+        answers = self._answer(p, cells)
+        tails = tuple(one for one in dict.fromkeys(statistics) if one[1] != "mean")
+        if not tails and not (cells.kind == RATE).any():
+            return answers, {}
+        queue = Queue.of(p.arrays, p.coefficients, p.memory.kv_bytes, p.limits, spreads, cells)
+        ratios = {one: queue.ratio(one[0], one[1]) for one in tails}  # type: ignore[arg-type]
+        return with_open_loop(answers, queue.steady, cells), ratios
+
     def predict(
         self,
         deployments: Sequence[Deployment],
@@ -126,22 +162,10 @@ class Predictor:
         prepared = self._prepare(deployments)
         cells = load_cells(load, deployments, levels)
         loads = own_loads(load, deployments, levels)
-        answers = self._answer(prepared, cells)
-        plans = _memory_plans(prepared, answers)
         wanted = tuple(dict.fromkeys((*MEANS, *statistics)))
         tails = tuple(one for one in wanted if one[1] != "mean")
-        ratios: dict[tuple[str, str], Floats] = {}
-        if tails or load.arrival.kind == "rate":
-            queue = Queue.of(
-                prepared.arrays,
-                prepared.coefficients,
-                prepared.memory.kv_bytes,
-                prepared.limits,
-                load,
-                cells,
-            )
-            answers = with_open_loop(answers, queue.steady, cells)
-            ratios = {one: queue.ratio(one[0], one[1]) for one in tails}  # type: ignore[arg-type]
+        answers, ratios = self._under_load(prepared, cells, Spreads.of(load, len(cells)), wanted)
+        plans = _memory_plans(prepared, answers)
         if simulated and tails:
             for i, plan in enumerate(plans):
                 if plan.fits and np.isfinite(answers.means.tpot_s[i]):
@@ -352,10 +376,15 @@ def regime(parts: Parts, c: Coefficients, i: int, *, prompt: bool) -> Regime:
     return max(share, key=lambda name: float(share[name]))
 
 
+def _longest(p: _Prepared) -> Ints:
+    """Tokens of the longest sequence that one request of each deployment can hold."""
+    a = p.arrays
+    longest = longest_context(p.memory.kv_bytes, a.kv_store_bytes, a.kv_window, a.sequence_state_bytes)
+    return np.asarray(np.minimum(longest, a.max_context), dtype=np.intp)
+
+
 def _memory_plans(p: _Prepared, answers: CellAnswers) -> list[MemoryPlan]:
-    a, held = p.arrays, p.memory
-    longest = longest_context(held.kv_bytes, a.kv_store_bytes, a.kv_window, a.sequence_state_bytes)
-    longest = np.minimum(longest, a.max_context)
+    held, longest = p.memory, _longest(p)
     return [
         MemoryPlan(
             weight_bytes=float(held.weight_bytes[i]),

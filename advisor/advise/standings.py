@@ -1,0 +1,120 @@
+"""Standings: how every deployment stands under each of many loads, as arrays.
+
+What `choose` says of one load, said of many at once: the replicas it takes, whether the limits are kept, what
+the objective is. `survey` makes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from advisor.advise.rank import TIE
+from advisor.cost.answers import LoadAnswers
+from advisor.cost.features import Floats, Ints
+from advisor.spec.deployment import Deployment
+from advisor.spec.workload import Load, Workload
+
+Bools = npt.NDArray[np.bool_]
+
+SLOW, TTFT, RECOVERY = "slow", "ttft", "recovery"
+"""What can turn out worse than predicted: the pace of tokens, which TPOT, E2E and throughput all follow; the
+wait for the first token; the accuracy. Limits on one of them are kept or missed together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """One limit under each load for each deployment, arrays of shape (loads, deployments)."""
+
+    text: str
+    """`ttft_p95_ms`, `capacity`, `recovery`."""
+    cause: str
+    """SLOW, TTFT or RECOVERY."""
+    reach: Floats
+    """How much worse than predicted it may be, in standard deviations, and the limit still holds. Negative:
+    it must turn out better. Its normal probability is that of keeping the limit."""
+    kept: Bools
+    """Whether it holds at the pessimistic end."""
+    likely: Bools
+    """Whether it holds by the central estimate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standings:
+    """Arrays of shape (loads, deployments) unless said otherwise."""
+
+    workload: Workload
+    """Its limits and its objective; each load of `loads` stands in for its own."""
+    loads: tuple[Load, ...]
+    deployments: tuple[Deployment, ...]
+    """With one replica, or as many as are fixed."""
+    replicas: Ints
+    """How many of each it takes."""
+    possible: Bools
+    """Whether it fits, holds the longest request and is within the budget."""
+    limits: tuple[Limit, ...]
+    objective: Floats
+    """What is made small; inf where it cannot be said."""
+    objective_low: Floats
+    objective_high: Floats
+    """Its 90 % interval."""
+    usd_per_million: Floats
+    """USD per million output tokens; inf where no price is known."""
+    recovery_low: Floats
+    """(deployments,); -inf where nothing is known."""
+    distance: Ints
+    measured: Bools
+    answers: LoadAnswers
+    """Of the pairs, flattened."""
+
+    @property
+    def kept(self) -> Bools:
+        """Whether every limit is kept, as `judge` says it."""
+        held = self.possible.copy()
+        for limit in self.limits:
+            held &= limit.kept
+        return np.asarray(held)
+
+    @property
+    def likely(self) -> Bools:
+        held = self.possible.copy()
+        for limit in self.limits:
+            held &= limit.likely
+        return np.asarray(held)
+
+    def reach(self, cause: str) -> Floats:
+        """The least reach of the limits on one cause; inf without any."""
+        least = np.full(self.objective.shape, np.inf)
+        for limit in self.limits:
+            if limit.cause == cause:
+                least = np.minimum(least, limit.reach)
+        return least
+
+    def deployment(self, load: int, at: int) -> Deployment:
+        """One of the deployments with the replicas it takes under a load."""
+        return replace(self.deployments[at], replicas=int(self.replicas[load, at]))
+
+    def best(self, among: Bools | None = None) -> Ints:
+        """Of each load the position of the deployment that `rank` would put first; -1 where none is kept."""
+        held = self.kept if among is None else among
+        return np.array([self._first(load, held[load]) for load in range(len(self.loads))], dtype=np.intp)
+
+    def _first(self, load: int, held: Bools) -> int:
+        at = np.flatnonzero(held)
+        if not len(at):
+            return -1
+        value = self.objective[load, at]
+        least = value.min()
+        with np.errstate(invalid="ignore"):
+            tied = at[(np.abs(value - least) <= TIE * abs(least)) | (value == least)]
+
+        def order(i: int) -> tuple[object, ...]:
+            d = self.deployments[i]
+            cost, own = self.usd_per_million[load, i], self.objective[load, i]
+            count = int(self.replicas[load, i])
+            name = (d.tensor_parallel * count, d.kv_format == "fp8", (*d.key[:5], count, d.key[6]))
+            return (-self.recovery_low[i], own, cost, name)
+
+        return int(min(tied, key=order))

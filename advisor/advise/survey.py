@@ -1,0 +1,329 @@
+"""Standings of everything there is to choose from, under many loads at once: what `choose` says of each.
+
+A test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from advisor.advise.candidates import by_convention, candidates, filled
+from advisor.advise.choose import Choice, check_context, statistics_of
+from advisor.advise.judge import vouching_limits
+from advisor.advise.replicas import SPARE
+from advisor.advise.standings import RECOVERY, SLOW, TTFT, Bools, Limit, Standings
+from advisor.cost.answers import LoadAnswers, Range
+from advisor.cost.cells import CONCURRENCY, RATE, Cells, Spreads, load_cells
+from advisor.cost.features import Floats, Ints
+from advisor.cost.predict import Z90, Predictor
+from advisor.spec.deployment import Deployment
+from advisor.spec.workload import LatencyLimit, Load
+from advisor.units import S_PER_HOUR, TOKENS_PER_MILLION
+
+if TYPE_CHECKING:
+    from advisor.cost.quality import QualityModel
+
+
+def survey(
+    choice: Choice, loads: Sequence[Load], predictor: Predictor, quality: QualityModel | None = None
+) -> Standings:
+    """How everything in `choice` stands under each of `loads`, which take the place of the workload's own.
+
+    All loads arrive in the same way. Raises InputError for a load whose longest request no model takes.
+    """
+    for load in loads:
+        check_context(choice.space.model, replace(choice.workload, load=load))
+    look = _Look(choice, tuple(loads), predictor)
+    return look.standings(quality)
+
+
+class _Look:
+    """The pairs of load and deployment, looked at with any number of replicas."""
+
+    def __init__(self, choice: Choice, loads: tuple[Load, ...], predictor: Predictor) -> None:
+        self.choice, self.loads, self.predictor = choice, loads, predictor
+        self.workload = choice.workload
+        self.deployments = candidates(choice, predictor)
+        self.shape = (len(loads), len(self.deployments))
+        self.load_of, self.of = (x.ravel() for x in np.indices(self.shape))
+
+    def answers(self, pairs: Ints, count: Ints) -> LoadAnswers:
+        """The pairs with so many replicas each."""
+        made: dict[tuple[int, int], int] = {}
+        served: list[Deployment] = []
+        place = np.empty(len(pairs), dtype=np.intp)
+        for n, (d, replicas) in enumerate(zip(self.of[pairs].tolist(), count.tolist(), strict=True)):
+            if (d, replicas) not in made:
+                made[d, replicas] = len(served)
+                one = self.deployments[d]
+                served.append(one if one.replicas == replicas else replace(one, replicas=replicas))
+            place[n] = made[d, replicas]
+        cells, spreads = self._cells(pairs, place, count)
+        return self.predictor.answer_loads(served, cells, spreads, statistics_of(self.workload))
+
+    def _cells(self, pairs: Ints, place: Ints, count: Ints) -> tuple[Cells, Spreads]:
+        one = [load_cells(load, [self.deployments[0]]) for load in self.loads]
+        which = self.load_of[pairs]
+
+        def column(name: str) -> np.ndarray:
+            return np.concatenate([getattr(c, name) for c in one])[which]
+
+        kind = column("kind")
+        asked = np.array([load.arrival.value or 1.0 for load in self.loads])[which]
+        level = np.where(np.isin(kind, (CONCURRENCY, RATE)), asked / count, column("level"))
+        level = np.where(kind == CONCURRENCY, np.maximum(level, 1.0), level)
+        cells = Cells(
+            deployment=place,
+            input_tokens=column("input_tokens"),
+            output_tokens=column("output_tokens"),
+            kind=kind,
+            level=level,
+            prefix_hit_rate=column("prefix_hit_rate"),
+            prompts_per_client=column("prompts_per_client"),
+        )
+        every = [Spreads.of(load, 1) for load in self.loads]
+        spread = {f.name: np.concatenate([getattr(s, f.name) for s in every]) for f in fields(Spreads)}
+        return cells, Spreads(**{name: column_[which] for name, column_ in spread.items()})
+
+    def context(self, pairs: Ints, found: LoadAnswers) -> Bools:
+        longest = np.array([load.longest_context for load in self.loads])
+        return np.asarray(found.means.fits & (longest[self.load_of[pairs]] <= found.max_context))
+
+    def limits(self, pairs: Ints, found: LoadAnswers) -> list[Limit]:
+        """The limits that replicas can mend, of pairs that fit; arrays are flat."""
+        goodput = self.workload.goodput
+        timed: list[LatencyLimit] = [*self.workload.limits]
+        if goodput is not None:
+            timed += vouching_limits(goodput)
+        made = []
+        pending = np.zeros(len(pairs), dtype=bool)
+        if self.loads[0].arrival.kind == "rate":
+            asked = np.array([load.arrival.value or 1.0 for load in self.loads])[self.load_of[pairs]]
+            capacity = found.means.capacity_requests_per_s
+            stable = np.isfinite(found.means.means.tpot_s)
+            made.append(
+                Limit(
+                    text="capacity",
+                    cause=SLOW,
+                    reach=_reach(np.log(capacity.value / asked), capacity, at_least=True),
+                    kept=(capacity.low >= asked) & stable,
+                    likely=(capacity.value >= asked) & stable,
+                )
+            )
+            pending = ~stable  # a backlog without end has no latency: told once, by its capacity
+        for limit in timed:
+            latency = found.latency_ms[limit.metric, limit.statistic]
+            with np.errstate(invalid="ignore", divide="ignore"):
+                reach = _reach(np.log(limit.max_ms / latency.value), latency, at_least=False)
+                kept, likely = latency.high <= limit.max_ms, latency.value <= limit.max_ms
+            reach = np.where(np.isnan(reach), -np.inf, reach)
+            made.append(
+                Limit(
+                    text=limit.key,
+                    cause=TTFT if limit.metric == "ttft" else SLOW,
+                    reach=np.where(pending, np.inf, reach),
+                    kept=kept | pending,
+                    likely=likely | pending,
+                )
+            )
+        return made
+
+    def verdict(self, pairs: Ints, found: LoadAnswers, *, likely: bool) -> Bools:
+        """Whether the limits that replicas can mend are kept; a pair that none can mend ends the hunt."""
+        limits = self.limits(pairs, found)
+        holds = np.ones(len(pairs), dtype=bool)
+        for limit in limits:
+            holds &= limit.likely if likely else limit.kept
+        held = self.context(pairs, found)
+        return np.asarray(holds & held if likely else holds | ~held)
+
+    def counts(self) -> tuple[Ints, LoadAnswers]:
+        """How many replicas each pair takes, as `replicate` finds them, and the answers with those."""
+        pairs = np.arange(self.of.size)
+        fixed = np.array([d.replicas for d in self.deployments], dtype=np.intp)[self.of]
+        singles = self.answers(pairs, fixed)
+        kind = self.loads[0].arrival.kind
+        if kind in ("single", "maximum") or filled(self.choice) is not None:
+            return fixed, singles
+        hunted = np.flatnonzero(singles.means.fits)
+        most, guess = self._bounds(hunted, singles)
+        count = fixed.copy()
+        found, unkept = self._pursue(hunted, most, guess, likely=False)
+        lost = np.flatnonzero(unkept)
+        found[lost], still = self._pursue(hunted[lost], most[lost], guess[lost], likely=True)
+        found[lost] = np.where(still, most[lost], found[lost])
+        count[hunted] = found
+        changed = np.flatnonzero(count != fixed)
+        if not len(changed):
+            return count, singles
+        return count, _merged(singles, changed, self.answers(changed, count[changed]))
+
+    def _bounds(self, pairs: Ints, singles: LoadAnswers) -> tuple[Ints, Ints]:
+        value = np.array([load.arrival.value or 1.0 for load in self.loads])[self.load_of[pairs]]
+        needed = np.ones(len(pairs))
+        rate = self.loads[0].arrival.kind == "rate"
+        if rate:
+            low = singles.means.capacity_requests_per_s.low[pairs]
+            known = np.isfinite(low) & (low > 0)
+            needed = np.where(known, np.maximum(np.ceil(value / np.where(known, low, 1.0)), 1.0), 1.0)
+        most: Floats = SPARE * needed
+        degree = np.array([d.tensor_parallel for d in self.deployments])[self.of[pairs]]
+        if self.choice.space.max_gpus is not None:
+            most = np.minimum(most, self.choice.space.max_gpus // degree)
+        if not rate:
+            most = np.minimum(most, np.floor(value))
+        top = np.asarray(np.maximum(most, 1), dtype=np.intp)
+        return top, np.minimum(np.asarray(needed, dtype=np.intp), top)
+
+    def _pursue(self, pairs: Ints, most: Ints, guess: Ints, *, likely: bool) -> tuple[Ints, Bools]:
+        """(least count that holds, mask of those for which none does)."""
+        fails, keeps = np.zeros(len(pairs), dtype=np.intp), np.zeros(len(pairs), dtype=np.intp)
+        while True:
+            halved = np.where(keeps - fails > 1, (keeps + fails) // 2, 0)
+            climbed = np.where(fails < 1, 1, np.where(fails < guess, guess, np.where(fails < most, most, 0)))
+            following = np.where(keeps > 0, halved, climbed)
+            active = np.flatnonzero(following)
+            if not len(active):
+                return keeps, keeps == 0
+            tried = following[active]
+            holds = self.verdict(pairs[active], self.answers(pairs[active], tried), likely=likely)
+            keeps[active[holds]] = tried[holds]
+            fails[active[~holds]] = np.maximum(fails[active[~holds]], tried[~holds])
+
+    def standings(self, quality: QualityModel | None) -> Standings:
+        count, found = self.counts()
+        pairs = np.arange(self.of.size)
+        possible = self.context(pairs, found)
+        usd_per_hour = self._usd_per_hour(count)
+        budget = self.choice.max_usd_per_hour
+        if budget is not None:
+            possible = possible & (usd_per_hour <= budget)
+        recovery = [self._recovery(d, quality) for d in self.deployments]
+        limits = [*self.limits(pairs, found), *self._recovery_limit(recovery)]
+        cost = _inverse(found.means.output_tokens_per_s, usd_per_hour / S_PER_HOUR * TOKENS_PER_MILLION)
+        objective = self._objective(found, cost, recovery)
+        shape = self.shape
+        made = Standings(
+            workload=self.workload,
+            loads=self.loads,
+            deployments=tuple(self.deployments),
+            replicas=count.reshape(shape),
+            possible=possible.reshape(shape),
+            limits=tuple(
+                replace(
+                    limit,
+                    reach=limit.reach.reshape(shape),
+                    kept=limit.kept.reshape(shape),
+                    likely=limit.likely.reshape(shape),
+                )
+                for limit in limits
+            ),
+            objective=_known(objective.value).reshape(shape),
+            objective_low=_known(objective.low).reshape(shape),
+            objective_high=_known(objective.high).reshape(shape),
+            usd_per_million=_known(cost.value).reshape(shape),
+            recovery_low=np.array([-np.inf if r is None else r[1] for r in recovery]),
+            distance=found.means.distance.reshape(shape),
+            measured=found.means.measured.reshape(shape),
+            answers=found,
+        )
+        return replace(made, possible=made.possible & by_convention(self.choice, made))
+
+    def _usd_per_hour(self, count: Ints) -> Floats:
+        prices = [self.choice.price_of(d.gpu, d.tensor_parallel) for d in self.deployments]
+        one = [
+            np.nan if price is None else price.usd_per_gpu_hour * d.tensor_parallel
+            for price, d in zip(prices, self.deployments, strict=True)
+        ]
+        return np.asarray(np.array(one)[self.of] * count)
+
+    def _recovery(
+        self, deployment: Deployment, quality: QualityModel | None
+    ) -> tuple[float, float, float] | None:
+        if quality is None:
+            return None
+        known = quality.recovery(
+            deployment.model,
+            deployment.format.name,
+            self.workload.quality.tasks,
+            kv_format=deployment.kv_format,
+        ).underlying
+        return None if known is None else (known.value, known.low, known.high)
+
+    def _recovery_limit(self, recovery: Sequence[tuple[float, float, float] | None]) -> list[Limit]:
+        least = self.workload.quality.min_recovery
+        if least is None:
+            return []
+        value, low, high = (
+            np.array([np.nan if r is None else r[part] for r in recovery])[self.of] for part in range(3)
+        )
+        with np.errstate(invalid="ignore", divide="ignore"):
+            slack = value - least
+            reach = Z90 * slack / np.where(slack >= 0, value - low, high - value)
+            reach = np.where(slack == 0, 0.0, reach)
+        return [
+            Limit(
+                text="recovery",
+                cause=RECOVERY,
+                reach=np.where(np.isnan(reach), -np.inf, reach),
+                kept=low >= least,
+                likely=value >= least,
+            )
+        ]
+
+    def _objective(
+        self, found: LoadAnswers, cost: Range, recovery: Sequence[tuple[float, float, float] | None]
+    ) -> Range:
+        objective = self.workload.objective
+        if objective == "cost":
+            return cost
+        if objective == "latency":
+            return found.latency_ms["e2e", "mean"]
+        if objective == "throughput":
+            open_loop = self.loads[0].arrival.kind == "rate"
+            served = found.means.capacity_requests_per_s if open_loop else found.means.requests_per_s
+            return _inverse(served, np.ones(self.of.size))
+        value, low, high = (
+            np.array([np.nan if r is None else r[part] for r in recovery])[self.of] for part in range(3)
+        )
+        return Range(value=2 - value, low=2 - high, high=2 - low)
+
+
+def _reach(slack: Floats, of: Range, *, at_least: bool) -> Floats:
+    """Standard deviations to the limit, on the side of the interval that it lies on; slack in logs."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        down, up = np.log(of.value / of.low), np.log(of.high / of.value)
+        worse, better = (down, up) if at_least else (up, down)
+        reach = Z90 * slack / np.where(slack >= 0, worse, better)
+        return np.asarray(np.where((slack == 0) | np.isnan(reach) & np.isfinite(slack), 0.0, reach))
+
+
+def _inverse(of: Range, factor: Floats) -> Range:
+    """factor ÷ values, ends swapped; NaN where there is none."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        made = Range(value=factor / of.value, low=factor / of.high, high=factor / of.low)
+    lost = ~(of.low > 0)
+    return Range(**{f.name: np.where(lost, np.nan, getattr(made, f.name)) for f in fields(Range)})
+
+
+def _known(value: Floats) -> Floats:
+    return np.asarray(np.where(np.isfinite(value), value, np.inf))
+
+
+def _merged(singles: LoadAnswers, at: Ints, changed: LoadAnswers) -> LoadAnswers:
+    """The answers with those at `at` in the place of their own."""
+
+    def part(old: object, new: object) -> object:
+        if isinstance(old, np.ndarray):
+            made = old.copy()
+            made[at] = new
+            return made
+        if isinstance(old, dict):
+            return {key: part(old[key], new[key]) for key in old}  # type: ignore[index]
+        return type(old)(**{f.name: part(getattr(old, f.name), getattr(new, f.name)) for f in fields(old)})  # type: ignore[arg-type]
+
+    return part(singles, changed)  # type: ignore[return-value]
