@@ -23,7 +23,7 @@ UNITS: dict[Over, str] = {
     "output-tokens": "answer tokens",
 }
 
-PER_OCTAVE = 1
+PER_OCTAVE = 2
 """Levels looked at per doubling before the crossings are narrowed down."""
 REACH = 16.0
 """Where no range is given, a rate is varied from what is asked ÷ this to what is asked × this."""

@@ -6,7 +6,9 @@ the objective is. `survey` makes them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +41,10 @@ class Limit:
     """Whether it holds at the pessimistic end."""
     likely: Bools
     """Whether it holds by the central estimate."""
+
+    def of(self, rows: Callable[[np.ndarray], np.ndarray]) -> Limit:
+        """Of some of the loads and deployments."""
+        return replace(self, reach=rows(self.reach), kept=rows(self.kept), likely=rows(self.likely))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +82,58 @@ class Standings:
         for limit in self.limits:
             held &= limit.kept
         return np.asarray(held)
+
+    def take(self, order: Ints) -> Standings:
+        """Under the loads at `order`."""
+        width = len(self.deployments)
+        flat = (order[:, None] * width + np.arange(width)).ravel()
+        return self._with(
+            tuple(self.loads[int(i)] for i in order), lambda rows: rows[order], self.answers.take(flat)
+        )
+
+    def only(self, at: Ints) -> Standings:
+        """Of the deployments at `at`."""
+        width = len(self.deployments)
+        flat = (np.arange(len(self.loads))[:, None] * width + at).ravel()
+        made = self._with(self.loads, lambda rows: rows[:, at], self.answers.take(flat))
+        return replace(
+            made,
+            deployments=tuple(self.deployments[int(i)] for i in at),
+            recovery_low=self.recovery_low[at],
+        )
+
+    def joined(self, other: Standings) -> Standings:
+        """Under the loads of both; of the same deployments."""
+        mine, theirs = _arrays(self), _arrays(other)
+        limits = tuple(
+            replace(
+                one,
+                reach=np.concatenate([one.reach, two.reach]),
+                kept=np.concatenate([one.kept, two.kept]),
+                likely=np.concatenate([one.likely, two.likely]),
+            )
+            for one, two in zip(self.limits, other.limits, strict=True)
+        )
+        arrays: dict[str, Any] = {name: np.concatenate([mine[name], theirs[name]]) for name in mine}
+        return replace(
+            self,
+            loads=(*self.loads, *other.loads),
+            limits=limits,
+            answers=self.answers.joined(other.answers),
+            **arrays,
+        )
+
+    def _with(
+        self, loads: tuple[Load, ...], rows: Callable[[np.ndarray], np.ndarray], answers: LoadAnswers
+    ) -> Standings:
+        arrays: dict[str, Any] = {name: rows(array) for name, array in _arrays(self).items()}
+        return replace(
+            self,
+            loads=loads,
+            limits=tuple(one.of(rows) for one in self.limits),
+            answers=answers,
+            **arrays,
+        )
 
     @property
     def likely(self) -> Bools:
@@ -118,3 +176,14 @@ class Standings:
             return (-self.recovery_low[i], own, cost, name)
 
         return int(min(tied, key=order))
+
+
+_BY_LOAD = (
+    *("replicas", "possible", "objective", "objective_low", "objective_high"),
+    *("usd_per_million", "distance", "measured"),
+)
+
+
+def _arrays(of: Standings) -> dict[str, Any]:
+    """The arrays with a row per load."""
+    return {name: getattr(of, name) for name in _BY_LOAD}

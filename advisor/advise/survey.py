@@ -29,25 +29,51 @@ if TYPE_CHECKING:
 
 
 def survey(
-    choice: Choice, loads: Sequence[Load], predictor: Predictor, quality: QualityModel | None = None
+    choice: Choice,
+    loads: Sequence[Load],
+    predictor: Predictor,
+    quality: QualityModel | None = None,
+    *,
+    among: Sequence[Deployment] | None = None,
 ) -> Standings:
     """How everything in `choice` stands under each of `loads`, which take the place of the workload's own.
 
-    All loads arrive in the same way. Raises InputError for a load whose longest request no model takes.
+    All loads arrive in the same way. With `among` only those of its deployments. Raises InputError for a
+    load whose longest request the model does not take.
     """
     for load in loads:
         check_context(choice.space.model, replace(choice.workload, load=load))
-    look = _Look(choice, tuple(loads), predictor)
-    return look.standings(quality)
+    every = candidates(choice, predictor) if among is None else list(among)
+    look = _Look(choice, tuple(loads), predictor, every)
+    made = look.standings(quality, *look.counts())
+    return replace(made, possible=made.possible & by_convention(choice, made))
+
+
+def standings_of(
+    choice: Choice,
+    loads: Sequence[Load],
+    deployments: Sequence[Deployment],
+    predictor: Predictor,
+    quality: QualityModel | None = None,
+) -> Standings:
+    """How these very deployments stand, with the replicas they have; of `choice` its limits and prices."""
+    look = _Look(choice, tuple(loads), predictor, list(deployments))
+    return look.standings(quality, *look.fixed())
 
 
 class _Look:
     """The pairs of load and deployment, looked at with any number of replicas."""
 
-    def __init__(self, choice: Choice, loads: tuple[Load, ...], predictor: Predictor) -> None:
+    def __init__(
+        self,
+        choice: Choice,
+        loads: tuple[Load, ...],
+        predictor: Predictor,
+        deployments: list[Deployment],
+    ) -> None:
         self.choice, self.loads, self.predictor = choice, loads, predictor
         self.workload = choice.workload
-        self.deployments = candidates(choice, predictor)
+        self.deployments = deployments
         self.shape = (len(loads), len(self.deployments))
         self.load_of, self.of = (x.ravel() for x in np.indices(self.shape))
 
@@ -141,11 +167,14 @@ class _Look:
         held = self.context(pairs, found)
         return np.asarray(holds & held if likely else holds | ~held)
 
+    def fixed(self) -> tuple[Ints, LoadAnswers]:
+        """The replicas that each has, and the answers with those."""
+        count = np.array([d.replicas for d in self.deployments], dtype=np.intp)[self.of]
+        return count, self.answers(np.arange(self.of.size), count)
+
     def counts(self) -> tuple[Ints, LoadAnswers]:
         """How many replicas each pair takes, as `replicate` finds them, and the answers with those."""
-        pairs = np.arange(self.of.size)
-        fixed = np.array([d.replicas for d in self.deployments], dtype=np.intp)[self.of]
-        singles = self.answers(pairs, fixed)
+        fixed, singles = self.fixed()
         kind = self.loads[0].arrival.kind
         if kind in ("single", "maximum") or filled(self.choice) is not None:
             return fixed, singles
@@ -160,7 +189,7 @@ class _Look:
         changed = np.flatnonzero(count != fixed)
         if not len(changed):
             return count, singles
-        return count, _merged(singles, changed, self.answers(changed, count[changed]))
+        return count, singles.changed(changed, self.answers(changed, count[changed]))
 
     def _bounds(self, pairs: Ints, singles: LoadAnswers) -> tuple[Ints, Ints]:
         value = np.array([load.arrival.value or 1.0 for load in self.loads])[self.load_of[pairs]]
@@ -194,8 +223,7 @@ class _Look:
             keeps[active[holds]] = tried[holds]
             fails[active[~holds]] = np.maximum(fails[active[~holds]], tried[~holds])
 
-    def standings(self, quality: QualityModel | None) -> Standings:
-        count, found = self.counts()
+    def standings(self, quality: QualityModel | None, count: Ints, found: LoadAnswers) -> Standings:
         pairs = np.arange(self.of.size)
         possible = self.context(pairs, found)
         usd_per_hour = self._usd_per_hour(count)
@@ -207,7 +235,7 @@ class _Look:
         cost = _inverse(found.means.output_tokens_per_s, usd_per_hour / S_PER_HOUR * TOKENS_PER_MILLION)
         objective = self._objective(found, cost, recovery)
         shape = self.shape
-        made = Standings(
+        return Standings(
             workload=self.workload,
             loads=self.loads,
             deployments=tuple(self.deployments),
@@ -231,7 +259,6 @@ class _Look:
             measured=found.means.measured.reshape(shape),
             answers=found,
         )
-        return replace(made, possible=made.possible & by_convention(self.choice, made))
 
     def _usd_per_hour(self, count: Ints) -> Floats:
         prices = [self.choice.price_of(d.gpu, d.tensor_parallel) for d in self.deployments]
@@ -312,18 +339,3 @@ def _inverse(of: Range, factor: Floats) -> Range:
 
 def _known(value: Floats) -> Floats:
     return np.asarray(np.where(np.isfinite(value), value, np.inf))
-
-
-def _merged(singles: LoadAnswers, at: Ints, changed: LoadAnswers) -> LoadAnswers:
-    """The answers with those at `at` in the place of their own."""
-
-    def part(old: object, new: object) -> object:
-        if isinstance(old, np.ndarray):
-            made = old.copy()
-            made[at] = new
-            return made
-        if isinstance(old, dict):
-            return {key: part(old[key], new[key]) for key in old}  # type: ignore[index]
-        return type(old)(**{f.name: part(getattr(old, f.name), getattr(new, f.name)) for f in fields(old)})  # type: ignore[arg-type]
-
-    return part(singles, changed)  # type: ignore[return-value]

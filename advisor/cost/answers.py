@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from advisor.cost.intervals import DISTANCES
 from advisor.cost.loads import Means
 from advisor.cost.steady import Steady
 
+T = TypeVar("T")
 _BASIS: dict[str, Basis] = {"seen": "fitted", "model": "extrapolated", "gpu": "extrapolated"}
 
 
@@ -47,13 +49,7 @@ class CellAnswers:
 
     def take(self, index: np.ndarray) -> CellAnswers:
         """The answers at `index`, one per cell."""
-
-        def part(value: object) -> object:
-            if isinstance(value, np.ndarray):
-                return value[index]
-            return type(value)(**{f.name: part(getattr(value, f.name)) for f in fields(value)})  # type: ignore[arg-type]
-
-        return part(self)  # type: ignore[return-value]
+        return each_array(lambda array: array[index], self)
 
     def latency_ms(self, metric: str) -> Range:
         """Mean of a metric; ITL's is TPOT's."""
@@ -72,6 +68,37 @@ class LoadAnswers:
     """(metric, statistic) → each cell's; NaN where there is none."""
     max_context: Ints
     """Longest sequence that one request of each cell's deployment can hold."""
+
+    def take(self, index: np.ndarray) -> LoadAnswers:
+        """The answers at `index`, one per cell."""
+        return each_array(lambda array: array[index], self)
+
+    def joined(self, other: LoadAnswers) -> LoadAnswers:
+        """These and then the other's."""
+        return each_array(lambda one, two: np.concatenate([one, two]), self, other)
+
+    def changed(self, at: np.ndarray, others: LoadAnswers) -> LoadAnswers:
+        """These with `others` at the positions `at`."""
+
+        def put(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+            made = np.array(one)
+            made[at] = two
+            return made
+
+        return each_array(put, self, others)
+
+
+def each_array(make: Callable[..., np.ndarray], first: T, *others: T) -> T:
+    """A value like `first` with every array in it made of the arrays that stand there in all."""
+    if isinstance(first, np.ndarray):
+        return make(first, *others)  # type: ignore[return-value]
+    if isinstance(first, Mapping):
+        return {name: each_array(make, first[name], *(o[name] for o in others)) for name in first}  # type: ignore[return-value, index]
+    parts = {
+        f.name: each_array(make, getattr(first, f.name), *(getattr(o, f.name) for o in others))
+        for f in fields(first)  # type: ignore[arg-type]
+    }
+    return type(first)(**parts)
 
 
 def with_open_loop(answers: CellAnswers, steady: Steady, cells: Cells) -> CellAnswers:

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from advisor.cost.fit import FittedSpeed
 from advisor.cost.intervals import Interval, Intervals
+from advisor.cost.shared_errors import SharedErrors
 from advisor.errors import DataError
 from advisor.spec.deployment import Deployment
 from advisor.spec.engine import defaults
 from advisor.spec.model import ModelSpec
 
 NAME = "fit.json"
+_ALONE = SharedErrors()
 VERSION = 1
 
 
@@ -84,6 +86,8 @@ class Fit:
     measured: Mapping[str, Sequence[MeasuredCell]]
     """Deployment key → the cells seen."""
     summary: Mapping[str, object]
+    shared: SharedErrors = SharedErrors()
+    """What the errors of two predictions have in common."""
 
     @property
     def seen(self) -> frozenset[str]:
@@ -112,6 +116,7 @@ def dumps(fit: Fit) -> str:
         "summary": fit.summary,
         "parameters": dict(sorted(fit.speed.theta.items())),
         "intervals": {k: asdict(v) for k, v in sorted(fit.intervals.table.items())},
+        "shared_errors": fit.shared.document(),
         "effects": {k: dict(sorted(v.items())) for k, v in sorted(fit.effects.items())},
         "evidence": [asdict(e) for e in fit.evidence],
         "measured": {k: [list(cell) for cell in v] for k, v in sorted(fit.measured.items())},
@@ -134,6 +139,7 @@ def read(path: Path) -> Fit:
             evidence=tuple(Evidence(**e) for e in document["evidence"]),
             measured={k: [tuple(cell) for cell in v] for k, v in document["measured"].items()},
             summary=document["summary"],
+            shared=SharedErrors.read(document["shared_errors"]) if "shared_errors" in document else _ALONE,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: not a readable fit ({error}); run quantadvise fit") from error

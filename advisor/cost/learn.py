@@ -30,6 +30,7 @@ from advisor.cost.held_out import (
     quantity,
 )
 from advisor.cost.intervals import Intervals, build
+from advisor.cost.learn_shares import learn_shares
 from advisor.cost.observe import Observations, is_free_arrangement, observe
 from advisor.errors import DataError
 from advisor.record.measurement import SpeedMeasurement
@@ -89,7 +90,8 @@ def learn_more(
     problem = SpeedProblem(seen)
     errors = seen.log_value - np.log(problem.predict(speed.vector(problem.names)))
     summary = {**base.summary, "rows": len(seen.rows), "deployments": len(seen.deployments)}
-    return _assembled(speed, seen, row_deployments(seen), errors, base.intervals, summary)
+    fit = _assembled(speed, seen, row_deployments(seen), errors, base.intervals, summary)
+    return replace(fit, shared=base.shared)
 
 
 def hold_out(optimum: Optimum, progress: Callable[[str], None] = lambda _: None) -> HeldOut:
@@ -120,7 +122,8 @@ def assemble(speed: FittedSpeed, optimum: Optimum, held: HeldOut) -> Fit:
     generations = [defaults(d.engine, d.gpu).generation for d in held.deployments]
     intervals = build(kinds, loads, generations, {"seen": held.row, "model": held.model, "gpu": held.gpu})
     errors = optimum.log_errors(optimum.vector)
-    return _assembled(speed, seen, held.deployments, errors, intervals, _summary(held, loads))
+    fit = _assembled(speed, seen, held.deployments, errors, intervals, _summary(held, loads))
+    return replace(fit, shared=learn_shares(held, intervals))
 
 
 def _assembled(

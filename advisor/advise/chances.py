@@ -1,0 +1,137 @@
+"""What could turn out otherwise: joint draws of how far predictions are off, the same for the same question.
+
+Each deployment's errors are normal in standard deviations, with the parts of them that it shares with others
+(`SharedErrors`); an interval that reaches further to one side stretches them there. A draw of a part belongs
+to its name alone, so that a deployment's draws do not hang on what else is looked at.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from advisor.advise.rank import TIE
+from advisor.advise.standings import RECOVERY, SLOW, TTFT, Bools, Standings
+from advisor.cost import shared_errors
+from advisor.cost.features import Floats, Ints
+from advisor.cost.intervals import DISTANCES
+from advisor.cost.predict import Z90
+from advisor.cost.shared_errors import SharedErrors, Shares
+
+DRAWS = 2_048
+SEED = 0
+_LOAD = {"single": "single", "maximum": "maximum"}
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """Joint draws for some deployments under one load; arrays of shape (draws, deployments)."""
+
+    at: Ints
+    """Positions in the standings."""
+    keeps: Bools
+    """Whether all limits are kept."""
+    objective: Floats
+    """What is made small."""
+    errors: dict[str, Floats] = field(default_factory=dict)
+    """By cause, standard deviations; positive is worse than predicted."""
+
+    def best(self) -> Floats:
+        """Of each draw the least objective that keeps the limits; inf where none does."""
+        return np.asarray(np.where(self.keeps, self.objective, np.inf).min(axis=1))
+
+
+def draw(found: Standings, load: int, at: Ints, shared: SharedErrors, *, draws: int = DRAWS) -> Draws:
+    """Joint draws for the deployments at `at` under one of the loads."""
+    errors = {cause: errors_of(found, load, at, shared, cause, draws) for cause in (SLOW, TTFT, RECOVERY)}
+    return outcomes(found, load, at, errors)
+
+
+def outcomes(found: Standings, load: int, at: Ints, errors: dict[str, Floats]) -> Draws:
+    """What given errors make of the limits and the objective."""
+    keeps = np.broadcast_to(found.possible[load, at], errors[SLOW].shape).copy()
+    for cause, z in errors.items():
+        keeps &= z <= found.reach(cause)[load, at]
+    z = errors[RECOVERY if found.workload.objective == "accuracy" else SLOW]
+    value, low, high = (
+        array[load, at] for array in (found.objective, found.objective_low, found.objective_high)
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if found.workload.objective == "accuracy":
+            objective = value + np.where(z > 0, high - value, value - low) * z / Z90
+        else:
+            stretch = np.where(z > 0, np.log(high / value), np.log(value / low))
+            objective = value * np.exp(stretch * z / Z90)
+    objective = np.where(np.isfinite(value), objective, np.inf)
+    return Draws(at=at, keeps=keeps, objective=objective, errors=errors)
+
+
+def errors_of(found: Standings, load: int, at: Ints, shared: SharedErrors, cause: str, draws: int) -> Floats:
+    """(draws, deployments): errors by one cause, in standard deviations, worse counted positive."""
+    if cause == RECOVERY:
+        columns = [
+            _stream(f"recovery {found.deployments[i].format.name}", draws)
+            if found.deployments[i].kv_format == "16bit"
+            else _stream(f"recovery {found.deployments[i].format.name} fp8", draws)
+            for i in at.tolist()
+        ]
+        return np.stack(columns, axis=1)
+    own = np.stack(
+        [parts @ streams for parts, streams in _made(found, load, at, shared, cause, draws)], axis=1
+    )
+    arrival = found.loads[load].arrival.kind
+    if cause == SLOW or arrival == "single":
+        return own
+    pace = errors_of(found, load, at, shared, SLOW, draws)
+    tied = shared.first_token
+    return np.asarray(tied * pace + (1.0 - tied**2) ** 0.5 * own)
+
+
+def _made(
+    found: Standings, load: int, at: Ints, shared: SharedErrors, cause: str, draws: int
+) -> list[tuple[Floats, Floats]]:
+    kind = found.loads[load].arrival.kind
+    error = shared_errors.TTFT if cause == TTFT else shared_errors.PACE
+    made = []
+    for i in at.tolist():
+        distance = DISTANCES[int(found.distance[load, i])]
+        # What was measured in this very cell is off by how measurements repeat, which nothing shares.
+        seen = bool(found.measured[load, i])
+        shares = Shares() if seen else shared.of(error, _LOAD.get(kind, "loaded"), distance)
+        d = found.deployments[i]
+        names = (
+            f"{cause} model",
+            f"{cause} gpu {d.gpu.name}",
+            f"{cause} format {d.format.name}",
+            f"{cause} pair {d.gpu.name} {d.format.name}",
+            f"{cause} own {' '.join(map(str, d.key[:5]))}",
+        )
+        parts = (shares.model, shares.gpu, shares.format, shares.pair, shares.own)
+        kept = [(part, name) for part, name in zip(parts, names, strict=True) if part > 0]
+        total = sum(part for part, _ in kept)
+        made.append(
+            (
+                np.sqrt(np.array([part / total for part, _ in kept])),
+                np.stack([_stream(name, draws) for _, name in kept]),
+            )
+        )
+    return made
+
+
+@lru_cache(maxsize=4_096)
+def _stream(name: str, draws: int) -> Floats:
+    """Standard normals that belong to a name; each with its opposite, so that their mean is zero."""
+    half = np.random.default_rng([SEED, zlib.crc32(name.encode())]).standard_normal(draws // 2)
+    both = np.concatenate([half, -half])
+    both = both / both.std()
+    both.setflags(write=False)
+    return np.asarray(both)
+
+
+def as_good(of: Draws, column: int) -> Bools:
+    """In which draws the one in a column keeps the limits and is the best that does, a tie included."""
+    best = of.best()
+    return np.asarray(of.keeps[:, column] & (of.objective[:, column] <= best * (1.0 + TIE)))

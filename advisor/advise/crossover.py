@@ -1,0 +1,247 @@
+"""Where the best format changes as something about the load is varied, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from advisor.advise.axis import Axis, Over, axis, between, level_of, load_at, loads_along
+from advisor.advise.choose import Choice
+from advisor.advise.crossing import where_limit_is_met, where_order_changes
+from advisor.advise.standings import Standings
+from advisor.advise.survey import standings_of, survey
+from advisor.cost.features import Ints
+from advisor.spec.deployment import Deployment
+from advisor.spec.workload import Load
+
+if TYPE_CHECKING:
+    from advisor.cost.predict import Predictor
+    from advisor.cost.quality import QualityModel
+
+ROUNDS, PARTS = 2, 8
+"""A crossing is narrowed down by splitting its step into so many parts, so many times: to 1 % of a level."""
+NEAR = 2.2
+"""Deployments that at no level are within this factor of the best are not looked at between the levels."""
+MOST_CROSSINGS = 12
+"""Crossings that are narrowed down; between the rest the step stays a doubling."""
+
+
+Why = Literal["objective", "replicas", "limit"]
+"""objective: its order changes. replicas: the one before takes one more. limit: the one before keeps the
+limits no more, or the one after does not yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Levels next to each other at which one format on one kind of GPU is best."""
+
+    first: float
+    last: float
+    best: Deployment | None
+    """As it stands at the first level; None: nothing keeps the limits."""
+    until: Deployment | None
+    """As it stands at the last: it may take more replicas, or another split."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """Between two stretches: where the best changes."""
+
+    level: float
+    """The last level at which the one before is still best."""
+    following: float
+    """The first at which the one after is."""
+    low: float | None
+    high: float | None
+    """Nine times of ten the change truly lies between these; None: beyond the range looked at."""
+    why: Why
+    limit: str = ""
+    """Which, where one stops being kept: `tpot_p95_ms`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossover:
+    """The whole answer along one axis."""
+
+    axis: Axis
+    """The levels looked at first; the crossings lie between them."""
+    stretches: tuple[Stretch, ...]
+    crossings: tuple[Crossing, ...]
+    """One fewer than the stretches."""
+    here: float | None
+    """Where the workload itself stands; None where it has no such level."""
+
+    def at(self, level: float) -> Stretch:
+        """The stretch that a level lies in."""
+        return next((s for s in self.stretches if level <= s.last), self.stretches[-1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BestMap:
+    """The best over a grid of loads: along `across`, and along `down` where two things are varied."""
+
+    across: Axis
+    down: Axis | None
+    best: tuple[tuple[Deployment | None, ...], ...]
+    """One row for each level of `down` (one row without it), one column for each level of `across`."""
+
+
+def best_map(
+    choice: Choice,
+    across: Axis,
+    down: Axis | None,
+    predictor: Predictor,
+    quality: QualityModel | None = None,
+) -> BestMap:
+    """What `recommend` would put first at every load of a grid."""
+    base = choice.workload.load
+    loads = loads_along(base, across, down)
+    found = survey(_under(choice, loads[0]), loads, predictor, quality)
+    best = _names(found)
+    width = len(across.levels)
+    return BestMap(
+        across=across,
+        down=down,
+        best=tuple(tuple(best[start : start + width]) for start in range(0, len(best), width)),
+    )
+
+
+def crossover(
+    choice: Choice,
+    along: Axis,
+    predictor: Predictor,
+    quality: QualityModel | None = None,
+) -> Crossover:
+    """Where along the axis the format or the GPU that `recommend` puts first changes."""
+    levels = list(along.levels)
+    found = _contenders(choice, _survey_at(choice, along, levels, predictor, quality))
+    for _ in range(ROUNDS):
+        kinds = [_kind(d) for d in _names(found)]
+        steps = [i for i in range(len(levels) - 1) if kinds[i] != kinds[i + 1]][:MOST_CROSSINGS]
+        new = [
+            level
+            for i in steps
+            for level in between(levels[i], levels[i + 1], PARTS + 1, whole=along.whole)[1:-1]
+        ]
+        if not new:
+            break
+        more = _survey_at(choice, along, new, predictor, quality, among=found.deployments)
+        found = found.joined(more)
+        order = np.argsort([*levels, *new], kind="stable")
+        levels = [float(level) for level in np.array([*levels, *new])[order]]
+        found = found.take(order)
+    return _Walk(choice, found, along, levels, predictor, quality).told()
+
+
+def usual_axis(choice: Choice, over: Over, *, low: float | None = None, high: float | None = None) -> Axis:
+    """The axis of a choice's own load; see `axis`."""
+    return axis(over, choice.workload.load, choice.space.model, low=low, high=high)
+
+
+def _survey_at(
+    choice: Choice,
+    along: Axis,
+    levels: Sequence[float],
+    predictor: Predictor,
+    quality: QualityModel | None,
+    among: Sequence[Deployment] | None = None,
+) -> Standings:
+    loads = [load_at(choice.workload.load, along.over, level) for level in levels]
+    return survey(_under(choice, loads[0]), loads, predictor, quality, among=among)
+
+
+def _contenders(choice: Choice, found: Standings) -> Standings:
+    """Without the deployments that are nowhere near the best; a convention needs them all."""
+    if choice.workload.gpu_count != "free":
+        return found
+    value = np.where(found.kept, found.objective, np.inf)
+    least = value.min(axis=1, keepdims=True)
+    near = (value <= NEAR * least) & np.isfinite(value)
+    # Where nothing keeps the limits, what is nearest to keeping them may do so a level before.
+    near |= found.likely & ~np.isfinite(least)
+    return found.only(np.flatnonzero(near.any(axis=0)))
+
+
+def _under(choice: Choice, load: Load) -> Choice:
+    """The choice with its requests arriving as in `load`; what a convention fixes stays fixed."""
+    own = replace(choice.workload.load, arrival=load.arrival)
+    return replace(choice, workload=replace(choice.workload, load=own))
+
+
+def _names(found: Standings) -> list[Deployment | None]:
+    return [None if at < 0 else found.deployment(load, int(at)) for load, at in enumerate(found.best())]
+
+
+def _kind(deployment: Deployment | None) -> tuple[str, str] | None:
+    return None if deployment is None else (deployment.format.name, deployment.gpu.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """A survey along an axis, at its levels and those put between."""
+
+    choice: Choice
+    found: Standings
+    along: Axis
+    levels: Sequence[float]
+    predictor: Predictor
+    quality: QualityModel | None
+
+    def told(self) -> Crossover:
+        best, names = self.found.best(), _names(self.found)
+        kinds = [_kind(d) for d in names]
+        levels = self.levels
+        starts = [0, *(i for i in range(1, len(levels)) if kinds[i] != kinds[i - 1])]
+        ends = [*(start - 1 for start in starts[1:]), len(levels) - 1]
+        return Crossover(
+            axis=self.along,
+            stretches=tuple(
+                Stretch(first=levels[a], last=levels[b], best=names[a], until=names[b])
+                for a, b in zip(starts, ends, strict=True)
+            ),
+            crossings=tuple(self._crossing(best, end) for end in ends[:-1]),
+            here=level_of(self.choice.workload.load, self.along.over),
+        )
+
+    def _crossing(self, best: Ints, end: int) -> Crossing:
+        before, after = int(best[end]), int(best[end + 1])
+        why, limit, turns = self._why(end, before, after)
+        low, high = self._interval(end, before, after, turns)
+        return Crossing(
+            level=self.levels[end], following=self.levels[end + 1], low=low, high=high, why=why, limit=limit
+        )
+
+    def _interval(
+        self, end: int, before: int, after: int, turns: int | None
+    ) -> tuple[float | None, float | None]:
+        """`turns`: the deployment whose limits decide; None: the order of the two does."""
+        sides = [(before, end), (after, end + 1)] if turns is None else [(turns, end + (turns != before))]
+        found = standings_of(
+            self.choice,
+            self.found.loads,
+            [self.found.deployment(load, at) for at, load in sides],
+            self.predictor,
+            self.quality,
+        )
+        if turns is None:
+            return where_order_changes(found, self.levels, end, self.predictor.fit.shared)
+        return where_limit_is_met(found, self.levels, end, ends=turns == before)
+
+    def _why(self, end: int, before: int, after: int) -> tuple[Why, str, int | None]:
+        """What changes between two levels, the limit that does it, and whose limit it is."""
+        found = self.found
+        for at, load in ((before, end + 1), (after, end)):
+            if at < 0 or found.kept[load, at]:
+                continue
+            missed = [limit for limit in found.limits if not limit.kept[load, at]]
+            if missed and found.possible[load, at]:
+                return "limit", min(missed, key=lambda limit: float(limit.reach[load, at])).text, at
+            return "limit", "memory", at
+        if before >= 0 and found.replicas[end + 1, before] > found.replicas[end, before]:
+            return "replicas", "", before
+        if after >= 0 and found.replicas[end + 1, after] < found.replicas[end, after]:
+            return "replicas", "", after
+        return "objective", "", None
