@@ -230,6 +230,7 @@ class _Look:
         budget = self.choice.max_usd_per_hour
         if budget is not None:
             possible = possible & (usd_per_hour <= budget)
+        possible = possible & self._within_border(count)
         recovery = [self._recovery(d, quality) for d in self.deployments]
         limits = [*self.limits(pairs, found), *self._recovery_limit(recovery)]
         cost = _inverse(found.means.output_tokens_per_s, usd_per_hour / S_PER_HOUR * TOKENS_PER_MILLION)
@@ -259,6 +260,17 @@ class _Look:
             measured=found.means.measured.reshape(shape),
             answers=found,
         )
+
+    def _within_border(self, count: Ints) -> Bools:
+        """False where somebody tried it and it failed."""
+        border = self.choice.border
+        within = np.ones(self.of.size, dtype=bool)
+        if border.failures:
+            for pair in range(self.of.size):
+                d = replace(self.deployments[self.of[pair]], replicas=int(count[pair]))
+                load = self.loads[self.load_of[pair]]
+                within[pair] = not border.refusals(d, replace(self.workload, load=load))
+        return within
 
     def _usd_per_hour(self, count: Ints) -> Floats:
         prices = [self.choice.price_of(d.gpu, d.tensor_parallel) for d in self.deployments]
