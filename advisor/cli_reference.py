@@ -265,13 +265,13 @@ def _estimates() -> Iterator[str]:
 
 def _records() -> Iterator[str]:
     from advisor.record.columns import meaning
-    from advisor.record.tables import COSTS, FAILURES, QUALITY, SPEED
+    from advisor.record.tables import COSTS, FAILURES, KERNELS, QUALITY, SPEED
 
     yield (
         "Columns of measurement files ([the form](../measurements/README.md)). Where a column is marked `?`, "
         "an empty cell means that it is not known."
     )
-    for table in (SPEED, QUALITY, FAILURES, COSTS):
+    for table in (SPEED, QUALITY, FAILURES, COSTS, KERNELS):
         yield f"### `#quantadvise {table.kind}`"
         yield _table(
             ("column", "holds", "meaning"),

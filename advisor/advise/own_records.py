@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.cost import fit_file
 from advisor.data import shipped
-from advisor.errors import InputError
-from advisor.record.store import files, read_failures, read_quality, read_speed
+from advisor.errors import InputError, UnknownNameError
+from advisor.record.store import files, read_failures, read_kernels, read_quality, read_speed
+from advisor.spec.gpus import find_gpu
 
 if TYPE_CHECKING:
     from advisor.advise.border import Border
     from advisor.cost.predict import Predictor
     from advisor.cost.quality import QualityModel
+    from advisor.record.measurement import SpeedMeasurement
     from advisor.spec.gpu import GpuSpec
     from advisor.spec.model import ModelSpec
 
@@ -33,13 +36,36 @@ def predictor_with(
 
     `models` and `gpus` are what is asked about: records of a model in a folder, or on a GPU of one's own,
     name what no catalog knows. A fit takes a while, so it is kept in `kept` (`kept_folder()` by default)
-    under a name made of all that went into it: other records, another fit. Raises InputError for a folder
-    that is not there.
+    under a name made of all that went into it: other records, another fit. Kernels that `calibrate` timed set
+    the ceilings of GPUs on which nothing of one's own was served yet. Raises InputError for a folder that is
+    not there.
     """
-    from advisor.cost.learn import learn_more
+    from advisor.cost.ceilings import with_ceilings
     from advisor.cost.predict import Predictor
 
     own = [row for folder in folders for row in read_speed(_existing(folder))]
+    predictor = _fitted(own, folders, models=models, gpus=gpus, kept=kept, progress=progress)
+    served = {row.gpu for row in own}
+    kernels = [row for folder in folders for row in read_kernels(folder) if row.gpu not in served]
+    known = {gpu.name: gpu for gpu in gpus}
+    for name in {row.gpu for row in kernels} - set(known):
+        with suppress(UnknownNameError):
+            known[name] = find_gpu(name)
+    return Predictor(with_ceilings(predictor.fit, kernels, known)) if kernels else predictor
+
+
+def _fitted(
+    own: Sequence[SpeedMeasurement],
+    folders: Sequence[Path],
+    *,
+    models: Sequence[ModelSpec],
+    gpus: Sequence[GpuSpec],
+    kept: Path | None,
+    progress: Callable[[str], None],
+) -> Predictor:
+    from advisor.cost.learn import learn_more
+    from advisor.cost.predict import Predictor
+
     if not own:
         return Predictor.shipped()
     base = shipped("measurements")

@@ -14,6 +14,7 @@ from advisor.measure import files, machine, tool
 from advisor.measure.envs import FoundTool
 from advisor.measure.machine import Device
 from advisor.measure.site import Site
+from advisor.record.kernel import KernelTiming
 from advisor.spec.located_yaml import write_yaml
 
 WORKER = Path(__file__).with_name("workers") / "calibrate_worker.py"
@@ -131,6 +132,35 @@ def to_json(found: Calibration, date: str) -> dict[str, Any]:
             for one in found.timings
         ],
     }
+
+
+def records(found: Calibration, date: str) -> list[KernelTiming]:
+    """What was timed, as the store keeps it; what could not be done has no row."""
+    facts = found.device.facts
+    driver = f"; driver {facts['driver_version']}" if "driver_version" in facts else ""
+    power = f"; power limit {facts['power.limit']} W" if "power.limit" in facts else ""
+    return [
+        KernelTiming(
+            gpu=found.device.name,
+            num_gpus=int(one.shape.get("gpus", 1)),
+            what=one.what,  # type: ignore[arg-type]
+            dtype=one.shape.get("type"),
+            tokens=one.shape.get("tokens"),
+            width=one.shape.get("width"),
+            context=one.shape.get("context"),
+            batch=one.shape.get("batch"),
+            size_bytes=one.shape.get("bytes"),
+            unit=one.unit,
+            value=one.rate,
+            seconds=one.seconds,
+            source="quantadvise calibrate",
+            licence="own measurement",
+            date=date[:10],
+            conditions=f"torch {found.torch}; {found.threads} threads{driver}{power}",
+        )
+        for one in found.timings
+        if one.rate is not None and one.seconds is not None
+    ]
 
 
 def gpu_file(found: Calibration) -> str | None:

@@ -16,6 +16,7 @@ from advisor.record.store import (
     files,
     read_costs,
     read_failures,
+    read_kernels,
     read_located,
     read_quality,
     read_speed,
@@ -52,7 +53,7 @@ def unflagged(findings: Sequence[Finding]) -> list[Finding]:
 def _damage(path: Path) -> Iterator[Finding]:
     """The first damaged line of a file, whatever its kind."""
     try:
-        for read in (read_speed, read_quality, read_costs, read_failures):
+        for read in (read_speed, read_quality, read_costs, read_failures, read_kernels):
             read(path)
     except DataError as error:
         place, _, rest = str(error).removeprefix(f"{path}:").partition(": ")

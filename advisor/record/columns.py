@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
+from advisor.record.kernel import KernelKind
 from advisor.record.measurement import FailureReason, LengthKind, Metric, Origin, Stage
 
 
@@ -121,6 +122,20 @@ _OWN: Mapping[str, Mapping[str, str]] = {
         "queries_per_usd": "the printed queries per dollar",
         "queries_half_width": "half a unit of its last digit",
         "usd_per_hour": "the source's own price of `num_gpus` of this GPU",
+    },
+    "kernels": {
+        "num_gpus": "1 but for all-reduce",
+        "what": _listed(KernelKind),
+        "dtype": "of a GEMM: `bf16`, `fp16`, `fp8`, `int8`, or `int4 weights`",
+        "tokens": "rows of a GEMM",
+        "width": "both other sides of a GEMM",
+        "context": "cached tokens per sequence, of attention",
+        "batch": "sequences, of attention",
+        "size_bytes": "moved by a copy, or reduced",
+        "unit": "of `value`: GB/s, TFLOPS (10¹² a second), launches/s",
+        "value": "the rate",
+        "seconds": "of one call, the median of blocks",
+        "conditions": "library and version, threads, driver",
     },
 }
 

@@ -7,6 +7,7 @@ A measurement file is UTF-8 CSV. Its first line says what it holds and in which 
 - `quality`: one benchmark score a row (`QualityMeasurement`)
 - `failures`: one run a row that ended without a result (`FailedRun`)
 - `costs`: one printed queries-per-dollar figure a row (`PrintedCost`)
+- `kernels`: one kernel timed alone a row (`KernelTiming`)
 
 The columns stand in `advisor.record.tables`. An empty cell means "not known" in the columns marked `?` there
 and "nothing to say" in free text; it is damage everywhere else. A field never holds a line break, so a line
@@ -27,10 +28,12 @@ from pathlib import Path
 from typing import Any, Generic
 
 from advisor.errors import DataError, InputError, nearest
+from advisor.record.kernel import KernelTiming
 from advisor.record.measurement import FailedRun, PrintedCost, QualityMeasurement, SpeedMeasurement
 from advisor.record.tables import (
     COSTS,
     FAILURES,
+    KERNELS,
     KINDS,
     MARK,
     QUALITY,
@@ -73,6 +76,11 @@ def read_failures(folder: Path) -> list[FailedRun]:
 def read_costs(folder: Path) -> list[PrintedCost]:
     """All printed queries-per-dollar figures of the files in `folder`; as `read_speed`."""
     return _records(folder, COSTS)
+
+
+def read_kernels(folder: Path) -> list[KernelTiming]:
+    """All kernel timings of the files in `folder`; as `read_speed`."""
+    return _records(folder, KERNELS)
 
 
 def read_located(folder: Path, table: Table[Record]) -> list[Located[Record]]:
@@ -120,6 +128,11 @@ def write_failures(path: Path, rows: Iterable[FailedRun]) -> None:
 def write_costs(path: Path, rows: Iterable[PrintedCost]) -> None:
     """As `write_speed`, for printed costs."""
     _write(path, COSTS, rows)
+
+
+def write_kernels(path: Path, rows: Iterable[KernelTiming]) -> None:
+    """As `write_speed`, for kernel timings."""
+    _write(path, KERNELS, rows)
 
 
 def append_speed(path: Path, rows: Iterable[SpeedMeasurement]) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
+from advisor.record.kernel import KernelTiming
 from advisor.record.measurement import FailedRun, PrintedCost, QualityMeasurement, SpeedMeasurement
 
 VERSION = 1
 MARK = "#quantadvise"
-Record = TypeVar("Record", SpeedMeasurement, QualityMeasurement, FailedRun, PrintedCost)
+Record = TypeVar("Record", SpeedMeasurement, QualityMeasurement, FailedRun, PrintedCost, KernelTiming)
 Cell = Literal["text", "text?", "number", "number?", "count", "count?"]
 """What a column holds; with `?` an empty cell means "not known"."""
 
@@ -136,7 +137,29 @@ COSTS = Table(
         ("suspect", "text"),
     ),
 )
-KINDS = tuple(table.kind for table in (SPEED, QUALITY, FAILURES, COSTS))
+KERNELS = Table(
+    kind="kernels",
+    make=KernelTiming,
+    columns=(
+        ("gpu", "text"),
+        ("num_gpus", "count"),
+        ("what", "text"),
+        ("dtype", "text?"),
+        ("tokens", "count?"),
+        ("width", "count?"),
+        ("context", "count?"),
+        ("batch", "count?"),
+        ("size_bytes", "count?"),
+        ("unit", "text"),
+        ("value", "number"),
+        ("seconds", "number"),
+        ("source", "text"),
+        ("licence", "text"),
+        ("date", "text?"),
+        ("conditions", "text"),
+    ),
+)
+KINDS = tuple(table.kind for table in (SPEED, QUALITY, FAILURES, COSTS, KERNELS))
 
 
 def _number(text: str) -> float:

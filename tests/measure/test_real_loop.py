@@ -208,12 +208,20 @@ def test_the_recommendation_rests_on_what_was_measured(run: Path, folder: Path):
 
 
 def test_calibrate_on_the_cpu(tools: Path, tmp_path: Path):
+    # a data sheet that no CPU keeps
+    (tmp_path / "cpu.yaml").write_text(GPU.replace("gb_s: 20", "gb_s: 2000").replace("bf16: 0.2", "bf16: 20"))
+    ask = ("predict", "Llama-3.2-1B-Instruct", "--gpu", tmp_path / "cpu.yaml", "--single", "--output", "json")
+    ask += ("--input-tokens", 64, "--output-tokens", 16)
+    before = json.loads(quantadvise(*ask).stdout)
     done = quantadvise("calibrate", "--cpu", "--seconds", 30, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "calibration.json").read_text())
     rates = {row["what"]: row["rate"] for row in found["timings"] if row["rate"] is not None}
     assert {"memory read", "memory copy", "launch", "gemm", "attention prefill"} <= set(rates)
     assert all(rate > 0 for rate in rates.values())
+    after = json.loads(quantadvise(*ask, "--records", tmp_path).stdout)
+    slower, faster = (one["prediction"]["estimates"]["tpot_mean_ms"]["value"] for one in (after, before))
+    assert slower > 5 * faster
 
 
 @pytest.fixture

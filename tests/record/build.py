@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from advisor.record.kernel import KernelTiming
 from advisor.record.measurement import FailedRun, PrintedCost, QualityMeasurement, SpeedMeasurement
 
 _SPEED = SpeedMeasurement(
@@ -80,6 +81,26 @@ _COST = PrintedCost(
 )
 
 
+_KERNEL = KernelTiming(
+    gpu="A6000",
+    num_gpus=1,
+    what="memory copy",
+    dtype=None,
+    tokens=None,
+    width=None,
+    context=None,
+    batch=None,
+    size_bytes=2_000_000_000,
+    unit="GB/s",
+    value=680.0,
+    seconds=0.0058,
+    source="quantadvise calibrate",
+    licence="own measurement",
+    date="2026-11-24",
+    conditions="torch 2.13.0",
+)
+
+
 def speed(**changes: object) -> SpeedMeasurement:
     return dataclasses.replace(_SPEED, **changes)  # type: ignore[arg-type]
 
@@ -94,3 +115,7 @@ def failure(**changes: object) -> FailedRun:
 
 def cost(**changes: object) -> PrintedCost:
     return dataclasses.replace(_COST, **changes)  # type: ignore[arg-type]
+
+
+def kernel(**changes: object) -> KernelTiming:
+    return dataclasses.replace(_KERNEL, **changes)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from advisor.errors import DataError, InputError
 from advisor.record import store, tables
+from advisor.record.kernel import KernelTiming
 from advisor.record.measurement import FailedRun, PrintedCost, QualityMeasurement, SpeedMeasurement
 from tests.record import build
 
@@ -95,6 +96,15 @@ def test_costs_that_are_written_come_back_the_same(value: float, queries: float)
         assert store.read_costs(Path(folder)) == [row]
 
 
+@settings(deadline=None)  # files, on disks that may be busy
+@given(value=ABOVE_ZERO, width=MAYBE_COUNT)
+def test_kernels_that_are_written_come_back_the_same(value: float, width: int | None) -> None:
+    row = build.kernel(what="gemm", dtype="bf16", width=width, tokens=1, value=value)
+    with tempfile.TemporaryDirectory() as folder:
+        store.write_kernels(Path(folder, "a.csv"), [row])
+        assert store.read_kernels(Path(folder)) == [row]
+
+
 @pytest.mark.parametrize(
     ("table", "record"),
     [
@@ -102,6 +112,7 @@ def test_costs_that_are_written_come_back_the_same(value: float, queries: float)
         (tables.QUALITY, QualityMeasurement),
         (tables.FAILURES, FailedRun),
         (tables.COSTS, PrintedCost),
+        (tables.KERNELS, KernelTiming),
     ],
 )
 def test_every_field_of_a_record_has_a_column(table: tables.Table[Any], record: type[Any]) -> None:
