@@ -151,6 +151,13 @@ def _catalog_model(name: str) -> ModelSpec | None:
     )
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # no name that a file can have, say a thousand letters
+        return False
+
+
 def _looks_like_path(text: str) -> bool:
     return (
         text.startswith(("/", "./", "../", "~", ".\\"))
@@ -172,13 +179,13 @@ def find_model(name_or_path: str) -> ModelSpec:
         raise InputError("model: the name is empty; give a name, a Hub id or a folder")
     path = Path(text).expanduser()
     if _looks_like_path(text):
-        if not path.exists():
+        if not _is_there(path):
             raise InputError(f"{text}: no such file or folder; give a folder with config.json")
         return model_from_file(path)
     model = _catalog_model(text)
     if model is not None:
         return model
-    if (path / "config.json").is_file():
+    if _is_there(path / "config.json"):
         return model_from_file(path)
     is_id = re.fullmatch(r"[\w.-]+/[\w.-]+", text) is not None
     names = [entry.name for entry in _index().values()]

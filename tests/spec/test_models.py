@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from advisor.errors import InputError, UnknownNameError, UnsupportedError
+from advisor.errors import InputError, QuantAdviseError, UnknownNameError, UnsupportedError
 from advisor.spec.models import find_model, known_models, model_from_file
 from tests.spec.models import llama_config
 
@@ -116,6 +116,12 @@ def test_an_unknown_id_says_how_the_hub_could_help(offline):
         find_model("someone/brand-new-model")
     assert "pip install 'quantadvise[hf]'" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("start", ["", "./"])
+def test_a_name_longer_than_a_file_can_have_is_refused_like_any_other(start):
+    with pytest.raises(QuantAdviseError, match=r"x{300}"):
+        find_model(start + "x" * 300)
 
 
 def test_an_empty_name_is_refused():
