@@ -51,6 +51,7 @@ FAMILIES = (
     ("sapir-pirski", "sapir-pirski"),
     ("LLMServingSim", "LLMServingSim"),
     ("MLPerf", "MLPerf"),
+    ("KAITO", "KAITO"),
 )
 
 
