@@ -63,7 +63,10 @@ def measure(
         typer.Option("--slo-search", help="Find the highest rate within the limits.", rich_help_panel=_WHAT),
     ] = None,
     tasks: Annotated[
-        str | None, typer.Option(help="lm-eval tasks: gsm8k,arc_challenge.", rich_help_panel=_WHAT)
+        str | None,
+        typer.Option(
+            help="lm-eval tasks: gsm8k,arc_challenge; profile: the workload's.", rich_help_panel=_WHAT
+        ),
     ] = None,
     task_folder: Annotated[
         Path | None, typer.Option(help="Folder of your own lm-eval YAML.", rich_help_panel=_WHAT)
@@ -153,6 +156,7 @@ def measure(
     from advisor.measure.calibration import Calibration
     from advisor.measure.plan import formats_of, pairs_of, points_of, read_plan
     from advisor.measure_cli_run import carry_out
+    from advisor.measure_cli_tasks import with_profile_tasks
 
     calibrated: dict[str, Any] = {
         name: value
@@ -199,6 +203,7 @@ def measure(
             "seed": seed,
         },
     )
+    plan = with_profile_tasks(plan)
     folder = out or Path("measured") / Path(plan.model).name
     carry_out(
         plan,

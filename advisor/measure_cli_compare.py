@@ -12,6 +12,7 @@ from advisor.units import BITS_PER_BYTE, GB
 if TYPE_CHECKING:
     from advisor.cost.prediction import Prediction
     from advisor.measure.bench import Point
+    from advisor.measure.plan import Plan
     from advisor.measure.records import Records
     from advisor.measure.run import Prepared
     from advisor.record.measurement import SpeedMeasurement
@@ -23,6 +24,9 @@ SERVER_START_S = 90.0
 """Our guess of what vLLM takes to load, compile and capture graphs; a large model takes more."""
 BENCH_START_S = 15.0
 """`vllm bench serve` itself: its imports took 11 s on two CPU cores (vLLM 0.32)."""
+
+QUANTIZE_START_S, QUANTIZE_SHARE = 60.0, 0.3
+"""Our guess of what llm-compressor takes to load and save, and of the 16-bit peak that it reaches."""
 
 
 class Expectation:
@@ -39,8 +43,8 @@ class Expectation:
         try:
             from advisor.cost.predict import Predictor
 
-            self.gpu: GpuSpec = find_gpu(self.gpu_name)
             self.model = find_model(prepared.plan.model)
+            self.gpu: GpuSpec = find_gpu(self.gpu_name)
             self.predictor = Predictor.shipped()
         except QuantAdviseError as error:
             self.why_not = str(error)
@@ -100,7 +104,8 @@ def cost_lines(prepared: Prepared, expected: Expectation) -> Iterator[str]:
     if expected.why_not:
         yield f"GPU time: no estimate ({expected.why_not})"
         return
-    plan, seconds, unknown = prepared.plan, 0.0, 0
+    plan, unknown = prepared.plan, 0
+    seconds = sum(_quantize_s(plan, expected, format) for format in plan.formats if plan.is_made(format))
     for format in plan.formats:
         for tensor_parallel in plan.tensor_parallel:
             seconds += SERVER_START_S * tensor_parallel
@@ -113,11 +118,21 @@ def cost_lines(prepared: Prepared, expected: Expectation) -> Iterator[str]:
                 once = BENCH_START_S + plan.requests_at(point) / rate.value
                 seconds += plan.repeats * once * tensor_parallel
     note = f"; {unknown} points have no prediction" if unknown else ""
-    more = " and the tasks" if plan.tasks else ""
-    yield (
-        f"GPU time: about {seconds / 60:.0f} GPU-minutes for serving at the least repeats, "
-        f"quantizing{more} not counted{note}"
-    )
+    more = ", the tasks not counted" if plan.tasks else ""
+    made = "making checkpoints and " if any(plan.is_made(format) for format in plan.formats) else ""
+    yield f"GPU time: about {seconds / 60:.0f} GPU-minutes for {made}serving at the least repeats{more}{note}"
+
+
+def _quantize_s(plan: Plan, expected: Expectation, format: str) -> float:
+    """Making one checkpoint: starting, and the calibration data twice through the model, with as much again
+    for what is learnt of each layer's inputs."""
+    if not plan.recipe(format).needs_data:
+        return QUANTIZE_START_S
+    tokens = plan.calibration.samples * plan.calibration.length
+    rate = expected.gpu.flop_per_s("bf16") or expected.gpu.flop_per_s("fp16")
+    if rate is None:
+        return QUANTIZE_START_S
+    return QUANTIZE_START_S + 3 * 2 * expected.model.active_params * tokens / (QUANTIZE_SHARE * rate)
 
 
 def _disk_bytes(prepared: Prepared, expected: Expectation) -> float | None:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from advisor.measure import bench, envs, prompts, quantize, server, steps
+from advisor.measure import bench, envs, prompts, quality, quantize, server, steps
 from advisor.measure.envs import FoundTool
 from advisor.measure.jobs import Job, QuantizeJob
 from advisor.measure.server import Endpoint
@@ -53,7 +53,10 @@ def _of_session(job: SessionJob, folder: Path) -> Iterator[str]:
             )
         )
     for task in job.tasks:
-        yield f"{_tool('evaluate').python} evaluate_worker.py  # lm-eval task {task}"
+        key = steps.evaluate_step(plan, job.target, task, job.evaluate_version, job.task_file).key
+        work = folder / "work" / key
+        argv = quality.command(_tool("evaluate"), work / "spec.json", work / "result.json")
+        yield f"{shlex.join(argv)}  # lm-eval task {task}"
 
 
 def _drawn(job: SessionJob) -> Path | None:

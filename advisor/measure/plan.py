@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from advisor.measure.recipes import UNQUANTIZED, Recipe, find_recipe
 from advisor.spec.formats import find_format
 from advisor.spec.given import Given
 from advisor.spec.located_yaml import read_yaml
+from advisor.spec.profile import load_workload
 
 EvalBackend = Literal["server", "hf"]
 MAX = "max"
@@ -226,7 +227,8 @@ _READERS: Mapping[str, Any] = {
 def read_plan(path: Path | None, flags: Mapping[str, Any]) -> Plan:
     """The plan of a file, of flags, or of a file with flags over it. Raises InputError.
 
-    `flags` are fields of Plan, already read; those that are None were not given.
+    `flags` are fields of Plan, already read; those that are None were not given. Without points, search and
+    tasks the workload's own load is measured.
     """
     values: dict[str, Any] = {}
     if path is not None:
@@ -242,6 +244,8 @@ def read_plan(path: Path | None, flags: Mapping[str, Any]) -> Plan:
     for name in ("model", "workload"):
         if name not in values:
             raise InputError(f"measure: no {name}; give --{name}, or a plan file with '{name}:'")
+    if not any(values.get(name) for name in ("points", "slo_search", "tasks")):
+        values["points"] = (_own_point(values["workload"]),)
     plan = Plan(**values)
     for format in plan.formats:
         if plan.is_made(format):
@@ -249,6 +253,11 @@ def read_plan(path: Path | None, flags: Mapping[str, Any]) -> Plan:
     return plan
 
 
-def with_points_of_workload(plan: Plan, fallback: tuple[Point, ...]) -> Plan:
-    """The plan, with the workload's own arrival as its points where none were given."""
-    return plan if plan.points or plan.slo_search or plan.tasks else replace(plan, points=fallback)
+def _own_point(workload: str) -> Point:
+    """The workload's own load, for a plan that asks for nothing else. Raises InputError."""
+    arrival = load_workload(workload).load.arrival
+    if arrival.kind in ("single", "concurrency"):
+        return Point(kind="concurrency", value=float(arrival.value or 1))
+    if arrival.kind == "rate":
+        return Point(kind="rate", value=arrival.value)
+    return Point(kind="maximum")

@@ -32,7 +32,7 @@ BASE = ("measure", "--model", "model", "--workload", "w.yaml")
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ((), "nothing to measure; give --concurrency, --rates, --slo-search or --tasks"),
+        (("--tasks", "profile"), "w.yaml: names no tasks (quality: tasks:); name some with --tasks"),
         (("--concurrency", "0"), "'0' is neither a whole number above 0 nor 'max'"),
         (("--rates", "-2"), "'-2' is not a number of requests per second above 0"),
         (("--concurrency", "1", "--formats", "int5"), "unknown format 'int5'; did you mean"),
@@ -132,6 +132,30 @@ def test_a_dry_run_lists_steps_and_commands_and_writes_nothing(quantadvise: Comm
     assert "vllm.entrypoints.cli.main serve" in seen.out
     assert "bench serve" in seen.out
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_without_points_the_workloads_own_load_is_measured(quantadvise: Command):
+    seen = quantadvise(*BASE, "--repeats", "1", "--dry-run")
+    assert seen.code == 0
+    steps = [line.split("  ")[0] for line in seen.out.splitlines() if line.startswith("bf16")]
+    assert steps == ["bf16 ×1 concurrency 4 #1"]
+
+
+def test_the_profiles_tasks_are_lm_evals(quantadvise: Command):
+    words = ("--workload", "code-completion", "--tasks", "profile", "--dry-run")
+    seen = quantadvise("measure", "--model", "model", *words)
+    assert seen.code == 0
+    steps = {line.split("  ")[0] for line in seen.out.splitlines() if line.startswith("bf16")}
+    assert steps == {"bf16 ×1 humaneval"}
+
+
+def test_a_dry_run_estimates_time_and_disk(quantadvise: Command, tmp_path: Path):
+    (tmp_path / "h.yaml").write_text("name: mine\nlike: H100-SXM\n")
+    words = ("--workload", "w.yaml", "--formats", "bf16,int4", "--gpu-file", "h.yaml", "--dry-run")
+    seen = quantadvise("measure", "--model", "Llama-3.1-8B-Instruct", *words)
+    # 8.03 billion weights: 4.13 bits each, head and embedding at 16
+    assert "disk: about 5.7 GB for the checkpoints that are made" in seen.out
+    assert "GPU-minutes for making checkpoints and serving at the least repeats" in seen.out
 
 
 def test_a_model_is_named_as_everywhere(quantadvise: Command):
