@@ -5,7 +5,7 @@ a few of the shell's. After the word `console` may stand what of the output is s
 
     from="Why"   begin at the first line that holds this text     to="Refused"   stop before the one that does
     first=12     at most so many lines                            exit=3         the exit code that is right
-    slow         run with --heavy and --regenerate only
+    slow         run by the heavy test, and by --regenerate
 
 They are about the block's last command. What is left out leaves a line `…`.
 

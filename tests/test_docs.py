@@ -17,21 +17,23 @@ ALL = [*WRITTEN, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 NAMES = [page.name for page in ALL]
 
 
+@pytest.mark.parametrize("slow", [False, pytest.param(True, marks=pytest.mark.heavy)], ids=["quick", "slow"])
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
 def test_every_command_shows_what_it_gives(
     page: Path,
+    slow: bool,
     quantadvise: Command,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     regenerate: bool,
-    request: pytest.FixtureRequest,
 ) -> None:
-    slow = regenerate or bool(request.config.getoption("--heavy"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for tool in ("VLLM", "QUANTIZE", "EVALUATE", "TORCH", "RAY"):  # what a page shows is no machine's own
         monkeypatch.setenv(f"QUANTADVISE_{tool}_PYTHON", str(tmp_path / "none"))
-    check_file(page, made_anew(page, Session(quantadvise, tmp_path), slow=slow), regenerate=regenerate)
+    check_file(
+        page, made_anew(page, Session(quantadvise, tmp_path), slow=slow or regenerate), regenerate=regenerate
+    )
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)

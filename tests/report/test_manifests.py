@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 import yaml
 
+from advisor.advise.assessment import Assessment
 from advisor.cost.estimate import Estimate
 from advisor.cost.prediction import Prediction
 from advisor.errors import InputError, UnsupportedError
@@ -26,6 +27,7 @@ from advisor.report.manifests.verify import LM_EVAL_TASKS
 from advisor.report.recipe import needs_data
 from advisor.spec.engine import Engine
 from advisor.spec.formats import known_formats
+from advisor.spec.profile import load_workload
 from advisor.spec.workload import Arrival, Goodput, LatencyLimit, Lengths, Load, Quality, Workload
 from tests.advise.builders import assessed, deployment, llama_8b, prediction, workload
 from tests.golden_text import check_text
@@ -66,6 +68,27 @@ def test_manifests_are_what_kubernetes_accepts(gpu: str, published: bool) -> Non
     assert sorted(one["kind"] for one in manifests) == ["Deployment", "HorizontalPodAutoscaler", "Service"]
     for manifest in manifests:
         kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
+
+
+def test_every_kind_of_row_of_an_answer_is_what_the_cluster_accepts() -> None:
+    """The files depend on vendor, checkpoint published or made, one machine or two: the first row of each."""
+    kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="its schemas are not installed")
+    from advisor import recommend
+
+    under = load_workload("chat")
+    kinds: dict[tuple[object, ...], Assessment] = {}
+    for row in recommend("Llama-3.1-8B-Instruct", under).ranked:
+        subject = subject_of(row, under)
+        kinds.setdefault((subject.is_amd, subject.is_local, min(subject.num_nodes, 2)), row)
+    assert len(kinds) >= 7
+    for kind, row in kinds.items():
+        found = texts(row, under)
+        assert ("kubernetes/deployment.yaml" in found) == (subject_of(row, under).num_nodes == 1), kind
+        for name, text in found.items():
+            if name.startswith("kubernetes/"):
+                kubernetes_validate.validate(yaml.safe_load(text), KUBERNETES, strict=True)
+            if name.startswith("kserve/"):
+                jsonschema.validate(yaml.safe_load(text), KSERVE)
 
 
 def test_kubernetes_refuses_a_word_it_does_not_know() -> None:

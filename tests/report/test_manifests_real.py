@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from advisor.measure import envs
+from advisor.measure.recipes import RECIPES
 from advisor.report.manifests import texts, write_all
 from advisor.report.manifests.verify import LM_EVAL_TASKS, OPEN_LLM
 from advisor.spec.engine import Engine
@@ -127,6 +128,38 @@ def test_vllm_takes_the_configuration_and_the_commands(tmp_path: Path) -> None:
     assert (custom["dataset_name"], custom["custom_output_len"]) == ("custom", -1)
 
 
+def test_vllm_takes_every_row_of_an_answer(tmp_path: Path) -> None:
+    """Every format on every GPU that ranks, published checkpoints and our own, by file and by words."""
+    from advisor import recommend
+    from advisor.spec.profile import load_workload
+
+    under = load_workload("batch")
+    commands: list[list[str]] = []
+    wanted: list[tuple[str, int, str]] = []
+    seen: set[str] = set()
+    for name in ("Llama-3.1-8B-Instruct", "Mistral-7B-v0.3", "Qwen3-30B-A3B"):
+        for row in recommend(name, under).ranked:
+            written = texts(row, under)
+            of = row.deployment
+            if "vllm.yaml" not in written or written["vllm.yaml"].split("\n", 2)[2] in seen:
+                continue  # another GPU's row with the same settings
+            seen.add(written["vllm.yaml"].split("\n", 2)[2])
+            file = f"{len(seen)}.yaml"
+            (tmp_path / file).write_text(written["vllm.yaml"], encoding="utf-8")
+            commands += [["serve", "--config", file], words(written["serve.sh"])]
+            kv = "fp8" if of.kv_format == "fp8" else "auto"
+            wanted.append((of.format.name, of.tensor_parallel, kv))
+    found = parsed(commands, tmp_path)
+    assert {fmt for fmt, _, _ in wanted} >= {"bf16", "fp8", "int8", "int4", "nvfp4", "mxfp4", "w4a8-fp8"}
+    different = {"config", "model_tag", "model"}
+    for (fmt, degree, kv), by_file, by_words in zip(wanted, found[::2], found[1::2], strict=True):
+        assert {k: v for k, v in by_file.items() if k not in different} == {
+            k: v for k, v in by_words.items() if k not in different
+        }, fmt
+        assert (by_words["tensor_parallel_size"], by_words["kv_cache_dtype"]) == (degree, kv), fmt
+        assert by_file["model"] == by_words["model_tag"], fmt
+
+
 def test_lm_eval_knows_every_task_and_option(tmp_path: Path) -> None:
     python = environment("evaluate")
     listed = (
@@ -140,12 +173,28 @@ def test_lm_eval_knows_every_task_and_option(tmp_path: Path) -> None:
         assert option in text
 
 
-@pytest.mark.parametrize("fmt", ["int8", "int4", "fp8"])
+MADE = {
+    # bits and type of weights, bits of activations (None = 16), the GPU that it is made for
+    "fp8": (8, "float", 8, "H100-SXM"),
+    "int8": (8, "int", 8, "A6000"),
+    "int4": (4, "int", None, "A6000"),
+    "int8-w8a16": (8, "int", None, "A6000"),
+    "w4a8-fp8": (4, "int", 8, "H100-SXM"),
+    "nvfp4": (4, "float", 4, "B200"),
+    "mxfp4": (4, "float", 4, "B200"),
+}
+
+
+def test_every_format_that_has_a_recipe_is_made_here() -> None:
+    assert set(MADE) == {recipe.format for recipe in RECIPES}
+
+
+@pytest.mark.parametrize("fmt", MADE)
 def test_llm_compressor_makes_the_checkpoint_by_the_recipe(fmt: str, tmp_path: Path) -> None:
     python = environment("quantize")
     run(environment("torch"), MAKER, tmp_path / "tiny", "0", cwd=tmp_path)
     model = replace(llama_8b(), name="my-model", hf_id="me/my-model")
-    gpu = "H100-SXM" if fmt == "fp8" else "A6000"
+    bits, kind, activation_bits, gpu = MADE[fmt]
     under = workload()
     folder = tmp_path / "out"
     write_all(prediction(deployment(fmt=fmt, gpu=gpu, model=model), under=under), under, folder)
@@ -167,10 +216,9 @@ def test_llm_compressor_makes_the_checkpoint_by_the_recipe(fmt: str, tmp_path: P
     )
     config = json.loads((made / "config.json").read_text(encoding="utf-8"))["quantization_config"]
     group = config["config_groups"]["group_0"]
-    bits = {"int8": (8, "int", 8), "int4": (4, "int", None), "fp8": (8, "float", 8)}[fmt]
     activations = group["input_activations"]
-    assert (group["weights"]["num_bits"], group["weights"]["type"]) == bits[:2]
-    assert (None if activations is None else activations["num_bits"]) == bits[2]
+    assert (group["weights"]["num_bits"], group["weights"]["type"]) == (bits, kind)
+    assert (None if activations is None else activations["num_bits"]) == activation_bits
     assert config["ignore"] == ["lm_head"]
 
 
