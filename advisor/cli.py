@@ -14,6 +14,7 @@ from advisor import (
     cli_recommend,
     cli_records,
     cli_trace,
+    cli_ui,
     measure_cli,
 )
 
@@ -56,3 +57,4 @@ app.command()(cli_catalog.formats)
 measure_cli.register(app)
 cli_import.register(app)
 cli_trace.register(cli_profiles.app)
+cli_ui.register(app)

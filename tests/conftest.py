@@ -22,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--heavy", action="store_true", help="also what runs the real vLLM, llm-compressor, lm-eval or Ray"
     )
+    parser.addoption("--browser", action="store_true", help="also what drives the machine's Chromium")
     parser.addoption(
         "--regenerate", action="store_true", help="write every generated text anew, and do nothing else"
     )

@@ -158,6 +158,14 @@ def _is_there(path: Path) -> bool:
         return False
 
 
+def catalog_model(name: str) -> ModelSpec:
+    """The catalog's model of that name or id; no file is read, no Hub is asked. Raises UnknownNameError."""
+    found = _catalog_model(name.strip())
+    if found is None:
+        raise unknown("model", name.strip(), [entry.name for entry in _index().values()], otherwise=_listed())
+    return found
+
+
 def _looks_like_path(text: str) -> bool:
     return (
         text.startswith(("/", "./", "../", "~", ".\\"))
@@ -222,6 +230,7 @@ def known_checkpoint(model: ModelSpec, format: str) -> str | None:
 
 
 __all__ = [
+    "catalog_model",
     "find_model",
     "known_checkpoint",
     "known_models",

@@ -38,7 +38,9 @@ def tradeoff_chart(recommendation: Recommendation) -> Chart | None:
         says=_says(recommendation),
         spec=_spec(formats, many=len(shown) > 60),
         sets={
-            "points": points,
+            "points": [row for row in points if row["front"]],
+            "others": [row for row in points if not row["front"]],
+            "first": [{key: row[key] for key in ("format", "x", "y")} for row in points if row["place"] == 1],
             "front": _staircase(recommendation.pareto),
             "floor": []
             if floor is None
@@ -69,7 +71,6 @@ def _spec(formats: Sequence[str], *, many: bool) -> dict[str, object]:
     color = {"field": "format", "type": "nominal", "scale": known["color"], "legend": None}
     shape = {"field": "format", "type": "nominal", "scale": known["shape"], "legend": None}
     named = {"tooltip": {"field": "tip"}, "description": {"field": "tip"}}
-    on_front, off_front = {"filter": "datum.front"}, {"filter": "!datum.front"}
     return layered(
         [
             {
@@ -91,40 +92,34 @@ def _spec(formats: Sequence[str], *, many: bool) -> dict[str, object]:
                 "encoding": {"x": x, "y": y, "order": {"field": "x", "type": "quantitative"}},
             },
             {
-                "data": {"name": "points"},
-                "transform": [off_front],
+                "data": {"name": "others"},
                 "mark": {"type": "point", "filled": True, "size": 40 if many else 60, "opacity": 0.3},
                 "encoding": {"x": x, "y": y, "color": color, "shape": shape, **named},
             },
             {
                 "data": {"name": "points"},
-                "transform": [on_front],
                 "mark": {"type": "rule", "opacity": 0.45, "aria": False},
                 "encoding": {"x": {**x, "field": "x_low"}, "x2": {"field": "x_high"}, "y": y, "color": color},
             },
             {
                 "data": {"name": "points"},
-                "transform": [on_front],
                 "mark": {"type": "rule", "opacity": 0.45, "aria": False},
                 "encoding": {"x": x, "y": {**y, "field": "y_low"}, "y2": {"field": "y_high"}, "color": color},
             },
             {
                 "data": {"name": "points"},
-                "transform": [on_front],
                 "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
                 "encoding": {"x": x, "y": y, "color": color, "shape": shape, **named},
             },
             {
-                "data": {"name": "points"},
-                "transform": [{"filter": "datum.place == 1"}],
+                "data": {"name": "first"},
                 "mark": {
                     "type": "point", "size": 340, "strokeWidth": 2, "color": "var(--ink)", "aria": False,
                 },
                 "encoding": {"x": x, "y": y},
             },
             {
-                "data": {"name": "points"},
-                "transform": [{"filter": "datum.place == 1"}],
+                "data": {"name": "first"},
                 "mark": {"type": "text", "dy": -18, "fontWeight": 600, "aria": False},
                 "encoding": {"x": x, "y": y, "text": {"value": "first"}},
             },

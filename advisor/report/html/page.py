@@ -109,13 +109,21 @@ def head_section(recommendation: Recommendation) -> Html:
 
 
 def page_text(
-    *, title: str, main: Html, data: Sequence[Html], scripts: Sequence[str], save: bool, connect: bool = False
+    *,
+    title: str,
+    main: Html,
+    data: Sequence[Html],
+    scripts: Sequence[str],
+    style: str = "",
+    save: bool = False,
+    connect: bool = False,
 ) -> str:
     """A document with its style, data and scripts inside.
 
-    `connect`: whether scripts may ask the page's own server; nothing else is ever allowed.
+    `style` is added to the pages' common one. `connect`: whether scripts may ask the page's own server;
+    nothing else is ever allowed.
     """
-    style = asset("page.css")
+    style = asset("page.css") + style
     head = tag(
         "head",
         tag("meta", charset="utf-8"),

@@ -119,10 +119,12 @@ def _body(
         [_cell(assessment, q) for q in columns],
         _basis(assessment),
     )
-    more = tag("tr", tag("td", _more(assessment), colspan=len(columns) + 3), class_="more", hidden=True)
-    return tag(
-        "tbody", row, more if opens else None, class_="row", data_rest=hidden or None, data_text=name.lower()
+    more = (
+        tag("tr", tag("td", _more(assessment), colspan=len(columns) + 3), class_="more", hidden=True)
+        if opens
+        else None
     )
+    return tag("tbody", row, more, class_="row", data_rest=hidden or None, data_text=name.lower())
 
 
 def _cell(assessment: Assessment, quantity: Quantity) -> Html:

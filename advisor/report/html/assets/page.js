@@ -47,7 +47,16 @@
     if (cell) showTip(cell.dataset.tip ?? cellText(cell), event.clientX, event.clientY);
     else if (!event.target.closest?.(".chart")) hideTip();
   });
-  addEventListener("scroll", hideTip, { passive: true });
+  const tipOf = (mark) => {
+    const box = mark.getBoundingClientRect();
+    showTip(mark.getAttribute("aria-label"), box.right, box.bottom);
+  };
+  const MARK = 'path[role="graphics-symbol"][aria-label]';
+  // A focus may scroll the page: the tip goes with its point.
+  addEventListener("scroll", () => {
+    if (document.activeElement?.matches(MARK)) tipOf(document.activeElement);
+    else hideTip();
+  }, { passive: true });
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(); });
 
   // --- tables ---
@@ -133,7 +142,7 @@
     rows.filter((row) => [...fields].every(([field, values]) => !(field in row) || values.has(String(row[field]))));
   const settle = (place) => {
     // A chart is one stop of the Tab key; the arrows go on from there.
-    const marks = $$('path[role="graphics-symbol"][aria-label]', place);
+    const marks = $$(MARK, place);
     for (const mark of marks) { mark.setAttribute("tabindex", "-1"); mark.setAttribute("focusable", "true"); }
   };
   const narrow = (spec) => {
@@ -150,6 +159,15 @@
     const spec = narrow({ ...chart.spec });
     spec.datasets = Object.fromEntries(Object.entries(chart.sets).map(([name, rows]) => [name, kept(rows, fields)]));
     const old = views.get(chart.name);
+    // A layer without rows has no extent, and there is nothing to see of it.
+    spec.layer = spec.layer.filter((layer) => !layer.data || spec.datasets[layer.data.name].length > 0);
+    const tells = Object.values(chart.sets).some((rows) => kept(rows, fields).some((row) => "tip" in row));
+    if (!tells) {
+      place.textContent = "Nothing is chosen that could be drawn.";
+      old?.result.finalize();
+      views.set(chart.name, { result: { finalize() {} }, chart });
+      return;
+    }
     const target = document.createElement("div");
     // Measured where it will stand, and swapped in when it is drawn, so that nothing flickers.
     target.className = "drawing";
@@ -159,7 +177,7 @@
       mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false,
       tooltip: (_, event, __, value) => (value ? showTip(String(value), event.clientX, event.clientY) : hideTip()),
     });
-    for (const other of [...place.children]) if (other !== target) other.remove();
+    for (const other of [...place.childNodes]) if (other !== target) other.remove();
     old?.result.finalize();
     views.set(chart.name, { result, chart });
     settle(place);
@@ -185,16 +203,14 @@
     if (event.key === "Escape" && event.target !== place) { place.focus(); return; }
     if (!step) return;
     event.preventDefault();
-    const marks = $$('path[role="graphics-symbol"][aria-label]', place);
+    const marks = $$(MARK, place);
     if (!marks.length) return;
     const at = marks.indexOf(event.target);
     marks[at < 0 ? (step > 0 ? 0 : marks.length - 1) : (at + step + marks.length) % marks.length].focus();
   });
   document.addEventListener("focusin", (event) => {
-    if (event.target.matches?.('path[role="graphics-symbol"]')) {
-      const box = event.target.getBoundingClientRect();
-      showTip(event.target.getAttribute("aria-label"), box.right, box.bottom);
-    } else if (event.target.closest?.("[data-tip]") === null) hideTip();
+    if (event.target.matches?.(MARK)) tipOf(event.target);
+    else if (event.target.closest?.("[data-tip]") === null) hideTip();
   });
 
   // --- the answer for programs ---

@@ -1,0 +1,103 @@
+"""`quantadvise ui`: the answer live in a browser, from this machine alone."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from advisor import cli_options as o
+from advisor import cli_values as v
+from advisor.errors import InputError
+
+if TYPE_CHECKING:
+    from advisor.ui.question import Shelf
+
+PORT = 8717
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(ui)
+
+
+def ui(
+    model: o.ModelArgument = None,
+    workload: o.WorkloadOption = None,
+    gpu: Annotated[
+        list[str] | None,
+        typer.Option("--gpu", "-g", metavar="NAME|FILE", help="GPUs to begin with; one's own as YAML."),
+    ] = None,
+    port: Annotated[int, typer.Option(metavar="N", help="Port on 127.0.0.1; 0 takes a free one.")] = PORT,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+    records: o.RecordsOption = None,
+) -> None:
+    """The same answer live in a browser: change model, GPUs, load, limits and prices and see it move.
+
+    Served on 127.0.0.1 alone; the page fetches nothing from elsewhere and nothing leaves this machine.
+
+    quantadvise ui Llama-3.1-8B-Instruct --gpu L40S,H100
+    """
+    from advisor.cli_progress import working
+    from advisor.report.html.vega import check_installed
+    from advisor.ui.answers import Answerer
+    from advisor.ui.page import ui_page
+    from advisor.ui.server import Server
+
+    check_installed()
+    if not 0 <= port <= 65_535:
+        raise InputError(f"--port: {port} is no port; give 0 to 65,535")
+    first, shelf = _begin(model, workload, v.split_all(gpu))
+    with working("Reading the measurements and the charts' library"):
+        answerer = Answerer(
+            v.the_predictor(records, models=list(shelf.models.values()), gpus=list(shelf.gpus.values())),
+            v.the_quality(records),
+            shelf,
+        )
+        answerer.answer(first)
+        answerer.rest(first)
+        page = ui_page(first, shelf)
+    # What was read stays for good: looking it over for garbage would only lengthen answers.
+    gc.freeze()
+    try:
+        server = Server(port, page, answerer)
+    except OSError as error:
+        raise InputError(f"--port: {port}: {error.strerror}; give another, or 0 for a free one") from error
+    typer.echo(f"{server.address} answers on this machine alone; Ctrl-C ends it", err=True)
+    if browser:
+        import webbrowser
+
+        webbrowser.open(server.address)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        typer.echo("ended", err=True)
+    finally:
+        server.server_close()
+
+
+def _begin(model: str | None, workload: str | None, gpus: list[str]) -> tuple[dict[str, str], Shelf]:
+    """The first question, and what it names that no catalog has: read here, once, and never by the page."""
+    from advisor.spec.gpus import find_gpu, known_gpus
+    from advisor.spec.models import find_model, known_models
+    from advisor.spec.profile import known_workloads, load_workload
+    from advisor.ui.page import FIRST
+    from advisor.ui.question import Shelf
+
+    first = dict(FIRST)
+    models, workloads, own = {}, {}, {}
+    if model is not None:
+        found = find_model(model)
+        first["model"] = found.name
+        if found.name not in known_models():
+            models[found.name] = found
+    if workload is not None:
+        asked = load_workload(workload)
+        first["workload"] = asked.name
+        if asked.name not in known_workloads() or workload.endswith((".yaml", ".yml")):
+            workloads[asked.name] = asked
+    if gpus:
+        named = [] if [name.lower() for name in gpus] == ["any"] else [find_gpu(name) for name in gpus]
+        first["gpu"] = ",".join(gpu.name for gpu in named)
+        own = {gpu.name: gpu for gpu in named if gpu not in known_gpus()}
+    return first, Shelf(models=models, workloads=workloads, gpus=own)

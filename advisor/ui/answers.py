@@ -1,0 +1,106 @@
+"""Answerer: a question in, the parts of the page out, as plain values for the browser."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from advisor.advise.choose import Choice, Recommendation, choose
+from advisor.advise.curves import curve_deployments, curves
+from advisor.cost.predict import Predictor
+from advisor.cost.quality import QualityModel
+from advisor.report.html.answer import answer_section, why_section
+from advisor.report.html.chart import figure
+from advisor.report.html.markup import joined
+from advisor.report.html.page import Findings, head_section, report_charts
+from advisor.report.html.table_evidence import evidence_section
+from advisor.report.html.table_ranking import ranking_section
+from advisor.report.html.table_refused import refused_section
+from advisor.ui.memory import RememberedPredictor, RememberedQuality
+from advisor.ui.question import Shelf, read_choice
+from advisor.units import MS_PER_S
+
+REMEMBERED = 64
+"""Answers kept: going back to an earlier question costs nothing."""
+
+Said = tuple[tuple[str, str], ...]
+
+
+class Answerer:
+    """Answers questions with one fit; safe to ask from several threads, which take turns."""
+
+    def __init__(self, predictor: Predictor, quality: QualityModel, shelf: Shelf) -> None:
+        self.predictor, self.quality, self.shelf = (
+            RememberedPredictor(predictor),
+            RememberedQuality(quality),
+            shelf,
+        )
+        self._lock = threading.Lock()
+        self._known: OrderedDict[Said, tuple[Choice, Recommendation]] = OrderedDict()
+
+    def answer(self, said: Mapping[str, str]) -> dict[str, object]:
+        """The answer, its figures and why. Raises QuantAdviseError for a question that cannot be right."""
+        begun = time.perf_counter()
+        with self._lock:
+            choice, recommendation = self._recommend(said)
+            parts = {
+                "head": head_section(recommendation),
+                "first": joined(answer_section(recommendation), why_section(recommendation)),
+            }
+            asked = asked_values(choice)
+        return {"parts": parts, "asked": asked, "ms": _ms_since(begun)}
+
+    def rest(self, said: Mapping[str, str]) -> dict[str, object]:
+        """The tables and charts of the same answer: each chart with its place and what draws it."""
+        begun = time.perf_counter()
+        with self._lock:
+            _, recommendation = self._recommend(said)
+            tables = joined(
+                ranking_section(recommendation),
+                evidence_section(recommendation),
+                refused_section(recommendation),
+            )
+            drawn = curves(curve_deployments(recommendation), recommendation.workload, self.predictor)
+            made = report_charts(Findings(recommendation=recommendation, curves=drawn))
+            charts = [{"html": figure(chart), **chart.payload} for chart in made]
+        return {"tables": tables, "charts": charts, "ms": _ms_since(begun)}
+
+    def _recommend(self, said: Mapping[str, str]) -> tuple[Choice, Recommendation]:
+        key = tuple(sorted((name, text.strip()) for name, text in said.items() if text.strip()))
+        if key not in self._known:
+            choice = read_choice(said, self.shelf)
+            self._known[key] = (choice, choose(choice, self.predictor, self.quality))
+        self._known.move_to_end(key)
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return self._known[key]
+
+
+def _ms_since(begun: float) -> float:
+    return round(MS_PER_S * (time.perf_counter() - begun), 1)
+
+
+def asked_values(choice: Choice) -> dict[str, object]:
+    """What was asked in the end, the profile's part included: what a form shows where nothing is typed."""
+    workload = choice.workload
+    load = workload.load
+    values: dict[str, object] = {
+        "load": {"maximum": "max"}.get(load.arrival.kind, load.arrival.kind),
+        "level": load.arrival.value,
+        "input": load.input_tokens.mean,
+        "output": load.output_tokens.mean,
+        "recovery": workload.quality.min_recovery,
+        "objective": workload.objective,
+    }
+    for metric in ("ttft", "tpot", "e2e"):
+        limit = next((limit for limit in workload.limits if limit.metric == metric), None)
+        values[metric] = None if limit is None else limit.max_ms
+    statistics = {limit.statistic for limit in workload.limits}
+    values["at"] = statistics.pop() if len(statistics) == 1 else None
+    prices = {gpu.name: choice.price_of(gpu, 1) for gpu in choice.space.gpus}
+    values["prices"] = {
+        name: None if price is None else price.usd_per_gpu_hour for name, price in prices.items()
+    }
+    return values

@@ -1,0 +1,90 @@
+"""The halves of an answer that another question has as well: kept, so that an answer moves as one types.
+
+What is known of accuracy does not depend on the load, and no prediction depends on a price.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from advisor.cost.predict import MEANS, Predictor
+from advisor.cost.prediction import Prediction
+from advisor.cost.quality import QualityModel, Recovery
+from advisor.spec.deployment import Deployment, KvFormat
+from advisor.spec.gpu import GpuSpec
+from advisor.spec.model import ModelSpec
+from advisor.spec.workload import Load
+
+PREDICTIONS = 400
+"""Sets of predictions kept; one answer asks for a dozen."""
+
+
+class RememberedPredictor(Predictor):
+    """The same predictor; a question that was asked before is not computed again."""
+
+    def __init__(self, of: Predictor) -> None:
+        super().__init__(of.fit)
+        self._known: OrderedDict[tuple[object, ...], list[Prediction]] = OrderedDict()
+        self._facts: dict[ModelSpec | GpuSpec, int] = {}
+
+    def predict(
+        self,
+        deployments: Sequence[Deployment],
+        load: Load,
+        statistics: Sequence[tuple[str, str]] = MEANS,
+        *,
+        levels: Sequence[float] | None = None,
+        simulated: bool = False,
+    ) -> list[Prediction]:
+        key = (
+            self._names(deployments),
+            load,
+            tuple(statistics),
+            None if levels is None else tuple(levels),
+            simulated,
+        )
+        if key not in self._known:
+            self._known[key] = super().predict(
+                deployments, load, statistics, levels=levels, simulated=simulated
+            )
+        self._known.move_to_end(key)
+        while len(self._known) > PREDICTIONS:
+            self._known.popitem(last=False)
+        return list(self._known[key])
+
+    def _names(self, deployments: Sequence[Deployment]) -> tuple[object, ...]:
+        """What tells the deployments from all others: one's own model or GPU may carry a known name.
+
+        A model is a large value; it is looked at once for all the deployments that share it.
+        """
+        numbers: dict[int, int] = {}
+
+        def number(fact: ModelSpec | GpuSpec) -> int:
+            if id(fact) not in numbers:
+                numbers[id(fact)] = self._facts.setdefault(fact, len(self._facts))
+            return numbers[id(fact)]
+
+        return tuple((d.key, number(d.model), number(d.gpu)) for d in deployments)
+
+
+class RememberedQuality(QualityModel):
+    """The same quality model; of each model, format and tasks it is asked once."""
+
+    def __init__(self, of: QualityModel) -> None:
+        super().__init__(fitted=of.fitted, widths=of.widths, about=of.about, own=of.own)
+        object.__setattr__(self, "_known", {})
+
+    def recovery(
+        self,
+        model: ModelSpec,
+        format: str,
+        tasks: Sequence[str] = (),
+        algorithm: str | None = None,
+        kv_format: KvFormat = "16bit",
+    ) -> Recovery:
+        known: dict[tuple[object, ...], Recovery] = self._known  # type: ignore[attr-defined]
+        key = (model, format, tuple(tasks), algorithm, kv_format)
+        if key not in known:
+            known[key] = super().recovery(model, format, tasks, algorithm, kv_format)
+        return known[key]

@@ -1,0 +1,229 @@
+"""The page with the form; its parts come from the same functions as the report's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from advisor.advise.recommend import ALIKE
+from advisor.report.html.assets import asset
+from advisor.report.html.markup import Html, data_script, tag
+from advisor.report.html.page import page_text
+from advisor.report.html.palette import swatch
+from advisor.report.html.vega import library_script
+from advisor.spec.formats import known_formats
+from advisor.spec.gpus import known_gpus
+from advisor.spec.models import known_models
+from advisor.spec.prices import TERMS
+from advisor.spec.profile import known_workloads
+from advisor.ui.question import Shelf
+
+FIRST: Mapping[str, str] = {
+    "model": "Llama-3.1-8B-Instruct",
+    "workload": "chat",
+    "gpu": "A6000,L40S,A100-SXM-80GB,H100-SXM",
+}
+"""What the page asks when it opens and nothing was said."""
+
+
+def ui_page(first: Mapping[str, str], shelf: Shelf) -> str:
+    """The whole page. Raises MissingToolError when the `report` extra is not there."""
+    return page_text(
+        title="live",
+        main=tag(
+            "div",
+            _form(shelf),
+            tag(
+                "div",
+                tag("p", "", id="message", role="alert", hidden=True, class_="message"),
+                tag("div", id="part-head"),
+                tag("div", id="part-first", class_="parts"),
+                tag("div", id="part-charts", class_="charts"),
+                tag("div", id="part-tables", class_="parts"),
+                class_="parts",
+                id="answered",
+                aria_busy="true",
+            ),
+            class_="live",
+        ),
+        data=[data_script("first", {**FIRST, **first})],
+        scripts=[library_script(), asset("page.js"), asset("ui.js")],
+        style=asset("ui.css"),
+        connect=True,
+    )
+
+
+def _form(shelf: Shelf) -> Html:
+    return tag(
+        "form",
+        tag("h2", "Ask", class_="unseen"),
+        _group(
+            "Model and use",
+            [
+                _field(
+                    "model",
+                    "Model",
+                    _text("model", list_="models", placeholder="Llama-3.1-8B-Instruct or 13B"),
+                ),
+                tag(
+                    "datalist",
+                    [tag("option", value=name) for name in (*shelf.models, *known_models())],
+                    id="models",
+                ),
+                _field(
+                    "workload",
+                    "Workload",
+                    _select("workload", [(name, name) for name in (*shelf.workloads, *known_workloads())]),
+                ),
+                _field(
+                    "objective",
+                    "Aim",
+                    _select(
+                        "objective",
+                        [
+                            ("", "as the workload has it"),
+                            ("cost", "least cost"),
+                            ("latency", "least latency"),
+                            ("throughput", "most throughput"),
+                            ("accuracy", "most accuracy"),
+                        ],
+                    ),
+                ),
+            ],
+        ),
+        _gpus(shelf),
+        _group(
+            "Load",
+            [
+                _field(
+                    "load",
+                    "Requests",
+                    _select(
+                        "load",
+                        [
+                            ("", "as the workload has it"),
+                            ("rate", "per second (open loop)"),
+                            ("concurrency", "in flight (closed loop)"),
+                            ("single", "one at a time"),
+                            ("max", "all at once"),
+                        ],
+                    ),
+                ),
+                _field("level", "How many", _text("level", inputmode="decimal")),
+                _field("input", "Prompt, tokens", _text("input")),
+                _field("output", "Answer, tokens", _text("output")),
+            ],
+        ),
+        _group(
+            "Limits",
+            [
+                _field("ttft", "TTFT, ms", _text("ttft", inputmode="decimal")),
+                _field("tpot", "TPOT, ms", _text("tpot", inputmode="decimal")),
+                _field("e2e", "E2E, ms", _text("e2e", inputmode="decimal")),
+                _field(
+                    "at",
+                    "of the",
+                    _select(
+                        "at",
+                        [
+                            ("", "p95"),
+                            ("p50", "p50"),
+                            ("p90", "p90"),
+                            ("p99", "p99"),
+                            ("mean", "mean"),
+                            ("none", "no limits"),
+                        ],
+                    ),
+                ),
+                _field("recovery", "Recovery, share", _text("recovery", inputmode="decimal")),
+                _field(
+                    "maxgpus", "GPUs at most", _text("maxgpus", inputmode="numeric", placeholder="any number")
+                ),
+                _field(
+                    "budget", "USD per hour at most", _text("budget", inputmode="decimal", placeholder="any")
+                ),
+                _field("kv", "KV cache", _select("kv", [("", "any"), ("auto", "16 bits"), ("fp8", "FP8")])),
+            ],
+        ),
+        _formats(),
+        tag(
+            "p",
+            tag("button", "Start again", type="button", class_="quiet", id="again"),
+            tag("output", "", id="took", class_="note"),
+            class_="tools",
+        ),
+        tag("p", "Answered on this machine; nothing leaves it.", class_="note"),
+        id="ask",
+        class_="card ask",
+        autocomplete="off",
+        aria_label="The question",
+    )
+
+
+def _group(legend: str, fields: Iterable[Html]) -> Html:
+    return tag("fieldset", tag("legend", legend), tag("div", list(fields), class_="fields"), class_="group")
+
+
+def _field(name: str, label: str, control: Html) -> Html:
+    return tag("label", tag("span", label), control, class_="field", data_field=name)
+
+
+def _text(name: str, **attributes: object) -> Html:
+    return tag("input", type="text", name=name, spellcheck="false", aria_describedby="message", **attributes)
+
+
+def _select(name: str, options: Iterable[tuple[str, str]]) -> Html:
+    return tag("select", [tag("option", text, value=value) for value, text in options], name=name)
+
+
+def _gpus(shelf: Shelf) -> Html:
+    """Every GPU, to be ticked, each with its price to be changed."""
+    rows = [
+        tag(
+            "div",
+            tag(
+                "label",
+                tag("input", type="checkbox", name="gpu", value=name),
+                tag("span", title, class_="gpu"),
+            ),
+            tag(
+                "input",
+                type="text",
+                inputmode="decimal",
+                name="price",
+                data_gpu=name,
+                size="6",
+                aria_label=f"Price of {title}, USD per GPU-hour",
+            ),
+            class_="gpu-row",
+            data_name=name,
+        )
+        for name, title in ((gpu.name, gpu.name) for gpu in (*shelf.gpus.values(), *reversed(known_gpus())))
+    ]
+    return tag(
+        "fieldset",
+        tag("legend", "GPUs and USD per GPU-hour"),
+        _field(
+            "pricing", "Known prices", _select("pricing", [("", "on-demand"), *((t, t) for t in TERMS[1:])])
+        ),
+        tag(
+            "p",
+            tag("button", "None ticked: any", type="button", class_="quiet", id="any-gpu"),
+            class_="tools",
+        ),
+        tag("div", rows, class_="gpu-list", tabindex="0", role="group", aria_label="GPUs"),
+        class_="group",
+    )
+
+
+def _formats() -> Html:
+    names = [f.name for f in known_formats() if f.name not in ALIKE]
+    chips = [
+        tag(
+            "label",
+            tag("input", type="checkbox", name="formats", value=name, checked=True),
+            tag("span", swatch(name), name),
+            class_="chip",
+        )
+        for name in names
+    ]
+    return tag("fieldset", tag("legend", "Formats"), tag("div", chips, class_="chips"), class_="group")

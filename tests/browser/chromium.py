@@ -1,0 +1,127 @@
+"""The machine's Chromium, driven by its own chromedriver; nothing is downloaded."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PATIENCE_S = 20.0
+
+
+def missing() -> str | None:
+    """Why no browser can be driven here; None where it can."""
+    if CHROMIUM is None or DRIVER is None:
+        return "browser: no Chromium with chromedriver here; apt-get install chromium chromium-driver"
+    try:
+        import selenium  # noqa: F401
+    except ImportError:
+        return "browser: selenium is not installed; pip install 'quantadvise[test]'"
+    return None
+
+
+class Browser:
+    """A page as a person has it before him."""
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
+
+    def open(self, address: str) -> None:
+        self.driver.get(address)
+
+    def js(self, script: str, *arguments: object) -> Any:
+        return self.driver.execute_script(script, *arguments)
+
+    def find(self, selector: str) -> Any:
+        return self.driver.find_element("css selector", selector)
+
+    def all(self, selector: str) -> list[Any]:
+        return list(self.driver.find_elements("css selector", selector))
+
+    def until(self, what: Callable[[], T], why: str) -> T:
+        """What `what` gives as soon as it is true."""
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            found = what()
+            if found:
+                return found
+            assert time.monotonic() < end, f"waited in vain until {why}"
+            time.sleep(0.02)
+
+    def counted(self, name: str) -> int:
+        """How often the page has done a thing: `drawn`, `changed`, `answered`, `settled`."""
+        return int(self.js(f"return document.documentElement.dataset.{name} ?? 0"))
+
+    def complaints(self) -> list[str]:
+        """What the console has said since it was last asked."""
+        return [entry["message"] for entry in self.driver.get_log("browser")]
+
+    def keys(self, *keys: str) -> None:
+        from selenium.webdriver.common.action_chains import ActionChains
+
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def hover(self, element: Any) -> None:
+        from selenium.webdriver.common.action_chains import ActionChains
+
+        self.js("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
+        ActionChains(self.driver).move_to_element(element).perform()
+
+    def click(self, element: Any) -> None:
+        self.js("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
+        element.click()
+
+    def dark(self, wanted: bool) -> None:
+        value = "dark" if wanted else "light"
+        self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": value}])
+
+    def resize(self, width: int, height: int, *, phone: bool = False) -> None:
+        self.cdp(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=2 if phone else 1,
+            mobile=phone,
+        )
+
+    def cdp(self, command: str, **arguments: object) -> Any:
+        return self.driver.execute_cdp_cmd(command, arguments)
+
+    def pdf(self) -> bytes:
+        return base64.b64decode(self.cdp("Page.printToPDF", printBackground=True)["data"])
+
+
+@contextmanager
+def browser(folder: Path) -> Iterator[Browser]:
+    """A fresh browser that knows nothing: its profile is `folder`."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM or ""
+    for flag in (*FLAGS, f"--user-data-dir={folder}", "--window-size=1280,900"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(service=Service(executable_path=DRIVER), options=options)
+    try:
+        yield Browser(driver)
+    finally:
+        driver.quit()

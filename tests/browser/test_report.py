@@ -1,0 +1,233 @@
+"""The report in a real browser: it renders, its controls work, nothing complains."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.chromium import Browser
+from tests.report.test_html_page import ask, findings
+
+# WebDriver's names of keys.
+TAB, ESCAPE, ARROW_RIGHT = "\ue004", "\ue00c", "\ue014"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    from advisor.report.html.page import report_page
+
+    target = tmp_path_factory.mktemp("report") / "report.html"
+    answer = ask(["A6000", "L40S", "H100"], rate=8.0, min_recovery=0.97)
+    target.write_text(report_page(findings(answer)), encoding="utf-8")
+    return target.as_uri()
+
+
+@pytest.fixture
+def page(chromium: Browser, address: str) -> Iterator[Browser]:
+    """The report, freshly opened; the console must have been silent when the test is over."""
+    chromium.complaints()
+    chromium.dark(False)
+    chromium.resize(1280, 900)
+    chromium.open(address)
+    chromium.js("try { localStorage.clear() } catch {}")
+    chromium.until(lambda: chromium.counted("drawn") == 1, "the charts are drawn")
+    yield chromium
+    assert chromium.complaints() == []
+
+
+def luminance(colour: str) -> float:
+    channels = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    a, b = sorted((luminance(one), luminance(other)), reverse=True)
+    return (a + 0.05) / (b + 0.05)
+
+
+def test_every_chart_is_drawn_and_the_page_fetched_nothing(page: Browser) -> None:
+    assert len(page.all(".chart svg")) == len(page.all(".chart")) >= 3
+    for chart in page.all(".chart"):
+        marks = chart.find_elements("css selector", "path[aria-label]")
+        assert len(marks) >= 3
+    assert page.js("return performance.getEntriesByType('resource').length") == 0
+
+
+def test_the_answer_comes_first(page: Browser) -> None:
+    assert page.find("#answer h2").text == "fp8 on 1× L40S"
+    below = [page.find(what).location["y"] for what in ("#answer", "#why", ".charts", "#ranked", "#refusals")]
+    assert below == sorted(below)
+
+
+def test_a_head_sorts_by_its_numbers_both_ways(page: Browser) -> None:
+    page.click(page.find("[data-all=ranking]"))
+    head = page.find("#ranking thead th:nth-child(3) button")
+    read = """return [...document.querySelectorAll('#ranking tbody.row')]
+        .filter((body) => !body.hidden).map((body) => Number(body.rows[0].cells[2].dataset.v))"""
+    page.click(head)
+    up = page.js(read)
+    assert len(up) > 50
+    assert up == sorted(up)
+    assert page.find("#ranking thead th:nth-child(3)").get_attribute("aria-sort") == "ascending"
+    page.click(head)
+    assert page.js(read) == sorted(up, reverse=True)
+    assert page.find("#ranking thead th:nth-child(3)").get_attribute("aria-sort") == "descending"
+    assert "TTFT p95" in page.js("return document.getElementById('spoken').textContent")
+
+
+def test_search_finds_and_all_shows_all(page: Browser) -> None:
+    visible = "return [...document.querySelectorAll('#ranking tbody.row')].filter((b) => !b.hidden).length"
+    few = page.js(visible)
+    page.click(page.find("[data-all=ranking]"))
+    every = page.js(visible)
+    assert few < every
+    page.find("[data-find=ranking]").send_keys("int8 h100")
+    found = page.js(
+        """return [...document.querySelectorAll('#ranking tbody.row')]
+        .filter((b) => !b.hidden).map((b) => b.dataset.text)"""
+    )
+    assert 0 < len(found) < every
+    assert all("int8" in name and "h100" in name for name in found)
+
+
+def test_a_row_opens_with_its_command(page: Browser) -> None:
+    opener = page.find("#ranking tbody.row button.open")
+    assert opener.get_attribute("aria-expanded") == "false"
+    page.click(opener)
+    assert opener.get_attribute("aria-expanded") == "true"
+    assert "vllm serve" in page.find("#ranking tr.more:not([hidden]) pre").text
+
+
+def test_a_point_tells_its_figures_when_pointed_at(page: Browser) -> None:
+    page.hover(page.find("[data-chart=curves] path[role='graphics-symbol']"))
+    told = page.until(lambda: page.find("#tip").text, "a tip is shown")
+    assert re.search(
+        r"TTFT [\d.,]+ ms\n90 % interval [\d.,]+–[\d.,]+ ms\n(extrapolated|fitted|measured)", told
+    )
+    page.hover(page.find("#ranking tbody.row td[data-basis]"))
+    told = page.until(lambda: page.find("#tip").text, "a tip is shown")
+    assert re.match(r"TTFT p95: [\d.,]+ ms\n90 % interval [\d.,]+–[\d.,]+ ms\n\w+", told)
+
+
+def test_the_keyboard_goes_from_point_to_point(page: Browser) -> None:
+    chart = page.find("[data-chart=tradeoff]")
+    page.js("arguments[0].focus()", chart)
+    page.keys(ARROW_RIGHT)
+    first = page.until(
+        lambda: page.js("return document.activeElement.getAttribute('aria-label')"), "a point has the focus"
+    )
+    assert page.find("#tip").text.splitlines()[0] == first.splitlines()[0]
+    page.keys(ARROW_RIGHT)
+    assert page.js("return document.activeElement.getAttribute('aria-label')") != first
+    page.keys(ESCAPE)
+    assert page.js("return document.activeElement.dataset.chart") == "tradeoff"
+    assert not page.find("#tip").is_displayed()
+
+
+def test_tab_reaches_everything_that_can_be_used(page: Browser) -> None:
+    reached = set()
+    for _ in range(60):
+        page.keys(TAB)
+        reached.add(
+            page.js(
+                """const e = document.activeElement;
+                return e.id || e.dataset.chart || e.dataset.copy || e.dataset.find || e.className"""
+            )
+        )
+    assert {"theme", "save", "command", "tradeoff", "headroom", "curves", "skip"} <= reached
+
+
+def test_another_latency_and_gpu_redraw_the_curves(page: Browser) -> None:
+    labels = """return [...document.querySelectorAll('[data-chart=curves] path[role="graphics-symbol"]')]
+        .map((mark) => mark.getAttribute('aria-label'))"""
+    assert all("p95 TTFT" in label and "L40S" in label for label in page.js(labels))
+    page.click(page.find("input[name='curves-metric'][value='tpot_p95_ms'] + span"))
+    page.until(lambda: page.counted("changed") == 1, "the chart is redrawn")
+    page.click(page.find("input[name='curves-gpu'][value='1× H100'] + span"))
+    page.until(lambda: page.counted("changed") == 2, "the chart is redrawn")
+    assert all("p95 TPOT" in label and "H100" in label for label in page.js(labels))
+    before = len(page.js(labels))
+    page.click(page.find("input[name='curves-format'][value='bf16'] + span"))
+    page.until(lambda: page.counted("changed") == 3, "the chart is redrawn")
+    after = page.js(labels)
+    assert 0 < len(after) < before
+    assert not any(label.startswith("bf16") for label in after)
+
+
+def test_no_format_at_all_says_so_instead_of_failing(page: Browser) -> None:
+    for number, chip in enumerate(page.all("input[name='tradeoff-format'] + span"), start=1):
+        page.click(chip)
+        page.until(lambda n=number: page.counted("changed") == n, "the chart is redrawn")  # type: ignore[misc]
+    assert "Nothing is chosen" in page.find("[data-chart=tradeoff]").text
+
+
+def test_the_theme_follows_the_system_until_the_button_says_otherwise(page: Browser) -> None:
+    ground = "return getComputedStyle(document.body).backgroundColor"
+    light = page.js(ground)
+    page.dark(True)
+    dark = page.js(ground)
+    assert luminance(dark) < 0.1 < 0.8 < luminance(light)
+    button = page.find("#theme")
+    assert button.text == "Light"
+    page.click(button)
+    assert page.js(ground) == light
+    assert button.get_attribute("aria-pressed") == "false"
+    page.dark(False)
+    page.click(button)
+    assert page.js(ground) == dark
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_text_stands_out_from_its_ground(page: Browser, dark: bool) -> None:
+    page.dark(dark)
+    card = page.js("return getComputedStyle(document.querySelector('.card')).backgroundColor")
+    for selector in (".answer h2", ".lead", ".says", ".note", "td", "thead th", ".tiles .name", "summary"):
+        colour = page.js(f"return getComputedStyle(document.querySelector('{selector}')).color")
+        assert contrast(colour, card) >= 4.5, f"{selector}: {colour} on {card}"
+    # Graphics need 3 : 1 (WCAG 1.4.11).
+    fills = "return [...document.querySelectorAll('.swatch path')].map((path) => path.getAttribute('fill'))"
+    for name in sorted(set(page.js(fills))):
+        colour = page.js(
+            "const e = document.createElement('i'); e.style.color = arguments[0]; document.body.append(e);"
+            "const c = getComputedStyle(e).color; e.remove(); return c",
+            name,
+        )
+        assert contrast(colour, card) >= 3.0, f"{name}: {colour} on {card}"
+
+
+def test_a_phone_reads_it_without_scrolling_sideways(page: Browser) -> None:
+    page.resize(390, 844, phone=True)
+    page.driver.refresh()
+    page.until(lambda: page.counted("drawn") == 1, "the charts are drawn")
+    assert page.js("return document.documentElement.scrollWidth") <= 390
+    for chart in page.all(".chart svg"):
+        assert chart.size["width"] <= 390
+    sizes = page.js(
+        "return [...document.querySelectorAll('p, td, th, li, button')].filter((e) => e.offsetParent)"
+        ".map((e) => parseFloat(getComputedStyle(e).fontSize))"
+    )
+    assert min(sizes) >= 12
+
+
+def test_on_paper_everything_is_there_and_the_tools_are_not(page: Browser, tmp_path: Path) -> None:
+    page.cdp("Emulation.setEmulatedMedia", media="print")
+    try:
+        assert not page.find("#theme").is_displayed()
+        assert page.find("#answer").is_displayed()
+        assert page.js("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    finally:
+        page.cdp("Emulation.setEmulatedMedia", media="")
+    made = page.pdf()
+    assert made.startswith(b"%PDF")
+    assert 3 <= len(re.findall(rb"/Type\s*/Page\b", made)) <= 20
+
+
+def test_the_command_is_copied(page: Browser) -> None:
+    button = page.find("[data-copy=command]")
+    page.click(button)
+    page.until(lambda: button.text in ("Copied", "Select it"), "the button says so")
+    assert button.text == "Copied"

@@ -1,0 +1,134 @@
+"""What the form says, as values; and that no question makes this process read a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from advisor.advise.choose import check_context
+from advisor.errors import InputError, QuantAdviseError
+from advisor.spec.models import find_model
+from advisor.ui.question import Shelf, read_choice
+
+CHAT = {"model": "Llama-3.1-8B-Instruct", "workload": "chat"}
+
+
+def test_an_empty_field_is_as_the_workload_has_it() -> None:
+    choice = read_choice({**CHAT, "load": "", "ttft": "", "gpu": ""}, Shelf())
+    assert choice.workload.load.arrival.value == 1
+    assert {limit.key: limit.max_ms for limit in choice.workload.limits} == {
+        "ttft_p95_ms": 500,
+        "tpot_p95_ms": 50,
+    }
+    assert len(choice.space.gpus) > 30
+
+
+def test_every_field_is_heard() -> None:
+    choice = read_choice(
+        {
+            "model": "13B", "gpu": "L40S, H100", "workload": "rag", "load": "concurrency", "level": "32",
+            "input": "1000±200", "output": "100", "ttft": "800", "at": "p99", "recovery": "0.99",
+            "objective": "latency", "formats": "fp8,int4", "kv": "fp8", "maxgpus": "4",
+            "price": "H100=2.1", "pricing": "spot", "budget": "20",
+        },
+        Shelf(),
+    )  # fmt: skip
+    assert choice.space.model.typical
+    assert [gpu.label for gpu in choice.space.gpus] == ["L40S", "H100"]
+    load = choice.workload.load
+    assert (load.arrival.kind, load.arrival.value) == ("concurrency", 32)
+    assert (load.input_tokens.mean, load.input_tokens.kind) == (1000, "lognormal")
+    assert "ttft_p99_ms" in {limit.key for limit in choice.workload.limits}
+    assert choice.workload.quality.min_recovery == 0.99
+    assert choice.workload.objective == "latency"
+    assert [f.name for f in choice.space.formats] == ["fp8", "int4"]
+    assert choice.space.kv_formats == ("fp8",)
+    assert choice.space.max_gpus == 4
+    assert choice.max_usd_per_hour == 20
+    price = choice.price_of(choice.space.gpus[1], 1)
+    assert price is not None
+    assert price.usd_per_gpu_hour == 2.1
+
+
+def test_limits_can_be_dropped() -> None:
+    assert read_choice({**CHAT, "at": "none"}, Shelf()).workload.limits == ()
+
+
+def _asked(said: dict[str, str]) -> None:
+    choice = read_choice(said, Shelf())
+    check_context(choice.space.model, choice.workload)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"model": "Lama-3.1-8B-Instruct"}, "--model: unknown model 'Lama-3.1-8B-Instruct'; did you mean"),
+        ({"model": ""}, "--model: none named"),
+        ({"gpu": "H1000"}, "--gpu: unknown GPU 'H1000'; did you mean H100"),
+        ({"workload": "chatt"}, "--workload: unknown workload 'chatt'; did you mean chat"),
+        ({"load": "rate", "level": "fast"}, "--rate: 'fast' is no number"),
+        ({"load": "rate", "level": "-1"}, "--rate"),
+        ({"load": "concurrency", "level": "1.5"}, "--concurrency"),
+        ({"load": "concurrency"}, "--concurrency: needs a number"),
+        ({"load": "sometimes"}, "--load: 'sometimes' is no kind of load"),
+        ({"ttft": "soon"}, "--slo"),
+        ({"at": "p101", "ttft": "100"}, "--slo"),
+        ({"recovery": "99"}, "--min-recovery"),
+        ({"maxgpus": "two"}, "--max-gpus: 'two' is no whole number"),
+        ({"price": "H100"}, "H100"),
+        ({"price": "H100=-3"}, "H100"),
+        ({"formats": "int3"}, "int3"),
+        ({"kv": "int2"}, "--kv-cache-dtype"),
+        ({"input": "many"}, "--input-tokens"),
+        ({"input": "200000"}, "longer than"),
+        ({"colour": "blue"}, "unknown field 'colour'"),
+        ({"model": "x" * 3000}, "--model: is not one line"),
+        ({"model": "a\nb"}, "--model: is not one line"),
+    ],
+)
+def test_wrong_input_ends_in_one_line_that_names_the_field(said: dict[str, str], told: str) -> None:
+    with pytest.raises(QuantAdviseError) as error:
+        _asked({**CHAT, **said})
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("key", ["model", "gpu", "workload", "price"])
+@pytest.mark.parametrize(
+    "name", ["{folder}", "{folder}/config.json", "{folder}/it.yaml", "owner/unknown-model"]
+)
+def test_no_question_opens_a_file_or_asks_the_hub(
+    key: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of someone else's, if it ever got through, could not learn what lies on this disk."""
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "it.yaml").write_text("name: X")
+    read_choice(CHAT, Shelf())  # catalogs are read before files are watched
+
+    looked: list[str] = []
+
+    def watched(method: str) -> Callable[..., object]:
+        own = getattr(Path, method)
+
+        def look(self: Path, *arguments: object, **options: object) -> object:
+            if str(tmp_path) in str(self):
+                looked.append(f"{method} {self}")
+            return own(self, *arguments, **options)
+
+        return look
+
+    for method in ("open", "read_text", "exists", "is_file", "is_dir", "stat"):
+        monkeypatch.setattr(Path, method, watched(method))
+    monkeypatch.setattr("socket.create_connection", lambda *a, **k: looked.append("the network"))
+    text = name.format(folder=tmp_path) + ("=2" if key == "price" else "")
+    with pytest.raises(InputError):
+        read_choice({**CHAT, key: text}, Shelf())
+    assert looked == []
+
+
+def test_what_the_command_was_started_with_can_be_named() -> None:
+    mine = replace(find_model("Llama-3.1-8B-Instruct"), name="./mine")
+    assert read_choice({"model": "./mine"}, Shelf(models={"./mine": mine})).space.model is mine

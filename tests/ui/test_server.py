@@ -1,0 +1,173 @@
+"""The server on its port: whom it answers, and what it says."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from advisor import load_workload, recommend
+from advisor.advise.recommend import shipped_predictor, shipped_quality
+from advisor.spec.profile_flags import override
+from advisor.ui.answers import Answerer
+from advisor.ui.page import FIRST, ui_page
+from advisor.ui.question import Shelf
+from advisor.ui.server import Server
+from tests.report.page import read_page
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    made = Server(0, ui_page({}, Shelf()), Answerer(shipped_predictor(), shipped_quality(), Shelf()))
+    thread = threading.Thread(target=made.serve_forever, daemon=True)
+    thread.start()
+    yield made
+    made.shutdown()
+    made.server_close()
+    thread.join(timeout=5)
+
+
+def get(server: Server, path: str, headers: Mapping[str, str] | None = None, method: str = "GET") -> Any:
+    """(status, headers, body)."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=30)
+    connection.request(method, path, headers=dict(headers or {}))
+    response = connection.getresponse()
+    body = response.read().decode()
+    connection.close()
+    return response.status, response.headers, body
+
+
+def ask(server: Server, what: str = "answer", **said: str) -> Any:
+    status, _, body = get(server, f"/api/{what}?{urlencode({**FIRST, **said})}")
+    return status, json.loads(body)
+
+
+def test_it_listens_on_loopback_alone(server: Server) -> None:
+    assert server.server_address[0] == "127.0.0.1"
+    own = socket.gethostbyname(socket.gethostname())
+    if own.startswith("127."):
+        pytest.skip("this machine has no other address to try")
+    with (
+        pytest.raises(ConnectionRefusedError),
+        socket.create_connection((own, server.server_port), timeout=2),
+    ):
+        pass
+
+
+def test_another_name_that_leads_here_is_refused(server: Server) -> None:
+    """DNS rebinding: a page of evil.example whose name now means 127.0.0.1."""
+    for host in ("evil.example", f"evil.example:{server.server_port}", "127.0.0.1:1", ""):
+        for path in ("/", "/api/answer?model=Llama-3.1-8B-Instruct"):
+            status, _, body = get(server, path, {"Host": host})
+            assert status == 421
+            assert "own address" in json.loads(body)["error"]
+    for host in (f"localhost:{server.server_port}", f"127.0.0.1:{server.server_port}"):
+        assert get(server, "/", {"Host": host})[0] == 200
+
+
+def test_another_sites_page_is_refused(server: Server) -> None:
+    for site in ("cross-site", "same-site"):
+        assert get(server, "/api/answer", {"Sec-Fetch-Site": site})[0] == 403
+    assert get(server, "/", {"Sec-Fetch-Site": "none"})[0] == 200
+
+
+def test_every_answer_is_guarded(server: Server) -> None:
+    for path in ("/", "/api/answer?model=nonsense", "/nowhere"):
+        _, headers, _ = get(server, path)
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["X-Frame-Options"] == "DENY"
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Cache-Control"] == "no-store"
+        assert "Access-Control-Allow-Origin" not in headers
+        assert "Python" not in headers["Server"]
+
+
+def test_the_page_may_ask_its_own_server_and_nobody_else(server: Server) -> None:
+    page = read_page(get(server, "/")[2])
+    policy = page.where("http-equiv")[0].attributes["content"]
+    assert "default-src 'none'" in policy
+    assert "connect-src 'self'" in policy
+    assert "unsafe" not in policy
+    for element in page.walk():
+        for name in ("src", "href", "action"):
+            value = element.attributes.get(name, "")
+            assert not value.startswith(("http", "//")), f"<{element.name} {name}={value[:60]}>"
+    named = {e.attributes["name"] for e in page.where("name") if e.name in ("input", "select")}
+    assert {"model", "gpu", "workload", "load", "level", "ttft", "price", "recovery"} <= named
+
+
+def test_an_answer_is_what_recommend_says(server: Server) -> None:
+    status, answer = ask(server, load="rate", level="8", recovery="0.97")
+    assert status == 200
+    workload = override(load_workload("chat"), rate=8.0, min_recovery=0.97)
+    winner = recommend("Llama-3.1-8B-Instruct", workload, gpus=FIRST["gpu"].split(",")).winner
+    assert winner is not None
+    assert (
+        f"{winner.deployment.format.name}</span> on 1× {winner.deployment.gpu.label}"
+        in answer["parts"]["first"]
+    )
+    assert answer["asked"]["level"] == 8
+    assert answer["asked"]["ttft"] == 500
+    status, rest = ask(server, "rest", load="rate", level="8", recovery="0.97")
+    assert status == 200
+    assert {"tradeoff", "curves"} <= {chart["name"] for chart in rest["charts"]}
+    assert 'id="ranking"' in rest["tables"]
+
+
+def test_a_price_moves_the_answer_and_not_the_predictions(server: Server) -> None:
+    def first(price: str) -> str:
+        _, answer = ask(server, load="rate", level="8", recovery="0.97", price=price)
+        return read_page(answer["parts"]["first"]).by_id("answer-title").text
+
+    assert "L40S" in first("")
+    assert "H100" in first("H100-SXM=0.2")
+    assert "L40S" in first("")
+
+
+def test_wrong_input_is_told_in_one_line(server: Server) -> None:
+    status, said = ask(server, model="Lama-3.1-8B-Instruct")
+    assert status == 422
+    assert said["error"].startswith("--model: unknown model 'Lama-3.1-8B-Instruct'; did you mean")
+    status, said = ask(server, input="999999")
+    assert status == 422
+    assert "longer than" in said["error"]
+
+
+def test_markup_in_a_question_comes_back_as_text(server: Server) -> None:
+    status, said = ask(server, model="<script>alert(1)</script>")
+    assert status == 422
+    assert "<script>" in said["error"]  # JSON, shown by textContent
+    _, headers, _ = get(server, "/api/answer?model=<script>".replace("<", "%3C").replace(">", "%3E"))
+    assert headers["Content-Type"].startswith("application/json")
+
+
+def test_head_and_unknown_paths(server: Server) -> None:
+    status, headers, body = get(server, "/", method="HEAD")
+    assert (status, body) == (200, "")
+    assert int(headers["Content-Length"]) > 900_000
+    assert get(server, "/etc/passwd")[0] == 404
+    assert get(server, "/api/answer?" + "a" * 20_000)[0] == 414
+    assert get(server, "/", method="POST")[0] == 501
+
+
+def test_a_model_of_ones_own_is_not_taken_for_the_known_one() -> None:
+    """What was computed for one model is not told of another of the same name."""
+    from dataclasses import replace
+
+    from advisor.spec.models import find_model
+
+    known = find_model("Llama-3.1-8B-Instruct")
+    small = replace(known, groups=tuple(replace(g, count=g.count // 2) for g in known.groups))
+    answerer = Answerer(shipped_predictor(), shipped_quality(), Shelf())
+    one = answerer.answer({"model": "Llama-3.1-8B-Instruct", "gpu": "L40S"})
+    answerer._known.clear()
+    answerer.shelf = Shelf(models={"Llama-3.1-8B-Instruct": small})
+    other = answerer.answer({"model": "Llama-3.1-8B-Instruct", "gpu": "L40S"})
+    assert one["parts"] != other["parts"]
