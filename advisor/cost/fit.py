@@ -42,6 +42,7 @@ FAMILIES = (
     ("InferenceX", "InferenceX"),
     ("aiconfigurator-core 0.12: InferenceX", "InferenceX"),
     ("aiconfigurator-core 0.12: silicon", "aiconfigurator"),
+    ("aiconfigurator, forward", "aiconfigurator"),
     ("LLM-Inference-Bench", "LLM-Inference-Bench"),
     ("ROCm", "ROCm"),
     ("dstack", "dstack"),
