@@ -17,7 +17,7 @@ from advisor.measure import ledger, machine, progress, run, show
 from advisor.measure.executor import LocalExecutor
 from advisor.measure.machine import Device
 from advisor.measure.plan import Plan
-from advisor.measure.planned import planned
+from advisor.measure.planned import Planned, planned
 from advisor.measure.run import Executor, Prepared
 from advisor.spec.gpus import find_gpu
 
@@ -61,6 +61,8 @@ def carry_out(
         signal.signal(signal.SIGTERM, stop)
         deadline = None if budget_s is None else time.time() + budget_s
         try:
+            if executor == "local":  # a cluster's nodes have lm-eval, its driver need not
+                run.check_tasks(prepared, (row.step.inputs["task"] for row in rows if _is_open_task(row)))
             with progress.shown(err, len(rows), done) as say:
                 found = run.execute(prepared, book, crew, say, deadline=deadline, port=port)
         except KeyboardInterrupt:
@@ -71,6 +73,10 @@ def carry_out(
     if compared := compare.comparison(prepared, found, expected):
         typer.echo(f"\n{compared}")
     advice.print_advice(prepared, found, expected)
+
+
+def _is_open_task(row: Planned) -> bool:
+    return row.step.kind == "evaluate" and (row.state == "to do" or row.state.startswith("again"))
 
 
 def _devices(plan: Plan, gpu_file: str | None) -> list[Device]:

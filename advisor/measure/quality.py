@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import DataError
+from advisor.errors import DataError, InputError
 from advisor.measure import files, tool
 from advisor.measure.envs import FoundTool
 from advisor.measure.ledger import Failure
 
 WORKER = Path(__file__).with_name("workers") / "evaluate_worker.py"
+UNKNOWN_TASK = "LookupError: "
+"""How the worker begins what it says of a task that does not exist."""
+CHECK_LIMIT_S = 600.0
 ItemScore = float | tuple[float, float]
 """A number, or (log-likelihood, weight) of a perplexity."""
 
@@ -113,6 +116,26 @@ def hf_arguments(model: str, revision: str | None) -> dict[str, Any]:
 def command(found: FoundTool, spec_path: Path, result: Path) -> list[str]:
     """The worker in lm-eval's environment."""
     return [str(found.python), str(WORKER), str(spec_path), str(result)]
+
+
+def check(
+    found: FoundTool, tasks: Sequence[str], task_folder: Path | None, *, work: Path, env: Mapping[str, str]
+) -> None:
+    """Raises InputError for a task that lm-eval does not have: said before anything is measured, not after.
+
+    That lm-eval fails otherwise is left to the tasks themselves.
+    """
+    folder = None if task_folder is None else str(task_folder.resolve())
+    spec_path, log = work / "tasks.json", work / "tasks.log"
+    files.write(spec_path, json.dumps({"tasks": list(tasks), "task_folder": folder}))
+    log.unlink(missing_ok=True)
+    argv = [str(found.python), str(WORKER), "--check", str(spec_path)]
+    try:
+        tool.run(argv, log=log, limit_s=CHECK_LIMIT_S, name="lm-eval", env=env)
+    except tool.ToolError as error:
+        said = tool.reason_line(error.tail)
+        if said.startswith(UNKNOWN_TASK):
+            raise InputError(said.removeprefix(UNKNOWN_TASK)) from error
 
 
 def measure(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from advisor.errors import InputError, QuantAdviseError
-from advisor.measure import calibration, checkpoint, commands, envs, files, machine, server, steps
+from advisor.measure import calibration, checkpoint, commands, envs, files, machine, quality, server, steps
 from advisor.measure.checkpoint import Checkpoint
 from advisor.measure.events import Done, Event
 from advisor.measure.executor import Write
@@ -261,6 +261,16 @@ def drop_lost_checkpoints(prepared: Prepared, ledger: Ledger) -> list[str]:
             ledger.forget(job.step.key)
             lost.append(job.title)
     return lost
+
+
+def check_tasks(prepared: Prepared, tasks: Iterable[str]) -> None:
+    """Raises InputError for a task that lm-eval does not have, before a GPU-hour is spent."""
+    named = sorted(set(tasks))
+    if not named:
+        return
+    site = Site(folder=prepared.folder, offline=prepared.offline)
+    folder = None if prepared.plan.task_folder is None else Path(prepared.plan.task_folder)
+    quality.check(site.tool("evaluate"), named, folder, work=site.work("tasks"), env=site.env())
 
 
 def execute(

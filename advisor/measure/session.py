@@ -20,8 +20,6 @@ from advisor.spec.workload import percentile_of
 
 MAX_RESTARTS = 2
 """How often a server that died is started again within one session."""
-UNKNOWN_TASK = "LookupError: "
-"""How the evaluation worker begins what it says of a task that does not exist."""
 Steps = Generator[Event, None, None]
 
 
@@ -289,8 +287,8 @@ class Session:
             assert self.endpoint.program is not None
             return failure.classify(self.endpoint.program.failure("ended while it was measured"))
         found = failure.classify(error)
-        if found.detail.startswith(UNKNOWN_TASK):
-            raise InputError(found.detail.removeprefix(UNKNOWN_TASK)) from error
+        if found.detail.startswith(quality.UNKNOWN_TASK):
+            raise InputError(found.detail.removeprefix(quality.UNKNOWN_TASK)) from error
         return found
 
     def _ended(

@@ -3,8 +3,8 @@
 
 It answers with what the real tools wrote (tests/measure/data), serves health and model list over HTTP, and
 fails where the environment says so: STAND_IN_OOM=format of a checkpoint that does not fit,
-STAND_IN_DIES=point at which the server dies, STAND_IN_SLOW=seconds each bench takes. Every call is noted in
-$STAND_IN_NOTES.
+STAND_IN_DIES=point at which the server dies, STAND_IN_SLOW=seconds each bench takes,
+STAND_IN_VLLM=version. Every call is noted in $STAND_IN_NOTES.
 """
 
 import http.server
@@ -98,6 +98,13 @@ def quantize(words: list[str]) -> None:
     (out / "quantadvise_recipe.json").write_text(json.dumps(spec))
 
 
+def check_tasks(words: list[str]) -> None:
+    """As the real worker: one line for a task that is not there."""
+    for task in json.loads(Path(words[-1]).read_text())["tasks"]:
+        if task != "tiny_mc":
+            sys.exit(f"LookupError: lm-eval has no task '{task}'; did you mean tiny_mc?")
+
+
 def evaluate(words: list[str]) -> None:
     """The recorded scores of lm-eval 0.4.13."""
     spec = json.loads(Path(words[-2]).read_text())
@@ -110,13 +117,16 @@ def evaluate(words: list[str]) -> None:
 
 def main(words: list[str]) -> None:
     if "-c" in words:
-        print(json.dumps({"vllm": "0.32.0", "llmcompressor": "0.14.0.1", "lm-eval": "0.4.13"}))
+        vllm = os.environ.get("STAND_IN_VLLM", "0.32.0")
+        print(json.dumps({"vllm": vllm, "llmcompressor": "0.14.0.1", "lm-eval": "0.4.13"}))
     elif "bench" in words:
         bench(words)
     elif "serve" in words:
         serve(words)
     elif "quantize_worker" in " ".join(words):
         quantize(words)
+    elif "--check" in words:
+        check_tasks(words)
     elif "evaluate_worker" in " ".join(words):
         evaluate(words)
     else:

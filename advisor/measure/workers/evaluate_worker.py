@@ -1,7 +1,8 @@
 """Score one lm-eval task. `evaluate_worker.py SPEC.json RESULT.json`
 
-Runs in lm-eval's environment and imports nothing of ours. Writes the scores, the protocol, and each item's
-own score, by which two formats are compared on the same items.
+With `--check SPEC.json` it only looks whether the tasks exist. Runs in lm-eval's environment and imports
+nothing of ours. Writes the scores, the protocol, and each item's own score, by which two formats are compared
+on the same items.
 """
 # mypy: disable-error-code="import-not-found"
 
@@ -96,7 +97,17 @@ def main(spec: dict[str, Any], result_path: str) -> None:
     os.replace(partial, result_path)
 
 
+def check(spec: dict[str, Any]) -> None:
+    """End with a line that names the first task that lm-eval does not have."""
+    for task in spec["tasks"]:
+        task_manager({"task": task, "task_folder": spec["task_folder"]})
+
+
 if __name__ == "__main__":
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    with open(sys.argv[1], encoding="utf-8") as spec_file:
-        main(json.load(spec_file), sys.argv[2])
+    with open(sys.argv[2] if sys.argv[1] == "--check" else sys.argv[1], encoding="utf-8") as spec_file:
+        asked = json.load(spec_file)
+    if sys.argv[1] == "--check":
+        check(asked)
+    else:
+        main(asked, sys.argv[2])
