@@ -53,6 +53,7 @@ FAMILIES = (
     ("LLMServingSim", "LLMServingSim"),
     ("MLPerf", "MLPerf"),
     ("KAITO", "KAITO"),
+    ("llm-k8s", "llm-k8s"),
 )
 
 
