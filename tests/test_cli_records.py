@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from advisor.data import shipped
 from advisor.record.measurement import SpeedMeasurement
-from advisor.record.store import read_speed, write_speed
+from advisor.record.store import read_quality, read_speed, write_quality, write_speed
 from tests.command import Command
 
 ASK = ("predict", "Llama-3.1-8B-Instruct", "--gpu", "L40S", "--format", "int4", "-w", "docstring", "--single")
@@ -130,9 +129,16 @@ def test_damaged_records_stop_the_answer_with_file_and_line(quantadvise: Command
 def test_a_fit_is_written_where_it_is_told_to(quantadvise: Command, tmp_path: Path) -> None:
     folder, out = tmp_path / "measurements", tmp_path / "fit"
     folder.mkdir()
-    paper = [r for r in read_speed(shipped("measurements")) if r.source.startswith("arXiv:2411.02355")]
+    paper = [
+        row
+        for row in read_speed(shipped("measurements"))
+        if row.source.startswith("arXiv:2411.02355") and row.load == "single" and row.input_tokens < 2_000
+    ]
     write_speed(folder / "speed.csv", paper)
-    shutil.copy(shipped("measurements") / "published_accuracy.csv", folder)
+    scores = [
+        row for row in read_quality(shipped("measurements")) if row.source.startswith("arXiv:2411.02355")
+    ]
+    write_quality(folder / "quality.csv", scores)
     result = quantadvise("fit", folder, "--out", out, "--report")
     assert result.code == 0, result.err
     assert "## Held-out error of speed" in result.out

@@ -11,7 +11,7 @@ import pytest
 
 pytestmark = pytest.mark.heavy
 
-KILLS = 8
+KILLS = 6
 
 
 def test_killed_at_random_it_ends_with_the_records_of_a_run_left_in_peace(tools: Path, tmp_path: Path):

@@ -167,7 +167,7 @@ def test_the_model_knows_its_world(run: Path):
 
 def test_the_same_command_again_changes_nothing(run: Path, folder: Path):
     before = snapshot(run)
-    again = quantadvise(*arguments(folder, "run"), *as_gpu(folder), timeout_s=120)
+    again = quantadvise(*arguments(folder, "run"), *as_gpu(folder), timeout_s=600)
     assert again.returncode == 0, again.stderr
     assert snapshot(run) == before
     assert "starting vLLM" not in again.stderr
