@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.errors import InputError
-from advisor.spec.trace_read import Trace, TracedRequest, read_trace
+from advisor.spec.trace_read import read_trace
+from advisor.spec.traced import Trace, TracedRequest
 from advisor.spec.workload import Arrival, Lengths, Load, Workload
 
 MAX_VALUES = 100
@@ -19,6 +20,10 @@ MAX_VALUES = 100
 LEAST_GAPS = 20
 """Fewer gaps between requests show no burstiness."""
 _BUSY_S = 60.0
+_NO_PROMPT = {
+    "vllm": "newer vLLM logs prompts at level DEBUG: VLLM_LOGGING_LEVEL=DEBUG with --enable-log-requests"
+}
+"""What helps where a log of this format says no prompt lengths."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +96,9 @@ def _lengths(trace: Trace, side: str, path: Path, chars_per_token: float | None)
         tokens, chars = getattr(one, f"{side}_tokens"), getattr(one, f"{side}_chars")
         if tokens is None and chars is None:
             what = "prompt" if side == "input" else "answer"
-            flag = "a log with token counts is needed" if side == "input" else "add --output-tokens N"
+            flag = _NO_PROMPT.get(trace.format, "a log with token counts is needed")
+            if side == "output":
+                flag = "add --output-tokens N"
             raise InputError(f"{path}: says no {what} lengths; {flag}")
         if tokens is None:
             if chars_per_token is None:

@@ -10,44 +10,17 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from advisor.errors import DataError, InputError
+from advisor.spec.trace_vllm import is_vllm, read_vllm
+from advisor.spec.traced import Trace, TracedRequest, answered
 from advisor.units import MS_PER_S
 
-TraceFormat = Literal["azure", "mooncake", "openai", "sharegpt", "vllm"]
 MOONCAKE_BLOCK_TOKENS = 512
 """Tokens behind one hash id (Mooncake's FAST'25 trace release)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TracedRequest:
-    """One request of a log. None = the log does not say."""
-
-    input_tokens: int | None
-    output_tokens: int | None
-    at_s: float | None = None
-    cached_tokens: int | None = None
-    """Prompt tokens that the server, or the blocks of earlier requests, had already."""
-    input_chars: int | None = None
-    """Characters, where the log has text and no counts."""
-    output_chars: int | None = None
-    cached_chars: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
-    """A log, read."""
-
-    format: TraceFormat
-    requests: tuple[TracedRequest, ...]
-    skipped: int = 0
-    """Lines of other kinds, and requests without an answer."""
-    resolution_s: float = 0.0
-    """How finely arrivals are written down; 0 = finely enough."""
 
 
 def read_trace(path: Path) -> Trace:
@@ -69,8 +42,8 @@ def read_trace(path: Path) -> Trace:
         return _jsonl(lines, path)
     if re.search(r"(^|,)\s*ContextTokens\s*,", first, re.IGNORECASE):
         return _azure(text, path)
-    if any(_RECEIVED.search(line) for _, line in lines):
-        return _vllm(lines)
+    if is_vllm(lines):
+        return read_vllm(lines)
     raise InputError(
         f"{path}: no request log that we know (Azure CSV, Mooncake or OpenAI-style JSONL, ShareGPT JSON, "
         "vLLM log with --enable-log-requests)"
@@ -119,21 +92,7 @@ def _azure(text: str, path: Path) -> Trace:
                 output_tokens=_whole(row[names["generatedtokens"]], where, "GeneratedTokens"),
             )
         )
-    return _answered("azure", found)
-
-
-def _answered(
-    format: TraceFormat, found: list[TracedRequest], skipped: int = 0, resolution_s: float = 0.0
-) -> Trace:
-    """Requests with a prompt and an answer: what failed or was aborted is no length."""
-    kept = tuple(
-        one
-        for one in found
-        if one.input_tokens != 0 and one.output_tokens != 0 and one.input_chars != 0 and one.output_chars != 0
-    )
-    return Trace(
-        format=format, requests=kept, skipped=skipped + len(found) - len(kept), resolution_s=resolution_s
-    )
+    return answered("azure", found)
 
 
 def _jsonl(lines: list[tuple[int, str]], path: Path) -> Trace:
@@ -153,7 +112,7 @@ def _jsonl(lines: list[tuple[int, str]], path: Path) -> Trace:
     kept = [one for one in found if one is not None]
     if not kept:
         raise InputError(f"{path}: no line has `usage`, or messages and an answer; log requests with usage")
-    return _answered("openai", kept, skipped=len(found) - len(kept))
+    return answered("openai", kept, skipped=len(found) - len(kept))
 
 
 def _mooncake(rows: list[tuple[str, Mapping[str, Any]]]) -> Trace:
@@ -179,7 +138,7 @@ def _mooncake(rows: list[tuple[str, Mapping[str, Any]]]) -> Trace:
                 cached_tokens=cached,
             )
         )
-    return _answered("mooncake", found)
+    return answered("mooncake", found)
 
 
 def _milliseconds(value: Any, where: str) -> float:
@@ -252,7 +211,7 @@ def _sharegpt(text: str, path: Path) -> Trace:
         if not isinstance(turns, list):
             raise InputError(f"{path}: entry {at} has no conversations; ShareGPT JSON is a list of those")
         found += _conversation(turns)
-    return _answered("sharegpt", found)
+    return answered("sharegpt", found)
 
 
 def _conversation(turns: list[Any]) -> Iterator[TracedRequest]:
@@ -270,36 +229,3 @@ def _conversation(turns: list[Any]) -> Iterator[TracedRequest]:
                 )
             cached = before + len(said)
         before += len(said)
-
-
-_RECEIVED = re.compile(
-    r"(?P<at>\d\d-\d\d \d\d:\d\d:\d\d)[^\n]*?\] ?Received request (?P<id>[^:]+): (?P<rest>.*)", re.DOTALL
-)
-_PROMPT = re.compile(r"prompt: (?P<quote>['\"])(?P<text>.*)(?P=quote), (?:sampling_)?params: ", re.DOTALL)
-_IDS = re.compile(r"prompt_token_ids: \[([\d, ]+)\]")
-_MAX_TOKENS = re.compile(r"max_tokens=(\d+)")
-
-
-def _vllm(lines: list[tuple[int, str]]) -> Trace:
-    """`Received request` lines. They say no answer length, unless the answer was forced to be as asked."""
-    found: list[TracedRequest] = []
-    skipped = 0
-    year = 2000  # the lines have none; only gaps count, and 2000 has a 29 February
-    for _, line in lines:
-        match = _RECEIVED.search(line)
-        if match is None:
-            skipped += 1
-            continue
-        rest = match["rest"]
-        ids, prompt, limit = _IDS.search(rest), _PROMPT.search(rest), _MAX_TOKENS.search(rest)
-        forced = limit is not None and "ignore_eos=True" in rest
-        at = datetime.strptime(f"{year}-{match['at']}", "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc)
-        found.append(
-            TracedRequest(
-                at_s=at.timestamp(),
-                input_tokens=ids[1].count(",") + 1 if ids else None,
-                output_tokens=int(limit[1]) if forced and limit else None,
-                input_chars=len(prompt["text"]) if prompt and not ids else None,
-            )
-        )
-    return _answered("vllm", found, skipped=skipped, resolution_s=1.0)

@@ -89,8 +89,25 @@ def test_vllm_log_lines() -> None:
     assert [one.input_tokens for one in trace.requests] == [6, 3]
     # ignore_eos makes the answer as long as was asked.
     assert [one.output_tokens for one in trace.requests] == [7, 9]
-    assert trace.skipped == 2
+    assert trace.skipped == 0
     assert profile_from_trace(TRACES / "vllm.log").workload.load.arrival.value == 0.1
+
+
+def test_a_recorded_vllm_log_has_prompts_at_debug_and_answers_of_chats() -> None:
+    """Eight chats were sent; one came back without text, of which vLLM logs no answer."""
+    trace = read_trace(TRACES / "vllm_0.32.log")
+    # What the API's `usage` said when it was recorded.
+    assert [(one.input_tokens, one.output_tokens) for one in trace.requests] == [
+        (41, 11), (51, 6), (11, 12), (51, 5), (82, 2), (46, 3), (45, 10),
+    ]  # fmt: skip
+    assert trace.skipped == 1
+
+
+def test_a_vllm_log_without_its_debug_lines_says_how_to_get_them(tmp_path: Path) -> None:
+    text = (TRACES / "vllm_0.32.log").read_text(encoding="utf-8")
+    info = "\n".join(line for line in text.splitlines() if " DEBUG " not in line)
+    with pytest.raises(InputError, match="VLLM_LOGGING_LEVEL=DEBUG with --enable-log-requests"):
+        profile_from_trace(written(tmp_path, "vllm.log", info))
 
 
 def test_vllm_log_of_free_answers_says_no_lengths(tmp_path: Path) -> None:
