@@ -119,6 +119,25 @@ def test_aiperf_says_model_and_gpu_itself() -> None:
     assert figures(imported)["itl_ms/p99"] == 14.0
 
 
+def test_a_recorded_aiperf_result_counts_tokens_as_the_server_does() -> None:
+    """Recorded with a model of random weights, whose answers do not tokenize back to what was sent."""
+    path = DATA / "aiperf" / "recorded_0.13.0.json"
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    imported = import_file(path, known())
+    assert imported.refused == ()
+    row = only(imported, "ttft_ms/p99")
+    assert row.value == raw["time_to_first_token"]["p99"]
+    assert (row.load, row.load_value, row.samples, row.date) == ("concurrency", 4, 64, "2026-11-24")
+    # The chat template's tokens are in the server's count and not in the 64 that AIPerf asked for.
+    assert (row.input_tokens, row.output_tokens) == (69.9, 16.0)
+    assert (row.lengths, row.suspect) == ("constant", "")
+    assert row.conditions == "AIPerf 0.13.0; tokens as the server counts them, without TPOT"
+    found = figures(imported)
+    assert found["itl_ms/mean"] == raw["inter_chunk_latency"]["avg"]
+    assert "tpot_ms/mean" not in found
+    assert found["output_tokens_per_s/mean"] == pytest.approx(16 * raw["request_throughput"]["avg"])
+
+
 def test_aiperf_units_decide(tmp_path: Path) -> None:
     path = DATA / "aiperf" / "profile_export_aiperf.json"
 

@@ -17,6 +17,8 @@ from advisor.record.importers.run import STATISTICS, Figures, Run, day, number, 
 from advisor.record.measurement import LengthKind, LoadKind, Metric
 
 TOOL = "AIPerf"
+MISCOUNT = 1.03
+"""A tokenizer that is off by more is not the server's."""
 _LATENCIES: Mapping[str, Metric] = {
     "time_to_first_token": "ttft_ms",
     "inter_token_latency": "tpot_ms",
@@ -58,8 +60,8 @@ def runs(document: Mapping[str, Any], *, where: str) -> list[Run]:
             name="",
             load=load,
             load_value=value,
-            input_tokens=number(section(document, "input_sequence_length", "avg")),
-            output_tokens=number(section(document, "output_sequence_length", "avg")),
+            input_tokens=_tokens(document, "usage_prompt_tokens", "input_sequence_length"),
+            output_tokens=_tokens(document, "usage_completion_tokens", "output_sequence_length"),
             lengths=_lengths(document),
             figures=_figures(document, where),
             completed=whole(section(document, "request_count", "avg")),
@@ -69,7 +71,7 @@ def runs(document: Mapping[str, Any], *, where: str) -> list[Run]:
             ttft_max_ms=_ms(document.get("time_to_first_token"), "max", where),
             refused=_refused(document),
             suspect=_suspect(document),
-            conditions=f"AIPerf {document['aiperf_version']}" if document.get("aiperf_version") else "",
+            conditions=_conditions(document),
             facts=_facts(document),
         )
     ]
@@ -101,7 +103,29 @@ def _figures(document: Mapping[str, Any], where: str) -> Figures:
         if not unit.endswith(("/sec", "/s")):
             raise DataError(f"{where}: unit '{unit}' of {key} is no rate per second")
         found[metric, "mean"] = value
-    return found
+    return _recounted(found, document) if _miscounted(document) else found
+
+
+def _miscounted(document: Mapping[str, Any]) -> bool:
+    """Whether AIPerf, which tokenizes answers anew, counted other tokens than the server made."""
+    counted = number(section(document, "output_sequence_length", "avg"))
+    said = number(section(document, "usage_completion_tokens", "avg"))
+    return bool(counted and said and not 1 / MISCOUNT < said / counted < MISCOUNT)
+
+
+def _recounted(found: dict[tuple[Metric, str], float], document: Mapping[str, Any]) -> Figures:
+    """Without TPOT, which is of each request's own count, and with token rates by the server's."""
+    kept = {key: value for key, value in found.items() if key[0] != "tpot_ms"}
+    requests = kept.get(("requests_per_s", "mean"))
+    answer = number(section(document, "usage_completion_tokens", "avg"))
+    prompt = number(section(document, "usage_prompt_tokens", "avg"))
+    both = None if answer is None or prompt is None else answer + prompt
+    rates: Mapping[Metric, float | None] = {"output_tokens_per_s": answer, "total_tokens_per_s": both}
+    for metric, tokens in rates.items():
+        kept.pop((metric, "mean"), None)
+        if requests is not None and tokens is not None:
+            kept[metric, "mean"] = requests * tokens
+    return kept
 
 
 def _values(node: Any, key: str) -> Iterator[float]:
@@ -138,6 +162,12 @@ def _load(document: Mapping[str, Any]) -> tuple[LoadKind | None, float | None]:
     return None, None
 
 
+def _tokens(document: Mapping[str, Any], served: str, counted: str) -> float | None:
+    """Mean per request: as the server says, which sees the chat template too, else as AIPerf counts."""
+    said = number(section(document, served, "avg"))
+    return number(section(document, counted, "avg")) if said is None else said
+
+
 def _duration(document: Mapping[str, Any]) -> float | None:
     rate = number(section(document, "request_throughput", "avg"))
     count = number(section(document, "request_count", "avg"))
@@ -160,8 +190,18 @@ def _suspect(document: Mapping[str, Any]) -> str:
     return ""
 
 
+def _conditions(document: Mapping[str, Any]) -> str:
+    version = f"AIPerf {document['aiperf_version']}" if document.get("aiperf_version") else ""
+    recounted = "tokens as the server counts them, without TPOT" if _miscounted(document) else ""
+    return "; ".join(part for part in (version, recounted) if part)
+
+
 def _lengths(document: Mapping[str, Any]) -> LengthKind:
-    for key in ("input_sequence_length", "output_sequence_length"):
+    for served, counted in (
+        ("usage_prompt_tokens", "input_sequence_length"),
+        ("usage_completion_tokens", "output_sequence_length"),
+    ):
+        key = served if served in document else counted
         low, high = number(section(document, key, "min")), number(section(document, key, "max"))
         if low is None or high is None or high > 1.02 * low:
             return "distribution"
