@@ -104,6 +104,30 @@ def test_guidellm_one_has_a_sweep_of_loads() -> None:
     assert {(row.model, row.format) for row in imported.speed} == {("Llama-3.1-8B-Instruct", "fp8")}
 
 
+def test_a_recorded_guidellm_one_sweep() -> None:
+    """Lone requests, all at once, then two rates of constant spacing."""
+    path = GUIDELLM / "v1_recorded_0.3.1.json"
+    raw = json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
+    imported = import_file(path, known())
+    assert imported.refused == ()
+    rates = [one["args"]["strategy"]["rate"] for one in raw[2:]]
+    assert {(row.load, row.load_value) for row in imported.speed} == {
+        ("single", None),
+        ("maximum", None),
+        ("rate", rates[0]),
+        ("rate", rates[1]),
+    }
+    alone = {f"{row.metric}/{row.statistic}": row for row in imported.speed if row.load == "single"}
+    metrics = raw[0]["metrics"]
+    assert alone["e2e_ms/p95"].value == 1000 * metrics["request_latency"]["successful"]["percentiles"]["p95"]
+    assert alone["tpot_ms/mean"].value == metrics["inter_token_latency_ms"]["successful"]["mean"]
+    # TTFT and fifteen gaps are the request: the definition is ours.
+    e2e, ttft = alone["e2e_ms/mean"].value, alone["ttft_ms/mean"].value
+    assert (e2e - ttft) / 15 == pytest.approx(alone["tpot_ms/mean"].value, rel=0.2)
+    assert (alone["ttft_ms/mean"].samples, alone["ttft_ms/mean"].date) == (40, "2026-11-24")
+    assert any("strategy constant" in row.conditions for row in imported.speed if row.load == "rate")
+
+
 def test_a_flag_against_the_file_is_a_mistake() -> None:
     facts = DeploymentFacts(gpu="H100", num_gpus=1, engine_version="0.8.5", format="int4")
     with pytest.raises(InputError, match="says format fp8, --format says int4"):
