@@ -71,7 +71,9 @@ def _option(parameter: Any, command: Any) -> Option:
     told = default not in (None, False, (), []) and not callable(default)
     environment = f" Environment: `{parameter.envvar}`." if parameter.envvar else ""
     return Option(
-        names=(parameter.metavar or parameter.name.upper(),) if is_argument else tuple(parameter.opts),
+        names=(parameter.metavar or parameter.name.upper(),)
+        if is_argument
+        else (*parameter.opts, *parameter.secondary_opts),
         value="" if is_argument else (parameter.metavar or _value(hint)),
         help=f"{parameter.help or ''}{environment}".strip(),
         panel=getattr(parameter, "rich_help_panel", None) or "",
