@@ -17,11 +17,13 @@ from advisor.spec.engine import Engine
 from advisor.spec.formats import find_format
 from advisor.spec.gpus import find_gpu
 from advisor.spec.models import find_model
+from advisor.units import GB, TERA
 
 FOLDER = shipped("measurements")
 SPEED = store.read_speed(FOLDER)
 QUALITY = store.read_quality(FOLDER)
 COSTS = store.read_costs(FOLDER)
+KERNELS = store.read_kernels(FOLDER)
 ALL: list[SpeedMeasurement | QualityMeasurement | PrintedCost] = [*SPEED, *QUALITY, *COSTS]
 
 
@@ -30,7 +32,9 @@ def test_every_model_has_its_catalog_name(name: str) -> None:
     assert find_model(name).name == name
 
 
-@pytest.mark.parametrize("name", sorted({row.gpu for row in SPEED} | {row.gpu for row in COSTS}))
+@pytest.mark.parametrize(
+    "name", sorted({r.gpu for r in SPEED} | {r.gpu for r in COSTS} | {r.gpu for r in KERNELS})
+)
 def test_every_gpu_has_its_catalog_name(name: str) -> None:
     assert find_gpu(name).name == name
 
@@ -43,10 +47,11 @@ def test_every_format_has_its_canonical_name(name: str) -> None:
 def test_every_row_has_an_entry_in_sources_with_its_licence() -> None:
     sources = read_sources(FOLDER)
     used = Counter[str]()
-    for row in ALL:
-        source = source_of(row.source, sources)
-        assert source is not None, row.source
-        assert row.licence in source.licences
+    named = [(row.source, row.licence) for row in ALL] + [(row.source, row.licence) for row in KERNELS]
+    for name, licence in named:
+        source = source_of(name, sources)
+        assert source is not None, name
+        assert licence in source.licences
         used[source.match] += 1
     assert set(used) == {source.match for source in sources}
 
@@ -77,6 +82,34 @@ def test_no_vllm_ran_a_format_before_the_release_that_brought_it() -> None:
     ]
     assert len(runs) > 100
     assert told == []
+
+
+def test_no_kernel_beats_its_data_sheet() -> None:
+    assert len(KERNELS) > 300
+    for row in KERNELS:
+        gpu = find_gpu(row.gpu)
+        if row.what == "attention decode":
+            assert row.value < gpu.memory_bytes_per_s / GB, row
+        elif row.what != "all-reduce":
+            peak = gpu.flop_per_s("fp8" if row.dtype == "fp8" else "bf16")
+            assert peak is not None
+            assert row.value < peak / TERA, row
+
+
+def test_a_kernel_timing_by_hand() -> None:
+    # 2 x 4096 x 8192 x 8192 operations; a matrix of 8192 x 8192 numbers of two bytes, read once.
+    full, one = (
+        next(r for r in KERNELS if (r.gpu, r.dtype, r.tokens, r.width) == ("H100-SXM", "bf16", tokens, 8192))
+        for tokens in (4096, 1)
+    )
+    assert full.value * TERA * full.seconds == pytest.approx(2 * 4096 * 8192**2, rel=1e-3)
+    assert 0.7 < 2 * 8192**2 / one.seconds / find_gpu("H100-SXM").memory_bytes_per_s < 1.0
+
+
+def test_all_reduces_of_a_switch_outrun_those_of_a_bus() -> None:
+    rate = {(r.gpu, r.num_gpus): r.value for r in KERNELS if r.what == "all-reduce" and r.size_bytes == 2**27}
+    assert rate["H100-SXM", 8] > 20 * rate["L40S", 8]
+    assert rate["B200", 4] > rate["H100-SXM", 4] > rate["A100-SXM-80GB", 4]
 
 
 def test_all_files_together_are_small() -> None:
