@@ -47,7 +47,7 @@ def ui(
     check_installed()
     if not 0 <= port <= 65_535:
         raise InputError(f"--port: {port} is no port; give 0 to 65,535")
-    first, shelf = _begin(model, workload, v.split_all(gpu))
+    first, shelf = begin(model, workload, v.split_all(gpu))
     with working("Reading the measurements and the charts' library"):
         answerer = Answerer(
             v.the_predictor(records, models=list(shelf.models.values()), gpus=list(shelf.gpus.values())),
@@ -76,7 +76,7 @@ def ui(
         server.server_close()
 
 
-def _begin(model: str | None, workload: str | None, gpus: list[str]) -> tuple[dict[str, str], Shelf]:
+def begin(model: str | None, workload: str | None, gpus: list[str]) -> tuple[dict[str, str], Shelf]:
     """The first question, and what it names that no catalog has: read here, once, and never by the page."""
     from advisor.spec.gpus import find_gpu, known_gpus
     from advisor.spec.models import find_model, known_models
