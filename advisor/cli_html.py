@@ -10,8 +10,9 @@ import typer
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
-    from advisor.advise.choose import Recommendation
+    from advisor.advise.choose import Choice, Recommendation
     from advisor.cost.predict import Predictor
+    from advisor.cost.quality import QualityModel
 
 HtmlOption = Annotated[
     Optional[Path],  # noqa: UP045 - typer reads it at run time, on 3.10 too
@@ -41,17 +42,25 @@ def check_html(path: Path | None, *, overwrite: bool) -> None:
         raise InputError(f"--html: {path} exists and is no report of ours; add --overwrite to replace it")
 
 
-def write_html(recommendation: Recommendation, path: Path | None, predictor: Predictor) -> None:
+def write_html(
+    recommendation: Recommendation,
+    choice: Choice,
+    path: Path | None,
+    predictor: Predictor,
+    quality: QualityModel,
+) -> None:
     """Write the page and say so on stderr; nothing where no file is named."""
     if path is None:
         return
     from advisor.advise.curves import curve_deployments, curves
+    from advisor.advise.maps import format_maps
     from advisor.cli_progress import working
     from advisor.report.html.page import Findings, report_page
 
     with working(f"Drawing {path}"):
         drawn = curves(curve_deployments(recommendation), recommendation.workload, predictor)
-        text = report_page(Findings(recommendation=recommendation, curves=drawn))
+        maps = format_maps(choice, recommendation, predictor, quality)
+        text = report_page(Findings(recommendation=recommendation, curves=drawn, maps=maps))
         try:
             path.write_text(text, encoding="utf-8")
         except OSError as error:

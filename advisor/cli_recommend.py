@@ -119,7 +119,8 @@ def recommend(
 
     quantadvise recommend Llama-3.1-8B-Instruct --workload chat --gpu A6000
     """
-    from advisor.advise.recommend import recommend as answer
+    from advisor.advise.choose import choose
+    from advisor.advise.recommend import choice_of
 
     chosen = v.the_model(model, model_option, params)
     asked = v.the_workload(
@@ -146,7 +147,8 @@ def recommend(
     if top is not None and top < 1:
         raise InputError(f"--top: {top} is not a number of rows; give 1 or more")
     predictor = v.the_predictor(records, models=[chosen], gpus=_gpus(gpu) or ())
-    recommendation = answer(
+    quality = v.the_quality(records)
+    choice = choice_of(
         chosen,
         asked,
         gpus=_gpus(gpu),
@@ -165,12 +167,11 @@ def recommend(
         prices=v.own_prices(price),
         pricing=pricing,
         max_usd_per_hour=max_cost_per_hour,
-        predictor=predictor,
-        quality=v.the_quality(records),
         border=v.the_border(records),
     )
+    recommendation = choose(choice, predictor, quality)
     _print(recommendation, output, top=top, explain=explain)
-    h.write_html(recommendation, html, predictor)
+    h.write_html(recommendation, choice, html, predictor, quality)
     w.write_row(recommendation, write, row=row, overwrite=overwrite)
     if not recommendation.ranked:
         from advisor.report.refused import nothing_kept_line

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 
 from advisor.advise.choose import Choice, Recommendation, choose
 from advisor.advise.curves import curve_deployments, curves
+from advisor.advise.maps import format_maps, in_flight
 from advisor.cost.predict import Predictor
 from advisor.cost.quality import QualityModel
 from advisor.report.html.answer import answer_section, why_section
 from advisor.report.html.chart import figure
+from advisor.report.html.chart_map import map_chart
 from advisor.report.html.markup import joined
 from advisor.report.html.page import Findings, head_section, report_charts
 from advisor.report.html.table_evidence import evidence_section
@@ -66,6 +68,16 @@ class Answerer:
             made = report_charts(Findings(recommendation=recommendation, curves=drawn))
             charts = [{"html": figure(chart), **chart.payload} for chart in made]
         return {"tables": tables, "charts": charts, "ms": _ms_since(begun)}
+
+    def maps(self, said: Mapping[str, str]) -> dict[str, object]:
+        """The crossover map of the same answer: hundreds of loads, hence last."""
+        begun = time.perf_counter()
+        with self._lock:
+            choice, recommendation = self._recommend(said)
+            found = format_maps(choice, recommendation, self.predictor, self.quality)
+            chart = map_chart(found, recommendation.workload, in_flight(recommendation))
+            charts = [] if chart is None else [{"html": figure(chart), **chart.payload}]
+        return {"charts": charts, "ms": _ms_since(begun)}
 
     def _recommend(self, said: Mapping[str, str]) -> tuple[Choice, Recommendation]:
         key = tuple(sorted((name, text.strip()) for name, text in said.items() if text.strip()))

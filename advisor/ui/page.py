@@ -38,6 +38,7 @@ def ui_page(first: Mapping[str, str], shelf: Shelf) -> str:
                 tag("div", id="part-head"),
                 tag("div", id="part-first", class_="parts"),
                 tag("div", id="part-charts", class_="charts"),
+                tag("div", id="part-map", class_="charts"),
                 tag("div", id="part-tables", class_="parts"),
                 class_="parts",
                 id="answered",

@@ -29,7 +29,11 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, port: int, page: str, answerer: Answerer) -> None:
         self.page = page.encode()
-        self.routes: dict[str, Respond] = {"/api/answer": answerer.answer, "/api/rest": answerer.rest}
+        self.routes: dict[str, Respond] = {
+            "/api/answer": answerer.answer,
+            "/api/rest": answerer.rest,
+            "/api/map": answerer.maps,
+        }
         super().__init__((LOOPBACK, port), _Handler)
 
     @property

@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 from advisor.advise.choose import Recommendation
 from advisor.advise.curves import Curve
+from advisor.advise.maps import FormatMap, in_flight
 from advisor.report.document import recommendation_document
 from advisor.report.html.answer import answer_section, question, question_text, why_section
 from advisor.report.html.assets import asset
@@ -17,6 +18,7 @@ from advisor.report.html.chart import Chart, figure
 from advisor.report.html.chart_curves import curves_chart
 from advisor.report.html.chart_headroom import headroom_chart
 from advisor.report.html.chart_intervals import intervals_chart
+from advisor.report.html.chart_map import map_chart
 from advisor.report.html.chart_tradeoff import tradeoff_chart
 from advisor.report.html.markup import Html, data_script, joined, tag
 from advisor.report.html.table_evidence import evidence_section
@@ -34,6 +36,7 @@ class Findings:
 
     recommendation: Recommendation
     curves: tuple[Curve, ...] = ()
+    maps: tuple[FormatMap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,7 @@ def report_charts(findings: Findings) -> tuple[Chart, ...]:
         intervals_chart(recommendation),
         headroom_chart(recommendation),
         curves_chart(findings.curves, recommendation.workload),
+        map_chart(findings.maps, recommendation.workload, in_flight(recommendation)),
     )
     return tuple(chart for chart in made if chart is not None)
 

@@ -149,7 +149,8 @@
     if (innerWidth >= 560) return spec;
     const copy = structuredClone(spec);
     // On a phone names of rows would leave no room for what they name.
-    for (const layer of copy.layer ?? []) if (layer.encoding?.y?.axis?.labelLimit) layer.encoding.y.axis.labelLimit = 128;
+    copy.layer = copy.layer.filter((layer) => !layer.name?.startsWith("labels"));
+    for (const layer of copy.layer) if (layer.encoding?.y?.axis?.labelLimit) layer.encoding.y.axis.labelLimit = 128;
     return copy;
   };
   async function draw(chart) {
@@ -183,7 +184,8 @@
     settle(place);
   }
   async function drawAll(charts) {
-    for (const [name, { result }] of views) if (!charts.some((chart) => chart.name === name)) {
+    // Charts whose place is gone are let go.
+    for (const [name, { result }] of views) if (!document.querySelector(`[data-chart="${name}"]`)) {
       result.finalize();
       views.delete(name);
     }

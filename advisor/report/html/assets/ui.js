@@ -5,6 +5,7 @@
   const form = $("ask");
   const first = JSON.parse($("first").textContent);
   const WAIT_MS = 40; // between keys; shorter than a person waits, longer than a key repeats
+  const MAP_WAIT_MS = 350;
   const FLAGS = {
     "--model": "model", "--workload": "workload", "--gpu": "gpu", "--rate": "level", "--concurrency": "level",
     "--load": "load", "--input-tokens": "input", "--output-tokens": "output", "--slo: ttft": "ttft",
@@ -82,8 +83,8 @@
     place.innerHTML = html; // ours: every name in it was escaped where it was written
     recall(place, old);
   };
-  const swapCharts = (charts) => {
-    const place = $("part-charts");
+  const swapCharts = (id, charts) => {
+    const place = $(id);
     const old = remember(place);
     const drawn = new Map([...place.querySelectorAll(".chart")].map((chart) => [chart.dataset.chart, chart]));
     place.innerHTML = charts.map((chart) => chart.html).join("");
@@ -100,7 +101,7 @@
     for (const field of form.elements) field.removeAttribute("aria-invalid");
     $("message").hidden = text === null;
     $("message").textContent = text ?? "";
-    for (const id of ["part-first", "part-charts", "part-tables", "part-head"]) $(id).classList.toggle("stale", text !== null);
+    for (const id of ["part-first", "part-charts", "part-map", "part-tables", "part-head"]) $(id).classList.toggle("stale", text !== null);
     if (text === null) return;
     const flag = Object.keys(FLAGS).find((start) => text.startsWith(start));
     const field = flag && document.querySelector(`[data-field="${FLAGS[flag]}"]`);
@@ -152,8 +153,17 @@
       if (!told) return;
       swap("part-tables", rest.tables);
       globalThis.quantadvise.filterAll();
-      await swapCharts(rest.charts);
+      await swapCharts("part-charts", rest.charts);
       document.documentElement.dataset.restMs = String(rest.ms);
+      // The map is of hundreds of loads: asked for once the question stands still.
+      await new Promise((done) => setTimeout(done, MAP_WAIT_MS));
+      if (signal.aborted) return;
+      $("part-map").classList.add("stale");
+      const [mapped, map] = await fetchJson("api/map", query, signal);
+      if (!mapped) return;
+      await swapCharts("part-map", map.charts);
+      $("part-map").classList.remove("stale");
+      document.documentElement.dataset.mapMs = String(map.ms);
       document.documentElement.dataset.settled = String(turn);
       document.title = `${document.querySelector("h1")?.textContent ?? "live"} · quantadvise`;
     } catch (error) {
