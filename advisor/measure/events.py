@@ -18,6 +18,14 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """How the running point stands, for a line that is overwritten."""
+
+    job: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
     """A step ended; the driver writes its attachments, then its entry."""
 
@@ -27,7 +35,7 @@ class Done:
     """File name below `raw/` → text."""
 
 
-Event = Said | Done
+Event = Said | Live | Done
 
 
 class BudgetEndedError(QuantAdviseError):

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from advisor.errors import UnsupportedError
 from advisor.measure import files, tool
-from advisor.measure.events import BudgetEndedError, Done, Event, Said
+from advisor.measure.events import BudgetEndedError, Done, Event, Live, Said
 from advisor.measure.jobs import Job, QuantizeJob, run_job
 from advisor.measure.ledger import Entry, Ledger
 from advisor.measure.site import Site
@@ -120,7 +120,7 @@ class _Crew:
     def next_event(self) -> Event | None:
         """Wait for what a job says; None when one ended."""
         job, event = self._events.get()
-        if isinstance(event, (Said, Done)):
+        if isinstance(event, (Said, Live, Done)):
             return event
         gpus, thread = self._held.pop(id(job))
         thread.join()
@@ -142,6 +142,6 @@ class _Crew:
         left = []
         while not self._events.empty():
             _, event = self._events.get_nowait()
-            if isinstance(event, (Said, Done)):
+            if isinstance(event, (Said, Live, Done)):
                 left.append(event)
         return left

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from advisor.measure.events import Event, Said
+from advisor.measure.events import Done, Event, Live
 from advisor.measure.ledger import Entry
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def shown(console: Console, total: int, done: int) -> Iterator[Callable[[Event],
 
     def text(event: Event) -> str:
         nonlocal ended
-        if isinstance(event, Said):
+        if not isinstance(event, Done):
             return f"{event.job}: {event.text}"
         ended += 1
         rest = left(ended, total - done, time.monotonic() - start)
@@ -73,6 +73,8 @@ def shown(console: Console, total: int, done: int) -> Iterator[Callable[[Event],
         began = time.strftime("%H:%M:%S")
 
         def log(event: Event) -> None:
+            if isinstance(event, Live):
+                return  # a log that nobody overwrites waits for the point's end
             line = text(event)
             console.print(
                 f"{time.strftime('%H:%M:%S')} {line}", soft_wrap=True, markup=False, highlight=False
@@ -95,7 +97,7 @@ def shown(console: Console, total: int, done: int) -> Iterator[Callable[[Event],
 
         def live(event: Event) -> None:
             words = text(event)
-            if isinstance(event, Said):
+            if not isinstance(event, Done):
                 bar.update(line, description=words)
             else:
                 bar.console.print(words, markup=False, highlight=False)

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from advisor.errors import InputError
-from advisor.measure import bench, failure, files, prompts, quality, server, steady, steps, telemetry, tool
+from advisor.measure import (
+    bench,
+    failure,
+    files,
+    live,
+    prompts,
+    quality,
+    server,
+    steady,
+    steps,
+    telemetry,
+    tool,
+)
 from advisor.measure.bench import BenchResult, Point
-from advisor.measure.events import CancelledError, Done, Event, Said
+from advisor.measure.events import CancelledError, Done, Event, Live, Said
 from advisor.measure.ledger import Entry, Failure, Step
 from advisor.measure.server import Endpoint
 from advisor.measure.session_job import SessionJob
@@ -122,8 +135,14 @@ class Session:
         yield Said(job=job.title, text=f"{point}, repeat {repeat + 1}")
         start, mark = time.monotonic(), telemetry.size(self.samples)
         found: BenchResult | Failure
+        watch = live.Watch(self.endpoint.url)
+        with ThreadPoolExecutor(1) as beside:
+            running = beside.submit(self._measure, step, point)
+            while not wait([running], live.EVERY_S).done:
+                if text := watch.words():
+                    yield Live(job=job.title, text=f"{point}, repeat {repeat + 1}: {text}")
         try:
-            found = self._measure(step, point)
+            found = running.result()
         except tool.ToolError as error:
             found = self._why(error)
         extra: dict[str, Any] = {
