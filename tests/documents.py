@@ -5,7 +5,8 @@ a few of the shell's. After the word `console` may stand what of the output is s
 
     from="Why"   begin at the first line that holds this text     to="Refused"   stop before the one that does
     first=12     at most so many lines                            exit=3         the exit code that is right
-    slow         run by the heavy test, and by --regenerate
+    slow         run by the heavy test, which lets its figures differ, and written anew by --regenerate: a fit
+                 to own records moves with every record that ships
 
 They are about the block's last command. What is left out leaves a line `…`.
 
@@ -120,6 +121,11 @@ def cut(lines: list[str], marks: dict[str, str], where: str) -> list[str]:
         *lines[start:end],
         *([CUT] if end < len(lines) else []),
     ]
+
+
+def words_of(text: str) -> str:
+    """A page without its figures: what slow commands are held to."""
+    return re.sub(r"[\d.,–─]+", "0", re.sub(r"\s+", " ", text))
 
 
 class Session:
