@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import shlex
 import shutil
@@ -19,6 +20,8 @@ from advisor.advise.assessment import Assessment
 from advisor.cost.estimate import Estimate
 from advisor.cost.prediction import Prediction
 from advisor.errors import InputError, UnsupportedError
+from advisor.record.importers.facts import DeploymentFacts
+from advisor.record.importers.read import import_file
 from advisor.report.commands import parallel_split
 from advisor.report.manifests import texts, write_all
 from advisor.report.manifests.scaling import Scaling, scaling_of
@@ -35,6 +38,7 @@ from tests.report.builders import cannot_run
 
 KSERVE = json.loads(Path(__file__).with_name("kserve_predictor.schema.json").read_text(encoding="utf-8"))
 KUBERNETES = "1.37"
+RECORDED = Path(__file__).parents[1] / "data" / "vllm_bench" / "concurrency.json"
 
 
 def asked(arrival: Arrival | None = None, **fields: object) -> Workload:
@@ -320,6 +324,28 @@ def test_both_benchmarks_are_put_under_the_workloads_load(
     bench = found["verify/vllm_bench.sh"]
     assert {name: after(bench, name) for name in options} == options
     assert after(found["verify/guidellm.sh"], "--profile") == profile
+
+
+def test_the_result_of_the_check_is_imported_without_a_flag(tmp_path: Path) -> None:
+    """vLLM puts `--metadata` beside its figures, and they say all that a record needs."""
+    recorded = json.loads(RECORDED.read_text(encoding="utf-8"))
+    for replicas in (1, 3):
+        script = files(gpu="L40S", fmt="int4", tensor_parallel=2, kv_format="fp8", replicas=replicas)[
+            "verify/vllm_bench.sh"
+        ]
+        words = shlex.split(script.split("exec ")[1].replace("\\\n", " "))
+        start = words.index("--metadata") + 1
+        told = itertools.takewhile(lambda word: not word.startswith("--"), words[start:])
+        metadata = dict(word.split("=", 1) for word in told)
+        result = tmp_path / f"{replicas}.json"
+        result.write_text(json.dumps(recorded | metadata | {"engine_version": "0.32.0"}), encoding="utf-8")
+        found = import_file(result, DeploymentFacts())
+        if replicas > 1:
+            assert "3 replicas shared the load, a record is of one" in found.refused[0]
+            continue
+        of = found.speed[0]
+        assert (of.model, of.format, of.kv_format) == ("Llama-3.1-8B-Instruct", "int4", "fp8")
+        assert (of.gpu, of.num_gpus, of.engine_version) == ("L40S", 2, "0.32.0")
 
 
 def test_constant_lengths_are_asked_for_as_they_are() -> None:

@@ -103,7 +103,9 @@ def test_vllm_takes_the_configuration_and_the_commands(tmp_path: Path) -> None:
     (tmp_path / "vllm.yaml").write_text(sets[0]["vllm.yaml"], encoding="utf-8")
     commands = [["serve", "--config", "vllm.yaml"], words(sets[0]["serve.sh"])]
     commands += [words(far["serve.sh"], rank="1", head="10.0.0.1")]
-    commands += [words(one["verify/vllm_bench.sh"], BASE_URL="http://localhost:8000") for one in sets]
+    commands += [
+        words(one["verify/vllm_bench.sh"], BASE_URL="http://localhost:8000", version="0.32.0") for one in sets
+    ]
     by_file, by_words, node, first, closed, ranged, custom = parsed(commands, tmp_path)
 
     different = {"config", "model_tag", "model"}
@@ -123,6 +125,8 @@ def test_vllm_takes_the_configuration_and_the_commands(tmp_path: Path) -> None:
     assert (first["request_rate"], first["burstiness"], first["goodput"]) == (2.0, 0.5, ["ttft:500"])
     assert first["metric_percentiles"] == "50,90,95,99,99.9"
     assert (first["random_input_len"], first["random_output_len"]) == (512, 256)
+    assert "engine_version=0.32.0" in first["metadata"]
+    assert "base_model=me/my-model" in first["metadata"]
     assert closed["max_concurrency"] == 8
     assert ranged["random_range_ratio"] in ({"input": 0.5, "output": 0.0}, '{"input": 0.5, "output": 0.0}')
     assert (custom["dataset_name"], custom["custom_output_len"]) == ("custom", -1)

@@ -11,10 +11,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from advisor.errors import UnknownNameError
 from advisor.record.importers import guard
 from advisor.record.importers.facts import DeploymentFacts, known_gpu, known_model
 from advisor.record.importers.run import STATISTICS, Figures, Run, day, needed, number, whole
-from advisor.record.measurement import LengthKind, LoadKind, Metric
+from advisor.record.measurement import KvFormat, LengthKind, LoadKind, Metric
+from advisor.spec.formats import find_kv_format
 
 TOOL = "vllm bench serve"
 _LATENCIES: Mapping[str, Metric] = {"ttft": "ttft_ms", "tpot": "tpot_ms", "itl": "itl_ms", "e2el": "e2e_ms"}
@@ -61,7 +63,7 @@ def runs(document: Mapping[str, Any], *, where: str) -> list[Run]:
             ttft_max_ms=1000 * max(ttfts) if ttfts else None,
             ttft_growth=guard.growth(starts, ttfts),
             pace_drift=guard.growth(starts, _paces(document)),
-            refused=mixed,
+            refused=mixed or _shared(document),
             conditions="; ".join(conditions),
             facts=_facts(document),
         )
@@ -85,6 +87,14 @@ def _load(document: Mapping[str, Any]) -> tuple[LoadKind, float | None, str]:
     if rate is not None:
         return "rate", rate, ""
     return ("maximum", None, "") if cap is None else ("concurrency", cap, "")
+
+
+def _shared(document: Mapping[str, Any]) -> str:
+    """Why a run against several replicas is no record of one: `--metadata replicas=N` says so."""
+    replicas = str(document.get("replicas") or "1")
+    if replicas == "1":
+        return ""
+    return f"{replicas} replicas shared the load, a record is of one; send one of them its part of it"
 
 
 def _figures(document: Mapping[str, Any], *, answers_of_one: bool) -> Figures:
@@ -150,4 +160,14 @@ def _facts(document: Mapping[str, Any]) -> DeploymentFacts:
         gpu=known_gpu(first("gpu", "gpu_type", "hardware")),
         num_gpus=int(gpus) if gpus is not None and gpus.isdigit() else None,
         engine_version=first("engine_version", "vllm_version"),
+        kv_format=_kv_format(first("kv_cache_dtype")),
     )
+
+
+def _kv_format(name: str | None) -> KvFormat | None:
+    if name is None:
+        return None
+    try:
+        return find_kv_format(name).name
+    except UnknownNameError:
+        return None  # a flag says it

@@ -50,7 +50,9 @@ def readme_text(subject: Subject, names: Iterable[str], omitted: Iterable[str]) 
         "The interval holds nine of ten. *measured*: this very cell was seen; *fitted*: model and GPU are "
         "among the records; *extrapolated*: one of them is new to the fit; *roofline*: physics alone.",
         "Run the scripts in `verify/` against the running server (`BASE_URL=http://ADDRESS:8000`); all "
-        "replicas together carry the load. A result outside its interval is worth reporting.",
+        "replicas together carry the load. A result outside its interval is worth reporting; "
+        "`quantadvise import verify/results/vllm_bench.json --out records/` makes it count in answers with "
+        "`--records records/`.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

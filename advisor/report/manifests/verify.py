@@ -93,6 +93,7 @@ def bench_script(subject: Subject) -> str:
         *("--percentile-metrics", "ttft,tpot,itl,e2el"),
         *("--metric-percentiles", ",".join(f"{p:g}" for p in percentiles)),
         *_goodput(subject),
+        *("--metadata", *_metadata(subject)),
         *("--save-result", "--result-dir", "results", "--result-filename", "vllm_bench.json"),
     ]
     draw = []
@@ -101,7 +102,28 @@ def bench_script(subject: Subject) -> str:
             "# Prompts whose lengths vary as the workload says; needs transformers.",
             "[ -e prompts.jsonl ] || python make_prompts.py prompts.json prompts.jsonl",
         ]
-    return script(f"{BASE_URL}  # all replicas together", *draw, f'exec {wrapped(words)} "$@"')
+    return script(
+        f"{BASE_URL}  # all replicas together",
+        "# What a result file does not say by itself; quantadvise import reads it.",
+        'version="$(curl -fsS "$BASE_URL/version" | sed \'s/.*"version": *"\\([^"]*\\)".*/\\1/\')"',
+        *draw,
+        f'exec {wrapped(words)} "$@"',
+    )
+
+
+def _metadata(subject: Subject) -> list[str]:
+    """The facts of the deployment that were served, as `import` asks for them."""
+    of = subject.deployment
+    facts = {
+        "base_model": of.model.hf_id or of.model.name,
+        "format": of.format.name,
+        "kv_cache_dtype": of.kv_format,
+        "gpu": of.gpu.name,
+        "num_gpus": str(of.tensor_parallel),
+    }
+    if of.replicas > 1:
+        facts["replicas"] = str(of.replicas)
+    return [*(shlex.quote(f"{key}={value}") for key, value in facts.items()), '"engine_version=$version"']
 
 
 def guidellm_script(subject: Subject) -> str:
