@@ -112,6 +112,10 @@ def recommend(
     explain: Annotated[bool, typer.Option("--explain", help="Every figure of the first, too.")] = False,
     write: w.WriteOption = None,
     row: w.RowOption = None,
+    plot: Annotated[
+        bool,
+        typer.Option("--plot", help="The Pareto set as a plot, too.", rich_help_panel="Output"),
+    ] = False,
     html: h.HtmlOption = None,
     overwrite: w.OverwriteOption = False,
 ) -> None:
@@ -144,6 +148,8 @@ def recommend(
     )
     w.check_options(write, row, overwrite, html=html)
     h.check_html(html, overwrite=overwrite)
+    if plot and output is not o.Output.table:
+        raise InputError(f"--plot: it is for people; --output {output.value} is for programs, leave one out")
     if top is not None and top < 1:
         raise InputError(f"--top: {top} is not a number of rows; give 1 or more")
     predictor = v.the_predictor(records, models=[chosen], gpus=_gpus(gpu) or ())
@@ -171,6 +177,10 @@ def recommend(
     )
     recommendation = choose(choice, predictor, quality)
     _print(recommendation, output, top=top, explain=explain)
+    if plot:
+        from advisor.report.out import print_pareto
+
+        print_pareto(recommendation)
     h.write_html(recommendation, choice, html, predictor, quality)
     w.write_row(recommendation, write, row=row, overwrite=overwrite)
     if not recommendation.ranked:

@@ -55,6 +55,19 @@ def print_recommendation(recommendation: Recommendation, *, top: int, explain: b
     _section(to, "What this rests on", evidence.evidence_lines(recommendation))
 
 
+def print_pareto(recommendation: Recommendation) -> None:
+    """The Pareto set as a plot; nothing where nothing is ranked."""
+    from advisor.report.plot import WIDEST, pareto_lines
+
+    if not recommendation.ranked:
+        return
+    to = console()
+    to.print()
+    to.print("Pareto set: cost against accuracy; numbers are rows of the ranking", style="bold")
+    for line in pareto_lines(recommendation, width=min(to.width, WIDEST)):
+        to.print(line)
+
+
 def print_brief(recommendation: Recommendation, *, top: int) -> None:
     """The first lines of the answer: the best, and why; for those who have just seen all else."""
     to = console()
