@@ -136,11 +136,14 @@ def predict(
 
 def _answer_cells(path: Path, records: list[str] | None, output: o.Output) -> None:
     from advisor.advise.cells import answer_cells, read_cells
+    from advisor.cli_progress import working
     from advisor.report import out
 
     rows = read_cells(path)
     quality = v.the_quality(records) if "task" in rows[0] else None
-    columns, answers = answer_cells(rows, v.the_predictor(records), quality)
+    predictor = v.the_predictor(records)
+    with working(f"Answering {len(rows):,} cells"):
+        columns, answers = answer_cells(rows, predictor, quality)
     if output is o.Output.csv:
         out.print_cells(columns, answers)
     elif output is o.Output.table:

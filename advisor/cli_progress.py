@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+PATIENCE_S = 0.5
+"""What is done sooner shows nothing: a spinner that flashes up tells nobody anything."""
 
 
 @contextmanager
-def working(what: str) -> Iterator[None]:
-    """A spinner, `what` and the seconds gone while the block runs; nothing where stderr is no terminal."""
+def working(what: str) -> Iterator[Callable[[str], None]]:
+    """A spinner, `what` and the seconds gone while the block runs; gives what says a line in between.
+
+    Where stderr is no terminal there is no spinner, and the lines are printed as they come.
+    """
     if not sys.stderr.isatty():
-        yield
+        yield lambda line: typer.echo(line, err=True)
         return
+    shown = _progress(what)
+    begin = threading.Timer(PATIENCE_S, shown.start)
+    begin.daemon = True
+    begin.start()
+    try:
+        yield lambda line: shown.console.print(line, markup=False, highlight=False)
+    finally:
+        begin.cancel()
+        begin.join()
+        shown.stop()
+
+
+def _progress(what: str) -> Progress:
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    to = Console(file=sys.stderr)
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=to, transient=True) as progress:
-        progress.add_task(what, total=None)
-        yield
+    progress = Progress(*columns, console=Console(file=sys.stderr), transient=True)
+    progress.add_task(what, total=None)
+    return progress

@@ -125,6 +125,7 @@ def recommend(
     """
     from advisor.advise.choose import choose
     from advisor.advise.recommend import choice_of
+    from advisor.cli_progress import working
 
     chosen = v.the_model(model, model_option, params)
     asked = v.the_workload(
@@ -175,7 +176,8 @@ def recommend(
         max_usd_per_hour=max_cost_per_hour,
         border=v.the_border(records),
     )
-    recommendation = choose(choice, predictor, quality)
+    with working(f"Judging every deployment of {chosen.name}"):
+        recommendation = choose(choice, predictor, quality)
     _print(recommendation, output, top=top, explain=explain)
     if plot:
         from advisor.report.out import print_pareto

@@ -26,6 +26,7 @@ def check(
 
     Ends with 1 when something cannot be true; a warning is hardly true and wants a look.
     """
+    from advisor.cli_progress import working
     from advisor.data import shipped
     from advisor.record.check import check_folder, unflagged
     from advisor.report import out
@@ -33,7 +34,8 @@ def check(
     path = folder or shipped("measurements")
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; give a folder of measurements")
-    found = check_folder(path)
+    with working(f"Checking {path}"):
+        found = check_folder(path)
     fresh = unflagged(found)
     rows = [
         {
@@ -81,22 +83,21 @@ def fit(
     The same measurements give the same files, bit for bit.
     """
     from advisor.advise.own_records import write_whole
+    from advisor.cli_progress import working
     from advisor.cost import fit_file, quality_file
     from advisor.cost.learn import learn
     from advisor.cost.quality import fit_quality
     from advisor.data import shipped
     from advisor.record.store import read_quality, read_speed
 
-    def progress(line: str) -> None:
-        typer.echo(line, err=True)
-
     base = folder or shipped("measurements")
     if not base.is_dir():
         raise InputError(f"{base}: no such folder; give a folder of measurements")
     folders = [base, *v.record_folders(records)]
-    speed, _ = learn([row for folder in folders for row in read_speed(folder)], progress=progress)
-    progress("fitting accuracy")
-    quality = fit_quality([row for folder in folders for row in read_quality(folder)])
+    with working("Learning") as say:
+        speed, _ = learn([row for folder in folders for row in read_speed(folder)], progress=say)
+        say("fitting accuracy")
+        quality = fit_quality([row for folder in folders for row in read_quality(folder)])
     texts = {fit_file.NAME: fit_file.dumps(speed), quality_file.NAME: quality.to_json()}
     changed = []
     for name, text in texts.items():
@@ -107,7 +108,7 @@ def fit(
             if not dry_run:
                 write_whole(path, text)
         verb = "would change" if dry_run else "written"
-        progress(f"{path}: {'as it was, bit for bit' if same else verb}")
+        typer.echo(f"{path}: {'as it was, bit for bit' if same else verb}", err=True)
     if report:
         from advisor.report.accuracy import fit_markdown
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
@@ -153,14 +151,16 @@ def the_predictor(
 
         return shipped_predictor()
     from advisor.advise.own_records import predictor_with
+    from advisor.cli_progress import working
     from advisor.spec.gpus import find_gpu
 
-    return predictor_with(
-        folders,
-        models=models,
-        gpus=[find_gpu(gpu) if isinstance(gpu, str) else gpu for gpu in gpus],
-        progress=lambda line: typer.echo(line, err=True),
-    )
+    with working("Learning from your records too") as say:
+        return predictor_with(
+            folders,
+            models=models,
+            gpus=[find_gpu(gpu) if isinstance(gpu, str) else gpu for gpu in gpus],
+            progress=say,
+        )
 
 
 def the_quality(texts: Iterable[str] | None) -> QualityModel:
