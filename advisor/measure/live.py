@@ -61,15 +61,17 @@ class Watch:
 
     def __init__(self, url: str) -> None:
         self.url = f"{url}/metrics"
-        self.before = self._look()
-        self.start = time.monotonic()
+        self.last = self._look()
+        self.since = time.monotonic()
 
     def words(self) -> str:
-        """How it stands, over the whole time so far."""
-        now = None if self.before is None else self._look()
-        if self.before is None or now is None:
+        """How it stood between the last look and this one."""
+        now = None if self.last is None else self._look()
+        if self.last is None or now is None:
             return ""
-        return words(self.before, now, time.monotonic() - self.start)
+        before, self.last = self.last, now
+        start, self.since = self.since, time.monotonic()
+        return words(before, now, self.since - start)
 
     def _look(self) -> Totals | None:
         try:
