@@ -5,8 +5,8 @@ a few of the shell's. After the word `console` may stand what of the output is s
 
     from="Why"   begin at the first line that holds this text     to="Refused"   stop before the one that does
     first=12     at most so many lines                            exit=3         the exit code that is right
-    slow         run by the heavy test, which lets its figures differ, and written anew by --regenerate: a fit
-                 to own records moves with every record that ships
+    slow         run by the heavy test, which lets its figures differ (a fit to own records moves with every
+                 record that ships), and written anew by --regenerate --heavy
 
 They are about the block's last command. What is left out leaves a line `…`.
 
