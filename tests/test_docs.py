@@ -91,6 +91,14 @@ def options() -> dict[str, set[str]]:
     }
 
 
+@pytest.mark.parametrize("page", ALL, ids=NAMES)
+def test_every_python_block_runs(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for block in blocks(page):
+        if block.kind == "python":
+            exec(compile(block.body, f"{page.name}:{block.line}", "exec"), {})
+            assert capsys.readouterr().out.strip(), "a block that shows nothing teaches nothing"
+
+
 def test_the_reference_is_that_of_the_code(regenerate: bool) -> None:
     from advisor.cli_reference import reference
 

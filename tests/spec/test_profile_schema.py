@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import jsonschema
@@ -132,3 +133,10 @@ def test_what_the_readers_refuse_the_schema_refuses(text: str) -> None:
     with pytest.raises(InputError):
         parse_workload(text)
     assert not accepts(text)
+
+
+def test_the_profile_that_the_readme_shows_is_one() -> None:
+    readme = (shipped("profiles") / "README.md").read_text(encoding="utf-8")
+    [shown] = re.findall(r"^```yaml\n(.*?)^```$", readme, flags=re.MULTILINE | re.DOTALL)
+    assert accepts(shown)
+    assert parse_workload(shown).quality.min_recovery == 0.99
