@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,23 @@ def locate(model: str, revision: str | None, *, dummy: bool = False) -> Checkpoi
     if model.startswith((".", "/", "~")) or model.count("/") != 1:
         raise InputError(f"{model}: no such folder, and no Hub name (owner/name)")
     return Checkpoint(path=model, identity=f"{model}@{revision or 'main'}")
+
+
+def cached_commit(model: str, revision: str | None) -> str | None:
+    """The commit that a Hub name's revision stood for when the tools fetched it, from Hugging Face's cache.
+
+    None for a local folder, and before anything was fetched.
+    """
+    home = os.environ.get("HF_HOME")
+    usual = (Path(home) if home else Path.home() / ".cache" / "huggingface") / "hub"
+    cache = Path(os.environ.get("HF_HUB_CACHE") or usual)
+    repository = cache / f"models--{model.replace('/', '--')}"
+    if revision is not None and (repository / "snapshots" / revision).is_dir():
+        return revision
+    try:
+        return (repository / "refs" / (revision or "main")).read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
 
 
 def of_folder(folder: Path, *, need_weights: bool = True) -> Checkpoint:

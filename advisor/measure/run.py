@@ -306,6 +306,7 @@ def execute(
     write_records(prepared, ledger)
     todo = [job for job in prepared.jobs if not _over(job, ledger)]
     executor.run(todo, site, ledger, write)
+    _describe(prepared)  # by now the Hub's revision is a commit
     return write_records(prepared, ledger)
 
 
@@ -329,7 +330,12 @@ def write_records(prepared: Prepared, ledger: Ledger) -> Records:
 def _describe(prepared: Prepared) -> None:
     """`plan.json`, `environment.json`, `commands.txt`: how this run came about."""
     folder = prepared.folder
-    plan = {"plan": asdict(prepared.plan), "model": asdict(prepared.model), "name": prepared.model_name}
+    commit = checkpoint.cached_commit(prepared.model.path, prepared.plan.revision)
+    plan = {
+        "plan": asdict(prepared.plan),
+        "model": {**asdict(prepared.model), "commit": commit},
+        "name": prepared.model_name,
+    }
     files.write(folder / "plan.json", json.dumps(plan, indent=1, sort_keys=True, default=str) + "\n")
     row: dict[str, Any] = machine.environment(list(prepared.devices))
     files.write(folder / "environment.json", json.dumps(row, indent=1, sort_keys=True) + "\n")

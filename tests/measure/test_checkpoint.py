@@ -136,3 +136,13 @@ def test_kinds_of_calibration_data(tmp_path: Path):
     assert Calibration(source="owner/name").kind == "hub"
     assert Calibration(source="owner/name:train_sft").kind == "hub"
     assert Calibration(source="data/rows.jsonl").kind == "file"
+
+
+def test_the_commit_of_a_hub_name_is_that_of_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    assert checkpoint.cached_commit("org/model", None) is None
+    refs = tmp_path / "models--org--model" / "refs"
+    refs.mkdir(parents=True)
+    (refs / "main").write_text("0e9e39f249a16976918f6564b8830bc894c89659\n")
+    assert checkpoint.cached_commit("org/model", None) == "0e9e39f249a16976918f6564b8830bc894c89659"
+    assert checkpoint.cached_commit("org/model", "v2") is None
