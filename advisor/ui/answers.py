@@ -111,7 +111,7 @@ def asked_values(choice: Choice) -> dict[str, object]:
         values[metric] = None if limit is None else limit.max_ms
     statistics = {limit.statistic for limit in workload.limits}
     values["at"] = statistics.pop() if len(statistics) == 1 else None
-    prices = {gpu.name: choice.price_of(gpu, 1) for gpu in choice.space.gpus}
+    prices = {gpu.name: choice.price_of(gpu, 1) for gpu in (*choice.every_gpu, *choice.space.gpus)}
     values["prices"] = {
         name: None if price is None else price.usd_per_gpu_hour for name, price in prices.items()
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from advisor.cost.predict import MEANS, Predictor
+from advisor.cost.predict import MEANS, Predictor, _Prepared
 from advisor.cost.prediction import Prediction
 from advisor.cost.quality import QualityModel, Recovery
 from advisor.spec.deployment import Deployment, KvFormat
@@ -16,6 +16,8 @@ from advisor.spec.gpu import GpuSpec
 from advisor.spec.model import ModelSpec
 from advisor.spec.workload import Load
 
+PREPARED = 32
+"""Sets of deployments of which that part is kept which no load changes."""
 PREDICTIONS = 400
 """Sets of predictions kept; one answer asks for a dozen."""
 
@@ -26,6 +28,7 @@ class RememberedPredictor(Predictor):
     def __init__(self, of: Predictor) -> None:
         super().__init__(of.fit)
         self._known: OrderedDict[tuple[object, ...], list[Prediction]] = OrderedDict()
+        self._prepared: OrderedDict[tuple[object, ...], _Prepared] = OrderedDict()
         self._facts: dict[ModelSpec | GpuSpec, int] = {}
 
     def predict(
@@ -52,6 +55,16 @@ class RememberedPredictor(Predictor):
         while len(self._known) > PREDICTIONS:
             self._known.popitem(last=False)
         return list(self._known[key])
+
+    def _prepare(self, deployments: Sequence[Deployment]) -> _Prepared:
+        """What does not depend on the load: the same deployments are looked at under every load."""
+        key = self._names(deployments)
+        if key not in self._prepared:
+            self._prepared[key] = super()._prepare(deployments)
+        self._prepared.move_to_end(key)
+        while len(self._prepared) > PREPARED:
+            self._prepared.popitem(last=False)
+        return self._prepared[key]
 
     def _names(self, deployments: Sequence[Deployment]) -> tuple[object, ...]:
         """What tells the deployments from all others: one's own model or GPU may carry a known name.

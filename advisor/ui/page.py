@@ -31,7 +31,7 @@ def ui_page(first: Mapping[str, str], shelf: Shelf) -> str:
         title="live",
         main=tag(
             "div",
-            _form(shelf),
+            tag("details", tag("summary", "Change the question"), _form(shelf), open=True, id="panel"),
             tag(
                 "div",
                 tag("p", "", id="message", role="alert", hidden=True, class_="message"),

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from advisor.report.html.markup import Html, tag
 from advisor.report.html.palette import swatch
 from advisor.report.html.vega import SCHEMA
+from advisor.spec.deployment import Deployment
 
 Rows = Sequence[Mapping[str, object]]
 
@@ -109,6 +110,11 @@ _CONFIG = {
     "rule": {"color": _QUIET},
     "line": {"strokeWidth": 2, "interpolate": "monotone"},
 }
+
+
+def short_name(deployment: Deployment) -> str:
+    """`fp8, 2× L40S`: what an axis has room for; the whole name stands in the tip and the table."""
+    return f"{deployment.format.name}, {deployment.num_gpus}× {deployment.gpu.label}"
 
 
 def figure(chart: Chart) -> Html:

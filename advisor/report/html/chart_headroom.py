@@ -9,7 +9,7 @@ from advisor.advise.assessment import Assessment
 from advisor.advise.choose import Recommendation
 from advisor.advise.text import deployment_text, low_high, number, span
 from advisor.cost.estimate import Estimate
-from advisor.report.html.chart import INTERVAL_RULE, LIMIT_RULE, POINT, Chart, layered
+from advisor.report.html.chart import INTERVAL_RULE, LIMIT_RULE, POINT, Chart, layered, short_name
 from advisor.report.html.markup import Html, tag
 from advisor.report.html.palette import scales, swatch
 from advisor.report.html.quantities import Quantity, figure_text, quantities
@@ -25,6 +25,7 @@ class _Use:
     """The limit that a deployment comes nearest to, and how much of it is used."""
 
     name: str
+    short: str
     assessment: Assessment
     quantity: Quantity
     estimate: Estimate
@@ -45,7 +46,7 @@ def headroom_chart(recommendation: Recommendation) -> Chart | None:
         name="headroom",
         title="How near the limits are",
         says=_says(uses),
-        spec=_spec(formats, [use.name for use in uses], most=max(PERCENT, *(use.used.high for use in uses))),
+        spec=_spec(formats, [use.short for use in uses], most=max(PERCENT, *(use.used.high for use in uses))),
         sets={"points": [_row(use) for use in uses], "limit": [{"x": PERCENT, "text": "the limit"}]},
         table=_table(uses),
         notes=(
@@ -77,9 +78,10 @@ def _tightest(place: int, assessment: Assessment, limited: Sequence[Quantity]) -
     if not found:
         return None
     _, quantity, estimate, used = max(found, key=lambda one: one[0])
-    name = deployment_text(assessment.deployment)
+    mark, name = f"{place}." if place else "✗", deployment_text(assessment.deployment)
     return _Use(
-        name=f"{place}. {name}" if place else f"✗ {name}",
+        name=f"{mark} {name}",
+        short=f"{mark} {short_name(assessment.deployment)}",
         assessment=assessment,
         quantity=quantity,
         estimate=estimate,
@@ -89,7 +91,7 @@ def _tightest(place: int, assessment: Assessment, limited: Sequence[Quantity]) -
 
 def _row(use: _Use) -> dict[str, object]:
     return {
-        "name": use.name,
+        "name": use.short,
         "format": use.assessment.deployment.format.name,
         "x": use.used.value,
         "low": use.used.low,
@@ -138,6 +140,7 @@ def _spec(formats: Sequence[str], names: Sequence[str], *, most: float) -> dict[
                 },
             },
             {
+                "name": "labels-limit",
                 "data": {"name": "points"},
                 "mark": {
                     "type": "text", "align": "left", "dx": 8, "fontSize": 11,

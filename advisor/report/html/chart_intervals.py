@@ -8,7 +8,7 @@ from advisor.advise.assessment import Assessment
 from advisor.advise.choose import Recommendation
 from advisor.advise.text import deployment_text, low_high, number, span
 from advisor.cost.estimate import Estimate
-from advisor.report.html.chart import INTERVAL_RULE, POINT, Chart, layered
+from advisor.report.html.chart import INTERVAL_RULE, POINT, Chart, layered, short_name
 from advisor.report.html.markup import Html, tag
 from advisor.report.html.palette import scales, swatch
 from advisor.report.tables import shown_rows
@@ -78,7 +78,7 @@ def _row(place: int, assessment: Assessment, estimate: Estimate, unit: str) -> d
     digits = _digits(unit)
     name = f"{place}. {deployment_text(assessment.deployment)}"
     return {
-        "name": name,
+        "name": f"{place}. {short_name(assessment.deployment)}",
         "format": assessment.deployment.format.name,
         "x": estimate.value,
         "low": estimate.low,

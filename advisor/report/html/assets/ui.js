@@ -193,6 +193,8 @@
     ask({ push: true });
   });
   addEventListener("popstate", () => { fill({ ...Object.fromEntries(new URLSearchParams(location.search)) }); ask({ push: false }); });
+  // Where the form stands above the answer, the answer comes first.
+  if (matchMedia("(max-width: 980px)").matches) $("panel").open = false;
   const given = Object.fromEntries(new URLSearchParams(location.search));
   fill(Object.keys(given).length ? given : first);
   ask({ push: false });
