@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from advisor.cost.predict import Predictor
 
 CONCURRENCIES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+LEAST_GAIN = 1.01
+"""A closed loop's next point serves at least so much more: beyond it, more requests in flight only wait."""
 SHARES = (0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.86, 0.91, 0.95, 0.98)
 """Of a deployment's capacity: the open-loop rates on its curve."""
 
@@ -103,6 +105,10 @@ def curves(deployments: Sequence[Deployment], workload: Workload, predictor: Pre
     for (i, level), prediction in zip(asked, found, strict=True):
         served = prediction.requests_per_s
         if prediction.status == "stable" and served is not None and prediction.latency:
+            before = points[i][-1].requests_per_s.value if points[i] else 0.0
+            full = not by_rate and served.value < before * LEAST_GAIN
+            if full and level != workload.load.arrival.value:
+                continue
             points[i].append(CurvePoint(level=level, requests_per_s=served, latency=prediction.latency))
     return tuple(
         Curve(
