@@ -193,32 +193,37 @@ def test_every_format_that_has_a_recipe_is_made_here() -> None:
     assert set(MADE) == {recipe.format for recipe in RECIPES}
 
 
-@pytest.mark.parametrize("fmt", MADE)
-def test_llm_compressor_makes_the_checkpoint_by_the_recipe(fmt: str, tmp_path: Path) -> None:
-    python = environment("quantize")
-    run(environment("torch"), MAKER, tmp_path / "tiny", "0", cwd=tmp_path)
-    model = replace(llama_8b(), name="my-model", hf_id="me/my-model")
-    bits, kind, activation_bits, gpu = MADE[fmt]
-    under = workload()
-    folder = tmp_path / "out"
-    write_all(prediction(deployment(fmt=fmt, gpu=gpu, model=model), under=under), under, folder)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every format's script, as it is written, run on one tiny model: a folder of checkpoints."""
+    python, root = environment("quantize"), tmp_path_factory.mktemp("made")
+    run(environment("torch"), MAKER, root / "tiny", "0", cwd=root)
     rows = [{"instruction": f"say {n}", "input": "", "output": f"{n} it is"} for n in range(32)]
-    data = tmp_path / "data.jsonl"
+    data = root / "data.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    code = f"import os, runpy, sys; os.environ['CALIBRATION_DATA'] = {str(data)!r}; " + (
-        "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
-    )
-    made = tmp_path / "made"
-    run(
-        python,
-        "-c",
-        code,
-        folder / "checkpoint" / "make_checkpoint.py",
-        tmp_path / "tiny" / "model",
-        made,
-        cwd=tmp_path,
-    )
-    config = json.loads((made / "config.json").read_text(encoding="utf-8"))["quantization_config"]
+    model = replace(llama_8b(), name="my-model", hf_id="me/my-model")
+    for fmt, (_, _, _, gpu) in MADE.items():
+        under = workload()
+        write_all(prediction(deployment(fmt=fmt, gpu=gpu, model=model), under=under), under, root / fmt)
+    # One interpreter: starting llm-compressor takes longer than a tiny checkpoint.
+    code = """
+import os, runpy, sys
+data, model, *formats = sys.argv[1:]
+os.environ["CALIBRATION_DATA"] = data
+for fmt in formats:
+    sys.argv = ["make_checkpoint.py", model, f"{fmt}/made"]
+    runpy.run_path(f"{fmt}/checkpoint/make_checkpoint.py", run_name="__main__")
+"""
+    run(python, "-c", code, data, root / "tiny" / "model", *MADE, cwd=root)
+    return root
+
+
+@pytest.mark.parametrize("fmt", MADE)
+def test_llm_compressor_makes_the_checkpoint_by_the_recipe(fmt: str, made: Path) -> None:
+    bits, kind, activation_bits, _ = MADE[fmt]
+    config = json.loads((made / fmt / "made" / "config.json").read_text(encoding="utf-8"))[
+        "quantization_config"
+    ]
     group = config["config_groups"]["group_0"]
     activations = group["input_activations"]
     assert (group["weights"]["num_bits"], group["weights"]["type"]) == (bits, kind)
