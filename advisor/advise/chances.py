@@ -71,54 +71,57 @@ def outcomes(found: Standings, load: int, at: Ints, errors: dict[str, Floats]) -
 
 def errors_of(found: Standings, load: int, at: Ints, shared: SharedErrors, cause: str, draws: int) -> Floats:
     """(draws, deployments): errors by one cause, in standard deviations, worse counted positive."""
+    names, loadings = loadings_of(found, load, at, shared, cause)
+    return np.asarray(np.stack([_stream(name, draws) for name in names], axis=1) @ loadings.T)
+
+
+def loadings_of(
+    found: Standings, load: int, at: Ints, shared: SharedErrors, cause: str
+) -> tuple[list[str], Floats]:
+    """The independent parts that the errors are made of, and how much of each is in which: each row's squares
+    add up to 1."""
+    rows = [_parts(found, load, i, shared, cause) for i in at.tolist()]
+    place = {name: n for n, name in enumerate(dict.fromkeys(name for row in rows for name in row))}
+    loadings = np.zeros((len(rows), len(place)))
+    for number, row in enumerate(rows):
+        for name, weight in row.items():
+            loadings[number, place[name]] = weight
+    return list(place), loadings
+
+
+def _parts(found: Standings, load: int, i: int, shared: SharedErrors, cause: str) -> dict[str, float]:
+    d = found.deployments[i]
     if cause == RECOVERY:
-        columns = [
-            _stream(f"recovery {found.deployments[i].format.name}", draws)
-            if found.deployments[i].kv_format == "16bit"
-            else _stream(f"recovery {found.deployments[i].format.name} fp8", draws)
-            for i in at.tolist()
-        ]
-        return np.stack(columns, axis=1)
-    own = np.stack(
-        [parts @ streams for parts, streams in _made(found, load, at, shared, cause, draws)], axis=1
-    )
-    arrival = found.loads[load].arrival.kind
-    if cause == SLOW or arrival == "single":
-        return own
-    pace = errors_of(found, load, at, shared, SLOW, draws)
-    tied = shared.first_token
-    return np.asarray(tied * pace + (1.0 - tied**2) ** 0.5 * own)
-
-
-def _made(
-    found: Standings, load: int, at: Ints, shared: SharedErrors, cause: str, draws: int
-) -> list[tuple[Floats, Floats]]:
+        return {f"recovery {d.format.name} {d.kv_format}": 1.0}
     kind = found.loads[load].arrival.kind
+    own = _speed_parts(found, load, i, shared, cause)
+    if cause == SLOW or kind == "single":
+        return own
+    tied = shared.first_token
+    pace = _speed_parts(found, load, i, shared, SLOW)
+    return {name: tied * weight for name, weight in pace.items()} | {
+        name: (1.0 - tied**2) ** 0.5 * weight for name, weight in own.items()
+    }
+
+
+def _speed_parts(found: Standings, load: int, i: int, shared: SharedErrors, cause: str) -> dict[str, float]:
+    d = found.deployments[i]
     error = shared_errors.TTFT if cause == TTFT else shared_errors.PACE
-    made = []
-    for i in at.tolist():
-        distance = DISTANCES[int(found.distance[load, i])]
-        # What was measured in this very cell is off by how measurements repeat, which nothing shares.
-        seen = bool(found.measured[load, i])
-        shares = Shares() if seen else shared.of(error, _LOAD.get(kind, "loaded"), distance)
-        d = found.deployments[i]
-        names = (
-            f"{cause} model",
-            f"{cause} gpu {d.gpu.name}",
-            f"{cause} format {d.format.name}",
-            f"{cause} pair {d.gpu.name} {d.format.name}",
-            f"{cause} own {' '.join(map(str, d.key[:5]))}",
-        )
-        parts = (shares.model, shares.gpu, shares.format, shares.pair, shares.own)
-        kept = [(part, name) for part, name in zip(parts, names, strict=True) if part > 0]
-        total = sum(part for part, _ in kept)
-        made.append(
-            (
-                np.sqrt(np.array([part / total for part, _ in kept])),
-                np.stack([_stream(name, draws) for _, name in kept]),
-            )
-        )
-    return made
+    # What was measured in this very cell is off by how measurements repeat, which nothing shares.
+    if found.measured[load, i]:
+        shares = Shares()
+    else:
+        kind = _LOAD.get(found.loads[load].arrival.kind, "loaded")
+        shares = shared.of(error, kind, DISTANCES[int(found.distance[load, i])])
+    parts = {
+        f"{cause} model": shares.model,
+        f"{cause} gpu {d.gpu.name}": shares.gpu,
+        f"{cause} format {d.format.name}": shares.format,
+        f"{cause} pair {d.gpu.name} {d.format.name}": shares.pair,
+        f"{cause} own {' '.join(map(str, d.key[:5]))}": shares.own,
+    }
+    total = sum(parts.values())
+    return {name: (part / total) ** 0.5 for name, part in parts.items() if part > 0}
 
 
 @lru_cache(maxsize=4_096)

@@ -50,6 +50,8 @@ class Recommendation:
     """What was assumed or left out, one line each."""
     fit: Mapping[str, object] = field(default_factory=dict, hash=False)
     """What the numbers rest on: rows, sources, held-out error."""
+    choice: Choice | None = field(default=None, repr=False, compare=False)
+    """What was chosen from; None for an answer made by hand."""
 
     @property
     def winner(self) -> Assessment | None:
@@ -128,6 +130,7 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
         smallest=None if fits else _smallest_that_holds(choice, predictor),
         notes=(*choice.notes, *choice.border.notes(space.model.name, [gpu.name for gpu in asked.gpus])),
         fit=predictor.summary(),
+        choice=choice,
     )
 
 

@@ -70,6 +70,7 @@ class Standings:
     """USD per million output tokens; inf where no price is known."""
     recovery_low: Floats
     """(deployments,); -inf where nothing is known."""
+    recovery_high: Floats
     distance: Ints
     measured: Bools
     answers: LoadAnswers
@@ -100,6 +101,7 @@ class Standings:
             made,
             deployments=tuple(self.deployments[int(i)] for i in at),
             recovery_low=self.recovery_low[at],
+            recovery_high=self.recovery_high[at],
         )
 
     def joined(self, other: Standings) -> Standings:

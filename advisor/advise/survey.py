@@ -35,16 +35,18 @@ def survey(
     quality: QualityModel | None = None,
     *,
     among: Sequence[Deployment] | None = None,
+    limits: Sequence[tuple[LatencyLimit, ...]] | None = None,
 ) -> Standings:
     """How everything in `choice` stands under each of `loads`, which take the place of the workload's own.
 
-    All loads arrive in the same way. With `among` only those of its deployments. Raises InputError for a
+    All loads arrive in the same way. With `among` only those of its deployments; with
+    `limits` each load has its own in place of the workload's, of the same statistics. Raises InputError for a
     load whose longest request the model does not take.
     """
     for load in loads:
         check_context(choice.space.model, replace(choice.workload, load=load))
     every = candidates(choice, predictor) if among is None else list(among)
-    look = _Look(choice, tuple(loads), predictor, every)
+    look = _Look(choice, tuple(loads), predictor, every, limits)
     made = look.standings(quality, *look.counts())
     return replace(made, possible=made.possible & by_convention(choice, made))
 
@@ -70,10 +72,13 @@ class _Look:
         loads: tuple[Load, ...],
         predictor: Predictor,
         deployments: list[Deployment],
+        limits: Sequence[tuple[LatencyLimit, ...]] | None = None,
     ) -> None:
         self.choice, self.loads, self.predictor = choice, loads, predictor
         self.workload = choice.workload
         self.deployments = deployments
+        own = [choice.workload.limits] * len(loads) if limits is None else limits
+        self.max_ms = np.array([[limit.max_ms for limit in of] for of in own], dtype=np.float64)
         self.shape = (len(loads), len(self.deployments))
         self.load_of, self.of = (x.ravel() for x in np.indices(self.shape))
 
@@ -122,13 +127,14 @@ class _Look:
     def limits(self, pairs: Ints, found: LoadAnswers) -> list[Limit]:
         """The limits that replicas can mend, of pairs that fit; arrays are flat."""
         goodput = self.workload.goodput
-        timed: list[LatencyLimit] = [*self.workload.limits]
+        which = self.load_of[pairs]
+        timed = [(limit, self.max_ms[which, at]) for at, limit in enumerate(self.workload.limits)]
         if goodput is not None:
-            timed += vouching_limits(goodput)
+            timed += [(limit, np.full(len(pairs), limit.max_ms)) for limit in vouching_limits(goodput)]
         made = []
         pending = np.zeros(len(pairs), dtype=bool)
         if self.loads[0].arrival.kind == "rate":
-            asked = np.array([load.arrival.value or 1.0 for load in self.loads])[self.load_of[pairs]]
+            asked = np.array([load.arrival.value or 1.0 for load in self.loads])[which]
             capacity = found.means.capacity_requests_per_s
             stable = np.isfinite(found.means.means.tpot_s)
             made.append(
@@ -141,11 +147,11 @@ class _Look:
                 )
             )
             pending = ~stable  # a backlog without end has no latency: told once, by its capacity
-        for limit in timed:
+        for limit, max_ms in timed:
             latency = found.latency_ms[limit.metric, limit.statistic]
             with np.errstate(invalid="ignore", divide="ignore"):
-                reach = _reach(np.log(limit.max_ms / latency.value), latency, at_least=False)
-                kept, likely = latency.high <= limit.max_ms, latency.value <= limit.max_ms
+                reach = _reach(np.log(max_ms / latency.value), latency, at_least=False)
+                kept, likely = latency.high <= max_ms, latency.value <= max_ms
             reach = np.where(np.isnan(reach), -np.inf, reach)
             made.append(
                 Limit(
@@ -256,6 +262,7 @@ class _Look:
             objective_high=_known(objective.high).reshape(shape),
             usd_per_million=_known(cost.value).reshape(shape),
             recovery_low=np.array([-np.inf if r is None else r[1] for r in recovery]),
+            recovery_high=np.array([-np.inf if r is None else r[2] for r in recovery]),
             distance=found.means.distance.reshape(shape),
             measured=found.means.measured.reshape(shape),
             answers=found,
