@@ -14,8 +14,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from advisor.advise.ask import compare, crossover, measure_next
     from advisor.advise.assessment import Assessment, Cost, Refusal
     from advisor.advise.choose import Recommendation
+    from advisor.advise.compare import Difference
+    from advisor.advise.crossover import Crossover
+    from advisor.advise.decision import Decision, decision
+    from advisor.advise.measure_next import Suggestion
     from advisor.advise.recommend import predict, recommend
     from advisor.cost.estimate import Estimate
     from advisor.cost.prediction import Prediction
@@ -35,6 +40,14 @@ if TYPE_CHECKING:
 _HOME = {
     "recommend": "advisor.advise.recommend",
     "predict": "advisor.advise.recommend",
+    "crossover": "advisor.advise.ask",
+    "compare": "advisor.advise.ask",
+    "measure_next": "advisor.advise.ask",
+    "decision": "advisor.advise.decision",
+    "Crossover": "advisor.advise.crossover",
+    "Difference": "advisor.advise.compare",
+    "Decision": "advisor.advise.decision",
+    "Suggestion": "advisor.advise.measure_next",
     "Recommendation": "advisor.advise.choose",
     "Assessment": "advisor.advise.assessment",
     "Refusal": "advisor.advise.assessment",
@@ -70,7 +83,10 @@ __all__ = [
     "Arrival",
     "Assessment",
     "Cost",
+    "Crossover",
+    "Decision",
     "Deployment",
+    "Difference",
     "Engine",
     "Estimate",
     "GpuSpec",
@@ -83,7 +99,11 @@ __all__ = [
     "QuantFormat",
     "Recommendation",
     "Refusal",
+    "Suggestion",
     "Workload",
+    "compare",
+    "crossover",
+    "decision",
     "find_format",
     "find_gpu",
     "find_model",
@@ -92,6 +112,7 @@ __all__ = [
     "known_models",
     "known_workloads",
     "load_workload",
+    "measure_next",
     "parse_engine",
     "predict",
     "prediction_document",

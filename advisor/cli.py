@@ -8,7 +8,10 @@ import typer
 
 from advisor import (
     cli_catalog,
+    cli_compare,
+    cli_crossover,
     cli_import,
+    cli_measure_next,
     cli_predict,
     cli_profiles,
     cli_recommend,
@@ -48,6 +51,8 @@ def options(
 
 app.command()(cli_recommend.recommend)
 app.command()(cli_predict.predict)
+cli_crossover.register(app)
+cli_compare.register(app)
 app.add_typer(cli_profiles.app, name="profiles")
 app.command()(cli_records.check)
 app.command()(cli_records.fit)
@@ -55,6 +60,7 @@ app.command()(cli_catalog.models)
 app.command()(cli_catalog.gpus)
 app.command()(cli_catalog.formats)
 measure_cli.register(app)
+cli_measure_next.register(app)
 cli_import.register(app)
 cli_trace.register(cli_profiles.app)
 cli_ui.register(app)

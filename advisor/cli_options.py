@@ -19,6 +19,7 @@ class Output(str, Enum):
 
 _WORKLOAD = "Workload"
 _LIMITS = "Limits and aim"
+_CHOICE = "What to choose from"
 _PRICES = "Prices"
 _ENGINE = "Engine"
 
@@ -197,5 +198,64 @@ RecordsOption = Annotated[
         metavar="DIR",
         envvar="QUANTADVISE_RECORDS",
         help="Your own measurements: the fit learns from them too.",
+    ),
+]
+
+GpuChoiceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--gpu",
+        "-g",
+        metavar="NAME|FILE|any",
+        help="GPUs to choose from: H100,L40S; one's own as YAML; any by default.",
+        rich_help_panel=_CHOICE,
+    ),
+]
+FormatsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--formats",
+        metavar="A,B",
+        help="Formats to choose from; all by default.",
+        rich_help_panel=_CHOICE,
+    ),
+]
+MaxGpusOption = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="At most so many GPUs, replicas included.", rich_help_panel=_CHOICE),
+]
+NumGpusOption = Annotated[
+    int | None, typer.Option(metavar="N", help="Exactly so many GPUs.", rich_help_panel=_CHOICE)
+]
+TensorParallelChoiceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tensor-parallel-size",
+        "--tp",
+        metavar="N,M",
+        help="GPUs that one replica is split over: 1,2,4,8 and 16 by default.",
+        rich_help_panel=_CHOICE,
+    ),
+]
+ObjectiveOption = Annotated[
+    str | None,
+    typer.Option(
+        "--objective",
+        "--sort-by",
+        metavar="cost|latency|throughput|accuracy",
+        help="What ranks those that keep the limits; cost by default.",
+        rich_help_panel=_LIMITS,
+    ),
+]
+MaxCostPerHourOption = Annotated[
+    float | None,
+    typer.Option(metavar="USD", help="At most so much for all GPUs.", rich_help_panel=_LIMITS),
+]
+GpuCountOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="smallest|same|free",
+        help="The seed paper's two conventions, or searched (free).",
+        rich_help_panel=_CHOICE,
     ),
 ]

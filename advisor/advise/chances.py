@@ -46,7 +46,10 @@ class Draws:
 
 def draw(found: Standings, load: int, at: Ints, shared: SharedErrors, *, draws: int = DRAWS) -> Draws:
     """Joint draws for the deployments at `at` under one of the loads."""
-    errors = {cause: errors_of(found, load, at, shared, cause, draws) for cause in (SLOW, TTFT, RECOVERY)}
+    asked = {SLOW, *(limit.cause for limit in found.limits)}
+    if found.workload.objective == "accuracy":
+        asked.add(RECOVERY)
+    errors = {cause: errors_of(found, load, at, shared, cause, draws) for cause in sorted(asked)}
     return outcomes(found, load, at, errors)
 
 
@@ -134,7 +137,7 @@ def _stream(name: str, draws: int) -> Floats:
     return np.asarray(both)
 
 
-def as_good(of: Draws, column: int) -> Bools:
-    """In which draws the one in a column keeps the limits and is the best that does, a tie included."""
-    best = of.best()
-    return np.asarray(of.keeps[:, column] & (of.objective[:, column] <= best * (1.0 + TIE)))
+def as_good(of: Draws) -> Bools:
+    """In which draws each keeps the limits and is the best that does, a tie included."""
+    best = of.best()[:, None]
+    return np.asarray(of.keeps & (of.objective <= best * (1.0 + TIE)))

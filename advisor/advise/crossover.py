@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from advisor.advise.axis import Axis, Over, axis, between, level_of, load_at, loads_along
-from advisor.advise.choose import Choice
+from advisor.advise.choose import Choice, Recommendation
 from advisor.advise.crossing import where_limit_is_met, where_order_changes
 from advisor.advise.standings import Standings
 from advisor.advise.survey import standings_of, survey
@@ -25,6 +25,8 @@ ROUNDS, PARTS = 2, 8
 """A crossing is narrowed down by splitting its step into so many parts, so many times: to 1 % of a level."""
 NEAR = 2.2
 """Deployments that at no level are within this factor of the best are not looked at between the levels."""
+WITHIN = 10.0
+"""Times the workload's own level that a quick look goes down and up."""
 MOST_CROSSINGS = 12
 """Crossings that are narrowed down; between the rest the step stays a doubling."""
 
@@ -114,11 +116,13 @@ def crossover(
     along: Axis,
     predictor: Predictor,
     quality: QualityModel | None = None,
+    *,
+    rounds: int = ROUNDS,
 ) -> Crossover:
     """Where along the axis the format or the GPU that `recommend` puts first changes."""
     levels = list(along.levels)
     found = _contenders(choice, _survey_at(choice, along, levels, predictor, quality))
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         kinds = [_kind(d) for d in _names(found)]
         steps = [i for i in range(len(levels) - 1) if kinds[i] != kinds[i + 1]][:MOST_CROSSINGS]
         new = [
@@ -134,6 +138,31 @@ def crossover(
         levels = [float(level) for level in np.array([*levels, *new])[order]]
         found = found.take(order)
     return _Walk(choice, found, along, levels, predictor, quality).told()
+
+
+def nearby(
+    recommendation: Recommendation, predictor: Predictor, quality: QualityModel | None = None
+) -> Crossover | None:
+    """Where the best format changes on the first's own GPUs as the load grows or shrinks: a quick look,
+    coarser than `crossover`, with the first's own split. None without a first, or where a
+    convention fixes the count of GPUs.
+
+    What is varied is what the workload states: its rate, its concurrency, or the length of its prompts.
+    """
+    first, choice = recommendation.winner, recommendation.choice
+    if first is None or choice is None or choice.workload.gpu_count != "free":
+        return None
+    own = first.deployment
+    space = replace(choice.space, gpus=(own.gpu,), tensor_parallel=(own.tensor_parallel,))
+    choice = replace(choice, space=space)
+    kind = choice.workload.load.arrival.kind
+    over: Over = kind if kind == "rate" or kind == "concurrency" else "input-tokens"
+    here = level_of(choice.workload.load, over) or 1.0
+    along = usual_axis(choice, over)
+    along = replace(along, levels=tuple(v for v in along.levels[::2] if here / WITHIN <= v <= here * WITHIN))
+    if len(along.levels) < 2:
+        return None
+    return crossover(choice, along, predictor, quality, rounds=1)
 
 
 def usual_axis(choice: Choice, over: Over, *, low: float | None = None, high: float | None = None) -> Axis:

@@ -109,7 +109,7 @@ def contest(
 def sureness(of: Contest) -> Sureness:
     """How sure the first of a contest is."""
     first = of.deployments[0]
-    chance = np.array([float(as_good(of.draws, column).mean()) for column in range(len(of.deployments))])
+    chance = as_good(of.draws).mean(axis=0)
     held = of.draws.keeps[:, 0]
     best = of.draws.best()
     with np.errstate(invalid="ignore"):

@@ -13,6 +13,7 @@ import numpy as np
 
 from advisor.advise.candidates import by_convention, candidates, filled
 from advisor.advise.choose import Choice, check_context, statistics_of
+from advisor.advise.hunt import hunt
 from advisor.advise.judge import vouching_limits
 from advisor.advise.replicas import SPARE
 from advisor.advise.standings import RECOVERY, SLOW, TTFT, Bools, Limit, Standings
@@ -164,14 +165,15 @@ class _Look:
             )
         return made
 
-    def verdict(self, pairs: Ints, found: LoadAnswers, *, likely: bool) -> Bools:
-        """Whether the limits that replicas can mend are kept; a pair that none can mend ends the hunt."""
-        limits = self.limits(pairs, found)
-        holds = np.ones(len(pairs), dtype=bool)
-        for limit in limits:
-            holds &= limit.likely if likely else limit.kept
+    def verdicts(self, pairs: Ints, found: LoadAnswers) -> tuple[Bools, Bools]:
+        """Whether the limits that replicas can mend are kept, and whether they likely are; of a pair that
+        none can mend the first is true, which ends the hunt."""
+        kept, likely = np.ones(len(pairs), dtype=bool), np.ones(len(pairs), dtype=bool)
+        for limit in self.limits(pairs, found):
+            kept &= limit.kept
+            likely &= limit.likely
         held = self.context(pairs, found)
-        return np.asarray(holds & held if likely else holds | ~held)
+        return np.asarray(kept | ~held), np.asarray(likely & held)
 
     def fixed(self) -> tuple[Ints, LoadAnswers]:
         """The replicas that each has, and the answers with those."""
@@ -186,12 +188,12 @@ class _Look:
             return fixed, singles
         hunted = np.flatnonzero(singles.means.fits)
         most, guess = self._bounds(hunted, singles)
+
+        def verdicts(at: Ints, counts: Ints) -> tuple[Bools, Bools]:
+            return self.verdicts(hunted[at], self.answers(hunted[at], counts))
+
         count = fixed.copy()
-        found, unkept = self._pursue(hunted, most, guess, likely=False)
-        lost = np.flatnonzero(unkept)
-        found[lost], still = self._pursue(hunted[lost], most[lost], guess[lost], likely=True)
-        found[lost] = np.where(still, most[lost], found[lost])
-        count[hunted] = found
+        count[hunted] = hunt(most, guess, self.verdicts(hunted, singles.take(hunted)), verdicts)
         changed = np.flatnonzero(count != fixed)
         if not len(changed):
             return count, singles
@@ -214,21 +216,6 @@ class _Look:
         top = np.asarray(np.maximum(most, 1), dtype=np.intp)
         return top, np.minimum(np.asarray(needed, dtype=np.intp), top)
 
-    def _pursue(self, pairs: Ints, most: Ints, guess: Ints, *, likely: bool) -> tuple[Ints, Bools]:
-        """(least count that holds, mask of those for which none does)."""
-        fails, keeps = np.zeros(len(pairs), dtype=np.intp), np.zeros(len(pairs), dtype=np.intp)
-        while True:
-            halved = np.where(keeps - fails > 1, (keeps + fails) // 2, 0)
-            climbed = np.where(fails < 1, 1, np.where(fails < guess, guess, np.where(fails < most, most, 0)))
-            following = np.where(keeps > 0, halved, climbed)
-            active = np.flatnonzero(following)
-            if not len(active):
-                return keeps, keeps == 0
-            tried = following[active]
-            holds = self.verdict(pairs[active], self.answers(pairs[active], tried), likely=likely)
-            keeps[active[holds]] = tried[holds]
-            fails[active[~holds]] = np.maximum(fails[active[~holds]], tried[~holds])
-
     def standings(self, quality: QualityModel | None, count: Ints, found: LoadAnswers) -> Standings:
         pairs = np.arange(self.of.size)
         possible = self.context(pairs, found)
@@ -237,7 +224,9 @@ class _Look:
         if budget is not None:
             possible = possible & (usd_per_hour <= budget)
         possible = possible & self._within_border(count)
-        recovery = [self._recovery(d, quality) for d in self.deployments]
+        known = {(d.format.name, d.kv_format): d for d in self.deployments}
+        by_kind = {kind: self._recovery(d, quality) for kind, d in known.items()}
+        recovery = [by_kind[d.format.name, d.kv_format] for d in self.deployments]
         limits = [*self.limits(pairs, found), *self._recovery_limit(recovery)]
         cost = _inverse(found.means.output_tokens_per_s, usd_per_hour / S_PER_HOUR * TOKENS_PER_MILLION)
         objective = self._objective(found, cost, recovery)

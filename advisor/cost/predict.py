@@ -23,8 +23,9 @@ from advisor.cost.memory import Memory, longest_context, memory
 from advisor.cost.nearest import EvidenceIndex
 from advisor.cost.observe import arrangements
 from advisor.cost.percentiles import Queue, simulated_ratios
-from advisor.cost.prediction import MemoryPlan, Prediction, Regime, Status
-from advisor.cost.steptime import Coefficients, Design, Parts, coefficients, used_names
+from advisor.cost.prediction import MemoryPlan, Prediction, Status
+from advisor.cost.regime import regime, time_parts_ms
+from advisor.cost.steptime import Coefficients, Design, coefficients, used_names
 from advisor.data import shipped
 from advisor.spec.deployment import Deployment
 from advisor.spec.engine import EngineDefaults
@@ -324,6 +325,10 @@ class Predictor:
             if found is not None:
                 latency[metric, statistic] = found
         fits = plan.fits
+        batch = float(m.batch[i])
+        prompt = load.input_tokens.mean * (1.0 - load.prefix_hit_rate)
+        decode_ms = time_parts_ms(m.decode, p.coefficients, i, batch if np.isfinite(batch) else 1.0)
+        prefill_ms = time_parts_ms(m.prefill, p.coefficients, i, prompt)
         return Prediction(
             deployment=deployment,
             load=load,
@@ -333,8 +338,10 @@ class Predictor:
             requests_per_s=estimate(answers.requests_per_s, i, basis) if fits else None,
             output_tokens_per_s=estimate(answers.output_tokens_per_s, i, basis) if fits else None,
             capacity_requests_per_s=estimate(answers.capacity_requests_per_s, i, basis) if fits else None,
-            regime_prefill=regime(m.prefill, p.coefficients, i, prompt=True),
-            regime_decode=regime(m.decode, p.coefficients, i, prompt=False),
+            regime_prefill=regime(prefill_ms),
+            regime_decode=regime(decode_ms),
+            prefill_ms=prefill_ms,
+            decode_ms=decode_ms,
             nearest_evidence=self._index.nearest(deployment, p.keys[i]),
             batch=float(m.batch[i]) if fits else None,
         )
@@ -363,17 +370,6 @@ def estimate(source: Range, i: int, basis: Basis, factor: float = 1.0) -> Estima
         high=float(source.high[i]) * factor,
         basis=basis,
     )
-
-
-def regime(parts: Parts, c: Coefficients, i: int, *, prompt: bool) -> Regime:
-    """What most of an iteration's time goes into."""
-    share: dict[Regime, Floats] = {
-        "memory bandwidth": parts.kv_s[i] + parts.head_s[i] + (0.0 if prompt else parts.weights_s[i]),
-        "compute": parts.attention_s[i] + parts.elementwise_s[i] + (parts.weights_s[i] if prompt else 0.0),
-        "overhead": parts.overhead_s[i] + parts.eager_s[i],
-        "communication": parts.communication_s[i],
-    }
-    return max(share, key=lambda name: float(share[name]))
 
 
 def _longest(p: _Prepared) -> Ints:

@@ -55,6 +55,9 @@ class Prediction:
     recovery_note: str = ""
     regime_prefill: Regime | None = None
     regime_decode: Regime | None = None
+    prefill_ms: Mapping[Regime, float] = field(default_factory=dict, hash=False)
+    decode_ms: Mapping[Regime, float] = field(default_factory=dict, hash=False)
+    """What one prompt, and one decode step, spends its time on."""
     nearest_evidence: str = ""
     batch: float | None = None
     """Mean sequences in a decode step."""

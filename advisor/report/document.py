@@ -7,22 +7,28 @@ removed or changes its meaning raises `VERSION`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from advisor.advise.assessment import Assessment, Cost
 from advisor.advise.choose import Recommendation
 from advisor.cost.estimate import Estimate
 from advisor.cost.prediction import Prediction
 from advisor.report.commands import commands_for
-from advisor.spec.deployment import Deployment
+from advisor.report.decision_document import decision_document
+from advisor.report.plain import deployment_document
 from advisor.spec.model import ModelSpec
 from advisor.spec.profile_keys import write_arrival, write_lengths
 from advisor.spec.workload import Workload
 
+if TYPE_CHECKING:
+    from advisor.advise.decision import Decision
+
 VERSION = "1.0"
 
 
-def recommendation_document(recommendation: Recommendation, *, top: int | None = None) -> dict[str, Any]:
+def recommendation_document(
+    recommendation: Recommendation, *, top: int | None = None, decision: Decision | None = None
+) -> dict[str, Any]:
     """The whole answer; with `top` only so many of the ranked and of the refused."""
     front = {id(assessment) for assessment in recommendation.pareto}
     tied = {id(assessment) for assessment in recommendation.ties}
@@ -46,8 +52,11 @@ def recommendation_document(recommendation: Recommendation, *, top: int | None =
             "pareto": len(recommendation.pareto),
         },
         "smallest_that_holds": (
-            None if recommendation.smallest is None else _deployment(recommendation.smallest.deployment)
+            None
+            if recommendation.smallest is None
+            else deployment_document(recommendation.smallest.deployment)
         ),
+        "decision": None if decision is None else decision_document(decision),
         "notes": list(recommendation.notes),
         # The whole held-out report is ACCURACY.md's; an answer carries what it rests on in short.
         "fit": {name: value for name, value in recommendation.fit.items() if name != "report"},
@@ -60,7 +69,7 @@ def assessment_document(assessment: Assessment) -> dict[str, Any]:
     assert prediction is not None, "a format that the GPU cannot run has nothing to tell"
     commands = commands_for(prediction)
     return {
-        "deployment": _deployment(assessment.deployment),
+        "deployment": deployment_document(assessment.deployment),
         "status": prediction.status,
         "estimates": _estimates(assessment, prediction),
         "cost": None if assessment.cost is None else _cost(assessment.cost),
@@ -73,6 +82,7 @@ def assessment_document(assessment: Assessment) -> dict[str, Any]:
             "max_concurrency": prediction.memory.max_concurrency,
         },
         "bound_by": {"prefill": prediction.regime_prefill, "decode": prediction.regime_decode},
+        "time_ms": {"prompt": dict(prediction.prefill_ms), "decode_step": dict(prediction.decode_ms)},
         "mean_batch": prediction.batch,
         "recovery_note": prediction.recovery_note or None,
         "nearest_evidence": prediction.nearest_evidence or None,
@@ -90,7 +100,7 @@ def refused_document(assessment: Assessment) -> dict[str, Any]:
     """A refused deployment: what it is and why."""
     excess = assessment.excess
     return {
-        "deployment": _deployment(assessment.deployment),
+        "deployment": deployment_document(assessment.deployment),
         "excess": excess,
         "likely_kept": assessment.likely,
         "refusals": _refusals(assessment),
@@ -169,20 +179,6 @@ def _refusals(assessment: Assessment) -> list[dict[str, Any]]:
         }
         for refusal in assessment.refusals
     ]
-
-
-def _deployment(deployment: Deployment) -> dict[str, Any]:
-    return {
-        "model": deployment.model.name,
-        "format": deployment.format.name,
-        "kv_format": deployment.kv_format,
-        "gpu": deployment.gpu.name,
-        "gpu_label": deployment.gpu.label,
-        "num_gpus": deployment.num_gpus,
-        "tensor_parallel": deployment.tensor_parallel,
-        "replicas": deployment.replicas,
-        "engine": f"{deployment.engine.name} {deployment.engine.version}",
-    }
 
 
 def _cost(cost: Cost) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from advisor.spec.workload import Workload
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from advisor.advise.decision import Decision
+
 TABLE_ROWS = 10
 """Deployments in a table unless --top says otherwise."""
 
@@ -33,9 +35,12 @@ def console() -> Console:
     return Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
-def print_recommendation(recommendation: Recommendation, *, top: int, explain: bool) -> None:
-    """The answer for people: the table, the first in words, its commands, the refused, the evidence."""
-    from advisor.report import evidence, refused, tables, words
+def print_recommendation(
+    recommendation: Recommendation, *, top: int, explain: bool, decision: Decision | None = None
+) -> None:
+    """The answer for people: the table, the first in words, how sure it is and what would change it, its
+    commands, the refused, the evidence."""
+    from advisor.report import decision_words, evidence, refused, tables, why, words
 
     to = console()
     workload = recommendation.workload
@@ -45,10 +50,16 @@ def print_recommendation(recommendation: Recommendation, *, top: int, explain: b
     for note in recommendation.notes:
         to.print(f"Note: {note}.")
     _ranking(to, recommendation, top)
+    if decision is not None:
+        _section(to, "How sure", decision_words.sure_lines(recommendation, decision))
+        _section(to, "What would change it", decision_words.change_lines(recommendation, decision))
+        if decision.flips is not None and recommendation.winner is not None:
+            _section(to, "Assumptions, the nearest first", decision_words.flip_lines(decision.flips))
     if recommendation.ranked:
         if explain and recommendation.winner is not None:
             to.print()
             to.print(tables.estimates_table(recommendation.winner))
+            _section(to, "What binds it", why.number_lines(recommendation))
             _section(to, "Memory of one GPU", words.memory_lines(recommendation.winner))
         _section(to, "Run it", words.command_lines(recommendation.ranked[0]))
     _section(to, "Refused", refused.refused_lines(recommendation))
@@ -97,7 +108,7 @@ def _ranking(to: Console, recommendation: Recommendation, top: int) -> None:
 def print_assessment(assessment: Assessment, workload: Workload) -> None:
     """One deployment in full."""
     from advisor.advise.text import deployment_text
-    from advisor.report import evidence, tables, words
+    from advisor.report import binding, evidence, tables, words
 
     to = console()
     model = assessment.deployment.model.name
@@ -108,7 +119,7 @@ def print_assessment(assessment: Assessment, workload: Workload) -> None:
     to.print(tables.estimates_table(assessment))
     prediction = assessment.prediction
     if prediction is not None:
-        _section(to, "What binds it", [f"{line}." for line in words.binding_lines(prediction)])
+        _section(to, "What binds it", [f"{line}." for line in binding.binding_lines(prediction)])
         _section(to, "Memory of one GPU", words.memory_lines(assessment))
         _section(to, "Accuracy", words.accuracy_lines(prediction, head=""))
     _section(to, "Limits missed", [refusal.text for refusal in assessment.refusals])

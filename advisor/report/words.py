@@ -11,8 +11,9 @@ from advisor.advise.text import deployment_text, listed, number, share, span
 from advisor.cost.prediction import Prediction
 from advisor.report.commands import commands_for
 from advisor.report.refused import worst_refusal
+from advisor.report.why import regime_lines
 from advisor.spec.workload import Objective
-from advisor.units import GB, MS_PER_S, TERA
+from advisor.units import GB, MS_PER_S
 
 
 def winner_lines(recommendation: Recommendation) -> list[str]:
@@ -27,8 +28,8 @@ def winner_lines(recommendation: Recommendation) -> list[str]:
         lines.append(tie)
     lines += _unmeasured_accuracy(recommendation, first)
     lines += _likely_better(recommendation, first)
+    lines += regime_lines(recommendation)
     if first.prediction is not None:
-        lines += [f"{text}." for text in binding_lines(first.prediction)]
         lines += accuracy_lines(first.prediction)
     return lines
 
@@ -131,62 +132,6 @@ def accuracy_lines(prediction: Prediction, *, head: str = "Accuracy: ") -> list[
     """The evidence for the recovery, and each warning, a line each; `head` where nothing stands above it."""
     first, *rest = prediction.recovery_note.split("; ")
     return [f"{head}{first}.", *(f"  {part}." for part in rest)] if first else []
-
-
-def binding_lines(prediction: Prediction) -> list[str]:
-    """What holds decode and prefill back, with the numbers behind it."""
-    lines = []
-    if prediction.regime_decode is not None:
-        lines.append(f"Decode is bound by {prediction.regime_decode}: {_decode_numbers(prediction)}")
-    if prediction.regime_prefill is not None:
-        lines.append(f"Prefill is bound by {prediction.regime_prefill}: {_prefill_numbers(prediction)}")
-    return lines
-
-
-def _decode_numbers(prediction: Prediction) -> str:
-    deployment, memory = prediction.deployment, prediction.memory
-    gpu = deployment.gpu
-    tpot = prediction.latency.get(("tpot", "mean"))
-    weights = f"{number(memory.weight_bytes / GB)} GB of weights per GPU"
-    if deployment.model.is_moe:
-        weights += (
-            f" at {number(gpu.memory_bandwidth_gb_s)} GB/s, of which a step reads the experts it touches"
-        )
-        of_step = "" if tpot is None else f", {number(tpot.value)} ms per token"
-    else:
-        read_ms = MS_PER_S * memory.weight_bytes / gpu.memory_bytes_per_s
-        weights += f" at {number(gpu.memory_bandwidth_gb_s)} GB/s take {number(read_ms)} ms to read"
-        of_step = "" if tpot is None else f", of {number(tpot.value)} ms per token"
-    shared = prediction.batch is not None and prediction.batch >= 1.5
-    batch = f"; {number(prediction.batch or 0.0, digits=2)} sequences share a step" if shared else ""
-    if prediction.regime_decode == "KV memory":
-        return (
-            f"its cache holds {prediction.memory.max_concurrency:,} sequences of this load at once, "
-            f"which bounds the batch{batch}"
-        )
-    if prediction.regime_decode == "overhead":
-        return f"launches and scheduling outweigh the work; {weights}{of_step}{batch}"
-    if prediction.regime_decode == "communication":
-        return f"the GPUs wait for each other's sums; {weights}{of_step}{batch}"
-    return f"{weights}{of_step}{batch}"
-
-
-def _prefill_numbers(prediction: Prediction) -> str:
-    deployment = prediction.deployment
-    gpu = deployment.gpu
-    if prediction.regime_prefill == "communication":
-        link = gpu.interconnect
-        return f"{link.kind} at {number(link.gb_s_per_direction)} GB/s per direction joins the GPUs"
-    if prediction.regime_prefill == "overhead":
-        return "launches and scheduling outweigh the work"
-    if prediction.regime_prefill == "memory bandwidth":
-        return f"{number(gpu.memory_bandwidth_gb_s)} GB/s, for prompts too short to use the matrix units"
-    execution = deployment.format.execution(gpu)
-    rate = None if execution is None else gpu.flop_per_s(execution.compute)
-    if execution is None or rate is None:
-        return "its dense rate is not known"
-    unpacked = f", weights unpacked from {deployment.format.name}" if execution.kind == "weight_only" else ""
-    return f"{number(rate / TERA)} dense TFLOPS in {execution.compute}{unpacked}"
 
 
 def memory_lines(assessment: Assessment) -> list[str]:

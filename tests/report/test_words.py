@@ -8,11 +8,11 @@ import pytest
 
 from advisor.advise.choose import Recommendation
 from advisor.cost.prediction import Regime
+from advisor.report.binding import binding_lines
 from advisor.report.evidence import counts_line, evidence_lines, workload_lines
 from advisor.report.refused import nothing_kept_line, refused_lines
 from advisor.report.words import (
     accuracy_lines,
-    binding_lines,
     command_lines,
     memory_lines,
     objective_text,

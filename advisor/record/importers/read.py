@@ -31,6 +31,7 @@ from advisor.record.importers.facts import (
     with_format,
 )
 from advisor.record.importers.run import Imported, Run, rows
+from advisor.record.measurement import QualityMeasurement
 from advisor.spec.formats import find_format
 
 SPEED_TOOLS: tuple[ModuleType, ...] = (
@@ -67,8 +68,56 @@ def import_file(path: Path, facts: DeploymentFacts) -> Imported:
     for tool in SPEED_TOOLS:
         if tool.recognises(document):
             return _speed(tool, document, facts, where, f"{tool.TOOL} {path.name} (sha256 {digest})")
+    raise _unknown(path)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """What a file says, whoever served it: for comparing files, which needs no facts beside them."""
+
+    path: Path
+    tool: str
+    runs: tuple[Run, ...] = ()
+    scores: tuple[QualityMeasurement, ...] = ()
+    refused: tuple[str, ...] = ()
+    """Runs that say nothing true, each with the reason."""
+    document: Any = None
+
+
+def read_results(path: Path) -> Results:
+    """The runs or the scores of a result file. Raises InputError, DataError."""
+    document = _document(_content(path), path)
+    where = str(path)
+    if lm_eval.recognises(document):
+        name = lm_eval.facts(document).model or "unnamed"
+        try:
+            found, refused = lm_eval.scores(
+                document, model=name, format="bf16", algorithm="none", source=where, licence="own"
+            )
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise DataError(f"{where}: not as lm-eval writes it ({error!r}); report its version") from error
+        return Results(path=path, tool=lm_eval.TOOL, scores=tuple(found), refused=tuple(refused))
+    for tool in SPEED_TOOLS:
+        if tool.recognises(document):
+            runs = _runs(tool, document, where)
+            reasons = [(run, guard.refusal(run)) for run in runs]
+            return Results(
+                path=path,
+                tool=tool.TOOL,
+                runs=tuple(run for run, reason in reasons if reason is None),
+                refused=tuple(
+                    f"{run.name}: {reason}" if run.name else reason
+                    for run, reason in reasons
+                    if reason is not None
+                ),
+                document=document,
+            )
+    raise _unknown(path)
+
+
+def _unknown(path: Path) -> InputError:
     known = ", ".join(tool.TOOL for tool in (*SPEED_TOOLS, lm_eval))
-    raise InputError(f"{path}: no result file that we know ({known}); import the file as its tool wrote it")
+    return InputError(f"{path}: no result file that we know ({known}); import the file as its tool wrote it")
 
 
 def _content(path: Path) -> bytes:
@@ -106,7 +155,7 @@ def _document(content: bytes, path: Path) -> Any:
         ) from error
 
 
-def _speed(tool: ModuleType, document: Any, facts: DeploymentFacts, where: str, source: str) -> Imported:
+def _runs(tool: ModuleType, document: Any, where: str) -> list[Run]:
     try:
         runs: list[Run] = tool.runs(document, where=where)
     except QuantAdviseError:
@@ -114,6 +163,11 @@ def _speed(tool: ModuleType, document: Any, facts: DeploymentFacts, where: str, 
     except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError) as error:
         # Foreign files change shape without notice: that is damage to the reader of one, not a bug of ours.
         raise DataError(f"{where}: not as {tool.TOOL} writes it ({error!r}); report its version") from error
+    return runs
+
+
+def _speed(tool: ModuleType, document: Any, facts: DeploymentFacts, where: str, source: str) -> Imported:
+    runs = _runs(tool, document, where)
     found, refused, notes = [], [], []
     for run in runs:
         reason = guard.refusal(run)

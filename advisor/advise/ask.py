@@ -1,0 +1,96 @@
+"""`crossover`, `measure_next` and `compare`, from the names people type; as `recommend` and `predict`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from advisor.advise import compare as side_by_side
+from advisor.advise import crossover as along
+from advisor.advise import measure_next as suggest
+from advisor.advise.axis import Over
+from advisor.advise.choose import Recommendation
+from advisor.advise.compare import Difference, parse_deployment
+from advisor.advise.crossover import Crossover
+from advisor.advise.measure_next import Suggestion
+from advisor.advise.recommend import choice_of, price_source, shipped_predictor, shipped_quality
+from advisor.spec.deployment import Deployment
+from advisor.spec.engine import Engine, newest_version, parse_engine
+from advisor.spec.model import ModelSpec
+from advisor.spec.models import find_model
+from advisor.spec.profile import load_workload
+from advisor.spec.workload import Workload
+
+if TYPE_CHECKING:
+    from advisor.cost.predict import Predictor
+    from advisor.cost.quality import QualityModel
+
+
+def crossover(
+    model: str | ModelSpec,
+    workload: str | Workload,
+    *,
+    over: Over,
+    low: float | None = None,
+    high: float | None = None,
+    predictor: Predictor | None = None,
+    quality: QualityModel | None = None,
+    **choice: Any,
+) -> Crossover:
+    """Where the format or the GPU that `recommend` puts first changes as `over` goes from `low` to `high`.
+
+    What may be chosen from and the prices are said as in `recommend`. Raises InputError.
+    """
+    asked = choice_of(model, workload, **choice)
+    levels = along.usual_axis(asked, over, low=low, high=high)
+    return along.crossover(asked, levels, predictor or shipped_predictor(), quality or shipped_quality())
+
+
+def measure_next(
+    recommendation: Recommendation,
+    *,
+    count: int = 3,
+    predictor: Predictor | None = None,
+    quality: QualityModel | None = None,
+) -> Suggestion | None:
+    """Which measurements would improve the choice most per GPU-minute; None where nothing is ranked."""
+    return suggest.measure_next(
+        recommendation, predictor or shipped_predictor(), quality or shipped_quality(), count=count
+    )
+
+
+def compare(
+    first: str | Deployment,
+    second: str | Deployment,
+    workload: str | Workload,
+    *,
+    model: str | ModelSpec | None = None,
+    engine: str | Engine | None = None,
+    prices: Mapping[str, float] | None = None,
+    pricing: str | None = None,
+    predictor: Predictor | None = None,
+    quality: QualityModel | None = None,
+) -> tuple[Difference, ...]:
+    """The difference of every figure of two deployments, written `fp8@H100` (with a `model`) or as values.
+
+    Raises InputError.
+    """
+    asked = load_workload(workload) if isinstance(workload, str) else workload
+    served = find_model(model) if isinstance(model, str) else model
+    runs_on = parse_engine(engine) if isinstance(engine, str) else engine or Engine(version=newest_version())
+
+    def deployment(said: str | Deployment) -> Deployment:
+        if isinstance(said, Deployment):
+            return said
+        if served is None:
+            raise TypeError(f"'{said}' names no model; say model=")
+        return parse_deployment(said, served, runs_on)
+
+    return side_by_side.compare(
+        deployment(first),
+        deployment(second),
+        asked,
+        price_source(prices, pricing=pricing, price_list=asked.price_list),
+        predictor or shipped_predictor(),
+        quality or shipped_quality(),
+    )

@@ -1,0 +1,49 @@
+"""All that is known of a choice beside the ranking: how sure it is, and what would change it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from advisor.advise.breakeven import BreakEven, break_evens
+from advisor.advise.choose import Recommendation
+from advisor.advise.crossover import Crossover, nearby
+from advisor.advise.flips import Flip, flips
+from advisor.advise.sure import Sureness, contest, sureness
+
+if TYPE_CHECKING:
+    from advisor.cost.predict import Predictor
+    from advisor.cost.quality import QualityModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Empty where nothing keeps the limits."""
+
+    sure: Sureness | None = None
+    prices: tuple[BreakEven, ...] = ()
+    crossover: Crossover | None = None
+    flips: tuple[Flip, ...] | None = None
+    """None: not asked for; it takes longer than the recommendation itself."""
+
+
+def decision(
+    recommendation: Recommendation,
+    *,
+    predictor: Predictor | None = None,
+    quality: QualityModel | None = None,
+    explain: bool = False,
+) -> Decision:
+    """How sure the first is, the prices and the loads at which another would be; with `explain` every
+    assumption that could flip it. What is known must be what the recommendation was made with (by default
+    what ships)."""
+    from advisor.advise.recommend import shipped_predictor, shipped_quality
+
+    known, scores = predictor or shipped_predictor(), quality or shipped_quality()
+    of = contest(recommendation, known, scores)
+    return Decision(
+        sure=None if of is None else sureness(of),
+        prices=break_evens(recommendation),
+        crossover=nearby(recommendation, known, scores),
+        flips=flips(recommendation, known, scores) if explain else None,
+    )

@@ -1,0 +1,185 @@
+"""How sure a choice is and what would change it, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from advisor.advise.axis import UNITS
+from advisor.advise.breakeven import BreakEven
+from advisor.advise.choose import Recommendation
+from advisor.advise.crossover import Crossing, Crossover, Stretch
+from advisor.advise.decision import Decision
+from advisor.advise.flips import Flip
+from advisor.advise.sure import Kept, Sureness
+from advisor.advise.text import deployment_text, number, share
+from advisor.spec.deployment import Deployment
+
+BEST: Mapping[str, str] = {
+    "cost": "cheapest",
+    "latency": "fastest",
+    "throughput": "one that serves most",
+    "accuracy": "most accurate",
+}
+NEAREST = 2
+"""Break-even prices that an answer tells."""
+MOST_STRETCHES = 5
+
+
+def sure_lines(recommendation: Recommendation, decision: Decision) -> list[str]:
+    """Whether the first keeps the limits and is the best that does."""
+    sure = decision.sure
+    if sure is None:
+        return []
+    lines = []
+    if sure.limits:
+        each = ", ".join(f"{limit_name(kept)} {chance(kept.probability)}" for kept in sure.limits)
+        lines.append(f"It keeps every limit with {chance(sure.keeps_all)} ({each}).")
+    return [*lines, *_best_lines(sure, BEST[recommendation.workload.objective])]
+
+
+def _best_lines(sure: Sureness, best: str) -> list[str]:
+    that = f"the {best} that keeps the limits" if sure.limits else f"the {best}"
+    rival = ""
+    if sure.rival is not None and sure.verdict != "sure":
+        rival = f" {deployment_text(sure.rival.deployment)} may be it with {chance(sure.rival.probability)}."
+    lines = []
+    if sure.verdict == "sure":
+        also = ""
+        if sure.rival is not None and sure.rival.probability >= 0.5:
+            also = (
+                f", and so is {deployment_text(sure.rival.deployment)} with {chance(sure.rival.probability)}"
+            )
+        lines.append(f"It is {that} with {chance(sure.best)}, a tie within 1 % included{also}.")
+    elif sure.verdict == "tie":
+        lines.append(
+            f"A near tie: it is {that} with {chance(sure.best)}, but taking another would save "
+            f"{share(sure.loss)} on average.{rival}"
+        )
+    else:
+        lines.append(
+            f"In doubt: it is {that} with {chance(sure.best)} only.{rival} Knowing would save "
+            f"{share(sure.loss)} on average: quantadvise measure-next says what to measure."
+        )
+    if sure.fewer is not None:
+        lines.append(
+            f"{deployment_text(sure.fewer.deployment)} would keep every limit with "
+            f"{chance(sure.fewer.probability)}."
+        )
+    return lines
+
+
+def limit_name(kept: Kept) -> str:
+    """`p95 TTFT` for `ttft_p95_ms`."""
+    parts = kept.limit.removesuffix("_ms").split("_")
+    return f"{parts[1]} {parts[0].upper()}" if kept.limit.endswith("_ms") else kept.limit
+
+
+def chance(probability: float) -> str:
+    """A probability as per cent; never a certainty that nobody has."""
+    if probability > 0.995:
+        return "over 99 %"
+    if probability < 0.005:
+        return "under 1 %"
+    return f"{100 * probability:.0f} %"
+
+
+def change_lines(recommendation: Recommendation, decision: Decision) -> list[str]:
+    """At which load and which prices another would be first."""
+    lines = []
+    if decision.crossover is not None:
+        lines.append(crossover_line(decision.crossover))
+    lines += price_lines(recommendation, decision.prices)
+    return lines
+
+
+def price_lines(recommendation: Recommendation, prices: tuple[BreakEven, ...]) -> list[str]:
+    """`L40S is the cheapest until H100 costs less than 1.9 USD …`: the nearest few."""
+    first = recommendation.winner
+    if first is None:
+        return []
+    own = first.deployment.gpu
+    lines = []
+    for price in prices[:NEAREST]:
+        until = "it costs more" if price.gpu == own.name else f"{price.label} costs less"
+        lines.append(
+            f"{own.label} is the cheapest until {until} than {number(price.at_usd_per_gpu_hour)} USD per "
+            f"GPU-hour (now {number(price.usd_per_gpu_hour)}); then {deployment_text(price.to)} is."
+        )
+    return lines
+
+
+def crossover_line(crossover: Crossover) -> str:
+    """`On A6000: int4 up to 15 concurrent requests (15–84), int8 above.`"""
+    unit = UNITS[crossover.axis.over]
+    if not crossover.crossings:
+        [only] = crossover.stretches
+        return (
+            f"{_name(only.best)} is first from {level(only.first)} to {level(only.last)} {unit} "
+            f"on {_gpu(only)}."
+        )
+    parts = [
+        f"{_name(stretch.best)} up to {level(crossing.level)}{_interval(crossing)}"
+        for stretch, crossing in zip(crossover.stretches[:MOST_STRETCHES], crossover.crossings, strict=False)
+    ]
+    parts[0] = parts[0].replace(
+        _interval(crossover.crossings[0]), f" {unit}{_interval(crossover.crossings[0])}"
+    )
+    left = len(crossover.stretches) - MOST_STRETCHES
+    last = f"{_name(crossover.stretches[-1].best)} above" if left <= 0 else f"{left} more changes above"
+    gpu = next((s for s in crossover.stretches if s.best is not None), crossover.stretches[0])
+    return f"On {_gpu(gpu)}: {', '.join(parts)}, {last}."
+
+
+def _gpu(stretch: Stretch) -> str:
+    return "these GPUs" if stretch.best is None else stretch.best.gpu.label
+
+
+def _name(deployment: Deployment | None) -> str:
+    return "nothing" if deployment is None else deployment.format.name
+
+
+def level(value: float) -> str:
+    """A level of an axis: `1,024`, `2.16`."""
+    return number(value)
+
+
+def _interval(crossing: Crossing) -> str:
+    """` (15–84)`: where the change truly lies, with 90 %."""
+    if crossing.low is None and crossing.high is None:
+        return " (may lie anywhere)"
+    low = "under" if crossing.low is None else number(crossing.low)
+    if crossing.high is None:
+        return f" (from {low} on)" if crossing.low is not None else " (anywhere)"
+    if crossing.low is None:
+        return f" (up to {number(crossing.high)})"
+    return f" ({low}–{number(crossing.high)})"
+
+
+def why_text(crossing: Crossing, stretch: Stretch, following: Stretch) -> str:
+    """What changes there."""
+    if crossing.why == "objective":
+        return f"{_name(following.best)} becomes the better one"
+    if crossing.why == "replicas":
+        return f"{_name(stretch.best)} takes another replica"
+    who = _name(stretch.best) if stretch.best is not None else _name(following.best)
+    limit = limit_name(Kept(limit=crossing.limit, probability=0.0))
+    return f"{who} {'misses' if stretch.best is not None else 'keeps'} {limit}"
+
+
+def flip_lines(flips: tuple[Flip, ...]) -> list[str]:
+    """Each assumption with the value that would change the choice, the nearest first."""
+    return [_flip_line(flip) for flip in flips] or ["no assumption within a factor of 8 changes the choice"]
+
+
+def _flip_line(flip: Flip) -> str:
+    unit = flip.unit
+    to = "nothing keeps the limits" if flip.to is None else deployment_text(flip.to)
+    direction = "above" if flip.above else "below"
+    if flip.assumption == "min_recovery":
+        now = "none now" if flip.now is None else f"now {number(100 * flip.now, digits=4)} %"
+        return f"recovery floor {direction} {number(100 * flip.at, digits=4)} % ({now}): {to}"
+    name = flip.assumption
+    if name.endswith("_ms"):
+        name = "limit on " + limit_name(Kept(limit=name, probability=0.0))
+    now = "none now" if flip.now is None else f"now {number(flip.now)}"
+    return f"{name} {direction} {number(flip.at)} {unit} ({now}): {to}"
