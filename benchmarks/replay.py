@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from advisor.advise.value import Problem, gain, losses_now
+from advisor.advise.value import Problem, best_now, gain, losses_now
 from advisor.cost.decisions import NEAR, usd_per_query
 from advisor.cost.fit import family
 from advisor.cost.fit_file import shape_key
@@ -34,6 +34,7 @@ from advisor.data import shipped
 from advisor.record.store import read_speed
 from advisor.spec.engine import defaults
 
+__all__ = ["Case", "replace"]
 STEPS = 6
 ORDERS = 20
 
@@ -124,7 +125,8 @@ def suggested(case: Case, problem: Problem, measured: Sequence[int]) -> int:
     """The option whose measurement is worth most, given those before it."""
     now = conditioned(problem, case, measured)
     rest = [i for i in range(len(case.formats)) if i not in measured]
-    return max(rest, key=lambda i: (gain(now, [i]), -case.predicted[i]))
+    best = best_now(now)
+    return max(rest, key=lambda i: (gain(now, [i], best), -case.predicted[i]))
 
 
 def predicted_best(case: Case, problem: Problem, measured: Sequence[int]) -> int:

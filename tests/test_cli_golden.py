@@ -39,6 +39,19 @@ TEXTS: dict[str, tuple[object, ...]] = {
         "predict", "Llama-3.1-8B-Instruct", "--gpu", "A100", "--format", "int8", "-w", "rag",
         "--concurrency", 16,
     ),
+    "crossover_concurrency.txt": (
+        "crossover", "Llama-3.1-8B-Instruct", "-w", "chat", "--gpu", "A6000", "--over", "concurrency",
+    ),
+    "crossover_prompt.txt": (
+        "crossover", "Llama-3.1-8B-Instruct", "-w", "rag", "--gpu", "A100,L40S", "--over", "input-tokens",
+        "--from", 256, "--to", 4096,
+    ),
+    "measure_next.txt": (
+        "measure-next", "Qwen3-30B-A3B", "-w", "summarization", "--gpu", "MI300X,H100,GH200",
+    ),
+    "compare.txt": (
+        "compare", "bf16@A6000", "int8+fp8kv@2xL40S*2", "--model", "Llama-3.1-8B-Instruct", "-w", "chat",
+    ),
     "profiles.txt": ("profiles", "list"),
     "profile_chat.txt": ("profiles", "show", "chat"),
     "profile_chat.yaml": ("profiles", "show", "chat", "--scenario", "asynchronous", "-o", "yaml"),

@@ -70,12 +70,12 @@ def test_a_value_outside_the_contract_is_refused() -> None:
 def test_the_keys_are_those_promised() -> None:
     document = recommendation_document(three())
     assert " ".join(document) == (
-        "version model workload ranked refused counts smallest_that_holds notes fit"
+        "version model workload ranked refused counts smallest_that_holds decision notes fit"
     )
     first = document["ranked"][0]
     assert " ".join(first) == (
-        "rank deployment status estimates cost memory bound_by mean_batch recovery_note nearest_evidence "
-        "commands refusals tied_with_first pareto"
+        "rank deployment status estimates cost memory bound_by time_ms mean_batch recovery_note "
+        "nearest_evidence commands refusals tied_with_first pareto"
     )
     assert " ".join(first["deployment"]) == (
         "model format kv_format gpu gpu_label num_gpus tensor_parallel replicas engine"
