@@ -123,7 +123,7 @@ def _metadata(subject: Subject) -> list[str]:
     }
     if of.replicas > 1:
         facts["replicas"] = str(of.replicas)
-    return [*(shlex.quote(f"{key}={value}") for key, value in facts.items()), '"engine_version=$version"']
+    return [*(shlex.quote(f"{key}={value}") for key, value in facts.items()), 'engine_version="$version"']
 
 
 def guidellm_script(subject: Subject) -> str:
