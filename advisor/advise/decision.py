@@ -40,10 +40,11 @@ def decision(
     from advisor.advise.recommend import shipped_predictor, shipped_quality
 
     known, scores = predictor or shipped_predictor(), quality or shipped_quality()
+    prices = break_evens(recommendation, known, scores)
     of = contest(recommendation, known, scores)
     return Decision(
         sure=None if of is None else sureness(of),
-        prices=break_evens(recommendation),
+        prices=prices,
         crossover=nearby(recommendation, known, scores),
-        flips=flips(recommendation, known, scores) if explain else None,
+        flips=flips(recommendation, prices, known, scores) if explain else None,
     )

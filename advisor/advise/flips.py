@@ -11,7 +11,7 @@ import numpy as np
 
 from advisor.advise.assessment import Assessment
 from advisor.advise.axis import Over, level_of, load_at
-from advisor.advise.breakeven import break_evens
+from advisor.advise.breakeven import BreakEven
 from advisor.advise.choose import Choice, Recommendation
 from advisor.advise.rank import objective_value, rank
 from advisor.advise.survey import survey
@@ -61,7 +61,10 @@ class Flip:
 
 
 def flips(
-    recommendation: Recommendation, predictor: Predictor, quality: QualityModel | None = None
+    recommendation: Recommendation,
+    prices: Sequence[BreakEven],
+    predictor: Predictor,
+    quality: QualityModel | None = None,
 ) -> tuple[Flip, ...]:
     """The nearest first; empty where nothing is ranked."""
     first, choice = recommendation.winner, recommendation.choice
@@ -75,11 +78,12 @@ def flips(
             at=b.at_usd_per_gpu_hour,
             to=b.to,
         )
-        for b in break_evens(recommendation)
+        for b in prices
     ]
     found += _recovery(recommendation, first)
-    if choice.workload.gpu_count == "free":
-        found += _by_trial(choice, first.deployment, _among(recommendation), predictor, quality)
+    # A convention on GPU counts needs all deployments to choose by; what it leaves is few.
+    among = _among(recommendation) if choice.workload.gpu_count == "free" else None
+    found += _by_trial(choice, first.deployment, among, predictor, quality)
     return tuple(sorted(found, key=lambda flip: (flip.distance, flip.assumption)))
 
 
@@ -204,7 +208,7 @@ def _trials(choice: Choice) -> list[_Trial]:
 def _by_trial(
     choice: Choice,
     first: Deployment,
-    among: Sequence[Deployment],
+    among: Sequence[Deployment] | None,
     predictor: Predictor,
     quality: QualityModel | None,
 ) -> list[Flip]:

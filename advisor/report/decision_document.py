@@ -24,6 +24,8 @@ def decision_document(decision: Decision) -> dict[str, Any]:
                 "gpu_label": price.label,
                 "usd_per_gpu_hour": price.usd_per_gpu_hour,
                 "changes_at_usd_per_gpu_hour": price.at_usd_per_gpu_hour,
+                "low_usd_per_gpu_hour": price.low_usd_per_gpu_hour,
+                "high_usd_per_gpu_hour": price.high_usd_per_gpu_hour,
                 "to": deployment_document(price.to),
             }
             for price in decision.prices

@@ -74,7 +74,8 @@ def _of_the_other(first: Prediction, other: Prediction) -> str:
 def time_lines(prediction: Prediction) -> list[str]:
     """Where the time of a decode step and of a prompt goes, the largest first."""
     lines = []
-    batch = "" if prediction.batch is None else f" of {number(prediction.batch, digits=2)} sequences"
+    shared = prediction.batch is not None and prediction.batch >= 1.5
+    batch = f" of {number(prediction.batch or 0.0, digits=2)} sequences" if shared else ""
     named = (("a decode step" + batch, prediction.decode_ms), ("one prompt alone", prediction.prefill_ms))
     for what, parts in named:
         total = sum(parts.values())

@@ -91,7 +91,8 @@ def test_at_the_break_even_price_the_choice_changes() -> None:
     first = answer.winner
     assert first is not None
     own = first.deployment.gpu.label
-    for found in break_evens(answer):
+    for found in break_evens(answer, shipped_predictor(), shipped_quality()):
+        assert found.low_usd_per_gpu_hour <= found.at_usd_per_gpu_hour <= found.high_usd_per_gpu_hour
         for factor, same in ((0.98, False), (1.02, True)):
             # A GPU that is not the first's wins below its price; the first's own loses above.
             same = same if found.below else not same
@@ -108,7 +109,8 @@ def test_at_the_break_even_price_the_choice_changes() -> None:
 
 def test_without_cost_there_is_no_break_even() -> None:
     asked = workload(arrival=Arrival(kind="single"))
-    assert break_evens(recommend(MODEL, asked, gpus=["A6000", "H100"], objective="latency")) == ()
+    answer = recommend(MODEL, asked, gpus=["A6000", "H100"], objective="latency")
+    assert break_evens(answer, shipped_predictor(), shipped_quality()) == ()
 
 
 # Assumptions
@@ -122,7 +124,7 @@ def test_a_flip_changes_the_choice_and_a_little_less_does_not() -> None:
     own = (first.deployment.format.name, first.deployment.gpu.name)
     found = [
         flip
-        for flip in flips(answer, shipped_predictor(), shipped_quality())
+        for flip in flips(answer, (), shipped_predictor(), shipped_quality())
         if flip.assumption == "request rate"
     ]
     assert found
@@ -141,7 +143,7 @@ def test_a_flip_changes_the_choice_and_a_little_less_does_not() -> None:
 
 
 def test_the_nearest_flip_comes_first() -> None:
-    found = flips(recommend(MODEL, "chat", gpus=["A6000"]), shipped_predictor(), shipped_quality())
+    found = flips(recommend(MODEL, "chat", gpus=["A6000"]), (), shipped_predictor(), shipped_quality())
     assert [flip.distance for flip in found] == sorted(flip.distance for flip in found)
     assert {flip.assumption for flip in found} >= {"request rate", "prompt length", "tpot_p95_ms"}
 
