@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -225,6 +226,15 @@ def test_on_paper_everything_is_there_and_the_tools_are_not(page: Browser, tmp_p
     made = page.pdf()
     assert made.startswith(b"%PDF")
     assert 3 <= len(re.findall(rb"/Type\s*/Page\b", made)) <= 20
+
+
+def test_the_answer_is_saved_for_programs(page: Browser, tmp_path: Path) -> None:
+    page.cdp("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    page.click(page.find("#save"))
+    target = tmp_path / "recommendation.json"
+    page.until(target.exists, "the file is there")
+    saved = page.until(lambda: target.read_text(encoding="utf-8"), "the file is written")
+    assert json.loads(saved) == page.js("return JSON.parse(document.getElementById('document').textContent)")
 
 
 def test_the_command_is_copied(page: Browser) -> None:
