@@ -11,6 +11,7 @@ from advisor.errors import InputError
 
 if TYPE_CHECKING:
     from advisor.advise.choose import Choice, Recommendation
+    from advisor.advise.decision import Decision
     from advisor.cost.predict import Predictor
     from advisor.cost.quality import QualityModel
 
@@ -48,6 +49,7 @@ def write_html(
     path: Path | None,
     predictor: Predictor,
     quality: QualityModel,
+    decision: Decision | None = None,
 ) -> None:
     """Write the page and say so on stderr; nothing where no file is named."""
     if path is None:
@@ -60,7 +62,9 @@ def write_html(
     with working(f"Drawing {path}"):
         drawn = curves(curve_deployments(recommendation), recommendation.workload, predictor)
         maps = format_maps(choice, recommendation, predictor, quality)
-        text = report_page(Findings(recommendation=recommendation, curves=drawn, maps=maps))
+        text = report_page(
+            Findings(recommendation=recommendation, curves=drawn, maps=maps, decision=decision)
+        )
         try:
             path.write_text(text, encoding="utf-8")
         except OSError as error:

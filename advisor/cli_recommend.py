@@ -14,8 +14,7 @@ from advisor.errors import InputError, NothingFitsError
 
 if TYPE_CHECKING:
     from advisor.advise.choose import Recommendation
-    from advisor.cost.predict import Predictor
-    from advisor.cost.quality import QualityModel
+    from advisor.advise.decision import Decision
 
 
 def recommend(
@@ -80,6 +79,7 @@ def recommend(
     """
     given = dict(locals())
     from advisor.advise.choose import choose
+    from advisor.advise.decision import decision
     from advisor.cli_progress import working
 
     w.check_options(write, row, overwrite, html=html)
@@ -91,12 +91,16 @@ def recommend(
     choice, predictor, quality = asked_choice(given)
     with working(f"Judging every deployment of {choice.space.model.name}"):
         recommendation = choose(choice, predictor, quality)
-    _print(recommendation, output, predictor, quality, top=top, explain=explain)
+    more = None
+    if output is not o.Output.csv or html is not None:
+        with working("Weighing how sure it is"):
+            more = decision(recommendation, predictor=predictor, quality=quality, explain=explain)
+    _print(recommendation, output, more, top=top, explain=explain)
     if plot:
         from advisor.report.out import print_pareto
 
         print_pareto(recommendation)
-    h.write_html(recommendation, choice, html, predictor, quality)
+    h.write_html(recommendation, choice, html, predictor, quality, more)
     w.write_row(recommendation, write, row=row, overwrite=overwrite)
     if not recommendation.ranked:
         from advisor.report.refused import nothing_kept_line
@@ -107,8 +111,7 @@ def recommend(
 def _print(
     recommendation: Recommendation,
     output: o.Output,
-    predictor: Predictor,
-    quality: QualityModel,
+    more: Decision | None,
     *,
     top: int | None,
     explain: bool,
@@ -118,11 +121,6 @@ def _print(
     if output is o.Output.csv:
         out.print_recommendation_csv(recommendation, top=top)
         return
-    from advisor.advise.decision import decision
-    from advisor.cli_progress import working
-
-    with working("Weighing how sure it is"):
-        more = decision(recommendation, predictor=predictor, quality=quality, explain=explain)
     if output is o.Output.table:
         rows = top or out.TABLE_ROWS
         out.print_recommendation(recommendation, top=rows, explain=explain, decision=more)

@@ -9,14 +9,17 @@ from collections.abc import Mapping
 
 from advisor.advise.choose import Choice, Recommendation, choose
 from advisor.advise.curves import curve_deployments, curves
+from advisor.advise.decision import decision
 from advisor.advise.maps import format_maps, in_flight
 from advisor.cost.predict import Predictor
 from advisor.cost.quality import QualityModel
 from advisor.report.html.answer import answer_section, why_section
 from advisor.report.html.chart import figure
+from advisor.report.html.chart_crossover import crossover_chart
 from advisor.report.html.chart_map import map_chart
 from advisor.report.html.markup import joined
 from advisor.report.html.page import Findings, head_section, report_charts
+from advisor.report.html.sure import sure_section
 from advisor.report.html.table_evidence import evidence_section
 from advisor.report.html.table_ranking import ranking_section
 from advisor.report.html.table_refused import refused_section
@@ -78,6 +81,17 @@ class Answerer:
             chart = map_chart(found, recommendation.workload, in_flight(recommendation))
             charts = [] if chart is None else [{"html": figure(chart), **chart.payload}]
         return {"charts": charts, "ms": _ms_since(begun)}
+
+    def sure(self, said: Mapping[str, str]) -> dict[str, object]:
+        """How sure the same answer is, and what would change it."""
+        begun = time.perf_counter()
+        with self._lock:
+            _, recommendation = self._recommend(said)
+            known = decision(recommendation, predictor=self.predictor, quality=self.quality)
+            chart = crossover_chart(known.crossover)
+            charts = [] if chart is None else [{"html": figure(chart), **chart.payload}]
+            html = joined(sure_section(recommendation, known))
+        return {"html": html, "charts": charts, "ms": _ms_since(begun)}
 
     def _recommend(self, said: Mapping[str, str]) -> tuple[Choice, Recommendation]:
         key = tuple(sorted((name, text.strip()) for name, text in said.items() if text.strip()))

@@ -32,6 +32,7 @@ class Server(ThreadingHTTPServer):
         self.routes: dict[str, Respond] = {
             "/api/answer": answerer.answer,
             "/api/rest": answerer.rest,
+            "/api/sure": answerer.sure,
             "/api/map": answerer.maps,
         }
         super().__init__((LOOPBACK, port), _Handler)

@@ -51,7 +51,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_every_chart_is_drawn_and_the_page_fetched_nothing(page: Browser) -> None:
-    assert len(page.all(".chart svg")) == len(page.all(".chart")) >= 4
+    assert len(page.all(".chart svg")) == len(page.all(".chart")) >= 5
     assert page.js("return document.querySelector('main').textContent.includes('undefined')") is False
     for chart in page.all(".chart"):
         marks = chart.find_elements("css selector", "path[aria-label]")

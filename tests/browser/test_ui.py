@@ -65,6 +65,10 @@ def settled(page: Browser) -> None:
     page.until(lambda: page.counted("settled") == page.counted("answered"), "tables and charts are there")
 
 
+def complete(page: Browser) -> None:
+    page.until(lambda: page.counted("complete") == page.counted("answered"), "all is there")
+
+
 def gpu_row(page: Browser, name: str) -> Any:
     return page.find(f".gpu-row[data-name='{name}']")
 
@@ -74,6 +78,16 @@ def test_it_opens_with_an_answer_its_charts_and_tables(page: Browser) -> None:
     assert len(page.all(".chart svg")) >= 3
     assert len(page.all("#ranking tbody.row")) > 20
     assert page.find("#message").is_displayed() is False
+
+
+def test_how_sure_it_is_and_the_map_follow(page: Browser) -> None:
+    complete(page)
+    assert "keeps every limit" in page.find("#part-sure").text
+    assert len(page.all("#part-map .chart svg")) == 1
+    before = page.find("#part-sure").text
+    change(page, "ttft", "260")
+    complete(page)
+    assert page.find("#part-sure").text != before
 
 
 def test_load_limits_gpus_and_prices_move_the_answer(page: Browser) -> None:

@@ -18,9 +18,12 @@ import pytest
 from advisor import load_workload, recommend
 from advisor.advise.choose import Recommendation, choose
 from advisor.advise.curves import curve_deployments, curves
+from advisor.advise.decision import decision
 from advisor.advise.maps import format_maps
 from advisor.advise.recommend import choice_of, shipped_predictor, shipped_quality
+from advisor.report.decision_words import chance, change_lines, sure_lines
 from advisor.report.document import recommendation_document
+from advisor.report.html.chart_crossover import crossover_chart
 from advisor.report.html.page import DOCUMENT_ROWS, Findings, report_body, report_page
 from advisor.report.html.quantities import quantities
 from advisor.spec.profile_flags import override
@@ -42,7 +45,7 @@ def everything(gpus: list[str], **flags: Any) -> Findings:
     choice = choice_of("Llama-3.1-8B-Instruct", workload, gpus=gpus)
     answer = choose(choice, shipped_predictor(), shipped_quality())
     maps = format_maps(choice, answer, shipped_predictor(), shipped_quality(), gpus=2)
-    return replace(findings(answer), maps=maps)
+    return replace(findings(answer), maps=maps, decision=decision(answer))
 
 
 def ask(gpus: list[str] | None = None, **flags: Any) -> Recommendation:
@@ -138,10 +141,48 @@ def test_figures_are_those_of_the_document(answer: Recommendation, page: Element
     assert compared > 150
 
 
-def test_the_document_is_in_it(answer: Recommendation, page: Element) -> None:
+def test_the_document_is_in_it(found: Findings, page: Element) -> None:
     inside = json.loads(page.by_id("document").text)
-    said = json.loads(json.dumps(recommendation_document(answer, top=DOCUMENT_ROWS)))
-    assert inside == said
+    document = recommendation_document(found.recommendation, top=DOCUMENT_ROWS, decision=found.decision)
+    assert inside == json.loads(json.dumps(document))
+
+
+def test_how_sure_it_is_is_what_the_decision_says(found: Findings, page: Element) -> None:
+    assert found.decision is not None
+    sure = found.decision.sure
+    assert sure is not None
+    bars = page.by_id("sure").where("class", "chances")[0].all("li")
+    told = [*(kept.probability for kept in sure.limits), sure.keeps_all, sure.best]
+    assert len(bars) == len(told)
+    for bar, probability in zip(bars, told, strict=True):
+        [part] = bar.where("class", "part")
+        assert float(part.attributes["width"]) == pytest.approx(100 * probability, abs=0.051)
+        assert chance(probability) in bar.text
+    for line in (
+        *sure_lines(found.recommendation, found.decision),
+        *change_lines(found.recommendation, found.decision),
+    ):
+        assert line in page.by_id("sure").text
+
+
+def test_the_strip_of_the_load_is_the_crossover(found: Findings) -> None:
+    assert found.decision is not None
+    crossover = found.decision.crossover
+    assert crossover is not None
+    assert crossover.crossings
+    chart = crossover_chart(crossover)
+    assert chart is not None
+    strip, marks = chart.sets["stretches"], chart.sets["crossings"]
+    named = [s.best.format.name if s.best else "none" for s in crossover.stretches]
+    assert [row["format"] for row in strip] == named
+    assert [row["x"] for row in strip][1:] == [c.following for c in crossover.crossings]
+    # No gaps, from the first level looked at to the last.
+    assert [row["x2"] for row in strip][:-1] == [row["x"] for row in strip][1:]
+    assert (strip[0]["x"], strip[-1]["x2"]) == (crossover.axis.levels[0], crossover.axis.levels[-1])
+    for row, crossing in zip(marks, crossover.crossings, strict=True):
+        assert row["low"] == (crossover.axis.levels[0] if crossing.low is None else crossing.low)
+        assert row["high"] == (crossover.axis.levels[-1] if crossing.high is None else crossing.high)
+    assert crossover_chart(None) is None
 
 
 def test_every_figure_of_the_answer_has_unit_interval_and_basis(page: Element) -> None:

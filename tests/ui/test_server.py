@@ -119,6 +119,10 @@ def test_an_answer_is_what_recommend_says(server: Server) -> None:
     assert status == 200
     assert {"tradeoff", "curves"} <= {chart["name"] for chart in rest["charts"]}
     assert 'id="ranking"' in rest["tables"]
+    status, sure = ask(server, "sure", load="rate", level="8", recovery="0.97")
+    assert (status, "How sure" in sure["html"]) == (200, True)
+    status, maps = ask(server, "map", load="rate", level="8", recovery="0.97")
+    assert [chart["name"] for chart in maps["charts"]] == ["map"]
 
 
 def test_a_price_moves_the_answer_and_not_the_predictions(server: Server) -> None:

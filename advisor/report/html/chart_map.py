@@ -41,7 +41,7 @@ def map_chart(maps: Sequence[FormatMap], workload: Workload, in_flight: float | 
         notes=(
             f"A cell has the first of the ranking by {workload.objective} at that load, within the same "
             "limits, with as many GPUs as it takes; no colour where nothing keeps them for sure. Answers are "
-            "as long as asked. " + ("The ring marks the question itself." if here else ""),
+            "as long as asked. " + ("The frame marks the question itself." if here else ""),
         ),
     )
 
@@ -140,8 +140,10 @@ def _spec(formats: Sequence[str], across: Sequence[float], prompts: Sequence[flo
             },
             {
                 "data": {"name": "here"},
-                "mark": {"type": "point", "shape": "circle", "size": 900, "strokeWidth": 2.5,
-                         "color": "var(--ink)", "aria": False},
+                "mark": {
+                    "type": "rect", "fill": None, "stroke": "var(--ink)", "strokeWidth": 3,
+                    "cornerRadius": 4, "aria": False,
+                },
                 "encoding": {"x": x, "y": y},
             },
         ],

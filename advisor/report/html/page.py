@@ -10,17 +10,20 @@ from importlib.metadata import version
 
 from advisor.advise.choose import Recommendation
 from advisor.advise.curves import Curve
+from advisor.advise.decision import Decision
 from advisor.advise.maps import FormatMap, in_flight
 from advisor.report.document import recommendation_document
 from advisor.report.html.answer import answer_section, question, question_text, why_section
 from advisor.report.html.assets import asset
 from advisor.report.html.chart import Chart, figure
+from advisor.report.html.chart_crossover import crossover_chart
 from advisor.report.html.chart_curves import curves_chart
 from advisor.report.html.chart_headroom import headroom_chart
 from advisor.report.html.chart_intervals import intervals_chart
 from advisor.report.html.chart_map import map_chart
 from advisor.report.html.chart_tradeoff import tradeoff_chart
 from advisor.report.html.markup import Html, data_script, joined, tag
+from advisor.report.html.sure import sure_section
 from advisor.report.html.table_evidence import evidence_section
 from advisor.report.html.table_ranking import ranking_section
 from advisor.report.html.table_refused import refused_section
@@ -37,6 +40,7 @@ class Findings:
     recommendation: Recommendation
     curves: tuple[Curve, ...] = ()
     maps: tuple[FormatMap, ...] = ()
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +58,7 @@ def report_page(findings: Findings) -> str:
     Raises MissingToolError when the `report` extra is not there.
     """
     body = report_body(findings)
-    document = recommendation_document(findings.recommendation, top=DOCUMENT_ROWS)
+    document = recommendation_document(findings.recommendation, top=DOCUMENT_ROWS, decision=findings.decision)
     return page_text(
         title=body.title,
         main=body.html,
@@ -77,6 +81,7 @@ def report_body(findings: Findings) -> Body:
             head_section(recommendation),
             answer_section(recommendation),
             why_section(recommendation),
+            sure_section(recommendation, findings.decision),
             charts_section(charts),
             ranking_section(recommendation),
             evidence_section(recommendation),
@@ -93,6 +98,7 @@ def report_charts(findings: Findings) -> tuple[Chart, ...]:
         intervals_chart(recommendation),
         headroom_chart(recommendation),
         curves_chart(findings.curves, recommendation.workload),
+        crossover_chart(None if findings.decision is None else findings.decision.crossover),
         map_chart(findings.maps, recommendation.workload, in_flight(recommendation)),
     )
     return tuple(chart for chart in made if chart is not None)

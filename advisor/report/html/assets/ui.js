@@ -101,7 +101,7 @@
     for (const field of form.elements) field.removeAttribute("aria-invalid");
     $("message").hidden = text === null;
     $("message").textContent = text ?? "";
-    for (const id of ["part-first", "part-charts", "part-map", "part-tables", "part-head"]) $(id).classList.toggle("stale", text !== null);
+    for (const id of ["part-first", "part-sure", "part-charts", "part-crossover", "part-map", "part-tables", "part-head"]) $(id).classList.toggle("stale", text !== null);
     if (text === null) return;
     const flag = Object.keys(FLAGS).find((start) => text.startsWith(start));
     const field = flag && document.querySelector(`[data-field="${FLAGS[flag]}"]`);
@@ -158,12 +158,19 @@
       // The map is of hundreds of loads: asked for once the question stands still.
       await new Promise((done) => setTimeout(done, MAP_WAIT_MS));
       if (signal.aborted) return;
-      $("part-map").classList.add("stale");
+      for (const id of ["part-sure", "part-crossover", "part-map"]) $(id).classList.add("stale");
+      const [weighed, sure] = await fetchJson("api/sure", query, signal);
+      if (!weighed) return;
+      swap("part-sure", sure.html);
+      await swapCharts("part-crossover", sure.charts);
+      document.documentElement.dataset.sureMs = String(sure.ms);
+      for (const id of ["part-sure", "part-crossover"]) $(id).classList.remove("stale");
       const [mapped, map] = await fetchJson("api/map", query, signal);
       if (!mapped) return;
       await swapCharts("part-map", map.charts);
       $("part-map").classList.remove("stale");
       document.documentElement.dataset.mapMs = String(map.ms);
+      document.documentElement.dataset.complete = String(turn);
       document.documentElement.dataset.settled = String(turn);
       document.title = `${document.querySelector("h1")?.textContent ?? "live"} · quantadvise`;
     } catch (error) {
