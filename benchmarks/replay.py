@@ -262,7 +262,8 @@ def report(found: Sequence[Case], left_out: str) -> None:
     curves = {name: [run(case) for case in found] for name, run in ORDERINGS.items()}
     wrong = [number for number, curve in enumerate(curves["suggested"]) if curve[0] > NEAR]
     print(f"\n{left_out} left out of the fit: {len(found)} decisions with {options:.1f} options on average")
-    print(f"right (within {NEAR:.0%}) before anything is measured: {1 - len(wrong) / len(found):.0%}")
+    right = len(found) - len(wrong)
+    print(f"right (within {NEAR:.0%}) before anything is measured: {right} ({right / len(found):.0%})")
     print("mean regret after so many measurements, and measurements until right for good:")
     print(" " * 16 + "".join(f"{k:>8}" for k in range(STEPS + 1)) + f"{'all':>8}{'not right at first':>20}")
     for name, of in curves.items():

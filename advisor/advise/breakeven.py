@@ -82,10 +82,12 @@ def _ratios(
     quality: QualityModel | None,
 ) -> dict[tuple[object, ...], tuple[float, ...]]:
     """Of each other: the best's cost ÷ its own: low, value, high."""
+    own = _usd(best) or 0.0
+    if all(_is_exact(a) for a in (best, *others)):
+        return {a.deployment.key: (own / (_usd(a) or own),) * 3 for a in others}
     among = [best.deployment, *(a.deployment for a in others)]
     found = standings_of(choice, [choice.workload.load], among, predictor, quality)
     drawn = draw(found, 0, np.arange(len(among)), predictor.fit.shared).objective
-    own = _usd(best) or 0.0
     ratios: dict[tuple[object, ...], tuple[float, ...]] = {}
     for column, a in enumerate(others, start=1):
         value = own / (_usd(a) or own)
@@ -112,3 +114,9 @@ def _break_even(of: Assessment, factors: Sequence[float], to: Assessment) -> Bre
 def _usd(assessment: Assessment) -> float | None:
     usd = assessment.usd_per_million_output_tokens
     return None if usd is None or usd.value <= 0 else usd.value
+
+
+def _is_exact(assessment: Assessment) -> bool:
+    """Whether the load asked for fixes what it serves, and so what it costs."""
+    usd = assessment.usd_per_million_output_tokens
+    return usd is not None and usd.low == usd.high

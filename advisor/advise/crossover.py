@@ -231,33 +231,35 @@ class _Walk:
                 Stretch(first=levels[a], last=levels[b], best=names[a], until=names[b])
                 for a, b in zip(starts, ends, strict=True)
             ),
-            crossings=tuple(self._crossing(best, end) for end in ends[:-1]),
+            crossings=self._crossings(best, ends[:-1]),
             here=level_of(self.choice.workload.load, self.along.over),
         )
 
-    def _crossing(self, best: Ints, end: int) -> Crossing:
-        before, after = int(best[end]), int(best[end + 1])
-        why, limit, turns = self._why(end, before, after)
-        low, high = self._interval(end, before, after, turns)
-        return Crossing(
-            level=self.levels[end], following=self.levels[end + 1], low=low, high=high, why=why, limit=limit
-        )
-
-    def _interval(
-        self, end: int, before: int, after: int, turns: int | None
-    ) -> tuple[float | None, float | None]:
-        """`turns`: the deployment whose limits decide; None: the order of the two does."""
-        sides = [(before, end), (after, end + 1)] if turns is None else [(turns, end + (turns != before))]
-        found = standings_of(
-            self.choice,
-            self.found.loads,
-            [self.found.deployment(load, at) for at, load in sides],
-            self.predictor,
-            self.quality,
-        )
-        if turns is None:
-            return where_order_changes(found, self.levels, end, self.predictor.fit.shared)
-        return where_limit_is_met(found, self.levels, end, ends=turns == before)
+    def _crossings(self, best: Ints, ends: Sequence[int]) -> tuple[Crossing, ...]:
+        """Those after the levels at `ends`; what their intervals take is looked at together."""
+        turns = [self._why(end, int(best[end]), int(best[end + 1])) for end in ends]
+        # Whose limits decide; where nobody's do, the two whose order does.
+        sides = [
+            [(int(best[end]), end), (int(best[end + 1]), end + 1)]
+            if turn is None
+            else [(turn, end + (turn != int(best[end])))]
+            for end, (_, _, turn) in zip(ends, turns, strict=True)
+        ]
+        if not sides:
+            return ()
+        among = [self.found.deployment(load, at) for pair in sides for at, load in pair]
+        found = standings_of(self.choice, self.found.loads, among, self.predictor, self.quality)
+        made, start = [], 0
+        for end, pair, (why, limit, turn) in zip(ends, sides, turns, strict=True):
+            own = found.only(np.arange(start, start + len(pair)))
+            start += len(pair)
+            if turn is None:
+                low, high = where_order_changes(own, self.levels, end, self.predictor.fit.shared)
+            else:
+                low, high = where_limit_is_met(own, self.levels, end, ends=turn == int(best[end]))
+            level, following = self.levels[end], self.levels[end + 1]
+            made.append(Crossing(level=level, following=following, low=low, high=high, why=why, limit=limit))
+        return tuple(made)
 
     def _why(self, end: int, before: int, after: int) -> tuple[Why, str, int | None]:
         """What changes between two levels, the limit that does it, and whose limit it is."""
