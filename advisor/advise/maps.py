@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from advisor.advise.axis import Axis
 from advisor.advise.choose import Choice, Recommendation
 from advisor.advise.crossover import BestMap, best_map
+from advisor.spec.deployment import Deployment
 from advisor.spec.gpu import GpuSpec
 from advisor.spec.workload import Arrival, Load
 from advisor.units import MS_PER_S
@@ -37,10 +39,12 @@ def format_maps(
     quality: QualityModel | None = None,
     *,
     gpus: int = 3,
+    pause: Callable[[], None] = lambda: None,
 ) -> tuple[FormatMap, ...]:
     """A map for all of the first GPUs of the ranking together, and for each alone.
 
-    None where nothing is ranked, or where no prompt of the grid fits.
+    None where nothing is ranked, or where no prompt of the grid fits. `pause` is called before each row: who
+    has something more urgent does it there, or raises.
     """
     prompts = tuple(tokens for tokens in PROMPTS if _fits(choice, tokens))
     if len(prompts) < 2:
@@ -50,23 +54,17 @@ def format_maps(
     load = replace(choice.workload.load, arrival=Arrival(kind="concurrency", value=1))
     across = Axis(over="concurrency", levels=CONCURRENCIES)
     down = Axis(over="input-tokens", levels=prompts)
-    return tuple(
-        FormatMap(
-            gpus=chosen,
-            best=best_map(
-                replace(
-                    choice,
-                    space=replace(choice.space, gpus=chosen),
-                    workload=replace(choice.workload, load=load),
-                ),
-                across,
-                down,
-                predictor,
-                quality,
-            ),
-        )
-        for chosen in spaces
-    )
+    maps = []
+    for chosen in spaces:
+        space, workload = replace(choice.space, gpus=chosen), replace(choice.workload, load=load)
+        asked = replace(choice, space=space, workload=workload)
+        rows: list[tuple[Deployment | None, ...]] = []
+        for tokens in prompts:
+            pause()
+            row = Axis(over="input-tokens", levels=(tokens,))
+            rows += best_map(asked, across, row, predictor, quality).best
+        maps.append(FormatMap(gpus=chosen, best=BestMap(across=across, down=down, best=tuple(rows))))
+    return tuple(maps)
 
 
 def in_flight(recommendation: Recommendation) -> float | None:

@@ -14,7 +14,7 @@ from advisor.advise.maps import format_maps, in_flight
 from advisor.cost.predict import Predictor
 from advisor.cost.quality import QualityModel
 from advisor.report.html.answer import answer_section, why_section
-from advisor.report.html.chart import figure
+from advisor.report.html.chart import Chart, figure
 from advisor.report.html.chart_crossover import crossover_chart
 from advisor.report.html.chart_map import map_chart
 from advisor.report.html.markup import joined
@@ -30,7 +30,13 @@ from advisor.units import MS_PER_S
 REMEMBERED = 64
 """Answers kept: going back to an earlier question costs nothing."""
 
+GIVE_WAY_S = 0.002
+
 Said = tuple[tuple[str, str], ...]
+
+
+class Superseded(Exception):
+    """Another question was asked meanwhile: nobody waits for this one any more."""
 
 
 class Answerer:
@@ -43,12 +49,21 @@ class Answerer:
             shelf,
         )
         self._lock = threading.Lock()
+        self._counting = threading.Lock()
+        self._urgent = 0
+        """Answers that wait for the lock."""
+        self._latest: Said | None = None
         self._known: OrderedDict[Said, tuple[Choice, Recommendation]] = OrderedDict()
 
     def answer(self, said: Mapping[str, str]) -> dict[str, object]:
         """The answer, its figures and why. Raises QuantAdviseError for a question that cannot be right."""
         begun = time.perf_counter()
+        with self._counting:
+            self._urgent += 1
         with self._lock:
+            with self._counting:
+                self._urgent -= 1
+            self._latest = _key(said)
             choice, recommendation = self._recommend(said)
             parts = {
                 "head": head_section(recommendation),
@@ -69,32 +84,46 @@ class Answerer:
             )
             drawn = curves(curve_deployments(recommendation), recommendation.workload, self.predictor)
             made = report_charts(Findings(recommendation=recommendation, curves=drawn))
-            charts = [{"html": figure(chart), **chart.payload} for chart in made]
-        return {"tables": tables, "charts": charts, "ms": _ms_since(begun)}
-
-    def maps(self, said: Mapping[str, str]) -> dict[str, object]:
-        """The crossover map of the same answer: hundreds of loads, hence last."""
-        begun = time.perf_counter()
-        with self._lock:
-            choice, recommendation = self._recommend(said)
-            found = format_maps(choice, recommendation, self.predictor, self.quality)
-            chart = map_chart(found, recommendation.workload, in_flight(recommendation))
-            charts = [] if chart is None else [{"html": figure(chart), **chart.payload}]
-        return {"charts": charts, "ms": _ms_since(begun)}
+        return {"tables": tables, "charts": _charts(*made), "ms": _ms_since(begun)}
 
     def sure(self, said: Mapping[str, str]) -> dict[str, object]:
         """How sure the same answer is, and what would change it."""
         begun = time.perf_counter()
         with self._lock:
+            self._give_way(said)
             _, recommendation = self._recommend(said)
             known = decision(recommendation, predictor=self.predictor, quality=self.quality)
-            chart = crossover_chart(known.crossover)
-            charts = [] if chart is None else [{"html": figure(chart), **chart.payload}]
-            html = joined(sure_section(recommendation, known))
-        return {"html": html, "charts": charts, "ms": _ms_since(begun)}
+        return {
+            "html": joined(sure_section(recommendation, known)),
+            "charts": _charts(crossover_chart(known.crossover)),
+            "ms": _ms_since(begun),
+        }
+
+    def maps(self, said: Mapping[str, str]) -> dict[str, object]:
+        """The crossover map of the same answer: hundreds of loads, hence last, and a row at a time."""
+        begun = time.perf_counter()
+        with self._lock:
+            choice, recommendation = self._recommend(said)
+            found = format_maps(
+                choice, recommendation, self.predictor, self.quality, pause=lambda: self._give_way(said)
+            )
+        chart = map_chart(found, recommendation.workload, in_flight(recommendation))
+        return {"charts": _charts(chart), "ms": _ms_since(begun)}
+
+    def _give_way(self, said: Mapping[str, str]) -> None:
+        """Let answers that wait go first; the lock is held before and after.
+
+        Raises Superseded when one of them was to another question.
+        """
+        while self._urgent:
+            self._lock.release()
+            time.sleep(GIVE_WAY_S)
+            self._lock.acquire()
+        if self._latest is not None and self._latest != _key(said):
+            raise Superseded
 
     def _recommend(self, said: Mapping[str, str]) -> tuple[Choice, Recommendation]:
-        key = tuple(sorted((name, text.strip()) for name, text in said.items() if text.strip()))
+        key = _key(said)
         if key not in self._known:
             choice = read_choice(said, self.shelf)
             self._known[key] = (choice, choose(choice, self.predictor, self.quality))
@@ -102,6 +131,15 @@ class Answerer:
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return self._known[key]
+
+
+def _key(said: Mapping[str, str]) -> Said:
+    return tuple(sorted((name, text.strip()) for name, text in said.items() if text.strip()))
+
+
+def _charts(*charts: Chart | None) -> list[dict[str, object]]:
+    """Each with its place in the page and what draws it; those that there is nothing to draw of left out."""
+    return [{"html": figure(chart), **chart.payload} for chart in charts if chart is not None]
 
 
 def _ms_since(begun: float) -> float:

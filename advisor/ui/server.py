@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 from advisor.errors import QuantAdviseError
-from advisor.ui.answers import Answerer
+from advisor.ui.answers import Answerer, Superseded
 
 LOOPBACK = "127.0.0.1"
 MOST_URL = 16_384
@@ -80,6 +80,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             self._json(HTTPStatus.OK, respond(dict(parse_qsl(url.query, keep_blank_values=True))))
+        except Superseded:
+            self._refuse(HTTPStatus.CONFLICT, "another question was asked meanwhile")
         except QuantAdviseError as error:
             self._json(HTTPStatus.UNPROCESSABLE_ENTITY, {"error": " ".join(str(error).split())})
 

@@ -15,7 +15,7 @@ import pytest
 from advisor import load_workload, recommend
 from advisor.advise.recommend import shipped_predictor, shipped_quality
 from advisor.spec.profile_flags import override
-from advisor.ui.answers import Answerer
+from advisor.ui.answers import Answerer, Superseded
 from advisor.ui.page import FIRST, ui_page
 from advisor.ui.question import Shelf
 from advisor.ui.server import Server
@@ -123,6 +123,45 @@ def test_an_answer_is_what_recommend_says(server: Server) -> None:
     assert (status, "How sure" in sure["html"]) == (200, True)
     status, maps = ask(server, "map", load="rate", level="8", recovery="0.97")
     assert [chart["name"] for chart in maps["charts"]] == ["map"]
+
+
+def test_what_nobody_waits_for_any_more_is_left(server: Server) -> None:
+    assert ask(server, load="rate", level="6")[0] == 200
+    assert ask(server, load="rate", level="7")[0] == 200
+    for what in ("sure", "map"):
+        status, said = ask(server, what, load="rate", level="6")
+        assert (status, said) == (409, {"error": "another question was asked meanwhile"})
+    assert ask(server, load="rate", level="6")[0] == 200
+    assert ask(server, "sure", load="rate", level="6")[0] == 200
+
+
+def test_an_answer_does_not_wait_for_a_map() -> None:
+    """A map of hundreds of loads gives way to the next question, and ends there."""
+    answerer = Answerer(shipped_predictor(), shipped_quality(), Shelf())
+    first, second = ({**FIRST, "load": "rate", "level": level} for level in ("2", "3"))
+    answerer.answer(first)
+    begun, seen = threading.Event(), []
+    give_way = answerer._give_way
+
+    def watched(said: Mapping[str, str]) -> None:
+        begun.set()
+        give_way(said)
+
+    answerer._give_way = watched  # type: ignore[method-assign]
+
+    def draw() -> None:
+        try:
+            answerer.maps(first)
+            seen.append("drawn")
+        except Superseded:
+            seen.append("superseded")
+
+    drawing = threading.Thread(target=draw)
+    drawing.start()
+    assert begun.wait(timeout=60)
+    assert "parts" in answerer.answer(second)
+    drawing.join(timeout=60)
+    assert seen == ["superseded"]
 
 
 def test_a_price_moves_the_answer_and_not_the_predictions(server: Server) -> None:

@@ -116,8 +116,13 @@
   let own = {}; // what was asked in the end
   let asked = 0;
   const fetchJson = async (path, query, signal) => {
-    const response = await fetch(`${path}?${query}`, { signal });
-    return [response.ok, await response.json()];
+    for (let tries = 1; ; tries += 1) {
+      const response = await fetch(`${path}?${query}`, { signal });
+      const value = await response.json();
+      if (response.status !== 409 || tries === 3) return [response.ok, value];
+      // Another window asked something else meanwhile; ask again once it has had its answer.
+      await fetch(`api/answer?${query}`, { signal });
+    }
   };
   const ask = async ({ push }) => {
     asking?.abort();
