@@ -24,7 +24,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def missing() -> str | None:
