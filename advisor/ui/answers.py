@@ -27,7 +27,7 @@ from advisor.ui.memory import RememberedPredictor, RememberedQuality
 from advisor.ui.question import Shelf, read_choice
 from advisor.units import MS_PER_S
 
-REMEMBERED = 64
+REMEMBERED = 16
 """Answers kept: going back to an earlier question costs nothing."""
 
 GIVE_WAY_S = 0.002

@@ -18,8 +18,8 @@ from advisor.spec.workload import Load
 
 PREPARED = 32
 """Sets of deployments of which that part is kept which no load changes."""
-PREDICTIONS = 400
-"""Sets of predictions kept; one answer asks for a dozen."""
+PREDICTIONS = 20_000
+"""Predictions kept, some 5 kB each: a dozen answers over every GPU, or two hundred over a few."""
 
 
 class RememberedPredictor(Predictor):
@@ -28,6 +28,7 @@ class RememberedPredictor(Predictor):
     def __init__(self, of: Predictor) -> None:
         super().__init__(of.fit)
         self._known: OrderedDict[tuple[object, ...], list[Prediction]] = OrderedDict()
+        self._kept = 0
         self._prepared: OrderedDict[tuple[object, ...], _Prepared] = OrderedDict()
         self._facts: dict[ModelSpec | GpuSpec, int] = {}
 
@@ -51,9 +52,11 @@ class RememberedPredictor(Predictor):
             self._known[key] = super().predict(
                 deployments, load, statistics, levels=levels, simulated=simulated
             )
+            self._kept += len(deployments)
         self._known.move_to_end(key)
-        while len(self._known) > PREDICTIONS:
-            self._known.popitem(last=False)
+        while self._kept > PREDICTIONS and len(self._known) > 1:
+            _, oldest = self._known.popitem(last=False)
+            self._kept -= len(oldest)
         return list(self._known[key])
 
     def _prepare(self, deployments: Sequence[Deployment]) -> _Prepared:
