@@ -94,7 +94,7 @@ def _spec(formats: Sequence[str], names: Sequence[str], unit: str) -> dict[str, 
     known = scales(formats)
     x = {
         "field": "x", "type": "quantitative", "title": unit,
-        "scale": {"zero": False, "nice": True, "padding": 10},
+        "scale": {"zero": False, "nice": True, "padding": 10}, "axis": {"tickCount": 8},
     }  # fmt: skip
     y = {
         "field": "name", "type": "nominal", "sort": list(names), "title": None,
