@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -225,12 +226,15 @@ def test_calibrate_on_the_cpu(tools: Path, tmp_path: Path):
 
 
 @pytest.fixture
-def ray_cluster(tools: Path, folder: Path) -> Iterator[tuple[Path, str]]:
-    """Ray's interpreter and the address of a local cluster with two workers."""
+def ray_cluster(tools: Path, folder: Path) -> Iterator[tuple[Path, str, Path]]:
+    """Ray's interpreter, the address of a local cluster with two workers, and its folder.
+
+    The folder's path is short: Ray's sockets lie below it, and a socket's path has 107 bytes.
+    """
     python = envs.require("ray").python
     ray = python.parent / "ray"
     address = f"127.0.0.1:{6380 + os.getpid() % 500}"
-    home = folder / "ray"
+    home = Path(tempfile.mkdtemp(prefix="ray-"))
     environment = {**os.environ, MARK: str(home), "PYTHONPATH": str(repository())}
     start = [
         *(str(ray), "start", "--head", "--port", address.rpartition(":")[2], "--num-cpus", "2"),
@@ -241,13 +245,14 @@ def ray_cluster(tools: Path, folder: Path) -> Iterator[tuple[Path, str]]:
         head = subprocess.Popen(start, stdout=log, stderr=log, env=environment, start_new_session=True)
         try:
             wait_for_port(int(address.rpartition(":")[2]))
-            yield python, address
+            yield python, address, home
         finally:
             head.terminate()
             try:
                 head.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 os.killpg(head.pid, signal.SIGKILL)
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def wait_for_port(port: int, limit_s: float = 120) -> None:
@@ -264,8 +269,8 @@ def repository() -> Path:
     return Path(__file__).parents[2]
 
 
-def test_a_ray_cluster_gives_the_same_records(ray_cluster: tuple[Path, str], folder: Path, run: Path):
-    python, address = ray_cluster
+def test_a_ray_cluster_gives_the_same_records(ray_cluster: tuple[Path, str, Path], folder: Path, run: Path):
+    python, address, home = ray_cluster
     argv = arguments(folder, "ray-run", ("bf16", "int4"))
     environment = {**os.environ, "PYTHONPATH": str(repository())}
     driver = subprocess.Popen(
@@ -284,7 +289,7 @@ def test_a_ray_cluster_gives_the_same_records(ray_cluster: tuple[Path, str], fol
         for line in driver.stderr:
             seen.append(line)
             if not killed and "concurrency 1 #1" in line:
-                killed = kill_a_worker(folder / "ray")
+                killed = kill_a_worker(home)
     finally:
         watch.cancel()
     assert driver.wait(timeout=60) == 0, "".join(seen)
