@@ -176,6 +176,9 @@ def _cells(questions: Sequence[Question], place: Mapping[int, int]) -> Cells:
         level=level,
         prefix_hit_rate=np.zeros(len(questions)),
         prompts_per_client=np.where(kind == CONCURRENCY, CLOSED_LOOP_PROMPTS, inf),
+        input_std=np.zeros(len(questions)),
+        output_std=np.zeros(len(questions)),
+        burstiness=np.ones(len(questions)),
     )
 
 

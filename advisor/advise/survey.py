@@ -18,7 +18,7 @@ from advisor.advise.judge import vouching_limits
 from advisor.advise.replicas import SPARE
 from advisor.advise.standings import RECOVERY, SLOW, TTFT, Bools, Limit, Standings
 from advisor.cost.answers import LoadAnswers, Range
-from advisor.cost.cells import CONCURRENCY, RATE, Cells, Spreads, load_cells
+from advisor.cost.cells import CONCURRENCY, RATE, Cells, load_cells
 from advisor.cost.features import Floats, Ints
 from advisor.cost.predict import Z90, Predictor
 from advisor.spec.deployment import Deployment
@@ -94,10 +94,10 @@ class _Look:
                 one = self.deployments[d]
                 served.append(one if one.replicas == replicas else replace(one, replicas=replicas))
             place[n] = made[d, replicas]
-        cells, spreads = self._cells(pairs, place, count)
-        return self.predictor.answer_loads(served, cells, spreads, statistics_of(self.workload))
+        cells = self._cells(pairs, place, count)
+        return self.predictor.answer_loads(served, cells, statistics_of(self.workload))
 
-    def _cells(self, pairs: Ints, place: Ints, count: Ints) -> tuple[Cells, Spreads]:
+    def _cells(self, pairs: Ints, place: Ints, count: Ints) -> Cells:
         one = [load_cells(load, [self.deployments[0]]) for load in self.loads]
         which = self.load_of[pairs]
 
@@ -108,18 +108,8 @@ class _Look:
         asked = np.array([load.arrival.value or 1.0 for load in self.loads])[which]
         level = np.where(np.isin(kind, (CONCURRENCY, RATE)), asked / count, column("level"))
         level = np.where(kind == CONCURRENCY, np.maximum(level, 1.0), level)
-        cells = Cells(
-            deployment=place,
-            input_tokens=column("input_tokens"),
-            output_tokens=column("output_tokens"),
-            kind=kind,
-            level=level,
-            prefix_hit_rate=column("prefix_hit_rate"),
-            prompts_per_client=column("prompts_per_client"),
-        )
-        every = [Spreads.of(load, 1) for load in self.loads]
-        spread = {f.name: np.concatenate([getattr(s, f.name) for s in every]) for f in fields(Spreads)}
-        return cells, Spreads(**{name: column_[which] for name, column_ in spread.items()})
+        every = {f.name: column(f.name) for f in fields(Cells)}
+        return Cells(**{**every, "deployment": place, "level": level})
 
     def context(self, pairs: Ints, found: LoadAnswers) -> Bools:
         longest = np.array([load.longest_context for load in self.loads])

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from advisor.cost.cells import RATE, Cells
 from advisor.cost.estimate import Basis
 from advisor.cost.features import Floats, Ints
 from advisor.cost.intervals import DISTANCES
 from advisor.cost.loads import Means
-from advisor.cost.steady import Steady
 
 T = TypeVar("T")
 _BASIS: dict[str, Basis] = {"seen": "fitted", "model": "extrapolated", "gpu": "extrapolated"}
@@ -99,21 +97,3 @@ def each_array(make: Callable[..., np.ndarray], first: T, *others: T) -> T:
         for f in fields(first)  # type: ignore[arg-type]
     }
     return type(first)(**parts)
-
-
-def with_open_loop(answers: CellAnswers, steady: Steady, cells: Cells) -> CellAnswers:
-    """The answers with open-loop means from the queue's closed form, which knows how requests meet."""
-    m = answers.means
-
-    def retimed(found: Range, ours: Floats, theirs: Floats) -> Range:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            ratio = theirs / ours
-        ratio = np.where((cells.kind == RATE) & np.isfinite(ratio), ratio, 1.0)
-        return Range(value=found.value * ratio, low=found.low * ratio, high=found.high * ratio)
-
-    return replace(
-        answers,
-        ttft_ms=retimed(answers.ttft_ms, m.ttft_s, steady.ttft_s),
-        tpot_ms=retimed(answers.tpot_ms, m.tpot_s, steady.tpot_s),
-        e2e_ms=retimed(answers.e2e_ms, m.e2e_s, steady.e2e_s),
-    )

@@ -36,6 +36,11 @@ class Cells:
     prompts_per_client: Floats
     """Requests each closed-loop client sends in a run: the first of them all come at once, which
     lengthens a run's mean TTFT by their queue's share. inf = steady state."""
+    input_std: Floats
+    output_std: Floats
+    """Standard deviations of the lengths over requests."""
+    burstiness: Floats
+    """Of an open loop's arrivals: 1 = Poisson; see `Arrival`."""
 
     def __len__(self) -> int:
         return len(self.deployment)
@@ -43,28 +48,6 @@ class Cells:
     def take(self, index: np.ndarray) -> Cells:
         """The cells at `index` (positions or mask)."""
         return Cells(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spreads:
-    """How the requests of each cell differ from each other: what percentiles hang on; arrays (n,)."""
-
-    input_std: Floats
-    output_std: Floats
-    burstiness: Floats
-
-    @classmethod
-    def of(cls, load: Load, n: int) -> Spreads:
-        """The same for `n` cells."""
-        return cls(
-            input_std=np.full(n, load.input_tokens.std),
-            output_std=np.full(n, load.output_tokens.std),
-            burstiness=np.full(n, load.arrival.burstiness),
-        )
-
-    def take(self, index: np.ndarray) -> Spreads:
-        """Those of the cells at `index`."""
-        return Spreads(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
 
 def own_loads(
@@ -98,4 +81,7 @@ def load_cells(load: Load, deployments: Sequence[Deployment], levels: Sequence[f
         level=shared,
         prefix_hit_rate=np.full(n, load.prefix_hit_rate),
         prompts_per_client=np.full(n, CLOSED_LOOP_PROMPTS if code == CONCURRENCY else np.inf),
+        input_std=np.full(n, load.input_tokens.std),
+        output_std=np.full(n, load.output_tokens.std),
+        burstiness=np.full(n, arrival.burstiness),
     )

@@ -124,6 +124,10 @@ class DeploymentArrays:
     max_num_seqs: Floats
     max_num_batched_tokens: Floats
     memory_utilization: Floats
+    chunked_prefill: Floats
+    """1: prompts are cut to the token budget; 0: worked on whole."""
+    schedule_ahead: Floats
+    """1: a step is settled while the step before it runs."""
     graph_limit: Floats
     """Context beyond which decode runs without CUDA graphs; inf = never."""
 
@@ -261,6 +265,8 @@ def _one(deployment: Deployment, limits: EngineDefaults) -> dict[str, object]:
         "max_num_seqs": limits.max_num_seqs,
         "max_num_batched_tokens": limits.max_num_batched_tokens,
         "memory_utilization": limits.gpu_memory_utilization,
+        "chunked_prefill": float(limits.chunked_prefill),
+        "schedule_ahead": float(limits.async_scheduling),
         "graph_limit": float("inf") if limits.graph_context_limit is None else limits.graph_context_limit,
     }
 

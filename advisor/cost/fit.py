@@ -75,6 +75,11 @@ def noise(row: SpeedMeasurement) -> float:
     return base * (2.0 if row.metric == "ttft_ms" else 1.0)
 
 
+def teaches(row: SpeedMeasurement) -> bool:
+    """Whether the fit learns from a row. Tails are only scored: arrivals make them."""
+    return row.statistic in ("mean", "p50")
+
+
 def crowding(rows: Sequence[SpeedMeasurement]) -> Floats:
     """Weight of each row: a deployment swept over a hundred loads must not outvote one seen once."""
     counts: dict[tuple[object, ...], int] = {}
@@ -103,7 +108,8 @@ class SpeedProblem:
         self.names = used_names(seen.arrays)
         self.design = Design(seen.arrays, self.names)
         self.sd = np.array([prior_sd(name) for name in self.names])
-        mask = np.ones(len(seen.rows), dtype=bool) if rows is None else rows
+        self.taught = np.array([teaches(row) for row in seen.rows], dtype=bool)
+        mask = self.taught if rows is None else self.taught & rows
         self.weight = np.where(mask, crowding(seen.rows) / np.array([noise(row) for row in seen.rows]), 0.0)
         self.tolerance = np.minimum(seen.half_width, 0.2) / 2
         self._incidence = self.design.incidence()
@@ -114,8 +120,9 @@ class SpeedProblem:
         return self.seen.predict(coefficients(self.seen.arrays, self.design.values(vector)))
 
     def errors(self, vector: Floats) -> Floats:
-        """log(predicted ÷ measured), less what the printed precision excuses."""
-        error = np.log(self.predict(vector)) - self.seen.log_value
+        """log(predicted ÷ measured), less what the printed precision excuses; of rows that teach."""
+        made = coefficients(self.seen.arrays, self.design.values(vector))
+        error = np.log(self.seen.predict(made, self.taught)) - self.seen.log_value
         error = np.sign(error) * np.maximum(np.abs(error) - self.tolerance, 0.0)
         return np.where(np.isfinite(error), error, _UNPREDICTED)
 
@@ -134,7 +141,7 @@ class SpeedProblem:
         deployments, which are few.
         """
         made = coefficients(self.seen.arrays, self.design.values(vector))
-        base, chosen = self.seen.predict_with_choice(made)
+        base, chosen = self.seen.predict_with_choice(made, self.taught)
         log_base = np.log(base)
         inside = np.isfinite(log_base) & (np.abs(log_base - self.seen.log_value) > self.tolerance)
         moved = [
@@ -145,10 +152,13 @@ class SpeedProblem:
         for name, column in coefficient_columns(made):
             here = column_of(made, name, column)
             changes = [np.asarray(column_of(m, name, column) - here) / _STEP for m in moved]
-            if not any(change.any() for change in changes):
+            moves = np.any([change != 0.0 for change in changes], axis=0)
+            if not moves.any():
                 continue
+            # Most columns matter to some deployments only: experts, links, windows.
+            rows = self.taught & self.seen.rows_of(moves)
             scale = np.where(here != 0.0, np.abs(here), 1.0)
-            nudged = self.seen.predict(with_column(made, name, column, here + _STEP * scale))
+            nudged = self.seen.predict(with_column(made, name, column, here + _STEP * scale), rows)
             pull = np.where(inside, (np.log(nudged) - log_base) / _STEP, 0.0)
             pull = np.where(np.isfinite(pull), pull, 0.0) / scale[chosen]
             for direction, change in zip(self._directions, changes, strict=True):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from advisor.cost.coverage import coverage
 from advisor.cost.decisions import (
     EIGHT_BITS,
     RULE_OF_THUMB,
@@ -18,9 +19,9 @@ from advisor.cost.decisions import (
 )
 from advisor.cost.features import Floats
 from advisor.cost.fit import family
-from advisor.cost.fit_file import shape_key
+from advisor.cost.fit_file import release, shape_key
 from advisor.cost.held_out import PAPER_HARNESS, HeldOut, Optimum, leave_groups_out, load_class, quantity
-from advisor.cost.intervals import ALL, LOADS, build, key
+from advisor.cost.intervals import LOADS, Errors
 from advisor.cost.learning_curve import learning_curve
 from advisor.cost.roofline import predict_roofline
 from advisor.spec.engine import defaults
@@ -32,49 +33,68 @@ _FEWEST = 5
 def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
     """Tables of figures by name; every error is |predicted ÷ measured − 1| on rows not trained on."""
     seen = held.seen
-    kinds, loads = np.array(quantity(seen)), np.array(load_class(seen))
+    kinds_of, loads_of = quantity(seen), load_class(seen)
+    kinds, loads = np.array(kinds_of), np.array(loads_of)
     shapes = [shape_key(d.model) for d in held.deployments]
     gpus = [d.gpu.name for d in held.deployments]
     sources = [family(row.source) for row in seen.rows]
     generations = [defaults(d.engine, d.gpu).generation for d in held.deployments]
     formats = [row.format for row in seen.rows]
     paper = leave_groups_out(optimum, [s if s == "seed paper" else None for s in sources])
+    tens = [str(i % 10) for i in range(len(shapes))]
     folds: dict[str, tuple[Floats, Sequence[str]]] = {
-        "rows": (held.row, [str(i % 10) for i in range(len(shapes))]),
+        "rows": (held.row, tens),
         "model": (held.model, shapes),
         "GPU": (held.gpu, gpus),
         "source": (held.source, sources),
+        "source, its deployments known": (held.elsewhere, sources),
         "seed paper": (paper, sources),
     }
+    holds = {
+        fold: coverage(
+            kinds_of, loads_of, generations, Errors(errors, None if groups is tens else groups), groups
+        )
+        for fold, (errors, groups) in folds.items()
+    }
     harness = np.isin(sources, PAPER_HARNESS)
+    dense = np.array([not any(g.ffn.experts for g in d.model.groups) for d in held.deployments])
+    new = np.array([g == "v1" for g in generations])
+    loaded = loads == "loaded"
     what = {
         "single-stream latency (paper's harness)": harness & (loads == "single"),
         "maximum throughput (paper's harness)": harness & (loads == "maximum") & (kinds == "throughput"),
         "TPOT, one stream (others)": ~harness & (loads == "single") & (kinds == "tpot"),
         "TTFT, one stream (others)": ~harness & (loads == "single") & (kinds == "ttft"),
-        "TPOT under load": (loads == "loaded") & (kinds == "tpot"),
-        "TTFT under load": (loads == "loaded") & (kinds == "ttft"),
-        "throughput under load": (loads == "loaded") & (kinds == "throughput"),
+        "TPOT under load": loaded & (kinds == "tpot"),
+        "TPOT under load, dense models on V1": loaded & (kinds == "tpot") & dense & new,
+        "TTFT under load": loaded & (kinds == "ttft"),
+        "throughput under load": loaded & (kinds == "throughput"),
+        "throughput under load, dense models on V1": loaded & (kinds == "throughput") & dense & new,
+        "maximum throughput (others)": ~harness & (loads == "maximum") & (kinds == "throughput"),
         "static batches": loads == "batch",
     }
-    classes = list(zip(kinds.tolist(), loads.tolist(), generations, strict=True))
-    by_fold: list[Figures] = [
-        {
-            "left out": fold,
-            "quantity": name,
-            **_errors(errors[chosen]),
-            **_coverage(errors, groups, classes, chosen),
-        }
-        for fold, (errors, groups) in folds.items()
-        for name, chosen in what.items()
-        if np.isfinite(errors[chosen]).sum() >= _FEWEST
-    ]
+    percentiles = {
+        name: (loads != "batch") & (kinds == name) for name in sorted(set(kinds[[" " in k for k in kinds]]))
+    }
+
+    def by(parts: Mapping[str, np.ndarray], name: str) -> list[Figures]:
+        return [
+            {"left out": fold, name: part, **_errors(errors[chosen]), **holds[fold].of(chosen)}
+            for fold, (errors, _) in folds.items()
+            for part, chosen in parts.items()
+            if np.isfinite(errors[chosen]).sum() >= _FEWEST
+        ]
+
     single, maximum = list(what.values())[:2]
     return {
-        "by_fold": by_fold,
-        "by_format": _split(held.model, formats, {"single": single, "maximum": maximum}),
+        "by_fold": by(what, "quantity"),
+        "by_percentile": by(percentiles, "percentile"),
+        "by_format": _split(held.model, formats, {"single": single, "maximum": maximum, "loaded": loaded}),
         "by_gpu": _split(held.gpu, gpus, {kind: loads == kind for kind in LOADS}),
         "by_generation": _split(held.model, generations, {kind: loads == kind for kind in LOADS}),
+        "by_release": _split(
+            held.source, [f"vLLM {release(d)}" for d in held.deployments], {"loaded": loaded}
+        ),
         "by_source": _split(held.source, sources, {kind: loads == kind for kind in LOADS}),
         "baselines": _baselines(held, shapes, formats, what),
         "decisions": _decisions(optimum, held, paper),
@@ -93,36 +113,6 @@ def _errors(log_errors: Floats) -> dict[str, float | int]:
         "mean": round(float(errors.mean()), 4),
         "median": round(float(np.median(errors)), 4),
         "p90": round(float(np.quantile(errors, 0.9)), 4),
-    }
-
-
-def _coverage(
-    errors: Floats, groups: Sequence[str], classes: Sequence[tuple[str, str, str]], chosen: np.ndarray
-) -> dict[str, float]:
-    """Share of rows within 90 % intervals made from the other groups' errors, and the median width.
-
-    A group's own errors never make its interval: this is the coverage that a new model (GPU, source)
-    meets. Nothing is said where the other groups hold too little to make one.
-    """
-    labels = np.array(groups)
-    kinds, loads, generations = zip(*classes, strict=True)
-    inside: list[bool] = []
-    widths: list[float] = []
-    for group in sorted(set(labels[chosen])):
-        mine = chosen & (labels == group) & np.isfinite(errors)
-        others = np.where(labels == group, np.nan, errors)
-        intervals = build(kinds, loads, generations, {"model": others})
-        for i in np.flatnonzero(mine):
-            named = [key(kinds[i], loads[i], engine, "model") for engine in (generations[i], ALL)]
-            interval = next((intervals.table[k] for k in named if k in intervals.table), None)
-            if interval is not None:
-                inside.append(bool(interval.low <= errors[i] <= interval.high))
-                widths.append(float(np.exp(interval.high) - np.exp(interval.low)) / 2)
-    if len(inside) < _FEWEST:
-        return {}
-    return {
-        "coverage": round(float(np.mean(inside)), 4),
-        "half_width": round(float(np.median(widths)), 4),
     }
 
 

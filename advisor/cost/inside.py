@@ -21,7 +21,7 @@ _ROUNDS = 6
 """Of the fixed point in iterations, which is arithmetic alone."""
 _TIMED_ROUNDS = 2
 """Of the same with step times: they only feed back through the request overhead."""
-_BISECTIONS = 14
+_TURNS, _HALVINGS = 8, 3
 TINY = 1e-12
 
 
@@ -152,7 +152,8 @@ def closed(w: Work, batch: Floats, at_door: Bools) -> Inside:
     others = np.maximum(batch - 1.0, 0.0)
     busy = np.where(at_door, 0.0, np.minimum(others, 1.0))
     waited, worked = busy, np.where(w.apart, 0.0, 1.0)
-    for _ in range(_TIMED_ROUNDS):
+    # At the door nobody waits for a step, and what a step takes does not feed back.
+    for _ in range(1 if np.all(at_door) else _TIMED_ROUNDS):
         for _ in range(_ROUNDS):
             # Counted in iterations: how many of the others join per iteration, how the prompts queue.
             joins = others / np.maximum(w.steps + waited + worked, TINY)
@@ -222,14 +223,26 @@ def opened(w: Work, rate: Floats, gap_variation: Floats, top: Floats) -> Inside:
         extra = np.minimum(more / np.maximum(w.steps, 1.0), np.maximum(s.full - s.mean, 0.0))
         return s, others, queue_s, np.where(w.steps > 0, extra, 0.0)
 
-    low = w.step_s(np.ones_like(rate), np.zeros_like(rate))
-    high = np.maximum(top / np.maximum(rate * np.maximum(w.steps, 1.0), TINY), 2.0 * low)
-    for _ in range(_BISECTIONS):
-        middle = np.sqrt(low * high)
-        s, _, _, extra = at(middle)
+    def excess(log_apart: Floats) -> Floats:
+        """log of what tokens would be apart ÷ what they are taken to be."""
+        s, _, _, extra = at(np.exp(log_apart))
         # Of the sequences that this keeps longer, iterations without a prompt see few: half are counted.
-        longer = s.mean + 0.5 * extra > middle
+        return np.log(np.maximum(s.mean + 0.5 * extra, TINY)) - log_apart
+
+    least = w.step_s(np.ones_like(rate), np.zeros_like(rate))
+    most = np.maximum(top / np.maximum(rate * np.maximum(w.steps, 1.0), TINY), 2.0 * least)
+    low, high = np.log(least), np.log(most)
+    below, above = excess(low), excess(high)
+    for turn in range(_TURNS):
+        # Halving is safe; once it is near, the chord is fast, and smooth for a fit. The end that stays is
+        # taken for half of what it is (Illinois), so that the other one moves too.
+        chord = low + (high - low) * np.clip(below / np.maximum(below - above, TINY), 0.02, 0.98)
+        middle = np.where((turn < _HALVINGS) | (below <= 0) | (above > 0), 0.5 * (low + high), chord)
+        here = excess(middle)
+        longer = here > 0
+        below, above = np.where(longer, here, 0.5 * below), np.where(longer, 0.5 * above, here)
         low, high = np.where(longer, middle, low), np.where(longer, high, middle)
+    high = np.exp(high)
     s, others, queue_s, extra = at(high)
     busy = -np.expm1(-others - rate * s.own)  # the others in the engine are about Poisson
     decoding = rate * w.steps * s.mean

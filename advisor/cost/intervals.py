@@ -2,6 +2,16 @@
 
 The 90 % interval of a prediction is the range in which nine of ten held-out measurements of its kind
 fell: split-conformal in log space. Distance tells what was new to the fit when the error was taken.
+
+Rows of one model (GPU, source) err together, so that they are not exchangeable with a row of another: a few
+large groups would speak for all. A group's weight is therefore the root of its rows; and the quantiles are
+stretched until nine of ten rows lie within when each group is judged by the others.
+
+A user's own machine is a source that the fit has not seen. The intervals of an unseen model and GPU hold for
+such a source as they are (ACCURACY.md counts it). Those of a deployment that was seen do not: leaving out
+rows leaves the same machine's other rows in. They are made of the errors on deployments that *another* source
+has measured as well. All rows of a source left out are reported beside, and not taken: with InferenceX or the
+model cards out, most of what is known of an engine is out, which is no user's case.
 """
 
 from __future__ import annotations
@@ -27,6 +37,10 @@ ALL = "all"
 COVERAGE = 0.90
 _FEWEST = 25
 """Held-out rows below which a class borrows from the next wider one."""
+_FEWEST_GROUPS = 4
+"""Groups below which nothing can be said of how one differs from the others."""
+_STRETCH = (0.8, 1.6)
+"""Bounds of what judging each group by the others may make of the quantiles: it rests on few groups."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +52,28 @@ class Interval:
     rows: int
 
 
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """log(measured ÷ predicted) per row, NaN where it was not held out, and what was held out with it."""
+
+    values: Floats
+    groups: Sequence[str] | None = None
+    """None: single rows, which are exchangeable."""
+
+
 def key(quantity: str, load: str, generation: str, distance: str) -> str:
     return f"{quantity} {load} {generation} {distance}"
+
+
+def tail(metric: str) -> str:
+    """The quantity that stands for percentiles beyond the median."""
+    return f"{metric}-tail"
+
+
+def interval_class(name: str) -> str:
+    """The quantity whose interval a row's or an answer's has: `ttft p99` → `ttft-tail`, `itl p50` → `itl`."""
+    metric, _, statistic = name.partition(" ")
+    return tail(metric) if statistic not in ("", "mean", "p50") else metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,60 +87,157 @@ class Intervals:
 
         An engine generation with too little of its own has the errors of all.
         """
+        found = self.known(quantity, load, generation, distance)
+        if found is not None:
+            return found
+        loads = [self.table[k] for k in self.table if k.startswith(f"{quantity} ")]
+        everything = loads or list(self.table.values()) or [Interval(low=-1.0, high=1.0, rows=0)]
+        return max(everything, key=lambda i: i.high - i.low)
+
+    def known(self, quantity: str, load: str, generation: str, distance: Distance) -> Interval | None:
+        """The narrowest class with evidence that contains the one asked."""
         for d in DISTANCES[DISTANCES.index(distance) :]:
             for engine in (generation, ALL):
                 found = self.table.get(key(quantity, load, engine, d))
                 if found is not None:
                     return found
-        loads = [self.table[k] for k in self.table if k.startswith(f"{quantity} ")]
-        everything = loads or list(self.table.values()) or [Interval(low=-1.0, high=1.0, rows=0)]
-        return max(everything, key=lambda i: i.high - i.low)
+        return None
+
+    def of_tail(self, metric: str, load: str, generation: str, distance: Distance) -> Interval:
+        """Of a percentile beyond the median: never narrower than its mean's."""
+        mean = self.of("tpot" if metric == "itl" else metric, load, generation, distance)
+        own = self.known(tail(metric), load, generation, distance)
+        if own is None:
+            return mean
+        return Interval(low=min(own.low, mean.low), high=max(own.high, mean.high), rows=own.rows)
 
 
-def conformal(errors: Floats) -> Interval:
-    """The central 90 % of `errors` = log(measured ÷ predicted), widened for their finite number."""
+def conformal(errors: Floats, groups: np.ndarray | None = None) -> Interval:
+    """The central 90 % of `errors` = log(measured ÷ predicted), widened for their finite number.
+
+    groups: of each error, where errors of one group go together.
+    """
+    low, high = _quantiles(errors) if groups is None else _stretched(errors, groups)
+    # Rounded, so that the last bits of another machine's linear algebra do not show in the file.
+    return Interval(low=round(min(low, 0.0), 5), high=round(max(high, 0.0), 5), rows=len(errors))
+
+
+def _quantiles(errors: Floats) -> tuple[float, float]:
     ordered = np.sort(errors)
     n = len(ordered)
-    tail = (1.0 - COVERAGE) / 2.0
+    share = (1.0 - COVERAGE) / 2.0
     # The k-th of n+1 places: with exchangeable errors each tail then holds at most its share.
-    low = ordered[max(0, int(np.floor((n + 1) * tail)) - 1)]
-    high = ordered[min(n - 1, int(np.ceil((n + 1) * (1.0 - tail))) - 1)]
-    # Rounded, so that the last bits of another machine's linear algebra do not show in the file.
-    return Interval(low=round(min(float(low), 0.0), 5), high=round(max(float(high), 0.0), 5), rows=n)
+    low = ordered[max(0, int(np.floor((n + 1) * share)) - 1)]
+    high = ordered[min(n - 1, int(np.ceil((n + 1) * (1.0 - share))) - 1)]
+    return float(low), float(high)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ordered:
+    """Errors in ascending order with the group and the weight of each."""
+
+    errors: Floats
+    group: np.ndarray
+    weight: Floats
+
+    def quantiles(self, without: int = -1) -> tuple[float, float]:
+        """Of all groups but one."""
+        weight = self.weight * (self.group != without)
+        reached = np.cumsum(weight)
+        share = (1.0 - COVERAGE) / 2.0
+        at = np.searchsorted(reached, np.array([share, 1.0 - share]) * reached[-1])
+        low, high = self.errors[np.minimum(at, len(self.errors) - 1)]
+        return min(float(low), -_NARROWEST), max(float(high), _NARROWEST)
+
+
+_NARROWEST = 1e-3
+
+
+def _stretched(errors: Floats, groups: np.ndarray) -> tuple[float, float]:
+    _, of, count = np.unique(groups, return_inverse=True, return_counts=True)
+    order = np.argsort(errors, kind="stable")
+    weight = 1.0 / np.sqrt(count.astype(np.float64))
+    ordered = _Ordered(errors[order], of[order], weight[of][order])
+    low, high = ordered.quantiles()
+    if len(count) < _FEWEST_GROUPS:
+        return low, high
+    needed = np.empty(len(errors))
+    for group in range(len(count)):
+        low_of_others, high_of_others = ordered.quantiles(group)
+        mine = ordered.group == group
+        own = ordered.errors[mine]
+        needed[mine] = np.where(own < 0, own / low_of_others, own / high_of_others)
+    factor = float(np.clip(np.quantile(needed, COVERAGE), *_STRETCH))
+    return low * factor, high * factor
 
 
 def build(
     quantity: Sequence[str],
     load: Sequence[str],
     generation: Sequence[str],
-    held_out: Mapping[Distance, Floats],
+    held_out: Mapping[Distance, Sequence[Errors]],
 ) -> Intervals:
-    """Intervals from held-out errors: `held_out[distance]` has one per row, NaN where not held out.
+    """Intervals from held-out errors: `held_out[distance]` has one per row, NaN where not held out; of
+    several kinds of error at one distance the wider end counts.
 
     Under one load TPOT, E2E and the throughput that follows from them are one error seen three ways;
     so are they pooled.
     """
-    q, group, engine = np.array(quantity), np.array(load), np.array(generation)
+    engine = np.array(generation)
     table: dict[str, Interval] = {}
-    for distance, errors in held_out.items():
-        for which in (ALL, *sorted(set(generation))):
-            known = np.isfinite(errors) & ((engine == which) | (which == ALL))
-            for kind in LOADS:
-                for one, chosen in _pooled(errors, q, known & (group == kind), kind).items():
-                    if len(chosen) >= _FEWEST:
-                        table[key(one, kind, which, distance)] = conformal(chosen)
+    for distance, kinds in held_out.items():
+        for errors in kinds:
+            for which in (ALL, *sorted(set(generation))):
+                for name, interval in classes(
+                    quantity, load, errors, (engine == which) | (which == ALL)
+                ).items():
+                    one, kind = name
+                    at = key(one, kind, which, distance)
+                    table[at] = _wider(table.get(at), interval)
     _widen_with_distance(table)
     return Intervals(table=table)
 
 
-def _pooled(errors: Floats, quantity: np.ndarray, here: np.ndarray, load: str) -> dict[str, Floats]:
-    """Errors that make each quantity's interval under one load."""
-    found = {"ttft": errors[here & (quantity == "ttft")]}
-    tpot, throughput = errors[here & (quantity == "tpot")], errors[here & (quantity == "throughput")]
+def classes(
+    quantity: Sequence[str], load: Sequence[str], errors: Errors, rows: np.ndarray
+) -> dict[tuple[str, str], Interval]:
+    """(quantity, load) → the interval of the errors in the mask `rows`, where there are enough."""
+    q, group = np.array([interval_class(one) for one in quantity]), np.array(load)
+    labels = None if errors.groups is None else np.array(errors.groups)
+    known = np.isfinite(errors.values) & rows
+    found: dict[tuple[str, str], Interval] = {}
+    for kind in LOADS:
+        for one, (chosen, sign) in _pooled(q, known & (group == kind), kind).items():
+            at = np.flatnonzero(chosen)
+            if len(at) >= _FEWEST:
+                found[one, kind] = conformal(
+                    sign[at] * errors.values[at], None if labels is None else labels[at]
+                )
+    return found
+
+
+def _pooled(quantity: np.ndarray, here: np.ndarray, load: str) -> dict[str, tuple[np.ndarray, Floats]]:
+    """Rows that make each quantity's interval under one load, and the sign of each one's error."""
+    plain = np.ones(len(quantity))
+    found = {
+        name: (here & (quantity == name), plain) for name in sorted(set(quantity[here])) if name not in _SLOW
+    }
     if load == "maximum":
-        return found | {"tpot": tpot, "throughput": throughput}
-    slow = np.concatenate([tpot, errors[here & (quantity == "e2e")], -throughput])
-    return found | {"tpot": slow, "e2e": slow, "throughput": -slow}
+        return found | {name: (here & (quantity == name), plain) for name in ("tpot", "throughput")}
+    slow = here & np.isin(quantity, _SLOW)
+    sign = np.where(quantity == "throughput", -1.0, 1.0)
+    return found | {"tpot": (slow, sign), "e2e": (slow, sign), "throughput": (slow, -sign)}
+
+
+_SLOW = ("tpot", "e2e", "throughput")
+
+
+def _wider(one: Interval | None, other: Interval) -> Interval:
+    if one is None:
+        return other
+    return Interval(
+        low=min(one.low, other.low), high=max(one.high, other.high), rows=max(one.rows, other.rows)
+    )
 
 
 def _widen_with_distance(table: dict[str, Interval]) -> None:

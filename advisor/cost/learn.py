@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from advisor.cost.features import Floats
-from advisor.cost.fit import FittedSpeed, SpeedProblem, family, fit_speed
+from advisor.cost.fit import FittedSpeed, SpeedProblem, family, fit_speed, teaches
 from advisor.cost.fit_file import (
     Evidence,
     Fit,
@@ -23,13 +23,15 @@ from advisor.cost.held_out import (
     PAPER_HARNESS,
     HeldOut,
     Optimum,
+    base_classes,
     effects,
     leave_groups_out,
     leave_rows_out,
+    leave_sources_out,
     load_class,
     quantity,
 )
-from advisor.cost.intervals import Intervals, build
+from advisor.cost.intervals import Errors, Intervals, build
 from advisor.cost.learn_shares import learn_shares
 from advisor.cost.observe import Observations, is_free_arrangement, observe
 from advisor.errors import DataError
@@ -63,12 +65,6 @@ def learn(
     return replace(fit, summary={**fit.summary, "report": report(optimum, held)}), held
 
 
-def row_deployments(seen: Observations) -> tuple[Deployment, ...]:
-    """The deployment of each row; of a free arrangement the first."""
-    first = np.flatnonzero(np.r_[True, np.diff(seen.row_of) > 0])
-    return tuple(seen.deployments[i] for i in seen.cells.deployment[first])
-
-
 def learn_more(
     rows: Sequence[SpeedMeasurement],
     base: Fit,
@@ -90,14 +86,14 @@ def learn_more(
     problem = SpeedProblem(seen)
     errors = seen.log_value - np.log(problem.predict(speed.vector(problem.names)))
     summary = {**base.summary, "rows": len(seen.rows), "deployments": len(seen.deployments)}
-    fit = _assembled(speed, seen, row_deployments(seen), errors, base.intervals, summary)
+    fit = _assembled(speed, seen, seen.row_deployments, errors, base.intervals, summary)
     return replace(fit, shared=base.shared)
 
 
 def hold_out(optimum: Optimum, progress: Callable[[str], None] = lambda _: None) -> HeldOut:
     """Errors with rows, models, GPUs and sources left out in turn."""
     seen = optimum.problem.seen
-    of_row = row_deployments(seen)
+    of_row = seen.row_deployments
     keys = [row_key(row, d) for row, d in zip(seen.rows, of_row, strict=True)]
     progress("holding out rows")
     row = leave_rows_out(optimum, keys)
@@ -106,8 +102,10 @@ def hold_out(optimum: Optimum, progress: Callable[[str], None] = lambda _: None)
     progress("holding out GPUs")
     gpu = leave_groups_out(optimum, [d.gpu.name for d in of_row])
     progress("holding out sources")
-    source = leave_groups_out(optimum, [family(r.source) for r in seen.rows])
-    return HeldOut(seen=seen, deployments=of_row, row=row, model=model, gpu=gpu, source=source)
+    source, elsewhere = leave_sources_out(optimum, [family(r.source) for r in seen.rows], keys)
+    return HeldOut(
+        seen=seen, deployments=of_row, row=row, model=model, gpu=gpu, source=source, elsewhere=elsewhere
+    )
 
 
 def row_key(row: SpeedMeasurement, d: Deployment) -> str:
@@ -120,7 +118,16 @@ def assemble(speed: FittedSpeed, optimum: Optimum, held: HeldOut) -> Fit:
     seen = held.seen
     kinds, loads = quantity(seen), load_class(seen)
     generations = [defaults(d.engine, d.gpu).generation for d in held.deployments]
-    intervals = build(kinds, loads, generations, {"seen": held.row, "model": held.model, "gpu": held.gpu})
+    intervals = build(
+        kinds,
+        loads,
+        generations,
+        {
+            "seen": (Errors(held.row), Errors(held.elsewhere, [family(r.source) for r in seen.rows])),
+            "model": (Errors(held.model, [shape_key(d.model) for d in held.deployments]),),
+            "gpu": (Errors(held.gpu, [d.gpu.name for d in held.deployments]),),
+        },
+    )
     errors = optimum.log_errors(optimum.vector)
     fit = _assembled(speed, seen, held.deployments, errors, intervals, _summary(held, loads))
     return replace(fit, shared=learn_shares(held, intervals))
@@ -135,11 +142,10 @@ def _assembled(
     summary: Mapping[str, object],
 ) -> Fit:
     keys = [row_key(row, d) for row, d in zip(seen.rows, deployments, strict=True)]
-    classes = [f"{q} {load}" for q, load in zip(quantity(seen), load_class(seen), strict=True)]
     return Fit(
         speed=speed,
         intervals=intervals,
-        effects=effects(errors, keys, classes, np.ones(len(keys), dtype=bool)),
+        effects=effects(errors, keys, base_classes(seen), np.array([teaches(row) for row in seen.rows])),
         evidence=_evidence(seen, deployments, keys),
         measured=_measured(seen, keys, deployments, errors),
         summary=summary,

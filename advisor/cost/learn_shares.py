@@ -73,6 +73,8 @@ def _cells(
     for row, d, kind, load, error in zip(held.seen.rows, held.deployments, kinds, loads, errors, strict=True):
         if not np.isfinite(error) or load not in LOADS or load == "batch":
             continue
+        if " " in kind:
+            continue  # a percentile
         if load == "maximum" and kind != "throughput":
             continue  # all queued at once, a latency is a place in the queue
         interval = intervals.of(kind, load, defaults(d.engine, d.gpu).generation, distance)

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.cost.cells import CONCURRENCY, MAXIMUM, RATE, SINGLE, Cells, Spreads
+from advisor.cost.cells import Cells
 from advisor.cost.features import DeploymentArrays, Floats
-from advisor.cost.memory import sequence_bytes
+from advisor.cost.inside import TINY
+from advisor.cost.replica import FittedSteps, engines, kv_tokens, loads
 from advisor.cost.serving import ServingSetup
 from advisor.cost.simulate import simulate
-from advisor.cost.spread import percentile_s
+from advisor.cost.spread import Spread, mixed, spread_of
 from advisor.cost.steady import Engines, Loads, Steady, steady_state
-from advisor.cost.steptime import Coefficients, parts
+from advisor.cost.steptime import Coefficients
+from advisor.cost.whole_run import run_of
 from advisor.spec.engine import EngineDefaults
 from advisor.spec.workload import LatencyMetric, Load, percentile_of
 
@@ -26,87 +28,57 @@ SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
-class FittedSteps:
-    """The fitted step time as the serving model asks for it; entry i belongs to deployment row i."""
-
-    c: Coefficients
-
-    def step_s(
-        self,
-        decode_sequences: Floats,
-        decode_context: Floats,
-        prefill_tokens: Floats,
-        prefill_context: Floats,
-    ) -> Floats:
-        prompts = np.where(prefill_tokens > 0, 1.0, 0.0)
-        made = parts(self.c, decode_sequences, decode_context, prefill_tokens, prefill_context, prompts)
-        return made.total_s
-
-
-def kv_tokens(a: DeploymentArrays, kv_bytes: Floats, cells: Cells) -> Floats:
-    """Tokens of the cells' own sequences that the cache holds, per cell."""
-    d = cells.deployment
-    whole = cells.input_tokens + cells.output_tokens
-    one = sequence_bytes(a.kv_store_bytes[d], a.kv_window[d], a.sequence_state_bytes[d], whole)
-    return np.asarray(np.maximum(kv_bytes[d], 0.0) / np.maximum(one, 1.0) * whole)
-
-
-@dataclass(frozen=True, slots=True)
 class Queue:
-    """A load on each cell's engine, with its steady means."""
+    """A load on each cell's engine: what it settles to, and what a run of it reports."""
 
     engines: Engines
     loads: Loads
     steady: Steady
+    run: Steady
+    requests_per_client: Floats
 
     @classmethod
     def of(
-        cls,
-        a: DeploymentArrays,
-        c: Coefficients,
-        kv_bytes: Floats,
-        limits: Sequence[EngineDefaults],
-        spreads: Spreads,
-        cells: Cells,
+        cls, a: DeploymentArrays, c: Coefficients, kv_bytes: Floats, cells: Cells, *, whole: bool = True
     ) -> Queue:
-        """The queue of each cell; `cells` as `load_cells` makes them, and how their requests differ."""
-        d = cells.deployment
-        engines = Engines(
-            step=FittedSteps(c.take(d)),
-            kv_tokens=kv_tokens(a, kv_bytes, cells),
-            max_num_seqs=a.max_num_seqs[d],
-            max_num_batched_tokens=np.maximum(a.max_num_batched_tokens, a.max_num_seqs)[d],
-            chunked_prefill=np.array([limits[i].chunked_prefill for i in d]),
-            v0=np.array([limits[i].generation == "v0" for i in d]),
-            schedule_ahead=np.array([limits[i].async_scheduling for i in d]),
-            request_overhead_s=c.request_s[d],
-        )
-        clients = np.where(np.isin(cells.kind, (SINGLE, CONCURRENCY)), cells.level, 0.0)
-        loads = Loads(
-            input_tokens=cells.input_tokens,
-            output_tokens=cells.output_tokens,
-            input_std=spreads.input_std,
-            output_std=spreads.output_std,
-            prefix_hit_rate=cells.prefix_hit_rate,
-            concurrency=np.where(cells.kind == MAXIMUM, np.inf, clients),
-            rate=np.where(cells.kind == RATE, cells.level, 0.0),
-            burstiness=spreads.burstiness,
-        )
-        return cls(engines, loads, steady_state(engines, loads))
+        """The queue of each cell; not of static batches. whole: with the start of a run."""
+        engine, asked = engines(a, c, kv_bytes, cells), loads(a, cells)
+        steady = steady_state(engine, asked)
+        each = cells.prompts_per_client
+        run = steady if not whole or np.isinf(each).all() else run_of(steady, engine, asked, each)
+        return cls(engine, asked, steady, run, each)
 
-    def ratio(self, metric: LatencyMetric, statistic: str) -> Floats:
-        """statistic ÷ mean of a latency in each cell; 1 where the queue has no finite mean."""
+    def percentile_s(self, metric: LatencyMetric, statistic: str) -> Floats:
+        """A percentile of a latency in each cell; infinite where the queue has no finite mean."""
         percent = percentile_of(statistic)
         if percent is None:
             raise ValueError(f"{statistic} is no percentile")
-        means = {
-            "ttft": self.steady.ttft_s,
-            "tpot": self.steady.tpot_s,
-            "itl": self.steady.tpot_s,
-            "e2e": self.steady.e2e_s,
-        }
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            spread = spread_of(metric, self.engines, self.loads, self.steady)
+            if metric in ("tpot", "itl") or self.run is self.steady:
+                return spread.at(percent / 100.0)
+            return self._with_start(metric, spread, percent / 100.0)
+
+    def _with_start(self, metric: LatencyMetric, spread: Spread, share: float) -> Floats:
+        """The same of a run whose first requests all come at once: they are prompted in rounds of what the
+        token budget holds, and each waits for its own."""
+        first = 1.0 / np.maximum(self.requests_per_client, 1.0)
+        waits = np.where(np.isfinite(self.run.ttft_s), self.run.ttft_s, 1.0)
+        later = np.where(np.isfinite(self.steady.ttft_s), self.steady.ttft_s, 1.0)
+        mean = np.where(first > 0, (waits - (1.0 - first) * later) / np.maximum(first, TINY), later)
+        clients, top = self.loads.concurrency, np.maximum(self.steady.batch_limit, 1.0)
+        fresh = self.loads.input_tokens * (1.0 - self.loads.prefix_hit_rate)
+        rounds = np.maximum(np.minimum(clients, top) * fresh / self.engines.max_num_batched_tokens, 1.0)
+        rounds = np.where(clients > top, np.inf, rounds)
+        low = 2.0 * mean / (rounds + 1.0)
+        rest = np.where(metric == "e2e", self.run.e2e_s - self.run.ttft_s, 0.0)
+        return mixed(spread, first, rest + low, rest + 2.0 * mean - low, share)
+
+    def ratio(self, metric: LatencyMetric, statistic: str) -> Floats:
+        """statistic ÷ mean of a latency in each cell; 1 where the queue has no finite mean."""
+        of = {"ttft": self.run.ttft_s, "tpot": self.run.tpot_s, "itl": self.run.tpot_s, "e2e": self.run.e2e_s}
         with np.errstate(invalid="ignore", divide="ignore"):
-            found = percentile_s(metric, percent, self.engines, self.loads, self.steady) / means[metric]
+            found = self.percentile_s(metric, statistic) / of[metric]
         return np.asarray(np.where(np.isfinite(found), found, 1.0))
 
 

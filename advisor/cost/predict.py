@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from advisor.cost import fit_file
-from advisor.cost.answers import CellAnswers, LoadAnswers, Range, with_open_loop
-from advisor.cost.cells import KINDS, MAXIMUM, RATE, SINGLE, Cells, Spreads, load_cells, own_loads
+from advisor.cost.answers import CellAnswers, LoadAnswers, Range
+from advisor.cost.cells import KINDS, MAXIMUM, RATE, SINGLE, Cells, load_cells, own_loads
 from advisor.cost.estimate import Basis, Estimate
 from advisor.cost.features import DeploymentArrays, Floats, Ints, defaults_of, deployment_arrays
 from advisor.cost.fit_file import Fit
-from advisor.cost.intervals import DISTANCES, LOADS, QUANTITIES
-from advisor.cost.loads import means
+from advisor.cost.intervals import DISTANCES, LOADS, QUANTITIES, Distance, Interval
+from advisor.cost.loads import means, typical_steps
 from advisor.cost.measured import measured_cells
 from advisor.cost.memory import Memory, longest_context, memory
 from advisor.cost.nearest import EvidenceIndex
@@ -25,7 +25,7 @@ from advisor.cost.observe import arrangements
 from advisor.cost.percentiles import Queue, simulated_ratios
 from advisor.cost.prediction import MemoryPlan, Prediction, Status
 from advisor.cost.regime import regime, time_parts_ms
-from advisor.cost.steptime import Coefficients, Design, coefficients, used_names
+from advisor.cost.steptime import Coefficients, Design, Parts, coefficients, used_names
 from advisor.data import shipped
 from advisor.spec.deployment import Deployment
 from advisor.spec.engine import EngineDefaults
@@ -38,7 +38,8 @@ REPEAT, REPEAT_MAXIMUM = 0.037, 0.08
 """Standard deviation, in logs, of a measurement repeated by others on hardware of the same name: from the
 cells of Llama-3.1-70B that both the seed paper and a model card of the same shape print (mean difference
 4.2 % in 44 single-stream cells, 8.1 % median in 59 of maximum throughput)."""
-_LOAD_CLASS = {SINGLE: "single", MAXIMUM: "maximum"}
+_LOAD_OF_KIND = np.array([LOADS.index(kind if kind in LOADS else "loaded") for kind in KINDS], dtype=np.intp)
+"""Position in LOADS of each kind of load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +79,12 @@ class Predictor:
         return self.fit.summary["report"]  # type: ignore[return-value]
 
     def answer(self, deployments: Sequence[Deployment], cells: Cells) -> CellAnswers:
-        """Each cell answered; `cells.deployment` points into `deployments`.
+        """Each cell answered; `cells.deployment` points into `deployments`. Single streams have no capacity
+        here, which `predict` gives.
 
         Raises UnsupportedError when a GPU cannot run a deployment's format.
         """
-        return self._answer(self._prepare(deployments), cells)
+        return self._answer(self._prepare(deployments), cells, capacity=False)
 
     def answer_any_arrangement(self, deployments: Sequence[Deployment], cells: Cells) -> CellAnswers:
         """As `answer`, but at maximum throughput a deployment's GPUs are split into the equal replicas that
@@ -110,7 +112,6 @@ class Predictor:
         self,
         deployments: Sequence[Deployment],
         cells: Cells,
-        spreads: Spreads,
         statistics: Sequence[tuple[str, str]] = MEANS,
     ) -> LoadAnswers:
         """As `predict` answers one load, but cell by cell: many deployments under many loads at once.
@@ -118,29 +119,64 @@ class Predictor:
         `cells.level` is one replica's share, as `load_cells` makes it.
         """
         prepared = self._prepare(deployments)
-        answers, ratios = self._under_load(prepared, cells, spreads, statistics)
-        latency = {}
-        for metric, statistic in dict.fromkeys((*MEANS, *statistics)):
-            mean = answers.latency_ms(metric)
-            ratio = ratios.get((metric, statistic), 1.0)
-            latency[metric, statistic] = Range(
-                value=mean.value * ratio, low=mean.low * ratio, high=mean.high * ratio
-            )
+        answers = self._answer(prepared, cells, capacity=True)
+        ratios = self._ratios(prepared, cells, statistics)
         return LoadAnswers(
-            means=answers, latency_ms=latency, max_context=_longest(prepared)[cells.deployment]
+            means=answers,
+            latency_ms=self._latency(prepared, cells, answers, (*MEANS, *statistics), ratios),
+            max_context=_longest(prepared)[cells.deployment],
         )
 
-    def _under_load(
-        self, p: _Prepared, cells: Cells, spreads: Spreads, statistics: Sequence[tuple[str, str]]
-    ) -> tuple[CellAnswers, dict[tuple[str, str], Floats]]:
-        """Means, and each percentile as a multiple of its mean, from the closed form of the queue."""
-        answers = self._answer(p, cells)
+    def _ratios(
+        self, p: _Prepared, cells: Cells, statistics: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], Floats]:
+        """Each percentile as a multiple of its mean, from the closed form of the queue."""
         tails = tuple(one for one in dict.fromkeys(statistics) if one[1] != "mean")
-        if not tails and not (cells.kind == RATE).any():
-            return answers, {}
-        queue = Queue.of(p.arrays, p.coefficients, p.memory.kv_bytes, p.limits, spreads, cells)
-        ratios = {one: queue.ratio(one[0], one[1]) for one in tails}  # type: ignore[arg-type]
-        return with_open_loop(answers, queue.steady, cells), ratios
+        if not tails:
+            return {}
+        queue = Queue.of(p.arrays, p.coefficients, p.memory.kv_bytes, cells)
+        return {one: queue.ratio(one[0], one[1]) for one in tails}  # type: ignore[arg-type]
+
+    def _latency(
+        self,
+        p: _Prepared,
+        cells: Cells,
+        answers: CellAnswers,
+        wanted: Sequence[tuple[str, str]],
+        ratios: Mapping[tuple[str, str], Floats],
+    ) -> dict[tuple[str, str], Range]:
+        """Every latency asked for; a percentile's interval is of the errors that percentiles showed."""
+        found: dict[tuple[str, str], Range] = {}
+        for metric, statistic in dict.fromkeys(wanted):
+            mean = answers.latency_ms(metric)
+            if statistic == "mean":
+                found[metric, statistic] = mean
+                continue
+            ratio = ratios[metric, statistic]
+            low, high = mean.low * ratio, mean.high * ratio
+            if statistic != "p50":
+                bounds = self._bounds(p, cells, lambda *at, of=metric: self.fit.intervals.of_tail(of, *at))
+                low = np.minimum(low, mean.value * ratio * np.exp(bounds[0]))
+                high = np.maximum(high, mean.value * ratio * np.exp(bounds[1]))
+            found[metric, statistic] = Range(value=mean.value * ratio, low=low, high=high)
+        return found
+
+    def _bounds(
+        self, p: _Prepared, cells: Cells, of: Callable[[str, str, Distance], Interval]
+    ) -> tuple[Floats, Floats]:
+        """(low, high) of log(measured ÷ predicted) in each cell, where `of` knows the interval of a load, an
+        engine generation and a distance."""
+        low, high = np.zeros(len(cells)), np.zeros(len(cells))
+        load_class = _LOAD_OF_KIND[cells.kind]
+        distance, generation = p.distance[cells.deployment], np.array(p.arrays.generation)[cells.deployment]
+        for number, name in enumerate(LOADS):
+            for far, distance_name in enumerate(DISTANCES):
+                for engine in sorted(set(p.arrays.generation)):
+                    chosen = (load_class == number) & (distance == far) & (generation == engine)
+                    if chosen.any():
+                        interval = of(name, engine, distance_name)
+                        low[chosen], high[chosen] = interval.low, interval.high
+        return low, high
 
     def predict(
         self,
@@ -165,15 +201,18 @@ class Predictor:
         loads = own_loads(load, deployments, levels)
         wanted = tuple(dict.fromkeys((*MEANS, *statistics)))
         tails = tuple(one for one in wanted if one[1] != "mean")
-        answers, ratios = self._under_load(prepared, cells, Spreads.of(load, len(cells)), wanted)
+        answers = self._answer(prepared, cells, capacity=True)
+        ratios = self._ratios(prepared, cells, wanted)
         plans = _memory_plans(prepared, answers)
         if simulated and tails:
             for i, plan in enumerate(plans):
                 if plan.fits and np.isfinite(answers.means.tpot_s[i]):
                     for one, ratio in self._simulate(prepared, loads[i], cells, tails, i).items():
                         ratios[one][i] = ratio
+        latency = self._latency(prepared, cells, answers, wanted, ratios)
+        steps = typical_steps(prepared.arrays, prepared.coefficients, cells, answers.means)
         return [
-            self._one(prepared, loads[i], answers, plans[i], wanted, ratios, i)
+            self._one(prepared, loads[i], answers, plans[i], latency, steps, i)
             for i in range(len(deployments))
         ]
 
@@ -231,33 +270,22 @@ class Predictor:
             tuple(keys),
         )
 
-    def _answer(self, p: _Prepared, cells: Cells) -> CellAnswers:
-        m = means(p.arrays, p.coefficients, p.memory.kv_bytes, cells)
+    def _answer(self, p: _Prepared, cells: Cells, *, capacity: bool) -> CellAnswers:
+        m = means(p.arrays, p.coefficients, p.memory.kv_bytes, cells, capacity=capacity)
         d = cells.deployment
         replicas = np.array([one.replicas for one in p.deployments], dtype=np.float64)[d]
-        load_class = np.array([LOADS.index(_LOAD_CLASS.get(k, "loaded")) for k in range(len(KINDS))])[
-            cells.kind
-        ]
-        distance = p.distance[d]
-        generation = np.array(p.arrays.generation)[d]
-        generations = sorted(set(p.arrays.generation))
+        load_class, distance = _LOAD_OF_KIND[cells.kind], p.distance[d]
 
         measured = measured_cells(p.deployments, p.keys, self.fit.measured, cells)
 
         def ranged(quantity: str, value: Floats) -> Range:
-            log_low, log_high = np.zeros(len(cells)), np.zeros(len(cells))
+            log_low, log_high = self._bounds(p, cells, lambda *at: self.fit.intervals.of(quantity, *at))
             effect = np.zeros(len(cells))
             for number, name in enumerate(LOADS):
-                here = load_class == number
                 table = p.effects.get(f"{quantity} {name}")
                 if table is not None:
+                    here = load_class == number
                     effect[here] = table[d[here]]
-                for far, distance_name in enumerate(DISTANCES):
-                    for engine in generations:
-                        chosen = here & (distance == far) & (generation == engine)
-                        if chosen.any():
-                            interval = self.fit.intervals.of(quantity, name, engine, distance_name)
-                            log_low[chosen], log_high[chosen] = interval.low, interval.high
             known = measured.get(quantity)
             if known is not None:
                 at, ratio = known
@@ -305,8 +333,8 @@ class Predictor:
         load: Load,
         answers: CellAnswers,
         plan: MemoryPlan,
-        wanted: Sequence[tuple[str, str]],
-        ratios: Mapping[tuple[str, str], Floats],
+        every: Mapping[tuple[str, str], Range],
+        steps: tuple[Parts, Parts],
         i: int,
     ) -> Prediction:
         deployment, m = p.deployments[i], answers.means
@@ -316,19 +344,14 @@ class Predictor:
         elif load.arrival.kind == "rate" and not np.isfinite(m.tpot_s[i]):
             status = "saturated"
         basis = answers.basis(i)
-        source = {"ttft": answers.ttft_ms, "tpot": answers.tpot_ms, "itl": answers.tpot_ms}
-        source["e2e"] = answers.e2e_ms
-        latency = {}
-        for metric, statistic in wanted:
-            ratio = 1.0 if statistic == "mean" else float(ratios[metric, statistic][i])
-            found = estimate(source[metric], i, basis, ratio)
-            if found is not None:
-                latency[metric, statistic] = found
+        latency = {
+            name: found for name, values in every.items() if (found := estimate(values, i, basis)) is not None
+        }
         fits = plan.fits
         batch = float(m.batch[i])
         prompt = load.input_tokens.mean * (1.0 - load.prefix_hit_rate)
-        decode_ms = time_parts_ms(m.decode, p.coefficients, i, batch if np.isfinite(batch) else 1.0)
-        prefill_ms = time_parts_ms(m.prefill, p.coefficients, i, prompt)
+        decode_ms = time_parts_ms(steps[1], p.coefficients, i, batch if np.isfinite(batch) else 1.0)
+        prefill_ms = time_parts_ms(steps[0], p.coefficients, i, prompt)
         return Prediction(
             deployment=deployment,
             load=load,

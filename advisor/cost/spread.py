@@ -10,41 +10,77 @@ ten; what a decision rests on should be simulated.
 
 from __future__ import annotations
 
-from statistics import NormalDist
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.cost.inside import TINY, Work
+from advisor.cost.inside import TINY, Bools, Work
 from advisor.cost.serving import Floats
 from advisor.cost.steady import Engines, Loads, Steady, work_of
 from advisor.spec.workload import LatencyMetric
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How a latency is spread in each cell, as its quantiles; infinite where its mean is."""
+
+    quantile_s: Callable[[Floats], Floats]
+    """Seconds that a share of requests (of gaps, for `itl`) does not exceed."""
+    known: Bools
+
+    def at(self, share: float | Floats) -> Floats:
+        found = self.quantile_s(np.broadcast_to(np.asarray(share, dtype=np.float64), self.known.shape))
+        return np.where(self.known, found, np.inf)
 
 
 def percentile_s(
     metric: LatencyMetric, percent: float, engines: Engines, loads: Loads, steady: Steady
 ) -> Floats:
     """The percentile of `metric` in each cell, seconds; infinite where the mean is."""
+    return spread_of(metric, engines, loads, steady).at(percent / 100.0)
+
+
+def spread_of(metric: LatencyMetric, engines: Engines, loads: Loads, steady: Steady) -> Spread:
+    """The distribution of `metric` in each cell."""
     n = steady.ttft_s.shape
     prompt, output = (np.broadcast_to(x, n) for x in (loads.input_tokens, loads.output_tokens))
     work = work_of(engines, loads, prompt, output)
-    z = NormalDist().inv_cdf(percent / 100.0)
     known = np.isfinite(steady.tpot_s)
+    if metric == "itl":
+        return Spread(lambda share: _gap_s(work, share, loads, steady), known)
     tpot = np.where(known, steady.tpot_s, 1.0)
     tpot_variance = _tpot_variance(work, engines, loads, steady)
-    if metric == "itl":
-        found = _gap_s(work, percent / 100.0, loads, steady)
-    elif metric == "tpot":
-        found = _gamma(tpot, np.minimum(0.95 * steady.inside.plain_s, 0.9 * tpot), tpot_variance, z)
-    else:
-        known = np.isfinite(steady.ttft_s)
-        ttft = np.where(known, steady.ttft_s, 1.0)
-        least, variance = _ttft_spread(work, engines, loads, steady)
-        if metric == "ttft":
-            found = _lognormal(ttft, least, variance, z)
-        else:
-            spread = variance + work.steps**2 * tpot_variance + (tpot * loads.output_std) ** 2
-            found = _gamma(ttft + work.steps * tpot, least, spread, z)
-    return np.where(known, found, np.inf)
+    if metric == "tpot":
+        fastest = np.minimum(0.95 * steady.inside.plain_s, 0.9 * tpot)
+        return Spread(lambda share: _gamma(tpot, fastest, tpot_variance, normal_quantile(share)), known)
+    known = np.isfinite(steady.ttft_s)
+    ttft = np.where(known, steady.ttft_s, 1.0)
+    least, variance = _ttft_spread(work, engines, loads, steady)
+    if metric == "ttft":
+        return Spread(lambda share: _lognormal(ttft, least, variance, normal_quantile(share)), known)
+    wide = variance + work.steps**2 * tpot_variance + (tpot * loads.output_std) ** 2
+    mean = ttft + work.steps * tpot
+    return Spread(lambda share: _gamma(mean, least, wide, normal_quantile(share)), known)
+
+
+def mixed(spread: Spread, share: Floats, low: Floats, high: Floats, wanted: float) -> Floats:
+    """Quantile `wanted` where a `share` of the requests is spread evenly from `low` to `high` instead."""
+    below, above = np.zeros_like(share), np.full_like(share, _LAST)
+    width = np.maximum(high - low, TINY)
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (below + above)
+        reached = (1.0 - share) * middle + share * np.clip((spread.at(middle) - low) / width, 0.0, 1.0)
+        short = reached < wanted
+        below, above = np.where(short, middle, below), np.where(short, above, middle)
+    among = np.clip((wanted - (1.0 - share)) / np.maximum(share, TINY), 0.0, 1.0)
+    beyond = below >= _LAST - 2.0 * _LAST * 0.5**_HALVINGS
+    found = spread.at(above)
+    return np.asarray(np.where(beyond & (share > 0), np.maximum(low + among * width, found), found))
+
+
+_LAST = 0.999
+_HALVINGS = 16
 
 
 def _gamma(mean: Floats, least: Floats, variance: Floats, z: float | Floats) -> Floats:
@@ -56,7 +92,7 @@ def _gamma(mean: Floats, least: Floats, variance: Floats, z: float | Floats) -> 
     return np.asarray(np.minimum(least, mean) + above * factor)
 
 
-def _lognormal(mean: Floats, least: Floats, variance: Floats, z: float) -> Floats:
+def _lognormal(mean: Floats, least: Floats, variance: Floats, z: Floats) -> Floats:
     """The same for a lognormal distribution: most are near the least, some queue for long."""
     above = np.maximum(mean - least, TINY)
     sigma = np.sqrt(np.log1p(np.maximum(variance, 1e-18) / above**2))
@@ -129,7 +165,7 @@ _LASTING = 0.7
 """Share of the variance in how many are in the engine that outlasts a request."""
 
 
-def _gap_s(work: Work, share: float, loads: Loads, steady: Steady) -> Floats:
+def _gap_s(work: Work, share: Floats, loads: Loads, steady: Steady) -> Floats:
     """The gap between two tokens that `share` of all do not exceed: it is long where prompts join."""
     met = steady.inside
     some = np.clip(met.mixed_share, TINY, 1.0)
@@ -138,12 +174,16 @@ def _gap_s(work: Work, share: float, loads: Loads, steady: Steady) -> Floats:
     uneven = (loads.input_std / loads.input_tokens) ** 2
     mean = met.joins * work.fresh / some
     square = met.joins * work.fresh**2 * (1.0 + uneven + met.joins) / some
-    tokens = _gamma(mean, np.zeros_like(mean), np.maximum(square - mean**2, 0.0), _normal_quantile(among))
+    tokens = _gamma(mean, np.zeros_like(mean), np.maximum(square - mean**2, 0.0), normal_quantile(among))
     joined = work.prompt_step_s(met.decode_batch, np.clip(tokens, 1.0, met.room))
     long = np.where(work.apart, met.plain_s + joined, np.maximum(joined, met.plain_s))
     return np.where(share > 1.0 - some, long, met.plain_s)
 
 
-def _normal_quantile(share: Floats) -> Floats:
-    """Tukey's approximation, within 0.01 between 0.001 and 0.999."""
-    return np.asarray(4.91 * (share**0.14 - (1.0 - share) ** 0.14))
+def normal_quantile(share: Floats) -> Floats:
+    """Where the standard normal distribution reaches `share`, to 0.0005 (Abramowitz and Stegun 26.2.23)."""
+    tail = np.clip(np.minimum(share, 1.0 - share), 1e-9, 0.5)
+    t = np.sqrt(-2.0 * np.log(tail))
+    over = 2.515517 + t * (0.802853 + t * 0.010328)
+    z = t - over / (1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308)))
+    return np.asarray(np.where(share < 0.5, -z, z))

@@ -127,32 +127,22 @@ def load_arrays(loads: Sequence[Load]) -> Loads:
 def steady_state(engines: Engines, loads: Loads) -> Steady:
     """The steady means of each cell; see `Steady` for what has none."""
     n = np.broadcast_shapes(*(getattr(loads, f.name).shape for f in fields(loads)))
+    place = _places(engines, loads, n)
+    work, limit, fits, crowded = place.work, place.limit, place.fits, place.crowded
     prompt, output = (np.broadcast_to(x, n) for x in (loads.input_tokens, loads.output_tokens))
-    work = work_of(engines, loads, prompt, output)
-    held = prompt + 0.5 * output * (1.0 + (loads.output_std / output) ** 2) + BLOCK_TOKENS / 2
-    room = np.broadcast_to(engines.kv_tokens, n) * np.where(engines.v0, 1.0 - V0_WATERMARK, 1.0)
-    fits = room >= prompt + output
-    # A prompt is let in when all of it fits: half of one lies free, on average.
-    by_memory = np.maximum((room - 0.5 * prompt) / held, 1.0)
-    slots = np.broadcast_to(engines.max_num_seqs, n)
-    limit = np.where(fits, np.minimum(by_memory, slots), 0.0)
     top = np.maximum(limit, 1.0)
-    crowded = by_memory < slots
-
-    # A full engine: whoever leaves makes place for one that waits at the door.
-    recomputed = np.where(crowded, _recomputed(engines, loads, room, by_memory), 0.0)
-    again = replace(work, fresh=work.fresh + recomputed)
-    in_step = work.apart & (loads.output_std == 0)
-    full = _closed(again, top, np.ones(n, dtype=np.bool_), in_step & ~crowded)
-    capacity = np.where(fits, top / (full.prompt_s + work.steps * full.tpot_s), 0.0)
+    full = _filled(engines, loads, place)
+    capacity = _capacity(place, full)
 
     open_loop = np.broadcast_to(loads.rate > 0, n)
     asked = np.where(open_loop, loads.rate, 0.0)
     backlogged = open_loop & (asked >= capacity)
     saturated = ~open_loop & (loads.concurrency > limit)
     batch = np.clip(loads.concurrency, 1.0, top)
-    inside = _closed(work, batch, np.zeros(n, dtype=np.bool_), in_step)
     door_s = np.zeros(n)
+    inside = full
+    if not np.all(open_loop | saturated):
+        inside = _closed(work, batch, np.zeros(n, dtype=np.bool_), place.in_step)
     if np.any(open_loop):
         rate = np.where(open_loop, np.minimum(asked, capacity), 1e-3)
         met, met_batch, met_door_s = _open(work, loads, rate, top)
@@ -183,11 +173,69 @@ def steady_state(engines: Engines, loads: Loads) -> Steady:
         batch=np.where(fits, in_engine, 0.0),
         decode_batch=np.where(fits, np.where(filled, full.decode_batch, inside.decode_batch), 0.0),
         batch_limit=limit,
-        kv_use=np.where(fits, np.minimum(in_engine * held / np.maximum(engines.kv_tokens, 1.0), 1.0), 0.0),
+        kv_use=np.where(
+            fits, np.minimum(in_engine * place.held / np.maximum(engines.kv_tokens, 1.0), 1.0), 0.0
+        ),
         backlogged=backlogged,
         saturated=saturated,
         inside=choose(filled, full, inside),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """How many of a cell's requests an engine holds."""
+
+    work: Work
+    room: Floats
+    """Tokens of the cache that may be used."""
+    held: Floats
+    """Tokens that one sequence holds, over time."""
+    fits: Bools
+    by_memory: Floats
+    limit: Floats
+    crowded: Bools
+    """Memory limits the batch, and not the places."""
+    in_step: Bools
+    """Prompts have steps of their own and answers are of one length: all go on together."""
+
+
+def _places(engines: Engines, loads: Loads, n: tuple[int, ...]) -> _Places:
+    prompt, output = (np.broadcast_to(x, n) for x in (loads.input_tokens, loads.output_tokens))
+    work = work_of(engines, loads, prompt, output)
+    held = prompt + 0.5 * output * (1.0 + (loads.output_std / output) ** 2) + BLOCK_TOKENS / 2
+    room = np.broadcast_to(engines.kv_tokens, n) * np.where(engines.v0, 1.0 - V0_WATERMARK, 1.0)
+    fits = room >= prompt + output
+    # A prompt is let in when all of it fits: half of one lies free, on average.
+    by_memory = np.maximum((room - 0.5 * prompt) / held, 1.0)
+    slots = np.broadcast_to(engines.max_num_seqs, n)
+    limit = np.where(fits, np.minimum(by_memory, slots), 0.0)
+    in_step = work.apart & (loads.output_std == 0)
+    return _Places(work, room, held, fits, by_memory, limit, by_memory < slots, in_step)
+
+
+def _filled(engines: Engines, loads: Loads, place: _Places) -> Inside:
+    """A full engine: whoever leaves makes place for one that waits at the door."""
+    recomputed = np.where(place.crowded, _recomputed(engines, loads, place.room, place.by_memory), 0.0)
+    again = replace(place.work, fresh=place.work.fresh + recomputed)
+    at_door = np.ones(place.limit.shape, dtype=np.bool_)
+    return _closed(again, np.maximum(place.limit, 1.0), at_door, place.in_step & ~place.crowded)
+
+
+def _capacity(place: _Places, full: Inside) -> Floats:
+    top = np.maximum(place.limit, 1.0)
+    return np.where(place.fits, top / (full.prompt_s + place.work.steps * full.tpot_s), 0.0)
+
+
+def batch_limit(engines: Engines, loads: Loads) -> Floats:
+    """The most sequences that memory and `max_num_seqs` allow, on average; 0: a request does not fit."""
+    return _places(engines, loads, loads.input_tokens.shape).limit
+
+
+def capacity_requests_per_s(engines: Engines, loads: Loads) -> Floats:
+    """The most that is served while requests wait."""
+    place = _places(engines, loads, loads.input_tokens.shape)
+    return _capacity(place, _filled(engines, loads, place))
 
 
 def _open(work: Work, loads: Loads, rate: Floats, top: Floats) -> tuple[Inside, Floats, Floats]:

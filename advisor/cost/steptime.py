@@ -264,6 +264,8 @@ def parts(
     kv = sequences * c.state_s
     attention = np.zeros_like(tokens)
     for g in range(MAX_KV_GROUPS):
+        if not (c.kv_token_s[:, g].any() or c.pair_s[:, g].any()):
+            continue  # hardly any model has three
         kv = kv + sequences * np.minimum(context, c.window[:, g]) * c.kv_token_s[:, g]
         attention = attention + (
             prefill_tokens * np.minimum(prefill_context, c.window[:, g]) * c.pair_s[:, g]

@@ -21,7 +21,11 @@ def whole_run(engines: Engines, loads: Loads, requests_per_client: Floats) -> St
 
     1: all are sent at once. inf: the steady state itself. Open loops stay as they are.
     """
-    found = steady_state(engines, loads)
+    return run_of(steady_state(engines, loads), engines, loads, requests_per_client)
+
+
+def run_of(found: Steady, engines: Engines, loads: Loads, requests_per_client: Floats) -> Steady:
+    """The same from what `steady_state` found."""
     n = found.ttft_s.shape
     runs = np.isfinite(loads.concurrency) & np.isfinite(requests_per_client)
     runs = runs & (loads.rate <= 0) & (found.batch_limit > 0)

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from advisor.cost.percentiles import Queue
 from advisor.cost.serving import ServingSetup
 from advisor.cost.simulate import simulate
 from advisor.cost.steady import engine_arrays, load_arrays, steady_state
-from advisor.cost.whole_run import whole_run
+from advisor.cost.whole_run import run_of, whole_run
 from advisor.spec.workload import Arrival, Lengths, Load
 from tests.cost.standin import Textbook
 
@@ -70,3 +71,17 @@ def test_the_burst_weighs_less_the_longer_the_run():
     found = whole_run(engine_arrays(V1), asked, np.array([1.0, 5.0, 20.0, np.inf])).ttft_s
     assert np.all(np.diff(found) < 0)
     assert found[0] > 10 * found[3]
+
+
+@pytest.mark.parametrize(("prompt", "output"), [(1024, 256), (256, 256)])
+@pytest.mark.parametrize("clients", [16, 64])
+@pytest.mark.parametrize("statistic", ["p95", "p99"])
+def test_the_tail_of_a_short_run_is_its_first_burst(prompt, output, clients, statistic):
+    asked = benchmark(clients, prompt, output)
+    each = np.array([5.0])
+    runs = [simulate(V1, asked, seed=s, num_requests=5 * clients, window="whole") for s in range(5)]
+    engine, loads = engine_arrays(V1), load_arrays([asked])
+    steady = steady_state(engine, loads)
+    queue = Queue(engine, loads, steady, run_of(steady, engine, loads, each), each)
+    seen = np.mean([run.latency_ms["ttft", statistic] for run in runs])
+    assert queue.percentile_s("ttft", statistic)[0] * 1000 == pytest.approx(seen, rel=0.3)

@@ -1,0 +1,64 @@
+"""Whether intervals hold: each group's errors against intervals made from the others'."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from advisor.cost.features import Floats
+from advisor.cost.intervals import Errors, Interval, classes, interval_class
+
+_FEWEST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Per row: whether its interval held it, and the interval's half-width; NaN where there was none."""
+
+    inside: Floats
+    half_width: Floats
+
+    def of(self, chosen: np.ndarray) -> dict[str, float]:
+        """Share of the rows in the mask within their intervals, and the median half-width."""
+        known = chosen & np.isfinite(self.inside)
+        if known.sum() < _FEWEST:
+            return {}
+        return {
+            "coverage": round(float(np.mean(self.inside[known])), 4),
+            "half_width": round(float(np.median(self.half_width[known])), 4),
+        }
+
+
+def coverage(
+    quantity: Sequence[str],
+    load: Sequence[str],
+    generation: Sequence[str],
+    errors: Errors,
+    left: Sequence[str],
+) -> Coverage:
+    """How intervals from the errors of all other groups hold a group's own.
+
+    left: the group of each row that is judged. A group's own errors never make its interval: this is the
+    coverage that a new model (GPU, source) meets. Nothing is said where the others hold too little.
+    """
+    labels, engine = np.array(left), np.array(generation)
+    inside, width = np.full(len(labels), np.nan), np.full(len(labels), np.nan)
+    known = np.isfinite(errors.values)
+    for group in sorted(set(labels[known])):
+        others = Errors(np.where(labels == group, np.nan, errors.values), errors.groups)
+        mine = np.flatnonzero(known & (labels == group))
+        every = classes(quantity, load, others, np.ones(len(labels), dtype=bool))
+        own = {g: classes(quantity, load, others, engine == g) for g in sorted(set(engine[mine]))}
+        for i in mine.tolist():
+            at = (interval_class(quantity[i]), load[i])
+            interval = own[engine[i]].get(at) or every.get(at)
+            if interval is not None:
+                inside[i], width[i] = _judged(interval, float(errors.values[i]))
+    return Coverage(inside, width)
+
+
+def _judged(interval: Interval, error: float) -> tuple[float, float]:
+    held = interval.low <= error <= interval.high
+    return float(held), float(np.exp(interval.high) - np.exp(interval.low)) / 2
