@@ -159,7 +159,7 @@ def _predict_all(choice: Choice, predictor: Predictor) -> list[Prediction]:
     statistics = statistics_of(workload)
 
     def predict(deployments: Sequence[Deployment]) -> list[Prediction]:
-        return predictor.predict(deployments, workload.load, statistics)
+        return predictor.predict(deployments, workload.load, statistics, goodput=workload.goodput)
 
     singles = predict(search.deployments(space))
     if workload.gpu_count == "smallest":

@@ -104,7 +104,7 @@ def curves(deployments: Sequence[Deployment], workload: Workload, predictor: Pre
     points: list[list[CurvePoint]] = [[] for _ in deployments]
     for (i, level), prediction in zip(asked, found, strict=True):
         served = prediction.requests_per_s
-        if prediction.status == "stable" and served is not None and prediction.latency:
+        if prediction.status in ("stable", "saturated") and served is not None and prediction.latency:
             before = points[i][-1].requests_per_s.value if points[i] else 0.0
             full = not by_rate and served.value < before * LEAST_GAIN
             if full and level != workload.load.arrival.value:

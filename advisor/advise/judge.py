@@ -30,7 +30,7 @@ def judge(
         return (_memory(prediction),)
     capacity = _capacity(prediction, workload)
     # A backlog without end has no latency: that is told once, as what it is.
-    timed = not (capacity and prediction.status == "saturated")
+    timed = not (capacity and prediction.status == "backlogged")
     refusals = [
         *_context(prediction, workload),
         *capacity,
@@ -125,12 +125,16 @@ def _at_most(estimate: Estimate | None, limit_ms: float, *, name: str) -> list[R
 
 
 def _goodput(prediction: Prediction, goodput: Goodput | None) -> list[Refusal]:
-    """Judged by the share itself where it was predicted, else by the percentiles that vouch for it."""
+    """Judged by the percentiles that vouch for it, as the search judges; by the share where there are none.
+
+    The share is what is expected; its pessimistic end has every latency at its own, and says little more.
+    """
     if goodput is None:
         return []
     limit = f"goodput: {number(100 * goodput.min_share)} % of requests keep {goodput_text(goodput)}"
     share = prediction.goodput_share
-    if share is None:
+    vouched = any((v.metric, v.statistic) in prediction.latency for v in vouching_limits(goodput))
+    if share is None or vouched:
         missed = [r for vouching in vouching_limits(goodput) for r in _latency(prediction, vouching)]
         return [replace(r, kind="goodput", limit=f"{limit} ({r.limit})") for r in missed]
     if share.low >= goodput.min_share:

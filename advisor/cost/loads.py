@@ -36,6 +36,8 @@ class Means:
     """The most that memory and `max_num_seqs` allow; below 1: not even one request fits."""
     kv_use: Floats
     """Share of the KV cache in use."""
+    saturated: Floats
+    """1: more requests than the batch holds wait for a place in it."""
 
 
 def means(
@@ -93,6 +95,7 @@ def _queued(a: DeploymentArrays, cells: Cells, m: Steady) -> Means:
             decode_batch=m.decode_batch,
             batch_limit=m.batch_limit * stages,
             kv_use=m.kv_use * fits,
+            saturated=m.saturated.astype(np.float64),
         )
 
 
@@ -137,6 +140,7 @@ def _alone(
         decode_batch=batch / stages,
         batch_limit=limit,
         kv_use=np.minimum(batch * held / np.maximum(engine.kv_tokens * stages, 1.0), 1.0) * fits,
+        saturated=(cells.level > top).astype(np.float64),
     )
 
 

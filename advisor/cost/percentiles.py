@@ -54,14 +54,20 @@ class Queue:
         if percent is None:
             raise ValueError(f"{statistic} is no percentile")
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            spread = spread_of(metric, self.engines, self.loads, self.steady)
-            if metric in ("tpot", "itl") or self.run is self.steady:
+            spread, start = self.spread(metric), self.start(metric)
+            if start is None:
                 return spread.at(percent / 100.0)
-            return self._with_start(metric, spread, percent / 100.0)
+            return mixed(spread, *start, percent / 100.0)
 
-    def _with_start(self, metric: LatencyMetric, spread: Spread, share: float) -> Floats:
-        """The same of a run whose first requests all come at once: they are prompted in rounds of what the
-        token budget holds, and each waits for its own."""
+    def spread(self, metric: LatencyMetric) -> Spread:
+        """How a latency is spread in the long run."""
+        return spread_of(metric, self.engines, self.loads, self.steady)
+
+    def start(self, metric: LatencyMetric) -> tuple[Floats, Floats, Floats] | None:
+        """(share, least, most) of a run's first requests, which all come at once: they are prompted in rounds
+        of what the token budget holds, and each waits for its own. None where a latency does not show it."""
+        if metric in ("tpot", "itl") or self.run is self.steady:
+            return None
         first = 1.0 / np.maximum(self.requests_per_client, 1.0)
         waits = np.where(np.isfinite(self.run.ttft_s), self.run.ttft_s, 1.0)
         later = np.where(np.isfinite(self.steady.ttft_s), self.steady.ttft_s, 1.0)
@@ -69,10 +75,9 @@ class Queue:
         clients, top = self.loads.concurrency, np.maximum(self.steady.batch_limit, 1.0)
         fresh = self.loads.input_tokens * (1.0 - self.loads.prefix_hit_rate)
         rounds = np.maximum(np.minimum(clients, top) * fresh / self.engines.max_num_batched_tokens, 1.0)
-        rounds = np.where(clients > top, np.inf, rounds)
-        low = 2.0 * mean / (rounds + 1.0)
+        low = np.where(clients > top, 0.0, 2.0 * mean / (rounds + 1.0))
         rest = np.where(metric == "e2e", self.run.e2e_s - self.run.ttft_s, 0.0)
-        return mixed(spread, first, rest + low, rest + 2.0 * mean - low, share)
+        return first, rest + low, rest + 2.0 * mean - low
 
     def ratio(self, metric: LatencyMetric, statistic: str) -> Floats:
         """statistic ÷ mean of a latency in each cell; 1 where the queue has no finite mean."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,24 +12,25 @@ import numpy.typing as npt
 
 from advisor.cost import fit_file
 from advisor.cost.answers import CellAnswers, LoadAnswers, Range
-from advisor.cost.cells import KINDS, MAXIMUM, RATE, SINGLE, Cells, load_cells, own_loads
+from advisor.cost.cells import MAXIMUM, RATE, SINGLE, Cells, load_cells, own_loads
 from advisor.cost.estimate import Basis, Estimate
-from advisor.cost.features import DeploymentArrays, Floats, Ints, defaults_of, deployment_arrays
+from advisor.cost.features import Floats, Ints, defaults_of, deployment_arrays
 from advisor.cost.fit_file import Fit
-from advisor.cost.intervals import DISTANCES, LOADS, QUANTITIES, Distance, Interval
+from advisor.cost.intervals import LOADS, QUANTITIES
 from advisor.cost.loads import means, typical_steps
 from advisor.cost.measured import measured_cells
-from advisor.cost.memory import Memory, longest_context, memory
+from advisor.cost.memory import longest_context, memory
 from advisor.cost.nearest import EvidenceIndex
 from advisor.cost.observe import arrangements
-from advisor.cost.percentiles import Queue, simulated_ratios
+from advisor.cost.percentiles import simulated_ratios
 from advisor.cost.prediction import MemoryPlan, Prediction, Status
+from advisor.cost.prepared import Prepared
+from advisor.cost.ranges import LOAD_OF_KIND, bounds, goodput_share, latencies, ratios_of
 from advisor.cost.regime import regime, time_parts_ms
-from advisor.cost.steptime import Coefficients, Design, Parts, coefficients, used_names
+from advisor.cost.steptime import Design, Parts, coefficients, used_names
 from advisor.data import shipped
 from advisor.spec.deployment import Deployment
-from advisor.spec.engine import EngineDefaults
-from advisor.spec.workload import Load
+from advisor.spec.workload import Goodput, Load
 from advisor.units import MS_PER_S
 
 MEANS: tuple[tuple[str, str], ...] = (("ttft", "mean"), ("tpot", "mean"), ("e2e", "mean"))
@@ -38,24 +39,6 @@ REPEAT, REPEAT_MAXIMUM = 0.037, 0.08
 """Standard deviation, in logs, of a measurement repeated by others on hardware of the same name: from the
 cells of Llama-3.1-70B that both the seed paper and a model card of the same shape print (mean difference
 4.2 % in 44 single-stream cells, 8.1 % median in 59 of maximum throughput)."""
-_LOAD_OF_KIND = np.array([LOADS.index(kind if kind in LOADS else "loaded") for kind in KINDS], dtype=np.intp)
-"""Position in LOADS of each kind of load."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """Deployments with all that does not depend on the load."""
-
-    deployments: tuple[Deployment, ...]
-    arrays: DeploymentArrays
-    coefficients: Coefficients
-    memory: Memory
-    distance: Ints
-    effects: Mapping[str, Floats]
-    """By class of quantity and load: log correction per deployment."""
-    limits: tuple[EngineDefaults, ...]
-    keys: tuple[tuple[str, ...], ...]
-    """Of each deployment: what its measurements are filed under."""
 
 
 class Predictor:
@@ -120,63 +103,12 @@ class Predictor:
         """
         prepared = self._prepare(deployments)
         answers = self._answer(prepared, cells, capacity=True)
-        ratios = self._ratios(prepared, cells, statistics)
+        ratios = ratios_of(prepared, cells, statistics)
         return LoadAnswers(
             means=answers,
-            latency_ms=self._latency(prepared, cells, answers, (*MEANS, *statistics), ratios),
+            latency_ms=latencies(self.fit.intervals, prepared, cells, answers, (*MEANS, *statistics), ratios),
             max_context=_longest(prepared)[cells.deployment],
         )
-
-    def _ratios(
-        self, p: _Prepared, cells: Cells, statistics: Sequence[tuple[str, str]]
-    ) -> dict[tuple[str, str], Floats]:
-        """Each percentile as a multiple of its mean, from the closed form of the queue."""
-        tails = tuple(one for one in dict.fromkeys(statistics) if one[1] != "mean")
-        if not tails:
-            return {}
-        queue = Queue.of(p.arrays, p.coefficients, p.memory.kv_bytes, cells)
-        return {one: queue.ratio(one[0], one[1]) for one in tails}  # type: ignore[arg-type]
-
-    def _latency(
-        self,
-        p: _Prepared,
-        cells: Cells,
-        answers: CellAnswers,
-        wanted: Sequence[tuple[str, str]],
-        ratios: Mapping[tuple[str, str], Floats],
-    ) -> dict[tuple[str, str], Range]:
-        """Every latency asked for; a percentile's interval is of the errors that percentiles showed."""
-        found: dict[tuple[str, str], Range] = {}
-        for metric, statistic in dict.fromkeys(wanted):
-            mean = answers.latency_ms(metric)
-            if statistic == "mean":
-                found[metric, statistic] = mean
-                continue
-            ratio = ratios[metric, statistic]
-            low, high = mean.low * ratio, mean.high * ratio
-            if statistic != "p50":
-                bounds = self._bounds(p, cells, lambda *at, of=metric: self.fit.intervals.of_tail(of, *at))
-                low = np.minimum(low, mean.value * ratio * np.exp(bounds[0]))
-                high = np.maximum(high, mean.value * ratio * np.exp(bounds[1]))
-            found[metric, statistic] = Range(value=mean.value * ratio, low=low, high=high)
-        return found
-
-    def _bounds(
-        self, p: _Prepared, cells: Cells, of: Callable[[str, str, Distance], Interval]
-    ) -> tuple[Floats, Floats]:
-        """(low, high) of log(measured ÷ predicted) in each cell, where `of` knows the interval of a load, an
-        engine generation and a distance."""
-        low, high = np.zeros(len(cells)), np.zeros(len(cells))
-        load_class = _LOAD_OF_KIND[cells.kind]
-        distance, generation = p.distance[cells.deployment], np.array(p.arrays.generation)[cells.deployment]
-        for number, name in enumerate(LOADS):
-            for far, distance_name in enumerate(DISTANCES):
-                for engine in sorted(set(p.arrays.generation)):
-                    chosen = (load_class == number) & (distance == far) & (generation == engine)
-                    if chosen.any():
-                        interval = of(name, engine, distance_name)
-                        low[chosen], high[chosen] = interval.low, interval.high
-        return low, high
 
     def predict(
         self,
@@ -185,11 +117,13 @@ class Predictor:
         statistics: Sequence[tuple[str, str]] = MEANS,
         *,
         levels: Sequence[float] | None = None,
+        goodput: Goodput | None = None,
         simulated: bool = False,
     ) -> list[Prediction]:
         """One prediction per deployment under one load; `recovery` is left to the quality model.
 
         `levels`: for each deployment a concurrency or rate of its own in place of the load's.
+        `goodput`: limits of each request; the share that keeps them is then told.
 
         Percentiles come from the closed form of the queue; with `simulated` from a simulation of each
         deployment's requests, which takes some tenths of a second each.
@@ -202,22 +136,25 @@ class Predictor:
         wanted = tuple(dict.fromkeys((*MEANS, *statistics)))
         tails = tuple(one for one in wanted if one[1] != "mean")
         answers = self._answer(prepared, cells, capacity=True)
-        ratios = self._ratios(prepared, cells, wanted)
+        ratios = ratios_of(prepared, cells, wanted)
         plans = _memory_plans(prepared, answers)
         if simulated and tails:
             for i, plan in enumerate(plans):
                 if plan.fits and np.isfinite(answers.means.tpot_s[i]):
                     for one, ratio in self._simulate(prepared, loads[i], cells, tails, i).items():
                         ratios[one][i] = ratio
-        latency = self._latency(prepared, cells, answers, wanted, ratios)
+        latency = latencies(self.fit.intervals, prepared, cells, answers, wanted, ratios)
+        within = (
+            None if goodput is None else goodput_share(self.fit.intervals, prepared, cells, answers, goodput)
+        )
         steps = typical_steps(prepared.arrays, prepared.coefficients, cells, answers.means)
         return [
-            self._one(prepared, loads[i], answers, plans[i], latency, steps, i)
+            self._one(prepared, loads[i], answers, plans[i], latency, within, steps, i)
             for i in range(len(deployments))
         ]
 
     def _simulate(
-        self, p: _Prepared, load: Load, cells: Cells, tails: Sequence[tuple[str, str]], i: int
+        self, p: Prepared, load: Load, cells: Cells, tails: Sequence[tuple[str, str]], i: int
     ) -> dict[tuple[str, str], float]:
         one = self._prepare([p.deployments[i]])
         shared = load.arrival
@@ -235,7 +172,7 @@ class Predictor:
             tails,
         )
 
-    def _prepare(self, deployments: Sequence[Deployment]) -> _Prepared:
+    def _prepare(self, deployments: Sequence[Deployment]) -> Prepared:
         arrays = deployment_arrays(deployments)
         names = used_names(arrays)
         design = Design(arrays, names)
@@ -259,7 +196,7 @@ class Predictor:
             kind: np.array([table.get(own, table.get(free, 0.0)) for own, free in keys])
             for kind, table in self.fit.effects.items()
         }
-        return _Prepared(
+        return Prepared(
             tuple(deployments),
             arrays,
             made,
@@ -270,16 +207,16 @@ class Predictor:
             tuple(keys),
         )
 
-    def _answer(self, p: _Prepared, cells: Cells, *, capacity: bool) -> CellAnswers:
+    def _answer(self, p: Prepared, cells: Cells, *, capacity: bool) -> CellAnswers:
         m = means(p.arrays, p.coefficients, p.memory.kv_bytes, cells, capacity=capacity)
         d = cells.deployment
         replicas = np.array([one.replicas for one in p.deployments], dtype=np.float64)[d]
-        load_class, distance = _LOAD_OF_KIND[cells.kind], p.distance[d]
+        load_class, distance = LOAD_OF_KIND[cells.kind], p.distance[d]
 
         measured = measured_cells(p.deployments, p.keys, self.fit.measured, cells)
 
         def ranged(quantity: str, value: Floats) -> Range:
-            log_low, log_high = self._bounds(p, cells, lambda *at: self.fit.intervals.of(quantity, *at))
+            log_low, log_high = bounds(p, cells, lambda *at: self.fit.intervals.of(quantity, *at))
             effect = np.zeros(len(cells))
             for number, name in enumerate(LOADS):
                 table = p.effects.get(f"{quantity} {name}")
@@ -329,11 +266,12 @@ class Predictor:
 
     def _one(
         self,
-        p: _Prepared,
+        p: Prepared,
         load: Load,
         answers: CellAnswers,
         plan: MemoryPlan,
         every: Mapping[tuple[str, str], Range],
+        within: Range | None,
         steps: tuple[Parts, Parts],
         i: int,
     ) -> Prediction:
@@ -342,6 +280,8 @@ class Predictor:
         if not plan.fits:
             status = "does not fit"
         elif load.arrival.kind == "rate" and not np.isfinite(m.tpot_s[i]):
+            status = "backlogged"
+        elif m.saturated[i] > 0:
             status = "saturated"
         basis = answers.basis(i)
         latency = {
@@ -367,6 +307,8 @@ class Predictor:
             decode_ms=decode_ms,
             nearest_evidence=self._index.nearest(deployment, p.keys[i]),
             batch=float(m.batch[i]) if fits else None,
+            kv_use=float(m.kv_use[i]) if fits else None,
+            goodput_share=estimate(within, i, basis) if within is not None and fits else None,
         )
 
 
@@ -395,14 +337,14 @@ def estimate(source: Range, i: int, basis: Basis, factor: float = 1.0) -> Estima
     )
 
 
-def _longest(p: _Prepared) -> Ints:
+def _longest(p: Prepared) -> Ints:
     """Tokens of the longest sequence that one request of each deployment can hold."""
     a = p.arrays
     longest = longest_context(p.memory.kv_bytes, a.kv_store_bytes, a.kv_window, a.sequence_state_bytes)
     return np.asarray(np.minimum(longest, a.max_context), dtype=np.intp)
 
 
-def _memory_plans(p: _Prepared, answers: CellAnswers) -> list[MemoryPlan]:
+def _memory_plans(p: Prepared, answers: CellAnswers) -> list[MemoryPlan]:
     held, longest = p.memory, _longest(p)
     return [
         MemoryPlan(

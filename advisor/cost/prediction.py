@@ -11,7 +11,9 @@ from advisor.spec.deployment import Deployment
 from advisor.spec.workload import Load
 
 Regime = Literal["memory bandwidth", "compute", "overhead", "communication", "KV memory"]
-Status = Literal["stable", "saturated", "does not fit"]
+Status = Literal["stable", "saturated", "backlogged", "does not fit"]
+"""saturated: more clients of a closed loop than the batch holds; they wait, and each is served in time.
+backlogged: an open loop asks for more than the capacity; no latency exists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,3 +63,5 @@ class Prediction:
     nearest_evidence: str = ""
     batch: float | None = None
     """Mean sequences in a decode step."""
+    kv_use: float | None = None
+    """Share of the KV cache in use, averaged over time."""

@@ -84,6 +84,7 @@ def assessment_document(assessment: Assessment) -> dict[str, Any]:
         "bound_by": {"prefill": prediction.regime_prefill, "decode": prediction.regime_decode},
         "time_ms": {"prompt": dict(prediction.prefill_ms), "decode_step": dict(prediction.decode_ms)},
         "mean_batch": prediction.batch,
+        "kv_use": prediction.kv_use,
         "recovery_note": prediction.recovery_note or None,
         "nearest_evidence": prediction.nearest_evidence or None,
         "commands": {

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from advisor.cost.predict import MEANS, Predictor, _Prepared
+from advisor.cost.predict import MEANS, Predictor
 from advisor.cost.prediction import Prediction
+from advisor.cost.prepared import Prepared
 from advisor.cost.quality import QualityModel, Recovery
 from advisor.spec.deployment import Deployment, KvFormat
 from advisor.spec.gpu import GpuSpec
 from advisor.spec.model import ModelSpec
-from advisor.spec.workload import Load
+from advisor.spec.workload import Goodput, Load
 
 PREPARED = 32
 """Sets of deployments of which that part is kept which no load changes."""
@@ -29,7 +30,7 @@ class RememberedPredictor(Predictor):
         super().__init__(of.fit)
         self._known: OrderedDict[tuple[object, ...], list[Prediction]] = OrderedDict()
         self._kept = 0
-        self._prepared: OrderedDict[tuple[object, ...], _Prepared] = OrderedDict()
+        self._prepared: OrderedDict[tuple[object, ...], Prepared] = OrderedDict()
         self._facts: dict[ModelSpec | GpuSpec, int] = {}
 
     def predict(
@@ -39,6 +40,7 @@ class RememberedPredictor(Predictor):
         statistics: Sequence[tuple[str, str]] = MEANS,
         *,
         levels: Sequence[float] | None = None,
+        goodput: Goodput | None = None,
         simulated: bool = False,
     ) -> list[Prediction]:
         key = (
@@ -46,11 +48,12 @@ class RememberedPredictor(Predictor):
             load,
             tuple(statistics),
             None if levels is None else tuple(levels),
+            goodput,
             simulated,
         )
         if key not in self._known:
             self._known[key] = super().predict(
-                deployments, load, statistics, levels=levels, simulated=simulated
+                deployments, load, statistics, levels=levels, goodput=goodput, simulated=simulated
             )
             self._kept += len(deployments)
         self._known.move_to_end(key)
@@ -59,7 +62,7 @@ class RememberedPredictor(Predictor):
             self._kept -= len(oldest)
         return list(self._known[key])
 
-    def _prepare(self, deployments: Sequence[Deployment]) -> _Prepared:
+    def _prepare(self, deployments: Sequence[Deployment]) -> Prepared:
         """What does not depend on the load: the same deployments are looked at under every load."""
         key = self._names(deployments)
         if key not in self._prepared:

@@ -75,7 +75,7 @@ def test_recovery_is_judged_at_its_lower_end() -> None:
 
 def test_arrivals_beyond_capacity_are_refused_as_unstable() -> None:
     open_loop = workload(arrival=Arrival(kind="rate", value=5.0))
-    seen = prediction(under=open_loop, capacity=4.0, status="saturated")
+    seen = prediction(under=open_loop, capacity=4.0, status="backlogged")
     [refusal] = judge(seen, open_loop)
     assert refusal.kind == "capacity"
     assert refusal.finding == "saturates at 4 (3.6–4.4)"
@@ -84,7 +84,7 @@ def test_arrivals_beyond_capacity_are_refused_as_unstable() -> None:
 
 def test_a_backlog_without_end_is_told_once_and_has_no_latency() -> None:
     limited = workload(arrival=Arrival(kind="rate", value=5.0), limits=(ttft_p95(100.0),))
-    seen = prediction(under=limited, capacity=4.0, status="saturated")
+    seen = prediction(under=limited, capacity=4.0, status="backlogged")
     assert [refusal.kind for refusal in judge(seen, limited)] == ["capacity"]
 
 
@@ -95,7 +95,7 @@ def test_arrivals_inside_the_capacity_interval_may_saturate() -> None:
 
 
 def test_a_closed_loop_waits_and_is_never_unstable() -> None:
-    assert judge(prediction(capacity=0.001, status="saturated"), workload()) == ()
+    assert judge(prediction(capacity=0.001, status="backlogged"), workload()) == ()
 
 
 def test_too_little_memory_is_told_in_gigabytes() -> None:

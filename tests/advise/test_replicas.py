@@ -35,7 +35,7 @@ def served(of: Deployment, asked: Workload, capacity: float) -> Prediction:
         requests_per_s=min(rate, total) or 1.0,
         capacity=total,
         share=EXACT,
-        status="stable" if rate <= total else "saturated",
+        status="stable" if rate <= total else "backlogged",
     )
 
 

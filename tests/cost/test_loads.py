@@ -89,7 +89,7 @@ def test_a_request_is_its_first_token_and_the_steps_after_it():
 def test_beyond_capacity_there_is_no_latency_but_the_capacity():
     capacity = predict(deployment(), load(Arrival(kind="maximum"))).capacity_requests_per_s
     over = predict(deployment(), load(Arrival(kind="rate", value=capacity.value * 2)))
-    assert over.status == "saturated"
+    assert over.status == "backlogged"
     assert not over.latency
     assert over.capacity_requests_per_s is not None
 

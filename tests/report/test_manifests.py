@@ -168,7 +168,7 @@ def test_a_closed_loop_says_itself_how_many_are_in_flight() -> None:
     [
         (Arrival(kind="single"), {}, "one request at a time"),
         (Arrival(kind="maximum"), {}, "always full"),
-        (Arrival(kind="rate", value=2.0), {"status": "saturated"}, "more than the advised replicas serve"),
+        (Arrival(kind="rate", value=2.0), {"status": "backlogged"}, "more than the advised replicas serve"),
         (Arrival(kind="rate", value=0.1), {}, "below one request"),
     ],
 )

@@ -36,7 +36,7 @@ def scaling_of(subject: Subject) -> Scaling | str:
         return "one request at a time never needs a second replica"
     if arrival.kind == "maximum":
         return "at maximum throughput every replica is always full, so there is no level to hold"
-    if prediction.status != "stable":
+    if prediction.status not in ("stable", "saturated"):
         return "the load is more than the advised replicas serve, so its level is no target"
     if subject.assessment is not None and not subject.assessment.kept:
         missed = "; ".join(refusal.text for refusal in subject.assessment.refusals)
