@@ -26,7 +26,6 @@ from advisor.cost.fit import family
 from advisor.cost.fit_file import shape_key
 from advisor.cost.held_out import PAPER_HARNESS, HeldOut, Optimum, leave_groups_out
 from advisor.cost.intervals import Distance, Interval
-from advisor.cost.learn import row_deployments
 from advisor.cost.observe import observe
 from advisor.cost.predict import REPEAT, REPEAT_MAXIMUM, Z90, Predictor
 from advisor.cost.shared_errors import PACE, Shares
@@ -217,11 +216,13 @@ def held_out(predictor: Predictor) -> HeldOut:
     """Errors of all rows, each model left out in turn; half a minute."""
     seen = observe(read_speed(shipped("measurements")))
     optimum = Optimum.of(seen, predictor.fit.speed)
-    of_row = row_deployments(seen)
+    of_row = seen.row_deployments
     model = leave_groups_out(optimum, [shape_key(d.model) for d in of_row])
     gpu = leave_groups_out(optimum, [d.gpu.name for d in of_row])
     nothing = np.full(len(seen.rows), np.nan)
-    return HeldOut(seen=seen, deployments=of_row, row=nothing, model=model, gpu=gpu, source=nothing)
+    return HeldOut(
+        seen=seen, deployments=of_row, row=nothing, model=model, gpu=gpu, source=nothing, elsewhere=nothing
+    )
 
 
 ORDERINGS: dict[str, Callable[[Case], list[float]]] = {
@@ -243,11 +244,12 @@ def main() -> None:
         nothing = np.full(len(seen.rows), np.nan)
         held = HeldOut(
             seen=seen,
-            deployments=row_deployments(seen),
+            deployments=seen.row_deployments,
             row=nothing,
             model=kept["model"],
             gpu=kept["gpu"],
             source=nothing,
+            elsewhere=nothing,
         )
     else:
         held = held_out(predictor)

@@ -43,7 +43,8 @@ def ratios_of(
     tails = tuple(one for one in dict.fromkeys(statistics) if one[1] != "mean")
     if not tails:
         return {}
-    queue = Queue.of(p.arrays, p.coefficients, p.memory.kv_bytes, cells)
+    # Of the long run: the burst that a benchmark begins with is no user's case.
+    queue = Queue.of(p.arrays, p.coefficients, p.memory.kv_bytes, cells, whole=False)
     return {one: queue.ratio(one[0], one[1]) for one in tails}  # type: ignore[arg-type]
 
 
@@ -76,7 +77,7 @@ def goodput_share(
     intervals: Intervals, p: Prepared, cells: Cells, answers: CellAnswers, goodput: Goodput
 ) -> Range:
     """Share of requests within their limits; its ends have all latencies at an end of their intervals."""
-    queue = Queue.of(p.arrays, p.coefficients, p.memory.kv_bytes, cells)
+    queue = Queue.of(p.arrays, p.coefficients, p.memory.kv_bytes, cells, whole=False)
     means = {"ttft": queue.run.ttft_s, "tpot": queue.run.tpot_s, "e2e": queue.run.e2e_s}
     ends: dict[str, dict[LatencyMetric, Floats]] = {"value": {}, "low": {}, "high": {}}
     for metric, limit in limits_s(goodput).items():
