@@ -106,8 +106,8 @@ class Intervals:
     def of_tail(self, metric: str, load: str, generation: str, distance: Distance) -> Interval:
         """Of a percentile beyond the median: never narrower than its mean's.
 
-        A lone stream's has the mean's: what sources print there is the slowest of a few dozen requests, mostly
-        the first, when nothing was warm.
+        A lone stream's has the mean's: what sources print there is the slowest of a few dozen requests,
+        mostly the first, when nothing was warm.
         """
         mean = self.of("tpot" if metric == "itl" else metric, load, generation, distance)
         own = None if load == "single" else self.known(tail(metric), load, generation, distance)

@@ -68,7 +68,7 @@ def test_a_crossing_is_narrow_to_two_per_cent() -> None:
 
 
 def test_a_map_has_a_row_per_level_down_and_agrees_with_recommend() -> None:
-    choice = choice_of(MODEL, "chat", gpus=["A6000"])
+    choice = choice_of(MODEL, "chat", gpus=["H100"])
     across = Axis(over="concurrency", levels=(1, 16, 128))
     down = Axis(over="input-tokens", levels=(128, 1024))
     found = best_map(choice, across, down, shipped_predictor(), shipped_quality())
