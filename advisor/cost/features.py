@@ -27,6 +27,11 @@ BYTES_16BIT = 2
 MAX_KV_GROUPS = 3
 """Distinct windows (including none) of one model; Gemma and gpt-oss have two."""
 
+TILE = 128
+"""Rows and columns of a large GEMM's output tile (CUTLASS and cuBLAS on tensor cores since Ampere)."""
+USUAL_SMS = 108
+"""Where a GPU's file does not say."""
+
 KERNELS = ("bf16", "fp8", "int8", "wo4", "wo8", "fp4", "w4a8")
 """Kernel families whose efficiencies are learnt apart: 16-bit GEMM; FP8 and INT8 scaled GEMM;
 weight-only 4 and 8 bits (Marlin); native FP4; INT4 weights multiplied in FP8."""
@@ -90,6 +95,13 @@ class DeploymentArrays:
     expert_flop: Floats
     """Of the active experts."""
     head_flop: Floats
+    sms: Floats
+    """Streaming multiprocessors (compute units)."""
+    weights_per_byte: Floats
+    """Of the quantized matrices."""
+    tile_flop: Floats
+    """A step's dense matrices: FLOP of one output tile on every multiprocessor, summed over them. A GEMM's
+    tiles go in waves over the multiprocessors, and the last wave is as long as a full one."""
     activation_elements: Floats
     """Activation numbers that elementwise kernels move per token: inputs of every matrix."""
     # attention
@@ -172,6 +184,20 @@ def _kv_groups(model: ModelSpec, kv_bits: int, shards: int) -> list[_KvGroup]:
     return ordered
 
 
+def _inner_dims(model: ModelSpec, shards: int) -> float:
+    """Sum of the inner (summed-over) dimensions of a step's dense matrices on one GPU: the hidden size into a
+    layer's parts, a GPU's share of the heads and of the feed-forward width out of them."""
+    total = 0.0
+    for group in model.groups:
+        a, ffn = group.attention, group.ffn
+        width = ffn.linear_params / (3 * model.hidden)
+        total += group.count * (
+            (model.hidden + a.query_heads * a.v_head_dim / shards if a.linear_params else 0.0)
+            + (model.hidden + width / shards if ffn.linear_params else 0.0)
+        )
+    return total
+
+
 def _state_bytes(model: ModelSpec, shards: int) -> float:
     """Recurrent state of one sequence on one GPU."""
     return sum(g.count * g.attention.state_bytes_per_sequence for g in model.groups) / shards
@@ -245,6 +271,9 @@ def _one(deployment: Deployment, limits: EngineDefaults) -> dict[str, object]:
         "kept_flop": 2 * kept_params / tp,
         "expert_flop": 2 * active_expert_params / tp,
         "head_flop": 2 * head_params / tp,
+        "sms": gpu.sms or USUAL_SMS,
+        "weights_per_byte": BITS_PER_BYTE / bits,
+        "tile_flop": 2 * TILE**2 * (gpu.sms or USUAL_SMS) * _inner_dims(model, tp),
         "activation_elements": (dense_params + active_expert_params) / model.hidden / tp
         + model.layers * model.hidden,
         "kv_read_bytes": [g.read for g in groups],

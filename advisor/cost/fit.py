@@ -21,7 +21,7 @@ from advisor.cost.steptime import (
 from advisor.record.measurement import SpeedMeasurement
 
 _STEP = 1e-4
-_MAX_ITERATIONS = 25
+_MAX_ITERATIONS = 40
 _UNPREDICTED = 1.0
 """Log error that a row counts when the model says that it does not fit at all."""
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from advisor.cost.fit import noise
-from advisor.cost.held_out import Optimum
+from advisor.cost.held_out import GROUP_STEPS, Optimum
 from advisor.cost.suggest import most_informative
 
 POINTS = (0, 1, 3, 5, 10)
@@ -55,6 +55,6 @@ def learning_curve(optimum: Optimum, gpus: Sequence[str], chosen: np.ndarray) ->
 def _error(optimum: Optimum, out: np.ndarray, mine: np.ndarray, shown: np.ndarray) -> float:
     hidden = out.copy()
     hidden[shown] = False
-    errors = optimum.log_errors(optimum.without(hidden, steps=2))
+    errors = optimum.log_errors(optimum.without(hidden, steps=GROUP_STEPS))
     rest = np.setdiff1d(mine, shown)
     return float(np.nanmean(np.abs(np.exp(-errors[rest]) - 1.0)))

@@ -19,6 +19,7 @@ def roofline(arrays: DeploymentArrays) -> Coefficients:
     values = {p.name: np.full(n, 1.0 if p.share else 0.0) for p in PARAMETERS}
     values["blend"] = np.full(n, _SHARP)
     values["pace"] = np.ones(n)
+    values["unpack_per_s"] = np.full(n, np.inf)
     return coefficients(arrays, values)
 
 

@@ -103,6 +103,8 @@ class Coefficients:
     """Reading all routed experts."""
     token_s: Floats
     """Multiplying one token by the matrices it meets (no head)."""
+    tail_s: Floats
+    """What a step's GEMMs lose to last waves that are not full, once they have waves."""
     blend: Floats
     head_read_s: Floats
     head_token_s: Floats
@@ -135,6 +137,9 @@ class Coefficients:
         return Coefficients(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
 
+_UNPACK_POWER = 4.0
+"""How sharply reading turns from bandwidth-bound to unpacking-bound (p-norm): the two overlap."""
+
 _OVERHEADS = ("fixed_s", "step_s", "sequence_s", "request_s", "eager_s")
 
 
@@ -155,11 +160,17 @@ def coefficients(a: DeploymentArrays, v: Mapping[str, Floats]) -> Coefficients:
     bytes_per_element = v["elementwise"] + np.where(scaled, v["quantize_activations"], 0.0)
     pace = v["pace"]
     layer_s = a.layers * v["layer_overhead_s"] + np.where(moe, a.moe_layers * v["expert_layer_s"], 0.0)
+    # Weight-only kernels read no faster than the multiprocessors unpack.
+    unpacks = np.array([k in ("wo4", "wo8") for k in a.kernel])
+    streamed = a.bandwidth * read
+    unpacked = np.where(unpacks, a.sms * v["unpack_per_s"] / a.weights_per_byte, np.inf)
+    stream = streamed * (1.0 + (streamed / unpacked) ** _UNPACK_POWER) ** (-1.0 / _UNPACK_POWER)
     made = Coefficients(
-        weights_s=a.quant_bytes / (a.bandwidth * read) + a.kept_bytes / (a.bandwidth * read16),
-        experts_s=a.expert_bytes / (a.bandwidth * read * v["expert_read"]),
+        weights_s=a.quant_bytes / stream + a.kept_bytes / (a.bandwidth * read16),
+        experts_s=a.expert_bytes / (stream * v["expert_read"]),
         token_s=(a.quant_flop + a.expert_flop / v["expert_multiply"]) / (a.rate * multiply)
         + a.kept_flop / (a.rate16 * multiply16),
+        tail_s=a.tile_flop * v["tail_waves"] / (a.rate * multiply),
         blend=1.0 + v["blend"],
         head_read_s=a.head_bytes / (a.bandwidth * read16),
         head_token_s=a.head_flop / (a.rate16 * multiply16),
@@ -172,7 +183,9 @@ def coefficients(a: DeploymentArrays, v: Mapping[str, Floats]) -> Coefficients:
         + a.linear_mixer_flop / (a.rate16 * v["attend"]),
         fixed_s=layer_s + np.where(narrow, a.matmuls * v["quant_kernel_s"], 0.0) + v["step_overhead_s"],
         step_s=v["step_overhead_s"],
-        sequence_s=v["sequence_overhead_s"] + a.vocab * v["logit_bytes"] / a.bandwidth,
+        sequence_s=v["sequence_overhead_s"]
+        + np.where(a.pipeline_parallel > 1, v["node_sequence_s"], 0.0)
+        + a.vocab * v["logit_bytes"] / a.bandwidth,
         request_s=v["request_overhead_s"],
         reduce_s=reduces * v["all_reduce_s"],
         reduce_token_s=reduces * ring * a.hidden_bytes / (a.link_bandwidth * v["link_share"]),
@@ -188,7 +201,8 @@ def coefficients(a: DeploymentArrays, v: Mapping[str, Floats]) -> Coefficients:
 
 def coefficient_columns(c: Coefficients) -> list[tuple[str, int | None]]:
     """Every learnt (D,) column: a field, or one column of a field of shape (D, G)."""
-    learnt = [f.name for f in fields(c) if f.name not in ("window", "graph_limit", "active_share")]
+    given = ("window", "graph_limit", "active_share")
+    learnt = [f.name for f in fields(c) if f.name not in given]
     return [
         (name, g)
         for name in learnt
@@ -258,7 +272,9 @@ def parts(
     touched = np.where(
         c.active_share > 0, 1.0 - (1.0 - c.active_share) ** np.maximum(1.0, tokens * c.spread), 0.0
     )
-    gemm = _blend(c.weights_s + c.experts_s * touched, tokens * c.token_s, c.blend)
+    work = tokens * c.token_s
+    work = work - c.tail_s * np.expm1(-work / np.maximum(c.tail_s, 1e-12))
+    gemm = _blend(c.weights_s + c.experts_s * touched, work, c.blend)
     sampled = sequences + prompts
     head = _blend(c.head_read_s, sampled * c.head_token_s, c.blend)
     kv = sequences * c.state_s

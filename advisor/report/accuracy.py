@@ -21,8 +21,8 @@ tables from your own measurements too.
 **Left out** says what was new: *rows*, one row in ten, so that model, GPU and format are known; *model*,
 every row of the model's shape (Llama-3.1-70B and its R1 distillation are one); *GPU*, every row of the
 GPU; *source*, every row of whoever measured; *seed paper*, Tables 5 and 6 of arXiv:2411.02355. Groups are
-left out by two steps from the full fit (Newton's, then along the same slopes); full refits of the seven
-shapes of the paper's harness differ from them by a few tenths of a point.
+left out by four steps from the full fit (Newton's, then along the same slopes), which come within some tenths
+of a point of full refits.
 
 **Coverage** is the share of rows inside 90 % intervals that were made from the errors of the *other*
 groups; **half-width** is their median half-width. *source, its deployments known*: rows of a source left
