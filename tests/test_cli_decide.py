@@ -123,9 +123,8 @@ def test_measure_next_writes_plans_that_measure_takes(quantadvise: Command, tmp_
 
 
 def test_nothing_to_gain_is_said(quantadvise: Command, tmp_path: Path) -> None:
-    result = quantadvise(
-        "measure-next", *SMALL, "--formats", "int8", "--tp", 1, "--write", tmp_path / "plans"
-    )
+    alone = ("--formats", "int8", "--tp", 1, "--kv-cache-dtype", "auto", "--max-gpus", 1)
+    result = quantadvise("measure-next", *SMALL, *alone, "--write", tmp_path / "plans")
     assert "Nothing to gain: " in result.out
     assert not (tmp_path / "plans").exists()
 

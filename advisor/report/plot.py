@@ -52,6 +52,7 @@ class Point:
     recovery: Estimate
     """Per cent."""
     on_front: bool
+    """Of the Pareto set, or the first: which a tie may put before what is a little faster."""
 
 
 def pareto_lines(recommendation: Recommendation, *, width: int) -> list[Text]:
@@ -74,7 +75,7 @@ def pareto_points(recommendation: Recommendation) -> list[Point]:
             assessment=a,
             cost=a.usd_per_million_output_tokens,
             recovery=a.recovery.scaled(100),
-            on_front=id(a) in front,
+            on_front=id(a) in front or place == 1,
         )
         for place, a in enumerate(recommendation.ranked, start=1)
         if a.usd_per_million_output_tokens is not None and a.recovery is not None

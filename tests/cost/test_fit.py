@@ -10,7 +10,7 @@ import pytest
 from advisor.cost import fit_file
 from advisor.cost.fit import FittedSpeed, SpeedProblem, fit_speed
 from advisor.cost.held_out import GROUP_STEPS, Optimum, leave_groups_out
-from advisor.cost.intervals import COVERAGE, Intervals, build, conformal
+from advisor.cost.intervals import COVERAGE, Errors, Intervals, build, conformal
 from advisor.cost.learn import learn
 from advisor.cost.observe import Observations, arrangements, observe
 from advisor.cost.predict import Predictor
@@ -179,7 +179,7 @@ def test_conformal_intervals_hold_nine_of_ten_new_draws():
 def test_what_is_further_from_the_data_is_never_surer():
     rng = np.random.default_rng(1)
     n = 80
-    held = {"seen": rng.normal(0, 0.3, n), "model": rng.normal(0, 0.1, n), "gpu": rng.normal(0, 0.2, n)}
+    held = {d: (Errors(rng.normal(0, sd, n)),) for d, sd in (("seen", 0.3), ("model", 0.1), ("gpu", 0.2))}
     made = build(["tpot"] * n, ["loaded"] * n, ["v1"] * n, held)  # type: ignore[arg-type]
     widths = [
         made.of("tpot", "loaded", "v1", d).high - made.of("tpot", "loaded", "v1", d).low  # type: ignore[arg-type]
@@ -190,7 +190,7 @@ def test_what_is_further_from_the_data_is_never_surer():
 
 def test_a_class_without_evidence_borrows_from_a_wider_one():
     rng = np.random.default_rng(2)
-    made = build(["tpot"] * 40, ["loaded"] * 40, ["v1"] * 40, {"gpu": rng.normal(0, 0.2, 40)})
+    made = build(["tpot"] * 40, ["loaded"] * 40, ["v1"] * 40, {"gpu": (Errors(rng.normal(0, 0.2, 40)),)})
     assert made.of("tpot", "loaded", "v0", "seen") == made.of("tpot", "loaded", "v1", "gpu")
     assert Intervals(table={}).of("tpot", "single", "v1", "seen").rows == 0
 

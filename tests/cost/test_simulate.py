@@ -226,7 +226,7 @@ def test_another_statistic_is_there_when_asked_for_and_nonsense_is_refused():
 def test_littles_law(count, seed):
     """Clients = requests per second × (time in the system), in the steady part."""
     found = simulate(engine(), load(clients(count)), seed=seed)
-    assert found.requests_per_s * found.latency_ms["e2e", "mean"] / 1000 == pytest.approx(count, rel=0.05)
+    assert found.requests_per_s * found.latency_ms["e2e", "mean"] / 1000 == pytest.approx(count, rel=0.06)
 
 
 @settings(max_examples=15, deadline=None)
