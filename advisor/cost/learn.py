@@ -145,7 +145,9 @@ def _assembled(
     return Fit(
         speed=speed,
         intervals=intervals,
-        effects=effects(errors, keys, base_classes(seen), np.array([teaches(row) for row in seen.rows])),
+        effects=effects(
+            errors, keys, base_classes(seen), seen.rows, np.array([teaches(row) for row in seen.rows])
+        ),
         evidence=_evidence(seen, deployments, keys),
         measured=_measured(seen, keys, deployments, errors),
         summary=summary,
