@@ -7,21 +7,21 @@ single rows, whose pull is small, one step does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from advisor.cost.features import Floats
-from advisor.cost.fit import FittedSpeed, SpeedProblem, family, teaches
+from advisor.cost.fit import FittedSpeed, SpeedProblem, teaches
 from advisor.cost.observe import METRICS, Observations
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.deployment import Deployment
 
 SHRINK_ROWS = 2.0
 """A deployment's correction by own records counts n/(n + this): so many rows say 'no correction'."""
-SHRINK_SOURCES = 1.5
-"""The same by published sources, in sources: between what is best for lone streams and under load."""
+OWN = ("measured", "imported")
+"""Origins of one's own records."""
 ROW_FOLDS = 10
 GROUP_STEPS = 4
 """Steps to the optimum without a group: two stop short of a refit where the group is large."""
@@ -191,35 +191,22 @@ def effects(
     rows: Sequence[SpeedMeasurement],
     used: np.ndarray,
 ) -> dict[str, dict[str, float]]:
-    """Mean log(measured ÷ predicted) of each deployment and class over rows `used`, shrunk toward 0.
+    """Mean log(measured ÷ predicted) of each deployment and class over own rows `used`, shrunk toward 0.
 
-    Most of what one source's rows of a deployment have in common is that run's and not the deployment's: on
-    the rows of another source a correction of full weight is worse than none, under load by a third. So a
-    source is one vote against `SHRINK_SOURCES`. One's own records are of the machine that is asked about.
+    Own records are of the machine that is asked about. What the rows of a published source have in common
+    beyond the fit is that run's and not the deployment's: carried to another source's rows of the same
+    deployment it made TTFT, TPOT and throughput under load worse by a tenth to a third, maximum throughput no
+    better, lone streams better by half a point.
     """
-    sums: dict[tuple[str, str], dict[str, list[float]]] = {}
+    sums: dict[tuple[str, str], list[float]] = {}
     for error, key, kind, row, use in zip(errors, keys, classes, rows, used, strict=True):
-        if use and np.isfinite(error):
-            who = OWN if row.origin in ("measured", "imported") else family(row.source)
-            votes = sums.setdefault((kind, key), {}).setdefault(who, [])
-            votes.append(float(np.clip(error, -0.7, 0.7)))
+        if use and np.isfinite(error) and row.origin in OWN:
+            sums.setdefault((kind, key), []).append(float(np.clip(error, -0.7, 0.7)))
     found: dict[str, dict[str, float]] = {}
-    for (kind, key), said in sums.items():
-        found.setdefault(kind, {})[key] = round(_shrunk(said), 5)
+    for (kind, key), values in sums.items():
+        shrunk = float(np.median(values)) * len(values) / (len(values) + SHRINK_ROWS)
+        found.setdefault(kind, {})[key] = round(shrunk, 5)
     return found
-
-
-OWN = "own records"
-
-
-def _shrunk(votes: Mapping[str, Sequence[float]]) -> float:
-    """The mean of what each source says; own records, where there are any, are heard alone."""
-    own = votes.get(OWN)
-    if own is not None:
-        return float(np.median(own)) * len(own) / (len(own) + SHRINK_ROWS)
-    weights = [len(values) / (len(values) + 1.0) for values in votes.values()]
-    said = [float(np.median(values)) for values in votes.values()]
-    return float(np.dot(weights, said)) / (sum(weights) + SHRINK_SOURCES)
 
 
 def leave_rows_out(optimum: Optimum, keys: Sequence[str]) -> Floats:

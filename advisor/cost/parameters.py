@@ -55,7 +55,7 @@ PARAMETERS: tuple[Parameter, ...] = (
               meaning="share of the FP4 peak"),
     Parameter(name="multiply_w4a8", start=0.40, prior=0.5, share=True, by=("architecture", "gpu"),
               meaning="share of the FP8 peak that they reach, unpacking as they go"),
-    Parameter(name="unpack_per_s", start=30e9, prior=0.3, share=False, by=("architecture", "gpu"),
+    Parameter(name="unpack_per_s", start=30e9, prior=0.3, share=False, by=("architecture",), group_prior=0.05,
               meaning="packed weights that one multiprocessor unpacks per second in weight-only kernels"),
     Parameter(name="tail_waves", start=0.5, prior=0.4, share=False, by=("kernel", "architecture"),
               meaning="waves of tiles that a GEMM loses to a last wave that is not full"),
