@@ -59,8 +59,7 @@ class HeldOut:
     source: Floats
     """All rows of the source's family."""
     elsewhere: Floats
-    """The same, for deployments that another source has measured, whose corrections apply: what a user's own
-    machine meets."""
+    """The same, for deployments that another source has measured: what a user's own machine meets."""
 
 
 def quantity(seen: Observations) -> list[str]:
