@@ -66,6 +66,13 @@ class Browser:
             assert time.monotonic() < end, f"waited in vain until {why}"
             time.sleep(0.02)
 
+    def frames(self, number: int) -> None:
+        """Waits until the page has been painted `number` times."""
+        script = """const [number, done] = arguments;
+            const next = (left) => left ? requestAnimationFrame(() => next(left - 1)) : done();
+            next(number)"""
+        self.driver.execute_async_script(script, number)
+
     def counted(self, name: str) -> int:
         """How often the page has done a thing: `drawn`, `changed`, `answered`, `settled`."""
         return int(self.js(f"return document.documentElement.dataset.{name} ?? 0"))
@@ -83,7 +90,11 @@ class Browser:
         from selenium.webdriver.common.action_chains import ActionChains
 
         self.js("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
-        ActionChains(self.driver).move_to_element(element).perform()
+        # The page is told that it was scrolled at its next frame, which must not come after the pointer.
+        self.frames(2)
+        # A hand is never quite still: the pointer arrives beside the middle and goes on to it.
+        hand = ActionChains(self.driver)
+        hand.move_to_element_with_offset(element, 1, 1).move_to_element(element).perform()
 
     def click(self, element: Any) -> None:
         self.js("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
