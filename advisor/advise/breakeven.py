@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from advisor.advise.assessment import Assessment
-from advisor.advise.chances import draw
+from advisor.advise.candidates import filled
+from advisor.advise.chances import DRAWS, Draws, errors_of, outcomes
 from advisor.advise.choose import Choice, Recommendation
+from advisor.advise.standings import SLOW, TTFT
 from advisor.advise.survey import standings_of
+from advisor.cost.features import Floats
 from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:
     from advisor.cost.predict import Predictor
     from advisor.cost.quality import QualityModel
+
+FEWER, MORE = 8, 2
+"""Replicas fewer and more than the pessimistic count that are looked at: beyond, hardly a draw lies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +37,8 @@ class BreakEven:
     """Below it (a GPU that is not the first's) or above it (the first's own) the choice changes."""
     low_usd_per_gpu_hour: float
     high_usd_per_gpu_hour: float
-    """Its 90 % interval, errors that both deployments share left out; without width where the load asked for
-    fixes what both serve."""
+    """Its 90 % interval, errors that both deployments share left out. Where the load asked for fixes what
+    both serve, it is the number of replicas that may turn out otherwise."""
     to: Deployment
     """What is the cheapest then."""
 
@@ -83,17 +89,37 @@ def _ratios(
 ) -> dict[tuple[object, ...], tuple[float, ...]]:
     """Of each other: the best's cost ÷ its own: low, value, high."""
     own = _usd(best) or 0.0
-    if all(_is_exact(a) for a in (best, *others)):
-        return {a.deployment.key: (own / (_usd(a) or own),) * 3 for a in others}
-    among = [best.deployment, *(a.deployment for a in others)]
+    sides = (best, *others)
+    counts = [_counts(choice, a.deployment) for a in sides]
+    among = [replace(a.deployment, replicas=n) for a, of in zip(sides, counts, strict=True) for n in of]
     found = standings_of(choice, [choice.workload.load], among, predictor, quality)
-    drawn = draw(found, 0, np.arange(len(among)), predictor.fit.shared).objective
+    at = np.arange(len(among))
+    # What accuracy may turn out to be changes no cost.
+    errors = {c: errors_of(found, 0, at, predictor.fit.shared, c, DRAWS) for c in (SLOW, TTFT)}
+    drawn = outcomes(found, 0, at, errors)
+    ends = np.cumsum([len(of) for of in counts])
+    costs = [_cost(drawn, end - len(of), end) for of, end in zip(counts, ends, strict=True)]
     ratios: dict[tuple[object, ...], tuple[float, ...]] = {}
-    for column, a in enumerate(others, start=1):
+    for a, cost in zip(others, costs[1:], strict=True):
         value = own / (_usd(a) or own)
-        low, high = (float(q) for q in np.quantile(drawn[:, 0] / drawn[:, column], (0.05, 0.95)))
+        low, high = (float(q) for q in np.quantile(costs[0] / cost, (0.05, 0.95)))
         ratios[a.deployment.key] = (min(low, value), value, max(high, value))
     return ratios
+
+
+def _counts(choice: Choice, deployment: Deployment) -> list[int]:
+    """How many replicas it may truly take; those it has where nothing is left to choose."""
+    n, kind = deployment.replicas, choice.workload.load.arrival.kind
+    if filled(choice) is not None or kind not in ("rate", "concurrency"):
+        return [n]
+    return list(range(max(1, n - FEWER), n + MORE + 1))
+
+
+def _cost(drawn: Draws, start: int, end: int) -> Floats:
+    """Of each draw the cost with the fewest replicas that keep the limits; with the most where none do."""
+    keeps, objective = drawn.keeps[:, start:end], drawn.objective[:, start:end]
+    least = np.where(keeps, objective, np.inf).min(axis=1)
+    return np.asarray(np.where(np.isfinite(least), least, objective[:, -1]))
 
 
 def _break_even(of: Assessment, factors: Sequence[float], to: Assessment) -> BreakEven:
@@ -114,9 +140,3 @@ def _break_even(of: Assessment, factors: Sequence[float], to: Assessment) -> Bre
 def _usd(assessment: Assessment) -> float | None:
     usd = assessment.usd_per_million_output_tokens
     return None if usd is None or usd.value <= 0 else usd.value
-
-
-def _is_exact(assessment: Assessment) -> bool:
-    """Whether the load asked for fixes what it serves, and so what it costs."""
-    usd = assessment.usd_per_million_output_tokens
-    return usd is not None and usd.low == usd.high

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from advisor.advise import search
 from advisor.advise.assessment import Assessment, Refusal
 from advisor.advise.border import Border
-from advisor.advise.judge import judge, vouching_limits
+from advisor.advise.judge import judge, timed_limits
 from advisor.advise.price import PriceOf, cost_of
 from advisor.advise.rank import pareto, rank, tied
 from advisor.advise.replicas import replicate
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 LOAD_KINDS = frozenset({"capacity", "latency", "goodput"})
 """Refusals that a further replica can mend."""
+
+MEANS = (("ttft", "mean"), ("tpot", "mean"), ("e2e", "mean"))
+"""Latencies that every answer shows."""
 
 HOLDING_DEGREES = (1, 2, 4, 8, 16, 32)
 """Tensor parallelism tried to say what would hold a model that fits nowhere."""
@@ -136,10 +139,8 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
 
 def statistics_of(workload: Workload) -> tuple[tuple[str, str], ...]:
     """The latencies to predict: the means that every answer shows, and what the limits are on."""
-    means = (("ttft", "mean"), ("tpot", "mean"), ("e2e", "mean"))
-    goodput = () if workload.goodput is None else vouching_limits(workload.goodput)
-    limits = ((limit.metric, limit.statistic) for limit in (*workload.limits, *goodput))
-    return tuple(dict.fromkeys((*means, *limits)))
+    limits = ((limit.metric, limit.statistic) for limit in timed_limits(workload))
+    return tuple(dict.fromkeys((*MEANS, *limits)))
 
 
 def check_context(model: ModelSpec, workload: Workload) -> None:

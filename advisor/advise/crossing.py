@@ -1,9 +1,11 @@
-"""How sure a crossing is: between which levels the change from one deployment to another truly lies."""
+"""Why the best changes between two levels, and between which levels the change truly lies."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import exp, log
+from typing import Literal
 
 import numpy as np
 
@@ -18,6 +20,60 @@ SURE = 0.95
 
 Interval = tuple[float | None, float | None]
 """Levels; None: beyond those looked at."""
+
+Why = Literal["objective", "replicas", "limit"]
+"""objective: its order changes. replicas: the one before takes one more. limit: the one before keeps the
+limits no more, or the one after does not yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What changes between two levels next to each other, of which each has another best."""
+
+    end: int
+    """The lower level's position; the upper one is the next."""
+    before: int
+    after: int
+    """Positions of the two deployments; -1: nothing keeps the limits there."""
+    why: Why
+    limit: str = ""
+    """Which, where one stops being kept: `tpot_p95_ms`."""
+    whose: int | None = None
+    """Whose limits decide; None: the order of the two does."""
+
+    @property
+    def sides(self) -> tuple[tuple[int, int], ...]:
+        """(deployment, level at which it stands) of those that the change hangs on."""
+        if self.whose is None:
+            return (self.before, self.end), (self.after, self.end + 1)
+        return ((self.whose, self.end + (self.whose != self.before)),)
+
+
+def turn_at(found: Standings, end: int, before: int, after: int) -> Turn:
+    """The turn after the level at `end`, from one best to the other."""
+    for at, load in ((before, end + 1), (after, end)):
+        if at < 0 or found.kept[load, at]:
+            continue
+        if found.replicas[load, at] > found.replicas[2 * end + 1 - load, at] and not found.possible[load, at]:
+            # It would take another replica, which the budget does not allow.
+            return Turn(end=end, before=before, after=after, why="replicas", whose=at)
+        missed = [limit for limit in found.limits if not limit.kept[load, at]]
+        limit = "memory"
+        if missed and found.possible[load, at]:
+            limit = min(missed, key=lambda one: float(one.reach[load, at])).text
+        return Turn(end=end, before=before, after=after, why="limit", limit=limit, whose=at)
+    if before >= 0 and found.replicas[end + 1, before] > found.replicas[end, before]:
+        return Turn(end=end, before=before, after=after, why="replicas", whose=before)
+    if after >= 0 and found.replicas[end + 1, after] < found.replicas[end, after]:
+        return Turn(end=end, before=before, after=after, why="replicas", whose=after)
+    return Turn(end=end, before=before, after=after, why="objective")
+
+
+def where_it_turns(sides: Standings, levels: Sequence[float], turn: Turn, shared: SharedErrors) -> Interval:
+    """Nine times of ten the change truly lies between these levels; `sides` are the turn's alone."""
+    if turn.whose is None:
+        return where_order_changes(sides, levels, turn.end, shared)
+    return where_limit_is_met(sides, levels, turn.end, ends=turn.whose == turn.before)
 
 
 def where_order_changes(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from advisor.advise.axis import Axis, Over, axis, between, level_of, load_at, loads_along
 from advisor.advise.choose import Choice, Recommendation
-from advisor.advise.crossing import where_limit_is_met, where_order_changes
+from advisor.advise.crossing import Why, turn_at, where_it_turns
 from advisor.advise.standings import Standings
 from advisor.advise.survey import standings_of, survey
 from advisor.cost.features import Ints
@@ -29,11 +29,6 @@ WITHIN = 10.0
 """Times the workload's own level that a quick look goes down and up."""
 MOST_CROSSINGS = 12
 """Crossings that are narrowed down; between the rest the step stays a doubling."""
-
-
-Why = Literal["objective", "replicas", "limit"]
-"""objective: its order changes. replicas: the one before takes one more. limit: the one before keeps the
-limits no more, or the one after does not yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,42 +232,18 @@ class _Walk:
 
     def _crossings(self, best: Ints, ends: Sequence[int]) -> tuple[Crossing, ...]:
         """Those after the levels at `ends`; what their intervals take is looked at together."""
-        turns = [self._why(end, int(best[end]), int(best[end + 1])) for end in ends]
-        # Whose limits decide; where nobody's do, the two whose order does.
-        sides = [
-            [(int(best[end]), end), (int(best[end + 1]), end + 1)]
-            if turn is None
-            else [(turn, end + (turn != int(best[end])))]
-            for end, (_, _, turn) in zip(ends, turns, strict=True)
-        ]
-        if not sides:
+        turns = [turn_at(self.found, end, int(best[end]), int(best[end + 1])) for end in ends]
+        if not turns:
             return ()
-        among = [self.found.deployment(load, at) for pair in sides for at, load in pair]
+        among = [self.found.deployment(load, at) for turn in turns for at, load in turn.sides]
         found = standings_of(self.choice, self.found.loads, among, self.predictor, self.quality)
         made, start = [], 0
-        for end, pair, (why, limit, turn) in zip(ends, sides, turns, strict=True):
-            own = found.only(np.arange(start, start + len(pair)))
-            start += len(pair)
-            if turn is None:
-                low, high = where_order_changes(own, self.levels, end, self.predictor.fit.shared)
-            else:
-                low, high = where_limit_is_met(own, self.levels, end, ends=turn == int(best[end]))
-            level, following = self.levels[end], self.levels[end + 1]
-            made.append(Crossing(level=level, following=following, low=low, high=high, why=why, limit=limit))
+        for turn in turns:
+            own = found.only(np.arange(start, start + len(turn.sides)))
+            start += len(turn.sides)
+            low, high = where_it_turns(own, self.levels, turn, self.predictor.fit.shared)
+            level, following = self.levels[turn.end], self.levels[turn.end + 1]
+            made.append(
+                Crossing(level=level, following=following, low=low, high=high, why=turn.why, limit=turn.limit)
+            )
         return tuple(made)
-
-    def _why(self, end: int, before: int, after: int) -> tuple[Why, str, int | None]:
-        """What changes between two levels, the limit that does it, and whose limit it is."""
-        found = self.found
-        for at, load in ((before, end + 1), (after, end)):
-            if at < 0 or found.kept[load, at]:
-                continue
-            missed = [limit for limit in found.limits if not limit.kept[load, at]]
-            if missed and found.possible[load, at]:
-                return "limit", min(missed, key=lambda limit: float(limit.reach[load, at])).text, at
-            return "limit", "memory", at
-        if before >= 0 and found.replicas[end + 1, before] > found.replicas[end, before]:
-            return "replicas", "", before
-        if after >= 0 and found.replicas[end + 1, after] < found.replicas[end, after]:
-            return "replicas", "", after
-        return "objective", "", None

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from math import log
-from typing import TYPE_CHECKING
+from math import inf, log
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
-from advisor.advise.assessment import Assessment
-from advisor.advise.axis import Over, level_of, load_at
+from advisor.advise.assessment import Assessment, RefusalKind
 from advisor.advise.breakeven import BreakEven
-from advisor.advise.choose import Choice, Recommendation
-from advisor.advise.rank import objective_value, rank
-from advisor.advise.survey import survey
+from advisor.advise.choose import Recommendation
+from advisor.advise.crossing import Why
+from advisor.advise.rank import rank
+from advisor.cost.estimate import BASES, Basis, Estimate
 from advisor.spec.deployment import Deployment
-from advisor.spec.model import ModelSpec
-from advisor.spec.workload import LatencyLimit, Load
 
 if TYPE_CHECKING:
     from advisor.cost.predict import Predictor
     from advisor.cost.quality import QualityModel
 
-FACTORS = (1.1, 1.3, 1.7, 2.5, 4.0, 8.0)
-"""Times by which an assumption is made larger and smaller; what changes it only beyond is left out."""
-ROUNDS, PARTS = 2, 6
-"""The step in which it changes is narrowed down by splitting it into so many parts, so many times."""
 MOST = 48
 """Deployments that are looked at: the best of each kind first."""
+SHARES = frozenset({"min_recovery", "goodput min_share", "prefix_hit_rate"})
+"""Assumptions that are shares: how far off a value is, is told by what it leaves (the loss, the misses)."""
+EXACT = "as asked"
+"""The basis of what follows from the question and its prices alone."""
+
+
+Whose = Literal["first", "other"] | None
+"""Whose limit or replicas decide: of what is first now, or then; None: the order of the two does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +36,21 @@ class Flip:
     """One assumption, and the value of it at which the choice changes."""
 
     assumption: str
-    """`price of H100`, `request rate`, `ttft_p95_ms`, `min_recovery` …"""
+    """`price of H100`, `request rate`, `ttft_p95_ms`, `goodput min_share`, `min_recovery` …"""
     unit: str
     now: float | None
     """None: no limit was asked."""
     at: float
+    low: float | None
+    high: float | None
+    """Nine times of ten the change truly lies between these; None: beyond the values looked at. Without width
+    where nothing that is predicted decides."""
+    basis: str
+    """What the interval rests on: the weakest basis of the predictions that decide, or `as asked`."""
+    why: Why
+    limit: str = ""
+    """As of a `Crossing`."""
+    whose: Whose = None
     to: Deployment | None
     """What is first then; None: nothing keeps the limits."""
 
@@ -51,10 +61,10 @@ class Flip:
 
     @property
     def distance(self) -> float:
-        """How far off: |log(at ÷ now)|; of an accuracy floor, of the loss it allows. inf without a now."""
+        """How far off: |log(at ÷ now)|; of a share, of what it leaves. inf without a now."""
         if self.now is None:
             return float("inf")
-        if self.assumption == "min_recovery":
+        if self.assumption in SHARES:
             least = 1e-4
             return abs(log(max(1.0 - self.at, least) / max(1.0 - self.now, least)))
         return abs(log(self.at / self.now))
@@ -67,64 +77,25 @@ def flips(
     quality: QualityModel | None = None,
 ) -> tuple[Flip, ...]:
     """The nearest first; empty where nothing is ranked."""
+    from advisor.advise.flip_search import by_trial
+
     first, choice = recommendation.winner, recommendation.choice
     if first is None or choice is None:
         return ()
-    found = [
-        Flip(
-            assumption=f"price of {b.label}",
-            unit="USD per GPU-hour",
-            now=b.usd_per_gpu_hour,
-            at=b.at_usd_per_gpu_hour,
-            to=b.to,
-        )
-        for b in prices
-    ]
-    found += _recovery(recommendation, first)
+    found = [_price(recommendation, price) for price in prices]
+    found += _recovery(recommendation)
+    found += _budget(recommendation)
     # A convention on GPU counts needs all deployments to choose by; what it leaves is few.
-    among = _among(recommendation) if choice.workload.gpu_count == "free" else None
-    found += _by_trial(choice, first.deployment, among, predictor, quality)
+    among = contenders(recommendation) if choice.workload.gpu_count == "free" else None
+    found += by_trial(choice, first.deployment, among, predictor, quality)
     return tuple(sorted(found, key=lambda flip: (flip.distance, flip.assumption)))
 
 
-def _recovery(recommendation: Recommendation, first: Assessment) -> list[Flip]:
-    """The floor above which the first is refused, and the one below which a better one is not."""
-    workload = recommendation.workload
-    now = workload.quality.min_recovery
-    objective = workload.objective
-    found = []
-    if first.recovery is not None and first.recovery.low < 1.0:
-        at = first.recovery.low
-        following = next((a for a in recommendation.ranked if a.recovery and a.recovery.low > at), None)
-        if following is None or _kind(following.deployment) != _kind(first.deployment):
-            found.append(_floor(now, at, None if following is None else following.deployment))
-    own = objective_value(first, objective)
-    lower = [
-        a
-        for a in recommendation.refused
-        if a.recovery is not None
-        and a.refusals
-        and all(refusal.kind == "recovery" for refusal in a.refusals)
-        and _kind(a.deployment) != _kind(first.deployment)
-        and own is not None
-        and (objective_value(a, objective) or np.inf) < own
-    ]
-    if lower and now is not None:
-        best = max(lower, key=lambda a: a.recovery.low if a.recovery else 0.0)
-        if best.recovery is not None:
-            found.append(_floor(now, best.recovery.low, best.deployment))
-    return found
-
-
-def _floor(now: float | None, at: float, to: Deployment | None) -> Flip:
-    return Flip(assumption="min_recovery", unit="of BF16's accuracy", now=now, at=at, to=to)
-
-
-def _kind(deployment: Deployment | None) -> tuple[str, str] | None:
+def kind_of(deployment: Deployment | None) -> tuple[str, str] | None:
     return None if deployment is None else (deployment.format.name, deployment.gpu.name)
 
 
-def _among(recommendation: Recommendation) -> list[Deployment]:
+def contenders(recommendation: Recommendation) -> list[Deployment]:
     """The deployments that may come first when something changes, one replica each: of every format on every
     GPU the best, as far as there is room, then the rest in their order."""
     objective = recommendation.workload.objective
@@ -141,108 +112,132 @@ def _among(recommendation: Recommendation) -> list[Deployment]:
     return list(chosen.values())
 
 
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    """One assumption made larger or smaller."""
-
-    assumption: str
-    unit: str
-    now: float
-    rising: bool
-    asked: Callable[[float], tuple[Load, tuple[LatencyLimit, ...]]]
-    """The load and the limits at another value."""
-    whole: bool = False
-
-    def levels(self, near: float, far: float | None, model: ModelSpec) -> list[float]:
-        """Values to look at: from `near` on, or between two; those that are possible, in order."""
-        if far is None:
-            found = [self.now * f if self.rising else self.now / f for f in FACTORS]
-        else:
-            found = np.exp(np.linspace(log(near), log(far), PARTS + 1))[1:-1].tolist()
-        if self.whole:
-            found = [float(round(level)) for level in found]
-        return [
-            v for v in dict.fromkeys(found) if v > 0 and v not in (near, far) and self._possible(v, model)
-        ]
-
-    def _possible(self, value: float, model: ModelSpec) -> bool:
-        try:
-            load, _ = self.asked(value)
-        except ValueError:
-            return False
-        return load.longest_context <= model.max_context
-
-
-def _trials(choice: Choice) -> list[_Trial]:
-    workload = choice.workload
-    load, limits = workload.load, workload.limits
-    found = []
-    overs: tuple[tuple[Over, str, str], ...] = (
-        ("rate", "request rate", "requests/s"),
-        ("concurrency", "concurrency", "requests in flight"),
-        ("input-tokens", "prompt length", "tokens"),
-        ("output-tokens", "answer length", "tokens"),
+def _price(recommendation: Recommendation, price: BreakEven) -> Flip:
+    sides = [a for a in recommendation.ranked if a is recommendation.winner or a.deployment == price.to]
+    known = [a.requests_per_s for a in sides] + [
+        a.prediction.capacity_requests_per_s for a in sides if a.prediction
+    ]
+    wide = price.low_usd_per_gpu_hour < price.high_usd_per_gpu_hour
+    return Flip(
+        assumption=f"price of {price.label}",
+        unit="USD per GPU-hour",
+        now=price.usd_per_gpu_hour,
+        at=price.at_usd_per_gpu_hour,
+        low=price.low_usd_per_gpu_hour,
+        high=price.high_usd_per_gpu_hour,
+        basis=weakest([e.basis for e in known if e is not None]) if wide else EXACT,
+        why="objective",
+        to=price.to,
     )
-    for over, name, unit in overs:
-        now = level_of(load, over)
-        if now is None or (over == "concurrency" and load.arrival.kind != "concurrency"):
-            continue
-        for rising in (True, False):
 
-            def with_load(value: float, over: Over = over) -> tuple[Load, tuple[LatencyLimit, ...]]:
-                return load_at(load, over, value), limits
 
-            found.append(_Trial(name, unit, now, rising, with_load, whole=over != "rate"))
-    for number, limit in enumerate(limits):
-        for rising in (True, False):
+def weakest(bases: Sequence[Basis]) -> Basis:
+    """Of what several figures rest on the least."""
+    order = tuple(BASES)
+    return max(bases, key=order.index, default="measured")
 
-            def with_limit(value: float, number: int = number) -> tuple[Load, tuple[LatencyLimit, ...]]:
-                changed = [*limits]
-                changed[number] = replace(changed[number], max_ms=value)
-                return load, tuple(changed)
 
-            found.append(_Trial(limit.key, "ms", limit.max_ms, rising, with_limit))
+def _recovery(recommendation: Recommendation) -> list[Flip]:
+    """The floor above which the first of its kind are refused, and the one below which others come before."""
+    now = recommendation.workload.quality.min_recovery
+    found = []
+
+    def low(a: Assessment) -> float | None:
+        return None if a.recovery is None else a.recovery.low
+
+    last, to = _last_of_its_kind(recommendation, low)
+    if last.recovery is not None and last.recovery.low < 1.0:
+        found.append(_floor(now, last.recovery, "first", None if to is None else to.deployment))
+    if now is not None:
+        better = _first_other(recommendation, "recovery", low)
+        if better is not None and better.recovery is not None:
+            found.append(_floor(now, better.recovery, "other", better.deployment))
     return found
 
 
-def _by_trial(
-    choice: Choice,
-    first: Deployment,
-    among: Sequence[Deployment] | None,
-    predictor: Predictor,
-    quality: QualityModel | None,
-) -> list[Flip]:
-    """All assumptions at once, each round one survey."""
-    model = choice.space.model
+def _last_of_its_kind(
+    recommendation: Recommendation, strict: Callable[[Assessment], float | None]
+) -> tuple[Assessment, Assessment | None]:
+    """As a limit gets stricter: the last of the first's kind that comes first, and what then does.
 
-    def names(asked: Sequence[tuple[Load, tuple[LatencyLimit, ...]]]) -> list[Deployment | None]:
-        if not asked:
-            return []
-        loads, limits = zip(*asked, strict=True)
-        found = survey(choice, loads, predictor, quality, among=among, limits=limits)
-        return [None if at < 0 else found.deployment(load, int(at)) for load, at in enumerate(found.best())]
+    strict: how strict a limit may be for one to keep it.
+    """
+    last = recommendation.ranked[0]
+    while True:
+        own = strict(last)
+        rest = [] if own is None else [a for a in recommendation.ranked if (strict(a) or -inf) > own]
+        if not rest or kind_of(rest[0].deployment) != kind_of(last.deployment):
+            return last, rest[0] if rest else None
+        last = rest[0]
 
-    steps: list[tuple[_Trial, float, float | None, Deployment | None]] = [
-        (trial, trial.now, None, None) for trial in _trials(choice)
+
+def _first_other(
+    recommendation: Recommendation, kind: RefusalKind, strict: Callable[[Assessment], float | None]
+) -> Assessment | None:
+    """As a limit is eased: what comes first then, when that is no longer of the first's kind."""
+    admitted, objective = [recommendation.ranked[0]], recommendation.workload.objective
+    missed = [
+        a
+        for a in recommendation.refused
+        if a.refusals and all(refusal.kind == kind for refusal in a.refusals)
     ]
-    for _ in range(1 + ROUNDS):
-        levels = [trial.levels(near, far, model) for trial, near, far, _ in steps]
-        flat = names([t.asked(v) for (t, *_), vs in zip(steps, levels, strict=True) for v in vs])
-        following: list[tuple[_Trial, float, float | None, Deployment | None]] = []
-        start = 0
-        for (trial, near, far, to), values in zip(steps, levels, strict=True):
-            seen = flat[start : start + len(values)]
-            start += len(values)
-            turn = next((i for i, d in enumerate(seen) if _kind(d) != _kind(first)), None)
-            if turn is not None:
-                near, far, to = values[turn - 1] if turn else near, values[turn], seen[turn]
-            elif values and far is not None:
-                near = values[-1]
-            if far is not None:
-                following.append((trial, near, far, to))
-        steps = following
-    return [
-        Flip(assumption=t.assumption, unit=t.unit, now=t.now, at=far, to=to)
-        for t, _, far, to in steps
-        if far is not None
-    ]
+    for level in sorted({value for a in missed if (value := strict(a)) is not None}, reverse=True):
+        admitted += [a for a in missed if strict(a) == level]
+        best = rank(admitted, objective)[0]
+        if kind_of(best.deployment) != kind_of(admitted[0].deployment):
+            return best
+    return None
+
+
+def _floor(now: float | None, recovery: Estimate, whose: Whose, to: Deployment | None) -> Flip:
+    """It is judged at the pessimistic end; the true recovery may lie anywhere in its interval."""
+    return Flip(
+        assumption="min_recovery",
+        unit="of BF16's accuracy",
+        now=now,
+        at=recovery.low,
+        low=recovery.low,
+        high=recovery.high,
+        basis=recovery.basis,
+        why="limit",
+        limit="recovery",
+        whose=whose,
+        to=to,
+    )
+
+
+def _budget(recommendation: Recommendation) -> list[Flip]:
+    """The budget below which the first of its kind are refused, and the one above which others are first."""
+    choice = recommendation.choice
+    now = None if choice is None else choice.max_usd_per_hour
+    if now is None:
+        return []
+    found = []
+
+    def low(a: Assessment) -> float | None:
+        return None if a.cost is None else -a.cost.usd_per_hour
+
+    last, to = _last_of_its_kind(recommendation, low)
+    if last.cost is not None:
+        then = None if to is None else to.deployment
+        found.append(_budget_flip(now, last.cost.usd_per_hour, "first", then))
+    better = _first_other(recommendation, "budget", low)
+    if better is not None and better.cost is not None:
+        found.append(_budget_flip(now, better.cost.usd_per_hour, "other", better.deployment))
+    return found
+
+
+def _budget_flip(now: float, at: float, whose: Whose, to: Deployment | None) -> Flip:
+    return Flip(
+        assumption="max_cost_per_hour",
+        unit="USD per hour",
+        now=now,
+        at=at,
+        low=at,
+        high=at,
+        basis=EXACT,
+        why="limit",
+        limit="budget",
+        whose=whose,
+        to=to,
+    )

@@ -168,6 +168,12 @@ def vouching_limits(goodput: Goodput) -> tuple[LatencyLimit, ...]:
     return tuple(LatencyLimit(metric=metric, statistic=statistic, max_ms=max_ms) for metric, max_ms in given)
 
 
+def timed_limits(workload: Workload) -> tuple[LatencyLimit, ...]:
+    """All that is judged by a latency: the limits on the distribution, and what vouches for the goodput."""
+    goodput = () if workload.goodput is None else vouching_limits(workload.goodput)
+    return (*workload.limits, *goodput)
+
+
 def goodput_text(goodput: Goodput) -> str:
     """The thresholds as vLLM's --goodput writes them: `ttft:500 tpot:50`, ms."""
     thresholds = (("ttft", goodput.ttft_ms), ("tpot", goodput.tpot_ms), ("e2el", goodput.e2e_ms))

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advisor.advise.candidates import by_convention, candidates, filled
-from advisor.advise.choose import Choice, check_context, statistics_of
+from advisor.advise.choose import MEANS, Choice, check_context
 from advisor.advise.hunt import hunt
-from advisor.advise.judge import vouching_limits
+from advisor.advise.judge import timed_limits
 from advisor.advise.replicas import SPARE
 from advisor.advise.standings import RECOVERY, SLOW, TTFT, Bools, Limit, Standings
-from advisor.cost.answers import LoadAnswers, Range
+from advisor.cost.answers import LoadAnswers, Range, each_array
 from advisor.cost.cells import CONCURRENCY, RATE, Cells, load_cells
 from advisor.cost.features import Floats, Ints
 from advisor.cost.predict import Z90, Predictor
@@ -40,8 +40,8 @@ def survey(
 ) -> Standings:
     """How everything in `choice` stands under each of `loads`, which take the place of the workload's own.
 
-    All loads arrive in the same way. With `among` only those of its deployments; with
-    `limits` each load has its own in place of the workload's, of the same statistics. Raises InputError for a
+    All loads arrive in the same way. With `among` only those of its deployments; with `limits` each load has
+    its own in place of the workload's `timed_limits`, as many and of the same causes. Raises InputError for a
     load whose longest request the model does not take.
     """
     for load in loads:
@@ -58,9 +58,14 @@ def standings_of(
     deployments: Sequence[Deployment],
     predictor: Predictor,
     quality: QualityModel | None = None,
+    *,
+    limits: Sequence[tuple[LatencyLimit, ...]] | None = None,
 ) -> Standings:
-    """How these very deployments stand, with the replicas they have; of `choice` its limits and prices."""
-    look = _Look(choice, tuple(loads), predictor, list(deployments))
+    """How these very deployments stand, with the replicas they have; of `choice` its limits and prices.
+
+    `limits` as in `survey`.
+    """
+    look = _Look(choice, tuple(loads), predictor, list(deployments), limits)
     return look.standings(quality, *look.fixed())
 
 
@@ -78,8 +83,10 @@ class _Look:
         self.choice, self.loads, self.predictor = choice, loads, predictor
         self.workload = choice.workload
         self.deployments = deployments
-        own = [choice.workload.limits] * len(loads) if limits is None else limits
-        self.max_ms = np.array([[limit.max_ms for limit in of] for of in own], dtype=np.float64)
+        self.timed = [timed_limits(choice.workload)] * len(loads) if limits is None else list(limits)
+        self.max_ms = np.array([[limit.max_ms for limit in of] for of in self.timed], dtype=np.float64)
+        asked = ((limit.metric, limit.statistic) for of in self.timed for limit in of)
+        self.statistics = tuple(dict.fromkeys((*MEANS, *asked)))
         self.shape = (len(loads), len(self.deployments))
         self.load_of, self.of = (x.ravel() for x in np.indices(self.shape))
 
@@ -95,7 +102,7 @@ class _Look:
                 served.append(one if one.replicas == replicas else replace(one, replicas=replicas))
             place[n] = made[d, replicas]
         cells = self._cells(pairs, place, count)
-        return self.predictor.answer_loads(served, cells, statistics_of(self.workload))
+        return self.predictor.answer_loads(served, cells, self.statistics)
 
     def _cells(self, pairs: Ints, place: Ints, count: Ints) -> Cells:
         one = [load_cells(load, [self.deployments[0]]) for load in self.loads]
@@ -117,11 +124,7 @@ class _Look:
 
     def limits(self, pairs: Ints, found: LoadAnswers) -> list[Limit]:
         """The limits that replicas can mend, of pairs that fit; arrays are flat."""
-        goodput = self.workload.goodput
         which = self.load_of[pairs]
-        timed = [(limit, self.max_ms[which, at]) for at, limit in enumerate(self.workload.limits)]
-        if goodput is not None:
-            timed += [(limit, np.full(len(pairs), limit.max_ms)) for limit in vouching_limits(goodput)]
         made = []
         pending = np.zeros(len(pairs), dtype=bool)
         if self.loads[0].arrival.kind == "rate":
@@ -138,8 +141,9 @@ class _Look:
                 )
             )
             pending = ~stable  # a backlog without end has no latency: told once, by its capacity
-        for limit, max_ms in timed:
-            latency = found.latency_ms[limit.metric, limit.statistic]
+        for number, limit in enumerate(self.timed[0]):
+            max_ms = self.max_ms[which, number]
+            latency = self._latency(found, which, number)
             with np.errstate(invalid="ignore", divide="ignore"):
                 reach = _reach(np.log(max_ms / latency.value), latency, at_least=False)
                 kept, likely = latency.high <= max_ms, latency.value <= max_ms
@@ -154,6 +158,17 @@ class _Look:
                 )
             )
         return made
+
+    def _latency(self, found: LoadAnswers, which: Ints, number: int) -> Range:
+        """The latency that the limit of that number is on, of each pair's own load."""
+        keys = [(of[number].metric, of[number].statistic) for of in self.timed]
+        if len(set(keys)) == 1:
+            return found.latency_ms[keys[0]]
+        distinct = list(dict.fromkeys(keys))
+        row, column = np.array([distinct.index(key) for key in keys])[which], np.arange(len(which))
+        return each_array(
+            lambda *arrays: np.stack(arrays)[row, column], *(found.latency_ms[key] for key in distinct)
+        )
 
     def verdicts(self, pairs: Ints, found: LoadAnswers) -> tuple[Bools, Bools]:
         """Whether the limits that replicas can mend are kept, and whether they likely are; of a pair that

@@ -101,6 +101,12 @@ def _flip(flip: Flip) -> dict[str, Any]:
         "unit": flip.unit,
         "now": flip.now,
         "changes_at": flip.at,
+        "low": flip.low,
+        "high": flip.high,
+        "basis": flip.basis,
+        "why": flip.why,
+        "limit": flip.limit or None,
+        "whose": flip.whose,
         "to": _or_none(flip.to),
     }
 

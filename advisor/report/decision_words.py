@@ -9,7 +9,6 @@ from advisor.advise.breakeven import BreakEven
 from advisor.advise.choose import Recommendation
 from advisor.advise.crossover import Crossing, Crossover, Stretch
 from advisor.advise.decision import Decision
-from advisor.advise.flips import Flip
 from advisor.advise.sure import Kept, Sureness
 from advisor.advise.text import deployment_text, number, share
 from advisor.spec.deployment import Deployment
@@ -172,22 +171,3 @@ def why_text(crossing: Crossing, stretch: Stretch, following: Stretch) -> str:
     who = _name(stretch.best) if stretch.best is not None else _name(following.best)
     limit = limit_name(Kept(limit=crossing.limit, probability=0.0))
     return f"{who} {'misses' if stretch.best is not None else 'keeps'} {limit}"
-
-
-def flip_lines(flips: tuple[Flip, ...]) -> list[str]:
-    """Each assumption with the value that would change the choice, the nearest first."""
-    return [_flip_line(flip) for flip in flips] or ["no assumption within a factor of 8 changes the choice"]
-
-
-def _flip_line(flip: Flip) -> str:
-    unit = flip.unit
-    to = "nothing keeps the limits" if flip.to is None else deployment_text(flip.to)
-    direction = "above" if flip.above else "below"
-    if flip.assumption == "min_recovery":
-        now = "none now" if flip.now is None else f"now {number(100 * flip.now, digits=4)} %"
-        return f"recovery floor {direction} {number(100 * flip.at, digits=4)} % ({now}): {to}"
-    name = flip.assumption
-    if name.endswith("_ms"):
-        name = "limit on " + limit_name(Kept(limit=name, probability=0.0))
-    now = "none now" if flip.now is None else f"now {number(flip.now)}"
-    return f"{name} {direction} {number(flip.at)} {unit} ({now}): {to}"

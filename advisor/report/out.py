@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from advisor.advise.decision import Decision
+    from advisor.advise.flips import Flip
 
 TABLE_ROWS = 10
 """Deployments in a table unless --top says otherwise."""
@@ -54,7 +55,7 @@ def print_recommendation(
         _section(to, "How sure", decision_words.sure_lines(recommendation, decision))
         _section(to, "What would change it", decision_words.change_lines(recommendation, decision))
         if decision.flips is not None and recommendation.winner is not None:
-            _section(to, "Assumptions, the nearest first", decision_words.flip_lines(decision.flips))
+            _flips(to, recommendation.winner, decision.flips)
     if recommendation.ranked:
         if explain and recommendation.winner is not None:
             to.print()
@@ -126,6 +127,23 @@ def print_assessment(assessment: Assessment, workload: Workload) -> None:
     if assessment.kept:
         _section(to, "Run it", words.command_lines(assessment))
     _section(to, "What this rests on", evidence.assessment_evidence(assessment))
+
+
+def _flips(to: Console, first: Assessment, flips: Sequence[Flip]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    from advisor.report import flip_words
+
+    if not flips:
+        _section(to, flip_words.HEAD, [flip_words.NONE])
+        return
+    table = Table(*flip_words.HEADS, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for row in flip_words.flip_rows(first.deployment, flips):
+        table.add_row(*row)
+    to.print()
+    to.print(flip_words.HEAD, style="bold")
+    to.print(table)
 
 
 def print_document(document: Mapping[str, Any], form: str) -> None:
