@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from advisor.cost.predict import Predictor
     from advisor.cost.quality import QualityModel
 
-FEWER, MORE = 8, 2
-"""Replicas fewer and more than the pessimistic count that are looked at: beyond, hardly a draw lies."""
+PARTS = tuple(part / 10 for part in range(2, 12))
+"""Of the pessimistic count of replicas, what it may truly take; a count up to ten is so met exactly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +112,7 @@ def _counts(choice: Choice, deployment: Deployment) -> list[int]:
     n, kind = deployment.replicas, choice.workload.load.arrival.kind
     if filled(choice) is not None or kind not in ("rate", "concurrency"):
         return [n]
-    return list(range(max(1, n - FEWER), n + MORE + 1))
+    return sorted({max(1, round(n * part)) for part in PARTS} | {n + 1})
 
 
 def _cost(drawn: Draws, start: int, end: int) -> Floats:
