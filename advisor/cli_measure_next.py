@@ -77,11 +77,12 @@ def measure_next(
     choice, predictor, quality = asked_choice(given)
     with working("Weighing what measurements are worth"):
         found = suggest(choose(choice, predictor, quality), predictor, quality, count=count)
+    assert found is not None, "what was chosen from is known"
     if output is o.Output.table:
         out.print_suggestion(choice.space.model.name, choice.workload.name, found)
     else:
         out.print_suggestion_document(choice, found, output.value)
-    if found is not None and found.measurements:
+    if found.measurements:
         from advisor.report.measure_plan import plan_files, write_plans
 
         if write is None:

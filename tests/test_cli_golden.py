@@ -49,6 +49,9 @@ TEXTS: dict[str, tuple[object, ...]] = {
     "measure_next.txt": (
         "measure-next", "Qwen3-30B-A3B", "-w", "summarization", "--gpu", "MI300X,H100,GH200",
     ),
+    "measure_next_unsure.txt": (
+        "measure-next", "Llama-3.1-8B-Instruct", "-w", "chat-strict", "--gpu", "A6000,L40S",
+    ),
     "compare.txt": (
         "compare", "bf16@A6000", "int8+fp8kv@2xL40S*2", "--model", "Llama-3.1-8B-Instruct", "-w", "chat",
     ),

@@ -53,7 +53,7 @@ def measure_next(
     predictor: Predictor | None = None,
     quality: QualityModel | None = None,
 ) -> Suggestion | None:
-    """Which measurements would improve the choice most per GPU-minute; None where nothing is ranked."""
+    """Which measurements would improve the choice most per GPU-minute; None for an answer made by hand."""
     return suggest.measure_next(
         recommendation, predictor or shipped_predictor(), quality or shipped_quality(), count=count
     )

@@ -11,9 +11,12 @@ import numpy as np
 from advisor.advise import effort
 from advisor.advise.chances import loadings_of, outcomes
 from advisor.advise.choose import Recommendation
+from advisor.advise.hopefuls import LEAST as LEAST_HOPE
+from advisor.advise.hopefuls import MISS, hopefuls
 from advisor.advise.standings import RECOVERY, SLOW, TTFT
 from advisor.advise.sure import Contest, Sureness, contest, sureness
-from advisor.advise.value import Problem, errors_given, greedy
+from advisor.advise.text import share
+from advisor.advise.value import Problem, errors_given, greedy, held_for_sure
 from advisor.cost.answers import Range
 from advisor.cost.features import Floats
 from advisor.cost.predict import REPEAT, REPEAT_MAXIMUM, Z90
@@ -25,9 +28,6 @@ if TYPE_CHECKING:
     from advisor.cost.quality import QualityModel
 
 CAUSES = (SLOW, TTFT, RECOVERY)
-MISS = 3.0
-"""What a choice that misses a limit counts, where 1 is the first's cost: it must be replaced, after its users
-were disappointed. With it, a deployment that may miss a limit with 5 % is worth a saving of 10 %."""
 LEAST = 0.005
 """Expected gain, as a share of the first's objective, below which measuring is not worth telling."""
 MOST_KINDS = 12
@@ -50,14 +50,20 @@ class Measurement:
     gpu_minutes: float
     gain: float
     """Expected saving that it adds to those before it, as a share of the first's cost (its objective)."""
+    sure_then: float | None = None
+    """Probability that, after it and those before it, something keeps every limit for sure; None where
+    something does already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
     """What to measure next, the most gain per GPU-minute first; empty where nothing is to be gained."""
 
-    sure: Sureness
-    """How sure the choice is now."""
+    sure: Sureness | None
+    """How sure the choice is now; where nothing keeps the limits for sure, of what is best to take untested;
+    None where nothing has a chance to keep them."""
+    kept: bool
+    """Whether something keeps the limits for sure now."""
     measurements: tuple[Measurement, ...]
     loss: float
     """What acting now is expected to cost beyond knowing everything, as a share of the first's objective; the
@@ -81,24 +87,39 @@ def measure_next(
     *,
     count: int = 3,
 ) -> Suggestion | None:
-    """Up to `count` measurements; None where nothing is ranked.
+    """Up to `count` measurements; None for an answer made by hand.
 
     The gain is what choosing with their results is expected to save, averaged over what they might show.
+    Where nothing keeps the limits for sure, over taking untested what is best to take.
     """
-    of = contest(recommendation, predictor, quality)
-    if of is None:
+    if recommendation.choice is None:
         return None
+    kept = recommendation.winner is not None
+    of = (contest if kept else hopefuls)(recommendation, predictor, quality)
+    if of is None:
+        why = f"nothing has a chance of {share(LEAST_HOPE)} to keep every limit"
+        return Suggestion(sure=None, kept=kept, measurements=(), loss=0.0, why_nothing=why)
     sure = sureness(of)
     measurable = _measurable(of)
     problem = _problem(of, predictor, measurable)
     loss = _perfect(problem)
     if not measurable:
         why = "everything that could be chosen has been measured under this very load"
-        return Suggestion(sure=sure, measurements=(), loss=loss, why_nothing=why)
-    costs = [m.gpu_minutes for m in measurable]
-    found = [replace(measurable[n], gain=gain) for n, gain in greedy(problem, costs, count, least=LEAST)]
-    why = "" if found else f"no measurement is expected to save {LEAST:.1%} of what the first costs"
-    return Suggestion(sure=sure, measurements=tuple(found), loss=loss, why_nothing=why)
+        return Suggestion(sure=sure, kept=kept, measurements=(), loss=loss, why_nothing=why)
+    chosen = greedy(problem, [m.gpu_minutes for m in measurable], count, least=LEAST)
+    found = [replace(measurable[n], gain=gain) for n, gain in chosen]
+    if not kept:
+        then = [_sure_after(of, problem, [n for n, _ in chosen[: i + 1]]) for i in range(len(chosen))]
+        found = [replace(m, sure_then=chance) for m, chance in zip(found, then, strict=True)]
+    why = "" if found else f"no measurement is expected to save {share(LEAST)} of what the first costs"
+    return Suggestion(sure=sure, kept=kept, measurements=tuple(found), loss=loss, why_nothing=why)
+
+
+def _sure_after(of: Contest, problem: Problem, measured: Sequence[int]) -> float:
+    """Probability that something then keeps every limit at the bad end of what is still unknown."""
+    bounds = np.stack([of.found.reach(cause)[0] for cause in CAUSES])
+    bounds = np.where(of.found.possible[0], bounds, -np.inf)
+    return held_for_sure(problem, measured, bounds, Z90)
 
 
 def _perfect(problem: Problem) -> float:
@@ -123,16 +144,16 @@ def _measurable(of: Contest) -> list[Measurement]:
     found = []
     for i in chosen:
         d = of.deployments[i]
-        share = _share(arrival, d.replicas)
+        part = _share(arrival, d.replicas)
         rate = float(of.found.answers.means.requests_per_s.value[i]) / d.replicas
         if not np.isfinite(rate) or rate <= 0:
             continue
-        requests = effort.requests_at(share.kind, share.value)
+        requests = effort.requests_at(part.kind, part.value)
         found.append(
             Measurement(
                 what="speed",
                 deployment=replace(d, replicas=1),
-                arrival=share,
+                arrival=part,
                 gpu_minutes=effort.bench_gpu_minutes(requests, rate, d.tensor_parallel),
                 gain=0.0,
             )

@@ -74,6 +74,24 @@ def gain(problem: Problem, measured: Sequence[int], now: int | None = None) -> f
     return saved / (2 * WORLDS)
 
 
+def held_for_sure(problem: Problem, measured: Sequence[int], bounds: Floats, sure: float) -> float:
+    """Probability that, once these are known, some action holds for sure: each of its errors stays below its
+    bound by `sure` standard deviations of what is then still unknown.
+
+    bounds: (kinds, actions), laid out as the errors are.
+    """
+    at, sd = _shown(problem, measured)
+    parts = _normals("world", PRIOR_DRAWS, problem.loadings.shape[1])
+    # Column by column, so that a further measurement leaves the noise of those before it as it was.
+    noise = np.random.default_rng([SEED, 5]).standard_normal((len(at), PRIOR_DRAWS)).T
+    seen = parts @ problem.loadings[at].T + noise * sd
+    shared = problem.loadings[at] @ problem.loadings.T
+    pull = _pull(problem, at, sd)
+    left = np.sqrt(np.maximum((problem.loadings**2).sum(axis=1) - (pull * shared).sum(axis=0), 0.0))
+    held = (seen @ pull + sure * left <= bounds.ravel()).reshape(-1, *bounds.shape)
+    return float(held.all(axis=1).any(axis=1).mean())
+
+
 def greedy(problem: Problem, costs: Sequence[float], count: int, *, least: float) -> list[tuple[int, float]]:
     """Up to `count` measurements, each with what it adds to the gain: the most per unit of cost first.
 
@@ -103,10 +121,14 @@ def _conditioned(
     problem: Problem, errors: Floats, noise: Floats, at: Ints, sd: Floats, seen: Floats
 ) -> Floats:
     """The draws moved to what was seen (Matheron's rule): exact for normal errors."""
+    return np.asarray(errors + (seen - errors[:, at] - noise * sd) @ _pull(problem, at, sd))
+
+
+def _pull(problem: Problem, at: Ints, sd: Floats) -> Floats:
+    """By how much each error moves with what is seen."""
     shown = problem.loadings[at]
     covariance = shown @ shown.T + np.diag(sd**2)
-    pull = np.linalg.solve(covariance, shown @ problem.loadings.T)
-    return np.asarray(errors + (seen - errors[:, at] - noise * sd) @ pull)
+    return np.asarray(np.linalg.solve(covariance, shown @ problem.loadings.T))
 
 
 def _shown(problem: Problem, measured: Sequence[int]) -> tuple[Ints, Floats]:
@@ -128,4 +150,4 @@ def _normals(what: str, rows: int, columns: int) -> Floats:
     return np.concatenate([half, -half])
 
 
-__all__ = ["Problem", "errors_given", "gain", "greedy", "losses_now"]
+__all__ = ["Problem", "errors_given", "gain", "greedy", "held_for_sure", "losses_now"]

@@ -77,7 +77,13 @@ def crossover_document(crossover: Crossover) -> dict[str, Any]:
 
 def suggestion_document(suggestion: Suggestion) -> dict[str, Any]:
     return {
-        "sure": sureness_document(suggestion.sure),
+        "kept_for_sure": suggestion.kept,
+        "sure": None
+        if suggestion.sure is None
+        else {
+            "deployment": deployment_document(suggestion.sure.deployment),
+            **sureness_document(suggestion.sure),
+        },
         "most_that_could_be_saved_share": suggestion.loss,
         "expected_gain_share": suggestion.gain,
         "gpu_minutes": suggestion.gpu_minutes,
@@ -89,6 +95,7 @@ def suggestion_document(suggestion: Suggestion) -> dict[str, Any]:
                 "load": {"kind": m.arrival.kind, "value": m.arrival.value},
                 "gpu_minutes": m.gpu_minutes,
                 "expected_gain_share": m.gain,
+                "sure_then": m.sure_then,
             }
             for m in suggestion.measurements
         ],

@@ -32,7 +32,7 @@ def plan_text(measurement: Measurement) -> str:
     d = measurement.deployment
     about = (
         f"# {measurement.what.capitalize()} of {deployment_text(d)}: expected to save "
-        f"{share(measurement.gain)} of the cost of what is recommended now,\n"
+        f"{share(measurement.gain)} of the cost of what is best now,\n"
         f"# in about {number(measurement.gpu_minutes, digits=2)} GPU-minutes. On a machine with "
         f"{d.tensor_parallel}x {d.gpu.name}: quantadvise measure THIS_FILE\n"
     )

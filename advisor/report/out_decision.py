@@ -74,7 +74,7 @@ def print_crossover_document(choice: Choice, found: Crossover, form: str) -> Non
     )
 
 
-def print_suggestion(model: str, workload: str, found: Suggestion | None) -> None:
+def print_suggestion(model: str, workload: str, found: Suggestion) -> None:
     """What to measure next, or why nothing."""
     to = console()
     to.print(f"{model} for {workload}: what to measure next", style="bold")
@@ -82,33 +82,43 @@ def print_suggestion(model: str, workload: str, found: Suggestion | None) -> Non
         to.print(f"  {line}")
 
 
-def suggestion_lines(found: Suggestion | None) -> list[str]:
+def suggestion_lines(found: Suggestion) -> list[str]:
     from advisor.advise.text import number, share
 
-    if found is None:
-        return [
-            "Nothing keeps the limits for sure, so there is no choice to improve; recommend says what is near"
-        ]
-    sure = found.sure
-    kept, best = decision_words.chance(sure.keeps_all), decision_words.chance(sure.best)
-    lines = [
-        f"Now: {deployment_text(sure.deployment)}; it keeps every limit with {kept} and is the best that "
-        f"does with {best}."
-    ]
+    lines = [_stands(found)]
     if not found.measurements:
         return [*lines, f"Nothing to gain: {found.why_nothing}."]
+    over = "of its cost on average" if found.kept else "of its cost on average over taking it unmeasured"
     lines.append(
-        f"Knowing everything would save {share(found.loss)} of its cost on average; these measurements "
+        f"Knowing everything would save {share(found.loss)} {over}; these measurements "
         f"{share(min(found.gain, found.loss))}, in about {number(found.gpu_minutes, digits=2)} GPU-minutes:"
     )
     for m in found.measurements:
         what = "accuracy of " if m.what == "accuracy" else ""
         load = "" if m.what == "accuracy" else f" at {_load(m.arrival.kind, m.arrival.value)}"
+        then = "" if m.sure_then is None else f"; then one is sure with {decision_words.chance(m.sure_then)}"
         lines.append(
             f"  {what}{deployment_text(m.deployment)}{load}: saves {share(m.gain)} on average, "
-            f"{number(m.gpu_minutes, digits=2)} GPU-minutes"
+            f"{number(m.gpu_minutes, digits=2)} GPU-minutes{then}"
         )
     return lines
+
+
+def _stands(found: Suggestion) -> str:
+    """How the choice stands now."""
+    sure = found.sure
+    if sure is None:
+        return "Now: nothing keeps the limits; recommend says what is near, and by how much it misses them."
+    kept = decision_words.chance(sure.keeps_all)
+    if not found.kept:
+        return (
+            f"Now: nothing keeps the limits for sure; the best bet is {deployment_text(sure.deployment)}, "
+            f"which keeps every limit with {kept}."
+        )
+    return (
+        f"Now: {deployment_text(sure.deployment)}; it keeps every limit with {kept} and is the best that "
+        f"does with {decision_words.chance(sure.best)}."
+    )
 
 
 def _load(kind: str, value: float | None) -> str:
@@ -119,7 +129,7 @@ def _load(kind: str, value: float | None) -> str:
     return {"single": "one request at a time", "maximum": "all queued at once"}[kind]
 
 
-def print_suggestion_document(choice: Choice, found: Suggestion | None, form: str) -> None:
+def print_suggestion_document(choice: Choice, found: Suggestion, form: str) -> None:
     from advisor.report.decision_document import suggestion_document
 
     print_document(
@@ -127,7 +137,7 @@ def print_suggestion_document(choice: Choice, found: Suggestion | None, form: st
             "version": VERSION,
             "model": choice.space.model.name,
             "workload": workload_document(choice.workload),
-            "suggestion": None if found is None else suggestion_document(found),
+            "suggestion": suggestion_document(found),
         },
         form,
     )

@@ -70,7 +70,8 @@ def nearly_line(recommendation: Recommendation) -> str:
         return "Those that miss them by the least:"
     noun = "deployment does" if count == 1 else "deployments do"
     return (
-        f"By their central estimates {count:,} {noun}, and a measurement could make sure; the best of them:"
+        f"By their central estimates {count:,} {noun}, and a measurement could make sure (quantadvise "
+        "measure-next says which); the best of them:"
     )
 
 

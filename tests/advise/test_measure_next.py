@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from advisor.errors import InputError
 from advisor.measure.plan import read_plan
 from advisor.report.measure_plan import WORKLOAD, plan_files, write_plans
 from advisor.spec.profile import load_workload
-from advisor.spec.workload import Arrival, Workload
+from advisor.spec.workload import Arrival, LatencyLimit, Workload
 from tests.advise.builders import workload
 
 MODEL = "Llama-3.1-8B-Instruct"
@@ -31,6 +32,8 @@ def found(asked: Workload) -> Suggestion:
 
 
 def test_a_doubt_has_measurements_that_are_worth_it(found: Suggestion) -> None:
+    assert found.kept
+    assert found.sure is not None
     assert found.sure.verdict != "sure"
     assert 1 <= len(found.measurements) <= 2
     for measurement in found.measurements:
@@ -51,6 +54,52 @@ def test_a_sure_choice_has_nothing_to_gain(asked: Workload) -> None:
     assert suggestion is not None
     assert suggestion.measurements == ()
     assert suggestion.why_nothing
+
+
+@pytest.fixture(scope="module")
+def unsure() -> Suggestion:
+    """Nothing keeps these limits for sure; many likely do."""
+    suggestion = measure_next(recommend(MODEL, "chat-strict", gpus=["A6000", "L40S"]))
+    assert suggestion is not None
+    return suggestion
+
+
+def test_where_nothing_is_sure_measurements_could_make_something_so(unsure: Suggestion) -> None:
+    assert unsure.kept is False
+    assert unsure.sure is not None
+    assert 0.05 <= unsure.sure.keeps_all < 0.95
+    assert unsure.measurements
+    chances = [m.sure_then for m in unsure.measurements]
+    assert all(chance is not None and 0 < chance < 1 for chance in chances)
+    assert chances == sorted(chances, key=lambda chance: chance or 0.0)
+    assert 0 < unsure.gain <= unsure.loss * 1.1
+
+
+def test_what_is_likely_kept_is_seen_to_be_about_as_often(unsure: Suggestion) -> None:
+    # A measurement leaves little unknown: that it shows the limits kept is a little rarer than that they are.
+    answer = recommend(MODEL, "chat-strict", gpus=["L40S"], formats=["fp8"], tensor_parallel=[1])
+    alone = measure_next(answer, count=1)
+    assert alone is not None
+    assert alone.sure is not None
+    [one] = alone.measurements
+    assert one.sure_then is not None
+    assert alone.sure.keeps_all - 0.15 < one.sure_then <= alone.sure.keeps_all + 0.02
+    assert unsure.sure is not None
+
+
+def test_a_hopeless_question_has_nothing_to_gain(asked: Workload) -> None:
+    impossible = replace(asked, limits=(LatencyLimit(metric="e2e", statistic="mean", max_ms=1.0),))
+    suggestion = measure_next(recommend(MODEL, impossible, gpus=["A6000"]))
+    assert suggestion == Suggestion(
+        sure=None, kept=False, measurements=(), loss=0.0,
+        why_nothing="nothing has a chance of 5 % to keep every limit",
+    )  # fmt: skip
+
+
+def test_a_model_that_fits_nowhere_has_nothing_to_gain() -> None:
+    suggestion = measure_next(recommend("Llama-3.1-405B-Instruct", "chat", gpus=["A6000"], max_gpus=1))
+    assert suggestion is not None
+    assert (suggestion.sure, suggestion.measurements) == (None, ())
 
 
 def test_the_same_question_has_the_same_suggestion(asked: Workload, found: Suggestion) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.util
 import sys
 from pathlib import Path
+from statistics import NormalDist
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-from advisor.advise.value import Problem, errors_given, gain, greedy
+from advisor.advise.value import Problem, errors_given, gain, greedy, held_for_sure
 from advisor.cost.intervals import Interval
 from advisor.cost.shared_errors import Shares
 
@@ -68,6 +69,20 @@ def test_the_cheap_measurement_comes_first_and_the_useless_never() -> None:
 
 def test_nothing_to_gain_is_an_answer() -> None:
     assert greedy(choice(np.eye(2), [1.0, 50.0]), [1.0, 1.0], 3, least=0.005) == []
+
+
+@pytest.mark.parametrize(("bound", "noise"), [(0.5, 0.01), (0.5, 0.5), (-1.0, 0.3), (1.5, 1.0)])
+def test_what_is_seen_to_hold_is_what_theory_says(bound: float, noise: float) -> None:
+    # The mean after it is N(0, 1 ÷ (1 + s²)), what is left unknown has the deviation s ÷ √(1 + s²).
+    sure, problem = 1.645, choice(np.eye(1), [1.0], noise=noise)
+    expected = NormalDist().cdf(bound * (1 + noise**2) ** 0.5 - sure * noise)
+    assert held_for_sure(problem, [0], np.array([[bound]]), sure) == pytest.approx(expected, abs=0.02)
+
+
+def test_what_nobody_measures_holds_where_it_did_before() -> None:
+    problem = choice(np.eye(2), [1.0, 1.0])
+    assert held_for_sure(problem, [0], np.array([[-9.0, 1.7]]), 1.645) == 1.0
+    assert held_for_sure(problem, [0], np.array([[-9.0, 1.6]]), 1.645) == 0.0
 
 
 # Replay
