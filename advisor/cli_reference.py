@@ -253,15 +253,28 @@ def _metrics() -> Iterator[str]:
     )
 
 
+_SCHEMAS = {
+    "recommend": "recommendation",
+    "predict": "prediction",
+    "crossover": "crossover",
+    "measure-next": "suggestion",
+    "compare": "comparison",
+}
+"""The JSON Schema of what each command prints."""
+
+
 def _estimates() -> Iterator[str]:
     from advisor.cost.estimate import BASES
+
+    schemas = ", ".join(
+        f"[{command}](../advisor/report/schema/{name}.schema.json)" for command, name in _SCHEMAS.items()
+    )
 
     yield "Every figure is a value with a 90 % interval, low to high, and a basis:"
     yield _table(("basis", "meaning"), [(f"`{name}`", text) for name, text in BASES.items()])
     yield (
-        "`--output json` prints them as the "
-        "[schema](../advisor/report/schema/recommendation.schema.json) says. A figure that follows from what "
-        "was asked, such as the rate of an open loop, has low = value = high."
+        f"`--output json` prints them as the schema of the command says: {schemas}. A figure that follows "
+        "from what was asked, such as the rate of an open loop, has low = value = high."
     )
 
 

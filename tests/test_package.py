@@ -37,7 +37,7 @@ def test_a_wheel_carries_profiles_measurements_catalogs_and_schemas(wheel: Path)
         *(f"advisor/_data/profiles/{path.name}" for path in (ROOT / "profiles").glob("*.yaml")),
         *(f"advisor/_data/measurements/{path.name}" for path in (ROOT / "measurements").glob("*.*")),
         *(f"advisor/spec/catalog/{path.name}" for path in (ROOT / "advisor/spec/catalog").glob("*.yaml")),
-        "advisor/report/schema/recommendation.schema.json",
+        *(f"advisor/report/schema/{path.name}" for path in (ROOT / "advisor/report/schema").glob("*.json")),
         "advisor/_data/profiles/schema/profile.schema.json",
         "advisor/py.typed",
     ]

@@ -11,6 +11,7 @@ import numpy as np
 
 from advisor.advise.chances import draw
 from advisor.advise.standings import Standings
+from advisor.cost.estimate import BASES, Basis
 from advisor.cost.features import Floats
 from advisor.cost.predict import Z90
 from advisor.cost.shared_errors import SharedErrors
@@ -67,6 +68,17 @@ def turn_at(found: Standings, end: int, before: int, after: int) -> Turn:
     if after >= 0 and found.replicas[end + 1, after] < found.replicas[end, after]:
         return Turn(end=end, before=before, after=after, why="replicas", whose=after)
     return Turn(end=end, before=before, after=after, why="objective")
+
+
+def weakest(bases: Sequence[Basis]) -> Basis:
+    """Of what several figures rest on the least."""
+    return max(bases, key=tuple(BASES).index, default="measured")
+
+
+def basis_of(found: Standings, turn: Turn) -> Basis:
+    """What the predictions that decide a turn rest on; `found` has the turn's positions."""
+    width = len(found.deployments)
+    return weakest([found.answers.means.basis(load * width + at) for at, load in turn.sides])
 
 
 def where_it_turns(sides: Standings, levels: Sequence[float], turn: Turn, shared: SharedErrors) -> Interval:

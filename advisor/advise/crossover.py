@@ -10,9 +10,10 @@ import numpy as np
 
 from advisor.advise.axis import Axis, Over, axis, between, level_of, load_at, loads_along
 from advisor.advise.choose import Choice, Recommendation
-from advisor.advise.crossing import Why, turn_at, where_it_turns
+from advisor.advise.crossing import Why, basis_of, turn_at, where_it_turns
 from advisor.advise.standings import Standings
 from advisor.advise.survey import standings_of, survey
+from advisor.cost.estimate import Basis
 from advisor.cost.features import Ints
 from advisor.spec.deployment import Deployment
 from advisor.spec.workload import Load
@@ -57,6 +58,8 @@ class Crossing:
     why: Why
     limit: str = ""
     """Which, where one stops being kept: `tpot_p95_ms`."""
+    basis: Basis
+    """What the predictions that decide rest on, the weakest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +247,14 @@ class _Walk:
             low, high = where_it_turns(own, self.levels, turn, self.predictor.fit.shared)
             level, following = self.levels[turn.end], self.levels[turn.end + 1]
             made.append(
-                Crossing(level=level, following=following, low=low, high=high, why=turn.why, limit=turn.limit)
+                Crossing(
+                    level=level,
+                    following=following,
+                    low=low,
+                    high=high,
+                    why=turn.why,
+                    limit=turn.limit,
+                    basis=basis_of(self.found, turn),
+                )
             )
         return tuple(made)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advisor.advise.choose import Choice
-from advisor.advise.crossing import Interval, Turn, turn_at, where_it_turns
-from advisor.advise.flips import Flip, Whose, kind_of, weakest
+from advisor.advise.crossing import Interval, Turn, basis_of, turn_at, where_it_turns
+from advisor.advise.flips import Flip, Whose, kind_of
 from advisor.advise.standings import Standings
 from advisor.advise.survey import standings_of, survey
 from advisor.advise.trials import Trial, World, trials
@@ -135,9 +135,7 @@ class _Look:
             at=step.far,
             low=low,
             high=high,
-            basis=weakest(
-                [pair.answers.means.basis(load * len(pair.deployments) + at) for at, load in turn.sides]
-            ),
+            basis=basis_of(pair, turn),
             why=turn.why,
             limit=turn.limit,
             whose=whose,

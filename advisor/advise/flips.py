@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 from advisor.advise.assessment import Assessment, RefusalKind
 from advisor.advise.breakeven import BreakEven
 from advisor.advise.choose import Recommendation
-from advisor.advise.crossing import Why
+from advisor.advise.crossing import Why, weakest
 from advisor.advise.rank import rank
-from advisor.cost.estimate import BASES, Basis, Estimate
+from advisor.cost.estimate import Estimate
 from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -129,12 +129,6 @@ def _price(recommendation: Recommendation, price: BreakEven) -> Flip:
         why="objective",
         to=price.to,
     )
-
-
-def weakest(bases: Sequence[Basis]) -> Basis:
-    """Of what several figures rest on the least."""
-    order = tuple(BASES)
-    return max(bases, key=order.index, default="measured")
 
 
 def _recovery(recommendation: Recommendation) -> list[Flip]:

@@ -69,6 +69,7 @@ def crossover_document(crossover: Crossover) -> dict[str, Any]:
                 "high": crossing.high,
                 "why": crossing.why,
                 "limit": crossing.limit or None,
+                "basis": crossing.basis,
             }
             for crossing in crossover.crossings
         ],

@@ -31,7 +31,7 @@ def print_crossover(choice: Choice, found: Crossover) -> None:
             to.print(f"  {line}")
     to.print()
     table = Table(
-        "from", "to", "best", "why it ends there", "the change lies in", box=box.SIMPLE_HEAD,
+        "from", "to", "best", "why it ends there", "the change lies in", "basis", box=box.SIMPLE_HEAD,
         show_edge=False, pad_edge=False,
     )  # fmt: skip
     for index, stretch in enumerate(found.stretches):
@@ -48,6 +48,7 @@ def print_crossover(choice: Choice, found: Crossover) -> None:
             _best(stretch),
             why,
             "" if crossing is None else _between(crossing, unit),
+            "" if crossing is None else crossing.basis,
         )
     to.print(table)
     if found.here is not None:
