@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from advisor import cli_options as o
 from advisor import cli_values as v
@@ -11,47 +10,37 @@ from advisor.errors import InputError
 
 if TYPE_CHECKING:
     from advisor.advise.choose import Choice
+    from advisor.cli_groups import Chosen, Named
     from advisor.cost.predict import Predictor
     from advisor.cost.quality import QualityModel
 
-WORKLOAD = (
-    *("scenario", "input_tokens", "output_tokens", "single", "concurrency", "rate", "burstiness"),
-    *("prefix_hit_rate", "slo", "goodput", "min_share", "min_recovery", "tasks", "objective", "gpu_count"),
-    "price_list",
-)
-"""Options that say what is asked of the model."""
 
-
-def asked_choice(given: Mapping[str, Any]) -> tuple[Choice, Predictor, QualityModel]:
-    """The choice that a command's options (its arguments by name) stand for, and what is known."""
+def asked_choice(named: Named, chosen: Chosen) -> tuple[Choice, Predictor, QualityModel]:
+    """The choice that a command's options stand for, and what is known."""
     from advisor.advise.recommend import choice_of
 
-    chosen = v.the_model(given["model"], given["model_option"], given["params"])
-    workload = v.the_workload(given["workload"], **{name: given[name] for name in WORKLOAD})
-    gpus = _gpus(given["gpu"])
-    predictor = v.the_predictor(given["records"], models=[chosen], gpus=gpus or ())
+    model = v.the_model(named)
+    workload = v.the_workload(
+        chosen.asked, chosen.limits, chosen.prices, objective=chosen.objective, gpu_count=chosen.gpu_count
+    )
+    gpus = _gpus(chosen.gpu)
+    predictor = v.the_predictor(chosen.records, models=[model], gpus=gpus or ())
     choice = choice_of(
-        chosen,
+        model,
         workload,
         gpus=gpus,
-        formats=_formats(given["formats"]),
-        kv_formats=v.kv_formats(given["kv_cache_dtype"]),
-        tensor_parallel=_degrees(given["tensor_parallel"]),
-        num_gpus=given["num_gpus"],
-        max_gpus=given["max_gpus"],
-        engine=v.the_engine(
-            given["engine"],
-            max_num_seqs=given["max_num_seqs"],
-            max_num_batched_tokens=given["max_num_batched_tokens"],
-            gpu_memory_utilization=given["gpu_memory_utilization"],
-            any_format=given["ignore_engine_version"],
-        ),
-        prices=v.own_prices(given["price"]),
-        pricing=given["pricing"],
-        max_usd_per_hour=given["max_cost_per_hour"],
-        border=v.the_border(given["records"]),
+        formats=_formats(chosen.formats),
+        kv_formats=v.kv_formats(chosen.kv_cache_dtype),
+        tensor_parallel=_degrees(chosen.tensor_parallel),
+        num_gpus=chosen.num_gpus,
+        max_gpus=chosen.max_gpus,
+        engine=v.the_engine(chosen.served),
+        prices=v.own_prices(chosen.prices.price),
+        pricing=chosen.prices.pricing,
+        max_usd_per_hour=chosen.max_cost_per_hour,
+        border=v.the_border(chosen.records),
     )
-    return choice, predictor, v.the_quality(given["records"])
+    return choice, predictor, v.the_quality(chosen.records)
 
 
 def _gpus(texts: list[str] | None) -> list[str] | None:

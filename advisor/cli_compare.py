@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,13 +9,15 @@ import typer
 
 from advisor import cli_options as o
 from advisor import cli_values as v
-from advisor.cli_choice import WORKLOAD
+from advisor.cli_groups import Asked, Limits, Named, Prices, Served, grouped
 from advisor.errors import InputError
 
 _DEPLOYMENTS = "To compare deployments"
 
 
+@grouped
 def compare(
+    *,
     first: Annotated[
         str, typer.Argument(metavar="A", help="A result file, a folder of repeats, or fp8@H100.")
     ],
@@ -28,28 +29,10 @@ def compare(
         ),
     ] = None,
     params: o.ParamsOption = None,
-    workload: o.WorkloadOption = None,
-    scenario: o.ScenarioOption = None,
-    input_tokens: o.InputTokensOption = None,
-    output_tokens: o.OutputTokensOption = None,
-    single: o.SingleOption = False,
-    concurrency: o.ConcurrencyOption = None,
-    rate: o.RateOption = None,
-    burstiness: o.BurstinessOption = None,
-    prefix_hit_rate: o.PrefixHitRateOption = None,
-    slo: o.SloOption = None,
-    goodput: o.GoodputOption = None,
-    min_share: o.MinShareOption = None,
-    min_recovery: o.MinRecoveryOption = None,
-    tasks: o.TasksOption = None,
-    price: o.PriceOption = None,
-    pricing: o.PricingOption = None,
-    price_list: o.PriceListOption = None,
-    engine: o.EngineOption = None,
-    max_num_seqs: o.MaxNumSeqsOption = None,
-    max_num_batched_tokens: o.MaxNumBatchedTokensOption = None,
-    gpu_memory_utilization: o.GpuMemoryUtilizationOption = None,
-    ignore_engine_version: o.IgnoreEngineVersionOption = False,
+    asked: Asked,
+    limits: Limits,
+    prices: Prices,
+    served: Served,
     records: o.RecordsOption = None,
     output: o.OutputOption = o.Output.table,
 ) -> None:
@@ -57,7 +40,6 @@ def compare(
 
     quantadvise compare fp8@H100 int4@H100 --model Llama-3.1-8B-Instruct --workload chat
     """
-    given = dict(locals())
     from advisor.report import out_compare as out
 
     if output is o.Output.csv:
@@ -74,42 +56,43 @@ def compare(
         told = compare_results(Path(first), Path(second))
         out.print_comparison(first, second, told.differences, told.notes, output.value)
         return
-    names, differences = _deployments(given)
+    named = Named(model_option=model_option, params=params)
+    names, differences = _deployments((first, second), named, asked, limits, prices, served, records)
     out.print_comparison(*names, differences, (), output.value)
 
 
-def _deployments(given: Mapping[str, Any]) -> tuple[tuple[str, str], Any]:
+def _deployments(
+    texts: tuple[str, str],
+    named: Named,
+    asked: Asked,
+    limits: Limits,
+    prices: Prices,
+    served: Served,
+    records: list[str] | None,
+) -> tuple[tuple[str, str], Any]:
     from advisor.advise.compare import compare as side_by_side
     from advisor.advise.compare import parse_deployment
     from advisor.advise.recommend import price_source
     from advisor.advise.text import deployment_text
 
-    texts = (given["first"], given["second"])
-    engine = v.the_engine(
-        given["engine"],
-        max_num_seqs=given["max_num_seqs"],
-        max_num_batched_tokens=given["max_num_batched_tokens"],
-        gpu_memory_utilization=given["gpu_memory_utilization"],
-        any_format=given["ignore_engine_version"],
-    )
-    if given["model_option"] is None and given["params"] is None:
+    engine = v.the_engine(served)
+    if named.model_option is None and named.params is None:
         looks = [text for text in texts if "@" not in text]
         if looks:
             raise InputError(f"'{looks[0]}' is no file that is there, and no deployment such as fp8@H100")
-    model = v.the_model(None, given["model_option"], given["params"])
+    model = v.the_model(named)
     first, second = (parse_deployment(text, model, engine) for text in texts)
-    asked = {name: given.get(name) for name in WORKLOAD}
-    workload = v.the_workload(given["workload"], **asked)
-    prices = price_source(
-        v.own_prices(given["price"]), pricing=given["pricing"], price_list=workload.price_list
+    workload = v.the_workload(asked, limits, prices)
+    price_of = price_source(
+        v.own_prices(prices.price), pricing=prices.pricing, price_list=workload.price_list
     )
     found = side_by_side(
         first,
         second,
         workload,
-        prices,
-        v.the_predictor(given["records"], models=[model], gpus=[first.gpu, second.gpu]),
-        v.the_quality(given["records"]),
+        price_of,
+        v.the_predictor(records, models=[model], gpus=[first.gpu, second.gpu]),
+        v.the_quality(records),
     )
     return (deployment_text(first), deployment_text(second)), found
 

@@ -8,16 +8,17 @@ import typer
 
 from advisor import cli_options as o
 from advisor.cli_choice import asked_choice
+from advisor.cli_groups import Chosen, Named, grouped
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
     from advisor.advise.axis import Over
 
 
+@grouped
 def crossover(
-    model: o.ModelArgument = None,
-    model_option: o.ModelOption = None,
-    params: o.ParamsOption = None,
+    *,
+    named: Named,
     over: Annotated[
         str | None,
         typer.Option(
@@ -28,45 +29,13 @@ def crossover(
     ] = None,
     low: Annotated[float | None, typer.Option("--from", metavar="N", help="Where to begin.")] = None,
     high: Annotated[float | None, typer.Option("--to", metavar="N", help="Where to end.")] = None,
-    gpu: o.GpuChoiceOption = None,
-    formats: o.FormatsOption = None,
-    max_gpus: o.MaxGpusOption = None,
-    num_gpus: o.NumGpusOption = None,
-    tensor_parallel: o.TensorParallelChoiceOption = None,
-    kv_cache_dtype: o.KvCacheDtypeOption = None,
-    workload: o.WorkloadOption = None,
-    scenario: o.ScenarioOption = None,
-    input_tokens: o.InputTokensOption = None,
-    output_tokens: o.OutputTokensOption = None,
-    single: o.SingleOption = False,
-    concurrency: o.ConcurrencyOption = None,
-    rate: o.RateOption = None,
-    burstiness: o.BurstinessOption = None,
-    prefix_hit_rate: o.PrefixHitRateOption = None,
-    objective: o.ObjectiveOption = None,
-    slo: o.SloOption = None,
-    goodput: o.GoodputOption = None,
-    min_share: o.MinShareOption = None,
-    min_recovery: o.MinRecoveryOption = None,
-    tasks: o.TasksOption = None,
-    max_cost_per_hour: o.MaxCostPerHourOption = None,
-    gpu_count: o.GpuCountOption = None,
-    price: o.PriceOption = None,
-    pricing: o.PricingOption = None,
-    price_list: o.PriceListOption = None,
-    engine: o.EngineOption = None,
-    max_num_seqs: o.MaxNumSeqsOption = None,
-    max_num_batched_tokens: o.MaxNumBatchedTokensOption = None,
-    gpu_memory_utilization: o.GpuMemoryUtilizationOption = None,
-    ignore_engine_version: o.IgnoreEngineVersionOption = False,
-    records: o.RecordsOption = None,
+    chosen: Chosen,
     output: o.OutputOption = o.Output.table,
 ) -> None:
     """At which load the best format changes, and how sure: over concurrency, rate, prompt or answer length.
 
     quantadvise crossover Llama-3.1-8B-Instruct --workload chat --gpu A6000 --over concurrency
     """
-    given = dict(locals())
     from advisor.advise.axis import OVERS
     from advisor.advise.crossover import crossover as walk
     from advisor.advise.crossover import usual_axis
@@ -77,7 +46,7 @@ def crossover(
         raise InputError("--output: a crossover has no csv; say table, json or yaml")
     if over is not None and over not in OVERS:
         raise InputError(f"--over: '{over}' cannot be varied; known: {', '.join(OVERS)}")
-    choice, predictor, quality = asked_choice(given)
+    choice, predictor, quality = asked_choice(named, chosen)
     kind = choice.workload.load.arrival.kind
     varied: Over = over or ("rate" if kind == "rate" else "concurrency")
     axis = usual_axis(choice, varied, low=low, high=high)

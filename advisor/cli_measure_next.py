@@ -9,60 +9,29 @@ import typer
 
 from advisor import cli_options as o
 from advisor.cli_choice import asked_choice
+from advisor.cli_groups import Chosen, Named, grouped
 from advisor.errors import InputError
 
 MOST = 10
 
 
+@grouped
 def measure_next(
-    model: o.ModelArgument = None,
-    model_option: o.ModelOption = None,
-    params: o.ParamsOption = None,
+    *,
+    named: Named,
     count: Annotated[int, typer.Option("--count", metavar="N", help="At most so many measurements.")] = 3,
     write: Annotated[
         Optional[Path],  # noqa: UP045 - typer reads it at run time, on 3.10 too
         typer.Option("--write", metavar="DIR", help="Write a plan for `quantadvise measure` for each."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="--write may replace files.")] = False,
-    gpu: o.GpuChoiceOption = None,
-    formats: o.FormatsOption = None,
-    max_gpus: o.MaxGpusOption = None,
-    num_gpus: o.NumGpusOption = None,
-    tensor_parallel: o.TensorParallelChoiceOption = None,
-    kv_cache_dtype: o.KvCacheDtypeOption = None,
-    workload: o.WorkloadOption = None,
-    scenario: o.ScenarioOption = None,
-    input_tokens: o.InputTokensOption = None,
-    output_tokens: o.OutputTokensOption = None,
-    single: o.SingleOption = False,
-    concurrency: o.ConcurrencyOption = None,
-    rate: o.RateOption = None,
-    burstiness: o.BurstinessOption = None,
-    prefix_hit_rate: o.PrefixHitRateOption = None,
-    objective: o.ObjectiveOption = None,
-    slo: o.SloOption = None,
-    goodput: o.GoodputOption = None,
-    min_share: o.MinShareOption = None,
-    min_recovery: o.MinRecoveryOption = None,
-    tasks: o.TasksOption = None,
-    max_cost_per_hour: o.MaxCostPerHourOption = None,
-    gpu_count: o.GpuCountOption = None,
-    price: o.PriceOption = None,
-    pricing: o.PricingOption = None,
-    price_list: o.PriceListOption = None,
-    engine: o.EngineOption = None,
-    max_num_seqs: o.MaxNumSeqsOption = None,
-    max_num_batched_tokens: o.MaxNumBatchedTokensOption = None,
-    gpu_memory_utilization: o.GpuMemoryUtilizationOption = None,
-    ignore_engine_version: o.IgnoreEngineVersionOption = False,
-    records: o.RecordsOption = None,
+    chosen: Chosen,
     output: o.OutputOption = o.Output.table,
 ) -> None:
     """Which few measurements would improve the choice most per GPU-minute, as plans for `measure`.
 
     quantadvise measure-next Llama-3.3-70B-Instruct --workload rag --gpu A100,H100 --write plans
     """
-    given = dict(locals())
     from advisor.advise.choose import choose
     from advisor.advise.measure_next import measure_next as suggest
     from advisor.cli_progress import working
@@ -74,7 +43,7 @@ def measure_next(
         raise InputError(f"--count: {count} is not from 1 to {MOST}")
     if overwrite and write is None:
         raise InputError("--overwrite: it belongs to --write; add --write DIR")
-    choice, predictor, quality = asked_choice(given)
+    choice, predictor, quality = asked_choice(named, chosen)
     with working("Weighing what measurements are worth"):
         found = suggest(choose(choice, predictor, quality), predictor, quality, count=count)
     assert found is not None, "what was chosen from is known"

@@ -9,13 +9,14 @@ import typer
 
 from advisor import cli_options as o
 from advisor import cli_values as v
+from advisor.cli_groups import Asked, Limits, Named, Prices, Served, grouped
 from advisor.errors import InputError
 
 
+@grouped
 def predict(
-    model: o.ModelArgument = None,
-    model_option: o.ModelOption = None,
-    params: o.ParamsOption = None,
+    *,
+    named: Named,
     gpu: Annotated[
         str | None, typer.Option("--gpu", "-g", metavar="NAME|FILE", help="The GPU; one's own as YAML.")
     ] = None,
@@ -30,28 +31,10 @@ def predict(
     ] = 1,
     replicas: Annotated[int, typer.Option(metavar="N", help="Equal servers that share the load.")] = 1,
     kv_cache_dtype: o.KvCacheDtypeOption = None,
-    workload: o.WorkloadOption = None,
-    scenario: o.ScenarioOption = None,
-    input_tokens: o.InputTokensOption = None,
-    output_tokens: o.OutputTokensOption = None,
-    single: o.SingleOption = False,
-    concurrency: o.ConcurrencyOption = None,
-    rate: o.RateOption = None,
-    burstiness: o.BurstinessOption = None,
-    prefix_hit_rate: o.PrefixHitRateOption = None,
-    slo: o.SloOption = None,
-    goodput: o.GoodputOption = None,
-    min_share: o.MinShareOption = None,
-    min_recovery: o.MinRecoveryOption = None,
-    tasks: o.TasksOption = None,
-    price: o.PriceOption = None,
-    pricing: o.PricingOption = None,
-    price_list: o.PriceListOption = None,
-    engine: o.EngineOption = None,
-    max_num_seqs: o.MaxNumSeqsOption = None,
-    max_num_batched_tokens: o.MaxNumBatchedTokensOption = None,
-    gpu_memory_utilization: o.GpuMemoryUtilizationOption = None,
-    ignore_engine_version: o.IgnoreEngineVersionOption = False,
+    asked: Asked,
+    limits: Limits,
+    prices: Prices,
+    served: Served,
     records: o.RecordsOption = None,
     cells: Annotated[
         Path | None,
@@ -68,7 +51,7 @@ def predict(
     quantadvise predict Llama-3.1-8B-Instruct --gpu A6000 --format int4 --workload chat
     """
     if cells is not None:
-        if any((model, model_option, params, gpu, workload)):
+        if any((named.model, named.model_option, named.params, gpu, asked.workload)):
             raise InputError(
                 "--cells: its file names the models, GPUs and loads; leave out the other options"
             )
@@ -76,46 +59,24 @@ def predict(
         return
     from advisor.advise.recommend import predict as answer
 
-    chosen = v.the_model(model, model_option, params)
+    chosen = v.the_model(named)
     if gpu is None:
         raise InputError("gpu: none named; give --gpu (quantadvise gpus lists them)")
-    asked = v.the_workload(
-        workload,
-        scenario=scenario,
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        single=single,
-        concurrency=concurrency,
-        rate=rate,
-        burstiness=burstiness,
-        prefix_hit_rate=prefix_hit_rate,
-        slo=slo,
-        goodput=goodput,
-        min_share=min_share,
-        min_recovery=min_recovery,
-        tasks=tasks,
-        price_list=price_list,
-    )
+    workload = v.the_workload(asked, limits, prices)
     allowed = v.kv_formats(kv_cache_dtype) or ("16bit",)
     if len(allowed) > 1:
         raise InputError("--kv-cache-dtype: any is no one deployment; say auto or fp8")
     assessment = answer(
         chosen,
-        asked,
+        workload,
         gpu=gpu,
         format=format,
         tensor_parallel=tensor_parallel,
         replicas=replicas,
         kv_format=allowed[0],
-        engine=v.the_engine(
-            engine,
-            max_num_seqs=max_num_seqs,
-            max_num_batched_tokens=max_num_batched_tokens,
-            gpu_memory_utilization=gpu_memory_utilization,
-            any_format=ignore_engine_version,
-        ),
-        prices=v.own_prices(price),
-        pricing=pricing,
+        engine=v.the_engine(served),
+        prices=v.own_prices(prices.price),
+        pricing=prices.pricing,
         predictor=v.the_predictor(records, models=[chosen], gpus=[gpu]),
         quality=v.the_quality(records),
         border=v.the_border(records),
@@ -123,7 +84,7 @@ def predict(
     from advisor.report import out
 
     if output is o.Output.table:
-        out.print_assessment(assessment, asked)
+        out.print_assessment(assessment, workload)
     elif output is o.Output.csv:
         from advisor.report.rows import assessment_row
 
@@ -131,7 +92,7 @@ def predict(
     else:
         from advisor.report.document import prediction_document
 
-        out.print_document(prediction_document(assessment, asked), output.value)
+        out.print_document(prediction_document(assessment, workload), output.value)
 
 
 def _answer_cells(path: Path, records: list[str] | None, output: o.Output) -> None:

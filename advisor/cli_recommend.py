@@ -10,6 +10,7 @@ from advisor import cli_html as h
 from advisor import cli_options as o
 from advisor import cli_write as w
 from advisor.cli_choice import asked_choice
+from advisor.cli_groups import Chosen, Named, grouped
 from advisor.errors import InputError, NothingFitsError
 
 if TYPE_CHECKING:
@@ -17,42 +18,11 @@ if TYPE_CHECKING:
     from advisor.advise.decision import Decision
 
 
+@grouped
 def recommend(
-    model: o.ModelArgument = None,
-    model_option: o.ModelOption = None,
-    params: o.ParamsOption = None,
-    gpu: o.GpuChoiceOption = None,
-    formats: o.FormatsOption = None,
-    max_gpus: o.MaxGpusOption = None,
-    num_gpus: o.NumGpusOption = None,
-    tensor_parallel: o.TensorParallelChoiceOption = None,
-    kv_cache_dtype: o.KvCacheDtypeOption = None,
-    workload: o.WorkloadOption = None,
-    scenario: o.ScenarioOption = None,
-    input_tokens: o.InputTokensOption = None,
-    output_tokens: o.OutputTokensOption = None,
-    single: o.SingleOption = False,
-    concurrency: o.ConcurrencyOption = None,
-    rate: o.RateOption = None,
-    burstiness: o.BurstinessOption = None,
-    prefix_hit_rate: o.PrefixHitRateOption = None,
-    objective: o.ObjectiveOption = None,
-    slo: o.SloOption = None,
-    goodput: o.GoodputOption = None,
-    min_share: o.MinShareOption = None,
-    min_recovery: o.MinRecoveryOption = None,
-    tasks: o.TasksOption = None,
-    max_cost_per_hour: o.MaxCostPerHourOption = None,
-    gpu_count: o.GpuCountOption = None,
-    price: o.PriceOption = None,
-    pricing: o.PricingOption = None,
-    price_list: o.PriceListOption = None,
-    engine: o.EngineOption = None,
-    max_num_seqs: o.MaxNumSeqsOption = None,
-    max_num_batched_tokens: o.MaxNumBatchedTokensOption = None,
-    gpu_memory_utilization: o.GpuMemoryUtilizationOption = None,
-    ignore_engine_version: o.IgnoreEngineVersionOption = False,
-    records: o.RecordsOption = None,
+    *,
+    named: Named,
+    chosen: Chosen,
     output: o.OutputOption = o.Output.table,
     top: Annotated[
         int | None,
@@ -77,7 +47,6 @@ def recommend(
 
     quantadvise recommend Llama-3.1-8B-Instruct --workload chat --gpu A6000
     """
-    given = dict(locals())
     from advisor.advise.choose import choose
     from advisor.advise.decision import decision
     from advisor.cli_progress import working
@@ -88,7 +57,7 @@ def recommend(
         raise InputError(f"--plot: it is for people; --output {output.value} is for programs, leave one out")
     if top is not None and top < 1:
         raise InputError(f"--top: {top} is not a number of rows; give 1 or more")
-    choice, predictor, quality = asked_choice(given)
+    choice, predictor, quality = asked_choice(named, chosen)
     with working(f"Judging every deployment of {choice.space.model.name}"):
         recommendation = choose(choice, predictor, quality)
     more = None

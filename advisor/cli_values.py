@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from advisor.advise.border import Border
+    from advisor.cli_groups import Asked, Limits, Named, Prices, Served
     from advisor.cost.predict import Predictor
     from advisor.cost.quality import QualityModel
     from advisor.spec.deployment import KvFormat
@@ -20,38 +21,34 @@ if TYPE_CHECKING:
     from advisor.spec.workload import Workload
 
 
-def the_model(argument: str | None, option: str | None, params: str | None) -> ModelSpec:
+def the_model(named: Named) -> ModelSpec:
     """The one model that the three ways to name it agree on."""
     from advisor.spec.models import find_model, parse_params, typical_model
 
-    said = [text for text in (argument, option, params) if text is not None]
+    said = [text for text in (named.model, named.model_option, named.params) if text is not None]
     if len(said) > 1:
         raise InputError("model: named more than once; give a name, --model or --params")
-    if params is not None:
-        return typical_model(parse_params(params))
+    if named.params is not None:
+        return typical_model(parse_params(named.params))
     if not said:
         raise InputError("model: none named; give a name (quantadvise models lists them) or --params 8B")
     return find_model(said[0])
 
 
-def the_workload(
-    name: str | None,
-    *,
-    concurrency: str | None,
-    goodput: Sequence[str] | None,
-    slo: Sequence[str] | None,
-    tasks: str | None,
-    **flags: Any,
-) -> Workload:
+def the_workload(asked: Asked, limits: Limits, prices: Prices, **more: Any) -> Workload:
     """The named profile with what the flags say in its place, or a workload of flags alone."""
+    from dataclasses import asdict
+
     from advisor.spec.profile import load_workload
     from advisor.spec.profile_flags import override, workload_from_flags
 
-    flags |= _arrival(concurrency)
+    flags = {**asdict(asked), **asdict(limits), **more, "price_list": prices.price_list}
+    name = flags.pop("workload")
+    flags |= _arrival(flags.pop("concurrency"))
     flags |= {
-        "slo": list(slo or ()),
-        "goodput": " ".join(goodput) if goodput else None,
-        "tasks": split(tasks) if tasks is not None else None,
+        "slo": list(limits.slo or ()),
+        "goodput": " ".join(limits.goodput) if limits.goodput else None,
+        "tasks": split(limits.tasks) if limits.tasks is not None else None,
     }
     if name is None:
         return workload_from_flags(**flags)
@@ -71,35 +68,28 @@ def _arrival(concurrency: str | None) -> dict[str, Any]:
         ) from error
 
 
-def the_engine(
-    text: str | None,
-    *,
-    max_num_seqs: int | None,
-    max_num_batched_tokens: int | None,
-    gpu_memory_utilization: float | None,
-    any_format: bool,
-) -> Engine:
+def the_engine(served: Served) -> Engine:
     """The engine with its settings."""
     from dataclasses import replace
 
     from advisor.spec.engine import Engine, newest_version, parse_engine
 
-    engine = Engine(version=newest_version()) if text is None else parse_engine(text)
+    engine = Engine(version=newest_version()) if served.engine is None else parse_engine(served.engine)
     for flag, count in (
-        ("--max-num-seqs", max_num_seqs),
-        ("--max-num-batched-tokens", max_num_batched_tokens),
+        ("--max-num-seqs", served.max_num_seqs),
+        ("--max-num-batched-tokens", served.max_num_batched_tokens),
     ):
         if count is not None and not 1 <= count <= 10_000_000:
             raise InputError(f"{flag}: {count} is not between 1 and 10,000,000")
-    share = gpu_memory_utilization
+    share = served.gpu_memory_utilization
     if share is not None and not 0 < share <= 1:
         raise InputError(f"--gpu-memory-utilization: {share} is not above 0 and up to 1")
     return replace(
         engine,
-        max_num_seqs=max_num_seqs,
-        max_num_batched_tokens=max_num_batched_tokens,
+        max_num_seqs=served.max_num_seqs,
+        max_num_batched_tokens=served.max_num_batched_tokens,
         gpu_memory_utilization=share,
-        takes_any_format=any_format,
+        takes_any_format=served.ignore_engine_version,
     )
 
 

@@ -1,0 +1,126 @@
+"""Groups of options that several commands take: a command names the group, and takes all that is in it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import wraps
+from typing import Any, get_type_hints
+
+from advisor import cli_options as o
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """The model, in one of three ways."""
+
+    model: o.ModelArgument = None
+    model_option: o.ModelOption = None
+    params: o.ParamsOption = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is asked of the model."""
+
+    workload: o.WorkloadOption = None
+    scenario: o.ScenarioOption = None
+    input_tokens: o.InputTokensOption = None
+    output_tokens: o.OutputTokensOption = None
+    single: o.SingleOption = False
+    concurrency: o.ConcurrencyOption = None
+    rate: o.RateOption = None
+    burstiness: o.BurstinessOption = None
+    prefix_hit_rate: o.PrefixHitRateOption = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What must hold."""
+
+    slo: o.SloOption = None
+    goodput: o.GoodputOption = None
+    min_share: o.MinShareOption = None
+    min_recovery: o.MinRecoveryOption = None
+    tasks: o.TasksOption = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """What a GPU costs."""
+
+    price: o.PriceOption = None
+    pricing: o.PricingOption = None
+    price_list: o.PriceListOption = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """The engine and its settings."""
+
+    engine: o.EngineOption = None
+    max_num_seqs: o.MaxNumSeqsOption = None
+    max_num_batched_tokens: o.MaxNumBatchedTokensOption = None
+    gpu_memory_utilization: o.GpuMemoryUtilizationOption = None
+    ignore_engine_version: o.IgnoreEngineVersionOption = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """All that `recommend`, `crossover` and `measure-next` choose from and by."""
+
+    gpu: o.GpuChoiceOption = None
+    formats: o.FormatsOption = None
+    max_gpus: o.MaxGpusOption = None
+    num_gpus: o.NumGpusOption = None
+    tensor_parallel: o.TensorParallelChoiceOption = None
+    kv_cache_dtype: o.KvCacheDtypeOption = None
+    asked: Asked
+    objective: o.ObjectiveOption = None
+    limits: Limits
+    max_cost_per_hour: o.MaxCostPerHourOption = None
+    gpu_count: o.GpuCountOption = None
+    prices: Prices
+    served: Served
+    records: o.RecordsOption = None
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """The command as typer takes it: each group among its parameters, which are by name alone, is what is in
+    it, in that order."""
+    hints = {name: hint for name, hint in _hints(command).items() if name != "return"}
+    defaults = inspect.signature(command).parameters
+    flat = [
+        parameter for name, hint in hints.items() for parameter in _flat(name, hint, defaults[name].default)
+    ]
+
+    @wraps(command)
+    def taken(**given: Any) -> None:
+        command(**{name: _made(name, hint, given) for name, hint in hints.items()})
+
+    taken.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]
+    taken.__annotations__ = {parameter.name: parameter.annotation for parameter in flat} | {"return": None}
+    return taken
+
+
+def _flat(name: str, hint: Any, default: Any) -> Iterator[inspect.Parameter]:
+    if not is_dataclass(hint):
+        yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
+        return
+    inner = _hints(hint)
+    for field in fields(hint):
+        own = inspect.Parameter.empty if field.default is MISSING else field.default
+        yield from _flat(field.name, inner[field.name], own)
+
+
+def _made(name: str, hint: Any, given: Mapping[str, Any]) -> Any:
+    if not is_dataclass(hint):
+        return given[name]
+    inner = _hints(hint)
+    made: Any = hint
+    return made(**{field.name: _made(field.name, inner[field.name], given) for field in fields(hint)})
+
+
+def _hints(of: Any) -> dict[str, Any]:
+    return get_type_hints(of, include_extras=True)
