@@ -180,7 +180,7 @@ IgnoreEngineVersionOption = Annotated[
     bool,
     typer.Option(
         "--ignore-engine-version",
-        help="Also formats that this vLLM is too old for.",
+        help="Also models and formats that this vLLM is too old for.",
         rich_help_panel=_ENGINE,
     ),
 ]

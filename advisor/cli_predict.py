@@ -55,7 +55,7 @@ def predict(
             raise InputError(
                 "--cells: its file names the models, GPUs and loads; leave out the other options"
             )
-        _answer_cells(cells, records, output)
+        _answer_cells(cells, records, output, any_format=served.ignore_engine_version)
         return
     from advisor.advise.recommend import predict as answer
 
@@ -95,7 +95,7 @@ def predict(
         out.print_document(prediction_document(assessment, workload), output.value)
 
 
-def _answer_cells(path: Path, records: list[str] | None, output: o.Output) -> None:
+def _answer_cells(path: Path, records: list[str] | None, output: o.Output, *, any_format: bool) -> None:
     from advisor.advise.cells import answer_cells, read_cells
     from advisor.cli_progress import working
     from advisor.report import out
@@ -104,7 +104,7 @@ def _answer_cells(path: Path, records: list[str] | None, output: o.Output) -> No
     quality = v.the_quality(records) if "task" in rows[0] else None
     predictor = v.the_predictor(records)
     with working(f"Answering {len(rows):,} cells"):
-        columns, answers = answer_cells(rows, predictor, quality)
+        columns, answers = answer_cells(rows, predictor, quality, any_format=any_format)
     if output is o.Output.csv:
         out.print_cells(columns, answers)
     elif output is o.Output.table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -87,6 +88,41 @@ def test_a_vllm_too_old_for_a_format(quantadvise: Command) -> None:
     )
     assert quantadvise(*said, "--ignore-engine-version").code == 0
     assert quantadvise(*PREDICT, "--format", "nvfp4", "--engine", "vllm 0.9.2").code == 0
+
+
+def test_a_vllm_too_old_for_a_model(quantadvise: Command) -> None:
+    said = ("predict", "gpt-oss-20b", "-w", "chat", "--gpu", "H100", "--format", "mxfp4")
+    old = (*said, "--engine", "vllm 0.10.0")
+    refused(quantadvise(*old), "gpt-oss-20b: vllm 0.10.0 is too old for it; vLLM 0.10.1 runs it")
+    assert quantadvise(*old, "--ignore-engine-version").code == 0
+    assert quantadvise(*said, "--engine", "vllm 0.10.1").code == 0
+    nothing = quantadvise("recommend", "gpt-oss-20b", "-w", "chat", "--gpu", "H100", "--engine", "vllm 0.9.2")
+    assert nothing.code == 3
+    assert "that this vLLM is too old for: vLLM >= 0.10.1 for gpt-oss-20b" in nothing.out
+
+
+def test_nothing_is_written_for_a_vllm_that_is_too_old(quantadvise: Command, tmp_path: Path) -> None:
+    said = ("recommend", "gpt-oss-20b", "-w", "chat", "--gpu", "H100", "--engine", "vllm 0.9.2")
+    assert quantadvise(*said, "--write", tmp_path / "run").code == 3
+    assert not (tmp_path / "run").exists()
+
+
+def test_cells_of_a_vllm_too_old_say_so(quantadvise: Command, tmp_path: Path) -> None:
+    cells = tmp_path / "cells.csv"
+    cells.write_text(
+        "model,gpu,num_gpus,format,input_tokens,output_tokens,concurrency,engine\n"
+        "Llama-3.1-8B-Instruct,B200,1,nvfp4,512,256,8,vllm 0.8.5\n"
+        "Llama-3.1-8B-Instruct,B200,1,nvfp4,512,256,8,vllm 0.9.1\n"
+        "gpt-oss-20b,H100,1,mxfp4,512,256,8,vllm 0.10.0\n",
+        encoding="utf-8",
+    )
+    old, new, model = csv.DictReader(quantadvise("predict", "--cells", cells, "-o", "csv").out.splitlines())
+    assert (old["e2e_mean_ms"], model["e2e_mean_ms"], new["why"]) == ("", "", "")
+    assert float(new["e2e_mean_ms"]) > 0
+    assert "nvfp4 on B200: vllm 0.8.5 is too old for it; vLLM 0.9.1 runs it" in old["why"]
+    assert "vLLM 0.10.1 runs it" in model["why"]
+    every = quantadvise("predict", "--cells", cells, "--ignore-engine-version", "-o", "csv").out
+    assert all(row["e2e_mean_ms"] and not row["why"] for row in csv.DictReader(every.splitlines()))
 
 
 def test_formats_of_a_later_vllm_are_refused_with_its_release(quantadvise: Command) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import inf, isfinite
 from pathlib import Path
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advisor.advise.search import divides
+from advisor.advise.text import too_old_text
 from advisor.cost.cells import CLOSED_LOOP_PROMPTS, CONCURRENCY, MAXIMUM, SINGLE, Cells
 from advisor.cost.estimate import Estimate
-from advisor.errors import InputError, QuantAdviseError, nearest
+from advisor.errors import InputError, QuantAdviseError, UnsupportedError, nearest
 from advisor.spec.deployment import Deployment
 from advisor.spec.engine import Engine, newest_version, parse_engine
 from advisor.spec.formats import find_format
@@ -112,13 +113,18 @@ def _check_head(head: Sequence[str], path: Path) -> None:
 
 
 def answer_cells(
-    rows: Sequence[Mapping[str, str]], predictor: Predictor, quality: QualityModel | None = None
+    rows: Sequence[Mapping[str, str]],
+    predictor: Predictor,
+    quality: QualityModel | None = None,
+    *,
+    any_format: bool = False,
 ) -> tuple[list[str], list[list[str]]]:
     """The columns and the rows of the answer, in the order asked.
 
     A cell that cannot be answered is left empty, with the reason in `why`; the rest are answered.
+    any_format: what the engine is too old for is answered too.
     """
-    questions = [_question(row) for row in rows]
+    questions = [_question(row, any_format) for row in rows]
     asked = [index for index, question in enumerate(questions) if question.deployment is not None]
     answers = [[""] * len(SPEED) for _ in rows]
     whys = [question.why for question in questions]
@@ -219,7 +225,7 @@ def _recovery_row(estimate: Estimate | None, note: str) -> tuple[list[str], str]
     return [f"{value:.6g}" for value in (estimate.value, estimate.low, estimate.high)], ""
 
 
-def _question(row: Mapping[str, str]) -> Question:
+def _question(row: Mapping[str, str], any_format: bool) -> Question:
     task = row.get("task", "").strip()
     try:
         return Question(
@@ -229,6 +235,7 @@ def _question(row: Mapping[str, str]) -> Question:
                 row["num_gpus"].strip(),
                 row["format"].strip(),
                 row.get("engine", "").strip(),
+                any_format,
             ),
             input_tokens=_number(row, "input_tokens", MAX_TOKENS),
             output_tokens=_number(row, "output_tokens", MAX_TOKENS),
@@ -239,9 +246,9 @@ def _question(row: Mapping[str, str]) -> Question:
         return Question(task=task, why=str(error))
 
 
-def _deployment(model: str, gpu: str, num_gpus: str, fmt: str, engine: str) -> Deployment:
+def _deployment(model: str, gpu: str, num_gpus: str, fmt: str, engine: str, any_format: bool) -> Deployment:
     """Equal words give the same object, so that it is prepared once; its error is said anew each time."""
-    found = _deployment_or_error(model, gpu, num_gpus, fmt, engine)
+    found = _deployment_or_error(model, gpu, num_gpus, fmt, engine, any_format)
     if isinstance(found, QuantAdviseError):
         raise found
     return found
@@ -249,7 +256,7 @@ def _deployment(model: str, gpu: str, num_gpus: str, fmt: str, engine: str) -> D
 
 @lru_cache(maxsize=65_536)
 def _deployment_or_error(
-    model_name: str, gpu_name: str, num_gpus: str, format_name: str, engine: str
+    model_name: str, gpu_name: str, num_gpus: str, format_name: str, engine: str, any_format: bool
 ) -> Deployment | QuantAdviseError:
     try:
         model, gpu, fmt = _model(model_name), find_gpu(gpu_name), find_format(format_name)
@@ -258,13 +265,17 @@ def _deployment_or_error(
             raise InputError(f"format: {gpu.name} cannot run {fmt.name}")
         if not divides(model, degree):
             raise InputError(f"num_gpus: the heads of {model.name} do not divide by {degree}")
-        return Deployment(
+        runs_on = parse_engine(engine) if engine else Engine(version=newest_version())
+        deployment = Deployment(
             model=model,
             format=fmt,
             gpu=gpu,
             tensor_parallel=degree,
-            engine=parse_engine(engine) if engine else Engine(version=newest_version()),
+            engine=replace(runs_on, takes_any_format=any_format),
         )
+        if (old := too_old_text(deployment)) is not None:
+            raise UnsupportedError(f"engine: {old}")
+        return deployment
     except QuantAdviseError as error:
         return error
 

@@ -270,11 +270,11 @@ def _no_price(deployment: Deployment) -> Assessment:
 
 
 def _cannot_run(deployment: Deployment) -> Assessment:
-    if (since := deployment.needs_engine) is not None:
+    if (need := deployment.needs_engine) is not None:
         old = Refusal(
             kind="engine",
-            limit=f"vLLM >= {since} for {deployment.format.name}",
-            words=f"{deployment.engine} is too old to run this format on it",
+            limit=f"vLLM >= {need.since} for {need.what}",
+            words=f"{deployment.engine} is too old to serve it",
         )
         return Assessment(deployment=deployment, prediction=None, cost=None, refusals=(old,))
     refusal = Refusal(

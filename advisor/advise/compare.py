@@ -13,7 +13,7 @@ from advisor.advise.choose import Choice, check_context, statistics_of
 from advisor.advise.search import Space
 from advisor.advise.standings import RECOVERY, SLOW, TTFT
 from advisor.advise.survey import standings_of
-from advisor.advise.text import latency_name
+from advisor.advise.text import latency_name, too_old_text
 from advisor.cost.answers import Range
 from advisor.cost.features import Floats
 from advisor.cost.predict import Z90
@@ -90,11 +90,8 @@ def parse_deployment(text: str, model: ModelSpec, engine: Engine) -> Deployment:
             f"{deployment.format.name} on {deployment.gpu.name}: vLLM has no kernel for it; "
             "quantadvise formats lists what runs where"
         )
-    if (since := deployment.needs_engine) is not None:
-        raise UnsupportedError(
-            f"{deployment.format.name} on {deployment.gpu.name}: {deployment.engine} is too old for it; "
-            f"vLLM {since} runs it, or say --ignore-engine-version"
-        )
+    if (old := too_old_text(deployment)) is not None:
+        raise UnsupportedError(old)
     return deployment
 
 

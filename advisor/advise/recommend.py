@@ -19,6 +19,7 @@ from advisor.advise.choose import (
 )
 from advisor.advise.price import PriceOf
 from advisor.advise.search import Space
+from advisor.advise.text import too_old_text
 from advisor.errors import InputError, UnsupportedError
 from advisor.spec.deployment import Deployment, KvFormat
 from advisor.spec.engine import Engine, newest_version, parse_engine
@@ -191,11 +192,8 @@ def predict(
             f"{deployment.format.name} on {deployment.gpu.name}: vLLM has no kernel for it; "
             f"this GPU runs {', '.join(able)}"
         )
-    if (since := deployment.needs_engine) is not None:
-        raise UnsupportedError(
-            f"{deployment.format.name} on {deployment.gpu.name}: {deployment.engine} is too old for it; "
-            f"vLLM {since} runs it, or say --ignore-engine-version"
-        )
+    if (old := too_old_text(deployment)) is not None:
+        raise UnsupportedError(old)
     predictions = (predictor or shipped_predictor()).predict(
         [deployment], asked.load, statistics_of(asked), simulated=True
     )

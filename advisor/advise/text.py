@@ -66,3 +66,15 @@ def listed(names: Iterable[str], *, most: int = 4) -> str:
     every = list(names)
     shown = ", ".join(every[:most])
     return shown if len(every) <= most else f"{shown} and {len(every) - most:,} more"
+
+
+def too_old_text(deployment: Deployment) -> str | None:
+    """That the engine is too old for the deployment, and what is not; None where it is not too old."""
+    need = deployment.needs_engine
+    if need is None:
+        return None
+    of = f"{need.what} on {deployment.gpu.name}" if need.what == deployment.format.name else need.what
+    return (
+        f"{of}: {deployment.engine} is too old for it; vLLM {need.since} runs it, "
+        "or say --ignore-engine-version"
+    )

@@ -53,8 +53,8 @@ def _examples(members: Sequence[Assessment]) -> str:
         why = {a.refusals[0].words: deployment_text(a.deployment) for a in reversed(members)}
         return listed([f"{name}: {words}" for words, name in reversed(why.items())], most=2)
     if nearest.refusals[0].kind == "engine":
-        since = {a.deployment.format.name: a.refusals[0].limit for a in members}
-        return ", ".join(limit for limit in since.values()) + "; --ignore-engine-version takes them"
+        since = dict.fromkeys(a.refusals[0].limit for a in members)
+        return ", ".join(since) + "; --ignore-engine-version takes them"
     if nearest.refusals[0].kind == "format":
         by_format = Counter(a.deployment.format.name for a in members)
         return ", ".join(

@@ -5,12 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from advisor.spec.engine import Engine, is_older
+from advisor.spec.engine import Engine, first_release_for, is_older
 from advisor.spec.format import QuantFormat
 from advisor.spec.gpu import GpuSpec
 from advisor.spec.model import ModelSpec
 
 KvFormat = Literal["16bit", "fp8"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineNeed:
+    """A release of the engine that is needed, and what needs it."""
+
+    since: str
+    what: str
+    """The model's name or the format's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,16 +43,28 @@ class Deployment:
         return 8 if self.kv_format == "fp8" else 16
 
     @property
-    def needs_engine(self) -> str | None:
-        """The engine's release that first runs the format on this GPU, where this one is older.
+    def needs_engine(self) -> EngineNeed | None:
+        """The release that first serves the model, or runs the format on this GPU, where this one is older.
 
-        A model that ships in the format has a layout of its own, whose releases are not known here.
+        A model that ships in the format has a layout of its own, of which the model's release alone is known.
         """
-        execution = self.format.execution(self.gpu)
-        since = None if execution is None else execution.since
-        if since is None or self.engine.takes_any_format or self.model.native_format == self.format.name:
+        if self.engine.takes_any_format:
             return None
-        return since if is_older(self.engine.version, since) else None
+        execution = self.format.execution(self.gpu)
+        own = self.model.native_format == self.format.name
+        needs = (
+            (self.model.name, first_release_for(self.model.architecture)),
+            (self.format.name, None if execution is None or own else execution.since),
+        )
+        found = None
+        for what, since in needs:
+            if (
+                since is not None
+                and is_older(self.engine.version, since)
+                and (found is None or is_older(found.since, since))
+            ):
+                found = EngineNeed(since=since, what=what)
+        return found
 
     @property
     def key(self) -> tuple[str, str, str, str, int, int, str]:

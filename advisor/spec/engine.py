@@ -178,6 +178,17 @@ def _has(gpu: GpuSpec, wanted: Mapping[str, Any]) -> bool:
     )
 
 
+@lru_cache(maxsize=1)
+def _first_releases() -> Mapping[str, str]:
+    rows: list[Mapping[str, Any]] = read_catalog("engines.yaml")["models"]
+    return {architecture: row["since"] for row in rows for architecture in row["architectures"]}
+
+
+def first_release_for(architecture: str) -> str | None:
+    """The release that first serves models of an architecture; None = every one, or not known."""
+    return _first_releases().get(architecture)
+
+
 def is_older(version: str, release: str) -> bool:
     """Whether `version` came before `release`; raises InputError for what is no version."""
     return _order(version) < _order(release)

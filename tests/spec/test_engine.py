@@ -5,8 +5,17 @@ from __future__ import annotations
 import pytest
 
 from advisor.errors import InputError, UnknownNameError
-from advisor.spec.engine import Engine, defaults, is_older, newest_version, parse_engine
+from advisor.spec.catalog_yaml import read_catalog
+from advisor.spec.engine import (
+    Engine,
+    defaults,
+    first_release_for,
+    is_older,
+    newest_version,
+    parse_engine,
+)
 from advisor.spec.gpus import find_gpu, known_gpus
+from advisor.spec.models import find_model, known_models
 
 
 @pytest.mark.parametrize(
@@ -159,3 +168,17 @@ def test_the_default_engine_is_the_newest_known() -> None:
 )
 def test_releases_are_ordered_as_they_came(version: str, release: str, older: bool) -> None:
     assert is_older(version, release) == older
+
+
+def test_a_model_has_the_release_that_first_served_it() -> None:
+    assert first_release_for("GptOssForCausalLM") == "0.10.1"
+    assert first_release_for("LlamaForCausalLM") is None
+
+
+def test_every_first_release_has_a_source_and_a_model_of_the_catalog() -> None:
+    rows = read_catalog("engines.yaml")["models"]
+    known = {find_model(name).architecture for name in known_models()}
+    for row in rows:
+        assert row["since"] in row["source"]
+        assert set(row["architectures"]) <= known
+        assert not is_older(newest_version(), row["since"])
