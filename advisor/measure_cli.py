@@ -271,7 +271,7 @@ def tools(context: typer.Context) -> None:
 def install(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="vllm, quantize, evaluate, torch, ray (default: the first three)."),
+        typer.Argument(help="vllm, quantize, evaluate, torch, ray, guidellm (default: the first three)."),
     ] = None,
     cpu: Annotated[bool, typer.Option("--cpu", help="CPU builds, whatever the machine has.")] = False,
     cuda: Annotated[bool, typer.Option("--cuda", help="CUDA builds, whatever the machine has.")] = False,

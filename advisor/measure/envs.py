@@ -1,8 +1,8 @@
 """Where the real tools live: which are there, which versions, how to install what is missing.
 
 Their pins conflict, so each may have its own environment. Looked at in this order: the interpreter named by
-`QUANTADVISE_VLLM_PYTHON` (…`_QUANTIZE_`…, `_EVALUATE_`…, `_RAY_`…, `_TORCH_`…), environments made by
-`quantadvise tools install`, the interpreter that runs us, the `python3` on PATH.
+`QUANTADVISE_VLLM_PYTHON` (…`_QUANTIZE_`…, `_EVALUATE_`…, `_RAY_`…, `_TORCH_`…, `_GUIDELLM_`…), environments
+made by `quantadvise tools install`, the interpreter that runs us, the `python3` on PATH.
 """
 
 from __future__ import annotations
@@ -78,6 +78,14 @@ TOOLS = (
         tested="2.60.0",
         minimum="2.40",
         environments=("all-cpu",),
+    ),
+    Tool(
+        name="guidellm",
+        title="GuideLLM (verify)",
+        distributions=("guidellm",),
+        tested="0.8.1",
+        minimum="0.8",
+        environments=("guidellm-cpu",),
     ),
 )
 

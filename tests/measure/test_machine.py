@@ -118,11 +118,15 @@ def test_an_old_tool_is_named_with_the_version_it_should_have(
 def test_which_environment_holds_which_tool():
     assert install.environment_for("vllm", cuda=True) == "vllm-cuda"
     assert install.environment_for("quantize", cuda=True) == "quantize-cuda"
-    assert {install.environment_for(tool.name, cuda=False) for tool in envs.TOOLS} == {"all-cpu"}
+    ours = [tool.name for tool in envs.TOOLS if tool.name != "guidellm"]
+    assert {install.environment_for(name, cuda=False) for name in ours} == {"all-cpu"}
+    assert {install.environment_for("guidellm", cuda=cuda) for cuda in (False, True)} == {"guidellm-cpu"}
+    assert install.environment_for("ray", cuda=True) == "all-cpu"
+    assert {name for tool in envs.TOOLS for name in tool.environments} == set(install.ENVIRONMENTS)
 
 
 def test_every_environment_has_its_pins_and_pins_have_versions():
-    for environment in ("vllm-cuda", "quantize-cuda", "all-cpu"):
+    for environment in install.ENVIRONMENTS:
         text = (install.PINS / f"{environment}.txt").read_text()
         lines = [line for line in text.splitlines() if line and not line.startswith("#")]
         assert lines
