@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from advisor.advise.assessment import Assessment, RefusalKind
 from advisor.advise.breakeven import BreakEven
+from advisor.advise.candidates import filled
 from advisor.advise.choose import Recommendation
 from advisor.advise.crossing import Why, weakest
 from advisor.advise.rank import rank
@@ -96,16 +97,17 @@ def kind_of(deployment: Deployment | None) -> tuple[str, str] | None:
 
 
 def contenders(recommendation: Recommendation) -> list[Deployment]:
-    """The deployments that may come first when something changes, one replica each: of every format on every
-    GPU the best, as far as there is room, then the rest in their order."""
-    objective = recommendation.workload.objective
+    """The deployments that may come first when something changes: of every format on every GPU the best, as
+    far as there is room, then the rest in their order. One replica each where their number is looked for."""
+    objective, choice = recommendation.workload.objective, recommendation.choice
+    is_fixed = choice is not None and filled(choice) is not None
     every = [*recommendation.ranked, *rank([a for a in recommendation.refused if a.prediction], objective)]
     chosen: dict[tuple[object, ...], Deployment] = {}
     seen: dict[tuple[str, str], int] = {}
     for spread in (1, MOST):
         for a in every:
             kind = (a.deployment.format.name, a.deployment.gpu.name)
-            one = replace(a.deployment, replicas=1)
+            one = a.deployment if is_fixed else replace(a.deployment, replicas=1)
             if len(chosen) < MOST and one.key not in chosen and seen.get(kind, 0) < spread:
                 chosen[one.key] = one
                 seen[kind] = seen.get(kind, 0) + 1

@@ -12,9 +12,9 @@ import pytest
 
 from advisor.advise.choose import Recommendation, choose
 from advisor.advise.decision import decision
-from advisor.advise.flips import EXACT, Flip, flips
+from advisor.advise.flips import EXACT, Flip, contenders, flips
 from advisor.advise.recommend import recommend, shipped_predictor, shipped_quality
-from advisor.advise.survey import standings_of
+from advisor.advise.survey import standings_of, survey
 from advisor.cost.predict import Z90
 from advisor.report.flip_words import HEADS, flip_rows
 from advisor.spec.deployment import Deployment
@@ -197,6 +197,31 @@ def test_a_row_says_it_in_words() -> None:
     assert share["changes at"].startswith(("above ", "below "))
     assert all(row["90 % interval"] and row["basis"] and row["because"] for row in rows)
     assert any(row["assumption"] == "goodput limit on TTFT, ms" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("workload", "options"),
+    [
+        ("chat", {}),
+        ("batch", {"num_gpus": 4, "objective": "throughput"}),
+        ("batch", {"max_gpus": 4, "objective": "throughput"}),
+        ("chat", {"num_gpus": 2}),
+    ],
+)
+def test_the_survey_that_flips_are_looked_for_in_names_the_first(
+    workload: str, options: dict[str, Any]
+) -> None:
+    answer = recommend(MODEL, workload, gpus=GPUS, **options)
+    assert answer.choice is not None
+    assert answer.winner is not None
+    found = survey(
+        answer.choice,
+        [answer.workload.load],
+        shipped_predictor(),
+        shipped_quality(),
+        among=contenders(answer),
+    )
+    assert found.deployment(0, int(found.best()[0])) == answer.winner.deployment
 
 
 def test_flips_without_prices_are_those_of_the_load_and_the_limits() -> None:

@@ -23,6 +23,7 @@ from advisor.advise.maps import format_maps
 from advisor.advise.recommend import choice_of, shipped_predictor, shipped_quality
 from advisor.report.decision_words import chance, change_lines, sure_lines
 from advisor.report.document import recommendation_document
+from advisor.report.flip_words import flip_rows
 from advisor.report.html.chart_crossover import crossover_chart
 from advisor.report.html.page import DOCUMENT_ROWS, Findings, report_body, report_page
 from advisor.report.html.quantities import quantities
@@ -344,3 +345,15 @@ def test_an_earlier_report_is_replaced_and_nothing_else(tmp_path: Path, quantadv
     assert "quantadvise" in mine.read_text(encoding="utf-8")
     assert "no such folder" in fails(quantadvise, *ask_for, str(tmp_path / "no" / "report.html"))
     assert "is a folder" in fails(quantadvise, *ask_for, str(tmp_path))
+
+
+def test_assumptions_that_could_flip_the_choice_are_a_table_of_their_own(found: Findings) -> None:
+    assert found.decision is not None
+    explained = decision(found.recommendation, explain=True)
+    page = read_page(report_page(replace(found, decision=explained)))
+    flips = explained.flips
+    assert flips
+    assert explained.sure is not None
+    rows = [[cell.text for cell in row.children] for row in page.by_id("flips").all("tbody")[0].all("tr")]
+    assert rows == [list(row) for row in flip_rows(explained.sure.deployment, flips)]
+    assert 'id="flips"' not in report_page(replace(found, decision=replace(explained, flips=None)))

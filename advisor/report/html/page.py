@@ -25,6 +25,7 @@ from advisor.report.html.chart_tradeoff import tradeoff_chart
 from advisor.report.html.markup import Html, data_script, joined, tag
 from advisor.report.html.sure import sure_section
 from advisor.report.html.table_evidence import evidence_section
+from advisor.report.html.table_flips import flips_section
 from advisor.report.html.table_ranking import ranking_section
 from advisor.report.html.table_refused import refused_section
 from advisor.report.html.vega import library_script
@@ -82,6 +83,7 @@ def report_body(findings: Findings) -> Body:
             answer_section(recommendation),
             why_section(recommendation),
             sure_section(recommendation, findings.decision),
+            flips_section(findings.decision),
             charts_section(charts),
             ranking_section(recommendation),
             evidence_section(recommendation),

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from advisor.advise.choose import Recommendation
 from advisor.advise.decision import Decision
-from advisor.advise.flips import Flip
-from advisor.report import flip_words
 from advisor.report.decision_words import BEST, chance, change_lines, limit_name, sure_lines
 from advisor.report.html.markup import Html, tag
-from advisor.spec.deployment import Deployment
 
 WIDE = 100.0
 
@@ -44,25 +39,11 @@ def sure_section(recommendation: Recommendation, decision: Decision | None) -> H
             "div",
             tag("h2", "What would change it"),
             tag("ul", [tag("li", line) for line in changes]) if changes else tag("p", "Nothing near."),
-            _flips(sure.deployment, decision.flips) if decision.flips is not None else None,
         ),
         class_="card two",
         aria_labelledby="sure-title",
         id="sure",
     )
-
-
-def _flips(first: Deployment, flips: Sequence[Flip]) -> list[Html]:
-    head = tag("h3", flip_words.HEAD)
-    if not flips:
-        return [head, tag("p", flip_words.NONE)]
-    heads = [tag("th", text, scope="col") for text in flip_words.HEADS]
-    rows = [
-        tag("tr", tag("th", row[0], scope="row"), [tag("td", cell) for cell in row[1:]])
-        for row in flip_words.flip_rows(first, flips)
-    ]
-    table = tag("table", tag("thead", tag("tr", heads)), tag("tbody", rows), class_="plain")
-    return [head, tag("div", table, class_="scroll")]
 
 
 def _bar(name: str, probability: float) -> Html:
