@@ -22,10 +22,10 @@ import numpy as np
 
 from advisor.advise.value import Problem, best_now, gain, losses_now
 from advisor.cost.decisions import NEAR, usd_per_query
-from advisor.cost.fit import family
 from advisor.cost.fit_file import shape_key
-from advisor.cost.held_out import PAPER_HARNESS, HeldOut, Optimum, leave_groups_out
+from advisor.cost.held_out import HeldOut, Optimum, leave_groups_out
 from advisor.cost.intervals import Distance, Interval
+from advisor.cost.noise import PAPER_HARNESS, family
 from advisor.cost.observe import observe
 from advisor.cost.predict import REPEAT, REPEAT_MAXIMUM, Z90, Predictor
 from advisor.cost.shared_errors import PACE, Shares

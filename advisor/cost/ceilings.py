@@ -14,7 +14,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from advisor.cost.fit import FittedSpeed
 from advisor.cost.fit_file import Fit
 from advisor.cost.parameters import BY_NAME
 from advisor.record.kernel import KernelTiming
@@ -68,7 +67,7 @@ def with_ceilings(fit: Fit, rows: Iterable[KernelTiming], gpus: Mapping[str, Gpu
     dates = sorted({row.date for found in by_gpu.values() for row in found if row.date})
     said = f"Ceilings of {', '.join(sorted(by_gpu))} by quantadvise calibrate"
     text = f"{fit.summary.get('text', '')} {said}{', ' + dates[-1] if dates else ''}.".strip()
-    return replace(fit, speed=FittedSpeed(theta=theta), summary={**fit.summary, "text": text})
+    return replace(fit, speed=replace(fit.speed, theta=theta), summary={**fit.summary, "text": text})
 
 
 def shares(rows: Sequence[KernelTiming], gpu: GpuSpec) -> Shares:

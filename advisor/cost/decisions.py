@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from advisor.cost.features import Floats
-from advisor.cost.fit import family
+from advisor.cost.noise import family
 from advisor.cost.observe import Observations
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.gpus import find_gpu

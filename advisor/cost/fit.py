@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
 from advisor.cost.features import Floats
+from advisor.cost.noise import family, seen_noise
+from advisor.cost.noise import noise as noise_of
 from advisor.cost.observe import METRICS, Observations
+from advisor.cost.solve import minimise
 from advisor.cost.steptime import (
     Design,
     coefficient_columns,
@@ -21,58 +25,11 @@ from advisor.cost.steptime import (
 from advisor.record.measurement import SpeedMeasurement
 
 _STEP = 1e-4
-_MAX_ITERATIONS = 40
-_UNPREDICTED = 1.0
-"""Log error that a row counts when the model says that it does not fit at all."""
-
-
-def family(source: str) -> str:
-    """Whose harness made a row: sources of one family share their habits and err alike."""
-    for start, name in FAMILIES:
-        if source.startswith(start):
-            return name
-    return source
-
-
-FAMILIES = (
-    ("arXiv:2411.02355", "seed paper"),
-    ("model card", "model cards"),
-    ("AccelMark", "AccelMark"),
-    ("GPUStack", "GPUStack"),
-    ("InferenceX", "InferenceX"),
-    ("aiconfigurator-core 0.12: InferenceX", "InferenceX"),
-    ("aiconfigurator-core 0.12: silicon", "aiconfigurator"),
-    ("aiconfigurator, forward", "aiconfigurator"),
-    ("LLM-Inference-Bench", "LLM-Inference-Bench"),
-    ("ROCm", "ROCm"),
-    ("dstack", "dstack"),
-    ("ML.ENERGY", "ML.ENERGY"),
-    ("silybench", "silybench"),
-    ("inference-perf", "inference-perf"),
-    ("sapir-pirski", "sapir-pirski"),
-    ("LLMServingSim", "LLMServingSim"),
-    ("MLPerf", "MLPerf"),
-    ("KAITO", "KAITO"),
-    ("llm-k8s", "llm-k8s"),
-)
-
-
-def noise(row: SpeedMeasurement) -> float:
-    """Expected scatter of a row about a perfect model, in log units: its harness and its metric.
-
-    From repeats and from cells that two sources measured: 70B on the same set-up differs by 4 % (mean)
-    between the paper and the card in single-stream latency, by 7 % in maximum throughput.
-    """
-    load, name = row.load, family(row.source)
-    if load == "maximum" and row.metric == "tpot_ms":
-        return 1.0  # a queue of a thousand: how prompts and decodes take turns is the scheduler's whim
-    if name in ("seed paper", "model cards") or row.origin in ("measured", "imported"):
-        base = {"single": 0.035, "maximum": 0.07}.get(load, 0.06)
-    else:
-        base = {"single": 0.10, "concurrency": 0.10, "batch": 0.20, "maximum": 0.25, "rate": 0.15}[load]
-        if name in ("LLM-Inference-Bench", "ROCm", "dstack", "GPUStack"):
-            base = max(base, 0.30)
-    return base * (2.0 if row.metric == "ttft_ms" else 1.0)
+_FARTHEST = 1.0
+"""Largest log error that counts. A queue near its capacity is off by any factor, and beyond it has no latency
+at all: such a row says 'elsewhere', and neither how far nor, in its slopes, where."""
+_TOLERANCES = (2e-3, 5e-4, 1e-4)
+"""Of the loss: with noise as expected, then twice as seen."""
 
 
 def teaches(row: SpeedMeasurement) -> bool:
@@ -95,6 +52,8 @@ class FittedSpeed:
 
     theta: Mapping[str, float]
     """See `steptime.PARAMETERS`; a missing entry is zero."""
+    noise: Mapping[str, float] = field(default_factory=dict)
+    """How far each class of rows scatters about it, in logs; see `noise.noise_class`."""
 
     def vector(self, names: Sequence[str]) -> Floats:
         return np.array([self.theta.get(name, 0.0) for name in names], dtype=np.float64)
@@ -103,35 +62,39 @@ class FittedSpeed:
 class SpeedProblem:
     """Residuals of observations and priors as functions of Theta as a vector."""
 
-    def __init__(self, seen: Observations, rows: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        seen: Observations,
+        rows: np.ndarray | None = None,
+        noise: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
         self.seen = seen
         self.names = used_names(seen.arrays)
         self.design = Design(seen.arrays, self.names)
         self.sd = np.array([prior_sd(name) for name in self.names])
         self.taught = np.array([teaches(row) for row in seen.rows], dtype=bool)
-        mask = self.taught if rows is None else self.taught & rows
-        self.weight = np.where(mask, crowding(seen.rows) / np.array([noise(row) for row in seen.rows]), 0.0)
+        self.used = self.taught if rows is None else self.taught & rows
+        self.believe(noise)
         self.tolerance = np.minimum(seen.half_width, 0.2) / 2
         self._incidence = self.design.incidence()
         self._directions = self._disjoint_directions()
+
+    def believe(self, noise: Mapping[str, float]) -> None:
+        """Weighs each row by how far its class scatters."""
+        self.noise = noise
+        self.weight = np.where(self.used, crowding(self.seen.rows) / noise_of(self.seen.rows, noise), 0.0)
 
     def predict(self, vector: Floats) -> Floats:
         """Predicted value of each row, in its metric's unit."""
         return self.seen.predict(coefficients(self.seen.arrays, self.design.values(vector)))
 
     def errors(self, vector: Floats) -> Floats:
-        """log(predicted ÷ measured), less what the printed precision excuses; of rows that teach."""
+        """log(predicted ÷ measured), less what the printed precision excuses, no farther than counts; of rows
+        that teach."""
         made = coefficients(self.seen.arrays, self.design.values(vector))
         error = np.log(self.seen.predict(made, self.taught)) - self.seen.log_value
         error = np.sign(error) * np.maximum(np.abs(error) - self.tolerance, 0.0)
-        return np.where(np.isfinite(error), error, _UNPREDICTED)
-
-    def residuals(self, vector: Floats) -> Floats:
-        return np.concatenate([self.errors(vector) * self.weight, vector / self.sd])
-
-    def jacobian(self, vector: Floats) -> Floats:
-        """Derivatives of `residuals`."""
-        return np.vstack([self.slopes(vector) * self.weight[:, None], np.diag(1.0 / self.sd)])
+        return np.where(np.isfinite(error), np.clip(error, -_FARTHEST, _FARTHEST), _FARTHEST)
 
     def slopes(self, vector: Floats) -> Floats:
         """Derivatives of `errors`, (rows, Theta), by the chain rule through the coefficients.
@@ -143,7 +106,8 @@ class SpeedProblem:
         made = coefficients(self.seen.arrays, self.design.values(vector))
         base, chosen = self.seen.predict_with_choice(made, self.taught)
         log_base = np.log(base)
-        inside = np.isfinite(log_base) & (np.abs(log_base - self.seen.log_value) > self.tolerance)
+        error = np.abs(log_base - self.seen.log_value) - self.tolerance
+        inside = np.isfinite(log_base) & (error > 0.0) & (error < _FARTHEST)
         moved = [
             coefficients(self.seen.arrays, self.design.values(vector + _STEP * direction))
             for direction in self._directions
@@ -194,28 +158,25 @@ def fit_speed(
 ) -> FittedSpeed:
     """Efficiencies that explain the observations (those in the mask `rows`, when given).
 
-    Soft-L1 loss, so that a cell far off pulls like a distance, not like a square. Deterministic: the
-    same rows give the same result to the last digit. `start` only saves time.
+    Soft-L1 loss, so that a cell far off pulls like a distance, not like a square. Rows weigh by how far their
+    class scatters, which is learnt too: from a first fit with the noise that is expected, and once more from
+    the second. Deterministic: the same rows give the same result to the last digit. A `start` has its noise
+    already, and saves time.
     """
-    from scipy.optimize import least_squares  # costs 0.4 s to import, and only a fit needs it
-
     problem = SpeedProblem(seen, rows)
-    first = np.zeros(len(problem.names)) if start is None else start.vector(problem.names)
-    found = least_squares(
-        problem.residuals,
-        first,
-        jac=problem.jacobian,
-        loss="soft_l1",
-        method="trf",
-        max_nfev=_MAX_ITERATIONS,
-        ftol=1e-4,
-        xtol=1e-4,
-    )
-    if progress is not None:
-        progress(f"{found.nfev} iterations, cost {found.cost:.1f}")
-    return FittedSpeed(
-        theta={n: round(float(v), 6) for n, v in zip(problem.names, found.x, strict=True) if abs(v) >= 5e-7}
-    )
+    vector = np.zeros(len(problem.names))
+    if start is not None:
+        vector = start.vector(problem.names)
+        problem.believe(start.noise)
+    for tolerance in _TOLERANCES if start is None else _TOLERANCES[-1:]:
+        vector, least, taken = minimise(problem, vector, tolerance=tolerance)
+        if progress is not None:
+            progress(f"{taken} slopes, loss {least:.1f}")
+        if tolerance != _TOLERANCES[-1]:
+            errors = seen.log_value - np.log(problem.predict(vector))
+            problem.believe(seen_noise(seen.rows, errors, problem.used))
+    theta = {n: round(float(v), 6) for n, v in zip(problem.names, vector, strict=True) if abs(v) >= 5e-7}
+    return FittedSpeed(theta=theta, noise=problem.noise)
 
 
-__all__ = ["METRICS", "FittedSpeed", "SpeedProblem", "family", "fit_speed", "noise"]
+__all__ = ["METRICS", "FittedSpeed", "SpeedProblem", "fit_speed"]

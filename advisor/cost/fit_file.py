@@ -18,7 +18,7 @@ from advisor.spec.model import ModelSpec
 
 NAME = "fit.json"
 _ALONE = SharedErrors()
-VERSION = 1
+VERSION = 2
 
 
 def shape_key(model: ModelSpec) -> str:
@@ -115,6 +115,7 @@ def dumps(fit: Fit) -> str:
         "version": VERSION,
         "summary": fit.summary,
         "parameters": dict(sorted(fit.speed.theta.items())),
+        "noise": dict(sorted(fit.speed.noise.items())),
         "intervals": {k: asdict(v) for k, v in sorted(fit.intervals.table.items())},
         "shared_errors": fit.shared.document(),
         "effects": {k: dict(sorted(v.items())) for k, v in sorted(fit.effects.items())},
@@ -133,7 +134,7 @@ def read(path: Path) -> Fit:
         if document["version"] != VERSION:
             raise DataError(f"{path}: version {document['version']}, known is {VERSION}; run quantadvise fit")
         return Fit(
-            speed=FittedSpeed(theta=document["parameters"]),
+            speed=FittedSpeed(theta=document["parameters"], noise=document["noise"]),
             intervals=Intervals(table={k: Interval(**v) for k, v in document["intervals"].items()}),
             effects=document["effects"],
             evidence=tuple(Evidence(**e) for e in document["evidence"]),

@@ -18,11 +18,11 @@ from advisor.cost.decisions import (
     score,
 )
 from advisor.cost.features import Floats
-from advisor.cost.fit import family
 from advisor.cost.fit_file import release, shape_key
-from advisor.cost.held_out import PAPER_HARNESS, HeldOut, Optimum, leave_groups_out, load_class, quantity
+from advisor.cost.held_out import HeldOut, Optimum, leave_groups_out, load_class, quantity
 from advisor.cost.intervals import LOADS, Errors
 from advisor.cost.learning_curve import learning_curve
+from advisor.cost.noise import PAPER_HARNESS, family
 from advisor.cost.roofline import predict_roofline
 from advisor.spec.engine import defaults
 

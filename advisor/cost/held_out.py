@@ -14,33 +14,17 @@ import numpy as np
 
 from advisor.cost.features import Floats
 from advisor.cost.fit import FittedSpeed, SpeedProblem, teaches
+from advisor.cost.noise import OWN, QUANTITY
 from advisor.cost.observe import METRICS, Observations
+from advisor.cost.solve import newton, soft_weights, step
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.deployment import Deployment
 
 SHRINK_ROWS = 2.0
 """A deployment's correction by own records counts n/(n + this): so many rows say 'no correction'."""
-OWN = ("measured", "imported")
-"""Origins of one's own records."""
 ROW_FOLDS = 10
 GROUP_STEPS = 4
 """Steps to the optimum without a group: two stop short of a refit where the group is large."""
-_TRUST = 1.0
-"""In log-odds or logs."""
-
-QUANTITY = {
-    "ttft_ms": "ttft",
-    "tpot_ms": "tpot",
-    "itl_ms": "tpot",
-    "e2e_ms": "e2e",
-    "requests_per_s": "throughput",
-    "output_tokens_per_s": "throughput",
-    "total_tokens_per_s": "throughput",
-}
-
-
-PAPER_HARNESS = ("seed paper", "model cards")
-"""The sources whose harness the headline figures are for: they measured formats side by side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,49 +91,30 @@ class Optimum:
 
     @classmethod
     def of(cls, seen: Observations, fitted: FittedSpeed) -> Optimum:
-        p = SpeedProblem(seen)
+        p = SpeedProblem(seen, noise=fitted.noise)
         vector = fitted.vector(p.names)
         errors, slopes = p.errors(vector), p.slopes(vector)
-        soft = _soft(errors, p.weight)
-        return cls(p, vector, errors, slopes, soft, *_newton(p, vector, errors, slopes, soft))
+        soft = soft_weights(errors, p.weight)
+        return cls(p, vector, errors, slopes, soft, *newton(p, vector, errors, slopes, soft))
 
     def without(self, rows: np.ndarray, *, steps: int = 1) -> Floats:
         """Theta refitted without `rows` (mask)."""
         slopes, soft = self.slopes[rows], self.soft[rows]
         curvature = self.curvature - (slopes * soft[:, None]).T @ slopes
         gradient = self.gradient - slopes.T @ (soft * self.errors[rows])
-        vector = self.vector - _step(curvature, gradient)
+        vector = self.vector + step(curvature, gradient)
         for _ in range(steps - 1):
             # Along the slopes that are known: anew they would cost thirty times as much, for errors that are
             # the same within a hundredth.
             errors = self.problem.errors(vector)
-            soft = np.where(rows, 0.0, _soft(errors, self.problem.weight))
-            curvature, gradient = _newton(self.problem, vector, errors, self.slopes, soft)
-            vector = vector - _step(curvature, gradient)
+            soft = np.where(rows, 0.0, soft_weights(errors, self.problem.weight))
+            curvature, gradient = newton(self.problem, vector, errors, self.slopes, soft)
+            vector = vector + step(curvature, gradient)
         return np.asarray(vector)
 
     def log_errors(self, vector: Floats) -> Floats:
         """log(measured ÷ predicted) of every row under another Theta; NaN where nothing is predicted."""
         return np.asarray(self.problem.seen.log_value - np.log(self.problem.predict(vector)))
-
-
-def _step(curvature: Floats, gradient: Floats) -> Floats:
-    """A Newton step, no entry of it longer than slopes can be trusted."""
-    return np.asarray(np.clip(np.linalg.solve(curvature, gradient), -_TRUST, _TRUST))
-
-
-def _soft(errors: Floats, weight: Floats) -> Floats:
-    """Weight of each squared error: under soft-L1 a residual of r counts as its square × 1/sqrt(1 + r²)."""
-    return np.asarray(weight**2 / np.sqrt(1.0 + (errors * weight) ** 2))
-
-
-def _newton(
-    p: SpeedProblem, vector: Floats, errors: Floats, slopes: Floats, soft: Floats
-) -> tuple[Floats, Floats]:
-    """(curvature, gradient) of the loss with its priors."""
-    prior = 1.0 / p.sd**2 / np.sqrt(1.0 + (vector / p.sd) ** 2)
-    curvature = (slopes * soft[:, None]).T @ slopes + np.diag(prior)
-    return curvature, slopes.T @ (soft * errors) + prior * vector
 
 
 def leave_groups_out(optimum: Optimum, groups: Sequence[object]) -> Floats:

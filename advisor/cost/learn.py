@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from advisor.cost.features import Floats
-from advisor.cost.fit import FittedSpeed, SpeedProblem, family, fit_speed, teaches
+from advisor.cost.fit import FittedSpeed, SpeedProblem, fit_speed, teaches
 from advisor.cost.fit_file import (
     Evidence,
     Fit,
@@ -20,7 +20,6 @@ from advisor.cost.fit_file import (
 )
 from advisor.cost.fit_report import report
 from advisor.cost.held_out import (
-    PAPER_HARNESS,
     HeldOut,
     Optimum,
     base_classes,
@@ -33,6 +32,7 @@ from advisor.cost.held_out import (
 )
 from advisor.cost.intervals import Errors, Intervals, build
 from advisor.cost.learn_shares import learn_shares
+from advisor.cost.noise import PAPER_HARNESS, family
 from advisor.cost.observe import Observations, is_free_arrangement, observe
 from advisor.errors import DataError
 from advisor.record.measurement import SpeedMeasurement
@@ -83,7 +83,7 @@ def learn_more(
     seen = observe(rows, models=models, gpus=gpus)
     progress(f"fitting {len(seen.rows):,} rows of {len(seen.deployments)} deployments")
     speed = fit_speed(seen, start=base.speed, progress=progress)
-    problem = SpeedProblem(seen)
+    problem = SpeedProblem(seen, noise=speed.noise)
     errors = seen.log_value - np.log(problem.predict(speed.vector(problem.names)))
     summary = {**base.summary, "rows": len(seen.rows), "deployments": len(seen.deployments)}
     fit = _assembled(speed, seen, seen.row_deployments, errors, base.intervals, summary)

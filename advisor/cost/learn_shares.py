@@ -9,10 +9,10 @@ from itertools import combinations
 import numpy as np
 
 from advisor.cost.features import Floats
-from advisor.cost.fit import family
 from advisor.cost.fit_file import shape_key
 from advisor.cost.held_out import HeldOut, load_class, quantity
 from advisor.cost.intervals import LOADS, Distance, Intervals
+from advisor.cost.noise import family
 from advisor.cost.shared_errors import PACE, TTFT, SharedErrors, Shares, key
 from advisor.spec.engine import defaults
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from advisor.cost.fit import noise
 from advisor.cost.held_out import GROUP_STEPS, Optimum
+from advisor.cost.noise import noise
 from advisor.cost.suggest import most_informative
 
 POINTS = (0, 1, 3, 5, 10)
@@ -23,7 +23,7 @@ def learning_curve(optimum: Optimum, gpus: Sequence[str], chosen: np.ndarray) ->
     """
     names = np.array(gpus)
     seen = optimum.problem.seen
-    scatter = np.array([noise(row) for row in seen.rows])
+    scatter = noise(seen.rows, optimum.problem.noise)
     rows: list[dict[str, float | str]] = []
     for gpu in sorted(set(names[chosen])):
         mine = np.flatnonzero(chosen & (names == gpu))

@@ -96,7 +96,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(name="link_share", start=0.60, prior=0.5, share=True, by=("link",), group_prior=0.7,
               meaning="share of the link's data-sheet bandwidth that all-reduces reach"),
     Parameter(name="pace", start=1.0, prior=0.01, share=False, by=("release",), group_prior=0.15,
-              meaning="the engine's own time (all overheads above), by release"),
+              meaning="the engine's own time per step, layer and sequence, by release"),
     Parameter(name="expert_read", start=0.60, prior=0.5, share=True, by=("kernel",),
               meaning="bandwidth share of expert matrices, relative to dense ones"),
     Parameter(name="expert_multiply", start=0.60, prior=0.5, share=True, by=("kernel",),

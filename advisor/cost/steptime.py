@@ -140,7 +140,7 @@ class Coefficients:
 _UNPACK_POWER = 4.0
 """How sharply reading turns from bandwidth-bound to unpacking-bound (p-norm): the two overlap."""
 
-_OVERHEADS = ("fixed_s", "step_s", "sequence_s", "request_s", "eager_s")
+_OVERHEADS = ("fixed_s", "step_s", "sequence_s", "eager_s")
 
 
 def coefficients(a: DeploymentArrays, v: Mapping[str, Floats]) -> Coefficients:
