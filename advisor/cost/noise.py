@@ -35,8 +35,8 @@ FAMILIES = (
 )
 
 PAPER_HARNESS = ("seed paper", "model cards")
-"""The sources whose harness the headline figures are for: they measured formats side by side, and each other's
-cells."""
+"""The sources whose harness the headline figures are for: they measured formats side by side, and each
+other's cells."""
 
 QUANTITY = {
     "ttft_ms": "ttft",
