@@ -36,7 +36,7 @@ def test_recommend_tells_how_sure_and_what_would_change_it(quantadvise: Command)
 
 
 def test_explain_tells_every_assumption_and_the_numbers_behind(quantadvise: Command) -> None:
-    out = quantadvise("recommend", *SMALL, "--explain").out
+    out = quantadvise("recommend", *SMALL, "--rate", "8", "--gpu", "L40S", "--explain").out
     section = out.partition("Assumptions, the nearest first\n")[2].partition("\n\n")[0]
     assert "request rate" in section
     assert "limit on p95 TPOT" in section

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from advisor.cost import fit_file
 from advisor.data import shipped
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.store import read_quality, read_speed, write_quality, write_speed
@@ -144,7 +145,7 @@ def test_a_fit_is_written_where_it_is_told_to(quantadvise: Command, tmp_path: Pa
     assert "## Held-out error of speed" in result.out
     assert "held_out_model" in result.out
     assert sorted(path.name for path in out.iterdir()) == ["fit.json", "quality_fit.json"]
-    assert json.loads((out / "fit.json").read_text(encoding="utf-8"))["version"] == 1
+    assert json.loads((out / "fit.json").read_text(encoding="utf-8"))["version"] == fit_file.VERSION
     again = quantadvise("fit", folder, "--out", out, "--dry-run")
     assert again.code == 0, again.err
     assert again.err.count("as it was, bit for bit") == 2
