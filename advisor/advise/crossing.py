@@ -103,14 +103,26 @@ def where_order_changes(
 def where_limit_is_met(found: Standings, levels: Sequence[float], end: int, *, ends: bool) -> Interval:
     """Where one deployment stops keeping its limits (`ends`), or starts, somewhere after `levels[end]`.
 
-    From where it keeps them at the pessimistic end of its interval to where it does at the optimistic one.
+    From where it keeps them at the pessimistic end of its interval to where it no more does at the optimistic
+    one. Beyond what it can serve by the central estimate there is no latency to judge, yet a better pace
+    would move that point: the optimistic end is where the capacity's own is exceeded, too.
     """
     reach = np.full(len(levels), np.inf)
     for limit in found.limits:
         reach = np.minimum(reach, limit.reach[:, 0])
     reach = np.where(found.possible[:, 0], reach, -np.inf)
     measure = -reach if ends else reach
-    return _interval(levels, measure, end, lambda i: measure[i], -Z90, Z90)
+    low, high = _interval(levels, measure, end, lambda i: measure[i], -Z90, Z90)
+    hopeful = np.flatnonzero(reach > -Z90)
+    if not len(hopeful):
+        return low, high
+    if ends:
+        last = int(hopeful[-1])
+        far = None if last == len(levels) - 1 else _between(levels, measure, last, Z90)
+        return low, None if far is None else max(far, levels[end + 1])
+    first = int(hopeful[0])
+    near = None if first == 0 else _between(levels, measure, first - 1, -Z90)
+    return None if near is None else min(near, levels[end]), high
 
 
 def _second_wins(found: Standings, load: int, shared: SharedErrors) -> float:

@@ -20,8 +20,10 @@ FACTORS = (1.1, 1.3, 1.7, 2.5, 4.0, 8.0)
 """Times by which an assumption is made larger and smaller; what changes the choice beyond is left out."""
 COARSE = (1.2, 2.0, 4.0, 8.0)
 """The same where every value takes a look of its own."""
+FOLLOWED = tuple(1.15**step for step in range(1, 26))
+"""Times up to which the interval of a change is followed; its ends are met to within such a step."""
 FAR = (16.0, 32.0)
-"""Beyond them, how far the interval of a change is followed."""
+"""Beyond `COARSE`, the same."""
 PARTS = 6
 """A step is narrowed down by splitting it into so many parts."""
 
@@ -71,7 +73,7 @@ class Trial:
 
     def around(self) -> list[float]:
         """Values on either side of today's, as far as an interval is followed; ascending."""
-        factors = (*(FACTORS if self.adapted is None else COARSE), *FAR)
+        factors = FOLLOWED if self.adapted is None else (*COARSE, *FAR)
         either = [v for rising in (True, False) for v in self._from(self.now, factors, rising=rising)]
         return sorted({self.now, *either})
 
