@@ -4,10 +4,12 @@
 
 Learnt on the records of half of the models, tried on the other half; six splits. `held` is the share of pairs
 of held-out errors whose difference is within the 90 % interval, `apart` what it would be if errors were taken
-as independent. Takes two minutes.
+as independent. Takes a minute.
 """
 
 from __future__ import annotations
+
+from dataclasses import fields
 
 import numpy as np
 
@@ -15,7 +17,6 @@ from advisor.cost import learn_shares as learn
 from advisor.cost.fit_file import shape_key
 from advisor.cost.held_out import HeldOut, Optimum, leave_groups_out
 from advisor.cost.intervals import Distance
-from advisor.cost.learn import row_deployments
 from advisor.cost.observe import observe
 from advisor.cost.predict import Z90, Predictor
 from advisor.data import shipped
@@ -33,14 +34,15 @@ def main() -> None:
     predictor = Predictor.shipped()
     seen = observe(read_speed(shipped("measurements")))
     optimum = Optimum.of(seen, predictor.fit.speed)
-    of_row = row_deployments(seen)
+    of_row = seen.row_deployments
     shapes = np.array([shape_key(d.model) for d in of_row])
     errors: dict[Distance, np.ndarray] = {
         "model": leave_groups_out(optimum, list(shapes)),
         "gpu": leave_groups_out(optimum, [d.gpu.name for d in of_row]),
     }
     nothing = np.full(len(seen.rows), np.nan)
-    held = HeldOut(seen=seen, deployments=of_row, row=nothing, model=nothing, gpu=nothing, source=nothing)
+    none = {part.name: nothing for part in fields(HeldOut) if part.name not in ("seen", "deployments")}
+    held = HeldOut(seen=seen, deployments=of_row, **none)
     rng = np.random.default_rng(0)
     names = sorted(set(shapes))
     found: dict[tuple[str, str, str], list[tuple[float, float, float, int]]] = {}

@@ -102,3 +102,15 @@ def test_the_readme_names_no_machine() -> None:
     for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
         text = (ROOT / name).read_text(encoding="utf-8")
         assert not re.search(r"/(work|opt|home|root|tmp)/", text), name
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+def test_benchmarks_find_what_they_import(path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import runpy; runpy.run_path({str(path)!r}, run_name='looked at')"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
