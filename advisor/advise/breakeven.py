@@ -107,10 +107,15 @@ def _ratios(
     return ratios
 
 
+def counts_replicas(choice: Choice) -> bool:
+    """Whether the number of replicas is chosen by what they are expected to serve."""
+    return filled(choice) is None and choice.workload.load.arrival.kind in ("rate", "concurrency")
+
+
 def _counts(choice: Choice, deployment: Deployment) -> list[int]:
     """How many replicas it may truly take; those it has where nothing is left to choose."""
-    n, kind = deployment.replicas, choice.workload.load.arrival.kind
-    if filled(choice) is not None or kind not in ("rate", "concurrency"):
+    n = deployment.replicas
+    if not counts_replicas(choice):
         return [n]
     return sorted({max(1, round(n * part)) for part in PARTS} | {n + 1})
 

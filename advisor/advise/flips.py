@@ -8,7 +8,7 @@ from math import inf, log
 from typing import TYPE_CHECKING, Literal
 
 from advisor.advise.assessment import Assessment, RefusalKind
-from advisor.advise.breakeven import BreakEven
+from advisor.advise.breakeven import BreakEven, counts_replicas
 from advisor.advise.candidates import filled
 from advisor.advise.choose import Recommendation
 from advisor.advise.crossing import Why, weakest
@@ -119,7 +119,10 @@ def _price(recommendation: Recommendation, price: BreakEven) -> Flip:
     known = [a.requests_per_s for a in sides] + [
         a.prediction.capacity_requests_per_s for a in sides if a.prediction
     ]
-    wide = price.low_usd_per_gpu_hour < price.high_usd_per_gpu_hour
+    choice = recommendation.choice
+    is_predicted = (choice is not None and counts_replicas(choice)) or any(
+        a.requests_per_s is not None and a.requests_per_s.low < a.requests_per_s.high for a in sides
+    )
     return Flip(
         assumption=f"price of {price.label}",
         unit="USD per GPU-hour",
@@ -127,7 +130,7 @@ def _price(recommendation: Recommendation, price: BreakEven) -> Flip:
         at=price.at_usd_per_gpu_hour,
         low=price.low_usd_per_gpu_hour,
         high=price.high_usd_per_gpu_hour,
-        basis=weakest([e.basis for e in known if e is not None]) if wide else EXACT,
+        basis=weakest([e.basis for e in known if e is not None]) if is_predicted else EXACT,
         why="objective",
         to=price.to,
     )

@@ -69,7 +69,9 @@ def _interval(flip: Flip) -> str:
         return "may lie anywhere"
     if high is None:
         return f"from {low} on"
-    return f"up to {high}" if low is None else f"{low}–{high}"
+    if low is None:
+        return f"up to {high}"
+    return low if low == high else f"{low}–{high}"
 
 
 def _because(first: Deployment, flip: Flip) -> str:
