@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from advisor.cost.features import Floats
-from advisor.cost.intervals import Errors, Interval, classes, interval_class
+from advisor.cost.intervals import CROWD, Errors, Interval, classes, interval_class, tail_classes
 
 _FEWEST = 5
 
@@ -52,11 +52,27 @@ def coverage(
         every = classes(quantity, load, others, np.ones(len(labels), dtype=bool))
         own = {g: classes(quantity, load, others, engine == g) for g in sorted(set(engine[mine]))}
         for i in mine.tolist():
-            at = (interval_class(quantity[i]), load[i])
-            interval = own[engine[i]].get(at) or every.get(at)
+            interval = _interval(quantity[i], load[i], own[engine[i]], every)
             if interval is not None:
                 inside[i], width[i] = _judged(interval, float(errors.values[i]))
     return Coverage(inside, width)
+
+
+def _interval(quantity: str, load: str, own: Classes, every: Classes) -> Interval | None:
+    """As an answer has it (`Intervals.of_tail`): a percentile's is never narrower than its mean's."""
+    metric, _, statistic = quantity.partition(" ")
+    name = interval_class(quantity)
+    names: tuple[str, ...] = (name,)
+    if name.endswith("-tail"):
+        mean = "tpot" if metric == "itl" else metric
+        names = (mean, *tail_classes(metric, load, crowded=statistic.endswith(CROWD)))
+    found = [one for one in (own.get((n, load)) or every.get((n, load)) for n in names) if one is not None]
+    if not found:
+        return None
+    return Interval(low=min(i.low for i in found), high=max(i.high for i in found), rows=found[-1].rows)
+
+
+Classes = Mapping[tuple[str, str], Interval]
 
 
 def _judged(interval: Interval, error: float) -> tuple[float, float]:

@@ -19,7 +19,14 @@ from advisor.cost.decisions import (
 )
 from advisor.cost.features import Floats
 from advisor.cost.fit_file import release, shape_key
-from advisor.cost.held_out import HeldOut, Optimum, leave_groups_out, load_class, quantity
+from advisor.cost.held_out import (
+    HeldOut,
+    Optimum,
+    interval_quantity,
+    leave_groups_out,
+    load_class,
+    quantity,
+)
 from advisor.cost.intervals import LOADS, Errors
 from advisor.cost.learning_curve import learning_curve
 from advisor.cost.noise import PAPER_HARNESS, family
@@ -33,8 +40,8 @@ _FEWEST = 5
 def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
     """Tables of figures by name; every error is |predicted ÷ measured − 1| on rows not trained on."""
     seen = held.seen
-    kinds_of, loads_of = quantity(seen), load_class(seen)
-    kinds, loads = np.array(kinds_of), np.array(loads_of)
+    by_interval, loads_of = interval_quantity(optimum), load_class(seen)
+    kinds, loads = np.array(quantity(seen)), np.array(loads_of)
     shapes = [shape_key(d.model) for d in held.deployments]
     gpus = [d.gpu.name for d in held.deployments]
     sources = [family(row.source) for row in seen.rows]
@@ -52,7 +59,7 @@ def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
     }
     holds = {
         fold: coverage(
-            kinds_of, loads_of, generations, Errors(errors, None if groups is tens else groups), groups
+            by_interval, loads_of, generations, Errors(errors, None if groups is tens else groups), groups
         )
         for fold, (errors, groups) in folds.items()
     }

@@ -14,9 +14,12 @@ import numpy as np
 
 from advisor.cost.features import Floats
 from advisor.cost.fit import FittedSpeed, SpeedProblem, teaches
+from advisor.cost.intervals import CROWD
+from advisor.cost.loads import crowded, means
 from advisor.cost.noise import OWN, QUANTITY
 from advisor.cost.observe import METRICS, Observations
 from advisor.cost.solve import newton, soft_weights, step
+from advisor.cost.steptime import coefficients
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.deployment import Deployment
 
@@ -51,6 +54,17 @@ def quantity(seen: Observations) -> list[str]:
     return [
         QUANTITY[row.metric] if is_mean(row) else f"{row.metric.removesuffix('_ms')} {row.statistic}"
         for row in seen.rows
+    ]
+
+
+def interval_quantity(optimum: Optimum) -> list[str]:
+    """The same, with the percentiles of a crowd apart: what intervals are made by."""
+    seen, p = optimum.problem.seen, optimum.problem
+    made = coefficients(seen.arrays, p.design.values(optimum.vector))
+    crowd = crowded(means(seen.arrays, made, seen.kv_bytes, seen.cells, capacity=False), seen.cells)
+    return [
+        f"{name} {CROWD}" if is_crowded and not is_mean(row) else name
+        for name, row, is_crowded in zip(quantity(seen), seen.rows, crowd[seen.first_cells], strict=True)
     ]
 
 

@@ -32,6 +32,8 @@ QUANTITIES = ("ttft", "tpot", "e2e", "throughput")
 LOADS = ("single", "loaded", "maximum", "batch")
 """batch: static batches, which nobody asks about but the fit learns from."""
 
+CROWD = "crowded"
+"""What the name of a row's quantity ends in where its load is; see `loads.crowded`."""
 ALL = "all"
 """In place of an engine generation: rows of every generation."""
 COVERAGE = 0.90
@@ -70,10 +72,23 @@ def tail(metric: str) -> str:
     return f"{metric}-tail"
 
 
+def tail_classes(metric: str, load: str, *, crowded: bool) -> tuple[str, ...]:
+    """The classes that a percentile's interval is made of, beside its mean's."""
+    if load == "single":
+        return ()
+    return (tail(metric), *((tail(f"{metric}-{CROWD}"),) if crowded and metric == "ttft" else ()))
+
+
 def interval_class(name: str) -> str:
-    """The quantity whose interval a row's or an answer's has: `ttft p99` → `ttft-tail`, `itl p50` → `itl`."""
+    """The quantity whose interval a row's or an answer's has: `ttft p99` → `ttft-tail`, `itl p50` → `itl`.
+
+    Percentiles of TTFT in a crowd (`ttft p99 crowded`) are a class of their own.
+    """
     metric, _, statistic = name.partition(" ")
-    return tail(metric) if statistic not in ("", "mean", "p50") else metric
+    percentile, _, crowd = statistic.partition(" ")
+    if percentile in ("", "mean", "p50"):
+        return metric
+    return tail(f"{metric} {crowd}".replace(" ", "-") if crowd and metric == "ttft" else metric)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,17 +118,21 @@ class Intervals:
                     return found
         return None
 
-    def of_tail(self, metric: str, load: str, generation: str, distance: Distance) -> Interval:
-        """Of a percentile beyond the median: never narrower than its mean's.
+    def of_tail(
+        self, metric: str, load: str, generation: str, distance: Distance, *, crowded: bool = False
+    ) -> Interval:
+        """Of a percentile beyond the median: never narrower than its mean's, nor in a crowd than elsewhere.
 
         A lone stream's has the mean's: what sources print there is the slowest of a few dozen requests,
         mostly the first, when nothing was warm.
         """
         mean = self.of("tpot" if metric == "itl" else metric, load, generation, distance)
-        own = None if load == "single" else self.known(tail(metric), load, generation, distance)
-        if own is None:
-            return mean
-        return Interval(low=min(own.low, mean.low), high=max(own.high, mean.high), rows=own.rows)
+        found = mean
+        for name in tail_classes(metric, load, crowded=crowded):
+            own = self.known(name, load, generation, distance)
+            if own is not None:
+                found = _wider(own, found)
+        return found
 
 
 def conformal(errors: Floats, groups: np.ndarray | None = None) -> Interval:

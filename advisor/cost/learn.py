@@ -24,6 +24,7 @@ from advisor.cost.held_out import (
     Optimum,
     base_classes,
     effects,
+    interval_quantity,
     leave_groups_out,
     leave_rows_out,
     leave_sources_out,
@@ -116,10 +117,10 @@ def row_key(row: SpeedMeasurement, d: Deployment) -> str:
 def assemble(speed: FittedSpeed, optimum: Optimum, held: HeldOut) -> Fit:
     """The Fit of an optimum and its held-out errors."""
     seen = held.seen
-    kinds, loads = quantity(seen), load_class(seen)
+    loads = load_class(seen)
     generations = [defaults(d.engine, d.gpu).generation for d in held.deployments]
     intervals = build(
-        kinds,
+        interval_quantity(optimum),
         loads,
         generations,
         {

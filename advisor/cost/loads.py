@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from advisor.cost.cells import BATCH, MAXIMUM, RATE, SINGLE, Cells
+from advisor.cost.cells import BATCH, CONCURRENCY, MAXIMUM, RATE, SINGLE, Cells
 from advisor.cost.features import DeploymentArrays, Floats
 from advisor.cost.inside import TINY
 from advisor.cost.replica import engines, loads
@@ -69,6 +70,21 @@ def means(
         for name, values in found.items():
             values[rows] = getattr(part, name)
     return Means(**found)
+
+
+CROWDED = 0.7
+"""Share of its capacity from which an open loop is a crowd: a queue grows as 1/(1 - share), so that from
+there on a capacity off by a tenth moves the slowest first tokens twofold and more."""
+FULL = 0.95
+"""The same of a closed loop: its clients then wait for places in the batch."""
+
+
+def crowded(m: Means, cells: Cells) -> npt.NDArray[np.bool_]:
+    """Whether requests come so fast that how long they queue hangs on the last tenths of the capacity."""
+    most = np.where(cells.kind == RATE, CROWDED, FULL)
+    with np.errstate(invalid="ignore"):
+        calm = m.requests_per_s < most * m.capacity_requests_per_s
+    return np.asarray(np.isin(cells.kind, (RATE, CONCURRENCY)) & ~calm)
 
 
 def queue(a: DeploymentArrays, c: Coefficients, kv_bytes: Floats, cells: Cells) -> Steady:

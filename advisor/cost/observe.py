@@ -104,7 +104,12 @@ class Observations:
     @property
     def row_deployments(self) -> tuple[Deployment, ...]:
         """The deployment of each row; of a free arrangement the first."""
-        return tuple(self.deployments[i] for i in self.cells.deployment[self.cell_of[self._starts()]])
+        return tuple(self.deployments[i] for i in self.cells.deployment[self.first_cells])
+
+    @property
+    def first_cells(self) -> Ints:
+        """The cell of each row's first option."""
+        return np.asarray(self.cell_of[self._starts()])
 
     def _starts(self) -> Ints:
         return np.flatnonzero(np.r_[True, np.diff(self.row_of) > 0])

@@ -11,6 +11,7 @@ from advisor.cost.cells import KINDS, Cells
 from advisor.cost.features import Floats
 from advisor.cost.goodput import limits_s, share_within
 from advisor.cost.intervals import DISTANCES, LOADS, Distance, Interval, Intervals
+from advisor.cost.loads import crowded
 from advisor.cost.percentiles import Queue
 from advisor.cost.prepared import Prepared
 from advisor.spec.workload import Goodput, LatencyMetric
@@ -66,11 +67,23 @@ def latencies(
         ratio = ratios[metric, statistic]
         low, high = mean.low * ratio, mean.high * ratio
         if statistic != "p50":
-            ends = bounds(p, cells, lambda *at, of=metric: intervals.of_tail(of, *at))
+            ends = _tail_bounds(intervals, p, cells, answers, metric)
             low = np.minimum(low, mean.value * ratio * np.exp(ends[0]))
             high = np.maximum(high, mean.value * ratio * np.exp(ends[1]))
         found[metric, statistic] = Range(value=mean.value * ratio, low=low, high=high)
     return found
+
+
+def _tail_bounds(
+    intervals: Intervals, p: Prepared, cells: Cells, answers: CellAnswers, metric: str
+) -> tuple[Floats, Floats]:
+    """The ends of a percentile's error in each cell."""
+    calm = bounds(p, cells, lambda *at: intervals.of_tail(metric, *at))
+    crowd = crowded(answers.means, cells)
+    if metric != "ttft" or not crowd.any():
+        return calm
+    full = bounds(p, cells, lambda *at: intervals.of_tail(metric, *at, crowded=True))
+    return np.where(crowd, full[0], calm[0]), np.where(crowd, full[1], calm[1])
 
 
 def goodput_share(
@@ -81,7 +94,7 @@ def goodput_share(
     means = {"ttft": queue.run.ttft_s, "tpot": queue.run.tpot_s, "e2e": queue.run.e2e_s}
     ends: dict[str, dict[LatencyMetric, Floats]] = {"value": {}, "low": {}, "high": {}}
     for metric, limit in limits_s(goodput).items():
-        low, high = bounds(p, cells, lambda *at, of=metric: intervals.of_tail(of, *at))
+        low, high = _tail_bounds(intervals, p, cells, answers, metric)
         with np.errstate(invalid="ignore", divide="ignore"):
             # What the fit corrects of the mean, it corrects of every request.
             own = answers.latency_ms(metric).value / MS_PER_S / means[metric]

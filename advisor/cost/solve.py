@@ -37,8 +37,11 @@ def soft_weights(errors: Floats, weight: Floats) -> Floats:
 def newton(p: Problem, vector: Floats, errors: Floats, slopes: Floats, soft: Floats) -> tuple[Floats, Floats]:
     """(curvature, gradient) of the loss with its priors."""
     prior = soft_weights(vector, 1.0 / p.sd)
-    curvature = (slopes * soft[:, None]).T @ slopes + np.diag(prior)
-    return curvature, slopes.T @ (soft * errors) + prior * vector
+    counted = np.flatnonzero(soft)
+    weighted = slopes[counted] * np.sqrt(soft[counted])[:, None]
+    # A matrix times its own transpose is symmetric: NumPy computes one half.
+    curvature = weighted.T @ weighted + np.diag(prior)
+    return curvature, weighted.T @ (np.sqrt(soft[counted]) * errors[counted]) + prior * vector
 
 
 def step(curvature: Floats, gradient: Floats) -> Floats:
