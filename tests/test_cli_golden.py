@@ -51,6 +51,7 @@ TEXTS: dict[str, tuple[object, ...]] = {
     ),
     "measure_next_unsure.txt": (
         "measure-next", "Llama-3.1-8B-Instruct", "-w", "chat-strict", "--gpu", "A6000,L40S",
+        "--slo", "ttft_p99_ms=150",
     ),
     "compare.txt": (
         "compare", "bf16@A6000", "int8+fp8kv@2xL40S*2", "--model", "Llama-3.1-8B-Instruct", "-w", "chat",

@@ -13,6 +13,7 @@ from advisor.errors import InputError
 from advisor.measure.plan import read_plan
 from advisor.report.measure_plan import WORKLOAD, plan_files, write_plans
 from advisor.spec.profile import load_workload
+from advisor.spec.profile_flags import override
 from advisor.spec.workload import Arrival, LatencyLimit, Workload
 from tests.advise.builders import workload
 
@@ -56,10 +57,15 @@ def test_a_sure_choice_has_nothing_to_gain(asked: Workload) -> None:
     assert suggestion.why_nothing
 
 
+def strict() -> Workload:
+    """What asks for a little more than is sure."""
+    return override(load_workload("chat-strict"), slo=["ttft_p99_ms=150"])
+
+
 @pytest.fixture(scope="module")
 def unsure() -> Suggestion:
     """Nothing keeps these limits for sure; many likely do."""
-    suggestion = measure_next(recommend(MODEL, "chat-strict", gpus=["A6000", "L40S"]))
+    suggestion = measure_next(recommend(MODEL, strict(), gpus=["A6000", "L40S"]))
     assert suggestion is not None
     return suggestion
 
@@ -77,7 +83,7 @@ def test_where_nothing_is_sure_measurements_could_make_something_so(unsure: Sugg
 
 def test_what_is_likely_kept_is_seen_to_be_about_as_often(unsure: Suggestion) -> None:
     # A measurement leaves little unknown: that it shows the limits kept is a little rarer than that they are.
-    answer = recommend(MODEL, "chat-strict", gpus=["L40S"], formats=["fp8"], tensor_parallel=[1])
+    answer = recommend(MODEL, strict(), gpus=["L40S"], formats=["fp8"], tensor_parallel=[1])
     alone = measure_next(answer, count=1)
     assert alone is not None
     assert alone.sure is not None
