@@ -9,7 +9,7 @@ from advisor import cli_values as v
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
-    from advisor.advise.choose import Choice
+    from advisor.advise.choice import Choice
     from advisor.cli_groups import Chosen, Named
     from advisor.cost.predict import Predictor
     from advisor.cost.quality import QualityModel

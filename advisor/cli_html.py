@@ -10,7 +10,8 @@ import typer
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
-    from advisor.advise.choose import Choice, Recommendation
+    from advisor.advise.choice import Choice
+    from advisor.advise.choose import Recommendation
     from advisor.advise.decision import Decision
     from advisor.cost.predict import Predictor
     from advisor.cost.quality import QualityModel

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advisor.advise.assessment import Assessment
-from advisor.advise.candidates import filled
 from advisor.advise.chances import DRAWS, Draws, errors_of, outcomes
-from advisor.advise.choose import Choice, Recommendation
+from advisor.advise.choice import Choice, filled
+from advisor.advise.choose import Recommendation
 from advisor.advise.standings import SLOW, TTFT
 from advisor.advise.survey import standings_of
 from advisor.cost.features import Floats

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from advisor.advise import search
-from advisor.advise.choose import Choice
+from advisor.advise.choice import Choice, filled
 from advisor.advise.standings import Bools, Standings
 from advisor.cost.predict import Predictor
 from advisor.spec.deployment import Deployment
@@ -31,15 +31,6 @@ def candidates(choice: Choice, predictor: Predictor) -> list[Deployment]:
     if fill is None:
         return singles
     return [replace(d, replicas=max(1, fill // d.tensor_parallel)) for d in singles]
-
-
-def filled(choice: Choice) -> int | None:
-    """How many GPUs are all used; None where replicas are added as the limits ask for."""
-    if choice.workload.gpu_count != "free":
-        return 0
-    maximum = choice.workload.load.arrival.kind == "maximum"
-    every = choice.space.max_gpus if maximum and choice.workload.objective == "throughput" else None
-    return choice.space.num_gpus or every
 
 
 def by_convention(choice: Choice, found: Standings) -> Bools:

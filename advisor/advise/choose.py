@@ -9,27 +9,20 @@ from typing import TYPE_CHECKING
 from advisor.advise import search
 from advisor.advise.assessment import Assessment, Refusal
 from advisor.advise.border import Border
-from advisor.advise.judge import judge, timed_limits
+from advisor.advise.choice import Choice, check_context, filled, statistics_of
+from advisor.advise.judge import judge
+from advisor.advise.look import Look
 from advisor.advise.price import PriceOf, cost_of
 from advisor.advise.rank import pareto, rank, tied
-from advisor.advise.replicas import replicate
 from advisor.cost.prediction import Prediction
-from advisor.errors import InputError
 from advisor.spec.deployment import Deployment, KvFormat
-from advisor.spec.format import QuantFormat
 from advisor.spec.gpu import GpuSpec
 from advisor.spec.model import ModelSpec
-from advisor.spec.workload import Quality, Workload
+from advisor.spec.workload import Workload
 
 if TYPE_CHECKING:
     from advisor.cost.predict import Predictor
     from advisor.cost.quality import QualityModel, Recovery
-
-LOAD_KINDS = frozenset({"capacity", "latency", "goodput"})
-"""Refusals that a further replica can mend."""
-
-MEANS = (("ttft", "mean"), ("tpot", "mean"), ("e2e", "mean"))
-"""Latencies that every answer shows."""
 
 HOLDING_DEGREES = (1, 2, 4, 8, 16, 32)
 """Tensor parallelism tried to say what would hold a model that fits nowhere."""
@@ -80,22 +73,6 @@ class Recommendation:
         return tuple(a for a in self.ranked[1:] if tied(self.ranked[0], a, objective))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """What a recommendation may choose from and by what; all of it resolved to values."""
-
-    space: search.Space
-    workload: Workload
-    price_of: PriceOf
-    max_usd_per_hour: float | None = None
-    every_gpu: tuple[GpuSpec, ...] = ()
-    every_format: tuple[QuantFormat, ...] = ()
-    """Where to look for a deployment that would hold a model that fits nowhere in `space`."""
-    notes: tuple[str, ...] = ()
-    border: Border = Border()
-    """Where runs were seen to fail."""
-
-
 def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = None) -> Recommendation:
     """Predict, judge and rank everything in `choice`; without `quality` nothing is known of accuracy.
 
@@ -137,23 +114,6 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
     )
 
 
-def statistics_of(workload: Workload) -> tuple[tuple[str, str], ...]:
-    """The latencies to predict: the means that every answer shows, and what the limits are on."""
-    limits = ((limit.metric, limit.statistic) for limit in timed_limits(workload))
-    return tuple(dict.fromkeys((*MEANS, *limits)))
-
-
-def check_context(model: ModelSpec, workload: Workload) -> None:
-    longest = workload.load.longest_context
-    if longest > model.max_context:
-        load = workload.load
-        raise InputError(
-            f"{workload.name}: a request of {load.input_tokens.longest:,} input + "
-            f"{load.output_tokens.longest:,} output tokens is longer than the {model.max_context:,} tokens "
-            f"of {model.name}; shorten it or choose a model with a longer context"
-        )
-
-
 def _predict_all(choice: Choice, predictor: Predictor) -> list[Prediction]:
     """Every deployment to judge, with as many replicas as the workload's convention or its limits ask for."""
     workload, space = choice.workload, choice.space
@@ -162,40 +122,20 @@ def _predict_all(choice: Choice, predictor: Predictor) -> list[Prediction]:
     def predict(deployments: Sequence[Deployment]) -> list[Prediction]:
         return predictor.predict(deployments, workload.load, statistics, goodput=workload.goodput)
 
-    singles = predict(search.deployments(space))
+    every = search.deployments(space)
     if workload.gpu_count == "smallest":
-        return search.smallest_count(singles)
+        return search.smallest_count(predict(every))
     if workload.gpu_count == "same":
         needed = search.sixteen_bit_count(predict(search.deployments(_sixteen_bit(choice))))
-        return search.best_arrangement(predict(search.arranged(singles, needed, space.num_gpus)))
-    fill = space.num_gpus or _all_allowed(choice)
+        return search.best_arrangement(predict(search.arranged(predict(every), needed, space.num_gpus)))
+    fill = filled(choice)
     if fill is not None:
-        return predict(
-            [replace(p.deployment, replicas=max(1, fill // p.deployment.tensor_parallel)) for p in singles]
-        )
-
-    # Nothing is known of accuracy yet, and no replica would change it.
-    timed = replace(workload, quality=Quality())
-
-    def keeps(prediction: Prediction) -> bool:
-        # A limit that replicas cannot mend ends the hunt: the verdict would be the same.
-        kinds = {refusal.kind for refusal in (*judge(prediction, timed), *seen_to_fail(prediction))}
-        return not kinds or bool(kinds - LOAD_KINDS)
-
-    def likely_keeps(prediction: Prediction) -> bool:
-        refusals = (*judge(prediction, timed), *seen_to_fail(prediction))
-        return all(refusal.likely_kept for refusal in refusals)
-
-    def seen_to_fail(prediction: Prediction) -> tuple[Refusal, ...]:
-        return choice.border.refusals(prediction.deployment, timed)
-
-    return replicate(
-        singles,
-        arrival=workload.load.arrival,
-        max_gpus=space.max_gpus,
-        predict=predict,
-        keeps=keeps,
-        nearly=likely_keeps,
+        return predict([replace(d, replicas=max(1, fill // d.tensor_parallel)) for d in every])
+    if not every:
+        return []
+    count, _ = Look(choice, (workload.load,), predictor, every).counts()
+    return predict(
+        [d if d.replicas == n else replace(d, replicas=n) for d, n in zip(every, count.tolist(), strict=True)]
     )
 
 
@@ -222,12 +162,6 @@ def with_recovery(
         note = "; ".join(part for part in (recovery.evidence, recovery.note, *recovery.warnings) if part)
         result.append(replace(prediction, recovery=recovery.underlying, recovery_note=note))
     return result
-
-
-def _all_allowed(choice: Choice) -> int | None:
-    """Where throughput is the aim and a number of GPUs is given, all of them are used."""
-    maximum = choice.workload.load.arrival.kind == "maximum"
-    return choice.space.max_gpus if maximum and choice.workload.objective == "throughput" else None
 
 
 def _sixteen_bit(choice: Choice) -> search.Space:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from advisor.advise.chances import errors_of
-from advisor.advise.choose import Choice, check_context, statistics_of
+from advisor.advise.choice import Choice, check_context, statistics_of
 from advisor.advise.search import Space
 from advisor.advise.standings import RECOVERY, SLOW, TTFT
 from advisor.advise.survey import standings_of

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advisor.advise.axis import Axis, Over, axis, between, level_of, load_at, loads_along
-from advisor.advise.choose import Choice, Recommendation
+from advisor.advise.choice import Choice
+from advisor.advise.choose import Recommendation
 from advisor.advise.crossing import Why, basis_of, turn_at, where_it_turns
 from advisor.advise.standings import Standings
 from advisor.advise.survey import standings_of, survey

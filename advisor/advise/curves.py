@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from advisor.advise.choose import Recommendation, statistics_of
+from advisor.advise.choice import statistics_of
+from advisor.advise.choose import Recommendation
 from advisor.cost.estimate import Estimate
 from advisor.cost.prediction import Prediction
 from advisor.spec.deployment import Deployment

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from advisor.advise.choose import Choice
+from advisor.advise.choice import Choice
 from advisor.advise.crossing import Interval, Turn, basis_of, turn_at, where_it_turns
 from advisor.advise.flips import Flip, Whose, kind_of
 from advisor.advise.standings import Standings

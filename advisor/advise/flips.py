@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from advisor.advise.assessment import Assessment, RefusalKind
 from advisor.advise.breakeven import BreakEven, counts_replicas
-from advisor.advise.candidates import filled
+from advisor.advise.choice import filled
 from advisor.advise.choose import Recommendation
 from advisor.advise.crossing import Why, weakest
 from advisor.advise.rank import rank

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from advisor.advise.axis import Axis
-from advisor.advise.choose import Choice, Recommendation
+from advisor.advise.choice import Choice
+from advisor.advise.choose import Recommendation
 from advisor.advise.crossover import BestMap, best_map
 from advisor.spec.deployment import Deployment
 from advisor.spec.gpu import GpuSpec

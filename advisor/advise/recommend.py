@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING
 
 from advisor.advise.assessment import Assessment
 from advisor.advise.border import Border
-from advisor.advise.choose import (
-    Choice,
-    Recommendation,
-    assess,
-    check_context,
-    choose,
-    statistics_of,
-    with_recovery,
-)
+from advisor.advise.choice import Choice, check_context, statistics_of
+from advisor.advise.choose import Recommendation, assess, choose, with_recovery
 from advisor.advise.price import PriceOf
 from advisor.advise.search import Space
 from advisor.advise.text import too_old_text

@@ -11,7 +11,8 @@ import numpy as np
 
 from advisor.advise.assessment import Assessment
 from advisor.advise.chances import Draws, as_good, draw
-from advisor.advise.choose import Choice, Recommendation
+from advisor.advise.choice import Choice
+from advisor.advise.choose import Recommendation
 from advisor.advise.rank import TIE, objective_value
 from advisor.advise.standings import Standings
 from advisor.advise.survey import standings_of

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from advisor.advise.axis import Over, level_of, load_at
-from advisor.advise.choose import Choice
+from advisor.advise.choice import Choice
 from advisor.advise.judge import timed_limits
 from advisor.spec.deployment import Deployment
 from advisor.spec.workload import Goodput, LatencyLimit, Lengths, Load

@@ -15,9 +15,18 @@ from advisor.cost.cells import BATCH, CONCURRENCY, MAXIMUM, RATE, SINGLE, Cells
 from advisor.cost.features import DeploymentArrays, Floats
 from advisor.cost.inside import TINY
 from advisor.cost.replica import engines, loads
-from advisor.cost.steady import Steady, batch_limit, capacity_requests_per_s, steady_state
+from advisor.cost.steady import Engines, Loads, Steady, batch_limit, capacity_requests_per_s, steady_state
 from advisor.cost.steptime import Coefficients, Parts, parts
-from advisor.cost.whole_run import whole_run
+from advisor.cost.whole_run import run_of, whole_run
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the queue of each cell settles to, where somebody has worked it out."""
+
+    engines: Engines
+    loads: Loads
+    steady: Steady
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +57,12 @@ def means(
     cells: Cells,
     *,
     capacity: bool = True,
+    known: Known | None = None,
 ) -> Means:
     """Mean latencies and throughput of each cell; `kv_bytes` per GPU, shape (D,).
 
     capacity: also that of cells which show no batching; else it is NaN there, for half the work.
+    known: of these very cells; saves the work again.
     """
     alone = np.isin(cells.kind, (SINGLE, BATCH))
     open_loop, full = cells.kind == RATE, cells.kind == MAXIMUM
@@ -65,7 +76,9 @@ def means(
         part = (
             _alone(a, coefficients, kv_bytes, here, capacity)
             if alone[rows[0]]
-            else _queued(a, here, queue(a, coefficients, kv_bytes, here))
+            else _queued(
+                a, here, queue(a, coefficients, kv_bytes, here, known if len(rows) == len(cells) else None)
+            )
         )
         for name, values in found.items():
             values[rows] = getattr(part, name)
@@ -87,12 +100,17 @@ def crowded(m: Means, cells: Cells) -> npt.NDArray[np.bool_]:
     return np.asarray(np.isin(cells.kind, (RATE, CONCURRENCY)) & ~calm)
 
 
-def queue(a: DeploymentArrays, c: Coefficients, kv_bytes: Floats, cells: Cells) -> Steady:
+def queue(
+    a: DeploymentArrays, c: Coefficients, kv_bytes: Floats, cells: Cells, known: Known | None = None
+) -> Steady:
     """What the queue before each cell's engine settles to, or a run of it reports; not of static batches."""
+    endless = np.isinf(cells.prompts_per_client).all()
+    if known is not None:
+        if endless:
+            return known.steady
+        return run_of(known.steady, known.engines, known.loads, cells.prompts_per_client)
     engine, asked = engines(a, c, kv_bytes, cells), loads(a, cells)
-    if np.isinf(cells.prompts_per_client).all():
-        return steady_state(engine, asked)
-    return whole_run(engine, asked, cells.prompts_per_client)
+    return steady_state(engine, asked) if endless else whole_run(engine, asked, cells.prompts_per_client)
 
 
 def _queued(a: DeploymentArrays, cells: Cells, m: Steady) -> Means:

@@ -13,21 +13,19 @@ import numpy.typing as npt
 from advisor.cost import fit_file
 from advisor.cost.answers import CellAnswers, LoadAnswers, Range
 from advisor.cost.cells import MAXIMUM, RATE, SINGLE, Cells, load_cells, own_loads
-from advisor.cost.estimate import Basis, Estimate
-from advisor.cost.features import Floats, Ints, defaults_of, deployment_arrays
+from advisor.cost.features import Floats, Ints
 from advisor.cost.fit_file import Fit
 from advisor.cost.intervals import LOADS, QUANTITIES
-from advisor.cost.loads import means, typical_steps
+from advisor.cost.loads import Known, means
 from advisor.cost.measured import measured_cells
-from advisor.cost.memory import longest_context, memory
+from advisor.cost.memory import longest_context
 from advisor.cost.nearest import EvidenceIndex
 from advisor.cost.observe import arrangements
-from advisor.cost.percentiles import simulated_ratios
-from advisor.cost.prediction import MemoryPlan, Prediction, Status
-from advisor.cost.prepared import Prepared
+from advisor.cost.percentiles import Queue, simulated_ratios
+from advisor.cost.prediction import Prediction
+from advisor.cost.prepared import Facts, Preparation, Prepared, but_replicas
 from advisor.cost.ranges import LOAD_OF_KIND, bounds, goodput_share, latencies, ratios_of
-from advisor.cost.regime import regime, time_parts_ms
-from advisor.cost.steptime import Design, Parts, coefficients, used_names
+from advisor.cost.told import told
 from advisor.data import shipped
 from advisor.spec.deployment import Deployment
 from advisor.spec.workload import Goodput, Load
@@ -47,6 +45,7 @@ class Predictor:
     def __init__(self, fit: Fit) -> None:
         self.fit = fit
         self._index = EvidenceIndex(fit.evidence)
+        self._preparation = Preparation(fit)
 
     @classmethod
     def shipped(cls) -> Predictor:
@@ -101,14 +100,20 @@ class Predictor:
 
         `cells.level` is one replica's share, as `load_cells` makes it.
         """
-        prepared = self._prepare(deployments)
-        answers = self._answer(prepared, cells, capacity=True)
-        ratios = ratios_of(prepared, cells, statistics)
-        return LoadAnswers(
-            means=answers,
-            latency_ms=latencies(self.fit.intervals, prepared, cells, answers, (*MEANS, *statistics), ratios),
-            max_context=_longest(prepared)[cells.deployment],
-        )
+        return self._answer_loads(self._prepare(deployments), cells, _with_means(statistics))
+
+    def answer_load(
+        self,
+        deployments: Sequence[Deployment],
+        load: Load,
+        statistics: Sequence[tuple[str, str]] = MEANS,
+        *,
+        levels: Sequence[float] | None = None,
+        prepared: Prepared | None = None,
+    ) -> LoadAnswers:
+        """Each deployment under one load, as arrays; `levels` as in `predict`."""
+        cells = load_cells(load, deployments, levels)
+        return self._answer_loads(prepared or self._prepare(deployments), cells, _with_means(statistics))
 
     def predict(
         self,
@@ -133,25 +138,43 @@ class Predictor:
         prepared = self._prepare(deployments)
         cells = load_cells(load, deployments, levels)
         loads = own_loads(load, deployments, levels)
-        wanted = tuple(dict.fromkeys((*MEANS, *statistics)))
-        tails = tuple(one for one in wanted if one[1] != "mean")
-        answers = self._answer(prepared, cells, capacity=True)
-        ratios = ratios_of(prepared, cells, wanted)
-        plans = _memory_plans(prepared, answers)
-        if simulated and tails:
-            for i, plan in enumerate(plans):
-                if plan.fits and np.isfinite(answers.means.tpot_s[i]):
-                    for one, ratio in self._simulate(prepared, loads[i], cells, tails, i).items():
-                        ratios[one][i] = ratio
-        latency = latencies(self.fit.intervals, prepared, cells, answers, wanted, ratios)
-        within = (
-            None if goodput is None else goodput_share(self.fit.intervals, prepared, cells, answers, goodput)
+        found = self.answer_load(deployments, load, statistics, levels=levels, prepared=prepared)
+        if simulated:
+            found = self._with_simulated(prepared, loads, cells, found)
+        within = None
+        if goodput is not None:
+            within = goodput_share(self.fit.intervals, prepared, cells, found.means, goodput)
+        return told(prepared, loads, cells, found, within, self._index)
+
+    def _answer_loads(self, p: Prepared, cells: Cells, wanted: Sequence[tuple[str, str]]) -> LoadAnswers:
+        queue = None
+        if any(statistic != "mean" for _, statistic in wanted):
+            # Of the long run: the burst that a benchmark begins with is no user's case.
+            queue = Queue.of(p.arrays, p.coefficients, p.memory.kv_bytes, cells, whole=False)
+        answers = self._answer(p, cells, capacity=True, queue=queue)
+        ratios = {} if queue is None else ratios_of(queue, wanted)
+        return LoadAnswers(
+            means=answers,
+            latency_ms=latencies(self.fit.intervals, p, cells, answers, wanted, ratios),
+            max_context=_longest(p)[cells.deployment],
         )
-        steps = typical_steps(prepared.arrays, prepared.coefficients, cells, answers.means)
-        return [
-            self._one(prepared, loads[i], answers, plans[i], latency, within, steps, i)
-            for i in range(len(deployments))
-        ]
+
+    def _with_simulated(
+        self, p: Prepared, loads: Sequence[Load], cells: Cells, found: LoadAnswers
+    ) -> LoadAnswers:
+        """The same with percentiles from simulations, of those that have a latency."""
+        tails = tuple(one for one in found.latency_ms if one[1] != "mean")
+        if not tails:
+            return found
+        answers = found.means
+        queue = Queue.of(p.arrays, p.coefficients, p.memory.kv_bytes, cells, whole=False)
+        ratios = ratios_of(queue, tails)
+        for i, timed in enumerate(np.isfinite(answers.means.tpot_s).tolist()):
+            if timed and answers.max_concurrency[i] >= 1:
+                for one, ratio in self._simulate(p, loads[i], cells, tails, i).items():
+                    ratios[one][i] = ratio
+        wanted = tuple(found.latency_ms)
+        return replace(found, latency_ms=latencies(self.fit.intervals, p, cells, answers, wanted, ratios))
 
     def _simulate(
         self, p: Prepared, load: Load, cells: Cells, tails: Sequence[tuple[str, str]], i: int
@@ -173,42 +196,24 @@ class Predictor:
         )
 
     def _prepare(self, deployments: Sequence[Deployment]) -> Prepared:
-        arrays = deployment_arrays(deployments)
-        names = used_names(arrays)
-        design = Design(arrays, names)
-        made = coefficients(arrays, design.values(self.fit.speed.vector(names)))
-        shapes = {d.model.name: fit_file.shape_key(d.model) for d in deployments}
-        keys = [
-            fit_file.deployment_keys(d, shapes[d.model.name], generation)
-            for d, generation in zip(deployments, arrays.generation, strict=True)
-        ]
-        seen, hosts = self.fit.seen, self.fit.hosts
-        kernels = self.fit.kernels
-        hosted = zip(keys, arrays.gpu, arrays.generation, arrays.kernel, strict=True)
-        distance = [
-            0 if own in seen or free in seen
-            # A kernel nobody has timed is as far from the data as a GPU nobody has used.
-            else 1 if f"{gpu} {generation}" in hosts and kernel in kernels
-            else 2
-            for (own, free), gpu, generation, kernel in hosted
-        ]  # fmt: skip
-        effects = {
-            kind: np.array([table.get(own, table.get(free, 0.0)) for own, free in keys])
-            for kind, table in self.fit.effects.items()
-        }
-        return Prepared(
-            tuple(deployments),
-            arrays,
-            made,
-            memory(arrays),
-            np.array(distance, dtype=np.intp),
-            effects,
-            tuple(defaults_of(deployments)),
-            tuple(keys),
-        )
+        return self._preparation.prepared(deployments, self._facts(deployments))
 
-    def _answer(self, p: Prepared, cells: Cells, *, capacity: bool) -> CellAnswers:
-        m = means(p.arrays, p.coefficients, p.memory.kv_bytes, cells, capacity=capacity)
+    def _facts(self, deployments: Sequence[Deployment]) -> Facts:
+        """Those that differ in their replicas alone are looked at once."""
+        place: dict[tuple[object, ...], int] = {}
+        index = [place.setdefault(but_replicas(d), len(place)) for d in deployments]
+        if len(place) == len(deployments):
+            return self._preparation.facts(deployments)
+        distinct = dict(zip(reversed(index), reversed(deployments), strict=True))
+        facts = self._preparation.facts([distinct[at] for at in range(len(place))])
+        return facts.take(np.array(index, dtype=np.intp))
+
+    def _answer(
+        self, p: Prepared, cells: Cells, *, capacity: bool, queue: Queue | None = None
+    ) -> CellAnswers:
+        """queue: that of the cells in the long run, where it is known already."""
+        known = None if queue is None else Known(queue.engines, queue.loads, queue.steady)
+        m = means(p.arrays, p.coefficients, p.memory.kv_bytes, cells, capacity=capacity, known=known)
         d = cells.deployment
         replicas = np.array([one.replicas for one in p.deployments], dtype=np.float64)[d]
         load_class, distance = LOAD_OF_KIND[cells.kind], p.distance[d]
@@ -264,53 +269,6 @@ class Predictor:
             measured=_is_measured(len(cells), measured),
         )
 
-    def _one(
-        self,
-        p: Prepared,
-        load: Load,
-        answers: CellAnswers,
-        plan: MemoryPlan,
-        every: Mapping[tuple[str, str], Range],
-        within: Range | None,
-        steps: tuple[Parts, Parts],
-        i: int,
-    ) -> Prediction:
-        deployment, m = p.deployments[i], answers.means
-        status: Status = "stable"
-        if not plan.fits:
-            status = "does not fit"
-        elif load.arrival.kind == "rate" and not np.isfinite(m.tpot_s[i]):
-            status = "backlogged"
-        elif m.saturated[i] > 0:
-            status = "saturated"
-        basis = answers.basis(i)
-        latency = {
-            name: found for name, values in every.items() if (found := estimate(values, i, basis)) is not None
-        }
-        fits = plan.fits
-        batch = float(m.batch[i])
-        prompt = load.input_tokens.mean * (1.0 - load.prefix_hit_rate)
-        decode_ms = time_parts_ms(steps[1], p.coefficients, i, batch if np.isfinite(batch) else 1.0)
-        prefill_ms = time_parts_ms(steps[0], p.coefficients, i, prompt)
-        return Prediction(
-            deployment=deployment,
-            load=load,
-            memory=plan,
-            status=status,
-            latency=latency if fits else {},
-            requests_per_s=estimate(answers.requests_per_s, i, basis) if fits else None,
-            output_tokens_per_s=estimate(answers.output_tokens_per_s, i, basis) if fits else None,
-            capacity_requests_per_s=estimate(answers.capacity_requests_per_s, i, basis) if fits else None,
-            regime_prefill=regime(prefill_ms),
-            regime_decode=regime(decode_ms),
-            prefill_ms=prefill_ms,
-            decode_ms=decode_ms,
-            nearest_evidence=self._index.nearest(deployment, p.keys[i]),
-            batch=float(m.batch[i]) if fits else None,
-            kv_use=float(m.kv_use[i]) if fits else None,
-            goodput_share=estimate(within, i, basis) if within is not None and fits else None,
-        )
-
 
 @lru_cache(maxsize=4)
 def _shipped(path: Path) -> Predictor:
@@ -324,17 +282,8 @@ def _is_measured(n: int, found: Mapping[str, tuple[Ints, Floats]]) -> npt.NDArra
     return seen
 
 
-def estimate(source: Range, i: int, basis: Basis, factor: float = 1.0) -> Estimate | None:
-    """Entry `i` as an Estimate; None where the value does not exist."""
-    value = float(source.value[i])
-    if not np.isfinite(value):
-        return None
-    return Estimate(
-        value=value * factor,
-        low=float(source.low[i]) * factor,
-        high=float(source.high[i]) * factor,
-        basis=basis,
-    )
+def _with_means(statistics: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    return tuple(dict.fromkeys((*MEANS, *statistics)))
 
 
 def _longest(p: Prepared) -> Ints:
@@ -342,21 +291,6 @@ def _longest(p: Prepared) -> Ints:
     a = p.arrays
     longest = longest_context(p.memory.kv_bytes, a.kv_store_bytes, a.kv_window, a.sequence_state_bytes)
     return np.asarray(np.minimum(longest, a.max_context), dtype=np.intp)
-
-
-def _memory_plans(p: Prepared, answers: CellAnswers) -> list[MemoryPlan]:
-    held, longest = p.memory, _longest(p)
-    return [
-        MemoryPlan(
-            weight_bytes=float(held.weight_bytes[i]),
-            overhead_bytes=float(held.overhead_bytes[i]),
-            kv_bytes=float(held.kv_bytes[i]),
-            usable_bytes=float(held.usable_bytes[i]),
-            max_context=int(longest[i]),
-            max_concurrency=int(answers.max_concurrency[i]),
-        )
-        for i in range(len(p.deployments))
-    ]
 
 
 __all__ = ["MEANS", "QUANTITIES", "CellAnswers", "Predictor", "Range", "load_cells"]

@@ -37,15 +37,9 @@ def bounds(p: Prepared, cells: Cells, of: Callable[[str, str, Distance], Interva
     return low, high
 
 
-def ratios_of(
-    p: Prepared, cells: Cells, statistics: Sequence[tuple[str, str]]
-) -> dict[tuple[str, str], Floats]:
+def ratios_of(queue: Queue, statistics: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Floats]:
     """Each percentile as a multiple of its mean, from the closed form of the queue."""
     tails = tuple(one for one in dict.fromkeys(statistics) if one[1] != "mean")
-    if not tails:
-        return {}
-    # Of the long run: the burst that a benchmark begins with is no user's case.
-    queue = Queue.of(p.arrays, p.coefficients, p.memory.kv_bytes, cells, whole=False)
     return {one: queue.ratio(one[0], one[1]) for one in tails}  # type: ignore[arg-type]
 
 

@@ -11,7 +11,7 @@ from advisor.report.document import VERSION, workload_document
 from advisor.report.out import console, print_document
 
 if TYPE_CHECKING:
-    from advisor.advise.choose import Choice
+    from advisor.advise.choice import Choice
     from advisor.advise.crossover import Crossing, Crossover, Stretch
     from advisor.advise.measure_next import Suggestion
 

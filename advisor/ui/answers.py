@@ -7,7 +7,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 
-from advisor.advise.choose import Choice, Recommendation, choose
+from advisor.advise.choice import Choice
+from advisor.advise.choose import Recommendation, choose
 from advisor.advise.curves import curve_deployments, curves
 from advisor.advise.decision import decision
 from advisor.advise.maps import format_maps, in_flight

@@ -6,32 +6,53 @@ What is known of accuracy does not depend on the load, and no prediction depends
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
+import numpy as np
+
+from advisor.cost.answers import LoadAnswers
 from advisor.cost.predict import MEANS, Predictor
 from advisor.cost.prediction import Prediction
-from advisor.cost.prepared import Prepared
+from advisor.cost.prepared import Facts, Prepared
 from advisor.cost.quality import QualityModel, Recovery
 from advisor.spec.deployment import Deployment, KvFormat
+from advisor.spec.engine import Engine
 from advisor.spec.gpu import GpuSpec
 from advisor.spec.model import ModelSpec
 from advisor.spec.workload import Goodput, Load
 
-PREPARED = 32
-"""Sets of deployments of which that part is kept which no load changes."""
+Kept = TypeVar("Kept")
+
 PREDICTIONS = 20_000
 """Predictions kept, some 5 kB each: a dozen answers over every GPU, or two hundred over a few."""
+ANSWERED = 60_000
+"""Answers kept as arrays, some 0.5 kB each: those to every count of replicas that was tried."""
+FACTS = 20_000
+"""Deployments whose facts are kept, some 0.5 kB each."""
+
+Name = tuple[object, ...]
+
+
+@dataclass(slots=True)
+class _Answered:
+    """One load's answers, and the place of each deployment's among them."""
+
+    place: dict[Name, int]
+    answers: LoadAnswers
 
 
 class RememberedPredictor(Predictor):
-    """The same predictor; a question that was asked before is not computed again."""
+    """The same predictor; what was asked before of a deployment is not computed again."""
 
     def __init__(self, of: Predictor) -> None:
         super().__init__(of.fit)
-        self._known: OrderedDict[tuple[object, ...], list[Prediction]] = OrderedDict()
-        self._kept = 0
-        self._prepared: OrderedDict[tuple[object, ...], Prepared] = OrderedDict()
-        self._facts: dict[ModelSpec | GpuSpec, int] = {}
+        self._known: OrderedDict[tuple[object, ...], dict[Name, Prediction]] = OrderedDict()
+        self._answered: OrderedDict[tuple[object, ...], _Answered] = OrderedDict()
+        self._facts_known: Facts | None = None
+        self._facts_place: dict[Name, int] = {}
+        self._numbers: dict[ModelSpec | GpuSpec | Engine, int] = {}
 
     def predict(
         self,
@@ -43,48 +64,106 @@ class RememberedPredictor(Predictor):
         goodput: Goodput | None = None,
         simulated: bool = False,
     ) -> list[Prediction]:
-        key = (
-            self._names(deployments),
-            load,
-            tuple(statistics),
-            None if levels is None else tuple(levels),
-            goodput,
-            simulated,
-        )
-        if key not in self._known:
-            self._known[key] = super().predict(
-                deployments, load, statistics, levels=levels, goodput=goodput, simulated=simulated
+        names = self._names(deployments, levels)
+        key = (load, tuple(statistics), goodput, simulated)
+        known = self._known.setdefault(key, {})
+        new = [i for i, name in enumerate(names) if name not in known]
+        if new:
+            made = super().predict(
+                [deployments[i] for i in new],
+                load,
+                statistics,
+                levels=None if levels is None else [levels[i] for i in new],
+                goodput=goodput,
+                simulated=simulated,
             )
-            self._kept += len(deployments)
+            known.update(zip((names[i] for i in new), made, strict=True))
         self._known.move_to_end(key)
-        while self._kept > PREDICTIONS and len(self._known) > 1:
-            _, oldest = self._known.popitem(last=False)
-            self._kept -= len(oldest)
-        return list(self._known[key])
+        _forget(self._known, len, PREDICTIONS)
+        return [known[name] for name in names]
 
-    def _prepare(self, deployments: Sequence[Deployment]) -> Prepared:
-        """What does not depend on the load: the same deployments are looked at under every load."""
-        key = self._names(deployments)
-        if key not in self._prepared:
-            self._prepared[key] = super()._prepare(deployments)
-        self._prepared.move_to_end(key)
-        while len(self._prepared) > PREPARED:
-            self._prepared.popitem(last=False)
-        return self._prepared[key]
+    def answer_load(
+        self,
+        deployments: Sequence[Deployment],
+        load: Load,
+        statistics: Sequence[tuple[str, str]] = MEANS,
+        *,
+        levels: Sequence[float] | None = None,
+        prepared: Prepared | None = None,
+    ) -> LoadAnswers:
+        names = self._names(deployments, levels)
+        key = (load, tuple(statistics))
+        known = self._answered.get(key)
+        new = [i for i, name in enumerate(names) if known is None or name not in known.place]
+        if new:
+            made = super().answer_load(
+                [deployments[i] for i in new],
+                load,
+                statistics,
+                levels=None if levels is None else [levels[i] for i in new],
+            )
+            if known is None:
+                known = self._answered[key] = _Answered({}, made)
+            else:
+                known.answers = known.answers.joined(made)
+            for i in new:
+                known.place[names[i]] = len(known.place)
+        assert known is not None
+        self._answered.move_to_end(key)
+        _forget(self._answered, lambda one: len(one.place), ANSWERED)
+        return known.answers.take(np.array([known.place[name] for name in names], dtype=np.intp))
 
-    def _names(self, deployments: Sequence[Deployment]) -> tuple[object, ...]:
+    def _facts(self, deployments: Sequence[Deployment]) -> Facts:
+        """The same deployments are looked at under every load, and with any number of replicas."""
+        names = [name[:-1] for name in self._names(deployments)]
+        if len(self._facts_place) > FACTS:
+            self._facts_known, self._facts_place = None, {}
+        new = {name: d for name, d in zip(names, deployments, strict=True) if name not in self._facts_place}
+        if new:
+            made = super()._facts(list(new.values()))
+            known = self._facts_known
+            self._facts_known = made if known is None else known.joined(made)
+            for name in new:
+                self._facts_place[name] = len(self._facts_place)
+        assert self._facts_known is not None
+        return self._facts_known.take(np.array([self._facts_place[name] for name in names], dtype=np.intp))
+
+    def _names(self, deployments: Sequence[Deployment], levels: Sequence[float] | None = None) -> list[Name]:
         """What tells the deployments from all others: one's own model or GPU may carry a known name.
 
-        A model is a large value; it is looked at once for all the deployments that share it.
+        A model is a large value; it is looked at once for all the deployments that share it. The replicas,
+        and the level if there is one, come last.
         """
         numbers: dict[int, int] = {}
 
-        def number(fact: ModelSpec | GpuSpec) -> int:
+        def number(fact: ModelSpec | GpuSpec | Engine) -> int:
             if id(fact) not in numbers:
-                numbers[id(fact)] = self._facts.setdefault(fact, len(self._facts))
+                numbers[id(fact)] = self._numbers.setdefault(fact, len(self._numbers))
             return numbers[id(fact)]
 
-        return tuple((d.key, number(d.model), number(d.gpu)) for d in deployments)
+        names: list[Name] = [
+            (
+                number(d.model),
+                number(d.gpu),
+                d.format.name,
+                d.kv_format,
+                d.tensor_parallel,
+                number(d.engine),
+                d.replicas,
+            )
+            for d in deployments
+        ]
+        if levels is None:
+            return names
+        return [(*name, level) for name, level in zip(names, levels, strict=True)]
+
+
+def _forget(known: OrderedDict[tuple[object, ...], Kept], size: Callable[[Kept], int], most: int) -> None:
+    """Drop the oldest until what is left is no more than `most`; the newest stays in any case."""
+    kept = sum(map(size, known.values()))
+    while kept > most and len(known) > 1:
+        _, oldest = known.popitem(last=False)
+        kept -= size(oldest)
 
 
 class RememberedQuality(QualityModel):

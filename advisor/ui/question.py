@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from advisor import cli_values as v
-from advisor.advise.choose import Choice
+from advisor.advise.choice import Choice
 from advisor.advise.recommend import choice_of
 from advisor.errors import InputError, unknown
 from advisor.spec.gpu import GpuSpec

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from advisor import load_workload
-from advisor.advise.choose import Choice, Recommendation, choose
+from advisor.advise.choice import Choice
+from advisor.advise.choose import Recommendation, choose
 from advisor.advise.maps import CONCURRENCIES, format_maps, in_flight
 from advisor.advise.recommend import choice_of, shipped_predictor, shipped_quality
 from advisor.spec.profile_flags import override

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from advisor.advise.axis import load_at
-from advisor.advise.choose import Choice, choose
+from advisor.advise.choice import Choice
+from advisor.advise.choose import choose
 from advisor.advise.recommend import choice_of, shipped_predictor, shipped_quality
 from advisor.advise.survey import survey
 from advisor.spec.profile import load_workload

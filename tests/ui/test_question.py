@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from advisor.advise.choose import check_context
+from advisor.advise.choice import check_context
 from advisor.errors import InputError, QuantAdviseError
 from advisor.spec.models import find_model
 from advisor.ui.question import Shelf, read_choice
