@@ -61,6 +61,8 @@ def carry_out(
         signal.signal(signal.SIGTERM, stop)
         deadline = None if budget_s is None else time.time() + budget_s
         try:
+            if executor == "local" and endpoint is None and done < len(rows):
+                machine.check_free(prepared.devices)
             if executor == "local":  # a cluster's nodes have lm-eval, its driver need not
                 run.check_tasks(prepared, (row.step.inputs["task"] for row in rows if _is_open_task(row)))
             with progress.shown(err, len(rows), done) as say:

@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,18 @@ from advisor.errors import InputError, UnknownNameError
 from advisor.measure import envs
 from advisor.spec.gpus import find_gpu
 
-_QUERY = ("index", "name", "memory.total", "driver_version", "uuid", "power.limit", "compute_cap")
+_QUERY = (
+    "index",
+    "name",
+    "memory.total",
+    "driver_version",
+    "uuid",
+    "power.limit",
+    "compute_cap",
+    "memory.used",
+)
+_BUSY = 0.08
+"""Share of a GPU's memory in other hands from which it is busy: vLLM asks for the other 92 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +41,12 @@ class Device:
     memory_mib: int
     in_catalog: bool
     facts: Mapping[str, str]
+    used_mib: int = 0
+    """Memory that other programs hold."""
+
+    @property
+    def is_busy(self) -> bool:
+        return self.used_mib > _BUSY * self.memory_mib
 
 
 def nvidia() -> list[Device]:
@@ -63,6 +80,7 @@ def parse_nvidia(text: str) -> list[Device]:
                 memory_mib=memory_mib,
                 in_catalog=known,
                 facts={key: row[key] for key in ("driver_version", "uuid", "power.limit", "compute_cap")},
+                used_mib=int(row["memory.used"]) if row["memory.used"].isdigit() else 0,
             )
         )
     return devices
@@ -101,10 +119,10 @@ def cpu() -> Device:
 
 
 def choose(wanted: tuple[int, ...] | None) -> list[Device]:
-    """The devices to measure on: those asked for, else all GPUs, else the CPU. Raises InputError."""
+    """The devices to measure on: those asked for, else all free GPUs, else the CPU. Raises InputError."""
     found = nvidia()
     if wanted is None:
-        return found or [cpu()]
+        return [device for device in found if not device.is_busy] or found or [cpu()]
     by_index = {device.index: device for device in found}
     missing = [str(index) for index in wanted if index not in by_index]
     if missing:
@@ -115,6 +133,16 @@ def choose(wanted: tuple[int, ...] | None) -> list[Device]:
         names = ", ".join(sorted({device.name for device in chosen}))
         raise InputError(f"--gpus: of different kinds ({names}); measure one kind per run")
     return chosen
+
+
+def check_free(devices: Sequence[Device]) -> None:
+    """Raises InputError where another program holds memory that the server needs."""
+    for device in devices:
+        if device.is_busy:
+            raise InputError(
+                f"GPU {device.index}: {device.used_mib:,} of {device.memory_mib:,} MiB are in use by other "
+                "programs; end them, or name free GPUs with --gpus"
+            )
 
 
 def environment(devices: list[Device]) -> dict[str, Any]:

@@ -39,10 +39,24 @@ def test_an_unknown_gpu_keeps_the_drivers_words():
 
 
 def test_rows_of_nvidia_smi():
-    rows = [f"{index}, NVIDIA L4, 23034, 550.54.15, GPU-{index}, 72.00, 8.9" for index in (0, 1)]
+    rows = [
+        f"{index}, NVIDIA L4, 23034, 550.54.15, GPU-{index}, 72.00, 8.9, {index * 5_000}" for index in (0, 1)
+    ]
     first, second = machine.parse_nvidia("\n".join(rows))
     assert (first.index, first.name, first.memory_mib) == (0, "L4", 23034)
     assert second.facts["uuid"] == "GPU-1"
+    assert [first.is_busy, second.is_busy] == [False, True]
+
+
+def test_a_gpu_in_other_hands_is_left_alone(monkeypatch: pytest.MonkeyPatch):
+    rows = [
+        f"{i}, NVIDIA L4, 23034, 550.54.15, GPU-{i}, 72.00, 8.9, {used}" for i, used in ((0, 9_000), (1, 450))
+    ]
+    monkeypatch.setattr(machine, "nvidia", lambda: machine.parse_nvidia("\n".join(rows)))
+    assert [device.index for device in machine.choose(None)] == [1]
+    machine.check_free(machine.choose(None))
+    with pytest.raises(InputError, match="GPU 0: 9,000 of 23,034 MiB are in use by other programs; end them"):
+        machine.check_free(machine.choose((0, 1)))
 
 
 def test_what_nvidia_smi_says_without_a_driver_is_no_gpu():

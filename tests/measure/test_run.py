@@ -22,7 +22,7 @@ NVIDIA_SMI = """\
 case "$*" in
   *loop-ms*) while true; do echo "1000, 300.00, 1980, 90, 60"; sleep 0.2; done ;;
   -L) echo "GPU 0: NVIDIA H100 80GB HBM3" ;;
-  *) for i in 0 1; do echo "$i, NVIDIA H100 80GB HBM3, 81559, 550.54.15, GPU-$i, 700.00, 9.0"; done ;;
+  *) for i in 0 1; do echo "$i, NVIDIA H100 80GB HBM3, 81559, 550.54.15, GPU-$i, 700.00, 9.0, 4"; done ;;
 esac
 """
 
