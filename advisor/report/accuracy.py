@@ -21,8 +21,8 @@ tables from your own measurements too.
 **Left out** says what was new: *rows*, one row in ten, so that model, GPU and format are known; *model*,
 every row of the model's shape (Llama-3.1-70B and its R1 distillation are one); *GPU*, every row of the
 GPU; *source*, every row of whoever measured; *seed paper*, Tables 5 and 6 of arXiv:2411.02355. Groups are
-left out by four steps from the full fit (Newton's, then along the same slopes), which come within some tenths
-of a point of full refits.
+left out by four steps from the full fit (Newton's, then along the same slopes), which come within a point of
+full refits.
 
 **Coverage** is the share of rows inside 90 % intervals that were made from the errors of the *other*
 groups; **half-width** is their median half-width. *source, its deployments known*: rows of a source left
@@ -30,7 +30,7 @@ out whose model, format and GPU another source has measured too. That is what yo
 """
 
 
-def markdown(report: Mapping[str, Sequence[Row]], summary: str) -> str:
+def markdown(report: Mapping[str, Sequence[Row]], summary: str, noise: Mapping[str, float]) -> str:
     """The page's text."""
     parts = [
         _HEAD,
@@ -55,6 +55,19 @@ def markdown(report: Mapping[str, Sequence[Row]], summary: str) -> str:
         "Cells of one shape that two sources measured, in the same format on the same GPUs. A perfect model "
         "would be off by about 0.7 of this.",
         _table(report["repeats"], ("load", "pairs", "mean", "median")),
+        "## How far each source scatters",
+        "About the fit that knows it. A row weighs by this: one that scatters by a tenth weighs as much as "
+        "four that scatter by a fifth. A source whose cells no other repeats is not trusted beyond what such "
+        "sources mostly scatter by.",
+        _table(
+            [
+                {"source": source, "quantity": quantity, "scatter": scatter}
+                for (source, _, quantity), scatter in sorted(
+                    (name.partition(": "), scatter) for name, scatter in noise.items()
+                )
+            ],
+            ("source", "quantity", "scatter"),
+        ),
         "## What a few points of one's own do",
         "Each GPU left out in turn, then some of its single-stream cells shown: *suggested* are those that "
         "the tool would measure first, *random* the mean of three draws. Mean error on its other cells; "
@@ -104,7 +117,11 @@ def _cell(value: object) -> str:
 
 def fit_markdown(fit: Fit) -> str:
     """The page for a fit."""
-    return markdown(fit.summary["report"], str(fit.summary["text"]))  # type: ignore[arg-type]
+    return markdown(
+        fit.summary["report"],  # type: ignore[arg-type]
+        str(fit.summary["text"]),
+        fit.speed.noise,
+    )
 
 
 def shipped_markdown() -> str:
