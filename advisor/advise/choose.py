@@ -130,13 +130,11 @@ def _predict_all(choice: Choice, predictor: Predictor) -> list[Prediction]:
         return search.best_arrangement(predict(search.arranged(predict(every), needed, space.num_gpus)))
     fill = filled(choice)
     if fill is not None:
-        return predict([replace(d, replicas=max(1, fill // d.tensor_parallel)) for d in every])
+        return predict([d.times(max(1, fill // d.tensor_parallel)) for d in every])
     if not every:
         return []
     count, _ = Look(choice, (workload.load,), predictor, every).counts()
-    return predict(
-        [d if d.replicas == n else replace(d, replicas=n) for d, n in zip(every, count.tolist(), strict=True)]
-    )
+    return predict([d.times(n) for d, n in zip(every, count.tolist(), strict=True)])
 
 
 def with_recovery(

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advisor.advise.choice import MEANS, Choice, filled
-from advisor.advise.hunt import hunt
+from advisor.advise.hunt import SPARE, hunt
 from advisor.advise.judge import timed_limits
-from advisor.advise.replicas import SPARE
 from advisor.advise.standings import RECOVERY, SLOW, TTFT, Bools, Limit, Standings
 from advisor.cost.answers import LoadAnswers, Range, each_array
 from advisor.cost.cells import CONCURRENCY, RATE, Cells, load_cells
@@ -54,8 +53,7 @@ class Look:
         for n, (d, replicas) in enumerate(zip(self.of[pairs].tolist(), count.tolist(), strict=True)):
             if (d, replicas) not in made:
                 made[d, replicas] = len(served)
-                one = self.deployments[d]
-                served.append(one if one.replicas == replicas else replace(one, replicas=replicas))
+                served.append(self.deployments[d].times(replicas))
             place[n] = made[d, replicas]
         if len(self.loads) == 1:
             return self.predictor.answer_load(served, self.loads[0], self.statistics).take(place)
@@ -145,7 +143,7 @@ class Look:
         failed, hopeless = np.zeros(len(pairs), dtype=bool), np.zeros(len(pairs), dtype=bool)
         if border.failures:
             for at, (pair, replicas) in enumerate(zip(pairs.tolist(), count.tolist(), strict=True)):
-                d = replace(self.deployments[self.of[pair]], replicas=replicas)
+                d = self.deployments[self.of[pair]].times(replicas)
                 load = self.loads[self.load_of[pair]]
                 kinds = {r.kind for r in border.refusals(d, replace(self.workload, load=load))}
                 failed[at], hopeless[at] = bool(kinds), bool(kinds - {"capacity"})
@@ -157,7 +155,7 @@ class Look:
         return count, self.answers(np.arange(self.of.size), count)
 
     def counts(self) -> tuple[Ints, LoadAnswers]:
-        """How many replicas each pair takes, as `replicate` finds them, and the answers with those."""
+        """How many replicas each pair takes, and the answers with those."""
         fixed, singles = self.fixed()
         kind = self.loads[0].arrival.kind
         if kind in ("single", "maximum") or filled(self.choice) is not None:

@@ -98,13 +98,15 @@ def pareto(assessments: Sequence[Assessment]) -> tuple[Assessment, ...]:
     front: list[int] = []
     for index in order:
         point = points[index]
-        if not any(_dominates(points[kept], point) for kept in front):
+        _, latency, loss = point
+        # In this order whoever came before costs no more.
+        beaten = any(
+            kept[1] <= latency and kept[2] <= loss and kept != point
+            for kept in map(points.__getitem__, front)
+        )
+        if not beaten:
             front.append(index)
     return tuple(assessments[index] for index in sorted(front))
-
-
-def _dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
-    return a != b and all(x <= y for x, y in zip(a, b, strict=True))
 
 
 def _last(value: float | None) -> tuple[bool, float]:

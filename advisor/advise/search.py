@@ -34,23 +34,25 @@ class Space:
 
 def deployments(space: Space) -> list[Deployment]:
     """Every deployment of one replica in the space whose GPU runs its format; in a fixed order."""
-    every = (
-        Deployment(
-            model=space.model,
-            format=fmt,
-            gpu=gpu,
-            tensor_parallel=degree,
-            kv_format=kv,
-            engine=space.engine,
-        )
-        for gpu in space.gpus
-        for fmt in space.formats
-        if fmt.execution(gpu) is not None
-        for kv in space.kv_formats
-        if keeps_kv(gpu, kv)
-        for degree in _degrees(space, gpu)
-    )
-    return [deployment for deployment in every if deployment.needs_engine is None]
+    found: list[Deployment] = []
+    for gpu in space.gpus:
+        kv_formats = [kv for kv in space.kv_formats if keeps_kv(gpu, kv)]
+        degrees = list(_degrees(space, gpu))
+        found += [
+            Deployment(
+                model=space.model,
+                format=fmt,
+                gpu=gpu,
+                tensor_parallel=degree,
+                kv_format=kv,
+                engine=space.engine,
+            )
+            for fmt in space.formats
+            if _runs(Deployment(model=space.model, format=fmt, gpu=gpu, engine=space.engine))
+            for kv in kv_formats
+            for degree in degrees
+        ]
+    return found
 
 
 def unsupported(space: Space) -> list[Deployment]:
@@ -60,7 +62,12 @@ def unsupported(space: Space) -> list[Deployment]:
         for gpu in space.gpus
         for fmt in space.formats
     )
-    return [d for d in every if d.format.execution(d.gpu) is None or d.needs_engine is not None]
+    return [d for d in every if not _runs(d)]
+
+
+def _runs(d: Deployment) -> bool:
+    """Whether the GPU has a kernel for the format and the engine knows it, whatever the degree and cache."""
+    return d.format.execution(d.gpu) is not None and d.needs_engine is None
 
 
 def keeps_kv(gpu: GpuSpec, kv: KvFormat) -> bool:

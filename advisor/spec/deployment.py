@@ -42,6 +42,21 @@ class Deployment:
     def kv_bits(self) -> int:
         return 8 if self.kv_format == "fp8" else 16
 
+    def times(self, replicas: int) -> Deployment:
+        """The same with so many replicas."""
+        if replicas == self.replicas:
+            return self
+        # Not `replace`: a search asks this thousands of times, and of one field.
+        return Deployment(
+            model=self.model,
+            format=self.format,
+            gpu=self.gpu,
+            tensor_parallel=self.tensor_parallel,
+            replicas=replicas,
+            kv_format=self.kv_format,
+            engine=self.engine,
+        )
+
     @property
     def needs_engine(self) -> EngineNeed | None:
         """The release that first serves the model, or runs the format on this GPU, where this one is older.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from advisor.advise.choice import Choice
 from advisor.advise.choose import Recommendation, choose
@@ -61,7 +63,7 @@ class Answerer:
         begun = time.perf_counter()
         with self._counting:
             self._urgent += 1
-        with self._lock:
+        with self._lock, _uncollected():
             with self._counting:
                 self._urgent -= 1
             self._latest = _key(said)
@@ -132,6 +134,21 @@ class Answerer:
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return self._known[key]
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No search for unreachable cycles while somebody waits, nor later among what was made here.
+
+    What is remembered are values without cycles, hundreds of thousands of them: searching them takes as
+    long as an answer, and finds nothing.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _key(said: Mapping[str, str]) -> Said:

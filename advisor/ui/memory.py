@@ -134,25 +134,15 @@ class RememberedPredictor(Predictor):
         A model is a large value; it is looked at once for all the deployments that share it. The replicas,
         and the level if there is one, come last.
         """
-        numbers: dict[int, int] = {}
-
-        def number(fact: ModelSpec | GpuSpec | Engine) -> int:
-            if id(fact) not in numbers:
-                numbers[id(fact)] = self._numbers.setdefault(fact, len(self._numbers))
-            return numbers[id(fact)]
-
-        names: list[Name] = [
-            (
-                number(d.model),
-                number(d.gpu),
-                d.format.name,
-                d.kv_format,
-                d.tensor_parallel,
-                number(d.engine),
-                d.replicas,
-            )
-            for d in deployments
-        ]
+        heads: dict[tuple[int, int, int], Name] = {}
+        names: list[Name] = []
+        for d in deployments:
+            at = (id(d.model), id(d.gpu), id(d.engine))
+            head = heads.get(at)
+            if head is None:
+                facts = (d.model, d.gpu, d.engine)
+                head = heads[at] = tuple(self._numbers.setdefault(f, len(self._numbers)) for f in facts)
+            names.append((head, d.format.name, d.kv_format, d.tensor_parallel, d.replicas))
         if levels is None:
             return names
         return [(*name, level) for name, level in zip(names, levels, strict=True)]
