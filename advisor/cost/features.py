@@ -13,20 +13,26 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from advisor.cost.layers import (
+    MAX_KV_GROUPS,
+    KvGroup,
+    Once,
+    Shape,
+    inner_dims,
+    kv_groups,
+    state_bytes,
+    widths,
+)
 from advisor.errors import UnsupportedError
 from advisor.spec.deployment import Deployment
 from advisor.spec.engine import Engine, EngineDefaults, defaults
 from advisor.spec.format import Execution, QuantFormat
-from advisor.spec.model import ModelSpec
 from advisor.units import BITS_PER_BYTE
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
 BYTES_16BIT = 2
-MAX_KV_GROUPS = 3
-"""Distinct windows (including none) of one model; Gemma and gpt-oss have two."""
-
 TILE = 128
 """Rows and columns of a large GEMM's output tile (CUTLASS and cuBLAS on tensor cores since Ampere)."""
 USUAL_SMS = 108
@@ -147,76 +153,7 @@ class DeploymentArrays:
         return len(self.gpu)
 
 
-@dataclass(slots=True)
-class _KvGroup:
-    """Layers that look back equally far."""
-
-    window: float
-    read: float = 0.0
-    store: float = 0.0
-    prefill_flop: float = 0.0
-    decode_flop: float = 0.0
-
-
-def _kv_groups(model: ModelSpec, kv_bits: int, shards: int) -> list[_KvGroup]:
-    """The model's layers by window, the longest first."""
-    found: dict[float, _KvGroup] = {}
-    for group in model.groups:
-        a, n = group.attention, group.count
-        if a.kind == "linear":
-            continue
-        # Heads cannot be split further than there are; MLA's latent is one head, whole on every GPU.
-        split = min(shards, max(1, a.kv_heads))
-        window = float("inf") if a.window is None else float(a.window)
-        row = found.setdefault(window, _KvGroup(window))
-        row.store += n * a.kv_elements_per_token * kv_bits / BITS_PER_BYTE / split
-        row.store += n * a.kv_extra_bytes_per_token
-        row.read += n * a.kv_extra_bytes_per_token
-        # Sparse attention keeps every token but reads no more than its top ones.
-        reach = window if a.attended_tokens is None else float(a.attended_tokens)
-        reader = found.setdefault(reach, _KvGroup(reach))
-        reader.read += n * a.kv_read_elements_per_token * kv_bits / BITS_PER_BYTE / split
-        reader.prefill_flop += n * a.flop_per_pair / shards
-        reader.decode_flop += n * a.decode_flop_per_pair / shards
-    ordered = [found[w] for w in sorted(found, reverse=True)]
-    if len(ordered) > MAX_KV_GROUPS:
-        raise UnsupportedError(f"{model.name}: {len(ordered)} different attention windows; known: up to 3")
-    return ordered
-
-
-def _inner_dims(model: ModelSpec, shards: int) -> float:
-    """Sum of the inner (summed-over) dimensions of a step's dense matrices on one GPU: the hidden size into a
-    layer's parts, a GPU's share of the heads and of the feed-forward width out of them."""
-    total = 0.0
-    for group in model.groups:
-        a, ffn = group.attention, group.ffn
-        width = ffn.linear_params / (3 * model.hidden)
-        total += group.count * (
-            (model.hidden + a.query_heads * a.v_head_dim / shards if a.linear_params else 0.0)
-            + (model.hidden + width / shards if ffn.linear_params else 0.0)
-        )
-    return total
-
-
-def _state_bytes(model: ModelSpec, shards: int) -> float:
-    """Recurrent state of one sequence on one GPU."""
-    return sum(g.count * g.attention.state_bytes_per_sequence for g in model.groups) / shards
-
-
-def _widths(model: ModelSpec, fmt: QuantFormat) -> tuple[float, float, float]:
-    """(dense weights the format narrows, dense weights that stay at 16 bits, routed expert weights).
-
-    A checkpoint's own format may cover only a part: gpt-oss ships MXFP4 experts beside 16-bit attention.
-    """
-    experts = float(model.expert_params)
-    dense = float(model.linear_params) - experts
-    router = float(sum(g.count * g.ffn.router_params for g in model.groups))
-    parts = model.native_parts if fmt.name == model.native_format else "linear"
-    wide = {"linear": 0.0, "experts": dense, "ffn": float(model.attention_params)}[parts]
-    return dense - wide, wide + router, experts
-
-
-def _one(deployment: Deployment, limits: EngineDefaults) -> dict[str, object]:
+def _one(deployment: Deployment, limits: EngineDefaults, once: Once) -> dict[str, object]:
     model, fmt, gpu = deployment.model, deployment.format, deployment.gpu
     # Across nodes vLLM's documentation splits layers (pipeline) and keeps tensor parallel within a node;
     # the seed paper's 16-GPU latencies fit that and not one group of 16.
@@ -231,21 +168,15 @@ def _one(deployment: Deployment, limits: EngineDefaults) -> dict[str, object]:
         raise UnsupportedError(f"{gpu.name}: no {execution.compute} rate is known; add it to its YAML")
 
     bits = fmt.bits_per_weight
-    quant_params, kept_params, expert_params = _widths(model, fmt)
-    dense_params = float(model.linear_params) - expert_params
-    moe = [g for g in model.groups if g.ffn.experts]
-    moe_layers = sum(g.count for g in moe)
-    experts = sum(g.count * g.ffn.experts for g in moe) / moe_layers if moe else 0.0
-    active = sum(g.count * g.ffn.active_experts for g in moe) / moe_layers if moe else 0.0
-    active_expert_params = float(sum(g.count * g.ffn.active_experts * g.ffn.expert_params for g in moe))
+    quant_params, kept_params, expert_params = once(widths, model, fmt.name)
+    shape = once(Shape.of, model)
     head_params = float(model.vocab * model.hidden)
-    groups = _kv_groups(model, deployment.kv_bits, tp)
-    groups += [_KvGroup(float("inf"))] * (MAX_KV_GROUPS - len(groups))
-    state = _state_bytes(model, tp)
+    groups = once(kv_groups, model, deployment.kv_bits, tp)
+    groups = [*groups, *[KvGroup(float("inf"))] * (MAX_KV_GROUPS - len(groups))]
+    state = once(state_bytes, model, tp)
 
     link = gpu.interconnect.kind if tp > 1 else "none"
-    absorbed = sum(g.count * g.attention.absorbed_params for g in model.groups)
-    wide_params = dense_params - quant_params + model.kept_params + absorbed
+    wide_params = shape.dense - quant_params + shape.kept + shape.absorbed
     weight_bytes = (quant_params + expert_params) * bits / BITS_PER_BYTE + wide_params * BYTES_16BIT
     return {
         "gpu": gpu.name,
@@ -263,28 +194,28 @@ def _one(deployment: Deployment, limits: EngineDefaults) -> dict[str, object]:
         "quant_bytes": quant_params * bits / BITS_PER_BYTE / tp,
         "kept_bytes": kept_params * BYTES_16BIT / tp,
         "expert_bytes": expert_params * bits / BITS_PER_BYTE / tp,
-        "experts": experts,
-        "active_experts": active,
+        "experts": shape.experts,
+        "active_experts": shape.active,
         "vocab": model.vocab,
         "head_bytes": head_params * BYTES_16BIT / tp,
         "quant_flop": 2 * quant_params / tp,
         "kept_flop": 2 * kept_params / tp,
-        "expert_flop": 2 * active_expert_params / tp,
+        "expert_flop": 2 * shape.active_expert_params / tp,
         "head_flop": 2 * head_params / tp,
         "sms": gpu.sms or USUAL_SMS,
         "weights_per_byte": BITS_PER_BYTE / bits,
-        "tile_flop": 2 * TILE**2 * (gpu.sms or USUAL_SMS) * _inner_dims(model, tp),
-        "activation_elements": (dense_params + active_expert_params) / model.hidden / tp
-        + model.layers * model.hidden,
+        "tile_flop": 2 * TILE**2 * (gpu.sms or USUAL_SMS) * once(inner_dims, model, tp),
+        "activation_elements": (shape.dense + shape.active_expert_params) / model.hidden / tp
+        + shape.layers * model.hidden,
         "kv_read_bytes": [g.read for g in groups],
         "kv_window": [g.window for g in groups],
         "pair_flop": [g.prefill_flop for g in groups],
         "decode_pair_flop": [g.decode_flop for g in groups],
         "state_bytes": 2 * state,
         "linear_mixer_flop": 2 * state,
-        "layers": model.layers,
-        "matmuls": sum(g.count * (g.attention.matmuls + g.ffn.matmuls) for g in model.groups),
-        "moe_layers": moe_layers,
+        "layers": shape.layers,
+        "matmuls": shape.matmuls,
+        "moe_layers": shape.moe_layers,
         "hidden_bytes": model.hidden * BYTES_16BIT,
         "weight_bytes": weight_bytes / tp / stages,
         "kv_store_bytes": [g.store / stages for g in groups],
@@ -317,7 +248,8 @@ def defaults_of(deployments: Sequence[Deployment]) -> list[EngineDefaults]:
 
 def deployment_arrays(deployments: Sequence[Deployment]) -> DeploymentArrays:
     """Features of each deployment. Raises UnsupportedError where a GPU cannot run the format."""
-    rows = [_one(d, limits) for d, limits in zip(deployments, defaults_of(deployments), strict=True)]
+    once = Once()
+    rows = [_one(d, limits, once) for d, limits in zip(deployments, defaults_of(deployments), strict=True)]
     columns: dict[str, object] = {}
     for name in DeploymentArrays.__dataclass_fields__:
         values = [row[name] for row in rows]

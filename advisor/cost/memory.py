@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.cost.features import MAX_KV_GROUPS, DeploymentArrays, Floats
+from advisor.cost.features import DeploymentArrays, Floats
+from advisor.cost.layers import MAX_KV_GROUPS
 from advisor.cost.serving import BLOCK_TOKENS
 from advisor.units import GIB
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import numpy.typing as npt
 
-from advisor.cost.features import KERNELS, MAX_KV_GROUPS, DeploymentArrays, Floats
+from advisor.cost.features import KERNELS, DeploymentArrays, Floats
+from advisor.cost.layers import MAX_KV_GROUPS
 from advisor.cost.parameters import BY_NAME, PARAMETERS
 
 # Theta: `name` → the common value's distance from its start, in log-odds (shares) or logs;
