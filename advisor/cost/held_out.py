@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from advisor.cost.features import Floats
-from advisor.cost.fit import FittedSpeed, SpeedProblem, teaches
+from advisor.cost.fit import FittedSpeed, SpeedProblem
 from advisor.cost.intervals import CROWD
 from advisor.cost.loads import crowded, means
-from advisor.cost.noise import OWN, QUANTITY
+from advisor.cost.noise import OWN, QUANTITY, base_class, load_class_of
 from advisor.cost.observe import METRICS, Observations
 from advisor.cost.solve import newton, soft_weights, step
 from advisor.cost.steptime import coefficients
@@ -75,16 +75,12 @@ def is_mean(row: SpeedMeasurement) -> bool:
 
 def base_classes(seen: Observations) -> list[str]:
     """What corrects a row: its quantity and load. A tail is corrected as its mean is."""
-    return [f"{QUANTITY[row.metric]} {kind}" for row, kind in zip(seen.rows, load_class(seen), strict=True)]
-
-
-def _taught(seen: Observations) -> np.ndarray:
-    return np.array([teaches(row) for row in seen.rows], dtype=bool)
+    return [base_class(row) for row in seen.rows]
 
 
 def load_class(seen: Observations) -> list[str]:
     """single, loaded, maximum or batch, per row."""
-    return ["loaded" if row.load in ("concurrency", "rate") else row.load for row in seen.rows]
+    return [load_class_of(row) for row in seen.rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +138,7 @@ def leave_groups_out(optimum: Optimum, groups: Sequence[object]) -> Floats:
 def leave_sources_out(optimum: Optimum, sources: Sequence[str], keys: Sequence[str]) -> tuple[Floats, Floats]:
     """The same for sources; and again for those rows alone whose deployment another source has measured, with
     the corrections that the others make."""
-    taught, classes = _taught(optimum.problem.seen), base_classes(optimum.problem.seen)
+    taught, classes = optimum.problem.taught, base_classes(optimum.problem.seen)
     errors, elsewhere = np.full(len(keys), np.nan), np.full(len(keys), np.nan)
     names = np.array(keys)
     for rows in _masks(sources):
@@ -190,7 +186,7 @@ def effects(
 def leave_rows_out(optimum: Optimum, keys: Sequence[str]) -> Floats:
     """log(measured ÷ predicted) of each row, one row in ten left out, corrections applied."""
     seen = optimum.problem.seen
-    classes, taught = base_classes(seen), _taught(seen)
+    classes, taught = base_classes(seen), optimum.problem.taught
     fold = np.arange(len(seen.rows)) % ROW_FOLDS
     errors = np.full(len(seen.rows), np.nan)
     for number in range(ROW_FOLDS):

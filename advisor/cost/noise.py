@@ -79,12 +79,21 @@ def expected_noise(row: SpeedMeasurement) -> float:
     return base * (2.0 if row.metric == "ttft_ms" else 1.0)
 
 
+def load_class_of(row: SpeedMeasurement) -> str:
+    """single, loaded, maximum or batch."""
+    return "loaded" if row.load in ("concurrency", "rate") else row.load
+
+
+def base_class(row: SpeedMeasurement) -> str:
+    """Quantity and load of a row; a tail has its mean's."""
+    return f"{QUANTITY[row.metric]} {load_class_of(row)}"
+
+
 def noise_class(row: SpeedMeasurement) -> str | None:
     """Rows that scatter alike: one family's, of one quantity and load. None: one's own, which are trusted."""
     if row.origin in OWN:
         return None
-    load = "loaded" if row.load in ("concurrency", "rate") else row.load
-    return f"{family(row.source)}: {QUANTITY[row.metric]} {load}"
+    return f"{family(row.source)}: {base_class(row)}"
 
 
 def noise(rows: Sequence[SpeedMeasurement], seen: Mapping[str, float]) -> Floats:
