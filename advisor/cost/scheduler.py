@@ -72,7 +72,8 @@ class _Scheduler:
         self.phase = [0] * BLOCK_TOKENS
         """Decoding sequences by the remainder of the counter at which they next need a block."""
         # time
-        self.clock = self.step_start = 0.0
+        self.clock = self.step_start = self.step_before = 0.0
+        """Now; the last step's start; that of the one before it."""
         self.stalled: list[tuple[int, float]] = []
         """(sequences, time of their last token) while prompts have steps of their own."""
         self.stretches: list[tuple[float, float, int, int, int, int]] = []
@@ -84,6 +85,9 @@ class _Scheduler:
         for _ in range(burst):
             self._send(0.0)
         while self.coming or self.waiting or self.running:
+            if not self.running and not self.waiting:
+                # Steps taken one by one would have seen, while a full batch ran, who came meanwhile.
+                self._take(self.step_before if self.ahead else self.step_start, inclusive=False)
             if not self.running and not self.waiting:
                 self.clock = max(self.clock, self.coming[0][0])
                 self._take(self.clock, inclusive=True)
@@ -248,7 +252,7 @@ class _Scheduler:
         tokens = sum(chunk[1] for chunk in chunks)
         attended = sum(count * (before + 0.5 * count) for _, count, before in chunks) / tokens
         context = self.context / decoding + 1.0 if decoding else 0.0
-        self.step_start = self.clock
+        self.step_before, self.step_start = self.step_start, self.clock
         self.clock += self.table.mixed_s(decoding, context, tokens, attended)
         if decoding:
             self.gaps.append((self.clock - self.step_start, decoding, self.clock))
@@ -290,11 +294,14 @@ class _Scheduler:
             else:
                 steps = self.table.decode_steps(decoding, context, gap, steps - self.ahead) + self.ahead
         seconds = self.table.decode_s(decoding, context, steps)
-        start = self.step_start = self.clock
+        start = self.clock
+        self.step_before, self.step_start = self.step_start, start
         self.clock += seconds
-        if self.ahead and steps > 1:
-            last = self.table.decode_s(decoding, context + steps - 1)
-            self.step_start = self.clock - last
+        if steps > 1:
+            self.step_start = self.clock - self.table.decode_s(decoding, context + steps - 1)
+            self.step_before = start  # to the last bit: it is when someone may have come
+        if steps > 2:
+            self.step_before = self.clock - self.table.decode_s(decoding, context + steps - 2, 2)
         gaps = decoding * steps
         for count, since in self.stalled:  # their first gap is longer by the prompts since
             late = min(count, gaps)

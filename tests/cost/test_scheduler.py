@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from advisor.cost.run import Requests
@@ -50,12 +50,24 @@ def setups(draw: st.DrawFn) -> ServingSetup:
     )
 
 
+FULL_THEN_EMPTY = ServingSetup(
+    step=LINEAR,
+    kv_tokens=17 * BLOCK_TOKENS,
+    max_num_seqs=2,
+    max_num_batched_tokens=7,
+    chunked_prefill=False,
+    schedule_ahead=True,
+)
+"""Both places end at once, and one has come before that while others come then."""
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     setup=setups(),
     seed=st.integers(0, 2**32 - 1),
     concurrency=st.one_of(st.none(), st.integers(1, 20)),
 )
+@example(setup=FULL_THEN_EMPTY, seed=88, concurrency=3)
 def test_many_steps_at_once_end_where_single_steps_end(setup, seed, concurrency):
     rng = np.random.default_rng(seed)
     requests = asked(rng, 25, concurrency=concurrency, rate=None if concurrency else rng.uniform(1, 60))
