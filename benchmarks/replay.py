@@ -24,7 +24,7 @@ from advisor.advise.value import Problem, best_now, gain, losses_now
 from advisor.cost.decisions import NEAR, usd_per_query
 from advisor.cost.fit_file import shape_key
 from advisor.cost.held_out import HeldOut, Optimum, leave_groups_out
-from advisor.cost.intervals import Distance, Interval
+from advisor.cost.intervals import Distance, Interval, engine_class
 from advisor.cost.noise import PAPER_HARNESS, family
 from advisor.cost.observe import observe
 from advisor.cost.predict import REPEAT, REPEAT_MAXIMUM, Z90, Predictor
@@ -191,7 +191,7 @@ def cases(held: HeldOut, predictor: Predictor, left_out: Distance) -> list[Case]
         interval = predictor.fit.intervals.of(
             "e2e" if single else "throughput",
             "single" if single else "maximum",
-            defaults(d.engine, d.gpu).generation,
+            engine_class(defaults(d.engine, d.gpu).generation, moe=d.model.is_moe),
             left_out,
         )
         if not single:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from advisor.cost.features import Floats
-from advisor.cost.intervals import CROWD, Errors, Interval, classes, interval_class, tail_classes
+from advisor.cost.intervals import CROWD, Errors, Interval, classes, interval_class, nearest, tail_classes
 
 _FEWEST = 5
 
@@ -34,31 +34,34 @@ class Coverage:
 def coverage(
     quantity: Sequence[str],
     load: Sequence[str],
-    generation: Sequence[str],
+    engine: Sequence[str],
+    engines: Mapping[str, np.ndarray],
     errors: Errors,
     left: Sequence[str],
 ) -> Coverage:
     """How intervals from the errors of all other groups hold a group's own.
 
-    left: the group of each row that is judged. A group's own errors never make its interval: this is the
+    engine: each row's class; engines: the rows of each, see `intervals.members`. left: the group of each row
+    that is judged. A group's own errors never make its interval: this is the
     coverage that a new model (GPU, source) meets. Nothing is said where the others hold too little.
     """
-    labels, engine = np.array(left), np.array(generation)
+    labels = np.array(left)
     inside, width = np.full(len(labels), np.nan), np.full(len(labels), np.nan)
     known = np.isfinite(errors.values)
     for group in sorted(set(labels[known])):
         others = Errors(np.where(labels == group, np.nan, errors.values), errors.groups)
         mine = np.flatnonzero(known & (labels == group))
-        every = classes(quantity, load, others, np.ones(len(labels), dtype=bool))
-        own = {g: classes(quantity, load, others, engine == g) for g in sorted(set(engine[mine]))}
+        table = {which: classes(quantity, load, others, rows) for which, rows in engines.items()}
         for i in mine.tolist():
-            interval = _interval(quantity[i], load[i], own[engine[i]], every)
+            interval = _interval(quantity[i], load[i], engine[i], table)
             if interval is not None:
                 inside[i], width[i] = _judged(interval, float(errors.values[i]))
     return Coverage(inside, width)
 
 
-def _interval(quantity: str, load: str, own: Classes, every: Classes) -> Interval | None:
+def _interval(
+    quantity: str, load: str, engine: str, table: Mapping[str, Mapping[tuple[str, str], Interval]]
+) -> Interval | None:
     """As an answer has it (`Intervals.of_tail`): a percentile's is never narrower than its mean's."""
     metric, _, statistic = quantity.partition(" ")
     name = interval_class(quantity)
@@ -66,13 +69,11 @@ def _interval(quantity: str, load: str, own: Classes, every: Classes) -> Interva
     if name.endswith("-tail"):
         mean = "tpot" if metric == "itl" else metric
         names = (mean, *tail_classes(metric, load, crowded=statistic.endswith(CROWD)))
-    found = [one for one in (own.get((n, load)) or every.get((n, load)) for n in names) if one is not None]
+    known = (nearest(lambda q, of, which: table.get(which, {}).get((q, of)), n, load, engine) for n in names)
+    found = [one for one in known if one is not None]
     if not found:
         return None
     return Interval(low=min(i.low for i in found), high=max(i.high for i in found), rows=found[-1].rows)
-
-
-Classes = Mapping[tuple[str, str], Interval]
 
 
 def _judged(interval: Interval, error: float) -> tuple[float, float]:

@@ -69,6 +69,8 @@ class DeploymentArrays:
     """Engine generation, `v0` or `v1`."""
     release: tuple[str, ...]
     """Engine version, first two numbers: `0.7`."""
+    harness: tuple[str, ...]
+    """Whose machine a published row ran on, where its CPU counts (V0); empty: nobody's in particular."""
     bandwidth: Floats
     """Memory bandwidth, bytes/s."""
     rate: Floats
@@ -185,6 +187,7 @@ def _one(deployment: Deployment, limits: EngineDefaults, once: Once) -> dict[str
         "link": link,
         "generation": limits.generation,
         "release": ".".join(deployment.engine.version.split(".")[:2]),
+        "harness": "",
         "bandwidth": gpu.memory_bytes_per_s,
         "rate": rate,
         "rate16": rate16,
@@ -231,7 +234,7 @@ def _one(deployment: Deployment, limits: EngineDefaults, once: Once) -> dict[str
     }
 
 
-_NAMES = ("gpu", "architecture", "kernel", "link", "generation", "release")
+_NAMES = ("gpu", "architecture", "kernel", "link", "generation", "release", "harness")
 
 
 def defaults_of(deployments: Sequence[Deployment]) -> list[EngineDefaults]:

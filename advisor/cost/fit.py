@@ -28,8 +28,10 @@ _STEP = 1e-4
 _FARTHEST = 1.0
 """Largest log error that counts. A queue near its capacity is off by any factor, and beyond it has no latency
 at all: such a row says 'elsewhere', and neither how far nor, in its slopes, where."""
-_TOLERANCES = (2e-3, 5e-4, 1e-4)
-"""Of the loss: with noise as expected, then twice as seen."""
+_STAGES = ((0.4, 2e-3), (1.0, 5e-4), (1.0, 1e-4))
+"""(share of each row's weight, tolerance of the loss). Rows weigh little at first, with noise as expected,
+so that far ones pull too and the fit does not settle where it happens to pass; then wholly, with noise as
+seen."""
 
 
 def teaches(row: SpeedMeasurement) -> bool:
@@ -159,20 +161,21 @@ def fit_speed(
     """Efficiencies that explain the observations (those in the mask `rows`, when given).
 
     Soft-L1 loss, so that a cell far off pulls like a distance, not like a square. Rows weigh by how far their
-    class scatters, which is learnt too: from a first fit with the noise that is expected, and once more from
-    the second. Deterministic: the same rows give the same result to the last digit. A `start` has its noise
-    already, and saves time.
+    class scatters, which is learnt too: from a first fit with the noise that is expected, which trusts no row
+    much, and once more from the second. Deterministic: the same rows give the same result to the last digit.
+    A `start` has its noise already, and saves time.
     """
     problem = SpeedProblem(seen, rows)
     vector = np.zeros(len(problem.names))
     if start is not None:
         vector = start.vector(problem.names)
         problem.believe(start.noise)
-    for tolerance in _TOLERANCES if start is None else _TOLERANCES[-1:]:
+    for share, tolerance in _STAGES if start is None else _STAGES[-1:]:
+        problem.weight = share * problem.weight
         vector, least, taken = minimise(problem, vector, tolerance=tolerance)
         if progress is not None:
             progress(f"{taken} slopes, loss {least:.1f}")
-        if tolerance != _TOLERANCES[-1]:
+        if (share, tolerance) != _STAGES[-1]:
             errors = seen.log_value - np.log(problem.predict(vector))
             problem.believe(seen_noise(seen.rows, errors, problem.used))
     theta = {n: round(float(v), 6) for n, v in zip(problem.names, vector, strict=True) if abs(v) >= 5e-7}

@@ -18,7 +18,7 @@ from advisor.spec.model import ModelSpec
 
 NAME = "fit.json"
 _ALONE = SharedErrors()
-VERSION = 2
+VERSION = 3
 
 
 def shape_key(model: ModelSpec) -> str:

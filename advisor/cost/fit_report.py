@@ -27,11 +27,10 @@ from advisor.cost.held_out import (
     load_class,
     quantity,
 )
-from advisor.cost.intervals import LOADS, Errors
+from advisor.cost.intervals import LOADS, Errors, members
 from advisor.cost.learning_curve import learning_curve
 from advisor.cost.noise import PAPER_HARNESS, family
 from advisor.cost.roofline import predict_roofline
-from advisor.spec.engine import defaults
 
 Figures = Mapping[str, float | int | str]
 _FEWEST = 5
@@ -45,7 +44,8 @@ def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
     shapes = [shape_key(d.model) for d in held.deployments]
     gpus = [d.gpu.name for d in held.deployments]
     sources = [family(row.source) for row in seen.rows]
-    generations = [defaults(d.engine, d.gpu).generation for d in held.deployments]
+    generations, moe = held.generations, held.moe
+    engines = members(generations, moe)
     formats = [row.format for row in seen.rows]
     paper = leave_groups_out(optimum, [s if s == "seed paper" else None for s in sources])
     tens = [str(i % 10) for i in range(len(shapes))]
@@ -59,12 +59,17 @@ def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
     }
     holds = {
         fold: coverage(
-            by_interval, loads_of, generations, Errors(errors, None if groups is tens else groups), groups
+            by_interval,
+            loads_of,
+            held.engine_classes,
+            engines,
+            Errors(errors, None if groups is tens else groups),
+            groups,
         )
         for fold, (errors, groups) in folds.items()
     }
     harness = np.isin(sources, PAPER_HARNESS)
-    dense = np.array([not any(g.ffn.experts for g in d.model.groups) for d in held.deployments])
+    dense = ~np.array(moe)
     new = np.array([g == "v1" for g in generations])
     loaded = loads == "loaded"
     what = {
@@ -96,6 +101,11 @@ def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
     return {
         "by_fold": by(what, "quantity"),
         "by_percentile": by(percentiles, "percentile"),
+        "by_model": _split(
+            held.model,
+            [row.model for row in seen.rows],
+            {"single": single, "maximum": maximum, "loaded": loaded},
+        ),
         "by_format": _split(held.model, formats, {"single": single, "maximum": maximum, "loaded": loaded}),
         "by_gpu": _split(held.gpu, gpus, {kind: loads == kind for kind in LOADS}),
         "by_generation": _split(held.model, generations, {kind: loads == kind for kind in LOADS}),
@@ -169,12 +179,16 @@ def _decisions(optimum: Optimum, held: HeldOut, paper: Floats) -> list[Figures]:
         if found:
             rows.append({"load": load, "by": way, **_score(score(seen, found, choose))})
 
-    for load in ("single", "maximum"):
-        found = [b for b in every if b.load == load]
+    for load, counted in (
+        ("single", ("single",)),
+        ("maximum", ("maximum",)),
+        ("both", ("single", "maximum")),
+    ):
+        found = [b for b in every if b.load in counted]
         add(load, "prediction, model left out", found, by_prediction(seen, measured * np.exp(-held.model)))
         add(load, "always 8 bits", found, always(EIGHT_BITS))
         add(load, "the paper's rule of thumb", found, always(RULE_OF_THUMB))
-        theirs = [b for b in own if b.load == load]
+        theirs = [b for b in own if b.load in counted]
         add(load, "prediction, seed paper left out", theirs, by_prediction(seen, measured * np.exp(-paper)))
     return rows
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from advisor.cost.features import Floats
 from advisor.cost.fit import FittedSpeed, SpeedProblem
-from advisor.cost.intervals import CROWD
+from advisor.cost.intervals import CROWD, engine_class
 from advisor.cost.loads import crowded, means
 from advisor.cost.noise import OWN, QUANTITY, base_class, load_class_of
 from advisor.cost.observe import METRICS, Observations
@@ -22,6 +22,7 @@ from advisor.cost.solve import newton, soft_weights, step
 from advisor.cost.steptime import coefficients
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.deployment import Deployment
+from advisor.spec.engine import defaults
 
 SHRINK_ROWS = 2.0
 """A deployment's correction by own records counts n/(n + this): so many rows say 'no correction'."""
@@ -47,6 +48,21 @@ class HeldOut:
     """All rows of the source's family."""
     elsewhere: Floats
     """The same, for deployments that another source has measured: what a user's own machine meets."""
+
+    @property
+    def generations(self) -> list[str]:
+        """Engine generation of each row."""
+        return [defaults(d.engine, d.gpu).generation for d in self.deployments]
+
+    @property
+    def moe(self) -> list[bool]:
+        """Of each row: whether its model is a mixture of experts."""
+        return [d.model.is_moe for d in self.deployments]
+
+    @property
+    def engine_classes(self) -> list[str]:
+        """Whose errors each row's interval is made of."""
+        return [engine_class(g, moe=m) for g, m in zip(self.generations, self.moe, strict=True)]
 
 
 def quantity(seen: Observations) -> list[str]:

@@ -16,7 +16,7 @@ model cards out, most of what is known of an engine is out, which is no user's c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,11 +35,11 @@ LOADS = ("single", "loaded", "maximum", "batch")
 CROWD = "crowded"
 """What the name of a row's quantity ends in where its load is; see `loads.crowded`."""
 ALL = "all"
-"""In place of an engine generation: rows of every generation."""
+"""In place of an engine class: rows of every generation."""
 COVERAGE = 0.90
 _FEWEST = 25
 """Held-out rows below which a class borrows from the next wider one."""
-_FEWEST_GROUPS = 4
+_FEWEST_GROUPS = 3
 """Groups below which nothing can be said of how one differs from the others."""
 _STRETCH = (0.8, 1.6)
 """Bounds of what judging each group by the others may make of the quantiles: it rests on few groups."""
@@ -63,8 +63,49 @@ class Errors:
     """None: single rows, which are exchangeable."""
 
 
-def key(quantity: str, load: str, generation: str, distance: str) -> str:
-    return f"{quantity} {load} {generation} {distance}"
+def engine_class(generation: str, *, moe: bool) -> str:
+    """`v1-dense`, `v1-moe`: whose errors a deployment's intervals are made of.
+
+    A step of experts depends on which of them its tokens choose, which no data sheet says: its errors are
+    half as large again, and in one class with dense models' the one's intervals hold too little and the
+    other's too much.
+    """
+    return f"{generation}-{'moe' if moe else 'dense'}"
+
+
+def members(generations: Sequence[str], moe: Sequence[bool]) -> dict[str, np.ndarray]:
+    """Each engine class and what contains it → its rows (a mask)."""
+    generation, experts = np.array(generations), np.array(moe, dtype=np.bool_)
+    found = {ALL: np.ones(len(generation), dtype=np.bool_)}
+    for one in sorted(set(generations)):
+        found[one] = generation == one
+        for has in (False, True):
+            found[engine_class(one, moe=has)] = (generation == one) & (experts == has)
+    return found
+
+
+def nearest(
+    find: Callable[[str, str, str], Interval | None], quantity: str, load: str, engine: str
+) -> Interval | None:
+    """The interval of the narrowest class that `find` (quantity, load, engine class) has and that contains
+    the one asked: dense or MoE models on a generation of the engine, all on it, all on any.
+
+    Lone streams were timed on V0 for the most part. Where a generation has too few of its own, its errors
+    under load tell what else may be wrong with it: the wider end counts.
+    """
+    generation = engine.partition("-")[0]
+    # First tokens wait for queues and prompts, in which dense and MoE models err alike.
+    for one in (generation,) if quantity.startswith("ttft") else (engine, generation):
+        found = find(quantity, load, one)
+        if found is not None:
+            return found
+    found = find(quantity, load, ALL)
+    loaded = find(quantity, "loaded", generation) if load == "single" else None
+    return found if loaded is None else _wider(found, loaded)
+
+
+def key(quantity: str, load: str, engine: str, distance: str) -> str:
+    return f"{quantity} {load} {engine} {distance}"
 
 
 def tail(metric: str) -> str:
@@ -97,39 +138,42 @@ class Intervals:
 
     table: Mapping[str, Interval]
 
-    def of(self, quantity: str, load: str, generation: str, distance: Distance) -> Interval:
+    def of(self, quantity: str, load: str, engine: str, distance: Distance) -> Interval:
         """The narrowest class with evidence that contains the one asked; the widest we have otherwise.
 
-        An engine generation with too little of its own has the errors of all.
+        engine: see `engine_class`.
         """
-        found = self.known(quantity, load, generation, distance)
+        found = self.known(quantity, load, engine, distance)
         if found is not None:
             return found
         loads = [self.table[k] for k in self.table if k.startswith(f"{quantity} ")]
         everything = loads or list(self.table.values()) or [Interval(low=-1.0, high=1.0, rows=0)]
         return max(everything, key=lambda i: i.high - i.low)
 
-    def known(self, quantity: str, load: str, generation: str, distance: Distance) -> Interval | None:
+    def known(self, quantity: str, load: str, engine: str, distance: Distance) -> Interval | None:
         """The narrowest class with evidence that contains the one asked."""
         for d in DISTANCES[DISTANCES.index(distance) :]:
-            for engine in (generation, ALL):
-                found = self.table.get(key(quantity, load, engine, d))
-                if found is not None:
-                    return found
+
+            def here(name: str, of: str, which: str, far: str = d) -> Interval | None:
+                return self.table.get(key(name, of, which, far))
+
+            found = nearest(here, quantity, load, engine)
+            if found is not None:
+                return found
         return None
 
     def of_tail(
-        self, metric: str, load: str, generation: str, distance: Distance, *, crowded: bool = False
+        self, metric: str, load: str, engine: str, distance: Distance, *, crowded: bool = False
     ) -> Interval:
         """Of a percentile beyond the median: never narrower than its mean's, nor in a crowd than elsewhere.
 
         A lone stream's has the mean's: what sources print there is the slowest of a few dozen requests,
         mostly the first, when nothing was warm.
         """
-        mean = self.of("tpot" if metric == "itl" else metric, load, generation, distance)
+        mean = self.of("tpot" if metric == "itl" else metric, load, engine, distance)
         found = mean
         for name in tail_classes(metric, load, crowded=crowded):
-            own = self.known(name, load, generation, distance)
+            own = self.known(name, load, engine, distance)
             if own is not None:
                 found = _wider(own, found)
         return found
@@ -197,23 +241,20 @@ def _stretched(errors: Floats, groups: np.ndarray) -> tuple[float, float]:
 def build(
     quantity: Sequence[str],
     load: Sequence[str],
-    generation: Sequence[str],
+    engines: Mapping[str, np.ndarray],
     held_out: Mapping[Distance, Sequence[Errors]],
 ) -> Intervals:
     """Intervals from held-out errors: `held_out[distance]` has one per row, NaN where not held out; of
-    several kinds of error at one distance the wider end counts.
+    several kinds of error at one distance the wider end counts. engines: see `members`.
 
     Under one load TPOT, E2E and the throughput that follows from them are one error seen three ways;
     so are they pooled.
     """
-    engine = np.array(generation)
     table: dict[str, Interval] = {}
     for distance, kinds in held_out.items():
         for errors in kinds:
-            for which in (ALL, *sorted(set(generation))):
-                for name, interval in classes(
-                    quantity, load, errors, (engine == which) | (which == ALL)
-                ).items():
+            for which, rows in engines.items():
+                for name, interval in classes(quantity, load, errors, rows).items():
                     one, kind = name
                     at = key(one, kind, which, distance)
                     table[at] = _wider(table.get(at), interval)
@@ -245,8 +286,9 @@ def _pooled(quantity: np.ndarray, here: np.ndarray, load: str) -> dict[str, tupl
     found = {
         name: (here & (quantity == name), plain) for name in sorted(set(quantity[here])) if name not in _SLOW
     }
-    if load == "maximum":
-        return found | {name: (here & (quantity == name), plain) for name in ("tpot", "throughput")}
+    if load in ("single", "maximum"):
+        # Lone streams: tokens that a client times one by one scatter more than answers that it times whole.
+        return found | {name: (here & (quantity == name), plain) for name in _SLOW}
     slow = here & np.isin(quantity, _SLOW)
     sign = np.where(quantity == "throughput", -1.0, 1.0)
     return found | {"tpot": (slow, sign), "e2e": (slow, sign), "throughput": (slow, -sign)}

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from advisor.cost.features import Floats
-from advisor.cost.fit import FittedSpeed, SpeedProblem, fit_speed, teaches
+from advisor.cost.fit import FittedSpeed, fit_speed, teaches
 from advisor.cost.fit_file import (
     Evidence,
     Fit,
@@ -31,14 +31,14 @@ from advisor.cost.held_out import (
     load_class,
     quantity,
 )
-from advisor.cost.intervals import Errors, Intervals, build
+from advisor.cost.intervals import Errors, Intervals, build, members
 from advisor.cost.learn_shares import learn_shares
 from advisor.cost.noise import PAPER_HARNESS, family
 from advisor.cost.observe import Observations, is_free_arrangement, observe
+from advisor.cost.steptime import Design, coefficients, used_names
 from advisor.errors import DataError
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.deployment import Deployment
-from advisor.spec.engine import defaults
 from advisor.spec.gpu import GpuSpec
 from advisor.spec.model import ModelSpec
 
@@ -84,10 +84,8 @@ def learn_more(
     seen = observe(rows, models=models, gpus=gpus)
     progress(f"fitting {len(seen.rows):,} rows of {len(seen.deployments)} deployments")
     speed = fit_speed(seen, start=base.speed, progress=progress)
-    problem = SpeedProblem(seen, noise=speed.noise)
-    errors = seen.log_value - np.log(problem.predict(speed.vector(problem.names)))
     summary = {**base.summary, "rows": len(seen.rows), "deployments": len(seen.deployments)}
-    fit = _assembled(speed, seen, seen.row_deployments, errors, base.intervals, summary)
+    fit = _assembled(speed, seen, seen.row_deployments, base.intervals, summary)
     return replace(fit, shared=base.shared)
 
 
@@ -118,19 +116,17 @@ def assemble(speed: FittedSpeed, optimum: Optimum, held: HeldOut) -> Fit:
     """The Fit of an optimum and its held-out errors."""
     seen = held.seen
     loads = load_class(seen)
-    generations = [defaults(d.engine, d.gpu).generation for d in held.deployments]
     intervals = build(
         interval_quantity(optimum),
         loads,
-        generations,
+        members(held.generations, held.moe),
         {
             "seen": (Errors(held.row), Errors(held.elsewhere, [family(r.source) for r in seen.rows])),
             "model": (Errors(held.model, [shape_key(d.model) for d in held.deployments]),),
             "gpu": (Errors(held.gpu, [d.gpu.name for d in held.deployments]),),
         },
     )
-    errors = optimum.log_errors(optimum.vector)
-    fit = _assembled(speed, seen, held.deployments, errors, intervals, _summary(held, loads))
+    fit = _assembled(speed, seen, held.deployments, intervals, _summary(held, loads))
     return replace(fit, shared=learn_shares(held, intervals))
 
 
@@ -138,10 +134,10 @@ def _assembled(
     speed: FittedSpeed,
     seen: Observations,
     deployments: Sequence[Deployment],
-    errors: Floats,
     intervals: Intervals,
     summary: Mapping[str, object],
 ) -> Fit:
+    errors = _as_answered(seen, speed)
     keys = [row_key(row, d) for row, d in zip(seen.rows, deployments, strict=True)]
     return Fit(
         speed=speed,
@@ -153,6 +149,14 @@ def _assembled(
         measured=_measured(seen, keys, deployments, errors),
         summary=summary,
     )
+
+
+def _as_answered(seen: Observations, speed: FittedSpeed) -> Floats:
+    """log(measured ÷ physics) of each row, with what an answer knows: not whose harness it was."""
+    arrays = replace(seen.arrays, harness=("",) * len(seen.arrays))
+    names = used_names(arrays)
+    made = coefficients(arrays, Design(arrays, names).values(speed.vector(names)))
+    return np.asarray(seen.log_value - np.log(replace(seen, arrays=arrays).predict(made)))
 
 
 def _evidence(

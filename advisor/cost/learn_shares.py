@@ -14,7 +14,6 @@ from advisor.cost.held_out import HeldOut, load_class, quantity
 from advisor.cost.intervals import LOADS, Distance, Intervals
 from advisor.cost.noise import family
 from advisor.cost.shared_errors import PACE, TTFT, SharedErrors, Shares, key
-from advisor.spec.engine import defaults
 
 Z90 = 1.645
 _MOST = 2.5
@@ -69,15 +68,21 @@ def _cells(
 ) -> dict[Cell, list[_Seen]]:
     """Errors by (error, load, and all that must be equal for two of them to be compared)."""
     found: dict[Cell, list[_Seen]] = {}
-    kinds, loads = quantity(held.seen), load_class(held.seen)
-    for row, d, kind, load, error in zip(held.seen.rows, held.deployments, kinds, loads, errors, strict=True):
+    columns = (
+        held.seen.rows,
+        held.deployments,
+        quantity(held.seen),
+        load_class(held.seen),
+        held.engine_classes,
+    )
+    for row, d, kind, load, engine, error in zip(*columns, errors, strict=True):
         if not np.isfinite(error) or load not in LOADS or load == "batch":
             continue
         if " " in kind:
             continue  # a percentile
         if load == "maximum" and kind != "throughput":
             continue  # all queued at once, a latency is a place in the queue
-        interval = intervals.of(kind, load, defaults(d.engine, d.gpu).generation, distance)
+        interval = intervals.of(kind, load, engine, distance)
         half = max(interval.high if error > 0 else -interval.low, 1e-6)
         z = float(np.clip(Z90 * error / half, -_MOST, _MOST))
         slower = -z if kind == "throughput" else z

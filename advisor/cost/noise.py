@@ -61,6 +61,14 @@ def family(source: str) -> str:
     return source
 
 
+def harness(row: SpeedMeasurement) -> str:
+    """Whose machines and client made a published row; empty for one's own."""
+    if row.origin in OWN:
+        return ""
+    name = family(row.source)
+    return " and ".join(PAPER_HARNESS) if name in PAPER_HARNESS else name
+
+
 def expected_noise(row: SpeedMeasurement) -> float:
     """Scatter of a row about a perfect model, in log units, before any fit has told: its harness and metric.
 
@@ -90,10 +98,9 @@ def base_class(row: SpeedMeasurement) -> str:
 
 
 def noise_class(row: SpeedMeasurement) -> str | None:
-    """Rows that scatter alike: one family's, of one quantity and load. None: one's own, which are trusted."""
-    if row.origin in OWN:
-        return None
-    return f"{family(row.source)}: {base_class(row)}"
+    """Rows that scatter alike: of one harness, quantity and load. None: one's own, which are trusted."""
+    whose = harness(row)
+    return f"{whose}: {base_class(row)}" if whose else None
 
 
 def noise(rows: Sequence[SpeedMeasurement], seen: Mapping[str, float]) -> Floats:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
-from advisor.cost.cells import CLOSED_LOOP_PROMPTS, KINDS, MAXIMUM, RATE, Cells
+from advisor.cost.cells import CONCURRENCY, KINDS, MAXIMUM, RATE, Cells
+from advisor.cost.conditions import length_variation, prompts_per_client, row_engine, sent_together
 from advisor.cost.features import DeploymentArrays, Floats, Ints, deployment_arrays
 from advisor.cost.loads import means
 from advisor.cost.memory import memory
+from advisor.cost.noise import harness
 from advisor.cost.percentiles import Queue
 from advisor.cost.steptime import Coefficients
 from advisor.errors import QuantAdviseError
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.deployment import Deployment
-from advisor.spec.engine import Engine, parse_engine
+from advisor.spec.engine import defaults
 from advisor.spec.formats import find_format
 from advisor.spec.gpu import GpuSpec
 from advisor.spec.gpus import find_gpu
@@ -164,45 +164,6 @@ class Observations:
         return np.where(np.isfinite(values), values, np.nan)
 
 
-UNSTATED_VERSION = (("GPUStack", "0.11.0"), ("InferenceX export", "0.17.0"))
-"""Where a source states no version: the newest before its date, by how the source's name begins."""
-_OLDEST = "0.6.0"
-_STATED = re.compile(r"\b(max_num_seqs|max_num_batched_tokens|gpu_memory_utilization)=([\d.]+)")
-
-
-@lru_cache(maxsize=4096)
-def engine_of(engine: str, version: str | None, source: str, conditions: str) -> Engine:
-    """The engine that made a row, with the settings that its conditions state; the rest are defaults."""
-    if version is None:
-        version = next((v for start, v in UNSTATED_VERSION if source.startswith(start)), _OLDEST)
-    made = parse_engine(f"{engine} {version}")
-    stated = {name: float(value) for name, value in _STATED.findall(conditions)}
-    seqs, budget = stated.get("max_num_seqs"), stated.get("max_num_batched_tokens")
-    return replace(
-        made,
-        max_num_seqs=None if seqs is None else int(seqs),
-        max_num_batched_tokens=None if budget is None else int(budget),
-        gpu_memory_utilization=stated.get("gpu_memory_utilization"),
-    )
-
-
-def _engine(row: SpeedMeasurement) -> Engine:
-    return engine_of(row.engine, row.engine_version, row.source, row.conditions)
-
-
-def prompts_per_client(row: SpeedMeasurement) -> float:
-    """Requests that each client of a row's closed loop sent; inf where the loop has no start to speak of.
-
-    Of a source that counts them: as it says. Else as vLLM's own benchmark is mostly run. Medians do not
-    see the first burst, nor do those who wait until the batch is full.
-    """
-    if row.load != "concurrency" or row.statistic == "p50" or "steady window" in row.conditions:
-        return np.inf
-    if row.samples and row.load_value:
-        return max(1.0, row.samples / row.load_value)
-    return CLOSED_LOOP_PROMPTS
-
-
 def arrangements(deployment: Deployment) -> list[Deployment]:
     """Every way to split a deployment's GPUs into equal replicas."""
     total, found, tp = deployment.tensor_parallel, [], 1
@@ -241,22 +202,28 @@ class _Found:
     """By what a row says of it: the deployment, or why there is none."""
     deployments: dict[tuple[object, ...], int] = field(default_factory=dict)
     kept: list[Deployment] = field(default_factory=list)
+    harness: list[str] = field(default_factory=list)
+    """Of each deployment kept."""
     cells: dict[tuple[float, ...], int] = field(default_factory=dict)
     options: list[tuple[int, int, str]] = field(default_factory=list)
     """(row, cell, statistic) of each."""
 
     def add(self, row: SpeedMeasurement) -> None:
         why = row.suspect or _unclear(row)
-        key = (row.model, row.format, row.kv_format, row.gpu, row.num_gpus, _engine(row))
+        key = (row.model, row.format, row.kv_format, row.gpu, row.num_gpus, row_engine(row))
         made = why or self._deployment(key, row)
         if isinstance(made, str):
             self.left_out.append((row, made))
             return
+        # V0 schedules, samples and feeds the GPU in turn: how long that takes is the host's affair.
+        is_v0 = defaults(made.engine, made.gpu).generation == "v0"
+        whose = harness(row) if is_v0 else ""
         for option in arrangements(made) if is_free_arrangement(row) else [made]:
-            at = (*key, option.tensor_parallel, option.replicas)
+            at = (*key, option.tensor_parallel, option.replicas, whose)
             if at not in self.deployments:
                 self.deployments[at] = len(self.kept)
                 self.kept.append(option)
+                self.harness.append(whose)
             cell = _cell(row, self.deployments[at])
             number = self.cells.setdefault(cell, len(self.cells))
             self.options.append((len(self.rows), number, _statistic(row)))
@@ -271,7 +238,7 @@ class _Found:
                     gpu=self.gpus[row.gpu] if row.gpu in self.gpus else find_gpu(row.gpu),
                     tensor_parallel=row.num_gpus,
                     kv_format=row.kv_format,
-                    engine=_engine(row),
+                    engine=row_engine(row),
                 )
                 deployment_arrays([made])
                 self.made[key] = made
@@ -280,7 +247,7 @@ class _Found:
         return self.made[key]
 
     def observations(self) -> Observations:
-        arrays = deployment_arrays(self.kept)
+        arrays = replace(deployment_arrays(self.kept), harness=tuple(self.harness))
         columns = np.array(list(self.cells), dtype=np.float64).reshape(-1, 8).T
         of_row, cell_of, statistic = zip(*self.options, strict=True) if self.options else ((), (), ())
         at = np.array(cell_of, dtype=np.intp)
@@ -328,35 +295,21 @@ def _statistic(row: SpeedMeasurement) -> str:
 
 def _cell(row: SpeedMeasurement, deployment: int) -> tuple[float, ...]:
     level = {"single": 1.0, "maximum": np.inf}.get(row.load, row.load_value or np.nan)
+    kind, together = KINDS.index(row.load), sent_together(row)
+    if together is not None:
+        # So many clients that send once: the batch fills once, and drains for as long as the longest answer.
+        kind, level = CONCURRENCY, together
     variation = length_variation(row)
     return (
         deployment,
         row.input_tokens,
         row.output_tokens,
-        KINDS.index(row.load),
+        kind,
         level,
         prompts_per_client(row),
         variation * row.input_tokens,
         variation * row.output_tokens,
     )
-
-
-def length_variation(row: SpeedMeasurement) -> float:
-    """Standard deviation of a row's lengths ÷ their mean, as its conditions state them."""
-    if row.lengths == "constant":
-        return 0.0
-    uniform = _UNIFORM.search(row.conditions)
-    if uniform is not None:
-        low, high = float(uniform[1]), float(uniform[2])
-        return (high - low) / (low + high) / 3**0.5
-    return SHAREGPT_VARIATION if "ShareGPT" in row.conditions else UNSTATED_VARIATION
-
-
-_UNIFORM = re.compile(r"(\d+(?:\.\d+)?) to (\d+(?:\.\d+)?) x ")
-SHAREGPT_VARIATION = 1.0
-"""Of prompts and answers of that data set, as benchmarks cut it."""
-UNSTATED_VARIATION = 0.5
-"""Where a source says that lengths vary and not how: a lone stream's p99 TTFT is 1.7 of its p50 there."""
 
 
 __all__ = ["MAXIMUM", "METRICS", "Observations", "arrangements", "is_free_arrangement", "observe"]

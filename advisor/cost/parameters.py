@@ -17,8 +17,8 @@ class Parameter:
     share: bool
     """True: an efficiency between 0 and 1 (learnt in log-odds); False: positive (learnt in logs)."""
     by: tuple[str, ...] = ()
-    """Groups that deviate from the common value: gpu, architecture, kernel, link, generation,
-    or two joined by `*`."""
+    """Groups that deviate from the common value: gpu, architecture, kernel, link, generation, release,
+    harness, or two joined by `*`."""
     group_prior: float = 0.15
     """Standard deviation of a group's deviation."""
     meaning: str = ""
@@ -70,14 +70,15 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(name="quantize_activations", start=3.0, prior=0.5, share=False, by=("kernel",),
               meaning="further bytes per activation number where activations are quantized"),
     Parameter(name="layer_overhead_s", start=45 * _US, prior=0.5, share=False,
-              by=("generation", "architecture", "generation*gpu"), group_prior=0.25,
+              by=("generation", "architecture", "generation*architecture", "generation*gpu", "harness"),
+              group_prior=0.25,
               meaning="kernel starts and small kernels of one layer, within a CUDA graph"),
     Parameter(name="logit_bytes", start=24.0, prior=0.5, share=False, by=("generation",), group_prior=0.3,
               meaning="bytes moved per vocabulary entry and sampled token: casts, penalties, softmax, sort"),
     Parameter(name="quant_kernel_s", start=2 * _US, prior=0.7, share=False, by=("kernel",), group_prior=0.4,
               meaning="further time per quantized GEMM (activation scales, less fusion)"),
     Parameter(name="step_overhead_s", start=1000 * _US, prior=0.7, share=False,
-              by=("generation", "generation*gpu"), group_prior=0.3,
+              by=("generation", "generation*gpu", "harness"), group_prior=0.3,
               meaning="scheduling, sampling, detokenizing, once per iteration"),
     Parameter(name="sequence_overhead_s", start=8 * _US, prior=0.7, share=False,
               by=("generation",), group_prior=0.5,
@@ -94,16 +95,16 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(name="all_reduce_s", start=15 * _US, prior=0.7, share=False, by=("link",), group_prior=0.7,
               meaning="fixed time of one all-reduce"),
     Parameter(name="link_share", start=0.60, prior=0.5, share=True, by=("link",), group_prior=0.7,
-              meaning="share of the link's data-sheet bandwidth that all-reduces reach"),
-    Parameter(name="pace", start=1.0, prior=0.01, share=False, by=("release",), group_prior=0.15,
+              meaning="share of the link's data-sheet bandwidth that large all-reduces reach"),
+    Parameter(name="pace", start=1.0, prior=0.01, share=False, by=("release",), group_prior=0.1,
               meaning="the engine's own time per step, layer and sequence, by release"),
     Parameter(name="expert_read", start=0.60, prior=0.5, share=True, by=("kernel",),
               meaning="bandwidth share of expert matrices, relative to dense ones"),
-    Parameter(name="expert_multiply", start=0.60, prior=0.5, share=True, by=("kernel",),
+    Parameter(name="expert_multiply", start=0.60, prior=0.5, share=True, by=("kernel", "architecture"),
               meaning="compute share of grouped expert GEMMs, relative to dense ones"),
     Parameter(name="expert_spread", start=0.85, prior=0.3, share=True,
               meaning="effective independent routings per token: below 1 when tokens choose alike"),
-    Parameter(name="expert_layer_s", start=30 * _US, prior=0.5, share=False, by=("architecture",),
+    Parameter(name="expert_layer_s", start=30 * _US, prior=0.5, share=False, by=("architecture", "kernel"),
               meaning="routing, sorting and launching of one layer of experts"),
 )  # fmt: skip
 

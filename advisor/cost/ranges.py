@@ -10,7 +10,7 @@ from advisor.cost.answers import CellAnswers, Range
 from advisor.cost.cells import KINDS, Cells
 from advisor.cost.features import Floats
 from advisor.cost.goodput import limits_s, share_within
-from advisor.cost.intervals import DISTANCES, LOADS, Distance, Interval, Intervals
+from advisor.cost.intervals import DISTANCES, LOADS, Distance, Interval, Intervals, engine_class
 from advisor.cost.loads import crowded
 from advisor.cost.percentiles import Queue
 from advisor.cost.prepared import Prepared
@@ -23,14 +23,16 @@ LOAD_OF_KIND = np.array([LOADS.index(kind if kind in LOADS else "loaded") for ki
 
 def bounds(p: Prepared, cells: Cells, of: Callable[[str, str, Distance], Interval]) -> tuple[Floats, Floats]:
     """(low, high) of log(measured ÷ predicted) in each cell, where `of` knows the interval of a load, an
-    engine generation and a distance."""
+    engine class and a distance."""
     low, high = np.zeros(len(cells)), np.zeros(len(cells))
     load_class = LOAD_OF_KIND[cells.kind]
-    distance, generation = p.distance[cells.deployment], np.array(p.arrays.generation)[cells.deployment]
+    moe = p.arrays.experts > 0
+    engines = [engine_class(g, moe=bool(m)) for g, m in zip(p.arrays.generation, moe, strict=True)]
+    distance, of_cell = p.distance[cells.deployment], np.array(engines)[cells.deployment]
     for number, name in enumerate(LOADS):
         for far, distance_name in enumerate(DISTANCES):
-            for engine in sorted(set(p.arrays.generation)):
-                chosen = (load_class == number) & (distance == far) & (generation == engine)
+            for engine in sorted(set(engines)):
+                chosen = (load_class == number) & (distance == far) & (of_cell == engine)
                 if chosen.any():
                     interval = of(name, engine, distance_name)
                     low[chosen], high[chosen] = interval.low, interval.high

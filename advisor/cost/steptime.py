@@ -45,7 +45,7 @@ def used_names(arrays: DeploymentArrays) -> list[str]:
             keys = _group_keys(arrays, by)
             if verb in ("read", "multiply") and tail in KERNELS and tail != "bf16":
                 keys = tuple(k for k, kernel in zip(keys, arrays.kernel, strict=True) if kernel == tail)
-            names += [f"{p.name}@{key}" for key in sorted(set(keys))]
+            names += [f"{p.name}@{key}" for key in sorted(set(keys)) if key]
     return names
 
 
@@ -126,6 +126,9 @@ class Coefficients:
     reduce_s: Floats
     """All-reduces' fixed time per iteration."""
     reduce_token_s: Floats
+    """Per token of an all-reduce that is large."""
+    large_reduce: Floats
+    """Tokens from which one is."""
     eager_s: Floats
     """Least time of an iteration without CUDA graphs."""
     graph_limit: Floats
@@ -140,6 +143,10 @@ class Coefficients:
 
 _UNPACK_POWER = 4.0
 """How sharply reading turns from bandwidth-bound to unpacking-bound (p-norm): the two overlap."""
+
+_LARGE_REDUCE_BYTES = 4e6
+"""All-reduces of fewer bytes reach less of the link, by the root of their size: vLLM's own kernels, which
+take what is smaller than 8 MB, and not NCCL's rings."""
 
 _OVERHEADS = ("fixed_s", "step_s", "sequence_s", "eager_s")
 
@@ -190,6 +197,7 @@ def coefficients(a: DeploymentArrays, v: Mapping[str, Floats]) -> Coefficients:
         request_s=v["request_overhead_s"],
         reduce_s=reduces * v["all_reduce_s"],
         reduce_token_s=reduces * ring * a.hidden_bytes / (a.link_bandwidth * v["link_share"]),
+        large_reduce=_LARGE_REDUCE_BYTES / a.hidden_bytes,
         eager_s=a.layers * v["eager_layer_s"],
         graph_limit=a.graph_limit,
         spread=v["expert_spread"],
@@ -202,7 +210,7 @@ def coefficients(a: DeploymentArrays, v: Mapping[str, Floats]) -> Coefficients:
 
 def coefficient_columns(c: Coefficients) -> list[tuple[str, int | None]]:
     """Every learnt (D,) column: a field, or one column of a field of shape (D, G)."""
-    given = ("window", "graph_limit", "active_share")
+    given = ("window", "graph_limit", "active_share", "large_reduce")
     learnt = [f.name for f in fields(c) if f.name not in given]
     return [
         (name, g)
@@ -289,7 +297,7 @@ def parts(
         )
     elementwise = tokens * c.elementwise_s
     overhead = c.fixed_s + sampled * c.sequence_s
-    communication = c.reduce_s + tokens * c.reduce_token_s
+    communication = c.reduce_s + np.sqrt(tokens * np.maximum(tokens, c.large_reduce)) * c.reduce_token_s
     launched = gemm + head + kv + elementwise + overhead - c.step_s
     # Decode alone runs eagerly beyond the graph limit; the slower of launching and working counts.
     eager = np.where(

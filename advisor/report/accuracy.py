@@ -78,6 +78,8 @@ def markdown(report: Mapping[str, Sequence[Row]], summary: str, noise: Mapping[s
         ),
         "## Beside simpler means",
         _table(report["baselines"], ("baseline", "quantity", "rows", "mean", "median", "p90")),
+        "## By model, that model left out",
+        _split(report["by_model"], "model"),
         "## By format, models left out",
         _split(report["by_format"], "format"),
         "## By GPU, that GPU left out",

@@ -10,7 +10,7 @@ import pytest
 from advisor.cost import fit_file
 from advisor.cost.fit import FittedSpeed, SpeedProblem, fit_speed
 from advisor.cost.held_out import GROUP_STEPS, Optimum, leave_groups_out
-from advisor.cost.intervals import COVERAGE, Errors, Intervals, build, conformal
+from advisor.cost.intervals import COVERAGE, Errors, Intervals, build, conformal, members
 from advisor.cost.learn import learn
 from advisor.cost.observe import Observations, arrangements, observe
 from advisor.cost.predict import Predictor
@@ -181,7 +181,8 @@ def test_what_is_further_from_the_data_is_never_surer():
     rng = np.random.default_rng(1)
     n = 80
     held = {d: (Errors(rng.normal(0, sd, n)),) for d, sd in (("seen", 0.3), ("model", 0.1), ("gpu", 0.2))}
-    made = build(["tpot"] * n, ["loaded"] * n, ["v1"] * n, held)  # type: ignore[arg-type]
+    engines = members(["v1"] * n, [False] * n)
+    made = build(["tpot"] * n, ["loaded"] * n, engines, held)  # type: ignore[arg-type]
     widths = [
         made.of("tpot", "loaded", "v1", d).high - made.of("tpot", "loaded", "v1", d).low  # type: ignore[arg-type]
         for d in ("seen", "model", "gpu")
@@ -191,7 +192,8 @@ def test_what_is_further_from_the_data_is_never_surer():
 
 def test_a_class_without_evidence_borrows_from_a_wider_one():
     rng = np.random.default_rng(2)
-    made = build(["tpot"] * 40, ["loaded"] * 40, ["v1"] * 40, {"gpu": (Errors(rng.normal(0, 0.2, 40)),)})
+    engines = members(["v1"] * 40, [False] * 40)
+    made = build(["tpot"] * 40, ["loaded"] * 40, engines, {"gpu": (Errors(rng.normal(0, 0.2, 40)),)})
     assert made.of("tpot", "loaded", "v0", "seen") == made.of("tpot", "loaded", "v1", "gpu")
     assert Intervals(table={}).of("tpot", "single", "v1", "seen").rows == 0
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from advisor.cost.noise import expected_noise, family, noise, noise_class, seen_noise
+from advisor.cost.noise import expected_noise, family, harness, noise, noise_class, seen_noise
 from advisor.data import shipped
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.store import read_speed
@@ -68,5 +68,14 @@ def test_ones_own_rows_are_trusted_whatever_is_seen(cards: list[SpeedMeasurement
     own = [replace(row, origin="measured") for row in cards]
     assert noise_class(own[0]) is None
     assert seen_noise(own, np.full(40, 0.5), np.ones(40, dtype=bool)) == {}
-    assert noise(own, {"model cards: e2e single": 0.5}) == pytest.approx(0.035)
-    assert noise(cards, {"model cards: e2e single": 0.5}) == pytest.approx(0.5)
+    of_cards = {str(noise_class(cards[0])): 0.5}
+    assert noise(own, of_cards) == pytest.approx(0.035)
+    assert noise(cards, of_cards) == pytest.approx(0.5)
+
+
+def test_the_paper_and_the_cards_are_of_one_harness(
+    others: list[SpeedMeasurement], cards: list[SpeedMeasurement]
+) -> None:
+    [paper] = rows_of("seed paper", 1, load="single")
+    assert noise_class(paper) == noise_class(cards[0]) != noise_class(others[0])
+    assert harness(replace(paper, origin="imported")) == ""

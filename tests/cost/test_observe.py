@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from advisor.cost.observe import engine_of, length_variation, observe, prompts_per_client
+from advisor.cost.conditions import engine_of, length_variation, prompts_per_client
+from advisor.cost.observe import observe
 from advisor.record.measurement import SpeedMeasurement
 
 ROW = SpeedMeasurement(
@@ -37,11 +38,31 @@ ROW = SpeedMeasurement(
 )
 
 
+AT_ONCE = "500 prompts at once; ShareGPT"
+
+
 def test_settings_that_a_source_states_are_the_engines():
     made = engine_of("vllm", "0.11.0", "x", "max_num_seqs=64; max_num_batched_tokens=2048; steady window")
     assert (made.max_num_seqs, made.max_num_batched_tokens) == (64, 2048)
     assert made.gpu_memory_utilization is None
     assert engine_of("vllm", "0.11.0", "x", "gpu_memory_utilization=0.85").gpu_memory_utilization == 0.85
+
+
+def test_prompts_sent_at_once_are_so_many_clients_that_send_once():
+    row = replace(ROW, load="maximum", load_value=None, metric="requests_per_s", samples=500, value=9.0)
+    [endless], [run] = (observe([row]).cells.level, observe([replace(row, conditions=AT_ONCE)]).cells.level)
+    assert (endless, run) == (math.inf, 500.0)
+    assert observe([replace(row, conditions=AT_ONCE, samples=None)]).cells.level[0] == math.inf
+
+
+def test_who_timed_v0_counts_and_who_timed_v1_does_not():
+    timed = {version: replace(ROW, engine_version=version) for version in ("0.6.6", "0.11.0")}
+    own = replace(timed["0.6.6"], origin="measured")
+    for row, whose in ((timed["0.6.6"], "somebody"), (timed["0.11.0"], ""), (own, "")):
+        assert observe([row]).arrays.harness == (whose,)
+    two = observe([timed["0.6.6"], replace(timed["0.6.6"], source="another")])
+    assert two.arrays.harness == ("somebody", "another")
+    assert two.deployments[0] == two.deployments[1]
 
 
 def test_a_source_that_states_no_version_has_the_newest_of_its_date():
@@ -56,6 +77,8 @@ def test_a_source_that_states_no_version_has_the_newest_of_its_date():
         ({"samples": None}, 10.0),
         ({"statistic": "p99"}, 5.0),
         ({"statistic": "p50"}, math.inf),
+        ({"load": "maximum", "load_value": None, "conditions": "500 prompts at once"}, 1.0),
+        ({"load": "maximum", "load_value": None}, math.inf),
         ({"conditions": "steady window"}, math.inf),
         ({"load": "rate"}, math.inf),
     ],

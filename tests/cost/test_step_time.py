@@ -83,6 +83,24 @@ def test_more_bandwidth_is_never_slower(factor: float):
     assert step_s(replace(d, gpu=faster), 8, 2048, 256) <= step_s(d, 8, 2048, 256) * (1 + 1e-12)
 
 
+@settings(max_examples=20, deadline=None)
+@given(tokens=st.integers(1, 4096), factor=st.integers(2, 64))
+def test_an_all_reduce_grows_with_its_size_and_a_large_one_reaches_more_of_the_link(tokens: int, factor: int):
+    arrays = deployment_arrays([deployment("Llama-3.1-70B-Instruct", tp=4)])
+    names = used_names(arrays)
+    made = coefficients(arrays, Design(arrays, names).values(np.zeros(len(names))))
+    one = np.ones(1)
+
+    def seconds(prompt: float) -> float:
+        took = parts(made, 0 * one, 0 * one, prompt * one, one, one).communication_s[0]
+        return float(took - made.reduce_s[0])
+
+    assert seconds(tokens) < seconds(factor * tokens) <= factor * seconds(tokens) * (1 + 1e-9)
+    large = 4e6 / (8192 * 2)  # 4 MB in hidden states of 8,192 numbers at 16 bits
+    assert seconds(large / 100) == pytest.approx(seconds(large) / 10)
+    assert seconds(7 * large) == pytest.approx(7 * seconds(large))
+
+
 def test_efficiencies_stay_between_nothing_and_the_data_sheet():
     arrays = deployment_arrays([deployment(fmt=f) for f in FORMATS])
     names = used_names(arrays)

