@@ -39,8 +39,8 @@ ALL = "all"
 COVERAGE = 0.90
 _FEWEST = 25
 """Held-out rows below which a class borrows from the next wider one."""
-_FEWEST_GROUPS = 3
-"""Groups below which nothing can be said of how one differs from the others."""
+_FEWEST_GROUPS, _FEWEST_OF_GROUP = 3, 5
+"""Groups, of so many rows each, below which nothing can be said of how one differs from the others."""
 _STRETCH = (0.8, 1.6)
 """Bounds of what judging each group by the others may make of the quantiles: it rests on few groups."""
 
@@ -226,7 +226,7 @@ def _stretched(errors: Floats, groups: np.ndarray) -> tuple[float, float]:
     weight = 1.0 / np.sqrt(count.astype(np.float64))
     ordered = _Ordered(errors[order], of[order], weight[of][order])
     low, high = ordered.quantiles()
-    if len(count) < _FEWEST_GROUPS:
+    if np.sum(count >= _FEWEST_OF_GROUP) < _FEWEST_GROUPS:
         return low, high
     needed = np.empty(len(errors))
     for group in range(len(count)):
