@@ -34,6 +34,7 @@ from advisor.cost.roofline import predict_roofline
 
 Figures = Mapping[str, float | int | str]
 _FEWEST = 5
+_HARDEST = 2
 
 
 def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
@@ -117,6 +118,7 @@ def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
         "decisions": _decisions(optimum, held, paper),
         "learning": [*learning_curve(optimum, gpus, single)],
         "repeats": _repeats(held, shapes),
+        "hardest": _hardest(held, dict(list(what.items())[:2])),
         "left_out_rows": _reasons(held),
     }
 
@@ -228,10 +230,29 @@ def _repeats(held: HeldOut, shapes: Sequence[str]) -> list[Figures]:
             "pairs": len(gaps),
             "mean": round(float(np.mean(gaps)), 4),
             "median": round(float(np.median(gaps)), 4),
+            "mean of a perfect model": round(float(np.mean(gaps)) / 2**0.5, 4),
+            "its median": round(float(np.median(gaps)) / 2**0.5, 4),
         }
         for load, gaps in sorted(found.items(), reverse=True)
         if gaps
     ]
+
+
+def _hardest(held: HeldOut, what: Mapping[str, np.ndarray]) -> list[Figures]:
+    """Errors with the model left out: of all models, and without those that are furthest off, one by one."""
+    models = np.array([row.model for row in held.seen.rows])
+    found: list[Figures] = []
+    for name, chosen in what.items():
+        known = chosen & np.isfinite(held.model)
+        off = np.abs(np.exp(-held.model) - 1.0)
+        total = {model: float(off[known & (models == model)].sum()) for model in sorted(set(models[known]))}
+        worst = sorted(total, key=lambda model: -total[model])[:_HARDEST]
+        for count in range(len(worst) + 1):
+            rest = known & ~np.isin(models, worst[:count])
+            if rest.any():
+                without = f"without {' and '.join(worst[:count])}" if count else "all"
+                found.append({"quantity": name, "models": without, **_errors(held.model[rest])})
+    return found
 
 
 def _reasons(held: HeldOut) -> list[Figures]:

@@ -25,8 +25,10 @@ left out by four steps from the full fit (Newton's, then along the same slopes),
 full refits.
 
 **Coverage** is the share of rows inside 90 % intervals that were made from the errors of the *other*
-groups; **half-width** is their median half-width. *source, its deployments known*: rows of a source left
-out whose model, format and GPU another source has measured too. That is what your own machine meets.
+groups; **half-width** is their median half-width. Intervals are made by quantity, load, engine generation
+and, but for first tokens, whether the model is a mixture of experts. *source, its deployments known*: rows of
+a source left out whose model, format and GPU another source has measured too. That is what your own machine
+meets.
 """
 
 
@@ -52,9 +54,15 @@ def markdown(report: Mapping[str, Sequence[Row]], summary: str, noise: Mapping[s
         "format with the least measured cost per query was named. *Regret*: the mean extra cost of it.",
         _table(report["decisions"], ("load", "by", "blocks", "best", "within 2 %", "regret")),
         "## What limits it: sources that disagree",
-        "Cells of one shape that two sources measured, in the same format on the same GPUs. A perfect model "
-        "would be off by about 0.7 of this.",
-        _table(report["repeats"], ("load", "pairs", "mean", "median")),
+        "Cells of one shape that two sources measured, in the same format on the same GPUs. Both err: a "
+        "perfect model would be off from each by what they differ ÷ √2.",
+        _table(
+            report["repeats"],
+            ("load", "pairs", "mean", "median", "mean of a perfect model", "its median"),
+        ),
+        "And a few models that are unlike the rest: the only one that was spread over two nodes, those that "
+        "hardly fit. Errors with the model left out, of all models and without these.",
+        _table(report["hardest"], ("quantity", "models", "rows", "mean", "median", "p90")),
         "## How far each source scatters",
         "About the fit that knows it. A row weighs by this: one that scatters by a tenth weighs as much as "
         "four that scatter by a fifth. A source whose cells no other repeats is not trusted beyond what such "

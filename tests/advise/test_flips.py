@@ -34,6 +34,7 @@ def answered(name: str) -> tuple[Recommendation, tuple[Flip, ...]]:
     engine = Engine(version=newest_version(), gpu_memory_utilization=0.9, max_num_seqs=32)
     asked: dict[str, tuple[Workload, dict[str, Any]]] = {
         "chat": (override(chat, rate=8.0, min_recovery=0.97), {}),
+        "busy": (override(chat, rate=12.0, min_recovery=0.97), {}),
         "goodput": (override(chat, slo=["none"], goodput="ttft:500 tpot:50", min_share=0.8), {}),
         "engine": (chat, {"engine": engine}),
         "budget": (chat, {"objective": "latency", "max_usd_per_hour": 12.0}),
@@ -178,7 +179,7 @@ def test_a_budget_flips_where_what_it_refuses_would_be_better() -> None:
 
 
 def test_the_interval_of_a_price_counts_that_fewer_replicas_may_do() -> None:
-    answer, told = answered("chat")
+    answer, told = answered("busy")
     for flip in told:
         if flip.assumption.startswith("price of") and flip.to is not None and flip.to.replicas > 1:
             assert flip.basis != EXACT
