@@ -8,7 +8,8 @@ the seed paper compares them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import permutations
 
 import numpy as np
 
@@ -81,13 +82,15 @@ def usd_per_query(row: SpeedMeasurement, value: float) -> float:
 
 def score(seen: Observations, found: Sequence[Block], choose: Callable[[Block], str]) -> DecisionScore:
     """Score of a way to choose, on measured costs."""
+    return score_choices(seen, [(block, choose(block)) for block in found])
+
+
+def score_choices(seen: Observations, chosen: Sequence[tuple[Block, str]]) -> DecisionScore:
+    """Score of formats chosen, on measured costs."""
     regrets = []
-    for block in found:
-        cost = {
-            f: usd_per_query(seen.rows[i], seen.rows[i].value)
-            for f, i in zip(block.formats, block.rows, strict=True)
-        }
-        regrets.append(cost[choose(block)] / min(cost.values()) - 1.0)
+    for block, choice in chosen:
+        cost = _measured_cost(seen, block)
+        regrets.append(cost[choice] / min(cost.values()) - 1.0)
     r = np.array(regrets)
     return DecisionScore(
         blocks=len(r),
@@ -95,6 +98,38 @@ def score(seen: Observations, found: Sequence[Block], choose: Callable[[Block], 
         near=float(np.mean(r <= NEAR)),
         regret=float(np.mean(r)),
     )
+
+
+def _measured_cost(seen: Observations, block: Block) -> dict[str, float]:
+    """Cost of a query by format."""
+    return {
+        f: usd_per_query(seen.rows[i], seen.rows[i].value)
+        for f, i in zip(block.formats, block.rows, strict=True)
+    }
+
+
+def named_by_another_source(
+    seen: Observations, found: Sequence[Block], shapes: Sequence[str]
+) -> list[tuple[Block, str]]:
+    """Blocks that another source measured as well, cut to the formats of both, each with the format that is
+    best *there*: how well one does who has measured the very thing before, elsewhere.
+
+    shapes: of each row, what models must have in common to be the same.
+    """
+    cells: dict[tuple[object, ...], list[Block]] = {}
+    for block in found:
+        row = seen.rows[block.rows[0]]
+        cell = (block.load, shapes[block.rows[0]], block.gpu, row.input_tokens, row.output_tokens)
+        cells.setdefault(cell, []).append(block)
+    chosen = []
+    for same in cells.values():
+        for one, other in permutations(same, 2):
+            common = tuple(f for f in one.formats if f in other.formats)
+            if len(common) > 1:
+                cost = _measured_cost(seen, other)
+                rows = tuple(one.rows[one.formats.index(f)] for f in common)
+                chosen.append((replace(one, formats=common, rows=rows), min(common, key=cost.__getitem__)))
+    return chosen
 
 
 def by_prediction(seen: Observations, predicted: Floats) -> Callable[[Block], str]:

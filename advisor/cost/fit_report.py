@@ -15,7 +15,9 @@ from advisor.cost.decisions import (
     always,
     blocks,
     by_prediction,
+    named_by_another_source,
     score,
+    score_choices,
 )
 from advisor.cost.features import Floats
 from advisor.cost.fit_file import release, shape_key
@@ -35,6 +37,7 @@ from advisor.cost.roofline import predict_roofline
 Figures = Mapping[str, float | int | str]
 _FEWEST = 5
 _HARDEST = 2
+ANOTHER = "what another source measured there"
 
 
 def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
@@ -115,7 +118,7 @@ def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
         ),
         "by_source": _split(held.source, sources, {kind: loads == kind for kind in LOADS}),
         "baselines": _baselines(held, shapes, formats, what),
-        "decisions": _decisions(optimum, held, paper),
+        "decisions": _decisions(optimum, held, paper, shapes),
         "learning": [*learning_curve(optimum, gpus, single)],
         "repeats": _repeats(held, shapes),
         "hardest": _hardest(held, dict(list(what.items())[:2])),
@@ -170,7 +173,7 @@ def _baselines(
     ]
 
 
-def _decisions(optimum: Optimum, held: HeldOut, paper: Floats) -> list[Figures]:
+def _decisions(optimum: Optimum, held: HeldOut, paper: Floats, shapes: Sequence[str]) -> list[Figures]:
     seen = held.seen
     measured = np.exp(seen.log_value)
     every = blocks(seen)
@@ -190,6 +193,9 @@ def _decisions(optimum: Optimum, held: HeldOut, paper: Floats) -> list[Figures]:
         add(load, "prediction, model left out", found, by_prediction(seen, measured * np.exp(-held.model)))
         add(load, "always 8 bits", found, always(EIGHT_BITS))
         add(load, "the paper's rule of thumb", found, always(RULE_OF_THUMB))
+        twice = named_by_another_source(seen, found, shapes)
+        if twice:
+            rows.append({"load": load, "by": ANOTHER, **_score(score_choices(seen, twice))})
         theirs = [b for b in own if b.load in counted]
         add(load, "prediction, seed paper left out", theirs, by_prediction(seen, measured * np.exp(-paper)))
     return rows

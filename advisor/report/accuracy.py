@@ -51,7 +51,9 @@ def markdown(report: Mapping[str, Sequence[Row]], summary: str, noise: Mapping[s
         ),
         "## The choice of a format",
         "A block is one model, GPU and use case that one source measured in several formats. *Best*: the "
-        "format with the least measured cost per query was named. *Regret*: the mean extra cost of it.",
+        "format with the least measured cost per query was named. *Regret*: the mean extra cost of it. Where "
+        "another source measured the same block, its best format is a choice too: no prediction can be "
+        "expected to do better than such a measurement.",
         _table(report["decisions"], ("load", "by", "blocks", "best", "within 2 %", "regret")),
         "## What limits it: sources that disagree",
         "Cells of one shape that two sources measured, in the same format on the same GPUs. Both err: a "
