@@ -35,6 +35,7 @@ def engine_of(engine: str, version: str | None, source: str, conditions: str) ->
 
 
 def row_engine(row: SpeedMeasurement) -> Engine:
+    """The engine that made a row."""
     return engine_of(row.engine, row.engine_version, row.source, row.conditions)
 
 

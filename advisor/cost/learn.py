@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from advisor.cost.conditions import sent_together
 from advisor.cost.features import Floats
 from advisor.cost.fit import FittedSpeed, fit_speed, teaches
 from advisor.cost.fit_file import (
@@ -194,6 +195,8 @@ def _measured(
         rate_of_tokens = kind == "throughput" and row.metric != "requests_per_s"
         if row.load == "batch" or row.statistic != "mean" or rate_of_tokens or not np.isfinite(error):
             continue
+        if sent_together(row) is not None:
+            continue  # a run that fills and drains is not the load that lasts, which is asked about
         cell = (release(d), row.input_tokens, row.output_tokens, row.load, row.load_value, kind)
         found.setdefault(key, {}).setdefault(cell, []).append(float(error))
     return {

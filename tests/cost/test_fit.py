@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -15,10 +16,17 @@ from advisor.cost.intervals import COVERAGE, Errors, Intervals, build, conformal
 from advisor.cost.learn import learn
 from advisor.cost.observe import Observations, arrangements, observe
 from advisor.cost.predict import Predictor
+from advisor.cost.prediction import Prediction
 from advisor.data import shipped
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.store import read_speed
 from advisor.report.accuracy import shipped_markdown
+from advisor.spec.deployment import Deployment
+from advisor.spec.engine import parse_engine
+from advisor.spec.formats import find_format
+from advisor.spec.gpus import find_gpu
+from advisor.spec.models import find_model
+from advisor.spec.workload import Arrival, Lengths, Load
 from tests.golden_text import check_file
 
 
@@ -186,28 +194,34 @@ def _card_rows() -> list[SpeedMeasurement]:
 
 def test_a_measured_cell_answers_as_measured():
     # Table 5 prints 24.5 s and 183 queries per dollar at 0.80 $/h: 24.59 s to 24.46 s
-    from advisor.cost.predict import Predictor
-    from advisor.spec.deployment import Deployment
-    from advisor.spec.engine import parse_engine
-    from advisor.spec.formats import find_format
-    from advisor.spec.gpus import find_gpu
-    from advisor.spec.models import find_model
-    from advisor.spec.workload import Arrival, Lengths, Load
-
-    d = Deployment(
-        model=find_model("Llama-3.1-8B-Instruct"),
-        format=find_format("bf16"),
-        gpu=find_gpu("A6000"),
-        engine=parse_engine("vllm 0.6.4.post1"),
-    )
-    asked = Load(
-        input_tokens=Lengths.constant(256),
-        output_tokens=Lengths.constant(1024),
-        arrival=Arrival(kind="single"),
-    )
-    e2e = Predictor.shipped().predict([d], asked)[0].latency["e2e", "mean"]
+    found = answered("Llama-3.1-8B-Instruct", "A6000", "vllm 0.6.4.post1", (256, 1024), "single")
+    e2e = found.latency["e2e", "mean"]
     assert e2e.basis == "measured"
     assert 24_450 <= e2e.value <= 24_600
+
+
+def test_a_run_of_so_many_prompts_is_no_measurement_of_the_load_that_lasts():
+    # 500 prompts of 1,996 tokens at once: 5.06 requests/s, the filling and the drain included
+    found = answered("Qwen3-14B", "H100", "vllm 0.11.0", (1996, 100), "maximum")
+    assert found.requests_per_s.basis == "fitted"
+    assert found.requests_per_s.value > 5.06
+
+
+def answered(
+    model: str, gpu: str, engine: str, tokens: tuple[int, int], kind: Literal["single", "maximum"]
+) -> Prediction:
+    d = Deployment(
+        model=find_model(model),
+        format=find_format("bf16"),
+        gpu=find_gpu(gpu),
+        engine=parse_engine(engine),
+    )
+    asked = Load(
+        input_tokens=Lengths.constant(tokens[0]),
+        output_tokens=Lengths.constant(tokens[1]),
+        arrival=Arrival(kind=kind),
+    )
+    return Predictor.shipped().predict([d], asked)[0]
 
 
 def test_conformal_intervals_hold_nine_of_ten_new_draws():
