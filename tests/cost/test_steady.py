@@ -129,9 +129,9 @@ def test_a_grid_of_closed_loops_is_within_a_few_percent_of_the_simulation():
 @given(setup=engines(), prompt=PROMPTS, output=OUTPUTS, count=st.integers(1, 600))
 def test_more_clients_never_lower_ttft_or_tpot(setup, prompt, output, count):
     found = means(setup, *(load(clients(c), prompt, output) for c in (count, count + 1, 2 * count)))
-    # 1 %: V0's prompt steps may be shorter than the decode steps that they come before.
+    # 2 %: V0's prompt steps may be shorter than the decode steps that they come before.
     for latency in (found.ttft_s, found.tpot_s, found.e2e_s):
-        assert np.all(np.diff(latency) >= -0.01 * latency[:-1])
+        assert np.all(np.diff(latency) >= -0.02 * latency[:-1])
 
 
 @settings(deadline=None)
