@@ -95,8 +95,14 @@ def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
 
     def by(parts: Mapping[str, np.ndarray], name: str) -> list[Figures]:
         return [
-            {"left out": fold, name: part, **_errors(errors[chosen]), **holds[fold].of(chosen)}
-            for fold, (errors, _) in folds.items()
+            {
+                "left out": fold,
+                name: part,
+                **_errors(errors[chosen]),
+                **holds[fold].of(chosen),
+                **({} if groups is tens else _spread_over(groups, chosen & np.isfinite(errors))),
+            }
+            for fold, (errors, groups) in folds.items()
             for part, chosen in parts.items()
             if np.isfinite(errors[chosen]).sum() >= _FEWEST
         ]
@@ -136,6 +142,12 @@ def _errors(log_errors: Floats) -> dict[str, float | int]:
         "median": round(float(np.median(errors)), 4),
         "p90": round(float(np.quantile(errors, 0.9)), 4),
     }
+
+
+def _spread_over(groups: Sequence[str], rows: np.ndarray) -> dict[str, float | int]:
+    """How many groups were left out in turn, and the largest one's share of the rows (a mask)."""
+    _, count = np.unique(np.array(groups)[rows], return_counts=True)
+    return {"groups": len(count), "largest": round(float(count.max() / count.sum()), 4)}
 
 
 def _split(errors: Floats, labels: Sequence[str], parts: Mapping[str, np.ndarray]) -> list[Figures]:

@@ -29,6 +29,10 @@ groups; **half-width** is their median half-width. Intervals are made by quantit
 and, but for first tokens, whether the model is a mixture of experts. *source, its deployments known*: rows of
 a source left out whose model, format and GPU another source has measured too. That is what your own machine
 meets.
+
+**Groups** is how many were left out in turn, **largest** the share of rows in the largest of them. Where one
+group has most of the rows, coverage says whether *its* errors happen to be those of the few others: static
+batches with the GPU left out are mostly one accelerator of another maker.
 """
 
 
@@ -40,14 +44,20 @@ def markdown(report: Mapping[str, Sequence[Row]], summary: str, noise: Mapping[s
         "## Held-out error of speed",
         _table(
             report["by_fold"],
-            ("left out", "quantity", "rows", "mean", "median", "p90", "coverage", "half_width"),
+            (
+                *("left out", "quantity", "rows", "mean", "median", "p90"),
+                *("coverage", "half_width", "groups", "largest"),
+            ),
         ),
         "### Percentiles",
         "No percentile teaches the fit: the queue's theory makes them of its step times. `itl` is the gap "
         "between two tokens, of all requests together.",
         _table(
             report["by_percentile"],
-            ("left out", "percentile", "rows", "mean", "median", "p90", "coverage", "half_width"),
+            (
+                *("left out", "percentile", "rows", "mean", "median", "p90"),
+                *("coverage", "half_width", "groups", "largest"),
+            ),
         ),
         "## The choice of a format",
         "A block is one model, GPU and use case that one source measured in several formats. *Best*: the "
