@@ -49,7 +49,7 @@ def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
     gpus = [d.gpu.name for d in held.deployments]
     sources = [family(row.source) for row in seen.rows]
     generations, moe = held.generations, held.moe
-    engines = members(generations, moe)
+    engines, engine_of_row = members(generations, moe), held.engine_classes
     formats = [row.format for row in seen.rows]
     paper = leave_groups_out(optimum, [s if s == "seed paper" else None for s in sources])
     tens = [str(i % 10) for i in range(len(shapes))]
@@ -65,7 +65,7 @@ def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
         fold: coverage(
             by_interval,
             loads_of,
-            held.engine_classes,
+            engine_of_row,
             engines,
             Errors(errors, None if groups is tens else groups),
             groups,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -26,15 +27,18 @@ def bounds(p: Prepared, cells: Cells, of: Callable[[str, str, Distance], Interva
     engine class and a distance."""
     low, high = np.zeros(len(cells)), np.zeros(len(cells))
     load_class = LOAD_OF_KIND[cells.kind]
-    moe = p.arrays.experts > 0
-    engines = [engine_class(g, moe=bool(m)) for g, m in zip(p.arrays.generation, moe, strict=True)]
-    distance, of_cell = p.distance[cells.deployment], np.array(engines)[cells.deployment]
+    distance, generation = p.distance[cells.deployment], np.array(p.arrays.generation)[cells.deployment]
+    moe = (p.arrays.experts > 0)[cells.deployment]
+    engines = list(product(sorted(set(p.arrays.generation)), (False, True)))
     for number, name in enumerate(LOADS):
         for far, distance_name in enumerate(DISTANCES):
-            for engine in sorted(set(engines)):
-                chosen = (load_class == number) & (distance == far) & (of_cell == engine)
+            here = (load_class == number) & (distance == far)
+            if not here.any():
+                continue
+            for engine, has_experts in engines:
+                chosen = here & (generation == engine) & (moe == has_experts)
                 if chosen.any():
-                    interval = of(name, engine, distance_name)
+                    interval = of(name, engine_class(engine, moe=has_experts), distance_name)
                     low[chosen], high[chosen] = interval.low, interval.high
     return low, high
 
