@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from advisor.errors import QuantAdviseError
     from advisor.report.document import prediction_document, recommendation_document
     from advisor.spec.deployment import Deployment
-    from advisor.spec.engine import Engine, parse_engine
-    from advisor.spec.format import QuantFormat
-    from advisor.spec.formats import find_format, known_formats
-    from advisor.spec.gpu import GpuSpec
-    from advisor.spec.gpus import find_gpu, known_gpus
-    from advisor.spec.model import ModelSpec
-    from advisor.spec.models import find_model, known_models, typical_model
-    from advisor.spec.profile import known_workloads, load_workload
-    from advisor.spec.workload import Arrival, LatencyLimit, Lengths, Load, Workload
+    from advisor.spec.engines.engine import Engine, parse_engine
+    from advisor.spec.formats.catalog import find_format, known_formats
+    from advisor.spec.formats.format import QuantFormat
+    from advisor.spec.hardware.gpu import GpuSpec
+    from advisor.spec.hardware.gpus import find_gpu, known_gpus
+    from advisor.spec.models.catalog import find_model, known_models, typical_model
+    from advisor.spec.models.model import ModelSpec
+    from advisor.spec.workloads.profile import known_workloads, load_workload
+    from advisor.spec.workloads.workload import Arrival, LatencyLimit, Lengths, Load, Workload
 
 _HOME = {
     "recommend": "advisor.advise.recommend",
@@ -56,25 +56,25 @@ _HOME = {
     "Estimate": "advisor.cost.estimate",
     "recommendation_document": "advisor.report.document",
     "prediction_document": "advisor.report.document",
-    "find_model": "advisor.spec.models",
-    "known_models": "advisor.spec.models",
-    "typical_model": "advisor.spec.models",
-    "ModelSpec": "advisor.spec.model",
-    "find_gpu": "advisor.spec.gpus",
-    "known_gpus": "advisor.spec.gpus",
-    "GpuSpec": "advisor.spec.gpu",
-    "find_format": "advisor.spec.formats",
-    "known_formats": "advisor.spec.formats",
-    "QuantFormat": "advisor.spec.format",
-    "parse_engine": "advisor.spec.engine",
-    "Engine": "advisor.spec.engine",
-    "load_workload": "advisor.spec.profile",
-    "known_workloads": "advisor.spec.profile",
-    "Workload": "advisor.spec.workload",
-    "Load": "advisor.spec.workload",
-    "Lengths": "advisor.spec.workload",
-    "Arrival": "advisor.spec.workload",
-    "LatencyLimit": "advisor.spec.workload",
+    "find_model": "advisor.spec.models.catalog",
+    "known_models": "advisor.spec.models.catalog",
+    "typical_model": "advisor.spec.models.catalog",
+    "ModelSpec": "advisor.spec.models.model",
+    "find_gpu": "advisor.spec.hardware.gpus",
+    "known_gpus": "advisor.spec.hardware.gpus",
+    "GpuSpec": "advisor.spec.hardware.gpu",
+    "find_format": "advisor.spec.formats.catalog",
+    "known_formats": "advisor.spec.formats.catalog",
+    "QuantFormat": "advisor.spec.formats.format",
+    "parse_engine": "advisor.spec.engines.engine",
+    "Engine": "advisor.spec.engines.engine",
+    "load_workload": "advisor.spec.workloads.profile",
+    "known_workloads": "advisor.spec.workloads.profile",
+    "Workload": "advisor.spec.workloads.workload",
+    "Load": "advisor.spec.workloads.workload",
+    "Lengths": "advisor.spec.workloads.workload",
+    "Arrival": "advisor.spec.workloads.workload",
+    "LatencyLimit": "advisor.spec.workloads.workload",
     "Deployment": "advisor.spec.deployment",
     "QuantAdviseError": "advisor.errors",
 }

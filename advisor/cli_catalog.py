@@ -15,7 +15,7 @@ def models(
     output: o.OutputOption = o.Output.table,
 ) -> None:
     """The models known by name; any other by folder, config.json, Hub id or --params."""
-    from advisor.spec.models import find_model, known_models
+    from advisor.spec.models.catalog import find_model, known_models
 
     wanted = [find_model(name) for name in known_models() if pattern.lower() in name.lower()]
     rows = [
@@ -40,7 +40,7 @@ def gpus(
     output: o.OutputOption = o.Output.table,
 ) -> None:
     """The GPUs known by name, with what their data sheets say."""
-    from advisor.spec.gpus import known_gpus
+    from advisor.spec.hardware.gpus import known_gpus
 
     rows = [
         {
@@ -60,8 +60,8 @@ def gpus(
 
 def formats(output: o.OutputOption = o.Output.table) -> None:
     """The quantization formats, and on how many of the known GPUs each runs."""
-    from advisor.spec.formats import known_formats
-    from advisor.spec.gpus import known_gpus
+    from advisor.spec.formats.catalog import known_formats
+    from advisor.spec.hardware.gpus import known_gpus
 
     rows = []
     for fmt in known_formats():

@@ -127,7 +127,7 @@ def _load(concurrency: float | None, rate: float | None, maximum: bool) -> tuple
 
 def _facts(*, load: tuple[str, float | None] | None, licence: str | None, **said: object) -> DeploymentFacts:
     from advisor.record.importers.facts import OWN, DeploymentFacts
-    from advisor.spec.formats import find_kv_format
+    from advisor.spec.formats.catalog import find_kv_format
 
     kv = said.pop("kv_format")
     if kv is not None:

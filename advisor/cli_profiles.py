@@ -18,7 +18,7 @@ app = typer.Typer(
 def list_profiles(output: o.OutputOption = o.Output.table) -> None:
     """The profiles that ship: workloads, then the scenarios to lay over them."""
     from advisor.report import out
-    from advisor.spec.profile_text import profile_rows
+    from advisor.spec.workloads.profile_text import profile_rows
 
     rows = profile_rows()
     if output is o.Output.table:
@@ -61,8 +61,8 @@ def show(
 ) -> None:
     """Everything a profile states, with the scenario laid over it."""
     from advisor.report import out
-    from advisor.spec.profile import load_workload
-    from advisor.spec.profile_text import describe
+    from advisor.spec.workloads.profile import load_workload
+    from advisor.spec.workloads.profile_text import describe
 
     workload = load_workload(profile, scenario=scenario)
     if output is o.Output.table:
@@ -80,7 +80,7 @@ def check(
     files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Profiles of one's own.")],
 ) -> None:
     """Everything wrong or doubtful in profile files, a line each."""
-    from advisor.spec.profile_text import check as problems_of
+    from advisor.spec.workloads.profile_text import check as problems_of
 
     problems = [problem for file in files for problem in problems_of(file)]
     for problem in problems:

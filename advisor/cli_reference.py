@@ -152,8 +152,8 @@ def _without(rows: Iterable[tuple[str, str, str]]) -> list[tuple[str, str]]:
 
 
 def _profiles() -> Iterator[str]:
-    from advisor.spec.profile import known_workloads, load_workload
-    from advisor.spec.profile_schema import PROPERTIES
+    from advisor.spec.workloads.profile import known_workloads, load_workload
+    from advisor.spec.workloads.profile_schema import PROPERTIES
 
     yield (
         "Keys of a workload's YAML ([how to write one](../profiles/README.md), "
@@ -198,8 +198,8 @@ def _schema_text(schema: Mapping[str, Any]) -> str:
 
 
 def _formats() -> Iterator[str]:
-    from advisor.measure.recipes import RECIPES
-    from advisor.spec.formats import known_formats
+    from advisor.spec.formats.catalog import known_formats
+    from advisor.spec.formats.recipes import RECIPES
 
     yield (
         "`native` multiplies in the format's own type; `weight-only` unpacks to 16 bits: memory and "
@@ -298,8 +298,8 @@ def _records() -> Iterator[str]:
 
 
 def _gpus() -> Iterator[str]:
-    from advisor.spec.gpu_file import KEYS
-    from advisor.spec.gpus import known_gpus
+    from advisor.spec.hardware.gpu_file import KEYS
+    from advisor.spec.hardware.gpus import known_gpus
 
     yield f"{', '.join(f'`{gpu.name}`' for gpu in known_gpus())}: `quantadvise gpus` has their figures."
     yield f"Keys of [one's own, in YAML](adding.md#a-gpu): {', '.join(f'`{key}`' for key in KEYS)}."

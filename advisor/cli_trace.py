@@ -35,10 +35,10 @@ def from_trace(
 
     Token counts come from the log; text without counts needs the model's tokenizer, or --chars-per-token.
     """
-    from advisor.spec.profile import to_yaml
-    from advisor.spec.profile_flags import parse_lengths
-    from advisor.spec.trace import profile_from_trace
-    from advisor.spec.workload import Arrival
+    from advisor.spec.workloads.profile import to_yaml
+    from advisor.spec.workloads.profile_flags import parse_lengths
+    from advisor.spec.workloads.trace import profile_from_trace
+    from advisor.spec.workloads.workload import Arrival
 
     if rate is not None and concurrency is not None:
         raise InputError("--rate and --concurrency: a workload has one load; keep one of them")

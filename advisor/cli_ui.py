@@ -78,9 +78,9 @@ def ui(
 
 def begin(model: str | None, workload: str | None, gpus: list[str]) -> tuple[dict[str, str], Shelf]:
     """The first question, and what it names that no catalog has: read here, once, and never by the page."""
-    from advisor.spec.gpus import find_gpu, known_gpus
-    from advisor.spec.models import find_model, known_models
-    from advisor.spec.profile import known_workloads, load_workload
+    from advisor.spec.hardware.gpus import find_gpu, known_gpus
+    from advisor.spec.models.catalog import find_model, known_models
+    from advisor.spec.workloads.profile import known_workloads, load_workload
     from advisor.ui.page import FIRST
     from advisor.ui.question import Shelf
 

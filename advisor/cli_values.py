@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from advisor.cost.predict import Predictor
     from advisor.cost.quality import QualityModel
     from advisor.spec.deployment import KvFormat
-    from advisor.spec.engine import Engine
-    from advisor.spec.gpu import GpuSpec
-    from advisor.spec.model import ModelSpec
-    from advisor.spec.workload import Workload
+    from advisor.spec.engines.engine import Engine
+    from advisor.spec.hardware.gpu import GpuSpec
+    from advisor.spec.models.model import ModelSpec
+    from advisor.spec.workloads.workload import Workload
 
 
 def the_model(named: Named) -> ModelSpec:
     """The one model that the three ways to name it agree on."""
-    from advisor.spec.models import find_model, parse_params, typical_model
+    from advisor.spec.models.catalog import find_model, parse_params, typical_model
 
     said = [text for text in (named.model, named.model_option, named.params) if text is not None]
     if len(said) > 1:
@@ -39,8 +39,8 @@ def the_workload(asked: Asked, limits: Limits, prices: Prices, **more: Any) -> W
     """The named profile with what the flags say in its place, or a workload of flags alone."""
     from dataclasses import asdict
 
-    from advisor.spec.profile import load_workload
-    from advisor.spec.profile_flags import override, workload_from_flags
+    from advisor.spec.workloads.profile import load_workload
+    from advisor.spec.workloads.profile_flags import override, workload_from_flags
 
     flags = {**asdict(asked), **asdict(limits), **more, "price_list": prices.price_list}
     name = flags.pop("workload")
@@ -72,7 +72,7 @@ def the_engine(served: Served) -> Engine:
     """The engine with its settings."""
     from dataclasses import replace
 
-    from advisor.spec.engine import Engine, newest_version, parse_engine
+    from advisor.spec.engines.engine import Engine, newest_version, parse_engine
 
     engine = Engine(version=newest_version()) if served.engine is None else parse_engine(served.engine)
     for flag, count in (
@@ -112,7 +112,7 @@ def kv_formats(dtype: str | None) -> tuple[KvFormat, ...] | None:
 
 def own_prices(texts: Iterable[str] | None) -> dict[str, float]:
     """USD per GPU-hour by GPU name, of `H100=2.5` or `H100:2.5`."""
-    from advisor.spec.prices import parse_prices
+    from advisor.spec.hardware.prices import parse_prices
 
     return parse_prices(split_all(texts))
 
@@ -142,7 +142,7 @@ def the_predictor(
         return shipped_predictor()
     from advisor.advise.own_records import predictor_with
     from advisor.cli_progress import working
-    from advisor.spec.gpus import find_gpu
+    from advisor.spec.hardware.gpus import find_gpu
 
     with working("Learning from your records too") as say:
         return predictor_with(

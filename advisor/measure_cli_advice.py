@@ -48,7 +48,7 @@ def _recommendation(prepared: Prepared, found: Records, expected: Expectation) -
     """As `command` would answer. Raises QuantAdviseError."""
     from advisor.advise.own_records import border_with, predictor_with, quality_with
     from advisor.advise.recommend import recommend
-    from advisor.spec.profile_flags import override
+    from advisor.spec.workloads.profile_flags import override
 
     folders = [prepared.folder / "records"]
     tasks = scored_tasks(prepared, found)

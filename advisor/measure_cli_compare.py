@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from advisor.measure.run import Prepared
     from advisor.record.measurement import SpeedMeasurement
     from advisor.spec.deployment import Deployment
-    from advisor.spec.gpu import GpuSpec
-    from advisor.spec.workload import Load
+    from advisor.spec.hardware.gpu import GpuSpec
+    from advisor.spec.workloads.workload import Load
 
 SERVER_START_S = 90.0
 """Our guess of what vLLM takes to load, compile and capture graphs; a large model takes more."""
@@ -33,8 +33,8 @@ class Expectation:
     """Predictions for a prepared run; `why_not` says why there are none."""
 
     def __init__(self, prepared: Prepared, gpu_file: str | None) -> None:
-        from advisor.spec.gpus import find_gpu
-        from advisor.spec.models import find_model
+        from advisor.spec.hardware.gpus import find_gpu
+        from advisor.spec.models.catalog import find_model
 
         self.prepared = prepared
         self.why_not = ""
@@ -52,8 +52,8 @@ class Expectation:
     def deployment(self, format: str, tensor_parallel: int) -> Deployment:
         """What a session serves, in the cost model's terms."""
         from advisor.spec.deployment import Deployment
-        from advisor.spec.engine import Engine
-        from advisor.spec.formats import find_format
+        from advisor.spec.engines.engine import Engine
+        from advisor.spec.formats.catalog import find_format
 
         plan = self.prepared.plan
         version = (self.prepared.versions.vllm or Engine().version).partition("+")[0]
@@ -74,7 +74,7 @@ class Expectation:
     def load(self, point: Point) -> Load:
         """The workload's lengths under a point's arrival."""
         from advisor.measure.records import load_of
-        from advisor.spec.workload import Arrival
+        from advisor.spec.workloads.workload import Arrival
 
         kind, value = load_of(point)
         asked = self.prepared.workload.load
@@ -138,7 +138,7 @@ def _quantize_s(plan: Plan, expected: Expectation, format: str) -> float:
 def _disk_bytes(prepared: Prepared, expected: Expectation) -> float | None:
     if expected.why_not and not hasattr(expected, "model"):
         return None
-    from advisor.spec.formats import find_format
+    from advisor.spec.formats.catalog import find_format
 
     made = [format for format in prepared.plan.formats if prepared.plan.is_made(format)]
     model = expected.model

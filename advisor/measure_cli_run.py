@@ -19,7 +19,7 @@ from advisor.measure.machine import Device
 from advisor.measure.plan import Plan
 from advisor.measure.planned import Planned, planned
 from advisor.measure.run import Executor, Prepared
-from advisor.spec.gpus import find_gpu
+from advisor.spec.hardware.gpus import find_gpu
 
 
 def carry_out(

@@ -67,7 +67,16 @@ QUESTIONS: tuple[tuple[str, ...], ...] = (
     ("measure-next", SMALL, "-w", "chat-strict", "--gpu", "A6000,L40S", "--slo", "ttft_p99_ms=150"),
 )  # fmt: skip
 
-CELL_COLUMNS = ("model", "gpu", "num_gpus", "format", "input_tokens", "output_tokens", "concurrency", "engine")
+CELL_COLUMNS = (
+    "model",
+    "gpu",
+    "num_gpus",
+    "format",
+    "input_tokens",
+    "output_tokens",
+    "concurrency",
+    "engine",
+)
 CELL_MODELS = (SMALL, LARGE, MOE, "Qwen2.5-7B-Instruct", "gpt-oss-120b", "gemma-3-27b-it")
 CELL_GPUS = ("A6000", "A100", "H100", "L40S", "B200", "MI300X")
 CELL_FORMATS = ("bf16", "int8", "int4", "fp8", "nvfp4")

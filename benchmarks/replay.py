@@ -31,7 +31,7 @@ from advisor.cost.predict import REPEAT, REPEAT_MAXIMUM, Z90, Predictor
 from advisor.cost.shared_errors import PACE, Shares
 from advisor.data import shipped
 from advisor.record.store import read_speed
-from advisor.spec.engine import defaults
+from advisor.spec.engines.engine import defaults
 
 __all__ = ["Case", "replace"]
 STEPS = 6

@@ -28,7 +28,7 @@ MAY_IMPORT = {
 
 FOR_ALL = {"errors", "units", "data"}
 
-EXCEPTIONS = {("report/recipe.py", "advisor.measure.recipes")}
+EXCEPTIONS = {("report/recipe.py", "advisor.spec.formats.recipes")}
 """The recipes are facts (how a format is made); measure only is where they are kept."""
 
 HEAVY = {
@@ -60,7 +60,7 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def part(module: str) -> str | None:
-    """`advisor.spec.gpu` → `spec`; None for the package itself or a name in it."""
+    """`advisor.spec.hardware.gpu` → `spec`; None for the package itself or a name in it."""
     names = module.split(".")
     return names[1] if len(names) > 1 else None
 

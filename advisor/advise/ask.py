@@ -15,11 +15,11 @@ from advisor.advise.crossover import Crossover
 from advisor.advise.measure_next import Suggestion
 from advisor.advise.recommend import choice_of, price_source, shipped_predictor, shipped_quality
 from advisor.spec.deployment import Deployment
-from advisor.spec.engine import Engine, newest_version, parse_engine
-from advisor.spec.model import ModelSpec
-from advisor.spec.models import find_model
-from advisor.spec.profile import load_workload
-from advisor.spec.workload import Workload
+from advisor.spec.engines.engine import Engine, newest_version, parse_engine
+from advisor.spec.models.catalog import find_model
+from advisor.spec.models.model import ModelSpec
+from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
     from advisor.cost.predict import Predictor

@@ -9,7 +9,7 @@ from advisor.advise.text import span
 from advisor.cost.estimate import Estimate
 from advisor.cost.prediction import Prediction
 from advisor.spec.deployment import Deployment
-from advisor.spec.gpu import Price
+from advisor.spec.hardware.gpu import Price
 
 RefusalKind = Literal[
     "format",

@@ -10,8 +10,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from advisor.errors import InputError
-from advisor.spec.model import ModelSpec
-from advisor.spec.workload import MAX_CONCURRENCY, MAX_REQUESTS_PER_S, Arrival, Lengths, Load
+from advisor.spec.models.model import ModelSpec
+from advisor.spec.workloads.workload import MAX_CONCURRENCY, MAX_REQUESTS_PER_S, Arrival, Lengths, Load
 
 Over = Literal["concurrency", "rate", "input-tokens", "output-tokens"]
 OVERS: tuple[Over, ...] = get_args(Over)

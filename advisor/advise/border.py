@@ -10,8 +10,8 @@ from advisor.advise.assessment import Refusal
 from advisor.advise.text import number
 from advisor.record.measurement import FailedRun, SpeedMeasurement
 from advisor.spec.deployment import Deployment
-from advisor.spec.formats import find_format
-from advisor.spec.workload import Workload
+from advisor.spec.formats.catalog import find_format
+from advisor.spec.workloads.workload import Workload
 
 Served = tuple[str, str, str, str, int]
 """Model, format, KV format, GPU and tensor parallel size of a deployment that answered requests."""

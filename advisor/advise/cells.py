@@ -19,12 +19,12 @@ from advisor.cost.cells import CLOSED_LOOP_PROMPTS, CONCURRENCY, MAXIMUM, SINGLE
 from advisor.cost.estimate import Estimate
 from advisor.errors import InputError, QuantAdviseError, UnsupportedError, nearest
 from advisor.spec.deployment import Deployment
-from advisor.spec.engine import Engine, newest_version, parse_engine
-from advisor.spec.formats import find_format
-from advisor.spec.gpus import find_gpu
-from advisor.spec.model import ModelSpec
-from advisor.spec.models import find_model
-from advisor.spec.workload import MAX_CONCURRENCY, MAX_TOKENS
+from advisor.spec.engines.engine import Engine, newest_version, parse_engine
+from advisor.spec.formats.catalog import find_format
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.models.catalog import find_model
+from advisor.spec.models.model import ModelSpec
+from advisor.spec.workloads.workload import MAX_CONCURRENCY, MAX_TOKENS
 
 if TYPE_CHECKING:
     from advisor.cost.predict import Predictor

@@ -9,10 +9,10 @@ from advisor.advise.border import Border
 from advisor.advise.judge import timed_limits
 from advisor.advise.price import PriceOf
 from advisor.errors import InputError
-from advisor.spec.format import QuantFormat
-from advisor.spec.gpu import GpuSpec
-from advisor.spec.model import ModelSpec
-from advisor.spec.workload import Workload
+from advisor.spec.formats.format import QuantFormat
+from advisor.spec.hardware.gpu import GpuSpec
+from advisor.spec.models.model import ModelSpec
+from advisor.spec.workloads.workload import Workload
 
 MEANS = (("ttft", "mean"), ("tpot", "mean"), ("e2e", "mean"))
 """Latencies that every answer shows."""

@@ -16,9 +16,9 @@ from advisor.advise.price import PriceOf, cost_of
 from advisor.advise.rank import pareto, rank, tied
 from advisor.cost.prediction import Prediction
 from advisor.spec.deployment import Deployment, KvFormat
-from advisor.spec.gpu import GpuSpec
-from advisor.spec.model import ModelSpec
-from advisor.spec.workload import Workload
+from advisor.spec.hardware.gpu import GpuSpec
+from advisor.spec.models.model import ModelSpec
+from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
     from advisor.cost.predict import Predictor

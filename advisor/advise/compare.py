@@ -19,11 +19,11 @@ from advisor.cost.features import Floats
 from advisor.cost.predict import Z90
 from advisor.errors import InputError, UnsupportedError
 from advisor.spec.deployment import Deployment, KvFormat
-from advisor.spec.engine import Engine
-from advisor.spec.formats import find_format
-from advisor.spec.gpus import find_gpu
-from advisor.spec.model import ModelSpec
-from advisor.spec.workload import Workload
+from advisor.spec.engines.engine import Engine
+from advisor.spec.formats.catalog import find_format
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.models.model import ModelSpec
+from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
     from advisor.advise.price import PriceOf

@@ -17,7 +17,7 @@ from advisor.advise.survey import standings_of, survey
 from advisor.cost.estimate import Basis
 from advisor.cost.features import Ints
 from advisor.spec.deployment import Deployment
-from advisor.spec.workload import Load
+from advisor.spec.workloads.workload import Load
 
 if TYPE_CHECKING:
     from advisor.cost.predict import Predictor

@@ -11,7 +11,7 @@ from advisor.advise.choose import Recommendation
 from advisor.cost.estimate import Estimate
 from advisor.cost.prediction import Prediction
 from advisor.spec.deployment import Deployment
-from advisor.spec.workload import Arrival, Load, Workload
+from advisor.spec.workloads.workload import Arrival, Load, Workload
 
 if TYPE_CHECKING:
     from advisor.cost.predict import Predictor

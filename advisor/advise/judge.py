@@ -8,7 +8,7 @@ from advisor.advise.assessment import Cost, Refusal
 from advisor.advise.text import latency_name, number
 from advisor.cost.estimate import Estimate
 from advisor.cost.prediction import Prediction
-from advisor.spec.workload import Goodput, LatencyLimit, LatencyMetric, Workload
+from advisor.spec.workloads.workload import Goodput, LatencyLimit, LatencyMetric, Workload
 from advisor.units import GB
 
 MOST_PERCENT = 99.99

@@ -17,7 +17,7 @@ from advisor.cost.cells import CONCURRENCY, RATE, Cells, load_cells
 from advisor.cost.features import Floats, Ints
 from advisor.cost.predict import Z90, Predictor
 from advisor.spec.deployment import Deployment
-from advisor.spec.workload import LatencyLimit, Load
+from advisor.spec.workloads.workload import LatencyLimit, Load
 from advisor.units import S_PER_HOUR, TOKENS_PER_MILLION
 
 if TYPE_CHECKING:

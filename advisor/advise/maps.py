@@ -11,8 +11,8 @@ from advisor.advise.choice import Choice
 from advisor.advise.choose import Recommendation
 from advisor.advise.crossover import BestMap, best_map
 from advisor.spec.deployment import Deployment
-from advisor.spec.gpu import GpuSpec
-from advisor.spec.workload import Arrival, Load
+from advisor.spec.hardware.gpu import GpuSpec
+from advisor.spec.workloads.workload import Arrival, Load
 from advisor.units import MS_PER_S
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from advisor.cost.answers import Range
 from advisor.cost.features import Floats
 from advisor.cost.predict import REPEAT, REPEAT_MAXIMUM, Z90
 from advisor.spec.deployment import Deployment
-from advisor.spec.workload import Arrival
+from advisor.spec.workloads.workload import Arrival
 
 if TYPE_CHECKING:
     from advisor.cost.predict import Predictor

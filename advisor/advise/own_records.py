@@ -13,15 +13,15 @@ from advisor.cost import fit_file
 from advisor.data import shipped
 from advisor.errors import InputError, UnknownNameError
 from advisor.record.store import files, read_failures, read_kernels, read_quality, read_speed
-from advisor.spec.gpus import find_gpu
+from advisor.spec.hardware.gpus import find_gpu
 
 if TYPE_CHECKING:
     from advisor.advise.border import Border
     from advisor.cost.predict import Predictor
     from advisor.cost.quality import QualityModel
     from advisor.record.measurement import SpeedMeasurement
-    from advisor.spec.gpu import GpuSpec
-    from advisor.spec.model import ModelSpec
+    from advisor.spec.hardware.gpu import GpuSpec
+    from advisor.spec.models.model import ModelSpec
 
 
 def predictor_with(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from advisor.advise.assessment import Cost
 from advisor.cost.prediction import Prediction
-from advisor.spec.gpu import GpuSpec, Price
+from advisor.spec.hardware.gpu import GpuSpec, Price
 from advisor.units import S_PER_HOUR, TOKENS_PER_MILLION
 
 PriceOf = Callable[[GpuSpec, int], Price | None]

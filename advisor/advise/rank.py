@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from advisor.advise.assessment import Assessment
-from advisor.spec.workload import Objective
+from advisor.spec.workloads.workload import Objective
 
 TIE = 0.01
 """Two deployments whose objective differs by less than this share are called a tie: published cells are

@@ -15,17 +15,17 @@ from advisor.advise.search import Space
 from advisor.advise.text import too_old_text
 from advisor.errors import InputError, UnsupportedError
 from advisor.spec.deployment import Deployment, KvFormat
-from advisor.spec.engine import Engine, newest_version, parse_engine
-from advisor.spec.format import QuantFormat
-from advisor.spec.formats import find_format, known_formats
-from advisor.spec.gpu import GpuSpec, Price
-from advisor.spec.gpus import find_gpu, known_gpus
-from advisor.spec.model import ModelSpec
-from advisor.spec.models import find_model
-from advisor.spec.prices import MAX_USD_PER_GPU_HOUR, price_of
-from advisor.spec.profile import load_workload
-from advisor.spec.profile_flags import override
-from advisor.spec.workload import Objective, Workload
+from advisor.spec.engines.engine import Engine, newest_version, parse_engine
+from advisor.spec.formats.catalog import find_format, known_formats
+from advisor.spec.formats.format import QuantFormat
+from advisor.spec.hardware.gpu import GpuSpec, Price
+from advisor.spec.hardware.gpus import find_gpu, known_gpus
+from advisor.spec.hardware.prices import MAX_USD_PER_GPU_HOUR, price_of
+from advisor.spec.models.catalog import find_model
+from advisor.spec.models.model import ModelSpec
+from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.profile_flags import override
+from advisor.spec.workloads.workload import Objective, Workload
 
 if TYPE_CHECKING:
     from advisor.cost.predict import Predictor

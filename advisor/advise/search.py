@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from advisor.cost.prediction import Prediction
 from advisor.spec.deployment import Deployment, KvFormat
-from advisor.spec.engine import Engine
-from advisor.spec.format import QuantFormat
-from advisor.spec.formats import find_kv_format
-from advisor.spec.gpu import GpuSpec
-from advisor.spec.model import ModelSpec
+from advisor.spec.engines.engine import Engine
+from advisor.spec.formats.catalog import find_kv_format
+from advisor.spec.formats.format import QuantFormat
+from advisor.spec.hardware.gpu import GpuSpec
+from advisor.spec.models.model import ModelSpec
 
 TENSOR_PARALLEL = (1, 2, 4, 8, 16)
 """16 spans two nodes of eight, as the seed paper's 405B tables do."""

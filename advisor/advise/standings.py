@@ -17,7 +17,7 @@ from advisor.advise.rank import TIE
 from advisor.cost.answers import LoadAnswers
 from advisor.cost.features import Floats, Ints
 from advisor.spec.deployment import Deployment
-from advisor.spec.workload import Load, Workload
+from advisor.spec.workloads.workload import Load, Workload
 
 Bools = npt.NDArray[np.bool_]
 

@@ -15,7 +15,7 @@ from advisor.advise.look import Look
 from advisor.advise.standings import Standings
 from advisor.cost.predict import Predictor
 from advisor.spec.deployment import Deployment
-from advisor.spec.workload import LatencyLimit, Load
+from advisor.spec.workloads.workload import LatencyLimit, Load
 
 if TYPE_CHECKING:
     from advisor.cost.quality import QualityModel

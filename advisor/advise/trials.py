@@ -14,7 +14,7 @@ from advisor.advise.axis import Over, level_of, load_at
 from advisor.advise.choice import Choice
 from advisor.advise.judge import timed_limits
 from advisor.spec.deployment import Deployment
-from advisor.spec.workload import Goodput, LatencyLimit, Lengths, Load
+from advisor.spec.workloads.workload import Goodput, LatencyLimit, Lengths, Load
 
 FACTORS = (1.1, 1.3, 1.7, 2.5, 4.0, 8.0)
 """Times by which an assumption is made larger and smaller; what changes the choice beyond is left out."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from advisor.cost.fit_file import Fit
 from advisor.cost.parameters import BY_NAME
 from advisor.record.kernel import KernelTiming
-from advisor.spec.gpu import ComputeType, GpuSpec
+from advisor.spec.hardware.gpu import ComputeType, GpuSpec
 from advisor.units import GB, TERA
 
 SERVED_SD, UNSERVED_SD = 0.10, 0.25

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from advisor.cost.features import Floats, Ints
 from advisor.spec.deployment import Deployment
-from advisor.spec.workload import Load
+from advisor.spec.workloads.workload import Load
 
 SINGLE, CONCURRENCY, RATE, MAXIMUM, BATCH = range(5)
 KINDS = ("single", "concurrency", "rate", "maximum", "batch")

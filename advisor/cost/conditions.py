@@ -10,7 +10,7 @@ import numpy as np
 
 from advisor.cost.cells import CLOSED_LOOP_PROMPTS
 from advisor.record.measurement import SpeedMeasurement
-from advisor.spec.engine import Engine, parse_engine
+from advisor.spec.engines.engine import Engine, parse_engine
 
 UNSTATED_VERSION = (("GPUStack", "0.11.0"), ("InferenceX export", "0.17.0"))
 """Where a source states no version: the newest before its date, by how the source's name begins."""

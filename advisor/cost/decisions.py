@@ -17,8 +17,8 @@ from advisor.cost.features import Floats
 from advisor.cost.noise import family
 from advisor.cost.observe import Observations
 from advisor.record.measurement import SpeedMeasurement
-from advisor.spec.gpus import find_gpu
-from advisor.spec.prices import price_of
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.prices import price_of
 from advisor.units import MS_PER_S, S_PER_HOUR
 
 PRICES = "paper-2024-10"

@@ -25,8 +25,8 @@ from advisor.cost.layers import (
 )
 from advisor.errors import UnsupportedError
 from advisor.spec.deployment import Deployment
-from advisor.spec.engine import Engine, EngineDefaults, defaults
-from advisor.spec.format import Execution, QuantFormat
+from advisor.spec.engines.engine import Engine, EngineDefaults, defaults
+from advisor.spec.formats.format import Execution, QuantFormat
 from advisor.units import BITS_PER_BYTE
 
 Floats = npt.NDArray[np.float64]

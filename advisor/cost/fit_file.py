@@ -13,8 +13,8 @@ from advisor.cost.intervals import Interval, Intervals
 from advisor.cost.shared_errors import SharedErrors
 from advisor.errors import DataError
 from advisor.spec.deployment import Deployment
-from advisor.spec.engine import defaults
-from advisor.spec.model import ModelSpec
+from advisor.spec.engines.engine import defaults
+from advisor.spec.models.model import ModelSpec
 
 NAME = "fit.json"
 _ALONE = SharedErrors()

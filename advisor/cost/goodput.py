@@ -9,7 +9,7 @@ import numpy as np
 from advisor.cost.features import Floats
 from advisor.cost.percentiles import Queue
 from advisor.cost.spread import Spread
-from advisor.spec.workload import Goodput, LatencyMetric
+from advisor.spec.workloads.workload import Goodput, LatencyMetric
 from advisor.units import MS_PER_S
 
 _HALVINGS = 14

@@ -22,7 +22,7 @@ from advisor.cost.solve import newton, soft_weights, step
 from advisor.cost.steptime import coefficients
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.deployment import Deployment
-from advisor.spec.engine import defaults
+from advisor.spec.engines.engine import defaults
 
 SHRINK_ROWS = 2.0
 """A deployment's correction by own records counts n/(n + this): so many rows say 'no correction'."""

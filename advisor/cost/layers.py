@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from advisor.errors import UnsupportedError
-from advisor.spec.model import ModelSpec
+from advisor.spec.models.model import ModelSpec
 from advisor.units import BITS_PER_BYTE
 
 T = TypeVar("T")

@@ -40,8 +40,8 @@ from advisor.cost.steptime import Design, coefficients, used_names
 from advisor.errors import DataError
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.deployment import Deployment
-from advisor.spec.gpu import GpuSpec
-from advisor.spec.model import ModelSpec
+from advisor.spec.hardware.gpu import GpuSpec
+from advisor.spec.models.model import ModelSpec
 
 
 def learn(

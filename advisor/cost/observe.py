@@ -20,12 +20,12 @@ from advisor.cost.steptime import Coefficients
 from advisor.errors import QuantAdviseError
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.deployment import Deployment
-from advisor.spec.engine import defaults
-from advisor.spec.formats import find_format
-from advisor.spec.gpu import GpuSpec
-from advisor.spec.gpus import find_gpu
-from advisor.spec.model import ModelSpec
-from advisor.spec.models import find_model
+from advisor.spec.engines.engine import defaults
+from advisor.spec.formats.catalog import find_format
+from advisor.spec.hardware.gpu import GpuSpec
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.models.catalog import find_model
+from advisor.spec.models.model import ModelSpec
 from advisor.units import MS_PER_S
 
 METRICS = (

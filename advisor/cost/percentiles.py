@@ -21,8 +21,8 @@ from advisor.cost.spread import Spread, mixed, spread_of
 from advisor.cost.steady import Engines, Loads, Steady, steady_state
 from advisor.cost.steptime import Coefficients
 from advisor.cost.whole_run import run_of
-from advisor.spec.engine import EngineDefaults
-from advisor.spec.workload import LatencyMetric, Load, percentile_of
+from advisor.spec.engines.engine import EngineDefaults
+from advisor.spec.workloads.workload import LatencyMetric, Load, percentile_of
 
 SEED = 0
 

@@ -28,7 +28,7 @@ from advisor.cost.ranges import LOAD_OF_KIND, bounds, goodput_share, latencies, 
 from advisor.cost.told import told
 from advisor.data import shipped
 from advisor.spec.deployment import Deployment
-from advisor.spec.workload import Goodput, Load
+from advisor.spec.workloads.workload import Goodput, Load
 from advisor.units import MS_PER_S
 
 MEANS: tuple[tuple[str, str], ...] = (("ttft", "mean"), ("tpot", "mean"), ("e2e", "mean"))

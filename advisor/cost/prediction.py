@@ -8,7 +8,7 @@ from typing import Literal
 
 from advisor.cost.estimate import Estimate
 from advisor.spec.deployment import Deployment
-from advisor.spec.workload import Load
+from advisor.spec.workloads.workload import Load
 
 Regime = Literal["memory bandwidth", "compute", "overhead", "communication", "KV memory"]
 Status = Literal["stable", "saturated", "backlogged", "does not fit"]

@@ -14,7 +14,7 @@ from advisor.cost.fit_file import Fit
 from advisor.cost.memory import Memory, memory
 from advisor.cost.steptime import Coefficients, Design, coefficients, used_names
 from advisor.spec.deployment import Deployment
-from advisor.spec.engine import EngineDefaults
+from advisor.spec.engines.engine import EngineDefaults
 
 T = TypeVar("T")
 

@@ -21,7 +21,7 @@ from advisor.cost.quality_tasks import Task, find_task, task_notes
 from advisor.cost.quality_warnings import warnings_for
 from advisor.data import shipped
 from advisor.record.measurement import QualityMeasurement
-from advisor.spec.model import ModelSpec
+from advisor.spec.models.model import ModelSpec
 
 KvFormat = Literal["16bit", "fp8"]
 

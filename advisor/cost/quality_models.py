@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from advisor.errors import UnknownNameError
-from advisor.spec.model import ModelSpec
-from advisor.spec.models import find_model
+from advisor.spec.models.catalog import find_model
+from advisor.spec.models.model import ModelSpec
 
 BILLION = 1e9
 SMALLEST_B = 0.001

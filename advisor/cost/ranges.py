@@ -15,7 +15,7 @@ from advisor.cost.intervals import DISTANCES, LOADS, Distance, Interval, Interva
 from advisor.cost.loads import crowded
 from advisor.cost.percentiles import Queue
 from advisor.cost.prepared import Prepared
-from advisor.spec.workload import Goodput, LatencyMetric
+from advisor.spec.workloads.workload import Goodput, LatencyMetric
 from advisor.units import MS_PER_S
 
 LOAD_OF_KIND = np.array([LOADS.index(kind if kind in LOADS else "loaded") for kind in KINDS], dtype=np.intp)

@@ -12,8 +12,8 @@ from advisor.cost.scheduler import run
 from advisor.cost.serving import BLOCK_TOKENS, Floats, LoadStatus, ServingResult, ServingSetup, Window
 from advisor.cost.steady import engine_arrays, load_arrays, steady_state
 from advisor.errors import UnsupportedError
-from advisor.spec.lengths import sample
-from advisor.spec.workload import Arrival, Goodput, Load, percentile_of
+from advisor.spec.workloads.lengths import sample
+from advisor.spec.workloads.workload import Arrival, Goodput, Load, percentile_of
 from advisor.units import MS_PER_S
 
 STATISTICS = ("mean", "p50", "p90", "p95", "p99")

@@ -18,7 +18,7 @@ import numpy as np
 from advisor.cost.inside import TINY, Bools, Work
 from advisor.cost.serving import Floats
 from advisor.cost.steady import Engines, Loads, Steady, work_of
-from advisor.spec.workload import LatencyMetric
+from advisor.spec.workloads.workload import LatencyMetric
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from advisor.cost.inside import TINY, Bools, Inside, Work, choose, closed, opened
 from advisor.cost.serving import BLOCK_TOKENS, V0_WATERMARK, Floats, ServingSetup, StepTime
-from advisor.spec.workload import Load
+from advisor.spec.workloads.workload import Load
 
 _GROWN_SHARE = 0.13
 """Of its answer, what a sequence has produced when it is preempted, where prompts are short."""

@@ -14,7 +14,7 @@ from advisor.cost.nearest import EvidenceIndex
 from advisor.cost.prediction import MemoryPlan, Prediction, Status
 from advisor.cost.prepared import Prepared
 from advisor.cost.regime import regime, times_ms
-from advisor.spec.workload import Load
+from advisor.spec.workloads.workload import Load
 
 
 def told(

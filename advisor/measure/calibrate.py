@@ -15,13 +15,13 @@ from advisor.measure.envs import FoundTool
 from advisor.measure.machine import Device
 from advisor.measure.site import Site
 from advisor.record.kernel import KernelTiming
-from advisor.spec.located_yaml import write_yaml
+from advisor.spec.reading.located_yaml import write_yaml
 
 WORKER = Path(__file__).with_name("workers") / "calibrate_worker.py"
 FILE_VERSION = 1
 LEAST_TFLOPS = 0.1
 LEAST_GB_S = 10.0
-"""Less than this is no rate that a GPU file may state (see `advisor.spec.gpu_file`)."""
+"""Less than this is no rate that a GPU file may state (see `advisor.spec.hardware.gpu_file`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

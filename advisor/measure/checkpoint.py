@@ -10,8 +10,8 @@ from typing import Any
 
 from advisor.errors import DataError, InputError
 from advisor.measure import files
-from advisor.measure.recipes import Recipe
-from advisor.spec.models import find_model
+from advisor.spec.formats.recipes import Recipe
+from advisor.spec.models.catalog import find_model
 
 HASHED_BYTES = 1 << 30
 """A weight file below this is told by all of its bytes, a larger one by its header, size and time."""

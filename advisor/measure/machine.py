@@ -13,7 +13,7 @@ from typing import Any
 
 from advisor.errors import InputError, UnknownNameError
 from advisor.measure import envs
-from advisor.spec.gpus import find_gpu
+from advisor.spec.hardware.gpus import find_gpu
 
 _QUERY = (
     "index",

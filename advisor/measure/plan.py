@@ -10,11 +10,11 @@ from typing import Any, Literal
 from advisor.errors import InputError
 from advisor.measure.bench import Point
 from advisor.measure.calibration import Calibration
-from advisor.measure.recipes import UNQUANTIZED, Recipe, find_recipe
-from advisor.spec.formats import find_format
-from advisor.spec.given import Given
-from advisor.spec.located_yaml import read_yaml
-from advisor.spec.profile import load_workload
+from advisor.spec.formats.catalog import find_format
+from advisor.spec.formats.recipes import UNQUANTIZED, Recipe, find_recipe
+from advisor.spec.reading.given import Given
+from advisor.spec.reading.located_yaml import read_yaml
+from advisor.spec.workloads.profile import load_workload
 
 EvalBackend = Literal["server", "hf"]
 MAX = "max"

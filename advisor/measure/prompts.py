@@ -13,8 +13,8 @@ from advisor.measure import files, tool
 from advisor.measure.envs import FoundTool
 from advisor.measure.plan import Plan
 from advisor.measure.server import Serving
-from advisor.spec.lengths import sample
-from advisor.spec.workload import Load
+from advisor.spec.workloads.lengths import sample
+from advisor.spec.workloads.workload import Load
 
 WORKER = Path(__file__).with_name("workers") / "prompts_worker.py"
 LIMIT_S = 1_800.0

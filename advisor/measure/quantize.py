@@ -11,7 +11,7 @@ from advisor.measure import checkpoint, files, tool
 from advisor.measure.calibration import Calibration
 from advisor.measure.checkpoint import Checkpoint
 from advisor.measure.envs import FoundTool
-from advisor.measure.recipes import IGNORE, Recipe
+from advisor.spec.formats.recipes import IGNORE, Recipe
 
 WORKER = Path(__file__).with_name("workers") / "quantize_worker.py"
 

@@ -13,8 +13,8 @@ from advisor.measure import files, steady
 from advisor.measure.bench import BenchResult, Point, saturated
 from advisor.measure.ledger import Entry
 from advisor.measure.quality import Difference, ItemScore, Score, difference
-from advisor.measure.recipes import UNQUANTIZED
 from advisor.record.measurement import FailedRun, LoadKind, QualityMeasurement, SpeedMeasurement
+from advisor.spec.formats.recipes import UNQUANTIZED
 
 LICENCE = "own measurement"
 NEAR = 0.02

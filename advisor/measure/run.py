@@ -18,16 +18,16 @@ from advisor.measure.jobs import Job, QuantizeJob, checkpoint_folder
 from advisor.measure.ledger import Ledger
 from advisor.measure.machine import Device
 from advisor.measure.plan import Plan
-from advisor.measure.recipes import UNQUANTIZED
 from advisor.measure.records import Records, records
 from advisor.measure.server import Serving
 from advisor.measure.session_job import SessionJob
 from advisor.measure.site import Site
 from advisor.measure.steps import Target, Versions
 from advisor.record import store
-from advisor.spec.models import find_model
-from advisor.spec.profile import load_workload
-from advisor.spec.workload import Workload
+from advisor.spec.formats.recipes import UNQUANTIZED
+from advisor.spec.models.catalog import find_model
+from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.workload import Workload
 
 
 class Executor(Protocol):

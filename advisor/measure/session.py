@@ -29,7 +29,7 @@ from advisor.measure.ledger import Entry, Failure, Step
 from advisor.measure.server import Endpoint
 from advisor.measure.session_job import SessionJob
 from advisor.measure.site import Site, now
-from advisor.spec.workload import percentile_of
+from advisor.spec.workloads.workload import percentile_of
 
 MAX_RESTARTS = 2
 """How often a server that died is started again within one session."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from advisor.measure.plan import Plan
 from advisor.measure.steps import Target
-from advisor.spec.workload import Workload
+from advisor.spec.workloads.workload import Workload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from advisor.measure.bench import BenchResult, Point, saturated
-from advisor.spec.workload import Goodput, LatencyLimit, Workload
+from advisor.spec.workloads.workload import Goodput, LatencyLimit, Workload
 
 STEADY_FIGURES = ("requests_per_s/mean", "e2e_ms/mean", "tpot_ms/mean")
 UNSTEADY = 0.20

@@ -13,7 +13,7 @@ from advisor.measure.checkpoint import Checkpoint
 from advisor.measure.ledger import Step
 from advisor.measure.plan import Plan
 from advisor.measure.server import Serving
-from advisor.spec.workload import Lengths, Load, Workload
+from advisor.spec.workloads.workload import Lengths, Load, Workload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from advisor.spec.format import QuantFormat
-from advisor.spec.gpu import GpuSpec
-from advisor.spec.model import ModelSpec
+from advisor.spec.formats.format import QuantFormat
+from advisor.spec.hardware.gpu import GpuSpec
+from advisor.spec.models.model import ModelSpec
 from advisor.units import BITS_PER_BYTE, MS_PER_S
 
 _BYTES_16BIT = 2.0

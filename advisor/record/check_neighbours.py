@@ -21,8 +21,8 @@ from advisor.record.compare import (
 )
 from advisor.record.finding import Finding, Severity
 from advisor.record.measurement import SpeedMeasurement
-from advisor.spec.formats import find_format
-from advisor.spec.gpus import find_gpu
+from advisor.spec.formats.catalog import find_format
+from advisor.spec.hardware.gpus import find_gpu
 
 Limits = Callable[[SpeedMeasurement], Bounds]
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from advisor.record.finding import FLAG_IT, Finding, Severity, unknown_name
 from advisor.record.measurement import QualityMeasurement
 from advisor.record.store import Located
-from advisor.spec.formats import find_format
-from advisor.spec.models import find_model
+from advisor.spec.formats.catalog import find_format
+from advisor.spec.models.catalog import find_model
 
 Row = Located[QualityMeasurement]
 

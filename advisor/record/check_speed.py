@@ -10,9 +10,9 @@ from advisor.record.check_repeats import check_repeats
 from advisor.record.compare import Row, find, least, requests_per_s
 from advisor.record.finding import Finding, unknown_name
 from advisor.record.measurement import SpeedMeasurement
-from advisor.spec.formats import find_format
-from advisor.spec.gpus import find_gpu
-from advisor.spec.models import find_model
+from advisor.spec.formats.catalog import find_format
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.models.catalog import find_model
 from advisor.units import GB, MS_PER_S
 
 # Clocks, data sheets and repeats of a run agree to a few per cent.

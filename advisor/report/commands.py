@@ -11,7 +11,7 @@ from typing import TypeAlias
 from advisor.cost.prediction import Prediction
 from advisor.report.recipe import recipe_yaml
 from advisor.spec.deployment import Deployment
-from advisor.spec.models import known_checkpoint
+from advisor.spec.models.catalog import known_checkpoint
 
 Setting: TypeAlias = str | int | float | bool
 """Value of an option of `vllm serve`."""

@@ -16,9 +16,9 @@ from advisor.cost.prediction import Prediction
 from advisor.report.commands import commands_for
 from advisor.report.decision_document import decision_document
 from advisor.report.plain import deployment_document
-from advisor.spec.model import ModelSpec
-from advisor.spec.profile_keys import write_arrival, write_lengths
-from advisor.spec.workload import Workload
+from advisor.spec.models.model import ModelSpec
+from advisor.spec.workloads.profile_keys import write_arrival, write_lengths
+from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
     from advisor.advise.decision import Decision

@@ -5,8 +5,8 @@ from __future__ import annotations
 from advisor.advise.assessment import Assessment
 from advisor.advise.choose import Recommendation
 from advisor.advise.text import number
-from advisor.spec.profile_text import arrival_text, lengths_text, limits_text, quality_text
-from advisor.spec.workload import Workload
+from advisor.spec.workloads.profile_text import arrival_text, lengths_text, limits_text, quality_text
+from advisor.spec.workloads.workload import Workload
 
 
 def workload_lines(workload: Workload) -> list[str]:

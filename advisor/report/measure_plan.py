@@ -13,7 +13,7 @@ from advisor.advise.text import deployment_text, number, share
 from advisor.errors import InputError
 from advisor.report.commands import checkpoint_of
 from advisor.report.document import workload_document
-from advisor.spec.workload import Workload
+from advisor.spec.workloads.workload import Workload
 
 WORKLOAD = "workload.yaml"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from advisor.advise.assessment import Assessment
 from advisor.advise.choose import Recommendation
-from advisor.spec.workload import Workload
+from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from advisor.errors import UnsupportedError
-from advisor.measure.recipes import IGNORE, Modifier, find_recipe
+from advisor.spec.formats.recipes import IGNORE, Modifier, find_recipe
 
 CLASSES = {
     "smoothquant": "SmoothQuantModifier",

@@ -10,7 +10,7 @@ from advisor.advise.assessment import Assessment
 from advisor.advise.choose import Recommendation
 from advisor.advise.text import deployment_text, low_high, missed_by, number
 from advisor.cost.estimate import Estimate
-from advisor.spec.workload import LatencyMetric, Workload
+from advisor.spec.workloads.workload import LatencyMetric, Workload
 from advisor.units import MS_PER_S
 
 if TYPE_CHECKING:

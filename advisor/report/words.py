@@ -12,7 +12,7 @@ from advisor.cost.prediction import Prediction
 from advisor.report.commands import commands_for
 from advisor.report.refused import worst_refusal
 from advisor.report.why import regime_lines
-from advisor.spec.workload import Objective
+from advisor.spec.workloads.workload import Objective
 from advisor.units import GB, MS_PER_S
 
 

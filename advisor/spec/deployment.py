@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from advisor.spec.engine import Engine, first_release_for, is_older
-from advisor.spec.format import QuantFormat
-from advisor.spec.gpu import GpuSpec
-from advisor.spec.model import ModelSpec
+from advisor.spec.engines.engine import Engine, first_release_for, is_older
+from advisor.spec.formats.format import QuantFormat
+from advisor.spec.hardware.gpu import GpuSpec
+from advisor.spec.models.model import ModelSpec
 
 KvFormat = Literal["16bit", "fp8"]
 

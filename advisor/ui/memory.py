@@ -18,10 +18,10 @@ from advisor.cost.prediction import Prediction
 from advisor.cost.prepared import Facts, Prepared
 from advisor.cost.quality import QualityModel, Recovery
 from advisor.spec.deployment import Deployment, KvFormat
-from advisor.spec.engine import Engine
-from advisor.spec.gpu import GpuSpec
-from advisor.spec.model import ModelSpec
-from advisor.spec.workload import Goodput, Load
+from advisor.spec.engines.engine import Engine
+from advisor.spec.hardware.gpu import GpuSpec
+from advisor.spec.models.model import ModelSpec
+from advisor.spec.workloads.workload import Goodput, Load
 
 Kept = TypeVar("Kept")
 

@@ -10,11 +10,11 @@ from advisor.report.html.markup import Html, data_script, tag
 from advisor.report.html.page import page_text
 from advisor.report.html.palette import swatch
 from advisor.report.html.vega import library_script
-from advisor.spec.formats import known_formats
-from advisor.spec.gpus import known_gpus
-from advisor.spec.models import known_models
-from advisor.spec.prices import TERMS
-from advisor.spec.profile import known_workloads
+from advisor.spec.formats.catalog import known_formats
+from advisor.spec.hardware.gpus import known_gpus
+from advisor.spec.hardware.prices import TERMS
+from advisor.spec.models.catalog import known_models
+from advisor.spec.workloads.profile import known_workloads
 from advisor.ui.question import Shelf
 
 FIRST: Mapping[str, str] = {

@@ -10,13 +10,13 @@ from advisor import cli_values as v
 from advisor.advise.choice import Choice
 from advisor.advise.recommend import choice_of
 from advisor.errors import InputError, unknown
-from advisor.spec.gpu import GpuSpec
-from advisor.spec.gpus import find_gpu
-from advisor.spec.model import ModelSpec
-from advisor.spec.models import catalog_model, parse_params, typical_model
-from advisor.spec.profile import known_workloads, load_workload
-from advisor.spec.profile_flags import override
-from advisor.spec.workload import Workload
+from advisor.spec.hardware.gpu import GpuSpec
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.models.catalog import catalog_model, parse_params, typical_model
+from advisor.spec.models.model import ModelSpec
+from advisor.spec.workloads.profile import known_workloads, load_workload
+from advisor.spec.workloads.profile_flags import override
+from advisor.spec.workloads.workload import Workload
 
 KEYS = (
     "model", "gpu", "workload", "load", "level", "input", "output", "ttft", "tpot", "e2e", "at", "recovery",

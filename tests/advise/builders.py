@@ -10,11 +10,11 @@ from advisor.advise.price import cost_of
 from advisor.cost.estimate import Estimate
 from advisor.cost.prediction import MemoryPlan, Prediction, Status
 from advisor.spec.deployment import Deployment, KvFormat
-from advisor.spec.formats import find_format
-from advisor.spec.gpu import GpuSpec, Price
-from advisor.spec.gpus import find_gpu
-from advisor.spec.model import Attention, Ffn, LayerGroup, ModelSpec
-from advisor.spec.workload import Arrival, Lengths, Load, Workload
+from advisor.spec.formats.catalog import find_format
+from advisor.spec.hardware.gpu import GpuSpec, Price
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.models.model import Attention, Ffn, LayerGroup, ModelSpec
+from advisor.spec.workloads.workload import Arrival, Lengths, Load, Workload
 
 GB = 1_000_000_000
 

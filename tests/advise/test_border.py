@@ -11,7 +11,7 @@ from advisor.advise.border import Border, border_of
 from advisor.advise.own_records import border_with
 from advisor.record import store
 from advisor.record.measurement import FailedRun
-from advisor.spec.workload import Arrival
+from advisor.spec.workloads.workload import Arrival
 from tests.advise.builders import deployment, workload
 from tests.command import Command
 from tests.record import build

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from advisor.advise.cells import answer_cells, answer_columns, read_cells
 from advisor.advise.recommend import predict, shipped_predictor, shipped_quality
-from advisor.spec.workload import Arrival
+from advisor.spec.workloads.workload import Arrival
 from tests.advise.builders import workload
 from tests.command import Command
 

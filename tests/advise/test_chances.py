@@ -11,7 +11,7 @@ from advisor.advise.standings import SLOW, Standings
 from advisor.advise.survey import standings_of
 from advisor.cost.predict import Z90
 from advisor.cost.shared_errors import SharedErrors, Shares
-from advisor.spec.workload import Arrival
+from advisor.spec.workloads.workload import Arrival
 from tests.advise.builders import deployment, workload
 
 SAME = SharedErrors(

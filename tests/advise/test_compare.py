@@ -11,8 +11,8 @@ from advisor import Difference, compare
 from advisor.advise.compare import parse_deployment
 from advisor.advise.compare_results import compare_results
 from advisor.errors import InputError, UnsupportedError
-from advisor.spec.engine import Engine
-from advisor.spec.models import find_model
+from advisor.spec.engines.engine import Engine
+from advisor.spec.models.catalog import find_model
 
 MODEL = "Llama-3.1-8B-Instruct"
 DATA = Path(__file__).resolve().parents[1] / "data"

@@ -13,9 +13,9 @@ from advisor.advise.choose import choose
 from advisor.advise.crossover import Crossover, best_map, crossover, usual_axis
 from advisor.advise.recommend import choice_of, shipped_predictor, shipped_quality
 from advisor.errors import InputError
-from advisor.spec.models import find_model
-from advisor.spec.profile import load_workload
-from advisor.spec.workload import Lengths
+from advisor.spec.models.catalog import find_model
+from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.workload import Lengths
 from tests.advise.builders import workload
 
 MODEL = "Llama-3.1-8B-Instruct"

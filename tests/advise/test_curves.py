@@ -10,7 +10,7 @@ from advisor import load_workload, recommend
 from advisor.advise.choose import Recommendation
 from advisor.advise.curves import SHARES, Curve, curve_deployments, curves
 from advisor.advise.recommend import shipped_predictor
-from advisor.spec.profile_flags import override
+from advisor.spec.workloads.profile_flags import override
 
 
 @pytest.fixture(scope="module")

@@ -18,10 +18,10 @@ from advisor.advise.survey import standings_of, survey
 from advisor.cost.predict import Z90
 from advisor.report.flip_words import HEADS, flip_rows
 from advisor.spec.deployment import Deployment
-from advisor.spec.engine import Engine, newest_version
-from advisor.spec.profile import load_workload
-from advisor.spec.profile_flags import override
-from advisor.spec.workload import Workload
+from advisor.spec.engines.engine import Engine, newest_version
+from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.profile_flags import override
+from advisor.spec.workloads.workload import Workload
 
 MODEL = "Llama-3.1-8B-Instruct"
 GPUS = ["A6000", "L40S", "H100"]

@@ -16,8 +16,8 @@ from advisor.advise.judge import judge
 from advisor.advise.recommend import choice_of, shipped_predictor
 from advisor.advise.standings import Bools
 from advisor.cost.features import Ints
-from advisor.spec.profile import load_workload
-from advisor.spec.profile_flags import override
+from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.profile_flags import override
 
 
 def least(keeps: list[int], likely: list[int], most: list[int], guess: list[int] | None = None) -> list[int]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from advisor.advise.judge import judge, vouching_limits
 from advisor.cost.estimate import Estimate
-from advisor.spec.workload import Arrival, Goodput, LatencyLimit, Quality
+from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Quality
 from tests.advise.builders import around, cost, prediction, workload
 
 

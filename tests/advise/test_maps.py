@@ -11,7 +11,7 @@ from advisor.advise.choice import Choice
 from advisor.advise.choose import Recommendation, choose
 from advisor.advise.maps import CONCURRENCIES, format_maps, in_flight
 from advisor.advise.recommend import choice_of, shipped_predictor, shipped_quality
-from advisor.spec.profile_flags import override
+from advisor.spec.workloads.profile_flags import override
 
 
 @pytest.fixture(scope="module")

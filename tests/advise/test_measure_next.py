@@ -12,9 +12,9 @@ from advisor.advise.measure_next import Suggestion
 from advisor.errors import InputError
 from advisor.measure.plan import read_plan
 from advisor.report.measure_plan import WORKLOAD, plan_files, write_plans
-from advisor.spec.profile import load_workload
-from advisor.spec.profile_flags import override
-from advisor.spec.workload import Arrival, LatencyLimit, Workload
+from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.profile_flags import override
+from advisor.spec.workloads.workload import Arrival, LatencyLimit, Workload
 from tests.advise.builders import workload
 
 MODEL = "Llama-3.1-8B-Instruct"

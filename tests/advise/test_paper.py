@@ -13,7 +13,7 @@ from advisor.cost.predict import Predictor
 from advisor.data import shipped
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.store import read_speed
-from advisor.spec.profile import load_workload
+from advisor.spec.workloads.profile import load_workload
 
 PAPER = "arXiv:2411.02355v4"
 USE_CASES = {

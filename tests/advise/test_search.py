@@ -17,8 +17,8 @@ from advisor.advise.search import (
     unsupported,
 )
 from advisor.cost.prediction import Prediction
-from advisor.spec.formats import find_format
-from advisor.spec.gpus import find_gpu
+from advisor.spec.formats.catalog import find_format
+from advisor.spec.hardware.gpus import find_gpu
 from tests.advise.builders import GB, deployment, llama_8b, prediction
 
 

@@ -8,7 +8,7 @@ from advisor import decision, recommend
 from advisor.advise.breakeven import break_evens
 from advisor.advise.recommend import shipped_predictor, shipped_quality
 from advisor.advise.sure import Kept, Rival, Sureness, contest, sureness
-from advisor.spec.workload import Arrival, LatencyLimit
+from advisor.spec.workloads.workload import Arrival, LatencyLimit
 from tests.advise.builders import deployment, workload
 
 MODEL = "Llama-3.1-8B-Instruct"

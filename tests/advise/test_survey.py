@@ -11,9 +11,9 @@ from advisor.advise.choice import Choice
 from advisor.advise.choose import choose
 from advisor.advise.recommend import choice_of, shipped_predictor, shipped_quality
 from advisor.advise.survey import survey
-from advisor.spec.profile import load_workload
-from advisor.spec.profile_flags import override
-from advisor.spec.workload import Arrival, Load, Objective, Workload
+from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.profile_flags import override
+from advisor.spec.workloads.workload import Arrival, Load, Objective, Workload
 
 MODEL = "Llama-3.1-8B-Instruct"
 CLOSED = [Arrival(kind="concurrency", value=value) for value in (1, 6, 40, 400)]

@@ -11,8 +11,8 @@ from advisor.cost.ceilings import shares, with_ceilings
 from advisor.cost.predict import Predictor
 from advisor.record import store
 from advisor.record.kernel import KernelTiming
-from advisor.spec.gpus import find_gpu
-from advisor.spec.workload import Arrival, Lengths, Load
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.workloads.workload import Arrival, Lengths, Load
 from tests.advise.builders import deployment
 from tests.record import build
 

@@ -22,11 +22,11 @@ from advisor.record.measurement import SpeedMeasurement
 from advisor.record.store import read_speed
 from advisor.report.accuracy import shipped_markdown
 from advisor.spec.deployment import Deployment
-from advisor.spec.engine import parse_engine
-from advisor.spec.formats import find_format
-from advisor.spec.gpus import find_gpu
-from advisor.spec.models import find_model
-from advisor.spec.workload import Arrival, Lengths, Load
+from advisor.spec.engines.engine import parse_engine
+from advisor.spec.formats.catalog import find_format
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.models.catalog import find_model
+from advisor.spec.workloads.workload import Arrival, Lengths, Load
 from tests.golden_text import check_file
 
 

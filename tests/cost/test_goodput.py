@@ -10,7 +10,7 @@ from advisor.cost.percentiles import Queue
 from advisor.cost.serving import ServingSetup
 from advisor.cost.simulate import simulate
 from advisor.cost.steady import engine_arrays, load_arrays, steady_state
-from advisor.spec.workload import Arrival, Goodput, Lengths, Load
+from advisor.spec.workloads.workload import Arrival, Goodput, Lengths, Load
 from tests.cost.standin import Textbook
 
 V1 = ServingSetup(step=Textbook(), kv_tokens=4_000_000, max_num_seqs=256, max_num_batched_tokens=8192)

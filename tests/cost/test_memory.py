@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from advisor.cost.memory import longest_context, sequence_bytes
 from advisor.cost.predict import Predictor
 from advisor.spec.deployment import Deployment
-from advisor.spec.engine import parse_engine
-from advisor.spec.formats import find_format
-from advisor.spec.gpus import find_gpu
-from advisor.spec.models import find_model
-from advisor.spec.workload import Arrival, Lengths, Load
+from advisor.spec.engines.engine import parse_engine
+from advisor.spec.formats.catalog import find_format
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.models.catalog import find_model
+from advisor.spec.workloads.workload import Arrival, Lengths, Load
 
 SUMMARIZATION = Load(
     input_tokens=Lengths.constant(4096),

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from advisor.cost.quality import KvFormat, QualityModel, Question
 from advisor.record.measurement import QualityMeasurement
-from advisor.spec.model import ModelSpec
-from advisor.spec.models import find_model, typical_model
+from advisor.spec.models.catalog import find_model, typical_model
+from advisor.spec.models.model import ModelSpec
 
 QUALITY = QualityModel.shipped()
 LLAMA = "Llama-3.1-8B-Instruct"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from advisor.cost.quality_models import family_of, model_key, traits, traits_by_name
-from advisor.spec.models import find_model, typical_model
+from advisor.spec.models.catalog import find_model, typical_model
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from advisor.cost.quality import QualityModel
 from advisor.record import store
 from advisor.record.measurement import QualityMeasurement
-from advisor.spec.models import find_model
+from advisor.spec.models.catalog import find_model
 from tests.command import Command
 from tests.record import build
 

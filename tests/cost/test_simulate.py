@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from advisor.cost.serving import ServingSetup
 from advisor.cost.simulate import capacity_requests_per_s, draw, simulate
 from advisor.errors import UnsupportedError
-from advisor.spec.workload import Arrival, Goodput, Lengths, Load
+from advisor.spec.workloads.workload import Arrival, Goodput, Lengths, Load
 from tests.cost.standin import Textbook
 
 LINEAR = Textbook(overhead_s=1e-3, weights_s=0.0, token_s=10e-6, kv_token_s=0.0, pair_s=0.0)

@@ -13,7 +13,7 @@ from advisor.cost.serving import ServingSetup
 from advisor.cost.simulate import simulate
 from advisor.cost.spread import percentile_s
 from advisor.cost.steady import engine_arrays, load_arrays, steady_state
-from advisor.spec.workload import Arrival, LatencyMetric, Lengths, Load
+from advisor.spec.workloads.workload import Arrival, LatencyMetric, Lengths, Load
 from tests.cost.standin import Textbook
 
 SETUP = ServingSetup(step=Textbook(), kv_tokens=4_000_000, max_num_seqs=256, max_num_batched_tokens=8192)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from advisor.cost.serving import Floats, ServingSetup
 from advisor.cost.simulate import simulate
 from advisor.cost.steady import Engines, Loads, Steady, engine_arrays, load_arrays, steady_state
-from advisor.spec.workload import Arrival, Lengths, Load
+from advisor.spec.workloads.workload import Arrival, Lengths, Load
 from tests.cost.standin import Textbook
 
 

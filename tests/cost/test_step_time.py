@@ -15,10 +15,10 @@ from advisor.cost.predict import Predictor
 from advisor.cost.roofline import roofline
 from advisor.cost.steptime import Design, coefficients, parts, used_names
 from advisor.spec.deployment import Deployment
-from advisor.spec.engine import parse_engine
-from advisor.spec.formats import find_format
-from advisor.spec.gpus import find_gpu
-from advisor.spec.models import find_model
+from advisor.spec.engines.engine import parse_engine
+from advisor.spec.formats.catalog import find_format
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.models.catalog import find_model
 
 FORMATS = ("bf16", "fp8", "int8", "int4")
 

@@ -11,8 +11,8 @@ import pytest
 from advisor.errors import DataError, InputError, UnsupportedError
 from advisor.measure import calibration, checkpoint
 from advisor.measure.calibration import Calibration
-from advisor.measure.recipes import IGNORE, RECIPES, find_recipe
-from advisor.spec.formats import find_format
+from advisor.spec.formats.catalog import find_format
+from advisor.spec.formats.recipes import IGNORE, RECIPES, find_recipe
 
 
 def group(bits: int, kind: str, activations: int | None) -> dict[str, Any]:

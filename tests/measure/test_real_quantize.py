@@ -11,8 +11,8 @@ import pytest
 from advisor.measure import checkpoint, envs, quantize
 from advisor.measure.calibration import Calibration
 from advisor.measure.checkpoint import Checkpoint
-from advisor.measure.recipes import RECIPES, Recipe
 from advisor.measure.site import Site
+from advisor.spec.formats.recipes import RECIPES, Recipe
 from tests.measure.test_real_loop import MAKER
 
 pytestmark = pytest.mark.heavy

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from advisor.measure import steady
 from advisor.measure.bench import BenchResult, Point
-from advisor.spec.workload import Goodput, LatencyLimit
+from advisor.spec.workloads.workload import Goodput, LatencyLimit
 
 
 def result(
@@ -76,7 +76,7 @@ def test_bisection_finds_the_border_within_a_few_percent_of_the_top(border: floa
 
 
 def test_a_saturated_point_keeps_no_limit():
-    from advisor.spec.workload import Arrival, Lengths, Load, Workload
+    from advisor.spec.workloads.workload import Arrival, Lengths, Load, Workload
 
     load = Load(
         input_tokens=Lengths.constant(64),

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.record.bounds import bounds
-from advisor.spec.formats import find_format, known_formats
-from advisor.spec.gpus import find_gpu
-from advisor.spec.models import find_model
+from advisor.spec.formats.catalog import find_format, known_formats
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.models.catalog import find_model
 
 
 def test_decode_of_llama_8b_in_bf16_on_an_a6000() -> None:

@@ -13,10 +13,10 @@ from advisor.record import store
 from advisor.record.measurement import PrintedCost, QualityMeasurement, SpeedMeasurement
 from advisor.record.sources import read_sources, source_of
 from advisor.spec.deployment import Deployment
-from advisor.spec.engine import Engine
-from advisor.spec.formats import find_format
-from advisor.spec.gpus import find_gpu
-from advisor.spec.models import find_model
+from advisor.spec.engines.engine import Engine
+from advisor.spec.formats.catalog import find_format
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.models.catalog import find_model
 from advisor.units import GB, TERA
 
 FOLDER = shipped("measurements")

@@ -6,7 +6,7 @@ from advisor.advise.assessment import Assessment, Refusal
 from advisor.advise.choose import Recommendation
 from advisor.advise.rank import pareto, rank
 from advisor.cost.estimate import Estimate
-from advisor.spec.workload import Arrival, LatencyLimit, Workload
+from advisor.spec.workloads.workload import Arrival, LatencyLimit, Workload
 from tests.advise.builders import around, assessed, deployment, llama_8b, prediction, workload
 
 

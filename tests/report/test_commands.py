@@ -9,8 +9,8 @@ import yaml
 
 from advisor.report.commands import checkpoint_of, commands_for, serve_command
 from advisor.report.recipe import PRESETS, recipe_yaml
-from advisor.spec.engine import Engine
-from advisor.spec.formats import known_formats
+from advisor.spec.engines.engine import Engine
+from advisor.spec.formats.catalog import known_formats
 from tests.advise.builders import deployment, llama_8b, prediction, workload
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from advisor.advise.choose import Recommendation
 from advisor.report.document import VERSION, prediction_document, recommendation_document
-from advisor.spec.workload import Goodput, Lengths, Quality
+from advisor.spec.workloads.workload import Goodput, Lengths, Quality
 from tests.advise.builders import GB, assessed, deployment, prediction
 from tests.report.builders import answer, cannot_run, limited, recommendation, three
 

@@ -27,7 +27,7 @@ from advisor.report.flip_words import flip_rows
 from advisor.report.html.chart_crossover import crossover_chart
 from advisor.report.html.page import DOCUMENT_ROWS, Findings, report_body, report_page
 from advisor.report.html.quantities import quantities
-from advisor.spec.profile_flags import override
+from advisor.spec.workloads.profile_flags import override
 from tests.command import Command
 from tests.report.builders import three
 from tests.report.page import Element, read_page

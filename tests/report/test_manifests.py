@@ -28,10 +28,10 @@ from advisor.report.manifests.scaling import Scaling, scaling_of
 from advisor.report.manifests.subject import subject_of
 from advisor.report.manifests.verify import LM_EVAL_TASKS
 from advisor.report.recipe import needs_data
-from advisor.spec.engine import Engine
-from advisor.spec.formats import known_formats
-from advisor.spec.profile import load_workload
-from advisor.spec.workload import Arrival, Goodput, LatencyLimit, Lengths, Load, Quality, Workload
+from advisor.spec.engines.engine import Engine
+from advisor.spec.formats.catalog import known_formats
+from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Lengths, Load, Quality, Workload
 from tests.advise.builders import assessed, deployment, llama_8b, prediction, workload
 from tests.golden_text import check_text
 from tests.report.builders import cannot_run

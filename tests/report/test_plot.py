@@ -10,7 +10,7 @@ import pytest
 from advisor import load_workload, recommend
 from advisor.advise.choose import Recommendation
 from advisor.report.plot import HEIGHT, pareto_lines, pareto_points
-from advisor.spec.profile_flags import override
+from advisor.spec.workloads.profile_flags import override
 from tests.command import Command
 from tests.report.builders import answer, recommendation, three
 

@@ -18,8 +18,8 @@ from advisor.report.words import (
     objective_text,
     winner_lines,
 )
-from advisor.spec.model import Ffn, ModelSpec
-from advisor.spec.workload import Objective
+from advisor.spec.models.model import Ffn, ModelSpec
+from advisor.spec.workloads.workload import Objective
 from tests.advise.builders import GB, around, assessed, deployment, llama_8b, prediction, workload
 from tests.report.builders import answer, cannot_run, limited, recommendation, three
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from advisor.spec.model import ModelSpec
-from advisor.spec.model_config import model_from_config
+from advisor.spec.models.config import model_from_config
+from advisor.spec.models.model import ModelSpec
 
 Config = dict[str, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from advisor.spec.workload import Arrival, Goodput, LatencyLimit, Lengths, Load, Quality, Workload
+from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Lengths, Load, Quality, Workload
 
 lines = st.text(st.characters(codec="utf-8"), max_size=30).filter(
     lambda text: text == text.strip() and text.isprintable()

@@ -8,10 +8,10 @@ from advisor import load_workload, recommend
 from advisor.advise.recommend import shipped_predictor, shipped_quality
 from advisor.cost.predict import Predictor
 from advisor.spec.deployment import Deployment
-from advisor.spec.formats import find_format
-from advisor.spec.gpus import find_gpu
-from advisor.spec.models import find_model
-from advisor.spec.profile_flags import override
+from advisor.spec.formats.catalog import find_format
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.models.catalog import find_model
+from advisor.spec.workloads.profile_flags import override
 from advisor.ui import memory
 from advisor.ui.memory import RememberedPredictor, RememberedQuality
 

@@ -10,7 +10,7 @@ import pytest
 
 from advisor.advise.choice import check_context
 from advisor.errors import InputError, QuantAdviseError
-from advisor.spec.models import find_model
+from advisor.spec.models.catalog import find_model
 from advisor.ui.question import Shelf, read_choice
 
 CHAT = {"model": "Llama-3.1-8B-Instruct", "workload": "chat"}

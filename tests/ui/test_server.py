@@ -14,7 +14,7 @@ import pytest
 
 from advisor import load_workload, recommend
 from advisor.advise.recommend import shipped_predictor, shipped_quality
-from advisor.spec.profile_flags import override
+from advisor.spec.workloads.profile_flags import override
 from advisor.ui.answers import Answerer, Superseded
 from advisor.ui.page import FIRST, ui_page
 from advisor.ui.question import Shelf
@@ -204,7 +204,7 @@ def test_a_model_of_ones_own_is_not_taken_for_the_known_one() -> None:
     """What was computed for one model is not told of another of the same name."""
     from dataclasses import replace
 
-    from advisor.spec.models import find_model
+    from advisor.spec.models.catalog import find_model
 
     known = find_model("Llama-3.1-8B-Instruct")
     small = replace(known, groups=tuple(replace(g, count=g.count // 2) for g in known.groups))

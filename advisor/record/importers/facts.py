@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from advisor.errors import InputError, UnknownNameError
 from advisor.record.measurement import KvFormat, LengthKind, LoadKind
-from advisor.spec.formats import find_format, format_of_checkpoint
-from advisor.spec.gpus import find_gpu
-from advisor.spec.models import find_model
+from advisor.spec.formats.catalog import find_format, format_of_checkpoint
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.models.catalog import find_model
 
 OWN = "own measurement"
 UNKNOWN_VERSION = "unknown"

@@ -15,9 +15,9 @@ from advisor.errors import QuantAdviseError
 from advisor.record.bounds import bounds
 from advisor.record.importers.facts import Served
 from advisor.record.importers.run import LATENCIES, Run
-from advisor.spec.formats import find_format
-from advisor.spec.gpus import find_gpu
-from advisor.spec.models import find_model
+from advisor.spec.formats.catalog import find_format
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.models.catalog import find_model
 
 MAX_FAILED_SHARE = 0.01
 """As for our own runs: more lost requests than this, and the survivors are a choice."""

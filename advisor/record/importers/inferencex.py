@@ -13,7 +13,7 @@ from typing import Any
 from advisor.record.importers.facts import DeploymentFacts, known_gpu, known_model
 from advisor.record.importers.run import STATISTICS, Run, day, number, whole
 from advisor.record.measurement import Metric
-from advisor.spec.models import find_model
+from advisor.spec.models.catalog import find_model
 from advisor.units import MS_PER_S
 
 TOOL = "InferenceX"

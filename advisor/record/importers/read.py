@@ -32,7 +32,7 @@ from advisor.record.importers.facts import (
 )
 from advisor.record.importers.run import Imported, Run, rows
 from advisor.record.measurement import QualityMeasurement
-from advisor.spec.formats import find_format
+from advisor.spec.formats.catalog import find_format
 
 SPEED_TOOLS: tuple[ModuleType, ...] = (
     mlperf,

@@ -16,7 +16,7 @@ from advisor.record.importers import guard
 from advisor.record.importers.facts import DeploymentFacts, known_gpu, known_model
 from advisor.record.importers.run import STATISTICS, Figures, Run, day, needed, number, whole
 from advisor.record.measurement import KvFormat, LengthKind, LoadKind, Metric
-from advisor.spec.formats import find_kv_format
+from advisor.spec.formats.catalog import find_kv_format
 
 TOOL = "vllm bench serve"
 _LATENCIES: Mapping[str, Metric] = {"ttft": "ttft_ms", "tpot": "tpot_ms", "itl": "itl_ms", "e2el": "e2e_ms"}

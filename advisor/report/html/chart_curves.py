@@ -11,7 +11,7 @@ from advisor.report.html.chart import LIMIT_RULE, LIMIT_TEXT, Chart, Control, la
 from advisor.report.html.markup import Html, tag
 from advisor.report.html.palette import scales, swatch
 from advisor.spec.deployment import Deployment
-from advisor.spec.workload import LatencyLimit, Workload
+from advisor.spec.workloads.workload import LatencyLimit, Workload
 
 METRICS = ("ttft", "tpot", "e2e")
 FIRST = 4

@@ -12,7 +12,7 @@ from advisor.report.html.chart import INTERVAL_RULE, POINT, Chart, layered, shor
 from advisor.report.html.markup import Html, tag
 from advisor.report.html.palette import scales, swatch
 from advisor.report.tables import shown_rows
-from advisor.spec.workload import Workload
+from advisor.spec.workloads.workload import Workload
 from advisor.units import MS_PER_S
 
 MOST_ROWS = 14

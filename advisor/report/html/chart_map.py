@@ -10,7 +10,7 @@ from advisor.report.html.chart import Chart, Control, layered
 from advisor.report.html.markup import Html, tag
 from advisor.report.html.palette import scales, swatch
 from advisor.spec.deployment import Deployment
-from advisor.spec.workload import Workload
+from advisor.spec.workloads.workload import Workload
 
 NONE = "none"
 """Stands for cells where nothing keeps the limits."""

@@ -9,7 +9,7 @@ from advisor.advise.assessment import Assessment
 from advisor.advise.text import low_high, number
 from advisor.cost.estimate import Estimate
 from advisor.report.tables import ASKED, PRICED, REFERENCE
-from advisor.spec.workload import LatencyMetric, Workload
+from advisor.spec.workloads.workload import LatencyMetric, Workload
 from advisor.units import MS_PER_S
 
 PERCENT = 100.0

@@ -11,7 +11,7 @@ from advisor.cost.prediction import Prediction
 from advisor.errors import UnsupportedError
 from advisor.report.commands import Commands, Setting, commands_for, parallel_split
 from advisor.spec.deployment import Deployment
-from advisor.spec.workload import Workload
+from advisor.spec.workloads.workload import Workload
 
 PORT = 8000
 """`vllm serve` listens here unless told otherwise (vLLM 0.32)."""

@@ -11,7 +11,7 @@ from advisor.cost.quality_benchmarks import V1
 from advisor.cost.quality_tasks import find_task
 from advisor.report.manifests.serve import script, wrapped
 from advisor.report.manifests.subject import PORT, Subject
-from advisor.spec.workload import Arrival, Lengths, Load, percentile_of
+from advisor.spec.workloads.workload import Arrival, Lengths, Load, percentile_of
 
 SEED = 0
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
@@ -259,7 +259,7 @@ def _drawn_lengths(subject: Subject) -> str | None:
     """What make_prompts.py reads: the tokenizer, and the lengths of every request."""
     import numpy as np
 
-    from advisor.spec.lengths import sample
+    from advisor.spec.workloads.lengths import sample
 
     load = subject.prediction.load
     if not _is_drawn(load):

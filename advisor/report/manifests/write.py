@@ -14,7 +14,7 @@ from advisor.report.manifests.checkpoint import checkpoint_files
 from advisor.report.manifests.scaling import scaling_of
 from advisor.report.manifests.subject import Subject, subject_of
 from advisor.report.manifests.verify import verify_files
-from advisor.spec.workload import Workload
+from advisor.spec.workloads.workload import Workload
 
 README = "README.md"
 

@@ -1,0 +1,104 @@
+"""What a GPU can do, in the units its sources print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from advisor.units import GB, MIB, TERA
+
+ComputeType = Literal["fp16", "bf16", "int8", "fp8", "fp4"]
+COMPUTE_TYPES: tuple[ComputeType, ...] = ("fp16", "bf16", "int8", "fp8", "fp4")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What `num_gpus` of a kind cost per hour when rented together."""
+
+    provider: str
+    num_gpus: int
+    usd_per_hour: float
+    """For all `num_gpus` together."""
+    term: str
+    """`on-demand`, `spot`, `3yr`, `ownership` (estimated total cost of owning) …"""
+    date: str
+    """ISO day or month the price was seen; empty when a user's file states none."""
+    source: str
+    """Where it was read, with its licence."""
+    note: str = ""
+    """How it was chosen among several, or what it leaves out."""
+
+    @property
+    def usd_per_gpu_hour(self) -> float:
+        return self.usd_per_hour / self.num_gpus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interconnect:
+    """How GPUs of one node talk."""
+
+    kind: Literal["nvlink", "pcie", "xgmi"]
+    gb_s_per_direction: float
+    """Per GPU, one direction, decimal GB/s; a data sheet's "bidirectional" figure is twice this."""
+    pair_bridge_gb_s_per_direction: float | None = None
+    """What an NVLink bridge between two cards would give. Rented PCIe cards rarely have one, so
+    `gb_s_per_direction` is PCIe; None where no bridge exists."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuSpec:
+    """A GPU as its sources print it; dense rates, never sparse ones."""
+
+    name: str
+    """Canonical: `H100-SXM`, `A6000`, `RTX4090`."""
+    title: str
+    """As people print it: `NVIDIA H100 SXM 80 GB`."""
+    family: str
+    """`H100`, `A100`, …: what people say when the variant does not matter."""
+    vendor: Literal["nvidia", "amd"]
+    architecture: str
+    """`turing`, `ampere`, `ada`, `hopper`, `blackwell`, `cdna3`, …"""
+    capability: float
+    """CUDA compute capability (8.6, 9.0, 10.0); for AMD the gfx version as major.minor-stepping in
+    decimal: 9.42 for gfx942, 9.10 for gfx90a (hexadecimal a = 10), 9.50 for gfx950."""
+    memory_mib: int
+    """What the driver reports in all."""
+    memory_bandwidth_gb_s: float
+    dense_tflops: Mapping[ComputeType, float | None] = field(hash=False)
+    """Dense tensor-core rates (16-bit accumulate in 32 bits); None where the type is absent."""
+    interconnect: Interconnect
+    gpus_per_node: int
+    power_w: float | None
+    sms: int | None = None
+    """Streaming multiprocessors; compute units on AMD."""
+    aliases: tuple[str, ...] = ()
+    prices: tuple[Price, ...] = ()
+    """Only of a user's own file; the catalog's are in `advisor.spec.hardware.prices`."""
+    sources: tuple[str, ...] = ()
+    usual: bool = False
+    """The variant meant when people say only `family`."""
+    notes: str = ""
+    """What a reader of the figures must know: where they were derived or chosen among sources."""
+
+    @property
+    def label(self) -> str:
+        """As people know it: the family's name for its usual variant, else the full name."""
+        return self.family if self.usual else self.name
+
+    @property
+    def memory_bytes(self) -> int:
+        return self.memory_mib * MIB
+
+    @property
+    def memory_bytes_per_s(self) -> float:
+        return self.memory_bandwidth_gb_s * GB
+
+    @property
+    def link_bytes_per_s(self) -> float:
+        return self.interconnect.gb_s_per_direction * GB
+
+    def flop_per_s(self, compute: ComputeType) -> float | None:
+        """Dense peak rate for `compute`, FLOP/s (OP/s for int8); None where absent."""
+        tflops = self.dense_tflops.get(compute)
+        return None if tflops is None else tflops * TERA

@@ -1,0 +1,231 @@
+"""What GPUs cost to rent: the catalog's dated offers, named price lists, and the choice among them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+from advisor.errors import InputError, unknown
+from advisor.spec.hardware.gpu import GpuSpec, Price
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.reading.catalog_yaml import read_catalog
+
+TERMS = ("on-demand", "marketplace", "spot", "1yr", "3yr", "ownership")
+"""on-demand: the provider's own machines, by the hour. marketplace: other people's machines, cheaper and
+without promises. spot: may be taken away. 1yr, 3yr: committed. ownership: estimated cost of owning."""
+
+FRESH_DAYS = 365
+"""Offers older than the newest one for a GPU by more than this are stale and not chosen by default."""
+OUTLIER_FACTOR = 3.0
+"""Offers this many times above or below the providers' median are not chosen by default."""
+MAX_USD_PER_GPU_HOUR = 1_000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What one provider asks for one kind of GPU, by how many are rented together."""
+
+    provider: str
+    bundles: tuple[tuple[int, float], ...]
+    """(GPUs, USD per hour for all of them), largest first."""
+    term: str
+    date: str
+    source: str
+
+    @property
+    def usd_of_one(self) -> float:
+        """USD per GPU-hour of the smallest bundle."""
+        size, usd_per_hour = self.bundles[-1]
+        return usd_per_hour / size
+
+    def price(self, num_gpus: int, note: str = "") -> Price:
+        """`num_gpus` put together from the largest bundles; what is left over takes the next larger bundle
+        where that is cheaper, and costs pro rata where it is less than the smallest bundle."""
+        largest, usd_of_largest = self.bundles[0]
+        smallest, usd_of_smallest = self.bundles[-1]
+        whole, left = divmod(num_gpus, largest)
+        usd_per_hour = whole * usd_of_largest
+        if 0 < left < smallest:
+            usd_per_hour += left * usd_of_smallest / smallest
+            note = "; ".join([*([note] if note else []), f"sold in bundles of {smallest}, taken pro rata"])
+        elif left:
+            usd_per_hour += min([self._together(left), *(usd for size, usd in self.bundles if size > left)])
+        return Price(
+            provider=self.provider,
+            num_gpus=num_gpus,
+            usd_per_hour=usd_per_hour,
+            term=self.term,
+            date=self.date,
+            source=self.source,
+            note=note,
+        )
+
+    def _together(self, num_gpus: int) -> float:
+        """The bundles that make up `num_gpus`, the largest first; a rest takes one more small one."""
+        usd_per_hour = 0.0
+        for size, usd in self.bundles:
+            count, num_gpus = divmod(num_gpus, size)
+            usd_per_hour += count * usd
+        return usd_per_hour + (self.bundles[-1][1] if num_gpus else 0.0)
+
+
+def price_of(
+    gpu: GpuSpec,
+    num_gpus: int,
+    *,
+    term: str = "on-demand",
+    price_list: str | None = None,
+    overrides: Mapping[str, float] | None = None,
+) -> Price | None:
+    """What `num_gpus` of `gpu` cost per hour when rented together; None when no price is known.
+
+    The first of these that says something:
+    1. `overrides`: USD per GPU-hour by GPU name, as `parse_price` returns them;
+    2. `price_list`: exactly what the named list says, or nothing;
+    3. the prices in the GPU's own file;
+    4. the catalog. Each provider speaks once, with its newest offer of that term; offers more than
+       `FRESH_DAYS` older than the newest, or `OUTLIER_FACTOR` away from the median, are left out; of the
+       rest the provider at the lower median (per GPU) is taken for every count, so that the price is one
+       that somebody asks. No other term stands in for a missing one.
+
+    Raises InputError for an unknown term or list, or a count below 1.
+    """
+    if num_gpus < 1:
+        raise InputError(f"price of {num_gpus} GPUs: give a count of 1 or more")
+    if term not in TERMS:
+        raise unknown("price term", term, TERMS)
+    if overrides and gpu.name in overrides:
+        usd = overrides[gpu.name] * num_gpus
+        return Price(
+            provider="own",
+            num_gpus=num_gpus,
+            usd_per_hour=usd,
+            term=term,
+            date="",
+            source="given by the user",
+        )
+    if price_list is not None:
+        listed = _lists().get(price_list)
+        if listed is None:
+            raise unknown("price list", price_list, _lists())
+        return next((offer.price(num_gpus) for offer in listed.get(gpu.name, ())), None)
+    own = [price for price in gpu.prices if price.term == term]
+    if own:
+        return _own_offer(own).price(num_gpus)
+    return _typical(offers(gpu, term=term), num_gpus)
+
+
+def price_lists() -> tuple[str, ...]:
+    """Names of the price lists: `paper-2024-10` holds the seed paper's prices."""
+    return tuple(_lists())
+
+
+def offers(gpu: GpuSpec, *, term: str = "on-demand") -> tuple[Offer, ...]:
+    """Every offer of the catalog for `gpu` and `term`, newest first, then by provider."""
+    found = [offer for offer in _catalog().get(gpu.name, ()) if offer.term == term]
+    return tuple(sorted(found, key=lambda offer: (_days(offer.date) * -1, offer.provider)))
+
+
+def parse_price(text: str) -> tuple[str, float]:
+    """`H100=2.5` or `H100:2.50` as (GPU name of the catalog, USD per GPU-hour).
+
+    Raises InputError for another form, an unknown GPU, or a price that is none.
+    """
+    name, separator, amount = text.replace("=", ":", 1).rpartition(":")
+    if not separator or not name.strip():
+        raise InputError(f"price '{text}': expected a GPU and USD per GPU-hour; write it like H100=2.5")
+    try:
+        usd = float(amount.strip().removeprefix("$"))
+    except ValueError as error:
+        raise InputError(f"price '{text}': '{amount}' is no number; write it like H100=2.5") from error
+    if not math.isfinite(usd) or not 0 < usd <= MAX_USD_PER_GPU_HOUR:
+        raise InputError(
+            f"price '{text}': expected above 0 and at most {MAX_USD_PER_GPU_HOUR:,.0f} USD per GPU-hour"
+        )
+    return find_gpu(name.strip()).name, usd
+
+
+def parse_prices(texts: Iterable[str]) -> dict[str, float]:
+    """The overrides that several `--price` options say; the last one for a GPU counts."""
+    return dict(parse_price(text) for text in texts)
+
+
+def _typical(found: tuple[Offer, ...], num_gpus: int) -> Price | None:
+    if not found:
+        return None
+    newest = _days(found[0].date)
+    by_provider: dict[str, Offer] = {}
+    for offer in found:
+        if newest - _days(offer.date) <= FRESH_DAYS:
+            by_provider.setdefault(offer.provider, offer)
+    # One provider for every count, so that more GPUs never cost less.
+    ranked = sorted(by_provider.values(), key=lambda offer: (offer.usd_of_one, offer.provider))
+    middle = _lower_median(ranked).usd_of_one
+    plausible = [
+        offer for offer in ranked if middle / OUTLIER_FACTOR <= offer.usd_of_one <= middle * OUTLIER_FACTOR
+    ]
+    note = f"lower median of {len(plausible)} providers" if len(plausible) > 1 else ""
+    return _lower_median(plausible).price(num_gpus, note)
+
+
+def _lower_median(sorted_offers: list[Offer]) -> Offer:
+    return sorted_offers[(len(sorted_offers) - 1) // 2]
+
+
+def _own_offer(prices: list[Price]) -> Offer:
+    first = prices[0]
+    return Offer(
+        provider=first.provider,
+        bundles=_bundles({price.num_gpus: price.usd_per_hour for price in prices}),
+        term=first.term,
+        date=first.date,
+        source=first.source,
+    )
+
+
+def _bundles(prices: Mapping[int, float]) -> tuple[tuple[int, float], ...]:
+    return tuple(sorted(((int(size), float(usd)) for size, usd in prices.items()), reverse=True))
+
+
+@lru_cache(maxsize=1)
+def _catalog() -> Mapping[str, tuple[Offer, ...]]:
+    document = read_catalog("prices.yaml")
+    found: dict[str, tuple[Offer, ...]] = {}
+    for block in document["offers"]:
+        for gpu, block_offers in _block(block, document["sources"]).items():
+            found[gpu] = found.get(gpu, ()) + block_offers
+    return found
+
+
+@lru_cache(maxsize=1)
+def _lists() -> Mapping[str, Mapping[str, tuple[Offer, ...]]]:
+    document = read_catalog("prices.yaml")
+    return {name: _block(block, document["sources"]) for name, block in document["lists"].items()}
+
+
+def _block(
+    block: Mapping[str, Any], sources: Mapping[str, Mapping[str, str]]
+) -> dict[str, tuple[Offer, ...]]:
+    source = sources[block["source"]]
+    return {
+        gpu: tuple(
+            Offer(
+                provider=provider,
+                bundles=_bundles(prices),
+                term=block["term"],
+                date=block["date"],
+                source=f"{source['title']} ({source['licence']})",
+            )
+            for provider, prices in by_provider.items()
+        )
+        for gpu, by_provider in block["offers"].items()
+    }
+
+
+def _days(iso: str) -> int:
+    """Days since the year 1, to compare dates; the clock is never asked."""
+    return date.fromisoformat(iso).toordinal()

@@ -1,0 +1,240 @@
+"""Look-up of models by name, Hub id, quantized checkpoint, folder or config.json."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+
+from advisor.data import catalog
+from advisor.errors import DataError, InputError, UnknownNameError, unknown
+from advisor.spec.models.config import model_from_config
+from advisor.spec.models.files import model_from_file
+from advisor.spec.models.hub import config_from_hub
+from advisor.spec.models.model import ModelSpec
+from advisor.spec.models.native import Parts, split_suffix
+from advisor.spec.models.typical import parse_params, typical_model
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_ROW = re.compile(r"^- \{name: ([^,]+), hf: \[([^\]]*)\](?:, aka: \[([^\]]*)\])?")
+
+
+def _fold(name: str) -> str:
+    """A name without what people vary: case, separators, a remark in brackets, Meta's older prefix."""
+    folded = re.sub(r"\s*\([^)]*\)$|[-_. ]", "", name.lower())
+    return folded.removeprefix("meta") if folded.startswith("metallama") else folded
+
+
+def _repo(hf_id: str) -> str:
+    return hf_id.rsplit("/", 1)[-1]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """Where a name leads: a line of the catalog, and the repository it stands for."""
+
+    line: int
+    name: str
+    hf_id: str | None
+
+
+def _split(text: str | None) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()] if text else []
+
+
+@lru_cache(maxsize=1)
+def _lines() -> tuple[str, ...]:
+    path = catalog("models.yaml")
+    try:
+        return tuple(path.read_text(encoding="utf-8").splitlines())
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}; reinstall quantadvise") from error
+
+
+@lru_cache(maxsize=1)
+def _index() -> dict[str, _Entry]:
+    """Every known name, folded, to its row. Only the names are read here; a row is parsed when asked for."""
+    index: dict[str, _Entry] = {}
+    for number, line in enumerate(_lines()):
+        match = _ROW.match(line)
+        if match is None:
+            continue
+        name, ids, also = match.group(1).strip(), _split(match.group(2)), _split(match.group(3))
+        main = next((i for i in ids if _repo(i) == name), ids[0] if ids else None)
+        first = _Entry(line=number, name=name, hf_id=main)
+        index.setdefault(_fold(name), first)
+        for hf_id in ids:
+            index.setdefault(_fold(_repo(hf_id)), _Entry(line=number, name=_repo(hf_id), hf_id=hf_id))
+        for other in also:
+            key = _fold(_repo(other))
+            # The variant whose name goes on from the alias, else the row's first.
+            fits = next((i for i in ids if _fold(_repo(i)).startswith(key)), None)
+            entry = first if fits is None else _Entry(line=number, name=_repo(fits), hf_id=fits)
+            index.setdefault(key, entry)
+    return index
+
+
+def known_models() -> tuple[str, ...]:
+    """The catalog's models by their canonical names, in the file's order."""
+    return tuple(match.group(1).strip() for line in _lines() if (match := _ROW.match(line)))
+
+
+@lru_cache(maxsize=1)
+def _sources() -> Mapping[str, str]:
+    """The citations that stand above the rows, by the short name the rows use."""
+    lines = _lines()
+    head = yaml.load("\n".join(lines[: lines.index("models:")]), Loader=_Loader)
+    return dict(head["sources"])
+
+
+@lru_cache(maxsize=256)
+def _from_catalog(entry: _Entry) -> ModelSpec:
+    row = yaml.load(_lines()[entry.line][2:], Loader=_Loader)
+    return model_from_config(
+        row["config"],
+        name=entry.name,
+        hf_id=entry.hf_id,
+        # What no engine loads to serve text is published with the rest: the row says how much.
+        published_params=row["params"] - row.get("unserved", 0),
+        source=_sources()[row["source"]],
+        family=row.get("family"),
+        where=f"models.yaml: {row['name']}",
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Checkpoints:
+    repos: Mapping[tuple[str, str], str]
+    """Folded model name and format → repository."""
+    parts: Mapping[str, Parts]
+    """Repository in lower case → what its format covers, where that is not every matrix."""
+
+
+@lru_cache(maxsize=1)
+def _checkpoints() -> _Checkpoints:
+    # Read by line: the whole YAML would take twenty times as long, and every line is plain.
+    repos: dict[tuple[str, str], str] = {}
+    parts: dict[str, Parts] = {}
+    for line in catalog("models_checkpoints.yaml").read_text(encoding="utf-8").splitlines():
+        if line.startswith("- "):
+            base, suffix = split_suffix(_repo(line[2:]))
+            if suffix is not None:
+                repos.setdefault((_fold(base), suffix), line[2:])
+        elif line.startswith("  "):
+            repo, _, covered = line.strip().partition(": ")
+            parts[repo.lower()] = "experts" if covered == "experts" else "ffn"
+    return _Checkpoints(repos=repos, parts=parts)
+
+
+def _catalog_model(name: str) -> ModelSpec | None:
+    """The catalog's model of that name or id; a quantized checkpoint's name leads to its base model."""
+    repo = _repo(name)
+    entry = _index().get(_fold(repo))
+    if entry is not None:
+        return _from_catalog(entry)
+    base, suffix = split_suffix(repo)
+    if suffix is None:
+        return None
+    entry = _index().get(_fold(base))
+    if entry is None:
+        return None
+    model = _from_catalog(entry)
+    return dataclasses.replace(
+        model,
+        hf_id=name if "/" in name else _checkpoints().repos.get((_fold(base), suffix)),
+        native_format=None if suffix == "bf16" else suffix,
+        native_parts=_checkpoints().parts.get(name.lower(), "linear"),
+    )
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # no name that a file can have, say a thousand letters
+        return False
+
+
+def catalog_model(name: str) -> ModelSpec:
+    """The catalog's model of that name or id; no file is read, no Hub is asked. Raises UnknownNameError."""
+    found = _catalog_model(name.strip())
+    if found is None:
+        raise unknown("model", name.strip(), [entry.name for entry in _index().values()], otherwise=_listed())
+    return found
+
+
+def _looks_like_path(text: str) -> bool:
+    return (
+        text.startswith(("/", "./", "../", "~", ".\\"))
+        or text.endswith((".json", "/", "\\"))
+        or text in (".", "..")
+    )
+
+
+def find_model(name_or_path: str) -> ModelSpec:
+    """The model of that name, Hub id, folder or config.json.
+
+    Names fold case and separators; `RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8-dynamic` leads to the base
+    model with `native_format`. An id that is not in the catalog is looked up on the Hub. Raises
+    UnknownNameError with the nearest names, InputError for a damaged file, UnsupportedError for an
+    architecture that cannot be read right.
+    """
+    text = name_or_path.strip()
+    if not text:
+        raise InputError("model: the name is empty; give a name, a Hub id or a folder")
+    path = Path(text).expanduser()
+    if _looks_like_path(text):
+        if not _is_there(path):
+            raise InputError(f"{text}: no such file or folder; give a folder with config.json")
+        return model_from_file(path)
+    model = _catalog_model(text)
+    if model is not None:
+        return model
+    if _is_there(path / "config.json"):
+        return model_from_file(path)
+    is_id = re.fullmatch(r"[\w.-]+/[\w.-]+", text) is not None
+    names = [entry.name for entry in _index().values()]
+    nowhere = unknown("model", text, names, otherwise=_listed() if is_id else _otherwise(text))
+    if not is_id:
+        raise nowhere
+    found = config_from_hub(text)
+    if isinstance(found, str):
+        raise UnknownNameError(f"{nowhere}; {found}")
+    return model_from_config(found, name=_repo(text), hf_id=text, source=f"huggingface.co/{text}", where=text)
+
+
+def _listed() -> str:
+    return f"quantadvise models lists the {len(known_models())} known"
+
+
+def _otherwise(text: str) -> str:
+    """What helps who named a model that is like none of the catalog."""
+    size = re.search(r"(?<![\d.])\d+(?:\.\d+)?[bB](?![a-zA-Z0-9])", text)
+    return (
+        f"{_listed()}; for another give owner/name of the Hub, a folder with config.json, or, to recommend "
+        f"and predict, a size alone: --params {size[0].upper() if size else '13B'}"
+    )
+
+
+def known_checkpoint(model: ModelSpec, format: str) -> str | None:
+    """A published checkpoint of the model in a canonical format; None where we know of none.
+
+    The model itself where it ships in that format.
+    """
+    if model.native_format == format and model.hf_id is not None:
+        return model.hf_id
+    return _checkpoints().repos.get((_fold(model.name), format))
+
+
+__all__ = [
+    "catalog_model",
+    "find_model",
+    "known_checkpoint",
+    "known_models",
+    "model_from_file",
+    "parse_params",
+    "typical_model",
+]

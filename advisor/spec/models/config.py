@@ -1,0 +1,158 @@
+"""A transformers config.json → ModelSpec; an architecture that cannot be read right is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from advisor.errors import UnsupportedError, nearest
+from advisor.spec.models.hybrids import HYBRIDS
+from advisor.spec.models.model import LayerGroup, ModelSpec
+from advisor.spec.models.native import native_format
+from advisor.spec.models.special import SPECIAL
+from advisor.spec.models.traits import TRAITS
+from advisor.spec.models.transformer import Body, Layer, hidden_size, read_transformer
+from advisor.spec.models.values import ConfigValues, Scope
+from advisor.spec.models.vision import vision_params
+
+TEXT_SECTIONS = ("text_config", "llm_config", "language_config")
+CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_sequence_length")
+
+# Older multimodal configs keep the language model's keys at the top, under the outer model_type.
+FLAT_MULTIMODAL = {"qwen2_vl": "qwen2_vl_text", "qwen2_5_vl": "qwen2_5_vl_text"}
+ALIASES = {
+    "kimi_k2": "deepseek_v3",
+    "deepseek_v32": "deepseek_v3",
+    "glm_moe_dsa": "deepseek_v3",
+    "llama4": "llama4_text",
+    "gemma3": "gemma3_text",
+    "gemma4": "gemma4_text",
+    "qwen3_vl": "qwen3_vl_text",
+    "qwen3_vl_moe": "qwen3_vl_moe_text",
+    "qwen3_5": "qwen3_5_text",
+    "qwen3_5_moe": "qwen3_5_moe_text",
+    "falcon_refinedweb": "falcon",
+    "RefinedWeb": "falcon",
+    "RefinedWebModel": "falcon",
+}
+
+
+def readable_types() -> tuple[str, ...]:
+    """Every model_type that can be read."""
+    return tuple(sorted({*TRAITS, *SPECIAL, *HYBRIDS, *ALIASES, *FLAT_MULTIMODAL}))
+
+
+def _reader(model_type: str, c: ConfigValues) -> Callable[[ConfigValues, int], Body]:
+    special = SPECIAL.get(model_type) or HYBRIDS.get(model_type)
+    if special is not None:
+        return special
+    if model_type in TRAITS:
+        return lambda values, context: read_transformer(values, model_type, context)
+    close = nearest(model_type, readable_types())
+    hint = f" (similar: {', '.join(close)})" if close else ""
+    raise UnsupportedError(
+        f"{c.where}: architecture '{model_type}' cannot be read yet{hint}; "
+        f"give a model of the same size with --params instead"
+    )
+
+
+def _grouped(layers: tuple[Layer, ...]) -> tuple[LayerGroup, ...]:
+    """Equal layers counted together, in the order they first appear."""
+    counts: dict[Layer, int] = {}
+    for layer in layers:
+        counts[layer] = counts.get(layer, 0) + 1
+    return tuple(
+        LayerGroup(count=n, attention=attention, ffn=ffn, norm_params=norms)
+        for (attention, ffn, norms), n in counts.items()
+    )
+
+
+def _text_values(c: ConfigValues) -> tuple[ConfigValues, str]:
+    """The language model's keys, and its model_type."""
+    outer = c.text("model_type")
+    for key in TEXT_SECTIONS:
+        section = c.section(key)
+        if section is not None:
+            inner = section.text("model_type") or outer
+            break
+    else:
+        section, inner = c, outer
+        if outer in FLAT_MULTIMODAL:
+            inner = FLAT_MULTIMODAL[outer]
+    if inner is None:
+        raise UnsupportedError(
+            f"{c.where}: 'model_type' is missing, so the architecture is unknown; give a complete config.json"
+        )
+    return section, ALIASES.get(inner, inner)
+
+
+def _max_context(c: ConfigValues, model_type: str) -> int:
+    """The longest context: what the config states, or what its YaRN scaling makes of the original."""
+    stated = c.count(*CONTEXT_KEYS, default=2048 if model_type in ("falcon", "bloom", "mpt") else None)
+    scaling = None
+    for key in ("rope_scaling", "rope_parameters"):
+        section = c.section(key)
+        scaling = section if section is not None and "factor" in section else scaling
+    if scaling is None or "yarn" not in (scaling.text("rope_type"), scaling.text("type")):
+        return stated
+    original = scaling.count("original_max_position_embeddings", default=stated)
+    return max(stated, int(original * scaling.factor("factor")))
+
+
+def model_from_config(
+    config: Mapping[str, object],
+    *,
+    name: str,
+    hf_id: str | None = None,
+    published_params: int | None = None,
+    source: str = "",
+    extra_params: int | None = None,
+    family: str | None = None,
+    where: str | None = None,
+) -> ModelSpec:
+    """The model that a config.json describes.
+
+    `extra_params`: parameters beside the language model (vision tower, projector), where they are known;
+    otherwise they are counted from `vision_config`. `where` begins error messages (default: `name`).
+    Raises InputError for a missing or impossible value, UnsupportedError for an architecture, a vision
+    tower or a quantization that is not known.
+    """
+    outer = ConfigValues(config, where or name)
+    c, model_type = _text_values(outer)
+    if c.flag("is_encoder_decoder", False):
+        raise UnsupportedError(f"{outer.where}: encoder-decoder models cannot be read")
+    reader = _reader(model_type, c)
+    defaults = TRAITS[model_type].defaults if model_type in TRAITS else {}
+    c = c.over(ConfigValues(defaults, c.where))
+    max_context = _max_context(c, model_type)
+    body = reader(c, max_context)
+    hidden = hidden_size(c)
+    vocab = c.count("vocab_size", "padded_vocab_size")
+    tied = outer.flag("tie_word_embeddings", c.flag("tie_word_embeddings", body.tied))
+    if "tie_word_embeddings" in c:
+        tied = c.flag("tie_word_embeddings", body.tied)
+    head = 0 if tied else hidden * vocab
+    if body.head_bias:
+        head += vocab
+    beside = vision_params(outer, hidden) if extra_params is None else extra_params
+    format_name, parts = native_format(outer, c, name=hf_id or name)
+    architectures = outer.texts("architectures")
+    return ModelSpec(
+        name=name,
+        hf_id=hf_id,
+        architecture=architectures[0] if architectures else model_type,
+        hidden=hidden,
+        vocab=vocab,
+        max_context=max_context,
+        groups=_grouped(body.layers),
+        embedding_params=vocab * hidden,
+        lm_head_params=head,
+        other_params=body.final_norm_params + body.other_params + beside,
+        published_params=published_params,
+        source=source,
+        native_format=format_name,
+        native_parts=parts,
+        family=family or model_type.removesuffix("_text").replace("_", "-"),
+    )
+
+
+__all__ = ["Scope", "model_from_config", "readable_types"]

@@ -1,0 +1,102 @@
+"""A typical dense model of a given size: for users who know only how large theirs is."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from advisor.errors import InputError
+from advisor.spec.models.layers import dense_ffn, grouped_attention
+from advisor.spec.models.model import LayerGroup, ModelSpec
+
+SMALLEST, LARGEST = 5e7, 3e12
+"""Sizes for which a shape can be called typical."""
+
+_UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+_SIZE = re.compile(r"\s*(\d+(?:[_,]\d{3})*(?:\.\d+)?(?:e[+]?\d+)?)\s*([kmbt]?)\s*", re.IGNORECASE)
+
+
+def parse_params(text: str) -> float:
+    """'8B', '1.5b', '500M', '1T' or a plain count → parameters. Raises InputError."""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise InputError(f"params: '{text}' is not a size; write 8B, 1.5B, 500M or a plain count")
+    value = float(match.group(1).replace("_", "").replace(",", "")) * _UNITS[match.group(2).lower()]
+    if not SMALLEST <= value <= LARGEST:
+        hint = f"; did you mean {match.group(1)}B?" if match.group(2) == "" and value < SMALLEST else ""
+        raise InputError(f"params: {text} is outside 50M … 3T{hint or '; write 8B, 70B, 500M'}")
+    return value
+
+
+def _kv_heads(heads: int) -> int:
+    """8 as in Llama 3, fewer where there are hardly more query heads."""
+    return next(k for k in (8, 4, 2, 1) if heads % k == 0 and (k * 2 <= heads or k == 1))
+
+
+def typical_model(params: float) -> ModelSpec:
+    """A dense model with grouped-query attention whose total is within 1 % of `params`.
+
+    The shape follows Llama 3 and Qwen 2.5: depth about hidden / 120, feed-forward 3.5 times hidden,
+    heads of 128 with 8 key-value heads, a vocabulary of 128,256 (49,152 below 400 million), embedding
+    and head tied below 4 billion. Raises InputError for a size outside 50 million … 3 trillion.
+    """
+    if not (isinstance(params, (int, float)) and math.isfinite(params) and SMALLEST <= params <= LARGEST):
+        raise InputError(f"params: {params} is outside 50M … 3T; write 8B, 70B, 500M")
+    vocab = 128_256 if params >= 4e8 else 49_152
+    tied = params < 4e9
+    head_dim = 128 if params >= 1.5e9 else 64
+    best: tuple[float, int, int, int] | None = None
+    # hidden ** 3 × 12 / 120 is the size of a model of that depth: look around it, at widths whose heads
+    # share their keys and values evenly.
+    middle = (params * 120 / 12) ** (1 / 3)
+    step = head_dim * (8 if middle > 2500 else 4)
+    start = max(step, round(middle * 0.6 / step) * step)
+    for hidden in range(start, round(middle * 1.6) + step, step):
+        heads = hidden // head_dim
+        attention = 2 * hidden * (heads + _kv_heads(heads)) * head_dim
+        around = vocab * hidden * (1 if tied else 2) + hidden
+        for layers in range(max(4, hidden // 240), hidden // 40 + 2):
+            room = (params - around) / layers - attention - 2 * hidden
+            inner = round(room / (3 * hidden) / 64) * 64
+            if inner < hidden:
+                continue
+            total = around + layers * (attention + 2 * hidden + 3 * hidden * inner)
+            miss = abs(total / params - 1)
+            if miss > 0.01:
+                continue
+            score = abs(math.log(hidden / layers / 120)) + 2 * abs(math.log(inner / hidden / 3.5)) + 10 * miss
+            if best is None or score < best[0]:
+                best = (score, hidden, layers, inner)
+    if best is None:
+        raise InputError(f"params: no typical shape of {params:.4g} parameters; name a model instead")
+    _, hidden, layers, inner = best
+    heads = hidden // head_dim
+    kv_heads = _kv_heads(heads)
+    group = LayerGroup(
+        count=layers,
+        attention=grouped_attention(hidden=hidden, heads=heads, kv_heads=kv_heads, head_dim=head_dim),
+        ffn=dense_ffn(hidden=hidden, inner=inner),
+        norm_params=2 * hidden,
+    )
+    return ModelSpec(
+        name=f"typical-{_short(params)}",
+        hf_id=None,
+        architecture="typical dense transformer",
+        hidden=hidden,
+        vocab=vocab,
+        max_context=131_072,
+        groups=(group,),
+        embedding_params=vocab * hidden,
+        lm_head_params=0 if tied else vocab * hidden,
+        other_params=hidden,
+        source="typical shape of that size, after Llama 3 and Qwen 2.5",
+        family="typical",
+        typical=True,
+    )
+
+
+def _short(params: float) -> str:
+    for unit, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
+        if params >= unit:
+            return f"{params / unit:.4g}{letter}"
+    return f"{params:.0f}"

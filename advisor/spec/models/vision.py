@@ -1,0 +1,170 @@
+"""Parameters of vision and audio towers and their projectors, by the family of the whole model.
+
+They lie in memory at 16 bits and are not read in a text decode step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from advisor.errors import UnsupportedError
+from advisor.spec.models.values import ConfigValues
+
+
+def _encoder(
+    *, layers: int, hidden: int, inner: int, gated: bool = False, bias: bool = True, norm_values: int = 2
+) -> int:
+    """Transformer layers with full attention: four projections, an MLP, two norms."""
+    attention = 4 * hidden * hidden + (4 * hidden if bias else 0)
+    ups = 2 if gated else 1
+    mlp = (ups + 1) * hidden * inner + (ups * inner + hidden if bias else 0)
+    return layers * (attention + mlp + 2 * norm_values * hidden)
+
+
+def _gemma3(v: ConfigValues, outer: ConfigValues, text_hidden: int) -> int:
+    """SigLIP, its pooling head unless switched off, and a projection."""
+    hidden, patch = v.count("hidden_size", default=1152), v.count("patch_size", default=14)
+    positions = (v.count("image_size", default=896) // patch) ** 2
+    inner, layers = v.count("intermediate_size", default=4304), v.count("num_hidden_layers", default=27)
+    embedding = 3 * patch * patch * hidden + hidden + positions * hidden
+    pooling = 5 * hidden + 4 * hidden * (hidden + 1) - 2 * hidden + 2 * hidden * inner + inner + hidden
+    head = pooling if v.flag("vision_use_head", True) else 0
+    projector = hidden * text_hidden + hidden
+    return embedding + _encoder(layers=layers, hidden=hidden, inner=inner) + 2 * hidden + head + projector
+
+
+def _gemma4_audio(a: ConfigValues, text_hidden: int) -> int:
+    """A conformer: two convolutions, then layers of feed-forward, attention, convolution, feed-forward."""
+    hidden, layers = a.count("hidden_size", default=1024), a.count("num_hidden_layers", default=12)
+    heads, kernel = a.count("num_attention_heads", default=8), a.count("conv_kernel_size", default=5)
+    first, second = a.numbers("subsampling_conv_channels") or (128, 32)
+    # Two 3 × 3 convolutions of stride 2 over 128 mel bins leave 32 bins.
+    start = 9 * first + first + 9 * first * second + second + second * 32 * hidden
+    feed = 2 * (8 * hidden * hidden + 2 * hidden)
+    attention = 5 * hidden * hidden + hidden // heads
+    convolution = 3 * hidden * hidden + kernel * hidden + 2 * hidden
+    out = a.count("output_proj_dims", default=1536)
+    layer = feed + attention + convolution + 3 * hidden
+    return start + layers * layer + hidden * out + out + out * text_hidden
+
+
+def _gemma4(v: ConfigValues, outer: ConfigValues, text_hidden: int) -> int:
+    """Gemma 4's encoder with gated MLP, norms of queries and keys, and two tables of positions."""
+    hidden, layers = v.count("hidden_size", default=768), v.count("num_hidden_layers", default=16)
+    heads = v.count("num_attention_heads", default=12)
+    kv_heads, dim = v.count("num_key_value_heads", default=heads), v.count("head_dim", default=64)
+    inner = v.count("intermediate_size", default=3072)
+    attention = 2 * hidden * (heads + kv_heads) * dim + 2 * dim
+    layer = attention + 3 * hidden * inner + 4 * hidden
+    embedding = 3 * v.count("patch_size", default=16) ** 2 * hidden
+    embedding += 2 * v.count("position_embedding_size", default=10_240) * hidden
+    audio = outer.section("audio_config")
+    extra = 0 if audio is None else _gemma4_audio(audio, text_hidden)
+    return embedding + layers * layer + hidden * text_hidden + extra
+
+
+def _pixtral(v: ConfigValues, outer: ConfigValues, text_hidden: int) -> int:
+    """Mistral Small 3.1's Pixtral encoder, patch merger and two-layer projector."""
+    hidden, merge = v.count("hidden_size"), outer.count("spatial_merge_size", default=2)
+    embedding = 3 * v.count("patch_size") ** 2 * hidden + hidden
+    tower = _encoder(
+        layers=v.count("num_hidden_layers"),
+        hidden=hidden,
+        inner=v.count("intermediate_size"),
+        gated=True,
+        bias=False,
+        norm_values=1,
+    )
+    bias = 2 * text_hidden if outer.flag("multimodal_projector_bias", False) else 0
+    merger = hidden + hidden * merge**2 * hidden
+    return embedding + tower + merger + hidden * text_hidden + text_hidden**2 + bias
+
+
+def _llama4(v: ConfigValues, outer: ConfigValues, text_hidden: int) -> int:
+    """Llama 4's encoder; pixel shuffle gives the projector `intermediate_size` wide inputs."""
+    hidden, patch = v.count("hidden_size"), v.count("patch_size", default=14)
+    inner = v.count("intermediate_size")
+    positions = (v.count("image_size") // patch) ** 2 + 1
+    tower = _encoder(layers=v.count("num_hidden_layers"), hidden=hidden, inner=inner)
+    embedding = 3 * patch * patch * hidden + hidden + positions * hidden + 4 * hidden
+    wide, out = v.count("projector_input_dim", default=4096), v.count("projector_output_dim", default=4096)
+    return tower + embedding + inner * wide + out * out + v.count("vision_output_dim") * text_hidden
+
+
+def _qwen2_vl(v: ConfigValues, outer: ConfigValues, text_hidden: int) -> int:
+    """Qwen2-VL: plain MLP of mlp_ratio, LayerNorm; the merger joins four patches."""
+    hidden = v.count("embed_dim", default=1280)
+    ratio, merge = v.count("mlp_ratio", default=4), v.count("spatial_merge_size", default=2) ** 2
+    patch, frames = v.count("patch_size", "spatial_patch_size"), v.count("temporal_patch_size", default=2)
+    tower = _encoder(layers=v.count("depth"), hidden=hidden, inner=ratio * hidden)
+    wide = hidden * merge
+    out = v.count("hidden_size", default=text_hidden)
+    merger = 2 * hidden + wide * wide + wide + wide * out + out
+    return 3 * frames * patch * patch * hidden + tower + merger
+
+
+def _qwen25_vl(v: ConfigValues, outer: ConfigValues, text_hidden: int) -> int:
+    """Qwen2.5-VL: gated MLP with bias, RMSNorm."""
+    hidden, merge = v.count("hidden_size", default=1280), v.count("spatial_merge_size", default=2) ** 2
+    patch, frames = v.count("patch_size", default=14), v.count("temporal_patch_size", default=2)
+    out = v.count("out_hidden_size", default=text_hidden)
+    tower = _encoder(
+        layers=v.count("depth"), hidden=hidden, inner=v.count("intermediate_size"), gated=True, norm_values=1
+    )
+    wide = hidden * merge
+    merger = hidden + wide * wide + wide + wide * out + out
+    return 3 * frames * patch * patch * hidden + tower + merger
+
+
+def _qwen3_vl(v: ConfigValues, outer: ConfigValues, text_hidden: int) -> int:
+    """Qwen3-VL and Qwen3.5: learnt positions, a merger at the end and one per deepstack level."""
+    hidden, merge = v.count("hidden_size"), v.count("spatial_merge_size", default=2) ** 2
+    patch, frames = v.count("patch_size"), v.count("temporal_patch_size", default=2)
+    out = v.count("out_hidden_size")
+    tower = _encoder(layers=v.count("depth"), hidden=hidden, inner=v.count("intermediate_size"))
+    embedding = 3 * frames * patch * patch * hidden + hidden + v.count("num_position_embeddings") * hidden
+    wide = hidden * merge
+    projection = wide * wide + wide + wide * out + out
+    deep = len(v.numbers("deepstack_visual_indexes") or ())
+    return embedding + tower + 2 * hidden + projection + deep * (2 * wide + projection)
+
+
+def _kimi(v: ConfigValues, outer: ConfigValues, text_hidden: int) -> int:
+    """Kimi K2.5's MoonViT with a patch merger."""
+    hidden, patch = v.count("vt_hidden_size", "hidden_size"), v.count("patch_size")
+    layers = v.count("vt_num_hidden_layers", "num_hidden_layers")
+    inner = v.count("vt_intermediate_size", "intermediate_size")
+    positions = v.count("init_pos_emb_height", default=64) * v.count("init_pos_emb_width", default=64)
+    embedding = 3 * patch * patch * hidden + hidden + positions * hidden
+    wide = hidden * 4
+    projector = 2 * hidden + wide * wide + wide + wide * text_hidden + text_hidden
+    return embedding + _encoder(layers=layers, hidden=hidden, inner=inner) + 2 * hidden + projector
+
+
+Tower = Callable[[ConfigValues, ConfigValues, int], int]
+
+TOWERS: dict[str, Tower] = {
+    "gemma3": _gemma3,
+    "gemma4": _gemma4,
+    "mistral3": _pixtral,
+    "llama4": _llama4,
+    "qwen2_vl": _qwen2_vl,
+    "qwen2_5_vl": _qwen25_vl,
+    "qwen3_vl": _qwen3_vl,
+    "qwen3_vl_moe": _qwen3_vl,
+    "qwen3_5": _qwen3_vl,
+    "qwen3_5_moe": _qwen3_vl,
+    "kimi_k25": _kimi,
+}
+"""By the model_type of the whole model; checked against transformers 5.23."""
+
+
+def vision_params(outer: ConfigValues, text_hidden: int) -> int:
+    """Parameters beside the language model; 0 for a text model. Raises UnsupportedError by name."""
+    vision = outer.section("vision_config")
+    if vision is None:
+        return 0
+    model_type = outer.text("model_type") or ""
+    if model_type not in TOWERS:
+        raise UnsupportedError(f"{outer.where}: vision_config of '{model_type}' cannot be read yet")
+    return TOWERS[model_type](vision, outer, text_hidden)

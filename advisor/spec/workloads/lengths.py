@@ -1,0 +1,77 @@
+"""What a Lengths means: draws from it, and its percentiles."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from advisor.spec.workloads import lognormal
+from advisor.spec.workloads.workload import Lengths
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_GRID = 2_049
+_REACH = 9.0
+"""Standard deviations that a draw reaches out: one in 10^18 lies beyond."""
+
+
+def quantile(lengths: Lengths, share: float) -> float:
+    """The count that `share` (0 … 1) of requests do not exceed; not rounded for the lognormal."""
+    if not 0 <= share <= 1:
+        raise ValueError(f"share {share} is not between 0 and 1")
+    if lengths.kind == "constant":
+        return lengths.mean
+    if lengths.kind == "empirical":
+        ordered = sorted(lengths.values)
+        return float(ordered[max(0, math.ceil(share * len(ordered)) - 1)])
+    if lengths.kind == "uniform":
+        high = lengths.high or lengths.low
+        count = high - lengths.low + 1
+        return float(min(high, lengths.low + max(0, math.ceil(share * count) - 1)))
+    mean, std, low, high_or_none = lengths.mean, lengths.std, lengths.low, lengths.high
+    mu = lognormal.location(mean, std, low, high_or_none)
+    return lognormal.quantile(mu, lognormal.spread(mean, std), low, high_or_none, share)
+
+
+def percentile(lengths: Lengths, percent: float) -> float:
+    """`quantile` in percent: `percentile(lengths, 99)`."""
+    return quantile(lengths, percent / 100)
+
+
+def sample(lengths: Lengths, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """`n` token counts drawn with `rng`: whole, within low and high, averaging `lengths.mean`.
+
+    The same generator state gives the same counts.
+    """
+    import numpy as np
+
+    if n < 0:
+        raise ValueError(f"cannot draw {n} lengths")
+    if lengths.kind == "constant":
+        return np.full(n, max(1, round(lengths.mean)), dtype=np.int64)
+    if lengths.kind == "empirical":
+        return rng.choice(np.asarray(lengths.values, dtype=np.int64), size=n)
+    if lengths.kind == "uniform":
+        return rng.integers(lengths.low, lengths.high, size=n, endpoint=True, dtype=np.int64)
+    return _draw_lognormal(lengths, n, rng)
+
+
+def _draw_lognormal(lengths: Lengths, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Inverse distribution function from a table: one uniform number per draw, none rejected."""
+    import numpy as np
+
+    mean, std, low, high = lengths.mean, lengths.std, lengths.low, lengths.high
+    mu, sigma = lognormal.location(mean, std, low, high), lognormal.spread(mean, std)
+    alpha, beta = lognormal.ends(mu, sigma, low, high)
+    first, last = max(alpha, -_REACH), min(beta, _REACH)
+    if alpha > 1:  # only an upper tail is left: it falls like exp(-alpha z)
+        first, last = alpha, min(beta, alpha + 4 * _REACH / alpha)
+    elif beta < -1:
+        first, last = max(alpha, beta + 4 * _REACH / beta), beta
+    z = np.linspace(first, last, _GRID)
+    shares = np.array([lognormal.mass(first, edge) for edge in z])
+    drawn = np.exp(mu + sigma * np.interp(rng.random(n) * shares[-1], shares, z))
+    counts: NDArray[np.int64] = np.clip(np.rint(drawn), low, high).astype(np.int64)
+    return counts

@@ -1,0 +1,207 @@
+"""Flags → Workload: everything a profile says, said or overridden on the command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from advisor.errors import InputError
+from advisor.spec.reading.given import Given
+from advisor.spec.reading.located_yaml import parse_yaml
+from advisor.spec.workloads.profile import build, scenario_profile, values_of, values_over
+from advisor.spec.workloads.profile_keys import (
+    READERS,
+    read_burstiness,
+    read_concurrency,
+    read_lengths,
+    read_rate,
+)
+from advisor.spec.workloads.slo import parse_goodput, parse_slos
+from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Lengths, Quality, Workload
+
+TokenCount = int | float | str | Lengths
+"""`512`, `512+-128` (lognormal), `100-300` (uniform), `{kind: …}` as in a profile, or Lengths."""
+
+_SPREAD = re.compile(r"([0-9.]+)\s*(?:±|\+-|\+/-)\s*([0-9.]+)")
+_RANGE = re.compile(r"([0-9]+)\s*(?:-|…|\.\.)\s*([0-9]+)")
+
+
+def parse_lengths(text: TokenCount, *, where: str) -> Lengths:
+    """Lengths as a flag states them."""
+    if isinstance(text, Lengths):
+        return text
+    if not isinstance(text, str):
+        return read_lengths(Given(value=text, where=where))
+    text = text.strip()
+    if text.startswith("{"):
+        return read_lengths(parse_yaml(text, where=where))
+    value: object = text
+    if match := _SPREAD.fullmatch(text):
+        value = {"kind": "lognormal", "mean": _number(match[1]), "std": _number(match[2])}
+    elif match := _RANGE.fullmatch(text):
+        value = {"kind": "uniform", "min": _number(match[1]), "max": _number(match[2])}
+    return read_lengths(Given(value=_number(value) if isinstance(value, str) else value, where=where))
+
+
+def _number(text: str) -> object:
+    """The number in `text`, or the text itself for the reader to refuse."""
+    try:
+        return int(text)
+    except ValueError:
+        try:
+            return float(text)
+        except ValueError:
+            return text
+
+
+def override(
+    workload: Workload,
+    *,
+    scenario: str | None = None,
+    input_tokens: TokenCount | None = None,
+    output_tokens: TokenCount | None = None,
+    single: bool = False,
+    concurrency: float | None = None,
+    rate: float | None = None,
+    burstiness: float | None = None,
+    maximum: bool = False,
+    slo: Sequence[str] = (),
+    goodput: str | None = None,
+    min_share: float | None = None,
+    min_recovery: float | None = None,
+    tasks: Sequence[str] | None = None,
+    objective: str | None = None,
+    gpu_count: str | None = None,
+    price_list: str | None = None,
+    prefix_hit_rate: float | None = None,
+) -> Workload:
+    """`workload` with what the flags say in place of its own; None and empty leave it alone.
+
+    The scenario comes first, the flags stand over it. A limit replaces those on the same metric,
+    whatever their statistic, and leaves other metrics' limits; `slo=["none"]` drops them all, as
+    `goodput="none"` drops goodput. Raises InputError naming the flag that is wrong or contradicts.
+    """
+    values = values_of(workload)
+    if scenario is not None:
+        values = values_over(values, scenario_profile(scenario))
+    for key, tokens in (("input_tokens", input_tokens), ("output_tokens", output_tokens)):
+        if tokens is not None:
+            values[key] = parse_lengths(tokens, where=_flag(key))
+    arrival = _arrival(values["load"], single, concurrency, rate, burstiness, maximum)
+    turned_maximum = arrival.kind == "maximum" and values["load"].kind != "maximum"
+    values["load"] = arrival
+    values["slo"] = _limits(values["slo"], slo)
+    values["goodput"] = _goodput(values["goodput"], goodput, min_share)
+    values["quality"] = _quality(values["quality"], min_recovery, tasks)
+    plain = {
+        "objective": objective,
+        "gpu_count": gpu_count,
+        "price_list": price_list,
+        "prefix_hit_rate": prefix_hit_rate,
+    }
+    for key, said in plain.items():
+        if said is not None:
+            values[key] = READERS[key](Given(value=said, where=_flag(key)))
+    if turned_maximum and (values["slo"] or values["goodput"]) and not slo and not goodput:
+        raise InputError(
+            f"--maximum: '{workload.name}' has latency limits, which no queue of all requests keeps; "
+            "add --slo none, or state --rate or --concurrency"
+        )
+    return build(values, where="flags")
+
+
+def workload_from_flags(
+    *,
+    input_tokens: TokenCount | None = None,
+    output_tokens: TokenCount | None = None,
+    name: str | None = None,
+    **flags: Any,
+) -> Workload:
+    """A workload without a profile: both lengths are needed, the load is a single stream unless said.
+
+    Takes the flags of `override`.
+    """
+    if input_tokens is None or output_tokens is None:
+        raise InputError("no workload: name one (--workload chat) or give --input-tokens and --output-tokens")
+    prompt = parse_lengths(input_tokens, where="--input-tokens")
+    answer = parse_lengths(output_tokens, where="--output-tokens")
+    values = {
+        "name": name or f"{prompt.mean:g}/{answer.mean:g}",
+        "about": "As stated by flags",
+        "input_tokens": prompt,
+        "output_tokens": answer,
+        "load": Arrival(kind="single"),
+    }
+    return override(build(values, where="flags"), **flags)
+
+
+def _flag(key: str) -> str:
+    return "--" + key.replace("_", "-")
+
+
+def _arrival(
+    own: Arrival,
+    single: bool,
+    concurrency: float | None,
+    rate: float | None,
+    burstiness: float | None,
+    maximum: bool,
+) -> Arrival:
+    said = {
+        "--single": single,
+        "--concurrency": concurrency is not None,
+        "--rate": rate is not None,
+        "--maximum": maximum,
+    }
+    flags = [flag for flag, is_said in said.items() if is_said]
+    if len(flags) > 1:
+        raise InputError(f"{' and '.join(flags)} contradict each other; keep one")
+    if burstiness is not None and rate is None and (flags or own.kind != "rate"):
+        raise InputError("--burstiness: belongs to a rate; add --rate")
+    if single or maximum:
+        return Arrival(kind="single" if single else "maximum")
+    if concurrency is not None:
+        users = read_concurrency(Given(value=concurrency, where="--concurrency"))
+        return Arrival(kind="concurrency", value=users)
+    shape = None if burstiness is None else read_burstiness(Given(value=burstiness, where="--burstiness"))
+    value = own.value if rate is None else read_rate(Given(value=rate, where="--rate"))
+    if rate is None and shape is None:
+        return own
+    # A profile's burstiness is its own only as long as requests come by themselves.
+    return Arrival(kind="rate", value=value, burstiness=own.burstiness if shape is None else shape)
+
+
+def _limits(own: tuple[LatencyLimit, ...], texts: Sequence[str]) -> tuple[LatencyLimit, ...]:
+    if not texts:
+        return own
+    if "none" in texts:
+        if len(texts) > 1:
+            raise InputError("--slo: none contradicts the other limits; keep one")
+        return ()
+    said = parse_slos(texts)
+    metrics = {limit.metric for limit in said}
+    return (*(limit for limit in own if limit.metric not in metrics), *said)
+
+
+def _goodput(own: Goodput | None, text: str | None, min_share: float | None) -> Goodput | None:
+    if text is not None:
+        return parse_goodput(text, min_share=min_share)
+    if min_share is None:
+        return own
+    if own is None:
+        raise InputError("--min-share: belongs to goodput; add --goodput 'ttft:500 tpot:50'")
+    share = Given(value=min_share, where="--min-share").number(above=0, high=1)
+    return Goodput(ttft_ms=own.ttft_ms, tpot_ms=own.tpot_ms, e2e_ms=own.e2e_ms, min_share=share)
+
+
+def _quality(own: Quality, min_recovery: float | None, tasks: Sequence[str] | None) -> Quality:
+    floor = own.min_recovery
+    if min_recovery is not None:
+        floor = Given(value=min_recovery, where="--min-recovery").number(above=0, high=1)
+    if tasks is None:
+        return Quality(min_recovery=floor, tasks=own.tasks)
+    given = Given(value=list(tasks), where="--tasks")
+    return given.build(
+        lambda: Quality(min_recovery=floor, tasks=tuple(item.text() for item in given.items()))
+    )

@@ -1,0 +1,184 @@
+"""The JSON Schema of a profile, for editors: `python -m advisor.spec.workloads.profile_schema` prints it.
+
+It says what the readers of `profile_keys` accept, with a line on each key. The readers decide; a test
+holds the two together on every shipped profile and on a list of right and wrong ones.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, get_args
+
+from advisor.spec.workloads.profile_keys import LENGTH_KEYS, READERS
+from advisor.spec.workloads.slo import GOODPUT_NAMES, LIMIT_KEY_PATTERN, LIMIT_KEYS
+from advisor.spec.workloads.workload import (
+    MAX_CONCURRENCY,
+    MAX_LATENCY_MS,
+    MAX_REQUESTS_PER_S,
+    MAX_TOKENS,
+    GpuCount,
+    Objective,
+)
+
+Schema = dict[str, Any]
+
+_LINE: Schema = {"type": "string", "minLength": 1, "pattern": r"\S"}
+_TOKENS: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_TOKENS}
+_AVERAGE: Schema = {"type": "number", "minimum": 1, "maximum": MAX_TOKENS}
+_ABOVE_0: Schema = {"type": "number", "exclusiveMinimum": 0}
+_MS: Schema = _ABOVE_0 | {"maximum": MAX_LATENCY_MS}
+_SHARE: Schema = _ABOVE_0 | {"maximum": 1}
+_NONE: Schema = {"const": "none"}
+
+
+def _object(properties: Schema, required: tuple[str, ...] = (), **more: object) -> Schema:
+    schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return schema | ({"required": list(required)} if required else {}) | more
+
+
+def _lengths_of(kind: str, properties: Schema, *needed: tuple[str, ...]) -> Schema:
+    """One kind of lengths; `needed` are the sets of keys of which one must be there."""
+    if tuple(properties) != LENGTH_KEYS[kind][1:]:
+        raise AssertionError(f"{kind}: {tuple(properties)} are not the keys that are read")
+    either = [{"required": list(keys)} for keys in needed]
+    return _object({"kind": {"const": kind}} | properties, anyOf=either)
+
+
+_LENGTHS: Schema = {
+    "anyOf": [
+        _AVERAGE,
+        _lengths_of("constant", {"value": _AVERAGE}, ("value",)),
+        _lengths_of("uniform", {"min": _TOKENS, "max": _TOKENS}, ("min", "max")),
+        _lengths_of(
+            "lognormal",
+            {
+                "mean": _AVERAGE | {"description": "average after the cut at min and max"},
+                "std": _ABOVE_0 | {"description": "std / mean is the spread before the cut"},
+                "cv": _ABOVE_0 | {"maximum": 10, "description": "std / mean, in place of std"},
+                "p50": _AVERAGE | {"description": "median before the cut; with p99"},
+                "p99": _AVERAGE | {"description": "99th percentile before the cut; with p50"},
+                "min": _TOKENS,
+                "max": _TOKENS,
+            },
+            ("mean", "std"),
+            ("mean", "cv"),
+            ("p50", "p99"),
+        ),
+        _lengths_of("empirical", {"values": {"type": "array", "items": _TOKENS, "minItems": 1}}, ("values",)),
+    ]
+}
+
+_LOAD: Schema = {
+    "anyOf": [
+        {"enum": ["single", "maximum"]},
+        _object(
+            {"concurrency": {"type": "integer", "minimum": 1, "maximum": MAX_CONCURRENCY}},
+            ("concurrency",),
+        ),
+        _object(
+            {
+                "requests_per_s": _ABOVE_0 | {"maximum": MAX_REQUESTS_PER_S},
+                "burstiness": {
+                    "type": "number",
+                    "minimum": 0.01,
+                    "maximum": 1000,
+                    "description": "gamma shape of the gaps: 1 is Poisson, smaller is burstier",
+                },
+            },
+            ("requests_per_s",),
+        ),
+    ]
+}
+
+_LIMIT: Schema = {"anyOf": [_MS, {"type": "string", "pattern": r"^\s*(<=|<|≤)?\s*[0-9.]+\s*(ms|s)?\s*$"}]}
+
+_SLO: Schema = {
+    "anyOf": [
+        _NONE,
+        {
+            "type": "object",
+            # The common keys by name, so that an editor offers them; the pattern takes any percentile.
+            "properties": dict.fromkeys(LIMIT_KEYS, _LIMIT),
+            "patternProperties": {LIMIT_KEY_PATTERN: _LIMIT},
+            "additionalProperties": False,
+        },
+    ]
+}
+
+_GOODPUT: Schema = {
+    "anyOf": [
+        _LINE | {"description": "as vLLM's --goodput: 'ttft:500 tpot:50 e2el:5000', or 'none'"},
+        _object(dict.fromkeys(GOODPUT_NAMES, _MS) | {"min_share": _SHARE}, minProperties=1),
+    ]
+}
+
+_QUALITY: Schema = {
+    "anyOf": [
+        _NONE,
+        _object(
+            {
+                "min_recovery": _SHARE | {"description": "least quantized score / BF16 score: 0.99"},
+                "tasks": {
+                    "type": "array",
+                    "items": _LINE,
+                    "uniqueItems": True,
+                    "description": "benchmarks or families: knowledge, reasoning, code, chat, long-context, "
+                    "instruction-following",
+                },
+            }
+        ),
+    ]
+}
+
+PROPERTIES: dict[str, tuple[Schema, str]] = {
+    "name": (_LINE, "What tables call it; the file's name without .yaml unless stated."),
+    "about": (_LINE, "One line: what the workload stands for."),
+    "source": (_LINE, "Where its lengths and limits were read."),
+    "extends": (
+        {"anyOf": [_LINE, {"type": "array", "items": _LINE}]},
+        "A profile, or several, later over earlier, whose keys hold unless stated here: a name or a path.",
+    ),
+    "input_tokens": (_LENGTHS, "Tokens of a prompt: a number or a distribution."),
+    "output_tokens": (_LENGTHS, "Tokens of an answer: a number or a distribution."),
+    "spread": ({"enum": ["kept", "none"]}, "none: every length of the profile below at its mean."),
+    "load": (
+        _LOAD,
+        "single: one request at a time. concurrency: so many in flight. requests_per_s: they come by "
+        "themselves. maximum: all queued at once.",
+    ),
+    "prefix_hit_rate": (
+        {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+        "Share of prompt tokens found in the engine's prefix cache.",
+    ),
+    "slo": (_SLO, "Limits on a statistic over all requests, ms: ttft_p95_ms: 300."),
+    "goodput": (_GOODPUT, "Limits that each request must keep by itself, ms, and the share that must."),
+    "quality": (_QUALITY, "Accuracy that must be left, and on which tasks."),
+    "objective": ({"enum": list(get_args(Objective))}, "What the ranking looks at first."),
+    "gpu_count": (
+        {"enum": list(get_args(GpuCount))},
+        "smallest: each format on the fewest GPUs that hold it. same: all on the count that BF16 needs. "
+        "free: searched.",
+    ),
+    "price_list": (_LINE, "A named list of prices, or none for today's."),
+}
+
+
+def profile_schema() -> Schema:
+    """JSON Schema (draft 7, which editors know best) of a profile's file."""
+    if tuple(PROPERTIES) != tuple(READERS):
+        raise AssertionError("a key is read but not described, or described but not read")
+    described = {key: {"description": about} | schema for key, (schema, about) in PROPERTIES.items()}
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "quantadvise workload profile",
+        "description": "What is asked of a model, and what must hold; extends may supply any key.",
+    } | _object(described, minProperties=1)
+
+
+def schema_text() -> str:
+    """The schema as it stands in profiles/schema/profile.schema.json."""
+    return json.dumps(profile_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    print(schema_text(), end="")

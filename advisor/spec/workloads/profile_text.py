@@ -1,0 +1,205 @@
+"""What `quantadvise profiles list | show | check` says of profiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from advisor.errors import QuantAdviseError
+from advisor.spec.reading.given import Given
+from advisor.spec.reading.located_yaml import read_yaml
+from advisor.spec.workloads.profile import (
+    build,
+    known_scenarios,
+    known_workloads,
+    load_workload,
+    profile_values,
+    scenario_profile,
+)
+from advisor.spec.workloads.profile_keys import READERS
+from advisor.spec.workloads.workload import (
+    Arrival,
+    Goodput,
+    LatencyLimit,
+    Lengths,
+    Quality,
+    Workload,
+    percentile_of,
+)
+
+_GPU_COUNTS = {
+    "smallest": "each format on the fewest GPUs that hold it",
+    "same": "the count BF16 needs, for every format",
+    "free": "searched",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileRow:
+    """One line of `profiles list`."""
+
+    name: str
+    is_scenario: bool
+    tokens: str
+    """`512/256`; empty for a scenario."""
+    load: str
+    limits: str
+    about: str
+
+
+def profile_rows() -> list[ProfileRow]:
+    """Every shipped profile: workloads by name, then the scenarios that can be laid over them."""
+    rows = []
+    for name in known_workloads():
+        workload = load_workload(name)
+        load = workload.load
+        rows.append(
+            ProfileRow(
+                name=name,
+                is_scenario=False,
+                tokens=f"{load.input_tokens.mean:.0f}/{load.output_tokens.mean:.0f}",
+                load=arrival_text(load.arrival),
+                limits=limits_text(workload),
+                about=workload.about,
+            )
+        )
+    for name in known_scenarios():
+        values = scenario_profile(name)
+        arrival = values.get("load")
+        rows.append(
+            ProfileRow(
+                name=name.removeprefix("paper-"),
+                is_scenario=True,
+                tokens="",
+                load="" if arrival is None else arrival_text(arrival),
+                limits="",
+                about=str(values.get("about", "")),
+            )
+        )
+    return rows
+
+
+def describe(workload: Workload) -> list[tuple[str, str]]:
+    """(what, how much) of everything a workload states, in the order of its file."""
+    load = workload.load
+    rows = [
+        ("name", workload.name),
+        ("stands for", workload.about),
+        ("prompt", lengths_text(load.input_tokens)),
+        ("answer", lengths_text(load.output_tokens)),
+        ("load", arrival_text(load.arrival)),
+        ("prefix cache", f"{load.prefix_hit_rate:.0%} of prompt tokens" if load.prefix_hit_rate else ""),
+        ("limits", ", ".join(limit_text(limit) for limit in workload.limits) or "none"),
+        ("goodput", "" if workload.goodput is None else goodput_text(workload.goodput)),
+        ("accuracy", quality_text(workload.quality)),
+        ("objective", workload.objective),
+        ("GPU count", _GPU_COUNTS[workload.gpu_count]),
+        ("prices", workload.price_list or "the newest known"),
+        ("source", workload.source),
+    ]
+    return [(what, text) for what, text in rows if text]
+
+
+def lengths_text(lengths: Lengths) -> str:
+    """`512 tokens on average, lognormal, std 128, 1 to 1,024`."""
+    if lengths.kind == "constant":
+        return f"{lengths.mean:,.10g} tokens"
+    if lengths.kind == "uniform":
+        return f"{lengths.low:,} to {lengths.high:,} tokens, evenly spread"
+    if lengths.kind == "empirical":
+        span = f"{lengths.low:,} to {lengths.high:,}"
+        return (
+            f"{lengths.mean:,.0f} tokens on average, {len(lengths.values):,} lengths equally likely, {span}"
+        )
+    ends = f"at least {lengths.low:,}" if lengths.high is None else f"{lengths.low:,} to {lengths.high:,}"
+    return f"{lengths.mean:,.0f} tokens on average, lognormal, std {lengths.std:,.0f}, {ends}"
+
+
+def arrival_text(arrival: Arrival) -> str:
+    """`one at a time`, `32 in flight`, `4 requests/s`, `all at once`."""
+    if arrival.kind == "single":
+        return "one at a time"
+    if arrival.kind == "maximum":
+        return "all at once"
+    if arrival.kind == "concurrency":
+        return f"{arrival.value:,.0f} in flight"
+    noun = "request/s" if arrival.value == 1 else "requests/s"
+    gaps = "" if arrival.burstiness == 1 else f", burstiness {arrival.burstiness:g}"
+    return f"{arrival.value:,.6g} {noun}{gaps}"
+
+
+def limit_text(limit: LatencyLimit) -> str:
+    """`TTFT p99 ≤ 200 ms`."""
+    return f"{limit.metric.upper()} {limit.statistic} ≤ {limit.max_ms:,.6g} ms"
+
+
+def goodput_text(goodput: Goodput) -> str:
+    """`TTFT ≤ 500 ms and TPOT ≤ 50 ms for 95% of requests`."""
+    parts = {"TTFT": goodput.ttft_ms, "TPOT": goodput.tpot_ms, "E2E": goodput.e2e_ms}
+    limits = [f"{name} ≤ {ms:,.6g} ms" for name, ms in parts.items() if ms is not None]
+    return f"{' and '.join(limits)} for {100 * goodput.min_share:.6g}% of requests"
+
+
+def limits_text(workload: Workload) -> str:
+    """Every latency limit and the goodput in one line; empty when there is none."""
+    goodput = [] if workload.goodput is None else [goodput_text(workload.goodput)]
+    return ", ".join([*(limit_text(limit) for limit in workload.limits), *goodput])
+
+
+def quality_text(quality: Quality) -> str:
+    """`recovery ≥ 0.99 on code`, `shown for chat, instruction`; empty when nothing is stated."""
+    tasks = ", ".join(quality.tasks)
+    if quality.min_recovery is not None:
+        return f"recovery ≥ {quality.min_recovery:g} on {tasks or 'the published averages'}"
+    return f"shown for {tasks}, no limit" if tasks else ""
+
+
+def check(path: Path | str) -> list[str]:
+    """Everything wrong or doubtful in a profile's file, a line each; empty when all is well."""
+    path = Path(path)
+    try:
+        given = read_yaml(path)
+        entries = given.mapping()
+    except QuantAdviseError as error:
+        return [str(error)]
+    problems = [problem for entry in entries.values() for problem in _problems_of(entry)]
+    if problems:
+        return problems
+    try:
+        values = profile_values(path)
+        if "input_tokens" not in values and "output_tokens" not in values:
+            return []  # a scenario: complete only over a workload
+        return _doubts(build(values, where=str(path)), str(path))
+    except QuantAdviseError as error:
+        return [str(error)]
+
+
+def _problems_of(entry: Given) -> list[str]:
+    """What the key's reader refuses; inside `slo` each entry speaks for itself."""
+    key = entry.path[-1]
+    try:
+        if key not in READERS:
+            raise entry.unknown_key(READERS)
+        READERS[key](entry)
+    except QuantAdviseError as error:
+        return [str(error)]
+    return []
+
+
+def _doubts(workload: Workload, where: str) -> list[str]:
+    """Limits that are allowed but cannot be meant, because a stricter one makes them idle."""
+    return [
+        f"{where}: slo: {loose.key} {loose.max_ms:g} never binds, since {tight.key} is already "
+        f"limited to {tight.max_ms:g}; drop it or lower it"
+        for loose in workload.limits
+        for tight in workload.limits
+        if _implies(tight, loose) and loose.max_ms >= tight.max_ms
+    ]
+
+
+def _implies(tight: LatencyLimit, loose: LatencyLimit) -> bool:
+    """Whether what `tight` bounds is never below what `loose` bounds."""
+    if (loose.metric, tight.metric) == ("ttft", "e2e"):
+        return loose.statistic == tight.statistic
+    low, high = percentile_of(loose.statistic), percentile_of(tight.statistic)
+    return loose.metric == tight.metric and low is not None and high is not None and low < high

@@ -1,0 +1,170 @@
+"""A profile of the traffic that a request log shows: lengths, arrivals, how much of a prompt is shared."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from advisor.errors import InputError
+from advisor.spec.workloads.trace_read import read_trace
+from advisor.spec.workloads.traced import Trace, TracedRequest
+from advisor.spec.workloads.workload import Arrival, Lengths, Load, Workload
+
+MAX_VALUES = 100
+"""Lengths are kept as so many equally likely values: a hundredth of the requests each."""
+LEAST_GAPS = 20
+"""Fewer gaps between requests show no burstiness."""
+_BUSY_S = 60.0
+_NO_PROMPT = {
+    "vllm": "newer vLLM logs prompts at level DEBUG: VLLM_LOGGING_LEVEL=DEBUG with --enable-log-requests"
+}
+"""What helps where a log of this format says no prompt lengths."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceProfile:
+    """A workload and what its reader should know of where it comes from."""
+
+    workload: Workload
+    requests: int
+    notes: tuple[str, ...] = ()
+
+
+def profile_from_trace(
+    path: Path,
+    *,
+    name: str | None = None,
+    chars_per_token: float | None = None,
+    output_tokens: Lengths | None = None,
+    arrival: Arrival | None = None,
+) -> TraceProfile:
+    """The traffic of a log as a workload without limits.
+
+    `chars_per_token` turns text into approximate token counts where the log has no counts; `output_tokens`
+    and `arrival` stand for what it does not say, and go over what it does. Raises InputError, naming the
+    flag, when something is said by neither.
+    """
+    trace = read_trace(path)
+    if not trace.requests:
+        raise InputError(f"{path}: no request with a prompt and an answer; give a log of answered requests")
+    notes: list[str] = []
+    prompts = _lengths(trace, "input", path, chars_per_token)
+    if output_tokens is None:
+        answers = lengths_of(_lengths(trace, "output", path, chars_per_token))
+    else:
+        answers = output_tokens
+    if chars_per_token is not None and any(one.input_tokens is None for one in trace.requests):
+        notes.append(f"token counts are approximate: {chars_per_token:g} characters taken for a token")
+    if trace.skipped:
+        notes.append(f"{trace.skipped} lines or requests without prompt and answer were left out")
+    arrives = arrival or _arrival(trace, path, notes)
+    if len(prompts) > MAX_VALUES and max(prompts) > 1.5 * lengths_of(prompts).longest:
+        notes.append(f"the longest prompt has {max(prompts)} tokens: mind --max-model-len")
+    shared = prefix_hit_rate(trace.requests)
+    if shared:
+        notes.append(
+            f"{shared:.0%} of prompt tokens were seen before: a cache that forgets nothing finds them"
+        )
+    elif shared is None:
+        notes.append("the log does not say what prompts share; prefix_hit_rate is taken as 0")
+    load = Load(
+        input_tokens=lengths_of(prompts),
+        output_tokens=answers,
+        arrival=arrives,
+        prefix_hit_rate=round(shared or 0.0, 4),
+    )
+    workload = Workload(
+        name=name or path.stem,
+        about=f"Traffic of {len(trace.requests)} requests in {path.name}",
+        load=load,
+        source=f"{trace.format} log {path.name}",
+    )
+    return TraceProfile(workload=workload, requests=len(trace.requests), notes=tuple(notes))
+
+
+def _lengths(trace: Trace, side: str, path: Path, chars_per_token: float | None) -> list[int]:
+    """Tokens of every request's prompt (`input`) or answer (`output`)."""
+    if chars_per_token is not None and not 0.1 <= chars_per_token <= 100:
+        raise InputError(f"--chars-per-token {chars_per_token:g}: not between 0.1 and 100")
+    found = []
+    for one in trace.requests:
+        tokens, chars = getattr(one, f"{side}_tokens"), getattr(one, f"{side}_chars")
+        if tokens is None and chars is None:
+            what = "prompt" if side == "input" else "answer"
+            flag = _NO_PROMPT.get(trace.format, "a log with token counts is needed")
+            if side == "output":
+                flag = "add --output-tokens N"
+            raise InputError(f"{path}: says no {what} lengths; {flag}")
+        if tokens is None:
+            if chars_per_token is None:
+                raise InputError(
+                    f"{path}: has text and no token counts, which only the model's tokenizer gives; "
+                    "log `usage`, or accept an approximation with --chars-per-token (4 is usual for English)"
+                )
+            tokens = max(1, round(chars / chars_per_token))
+        found.append(tokens)
+    return found
+
+
+def lengths_of(counts: Sequence[int]) -> Lengths:
+    """The distribution of token counts: one number where all are equal, else values equally likely.
+
+    More than `MAX_VALUES` counts become the means of as many groups of equal size: the mean stays, and the
+    last value stands for the longest hundredth. (The single longest among a hundred equally likely values
+    would move the mean of a long-tailed log by a third.)
+    """
+    ordered = sorted(counts)
+    if ordered[0] == ordered[-1]:
+        return Lengths.constant(ordered[0])
+    if len(ordered) <= MAX_VALUES:
+        return Lengths.empirical(ordered)
+    edges = [at * len(ordered) // MAX_VALUES for at in range(MAX_VALUES + 1)]
+    groups = [ordered[low:high] for low, high in itertools.pairwise(edges)]
+    return Lengths.empirical([round(statistics.fmean(group)) for group in groups])
+
+
+def prefix_hit_rate(requests: Sequence[TracedRequest]) -> float | None:
+    """Share of prompt tokens that were seen before; None where the log does not say."""
+    tokens = [(one.cached_tokens, one.input_tokens) for one in requests]
+    chars = [(one.cached_chars, one.input_chars) for one in requests]
+    for pairs in (tokens, chars):
+        known = [(cached, total) for cached, total in pairs if cached is not None and total]
+        if known:
+            share = sum(cached for cached, _ in known) / sum(total for _, total in known)
+            return min(share, 0.9999)
+    return None
+
+
+def burstiness(gaps: Sequence[float]) -> float:
+    """Gamma shape with the gaps' mean and variance: 1 for Poisson, below it for bursts."""
+    mean = statistics.fmean(gaps)
+    variance = statistics.pvariance(gaps, mean)
+    if variance == 0:
+        return 1000.0
+    return min(max(mean**2 / variance, 0.01), 1000.0)
+
+
+def _arrival(trace: Trace, path: Path, notes: list[str]) -> Arrival:
+    times = sorted(one.at_s for one in trace.requests if one.at_s is not None)
+    span = times[-1] - times[0] if len(times) > 1 else 0.0
+    if len(times) < len(trace.requests) or span <= 0:
+        raise InputError(f"{path}: does not say when requests came; add --rate or --concurrency")
+    rate = (len(times) - 1) / span
+    gaps = [after - before for before, after in itertools.pairwise(times)]
+    shape = 1.0
+    if trace.resolution_s and statistics.fmean(gaps) < 5 * trace.resolution_s:
+        notes.append("times are whole seconds, too coarse for burstiness: Poisson is taken")
+    elif len(gaps) < LEAST_GAPS:
+        notes.append(f"{len(gaps)} gaps show no burstiness: Poisson is taken")
+    else:
+        shape = float(f"{burstiness(gaps):.3g}")
+    if span > 2 * _BUSY_S:
+        minutes = Counter(math.floor((at - times[0]) / _BUSY_S) for at in times)
+        busiest = max(minutes.values()) / _BUSY_S
+        notes.append(f"the mean is {rate:.3g} requests/s, the busiest minute has {busiest:.3g}: plan for it")
+    return Arrival(kind="rate", value=float(f"{rate:.4g}"), burstiness=shape)

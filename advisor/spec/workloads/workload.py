@@ -1,0 +1,288 @@
+"""Workload: what is asked of a deployment, and what must hold."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from advisor.spec.workloads import lognormal
+
+LatencyMetric = Literal["ttft", "tpot", "itl", "e2e"]
+"""TTFT: request sent to first token. TPOT: (E2E − TTFT)/(output tokens − 1) per request, as vLLM
+defines it. ITL: each gap between tokens, pooled over requests. E2E: request sent to last token."""
+
+Statistic = str
+"""`mean`, or a percentile `p50` … `p99`, `p99.9`."""
+
+Objective = Literal["cost", "latency", "throughput", "accuracy"]
+GpuCount = Literal["smallest", "same", "free"]
+LengthKind = Literal["constant", "uniform", "lognormal", "empirical"]
+ArrivalKind = Literal["single", "concurrency", "rate", "maximum"]
+
+MAX_TOKENS = 100_000_000
+"""Ten times the longest context a model is sold with (10 M, Llama 4 Scout): beyond it, a slip of the hand."""
+MAX_CONCURRENCY = 10_000_000
+MAX_REQUESTS_PER_S = 1e7
+MAX_LATENCY_MS = 1e9
+"""Eleven days."""
+
+_PERCENTILE = re.compile(r"p([1-9][0-9]?(?:\.[0-9]{0,3}[1-9])?)")
+
+
+def percentile_of(statistic: Statistic) -> float | None:
+    """95.0 for `p95`, None for `mean`; ValueError for what is neither, or a second spelling (`p95.0`)."""
+    if statistic == "mean":
+        return None
+    match = _PERCENTILE.fullmatch(statistic)
+    if match is None:
+        raise ValueError(f"statistic '{statistic}' is neither mean nor a percentile from p1 to p99.9999")
+    return float(match[1])
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise ValueError(message)
+
+
+def _require_line(text: str, what: str) -> None:
+    """One printable line without space around it: what a file can carry and a table can show."""
+    _require(text == text.strip() and text.isprintable(), f"{what} {text!r} is not one line of plain text")
+
+
+def _within(value: float, low: float, high: float) -> bool:
+    """False for NaN and infinities too."""
+    return math.isfinite(value) and low <= value <= high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lengths:
+    """Token counts of a request's prompt or answer; `advisor.spec.workloads.lengths` draws from them."""
+
+    kind: LengthKind
+    mean: float
+    """What the counts average, after any cut at `low` and `high`."""
+    std: float = 0.0
+    """For `lognormal`, std ÷ mean is the spread before the cut at `low` and `high`."""
+    low: int = 1
+    high: int | None = None
+    values: tuple[int, ...] = ()
+    """For `empirical`: the counts themselves."""
+
+    def __post_init__(self) -> None:
+        kind, mean, std, low, high = self.kind, self.mean, self.std, self.low, self.high
+        _require(kind in get_args(LengthKind), f"lengths kind '{kind}' is none of {get_args(LengthKind)}")
+        _require(_within(mean, 1, MAX_TOKENS), f"mean {mean} is not between 1 and {MAX_TOKENS} tokens")
+        _require(_within(std, 0, 10 * mean), f"std {std} is not between 0 and 10 times the mean {mean}")
+        _require(_within(low, 1, MAX_TOKENS), f"low {low} is not between 1 and {MAX_TOKENS} tokens")
+        if high is not None:
+            _require(_within(high, low, MAX_TOKENS), f"high {high} is not between low {low} and {MAX_TOKENS}")
+        _require(mean >= low, f"mean {mean} is below low {low}")
+        _require(high is None or mean <= high, f"mean {mean} is above high {high}")
+        _require(kind == "empirical" or not self.values, f"{kind} lengths have no values")
+        if kind == "constant":
+            _require(std == 0, f"constant lengths have no spread, yet std is {std}")
+        elif kind == "uniform":
+            _require(high is not None, "uniform lengths need low and high")
+            middle = (low + (high or low)) / 2
+            _require(math.isclose(mean, middle), f"mean {mean} is not the middle {middle} of low and high")
+        elif kind == "lognormal":
+            _require(std > 0, "lognormal lengths need a std above 0; without spread they are constant")
+            _require(low < mean and (high is None or mean < high), f"mean {mean} leaves no room to spread")
+            lognormal.location(mean, std, low, high)  # raises where no such lognormal exists
+        else:
+            _require(len(self.values) > 0, "empirical lengths need values")
+            _require(min(self.values) >= low and (high is None or max(self.values) <= high), "a value is out")
+            average = math.fsum(self.values) / len(self.values)
+            _require(math.isclose(mean, average), f"mean {mean} is not the values' own {average}")
+
+    @classmethod
+    def constant(cls, tokens: float) -> Lengths:
+        return cls(kind="constant", mean=tokens)
+
+    @classmethod
+    def uniform(cls, low: int, high: int) -> Lengths:
+        """Every count from `low` to `high`, equally often."""
+        count = high - low + 1
+        std = math.sqrt(max(count**2 - 1, 0) / 12)
+        return cls(kind="uniform", mean=(low + high) / 2, std=std, low=low, high=high)
+
+    @classmethod
+    def lognormal(cls, mean: float, std: float, low: int = 1, high: int | None = None) -> Lengths:
+        return cls(kind="lognormal", mean=mean, std=std, low=low, high=high)
+
+    @classmethod
+    def lognormal_of_percentiles(
+        cls, *, p50: float, p99: float, low: int = 1, high: int | None = None
+    ) -> Lengths:
+        """The lognormal with this median and 99th percentile before it is cut at `low` and `high`."""
+        _require(low <= p50 < p99, f"p50 {p50} must be at least {low} and below p99 {p99}")
+        _require(high is None or p50 < high, f"p50 {p50} is not below high {high}")
+        mean, std = lognormal.mean_and_std_of(p50=p50, p99=p99, low=low, high=high)
+        return cls.lognormal(mean, std, low=low, high=high)
+
+    @classmethod
+    def empirical(cls, values: Sequence[int]) -> Lengths:
+        """Counts as they were seen; each is as likely as another."""
+        _require(len(values) > 0, "empirical lengths need values")
+        mean = math.fsum(values) / len(values)
+        std = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / len(values))
+        return cls(
+            kind="empirical", mean=mean, std=std, low=min(values), high=max(values), values=tuple(values)
+        )
+
+    @property
+    def longest(self) -> int:
+        """The longest count to be ready for; of an unbounded lognormal, the one in a thousand."""
+        if self.kind == "constant":
+            return math.ceil(self.mean)
+        if self.high is not None:
+            return self.high
+        sigma2 = math.log1p((self.std / self.mean) ** 2)
+        z999 = 3.0902323  # standard normal quantile at 0.999
+        return math.ceil(self.mean * math.exp(z999 * math.sqrt(sigma2) - sigma2 / 2))
+
+    def at_mean(self) -> Lengths:
+        """Every request at the mean, rounded to a whole token."""
+        return Lengths.constant(max(1, round(self.mean)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """How requests come."""
+
+    kind: ArrivalKind
+    """single: one at a time. concurrency: closed loop, `value` in flight. rate: open loop, `value`
+    requests per second. maximum: all queued at once, throughput is what counts."""
+    value: float | None = None
+    burstiness: float = 1.0
+    """Gamma shape of the gaps as in vLLM bench: 1 = Poisson, smaller = burstier."""
+
+    def __post_init__(self) -> None:
+        _require(self.kind in get_args(ArrivalKind), f"load '{self.kind}' is none of {get_args(ArrivalKind)}")
+        if self.kind in ("single", "maximum"):
+            _require(self.value is None, f"load {self.kind} takes no number, yet has {self.value}")
+        elif self.value is None:
+            raise ValueError(f"load {self.kind} needs a number")
+        elif self.kind == "concurrency":
+            whole = _within(self.value, 1, MAX_CONCURRENCY) and float(self.value).is_integer()
+            _require(whole, f"concurrency {self.value} is no whole number from 1 to {MAX_CONCURRENCY}")
+        else:
+            possible = _within(self.value, 0, MAX_REQUESTS_PER_S) and self.value > 0
+            _require(possible, f"{self.value} requests/s is not above 0 and up to {MAX_REQUESTS_PER_S:g}")
+        _require(_within(self.burstiness, 0.01, 1000), f"burstiness {self.burstiness} is not in 0.01 … 1000")
+        _require(self.burstiness == 1.0 or self.kind == "rate", "burstiness belongs to requests per second")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What is asked: lengths, arrival, how much of a prompt is already cached."""
+
+    input_tokens: Lengths
+    output_tokens: Lengths
+    arrival: Arrival
+    prefix_hit_rate: float = 0.0
+    """Share of prompt tokens found in the prefix cache; 1 is impossible (the last token is computed)."""
+
+    def __post_init__(self) -> None:
+        possible = _within(self.prefix_hit_rate, 0, 1) and self.prefix_hit_rate < 1
+        _require(possible, f"prefix_hit_rate {self.prefix_hit_rate} is not from 0 to below 1")
+
+    @property
+    def longest_context(self) -> int:
+        """Tokens that the longest prompt and the longest answer take together."""
+        return self.input_tokens.longest + self.output_tokens.longest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyLimit:
+    """A limit on the distribution: `statistic` of `metric` must not exceed `max_ms`."""
+
+    metric: LatencyMetric
+    statistic: Statistic
+    max_ms: float
+
+    def __post_init__(self) -> None:
+        _require(self.metric in get_args(LatencyMetric), f"metric '{self.metric}' is no latency")
+        percentile_of(self.statistic)
+        possible = _within(self.max_ms, 0, MAX_LATENCY_MS) and self.max_ms > 0
+        _require(possible, f"limit {self.max_ms} ms is not above 0 and up to {MAX_LATENCY_MS:g}")
+
+    @property
+    def key(self) -> str:
+        """Its key in a profile: `ttft_p95_ms`."""
+        return f"{self.metric}_{self.statistic}_ms"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goodput:
+    """Limits each request must keep by itself, and the share of requests that must keep them all."""
+
+    ttft_ms: float | None = None
+    tpot_ms: float | None = None
+    e2e_ms: float | None = None
+    min_share: float = 0.95
+
+    def __post_init__(self) -> None:
+        given = [ms for ms in (self.ttft_ms, self.tpot_ms, self.e2e_ms) if ms is not None]
+        _require(len(given) > 0, "goodput needs at least one of ttft_ms, tpot_ms, e2e_ms")
+        for ms in given:
+            possible = _within(ms, 0, MAX_LATENCY_MS) and ms > 0
+            _require(possible, f"goodput limit {ms} ms is not above 0 and up to {MAX_LATENCY_MS:g}")
+        possible = _within(self.min_share, 0, 1) and self.min_share > 0
+        _require(possible, f"min_share {self.min_share} is not above 0 and up to 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """Accuracy that must be left: recovery = quantized score / BF16 score, averaged over `tasks`."""
+
+    min_recovery: float | None = None
+    tasks: tuple[str, ...] = ()
+    """Benchmark names or families (`knowledge`, `reasoning`, `code`, `chat`, `long-context`,
+    `instruction-following`); empty = the published averages."""
+
+    def __post_init__(self) -> None:
+        floor = self.min_recovery
+        if floor is not None:
+            possible = _within(floor, 0, 1) and floor > 0
+            _require(possible, f"min_recovery {floor} is not above 0 and up to 1; 99 % is 0.99")
+        _require(all(self.tasks), "a task has no name")
+        for task in self.tasks:
+            _require_line(task, "task")
+        _require(len(set(self.tasks)) == len(self.tasks), "a task is named twice")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """Load, limits, accuracy and aim of one use of a model."""
+
+    name: str
+    about: str
+    """One line: what it stands for."""
+    load: Load
+    limits: tuple[LatencyLimit, ...] = ()
+    goodput: Goodput | None = None
+    quality: Quality = Quality()
+    objective: Objective = "cost"
+    gpu_count: GpuCount = "free"
+    """smallest: each format takes its own smallest GPU count (the paper's synchronous tables).
+    same: one count for all formats, the one BF16 needs (its asynchronous tables). free: searched."""
+    price_list: str | None = None
+    """A named list of prices (`paper-2024-10`); None = the catalog's default."""
+    source: str = ""
+    """Where the shape and the limits were read."""
+
+    def __post_init__(self) -> None:
+        _require(bool(self.name), "a workload needs a name")
+        for what, text in (("name", self.name), ("about", self.about), ("source", self.source)):
+            _require_line(text, what)
+        if self.price_list is not None:
+            _require(self.price_list not in ("", "none"), "no price list is None, not a word")
+            _require_line(self.price_list, "price_list")
+        _require(self.objective in get_args(Objective), f"objective '{self.objective}' is unknown")
+        _require(self.gpu_count in get_args(GpuCount), f"gpu_count '{self.gpu_count}' is unknown")
+        kept = {(limit.metric, limit.statistic) for limit in self.limits}
+        _require(len(kept) == len(self.limits), "one statistic of one metric has two limits")

@@ -1,0 +1,261 @@
+"""GPUs: the catalog agrees with data sheets and with itself, and names people type find them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from advisor.errors import UnknownNameError
+from advisor.spec.hardware.gpu import GpuSpec
+from advisor.spec.hardware.gpus import find_gpu, known_gpus
+from advisor.units import GIB
+
+DEPLOYED = [
+    "T4",
+    "V100",
+    "A10",
+    "A10G",
+    "A30",
+    "A40",
+    "A5000",
+    "A6000",
+    "A100-SXM-40GB",
+    "A100-SXM-80GB",
+    "A100-PCIe-40GB",
+    "A100-PCIe-80GB",
+    "L4",
+    "L40",
+    "L40S",
+    "RTX3090",
+    "RTX4090",
+    "RTX5090",
+    "RTX6000-Ada",
+    "RTX-PRO-6000",
+    "H100-SXM",
+    "H100-PCIe",
+    "H100-NVL",
+    "H20",
+    "H200",
+    "GH200",
+    "B200",
+    "B300",
+    "GB200",
+    "MI300X",
+    "MI325X",
+    "MI355X",
+]
+
+DATA_NAMES = {
+    # as InferenceX runs, model cards, benchmark repositories and price lists spell them
+    "b300_sxm": "B300",
+    "b200_sxm": "B200",
+    "h200_sxm": "H200",
+    "h100_sxm": "H100-SXM",
+    "h100_pcie": "H100-PCIe",
+    "a100_sxm": "A100-SXM-80GB",
+    "a100_pcie": "A100-PCIe-80GB",
+    "rtx_pro_6000_server": "RTX-PRO-6000",
+    "A6000": "A6000",
+    "A100": "A100-SXM-80GB",
+    "H100": "H100-SXM",
+    "A5000": "A5000",
+    "A100-80GB-SXM": "A100-SXM-80GB",
+    "A100-40GB-SXM": "A100-SXM-40GB",
+    "A800-80GB-SXM": "A800-SXM-80GB",
+    "H200-SXM": "H200",
+    "MI250": "MI250",
+    "GH200": "GH200",
+    "MI300X": "MI300X",
+    "V100-32GB": "V100-32GB",
+    "V100S-32GB": "V100S-32GB",
+    "RTX3090": "RTX3090",
+    "RTX4090": "RTX4090",
+    "RTX4090D": "RTX4090D",
+    "L4": "L4",
+    "T4": "T4",
+    "B200": "B200",
+    "A100 (80 GB)": "A100-SXM-80GB",
+    "A100 (40 GB)": "A100-SXM-40GB",
+    "A100-80GB": "A100-SXM-80GB",
+    "A100-80GB-PCIe": "A100-PCIe-80GB",
+    "V100 (16 GB)": "V100-16GB",
+    "V100 (32 GB)": "V100-32GB",
+    "V100": "V100-16GB",
+    "A10G (24 GB)": "A10G",
+    "A40 (48 GB)": "A40",
+    "RTX A6000 (48 GB)": "A6000",
+    "H100 HGX (80GB)": "H100-SXM",
+    "H100 PCIe (80GB)": "H100-PCIe",
+    "GH200 (96 GB)": "GH200",
+    "GB200 NVL72": "GB200",
+    "GB300 NVL72": "GB300",
+    "RTX6000Ada": "RTX6000-Ada",
+    "RTX-PRO-6000": "RTX-PRO-6000",
+}
+TYPED = {
+    "h100": "H100-SXM",
+    "H100-80GB": "H100-SXM",
+    "a6000": "A6000",
+    "RTX4090": "RTX4090",
+    "rtx 4090": "RTX4090",
+    "4090": "RTX4090",
+    "a100_sxm": "A100-SXM-80GB",
+    "A100-40GB": "A100-SXM-40GB",
+    "mi300x": "MI300X",
+    "l40s": "L40S",
+    "rtx 6000 ada": "RTX6000-Ada",
+}
+NVIDIA_SMI = {
+    "Tesla T4": "T4",
+    "Tesla V100-SXM2-16GB": "V100-16GB",
+    "NVIDIA A10G": "A10G",
+    "NVIDIA RTX A6000": "A6000",
+    "NVIDIA A100-SXM4-80GB": "A100-SXM-80GB",
+    "NVIDIA A100 80GB PCIe": "A100-PCIe-80GB",
+    "NVIDIA A100-PCIE-40GB": "A100-PCIe-40GB",
+    "NVIDIA A800-SXM4-80GB": "A800-SXM-80GB",
+    "NVIDIA GeForce RTX 3090": "RTX3090",
+    "NVIDIA GeForce RTX 4090": "RTX4090",
+    "NVIDIA GeForce RTX 5090": "RTX5090",
+    "NVIDIA RTX 6000 Ada Generation": "RTX6000-Ada",
+    "NVIDIA RTX PRO 6000 Blackwell Server Edition": "RTX-PRO-6000",
+    "NVIDIA RTX PRO 6000 Blackwell Workstation Edition": "RTX-PRO-6000-Workstation",
+    "NVIDIA H100 80GB HBM3": "H100-SXM",
+    "NVIDIA H100 PCIe": "H100-PCIe",
+    "NVIDIA H100 NVL": "H100-NVL",
+    "NVIDIA H20": "H20",
+    "NVIDIA H200": "H200",
+    "NVIDIA GH200 480GB": "GH200",
+    "NVIDIA B200": "B200",
+    "NVIDIA B300 SXM6 AC": "B300",
+    "NVIDIA GB200": "GB200",
+    "NVIDIA L40S": "L40S",
+    "AMD Instinct MI300X": "MI300X",
+}
+
+
+@pytest.mark.parametrize(("name", "canonical"), [*DATA_NAMES.items(), *TYPED.items(), *NVIDIA_SMI.items()])
+def test_names_people_tools_and_data_sets_use_find_their_gpu(name: str, canonical: str) -> None:
+    assert find_gpu(name).name == canonical
+
+
+@pytest.mark.parametrize("name", DEPLOYED)
+def test_every_gpu_people_deploy_on_is_known(name: str) -> None:
+    assert find_gpu(name).name in {gpu.name for gpu in known_gpus()}
+
+
+@given(st.data())
+def test_case_and_separators_do_not_matter(data: st.DataObject) -> None:
+    gpu = data.draw(st.sampled_from(known_gpus()))
+    spelled = "".join(
+        data.draw(st.sampled_from([c.upper(), c.lower()]))
+        if c.isalnum()
+        else data.draw(st.sampled_from("-_ ."))
+        for c in gpu.name
+    )
+    assert find_gpu(spelled) is gpu
+
+
+def test_an_unknown_name_gets_the_nearest_known_ones() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown GPU 'H1000'; did you mean H100,"):
+        find_gpu("H1000")
+
+
+def test_a_family_prints_as_people_know_it() -> None:
+    assert find_gpu("NVIDIA A100-SXM4-80GB").label == "A100"
+    assert find_gpu("A100-40GB").label == "A100-SXM-40GB"
+    assert find_gpu("rtx4090").label == "RTX4090"
+
+
+def test_each_family_has_exactly_one_usual_variant() -> None:
+    usual = [gpu.family for gpu in known_gpus() if gpu.usual]
+    assert sorted(usual) == sorted({gpu.family for gpu in known_gpus()})
+
+
+@pytest.mark.parametrize(
+    ("name", "memory_mib", "bandwidth_gb_s", "bf16", "int8", "fp8", "fp4"),
+    [
+        # nvidia-smi totals; rates from the sources that the catalog rows cite
+        ("A6000", 49_140, 768, 154.8, 309.6, None, None),
+        ("A100-SXM-80GB", 81_920, 2_039, 312, 624, None, None),
+        ("H100-SXM", 81_559, 3_350, 989, 1_979, 1_979, None),
+        ("H200", 143_771, 4_800, 989, 1_979, 1_979, None),
+        ("L40S", 46_068, 864, 362, 733, 733, None),
+        ("L4", 23_034, 300, 121, 242, 242, None),
+        ("B200", 183_359, 7_700, 2_250, 4_500, 4_500, 9_000),
+        ("B300", 275_040, 7_700, 2_250, 153.5, 4_500, 14_000),
+        ("RTX4090", 24_564, 1_008, 165.2, 660.6, 330.3, None),
+        ("RTX5090", 32_607, 1_792, 209.5, 838, 419, 1_676),
+        ("MI300X", 196_592, 5_300, 1_307.4, 2_614.9, 2_614.9, None),
+    ],
+)
+def test_figures_are_the_dense_ones_of_the_data_sheets(
+    name: str,
+    memory_mib: int,
+    bandwidth_gb_s: float,
+    bf16: float,
+    int8: float,
+    fp8: float | None,
+    fp4: float | None,
+) -> None:
+    gpu = find_gpu(name)
+    assert gpu.memory_mib == memory_mib
+    assert gpu.memory_bandwidth_gb_s == bandwidth_gb_s
+    rates = gpu.dense_tflops
+    assert (rates["bf16"], rates["int8"], rates["fp8"], rates["fp4"]) == (bf16, int8, fp8, fp4)
+
+
+def test_the_memory_of_the_mi300x_is_what_rocm_smi_prints_in_bytes() -> None:
+    assert find_gpu("MI300X").memory_bytes == 206_141_652_992
+
+
+def test_units_are_decimal_for_rates_and_binary_for_memory() -> None:
+    h100 = find_gpu("H100")
+    assert h100.memory_bytes_per_s == 3.35e12
+    assert h100.flop_per_s("fp8") == 1.979e15
+    assert h100.flop_per_s("fp4") is None
+    assert h100.memory_bytes == 81_559 * 1_048_576
+    assert h100.link_bytes_per_s == 450e9
+
+
+@pytest.mark.parametrize("gpu", known_gpus(), ids=lambda gpu: gpu.name)
+def test_every_row_is_possible_and_cited(gpu: GpuSpec) -> None:
+    assert gpu.sources
+    assert 14 * GIB < gpu.memory_bytes < 320 * GIB
+    assert 200 <= gpu.memory_bandwidth_gb_s <= 10_000
+    rates = gpu.dense_tflops
+    fp16, bf16, int8, fp8, fp4 = (rates[key] for key in ("fp16", "bf16", "int8", "fp8", "fp4"))
+    assert fp16 is not None
+    assert bf16 == (None if gpu.vendor == "nvidia" and gpu.capability < 8 else fp16)
+    if fp8 is not None:
+        # Data sheets round: L40S has 733 against 2 x 362.
+        assert fp8 == pytest.approx(2 * fp16, rel=0.02)
+    if fp4 is not None:
+        assert fp8 is not None
+        assert fp4 >= 1.9 * fp8
+    # INT8 is twice FP16; GeForce halves FP16 only, Blackwell Ultra dropped INT8, CDNA2 never doubled it.
+    if int8 is not None and not gpu.name.startswith("RTX3") and gpu.name not in ("B300", "GB300", "MI250"):
+        factor = 4 if gpu.name.startswith(("RTX4", "RTX5")) else 2
+        assert int8 == pytest.approx(factor * fp16, rel=0.02)
+    assert (fp8 is not None) == ((gpu.vendor == "nvidia" and gpu.capability >= 8.9) or gpu.capability >= 9.42)
+    assert (fp4 is not None) == ((gpu.vendor == "nvidia" and gpu.capability >= 10) or gpu.capability == 9.5)
+    assert gpu.power_w is None or 50 < gpu.power_w <= 1_400
+
+
+@pytest.mark.parametrize("gpu", known_gpus(), ids=lambda gpu: gpu.name)
+def test_links_are_those_of_the_form_factor(gpu: GpuSpec) -> None:
+    link = gpu.interconnect
+    if link.kind == "pcie":
+        assert link.gb_s_per_direction in (16, 32, 64)
+    else:
+        assert link.gb_s_per_direction >= 150
+    if link.pair_bridge_gb_s_per_direction is not None:
+        assert link.kind == "pcie"
+        assert link.pair_bridge_gb_s_per_direction > link.gb_s_per_direction
+
+
+def test_cards_with_an_optional_bridge_count_as_pcie() -> None:
+    # RTX A6000 data sheet: NVLink 112.5 GB/s both ways between two cards
+    link = find_gpu("A6000").interconnect
+    assert (link.kind, link.gb_s_per_direction, link.pair_bridge_gb_s_per_direction) == ("pcie", 32, 56.25)
