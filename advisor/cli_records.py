@@ -28,7 +28,7 @@ def check(
     """
     from advisor.cli_progress import working
     from advisor.data import shipped
-    from advisor.record.check import check_folder, unflagged
+    from advisor.record.checks.check import check_folder, unflagged
     from advisor.report import out
 
     path = folder or shipped("measurements")

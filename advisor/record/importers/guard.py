@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 
 from advisor.errors import QuantAdviseError
-from advisor.record.bounds import bounds
+from advisor.record.checks.bounds import bounds
 from advisor.record.importers.facts import Served
 from advisor.record.importers.run import LATENCIES, Run
 from advisor.spec.formats.catalog import find_format

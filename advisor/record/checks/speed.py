@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from advisor.record.bounds import Bounds, bounds
-from advisor.record.check_neighbours import check_neighbours
-from advisor.record.check_repeats import check_repeats
-from advisor.record.compare import Row, find, least, requests_per_s
-from advisor.record.finding import Finding, unknown_name
+from advisor.record.checks.bounds import Bounds, bounds
+from advisor.record.checks.compare import Row, find, least, requests_per_s
+from advisor.record.checks.finding import Finding, unknown_name
+from advisor.record.checks.neighbours import check_neighbours
+from advisor.record.checks.repeats import check_repeats
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpus import find_gpu

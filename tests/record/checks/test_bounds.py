@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor.record.bounds import bounds
+from advisor.record.checks.bounds import bounds
 from advisor.spec.formats.catalog import find_format, known_formats
 from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.models.catalog import find_model

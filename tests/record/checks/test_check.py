@@ -9,7 +9,7 @@ import pytest
 
 from advisor.data import shipped
 from advisor.record import store, tables
-from advisor.record.check import Finding, check_folder, unflagged
+from advisor.record.checks.check import Finding, check_folder, unflagged
 from advisor.record.measurement import SpeedMeasurement
 from tests.record import build
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from advisor.record.finding import FLAG_IT, Finding, Severity, unknown_name
+from advisor.record.checks.finding import FLAG_IT, Finding, Severity, unknown_name
 from advisor.record.measurement import QualityMeasurement
 from advisor.record.store import Located
 from advisor.spec.formats.catalog import find_format

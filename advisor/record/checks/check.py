@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import DataError
-from advisor.record.check_costs import check_costs
-from advisor.record.check_quality import check_quality
-from advisor.record.check_speed import check_speed
-from advisor.record.finding import Finding, Severity
+from advisor.record.checks.costs import check_costs
+from advisor.record.checks.finding import Finding, Severity
+from advisor.record.checks.quality import check_quality
+from advisor.record.checks.speed import check_speed
 from advisor.record.store import (
     Located,
     files,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from advisor.record.finding import Finding
+from advisor.record.checks.finding import Finding
 from advisor.record.measurement import PrintedCost
 from advisor.record.store import Located
 

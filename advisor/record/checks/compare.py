@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 
-from advisor.record.finding import FLAG_IT, Finding, Severity
+from advisor.record.checks.finding import FLAG_IT, Finding, Severity
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.store import Located
 

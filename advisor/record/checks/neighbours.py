@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from advisor.record.bounds import Bounds
-from advisor.record.compare import (
+from advisor.record.checks.bounds import Bounds
+from advisor.record.checks.compare import (
     LATENCIES,
     RATES,
     Row,
@@ -19,7 +19,7 @@ from advisor.record.compare import (
     place,
     requests_per_s,
 )
-from advisor.record.finding import Finding, Severity
+from advisor.record.checks.finding import Finding, Severity
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpus import find_gpu
