@@ -153,8 +153,8 @@ def measure(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Quantize, serve, benchmark and evaluate, for real; rerun the same command to go on."""
-    from advisor.measure.calibration import Calibration
-    from advisor.measure.plan import formats_of, pairs_of, points_of, read_plan
+    from advisor.measure.steps.calibration import Calibration
+    from advisor.measure.steps.plan import formats_of, pairs_of, points_of, read_plan
     from advisor.measure_cli_run import carry_out
     from advisor.measure_cli_tasks import with_profile_tasks
 
@@ -231,9 +231,10 @@ def calibrate(
     import json
     import shlex
 
-    from advisor.measure import calibrate as timing
-    from advisor.measure import envs, files, machine, show
-    from advisor.measure.site import Site, now
+    from advisor.measure import show
+    from advisor.measure.state.site import Site, now
+    from advisor.measure.steps import calibrate as timing
+    from advisor.measure.tools import envs, files, machine
     from advisor.record import store
 
     device = machine.cpu() if cpu else machine.choose(None if gpu is None else (gpu,))[0]
@@ -277,8 +278,8 @@ def install(
     cuda: Annotated[bool, typer.Option("--cuda", help="CUDA builds, whatever the machine has.")] = False,
 ) -> None:
     """Make a private environment per tool, with versions known to work together."""
-    from advisor.measure import envs
-    from advisor.measure import install as installer
+    from advisor.measure.tools import envs
+    from advisor.measure.tools import install as installer
 
     if cpu and cuda:
         raise InputError("tools install: --cpu and --cuda exclude each other")

@@ -11,10 +11,10 @@ from advisor.units import BITS_PER_BYTE, GB
 
 if TYPE_CHECKING:
     from advisor.cost.prediction import Prediction
-    from advisor.measure.bench import Point
-    from advisor.measure.plan import Plan
     from advisor.measure.records import Records
     from advisor.measure.run import Prepared
+    from advisor.measure.steps.bench import Point
+    from advisor.measure.steps.plan import Plan
     from advisor.record.measurement import SpeedMeasurement
     from advisor.spec.deployment import Deployment
     from advisor.spec.hardware.gpu import GpuSpec
@@ -169,7 +169,7 @@ _FIELDS = {"ttft_ms": "ttft", "tpot_ms": "tpot", "e2e_ms": "e2e"}
 
 
 def _line(prepared: Prepared, row: SpeedMeasurement, expected: Expectation) -> tuple[str, ...] | None:
-    from advisor.measure.bench import Point
+    from advisor.measure.steps.bench import Point
 
     if row.statistic != "mean" or row.suspect:
         return None

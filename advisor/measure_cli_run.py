@@ -13,12 +13,15 @@ import typer
 from advisor import measure_cli_advice as advice
 from advisor import measure_cli_compare as compare
 from advisor.errors import InputError
-from advisor.measure import ledger, machine, progress, run, show
-from advisor.measure.executor import LocalExecutor
-from advisor.measure.machine import Device
-from advisor.measure.plan import Plan
+from advisor.measure import run, show
+from advisor.measure.execution import progress
+from advisor.measure.execution.executor import LocalExecutor
 from advisor.measure.planned import Planned, planned
 from advisor.measure.run import Executor, Prepared
+from advisor.measure.state import ledger
+from advisor.measure.steps.plan import Plan
+from advisor.measure.tools import machine
+from advisor.measure.tools.machine import Device
 from advisor.spec.hardware.gpus import find_gpu
 
 
@@ -100,7 +103,7 @@ def _crew(
         return LocalExecutor(gpus), prepared
     if executor != "ray":
         raise InputError(f"--executor: '{executor}' is neither local nor ray")
-    from advisor.measure.ray_executor import RayExecutor
+    from advisor.measure.execution.ray_executor import RayExecutor
 
     crew = RayExecutor(address)
     return crew, run.prepare(plan, folder, endpoint=endpoint, devices=crew.devices(plan.gpus))

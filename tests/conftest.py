@@ -55,7 +55,7 @@ def regenerate(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="session")
 def tools() -> Path:
     """Folder of the interpreter that has the real tools; made when it is not there (minutes, 3.4 GB)."""
-    from advisor.measure import envs, install
+    from advisor.measure.tools import envs, install
 
     if all(envs.find(name) is not None for name in ("vllm", "quantize", "evaluate", "torch", "ray")):
         return envs.require("vllm").python.parent

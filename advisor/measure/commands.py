@@ -6,11 +6,12 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from advisor.measure import bench, envs, prompts, quality, quantize, server, steps
-from advisor.measure.envs import FoundTool
-from advisor.measure.jobs import Job, QuantizeJob
-from advisor.measure.server import Endpoint
-from advisor.measure.session_job import SessionJob, located
+from advisor.measure.execution.jobs import Job, QuantizeJob
+from advisor.measure.execution.session_job import SessionJob, located
+from advisor.measure.steps import bench, prompts, quality, quantize, server, steps
+from advisor.measure.steps.server import Endpoint
+from advisor.measure.tools import envs
+from advisor.measure.tools.envs import FoundTool
 
 PORT = 8000
 """Stands for the free port that is found when the server starts."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from advisor.measure import steady, steps
-from advisor.measure.bench import Point
-from advisor.measure.jobs import Job, QuantizeJob
-from advisor.measure.ledger import Ledger, Step
+from advisor.measure.execution.jobs import Job, QuantizeJob
 from advisor.measure.run import Prepared
+from advisor.measure.state.ledger import Ledger, Step
+from advisor.measure.steps import steady, steps
+from advisor.measure.steps.bench import Point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

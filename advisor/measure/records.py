@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from advisor.measure import files, steady
-from advisor.measure.bench import BenchResult, Point, saturated
-from advisor.measure.ledger import Entry
-from advisor.measure.quality import Difference, ItemScore, Score, difference
+from advisor.measure.state.ledger import Entry
+from advisor.measure.steps import steady
+from advisor.measure.steps.bench import BenchResult, Point, saturated
+from advisor.measure.steps.quality import Difference, ItemScore, Score, difference
+from advisor.measure.tools import files
 from advisor.record.measurement import FailedRun, LoadKind, QualityMeasurement, SpeedMeasurement
 from advisor.spec.formats.recipes import UNQUANTIZED
 

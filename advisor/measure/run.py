@@ -10,19 +10,21 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from advisor.errors import InputError, QuantAdviseError
-from advisor.measure import calibration, checkpoint, commands, envs, files, machine, quality, server, steps
-from advisor.measure.checkpoint import Checkpoint
-from advisor.measure.events import Done, Event
-from advisor.measure.executor import Write
-from advisor.measure.jobs import Job, QuantizeJob, checkpoint_folder
-from advisor.measure.ledger import Ledger
-from advisor.measure.machine import Device
-from advisor.measure.plan import Plan
+from advisor.measure import commands
+from advisor.measure.execution.executor import Write
+from advisor.measure.execution.jobs import Job, QuantizeJob, checkpoint_folder
+from advisor.measure.execution.session_job import SessionJob
 from advisor.measure.records import Records, records
-from advisor.measure.server import Serving
-from advisor.measure.session_job import SessionJob
-from advisor.measure.site import Site
-from advisor.measure.steps import Target, Versions
+from advisor.measure.state.events import Done, Event
+from advisor.measure.state.ledger import Ledger
+from advisor.measure.state.site import Site
+from advisor.measure.steps import calibration, checkpoint, quality, server, steps
+from advisor.measure.steps.checkpoint import Checkpoint
+from advisor.measure.steps.plan import Plan
+from advisor.measure.steps.server import Serving
+from advisor.measure.steps.steps import Target, Versions
+from advisor.measure.tools import envs, files, machine
+from advisor.measure.tools.machine import Device
 from advisor.record import store
 from advisor.spec.formats.recipes import UNQUANTIZED
 from advisor.spec.models.catalog import find_model

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from advisor.measure import commands, envs, install
+from advisor.measure import commands
 from advisor.measure.planned import Planned
 from advisor.measure.records import Records
 from advisor.measure.run import Prepared
+from advisor.measure.tools import envs, install
 from advisor.record.measurement import SpeedMeasurement
 
 _SEEN = (

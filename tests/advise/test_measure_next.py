@@ -10,7 +10,7 @@ import pytest
 from advisor import measure_next, recommend
 from advisor.advise.measure_next import Suggestion
 from advisor.errors import InputError
-from advisor.measure.plan import read_plan
+from advisor.measure.steps.plan import read_plan
 from advisor.report.measure_plan import WORKLOAD, plan_files, write_plans
 from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override

@@ -18,7 +18,7 @@ import time
 import uuid
 from pathlib import Path
 
-from advisor.measure import envs
+from advisor.measure.tools import envs
 from advisor.record import store
 
 MARK = "QUANTADVISE_TEST_MARK"

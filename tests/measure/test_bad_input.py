@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from advisor.measure.ledger import Ledger
+from advisor.measure.state.ledger import Ledger
 from advisor.record import store
 from tests.measure.test_run import Place
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from advisor.measure import envs
-from advisor.measure.ledger import Ledger
+from advisor.measure.state.ledger import Ledger
+from advisor.measure.tools import envs
 from advisor.record import store
 from tests.measure.test_real_loop import MAKER, WORKLOAD, quantadvise
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from advisor.measure import checkpoint, envs, quantize
-from advisor.measure.calibration import Calibration
-from advisor.measure.checkpoint import Checkpoint
-from advisor.measure.site import Site
+from advisor.measure.state.site import Site
+from advisor.measure.steps import checkpoint, quantize
+from advisor.measure.steps.calibration import Calibration
+from advisor.measure.steps.checkpoint import Checkpoint
+from advisor.measure.tools import envs
 from advisor.spec.formats.recipes import RECIPES, Recipe
 from tests.measure.test_real_loop import MAKER
 

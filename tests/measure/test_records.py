@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from advisor.measure import records as recording
-from advisor.measure.ledger import Entry, Failure, Ledger
 from advisor.measure.records import Records, records
+from advisor.measure.state.ledger import Entry, Failure, Ledger
 from advisor.record import store
 
 RUN = Path(__file__).parent / "data" / "run_cpu"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from advisor.measure.ledger import Ledger
+from advisor.measure.state.ledger import Ledger
 from advisor.record import store
 from tests.measure.kill_loop import MARK, left_over
 

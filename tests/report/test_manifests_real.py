@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from advisor.measure import envs, install
+from advisor.measure.tools import envs, install
 from advisor.report.manifests import texts, write_all
 from advisor.report.manifests.verify import LM_EVAL_TASKS, OPEN_LLM
 from advisor.spec.engines.engine import Engine

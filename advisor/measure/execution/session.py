@@ -1,0 +1,325 @@
+"""One deployment: its server is started when a step needs it, and every step that is not done is done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from advisor.errors import InputError
+from advisor.measure.execution.session_job import SessionJob
+from advisor.measure.state import failure
+from advisor.measure.state.events import CancelledError, Done, Event, Live, Said
+from advisor.measure.state.ledger import Entry, Failure, Step
+from advisor.measure.state.site import Site, now
+from advisor.measure.steps import bench, live, prompts, quality, server, steady, steps
+from advisor.measure.steps.bench import BenchResult, Point
+from advisor.measure.steps.server import Endpoint
+from advisor.measure.tools import files, telemetry, tool
+from advisor.spec.workloads.workload import percentile_of
+
+MAX_RESTARTS = 2
+"""How often a server that died is started again within one session."""
+Steps = Generator[Event, None, None]
+
+
+class ServeFailedError(Exception):
+    """The server does not come up; its failure stands in the ledger."""
+
+
+class Session:
+    """The steps of one SessionJob; `run` yields what happened."""
+
+    def __init__(self, job: SessionJob, site: Site, done: Mapping[str, Entry]) -> None:
+        self.job = job
+        self.site = site
+        self.done = dict(done)
+        self.endpoint: Endpoint | None = None
+        self.restarts = 0
+        self.stack = ExitStack()
+        self.samples = site.work(steps.serve_step(job.target).key) / "nvidia-smi.csv"
+        self.entry: Entry | None = None
+        """What the last step left."""
+        self.results: list[BenchResult] = []
+        """Repeats of the last point."""
+
+    def run(self) -> Steps:
+        """Do what is not done. Raises BudgetEndedError, CancelledError, MissingToolError, DiskFullError."""
+        job = self.job
+        with self.stack:
+            try:
+                if job.benches:
+                    for point in job.plan.points:
+                        yield from self._point(point)
+                    if job.plan.slo_search:
+                        yield from self._search()
+                for task in job.tasks:
+                    yield from self._evaluate(task)
+            except ServeFailedError:
+                yield Said(job=job.title, text="does not serve; its other steps are left out")
+
+    # -- speed
+
+    def _point(self, point: Point) -> Steps:
+        """Repeats of a point until they agree."""
+        results = self.results = []
+        plan = self.job.plan
+        while not steady.enough(results, least=plan.repeats, most=plan.most_repeats, steady=plan.steady):
+            yield from self._bench(point, len(results))
+            assert self.entry is not None
+            if self.entry.result is None:
+                return
+            result = BenchResult.from_json(self.entry.result)
+            results.append(result)
+            if bench.saturated(point, result):
+                return
+
+    def _search(self) -> Steps:
+        """Bisection between nothing and the maximum rate; every probe is a step of its own."""
+        job = self.job
+        limits = {
+            "limits": [[one.metric, one.statistic, one.max_ms] for one in job.workload.limits],
+            "goodput": list(steady.goodput_arguments(job.workload.goodput)),
+        }
+        step = steps.search_step(job.plan, job.workload, job.target, limits)
+        if step.key in self.done:
+            return
+        yield from self._bench(Point(kind="maximum"), 0)
+        assert self.entry is not None
+        if self.entry.result is None:
+            return
+        top = BenchResult.from_json(self.entry.result).figures["requests_per_s/mean"]
+        bisection = steady.Bisection(low=0.0, high=top)
+        start = time.monotonic()
+        while not bisection.done:
+            rate = bisection.next_rate
+            point = Point(kind="rate", value=rate)
+            yield from self._bench(point, 0)
+            if self.entry.result is None:
+                bisection.saw(rate, False)
+                continue
+            result = BenchResult.from_json(self.entry.result)
+            bisection.saw(rate, steady.keeps(job.workload, point, result))
+        while not bisection.confirmed:
+            point = Point(kind="rate", value=bisection.low)
+            yield from self._point(point)
+            kept = [steady.keeps(job.workload, point, result) for result in self.results]
+            bisection.repeated(kept)
+        found = {"rate": bisection.low or None, "breaks_at": bisection.high, "maximum": top}
+        yield self._ended(step, start, result=found)
+
+    def _bench(self, point: Point, repeat: int) -> Steps:
+        """One repeat of one point, unless it is done; `self.entry` afterwards is its entry."""
+        job = self.job
+        goodput = steady.goodput_arguments(job.workload.goodput)
+        step = steps.bench_step(job.plan, job.workload, job.target, point, repeat, goodput)
+        if step.key in self.done:
+            self.entry = self.done[step.key]
+            return
+        self.site.check()
+        yield from self._serve()
+        assert self.endpoint is not None
+        yield Said(job=job.title, text=f"{point}, repeat {repeat + 1}")
+        start, mark = time.monotonic(), telemetry.size(self.samples)
+        found: BenchResult | Failure
+        watch = live.Watch(self.endpoint.url)
+        with ThreadPoolExecutor(1) as beside:
+            running = beside.submit(self._measure, step, point)
+            while not wait([running], live.EVERY_S).done:
+                if text := watch.words():
+                    yield Live(job=job.title, text=f"{point}, repeat {repeat + 1}: {text}")
+        try:
+            found = running.result()
+        except tool.ToolError as error:
+            found = self._why(error)
+        extra: dict[str, Any] = {
+            "log": f"work/{step.key}/bench.log",
+            "gpus": list(self.site.gpus),
+            "serve": self.endpoint.facts,
+            **telemetry.summary(self.samples, mark),
+        }
+        raw = self.site.work(step.key) / "result.json"
+        attachments = {f"{step.key}.json": raw.read_text(encoding="utf-8")} if raw.exists() else {}
+        if isinstance(found, BenchResult):
+            yield self._ended(step, start, result=found.to_json(), extra=extra, attachments=attachments)
+        else:
+            yield self._ended(step, start, failed=found, extra=extra, attachments=attachments)
+
+    def _measure(self, step: Step, point: Point) -> BenchResult | Failure:
+        assert self.endpoint is not None
+        job, work = self.job, self.site.work(step.key)
+        vllm = self.site.tool("vllm")
+        seed = int(step.inputs["seed"])
+        drawn = None
+        if prompts.needed(job.plan, job.workload.load):
+            drawn = prompts.draw(
+                vllm, job.target.serving, job.workload.load, step.inputs, work, self.site.env()
+            )
+        limits = job.workload.limits
+        wanted = [percentile_of(limit.statistic) for limit in limits if limit.statistic != "mean"]
+        percentiles = sorted({*bench.PERCENTILES, *(p for p in wanted if p is not None)})
+        argv = bench.command(
+            vllm,
+            self.endpoint,
+            tokenizer=job.target.serving.model,
+            traffic=steps.traffic_of(job.plan, job.workload.load, drawn),
+            point=point,
+            requests=int(step.inputs["requests"]),
+            seed=seed,
+            result=work / "result.json",
+            warmups=max(2, min(16, int(point.value or 8))),
+            goodput=tuple(step.inputs["goodput"]),
+            percentiles=percentiles,
+        )
+        return bench.measure(
+            argv,
+            work / "result.json",
+            log=work / "bench.log",
+            env=self.site.env(),
+            limit_s=job.plan.bench_limit_s,
+        )
+
+    # -- accuracy
+
+    def _evaluate(self, task: str) -> Steps:
+        """One task, unless it is done."""
+        job, plan = self.job, self.job.plan
+        step = steps.evaluate_step(plan, job.target, task, job.evaluate_version, job.task_file)
+        if step.key in self.done:
+            return
+        self.site.check()
+        lm_eval = self.site.tool("evaluate")
+        serving = job.target.serving
+        if plan.evaluate_with == "server":
+            yield from self._serve()
+            assert self.endpoint is not None
+            arguments = quality.server_arguments(
+                self.endpoint.url, self.endpoint.served_name, serving.model, serving.max_model_len
+            )
+            backend, device = "local-completions", None
+        else:
+            arguments = quality.hf_arguments(serving.model, serving.revision)
+            backend, device = "hf", "cuda" if self.site.gpus else "cpu"
+        yield Said(job=job.title, text=f"task {task}")
+        start, work = time.monotonic(), self.site.work(step.key)
+        spec = quality.spec(
+            task,
+            backend=backend,
+            model_args=arguments,
+            task_folder=None if plan.task_folder is None else Path(plan.task_folder),
+            fewshot=plan.fewshot,
+            limit=plan.limit,
+            chat_template=plan.chat_template,
+            seed=plan.seed,
+            device=device,
+        )
+        extra = {"log": f"work/{step.key}/evaluate.log", "gpus": list(self.site.gpus)}
+        try:
+            scores = quality.measure(
+                lm_eval,
+                spec,
+                work=work,
+                log=work / "evaluate.log",
+                env=self.site.env(),
+                limit_s=plan.evaluate_limit_s,
+            )
+        except tool.ToolError as error:
+            yield self._ended(step, start, failed=self._why(error), extra=extra)
+            return
+        if isinstance(scores, Failure):
+            yield self._ended(step, start, failed=scores, extra=extra)
+            return
+        items = {f"{score.task}/{score.name}": [list(item) for item in score.items] for score in scores}
+        yield self._ended(
+            step,
+            start,
+            result={"scores": [score.to_json() for score in scores]},
+            extra=extra,
+            attachments={f"{step.key}.items.json": files.canonical_json(items)},
+        )
+
+    # -- the server
+
+    def _serve(self) -> Steps:
+        """A server that answers, started (again) when there is none. Raises ServeFailedError."""
+        if self.endpoint is not None and not self.endpoint.dead():
+            return
+        job, site = self.job, self.site
+        if site.endpoint is not None:
+            self.endpoint = server.connect(site.endpoint)
+            return
+        step = steps.serve_step(job.target)
+        known = self.done.get(step.key)
+        if known is not None and known.failure is not None:
+            raise ServeFailedError
+        if self.endpoint is not None:
+            self.restarts += 1
+            if self.restarts > MAX_RESTARTS:
+                raise ServeFailedError
+        self.stack.close()
+        yield Said(job=job.title, text="starting vLLM")
+        start, work = time.monotonic(), site.work(step.key)
+        log = work / (f"serve-{self.restarts}.log" if self.restarts else "serve.log")
+        log.unlink(missing_ok=True)
+        try:
+            self.endpoint = self.stack.enter_context(
+                server.serve(
+                    site.tool("vllm"),
+                    job.target.serving,
+                    served_name=f"quantadvise-{step.key}",
+                    log=log,
+                    env=site.env(),
+                    limit_s=job.plan.serve_limit_s,
+                    port=site.port,
+                )
+            )
+        except tool.ToolError as error:
+            yield self._ended(
+                step, start, failed=self._why(error), extra={"log": f"work/{step.key}/{log.name}"}
+            )
+            raise ServeFailedError from error
+        sampler = telemetry.command(site.gpus)
+        if sampler is not None:
+            self.stack.enter_context(tool.running(sampler, log=self.samples, name="nvidia-smi", grace_s=1))
+        yield Said(
+            job=job.title, text=f"vLLM {self.endpoint.version} up after {time.monotonic() - start:.0f} s"
+        )
+
+    def _why(self, error: tool.ToolError) -> Failure:
+        """What a failure means. A dead server's own words count more than its client's."""
+        if self.site.cancelled():
+            raise CancelledError("stopped; the same command goes on") from error
+        if self.endpoint is not None and self.endpoint.dead():
+            assert self.endpoint.program is not None
+            return failure.classify(self.endpoint.program.failure("ended while it was measured"))
+        found = failure.classify(error)
+        if found.detail.startswith(quality.UNKNOWN_TASK):
+            raise InputError(found.detail.removeprefix(quality.UNKNOWN_TASK)) from error
+        return found
+
+    def _ended(
+        self,
+        step: Step,
+        start: float,
+        *,
+        result: Mapping[str, Any] | None = None,
+        failed: Failure | None = None,
+        extra: Mapping[str, Any] | None = None,
+        attachments: Mapping[str, str] | None = None,
+    ) -> Done:
+        entry = Entry(
+            key=step.key,
+            kind=step.kind,
+            title=step.title,
+            inputs=step.inputs,
+            seconds=time.monotonic() - start,
+            date=now(),
+            result=result,
+            failure=failed,
+            extra={**(extra or {}), "facts": self.job.facts()},
+        )
+        self.entry = self.done[step.key] = entry
+        return Done(job=self.job.title, entry=entry, attachments=attachments or {})

@@ -1,0 +1,84 @@
+"""Calibration data: what a format is tuned on, counted and seeded."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from advisor.errors import InputError
+from advisor.measure.tools import files
+
+DEFAULT_DATA = "garage-bAInd/Open-Platypus"
+"""What the paper calibrated INT4 on (arXiv:2411.02355v4, section 3)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """`source`: a local .jsonl or .txt file, `random`, or a Hub data set `owner/name[:split]`."""
+
+    source: str = DEFAULT_DATA
+    samples: int = 512
+    length: int = 2048
+    seed: int = 0
+
+    @property
+    def kind(self) -> Literal["file", "hub", "random"]:
+        if self.source == "random":
+            return "random"
+        is_hub = self.source.count("/") == 1 and not Path(self.source.split(":")[0]).suffix
+        return "hub" if is_hub and not Path(self.source).exists() else "file"
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the result, for a step's key. Raises InputError when a local file is missing."""
+        row: dict[str, Any] = {"samples": self.samples, "length": self.length, "seed": self.seed}
+        if self.kind == "file":
+            return row | {"sha256": files.file_sha256(_existing(self.source))}
+        return row | {"source": self.source}
+
+    def prepare(self, folder: Path) -> dict[str, Any]:
+        """The worker's description; local rows are drawn here, into `calibration.jsonl`."""
+        row: dict[str, Any] = {"samples": self.samples, "length": self.length, "seed": self.seed}
+        if self.kind == "random":
+            return row | {"kind": "random"}
+        if self.kind == "hub":
+            name, _, split = self.source.partition(":")
+            return row | {"kind": "hub", "name": name, "split": split or "train"}
+        rows = read_rows(_existing(self.source))
+        drawn = random.Random(self.seed).sample(rows, min(self.samples, len(rows)))
+        path = folder / "calibration.jsonl"
+        files.write(path, "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in drawn))
+        return row | {"kind": "file", "path": str(path), "samples": len(drawn)}
+
+
+def _existing(source: str) -> Path:
+    path = Path(source)
+    if not path.is_file():
+        raise InputError(
+            f"{source}: no such calibration file; give a .jsonl, a .txt or a Hub data set owner/name"
+        )
+    return path
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Rows of a .jsonl, or each line of a .txt as {"text": …}. Raises InputError when there is none."""
+    _existing(str(path))
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        if path.suffix == ".txt":
+            rows.append({"text": line})
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise InputError(f"{path}:{number}: not JSON ({error})") from error
+        if not isinstance(row, dict):
+            raise InputError(f"{path}:{number}: must be an object with 'text', 'messages' or 'instruction'")
+        rows.append(row)
+    if not rows:
+        raise InputError(f"{path}: the calibration file is empty; it needs one sample per line")
+    return rows

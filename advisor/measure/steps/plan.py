@@ -1,0 +1,263 @@
+"""What is to be measured: a plan, from flags or from a YAML file that says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from advisor.errors import InputError
+from advisor.measure.steps.bench import Point
+from advisor.measure.steps.calibration import Calibration
+from advisor.spec.formats.catalog import find_format
+from advisor.spec.formats.recipes import UNQUANTIZED, Recipe, find_recipe
+from advisor.spec.reading.given import Given
+from advisor.spec.reading.located_yaml import read_yaml
+from advisor.spec.workloads.profile import load_workload
+
+EvalBackend = Literal["server", "hf"]
+MAX = "max"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that decides what a run measures, and its limits."""
+
+    model: str
+    """Folder or Hub name of the 16-bit model."""
+    workload: str
+    revision: str | None = None
+    formats: tuple[str, ...] = ("bf16",)
+    checkpoints: tuple[tuple[str, str], ...] = ()
+    """Formats that need not be made, and where they are."""
+    algorithms: tuple[tuple[str, str], ...] = ()
+    """Formats made by another algorithm than our first choice."""
+    gpus: tuple[int, ...] | None = None
+    tensor_parallel: tuple[int, ...] = (1,)
+    points: tuple[Point, ...] = ()
+    slo_search: bool = False
+    tasks: tuple[str, ...] = ()
+    task_folder: str | None = None
+    fewshot: int | None = None
+    limit: int | None = None
+    """Items per task; None = all of them."""
+    chat_template: bool = False
+    evaluate_with: EvalBackend = "server"
+    repeats: int = 3
+    max_repeats: int | None = None
+    """None = twice `repeats`."""
+    steady: float = 0.05
+    """Coefficient of variation over repeats at which a point is done."""
+    requests: int | None = None
+    """Per point and repeat; None = enough for four waves, and 32."""
+    dummy: bool = False
+    """`--load-format dummy`: any architecture from its config alone; speed only."""
+    kv_fp8: bool = False
+    max_model_len: int | None = None
+    max_num_seqs: int | None = None
+    gpu_memory_utilization: float | None = None
+    engine_args: tuple[str, ...] = ()
+    prompts: str | None = None
+    """A ShareGPT .json, or a .jsonl with `prompt` and `output_tokens`, instead of the workload's lengths."""
+    calibration: Calibration = Calibration()
+    seed: int = 0
+    serve_limit_s: float = 1_800.0
+    bench_limit_s: float = 3_600.0
+    evaluate_limit_s: float = 6 * 3_600.0
+    quantize_limit_s: float = 12 * 3_600.0
+
+    def __post_init__(self) -> None:
+        if not self.formats:
+            raise InputError("measure: no format; give --formats bf16,fp8,int8,int4")
+        if not self.points and not self.tasks and not self.slo_search:
+            raise InputError(
+                "measure: nothing to measure; give --concurrency, --rates, --slo-search or --tasks"
+            )
+        if self.dummy and self.tasks:
+            raise InputError(
+                "measure: dummy weights have no accuracy; leave --tasks or --load-format dummy out"
+            )
+        if self.repeats < 1 or (self.max_repeats is not None and self.max_repeats < self.repeats):
+            raise InputError(f"measure: repeats {self.repeats} must be at least 1 and at most max_repeats")
+        if self.dummy and any(self.is_made(format) for format in self.formats):
+            raise InputError(
+                "measure: dummy weights are made from a checkpoint's config; give each quantized format's "
+                "with --checkpoint FORMAT=FOLDER"
+            )
+
+    def is_made(self, format: str) -> bool:
+        """Whether this run has to quantize the model for `format`."""
+        return format not in UNQUANTIZED and format not in dict(self.checkpoints)
+
+    def recipe(self, format: str) -> Recipe:
+        """How `format` is made. Raises UnsupportedError."""
+        return find_recipe(format, dict(self.algorithms).get(format))
+
+    @property
+    def most_repeats(self) -> int:
+        return self.max_repeats or 2 * self.repeats
+
+    def requests_at(self, point: Point) -> int:
+        """How many requests one repeat of `point` sends."""
+        if self.requests is not None:
+            return self.requests
+        if point.kind == "concurrency":
+            return max(32, 4 * int(point.value or 1))
+        if point.kind == "rate":
+            return max(100, min(2_000, round(60 * (point.value or 1.0))))
+        return 512
+
+
+def points_of(concurrency: str | None, rates: str | None) -> tuple[Point, ...]:
+    """`1,8,max` and `0.5,2` as points. Raises InputError."""
+    points: list[Point] = []
+    for word in _words(concurrency):
+        if word == MAX:
+            points.append(Point(kind="maximum"))
+            continue
+        if not word.isdigit() or int(word) < 1:
+            raise InputError(f"--concurrency: '{word}' is neither a whole number above 0 nor 'max'")
+        points.append(Point(kind="concurrency", value=float(word)))
+    for word in _words(rates):
+        try:
+            value = float(word)
+        except ValueError:
+            value = -1.0
+        if not 0 < value < 1e6:
+            raise InputError(f"--rates: '{word}' is not a number of requests per second above 0")
+        points.append(Point(kind="rate", value=value))
+    return tuple(dict.fromkeys(points))
+
+
+def _words(text: str | None) -> list[str]:
+    return [word.strip() for word in (text or "").split(",") if word.strip()]
+
+
+def pairs_of(texts: tuple[str, ...], flag: str) -> tuple[tuple[str, str], ...]:
+    """`int4=FOLDER` words as (canonical format, text). Raises InputError."""
+    pairs = []
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not value:
+            raise InputError(f"{flag}: '{text}' must be FORMAT=VALUE")
+        pairs.append((find_format(name).name, value))
+    return tuple(pairs)
+
+
+def formats_of(text: str) -> tuple[str, ...]:
+    """`bf16,W4A16` as canonical names, BF16 first: it is what the others are compared with."""
+    names = list(dict.fromkeys(find_format(word).name for word in _words(text)))
+    return tuple(sorted(names, key=lambda name: name not in UNQUANTIZED))
+
+
+def _numbers(given: Given, high: int) -> tuple[int, ...]:
+    return tuple(item.whole(low=0, high=high) for item in given.items())
+
+
+def _comma(given: Given) -> str:
+    """A list, or a text with commas, as the text with commas."""
+    if isinstance(given.value, (list, tuple)):
+        return ",".join(str(item.value) for item in given.items())
+    return str(given.value)
+
+
+def _truth(given: Given) -> bool:
+    return given.choice((True, False)) == "True"  # type: ignore[arg-type]
+
+
+def _calibration(given: Given) -> Calibration:
+    keys = given.keys(("source", "samples", "length", "seed"))
+    values: dict[str, Any] = {}
+    if "source" in keys:
+        values["source"] = keys["source"].text()
+    for name, high in (("samples", 1_000_000), ("length", 1_000_000), ("seed", 2**31)):
+        if name in keys:
+            values[name] = keys[name].whole(low=0 if name == "seed" else 1, high=high)
+    return Calibration(**values)
+
+
+def _path(given: Given) -> str:
+    """A path in a plan file is relative to the file, where such a file exists."""
+    text = given.text()
+    beside = (given.folder or Path()) / text
+    return str(beside) if beside.exists() else text
+
+
+_READERS: Mapping[str, Any] = {
+    "model": _path,
+    "workload": _path,
+    "revision": Given.text,
+    "formats": lambda given: formats_of(_comma(given)),
+    "checkpoints": lambda given: tuple(
+        (find_format(name).name, _path(value)) for name, value in given.mapping().items()
+    ),
+    "algorithms": lambda given: tuple(
+        (find_format(name).name, value.text()) for name, value in given.mapping().items()
+    ),
+    "gpus": lambda given: _numbers(given, 1_000),
+    "tensor_parallel": lambda given: _numbers(given, 1_000),
+    "slo_search": _truth,
+    "tasks": lambda given: tuple(_words(_comma(given))),
+    "task_folder": _path,
+    "fewshot": lambda given: given.whole(low=0, high=1_000),
+    "limit": lambda given: given.whole(low=1, high=10**9),
+    "chat_template": _truth,
+    "evaluate_with": lambda given: given.choice(("server", "hf")),
+    "repeats": lambda given: given.whole(low=1, high=1_000),
+    "max_repeats": lambda given: given.whole(low=1, high=1_000),
+    "steady": lambda given: given.number(above=0, high=10),
+    "requests": lambda given: given.whole(low=1, high=10**7),
+    "dummy": _truth,
+    "kv_fp8": _truth,
+    "max_model_len": lambda given: given.whole(low=1, high=10**8),
+    "max_num_seqs": lambda given: given.whole(low=1, high=10**6),
+    "gpu_memory_utilization": lambda given: given.number(above=0, high=1),
+    "engine_args": lambda given: tuple(item.text() for item in given.items()),
+    "prompts": _path,
+    "calibration": _calibration,
+    "seed": lambda given: given.whole(low=0, high=2**31),
+    "serve_limit_s": lambda given: given.number(above=0),
+    "bench_limit_s": lambda given: given.number(above=0),
+    "evaluate_limit_s": lambda given: given.number(above=0),
+    "quantize_limit_s": lambda given: given.number(above=0),
+}
+
+
+def read_plan(path: Path | None, flags: Mapping[str, Any]) -> Plan:
+    """The plan of a file, of flags, or of a file with flags over it. Raises InputError.
+
+    `flags` are fields of Plan, already read; those that are None were not given. Without points, search and
+    tasks the workload's own load is measured.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        given = read_yaml(path)
+        keys = given.keys([*_READERS, "concurrency", "rates"])
+        for name, value in keys.items():
+            if name in _READERS:
+                values[name] = _READERS[name](value)
+        texts = {name: _comma(keys[name]) for name in ("concurrency", "rates") if name in keys}
+        if texts:
+            values["points"] = points_of(texts.get("concurrency"), texts.get("rates"))
+    values |= {name: value for name, value in flags.items() if value is not None}
+    for name in ("model", "workload"):
+        if name not in values:
+            raise InputError(f"measure: no {name}; give --{name}, or a plan file with '{name}:'")
+    if not any(values.get(name) for name in ("points", "slo_search", "tasks")):
+        values["points"] = (_own_point(values["workload"]),)
+    plan = Plan(**values)
+    for format in plan.formats:
+        if plan.is_made(format):
+            plan.recipe(format)
+    return plan
+
+
+def _own_point(workload: str) -> Point:
+    """The workload's own load, for a plan that asks for nothing else. Raises InputError."""
+    arrival = load_workload(workload).load.arrival
+    if arrival.kind in ("single", "concurrency"):
+        return Point(kind="concurrency", value=float(arrival.value or 1))
+    if arrival.kind == "rate":
+        return Point(kind="rate", value=arrival.value)
+    return Point(kind="maximum")

@@ -1,0 +1,55 @@
+"""Prompts whose lengths vary as the workload says; constant lengths are vLLM's own `random` data set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from advisor.measure.steps.plan import Plan
+from advisor.measure.steps.server import Serving
+from advisor.measure.tools import files, tool
+from advisor.measure.tools.envs import FoundTool
+from advisor.spec.workloads.lengths import sample
+from advisor.spec.workloads.workload import Load
+
+WORKER = Path(__file__).with_name("workers") / "prompts_worker.py"
+LIMIT_S = 1_800.0
+
+
+def needed(plan: Plan, load: Load) -> bool:
+    """Whether prompts have to be drawn: neither the user's own, nor all of one length."""
+    constant = load.input_tokens.kind == load.output_tokens.kind == "constant"
+    return plan.prompts is None and not constant
+
+
+def lengths(load: Load, count: int, seed: int) -> list[tuple[int, int]]:
+    """Prompt and answer tokens of each request; the same seed gives the same."""
+    rng = np.random.default_rng(seed)
+    pairs = zip(sample(load.input_tokens, count, rng), sample(load.output_tokens, count, rng), strict=True)
+    return [(int(asked), int(answered)) for asked, answered in pairs]
+
+
+def draw(
+    found: FoundTool,
+    serving: Serving,
+    load: Load,
+    inputs: Mapping[str, Any],
+    work: Path,
+    env: Mapping[str, str],
+) -> Path:
+    """`prompts.jsonl` for a bench step (see `steps.bench_step`). Raises ToolError."""
+    spec = {
+        "tokenizer": serving.model,
+        "revision": serving.revision,
+        "seed": inputs["seed"],
+        "lengths": lengths(load, int(inputs["requests"]), int(inputs["seed"])),
+    }
+    spec_path, out = work / "prompts.spec.json", work / "prompts.jsonl"
+    files.write(spec_path, json.dumps(spec))
+    argv = [str(found.python), str(WORKER), str(spec_path), str(out)]
+    tool.run(argv, log=work / "prompts.log", limit_s=LIMIT_S, name="prompts", env=env)
+    return out
