@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from advisor.advise.measure_next import Suggestion
     from advisor.advise.recommend import predict, recommend
     from advisor.cost.estimate import Estimate
-    from advisor.cost.prediction import Prediction
+    from advisor.cost.predict.prediction import Prediction
     from advisor.errors import QuantAdviseError
     from advisor.report.document import prediction_document, recommendation_document
     from advisor.spec.deployment import Deployment
@@ -52,7 +52,7 @@ _HOME = {
     "Assessment": "advisor.advise.assessment",
     "Refusal": "advisor.advise.assessment",
     "Cost": "advisor.advise.assessment",
-    "Prediction": "advisor.cost.prediction",
+    "Prediction": "advisor.cost.predict.prediction",
     "Estimate": "advisor.cost.estimate",
     "recommendation_document": "advisor.report.document",
     "prediction_document": "advisor.report.document",

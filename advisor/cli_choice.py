@@ -11,8 +11,8 @@ from advisor.errors import InputError
 if TYPE_CHECKING:
     from advisor.advise.choice import Choice
     from advisor.cli_groups import Chosen, Named
-    from advisor.cost.predict import Predictor
-    from advisor.cost.quality import QualityModel
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
 
 
 def asked_choice(named: Named, chosen: Chosen) -> tuple[Choice, Predictor, QualityModel]:

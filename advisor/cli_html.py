@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from advisor.advise.choice import Choice
     from advisor.advise.choose import Recommendation
     from advisor.advise.decision import Decision
-    from advisor.cost.predict import Predictor
-    from advisor.cost.quality import QualityModel
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
 
 HtmlOption = Annotated[
     Optional[Path],  # noqa: UP045 - typer reads it at run time, on 3.10 too

@@ -84,9 +84,10 @@ def fit(
     """
     from advisor.advise.own_records import write_whole
     from advisor.cli_progress import working
-    from advisor.cost import fit_file, quality_file
+    from advisor.cost import fit_file
     from advisor.cost.learn import learn
-    from advisor.cost.quality import fit_quality
+    from advisor.cost.quality import file as quality_file
+    from advisor.cost.quality.recovery import fit_quality
     from advisor.data import shipped
     from advisor.record.store import read_quality, read_speed
 

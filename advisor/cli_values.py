@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from advisor.advise.border import Border
     from advisor.cli_groups import Asked, Limits, Named, Prices, Served
-    from advisor.cost.predict import Predictor
-    from advisor.cost.quality import QualityModel
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
     from advisor.spec.deployment import KvFormat
     from advisor.spec.engines.engine import Engine
     from advisor.spec.hardware.gpu import GpuSpec

@@ -35,8 +35,8 @@ def print_advice(prepared: Prepared, found: Records, expected: Expectation) -> N
 
 def scored_tasks(prepared: Prepared, found: Records) -> tuple[str, ...]:
     """The run's tasks whose scores say what is kept; a perplexity, or a task that failed, does not."""
-    from advisor.cost.quality_own import answers_for_itself
-    from advisor.cost.quality_tasks import find_task
+    from advisor.cost.quality.own_scores import answers_for_itself
+    from advisor.cost.quality.tasks import find_task
 
     scored = {row.task for row in found.quality if not row.suspect}
     return tuple(

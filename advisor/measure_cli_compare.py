@@ -10,7 +10,7 @@ from advisor.errors import QuantAdviseError
 from advisor.units import BITS_PER_BYTE, GB
 
 if TYPE_CHECKING:
-    from advisor.cost.prediction import Prediction
+    from advisor.cost.predict.prediction import Prediction
     from advisor.measure.records import Records
     from advisor.measure.run import Prepared
     from advisor.measure.steps.bench import Point
@@ -41,7 +41,7 @@ class Expectation:
         self.gpu_name = gpu_file or prepared.devices[0].name
         self._cache: dict[tuple[str, int, Point], Prediction | None] = {}
         try:
-            from advisor.cost.predict import Predictor
+            from advisor.cost.predict.predictor import Predictor
 
             self.model = find_model(prepared.plan.model)
             self.gpu: GpuSpec = find_gpu(self.gpu_name)

@@ -23,7 +23,7 @@ def with_profile_tasks(plan: Plan) -> Plan:
 
 def profile_tasks(workload: str) -> list[str]:
     """lm-eval's tasks for a workload's: a benchmark's own, and of a family every one that lm-eval has."""
-    from advisor.cost.quality_tasks import find_task
+    from advisor.cost.quality.tasks import find_task
     from advisor.report.manifests.verify import LM_EVAL_TASKS
     from advisor.spec.workloads.profile import load_workload
 

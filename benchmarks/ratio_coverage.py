@@ -13,12 +13,12 @@ from dataclasses import fields
 
 import numpy as np
 
-from advisor.cost import learn_shares as learn
+from advisor.cost.evaluation import error_correlation as learn
+from advisor.cost.evaluation.held_out import HeldOut, Optimum, leave_groups_out
 from advisor.cost.fit_file import shape_key
-from advisor.cost.held_out import HeldOut, Optimum, leave_groups_out
-from advisor.cost.intervals import Distance
-from advisor.cost.observe import observe
-from advisor.cost.predict import Z90, Predictor
+from advisor.cost.fitting.observations import observe
+from advisor.cost.predict.predictor import Z90, Predictor
+from advisor.cost.uncertainty.intervals import Distance
 from advisor.data import shipped
 from advisor.record.store import read_speed
 

@@ -21,14 +21,14 @@ from pathlib import Path
 import numpy as np
 
 from advisor.advise.value import Problem, best_now, gain, losses_now
-from advisor.cost.decisions import NEAR, usd_per_query
+from advisor.cost.evaluation.decisions import NEAR, usd_per_query
+from advisor.cost.evaluation.held_out import HeldOut, Optimum, leave_groups_out
 from advisor.cost.fit_file import shape_key
-from advisor.cost.held_out import HeldOut, Optimum, leave_groups_out
-from advisor.cost.intervals import Distance, Interval, engine_class
-from advisor.cost.noise import PAPER_HARNESS, family
-from advisor.cost.observe import observe
-from advisor.cost.predict import REPEAT, REPEAT_MAXIMUM, Z90, Predictor
-from advisor.cost.shared_errors import PACE, Shares
+from advisor.cost.fitting.observations import observe
+from advisor.cost.fitting.row_noise import PAPER_HARNESS, family
+from advisor.cost.predict.predictor import REPEAT, REPEAT_MAXIMUM, Z90, Predictor
+from advisor.cost.uncertainty.intervals import Distance, Interval, engine_class
+from advisor.cost.uncertainty.shared_errors import PACE, Shares
 from advisor.data import shipped
 from advisor.record.store import read_speed
 from advisor.spec.engines.engine import defaults

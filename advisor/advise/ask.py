@@ -22,8 +22,8 @@ from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
-    from advisor.cost.predict import Predictor
-    from advisor.cost.quality import QualityModel
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
 
 
 def crossover(

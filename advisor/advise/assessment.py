@@ -7,7 +7,7 @@ from typing import Literal
 
 from advisor.advise.text import span
 from advisor.cost.estimate import Estimate
-from advisor.cost.prediction import Prediction
+from advisor.cost.predict.prediction import Prediction
 from advisor.spec.deployment import Deployment
 from advisor.spec.hardware.gpu import Price
 

@@ -14,12 +14,12 @@ from advisor.advise.choice import Choice, filled
 from advisor.advise.choose import Recommendation
 from advisor.advise.standings import SLOW, TTFT
 from advisor.advise.survey import standings_of
-from advisor.cost.features import Floats
+from advisor.cost.step.work import Floats
 from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:
-    from advisor.cost.predict import Predictor
-    from advisor.cost.quality import QualityModel
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
 
 PARTS = tuple(part / 10 for part in range(2, 12))
 """Of the pessimistic count of replicas, what it may truly take; a count up to ten is so met exactly."""

@@ -9,7 +9,7 @@ import numpy as np
 from advisor.advise import search
 from advisor.advise.choice import Choice, filled
 from advisor.advise.standings import Bools, Standings
-from advisor.cost.predict import Predictor
+from advisor.cost.predict.predictor import Predictor
 from advisor.spec.deployment import Deployment
 
 

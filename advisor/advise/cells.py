@@ -15,8 +15,8 @@ import numpy as np
 
 from advisor.advise.search import divides
 from advisor.advise.text import too_old_text
-from advisor.cost.cells import CLOSED_LOOP_PROMPTS, CONCURRENCY, MAXIMUM, SINGLE, Cells
 from advisor.cost.estimate import Estimate
+from advisor.cost.serving.load_table import CLOSED_LOOP_PROMPTS, CONCURRENCY, MAXIMUM, SINGLE, Cells
 from advisor.errors import InputError, QuantAdviseError, UnsupportedError, nearest
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine, newest_version, parse_engine
@@ -27,8 +27,8 @@ from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.workload import MAX_CONCURRENCY, MAX_TOKENS
 
 if TYPE_CHECKING:
-    from advisor.cost.predict import Predictor
-    from advisor.cost.quality import QualityModel
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
 
 NEEDED = ("model", "gpu", "num_gpus", "format", "input_tokens", "output_tokens", "concurrency")
 OPTIONAL = ("engine", "task")

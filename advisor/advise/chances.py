@@ -15,11 +15,11 @@ import numpy as np
 
 from advisor.advise.rank import TIE
 from advisor.advise.standings import RECOVERY, SLOW, TTFT, Bools, Standings
-from advisor.cost import shared_errors
-from advisor.cost.features import Floats, Ints
-from advisor.cost.intervals import DISTANCES
-from advisor.cost.predict import Z90
-from advisor.cost.shared_errors import SharedErrors, Shares
+from advisor.cost.predict.predictor import Z90
+from advisor.cost.step.work import Floats, Ints
+from advisor.cost.uncertainty import shared_errors
+from advisor.cost.uncertainty.intervals import DISTANCES
+from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares
 
 DRAWS = 2_048
 SEED = 0

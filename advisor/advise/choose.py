@@ -14,15 +14,15 @@ from advisor.advise.judge import judge
 from advisor.advise.look import Look
 from advisor.advise.price import PriceOf, cost_of
 from advisor.advise.rank import pareto, rank, tied
-from advisor.cost.prediction import Prediction
+from advisor.cost.predict.prediction import Prediction
 from advisor.spec.deployment import Deployment, KvFormat
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
-    from advisor.cost.predict import Predictor
-    from advisor.cost.quality import QualityModel, Recovery
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel, Recovery
 
 HOLDING_DEGREES = (1, 2, 4, 8, 16, 32)
 """Tensor parallelism tried to say what would hold a model that fits nowhere."""

@@ -14,9 +14,9 @@ from advisor.advise.search import Space
 from advisor.advise.standings import RECOVERY, SLOW, TTFT
 from advisor.advise.survey import standings_of
 from advisor.advise.text import latency_name, too_old_text
-from advisor.cost.answers import Range
-from advisor.cost.features import Floats
-from advisor.cost.predict import Z90
+from advisor.cost.predict.prediction_table import Range
+from advisor.cost.predict.predictor import Z90
+from advisor.cost.step.work import Floats
 from advisor.errors import InputError, UnsupportedError
 from advisor.spec.deployment import Deployment, KvFormat
 from advisor.spec.engines.engine import Engine
@@ -27,8 +27,8 @@ from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
     from advisor.advise.price import PriceOf
-    from advisor.cost.predict import Predictor
-    from advisor.cost.quality import QualityModel
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
 
 DRAWS = 4_096
 _WRITTEN = re.compile(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from advisor.advise.compare import Basis, Difference
 from advisor.advise.text import number
-from advisor.cost.predict import REPEAT, REPEAT_MAXIMUM, Z90
+from advisor.cost.predict.predictor import REPEAT, REPEAT_MAXIMUM, Z90
 from advisor.errors import InputError
 from advisor.record.importers.read import Results, read_results
 from advisor.record.importers.run import Run

@@ -12,9 +12,9 @@ import numpy as np
 from advisor.advise.chances import draw
 from advisor.advise.standings import Standings
 from advisor.cost.estimate import BASES, Basis
-from advisor.cost.features import Floats
-from advisor.cost.predict import Z90
-from advisor.cost.shared_errors import SharedErrors
+from advisor.cost.predict.predictor import Z90
+from advisor.cost.step.work import Floats
+from advisor.cost.uncertainty.shared_errors import SharedErrors
 
 SURE = 0.95
 """The interval ends where one side is better with this probability: nine of ten crossings lie within."""

@@ -15,13 +15,13 @@ from advisor.advise.crossing import Why, basis_of, turn_at, where_it_turns
 from advisor.advise.standings import Standings
 from advisor.advise.survey import standings_of, survey
 from advisor.cost.estimate import Basis
-from advisor.cost.features import Ints
+from advisor.cost.step.work import Ints
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Load
 
 if TYPE_CHECKING:
-    from advisor.cost.predict import Predictor
-    from advisor.cost.quality import QualityModel
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
 
 ROUNDS, PARTS = 2, 8
 """A crossing is narrowed down by splitting its step into so many parts, so many times: to 1 % of a level."""

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from advisor.advise.choice import statistics_of
 from advisor.advise.choose import Recommendation
 from advisor.cost.estimate import Estimate
-from advisor.cost.prediction import Prediction
+from advisor.cost.predict.prediction import Prediction
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Arrival, Load, Workload
 
 if TYPE_CHECKING:
-    from advisor.cost.predict import Predictor
+    from advisor.cost.predict.predictor import Predictor
 
 CONCURRENCIES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 LEAST_GAIN = 1.01

@@ -12,8 +12,8 @@ from advisor.advise.flips import Flip, flips
 from advisor.advise.sure import Sureness, contest, sureness
 
 if TYPE_CHECKING:
-    from advisor.cost.predict import Predictor
-    from advisor.cost.quality import QualityModel
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,8 @@ from advisor.advise.trials import Trial, World, trials
 from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:
-    from advisor.cost.predict import Predictor
-    from advisor.cost.quality import QualityModel
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
 
 ROUNDS = 2
 """Times that the step in which the choice changes is narrowed down."""

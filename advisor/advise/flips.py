@@ -17,8 +17,8 @@ from advisor.cost.estimate import Estimate
 from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:
-    from advisor.cost.predict import Predictor
-    from advisor.cost.quality import QualityModel
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
 
 MOST = 48
 """Deployments that are looked at: the best of each kind first."""

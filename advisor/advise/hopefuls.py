@@ -11,11 +11,11 @@ from advisor.advise.choose import Recommendation
 from advisor.advise.rank import objective_value
 from advisor.advise.sure import MOST, Contest
 from advisor.advise.survey import standings_of
-from advisor.cost.features import Floats
+from advisor.cost.step.work import Floats
 
 if TYPE_CHECKING:
-    from advisor.cost.predict import Predictor
-    from advisor.cost.quality import QualityModel
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
 
 LEAST = 0.05
 """Probability of keeping every limit below which a deployment is given up: its predictions would have to be

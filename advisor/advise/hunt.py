@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from advisor.advise.standings import Bools
-from advisor.cost.features import Ints
+from advisor.cost.step.work import Ints
 
 SPARE = 4
 """Without a bound on GPUs, replicas are added up to so many times what the arrival rate needs (in a closed

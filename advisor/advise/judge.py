@@ -7,7 +7,7 @@ from dataclasses import replace
 from advisor.advise.assessment import Cost, Refusal
 from advisor.advise.text import latency_name, number
 from advisor.cost.estimate import Estimate
-from advisor.cost.prediction import Prediction
+from advisor.cost.predict.prediction import Prediction
 from advisor.spec.workloads.workload import Goodput, LatencyLimit, LatencyMetric, Workload
 from advisor.units import GB
 

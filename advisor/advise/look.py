@@ -12,16 +12,16 @@ from advisor.advise.choice import MEANS, Choice, filled
 from advisor.advise.hunt import SPARE, hunt
 from advisor.advise.judge import timed_limits
 from advisor.advise.standings import RECOVERY, SLOW, TTFT, Bools, Limit, Standings
-from advisor.cost.answers import LoadAnswers, Range, each_array
-from advisor.cost.cells import CONCURRENCY, RATE, Cells, load_cells
-from advisor.cost.features import Floats, Ints
-from advisor.cost.predict import Z90, Predictor
+from advisor.cost.predict.prediction_table import LoadAnswers, Range, each_array
+from advisor.cost.predict.predictor import Z90, Predictor
+from advisor.cost.serving.load_table import CONCURRENCY, RATE, Cells, load_cells
+from advisor.cost.step.work import Floats, Ints
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import LatencyLimit, Load
 from advisor.units import S_PER_HOUR, TOKENS_PER_MILLION
 
 if TYPE_CHECKING:
-    from advisor.cost.quality import QualityModel
+    from advisor.cost.quality.recovery import QualityModel
 
 
 class Look:

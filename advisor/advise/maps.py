@@ -16,8 +16,8 @@ from advisor.spec.workloads.workload import Arrival, Load
 from advisor.units import MS_PER_S
 
 if TYPE_CHECKING:
-    from advisor.cost.predict import Predictor
-    from advisor.cost.quality import QualityModel
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
 
 CONCURRENCIES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
 PROMPTS = (128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0, 16384.0, 32768.0)

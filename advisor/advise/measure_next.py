@@ -17,15 +17,15 @@ from advisor.advise.standings import RECOVERY, SLOW, TTFT
 from advisor.advise.sure import Contest, Sureness, contest, sureness
 from advisor.advise.text import share
 from advisor.advise.value import Problem, errors_given, greedy, held_for_sure
-from advisor.cost.answers import Range
-from advisor.cost.features import Floats
-from advisor.cost.predict import REPEAT, REPEAT_MAXIMUM, Z90
+from advisor.cost.predict.prediction_table import Range
+from advisor.cost.predict.predictor import REPEAT, REPEAT_MAXIMUM, Z90
+from advisor.cost.step.work import Floats
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Arrival
 
 if TYPE_CHECKING:
-    from advisor.cost.predict import Predictor
-    from advisor.cost.quality import QualityModel
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
 
 CAUSES = (SLOW, TTFT, RECOVERY)
 LEAST = 0.005

@@ -17,8 +17,8 @@ from advisor.spec.hardware.gpus import find_gpu
 
 if TYPE_CHECKING:
     from advisor.advise.border import Border
-    from advisor.cost.predict import Predictor
-    from advisor.cost.quality import QualityModel
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
     from advisor.record.measurement import SpeedMeasurement
     from advisor.spec.hardware.gpu import GpuSpec
     from advisor.spec.models.model import ModelSpec
@@ -40,8 +40,8 @@ def predictor_with(
     the ceilings of GPUs on which nothing of one's own was served yet. Raises InputError for a folder that is
     not there.
     """
-    from advisor.cost.ceilings import with_ceilings
-    from advisor.cost.predict import Predictor
+    from advisor.cost.calibrated import with_ceilings
+    from advisor.cost.predict.predictor import Predictor
 
     own = [row for folder in folders for row in read_speed(_existing(folder))]
     predictor = _fitted(own, folders, models=models, gpus=gpus, kept=kept, progress=progress)
@@ -64,7 +64,7 @@ def _fitted(
     progress: Callable[[str], None],
 ) -> Predictor:
     from advisor.cost.learn import learn_more
-    from advisor.cost.predict import Predictor
+    from advisor.cost.predict.predictor import Predictor
 
     if not own:
         return Predictor.shipped()
@@ -85,7 +85,7 @@ def _fitted(
 
 def quality_with(folders: Sequence[Path]) -> QualityModel:
     """What is known of accuracy, conditioned on the scores in `folders` as well; no new fit."""
-    from advisor.cost.quality import QualityModel
+    from advisor.cost.quality.recovery import QualityModel
 
     own = [row for folder in folders for row in read_quality(_existing(folder))]
     known = QualityModel.shipped()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from advisor.advise.assessment import Cost
-from advisor.cost.prediction import Prediction
+from advisor.cost.predict.prediction import Prediction
 from advisor.spec.hardware.gpu import GpuSpec, Price
 from advisor.units import S_PER_HOUR, TOKENS_PER_MILLION
 

@@ -28,8 +28,8 @@ from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.workload import Objective, Workload
 
 if TYPE_CHECKING:
-    from advisor.cost.predict import Predictor
-    from advisor.cost.quality import QualityModel
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
 
 MOST_GPUS = 100_000
 """More than the largest cluster known: beyond it, a slip of the hand."""
@@ -198,7 +198,7 @@ def predict(
 @lru_cache(maxsize=1)
 def shipped_predictor() -> Predictor:
     """The predictor fitted on the measurements that ship with the package; read once."""
-    from advisor.cost.predict import Predictor
+    from advisor.cost.predict.predictor import Predictor
 
     return Predictor.shipped()
 
@@ -206,7 +206,7 @@ def shipped_predictor() -> Predictor:
 @lru_cache(maxsize=1)
 def shipped_quality() -> QualityModel:
     """What is known of accuracy from the measurements that ship; read once."""
-    from advisor.cost.quality import QualityModel
+    from advisor.cost.quality.recovery import QualityModel
 
     return QualityModel.shipped()
 

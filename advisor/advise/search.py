@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from advisor.cost.prediction import Prediction
+from advisor.cost.predict.prediction import Prediction
 from advisor.spec.deployment import Deployment, KvFormat
 from advisor.spec.engines.engine import Engine
 from advisor.spec.formats.catalog import find_kv_format

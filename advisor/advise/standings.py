@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from advisor.advise.rank import TIE
-from advisor.cost.answers import LoadAnswers
-from advisor.cost.features import Floats, Ints
+from advisor.cost.predict.prediction_table import LoadAnswers
+from advisor.cost.step.work import Floats, Ints
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Load, Workload
 

@@ -16,12 +16,12 @@ from advisor.advise.choose import Recommendation
 from advisor.advise.rank import TIE, objective_value
 from advisor.advise.standings import Standings
 from advisor.advise.survey import standings_of
-from advisor.cost.features import Floats
+from advisor.cost.step.work import Floats
 from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:
-    from advisor.cost.predict import Predictor
-    from advisor.cost.quality import QualityModel
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
 
 SURE = 0.8
 """From this probability of being the best on, the choice is called sure."""

@@ -13,12 +13,12 @@ from advisor.advise.candidates import by_convention, candidates
 from advisor.advise.choice import Choice, check_context
 from advisor.advise.look import Look
 from advisor.advise.standings import Standings
-from advisor.cost.predict import Predictor
+from advisor.cost.predict.predictor import Predictor
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import LatencyLimit, Load
 
 if TYPE_CHECKING:
-    from advisor.cost.quality import QualityModel
+    from advisor.cost.quality.recovery import QualityModel
 
 
 def survey(

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from advisor.cost.fit import FittedSpeed
-from advisor.cost.intervals import Interval, Intervals
-from advisor.cost.shared_errors import SharedErrors
+from advisor.cost.fitting.step_estimator import FittedSpeed
+from advisor.cost.uncertainty.intervals import Interval, Intervals
+from advisor.cost.uncertainty.shared_errors import SharedErrors
 from advisor.errors import DataError
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import defaults

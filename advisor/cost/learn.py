@@ -8,19 +8,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from advisor.cost.conditions import sent_together
-from advisor.cost.features import Floats
-from advisor.cost.fit import FittedSpeed, fit_speed, teaches
-from advisor.cost.fit_file import (
-    Evidence,
-    Fit,
-    MeasuredCell,
-    deployment_key,
-    release,
-    shape_key,
-)
-from advisor.cost.fit_report import report
-from advisor.cost.held_out import (
+from advisor.cost.evaluation.error_correlation import learn_shares
+from advisor.cost.evaluation.held_out import (
     HeldOut,
     Optimum,
     base_classes,
@@ -32,11 +21,22 @@ from advisor.cost.held_out import (
     load_class,
     quantity,
 )
-from advisor.cost.intervals import Errors, Intervals, build, members
-from advisor.cost.learn_shares import learn_shares
-from advisor.cost.noise import PAPER_HARNESS, family
-from advisor.cost.observe import Observations, is_free_arrangement, observe
-from advisor.cost.steptime import Design, coefficients, used_names
+from advisor.cost.evaluation.report import report
+from advisor.cost.fit_file import (
+    Evidence,
+    Fit,
+    MeasuredCell,
+    deployment_key,
+    release,
+    shape_key,
+)
+from advisor.cost.fitting.observations import Observations, is_free_arrangement, observe
+from advisor.cost.fitting.row_noise import PAPER_HARNESS, family
+from advisor.cost.fitting.run_conditions import sent_together
+from advisor.cost.fitting.step_estimator import FittedSpeed, fit_speed, teaches
+from advisor.cost.step.step_time import Design, coefficients, used_names
+from advisor.cost.step.work import Floats
+from advisor.cost.uncertainty.intervals import Errors, Intervals, build, members
 from advisor.errors import DataError
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.deployment import Deployment

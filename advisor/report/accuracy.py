@@ -148,7 +148,7 @@ def fit_markdown(fit: Fit) -> str:
 
 def shipped_markdown() -> str:
     """The page for the fit that ships."""
-    from advisor.cost.predict import Predictor
+    from advisor.cost.predict.predictor import Predictor
 
     return fit_markdown(Predictor.shipped().fit)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.advise.text import number
-from advisor.cost.prediction import Prediction
+from advisor.cost.predict.prediction import Prediction
 from advisor.units import GB, MS_PER_S, TERA
 
 

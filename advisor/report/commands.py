@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import TypeAlias
 
-from advisor.cost.prediction import Prediction
+from advisor.cost.predict.prediction import Prediction
 from advisor.report.recipe import recipe_yaml
 from advisor.spec.deployment import Deployment
 from advisor.spec.models.catalog import known_checkpoint

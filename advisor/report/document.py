@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from advisor.advise.assessment import Assessment, Cost
 from advisor.advise.choose import Recommendation
 from advisor.cost.estimate import Estimate
-from advisor.cost.prediction import Prediction
+from advisor.cost.predict.prediction import Prediction
 from advisor.report.commands import commands_for
 from advisor.report.decision_document import decision_document
 from advisor.report.plain import deployment_document

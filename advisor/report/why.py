@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from advisor.advise.assessment import Assessment
 from advisor.advise.choose import Recommendation
 from advisor.advise.text import deployment_text, number, share
-from advisor.cost.prediction import Prediction, Regime
+from advisor.cost.predict.prediction import Prediction, Regime
 from advisor.report.binding import binding_lines
 
 _DECODE: Mapping[Regime, str] = {

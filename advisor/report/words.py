@@ -8,7 +8,7 @@ from advisor.advise.assessment import Assessment
 from advisor.advise.choose import Recommendation
 from advisor.advise.rank import TIE, objective_value
 from advisor.advise.text import deployment_text, listed, number, share, span
-from advisor.cost.prediction import Prediction
+from advisor.cost.predict.prediction import Prediction
 from advisor.report.commands import commands_for
 from advisor.report.refused import worst_refusal
 from advisor.report.why import regime_lines

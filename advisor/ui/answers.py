@@ -14,8 +14,8 @@ from advisor.advise.choose import Recommendation, choose
 from advisor.advise.curves import curve_deployments, curves
 from advisor.advise.decision import decision
 from advisor.advise.maps import format_maps, in_flight
-from advisor.cost.predict import Predictor
-from advisor.cost.quality import QualityModel
+from advisor.cost.predict.predictor import Predictor
+from advisor.cost.quality.recovery import QualityModel
 from advisor.report.html.answer import answer_section, why_section
 from advisor.report.html.chart import Chart, figure
 from advisor.report.html.chart_crossover import crossover_chart

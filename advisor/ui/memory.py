@@ -12,11 +12,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from advisor.cost.answers import LoadAnswers
-from advisor.cost.predict import MEANS, Predictor
-from advisor.cost.prediction import Prediction
-from advisor.cost.prepared import Facts, Prepared
-from advisor.cost.quality import QualityModel, Recovery
+from advisor.cost.predict.deployment_table import Facts, Prepared
+from advisor.cost.predict.prediction import Prediction
+from advisor.cost.predict.prediction_table import LoadAnswers
+from advisor.cost.predict.predictor import MEANS, Predictor
+from advisor.cost.quality.recovery import QualityModel, Recovery
 from advisor.spec.deployment import Deployment, KvFormat
 from advisor.spec.engines.engine import Engine
 from advisor.spec.hardware.gpu import GpuSpec

@@ -8,7 +8,7 @@ from advisor.advise.assessment import Assessment, Cost
 from advisor.advise.judge import judge
 from advisor.advise.price import cost_of
 from advisor.cost.estimate import Estimate
-from advisor.cost.prediction import MemoryPlan, Prediction, Status
+from advisor.cost.predict.prediction import MemoryPlan, Prediction, Status
 from advisor.spec.deployment import Deployment, KvFormat
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu import GpuSpec, Price

@@ -9,8 +9,8 @@ from advisor.advise.chances import as_good, draw
 from advisor.advise.recommend import choice_of, shipped_predictor, shipped_quality
 from advisor.advise.standings import SLOW, Standings
 from advisor.advise.survey import standings_of
-from advisor.cost.predict import Z90
-from advisor.cost.shared_errors import SharedErrors, Shares
+from advisor.cost.predict.predictor import Z90
+from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares
 from advisor.spec.workloads.workload import Arrival
 from tests.advise.builders import deployment, workload
 

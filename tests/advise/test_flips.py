@@ -15,7 +15,7 @@ from advisor.advise.decision import decision
 from advisor.advise.flips import EXACT, Flip, contenders, flips
 from advisor.advise.recommend import recommend, shipped_predictor, shipped_quality
 from advisor.advise.survey import standings_of, survey
-from advisor.cost.predict import Z90
+from advisor.cost.predict.predictor import Z90
 from advisor.report.flip_words import HEADS, flip_rows
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine, newest_version

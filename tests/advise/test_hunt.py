@@ -15,7 +15,7 @@ from advisor.advise.hunt import SPARE, hunt
 from advisor.advise.judge import judge
 from advisor.advise.recommend import choice_of, shipped_predictor
 from advisor.advise.standings import Bools
-from advisor.cost.features import Ints
+from advisor.cost.step.work import Ints
 from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
 

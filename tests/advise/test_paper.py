@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from advisor.advise.recommend import recommend
-from advisor.cost.decisions import NEAR, usd_per_query
+from advisor.cost.evaluation.decisions import NEAR, usd_per_query
 from advisor.cost.learn import learn
-from advisor.cost.predict import Predictor
+from advisor.cost.predict.predictor import Predictor
 from advisor.data import shipped
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.store import read_speed

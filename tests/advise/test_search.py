@@ -16,7 +16,7 @@ from advisor.advise.search import (
     smallest_count,
     unsupported,
 )
-from advisor.cost.prediction import Prediction
+from advisor.cost.predict.prediction import Prediction
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpus import find_gpu
 from tests.advise.builders import GB, deployment, llama_8b, prediction

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from advisor.advise.value import Problem, errors_given, gain, greedy, held_for_sure
-from advisor.cost.intervals import Interval
-from advisor.cost.shared_errors import Shares
+from advisor.cost.uncertainty.intervals import Interval
+from advisor.cost.uncertainty.shared_errors import Shares
 
 
 def choice(loadings: object, costs: object, *, noise: float = 0.01) -> Problem:

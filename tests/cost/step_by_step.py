@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from advisor.cost.run import Requests
-from advisor.cost.serving import BLOCK_TOKENS, ServingSetup
+from advisor.cost.serving.engine import BLOCK_TOKENS, ServingSetup
+from advisor.cost.simulation.trace import Requests
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -18,7 +18,7 @@ import yaml
 
 from advisor.advise.assessment import Assessment
 from advisor.cost.estimate import Estimate
-from advisor.cost.prediction import Prediction
+from advisor.cost.predict.prediction import Prediction
 from advisor.errors import InputError, UnsupportedError
 from advisor.record.importers.facts import DeploymentFacts
 from advisor.record.importers.read import import_file

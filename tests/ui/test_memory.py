@@ -6,7 +6,7 @@ import pytest
 
 from advisor import load_workload, recommend
 from advisor.advise.recommend import shipped_predictor, shipped_quality
-from advisor.cost.predict import Predictor
+from advisor.cost.predict.predictor import Predictor
 from advisor.spec.deployment import Deployment
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpus import find_gpu

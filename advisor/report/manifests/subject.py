@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from advisor.advise.assessment import Assessment
-from advisor.cost.prediction import Prediction
+from advisor.cost.predict.prediction import Prediction
 from advisor.errors import UnsupportedError
 from advisor.report.commands import Commands, Setting, commands_for, parallel_split
 from advisor.spec.deployment import Deployment

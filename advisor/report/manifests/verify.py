@@ -7,8 +7,8 @@ import shlex
 from math import ceil
 from pathlib import Path
 
-from advisor.cost.quality_benchmarks import V1
-from advisor.cost.quality_tasks import find_task
+from advisor.cost.quality.benchmarks import V1
+from advisor.cost.quality.tasks import find_task
 from advisor.report.manifests.serve import script, wrapped
 from advisor.report.manifests.subject import PORT, Subject
 from advisor.spec.workloads.workload import Arrival, Lengths, Load, percentile_of

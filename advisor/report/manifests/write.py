@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from advisor.advise.assessment import Assessment
-from advisor.cost.prediction import Prediction
+from advisor.cost.predict.prediction import Prediction
 from advisor.errors import InputError
 from advisor.report.manifests import kubernetes, readme, serve
 from advisor.report.manifests.checkpoint import checkpoint_files

@@ -1,0 +1,60 @@
+"""How few measurements on a GPU that the fit has never seen bring it close to one it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from advisor.cost.evaluation.experiment_design import most_informative
+from advisor.cost.evaluation.held_out import GROUP_STEPS, Optimum
+from advisor.cost.fitting.row_noise import noise
+
+POINTS = (0, 1, 3, 5, 10)
+_FEWEST = 40
+_DRAWS = 3
+
+
+def learning_curve(optimum: Optimum, gpus: Sequence[str], chosen: np.ndarray) -> list[dict[str, float | str]]:
+    """Mean error on a GPU's rows with 0, 1, 3, 5, 10 of them known, chosen by `suggest` and at random.
+
+    gpus: of each row. chosen: mask of the rows that count. Every other GPU's rows are known throughout. The
+    error is on the rows that were not shown; `all` is that of the fit that knows them all.
+    """
+    names = np.array(gpus)
+    seen = optimum.problem.seen
+    scatter = noise(seen.rows, optimum.problem.noise)
+    rows: list[dict[str, float | str]] = []
+    for gpu in sorted(set(names[chosen])):
+        mine = np.flatnonzero(chosen & (names == gpu))
+        if len(mine) < _FEWEST:
+            continue
+        out = names == gpu
+        soft = optimum.soft[out][:, None]
+        curvature = optimum.curvature - (optimum.slopes[out] * soft).T @ optimum.slopes[out]
+        order = mine[most_informative(optimum.slopes[mine], scatter[mine], curvature, max(POINTS))]
+        rng = np.random.default_rng(0)
+        draws = [rng.permutation(mine) for _ in range(_DRAWS)]
+        suggested = {f"suggested {k}": _error(optimum, out, mine, order[:k]) for k in POINTS}
+        random = {
+            f"random {k}": float(np.mean([_error(optimum, out, mine, draw[:k]) for draw in draws]))
+            for k in POINTS[1:]
+        }
+        known = np.abs(np.exp(-optimum.log_errors(optimum.vector)[mine]) - 1.0)
+        rows.append(
+            {
+                "GPU": str(gpu),
+                "rows": len(mine),
+                **{name: round(value, 4) for name, value in (suggested | random).items()},
+                "all": round(float(np.nanmean(known)), 4),
+            }
+        )
+    return rows
+
+
+def _error(optimum: Optimum, out: np.ndarray, mine: np.ndarray, shown: np.ndarray) -> float:
+    hidden = out.copy()
+    hidden[shown] = False
+    errors = optimum.log_errors(optimum.without(hidden, steps=GROUP_STEPS))
+    rest = np.setdiff1d(mine, shown)
+    return float(np.nanmean(np.abs(np.exp(-errors[rest]) - 1.0)))

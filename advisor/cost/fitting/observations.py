@@ -1,0 +1,320 @@
+"""Records as the fit sees them: which deployment and load each row saw, and what it should equal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from advisor.cost.fitting.row_noise import harness
+from advisor.cost.fitting.run_conditions import (
+    length_variation,
+    prompts_per_client,
+    row_engine,
+    sent_together,
+)
+from advisor.cost.serving.load_table import CONCURRENCY, KINDS, MAXIMUM, RATE, Cells
+from advisor.cost.serving.percentiles import Queue
+from advisor.cost.serving.serving_stats import means
+from advisor.cost.step.memory import memory
+from advisor.cost.step.step_time import Coefficients
+from advisor.cost.step.work import DeploymentArrays, Floats, Ints, deployment_arrays
+from advisor.errors import QuantAdviseError
+from advisor.record.measurement import SpeedMeasurement
+from advisor.spec.deployment import Deployment
+from advisor.spec.engines.engine import defaults
+from advisor.spec.formats.catalog import find_format
+from advisor.spec.hardware.gpu import GpuSpec
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.models.catalog import find_model
+from advisor.spec.models.model import ModelSpec
+from advisor.units import MS_PER_S
+
+METRICS = (
+    "ttft_ms",
+    "tpot_ms",
+    "itl_ms",
+    "e2e_ms",
+    "requests_per_s",
+    "output_tokens_per_s",
+    "total_tokens_per_s",
+)
+LATENCIES = METRICS[:4]
+
+
+def is_free_arrangement(row: SpeedMeasurement) -> bool:
+    """Whether a row names its GPUs but not how they were arranged.
+
+    The seed paper's asynchronous tables and the cards print a count only. Their figures agree with the
+    best arrangement of tensor parallel × replicas per format (70B INT4 on four H100: four replicas of one
+    GPU are within 4 %, one of four is 60 % off), so that is what such a row is compared with.
+    """
+    card = row.source.startswith(("arXiv:2411.02355", "model card"))
+    return card and row.load == "maximum" and row.num_gpus > 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observations:
+    """Rows with a model, GPU and format that are known, ready to compare with predictions."""
+
+    rows: tuple[SpeedMeasurement, ...]
+    left_out: tuple[tuple[SpeedMeasurement, str], ...]
+    """Rows that could not be used, and why."""
+    deployments: tuple[Deployment, ...]
+    arrays: DeploymentArrays
+    kv_bytes: Floats
+    """Per deployment."""
+    cells: Cells
+    """What was measured where, each once: TTFT and TPOT of one run are one cell."""
+    cell_of: Ints
+    """Cell of each option: a row with a free arrangement has several options, else one."""
+    row_of: Ints
+    """Row of each option; ascending."""
+    replicas: Floats
+    """Of each option."""
+    metric: npt.NDArray[np.int8]
+    """Of each option: position in METRICS."""
+    statistic: tuple[str, ...]
+    """Of each option: `mean`, or the percentile of a queue."""
+    log_value: Floats
+    """Per row."""
+    half_width: Floats
+    """Per row, relative."""
+
+    def predict(self, coefficients: Coefficients, only: np.ndarray | None = None) -> Floats:
+        """Predicted value of each row (those in the mask `only`), in its metric's unit; NaN where none
+        exists."""
+        return np.asarray(np.fmax.reduceat(self._options(coefficients, only), self._starts()))
+
+    def predict_with_choice(
+        self, coefficients: Coefficients, only: np.ndarray | None = None
+    ) -> tuple[Floats, Ints]:
+        """The same, with the deployment of each row: of a free arrangement the best."""
+        options, starts = self._options(coefficients, only), self._starts()
+        best = np.fmax.reduceat(options, starts)
+        is_best = (options == best[self.row_of]) | np.isnan(best[self.row_of])
+        first = np.full(len(best), -1, dtype=np.intp)
+        cells = np.flatnonzero(is_best)[::-1]
+        first[self.row_of[cells]] = cells
+        return best, np.asarray(self.cells.deployment[self.cell_of[first]])
+
+    def rows_of(self, deployments: np.ndarray) -> npt.NDArray[np.bool_]:
+        """Rows (a mask) that may have run on one of `deployments` (a mask)."""
+        options = deployments[self.cells.deployment[self.cell_of]]
+        return np.asarray(np.logical_or.reduceat(options, self._starts()))
+
+    @property
+    def row_deployments(self) -> tuple[Deployment, ...]:
+        """The deployment of each row; of a free arrangement the first."""
+        return tuple(self.deployments[i] for i in self.cells.deployment[self.first_cells])
+
+    @property
+    def first_cells(self) -> Ints:
+        """The cell of each row's first option."""
+        return np.asarray(self.cell_of[self._starts()])
+
+    def _starts(self) -> Ints:
+        return np.flatnonzero(np.r_[True, np.diff(self.row_of) > 0])
+
+    def _options(self, coefficients: Coefficients, only: np.ndarray | None) -> Floats:
+        """Predicted value of each option."""
+        asked = np.ones(len(self.row_of), dtype=bool) if only is None else only[self.row_of]
+        plain = np.array([one == "mean" for one in self.statistic])
+        values = np.full(len(plain), np.nan)
+        for chosen, of in ((asked & plain, self._means), (asked & ~plain, self._percentiles)):
+            if chosen.any():
+                values[chosen] = of(coefficients, np.flatnonzero(chosen))
+        return values
+
+    def _means(self, coefficients: Coefficients, options: Ints) -> Floats:
+        cells, at = np.unique(self.cell_of[options], return_inverse=True)
+        asked = self.cells.take(cells)
+        m = means(self.arrays, coefficients, self.kv_bytes, asked, capacity=False)
+        tokens_in, tokens_out = asked.input_tokens[at], asked.output_tokens[at]
+        rate = m.requests_per_s[at] * self.replicas[options]
+        metric = self.metric[options]
+        return np.select(
+            [metric == i for i in range(len(METRICS))],
+            [
+                m.ttft_s[at] * MS_PER_S,
+                m.tpot_s[at] * MS_PER_S,
+                m.tpot_s[at] * MS_PER_S,
+                m.e2e_s[at] * MS_PER_S,
+                rate,
+                rate * tokens_out,
+                rate * (tokens_in + tokens_out),
+            ],
+        )
+
+    def _percentiles(self, coefficients: Coefficients, options: Ints) -> Floats:
+        """Of options that are percentiles of latencies."""
+        names = np.array([METRICS[m].removesuffix("_ms") for m in self.metric[options]])
+        of = np.array([self.statistic[i] for i in options])
+        values = np.full(len(options), np.nan)
+        open_loop = self.cells.kind[self.cell_of[options]] == RATE
+        started = np.isin(names, ("ttft", "e2e"))
+        for group in (open_loop, ~open_loop & started, ~open_loop & ~started):
+            chosen = np.flatnonzero(group)
+            if not len(chosen):
+                continue
+            cells, at = np.unique(self.cell_of[options[chosen]], return_inverse=True)
+            asked = self.cells.take(cells)
+            queue = Queue.of(self.arrays, coefficients, self.kv_bytes, asked, whole=bool(started[chosen[0]]))
+            for metric, statistic in sorted(set(zip(names[chosen], of[chosen], strict=True))):
+                here = (names[chosen] == metric) & (of[chosen] == statistic)
+                values[chosen[here]] = queue.percentile_s(metric, statistic)[at[here]] * MS_PER_S
+        return np.where(np.isfinite(values), values, np.nan)
+
+
+def arrangements(deployment: Deployment) -> list[Deployment]:
+    """Every way to split a deployment's GPUs into equal replicas."""
+    total, found, tp = deployment.tensor_parallel, [], 1
+    while tp <= total:
+        if total % tp == 0:
+            found.append(replace(deployment, tensor_parallel=tp, replicas=total // tp))
+        tp *= 2
+    return found
+
+
+def observe(
+    rows: Sequence[SpeedMeasurement],
+    *,
+    models: Mapping[str, ModelSpec] = MappingProxyType({}),
+    gpus: Mapping[str, GpuSpec] = MappingProxyType({}),
+) -> Observations:
+    """Rows → observations. Rows that are suspect or name what is unknown are left out, with the reason.
+
+    models, gpus: those that stand in no catalog, by the name that the rows use.
+    """
+    found = _Found(models, gpus)
+    for row in rows:
+        found.add(row)
+    return found.observations()
+
+
+@dataclass(slots=True)
+class _Found:
+    """Rows taken so far."""
+
+    models: Mapping[str, ModelSpec]
+    gpus: Mapping[str, GpuSpec]
+    rows: list[SpeedMeasurement] = field(default_factory=list)
+    left_out: list[tuple[SpeedMeasurement, str]] = field(default_factory=list)
+    made: dict[tuple[object, ...], Deployment | str] = field(default_factory=dict)
+    """By what a row says of it: the deployment, or why there is none."""
+    deployments: dict[tuple[object, ...], int] = field(default_factory=dict)
+    kept: list[Deployment] = field(default_factory=list)
+    harness: list[str] = field(default_factory=list)
+    """Of each deployment kept."""
+    cells: dict[tuple[float, ...], int] = field(default_factory=dict)
+    options: list[tuple[int, int, str]] = field(default_factory=list)
+    """(row, cell, statistic) of each."""
+
+    def add(self, row: SpeedMeasurement) -> None:
+        why = row.suspect or _unclear(row)
+        key = (row.model, row.format, row.kv_format, row.gpu, row.num_gpus, row_engine(row))
+        made = why or self._deployment(key, row)
+        if isinstance(made, str):
+            self.left_out.append((row, made))
+            return
+        # V0 schedules, samples and feeds the GPU in turn: how long that takes is the host's affair.
+        is_v0 = defaults(made.engine, made.gpu).generation == "v0"
+        whose = harness(row) if is_v0 else ""
+        for option in arrangements(made) if is_free_arrangement(row) else [made]:
+            at = (*key, option.tensor_parallel, option.replicas, whose)
+            if at not in self.deployments:
+                self.deployments[at] = len(self.kept)
+                self.kept.append(option)
+                self.harness.append(whose)
+            cell = _cell(row, self.deployments[at])
+            number = self.cells.setdefault(cell, len(self.cells))
+            self.options.append((len(self.rows), number, _statistic(row)))
+        self.rows.append(row)
+
+    def _deployment(self, key: tuple[object, ...], row: SpeedMeasurement) -> Deployment | str:
+        if key not in self.made:
+            try:
+                made = Deployment(
+                    model=self.models[row.model] if row.model in self.models else find_model(row.model),
+                    format=find_format(row.format),
+                    gpu=self.gpus[row.gpu] if row.gpu in self.gpus else find_gpu(row.gpu),
+                    tensor_parallel=row.num_gpus,
+                    kv_format=row.kv_format,
+                    engine=row_engine(row),
+                )
+                deployment_arrays([made])
+                self.made[key] = made
+            except QuantAdviseError as error:
+                self.made[key] = str(error)
+        return self.made[key]
+
+    def observations(self) -> Observations:
+        arrays = replace(deployment_arrays(self.kept), harness=tuple(self.harness))
+        columns = np.array(list(self.cells), dtype=np.float64).reshape(-1, 8).T
+        of_row, cell_of, statistic = zip(*self.options, strict=True) if self.options else ((), (), ())
+        at = np.array(cell_of, dtype=np.intp)
+        place = columns[0].astype(np.intp)
+        replicas = np.array([self.kept[i].replicas for i in place[at]], dtype=np.float64)
+        return Observations(
+            rows=tuple(self.rows),
+            left_out=tuple(self.left_out),
+            deployments=tuple(self.kept),
+            arrays=arrays,
+            kv_bytes=memory(arrays).kv_bytes,
+            cells=Cells(
+                deployment=place,
+                input_tokens=columns[1],
+                output_tokens=columns[2],
+                kind=columns[3].astype(np.int8),
+                level=columns[4],
+                prompts_per_client=columns[5],
+                prefix_hit_rate=np.zeros(len(place)),
+                input_std=columns[6],
+                output_std=columns[7],
+                burstiness=np.ones(len(place)),
+            ),
+            cell_of=at,
+            row_of=np.array(of_row, dtype=np.intp),
+            replicas=replicas,
+            metric=np.array([METRICS.index(self.rows[i].metric) for i in of_row], dtype=np.int8),
+            statistic=tuple(statistic),
+            log_value=np.log(np.array([r.value for r in self.rows])),
+            half_width=np.array([(r.half_width or 0.0) / r.value for r in self.rows]),
+        )
+
+
+def _unclear(row: SpeedMeasurement) -> str:
+    """Why nothing can be compared with a sound row; empty: something can."""
+    queue = row.load in ("concurrency", "rate", "single") and row.metric in LATENCIES
+    return "" if queue or row.statistic in ("mean", "p50") else f"{row.statistic} of a load that has none"
+
+
+def _statistic(row: SpeedMeasurement) -> str:
+    """What a row's statistic is compared with. In a static batch and in a queue of all at once the median
+    is the mean, as far as anything is known; so is it of a lone stream, whose lengths nobody states."""
+    return row.statistic if row.load in ("concurrency", "rate") or row.statistic != "p50" else "mean"
+
+
+def _cell(row: SpeedMeasurement, deployment: int) -> tuple[float, ...]:
+    level = {"single": 1.0, "maximum": np.inf}.get(row.load, row.load_value or np.nan)
+    kind, together = KINDS.index(row.load), sent_together(row)
+    if together is not None:
+        # So many clients that send once: the batch fills once, and drains for as long as the longest answer.
+        kind, level = CONCURRENCY, together
+    variation = length_variation(row)
+    return (
+        deployment,
+        row.input_tokens,
+        row.output_tokens,
+        kind,
+        level,
+        prompts_per_client(row),
+        variation * row.input_tokens,
+        variation * row.output_tokens,
+    )
+
+
+__all__ = ["MAXIMUM", "METRICS", "Observations", "arrangements", "is_free_arrangement", "observe"]

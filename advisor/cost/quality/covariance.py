@@ -1,0 +1,116 @@
+"""What is left around the expected loss: how cells that share something deviate together, and noise."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.cost.quality.benchmarks import Kind
+from advisor.cost.quality.expected_loss import Floats
+from advisor.cost.quality.scores import Cell
+
+FOUR_BIT = frozenset({"int4", "nvfp4", "mxfp4", "w4a8-fp8"})
+_FLOOR = 5e-4
+"""Standard deviation of a printed score's rounding, as a share of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Standard deviations, fitted by the likelihood of all cells."""
+
+    model: float = 0.003
+    """Of what one base model's checkpoint in one format loses beyond its factors, on every benchmark."""
+    benchmark: float = 0.40
+    """Of what it loses on one benchmark, as a share of the expected loss."""
+    checkpoint: float = 0.3
+    """The same for one maker's checkpoint by one algorithm alone."""
+    choice: float = 0.55
+    """Noise of choice benchmarks, 4 bits, as a share of two independent scores' noise."""
+    generated: float = 0.7
+    """Noise of texts judged as a whole."""
+    worked: float = 1.0
+    """Noise of answers parsed from a chain of thought."""
+    eight_bit: float = 0.70
+    """Noise of 8-bit formats as a share of that: fewer answers flip."""
+    baseline: float = 0.30
+    """Correlation of the noise of two formats compared with one BF16 score."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """Who shares what, as numbers: equal number, shared."""
+
+    group: NDArray[np.int64]
+    format: NDArray[np.int64]
+    benchmark: NDArray[np.int64]
+    maker: NDArray[np.int64]
+    printed: NDArray[np.int64]
+    """Model, benchmark and publisher: one BF16 score."""
+
+    def take(self, rows: NDArray[np.int64]) -> Shared:
+        return Shared(**{f.name: getattr(self, f.name)[rows] for f in dataclasses.fields(self)})
+
+
+Who = tuple[str, str, str, str, str]
+"""Group, format, benchmark, algorithm and publisher, and what names the BF16 score; an empty name of the
+last two is nobody else's."""
+
+
+def who_of(cell: Cell) -> Who:
+    printed = f"{cell.traits.key} {cell.benchmark} {cell.publisher}"
+    return cell.traits.group, cell.format, cell.benchmark, maker_of(cell), printed
+
+
+def maker_of(cell: Cell) -> str:
+    """Who made a checkpoint, and how."""
+    return f"{cell.algorithm} {cell.publisher}"
+
+
+def shared(whos: Sequence[Who], known: dict[str, int] | None = None) -> Shared:
+    """Numbers for names; `known` carries them from one call to the next."""
+    known = {} if known is None else known
+    table = np.array([[known.setdefault(name, len(known)) for name in who] for who in whos], dtype=np.int64)
+    group, fmt, row, maker, printed = table.reshape(-1, 5).T
+    return Shared(group=group, format=fmt, benchmark=row, maker=maker, printed=printed)
+
+
+def inverse(matrix: Floats) -> Floats:
+    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+
+
+def noise_share(spread: Spread, kind: Kind, format: str) -> float:
+    """Noise of a paired difference as a share of two independent scores'."""
+    shares = {"choice": spread.choice, "generated": spread.generated, "worked": spread.worked}
+    return shares[kind] * (1.0 if format in FOUR_BIT else spread.eight_bit)
+
+
+def noise_sd(cells: Sequence[Cell], spread: Spread) -> Floats:
+    """Standard deviation of each cell's own measurement error."""
+    shares = np.array([noise_share(spread, c.row.kind, c.format) for c in cells])
+    units = np.array([c.unit for c in cells])
+    return np.asarray(np.hypot(shares * np.sqrt(units), _FLOOR), dtype=np.float64)
+
+
+def deviations(
+    a: Shared, b: Shared, loss: tuple[Floats, Floats], gain: tuple[Floats, Floats], s: Spread
+) -> Floats:
+    """Covariance of the true losses of cells `a` and `b` around their expectation."""
+
+    def same(name: str) -> NDArray[np.bool_]:
+        return np.asarray(np.equal.outer(getattr(a, name), getattr(b, name)), dtype=np.bool_)
+
+    kin = same("group") & same("format")
+    twins = kin & same("benchmark")
+    relative = s.benchmark**2 * twins + s.checkpoint**2 * (twins & same("maker"))
+    return np.asarray(relative * np.outer(*loss) + s.model**2 * kin * np.outer(*gain))
+
+
+def noises(a: Shared, sd: Floats, s: Spread) -> Floats:
+    """Covariance of the measurement errors: cells compared with one BF16 score share its error."""
+    common = np.equal.outer(a.printed, a.printed) * s.baseline
+    np.fill_diagonal(common, 1.0)
+    return np.asarray(common * np.outer(sd, sd))

@@ -1,0 +1,140 @@
+"""What stands behind an answer: the scores it rests on, how near they are, what must be said of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from advisor.cost.estimate import Basis
+from advisor.cost.quality.expected_loss import BASE_FORMAT
+from advisor.cost.quality.models import Traits
+from advisor.cost.quality.posterior import Fitted
+from advisor.cost.quality.scores import Cell
+from advisor.cost.quality.tasks import Task
+
+DEFAULT_ALGORITHM: Mapping[str, str] = {"int4": "gptq", "int8": "gptq", "w4a8-fp8": "awq"}
+"""What makes the checkpoints people deploy (the seed paper's recipes); round to nearest for the rest."""
+
+_SIZE_MARGIN = 1.5
+"""Sizes up to this factor beyond those measured in a format still count as inside."""
+_FEWEST_MODELS = 3
+"""Base models a format must be measured on before anything of it counts as fitted."""
+_FEWER_ACTIVATION_BITS = frozenset({"w4a8-fp8"})
+"""Formats that round more than the one whose weights they share: that one's scores are no bound."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Span:
+    """What was measured in one format."""
+
+    low_b: float
+    high_b: float
+    sparse: bool
+    base_models: int
+    scores: int
+
+
+def count(number: int, what: str) -> str:
+    """`no scores`, `1 score`, `2 scores`."""
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """The scores of a fitted model, by what can be asked of them."""
+
+    fitted: Fitted
+
+    @cached_property
+    def _by_format(self) -> dict[str, list[Cell]]:
+        found: dict[str, list[Cell]] = {}
+        for cell in self.fitted.cells:
+            found.setdefault(cell.format, []).append(cell)
+        return found
+
+    @cached_property
+    def _spans(self) -> dict[str, _Span]:
+        return {format: _span(cells) for format, cells in self._by_format.items()}
+
+    @cached_property
+    def _by_model(self) -> dict[tuple[str, str], list[Cell]]:
+        found: dict[tuple[str, str], list[Cell]] = {}
+        for cell in self.fitted.cells:
+            found.setdefault((cell.traits.key, cell.format), []).append(cell)
+        return found
+
+    def refusal(self, format: str) -> str:
+        """Why no number can be given for a format; empty when one can."""
+        has = self._by_format
+        shares = BASE_FORMAT.get(format) in has and format not in _FEWER_ACTIVATION_BITS
+        if format in has or shares:
+            return ""
+        return f"no accuracy was ever measured in {format}; there are scores in {', '.join(sorted(has))}"
+
+    def usual_algorithm(self, who: Traits, format: str) -> str:
+        """How the model's own scored checkpoint in a format was made, else how they usually are."""
+        usual = DEFAULT_ALGORITHM.get(format, "rtn")
+        own = [c.algorithm for c in self._by_model.get((who.key, format), ())]
+        return usual if usual in own or not own else max(sorted(set(own)), key=own.count)
+
+    def remarks(self, format: str, algorithm: str | None) -> list[str]:
+        """What to say where few scores, or none, stand behind a format or an asked algorithm."""
+        out = []
+        span = self._spans.get(format)
+        if format in BASE_FORMAT and (span is None or span.base_models < _FEWEST_MODELS):
+            known = (
+                f"{count(span.scores, 'score')} in {format}: mostly as"
+                if span
+                else f"no score in {format}: as"
+            )
+            out.append(f"{known} {BASE_FORMAT[format]}, whose weights it shares")
+        if algorithm and ("algorithm", f"{format}/{algorithm}") not in self.fitted.factors:
+            out.append(f"no score in {format} made by {algorithm}: taken as the format's average")
+        return out
+
+    def basis(self, who: Traits, format: str, algorithm: str | None, tasks: Sequence[Task]) -> Basis:
+        """measured: every benchmark asked was seen. extrapolated: beyond the sizes, kinds or tasks seen."""
+        if not all(task.known for task in tasks):
+            return "extrapolated"
+        cells = self._by_model.get((who.key, format), ())
+        own = {c.benchmark for c in cells if algorithm is None or algorithm in c.algorithm.split("+")}
+        if {name for task in tasks for name in task.parts} <= own:
+            return "measured"
+        span = self._spans.get(format)
+        if span is None or span.base_models < _FEWEST_MODELS or (who.sparse and not span.sparse):
+            return "extrapolated"
+        inside = span.low_b / _SIZE_MARGIN <= who.params_b <= span.high_b * _SIZE_MARGIN
+        return "fitted" if inside else "extrapolated"
+
+    def text(self, who: Traits, format: str) -> str:
+        """The scores behind an answer: the model's own, else how many of others and the nearest of them."""
+        form = format if format in self._by_format else BASE_FORMAT[format]
+        own = self._by_model.get((who.key, form))
+        if own:
+            by = ", ".join(sorted({c.publisher for c in own}))
+            return f"{count(sum(c.scores for c in own), 'score')} of {own[0].traits.name} in {form} ({by})"
+        cells = self._by_format[form]
+        near = min(
+            (c.traits for c in cells),
+            key=lambda t: (
+                t.group != who.group,
+                t.family != who.family,
+                abs(math.log(t.params_b / who.params_b)),
+                t.name,
+            ),
+        )
+        models = count(len({c.traits.key for c in cells}), "model")
+        return f"{count(self._spans[form].scores, 'score')} of {models} in {form}; nearest: {near.name}"
+
+
+def _span(cells: Sequence[Cell]) -> _Span:
+    sizes = [c.traits.params_b for c in cells]
+    return _Span(
+        low_b=min(sizes),
+        high_b=max(sizes),
+        sparse=any(c.traits.sparse for c in cells),
+        base_models=len({c.traits.group for c in cells}),
+        scores=sum(c.scores for c in cells),
+    )

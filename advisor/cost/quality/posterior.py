@@ -1,0 +1,295 @@
+"""What the fit knows, and the loss it expects of a model in a format on a task.
+
+A prediction is the expected loss (quality_mean) moved by what was seen of the same base model in the same
+format, as far as the errors of both say: Gaussian conditioning, so a large benchmark's score moves it
+much and a small one's hardly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.cost.quality.benchmarks import Benchmark, benchmark
+from advisor.cost.quality.covariance import (
+    FOUR_BIT,
+    Shared,
+    Spread,
+    deviations,
+    inverse,
+    maker_of,
+    noise_sd,
+    noise_share,
+    noises,
+    shared,
+    who_of,
+)
+from advisor.cost.quality.expected_loss import PRIORS, Floats, Key, Point, design, factors, point_of
+from advisor.cost.quality.models import Traits
+from advisor.cost.quality.scores import Cell, gain_of, unit_variance
+from advisor.cost.quality.tasks import Task
+
+Distance = Literal["new model", "known model"]
+"""known model: its base was seen in this format."""
+Shape = Literal["average", "choice", "generated", "worked"]
+"""A mean of several benchmarks, or the kind of a single one: their errors have different tails."""
+Z90 = 1.6449
+"""Half width of a 90 % interval in standard deviations, were errors Gaussian."""
+DEFAULT_WIDTH = 1.2
+"""Factor on a standard deviation where too few figures were held out to know one."""
+_USUAL = (0.4, 0.3)
+"""Logit of a BF16 score at 8B and its slope by size, for benchmarks without a score: 60 % at 8B."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """A loss with its error: where a new measurement would fall, were the error Gaussian."""
+
+    loss: float
+    sd: float
+    """Of a new measurement: the true loss's error and the benchmark's own noise."""
+    noise: float
+    """The benchmark's own noise alone."""
+    distance: Distance
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """One benchmark of what is asked."""
+
+    row: Benchmark
+    normalized: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What was seen of one group, ready to condition on."""
+
+    who: Shared
+    loss: Floats
+    gain: Floats
+    slopes: Floats
+    precision: Floats
+    pull: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """Factors, spread, usual BF16 scores, and the cells themselves with how much each counts."""
+
+    factors: Mapping[Key, tuple[float, float]]
+    """Logarithm of the factor, and its standard deviation."""
+    spread: Spread
+    baselines: Mapping[str, tuple[float, float]]
+    """Benchmark → logit of the BF16 score of an 8B model, and its slope by the logarithm of the size."""
+    cells: tuple[Cell, ...]
+    weights: tuple[float, ...]
+
+    @cached_property
+    def formats(self) -> frozenset[str]:
+        """Formats with cells."""
+        return frozenset(c.format for c in self.cells)
+
+    @cached_property
+    def noise(self) -> Floats:
+        """Standard deviation of each cell's measurement error."""
+        return noise_sd(self.cells, self.spread)
+
+    @cached_property
+    def _index(self) -> dict[Key, int]:
+        return {key: i for i, key in enumerate(self.factors)}
+
+    @cached_property
+    def _values(self) -> tuple[Floats, Floats]:
+        pairs = np.array(list(self.factors.values())).reshape(-1, 2)
+        return pairs[:, 0], pairs[:, 1]
+
+    @cached_property
+    def _groups(self) -> dict[str, NDArray[np.int64]]:
+        found: dict[str, list[int]] = {}
+        for i, cell in enumerate(self.cells):
+            found.setdefault(cell.traits.group, []).append(i)
+        return {group: np.array(rows) for group, rows in found.items()}
+
+    @cached_property
+    def _known(self) -> dict[str, int]:
+        return {}
+
+    @cached_property
+    def _seen_cache(self) -> dict[str, _Seen]:
+        return {}
+
+    @cached_property
+    def _printed_baselines(self) -> dict[tuple[str, str], float]:
+        return {(c.traits.key, c.benchmark): raw_baseline(c) for c in self.cells}
+
+    def _seen(self, group: str) -> _Seen | None:
+        rows = self._groups.get(group)
+        if rows is None:
+            return None
+        if group not in self._seen_cache:
+            cells = [self.cells[i] for i in rows]
+            who = shared([who_of(c) for c in cells], self._known)
+            x = design([point_of(c) for c in cells], self._index)
+            gain = np.array([c.gain for c in cells])
+            loss = np.exp(x @ self._values[0]) * gain
+            sd = self.noise[rows] / np.sqrt([self.weights[i] for i in rows])
+            cov = deviations(who, who, (loss, loss), (gain, gain), self.spread) + noises(who, sd, self.spread)
+            precision = inverse(cov)
+            residual = np.array([c.loss for c in cells]) - loss
+            self._seen_cache[group] = _Seen(
+                who=who,
+                loss=loss,
+                gain=gain,
+                slopes=x * loss[:, None],
+                precision=precision,
+                pull=precision @ residual,
+            )
+        return self._seen_cache[group]
+
+    def baseline(self, traits: Traits, row: Benchmark) -> float:
+        """The model's own BF16 score where one is printed, else what models of its size get; 0..1."""
+        printed = self._printed_baselines.get((traits.key, row.name))
+        if printed is not None:
+            return printed
+        level, slope = self.baselines.get(row.name, _USUAL)
+        score = 1.0 / (1.0 + math.exp(-level - slope * math.log(traits.params_b / 8.0)))
+        return min(max(score, row.chance + 0.03), 0.98)
+
+    def expect(self, traits: Traits, format: str, algorithm: str, tasks: Sequence[Task]) -> Expectation:
+        """The mean loss over `tasks`; `format` has cells, or shares its weights with one that has."""
+        grouped = [
+            [_Part(row=benchmark(name), normalized=task.normalized) for name in task.parts] for task in tasks
+        ]
+        parts = [part for group in grouped for part in group]
+        baseline = np.array([_scaled(self.baseline(traits, p.row), p) for p in parts])
+        gain = np.array(
+            [gain_of(p.row, b, normalized=p.normalized) for p, b in zip(parts, baseline, strict=True)]
+        )
+        points = [
+            Point(traits=traits, format=format, algorithm=algorithm, benchmark=p.row.name) for p in parts
+        ]
+        loss, slopes, own = self._expected(points, gain)
+        true, moved = self._conditioned(traits.group, points, loss, gain, slopes)
+        noise = np.array(
+            [
+                noise_share(self.spread, p.row.kind, format) ** 2
+                * unit_variance(p.row, b, normalized=p.normalized)
+                for p, b in zip(parts, baseline, strict=True)
+            ]
+        )
+        true = true + own
+        weights, extra = _weights(tasks, grouped, baseline, moved, np.diag(true) + noise, true, noise)
+        known = self._knows(traits.group, format)
+        return Expectation(
+            loss=float(weights @ moved),
+            sd=math.sqrt(float(weights @ true @ weights + weights**2 @ noise) + extra),
+            noise=math.sqrt(float(weights**2 @ noise)),
+            distance="known model" if known else "new model",
+            shape=shape_of(tasks),
+        )
+
+    def _maker(self, point: Point) -> str:
+        """Whose checkpoint is meant: that of the model's own scores by this algorithm, else its kin's."""
+        kin = [
+            c
+            for c in (self.cells[i] for i in self._groups.get(point.traits.group, ()))
+            if (c.format, c.algorithm) == (point.format, point.algorithm)
+        ]
+        own = [maker_of(c) for c in kin if c.traits.key == point.traits.key] or [maker_of(c) for c in kin]
+        return max(sorted(set(own)), key=own.count) if own else ""
+
+    def _knows(self, group: str, format: str) -> bool:
+        return any(self.cells[i].format == format for i in self._groups.get(group, ()))
+
+    def _expected(self, points: Sequence[Point], gain: Floats) -> tuple[Floats, Floats, Floats]:
+        """Expected losses, their slopes by factor, and the covariance from factors never seen."""
+        x = design(points, self._index)
+        loss = np.exp(x @ self._values[0]) * gain
+        unseen = sorted({key for p in points for key, _ in factors(p) if key not in self._index})
+        strange = design(points, {key: i for i, key in enumerate(unseen)}) * loss[:, None]
+        wide = np.array([PRIORS[section][1] ** 2 for section, _ in unseen])
+        return loss, x * loss[:, None], np.asarray((strange * wide) @ strange.T)
+
+    def _conditioned(
+        self, group: str, points: Sequence[Point], loss: Floats, gain: Floats, slopes: Floats
+    ) -> tuple[Floats, Floats]:
+        """Covariance of the true losses and their means, given what was seen of the same base model."""
+        maker = self._maker(points[0])
+        who = shared([(p.traits.group, p.format, p.benchmark, maker, "") for p in points], self._known)
+        variance = self._values[1] ** 2
+        cov = deviations(who, who, (loss, loss), (gain, gain), self.spread)
+        seen = self._seen(group)
+        if seen is None:
+            return cov + (slopes * variance) @ slopes.T, loss
+        cross = deviations(who, seen.who, (loss, seen.loss), (gain, seen.gain), self.spread)
+        lean = cross @ seen.precision
+        left = slopes - lean @ seen.slopes
+        return cov - lean @ cross.T + (left * variance) @ left.T, loss + cross @ seen.pull
+
+
+def shape_of(tasks: Sequence[Task]) -> Shape:
+    """What is asked: an average, or one benchmark of a kind; of a family, the kind most of it has."""
+    names = [name for task in tasks for name in task.parts]
+    if len(names) > 1 and not any(task.one_of for task in tasks):
+        return "average"
+    kinds = [benchmark(name).kind for name in names]
+    return max(sorted(set(kinds)), key=kinds.count)
+
+
+def interval_class(distance: str, shape: Shape, format: str) -> str:
+    """What interval widths are told apart by: how far from evidence, what is asked, how many bits."""
+    return f"{distance}, {shape}, {'4' if format in FOUR_BIT else '8'} bits"
+
+
+def raw_baseline(cell: Cell) -> float:
+    """The BF16 score of a cell, 0..1, not rescaled."""
+    row = cell.row
+    rescaled = row.chance > 0 and cell.gain == 1.0
+    return row.chance + (1.0 - row.chance) * cell.baseline if rescaled else cell.baseline
+
+
+def _scaled(raw: float, part: _Part) -> float:
+    """A BF16 score as the task prints it."""
+    if not part.normalized:
+        return raw
+    return max((raw - part.row.chance) / (1.0 - part.row.chance), 0.03)
+
+
+def _weights(
+    tasks: Sequence[Task],
+    grouped: Sequence[Sequence[_Part]],
+    baseline: Floats,
+    loss: Floats,
+    single: Floats,
+    true: Floats,
+    noise: Floats,
+) -> tuple[Floats, float]:
+    """How much each part counts, and the variance of not knowing which benchmark is meant.
+
+    The recovery of an average is that of summed scores, so a part counts by its BF16 score. Of a family
+    any one is meant: its spread is that of one drawn at random.
+    """
+    weights = np.zeros(len(baseline))
+    extra = 0.0
+    start = 0
+    for task, parts in zip(tasks, grouped, strict=True):
+        rows = slice(start, start + len(parts))
+        start += len(parts)
+        share = 1.0 / len(tasks)
+        if task.one_of:
+            even = np.full(len(parts), 1.0 / len(parts))
+            weights[rows] = share * even
+            mean = float(even @ true[rows, rows] @ even + even**2 @ noise[rows])
+            one = float(single[rows].mean() + loss[rows].var())
+            extra += share**2 * max(one - mean, 0.0)
+        else:
+            weights[rows] = share * baseline[rows] / baseline[rows].sum()
+    return weights, extra

@@ -1,0 +1,161 @@
+"""The most likely factors given the cells: Gauss-Newton on correlated errors, and the spread's likelihood."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.cost.quality.covariance import (
+    Shared,
+    Spread,
+    deviations,
+    inverse,
+    noise_sd,
+    noises,
+    shared,
+    who_of,
+)
+from advisor.cost.quality.expected_loss import Floats, Key, columns, design, point_of, prior
+from advisor.cost.quality.scores import Cell
+
+_LOG_RANGE = (-14.0, 0.5)
+"""Bounds of a loss's logarithm while iterating: a step may overshoot."""
+_HUBER = 3.0
+"""A cell further out than this many standard deviations counts less: cards have misprints we don't know."""
+_LONGEST_STEP = 0.6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """All cells as arrays; a block is one base model, and blocks are independent."""
+
+    cells: tuple[Cell, ...]
+    index: dict[Key, int]
+    x: Floats
+    y: Floats
+    gain: Floats
+    shared: Shared
+    blocks: tuple[NDArray[np.int64], ...]
+    prior_mean: Floats
+    prior_sd: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solution:
+    """Factors, their covariance, how much each cell counts, and the logarithm of the evidence."""
+
+    theta: Floats
+    covariance: Floats
+    weight: Floats
+    likelihood: float
+
+
+def problem_of(cells: Sequence[Cell]) -> Problem:
+    points = [point_of(c) for c in cells]
+    index = columns(points)
+    who = shared([who_of(c) for c in cells])
+    groups = dict.fromkeys(who.group.tolist())
+    mean, sd = prior(index)
+    return Problem(
+        cells=tuple(cells),
+        index=index,
+        x=design(points, index),
+        y=np.array([c.loss for c in cells]),
+        gain=np.array([c.gain for c in cells]),
+        shared=who,
+        blocks=tuple(np.flatnonzero(who.group == g) for g in groups),
+        prior_mean=mean,
+        prior_sd=sd,
+    )
+
+
+def expected(x: Floats, theta: Floats, gain: Floats) -> Floats:
+    """The expected loss of rows of a design."""
+    return np.asarray(np.exp(np.clip(x @ theta, *_LOG_RANGE)) * gain)
+
+
+def block_covariance(p: Problem, rows: NDArray[np.int64], loss: Floats, spread: Spread, sd: Floats) -> Floats:
+    """Covariance of what was seen: deviations and noise."""
+    who = p.shared.take(rows)
+    gain = p.gain[rows]
+    true = deviations(who, who, (loss[rows], loss[rows]), (gain, gain), spread)
+    return true + noises(who, sd[rows], spread)
+
+
+def solve(
+    p: Problem,
+    spread: Spread,
+    *,
+    start: Solution | None = None,
+    without: int | None = None,
+    robust: bool = True,
+    steps: int = 40,
+) -> Solution:
+    """The factors that make the cells likeliest; `without` leaves one block out.
+
+    With `robust`, cells far out are given larger errors while iterating; without, `start`'s are kept.
+    """
+    theta = p.prior_mean.copy() if start is None else start.theta.copy()
+    weight = np.ones(len(p.y)) if start is None else start.weight.copy()
+    noise = noise_sd(p.cells, spread)
+    hessian: Floats = np.eye(len(theta))
+    likelihood = -np.inf
+    for step in range(steps):
+        loss = expected(p.x, theta, p.gain)
+        hessian = np.diag(1.0 / p.prior_sd**2)
+        slope = (p.prior_mean - theta) / p.prior_sd**2
+        likelihood = -0.5 * float((((theta - p.prior_mean) / p.prior_sd) ** 2).sum())
+        for b, rows in enumerate(p.blocks):
+            if b == without:
+                continue
+            cov = block_covariance(p, rows, loss, spread, noise / np.sqrt(weight))
+            jacobian = p.x[rows] * loss[rows, None]
+            residual = p.y[rows] - loss[rows]
+            precision = inverse(cov)
+            pull = precision @ residual
+            hessian += jacobian.T @ precision @ jacobian
+            slope += jacobian.T @ pull
+            likelihood -= 0.5 * float(residual @ pull) + 0.5 * float(np.linalg.slogdet(cov)[1])
+            if robust:
+                out = np.abs(pull) / np.sqrt(np.diag(precision))
+                wanted = np.minimum(1.0, _HUBER / np.maximum(out, 1e-9))
+                weight[rows] = np.sqrt(weight[rows] * wanted) if step > 2 else wanted
+        move = np.clip(np.linalg.solve(hessian, slope), -_LONGEST_STEP, _LONGEST_STEP)
+        theta = theta + move
+        if np.abs(move).max() < 1e-4:
+            break
+    likelihood -= 0.5 * float(np.linalg.slogdet(hessian)[1]) + float(np.log(p.prior_sd).sum())
+    covariance = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
+    return Solution(theta=theta, covariance=covariance, weight=weight, likelihood=likelihood)
+
+
+_BOUNDS = {"baseline": (0.01, 0.8)}
+
+
+def likeliest_spread(p: Problem, rounds: int = 4) -> tuple[Spread, Solution]:
+    """Spread and factors that make the cells likeliest: one number at a time, in ever smaller steps."""
+    spread = Spread()
+    best = solve(p, spread)
+    best = solve(p, spread, start=best, robust=False)
+    step = 0.5
+    for _ in range(rounds):
+        for field in dataclasses.fields(Spread):
+            low, high = _BOUNDS.get(field.name, (1e-4, 3.0))
+            for sign in (1.0, -1.0):
+                while True:
+                    value = getattr(spread, field.name) * float(np.exp(sign * step))
+                    if not low <= value <= high:
+                        break
+                    trial = dataclasses.replace(spread, **{field.name: value})
+                    found = solve(p, trial, start=best, robust=False, steps=6)
+                    if found.likelihood < best.likelihood + 0.02:
+                        break
+                    spread, best = trial, found
+        best = solve(p, spread, start=best)
+        best = solve(p, spread, start=best, robust=False)
+        step *= 0.6
+    return spread, best

@@ -1,0 +1,136 @@
+"""What people mean by the name of a task: a benchmark, an average of benchmarks, a family."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from advisor.cost.quality.benchmarks import AVERAGES, BENCHMARKS, GENERAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What a task name stands for: benchmarks averaged, or one of a family's, whichever it is."""
+
+    name: str
+    parts: tuple[str, ...]
+    normalized: bool = False
+    one_of: bool = False
+    """True: a single unnamed benchmark, so the spread between them widens the interval."""
+    known: bool = True
+    """False: a name that says nothing to us."""
+    asked: str = ""
+    """What was said where it names a family, or nothing that we know."""
+
+
+_WEAK = {"openllm": "OpenLLM-v1", "openllmleaderboard": "OpenLLM-v1", "leaderboard": "OpenLLM-v2"}
+"""lm-eval's group names; they also prefix its single tasks, so they count only where nothing else does."""
+
+_FAMILY_WORDS: dict[str, str] = {
+    "knowledge": "knowledge",
+    "question answering": "knowledge",
+    "commonsense": "commonsense",
+    "common sense": "commonsense",
+    "math": "maths",
+    "maths": "maths",
+    "mathematics": "maths",
+    "chat": "chat",
+    "conversation": "chat",
+    "long context": "long context",
+    "instruction following": "instruction following",
+    "instructions": "instruction following",
+    "multimodal": "multimodal",
+    "vision": "multimodal",
+    "summarization": "long context",
+    "rag": "long context",
+    "mrcr": "long context",
+    "longbench": "long context",
+    "mt bench": "chat",
+    "alpaca eval": "chat",
+}
+_AVERAGE_WORDS = frozenset({"average", "avg", "mean", "overall", "recovery"})
+
+_AVERAGES_BY_NAME = {a.name: a for a in AVERAGES}
+
+
+def _tokens(text: str) -> list[str]:
+    spelled = text.lower().replace("+", " plus ").replace("|v|", " v ")
+    return re.findall(r"[a-z]+|[0-9]+", spelled)
+
+
+def _fold(text: str) -> str:
+    return "".join(_tokens(text))
+
+
+@lru_cache(maxsize=1)
+def _names() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    ours = {_fold(alias): b.name for b in BENCHMARKS for alias in (b.name, *b.aliases)}
+    averages = {_fold(alias): a.name for a in AVERAGES for alias in (a.name, *a.aliases)}
+    kinds = {_fold(word): family for word, family in _FAMILY_WORDS.items()}
+    return ours, averages, kinds
+
+
+def _found(tokens: list[str], names: dict[str, str]) -> list[str]:
+    """What `names` holds of the words that stand side by side; the longest first, each word used once."""
+    spans = [
+        (len(joined), start, end, names[joined])
+        for start in range(len(tokens))
+        for end in range(start + 1, len(tokens) + 1)
+        if (joined := "".join(tokens[start:end])) in names
+    ]
+    taken: set[int] = set()
+    found = []
+    for _, start, end, name in sorted(spans, key=lambda s: (-s[0], s[1])):
+        if taken.isdisjoint(range(start, end)):
+            taken.update(range(start, end))
+            found.append(name)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def find_task(text: str) -> Task:
+    """What people mean by a task name: a benchmark (also lm-eval's name of it), an average, a family.
+
+    Case, separators, few-shot counts and filters do not matter. A name that says nothing to us stands
+    for one unnamed benchmark of any family.
+    """
+    tokens = _tokens(text)
+    ours, averages, kinds = _names()
+    singles = list(dict.fromkeys(_found(tokens, ours)))
+    means = _found(tokens, averages)
+    named_mean = not _AVERAGE_WORDS.isdisjoint(tokens)
+    if means and (named_mean or not singles):
+        chosen = _AVERAGES_BY_NAME[means[0]]
+        return Task(name=chosen.name, parts=chosen.parts, normalized=chosen.normalized)
+    if len(singles) == 1 or (singles and not named_mean):
+        return Task(name=singles[0], parts=(singles[0],))
+    if singles:
+        return Task(name="average of " + ", ".join(singles), parts=tuple(singles))
+    if family := _found(tokens, kinds):
+        parts = tuple(b.name for b in BENCHMARKS if b.family == family[0])
+        return Task(name=family[0], parts=parts, one_of=len(parts) > 1, asked=text)
+    if weak := _found(tokens, _WEAK):
+        chosen = _AVERAGES_BY_NAME[weak[0]]
+        return Task(name=chosen.name, parts=chosen.parts, normalized=chosen.normalized)
+    if not tokens or (named_mean and len(tokens) <= 3):
+        return Task(name="general", parts=GENERAL)
+    return Task(name=text.strip(), parts=GENERAL, one_of=True, known=False, asked=text)
+
+
+def task_notes(tasks: Sequence[Task]) -> list[str]:
+    """What was made of names that are no benchmark, one sentence a kind."""
+    families = [task for task in tasks if task.known and task.asked]
+    unknown = [f"'{task.asked}'" for task in tasks if not task.known]
+    notes = []
+    if families:
+        # 'chat' for the family chat needs no second mention.
+        named = [
+            f"'{task.asked}'" + ("" if _fold(task.asked) == _fold(task.name) else f" ({task.name})")
+            for task in families
+        ]
+        notes.append(f"{', '.join(named)}: read as any one benchmark of that family")
+    if unknown:
+        notes.append(f"{', '.join(unknown)}: no benchmark we know, read as any one benchmark")
+    return notes

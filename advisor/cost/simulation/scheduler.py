@@ -1,0 +1,328 @@
+"""vLLM's scheduler, iteration by iteration; decode steps between two events are taken at once.
+
+V1 and chunked V0: every decoding sequence gets a token, then the rest of the token budget goes to
+prompts, first come first served. V0 without chunking: waiting prompts first, alone. When KV blocks run
+out, the sequence admitted last is put back to the head of the queue and computed anew (recompute).
+Prompts claim the blocks of their whole length on admission. As read in vllm/v1/core/sched/scheduler.py
+and vllm/core/scheduler.py (0.6.x).
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import deque
+
+import numpy as np
+
+from advisor.cost.serving.engine import BLOCK_TOKENS, ServingSetup
+from advisor.cost.simulation.step_table import StepTable
+from advisor.cost.simulation.trace import Requests, Run
+
+
+def run(setup: ServingSetup, requests: Requests) -> Run:
+    """Serve `requests` to the last; every one must fit into the KV cache by itself."""
+    return _Scheduler(setup, requests).run()
+
+
+class _Scheduler:
+    """The scheduler's state; times in seconds, `counter` = decode steps so far."""
+
+    def __init__(self, setup: ServingSetup, requests: Requests) -> None:
+        n = len(requests)
+        self.requests = requests
+        self.prompt: list[int] = requests.input_tokens.tolist()
+        self.cached: list[int] = requests.cached_tokens.tolist()
+        self.output: list[int] = requests.output_tokens.tolist()
+        longest = max(self.prompt)
+        self.slots = setup.max_num_seqs
+        self.budget = max(setup.max_num_batched_tokens, self.slots)
+        if not setup.chunked_prefill:
+            self.budget = max(self.budget, longest + max(self.output))
+        self.chunked, self.prompts_first = setup.chunked_prefill, setup.prompts_first
+        self.ahead = setup.schedule_ahead
+        self.overhead = setup.request_overhead_s
+        self.free, self.watermark = setup.kv_blocks, setup.watermark_blocks
+        self.total_blocks = setup.kv_blocks
+        self.table = StepTable(
+            setup.step,
+            max_sequences=min(self.slots, n),
+            max_context=longest + max(self.output),
+            max_prefill=min(self.budget, n * (longest + max(self.output))),
+        )
+        # requests
+        self.sent = [math.nan] * n if requests.sent_s is None else requests.sent_s.tolist()
+        self.admitted, self.first, self.finish = [math.nan] * n, [math.nan] * n, [math.nan] * n
+        self.last_token = [math.nan] * n
+        self.produced, self.preempted, self.held = [0] * n, [0] * n, [0] * n
+        self.base, self.joined, self.epoch = [0] * n, [0] * n, [0] * n
+        self.coming: deque[tuple[float, int]] = deque()
+        """(when the scheduler can see it, which), in order."""
+        self.next_to_send = 0
+        self.waiting: deque[int] = deque()
+        # batch
+        self.running: dict[int, None] = {}
+        """In order of admission."""
+        self.partial: int | None = None
+        """The one whose prompt is not through, always the last admitted; `done` of its tokens are."""
+        self.done = 0
+        self.decoding, self.context, self.counter = 0, 0, 0
+        self.ends: list[tuple[int, int, int]] = []
+        """Heap of (counter at its last token, which, epoch)."""
+        self.phase = [0] * BLOCK_TOKENS
+        """Decoding sequences by the remainder of the counter at which they next need a block."""
+        # time
+        self.clock = self.step_start = self.step_before = 0.0
+        """Now; the last step's start; that of the one before it."""
+        self.stalled: list[tuple[int, float]] = []
+        """(sequences, time of their last token) while prompts have steps of their own."""
+        self.stretches: list[tuple[float, float, int, int, int, int]] = []
+        self.gaps: list[tuple[float, int, float]] = []
+
+    def run(self) -> Run:
+        n = len(self.requests)
+        burst = n if self.requests.sent_s is not None else min(n, self.requests.concurrency)
+        for _ in range(burst):
+            self._send(0.0)
+        while self.coming or self.waiting or self.running:
+            if not self.running and not self.waiting:
+                # Steps taken one by one would have seen, while a full batch ran, who came meanwhile.
+                self._take(self.step_before if self.ahead else self.step_start, inclusive=False)
+            if not self.running and not self.waiting:
+                self.clock = max(self.clock, self.coming[0][0])
+                self._take(self.clock, inclusive=True)
+            else:
+                self._take(self.step_start if self.ahead else self.clock, inclusive=False)
+            if self.prompts_first:
+                chunks = self._admit([], self.budget)
+                if chunks:
+                    self._mixed_step(chunks)
+                    continue
+            made_room = self._make_room()
+            chunks = [] if self.prompts_first else self._prompt_chunks(may_admit=not made_room)
+            if chunks:
+                self._mixed_step(chunks)
+            elif self.decoding:
+                self._decode_steps(only_one=made_room)
+        stretches = np.array(self.stretches, dtype=np.float64).reshape(-1, 6).T
+        gaps = np.array(self.gaps, dtype=np.float64).reshape(-1, 3).T
+        return Run(
+            requests=self.requests,
+            sent_s=np.array(self.sent),
+            admitted_s=np.array(self.admitted),
+            first_s=np.array(self.first),
+            finish_s=np.array(self.finish),
+            preempted=np.array(self.preempted, dtype=np.int64),
+            start_s=stretches[0],
+            end_s=stretches[1],
+            steps=stretches[2],
+            decoding=stretches[3],
+            tokens=stretches[4],
+            blocks=stretches[5],
+            gap_s=gaps[0],
+            gap_count=gaps[1],
+            gap_end_s=gaps[2],
+        )
+
+    # arrivals
+
+    def _send(self, now: float) -> None:
+        """The next request, if any, leaves its client."""
+        i = self.next_to_send
+        if i == len(self.requests):
+            return
+        self.next_to_send += 1
+        if self.requests.sent_s is None:
+            self.sent[i] = now
+        self.coming.append((self.sent[i] + self.overhead, i))
+
+    def _take(self, now: float, *, inclusive: bool) -> None:
+        """What has come by `now` joins the queue. What comes at the very end of a step comes too late:
+        the next step begins before a client can have read the last token."""
+        coming = self.coming
+        while coming and (coming[0][0] < now or (inclusive and coming[0][0] == now)):
+            self.waiting.append(coming.popleft()[1])
+
+    # admission
+
+    def _prompt_chunks(self, *, may_admit: bool) -> list[tuple[int, int, int]]:
+        """(which, tokens, tokens before them) of prompt work beside decode."""
+        budget = self.budget - self.decoding
+        chunks: list[tuple[int, int, int]] = []
+        if self.partial is not None and budget > 0:
+            i = self.partial
+            tokens = min(self.base[i] - self.done, budget)
+            chunks.append((i, tokens, self.done))
+            budget -= tokens
+        return self._admit(chunks, budget) if may_admit else chunks
+
+    def _admit(self, chunks: list[tuple[int, int, int]], budget: int) -> list[tuple[int, int, int]]:
+        """Waiting requests join the batch as slots, blocks and budget allow; adds their chunks."""
+        waiting = self.waiting
+        # Decode, where it shares the step, has been given its blocks before.
+        taken = 0 if self.prompts_first else self.phase[self.counter % BLOCK_TOKENS]
+        while waiting and budget > 0 and len(self.running) < self.slots:
+            i = waiting[0]
+            length = self.prompt[i] + self.produced[i]
+            tokens = length - self.cached[i]
+            if tokens > budget and not self.chunked:
+                break
+            blocks = -(-length // BLOCK_TOKENS)
+            # An empty engine takes any request, whatever its watermark.
+            if self.free - taken - blocks < (self.watermark if self.running else 0):
+                break
+            waiting.popleft()
+            if self.admitted[i] != self.admitted[i]:
+                self.admitted[i] = self.clock
+            self.free -= blocks
+            self.held[i], self.base[i] = blocks, length
+            self.running[i] = None
+            tokens = min(tokens, budget)
+            chunks.append((i, tokens, self.cached[i]))
+            budget -= tokens
+        return chunks
+
+    def _make_room(self) -> bool:
+        """Preempt from the end until every decoding sequence can have its next token."""
+        preempted = False
+        while self.phase[self.counter % BLOCK_TOKENS] > self.free:
+            preempted = True
+            i = self.running.popitem()[0]
+            if i == self.partial:
+                self.partial = None
+            else:
+                self._leave(i)
+            self.free += self.held[i]
+            self.preempted[i] += 1
+            self.waiting.appendleft(i)
+        return preempted
+
+    # the batch
+
+    def _join(self, i: int) -> None:
+        """A prompt is through; its sequence decodes from the next step on."""
+        self.joined[i] = self.counter
+        self.decoding += 1
+        self.context += self.base[i]
+        self.phase[(self.counter - self.base[i]) % BLOCK_TOKENS] += 1
+        end = self.counter + self.output[i] - self.produced[i]
+        heapq.heappush(self.ends, (end, i, self.epoch[i]))
+
+    def _leave(self, i: int) -> None:
+        """A sequence stops decoding; its blocks are counted, for who gives them back."""
+        steps = self.counter - self.joined[i]
+        length = self.base[i] + steps
+        self.produced[i] += steps
+        self.last_token[i] = self.clock
+        self.epoch[i] += 1
+        self.decoding -= 1
+        self.context -= length
+        self.phase[(self.joined[i] - self.base[i]) % BLOCK_TOKENS] -= 1
+        self.held[i] = -(-length // BLOCK_TOKENS)
+
+    def _finish(self, i: int) -> None:
+        self.finish[i] = self.clock
+        self.free += self.held[i]
+        del self.running[i]
+        if self.requests.sent_s is None:
+            self._send(self.clock)
+
+    def _advance(self, steps: int) -> None:
+        """Every decoding sequence is `steps` tokens further; the clock already is."""
+        full, rest = divmod(steps, BLOCK_TOKENS)
+        self.free -= full * self.decoding
+        for offset in range(rest):
+            self.free -= self.phase[(self.counter + offset) % BLOCK_TOKENS]
+        self.context += steps * self.decoding
+        self.counter += steps
+
+    def _retire(self) -> None:
+        """Finish the sequences whose last token this was."""
+        ends = self.ends
+        while ends and (ends[0][0] <= self.counter or ends[0][2] != self.epoch[ends[0][1]]):
+            _, i, epoch = heapq.heappop(ends)
+            if epoch == self.epoch[i]:
+                self._leave(i)
+                self._finish(i)
+
+    # steps
+
+    def _mixed_step(self, chunks: list[tuple[int, int, int]]) -> None:
+        decoding = 0 if self.prompts_first else self.decoding
+        tokens = sum(chunk[1] for chunk in chunks)
+        attended = sum(count * (before + 0.5 * count) for _, count, before in chunks) / tokens
+        context = self.context / decoding + 1.0 if decoding else 0.0
+        self.step_before, self.step_start = self.step_start, self.clock
+        self.clock += self.table.mixed_s(decoding, context, tokens, attended)
+        if decoding:
+            self.gaps.append((self.clock - self.step_start, decoding, self.clock))
+            self._advance(1)
+        elif self.decoding:
+            self.stalled = self.stalled or [(self.decoding, self.step_start)]
+        self.partial = None
+        through = 0
+        for i, count, before in chunks:
+            if before + count < self.base[i]:
+                self.partial, self.done = i, before + count
+                continue
+            through += 1
+            if self.produced[i] == 0:
+                self.first[i] = self.clock
+            else:
+                self.gaps.append((self.clock - self.last_token[i], 1, self.clock))
+            self.produced[i] += 1
+            if self.produced[i] == self.output[i]:
+                self._finish(i)
+            else:
+                self._join(i)
+                if self.stalled:
+                    self.stalled.append((1, self.clock))
+        self._record(1, decoding, decoding + through)
+        self._retire()
+
+    def _decode_steps(self, *, only_one: bool) -> None:
+        """As many decode steps as nothing changes the batch: until one ends, blocks run out, or a
+        request comes that can be let in."""
+        while self.ends[0][2] != self.epoch[self.ends[0][1]]:
+            heapq.heappop(self.ends)
+        decoding, context = self.decoding, self.context / self.decoding + 1.0
+        steps = 1 if only_one else min(self.ends[0][0] - self.counter, self._steps_with_room())
+        if self.coming and not self.waiting and len(self.running) < self.slots and steps > 1:
+            gap = self.coming[0][0] - self.clock
+            if gap < 0:  # it came too late for this step, whose batch was settled
+                steps = 1
+            else:
+                steps = self.table.decode_steps(decoding, context, gap, steps - self.ahead) + self.ahead
+        seconds = self.table.decode_s(decoding, context, steps)
+        start = self.clock
+        self.step_before, self.step_start = self.step_start, start
+        self.clock += seconds
+        if steps > 1:
+            self.step_start = self.clock - self.table.decode_s(decoding, context + steps - 1)
+            self.step_before = start  # to the last bit: it is when someone may have come
+        if steps > 2:
+            self.step_before = self.clock - self.table.decode_s(decoding, context + steps - 2, 2)
+        gaps = decoding * steps
+        for count, since in self.stalled:  # their first gap is longer by the prompts since
+            late = min(count, gaps)
+            gaps -= late
+            self.gaps.append((start - since + seconds / steps, late, self.clock))
+        self.gaps.append((seconds / steps, gaps, self.clock))
+        self.stalled = []
+        self._advance(steps)
+        self._record(steps, decoding, decoding * steps, seconds)
+        self._retire()
+
+    def _steps_with_room(self) -> int:
+        """Decode steps until the free blocks do not suffice; at least 1 (`_make_room` saw to it)."""
+        rounds, free = divmod(self.free, self.decoding)
+        offset = 0
+        # A round of 16 steps takes a block per sequence, and fewer than that are left after the rounds.
+        while (free := free - self.phase[(self.counter + offset) % BLOCK_TOKENS]) >= 0:
+            offset += 1
+        return rounds * BLOCK_TOKENS + offset
+
+    def _record(self, steps: int, decoding: int, tokens: int, seconds: float | None = None) -> None:
+        start = self.step_start if seconds is None else self.clock - seconds
+        used = self.total_blocks - self.free
+        self.stretches.append((start, self.clock, steps, decoding, tokens, used))

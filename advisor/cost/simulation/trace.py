@@ -1,0 +1,58 @@
+"""Requests, and what happened to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from advisor.cost.serving.engine import Floats
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requests:
+    """What is asked, in the order of sending; shapes (n,)."""
+
+    input_tokens: Ints
+    cached_tokens: Ints
+    """Of them, found in the prefix cache."""
+    output_tokens: Ints
+    sent_s: Floats | None
+    """When each is sent; None = closed loop: whenever one of `concurrency` is done."""
+    concurrency: int = 1
+
+    def __len__(self) -> int:
+        return len(self.input_tokens)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What happened."""
+
+    requests: Requests
+    # per request
+    sent_s: Floats
+    admitted_s: Floats
+    """Start of its first step."""
+    first_s: Floats
+    """Its first token."""
+    finish_s: Floats
+    preempted: Ints
+    """How often."""
+    # per stretch of equal steps
+    start_s: Floats
+    end_s: Floats
+    steps: Floats
+    decoding: Floats
+    """Sequences in each of its decode steps; 0 when it was for prompts alone."""
+    tokens: Floats
+    """Output tokens produced."""
+    blocks: Floats
+    """KV blocks in use."""
+    # gaps between the tokens of a request
+    gap_s: Floats
+    gap_count: Floats
+    gap_end_s: Floats

@@ -1,0 +1,65 @@
+"""What an iteration's time goes into: memory bandwidth, compute, overhead or communication."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from advisor.cost.predict.prediction import Regime
+from advisor.cost.step.step_time import Coefficients, Parts
+from advisor.cost.step.work import Floats
+from advisor.units import MS_PER_S
+
+
+def times_ms(parts: Parts, c: Coefficients, tokens: Floats) -> list[dict[Regime, float]]:
+    """Milliseconds of each iteration by cause, `tokens` of each going through the matrices at once.
+
+    Matrices are read from memory and multiplied with at the same time; what they take is split as the blend
+    of the two weighs them.
+    """
+    columns = (
+        parts.weights_s,
+        parts.kv_s + parts.head_s,
+        parts.attention_s + parts.elementwise_s,
+        parts.overhead_s + parts.eager_s,
+        parts.communication_s,
+    )
+    shares = _read_shares(c, tokens)
+    return [
+        {
+            "memory bandwidth": MS_PER_S * (weights * read + streamed),
+            "compute": MS_PER_S * (weights * (1.0 - read) + computed),
+            "overhead": MS_PER_S * overhead,
+            "communication": MS_PER_S * communication,
+        }
+        for read, weights, streamed, computed, overhead, communication in zip(
+            shares, *(column.tolist() for column in columns), strict=True
+        )
+    ]
+
+
+def regime(time_ms: Mapping[Regime, float]) -> Regime:
+    """What most of the time goes into."""
+    return max(time_ms, key=lambda name: time_ms[name])
+
+
+def _read_shares(c: Coefficients, tokens: Floats) -> list[float]:
+    """Which part of the matrices' time reading them is, the rest multiplying."""
+    columns = (tokens, c.active_share, c.spread, c.weights_s, c.experts_s, c.token_s, c.blend)
+    return [_read_share(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def _read_share(
+    tokens: float,
+    active: float,
+    spread: float,
+    weights_s: float,
+    experts_s: float,
+    token_s: float,
+    blend: float,
+) -> float:
+    touched = 1.0 - (1.0 - active) ** max(1.0, tokens * spread) if active > 0 else 0.0
+    read, multiply = weights_s + experts_s * touched, tokens * token_s
+    if read <= 0 or multiply <= 0:
+        return 1.0 if multiply <= 0 else 0.0
+    ratio: float = (multiply / read) ** min(blend, 50.0)
+    return 1.0 / (1.0 + ratio)

@@ -1,0 +1,317 @@
+"""Seconds of one engine iteration, from a deployment's features and learnt efficiencies.
+
+An iteration works on B decoding sequences and P prompt tokens at once. Its time is a sum of parts,
+each bytes or operations over a data-sheet rate times an efficiency, or a count of kernels times a
+fixed cost; see `parts`. The efficiencies are bounded by construction (a logistic curve keeps them
+between 0 and 1), so that no fit can beat the data sheet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from advisor.cost.step.layers import MAX_KV_GROUPS
+from advisor.cost.step.parameters import BY_NAME, PARAMETERS
+from advisor.cost.step.work import KERNELS, DeploymentArrays, Floats
+
+# Theta: `name` → the common value's distance from its start, in log-odds (shares) or logs;
+# `name@group` → a group's deviation from that.
+
+
+def _group_keys(arrays: DeploymentArrays, by: str) -> tuple[str, ...]:
+    if "*" in by:
+        left, right = by.split("*")
+        return tuple(f"{a}*{b}" for a, b in zip(getattr(arrays, left), getattr(arrays, right), strict=True))
+    keys: tuple[str, ...] = getattr(arrays, by)
+    return keys
+
+
+def used_names(arrays: DeploymentArrays) -> list[str]:
+    """Every entry of Theta that these deployments depend on, in a fixed order."""
+    names: list[str] = []
+    kernels = set(arrays.kernel) | {"bf16"}
+    for p in PARAMETERS:
+        verb, _, tail = p.name.partition("_")
+        if verb in ("read", "multiply") and tail in KERNELS and tail not in kernels:
+            continue
+        if p.name.startswith("expert") and not np.any(arrays.experts > 0):
+            continue
+        names.append(p.name)
+        for by in p.by:
+            keys = _group_keys(arrays, by)
+            if verb in ("read", "multiply") and tail in KERNELS and tail != "bf16":
+                keys = tuple(k for k, kernel in zip(keys, arrays.kernel, strict=True) if kernel == tail)
+            names += [f"{p.name}@{key}" for key in sorted(set(keys)) if key]
+    return names
+
+
+def prior_sd(name: str) -> float:
+    """How far an entry of Theta may be expected to lie from zero."""
+    p = BY_NAME[name.partition("@")[0]]
+    return p.group_prior if "@" in name else p.prior
+
+
+class Design:
+    """Which entries of Theta move which parameter of which deployment: built once, used at every step.
+
+    `names` orders Theta as a vector (T,); `values(vector)` gives each parameter as an array (D,).
+    """
+
+    def __init__(self, arrays: DeploymentArrays, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        position = {name: i for i, name in enumerate(self.names)}
+        missing = len(self.names)
+        self._slots: list[npt.NDArray[np.intp]] = []
+        for p in PARAMETERS:
+            columns = [np.full(len(arrays), position.get(p.name, missing))]
+            for by in p.by:
+                keys = _group_keys(arrays, by)
+                slot = {key: position.get(f"{p.name}@{key}", missing) for key in set(keys)}
+                columns.append(np.array([slot[key] for key in keys]))
+            self._slots.append(np.stack(columns, axis=1).astype(np.intp))
+
+    def incidence(self) -> npt.NDArray[np.bool_]:
+        """(D, T): whether an entry of Theta moves anything of a deployment."""
+        found = np.zeros((len(self._slots[0]), len(self.names) + 1), dtype=bool)
+        for slots in self._slots:
+            np.put_along_axis(found, slots, True, axis=1)
+        return found[:, :-1]
+
+    def values(self, vector: Floats) -> dict[str, Floats]:
+        """Each parameter for each deployment: its start, moved by the common distance and the groups'."""
+        padded = np.append(vector, 0.0)
+        found: dict[str, Floats] = {}
+        for p, slots in zip(PARAMETERS, self._slots, strict=True):
+            moved = padded[slots].sum(axis=1)
+            if p.share:
+                found[p.name] = 1.0 / (1.0 + (1.0 - p.start) / p.start * np.exp(-moved))
+            else:
+                found[p.name] = p.start * np.exp(moved)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coefficients:
+    """Seconds per unit of work, per deployment; shapes (D,) or (D, MAX_KV_GROUPS)."""
+
+    weights_s: Floats
+    """Reading all quantized and kept matrices but experts and head."""
+    experts_s: Floats
+    """Reading all routed experts."""
+    token_s: Floats
+    """Multiplying one token by the matrices it meets (no head)."""
+    tail_s: Floats
+    """What a step's GEMMs lose to last waves that are not full, once they have waves."""
+    blend: Floats
+    head_read_s: Floats
+    head_token_s: Floats
+    kv_token_s: Floats
+    """(D, G) reading one cached token for one sequence."""
+    pair_s: Floats
+    """(D, G) one query token against one cached token in prefill."""
+    window: Floats
+    state_s: Floats
+    elementwise_s: Floats
+    """Per token."""
+    fixed_s: Floats
+    """Per iteration, whatever its size."""
+    step_s: Floats
+    """The engine's own part of `fixed_s` (scheduling)."""
+    sequence_s: Floats
+    request_s: Floats
+    reduce_s: Floats
+    """All-reduces' fixed time per iteration."""
+    reduce_token_s: Floats
+    """Per token of an all-reduce that is large."""
+    large_reduce: Floats
+    """Tokens from which one is."""
+    eager_s: Floats
+    """Least time of an iteration without CUDA graphs."""
+    graph_limit: Floats
+    spread: Floats
+    active_share: Floats
+    """Active ÷ all routed experts; 0 = dense."""
+
+    def take(self, index: Floats | np.ndarray) -> Coefficients:
+        """The coefficients of deployments `index`, one row per cell."""
+        return Coefficients(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
+
+_UNPACK_POWER = 4.0
+"""How sharply reading turns from bandwidth-bound to unpacking-bound (p-norm): the two overlap."""
+
+_LARGE_REDUCE_BYTES = 4e6
+"""All-reduces of fewer bytes reach less of the link, by the root of their size: vLLM's own kernels, which
+take what is smaller than 8 MB, and not NCCL's rings."""
+
+_OVERHEADS = ("fixed_s", "step_s", "sequence_s", "eager_s")
+
+
+def coefficients(a: DeploymentArrays, v: Mapping[str, Floats]) -> Coefficients:
+    """Each deployment's seconds per unit of work; `v` as `Design.values` gives it."""
+
+    def by_kernel(verb: str) -> Floats:
+        table = np.stack([v[f"{verb}_{k}"] for k in KERNELS])
+        return np.asarray(table[[KERNELS.index(k) for k in a.kernel], np.arange(len(a))])
+
+    read, multiply = by_kernel("read"), by_kernel("multiply")
+    read16, multiply16 = v["read_bf16"], v["multiply_bf16"]
+    scaled = np.array([k in ("fp8", "int8", "fp4", "w4a8") for k in a.kernel])
+    narrow = np.array([k != "bf16" for k in a.kernel])
+    moe = a.experts > 0
+    ring = 2 * (a.tensor_parallel - 1) / a.tensor_parallel
+    reduces = np.where(a.tensor_parallel > 1, 2 * a.layers, 0.0)
+    bytes_per_element = v["elementwise"] + np.where(scaled, v["quantize_activations"], 0.0)
+    pace = v["pace"]
+    layer_s = a.layers * v["layer_overhead_s"] + np.where(moe, a.moe_layers * v["expert_layer_s"], 0.0)
+    # Weight-only kernels read no faster than the multiprocessors unpack.
+    unpacks = np.array([k in ("wo4", "wo8") for k in a.kernel])
+    streamed = a.bandwidth * read
+    unpacked = np.where(unpacks, a.sms * v["unpack_per_s"] / a.weights_per_byte, np.inf)
+    stream = streamed * (1.0 + (streamed / unpacked) ** _UNPACK_POWER) ** (-1.0 / _UNPACK_POWER)
+    made = Coefficients(
+        weights_s=a.quant_bytes / stream + a.kept_bytes / (a.bandwidth * read16),
+        experts_s=a.expert_bytes / (stream * v["expert_read"]),
+        token_s=(a.quant_flop + a.expert_flop / v["expert_multiply"]) / (a.rate * multiply)
+        + a.kept_flop / (a.rate16 * multiply16),
+        tail_s=a.tile_flop * v["tail_waves"] / (a.rate * multiply),
+        blend=1.0 + v["blend"],
+        head_read_s=a.head_bytes / (a.bandwidth * read16),
+        head_token_s=a.head_flop / (a.rate16 * multiply16),
+        kv_token_s=a.kv_read_bytes / (a.bandwidth * v["kv_read"])[:, None]
+        + a.decode_pair_flop / (a.rate16 * v["attend"])[:, None],
+        pair_s=a.pair_flop / (a.rate16 * v["attend"])[:, None],
+        window=a.kv_window,
+        state_s=a.state_bytes / (a.bandwidth * v["kv_read"]),
+        elementwise_s=a.activation_elements * bytes_per_element / a.bandwidth
+        + a.linear_mixer_flop / (a.rate16 * v["attend"]),
+        fixed_s=layer_s + np.where(narrow, a.matmuls * v["quant_kernel_s"], 0.0) + v["step_overhead_s"],
+        step_s=v["step_overhead_s"],
+        sequence_s=v["sequence_overhead_s"]
+        + np.where(a.pipeline_parallel > 1, v["node_sequence_s"], 0.0)
+        + a.vocab * v["logit_bytes"] / a.bandwidth,
+        request_s=v["request_overhead_s"],
+        reduce_s=reduces * v["all_reduce_s"],
+        reduce_token_s=reduces * ring * a.hidden_bytes / (a.link_bandwidth * v["link_share"]),
+        large_reduce=_LARGE_REDUCE_BYTES / a.hidden_bytes,
+        eager_s=a.layers * v["eager_layer_s"],
+        graph_limit=a.graph_limit,
+        spread=v["expert_spread"],
+        active_share=np.where(moe, a.active_experts / np.maximum(a.experts, 1), 0.0),
+    )
+    # Releases change what the engine adds, not what the hardware can do.
+    slowed = {name: getattr(made, name) * pace for name in _OVERHEADS}
+    return replace(made, **slowed)
+
+
+def coefficient_columns(c: Coefficients) -> list[tuple[str, int | None]]:
+    """Every learnt (D,) column: a field, or one column of a field of shape (D, G)."""
+    given = ("window", "graph_limit", "active_share", "large_reduce")
+    learnt = [f.name for f in fields(c) if f.name not in given]
+    return [
+        (name, g)
+        for name in learnt
+        for g in ([None] if getattr(c, name).ndim == 1 else range(getattr(c, name).shape[1]))
+    ]
+
+
+def column_of(c: Coefficients, name: str, column: int | None) -> Floats:
+    array: Floats = getattr(c, name)
+    return array if column is None else np.asarray(array[:, column])
+
+
+def with_column(c: Coefficients, name: str, column: int | None, values: Floats) -> Coefficients:
+    """The coefficients with one column replaced."""
+    if column is None:
+        return replace(c, **{name: values})
+    array: Floats = getattr(c, name).copy()
+    array[:, column] = values
+    return replace(c, **{name: array})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Seconds of one iteration by cause; their sum is its time."""
+
+    weights_s: Floats
+    """GEMMs, blended between reading and multiplying."""
+    head_s: Floats
+    kv_s: Floats
+    """Decode attention and recurrent states."""
+    attention_s: Floats
+    """Prefill attention."""
+    elementwise_s: Floats
+    overhead_s: Floats
+    communication_s: Floats
+    eager_s: Floats
+    """What launching without CUDA graphs adds."""
+
+    @property
+    def total_s(self) -> Floats:
+        return np.asarray(sum(getattr(self, f.name) for f in fields(self)))
+
+
+def _blend(read: Floats, multiply: Floats, p: Floats) -> Floats:
+    """(read^p + multiply^p)^(1/p), safely for zeros."""
+    top = np.maximum(read, multiply)
+    low = np.minimum(read, multiply)
+    ratio = np.divide(low, top, out=np.zeros_like(top), where=top > 0)
+    return np.asarray(top * (1.0 + ratio**p) ** (1.0 / p))
+
+
+def parts(
+    c: Coefficients,
+    sequences: Floats,
+    context: Floats,
+    prefill_tokens: Floats,
+    prefill_context: Floats,
+    prompts: Floats,
+) -> Parts:
+    """One iteration by cause; all arrays of one shape (n,), `c` with n rows.
+
+    sequences: decoding sequences. context: their mean cached tokens. prefill_tokens: prompt tokens
+    in this iteration, of `prompts` prompts. prefill_context: mean cached tokens that one of them
+    attends to (half the prompt, for a whole prompt at once).
+    """
+    tokens = sequences + prefill_tokens
+    touched = np.where(
+        c.active_share > 0, 1.0 - (1.0 - c.active_share) ** np.maximum(1.0, tokens * c.spread), 0.0
+    )
+    work = tokens * c.token_s
+    work = work - c.tail_s * np.expm1(-work / np.maximum(c.tail_s, 1e-12))
+    gemm = _blend(c.weights_s + c.experts_s * touched, work, c.blend)
+    sampled = sequences + prompts
+    head = _blend(c.head_read_s, sampled * c.head_token_s, c.blend)
+    kv = sequences * c.state_s
+    attention = np.zeros_like(tokens)
+    for g in range(MAX_KV_GROUPS):
+        if not (c.kv_token_s[:, g].any() or c.pair_s[:, g].any()):
+            continue  # hardly any model has three
+        kv = kv + sequences * np.minimum(context, c.window[:, g]) * c.kv_token_s[:, g]
+        attention = attention + (
+            prefill_tokens * np.minimum(prefill_context, c.window[:, g]) * c.pair_s[:, g]
+        )
+    elementwise = tokens * c.elementwise_s
+    overhead = c.fixed_s + sampled * c.sequence_s
+    communication = c.reduce_s + np.sqrt(tokens * np.maximum(tokens, c.large_reduce)) * c.reduce_token_s
+    launched = gemm + head + kv + elementwise + overhead - c.step_s
+    # Decode alone runs eagerly beyond the graph limit; the slower of launching and working counts.
+    eager = np.where(
+        (sequences > 0) & (prefill_tokens == 0) & (context > c.graph_limit),
+        np.maximum(c.eager_s - launched, 0.0),
+        0.0,
+    )
+    return Parts(
+        weights_s=gemm,
+        head_s=head,
+        kv_s=kv,
+        attention_s=attention,
+        elementwise_s=elementwise,
+        overhead_s=overhead,
+        communication_s=communication,
+        eager_s=eager,
+    )

@@ -1,0 +1,127 @@
+"""A task that nobody else has answers for itself, with the error of the difference item by item."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from advisor.cost.quality.recovery import QualityModel
+from advisor.record import store
+from advisor.record.measurement import QualityMeasurement
+from advisor.spec.models.catalog import find_model
+from tests.command import Command
+from tests.record import build
+
+MODEL = "Llama-3.1-8B-Instruct"
+
+
+def own(**changes: object) -> QualityMeasurement:
+    """INT4 answers 68 of 100 of our questions, BF16 80; they differ on 12 items and more."""
+    usual = {
+        "model": MODEL,
+        "format": "int4",
+        "algorithm": "gptq",
+        "task": "our_invoices",
+        "metric": "acc",
+        "value": 0.68,
+        "baseline": 0.80,
+        "stderr": 0.047,
+        "paired_stderr": 0.04,
+        "samples": 100,
+        "origin": "measured",
+    }
+    return build.quality(**(usual | changes))
+
+
+def recovery(*rows: QualityMeasurement, tasks: tuple[str, ...] = ("our_invoices",), **q: object):
+    model = QualityModel.shipped().with_rows(rows)
+    return model.recovery(find_model(MODEL), "int4", tasks, **q)  # type: ignore[arg-type]
+
+
+def test_the_recovery_is_what_was_measured_with_its_paired_error():
+    found = recovery(own())
+    assert found.underlying is not None
+    assert found.underlying.basis == "measured"
+    assert found.underlying.value == pytest.approx(0.85)
+    assert found.underlying.high - found.underlying.value == pytest.approx(1.6449 * 0.04 / 0.80)
+    assert "our_invoices 85.00 ± 5 % over 100 items" in found.evidence
+
+
+def test_without_own_scores_it_is_any_one_benchmark():
+    found = recovery()
+    assert found.underlying is not None
+    assert found.underlying.basis == "extrapolated"
+    assert "no benchmark we know" in found.note
+
+
+def test_unpaired_scores_have_the_error_of_two():
+    found = recovery(own(paired_stderr=None))
+    assert found.underlying is not None
+    assert found.underlying.high - found.underlying.value == pytest.approx(1.6449 * 2**0.5 * 0.047 / 0.80)
+
+
+def test_no_difference_on_a_hundred_items_is_not_certainty():
+    found = recovery(own(value=0.80, paired_stderr=0.0))
+    assert found.underlying is not None
+    assert found.underlying.low == pytest.approx(1 - 1.6449 / 100)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        own(model="Llama-3.1-70B-Instruct"),
+        own(format="int8"),
+        own(task="our_letters"),
+        own(suspect="lower is better: value / baseline is no recovery"),
+        own(baseline=None),
+    ],
+    ids=["another model", "another format", "another task", "a perplexity", "no baseline"],
+)
+def test_what_does_not_answer_does_not_count(row: QualityMeasurement):
+    assert recovery(row).underlying == recovery().underlying
+
+
+def test_beside_a_known_benchmark_each_counts_half():
+    alone, known = recovery(own()), recovery(tasks=("GSM8K",))
+    both = recovery(own(), tasks=("our_invoices", "GSM8K"))
+    assert alone.underlying is not None
+    assert known.underlying is not None
+    assert both.underlying is not None
+    assert both.underlying.value == pytest.approx((alone.underlying.value + known.underlying.value) / 2)
+    assert both.underlying.low < both.underlying.value < both.underlying.high
+
+
+def test_of_two_algorithms_the_one_asked_for():
+    rows = (own(), own(algorithm="awq", value=0.76, samples=50))
+    asked = recovery(*rows, algorithm="awq")
+    usual = recovery(*rows)
+    assert asked.underlying is not None
+    assert usual.underlying is not None
+    assert asked.underlying.value == pytest.approx(0.95)
+    assert usual.underlying.value == pytest.approx(0.85)
+
+
+def test_an_fp8_cache_that_was_not_measured_widens_it():
+    plain, cached = recovery(own()), recovery(own(), kv_format="fp8")
+    assert plain.underlying is not None
+    assert cached.underlying is not None
+    assert cached.underlying.low < plain.underlying.low
+    assert cached.underlying.basis == "extrapolated"
+    measured = recovery(own(conditions="FP8 KV cache"), kv_format="fp8")
+    assert measured.underlying is not None
+    assert measured.underlying.basis == "measured"
+
+
+def test_recommend_answers_from_own_records(quantadvise: Command, tmp_path: Path):
+    store.write_quality(tmp_path / "quality.csv", [own(), own(format="bf16", algorithm="none", baseline=0.8)])
+    ask = ("recommend", MODEL, "--workload", "batch", "--gpu", "H100", "--tasks", "our_invoices")
+    table = quantadvise(
+        *ask, "--min-recovery", "0.9", "--records", tmp_path, "--formats", "int4,fp8", "-o", "json"
+    )
+    import json
+
+    rows = json.loads(table.out)
+    refused = [row for row in rows["refused"] if row["deployment"]["format"] == "int4"]
+    assert {refusal["kind"] for row in refused for refusal in row["refusals"]} == {"recovery"}
+    assert any("85 (76.78–93.22)" in refusal["finding"] for row in refused for refusal in row["refusals"])

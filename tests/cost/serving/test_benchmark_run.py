@@ -1,0 +1,102 @@
+"""The closed form of a whole benchmark run says what a benchmark run says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from advisor.cost.serving.benchmark_run import run_of, whole_run
+from advisor.cost.serving.engine import ServingSetup
+from advisor.cost.serving.percentiles import Queue
+from advisor.cost.serving.steady_state import engine_arrays, load_arrays, steady_state
+from advisor.cost.simulation.simulate import simulate
+from advisor.spec.workloads.workload import Arrival, Lengths, Load
+from tests.cost.standin import Textbook
+
+V1 = ServingSetup(step=Textbook(), kv_tokens=4_000_000, max_num_seqs=256, max_num_batched_tokens=8192)
+V0 = replace(V1, generation="v0", chunked_prefill=False, max_num_batched_tokens=32_768)
+
+
+def benchmark(clients: int, prompt: int, output: int) -> Load:
+    """Lengths between 80 % and all of what is given, as InferenceX draws them."""
+    return Load(
+        input_tokens=Lengths.uniform(int(0.8 * prompt), prompt),
+        output_tokens=Lengths.uniform(int(0.8 * output), output),
+        arrival=Arrival(kind="concurrency", value=clients),
+    )
+
+
+@pytest.mark.parametrize("setup", [V1, V0], ids=["v1", "v0"])
+@pytest.mark.parametrize(("prompt", "output"), [(1024, 1024), (8192, 1024), (512, 128)])
+@pytest.mark.parametrize("clients", [4, 16, 64, 256])
+def test_ten_requests_per_client(setup, prompt, output, clients):
+    asked = benchmark(clients, prompt, output)
+    runs = [simulate(setup, asked, seed=s, num_requests=10 * clients, window="whole") for s in range(3)]
+    found = whole_run(engine_arrays(setup), load_arrays([asked]), np.array([10.0]))
+    seen = {m: np.mean([run.latency_ms[m, "mean"] for run in runs]) for m in ("ttft", "tpot", "e2e")}
+    assert found.ttft_s[0] * 1000 == pytest.approx(seen["ttft"], rel=0.17)
+    assert found.tpot_s[0] * 1000 == pytest.approx(seen["tpot"], rel=0.04)
+    assert found.e2e_s[0] * 1000 == pytest.approx(seen["e2e"], rel=0.04)
+    assert found.requests_per_s[0] == pytest.approx(np.mean([r.requests_per_s for r in runs]), rel=0.04)
+
+
+@pytest.mark.parametrize("clients", [50, 1000])
+def test_all_at_once_and_never_again(clients):
+    asked = benchmark(clients, 1000, 200)
+    seen = simulate(V1, asked, seed=1, num_requests=clients, window="whole")
+    found = whole_run(engine_arrays(V1), load_arrays([asked]), np.array([1.0]))
+    assert found.ttft_s[0] * 1000 == pytest.approx(seen.latency_ms["ttft", "mean"], rel=0.15)
+    assert found.requests_per_s[0] == pytest.approx(seen.requests_per_s, rel=0.1)
+
+
+@pytest.mark.parametrize("slots", [256, 1024])
+@pytest.mark.parametrize("variation", [0.5, 1.0])
+@pytest.mark.parametrize("requests", [100, 1000])
+def test_the_longest_answers_end_by_themselves(slots, variation, requests):
+    lengths = Lengths.lognormal(200, 200 * variation)
+    sent = Arrival(kind="concurrency", value=requests)
+    asked = Load(input_tokens=lengths, output_tokens=lengths, arrival=sent)
+    setup = replace(V1, max_num_seqs=slots)
+    runs = [simulate(setup, asked, seed=s, num_requests=requests, window="whole") for s in range(3)]
+    found = whole_run(engine_arrays(setup), load_arrays([asked]), np.array([1.0])).requests_per_s[0]
+    assert found == pytest.approx(np.mean([run.requests_per_s for run in runs]), rel=0.12)
+    # without them it were a third more, at least
+    assert steady_state(engine_arrays(setup), load_arrays([asked])).requests_per_s[0] > 1.2 * found
+
+
+def test_endless_runs_and_open_loops_are_the_steady_state():
+    loads = load_arrays(
+        [
+            benchmark(64, 512, 256),
+            replace(benchmark(64, 512, 256), arrival=Arrival(kind="rate", value=10.0)),
+            replace(benchmark(64, 512, 256), arrival=Arrival(kind="rate", value=1e6)),
+            replace(benchmark(64, 512, 256), arrival=Arrival(kind="maximum")),
+        ]
+    )
+    steady = steady_state(engine_arrays(V1), loads)
+    found = whole_run(engine_arrays(V1), loads, np.array([np.inf, 10.0, 10.0, 10.0]))
+    for name in ("ttft_s", "tpot_s", "e2e_s", "requests_per_s"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(steady, name))
+
+
+def test_the_burst_weighs_less_the_longer_the_run():
+    asked = load_arrays([benchmark(64, 1024, 256)] * 4)
+    found = whole_run(engine_arrays(V1), asked, np.array([1.0, 5.0, 20.0, np.inf])).ttft_s
+    assert np.all(np.diff(found) < 0)
+    assert found[0] > 10 * found[3]
+
+
+@pytest.mark.parametrize(("prompt", "output"), [(1024, 256), (256, 256)])
+@pytest.mark.parametrize("clients", [16, 64])
+@pytest.mark.parametrize("statistic", ["p95", "p99"])
+def test_the_tail_of_a_short_run_is_its_first_burst(prompt, output, clients, statistic):
+    asked = benchmark(clients, prompt, output)
+    each = np.array([5.0])
+    runs = [simulate(V1, asked, seed=s, num_requests=5 * clients, window="whole") for s in range(5)]
+    engine, loads = engine_arrays(V1), load_arrays([asked])
+    steady = steady_state(engine, loads)
+    queue = Queue(engine, loads, steady, run_of(steady, engine, loads, each), each)
+    seen = np.mean([run.latency_ms["ttft", statistic] for run in runs])
+    assert queue.percentile_s("ttft", statistic)[0] * 1000 == pytest.approx(seen, rel=0.3)
