@@ -14,14 +14,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from advisor.advise.api import predict, recommend
     from advisor.advise.ask import compare, crossover, measure_next
-    from advisor.advise.assessment import Assessment, Cost, Refusal
-    from advisor.advise.choose import Recommendation
-    from advisor.advise.compare import Difference
-    from advisor.advise.crossover import Crossover
+    from advisor.advise.choose.assessment import Assessment, Cost, Refusal
+    from advisor.advise.choose.recommendation import Recommendation
+    from advisor.advise.compare.deployments import Difference
     from advisor.advise.decision import Decision, decision
-    from advisor.advise.measure_next import Suggestion
-    from advisor.advise.recommend import predict, recommend
+    from advisor.advise.measuring.next import Suggestion
+    from advisor.advise.sensitivity.crossover import Crossover
     from advisor.cost.estimate import Estimate
     from advisor.cost.predict.prediction import Prediction
     from advisor.errors import QuantAdviseError
@@ -38,20 +38,20 @@ if TYPE_CHECKING:
     from advisor.spec.workloads.workload import Arrival, LatencyLimit, Lengths, Load, Workload
 
 _HOME = {
-    "recommend": "advisor.advise.recommend",
-    "predict": "advisor.advise.recommend",
+    "recommend": "advisor.advise.api",
+    "predict": "advisor.advise.api",
     "crossover": "advisor.advise.ask",
     "compare": "advisor.advise.ask",
     "measure_next": "advisor.advise.ask",
     "decision": "advisor.advise.decision",
-    "Crossover": "advisor.advise.crossover",
-    "Difference": "advisor.advise.compare",
+    "Crossover": "advisor.advise.sensitivity.crossover",
+    "Difference": "advisor.advise.compare.deployments",
     "Decision": "advisor.advise.decision",
-    "Suggestion": "advisor.advise.measure_next",
-    "Recommendation": "advisor.advise.choose",
-    "Assessment": "advisor.advise.assessment",
-    "Refusal": "advisor.advise.assessment",
-    "Cost": "advisor.advise.assessment",
+    "Suggestion": "advisor.advise.measuring.next",
+    "Recommendation": "advisor.advise.choose.recommendation",
+    "Assessment": "advisor.advise.choose.assessment",
+    "Refusal": "advisor.advise.choose.assessment",
+    "Cost": "advisor.advise.choose.assessment",
     "Prediction": "advisor.cost.predict.prediction",
     "Estimate": "advisor.cost.estimate",
     "recommendation_document": "advisor.report.document",

@@ -9,7 +9,7 @@ from advisor import cli_values as v
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
-    from advisor.advise.choice import Choice
+    from advisor.advise.choose.question import Choice
     from advisor.cli_groups import Chosen, Named
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.recovery import QualityModel
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def asked_choice(named: Named, chosen: Chosen) -> tuple[Choice, Predictor, QualityModel]:
     """The choice that a command's options stand for, and what is known."""
-    from advisor.advise.recommend import choice_of
+    from advisor.advise.api import choice_of
 
     model = v.the_model(named)
     workload = v.the_workload(

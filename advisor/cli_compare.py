@@ -51,7 +51,7 @@ def compare(
             raise InputError(
                 f"{missing}: no such file; compare two files, or two deployments such as fp8@H100"
             )
-        from advisor.advise.compare_results import compare_results
+        from advisor.advise.compare.results import compare_results
 
         told = compare_results(Path(first), Path(second))
         out.print_comparison(first, second, told.differences, told.notes, output.value)
@@ -70,10 +70,10 @@ def _deployments(
     served: Served,
     records: list[str] | None,
 ) -> tuple[tuple[str, str], Any]:
-    from advisor.advise.compare import compare as side_by_side
-    from advisor.advise.compare import parse_deployment
-    from advisor.advise.recommend import price_source
-    from advisor.advise.text import deployment_text
+    from advisor.advise.api import price_source
+    from advisor.advise.compare.deployments import compare as side_by_side
+    from advisor.advise.compare.deployments import parse_deployment
+    from advisor.text import deployment_text
 
     engine = v.the_engine(served)
     if named.model_option is None and named.params is None:

@@ -12,7 +12,7 @@ from advisor.cli_groups import Chosen, Named, grouped
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
-    from advisor.advise.axis import Over
+    from advisor.advise.sensitivity.axis import Over
 
 
 @grouped
@@ -36,9 +36,9 @@ def crossover(
 
     quantadvise crossover Llama-3.1-8B-Instruct --workload chat --gpu A6000 --over concurrency
     """
-    from advisor.advise.axis import OVERS
-    from advisor.advise.crossover import crossover as walk
-    from advisor.advise.crossover import usual_axis
+    from advisor.advise.sensitivity.axis import OVERS
+    from advisor.advise.sensitivity.crossover import crossover as walk
+    from advisor.advise.sensitivity.crossover import usual_axis
     from advisor.cli_progress import working
     from advisor.report import out_decision as out
 

@@ -10,8 +10,8 @@ import typer
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
-    from advisor.advise.choice import Choice
-    from advisor.advise.choose import Recommendation
+    from advisor.advise.choose.question import Choice
+    from advisor.advise.choose.recommendation import Recommendation
     from advisor.advise.decision import Decision
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.recovery import QualityModel
@@ -55,8 +55,8 @@ def write_html(
     """Write the page and say so on stderr; nothing where no file is named."""
     if path is None:
         return
-    from advisor.advise.curves import curve_deployments, curves
-    from advisor.advise.maps import format_maps
+    from advisor.advise.sensitivity.crossover_map import format_maps
+    from advisor.advise.sensitivity.load_curves import curve_deployments, curves
     from advisor.cli_progress import working
     from advisor.report.html.page import Findings, report_page
 

@@ -32,8 +32,8 @@ def measure_next(
 
     quantadvise measure-next Llama-3.3-70B-Instruct --workload rag --gpu A100,H100 --write plans
     """
-    from advisor.advise.choose import choose
-    from advisor.advise.measure_next import measure_next as suggest
+    from advisor.advise.choose.recommendation import choose
+    from advisor.advise.measuring.next import measure_next as suggest
     from advisor.cli_progress import working
     from advisor.report import out_decision as out
 

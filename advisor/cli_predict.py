@@ -57,7 +57,7 @@ def predict(
             )
         _answer_cells(cells, records, output, any_format=served.ignore_engine_version)
         return
-    from advisor.advise.recommend import predict as answer
+    from advisor.advise.api import predict as answer
 
     chosen = v.the_model(named)
     if gpu is None:
@@ -96,7 +96,7 @@ def predict(
 
 
 def _answer_cells(path: Path, records: list[str] | None, output: o.Output, *, any_format: bool) -> None:
-    from advisor.advise.cells import answer_cells, read_cells
+    from advisor.advise.batch import answer_cells, read_cells
     from advisor.cli_progress import working
     from advisor.report import out
 

@@ -14,7 +14,7 @@ from advisor.cli_groups import Chosen, Named, grouped
 from advisor.errors import InputError, NothingFitsError
 
 if TYPE_CHECKING:
-    from advisor.advise.choose import Recommendation
+    from advisor.advise.choose.recommendation import Recommendation
     from advisor.advise.decision import Decision
 
 
@@ -47,7 +47,7 @@ def recommend(
 
     quantadvise recommend Llama-3.1-8B-Instruct --workload chat --gpu A6000
     """
-    from advisor.advise.choose import choose
+    from advisor.advise.choose.recommendation import choose
     from advisor.advise.decision import decision
     from advisor.cli_progress import working
 

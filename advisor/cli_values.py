@@ -10,7 +10,7 @@ from advisor.errors import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from advisor.advise.border import Border
+    from advisor.advise.choose.failures import Border
     from advisor.cli_groups import Asked, Limits, Named, Prices, Served
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.recovery import QualityModel
@@ -137,7 +137,7 @@ def the_predictor(
     """
     folders = record_folders(texts)
     if not folders:
-        from advisor.advise.recommend import shipped_predictor
+        from advisor.advise.api import shipped_predictor
 
         return shipped_predictor()
     from advisor.advise.own_records import predictor_with
@@ -157,7 +157,7 @@ def the_quality(texts: Iterable[str] | None) -> QualityModel:
     """What is known of accuracy, alike."""
     folders = record_folders(texts)
     if not folders:
-        from advisor.advise.recommend import shipped_quality
+        from advisor.advise.api import shipped_quality
 
         return shipped_quality()
     from advisor.advise.own_records import quality_with

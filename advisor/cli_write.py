@@ -10,7 +10,7 @@ import typer
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
-    from advisor.advise.choose import Recommendation
+    from advisor.advise.choose.recommendation import Recommendation
 
 _PANEL = "Output"
 
@@ -54,8 +54,8 @@ def write_row(
     """
     if folder is None or not recommendation.ranked:
         return
-    from advisor.advise.text import deployment_text
     from advisor.report.manifests import write_all
+    from advisor.text import deployment_text
 
     number = 1 if row is None else row
     if number > len(recommendation.ranked):

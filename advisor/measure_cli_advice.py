@@ -9,7 +9,7 @@ import typer
 from advisor.errors import QuantAdviseError
 
 if TYPE_CHECKING:
-    from advisor.advise.choose import Recommendation
+    from advisor.advise.choose.recommendation import Recommendation
     from advisor.measure.records import Records
     from advisor.measure.run import Prepared
     from advisor.measure_cli_compare import Expectation
@@ -46,8 +46,8 @@ def scored_tasks(prepared: Prepared, found: Records) -> tuple[str, ...]:
 
 def _recommendation(prepared: Prepared, found: Records, expected: Expectation) -> Recommendation:
     """As `command` would answer. Raises QuantAdviseError."""
+    from advisor.advise.api import recommend
     from advisor.advise.own_records import border_with, predictor_with, quality_with
-    from advisor.advise.recommend import recommend
     from advisor.spec.workloads.profile_flags import override
 
     folders = [prepared.folder / "records"]

@@ -13,7 +13,7 @@ import statistics
 import time
 from collections.abc import Iterator, Mapping
 
-from advisor.advise.recommend import shipped_predictor, shipped_quality
+from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.spec.hardware.gpus import known_gpus
 from advisor.ui.answers import Answerer
 from advisor.ui.page import FIRST

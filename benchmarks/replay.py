@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from advisor.advise.value import Problem, best_now, gain, losses_now
+from advisor.advise.measuring.value_of_information import Problem, best_now, gain, losses_now
 from advisor.cost.evaluation.decisions import NEAR, usd_per_query
 from advisor.cost.evaluation.held_out import HeldOut, Optimum, leave_groups_out
 from advisor.cost.fit_file import shape_key

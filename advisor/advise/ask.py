@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from advisor.advise import compare as side_by_side
-from advisor.advise import crossover as along
-from advisor.advise import measure_next as suggest
-from advisor.advise.axis import Over
-from advisor.advise.choose import Recommendation
-from advisor.advise.compare import Difference, parse_deployment
-from advisor.advise.crossover import Crossover
-from advisor.advise.measure_next import Suggestion
-from advisor.advise.recommend import choice_of, price_source, shipped_predictor, shipped_quality
+from advisor.advise.api import choice_of, price_source, shipped_predictor, shipped_quality
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.advise.compare import deployments as side_by_side
+from advisor.advise.compare.deployments import Difference, parse_deployment
+from advisor.advise.measuring import next as suggest
+from advisor.advise.measuring.next import Suggestion
+from advisor.advise.sensitivity import crossover as along
+from advisor.advise.sensitivity.axis import Over
+from advisor.advise.sensitivity.crossover import Crossover
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine, newest_version, parse_engine
 from advisor.spec.models.catalog import find_model

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from advisor.advise.breakeven import BreakEven, break_evens
-from advisor.advise.choose import Recommendation
-from advisor.advise.crossover import Crossover, nearby
-from advisor.advise.flips import Flip, flips
-from advisor.advise.sure import Sureness, contest, sureness
+from advisor.advise.certainty.choice_probability import Sureness, contest, sureness
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.advise.sensitivity.break_even import BreakEven, break_evens
+from advisor.advise.sensitivity.change_points import Flip, flips
+from advisor.advise.sensitivity.crossover import Crossover, nearby
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
@@ -37,7 +37,7 @@ def decision(
     """How sure the first is, the prices and the loads at which another would be; with `explain` every
     assumption that could flip it. What is known must be what the recommendation was made with (by default
     what ships)."""
-    from advisor.advise.recommend import shipped_predictor, shipped_quality
+    from advisor.advise.api import shipped_predictor, shipped_quality
 
     known, scores = predictor or shipped_predictor(), quality or shipped_quality()
     prices = break_evens(recommendation, known, scores)

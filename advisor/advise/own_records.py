@@ -16,7 +16,7 @@ from advisor.record.store import files, read_failures, read_kernels, read_qualit
 from advisor.spec.hardware.gpus import find_gpu
 
 if TYPE_CHECKING:
-    from advisor.advise.border import Border
+    from advisor.advise.choose.failures import Border
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.recovery import QualityModel
     from advisor.record.measurement import SpeedMeasurement
@@ -94,7 +94,7 @@ def quality_with(folders: Sequence[Path]) -> QualityModel:
 
 def border_with(folders: Sequence[Path]) -> Border:
     """Where the runs in `folders` failed, and which deployments served."""
-    from advisor.advise.border import border_of
+    from advisor.advise.choose.failures import border_of
 
     failures = [row for folder in folders for row in read_failures(_existing(folder))]
     return border_of(failures, [row for folder in folders for row in read_speed(folder)] if failures else ())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from advisor.advise.text import number
 from advisor.cost.predict.prediction import Prediction
+from advisor.text import number
 from advisor.units import GB, MS_PER_S, TERA
 
 

@@ -8,11 +8,11 @@ from advisor.report.plain import deployment_document
 from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:
-    from advisor.advise.crossover import Crossover
+    from advisor.advise.certainty.choice_probability import Rival, Sureness
     from advisor.advise.decision import Decision
-    from advisor.advise.flips import Flip
-    from advisor.advise.measure_next import Suggestion
-    from advisor.advise.sure import Rival, Sureness
+    from advisor.advise.measuring.next import Suggestion
+    from advisor.advise.sensitivity.change_points import Flip
+    from advisor.advise.sensitivity.crossover import Crossover
 
 
 def decision_document(decision: Decision) -> dict[str, Any]:

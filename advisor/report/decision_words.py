@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from advisor.advise.axis import UNITS
-from advisor.advise.breakeven import BreakEven
-from advisor.advise.choose import Recommendation
-from advisor.advise.crossover import Crossing, Crossover, Stretch
+from advisor.advise.certainty.choice_probability import Kept, Sureness
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
-from advisor.advise.sure import Kept, Sureness
-from advisor.advise.text import deployment_text, number, share
+from advisor.advise.sensitivity.axis import UNITS
+from advisor.advise.sensitivity.break_even import BreakEven
+from advisor.advise.sensitivity.crossover import Crossing, Crossover, Stretch
 from advisor.spec.deployment import Deployment
+from advisor.text import deployment_text, number, share
 
 BEST: Mapping[str, str] = {
     "cost": "cheapest",

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from advisor.advise.assessment import Assessment, Cost
-from advisor.advise.choose import Recommendation
+from advisor.advise.choose.assessment import Assessment, Cost
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Estimate
 from advisor.cost.predict.prediction import Prediction
 from advisor.report.commands import commands_for

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from advisor.advise.assessment import Assessment
-from advisor.advise.choose import Recommendation
-from advisor.advise.text import number
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.spec.workloads.profile_text import arrival_text, lengths_text, limits_text, quality_text
 from advisor.spec.workloads.workload import Workload
+from advisor.text import number
 
 
 def workload_lines(workload: Workload) -> list[str]:

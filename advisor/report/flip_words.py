@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from advisor.advise.flips import EXACT, SHARES, Flip
-from advisor.advise.sure import Kept
-from advisor.advise.text import deployment_text, number
+from advisor.advise.certainty.choice_probability import Kept
+from advisor.advise.sensitivity.change_points import EXACT, SHARES, Flip
 from advisor.report.decision_words import limit_name
 from advisor.spec.deployment import Deployment
+from advisor.text import deployment_text, number
 
 HEAD = "Assumptions, the nearest first"
 HEADS = ("assumption", "now", "changes at", "90 % interval", "first then", "because", "basis")

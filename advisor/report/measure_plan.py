@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from advisor.advise.measure_next import Measurement, Suggestion
-from advisor.advise.text import deployment_text, number, share
+from advisor.advise.measuring.next import Measurement, Suggestion
 from advisor.errors import InputError
 from advisor.report.commands import checkpoint_of
 from advisor.report.document import workload_document
 from advisor.spec.workloads.workload import Workload
+from advisor.text import deployment_text, number, share
 
 WORKLOAD = "workload.yaml"
 

@@ -8,15 +8,15 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from advisor.advise.assessment import Assessment
-from advisor.advise.choose import Recommendation
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from advisor.advise.decision import Decision
-    from advisor.advise.flips import Flip
+    from advisor.advise.sensitivity.change_points import Flip
 
 TABLE_ROWS = 10
 """Deployments in a table unless --top says otherwise."""
@@ -108,8 +108,8 @@ def _ranking(to: Console, recommendation: Recommendation, top: int) -> None:
 
 def print_assessment(assessment: Assessment, workload: Workload) -> None:
     """One deployment in full."""
-    from advisor.advise.text import deployment_text
     from advisor.report import binding, evidence, tables, words
+    from advisor.text import deployment_text
 
     to = console()
     model = assessment.deployment.model.name

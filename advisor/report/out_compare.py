@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from advisor.advise.text import number
 from advisor.report.document import VERSION
 from advisor.report.out import console, print_document
+from advisor.text import number
 
 if TYPE_CHECKING:
-    from advisor.advise.compare import Basis, Difference
+    from advisor.advise.compare.deployments import Basis, Difference
 
 RESTS_ON: dict[Basis, str] = {
     "prediction": "predictions, errors that both share left out",

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from advisor.advise.axis import UNITS
-from advisor.advise.text import deployment_text
+from advisor.advise.sensitivity.axis import UNITS
 from advisor.report import decision_words
 from advisor.report.document import VERSION, workload_document
 from advisor.report.out import console, print_document
+from advisor.text import deployment_text
 
 if TYPE_CHECKING:
-    from advisor.advise.choice import Choice
-    from advisor.advise.crossover import Crossing, Crossover, Stretch
-    from advisor.advise.measure_next import Suggestion
+    from advisor.advise.choose.question import Choice
+    from advisor.advise.measuring.next import Suggestion
+    from advisor.advise.sensitivity.crossover import Crossing, Crossover, Stretch
 
 
 def print_crossover(choice: Choice, found: Crossover) -> None:
@@ -84,7 +84,7 @@ def print_suggestion(model: str, workload: str, found: Suggestion) -> None:
 
 
 def suggestion_lines(found: Suggestion) -> list[str]:
-    from advisor.advise.text import number, share
+    from advisor.text import number, share
 
     lines = [_stands(found)]
     if not found.measurements:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 from typing import TYPE_CHECKING
 
-from advisor.advise.assessment import Assessment
-from advisor.advise.choose import Recommendation
-from advisor.advise.text import deployment_text, number, span
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Estimate
 from advisor.report.tables import PRICED, REFERENCE
+from advisor.text import deployment_text, number, span
 
 if TYPE_CHECKING:
     from rich.text import Text

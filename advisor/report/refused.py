@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from advisor.advise.assessment import Assessment, Refusal, RefusalKind
-from advisor.advise.choose import Recommendation
-from advisor.advise.text import deployment_text, listed, missed_by
+from advisor.advise.choose.assessment import Assessment, Refusal, RefusalKind
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.text import deployment_text, listed, missed_by
 
 
 def refused_lines(recommendation: Recommendation) -> list[str]:

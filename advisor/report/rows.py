@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from advisor.advise.assessment import Assessment
-from advisor.advise.choose import Recommendation
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Estimate
 from advisor.report.commands import commands_for
 

@@ -151,7 +151,7 @@ def _suggestion() -> tuple[str, str, Schema]:
 
 
 def _comparison() -> tuple[str, str, Schema]:
-    from advisor.advise.compare import Basis
+    from advisor.advise.compare.deployments import Basis
 
     about = "What `quantadvise compare --output json` prints: two deployments or two result files."
     end = {"type": ["number", "null"]}

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from advisor.advise.assessment import Assessment
-from advisor.advise.choose import Recommendation
-from advisor.advise.text import deployment_text, low_high, missed_by, number
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Estimate
 from advisor.spec.workloads.workload import LatencyMetric, Workload
+from advisor.text import deployment_text, low_high, missed_by, number
 from advisor.units import MS_PER_S
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from advisor.advise.assessment import Assessment
-from advisor.advise.choose import Recommendation
-from advisor.advise.text import deployment_text, number, share
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.predict.prediction import Prediction, Regime
 from advisor.report.binding import binding_lines
+from advisor.text import deployment_text, number, share
 
 _DECODE: Mapping[Regime, str] = {
     "memory bandwidth": "every token waits until the weights and the cache are read from memory (memory "

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from advisor.advise.assessment import Assessment
-from advisor.advise.choose import Recommendation
-from advisor.advise.rank import TIE, objective_value
-from advisor.advise.text import deployment_text, listed, number, share, span
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.rank import TIE, objective_value
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.predict.prediction import Prediction
 from advisor.report.commands import commands_for
 from advisor.report.refused import worst_refusal
 from advisor.report.why import regime_lines
 from advisor.spec.workloads.workload import Objective
+from advisor.text import deployment_text, listed, number, share, span
 from advisor.units import GB, MS_PER_S
 
 

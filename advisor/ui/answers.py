@@ -9,11 +9,11 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from advisor.advise.choice import Choice
-from advisor.advise.choose import Recommendation, choose
-from advisor.advise.curves import curve_deployments, curves
+from advisor.advise.choose.question import Choice
+from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.decision import decision
-from advisor.advise.maps import format_maps, in_flight
+from advisor.advise.sensitivity.crossover_map import format_maps, in_flight
+from advisor.advise.sensitivity.load_curves import curve_deployments, curves
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.quality.recovery import QualityModel
 from advisor.report.html.answer import answer_section, why_section

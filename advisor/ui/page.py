@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from advisor.advise.recommend import ALIKE
+from advisor.advise.api import ALIKE
 from advisor.report.html.assets import asset
 from advisor.report.html.markup import Html, data_script, tag
 from advisor.report.html.page import page_text

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from advisor import cli_values as v
-from advisor.advise.choice import Choice
-from advisor.advise.recommend import choice_of
+from advisor.advise.api import choice_of
+from advisor.advise.choose.question import Choice
 from advisor.errors import InputError, unknown
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.hardware.gpus import find_gpu

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from advisor.advise.assessment import Assessment, Cost
-from advisor.advise.judge import judge
-from advisor.advise.price import cost_of
+from advisor.advise.choose.assessment import Assessment, Cost
+from advisor.advise.choose.price import cost_of
+from advisor.advise.choose.refusal import judge
 from advisor.cost.estimate import Estimate
 from advisor.cost.predict.prediction import MemoryPlan, Prediction, Status
 from advisor.spec.deployment import Deployment, KvFormat

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from advisor.advise.recommend import recommend
+from advisor.advise.api import recommend
 from advisor.cost.evaluation.decisions import NEAR, usd_per_query
 from advisor.cost.learn import learn
 from advisor.cost.predict.predictor import Predictor

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from advisor.advise.recommend import shipped_predictor, shipped_quality
+from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.ui.answers import Answerer
 from advisor.ui.page import ui_page
 from advisor.ui.question import Shelf

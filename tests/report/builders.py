@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from advisor.advise.assessment import Assessment, Refusal
-from advisor.advise.choose import Recommendation
-from advisor.advise.rank import pareto, rank
+from advisor.advise.choose.assessment import Assessment, Refusal
+from advisor.advise.choose.rank import pareto, rank
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Estimate
 from advisor.spec.workloads.workload import Arrival, LatencyLimit, Workload
 from tests.advise.builders import around, assessed, deployment, llama_8b, prediction, workload

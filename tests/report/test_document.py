@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from advisor.advise.choose import Recommendation
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.document import VERSION, prediction_document, recommendation_document
 from advisor.spec.workloads.workload import Goodput, Lengths, Quality
 from tests.advise.builders import GB, assessed, deployment, prediction

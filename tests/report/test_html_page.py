@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from advisor import load_workload, recommend
-from advisor.advise.choose import Recommendation, choose
-from advisor.advise.curves import curve_deployments, curves
+from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
+from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.decision import decision
-from advisor.advise.maps import format_maps
-from advisor.advise.recommend import choice_of, shipped_predictor, shipped_quality
+from advisor.advise.sensitivity.crossover_map import format_maps
+from advisor.advise.sensitivity.load_curves import curve_deployments, curves
 from advisor.report.decision_words import chance, change_lines, sure_lines
 from advisor.report.document import recommendation_document
 from advisor.report.flip_words import flip_rows

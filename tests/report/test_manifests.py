@@ -16,7 +16,7 @@ import jsonschema
 import pytest
 import yaml
 
-from advisor.advise.assessment import Assessment
+from advisor.advise.choose.assessment import Assessment
 from advisor.cost.estimate import Estimate
 from advisor.cost.predict.prediction import Prediction
 from advisor.errors import InputError, UnsupportedError

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from advisor.advise.choose import Recommendation
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.report import out
 from tests.report.builders import answer, recommendation, three
 

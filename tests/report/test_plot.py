@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from advisor import load_workload, recommend
-from advisor.advise.choose import Recommendation
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.plot import HEIGHT, pareto_lines, pareto_points
 from advisor.spec.workloads.profile_flags import override
 from tests.command import Command

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from advisor.advise.choose import Recommendation
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.predict.prediction import Regime
 from advisor.report.binding import binding_lines
 from advisor.report.evidence import counts_line, evidence_lines, workload_lines

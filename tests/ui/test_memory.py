@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from advisor import load_workload, recommend
-from advisor.advise.recommend import shipped_predictor, shipped_quality
+from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.cost.predict.predictor import Predictor
 from advisor.spec.deployment import Deployment
 from advisor.spec.formats.catalog import find_format

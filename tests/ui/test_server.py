@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import pytest
 
 from advisor import load_workload, recommend
-from advisor.advise.recommend import shipped_predictor, shipped_quality
+from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.spec.workloads.profile_flags import override
 from advisor.ui.answers import Answerer, Superseded
 from advisor.ui.page import FIRST, ui_page

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from advisor.advise.assessment import Assessment
-from advisor.advise.choose import Recommendation
-from advisor.advise.text import deployment_text, gpus_text, low_high, number
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Estimate
 from advisor.report.evidence import assessment_evidence, workload_lines
 from advisor.report.html.markup import Html, tag
@@ -12,6 +11,7 @@ from advisor.report.html.palette import swatch
 from advisor.report.html.quantities import Quantity, quantities
 from advisor.report.refused import nothing_kept_line
 from advisor.report.words import command_lines, winner_lines
+from advisor.text import deployment_text, gpus_text, low_high, number
 
 BAR = 200.0
 """Width of an interval's drawing, in its own units."""

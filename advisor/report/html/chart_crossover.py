@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from math import sqrt
 
-from advisor.advise.axis import UNITS
-from advisor.advise.crossover import Crossing, Crossover, Stretch
-from advisor.advise.text import deployment_text, number
+from advisor.advise.sensitivity.axis import UNITS
+from advisor.advise.sensitivity.crossover import Crossing, Crossover, Stretch
 from advisor.report.decision_words import crossover_line, why_text
 from advisor.report.html.chart import Chart, layered
 from advisor.report.html.markup import Html, tag
 from advisor.report.html.palette import scales, swatch
+from advisor.text import deployment_text, number
 
 NONE = "none"
 LABELLED = 1.5

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from advisor.advise.assessment import Assessment
-from advisor.advise.choose import Recommendation
-from advisor.advise.text import deployment_text, low_high, number, span
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Estimate
 from advisor.report.html.chart import INTERVAL_RULE, LIMIT_RULE, POINT, Chart, layered, short_name
 from advisor.report.html.markup import Html, tag
 from advisor.report.html.palette import scales, swatch
 from advisor.report.html.quantities import Quantity, figure_text, quantities
 from advisor.report.tables import shown_rows
+from advisor.text import deployment_text, low_high, number, span
 
 MOST_KEPT, MOST_MISSED = 10, 4
 ROW_HEIGHT = 26

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from advisor.advise.assessment import Assessment
-from advisor.advise.choose import Recommendation
-from advisor.advise.text import deployment_text, low_high, number, span
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Estimate
 from advisor.report.html.chart import INTERVAL_RULE, POINT, Chart, layered, short_name
 from advisor.report.html.markup import Html, tag
 from advisor.report.html.palette import scales, swatch
 from advisor.report.tables import shown_rows
 from advisor.spec.workloads.workload import Workload
+from advisor.text import deployment_text, low_high, number, span
 from advisor.units import MS_PER_S
 
 MOST_ROWS = 14

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from advisor.advise.maps import FormatMap
-from advisor.advise.text import deployment_text, gpus_text
+from advisor.advise.sensitivity.crossover_map import FormatMap
 from advisor.report.html.chart import Chart, Control, layered
 from advisor.report.html.markup import Html, tag
 from advisor.report.html.palette import scales, swatch
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Workload
+from advisor.text import deployment_text, gpus_text
 
 NONE = "none"
 """Stands for cells where nothing keeps the limits."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from advisor.advise.assessment import Assessment
-from advisor.advise.choose import Recommendation
-from advisor.advise.text import deployment_text, low_high, number, span
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Estimate
 from advisor.report.html.chart import LIMIT_RULE, LIMIT_TEXT, Chart, Control, layered
 from advisor.report.html.markup import Html, tag
 from advisor.report.html.palette import scales, swatch
+from advisor.text import deployment_text, low_high, number, span
 from advisor.units import MS_PER_S
 
 MOST_POINTS = 150

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from advisor.advise.choose import Recommendation
-from advisor.advise.curves import Curve
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
-from advisor.advise.maps import FormatMap, in_flight
+from advisor.advise.sensitivity.crossover_map import FormatMap, in_flight
+from advisor.advise.sensitivity.load_curves import Curve
 from advisor.report.document import recommendation_document
 from advisor.report.html.answer import answer_section, question, question_text, why_section
 from advisor.report.html.assets import asset

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from advisor.advise.assessment import Assessment
-from advisor.advise.text import low_high, number
+from advisor.advise.choose.assessment import Assessment
 from advisor.cost.estimate import Estimate
 from advisor.report.tables import ASKED, PRICED, REFERENCE
 from advisor.spec.workloads.workload import LatencyMetric, Workload
+from advisor.text import low_high, number
 from advisor.units import MS_PER_S
 
 PERCENT = 100.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from advisor.advise.choose import Recommendation
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
 from advisor.report.decision_words import BEST, chance, change_lines, limit_name, sure_lines
 from advisor.report.html.markup import Html, tag

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from advisor.advise.assessment import Assessment
-from advisor.advise.choose import Recommendation
-from advisor.advise.text import deployment_text, number, share
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.html.markup import Html, tag
 from advisor.report.html.palette import swatch
 from advisor.report.tables import shown_rows
+from advisor.text import deployment_text, number, share
 
 MOST_ROWS = 40
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from advisor.advise.assessment import Assessment
-from advisor.advise.choose import Recommendation
-from advisor.advise.text import deployment_text, low_high, number
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.binding import binding_lines
 from advisor.report.html.markup import Html, tag
 from advisor.report.html.palette import swatch
 from advisor.report.html.quantities import Quantity, quantities
 from advisor.report.tables import shown_rows
 from advisor.report.words import accuracy_lines, command_lines, memory_lines
+from advisor.text import deployment_text, low_high, number
 
 MOST_ROWS = 100
 """Rows of a page: beyond them nobody reads, and `--output csv` has all."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from advisor.advise.assessment import Assessment
-from advisor.advise.choose import Recommendation
-from advisor.advise.text import deployment_text, missed_by
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.html.markup import Html, tag
 from advisor.report.html.palette import swatch
 from advisor.report.refused import refused_lines, worst_refusal
+from advisor.text import deployment_text, missed_by
 
 MOST_ROWS = 150
 """The nearest misses; the summary above the table counts all."""

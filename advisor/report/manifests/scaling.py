@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import floor
 
-from advisor.advise.text import number
 from advisor.report.manifests.subject import Subject
+from advisor.text import number
 from advisor.units import MS_PER_S
 
 METRIC = "vllm_num_requests_running"

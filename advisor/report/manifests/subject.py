@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from advisor.advise.assessment import Assessment
+from advisor.advise.choose.assessment import Assessment
 from advisor.cost.predict.prediction import Prediction
 from advisor.errors import UnsupportedError
 from advisor.report.commands import Commands, Setting, commands_for, parallel_split

@@ -6,7 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from advisor.advise.assessment import Assessment
+from advisor.advise.choose.assessment import Assessment
 from advisor.cost.predict.prediction import Prediction
 from advisor.errors import InputError
 from advisor.report.manifests import kubernetes, readme, serve

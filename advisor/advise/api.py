@@ -1,0 +1,306 @@
+"""`recommend` and `predict`: from the names people type to an answer; the library's two functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.failures import Border
+from advisor.advise.choose.price import PriceOf
+from advisor.advise.choose.question import Choice, check_context, statistics_of
+from advisor.advise.choose.recommendation import Recommendation, assess, choose, with_recovery
+from advisor.advise.choose.space import Space
+from advisor.errors import InputError, UnsupportedError
+from advisor.spec.deployment import Deployment, KvFormat
+from advisor.spec.engines.engine import Engine, newest_version, parse_engine
+from advisor.spec.formats.catalog import find_format, known_formats
+from advisor.spec.formats.format import QuantFormat
+from advisor.spec.hardware.gpu import GpuSpec, Price
+from advisor.spec.hardware.gpus import find_gpu, known_gpus
+from advisor.spec.hardware.prices import MAX_USD_PER_GPU_HOUR, price_of
+from advisor.spec.models.catalog import find_model
+from advisor.spec.models.model import ModelSpec
+from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.profile_flags import override
+from advisor.spec.workloads.workload import Objective, Workload
+from advisor.text import too_old_text
+
+if TYPE_CHECKING:
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
+
+MOST_GPUS = 100_000
+"""More than the largest cluster known: beyond it, a slip of the hand."""
+
+MOST_USD_PER_HOUR = 100_000_000
+
+ALIKE = frozenset({"fp16", "fp8-w8a16"})
+"""Formats that are searched only when named: each is another's twin (bf16 in the other 16 bits; the same
+FP8 checkpoint, which GPUs without FP8 run weight-only anyway)."""
+
+
+def recommend(
+    model: str | ModelSpec,
+    workload: str | Workload,
+    *,
+    gpus: Sequence[str | GpuSpec] | None = None,
+    formats: Sequence[str | QuantFormat] | None = None,
+    kv_formats: Sequence[KvFormat] | None = None,
+    tensor_parallel: Sequence[int] | None = None,
+    num_gpus: int | None = None,
+    max_gpus: int | None = None,
+    engine: str | Engine | None = None,
+    objective: Objective | None = None,
+    min_recovery: float | None = None,
+    prices: Mapping[str, float] | None = None,
+    pricing: str | None = None,
+    max_usd_per_hour: float | None = None,
+    predictor: Predictor | None = None,
+    quality: QualityModel | None = None,
+    border: Border | None = None,
+) -> Recommendation:
+    """Which format, GPU and number of them to deploy `model` with for `workload`, ranked, with reasons.
+
+    `model` is a catalog name, a Hub id, a folder or config.json, or a `ModelSpec`. `workload` is a shipped
+    profile's name, a YAML file, or a `Workload`. `gpus` None = every known GPU; `formats` None = every format
+    that the model can be had in. `num_gpus` is exact, `max_gpus` a bound on all replicas together. `prices`
+    maps a GPU's name to USD per GPU-hour. `pricing` is a term of the price catalog (`on-demand`, `spot` …).
+    `border` holds runs that failed (see `border_with`): what they rule out is refused, with the reason.
+
+    Nothing that keeps the limits is no error: `ranked` is empty and `refused` has the reasons.
+    Raises InputError (UnknownNameError for names) for input that cannot be right.
+    """
+    choice = choice_of(
+        model,
+        workload,
+        gpus=gpus,
+        formats=formats,
+        kv_formats=kv_formats,
+        tensor_parallel=tensor_parallel,
+        num_gpus=num_gpus,
+        max_gpus=max_gpus,
+        engine=engine,
+        objective=objective,
+        min_recovery=min_recovery,
+        prices=prices,
+        pricing=pricing,
+        max_usd_per_hour=max_usd_per_hour,
+        border=border,
+    )
+    return choose(choice, predictor or shipped_predictor(), quality or shipped_quality())
+
+
+def choice_of(
+    model: str | ModelSpec,
+    workload: str | Workload,
+    *,
+    gpus: Sequence[str | GpuSpec] | None = None,
+    formats: Sequence[str | QuantFormat] | None = None,
+    kv_formats: Sequence[KvFormat] | None = None,
+    tensor_parallel: Sequence[int] | None = None,
+    num_gpus: int | None = None,
+    max_gpus: int | None = None,
+    engine: str | Engine | None = None,
+    objective: Objective | None = None,
+    min_recovery: float | None = None,
+    prices: Mapping[str, float] | None = None,
+    pricing: str | None = None,
+    max_usd_per_hour: float | None = None,
+    border: Border | None = None,
+) -> Choice:
+    """What `recommend` chooses from and by what, with the names resolved; arguments as there."""
+    chosen_model = find_model(model) if isinstance(model, str) else model
+    asked = load_workload(workload) if isinstance(workload, str) else workload
+    if objective is not None or min_recovery is not None:
+        asked = override(asked, objective=objective, min_recovery=min_recovery)
+    for name, count in (("num_gpus", num_gpus), ("max_gpus", max_gpus)):
+        _check_count(name, count)
+    if max_usd_per_hour is not None and not 0 < max_usd_per_hour <= MOST_USD_PER_HOUR:
+        raise InputError(
+            f"max_usd_per_hour: {max_usd_per_hour} is not above 0 and up to {MOST_USD_PER_HOUR:,} USD"
+        )
+    searched, notes = formats_for(chosen_model, formats)
+    by_convention = asked.gpu_count != "free"
+    space = Space(
+        model=chosen_model,
+        gpus=_gpus(gpus),
+        formats=searched,
+        kv_formats=_kv_formats(kv_formats, by_convention=by_convention),
+        tensor_parallel=_degrees(tensor_parallel),
+        num_gpus=num_gpus,
+        max_gpus=max_gpus,
+        engine=_engine(engine),
+    )
+    return Choice(
+        space=space,
+        workload=asked,
+        price_of=price_source(prices, pricing=pricing, price_list=asked.price_list),
+        max_usd_per_hour=max_usd_per_hour,
+        every_gpu=known_gpus(),
+        every_format=known_formats(),
+        notes=(*_model_notes(chosen_model), *notes),
+        border=border or Border(),
+    )
+
+
+def predict(
+    model: str | ModelSpec,
+    workload: str | Workload,
+    *,
+    gpu: str | GpuSpec,
+    format: str | QuantFormat = "bf16",
+    tensor_parallel: int = 1,
+    replicas: int = 1,
+    kv_format: KvFormat = "16bit",
+    engine: str | Engine | None = None,
+    prices: Mapping[str, float] | None = None,
+    pricing: str | None = None,
+    predictor: Predictor | None = None,
+    quality: QualityModel | None = None,
+    border: Border | None = None,
+) -> Assessment:
+    """What is expected of one deployment under `workload`, what it costs, and which limits it misses.
+
+    Arguments as in `recommend`. Raises UnsupportedError when the GPU cannot run the format.
+    """
+    chosen_model = find_model(model) if isinstance(model, str) else model
+    asked = load_workload(workload) if isinstance(workload, str) else workload
+    check_context(chosen_model, asked)
+    for name, count in (("tensor_parallel", tensor_parallel), ("replicas", replicas)):
+        _check_count(name, count)
+    deployment = Deployment(
+        model=chosen_model,
+        format=find_format(format) if isinstance(format, str) else format,
+        gpu=find_gpu(gpu) if isinstance(gpu, str) else gpu,
+        tensor_parallel=tensor_parallel,
+        replicas=replicas,
+        kv_format=kv_format,
+        engine=_engine(engine),
+    )
+    if deployment.format.execution(deployment.gpu) is None:
+        able = [f.name for f in known_formats() if f.execution(deployment.gpu) is not None]
+        raise UnsupportedError(
+            f"{deployment.format.name} on {deployment.gpu.name}: vLLM has no kernel for it; "
+            f"this GPU runs {', '.join(able)}"
+        )
+    if (old := too_old_text(deployment)) is not None:
+        raise UnsupportedError(old)
+    predictions = (predictor or shipped_predictor()).predict(
+        [deployment], asked.load, statistics_of(asked), simulated=True
+    )
+    [prediction] = with_recovery(predictions, asked, quality or shipped_quality())
+    price_of = price_source(prices, pricing=pricing, price_list=asked.price_list)
+    return assess(prediction, asked, price_of, border=border)
+
+
+@lru_cache(maxsize=1)
+def shipped_predictor() -> Predictor:
+    """The predictor fitted on the measurements that ship with the package; read once."""
+    from advisor.cost.predict.predictor import Predictor
+
+    return Predictor.shipped()
+
+
+@lru_cache(maxsize=1)
+def shipped_quality() -> QualityModel:
+    """What is known of accuracy from the measurements that ship; read once."""
+    from advisor.cost.quality.recovery import QualityModel
+
+    return QualityModel.shipped()
+
+
+def formats_for(
+    model: ModelSpec, named: Sequence[str | QuantFormat] | None
+) -> tuple[tuple[QuantFormat, ...], tuple[str, ...]]:
+    """The formats to search, and what must be said about the choice.
+
+    A checkpoint that is quantized already comes in its own format and can be made narrower, never wider:
+    what was lost is lost.
+    """
+    if named is not None:
+        chosen = [find_format(f) if isinstance(f, str) else f for f in named]
+        if not chosen:
+            raise InputError("formats: none named; leave it out to search all")
+        return tuple(dict.fromkeys(chosen)), ()
+    usual = [f for f in known_formats() if f.name not in ALIKE]
+    if model.native_format is None:
+        return tuple(usual), ()
+    native = find_format(model.native_format)
+    narrower = [f for f in usual if f.name == native.name or f.bits_per_weight < native.bits_per_weight]
+    if native not in narrower:
+        narrower.insert(0, native)
+    return tuple(narrower), (
+        f"{model.name} comes in {native.name}: wider formats would not bring back what it lost; "
+        "name them with --formats to see them all the same",
+    )
+
+
+def price_source(own: Mapping[str, float] | None, *, pricing: str | None, price_list: str | None) -> PriceOf:
+    """Prices as the user says, and where he says none as the named list or the catalog has them."""
+    overrides = {find_gpu(name).name: usd for name, usd in (own or {}).items()}
+    for name, usd in overrides.items():
+        if not 0 < usd <= MAX_USD_PER_GPU_HOUR:
+            raise InputError(
+                f"price of {name}: {usd} is not above 0 and up to {MAX_USD_PER_GPU_HOUR:,.0f} USD"
+            )
+    term = pricing or "on-demand"
+
+    def look_up(gpu: GpuSpec, num_gpus: int) -> Price | None:
+        return price_of(gpu, num_gpus, term=term, price_list=price_list, overrides=overrides)
+
+    look_up(known_gpus()[0], 1)  # an unknown term or list is said before anything is computed
+    known: dict[tuple[str, int], Price | None] = {}
+
+    def remembered(gpu: GpuSpec, num_gpus: int) -> Price | None:
+        key = (gpu.name, num_gpus)
+        if key not in known:
+            known[key] = look_up(gpu, num_gpus)
+        return known[key]
+
+    return remembered
+
+
+def _gpus(named: Sequence[str | GpuSpec] | None) -> tuple[GpuSpec, ...]:
+    if named is None:
+        return known_gpus()
+    if not named:
+        raise InputError("gpus: none named; leave it out to search all")
+    found = [find_gpu(gpu) if isinstance(gpu, str) else gpu for gpu in named]
+    return tuple({gpu.name: gpu for gpu in found}.values())
+
+
+def _kv_formats(named: Sequence[KvFormat] | None, *, by_convention: bool) -> tuple[KvFormat, ...]:
+    """The paper's conventions keep the KV cache at 16 bits."""
+    if named is not None:
+        return tuple(dict.fromkeys(named))
+    return ("16bit",) if by_convention else ("16bit", "fp8")
+
+
+def _degrees(named: Sequence[int] | None) -> tuple[int, ...] | None:
+    if named is None:
+        return None
+    for degree in named:
+        _check_count("tensor_parallel", degree)
+    return tuple(sorted(set(named)))
+
+
+def _check_count(name: str, count: int | None) -> None:
+    if count is not None and not 1 <= count <= MOST_GPUS:
+        raise InputError(f"{name}: {count} is not a number of GPUs; give 1 to {MOST_GPUS:,}")
+
+
+def _engine(named: str | Engine | None) -> Engine:
+    if named is None:
+        return Engine(version=newest_version())
+    return parse_engine(named) if isinstance(named, str) else named
+
+
+def _model_notes(model: ModelSpec) -> tuple[str, ...]:
+    if not model.typical:
+        return ()
+    return (
+        f"{model.name} is no published model: a typical dense shape of that size ({model.layers} layers, "
+        f"hidden {model.hidden}); name the model, or give its config.json, for an answer about it",
+    )

@@ -1,0 +1,215 @@
+"""How sure a choice is: whether the first keeps each limit, and whether it is the best that does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import erf, sqrt
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from advisor.advise.certainty.error_draws import Draws, as_good, draw
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.judged import Standings
+from advisor.advise.choose.question import Choice
+from advisor.advise.choose.rank import TIE, objective_value
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.advise.choose.survey import standings_of
+from advisor.cost.step.work import Floats
+from advisor.spec.deployment import Deployment
+
+if TYPE_CHECKING:
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
+
+SURE = 0.8
+"""From this probability of being the best on, the choice is called sure."""
+NEAR = 0.02
+"""An expected loss up to this share is a near tie: measurements repeat no better."""
+MOST = 64
+"""Deployments that are weighed against the first, the likeliest to beat it."""
+
+Verdict = Literal["sure", "tie", "doubt"]
+"""sure: the first is the best that keeps the limits with 80 % or more. tie: it may not be, but less than 2 %
+is lost by it on average. doubt: more may be lost, and a measurement could tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """The probability that one limit is kept."""
+
+    limit: str
+    """`ttft_p95_ms`, `capacity`, `recovery`."""
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rival:
+    """A deployment of another format or GPU, or with fewer replicas, and the chance that it is the best."""
+
+    deployment: Deployment
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sureness:
+    """What is known of a choice, from the joint uncertainty of all that could be chosen."""
+
+    deployment: Deployment
+    limits: tuple[Kept, ...]
+    keeps_all: float
+    """Probability that it keeps every limit."""
+    best: float
+    """Probability that it keeps every limit and nothing that does is better by more than a tie."""
+    loss: float
+    """Share of its objective that would be saved on average by knowing which is the best that keeps the
+    limits, where the first keeps them."""
+    rival: Rival | None
+    """The likeliest to be the best instead; None when nothing else could be."""
+    fewer: Rival | None
+    """The same with fewer replicas, and the chance that they keep every limit."""
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.best >= SURE:
+            return "sure"
+        return "tie" if self.loss <= NEAR else "doubt"
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """The first and what could be better, with joint draws; the first is in column 0."""
+
+    choice: Choice
+    found: Standings
+    draws: Draws
+
+    @property
+    def deployments(self) -> tuple[Deployment, ...]:
+        return self.found.deployments
+
+
+def contest(
+    recommendation: Recommendation,
+    predictor: Predictor,
+    quality: QualityModel | None = None,
+    *,
+    draws: int = 2_048,
+) -> Contest | None:
+    """The first against what could be better; None where nothing is ranked."""
+    first, choice = recommendation.winner, recommendation.choice
+    if first is None or choice is None:
+        return None
+    among = [first.deployment, *_rivals(recommendation, first)]
+    found = standings_of(choice, [choice.workload.load], among, predictor, quality)
+    seen = draw(found, 0, np.arange(len(among)), predictor.fit.shared, draws=draws)
+    return Contest(choice, found, seen)
+
+
+def sureness(of: Contest) -> Sureness:
+    """How sure the first of a contest is."""
+    first = of.deployments[0]
+    chance = as_good(of.draws).mean(axis=0)
+    held = of.draws.keeps[:, 0]
+    best = of.draws.best()
+    with np.errstate(invalid="ignore"):
+        lost = np.maximum(1.0 - best / of.draws.objective[:, 0], 0.0)
+    return Sureness(
+        deployment=first,
+        limits=tuple(
+            Kept(limit=limit.text, probability=normal(float(limit.reach[0, 0]))) for limit in of.found.limits
+        ),
+        keeps_all=float(held.mean()),
+        best=float(chance[0]),
+        loss=float(lost[held].mean()) if held.any() else 0.0,
+        rival=_rival(of, chance),
+        fewer=_fewer(of),
+    )
+
+
+def normal(reach: float) -> float:
+    """Probability that a standard normal does not exceed `reach`."""
+    return 0.5 * (1.0 + erf(reach / sqrt(2.0)))
+
+
+def _rival(of: Contest, chance: Floats) -> Rival | None:
+    """Of another format or GPU: that a cache type or a split does as well is no news."""
+    first = of.deployments[0]
+    others = [
+        (float(chance[i]), i)
+        for i, d in enumerate(of.deployments)
+        if (d.format.name, d.gpu.name) != (first.format.name, first.gpu.name)
+    ]
+    if not others:
+        return None
+    probability, at = max(others, key=lambda one: (one[0], -one[1]))
+    return Rival(deployment=of.deployments[at], probability=probability) if probability >= 0.005 else None
+
+
+def _fewer(of: Contest) -> Rival | None:
+    first = of.deployments[0]
+    found = [
+        (d.replicas, i)
+        for i, d in enumerate(of.deployments)
+        if d.replicas < first.replicas and replace(d, replicas=first.replicas) == first
+    ]
+    if not found:
+        return None
+    _, at = max(found)
+    probability = float(of.draws.keeps[:, at].mean())
+    return Rival(deployment=of.deployments[at], probability=probability) if probability >= 0.05 else None
+
+
+def _rivals(recommendation: Recommendation, first: Assessment) -> list[Deployment]:
+    """What could be better than the first: kept or likely to be, with intervals that reach its objective; and
+    what would be if fewer replicas kept the limits."""
+    objective = recommendation.workload.objective
+    own = objective_value(first, objective)
+    if own is None:
+        return []
+    found: dict[tuple[object, ...], tuple[float, Deployment]] = {}
+    for assessment in (*recommendation.ranked[1:], *recommendation.likely):
+        value = objective_value(assessment, objective)
+        if value is None:
+            continue
+        reach = value * _least(assessment)
+        if reach <= own * (1.0 + TIE):
+            found[assessment.deployment.key] = (value, assessment.deployment)
+    if (
+        objective == "cost"
+        and recommendation.workload.gpu_count == "free"
+        and not _count_fixed(recommendation)
+    ):
+        for assessment in (first, *recommendation.ranked[1:], *recommendation.likely):
+            for value, deployment in _with_fewer(assessment, own):
+                found.setdefault(deployment.key, (value, deployment))
+    found.pop(first.deployment.key, None)
+    near = sorted(found.values(), key=lambda one: (one[0], one[1].key))
+    return [deployment for _, deployment in near[:MOST]]
+
+
+def _count_fixed(recommendation: Recommendation) -> bool:
+    return recommendation.choice is not None and recommendation.choice.space.num_gpus is not None
+
+
+def _least(assessment: Assessment) -> float:
+    """By what factor the objective could be better than predicted: the interval's optimistic end."""
+    usd = assessment.usd_per_million_output_tokens
+    e2e = assessment.estimate("e2e")
+    wide = [e.low / e.value for e in (usd, e2e) if e is not None and e.value > 0]
+    return min(wide, default=1.0)
+
+
+def _with_fewer(assessment: Assessment, own: float) -> Sequence[tuple[float, Deployment]]:
+    """The deployment with fewer replicas, where that would cost no more than the first and could suffice."""
+    deployment, usd = assessment.deployment, assessment.usd_per_million_output_tokens
+    capacity = None if assessment.prediction is None else assessment.prediction.capacity_requests_per_s
+    if deployment.replicas < 2 or usd is None or capacity is None or usd.low != usd.high:
+        return []
+    most = min(deployment.replicas - 1, int(deployment.replicas * own * (1.0 + TIE) / usd.value))
+    least = max(1, round(deployment.replicas * capacity.low / capacity.high))
+    return [
+        (usd.value * count / deployment.replicas, replace(deployment, replicas=count))
+        for count in range(most, max(least, most - 2) - 1, -1)
+    ]

@@ -1,0 +1,143 @@
+"""What could turn out otherwise: joint draws of how far predictions are off, the same for the same question.
+
+Each deployment's errors are normal in standard deviations, with the parts of them that it shares with others
+(`SharedErrors`); an interval that reaches further to one side stretches them there. A draw of a part belongs
+to its name alone, so that a deployment's draws do not hang on what else is looked at.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT, Bools, Standings
+from advisor.advise.choose.rank import TIE
+from advisor.cost.predict.predictor import Z90
+from advisor.cost.step.work import Floats, Ints
+from advisor.cost.uncertainty import shared_errors
+from advisor.cost.uncertainty.intervals import DISTANCES
+from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares
+
+DRAWS = 2_048
+SEED = 0
+_LOAD = {"single": "single", "maximum": "maximum"}
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """Joint draws for some deployments under one load; arrays of shape (draws, deployments)."""
+
+    at: Ints
+    """Positions in the standings."""
+    keeps: Bools
+    """Whether all limits are kept."""
+    objective: Floats
+    """What is made small."""
+    errors: dict[str, Floats] = field(default_factory=dict)
+    """By cause, standard deviations; positive is worse than predicted."""
+
+    def best(self) -> Floats:
+        """Of each draw the least objective that keeps the limits; inf where none does."""
+        return np.asarray(np.where(self.keeps, self.objective, np.inf).min(axis=1))
+
+
+def draw(found: Standings, load: int, at: Ints, shared: SharedErrors, *, draws: int = DRAWS) -> Draws:
+    """Joint draws for the deployments at `at` under one of the loads."""
+    asked = {SLOW, *(limit.cause for limit in found.limits)}
+    if found.workload.objective == "accuracy":
+        asked.add(RECOVERY)
+    errors = {cause: errors_of(found, load, at, shared, cause, draws) for cause in sorted(asked)}
+    return outcomes(found, load, at, errors)
+
+
+def outcomes(found: Standings, load: int, at: Ints, errors: dict[str, Floats]) -> Draws:
+    """What given errors make of the limits and the objective."""
+    keeps = np.broadcast_to(found.possible[load, at], errors[SLOW].shape).copy()
+    for cause, z in errors.items():
+        keeps &= z <= found.reach(cause)[load, at]
+    z = errors[RECOVERY if found.workload.objective == "accuracy" else SLOW]
+    value, low, high = (
+        array[load, at] for array in (found.objective, found.objective_low, found.objective_high)
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if found.workload.objective == "accuracy":
+            objective = value + np.where(z > 0, high - value, value - low) * z / Z90
+        else:
+            stretch = np.where(z > 0, np.log(high / value), np.log(value / low))
+            objective = value * np.exp(stretch * z / Z90)
+    objective = np.where(np.isfinite(value), objective, np.inf)
+    return Draws(at=at, keeps=keeps, objective=objective, errors=errors)
+
+
+def errors_of(found: Standings, load: int, at: Ints, shared: SharedErrors, cause: str, draws: int) -> Floats:
+    """(draws, deployments): errors by one cause, in standard deviations, worse counted positive."""
+    names, loadings = loadings_of(found, load, at, shared, cause)
+    return np.asarray(np.stack([_stream(name, draws) for name in names], axis=1) @ loadings.T)
+
+
+def loadings_of(
+    found: Standings, load: int, at: Ints, shared: SharedErrors, cause: str
+) -> tuple[list[str], Floats]:
+    """The independent parts that the errors are made of, and how much of each is in which: each row's squares
+    add up to 1."""
+    rows = [_parts(found, load, i, shared, cause) for i in at.tolist()]
+    place = {name: n for n, name in enumerate(dict.fromkeys(name for row in rows for name in row))}
+    loadings = np.zeros((len(rows), len(place)))
+    for number, row in enumerate(rows):
+        for name, weight in row.items():
+            loadings[number, place[name]] = weight
+    return list(place), loadings
+
+
+def _parts(found: Standings, load: int, i: int, shared: SharedErrors, cause: str) -> dict[str, float]:
+    d = found.deployments[i]
+    if cause == RECOVERY:
+        return {f"recovery {d.format.name} {d.kv_format}": 1.0}
+    kind = found.loads[load].arrival.kind
+    own = _speed_parts(found, load, i, shared, cause)
+    if cause == SLOW or kind == "single":
+        return own
+    tied = shared.first_token
+    pace = _speed_parts(found, load, i, shared, SLOW)
+    return {name: tied * weight for name, weight in pace.items()} | {
+        name: (1.0 - tied**2) ** 0.5 * weight for name, weight in own.items()
+    }
+
+
+def _speed_parts(found: Standings, load: int, i: int, shared: SharedErrors, cause: str) -> dict[str, float]:
+    d = found.deployments[i]
+    error = shared_errors.TTFT if cause == TTFT else shared_errors.PACE
+    # What was measured in this very cell is off by how measurements repeat, which nothing shares.
+    if found.measured[load, i]:
+        shares = Shares()
+    else:
+        kind = _LOAD.get(found.loads[load].arrival.kind, "loaded")
+        shares = shared.of(error, kind, DISTANCES[int(found.distance[load, i])])
+    parts = {
+        f"{cause} model": shares.model,
+        f"{cause} gpu {d.gpu.name}": shares.gpu,
+        f"{cause} format {d.format.name}": shares.format,
+        f"{cause} pair {d.gpu.name} {d.format.name}": shares.pair,
+        f"{cause} own {' '.join(map(str, d.key[:5]))}": shares.own,
+    }
+    total = sum(parts.values())
+    return {name: (part / total) ** 0.5 for name, part in parts.items() if part > 0}
+
+
+@lru_cache(maxsize=4_096)
+def _stream(name: str, draws: int) -> Floats:
+    """Standard normals that belong to a name; each with its opposite, so that their mean is zero."""
+    half = np.random.default_rng([SEED, zlib.crc32(name.encode())]).standard_normal(draws // 2)
+    both = np.concatenate([half, -half])
+    both = both / both.std()
+    both.setflags(write=False)
+    return np.asarray(both)
+
+
+def as_good(of: Draws) -> Bools:
+    """In which draws each keeps the limits and is the best that does, a tie included."""
+    best = of.best()[:, None]
+    return np.asarray(of.keeps & (of.objective <= best * (1.0 + TIE)))

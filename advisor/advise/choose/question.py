@@ -1,0 +1,60 @@
+"""Choice: what a recommendation may choose from and by what, all of it resolved to values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from advisor.advise.choose import space as search
+from advisor.advise.choose.failures import Border
+from advisor.advise.choose.price import PriceOf
+from advisor.advise.choose.refusal import timed_limits
+from advisor.errors import InputError
+from advisor.spec.formats.format import QuantFormat
+from advisor.spec.hardware.gpu import GpuSpec
+from advisor.spec.models.model import ModelSpec
+from advisor.spec.workloads.workload import Workload
+
+MEANS = (("ttft", "mean"), ("tpot", "mean"), ("e2e", "mean"))
+"""Latencies that every answer shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a recommendation may choose from and by what; all of it resolved to values."""
+
+    space: search.Space
+    workload: Workload
+    price_of: PriceOf
+    max_usd_per_hour: float | None = None
+    every_gpu: tuple[GpuSpec, ...] = ()
+    every_format: tuple[QuantFormat, ...] = ()
+    """Where to look for a deployment that would hold a model that fits nowhere in `space`."""
+    notes: tuple[str, ...] = ()
+    border: Border = Border()
+    """Where runs were seen to fail."""
+
+
+def statistics_of(workload: Workload) -> tuple[tuple[str, str], ...]:
+    """The latencies to predict: the means that every answer shows, and what the limits are on."""
+    limits = ((limit.metric, limit.statistic) for limit in timed_limits(workload))
+    return tuple(dict.fromkeys((*MEANS, *limits)))
+
+
+def check_context(model: ModelSpec, workload: Workload) -> None:
+    longest = workload.load.longest_context
+    if longest > model.max_context:
+        load = workload.load
+        raise InputError(
+            f"{workload.name}: a request of {load.input_tokens.longest:,} input + "
+            f"{load.output_tokens.longest:,} output tokens is longer than the {model.max_context:,} tokens "
+            f"of {model.name}; shorten it or choose a model with a longer context"
+        )
+
+
+def filled(choice: Choice) -> int | None:
+    """How many GPUs are all used; None where replicas are added as the limits ask for."""
+    if choice.workload.gpu_count != "free":
+        return 0
+    maximum = choice.workload.load.arrival.kind == "maximum"
+    every = choice.space.max_gpus if maximum and choice.workload.objective == "throughput" else None
+    return choice.space.num_gpus or every

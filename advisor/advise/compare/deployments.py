@@ -1,0 +1,207 @@
+"""Two deployments side by side: the difference of each figure, with what their errors share left out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from advisor.advise.certainty.error_draws import errors_of
+from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT
+from advisor.advise.choose.question import Choice, check_context, statistics_of
+from advisor.advise.choose.space import Space
+from advisor.advise.choose.survey import standings_of
+from advisor.cost.predict.prediction_table import Range
+from advisor.cost.predict.predictor import Z90
+from advisor.cost.step.work import Floats
+from advisor.errors import InputError, UnsupportedError
+from advisor.spec.deployment import Deployment, KvFormat
+from advisor.spec.engines.engine import Engine
+from advisor.spec.formats.catalog import find_format
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.models.model import ModelSpec
+from advisor.spec.workloads.workload import Workload
+from advisor.text import latency_name, too_old_text
+
+if TYPE_CHECKING:
+    from advisor.advise.choose.price import PriceOf
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
+
+DRAWS = 4_096
+_WRITTEN = re.compile(
+    r"(?P<format>[^@+]+)(?:\+(?P<kv>fp8kv))?@(?:(?P<tp>\d+)x)?(?P<gpu>[^*]+?)(?:\*(?P<replicas>\d+))?", re.I
+)
+Basis = Literal["prediction", "repeats", "stderr", "scatter", "none"]
+"""What significance rests on. prediction: the joint error of both predictions. repeats: the scatter of runs
+repeated here. stderr: standard errors that the files state. scatter: one run each, so that of published
+repeats. none: cannot be judged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One figure of both, and how the second differs from the first."""
+
+    name: str
+    unit: str
+    first: float
+    second: float
+    change: float
+    """Second ÷ first − 1; of a score, the difference in points."""
+    low: float | None
+    high: float | None
+    """Its 90 % interval; None where it cannot be said."""
+    basis: Basis
+    is_share: bool = True
+
+    @property
+    def significant(self) -> bool | None:
+        """Whether the interval leaves out no change at all; None where there is no interval."""
+        if self.low is None or self.high is None:
+            return None
+        return not self.low <= 0.0 <= self.high
+
+
+def parse_deployment(text: str, model: ModelSpec, engine: Engine) -> Deployment:
+    """`fp8@H100`, `int4+fp8kv@2xA6000*3`: a format, its cache, GPUs per replica, replicas.
+
+    Raises InputError.
+    """
+    match = _WRITTEN.fullmatch(text.strip())
+    if match is None:
+        raise InputError(
+            f"'{text}' is neither a file nor a deployment; write FORMAT@GPU, such as fp8@H100 or "
+            "int4+fp8kv@2xA6000*3 (an FP8 cache, 2 GPUs a replica, 3 replicas)"
+        )
+    kv: KvFormat = "fp8" if match["kv"] else "16bit"
+    deployment = Deployment(
+        model=model,
+        format=find_format(match["format"]),
+        gpu=find_gpu(match["gpu"]),
+        tensor_parallel=_count(text, match["tp"]),
+        replicas=_count(text, match["replicas"]),
+        kv_format=kv,
+        engine=engine,
+    )
+    if deployment.format.execution(deployment.gpu) is None:
+        raise UnsupportedError(
+            f"{deployment.format.name} on {deployment.gpu.name}: vLLM has no kernel for it; "
+            "quantadvise formats lists what runs where"
+        )
+    if (old := too_old_text(deployment)) is not None:
+        raise UnsupportedError(old)
+    return deployment
+
+
+def _count(text: str, digits: str | None) -> int:
+    count = 1 if digits is None else int(digits)
+    if not 1 <= count <= 100_000:
+        raise InputError(f"'{text}': {count} is not a number of GPUs or replicas; give 1 to 100,000")
+    return count
+
+
+def compare(
+    first: Deployment,
+    second: Deployment,
+    workload: Workload,
+    price_of: PriceOf,
+    predictor: Predictor,
+    quality: QualityModel | None = None,
+) -> tuple[Difference, ...]:
+    """Every figure that both have under `workload`; errors that they share cancel.
+
+    Raises InputError where one of them does not hold the load at all.
+    """
+    check_context(first.model, workload)
+    choice = Choice(
+        space=Space(model=first.model, gpus=(first.gpu, second.gpu), formats=(first.format, second.format)),
+        workload=workload,
+        price_of=price_of,
+    )
+    at = np.array([0, 1])
+    found = standings_of(choice, [workload.load], [first, second], predictor, quality)
+    for deployment, possible in zip((first, second), found.possible[0], strict=True):
+        if not possible:
+            raise InputError(
+                f"{deployment.format.name} on {deployment.num_gpus}x {deployment.gpu.name}: does not hold "
+                f"{first.model.name} and a request of this load; give it more GPUs"
+            )
+    shared = predictor.fit.shared
+    errors = {cause: errors_of(found, 0, at, shared, cause, DRAWS) for cause in (SLOW, TTFT, RECOVERY)}
+    slow = errors[SLOW]
+    answers = found.answers
+    rows = []
+    for metric, statistic in statistics_of(workload):
+        cause = TTFT if metric == "ttft" else SLOW
+        name = latency_name(metric, statistic)
+        rows.append(_difference(name, "ms", answers.latency_ms[metric, statistic], errors[cause]))
+    means = answers.means
+    if workload.load.arrival.kind != "rate":
+        rows.append(_difference("requests per second", "1/s", means.requests_per_s, -slow))
+    rows.append(_difference("capacity", "requests/s", means.capacity_requests_per_s, -slow))
+    usd = found.usd_per_million[0]
+    if np.isfinite(usd).all():
+        served = means.output_tokens_per_s
+        cost = Range(value=usd, low=usd * served.value / served.high, high=usd * served.value / served.low)
+        rows.append(_difference("USD per million output tokens", "USD", cost, slow))
+    recovery = _recovery(first, second, workload, quality, errors[RECOVERY])
+    return tuple(row for row in (*rows, recovery) if row is not None)
+
+
+def _difference(name: str, unit: str, of: Range, errors: Floats) -> Difference | None:
+    """`errors`: positive makes the figure larger."""
+    if not (np.isfinite(of.value[:2]).all() and (of.value[:2] > 0).all()):
+        return None
+    stretch = np.where(errors > 0, np.log(of.high / of.value), np.log(of.value / of.low))
+    drawn = np.log(of.value) + stretch * errors / Z90
+    ratio = np.exp(drawn[:, 1] - drawn[:, 0]) - 1.0
+    change = float(of.value[1] / of.value[0] - 1.0)
+    low, high = (float(q) for q in np.quantile(ratio, (0.05, 0.95)))
+    return Difference(
+        name=name,
+        unit=unit,
+        first=float(of.value[0]),
+        second=float(of.value[1]),
+        change=change,
+        low=min(low, change),
+        high=max(high, change),
+        basis="prediction",
+    )
+
+
+def _recovery(
+    first: Deployment,
+    second: Deployment,
+    workload: Workload,
+    quality: QualityModel | None,
+    errors: Floats,
+) -> Difference | None:
+    if quality is None:
+        return None
+    known = [
+        quality.recovery(d.model, d.format.name, workload.quality.tasks, kv_format=d.kv_format).underlying
+        for d in (first, second)
+    ]
+    if known[0] is None or known[1] is None:
+        return None
+    drawn = [
+        e.value - np.where(z > 0, e.value - e.low, e.high - e.value) * z / Z90
+        for e, z in zip(known, errors.T, strict=True)
+        if e is not None
+    ]
+    points = 100.0 * (drawn[1] - drawn[0])
+    change = 100.0 * (known[1].value - known[0].value)
+    low, high = (float(q) for q in np.quantile(points, (0.05, 0.95)))
+    return Difference(
+        name="recovery of BF16's accuracy",
+        unit="%",
+        first=100.0 * known[0].value,
+        second=100.0 * known[1].value,
+        change=change,
+        low=min(low, change),
+        high=max(high, change),
+        basis="prediction",
+        is_share=False,
+    )

@@ -1,0 +1,239 @@
+"""Which few measurements would improve the choice most for the GPU time they take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from advisor.advise.certainty.at_risk_candidates import LEAST as LEAST_HOPE
+from advisor.advise.certainty.at_risk_candidates import MISS, hopefuls
+from advisor.advise.certainty.choice_probability import Contest, Sureness, contest, sureness
+from advisor.advise.certainty.error_draws import loadings_of, outcomes
+from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.advise.measuring import gpu_time as effort
+from advisor.advise.measuring.value_of_information import Problem, errors_given, greedy, held_for_sure
+from advisor.cost.predict.prediction_table import Range
+from advisor.cost.predict.predictor import REPEAT, REPEAT_MAXIMUM, Z90
+from advisor.cost.step.work import Floats
+from advisor.spec.deployment import Deployment
+from advisor.spec.workloads.workload import Arrival
+from advisor.text import share
+
+if TYPE_CHECKING:
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
+
+CAUSES = (SLOW, TTFT, RECOVERY)
+LEAST = 0.005
+"""Expected gain, as a share of the first's objective, below which measuring is not worth telling."""
+MOST_KINDS = 12
+"""Measurements weighed against each other: of the deployments likeliest to matter."""
+STDERR = 0.006
+"""Of a recovery over a few tasks with all their items: what published scores of one model scatter by."""
+
+What = Literal["speed", "accuracy"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """One thing worth measuring."""
+
+    what: What
+    deployment: Deployment
+    """One replica."""
+    arrival: Arrival
+    """One replica's share of the load."""
+    gpu_minutes: float
+    gain: float
+    """Expected saving that it adds to those before it, as a share of the first's cost (its objective)."""
+    sure_then: float | None = None
+    """Probability that, after it and those before it, something keeps every limit for sure; None where
+    something does already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """What to measure next, the most gain per GPU-minute first; empty where nothing is to be gained."""
+
+    sure: Sureness | None
+    """How sure the choice is now; where nothing keeps the limits for sure, of what is best to take untested;
+    None where nothing has a chance to keep them."""
+    kept: bool
+    """Whether something keeps the limits for sure now."""
+    measurements: tuple[Measurement, ...]
+    loss: float
+    """What acting now is expected to cost beyond knowing everything, as a share of the first's objective; the
+    most that measuring could save."""
+    why_nothing: str = ""
+
+    @property
+    def gain(self) -> float:
+        """Expected saving by all of them."""
+        return sum(m.gain for m in self.measurements)
+
+    @property
+    def gpu_minutes(self) -> float:
+        return sum(m.gpu_minutes for m in self.measurements)
+
+
+def measure_next(
+    recommendation: Recommendation,
+    predictor: Predictor,
+    quality: QualityModel | None = None,
+    *,
+    count: int = 3,
+) -> Suggestion | None:
+    """Up to `count` measurements; None for an answer made by hand.
+
+    The gain is what choosing with their results is expected to save, averaged over what they might show.
+    Where nothing keeps the limits for sure, over taking untested what is best to take.
+    """
+    if recommendation.choice is None:
+        return None
+    kept = recommendation.winner is not None
+    of = (contest if kept else hopefuls)(recommendation, predictor, quality)
+    if of is None:
+        why = f"nothing has a chance of {share(LEAST_HOPE)} to keep every limit"
+        return Suggestion(sure=None, kept=kept, measurements=(), loss=0.0, why_nothing=why)
+    sure = sureness(of)
+    measurable = _measurable(of)
+    problem = _problem(of, predictor, measurable)
+    loss = _perfect(problem)
+    if not measurable:
+        why = "everything that could be chosen has been measured under this very load"
+        return Suggestion(sure=sure, kept=kept, measurements=(), loss=loss, why_nothing=why)
+    chosen = greedy(problem, [m.gpu_minutes for m in measurable], count, least=LEAST)
+    found = [replace(measurable[n], gain=gain) for n, gain in chosen]
+    if not kept:
+        then = [_sure_after(of, problem, [n for n, _ in chosen[: i + 1]]) for i in range(len(chosen))]
+        found = [replace(m, sure_then=chance) for m, chance in zip(found, then, strict=True)]
+    why = "" if found else f"no measurement is expected to save {share(LEAST)} of what the first costs"
+    return Suggestion(sure=sure, kept=kept, measurements=tuple(found), loss=loss, why_nothing=why)
+
+
+def _sure_after(of: Contest, problem: Problem, measured: Sequence[int]) -> float:
+    """Probability that something then keeps every limit at the bad end of what is still unknown."""
+    bounds = np.stack([of.found.reach(cause)[0] for cause in CAUSES])
+    bounds = np.where(of.found.possible[0], bounds, -np.inf)
+    return held_for_sure(problem, measured, bounds, Z90)
+
+
+def _perfect(problem: Problem) -> float:
+    """Expected saving by knowing all errors, over the best choice now."""
+    lost = problem.losses(errors_given(problem, draws=2_048))
+    return float(lost.mean(axis=0).min() - lost.min(axis=1).mean())
+
+
+def _measurable(of: Contest) -> list[Measurement]:
+    """The kinds of deployment that matter, and the formats whose accuracy does."""
+    arrival = of.choice.workload.load.arrival
+    kinds: dict[tuple[object, ...], int] = {}
+    for i, d in enumerate(of.deployments):
+        if not of.found.measured[0, i]:
+            kinds.setdefault(replace(d, replicas=1).key, i)
+    best = of.draws.best()
+    matter = [
+        float((of.draws.keeps[:, i] & (of.draws.objective[:, i] <= best * 1.01)).mean()) + (i == 0)
+        for i in range(len(of.deployments))
+    ]
+    chosen = sorted(kinds.values(), key=lambda i: (-matter[i], i))[:MOST_KINDS]
+    found = []
+    for i in chosen:
+        d = of.deployments[i]
+        part = _share(arrival, d.replicas)
+        rate = float(of.found.answers.means.requests_per_s.value[i]) / d.replicas
+        if not np.isfinite(rate) or rate <= 0:
+            continue
+        requests = effort.requests_at(part.kind, part.value)
+        found.append(
+            Measurement(
+                what="speed",
+                deployment=replace(d, replicas=1),
+                arrival=part,
+                gpu_minutes=effort.bench_gpu_minutes(requests, rate, d.tensor_parallel),
+                gain=0.0,
+            )
+        )
+    asked = of.choice.workload
+    if asked.quality.min_recovery is not None or asked.objective == "accuracy":
+        for d in {
+            (d.format.name, d.kv_format): d for d in reversed([of.deployments[i] for i in chosen])
+        }.values():
+            if d.format.weight_bits < 16 or d.kv_format == "fp8":
+                minutes = 2 * effort.EVALUATE_MINUTES * d.tensor_parallel
+                found.append(
+                    Measurement(
+                        what="accuracy",
+                        deployment=replace(d, replicas=1),
+                        arrival=arrival,
+                        gpu_minutes=minutes,
+                        gain=0.0,
+                    )
+                )
+    return found
+
+
+def _share(arrival: Arrival, replicas: int) -> Arrival:
+    """What one replica has of the load."""
+    if arrival.kind == "concurrency" and arrival.value is not None:
+        return replace(arrival, value=float(max(1, round(arrival.value / replicas))))
+    if arrival.kind == "rate" and arrival.value is not None:
+        return replace(arrival, value=arrival.value / replicas)
+    return arrival
+
+
+def _problem(of: Contest, predictor: Predictor, measurable: Sequence[Measurement]) -> Problem:
+    width = len(of.deployments)
+    at = np.arange(width)
+    names: dict[str, int] = {}
+    blocks = []
+    for cause in CAUSES:
+        parts, loadings = loadings_of(of.found, 0, at, predictor.fit.shared, cause)
+        blocks.append(([names.setdefault(part, len(names)) for part in parts], loadings))
+    every = np.zeros((len(CAUSES) * width, len(names)))
+    for number, (columns, loadings) in enumerate(blocks):
+        every[number * width : (number + 1) * width, columns] = loadings
+    own = float(of.found.objective[0, 0])
+
+    def losses(errors: Floats) -> Floats:
+        by_cause = {c: errors[:, n * width : (n + 1) * width] for n, c in enumerate(CAUSES)}
+        seen = outcomes(of.found, 0, at, by_cause)
+        return np.asarray(np.where(seen.keeps, np.minimum(seen.objective / own, MISS), MISS))
+
+    reveals, noise = [], []
+    for m in measurable:
+        i = next(n for n, d in enumerate(of.deployments) if replace(d, replicas=1).key == m.deployment.key)
+        if m.what == "accuracy":
+            reveals.append(np.array([2 * width + i]))
+            noise.append(np.array([_accuracy_noise(of, i)]))
+        else:
+            reveals.append(np.array([i, width + i]))
+            noise.append(_speed_noise(of, i))
+    return Problem(loadings=every, losses=losses, reveals=tuple(reveals), noise=tuple(noise))
+
+
+def _speed_noise(of: Contest, i: int) -> Floats:
+    """How far a measurement is off, in standard deviations of the prediction's error: pace, first token."""
+    found = of.found.answers
+    first = _half(found.latency_ms["ttft", "mean"], i)
+    if of.choice.workload.load.arrival.kind == "maximum":
+        repeat, pace = REPEAT_MAXIMUM, _half(found.means.requests_per_s, i)
+    else:
+        repeat, pace = REPEAT, _half(found.latency_ms["e2e", "mean"], i)
+    return np.array([Z90 * repeat / pace, Z90 * 2 * repeat / first])
+
+
+def _half(of: Range, i: int) -> float:
+    """Half the interval's width in logs."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        half = float(np.log(of.high[i] / of.low[i]) / 2)
+    return half if np.isfinite(half) and half > 0 else 1e-3
+
+
+def _accuracy_noise(of: Contest, i: int) -> float:
+    half = float(of.found.recovery_high[i] - of.found.recovery_low[i]) / 2
+    return Z90 * STDERR / half if np.isfinite(half) and half > 0 else 1.0

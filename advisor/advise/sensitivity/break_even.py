@@ -1,0 +1,147 @@
+"""At which prices of GPUs the choice changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from advisor.advise.certainty.error_draws import DRAWS, Draws, errors_of, outcomes
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.judged import SLOW, TTFT
+from advisor.advise.choose.question import Choice, filled
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.advise.choose.survey import standings_of
+from advisor.cost.step.work import Floats
+from advisor.spec.deployment import Deployment
+
+if TYPE_CHECKING:
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
+
+PARTS = tuple(part / 10 for part in range(2, 12))
+"""Of the pessimistic count of replicas, what it may truly take; a count up to ten is so met exactly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakEven:
+    """The price of one kind of GPU at which another deployment becomes the cheapest; the others stay."""
+
+    gpu: str
+    label: str
+    usd_per_gpu_hour: float
+    """Now."""
+    at_usd_per_gpu_hour: float
+    """Below it (a GPU that is not the first's) or above it (the first's own) the choice changes."""
+    low_usd_per_gpu_hour: float
+    high_usd_per_gpu_hour: float
+    """Its 90 % interval, errors that both deployments share left out. Where the load asked for fixes what
+    both serve, it is the number of replicas that may turn out otherwise."""
+    to: Deployment
+    """What is the cheapest then."""
+
+    @property
+    def below(self) -> bool:
+        """Whether the price must fall for the change."""
+        return self.at_usd_per_gpu_hour < self.usd_per_gpu_hour
+
+    @property
+    def factor(self) -> float:
+        return self.at_usd_per_gpu_hour / self.usd_per_gpu_hour
+
+
+def break_evens(
+    recommendation: Recommendation, predictor: Predictor, quality: QualityModel | None = None
+) -> tuple[BreakEven, ...]:
+    """Of each GPU among the ranked, the nearest price first; empty unless cost ranks.
+
+    A price scales all deployments of its GPU alike, so that among them the order stays.
+    """
+    first, choice = recommendation.winner, recommendation.choice
+    if recommendation.workload.objective != "cost" or first is None or _usd(first) is None:
+        return ()
+    own = first.deployment.gpu.name
+    cheapest: dict[str, Assessment] = {}
+    for assessment in recommendation.ranked:
+        usd, known = _usd(assessment), cheapest.get(assessment.deployment.gpu.name)
+        if usd is not None and (known is None or usd < (_usd(known) or 0.0)):
+            cheapest[assessment.deployment.gpu.name] = assessment
+    others = [a for name, a in cheapest.items() if name != own]
+    if not others or own not in cheapest or choice is None:
+        return ()
+    best = cheapest[own]
+    second = min(others, key=lambda a: (_usd(a) or 0.0, a.deployment.key))
+    ratios = _ratios(choice, best, others, predictor, quality)
+    found = [_break_even(a, ratios[a.deployment.key], a) for a in others]
+    inverse = tuple(1.0 / factor for factor in reversed(ratios[second.deployment.key]))
+    found.append(_break_even(first, inverse, second))
+    return tuple(sorted(found, key=lambda b: (max(b.factor, 1.0 / b.factor), b.gpu)))
+
+
+def _ratios(
+    choice: Choice,
+    best: Assessment,
+    others: Sequence[Assessment],
+    predictor: Predictor,
+    quality: QualityModel | None,
+) -> dict[tuple[object, ...], tuple[float, ...]]:
+    """Of each other: the best's cost ÷ its own: low, value, high."""
+    own = _usd(best) or 0.0
+    sides = (best, *others)
+    counts = [_counts(choice, a.deployment) for a in sides]
+    among = [replace(a.deployment, replicas=n) for a, of in zip(sides, counts, strict=True) for n in of]
+    found = standings_of(choice, [choice.workload.load], among, predictor, quality)
+    at = np.arange(len(among))
+    # What accuracy may turn out to be changes no cost.
+    errors = {c: errors_of(found, 0, at, predictor.fit.shared, c, DRAWS) for c in (SLOW, TTFT)}
+    drawn = outcomes(found, 0, at, errors)
+    ends = np.cumsum([len(of) for of in counts])
+    costs = [_cost(drawn, end - len(of), end) for of, end in zip(counts, ends, strict=True)]
+    ratios: dict[tuple[object, ...], tuple[float, ...]] = {}
+    for a, cost in zip(others, costs[1:], strict=True):
+        value = own / (_usd(a) or own)
+        low, high = (float(q) for q in np.quantile(costs[0] / cost, (0.05, 0.95)))
+        ratios[a.deployment.key] = (min(low, value), value, max(high, value))
+    return ratios
+
+
+def counts_replicas(choice: Choice) -> bool:
+    """Whether the number of replicas is chosen by what they are expected to serve."""
+    return filled(choice) is None and choice.workload.load.arrival.kind in ("rate", "concurrency")
+
+
+def _counts(choice: Choice, deployment: Deployment) -> list[int]:
+    """How many replicas it may truly take; those it has where nothing is left to choose."""
+    n = deployment.replicas
+    if not counts_replicas(choice):
+        return [n]
+    return sorted({max(1, round(n * part)) for part in PARTS} | {n + 1})
+
+
+def _cost(drawn: Draws, start: int, end: int) -> Floats:
+    """Of each draw the cost with the fewest replicas that keep the limits; with the most where none do."""
+    keeps, objective = drawn.keeps[:, start:end], drawn.objective[:, start:end]
+    least = np.where(keeps, objective, np.inf).min(axis=1)
+    return np.asarray(np.where(np.isfinite(least), least, objective[:, -1]))
+
+
+def _break_even(of: Assessment, factors: Sequence[float], to: Assessment) -> BreakEven:
+    assert of.cost is not None
+    price = of.cost.price.usd_per_gpu_hour
+    low, value, high = (price * factor for factor in factors)
+    return BreakEven(
+        gpu=of.deployment.gpu.name,
+        label=of.deployment.gpu.label,
+        usd_per_gpu_hour=price,
+        at_usd_per_gpu_hour=value,
+        low_usd_per_gpu_hour=low,
+        high_usd_per_gpu_hour=high,
+        to=to.deployment,
+    )
+
+
+def _usd(assessment: Assessment) -> float | None:
+    usd = assessment.usd_per_million_output_tokens
+    return None if usd is None or usd.value <= 0 else usd.value

@@ -1,0 +1,182 @@
+"""The values of assumptions at which another comes first: looked for, narrowed down, with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from advisor.advise.choose.judged import Standings
+from advisor.advise.choose.question import Choice
+from advisor.advise.choose.survey import standings_of, survey
+from advisor.advise.sensitivity.change_points import Flip, Whose, kind_of
+from advisor.advise.sensitivity.crossing import Interval, Turn, basis_of, turn_at, where_it_turns
+from advisor.advise.sensitivity.perturbations import Trial, World, trials
+from advisor.spec.deployment import Deployment
+
+if TYPE_CHECKING:
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
+
+ROUNDS = 2
+"""Times that the step in which the choice changes is narrowed down."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One trial in one direction: the choice changes after `near`, at `far` at the latest."""
+
+    trial: Trial
+    rising: bool
+    near: float
+    far: float | None = None
+    """None: it was not seen to change yet."""
+
+
+def by_trial(
+    choice: Choice,
+    first: Deployment,
+    among: Sequence[Deployment] | None,
+    predictor: Predictor,
+    quality: QualityModel | None,
+) -> list[Flip]:
+    """All assumptions at once, each round one survey and one for each world that needs its own."""
+    look = _Look(choice, among, predictor, quality)
+    steps = [_Step(trial, rising, trial.now) for trial in trials(choice) for rising in (True, False)]
+    for _ in range(1 + ROUNDS):
+        steps = _narrowed(steps, first, look)
+    return look.flips(steps)
+
+
+def _narrowed(steps: Sequence[_Step], first: Deployment, look: _Look) -> list[_Step]:
+    """The steps in which the choice changes, each a part of what it was."""
+    values = [step.trial.values(step.near, step.far, rising=step.rising) for step in steps]
+    asked = [(step.trial, value) for step, own in zip(steps, values, strict=True) for value in own]
+    names = iter(look.names(asked))
+    found = []
+    for step, own in zip(steps, values, strict=True):
+        seen = [next(names) for _ in own]
+        turn = next((i for i, d in enumerate(seen) if kind_of(d) != kind_of(first)), None)
+        if turn is not None:
+            near = own[turn - 1] if turn else step.near
+            found.append(replace(step, near=near, far=own[turn]))
+        elif step.far is not None:
+            found.append(replace(step, near=own[-1] if own else step.near))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is looked at, and by whom it is known."""
+
+    choice: Choice
+    among: Sequence[Deployment] | None
+    predictor: Predictor
+    quality: QualityModel | None
+
+    def names(self, asked: Sequence[tuple[Trial, float]]) -> list[Deployment | None]:
+        """What comes first at each of the values."""
+        found: list[Deployment | None] = [None] * len(asked)
+        for at, seen in self._surveys(asked):
+            for place, load, best in zip(at, range(len(at)), seen.best().tolist(), strict=True):
+                found[place] = None if best < 0 else seen.deployment(load, best)
+        return found
+
+    def _surveys(self, asked: Sequence[tuple[Trial, float]]) -> Iterable[tuple[list[int], Standings]]:
+        """Positions in `asked` and how everything stands there; those that can be are looked at together."""
+        groups: dict[object, list[int]] = {}
+        for i, (trial, value) in enumerate(asked):
+            apart = (trial.assumption, value) if trial.adapted is not None else trial.assumption
+            groups.setdefault(apart if trial.alone or trial.adapted is not None else "", []).append(i)
+        for at in groups.values():
+            trial, value = asked[at[0]]
+            own = None if self.among is None else [_adapted(trial, d, value) for d in self.among]
+            yield at, self._survey([asked[i][0].world(asked[i][1]) for i in at], own)
+
+    def _survey(self, worlds: Sequence[World], among: Sequence[Deployment] | None) -> Standings:
+        return survey(
+            worlds[0].choice,
+            [world.load for world in worlds],
+            self.predictor,
+            self.quality,
+            among=among,
+            limits=[world.limits for world in worlds],
+        )
+
+    def flips(self, steps: Sequence[_Step]) -> list[Flip]:
+        """Each step's flip with its interval: one look at both ends of all, one at what each hangs on."""
+        ends = [(step, sorted({step.near, step.far})) for step in steps if step.far is not None]
+        asked = [(step.trial, value) for step, own in ends for value in own]
+        seen: dict[int, tuple[Standings, int]] = {}
+        for at, found in self._surveys(asked):
+            seen |= {place: (found, load) for load, place in enumerate(at)}
+        made = []
+        for number, (step, _) in enumerate(ends):
+            lower, upper = (_row(*seen[2 * number + side]) for side in (0, 1))
+            made.append(self._flip(step, lower.joined(upper)))
+        return made
+
+    def _flip(self, step: _Step, pair: Standings) -> Flip:
+        assert step.far is not None
+        best = pair.best()
+        turn = turn_at(pair, 0, int(best[0]), int(best[1]))
+        low, high = self._interval(step, pair, turn)
+        far = int(step.far > step.near)
+        whose: Whose = None
+        if turn.whose is not None:
+            whose = "other" if turn.whose == int(best[far]) else "first"
+        return Flip(
+            assumption=step.trial.assumption,
+            unit=step.trial.unit,
+            now=step.trial.now,
+            at=step.far,
+            low=low,
+            high=high,
+            basis=basis_of(pair, turn),
+            why=turn.why,
+            limit=turn.limit,
+            whose=whose,
+            to=None if best[far] < 0 else pair.deployment(far, int(best[far])),
+        )
+
+    def _interval(self, step: _Step, pair: Standings, turn: Turn) -> Interval:
+        """Along all values that are looked at, on either side of today's."""
+        trial, ends = step.trial, sorted((step.near, step.far or step.near))
+        values = sorted({*trial.around(), *ends})
+        served = [pair.deployment(load, at) for at, load in turn.sides]
+        sides = self._sides(trial, values, served)
+        places = [trial.place(value) for value in values]
+        here = replace(turn, end=values.index(ends[0]))
+        low, high = where_it_turns(sides, places, here, self.predictor.fit.shared)
+        return None if low is None else trial.value(low), None if high is None else trial.value(high)
+
+    def _sides(self, trial: Trial, values: Sequence[float], served: Sequence[Deployment]) -> Standings:
+        """How these stand at each value."""
+        worlds = [trial.world(value) for value in values]
+        if trial.adapted is None:
+            return self._stand(worlds, served)
+        found = [
+            _without_latencies(self._stand([world], [_adapted(trial, d, value) for d in served]))
+            for world, value in zip(worlds, values, strict=True)
+        ]
+        return reduce(Standings.joined, found)
+
+    def _stand(self, worlds: Sequence[World], served: Sequence[Deployment]) -> Standings:
+        loads, limits = [world.load for world in worlds], [world.limits for world in worlds]
+        return standings_of(worlds[0].choice, loads, served, self.predictor, self.quality, limits=limits)
+
+
+def _row(found: Standings, load: int) -> Standings:
+    return _without_latencies(found.take(np.array([load])))
+
+
+def _without_latencies(found: Standings) -> Standings:
+    """Worlds that ask for different percentiles have different ones, and their limits are told already."""
+    return replace(found, answers=replace(found.answers, latency_ms={}))
+
+
+def _adapted(trial: Trial, deployment: Deployment, value: float) -> Deployment:
+    return deployment if trial.adapted is None else trial.adapted(deployment, value)

@@ -1,0 +1,242 @@
+"""What would change the choice: each assumption, and where another format or GPU comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import inf, log
+from typing import TYPE_CHECKING, Literal
+
+from advisor.advise.choose.assessment import Assessment, RefusalKind
+from advisor.advise.choose.question import filled
+from advisor.advise.choose.rank import rank
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.advise.sensitivity.break_even import BreakEven, counts_replicas
+from advisor.advise.sensitivity.crossing import Why, weakest
+from advisor.cost.estimate import Estimate
+from advisor.spec.deployment import Deployment
+
+if TYPE_CHECKING:
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
+
+MOST = 48
+"""Deployments that are looked at: the best of each kind first."""
+SHARES = frozenset({"min_recovery", "goodput min_share", "prefix_hit_rate"})
+"""Assumptions that are shares: how far off a value is, is told by what it leaves (the loss, the misses)."""
+EXACT = "as asked"
+"""The basis of what follows from the question and its prices alone."""
+
+
+Whose = Literal["first", "other"] | None
+"""Whose limit or replicas decide: of what is first now, or then; None: the order of the two does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flip:
+    """One assumption, and the value of it at which the choice changes."""
+
+    assumption: str
+    """`price of H100`, `request rate`, `ttft_p95_ms`, `goodput min_share`, `min_recovery` …"""
+    unit: str
+    now: float | None
+    """None: no limit was asked."""
+    at: float
+    low: float | None
+    high: float | None
+    """Nine times of ten the change truly lies between these; None: beyond the values looked at. Without width
+    where nothing that is predicted decides."""
+    basis: str
+    """What the interval rests on: the weakest basis of the predictions that decide, or `as asked`."""
+    why: Why
+    limit: str = ""
+    """As of a `Crossing`."""
+    whose: Whose = None
+    to: Deployment | None
+    """What is first then; None: nothing keeps the limits."""
+
+    @property
+    def above(self) -> bool:
+        """Whether the value must rise."""
+        return self.now is None or self.at > self.now
+
+    @property
+    def distance(self) -> float:
+        """How far off: |log(at ÷ now)|; of a share, of what it leaves. inf without a now."""
+        if self.now is None:
+            return float("inf")
+        if self.assumption in SHARES:
+            least = 1e-4
+            return abs(log(max(1.0 - self.at, least) / max(1.0 - self.now, least)))
+        return abs(log(self.at / self.now))
+
+
+def flips(
+    recommendation: Recommendation,
+    prices: Sequence[BreakEven],
+    predictor: Predictor,
+    quality: QualityModel | None = None,
+) -> tuple[Flip, ...]:
+    """The nearest first; empty where nothing is ranked."""
+    from advisor.advise.sensitivity.change_point_search import by_trial
+
+    first, choice = recommendation.winner, recommendation.choice
+    if first is None or choice is None:
+        return ()
+    found = [_price(recommendation, price) for price in prices]
+    found += _recovery(recommendation)
+    found += _budget(recommendation)
+    # A convention on GPU counts needs all deployments to choose by; what it leaves is few.
+    among = contenders(recommendation) if choice.workload.gpu_count == "free" else None
+    found += by_trial(choice, first.deployment, among, predictor, quality)
+    return tuple(sorted(found, key=lambda flip: (flip.distance, flip.assumption)))
+
+
+def kind_of(deployment: Deployment | None) -> tuple[str, str] | None:
+    return None if deployment is None else (deployment.format.name, deployment.gpu.name)
+
+
+def contenders(recommendation: Recommendation) -> list[Deployment]:
+    """The deployments that may come first when something changes: of every format on every GPU the best, as
+    far as there is room, then the rest in their order. One replica each where their number is looked for."""
+    objective, choice = recommendation.workload.objective, recommendation.choice
+    is_fixed = choice is not None and filled(choice) is not None
+    every = [*recommendation.ranked, *rank([a for a in recommendation.refused if a.prediction], objective)]
+    chosen: dict[tuple[object, ...], Deployment] = {}
+    seen: dict[tuple[str, str], int] = {}
+    for spread in (1, MOST):
+        for a in every:
+            kind = (a.deployment.format.name, a.deployment.gpu.name)
+            one = a.deployment if is_fixed else replace(a.deployment, replicas=1)
+            if len(chosen) < MOST and one.key not in chosen and seen.get(kind, 0) < spread:
+                chosen[one.key] = one
+                seen[kind] = seen.get(kind, 0) + 1
+    return list(chosen.values())
+
+
+def _price(recommendation: Recommendation, price: BreakEven) -> Flip:
+    sides = [a for a in recommendation.ranked if a is recommendation.winner or a.deployment == price.to]
+    known = [a.requests_per_s for a in sides] + [
+        a.prediction.capacity_requests_per_s for a in sides if a.prediction
+    ]
+    choice = recommendation.choice
+    is_predicted = (choice is not None and counts_replicas(choice)) or any(
+        a.requests_per_s is not None and a.requests_per_s.low < a.requests_per_s.high for a in sides
+    )
+    return Flip(
+        assumption=f"price of {price.label}",
+        unit="USD per GPU-hour",
+        now=price.usd_per_gpu_hour,
+        at=price.at_usd_per_gpu_hour,
+        low=price.low_usd_per_gpu_hour,
+        high=price.high_usd_per_gpu_hour,
+        basis=weakest([e.basis for e in known if e is not None]) if is_predicted else EXACT,
+        why="objective",
+        to=price.to,
+    )
+
+
+def _recovery(recommendation: Recommendation) -> list[Flip]:
+    """The floor above which the first of its kind are refused, and the one below which others come before."""
+    now = recommendation.workload.quality.min_recovery
+    found = []
+
+    def low(a: Assessment) -> float | None:
+        return None if a.recovery is None else a.recovery.low
+
+    last, to = _last_of_its_kind(recommendation, low)
+    if last.recovery is not None and last.recovery.low < 1.0:
+        found.append(_floor(now, last.recovery, "first", None if to is None else to.deployment))
+    if now is not None:
+        better = _first_other(recommendation, "recovery", low)
+        if better is not None and better.recovery is not None:
+            found.append(_floor(now, better.recovery, "other", better.deployment))
+    return found
+
+
+def _last_of_its_kind(
+    recommendation: Recommendation, strict: Callable[[Assessment], float | None]
+) -> tuple[Assessment, Assessment | None]:
+    """As a limit gets stricter: the last of the first's kind that comes first, and what then does.
+
+    strict: how strict a limit may be for one to keep it.
+    """
+    last = recommendation.ranked[0]
+    while True:
+        own = strict(last)
+        rest = [] if own is None else [a for a in recommendation.ranked if (strict(a) or -inf) > own]
+        if not rest or kind_of(rest[0].deployment) != kind_of(last.deployment):
+            return last, rest[0] if rest else None
+        last = rest[0]
+
+
+def _first_other(
+    recommendation: Recommendation, kind: RefusalKind, strict: Callable[[Assessment], float | None]
+) -> Assessment | None:
+    """As a limit is eased: what comes first then, when that is no longer of the first's kind."""
+    admitted, objective = [recommendation.ranked[0]], recommendation.workload.objective
+    missed = [
+        a
+        for a in recommendation.refused
+        if a.refusals and all(refusal.kind == kind for refusal in a.refusals)
+    ]
+    for level in sorted({value for a in missed if (value := strict(a)) is not None}, reverse=True):
+        admitted += [a for a in missed if strict(a) == level]
+        best = rank(admitted, objective)[0]
+        if kind_of(best.deployment) != kind_of(admitted[0].deployment):
+            return best
+    return None
+
+
+def _floor(now: float | None, recovery: Estimate, whose: Whose, to: Deployment | None) -> Flip:
+    """It is judged at the pessimistic end; the true recovery may lie anywhere in its interval."""
+    return Flip(
+        assumption="min_recovery",
+        unit="of BF16's accuracy",
+        now=now,
+        at=recovery.low,
+        low=recovery.low,
+        high=recovery.high,
+        basis=recovery.basis,
+        why="limit",
+        limit="recovery",
+        whose=whose,
+        to=to,
+    )
+
+
+def _budget(recommendation: Recommendation) -> list[Flip]:
+    """The budget below which the first of its kind are refused, and the one above which others are first."""
+    choice = recommendation.choice
+    now = None if choice is None else choice.max_usd_per_hour
+    if now is None:
+        return []
+    found = []
+
+    def low(a: Assessment) -> float | None:
+        return None if a.cost is None else -a.cost.usd_per_hour
+
+    last, to = _last_of_its_kind(recommendation, low)
+    if last.cost is not None:
+        then = None if to is None else to.deployment
+        found.append(_budget_flip(now, last.cost.usd_per_hour, "first", then))
+    better = _first_other(recommendation, "budget", low)
+    if better is not None and better.cost is not None:
+        found.append(_budget_flip(now, better.cost.usd_per_hour, "other", better.deployment))
+    return found
+
+
+def _budget_flip(now: float, at: float, whose: Whose, to: Deployment | None) -> Flip:
+    return Flip(
+        assumption="max_cost_per_hour",
+        unit="USD per hour",
+        now=now,
+        at=at,
+        low=at,
+        high=at,
+        basis=EXACT,
+        why="limit",
+        limit="budget",
+        whose=whose,
+        to=to,
+    )

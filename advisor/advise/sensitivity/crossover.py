@@ -1,0 +1,261 @@
+"""Where the best format changes as something about the load is varied, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from advisor.advise.choose.judged import Standings
+from advisor.advise.choose.question import Choice
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.advise.choose.survey import standings_of, survey
+from advisor.advise.sensitivity.axis import Axis, Over, axis, between, level_of, load_at, loads_along
+from advisor.advise.sensitivity.crossing import Why, basis_of, turn_at, where_it_turns
+from advisor.cost.estimate import Basis
+from advisor.cost.step.work import Ints
+from advisor.spec.deployment import Deployment
+from advisor.spec.workloads.workload import Load
+
+if TYPE_CHECKING:
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
+
+ROUNDS, PARTS = 2, 8
+"""A crossing is narrowed down by splitting its step into so many parts, so many times: to 1 % of a level."""
+NEAR = 2.2
+"""Deployments that at no level are within this factor of the best are not looked at between the levels."""
+WITHIN = 10.0
+"""Times the workload's own level that a quick look goes down and up."""
+MOST_CROSSINGS = 12
+"""Crossings that are narrowed down; between the rest the step stays a doubling."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Levels next to each other at which one format on one kind of GPU is best."""
+
+    first: float
+    last: float
+    best: Deployment | None
+    """As it stands at the first level; None: nothing keeps the limits."""
+    until: Deployment | None
+    """As it stands at the last: it may take more replicas, or another split."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """Between two stretches: where the best changes."""
+
+    level: float
+    """The last level at which the one before is still best."""
+    following: float
+    """The first at which the one after is."""
+    low: float | None
+    high: float | None
+    """Nine times of ten the change truly lies between these; None: beyond the range looked at."""
+    why: Why
+    limit: str = ""
+    """Which, where one stops being kept: `tpot_p95_ms`."""
+    basis: Basis
+    """What the predictions that decide rest on, the weakest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossover:
+    """The whole answer along one axis."""
+
+    axis: Axis
+    """The levels looked at first; the crossings lie between them."""
+    stretches: tuple[Stretch, ...]
+    crossings: tuple[Crossing, ...]
+    """One fewer than the stretches."""
+    here: float | None
+    """Where the workload itself stands; None where it has no such level."""
+
+    def at(self, level: float) -> Stretch:
+        """The stretch that a level lies in."""
+        return next((s for s in self.stretches if level <= s.last), self.stretches[-1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BestMap:
+    """The best over a grid of loads: along `across`, and along `down` where two things are varied."""
+
+    across: Axis
+    down: Axis | None
+    best: tuple[tuple[Deployment | None, ...], ...]
+    """One row for each level of `down` (one row without it), one column for each level of `across`."""
+
+
+def best_map(
+    choice: Choice,
+    across: Axis,
+    down: Axis | None,
+    predictor: Predictor,
+    quality: QualityModel | None = None,
+) -> BestMap:
+    """What `recommend` would put first at every load of a grid."""
+    base = choice.workload.load
+    loads = loads_along(base, across, down)
+    found = survey(_under(choice, loads[0]), loads, predictor, quality)
+    best = _names(found)
+    width = len(across.levels)
+    return BestMap(
+        across=across,
+        down=down,
+        best=tuple(tuple(best[start : start + width]) for start in range(0, len(best), width)),
+    )
+
+
+def crossover(
+    choice: Choice,
+    along: Axis,
+    predictor: Predictor,
+    quality: QualityModel | None = None,
+    *,
+    rounds: int = ROUNDS,
+) -> Crossover:
+    """Where along the axis the format or the GPU that `recommend` puts first changes."""
+    levels = list(along.levels)
+    found = _contenders(choice, _survey_at(choice, along, levels, predictor, quality))
+    for _ in range(rounds):
+        kinds = [_kind(d) for d in _names(found)]
+        steps = [i for i in range(len(levels) - 1) if kinds[i] != kinds[i + 1]][:MOST_CROSSINGS]
+        new = [
+            level
+            for i in steps
+            for level in between(levels[i], levels[i + 1], PARTS + 1, whole=along.whole)[1:-1]
+        ]
+        if not new:
+            break
+        more = _survey_at(choice, along, new, predictor, quality, among=found.deployments)
+        found = found.joined(more)
+        order = np.argsort([*levels, *new], kind="stable")
+        levels = [float(level) for level in np.array([*levels, *new])[order]]
+        found = found.take(order)
+    return _Walk(choice, found, along, levels, predictor, quality).told()
+
+
+def nearby(
+    recommendation: Recommendation, predictor: Predictor, quality: QualityModel | None = None
+) -> Crossover | None:
+    """Where the best format changes on the first's own GPUs as the load grows or shrinks: a quick look,
+    coarser than `crossover`, with the first's own split. None without a first, or where a
+    convention fixes the count of GPUs.
+
+    What is varied is what the workload states: its rate, its concurrency, or the length of its prompts.
+    """
+    first, choice = recommendation.winner, recommendation.choice
+    if first is None or choice is None or choice.workload.gpu_count != "free":
+        return None
+    own = first.deployment
+    space = replace(choice.space, gpus=(own.gpu,), tensor_parallel=(own.tensor_parallel,))
+    choice = replace(choice, space=space)
+    kind = choice.workload.load.arrival.kind
+    over: Over = kind if kind == "rate" or kind == "concurrency" else "input-tokens"
+    here = level_of(choice.workload.load, over) or 1.0
+    along = usual_axis(choice, over)
+    along = replace(along, levels=tuple(v for v in along.levels[::2] if here / WITHIN <= v <= here * WITHIN))
+    if len(along.levels) < 2:
+        return None
+    return crossover(choice, along, predictor, quality, rounds=1)
+
+
+def usual_axis(choice: Choice, over: Over, *, low: float | None = None, high: float | None = None) -> Axis:
+    """The axis of a choice's own load; see `axis`."""
+    return axis(over, choice.workload.load, choice.space.model, low=low, high=high)
+
+
+def _survey_at(
+    choice: Choice,
+    along: Axis,
+    levels: Sequence[float],
+    predictor: Predictor,
+    quality: QualityModel | None,
+    among: Sequence[Deployment] | None = None,
+) -> Standings:
+    loads = [load_at(choice.workload.load, along.over, level) for level in levels]
+    return survey(_under(choice, loads[0]), loads, predictor, quality, among=among)
+
+
+def _contenders(choice: Choice, found: Standings) -> Standings:
+    """Without the deployments that are nowhere near the best; a convention needs them all."""
+    if choice.workload.gpu_count != "free":
+        return found
+    value = np.where(found.kept, found.objective, np.inf)
+    least = value.min(axis=1, keepdims=True)
+    near = (value <= NEAR * least) & np.isfinite(value)
+    # Where nothing keeps the limits, what is nearest to keeping them may do so a level before.
+    near |= found.likely & ~np.isfinite(least)
+    return found.only(np.flatnonzero(near.any(axis=0)))
+
+
+def _under(choice: Choice, load: Load) -> Choice:
+    """The choice with its requests arriving as in `load`; what a convention fixes stays fixed."""
+    own = replace(choice.workload.load, arrival=load.arrival)
+    return replace(choice, workload=replace(choice.workload, load=own))
+
+
+def _names(found: Standings) -> list[Deployment | None]:
+    return [None if at < 0 else found.deployment(load, int(at)) for load, at in enumerate(found.best())]
+
+
+def _kind(deployment: Deployment | None) -> tuple[str, str] | None:
+    return None if deployment is None else (deployment.format.name, deployment.gpu.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """A survey along an axis, at its levels and those put between."""
+
+    choice: Choice
+    found: Standings
+    along: Axis
+    levels: Sequence[float]
+    predictor: Predictor
+    quality: QualityModel | None
+
+    def told(self) -> Crossover:
+        best, names = self.found.best(), _names(self.found)
+        kinds = [_kind(d) for d in names]
+        levels = self.levels
+        starts = [0, *(i for i in range(1, len(levels)) if kinds[i] != kinds[i - 1])]
+        ends = [*(start - 1 for start in starts[1:]), len(levels) - 1]
+        return Crossover(
+            axis=self.along,
+            stretches=tuple(
+                Stretch(first=levels[a], last=levels[b], best=names[a], until=names[b])
+                for a, b in zip(starts, ends, strict=True)
+            ),
+            crossings=self._crossings(best, ends[:-1]),
+            here=level_of(self.choice.workload.load, self.along.over),
+        )
+
+    def _crossings(self, best: Ints, ends: Sequence[int]) -> tuple[Crossing, ...]:
+        """Those after the levels at `ends`; what their intervals take is looked at together."""
+        turns = [turn_at(self.found, end, int(best[end]), int(best[end + 1])) for end in ends]
+        if not turns:
+            return ()
+        among = [self.found.deployment(load, at) for turn in turns for at, load in turn.sides]
+        found = standings_of(self.choice, self.found.loads, among, self.predictor, self.quality)
+        made, start = [], 0
+        for turn in turns:
+            own = found.only(np.arange(start, start + len(turn.sides)))
+            start += len(turn.sides)
+            low, high = where_it_turns(own, self.levels, turn, self.predictor.fit.shared)
+            level, following = self.levels[turn.end], self.levels[turn.end + 1]
+            made.append(
+                Crossing(
+                    level=level,
+                    following=following,
+                    low=low,
+                    high=high,
+                    why=turn.why,
+                    limit=turn.limit,
+                    basis=basis_of(self.found, turn),
+                )
+            )
+        return tuple(made)

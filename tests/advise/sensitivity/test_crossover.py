@@ -1,0 +1,129 @@
+"""Where the best format changes, against the answers on either side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
+from advisor.advise.choose.recommendation import choose
+from advisor.advise.sensitivity.axis import Axis, Over, axis, load_at, scaled
+from advisor.advise.sensitivity.crossover import Crossover, best_map, crossover, usual_axis
+from advisor.errors import InputError
+from advisor.spec.models.catalog import find_model
+from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.workload import Lengths
+from tests.advise.builders import workload
+
+MODEL = "Llama-3.1-8B-Instruct"
+
+
+def along(over: Over, *, gpus: tuple[str, ...] = ("A6000",), profile: str = "chat") -> Crossover:
+    choice = choice_of(MODEL, profile, gpus=list(gpus))
+    return crossover(choice, usual_axis(choice, over), shipped_predictor(), shipped_quality())
+
+
+def named(level: float, over: Over, gpus: tuple[str, ...]) -> tuple[str, str] | None:
+    choice = choice_of(MODEL, "chat", gpus=list(gpus))
+    asked = replace(choice.workload, load=load_at(choice.workload.load, over, level))
+    winner = choose(replace(choice, workload=asked), shipped_predictor(), shipped_quality()).winner
+    return None if winner is None else (winner.deployment.format.name, winner.deployment.gpu.name)
+
+
+@pytest.mark.parametrize("over", ["concurrency", "rate", "input-tokens"])
+def test_on_either_side_of_a_crossing_recommend_names_what_it_says(over: Over) -> None:
+    gpus = ("A6000",)
+    found = along(over, gpus=gpus)
+    assert found.crossings
+    for before, crossing, after in zip(found.stretches, found.crossings, found.stretches[1:], strict=False):
+        for level, stretch in ((crossing.level, before), (crossing.following, after)):
+            best = stretch.best
+            said = None if best is None else (best.format.name, best.gpu.name)
+            assert named(level, over, gpus) == said
+
+
+@pytest.mark.parametrize("over", ["concurrency", "rate"])
+def test_the_interval_holds_the_crossing(over: Over) -> None:
+    for crossing in along(over, gpus=("A6000", "A100")).crossings:
+        assert crossing.level < crossing.following
+        assert crossing.low is None or crossing.low <= crossing.level
+        assert crossing.high is None or crossing.high >= crossing.following
+
+
+def test_stretches_follow_each_other_and_differ() -> None:
+    found = along("rate")
+    for one, other in zip(found.stretches, found.stretches[1:], strict=False):
+        assert one.last < other.first
+        kinds = [s.best and (s.best.format.name, s.best.gpu.name) for s in (one, other)]
+        assert kinds[0] != kinds[1]
+    assert found.at(found.stretches[0].last) is found.stretches[0]
+
+
+def test_a_crossing_is_narrow_to_two_per_cent() -> None:
+    for crossing in along("rate").crossings:
+        assert crossing.following / crossing.level < 1.02
+
+
+def test_a_map_has_a_row_per_level_down_and_agrees_with_recommend() -> None:
+    choice = choice_of(MODEL, "chat", gpus=["H100"])
+    across = Axis(over="concurrency", levels=(1, 16, 128))
+    down = Axis(over="input-tokens", levels=(128, 1024))
+    found = best_map(choice, across, down, shipped_predictor(), shipped_quality())
+    assert [len(row) for row in found.best] == [3, 3]
+    load = load_at(load_at(choice.workload.load, "input-tokens", 1024), "concurrency", 16)
+    asked = replace(choice.workload, load=load)
+    winner = choose(replace(choice, workload=asked), shipped_predictor(), shipped_quality()).winner
+    best = found.best[1][1]
+    assert winner is not None
+    assert best is not None
+    assert best.key == winner.deployment.key
+
+
+# Axes
+
+
+def test_levels_reach_from_end_to_end_and_ascend() -> None:
+    found = axis("rate", workload().load, find_model(MODEL), low=0.5, high=8)
+    assert found.levels[0] == 0.5
+    assert found.levels[-1] == 8
+    assert list(found.levels) == sorted(set(found.levels))
+
+
+def test_counts_are_whole() -> None:
+    levels = axis("concurrency", workload().load, find_model(MODEL)).levels
+    assert all(level == int(level) for level in levels)
+
+
+def test_prompts_go_no_further_than_the_context() -> None:
+    small = find_model("Meta-Llama-3-8B-Instruct")
+    load = load_workload("chat").load
+    longest = load_at(load, "input-tokens", axis("input-tokens", load, small).levels[-1])
+    assert longest.longest_context <= small.max_context
+
+
+@pytest.mark.parametrize(("low", "high"), [(8, 2), (0, 5), (-1, 5), (4, 4)])
+def test_a_range_that_is_none_is_refused(low: float, high: float) -> None:
+    with pytest.raises(InputError, match="range"):
+        axis("rate", workload().load, find_model(MODEL), low=low, high=high)
+
+
+@given(
+    mean=st.integers(40, 4_000),
+    lengths=st.sampled_from(
+        [
+            Lengths.constant(512),
+            Lengths.uniform(100, 300),
+            Lengths.lognormal(512, 128, high=1024),
+            Lengths.lognormal(300, 200),
+            Lengths.empirical([100, 200, 700]),
+        ]
+    ),
+)
+def test_scaled_lengths_have_the_mean_and_the_shape(mean: int, lengths: Lengths) -> None:
+    found = scaled(lengths, float(mean))
+    assert found.kind == lengths.kind
+    assert found.mean == pytest.approx(mean, abs=1.0)
+    assert found.std / found.mean == pytest.approx(lengths.std / lengths.mean, rel=0.05, abs=0.02)
