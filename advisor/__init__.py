@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from advisor.cost.estimate import Estimate
     from advisor.cost.predict.prediction import Prediction
     from advisor.errors import QuantAdviseError
-    from advisor.report.document import prediction_document, recommendation_document
+    from advisor.report.documents.document import prediction_document, recommendation_document
     from advisor.spec.deployment import Deployment
     from advisor.spec.engines.engine import Engine, parse_engine
     from advisor.spec.formats.catalog import find_format, known_formats
@@ -54,8 +54,8 @@ _HOME = {
     "Cost": "advisor.advise.choose.assessment",
     "Prediction": "advisor.cost.predict.prediction",
     "Estimate": "advisor.cost.estimate",
-    "recommendation_document": "advisor.report.document",
-    "prediction_document": "advisor.report.document",
+    "recommendation_document": "advisor.report.documents.document",
+    "prediction_document": "advisor.report.documents.document",
     "find_model": "advisor.spec.models.catalog",
     "known_models": "advisor.spec.models.catalog",
     "typical_model": "advisor.spec.models.catalog",

@@ -82,7 +82,7 @@ def formats(output: o.OutputOption = o.Output.table) -> None:
 
 
 def _show(rows: Sequence[Mapping[str, object]], output: o.Output, name: str) -> None:
-    from advisor.report import out
+    from advisor.report.terminal import out
 
     if output is o.Output.table:
         heads = [head.replace("_", " ") for head in rows[0]] if rows else [name]

@@ -40,7 +40,7 @@ def compare(
 
     quantadvise compare fp8@H100 int4@H100 --model Llama-3.1-8B-Instruct --workload chat
     """
-    from advisor.report import out_compare as out
+    from advisor.report.terminal import out_compare as out
 
     if output is o.Output.csv:
         raise InputError("--output: a comparison has no csv; say table, json or yaml")

@@ -40,7 +40,7 @@ def crossover(
     from advisor.advise.sensitivity.crossover import crossover as walk
     from advisor.advise.sensitivity.crossover import usual_axis
     from advisor.cli_progress import working
-    from advisor.report import out_decision as out
+    from advisor.report.terminal import out_decision as out
 
     if output is o.Output.csv:
         raise InputError("--output: a crossover has no csv; say table, json or yaml")

@@ -35,7 +35,7 @@ def measure_next(
     from advisor.advise.choose.recommendation import choose
     from advisor.advise.measuring.next import measure_next as suggest
     from advisor.cli_progress import working
-    from advisor.report import out_decision as out
+    from advisor.report.terminal import out_decision as out
 
     if output is o.Output.csv:
         raise InputError("--output: a suggestion has no csv; say table, json or yaml")
@@ -52,7 +52,7 @@ def measure_next(
     else:
         out.print_suggestion_document(choice, found, output.value)
     if found.measurements:
-        from advisor.report.measure_plan import plan_files, write_plans
+        from advisor.report.documents.measure_plan import plan_files, write_plans
 
         if write is None:
             typer.echo("--write DIR makes a plan of each for: quantadvise measure DIR/FILE", err=True)

@@ -81,16 +81,16 @@ def predict(
         quality=v.the_quality(records),
         border=v.the_border(records),
     )
-    from advisor.report import out
+    from advisor.report.terminal import out
 
     if output is o.Output.table:
         out.print_assessment(assessment, workload)
     elif output is o.Output.csv:
-        from advisor.report.rows import assessment_row
+        from advisor.report.documents.rows import assessment_row
 
         out.print_rows([assessment_row(assessment)])
     else:
-        from advisor.report.document import prediction_document
+        from advisor.report.documents.document import prediction_document
 
         out.print_document(prediction_document(assessment, workload), output.value)
 
@@ -98,7 +98,7 @@ def predict(
 def _answer_cells(path: Path, records: list[str] | None, output: o.Output, *, any_format: bool) -> None:
     from advisor.advise.batch import answer_cells, read_cells
     from advisor.cli_progress import working
-    from advisor.report import out
+    from advisor.report.terminal import out
 
     rows = read_cells(path)
     quality = v.the_quality(records) if "task" in rows[0] else None

@@ -17,7 +17,7 @@ app = typer.Typer(
 @app.command("list")
 def list_profiles(output: o.OutputOption = o.Output.table) -> None:
     """The profiles that ship: workloads, then the scenarios to lay over them."""
-    from advisor.report import out
+    from advisor.report.terminal import out
     from advisor.spec.workloads.profile_text import profile_rows
 
     rows = profile_rows()
@@ -60,7 +60,7 @@ def show(
     output: o.OutputOption = o.Output.table,
 ) -> None:
     """Everything a profile states, with the scenario laid over it."""
-    from advisor.report import out
+    from advisor.report.terminal import out
     from advisor.spec.workloads.profile import load_workload
     from advisor.spec.workloads.profile_text import describe
 
@@ -70,7 +70,7 @@ def show(
     elif output is o.Output.csv:
         raise InputError("--output: a profile is no table of rows; say json, yaml or table")
     else:
-        from advisor.report.document import workload_document
+        from advisor.report.documents.document import workload_document
 
         out.print_document(workload_document(workload), output.value)
 

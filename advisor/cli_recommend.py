@@ -66,13 +66,13 @@ def recommend(
             more = decision(recommendation, predictor=predictor, quality=quality, explain=explain)
     _print(recommendation, output, more, top=top, explain=explain)
     if plot:
-        from advisor.report.out import print_pareto
+        from advisor.report.terminal.out import print_pareto
 
         print_pareto(recommendation)
     h.write_html(recommendation, choice, html, predictor, quality, more)
     w.write_row(recommendation, write, row=row, overwrite=overwrite)
     if not recommendation.ranked:
-        from advisor.report.refused import nothing_kept_line
+        from advisor.report.terminal.refused import nothing_kept_line
 
         raise NothingFitsError(nothing_kept_line(recommendation))
 
@@ -85,7 +85,7 @@ def _print(
     top: int | None,
     explain: bool,
 ) -> None:
-    from advisor.report import out
+    from advisor.report.terminal import out
 
     if output is o.Output.csv:
         out.print_recommendation_csv(recommendation, top=top)
@@ -94,6 +94,6 @@ def _print(
         rows = top or out.TABLE_ROWS
         out.print_recommendation(recommendation, top=rows, explain=explain, decision=more)
         return
-    from advisor.report.document import recommendation_document
+    from advisor.report.documents.document import recommendation_document
 
     out.print_document(recommendation_document(recommendation, top=top, decision=more), output.value)

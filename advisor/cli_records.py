@@ -29,7 +29,7 @@ def check(
     from advisor.cli_progress import working
     from advisor.data import shipped
     from advisor.record.checks.check import check_folder, unflagged
-    from advisor.report import out
+    from advisor.report.terminal import out
 
     path = folder or shipped("measurements")
     if not path.exists():

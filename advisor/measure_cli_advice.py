@@ -26,7 +26,7 @@ def print_advice(prepared: Prepared, found: Records, expected: Expectation) -> N
         except QuantAdviseError as error:
             typer.echo(f"no recommendation from these records: {' '.join(str(error).split())}", err=True)
         else:
-            from advisor.report import out
+            from advisor.report.terminal import out
 
             typer.echo("\nWhat is recommended now, with these records:")
             out.print_brief(answer, top=out.TABLE_ROWS)

@@ -17,15 +17,15 @@ from advisor.advise.sensitivity.load_curves import curve_deployments, curves
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.quality.recovery import QualityModel
 from advisor.report.html.answer import answer_section, why_section
-from advisor.report.html.chart import Chart, figure
-from advisor.report.html.chart_crossover import crossover_chart
-from advisor.report.html.chart_map import map_chart
+from advisor.report.html.charts.chart import Chart, figure
+from advisor.report.html.charts.crossover import crossover_chart
+from advisor.report.html.charts.map import map_chart
 from advisor.report.html.markup import joined
 from advisor.report.html.page import Findings, head_section, report_charts
 from advisor.report.html.sure import sure_section
-from advisor.report.html.table_evidence import evidence_section
-from advisor.report.html.table_ranking import ranking_section
-from advisor.report.html.table_refused import refused_section
+from advisor.report.html.tables.evidence import evidence_section
+from advisor.report.html.tables.ranking import ranking_section
+from advisor.report.html.tables.refused import refused_section
 from advisor.ui.memory import RememberedPredictor, RememberedQuality
 from advisor.ui.question import Shelf, read_choice
 from advisor.units import MS_PER_S

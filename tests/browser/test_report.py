@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.chromium import Browser
-from tests.report.test_html_page import everything
+from tests.report.html.test_page import everything
 
 # WebDriver's names of keys.
 TAB, ESCAPE, ARROW_RIGHT = "\ue004", "\ue00c", "\ue014"

@@ -12,22 +12,22 @@ from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
 from advisor.advise.sensitivity.crossover_map import FormatMap, in_flight
 from advisor.advise.sensitivity.load_curves import Curve
-from advisor.report.document import recommendation_document
+from advisor.report.documents.document import recommendation_document
 from advisor.report.html.answer import answer_section, question, question_text, why_section
 from advisor.report.html.assets import asset
-from advisor.report.html.chart import Chart, figure
-from advisor.report.html.chart_crossover import crossover_chart
-from advisor.report.html.chart_curves import curves_chart
-from advisor.report.html.chart_headroom import headroom_chart
-from advisor.report.html.chart_intervals import intervals_chart
-from advisor.report.html.chart_map import map_chart
-from advisor.report.html.chart_tradeoff import tradeoff_chart
+from advisor.report.html.charts.chart import Chart, figure
+from advisor.report.html.charts.crossover import crossover_chart
+from advisor.report.html.charts.curves import curves_chart
+from advisor.report.html.charts.headroom import headroom_chart
+from advisor.report.html.charts.intervals import intervals_chart
+from advisor.report.html.charts.map import map_chart
+from advisor.report.html.charts.tradeoff import tradeoff_chart
 from advisor.report.html.markup import Html, data_script, joined, tag
 from advisor.report.html.sure import sure_section
-from advisor.report.html.table_evidence import evidence_section
-from advisor.report.html.table_flips import flips_section
-from advisor.report.html.table_ranking import ranking_section
-from advisor.report.html.table_refused import refused_section
+from advisor.report.html.tables.evidence import evidence_section
+from advisor.report.html.tables.flips import flips_section
+from advisor.report.html.tables.ranking import ranking_section
+from advisor.report.html.tables.refused import refused_section
 from advisor.report.html.vega import library_script
 
 DOCUMENT_ROWS = 30

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.cost.estimate import Estimate
-from advisor.report.tables import ASKED, PRICED, REFERENCE
+from advisor.report.terminal.tables import ASKED, PRICED, REFERENCE
 from advisor.spec.workloads.workload import LatencyMetric, Workload
 from advisor.text import low_high, number
 from advisor.units import MS_PER_S

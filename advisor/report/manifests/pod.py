@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from advisor.report.commands import option_words
+from advisor.report.commands.commands import option_words
 from advisor.report.manifests.subject import MODEL_MOUNT, PORT, Subject
 
 STARTUP_MINUTES = 30

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from advisor.cost.estimate import Estimate
-from advisor.report.evidence import workload_lines
 from advisor.report.manifests.pod import SECRET, claim_name
 from advisor.report.manifests.scaling import METRIC
 from advisor.report.manifests.subject import Subject
+from advisor.report.terminal.evidence import workload_lines
 from advisor.text import deployment_text, latency_name, low_high, number
 from advisor.units import GB
 

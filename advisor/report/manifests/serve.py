@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from advisor.report.commands import option_words
+from advisor.report.commands.commands import option_words
 from advisor.report.manifests.subject import MODEL_MOUNT, PORT, Subject, yaml_text
 
 NATIVE_NODES_SINCE = (0, 32)

@@ -9,7 +9,7 @@ from typing import Any
 from advisor.advise.choose.assessment import Assessment
 from advisor.cost.predict.prediction import Prediction
 from advisor.errors import UnsupportedError
-from advisor.report.commands import Commands, Setting, commands_for, parallel_split
+from advisor.report.commands.commands import Commands, Setting, commands_for, parallel_split
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Workload
 

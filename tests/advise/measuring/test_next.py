@@ -11,7 +11,7 @@ from advisor import measure_next, recommend
 from advisor.advise.measuring.next import Suggestion
 from advisor.errors import InputError
 from advisor.measure.steps.plan import read_plan
-from advisor.report.measure_plan import WORKLOAD, plan_files, write_plans
+from advisor.report.documents.measure_plan import WORKLOAD, plan_files, write_plans
 from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.workload import Arrival, LatencyLimit, Workload

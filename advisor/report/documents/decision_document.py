@@ -1,0 +1,129 @@
+"""How sure a choice is and what would change it, as plain values for JSON and YAML."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from advisor.report.documents.plain import deployment_document
+from advisor.spec.deployment import Deployment
+
+if TYPE_CHECKING:
+    from advisor.advise.certainty.choice_probability import Rival, Sureness
+    from advisor.advise.decision import Decision
+    from advisor.advise.measuring.next import Suggestion
+    from advisor.advise.sensitivity.change_points import Flip
+    from advisor.advise.sensitivity.crossover import Crossover
+
+
+def decision_document(decision: Decision) -> dict[str, Any]:
+    return {
+        "sure": None if decision.sure is None else sureness_document(decision.sure),
+        "prices": [
+            {
+                "gpu": price.gpu,
+                "gpu_label": price.label,
+                "usd_per_gpu_hour": price.usd_per_gpu_hour,
+                "changes_at_usd_per_gpu_hour": price.at_usd_per_gpu_hour,
+                "low_usd_per_gpu_hour": price.low_usd_per_gpu_hour,
+                "high_usd_per_gpu_hour": price.high_usd_per_gpu_hour,
+                "to": deployment_document(price.to),
+            }
+            for price in decision.prices
+        ],
+        "crossover": None if decision.crossover is None else crossover_document(decision.crossover),
+        "flips": None if decision.flips is None else [_flip(flip) for flip in decision.flips],
+    }
+
+
+def sureness_document(sure: Sureness) -> dict[str, Any]:
+    return {
+        "verdict": sure.verdict,
+        "keeps_all_limits": sure.keeps_all,
+        "keeps_limit": {kept.limit: kept.probability for kept in sure.limits},
+        "is_best": sure.best,
+        "expected_loss_share": sure.loss,
+        "rival": _rival(sure.rival),
+        "fewer_replicas": _rival(sure.fewer),
+    }
+
+
+def crossover_document(crossover: Crossover) -> dict[str, Any]:
+    return {
+        "over": crossover.axis.over,
+        "levels": list(crossover.axis.levels),
+        "here": crossover.here,
+        "stretches": [
+            {
+                "first": stretch.first,
+                "last": stretch.last,
+                "best": _or_none(stretch.best),
+                "best_at_last": _or_none(stretch.until),
+            }
+            for stretch in crossover.stretches
+        ],
+        "crossings": [
+            {
+                "level": crossing.level,
+                "following": crossing.following,
+                "low": crossing.low,
+                "high": crossing.high,
+                "why": crossing.why,
+                "limit": crossing.limit or None,
+                "basis": crossing.basis,
+            }
+            for crossing in crossover.crossings
+        ],
+    }
+
+
+def suggestion_document(suggestion: Suggestion) -> dict[str, Any]:
+    return {
+        "kept_for_sure": suggestion.kept,
+        "sure": None
+        if suggestion.sure is None
+        else {
+            "deployment": deployment_document(suggestion.sure.deployment),
+            **sureness_document(suggestion.sure),
+        },
+        "most_that_could_be_saved_share": suggestion.loss,
+        "expected_gain_share": suggestion.gain,
+        "gpu_minutes": suggestion.gpu_minutes,
+        "why_nothing": suggestion.why_nothing or None,
+        "measurements": [
+            {
+                "what": m.what,
+                "deployment": deployment_document(m.deployment),
+                "load": {"kind": m.arrival.kind, "value": m.arrival.value},
+                "gpu_minutes": m.gpu_minutes,
+                "expected_gain_share": m.gain,
+                "sure_then": m.sure_then,
+            }
+            for m in suggestion.measurements
+        ],
+    }
+
+
+def _flip(flip: Flip) -> dict[str, Any]:
+    return {
+        "assumption": flip.assumption,
+        "unit": flip.unit,
+        "now": flip.now,
+        "changes_at": flip.at,
+        "low": flip.low,
+        "high": flip.high,
+        "basis": flip.basis,
+        "why": flip.why,
+        "limit": flip.limit or None,
+        "whose": flip.whose,
+        "to": _or_none(flip.to),
+    }
+
+
+def _rival(rival: Rival | None) -> dict[str, Any] | None:
+    if rival is None:
+        return None
+    return {"deployment": deployment_document(rival.deployment), "probability": rival.probability}
+
+
+def _or_none(deployment: Deployment | None) -> dict[str, Any] | None:
+    return None if deployment is None else deployment_document(deployment)

@@ -1,0 +1,214 @@
+"""A recommendation as plain values, for JSON and YAML: a contract with a version, listed by hand.
+
+`schema/recommendation.schema.json` says the same for programs. A field is added freely; one that is renamed,
+removed or changes its meaning raises `VERSION`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from advisor.advise.choose.assessment import Assessment, Cost
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.cost.estimate import Estimate
+from advisor.cost.predict.prediction import Prediction
+from advisor.report.commands.commands import commands_for
+from advisor.report.documents.decision_document import decision_document
+from advisor.report.documents.plain import deployment_document
+from advisor.spec.models.model import ModelSpec
+from advisor.spec.workloads.profile_keys import write_arrival, write_lengths
+from advisor.spec.workloads.workload import Workload
+
+if TYPE_CHECKING:
+    from advisor.advise.decision import Decision
+
+VERSION = "1.0"
+
+
+def recommendation_document(
+    recommendation: Recommendation, *, top: int | None = None, decision: Decision | None = None
+) -> dict[str, Any]:
+    """The whole answer; with `top` only so many of the ranked and of the refused."""
+    front = {id(assessment) for assessment in recommendation.pareto}
+    tied = {id(assessment) for assessment in recommendation.ties}
+    return {
+        "version": VERSION,
+        "model": _model(recommendation.model),
+        "workload": workload_document(recommendation.workload),
+        "ranked": [
+            {
+                "rank": place,
+                **assessment_document(assessment),
+                "tied_with_first": place == 1 or id(assessment) in tied,
+                "pareto": id(assessment) in front,
+            }
+            for place, assessment in enumerate(recommendation.ranked[:top], start=1)
+        ],
+        "refused": [refused_document(assessment) for assessment in recommendation.refused[:top]],
+        "counts": {
+            "ranked": len(recommendation.ranked),
+            "refused": len(recommendation.refused),
+            "pareto": len(recommendation.pareto),
+        },
+        "smallest_that_holds": (
+            None
+            if recommendation.smallest is None
+            else deployment_document(recommendation.smallest.deployment)
+        ),
+        "decision": None if decision is None else decision_document(decision),
+        "notes": list(recommendation.notes),
+        # The whole held-out report is ACCURACY.md's; an answer carries what it rests on in short.
+        "fit": {name: value for name, value in recommendation.fit.items() if name != "report"},
+    }
+
+
+def assessment_document(assessment: Assessment) -> dict[str, Any]:
+    """One deployment with all that is expected of it; it must have a prediction."""
+    prediction = assessment.prediction
+    assert prediction is not None, "a format that the GPU cannot run has nothing to tell"
+    commands = commands_for(prediction)
+    return {
+        "deployment": deployment_document(assessment.deployment),
+        "status": prediction.status,
+        "estimates": _estimates(assessment, prediction),
+        "cost": None if assessment.cost is None else _cost(assessment.cost),
+        "memory": {
+            "weight_bytes": prediction.memory.weight_bytes,
+            "overhead_bytes": prediction.memory.overhead_bytes,
+            "kv_bytes": prediction.memory.kv_bytes,
+            "usable_bytes": prediction.memory.usable_bytes,
+            "max_context": prediction.memory.max_context,
+            "max_concurrency": prediction.memory.max_concurrency,
+        },
+        "bound_by": {"prefill": prediction.regime_prefill, "decode": prediction.regime_decode},
+        "time_ms": {"prompt": dict(prediction.prefill_ms), "decode_step": dict(prediction.decode_ms)},
+        "mean_batch": prediction.batch,
+        "kv_use": prediction.kv_use,
+        "recovery_note": prediction.recovery_note or None,
+        "nearest_evidence": prediction.nearest_evidence or None,
+        "commands": {
+            "checkpoint": commands.checkpoint,
+            "published": commands.published,
+            "serve": commands.serve,
+            "recipe": commands.recipe,
+        },
+        "refusals": _refusals(assessment),
+    }
+
+
+def refused_document(assessment: Assessment) -> dict[str, Any]:
+    """A refused deployment: what it is and why."""
+    excess = assessment.excess
+    return {
+        "deployment": deployment_document(assessment.deployment),
+        "excess": excess,
+        "likely_kept": assessment.likely,
+        "refusals": _refusals(assessment),
+    }
+
+
+def workload_document(workload: Workload) -> dict[str, Any]:
+    """A workload in the keys of a profile."""
+    goodput = workload.goodput
+    load = workload.load
+    return {
+        "name": workload.name,
+        "about": workload.about,
+        "input_tokens": write_lengths(load.input_tokens),
+        "output_tokens": write_lengths(load.output_tokens),
+        "load": write_arrival(load.arrival),
+        "prefix_hit_rate": load.prefix_hit_rate,
+        "slo": {limit.key: limit.max_ms for limit in workload.limits},
+        "goodput": (
+            None
+            if goodput is None
+            else {
+                "ttft_ms": goodput.ttft_ms,
+                "tpot_ms": goodput.tpot_ms,
+                "e2e_ms": goodput.e2e_ms,
+                "min_share": goodput.min_share,
+            }
+        ),
+        "quality": {
+            "min_recovery": workload.quality.min_recovery,
+            "tasks": list(workload.quality.tasks),
+        },
+        "objective": workload.objective,
+        "gpu_count": workload.gpu_count,
+        "price_list": workload.price_list,
+    }
+
+
+def estimate_document(estimate: Estimate | None) -> dict[str, Any] | None:
+    if estimate is None:
+        return None
+    return {
+        "value": estimate.value,
+        "low": estimate.low,
+        "high": estimate.high,
+        "basis": estimate.basis,
+    }
+
+
+def _estimates(assessment: Assessment, prediction: Prediction) -> dict[str, Any]:
+    latency = {
+        f"{metric}_{statistic}_ms": estimate_document(estimate)
+        for (metric, statistic), estimate in prediction.latency.items()
+    }
+    cost = assessment.cost
+    rest: Mapping[str, Estimate | None] = {
+        "requests_per_s": prediction.requests_per_s,
+        "output_tokens_per_s": prediction.output_tokens_per_s,
+        "capacity_requests_per_s": prediction.capacity_requests_per_s,
+        "goodput_share": prediction.goodput_share,
+        "usd_per_million_output_tokens": None if cost is None else cost.usd_per_million_output_tokens,
+        "usd_per_thousand_queries": None if cost is None else cost.usd_per_thousand_queries,
+        "recovery": prediction.recovery,
+    }
+    return latency | {name: estimate_document(estimate) for name, estimate in rest.items()}
+
+
+def _refusals(assessment: Assessment) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": refusal.kind,
+            "limit": refusal.limit,
+            "finding": refusal.finding,
+            "excess": refusal.excess,
+            "likely_kept": refusal.likely_kept,
+        }
+        for refusal in assessment.refusals
+    ]
+
+
+def _cost(cost: Cost) -> dict[str, Any]:
+    return {
+        "usd_per_hour": cost.usd_per_hour,
+        "usd_per_gpu_hour": cost.price.usd_per_gpu_hour,
+        "provider": cost.price.provider,
+        "term": cost.price.term,
+        "date": cost.price.date or None,
+        "source": cost.price.source,
+    }
+
+
+def _model(model: ModelSpec) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "hf_id": model.hf_id,
+        "params": model.total_params,
+        "active_params": model.active_params,
+        "native_format": model.native_format,
+        "typical": model.typical,
+    }
+
+
+def prediction_document(assessment: Assessment, workload: Workload) -> dict[str, Any]:
+    """One deployment in full."""
+    return {
+        "version": VERSION,
+        "model": _model(assessment.deployment.model),
+        "workload": workload_document(workload),
+        "prediction": assessment_document(assessment),
+    }

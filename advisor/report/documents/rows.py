@@ -1,0 +1,59 @@
+"""Ranked deployments as flat rows, for CSV: columns are listed by hand, they are a contract."""
+
+from __future__ import annotations
+
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.cost.estimate import Estimate
+from advisor.report.commands.commands import commands_for
+
+
+def recommendation_rows(recommendation: Recommendation, *, top: int | None = None) -> list[dict[str, object]]:
+    """One row per ranked deployment, best first."""
+    return [
+        {"rank": place, **assessment_row(assessment)}
+        for place, assessment in enumerate(recommendation.ranked[:top], start=1)
+    ]
+
+
+def assessment_row(assessment: Assessment) -> dict[str, object]:
+    """One deployment; latencies that were not asked for have no column."""
+    deployment, prediction, cost = assessment.deployment, assessment.prediction, assessment.cost
+    row: dict[str, object] = {
+        "model": deployment.model.name,
+        "format": deployment.format.name,
+        "kv_format": deployment.kv_format,
+        "gpu": deployment.gpu.name,
+        "num_gpus": deployment.num_gpus,
+        "tensor_parallel": deployment.tensor_parallel,
+        "replicas": deployment.replicas,
+        "engine": f"{deployment.engine.name} {deployment.engine.version}",
+    }
+    if prediction is None:
+        return row
+    for (metric, statistic), estimate in prediction.latency.items():
+        row |= _three(f"{metric}_{statistic}_ms", estimate)
+    row |= _three("requests_per_s", prediction.requests_per_s)
+    row |= _three("output_tokens_per_s", prediction.output_tokens_per_s)
+    row |= _three(
+        "usd_per_million_output_tokens", None if cost is None else cost.usd_per_million_output_tokens
+    )
+    row |= _three("usd_per_thousand_queries", None if cost is None else cost.usd_per_thousand_queries)
+    row |= _three("recovery", prediction.recovery)
+    speed = assessment.estimate("e2e") or prediction.requests_per_s
+    commands = commands_for(prediction)
+    return row | {
+        "basis": None if speed is None else speed.basis,
+        "recovery_basis": None if prediction.recovery is None else prediction.recovery.basis,
+        "usd_per_hour": None if cost is None else cost.usd_per_hour,
+        "checkpoint": commands.checkpoint,
+        "serve": commands.serve,
+    }
+
+
+def _three(name: str, estimate: Estimate | None) -> dict[str, object]:
+    return {
+        name: None if estimate is None else estimate.value,
+        f"{name}_low": None if estimate is None else estimate.low,
+        f"{name}_high": None if estimate is None else estimate.high,
+    }

@@ -1,0 +1,33 @@
+"""Each assumption that could flip the choice: where it does, how sure that is, and why."""
+
+from __future__ import annotations
+
+from advisor.advise.decision import Decision
+from advisor.report.html.markup import Html, tag
+from advisor.report.terminal import flip_words
+
+
+def flips_section(decision: Decision | None) -> Html | None:
+    """None where nothing is ranked, or where it was not asked for."""
+    if decision is None or decision.sure is None or decision.flips is None:
+        return None
+    heads = [tag("th", text, scope="col") for text in flip_words.HEADS]
+    rows = [
+        tag("tr", tag("th", row[0], scope="row"), [tag("td", cell) for cell in row[1:]])
+        for row in flip_words.flip_rows(decision.sure.deployment, decision.flips)
+    ]
+    table = tag(
+        "table",
+        tag("caption", "At each value, all else as asked, another deployment comes first."),
+        tag("thead", tag("tr", heads)),
+        tag("tbody", rows),
+        class_="plain",
+    )
+    return tag(
+        "section",
+        tag("h2", flip_words.HEAD, id="flips-title"),
+        tag("div", table, class_="scroll") if rows else tag("p", flip_words.NONE),
+        class_="card",
+        aria_labelledby="flips-title",
+        id="flips",
+    )

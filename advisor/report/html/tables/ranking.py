@@ -1,0 +1,167 @@
+"""The ranked deployments as a table that sorts, filters and opens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.report.html.markup import Html, tag
+from advisor.report.html.palette import swatch
+from advisor.report.html.quantities import Quantity, quantities
+from advisor.report.terminal.binding import binding_lines
+from advisor.report.terminal.tables import shown_rows
+from advisor.report.terminal.words import accuracy_lines, command_lines, memory_lines
+from advisor.text import deployment_text, low_high, number
+
+MOST_ROWS = 100
+"""Rows of a page: beyond them nobody reads, and `--output csv` has all."""
+
+DETAILED_ROWS = 24
+"""Rows that open: the first of those shown; the rest have the same by `quantadvise predict`."""
+
+
+def ranking_section(recommendation: Recommendation) -> Html | None:
+    """None where nothing is ranked."""
+    if not recommendation.ranked:
+        return None
+    shown = [place for place, _ in shown_rows(recommendation.ranked, MOST_ROWS)]
+    best, opening = set(shown), set(shown[:DETAILED_ROWS])
+    rows = [
+        (place, a)
+        for place, a in enumerate(recommendation.ranked, start=1)
+        if place in best or place <= MOST_ROWS
+    ]
+    columns = [q for q in quantities(recommendation.workload) if any(q.read(a) is not None for _, a in rows)]
+    total = len(recommendation.ranked)
+    rest = total - len(rows)
+    return tag(
+        "section",
+        tag("h2", "Every deployment that keeps the limits", id="ranking-title"),
+        tag(
+            "p",
+            f"{total:,} of {total + len(recommendation.refused):,} deployments keep the limits, judged at "
+            "the pessimistic end of their intervals. ",
+            f"Shown are the best of each format on a GPU ({len(best)})." if len(best) < len(rows) else None,
+            f" The last {rest:,} are left out here; --output csv has them." if rest > 0 else None,
+            class_="says",
+        ),
+        tag(
+            "p",
+            tag(
+                "button", f"Show all {len(rows)}", type="button", class_="quiet", data_all="ranking",
+                aria_expanded="false", aria_controls="ranking",
+            ) if len(best) < len(rows) else None,
+            tag("label", "Find ", tag("input", type="search", data_find="ranking", size="18",
+                                      placeholder="int4, H100 …")),
+            class_="tools",
+        ),
+        tag(
+            "div",
+            tag(
+                "table",
+                tag("caption", "Ranked deployments; a head sorts. Under each figure its 90 % interval."),
+                tag("thead", tag("tr", _head("#", "place"), _head("deployment", "text"),
+                                 [_head(q.name, "number", q) for q in columns], _head("basis", "text"))),
+                [_body(place, a, columns, hidden=place not in best,
+                       opens=place in opening) for place, a in rows],
+                class_="sortable", id="ranking",
+            ),
+            class_="scroll",
+        ),
+        class_="card",
+        aria_labelledby="ranking-title",
+        id="ranked",
+    )  # fmt: skip
+
+
+def _head(text: str, kind: str, quantity: Quantity | None = None) -> Html:
+    unit = None if quantity is None else tag("small", quantity.unit)
+    limit = None if quantity is None or not quantity.limit_text else tag("small", quantity.limit_text)
+    return tag(
+        "th",
+        tag(
+            "button",
+            tag("span", text),
+            unit,
+            limit,
+            type="button",
+            title=None if quantity is None else quantity.about or None,
+        ),
+        scope="col",
+        aria_sort="ascending" if kind == "place" else "none",
+        class_=None if kind == "text" else "n",
+    )
+
+
+def _body(
+    place: int, assessment: Assessment, columns: Sequence[Quantity], *, hidden: bool, opens: bool
+) -> Html:
+    """A row and what it opens, in one body so that they stay together when sorted."""
+    name = deployment_text(assessment.deployment)
+    row = tag(
+        "tr",
+        tag("td", str(place), class_="n", data_v=place),
+        tag(
+            "th",
+            tag(
+                "button",
+                swatch(assessment.deployment.format.name),
+                name,
+                type="button",
+                class_="open",
+                aria_expanded="false",
+            )
+            if opens
+            else [swatch(assessment.deployment.format.name), name],
+            scope="row",
+            data_v=name,
+        ),
+        [_cell(assessment, q) for q in columns],
+        _basis(assessment),
+    )
+    more = (
+        tag("tr", tag("td", _more(assessment), colspan=len(columns) + 3), class_="more", hidden=True)
+        if opens
+        else None
+    )
+    return tag("tbody", row, more, class_="row", data_rest=hidden or None, data_text=name.lower())
+
+
+def _cell(assessment: Assessment, quantity: Quantity) -> Html:
+    estimate = quantity.read(assessment)
+    if estimate is None:
+        return tag("td", "–", class_="n")
+    ends = None if estimate.low == estimate.high else low_high(estimate, digits=quantity.digits)
+    return tag(
+        "td",
+        number(estimate.value, digits=quantity.digits),
+        None if ends is None else tag("small", ends),
+        class_="n",
+        data_v=repr(estimate.value),
+        data_basis=(quantity.given if ends is None else "") or estimate.basis,
+    )
+
+
+def _basis(assessment: Assessment) -> Html:
+    speed = assessment.estimate("e2e") or assessment.requests_per_s
+    recovery = assessment.recovery
+    lines = [] if speed is None else [f"speed {speed.basis}"]
+    lines += [] if recovery is None else [f"accuracy {recovery.basis}"]
+    return tag("td", [tag("span", line, class_="line") for line in lines] or "–", data_v=" ".join(lines))
+
+
+def _more(assessment: Assessment) -> Html:
+    prediction = assessment.prediction
+    assert prediction is not None, "what is ranked was predicted"
+    lines = [
+        *binding_lines(prediction),
+        "Memory of one GPU: " + "; ".join(memory_lines(assessment)),
+        *(line.strip() for line in accuracy_lines(prediction)),
+        *([f"Nearest measurement: {prediction.nearest_evidence}"] if prediction.nearest_evidence else []),
+    ]
+    return tag(
+        "div",
+        tag("ul", [tag("li", line.rstrip(".") + ".") for line in lines]),
+        tag("pre", tag("code", "\n".join(command_lines(assessment))), tabindex="0"),
+    )

@@ -1,0 +1,87 @@
+"""The refused, with the limit that each misses by most."""
+
+from __future__ import annotations
+
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.report.html.markup import Html, tag
+from advisor.report.html.palette import swatch
+from advisor.report.terminal.refused import refused_lines, worst_refusal
+from advisor.text import deployment_text, missed_by
+
+MOST_ROWS = 150
+"""The nearest misses; the summary above the table counts all."""
+
+
+def refused_section(recommendation: Recommendation) -> Html | None:
+    """None where nothing was refused."""
+    refused = recommendation.refused
+    if not refused:
+        return None
+    shown = refused[:MOST_ROWS]
+    rest = len(refused) - len(shown)
+    return tag(
+        "section",
+        tag("h2", "What was refused, and why", id="refused-title"),
+        tag("ul", [tag("li", line + ".") for line in refused_lines(recommendation)], class_="says"),
+        tag(
+            "details",
+            tag("summary", f"The {len(shown):,} nearest misses" if rest else f"All {len(shown):,}"),
+            tag("p", f"{rest:,} more are counted above.", class_="note") if rest else None,
+            tag(
+                "div",
+                tag(
+                    "table",
+                    tag("caption", "Refused deployments, the nearest miss first; a head sorts."),
+                    tag("thead", tag("tr", [_head(text, number) for text, number in _HEADS])),
+                    [_body(a) for a in shown],
+                    class_="sortable",
+                    id="refused",
+                ),
+                class_="scroll",
+            ),
+            open=not recommendation.ranked,
+        ),
+        class_="card",
+        aria_labelledby="refused-title",
+        id="refusals",
+    )
+
+
+_HEADS = (("deployment", False), ("misses", False), ("what is expected", False), ("by", True))
+
+
+def _head(text: str, number: bool) -> Html:
+    return tag(
+        "th",
+        tag("button", text, type="button"),
+        scope="col",
+        aria_sort="none",
+        class_="n" if number else None,
+    )
+
+
+def _body(assessment: Assessment) -> Html:
+    worst = worst_refusal(assessment)
+    name = deployment_text(assessment.deployment)
+    others = len(assessment.refusals) - 1
+    excess = worst.excess
+    far = "no matter of degree" if excess is None else missed_by(excess).removeprefix("missed by ")
+    return tag(
+        "tbody",
+        tag(
+            "tr",
+            tag("th", swatch(assessment.deployment.format.name), name, scope="row", data_v=name),
+            tag("td", worst.limit, f" and {others} more" if others else None, data_v=worst.limit),
+            tag("td", worst.finding, data_v=worst.finding),
+            tag(
+                "td",
+                far,
+                tag("small", "likely kept") if assessment.likely else None,
+                class_="n",
+                data_v="1e300" if excess is None else repr(excess),
+            ),
+        ),
+        class_="row",
+        data_text=name.lower(),
+    )

@@ -1,0 +1,201 @@
+"""Answers onto stdout: a table for people, JSON, YAML or CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.spec.workloads.workload import Workload
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from advisor.advise.decision import Decision
+    from advisor.advise.sensitivity.change_points import Flip
+
+TABLE_ROWS = 10
+"""Deployments in a table unless --top says otherwise."""
+
+CLOSEST_ROWS = 5
+"""Refused deployments in a table when nothing is left to rank."""
+
+NATURAL_WIDTH = 10_000
+"""Outside a terminal nothing is wrapped or cut: rich would otherwise take 80 columns."""
+
+
+def console() -> Console:
+    """stdout: as wide as the terminal, or as its content where there is none."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else NATURAL_WIDTH
+    return Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+def print_recommendation(
+    recommendation: Recommendation, *, top: int, explain: bool, decision: Decision | None = None
+) -> None:
+    """The answer for people: the table, the first in words, how sure it is and what would change it, its
+    commands, the refused, the evidence."""
+    from advisor.report.terminal import decision_words, evidence, refused, tables, why, words
+
+    to = console()
+    workload = recommendation.workload
+    to.print(f"{recommendation.model.name} for {workload.name}", style="bold")
+    for line in evidence.workload_lines(workload):
+        to.print(f"  {line}")
+    for note in recommendation.notes:
+        to.print(f"Note: {note}.")
+    _ranking(to, recommendation, top)
+    if decision is not None:
+        _section(to, "How sure", decision_words.sure_lines(recommendation, decision))
+        _section(to, "What would change it", decision_words.change_lines(recommendation, decision))
+        if decision.flips is not None and recommendation.winner is not None:
+            _flips(to, recommendation.winner, decision.flips)
+    if recommendation.ranked:
+        if explain and recommendation.winner is not None:
+            to.print()
+            to.print(tables.estimates_table(recommendation.winner))
+            _section(to, "What binds it", why.number_lines(recommendation))
+            _section(to, "Memory of one GPU", words.memory_lines(recommendation.winner))
+        _section(to, "Run it", words.command_lines(recommendation.ranked[0]))
+    _section(to, "Refused", refused.refused_lines(recommendation))
+    _section(to, "What this rests on", evidence.evidence_lines(recommendation))
+
+
+def print_pareto(recommendation: Recommendation) -> None:
+    """The Pareto set as a plot; nothing where nothing is ranked."""
+    from advisor.report.terminal.plot import WIDEST, pareto_lines
+
+    if not recommendation.ranked:
+        return
+    to = console()
+    to.print()
+    to.print("Pareto set: cost against accuracy; numbers are rows of the ranking", style="bold")
+    for line in pareto_lines(recommendation, width=min(to.width, WIDEST)):
+        to.print(line)
+
+
+def print_brief(recommendation: Recommendation, *, top: int) -> None:
+    """The first lines of the answer: the best, and why; for those who have just seen all else."""
+    to = console()
+    to.print(f"{recommendation.model.name} for {recommendation.workload.name}", style="bold")
+    for note in recommendation.notes:
+        to.print(f"Note: {note}.")
+    _ranking(to, recommendation, top)
+
+
+def _ranking(to: Console, recommendation: Recommendation, top: int) -> None:
+    """The best and why the first is first; where nothing keeps the limits, what comes nearest."""
+    from advisor.report.terminal import evidence, refused, tables, words
+
+    if recommendation.ranked:
+        to.print()
+        to.print(tables.ranking_table(recommendation, top=top))
+        rows = len(tables.shown_rows(recommendation.ranked, top))
+        to.print(evidence.counts_line(recommendation, rows))
+        _section(to, "Why", words.winner_lines(recommendation))
+    elif recommendation.closest is not None:
+        to.print()
+        to.print(f"Nothing keeps the limits for sure. {refused.nearly_line(recommendation)}")
+        to.print()
+        to.print(tables.nearly_table(recommendation, top=min(top, CLOSEST_ROWS)))
+
+
+def print_assessment(assessment: Assessment, workload: Workload) -> None:
+    """One deployment in full."""
+    from advisor.report.terminal import binding, evidence, tables, words
+    from advisor.text import deployment_text
+
+    to = console()
+    model = assessment.deployment.model.name
+    to.print(f"{model} for {workload.name}: {deployment_text(assessment.deployment)}", style="bold")
+    for line in evidence.workload_lines(workload):
+        to.print(f"  {line}")
+    to.print()
+    to.print(tables.estimates_table(assessment))
+    prediction = assessment.prediction
+    if prediction is not None:
+        _section(to, "What binds it", [f"{line}." for line in binding.binding_lines(prediction)])
+        _section(to, "Memory of one GPU", words.memory_lines(assessment))
+        _section(to, "Accuracy", words.accuracy_lines(prediction, head=""))
+    _section(to, "Limits missed", [refusal.text for refusal in assessment.refusals])
+    if assessment.kept:
+        _section(to, "Run it", words.command_lines(assessment))
+    _section(to, "What this rests on", evidence.assessment_evidence(assessment))
+
+
+def _flips(to: Console, first: Assessment, flips: Sequence[Flip]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    from advisor.report.terminal import flip_words
+
+    if not flips:
+        _section(to, flip_words.HEAD, [flip_words.NONE])
+        return
+    table = Table(*flip_words.HEADS, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for row in flip_words.flip_rows(first.deployment, flips):
+        table.add_row(*row)
+    to.print()
+    to.print(flip_words.HEAD, style="bold")
+    to.print(table)
+
+
+def print_document(document: Mapping[str, Any], form: str) -> None:
+    """JSON or YAML."""
+    if form == "json":
+        # allow_nan: a NaN is no JSON, and no estimate of ours.
+        text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+    else:
+        import yaml
+
+        dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+        text = yaml.dump(document, Dumper=dumper, sort_keys=False, allow_unicode=True, width=120).rstrip()
+    sys.stdout.write(text + "\n")
+
+
+def print_recommendation_csv(recommendation: Recommendation, *, top: int | None) -> None:
+    """The ranked, one row each."""
+    from advisor.report.documents.rows import recommendation_rows
+
+    print_rows(recommendation_rows(recommendation, top=top))
+
+
+def print_rows(rows: Sequence[Mapping[str, object]], columns: Iterable[str] | None = None) -> None:
+    """CSV with a header; None is an empty cell."""
+    names = list(columns) if columns is not None else list(rows[0]) if rows else []
+    writer = csv.DictWriter(sys.stdout, names, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+def print_cells(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """CSV of texts, written as they are."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+
+
+def print_listing(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A plain list of facts."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(*heads, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)
+
+
+def _section(to: Console, head: str, lines: Sequence[str]) -> None:
+    if not lines:
+        return
+    to.print()
+    to.print(head, style="bold")
+    for line in lines:
+        to.print(f"  {line}")

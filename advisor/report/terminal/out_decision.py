@@ -1,0 +1,157 @@
+"""Crossovers, suggestions and comparisons onto stdout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from advisor.advise.sensitivity.axis import UNITS
+from advisor.report.documents.document import VERSION, workload_document
+from advisor.report.terminal import decision_words
+from advisor.report.terminal.out import console, print_document
+from advisor.text import deployment_text
+
+if TYPE_CHECKING:
+    from advisor.advise.choose.question import Choice
+    from advisor.advise.measuring.next import Suggestion
+    from advisor.advise.sensitivity.crossover import Crossing, Crossover, Stretch
+
+
+def print_crossover(choice: Choice, found: Crossover) -> None:
+    """One row per stretch: what is best from where to where, and why it ends there."""
+    from rich import box
+    from rich.table import Table
+
+    from advisor.report.terminal.evidence import workload_lines
+
+    to = console()
+    unit = UNITS[found.axis.over]
+    to.print(f"{choice.space.model.name} for {choice.workload.name}, over {unit}", style="bold")
+    for line in workload_lines(choice.workload):
+        if not (line.startswith("load") and found.axis.over in ("rate", "concurrency")):
+            to.print(f"  {line}")
+    to.print()
+    table = Table(
+        "from", "to", "best", "why it ends there", "the change lies in", "basis", box=box.SIMPLE_HEAD,
+        show_edge=False, pad_edge=False,
+    )  # fmt: skip
+    for index, stretch in enumerate(found.stretches):
+        following = found.stretches[index + 1] if index + 1 < len(found.stretches) else None
+        crossing = found.crossings[index] if following is not None else None
+        why = (
+            ""
+            if following is None or crossing is None
+            else decision_words.why_text(crossing, stretch, following)
+        )
+        table.add_row(
+            decision_words.level(stretch.first),
+            decision_words.level(stretch.last),
+            _best(stretch),
+            why,
+            "" if crossing is None else _between(crossing, unit),
+            "" if crossing is None else crossing.basis,
+        )
+    to.print(table)
+    if found.here is not None:
+        here = found.at(found.here)
+        best = "nothing keeps the limits" if here.best is None else f"{deployment_text(here.best)} is best"
+        to.print(f"The workload stands at {decision_words.level(found.here)} {unit}: {best}.")
+    to.print(
+        f"Looked at {len(found.axis.levels)} levels and between those where the best changes; what comes and "
+        "goes between two levels is not seen."
+    )
+
+
+def print_crossover_document(choice: Choice, found: Crossover, form: str) -> None:
+    from advisor.report.documents.decision_document import crossover_document
+
+    print_document(
+        {
+            "version": VERSION,
+            "model": choice.space.model.name,
+            "workload": workload_document(choice.workload),
+            **crossover_document(found),
+        },
+        form,
+    )
+
+
+def print_suggestion(model: str, workload: str, found: Suggestion) -> None:
+    """What to measure next, or why nothing."""
+    to = console()
+    to.print(f"{model} for {workload}: what to measure next", style="bold")
+    for line in suggestion_lines(found):
+        to.print(f"  {line}")
+
+
+def suggestion_lines(found: Suggestion) -> list[str]:
+    from advisor.text import number, share
+
+    lines = [_stands(found)]
+    if not found.measurements:
+        return [*lines, f"Nothing to gain: {found.why_nothing}."]
+    over = "of its cost on average" if found.kept else "of its cost on average over taking it unmeasured"
+    lines.append(
+        f"Knowing everything would save {share(found.loss)} {over}; these measurements "
+        f"{share(min(found.gain, found.loss))}, in about {number(found.gpu_minutes, digits=2)} GPU-minutes:"
+    )
+    for m in found.measurements:
+        what = "accuracy of " if m.what == "accuracy" else ""
+        load = "" if m.what == "accuracy" else f" at {_load(m.arrival.kind, m.arrival.value)}"
+        then = "" if m.sure_then is None else f"; then one is sure with {decision_words.chance(m.sure_then)}"
+        lines.append(
+            f"  {what}{deployment_text(m.deployment)}{load}: saves {share(m.gain)} on average, "
+            f"{number(m.gpu_minutes, digits=2)} GPU-minutes{then}"
+        )
+    return lines
+
+
+def _stands(found: Suggestion) -> str:
+    """How the choice stands now."""
+    sure = found.sure
+    if sure is None:
+        return "Now: nothing keeps the limits; recommend says what is near, and by how much it misses them."
+    kept = decision_words.chance(sure.keeps_all)
+    if not found.kept:
+        return (
+            f"Now: nothing keeps the limits for sure; the best bet is {deployment_text(sure.deployment)}, "
+            f"which keeps every limit with {kept}."
+        )
+    return (
+        f"Now: {deployment_text(sure.deployment)}; it keeps every limit with {kept} and is the best that "
+        f"does with {decision_words.chance(sure.best)}."
+    )
+
+
+def _load(kind: str, value: float | None) -> str:
+    if kind == "rate":
+        return f"{value:.3g} requests/s"
+    if kind == "concurrency":
+        return f"{value:,.0f} concurrent requests"
+    return {"single": "one request at a time", "maximum": "all queued at once"}[kind]
+
+
+def print_suggestion_document(choice: Choice, found: Suggestion, form: str) -> None:
+    from advisor.report.documents.decision_document import suggestion_document
+
+    print_document(
+        {
+            "version": VERSION,
+            "model": choice.space.model.name,
+            "workload": workload_document(choice.workload),
+            "suggestion": suggestion_document(found),
+        },
+        form,
+    )
+
+
+def _best(stretch: Stretch) -> str:
+    if stretch.best is None or stretch.until is None:
+        return "nothing keeps the limits"
+    first, last = deployment_text(stretch.best), deployment_text(stretch.until)
+    return first if first == last else f"{first} → {last}"
+
+
+def _between(crossing: Crossing, unit: str) -> str:
+    low = "below the range" if crossing.low is None else decision_words.level(crossing.low)
+    high = "beyond the range" if crossing.high is None else decision_words.level(crossing.high)
+    return f"{low} to {high}"

@@ -1,0 +1,167 @@
+"""Why the first is first, in sentences: against what it won, and what binds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.rank import TIE, objective_value
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.cost.predict.prediction import Prediction
+from advisor.report.commands.commands import commands_for
+from advisor.report.terminal.refused import worst_refusal
+from advisor.report.terminal.why import regime_lines
+from advisor.spec.workloads.workload import Objective
+from advisor.text import deployment_text, listed, number, share, span
+from advisor.units import GB, MS_PER_S
+
+
+def winner_lines(recommendation: Recommendation) -> list[str]:
+    """Why the first is first, against the best of another format and the best on another GPU."""
+    first = recommendation.winner
+    if first is None:
+        return []
+    objective = recommendation.workload.objective
+    lines = [f"{deployment_text(first.deployment)}: {objective_text(first, objective)}."]
+    lines += [f"{text}." for text in _comparisons(recommendation, first, objective)]
+    if tie := _tie_text(recommendation, first):
+        lines.append(tie)
+    lines += _unmeasured_accuracy(recommendation, first)
+    lines += _likely_better(recommendation, first)
+    lines += regime_lines(recommendation)
+    if first.prediction is not None:
+        lines += accuracy_lines(first.prediction)
+    return lines
+
+
+def objective_text(assessment: Assessment, objective: Objective) -> str:
+    """The figure the ranking went by, with its unit and interval."""
+    cost, prediction = assessment.cost, assessment.prediction
+    if objective == "cost" and cost is not None and cost.usd_per_million_output_tokens is not None:
+        return f"{span(cost.usd_per_million_output_tokens)} USD per million output tokens"
+    if objective == "throughput" and prediction is not None:
+        open_loop = prediction.load.arrival.kind == "rate"
+        served = prediction.capacity_requests_per_s if open_loop else prediction.requests_per_s
+        if served is not None:
+            return f"{span(served)} requests per second{' at most' if open_loop else ''}"
+    if objective == "accuracy" and assessment.recovery is not None:
+        return f"{span(assessment.recovery.scaled(100), digits=4)} % of BF16's accuracy"
+    e2e = assessment.estimate("e2e")
+    if e2e is not None:
+        return f"{span(e2e.scaled(1 / MS_PER_S))} s per request"
+    return "its figure cannot be said"
+
+
+def _comparisons(recommendation: Recommendation, first: Assessment, objective: Objective) -> Iterable[str]:
+    """The first against the best of another format, and against the best on another GPU."""
+    rest = recommendation.ranked[1:]
+    own = first.deployment
+    other_format = next((a for a in rest if a.deployment.format.name != own.format.name), None)
+    other_gpu = next((a for a in rest if a.deployment.gpu.name != own.gpu.name), None)
+    if other_format is not None:
+        yield _comparison("of another format", first, other_format, objective)
+    if other_gpu is not None and other_gpu is not other_format:
+        yield _comparison("on another GPU", first, other_gpu, objective)
+
+
+def _comparison(what: str, first: Assessment, other: Assessment, objective: Objective) -> str:
+    best, second = objective_value(first, objective), objective_value(other, objective)
+    name = f"The best {what} is {deployment_text(other.deployment)}"
+    if best is None or second is None:
+        return name
+    return f"{name}: it {_difference(second / best - 1, objective)} ({objective_text(other, objective)})"
+
+
+def _difference(excess: float, objective: Objective) -> str:
+    """How much worse the other is; `excess` is its objective's value over the first's, less 1."""
+    worse, better, times = {
+        "cost": ("costs {} more", "costs {} less", "costs {} times as much"),
+        "latency": ("takes {} longer", "is {} faster", "takes {} times as long"),
+        "throughput": ("takes {} longer per request", "takes {} less per request", "serves {} times fewer"),
+        "accuracy": ("loses {} more of the score", "loses {} less of the score", "loses {} times as much"),
+    }[objective]
+    if abs(excess) < 0.0005:
+        return "does the same"
+    if excess >= 1:
+        return times.format(number(1 + excess, digits=2))
+    return (worse if excess > 0 else better).format(share(abs(excess)))
+
+
+def _tie_text(recommendation: Recommendation, first: Assessment) -> str:
+    own = first.deployment
+    # The same format on the same GPUs with another KV cache or split is no choice worth a line.
+    others = {
+        f"{a.deployment.format.name} on {a.deployment.gpu.label}": a
+        for a in recommendation.ties
+        if (a.deployment.format.name, a.deployment.gpu.name) != (own.format.name, own.gpu.name)
+    }
+    if not others:
+        return ""
+    why = "recovery decided" if first.recovery is not None else "no accuracy is known that could decide"
+    return f"A tie within 1 % with {listed(others)}: {why}."
+
+
+def _unmeasured_accuracy(recommendation: Recommendation, first: Assessment) -> list[str]:
+    """Where nobody measured what the first loses: the best of which it is known, and what it costs."""
+    if first.recovery is not None:
+        return []
+    known = next((a for a in recommendation.ranked if a.recovery is not None), None)
+    if known is None:
+        return []
+    objective = recommendation.workload.objective
+    return [f"{_comparison('whose accuracy is known', first, known, objective)}."]
+
+
+def _likely_better(recommendation: Recommendation, first: Assessment) -> list[str]:
+    """A refused deployment that would beat the first if a measurement showed that it keeps the limits."""
+    objective = recommendation.workload.objective
+    other = next(iter(recommendation.likely), None)
+    if other is None:
+        return []
+    best, second = objective_value(first, objective), objective_value(other, objective)
+    if best is None or second is None or second > best * (1 - TIE):
+        return []
+    doubt = worst_refusal(other)
+    return [
+        f"Not sure enough: {deployment_text(other.deployment)} {_difference(second / best - 1, objective)}, "
+        f"but {doubt.limit} is only likely kept ({doubt.finding}); measure it to know."
+    ]
+
+
+def accuracy_lines(prediction: Prediction, *, head: str = "Accuracy: ") -> list[str]:
+    """The evidence for the recovery, and each warning, a line each; `head` where nothing stands above it."""
+    first, *rest = prediction.recovery_note.split("; ")
+    return [f"{head}{first}.", *(f"  {part}." for part in rest)] if first else []
+
+
+def memory_lines(assessment: Assessment) -> list[str]:
+    """What lies in the memory of one GPU, and how much it can hold."""
+    prediction = assessment.prediction
+    if prediction is None:
+        return []
+    memory, gpu = prediction.memory, assessment.deployment.gpu
+    return [
+        f"{number(gpu.memory_bytes / GB)} GB, of which the engine takes {number(memory.usable_bytes / GB)}",
+        f"weights {number(memory.weight_bytes / GB)} GB, runtime {number(memory.overhead_bytes / GB)} GB, "
+        f"KV cache {number(max(memory.kv_bytes, 0.0) / GB)} GB",
+        f"holds {memory.max_concurrency:,} sequences of this load at once, "
+        f"or one of {memory.max_context:,} tokens",
+    ]
+
+
+def command_lines(assessment: Assessment) -> list[str]:
+    """The checkpoint and the commands, to be copied."""
+    if assessment.prediction is None:
+        return []
+    commands = commands_for(assessment.prediction)
+    lines = [commands.serve]
+    if assessment.deployment.replicas > 1:
+        lines.append(f"# {assessment.deployment.replicas} of these behind a load balancer")
+    if commands.recipe is not None:
+        lines.append(
+            f"# No published checkpoint is known; llm-compressor makes {commands.checkpoint} by this recipe:"
+        )
+        lines += [f"#   {line}" for line in commands.recipe.rstrip().splitlines()]
+    elif not commands.published:
+        lines.append(f"# {commands.checkpoint} stands for your model's folder")
+    return lines

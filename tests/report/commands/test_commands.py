@@ -1,0 +1,87 @@
+"""The commands that run a deployment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from advisor.report.commands.commands import checkpoint_of, commands_for, serve_command
+from advisor.report.commands.recipe import PRESETS, recipe_yaml
+from advisor.spec.engines.engine import Engine
+from advisor.spec.formats.catalog import known_formats
+from tests.advise.builders import deployment, llama_8b, prediction, workload
+
+
+def test_sixteen_bits_serve_the_model_itself() -> None:
+    assert checkpoint_of(deployment(fmt="bf16")) == ("meta-llama/Llama-3.1-8B-Instruct", True)
+
+
+def test_a_checkpoint_in_its_own_format_needs_no_other() -> None:
+    model = replace(llama_8b(), native_format="fp8", hf_id="somebody/model-FP8")
+    assert checkpoint_of(deployment(fmt="fp8", model=model)) == ("somebody/model-FP8", True)
+
+
+def test_fp8_run_weight_only_is_the_same_checkpoint() -> None:
+    assert checkpoint_of(deployment(fmt="fp8-w8a16")) == checkpoint_of(deployment(fmt="fp8"))
+
+
+def test_a_model_nobody_published_in_the_format_gets_a_recipe() -> None:
+    commands = commands_for(prediction(deployment(fmt="int4", model=replace(llama_8b(), name="my-model"))))
+    assert commands.checkpoint == "./my-model-quantized.w4a16"
+    assert not commands.published
+    assert commands.recipe is not None
+    assert commands.serve.startswith("vllm serve ./my-model-quantized.w4a16 ")
+
+
+def test_settings_of_the_engine_are_passed_on() -> None:
+    engine = Engine(
+        max_num_seqs=64, max_num_batched_tokens=4096, gpu_memory_utilization=0.85, prefix_caching=True
+    )
+    of = replace(deployment(tensor_parallel=2, kv_format="fp8"), engine=engine)
+    assert serve_command(of, "org/model", max_model_len=2048) == (
+        "vllm serve org/model --tensor-parallel-size 2 --max-model-len 2048 --kv-cache-dtype fp8 "
+        "--max-num-seqs 64 --max-num-batched-tokens 4096 --gpu-memory-utilization 0.85 "
+        "--enable-prefix-caching"
+    )
+
+
+def test_a_gpu_without_bfloat16_is_told_to_use_float16() -> None:
+    assert "--dtype float16" in serve_command(deployment(gpu="T4"), "org/model", max_model_len=1024)
+
+
+def test_a_folder_with_a_blank_is_quoted() -> None:
+    assert "'./my model'" in serve_command(deployment(), "./my model", max_model_len=1024)
+
+
+@pytest.mark.parametrize(("tokens", "length"), [(512, 768), (513, 1024), (131_072 - 256, 131_072)])
+def test_room_is_made_for_the_longest_request(tokens: int, length: int) -> None:
+    asked = workload(input_tokens=tokens, output_tokens=256)
+    assert f"--max-model-len {length}" in commands_for(prediction(under=asked)).serve
+
+
+@pytest.mark.parametrize("name", [f.name for f in known_formats() if f.weight_bits < 16])
+def test_every_quantized_format_has_a_recipe_that_is_yaml(name: str) -> None:
+    text = recipe_yaml("fp8" if name == "fp8-w8a16" else name)
+    assert text is not None
+    stage = yaml.safe_load(text)["quantization_stage"]["quantization_modifiers"]
+    assert any("ignore" in settings and "lm_head" in settings["ignore"] for settings in stage.values())
+
+
+def test_sixteen_bits_have_no_recipe() -> None:
+    assert recipe_yaml("bf16") is None
+
+
+def test_the_papers_int4_recipe() -> None:
+    # arXiv:2411.02355v4, section 3: GPTQ, group size 128, MSE-optimal clipping, lm_head untouched.
+    text = recipe_yaml("int4")
+    assert text is not None
+    gptq = yaml.safe_load(text)["quantization_stage"]["quantization_modifiers"]["GPTQModifier"]
+    weights = gptq["config_groups"]["group_0"]["weights"]
+    assert (weights["num_bits"], weights["group_size"], weights["observer"]) == (4, 128, "mse")
+    assert weights["symmetric"] is True
+
+
+def test_a_written_out_preset_is_one_the_recipes_change() -> None:
+    assert set(PRESETS) == {"W8A8", "W4A16"}

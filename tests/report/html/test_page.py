@@ -1,0 +1,359 @@
+"""The report as a file: what is in it, and what is not."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from advisor import load_workload, recommend
+from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
+from advisor.advise.choose.recommendation import Recommendation, choose
+from advisor.advise.decision import decision
+from advisor.advise.sensitivity.crossover_map import format_maps
+from advisor.advise.sensitivity.load_curves import curve_deployments, curves
+from advisor.report.documents.document import recommendation_document
+from advisor.report.html.charts.crossover import crossover_chart
+from advisor.report.html.page import DOCUMENT_ROWS, Findings, report_body, report_page
+from advisor.report.html.quantities import quantities
+from advisor.report.terminal.decision_words import chance, change_lines, sure_lines
+from advisor.report.terminal.flip_words import flip_rows
+from advisor.spec.workloads.profile_flags import override
+from tests.command import Command
+from tests.report.builders import three
+from tests.report.page import Element, read_page
+
+MOST_BYTES = 2_000_000
+
+
+def findings(answer: Recommendation) -> Findings:
+    drawn = curves(curve_deployments(answer), answer.workload, shipped_predictor())
+    return Findings(recommendation=answer, curves=drawn)
+
+
+def everything(gpus: list[str], **flags: Any) -> Findings:
+    """As the command makes it: the map needs what was chosen from."""
+    workload = override(load_workload("chat"), **flags)
+    choice = choice_of("Llama-3.1-8B-Instruct", workload, gpus=gpus)
+    answer = choose(choice, shipped_predictor(), shipped_quality())
+    maps = format_maps(choice, answer, shipped_predictor(), shipped_quality(), gpus=2)
+    return replace(findings(answer), maps=maps, decision=decision(answer))
+
+
+def ask(gpus: list[str] | None = None, **flags: Any) -> Recommendation:
+    workload = override(load_workload("chat"), **flags)
+    return recommend("Llama-3.1-8B-Instruct", workload, gpus=gpus)
+
+
+def ok(command: Command, *arguments: object) -> None:
+    done = command(*arguments)
+    assert done.code == 0, done.err
+
+
+def fails(command: Command, *arguments: object) -> str:
+    """What a wrong question is told, in one line."""
+    done = command(*arguments)
+    assert (done.code, done.out) == (1, "")
+    [line] = done.err.splitlines()
+    return line.removeprefix("quantadvise: ")
+
+
+@pytest.fixture(scope="module")
+def found() -> Findings:
+    return everything(["A6000", "L40S", "H100"], rate=8.0, min_recovery=0.97)
+
+
+@pytest.fixture(scope="module")
+def answer(found: Findings) -> Recommendation:
+    return found.recommendation
+
+
+@pytest.fixture(scope="module")
+def text(found: Findings) -> str:
+    return report_page(found)
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Element:
+    return read_page(text)
+
+
+def test_nothing_in_it_is_fetched(page: Element) -> None:
+    for element in page.walk():
+        for name in ("src", "href", "srcset", "poster", "data", "action", "background"):
+            value = element.attributes.get(name, "")
+            if element.name == "a":
+                continue
+            assert value == "" or value.startswith("data:"), f"<{element.name} {name}={value[:60]!r}>"
+    [style] = page.all("style")
+    assert "@import" not in style.text
+    assert "url(" not in style.text
+    policy = page.where("http-equiv")[0].attributes["content"]
+    assert "default-src 'none'" in policy
+    assert "connect-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_the_policy_lets_run_what_is_in_it_and_nothing_else(page: Element) -> None:
+    policy = page.where("http-equiv")[0].attributes["content"]
+    running = [s for s in page.all("script") if "type" not in s.attributes]
+    for element in (*running, *page.all("style")):
+        digest = base64.b64encode(hashlib.sha256(element.text.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy
+    assert policy.count("sha256-") == len(running) + 1
+    for element in page.walk():
+        assert not [name for name in element.attributes if name.startswith("on") or name == "style"]
+
+
+def test_it_weighs_less_than_two_megabytes_even_with_every_gpu() -> None:
+    widest = ask(rate=2.0)
+    assert len(widest.ranked) > 1000
+    # The map's size does not depend on how much there is to choose from.
+    maps = everything(["L40S", "H100"], rate=2.0).maps
+    assert len(report_page(replace(findings(widest), maps=maps)).encode()) < MOST_BYTES
+
+
+def test_figures_are_those_of_the_document(answer: Recommendation, page: Element) -> None:
+    document = recommendation_document(answer)
+    names = [q.key for q in quantities(answer.workload)]
+    rows = page.by_id("ranking").where("class", "row")
+    assert len(rows) >= 30
+    compared = 0
+    for row in rows:
+        cells = row.all("tr")[0].children
+        place = int(cells[0].attributes["data-v"])
+        said = document["ranked"][place - 1]["estimates"]
+        for name, cell in zip(names, cells[2:-1], strict=True):
+            if "data-v" not in cell.attributes:
+                assert said.get(name) is None
+                continue
+            unit = {"recovery": 100.0}.get(name, 0.001 if name.startswith("e2e") else 1.0)
+            assert float(cell.attributes["data-v"]) == pytest.approx(said[name]["value"] * unit, rel=1e-12)
+            compared += 1
+    assert compared > 150
+
+
+def test_the_document_is_in_it(found: Findings, page: Element) -> None:
+    inside = json.loads(page.by_id("document").text)
+    document = recommendation_document(found.recommendation, top=DOCUMENT_ROWS, decision=found.decision)
+    assert inside == json.loads(json.dumps(document))
+
+
+def test_how_sure_it_is_is_what_the_decision_says(found: Findings, page: Element) -> None:
+    assert found.decision is not None
+    sure = found.decision.sure
+    assert sure is not None
+    bars = page.by_id("sure").where("class", "chances")[0].all("li")
+    told = [*(kept.probability for kept in sure.limits), sure.keeps_all, sure.best]
+    assert len(bars) == len(told)
+    for bar, probability in zip(bars, told, strict=True):
+        [part] = bar.where("class", "part")
+        assert float(part.attributes["width"]) == pytest.approx(100 * probability, abs=0.051)
+        assert chance(probability) in bar.text
+    for line in (
+        *sure_lines(found.recommendation, found.decision),
+        *change_lines(found.recommendation, found.decision),
+    ):
+        assert line in page.by_id("sure").text
+
+
+def test_the_strip_of_the_load_is_the_crossover(found: Findings) -> None:
+    assert found.decision is not None
+    crossover = found.decision.crossover
+    assert crossover is not None
+    assert crossover.crossings
+    chart = crossover_chart(crossover)
+    assert chart is not None
+    strip, marks = chart.sets["stretches"], chart.sets["crossings"]
+    named = [s.best.format.name if s.best else "none" for s in crossover.stretches]
+    assert [row["format"] for row in strip] == named
+    assert [row["x"] for row in strip][1:] == [c.following for c in crossover.crossings]
+    # No gaps, from the first level looked at to the last.
+    assert [row["x2"] for row in strip][:-1] == [row["x"] for row in strip][1:]
+    assert (strip[0]["x"], strip[-1]["x2"]) == (crossover.axis.levels[0], crossover.axis.levels[-1])
+    for row, crossing in zip(marks, crossover.crossings, strict=True):
+        assert row["low"] == (crossover.axis.levels[0] if crossing.low is None else crossing.low)
+        assert row["high"] == (crossover.axis.levels[-1] if crossing.high is None else crossing.high)
+    assert crossover_chart(None) is None
+
+
+def test_every_figure_of_the_answer_has_unit_interval_and_basis(page: Element) -> None:
+    tiles = page.by_id("answer").all("li")
+    assert len(tiles) >= 6
+    for tile in tiles:
+        assert re.search(r"\d (ms|s|requests/s|USD|%)", tile.text), tile.text
+        exact = "price and asked load" in tile.text
+        assert exact or "90 %: " in tile.text, tile.text
+        assert exact or re.search("measured|fitted|extrapolated|roofline", tile.text), tile.text
+
+
+def test_every_chart_has_its_text(page: Element) -> None:
+    charts = page.where("data-chart")
+    assert {c.attributes["data-chart"] for c in charts} >= {"tradeoff", "headroom", "curves", "map"}
+    drawn = {chart["name"] for chart in json.loads(page.by_id("charts").text)}
+    assert drawn == {c.attributes["data-chart"] for c in charts}
+    for chart in charts:
+        for attribute in ("aria-labelledby", "aria-describedby"):
+            for name in chart.attributes[attribute].split():
+                assert len(page.by_id(name).text) > 10
+        figure = page.by_id(chart.attributes["data-chart"])
+        assert len(figure.all("table")) == 1
+        assert len(figure.all("table")[0].all("tr")) > 2
+
+
+def test_every_picture_is_hidden_from_readers_or_named(page: Element) -> None:
+    for picture in page.all("svg"):
+        assert picture.attributes.get("aria-hidden") == "true"
+    for control in (*page.all("input"), *page.all("select")):
+        assert "aria-label" in control.attributes or any(
+            control in label.walk() for label in page.all("label")
+        )
+
+
+def test_ids_are_used_once(page: Element) -> None:
+    ids = [element.attributes["id"] for element in page.where("id")]
+    assert len(ids) == len(set(ids))
+
+
+def test_names_that_people_give_stay_text() -> None:
+    evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+    made = three()
+    named = replace(
+        made,
+        model=replace(made.model, name=evil),
+        workload=replace(made.workload, name="<b>&\"'"),
+        notes=(f"{evil} is no published model",),
+        ranked=tuple(
+            replace(a, deployment=replace(a.deployment, model=replace(made.model, name=evil)))
+            for a in made.ranked
+        ),
+    )
+    page = read_page(report_page(Findings(recommendation=named)))
+    assert page.all("img") == []
+    assert page.all("b") == []
+    assert len([s for s in page.all("script") if "type" not in s.attributes]) == 2
+    assert json.loads(page.by_id("document").text)["model"]["name"] == evil
+    assert evil in page.all("h1")[0].text
+
+
+def test_a_folder_may_be_called_script(tmp_path: Path, quantadvise: Command) -> None:
+    folder = tmp_path / "<script>alert(1)<"
+    folder.mkdir()
+    (folder / "config.json").write_text(
+        json.dumps(
+            {
+                "architectures": ["LlamaForCausalLM"],
+                "model_type": "llama",
+                "hidden_size": 4096,
+                "intermediate_size": 14336,
+                "num_hidden_layers": 32,
+                "num_attention_heads": 32,
+                "num_key_value_heads": 8,
+                "vocab_size": 128256,
+                "max_position_embeddings": 131072,
+                "torch_dtype": "bfloat16",
+                "tie_word_embeddings": False,
+            }
+        )
+    )
+    target = tmp_path / "report.html"
+    ok(quantadvise, "recommend", str(folder), "-w", "chat", "--gpu", "A6000", "--html", str(target))
+    page = read_page(target.read_text(encoding="utf-8"))
+    assert len([s for s in page.all("script") if "type" not in s.attributes]) == 2
+    assert "<script>alert(1)<" in page.all("h1")[0].text
+
+
+def test_the_same_question_gives_the_same_bytes() -> None:
+    script = (
+        "import hashlib, tests.report.html.test_page as t\n"
+        "from advisor.report.html.page import report_body\n"
+        "body = report_body(t.findings(t.ask(['L40S', 'H100'], rate=8.0)))\n"
+        "print(hashlib.sha256((body.html + repr([c.payload for c in body.charts])).encode()).hexdigest())"
+    )
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"single": True, "slo": ["none"]},
+        {"concurrency": 32.0},
+        {"maximum": True, "slo": ["none"], "objective": "throughput"},
+        {"rate": 3.0, "objective": "latency"},
+        {"rate": 3.0, "objective": "accuracy", "goodput": "ttft:800 tpot:60", "slo": ["none"]},
+    ],
+)
+def test_every_kind_of_load_and_aim_has_its_page(flags: dict[str, Any]) -> None:
+    body = report_body(findings(ask(["L40S", "H100"], **flags)))
+    names = {chart.name for chart in body.charts}
+    assert "curves" in names
+    assert "tradeoff" in names
+    for chart in body.charts:
+        assert any(len(rows) for rows in chart.sets.values())
+        json.dumps(chart.payload, allow_nan=False)
+    read_page(f"<main>{body.html}</main>")
+
+
+def test_where_nothing_keeps_the_limits_the_page_says_so() -> None:
+    answer = ask(["A6000"], rate=2.0, slo=["ttft_p95_ms=1"])
+    assert not answer.ranked
+    page = read_page(report_page(findings(answer)))
+    assert "Nothing keeps the limits for sure" in page.by_id("answer").text
+    assert "closest is" in page.by_id("answer").text
+    assert len(page.by_id("refused").where("class", "row")) == len(answer.refused)
+
+
+def test_without_the_extra_one_line_names_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, quantadvise: Command, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    target = tmp_path / "report.html"
+    said = fails(quantadvise, "recommend", "Llama-3.1-8B-Instruct", "-w", "chat", "--html", str(target))
+    assert said == "vl-convert-python is not installed; pip install 'quantadvise[report]'"
+    assert not target.exists()
+
+
+def test_an_earlier_report_is_replaced_and_nothing_else(tmp_path: Path, quantadvise: Command) -> None:
+    ask_for = ("recommend", "Llama-3.1-8B-Instruct", "-w", "docstring", "--gpu", "A100", "--html")
+    target = tmp_path / "report.html"
+    ok(quantadvise, *ask_for, str(target))
+    ok(quantadvise, *ask_for, str(target))
+    mine = tmp_path / "thesis.html"
+    mine.write_text("<p>mine</p>")
+    assert "exists and is no report of ours" in fails(quantadvise, *ask_for, str(mine))
+    assert mine.read_text() == "<p>mine</p>"
+    ok(quantadvise, *ask_for, str(mine), "--overwrite")
+    assert "quantadvise" in mine.read_text(encoding="utf-8")
+    assert "no such folder" in fails(quantadvise, *ask_for, str(tmp_path / "no" / "report.html"))
+    assert "is a folder" in fails(quantadvise, *ask_for, str(tmp_path))
+
+
+def test_assumptions_that_could_flip_the_choice_are_a_table_of_their_own(found: Findings) -> None:
+    assert found.decision is not None
+    explained = decision(found.recommendation, explain=True)
+    page = read_page(report_page(replace(found, decision=explained)))
+    flips = explained.flips
+    assert flips
+    assert explained.sure is not None
+    rows = [[cell.text for cell in row.children] for row in page.by_id("flips").all("tbody")[0].all("tr")]
+    assert rows == [list(row) for row in flip_rows(explained.sure.deployment, flips)]
+    assert 'id="flips"' not in report_page(replace(found, decision=replace(explained, flips=None)))
