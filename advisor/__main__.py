@@ -17,7 +17,7 @@ def main() -> None:
 
 def run() -> int:
     """The exit code. A user's mistake is one line on stderr; everything else is our bug and a traceback."""
-    from advisor.cli import app
+    from advisor.cli.app import app
 
     code = 0
     try:

@@ -47,7 +47,7 @@ def commands() -> tuple[CommandText, ...]:
     """Every command in the order of `--help`; groups (`tools`) that do something by themselves, too."""
     import typer
 
-    from advisor.cli import app
+    from advisor.cli.app import app
 
     return tuple(_walk(typer.main.get_command(app), ""))
 

@@ -111,7 +111,7 @@ def main() -> None:
     print(f"{'':<42} {'wall':>10} {'bare':>7} {'processor':>10} {'peak':>10}")
     bare = median((sys.executable, "-c", "pass"), repeats)
     line("a bare interpreter", bare, bare)
-    for module in ("typer", "rich.table", "numpy", "advisor", "advisor.cli", "advisor.advise.api"):
+    for module in ("typer", "rich.table", "numpy", "advisor", "advisor.cli.app", "advisor.advise.api"):
         line(f"import {module}", median((sys.executable, "-c", f"import {module}"), repeats), bare)
     line("quantadvise --help", median((*command, "--help"), repeats), bare, "bar 200 ms")
     for question in (

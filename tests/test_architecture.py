@@ -123,7 +123,7 @@ def loaded_after(code: str) -> set[str]:
 
 
 def test_starting_the_command_line_loads_nothing_heavy() -> None:
-    loaded = loaded_after("import advisor.cli")
+    loaded = loaded_after("import advisor.cli.app")
     assert not loaded & (HEAVY | {"numpy", "pydantic", "yaml"})
 
 

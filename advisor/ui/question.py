@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from advisor import cli_values as v
 from advisor.advise.api import choice_of
 from advisor.advise.choose.question import Choice
+from advisor.cli import values as v
 from advisor.errors import InputError, unknown
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.hardware.gpus import find_gpu

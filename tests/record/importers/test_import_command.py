@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from advisor.cli_import import register
+from advisor.cli.commands.import_results import register
 from advisor.errors import InputError
 from advisor.record.store import read_quality, read_speed
 from tests.record.importing import DATA, VLLM

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-from advisor.cli_trace import register
+from advisor.cli.commands.trace import register
 from advisor.errors import DataError, InputError, QuantAdviseError
 from advisor.spec.workloads.profile import load_workload, parse_workload, to_yaml
 from advisor.spec.workloads.trace import burstiness, lengths_of, profile_from_trace

@@ -153,10 +153,10 @@ def measure(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Quantize, serve, benchmark and evaluate, for real; rerun the same command to go on."""
+    from advisor.cli.measure.run import carry_out
+    from advisor.cli.measure.tasks import with_profile_tasks
     from advisor.measure.steps.calibration import Calibration
     from advisor.measure.steps.plan import formats_of, pairs_of, points_of, read_plan
-    from advisor.measure_cli_run import carry_out
-    from advisor.measure_cli_tasks import with_profile_tasks
 
     calibrated: dict[str, Any] = {
         name: value

@@ -10,9 +10,9 @@ from advisor.errors import QuantAdviseError
 
 if TYPE_CHECKING:
     from advisor.advise.choose.recommendation import Recommendation
+    from advisor.cli.measure.expected import Expectation
     from advisor.measure.records import Records
     from advisor.measure.run import Prepared
-    from advisor.measure_cli_compare import Expectation
 
 
 def print_advice(prepared: Prepared, found: Records, expected: Expectation) -> None:

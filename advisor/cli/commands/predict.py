@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from advisor import cli_options as o
-from advisor import cli_values as v
-from advisor.cli_groups import Asked, Limits, Named, Prices, Served, grouped
+from advisor.cli import options as o
+from advisor.cli import values as v
+from advisor.cli.groups import Asked, Limits, Named, Prices, Served, grouped
 from advisor.errors import InputError
 
 
@@ -97,7 +97,7 @@ def predict(
 
 def _answer_cells(path: Path, records: list[str] | None, output: o.Output, *, any_format: bool) -> None:
     from advisor.advise.batch import answer_cells, read_cells
-    from advisor.cli_progress import working
+    from advisor.cli.progress import working
     from advisor.report.terminal import out
 
     rows = read_cells(path)

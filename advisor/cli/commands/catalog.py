@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from advisor import cli_options as o
+from advisor.cli import options as o
 
 
 def models(

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from advisor import cli_options as o
-from advisor import cli_values as v
+from advisor.cli import options as o
+from advisor.cli import values as v
 from advisor.errors import InputError
 
 
@@ -26,7 +26,7 @@ def check(
 
     Ends with 1 when something cannot be true; a warning is hardly true and wants a look.
     """
-    from advisor.cli_progress import working
+    from advisor.cli.progress import working
     from advisor.data import shipped
     from advisor.record.checks.check import check_folder, unflagged
     from advisor.report.terminal import out
@@ -83,7 +83,7 @@ def fit(
     The same measurements give the same files, bit for bit.
     """
     from advisor.advise.own_records import write_whole
-    from advisor.cli_progress import working
+    from advisor.cli.progress import working
     from advisor.cost import fit_file
     from advisor.cost.learn import learn
     from advisor.cost.quality import file as quality_file

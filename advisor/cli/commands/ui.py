@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from advisor import cli_options as o
-from advisor import cli_values as v
+from advisor.cli import options as o
+from advisor.cli import values as v
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def ui(
 
     quantadvise ui Llama-3.1-8B-Instruct --gpu L40S,H100
     """
-    from advisor.cli_progress import working
+    from advisor.cli.progress import working
     from advisor.report.html.vega import check_installed
     from advisor.ui.answers import Answerer
     from advisor.ui.page import ui_page

@@ -57,7 +57,7 @@ def write_html(
         return
     from advisor.advise.sensitivity.crossover_map import format_maps
     from advisor.advise.sensitivity.load_curves import curve_deployments, curves
-    from advisor.cli_progress import working
+    from advisor.cli.progress import working
     from advisor.report.html.page import Findings, report_page
 
     with working(f"Drawing {path}"):

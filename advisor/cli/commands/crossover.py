@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from advisor import cli_options as o
-from advisor.cli_choice import asked_choice
-from advisor.cli_groups import Chosen, Named, grouped
+from advisor.cli import options as o
+from advisor.cli.groups import Chosen, Named, grouped
+from advisor.cli.question import asked_choice
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def crossover(
     from advisor.advise.sensitivity.axis import OVERS
     from advisor.advise.sensitivity.crossover import crossover as walk
     from advisor.advise.sensitivity.crossover import usual_axis
-    from advisor.cli_progress import working
+    from advisor.cli.progress import working
     from advisor.report.terminal import out_decision as out
 
     if output is o.Output.csv:

@@ -7,9 +7,9 @@ from typing import Annotated, Optional
 
 import typer
 
-from advisor import cli_options as o
-from advisor.cli_choice import asked_choice
-from advisor.cli_groups import Chosen, Named, grouped
+from advisor.cli import options as o
+from advisor.cli.groups import Chosen, Named, grouped
+from advisor.cli.question import asked_choice
 from advisor.errors import InputError
 
 MOST = 10
@@ -34,7 +34,7 @@ def measure_next(
     """
     from advisor.advise.choose.recommendation import choose
     from advisor.advise.measuring.next import measure_next as suggest
-    from advisor.cli_progress import working
+    from advisor.cli.progress import working
     from advisor.report.terminal import out_decision as out
 
     if output is o.Output.csv:

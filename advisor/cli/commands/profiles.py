@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from advisor import cli_options as o
+from advisor.cli import options as o
 from advisor.errors import InputError
 
 app = typer.Typer(

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from advisor import cli_options as o
-from advisor import cli_values as v
-from advisor.cli_groups import Asked, Limits, Named, Prices, Served, grouped
+from advisor.cli import options as o
+from advisor.cli import values as v
+from advisor.cli.groups import Asked, Limits, Named, Prices, Served, grouped
 from advisor.errors import InputError
 
 _DEPLOYMENTS = "To compare deployments"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from advisor.cli_ui import begin
+from advisor.cli.commands.ui import begin
 from tests.command import Command
 
 

@@ -6,20 +6,18 @@ from typing import Annotated
 
 import typer
 
-from advisor import (
-    cli_catalog,
-    cli_compare,
-    cli_crossover,
-    cli_import,
-    cli_measure_next,
-    cli_predict,
-    cli_profiles,
-    cli_recommend,
-    cli_records,
-    cli_trace,
-    cli_ui,
-    measure_cli,
-)
+from advisor.cli.commands import catalog as cli_catalog
+from advisor.cli.commands import compare as cli_compare
+from advisor.cli.commands import crossover as cli_crossover
+from advisor.cli.commands import import_results as cli_import
+from advisor.cli.commands import measure_next as cli_measure_next
+from advisor.cli.commands import predict as cli_predict
+from advisor.cli.commands import profiles as cli_profiles
+from advisor.cli.commands import recommend as cli_recommend
+from advisor.cli.commands import records as cli_records
+from advisor.cli.commands import trace as cli_trace
+from advisor.cli.commands import ui as cli_ui
+from advisor.cli.measure import command as measure_cli
 
 app = typer.Typer(
     name="quantadvise",

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import typer
 
-from advisor import measure_cli_advice as advice
-from advisor import measure_cli_compare as compare
+from advisor.cli.measure import advice
+from advisor.cli.measure import expected as compare
 from advisor.errors import InputError
 from advisor.measure import run, show
 from advisor.measure.execution import progress

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from advisor import cli_options as o
-from advisor import cli_values as v
+from advisor.cli import options as o
+from advisor.cli import values as v
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
     from advisor.advise.choose.question import Choice
-    from advisor.cli_groups import Chosen, Named
+    from advisor.cli.groups import Chosen, Named
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.recovery import QualityModel
 

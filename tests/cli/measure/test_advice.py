@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.measure.test_measure_cli import LLAMA
+from tests.cli.measure.test_command import LLAMA
 from tests.measure.test_run import Place
 
 GPU = """\

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from advisor.advise.choose.failures import Border
-    from advisor.cli_groups import Asked, Limits, Named, Prices, Served
+    from advisor.cli.groups import Asked, Limits, Named, Prices, Served
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.recovery import QualityModel
     from advisor.spec.deployment import KvFormat
@@ -141,7 +141,7 @@ def the_predictor(
 
         return shipped_predictor()
     from advisor.advise.own_records import predictor_with
-    from advisor.cli_progress import working
+    from advisor.cli.progress import working
     from advisor.spec.hardware.gpus import find_gpu
 
     with working("Learning from your records too") as say:

@@ -8,7 +8,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import wraps
 from typing import Any, get_type_hints
 
-from advisor import cli_options as o
+from advisor.cli import options as o
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from advisor import cli_html as h
-from advisor import cli_options as o
-from advisor import cli_write as w
-from advisor.cli_choice import asked_choice
-from advisor.cli_groups import Chosen, Named, grouped
+from advisor.cli import html as h
+from advisor.cli import options as o
+from advisor.cli import write as w
+from advisor.cli.groups import Chosen, Named, grouped
+from advisor.cli.question import asked_choice
 from advisor.errors import InputError, NothingFitsError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def recommend(
     """
     from advisor.advise.choose.recommendation import choose
     from advisor.advise.decision import decision
-    from advisor.cli_progress import working
+    from advisor.cli.progress import working
 
     w.check_options(write, row, overwrite, html=html)
     h.check_html(html, overwrite=overwrite)
