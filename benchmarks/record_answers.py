@@ -3,7 +3,8 @@
     python benchmarks/record_answers.py record DIR [--fit]
     python benchmarks/record_answers.py compare BEFORE AFTER
 
-`record` writes the JSON of 40 questions, the answers to 5,000 cells and, with `--fit`, what `fit --dry-run` says.
+`record` writes the JSON of 40 questions, the answers to 5,000 cells and, with `--fit`,
+the result of `fit --dry-run`.
 A change that only moves code leaves every file as it was; a change of behaviour shows which answers it moves.
 """
 
@@ -33,7 +34,8 @@ QUESTIONS: tuple[tuple[str, ...], ...] = (
     ("recommend", LARGE, "-w", "rag", "--gpu", "A100,H100,L40S,H200"),
     ("recommend", LARGE, "-w", "rag", "--gpu", "A100,H100,L40S", "--rate", "20", "--slo", "none"),
     ("recommend", LARGE, "-w", "reasoning", "--gpu", "H100,MI300X", "--concurrency", "64"),
-    ("recommend", LARGE, "-w", "chat", "--gpu", "H100", "--kv-cache-dtype", "any", "--objective", "throughput"),
+    ("recommend", LARGE, "-w", "chat", "--gpu", "H100", "--kv-cache-dtype", "any",
+     "--objective", "throughput"),
     ("recommend", "--params", "13B", "-w", "summarization", "--gpu", "L4"),
     ("recommend", "--params", "70B", "-w", "agents", "--gpu", "A100,H100", "--max-gpus", "8"),
     ("recommend", MOE, "-w", "chat", "--gpu", "RTX4090,L40S", "--min-recovery", "0.98"),
@@ -53,7 +55,8 @@ QUESTIONS: tuple[tuple[str, ...], ...] = (
     ("predict", LARGE, "--gpu", "MI300X", "--format", "bf16", "-w", "batch"),
     ("predict", MOE, "--gpu", "H100", "--format", "bf16", "-w", "chat", "--concurrency", "64"),
     ("predict", "gpt-oss-120b", "--gpu", "A100", "--format", "mxfp4", "--tp", "2", "--single", "-w", "chat"),
-    ("predict", "DeepSeek-R1", "--gpu", "H200", "--format", "fp8", "--tp", "8", "-w", "chat", "--concurrency", "16"),
+    ("predict", "DeepSeek-R1", "--gpu", "H200", "--format", "fp8", "--tp", "8", "-w", "chat",
+     "--concurrency", "16"),
     ("predict", SMALL, "--gpu", "A6000", "--format", "int4", "-w", "docstring", "--engine", "vllm 0.7.2"),
     ("predict", "Qwen3-8B", "--gpu", "B200", "--format", "nvfp4", "-w", "chat", "--rate", "30"),
     ("predict", "gemma-3-27b-it", "--gpu", "H100", "--format", "bf16", "-w", "chat", "--concurrency", "8"),

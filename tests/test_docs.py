@@ -84,7 +84,7 @@ def test_every_link_inside_leads_somewhere(page: Path) -> None:
 
 def options() -> dict[str, set[str]]:
     """Command → its options, of the whole command line."""
-    from advisor.cli_reference import commands
+    from docs.tools.reference import commands
 
     return {
         command.name: {name for option in command.options for name in option.names} for command in commands()
@@ -100,13 +100,13 @@ def test_every_python_block_runs(page: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_the_reference_is_that_of_the_code(regenerate: bool) -> None:
-    from advisor.cli_reference import reference
+    from docs.tools.reference import reference
 
     check_file(ROOT / "docs" / "reference.md", reference(), regenerate=regenerate)
 
 
 def test_every_command_and_option_says_what_it_does() -> None:
-    from advisor.cli_reference import commands
+    from docs.tools.reference import commands
 
     found = commands()
     assert len(found) >= 12

@@ -16,6 +16,7 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:  # pragma: no cover
     tomllib = pytest.importorskip("tomli")
+SCHEMA = "advisor/report/documents/schema"
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,10 @@ def test_a_wheel_carries_profiles_measurements_catalogs_and_schemas(wheel: Path)
         *(f"advisor/_data/profiles/{path.name}" for path in (ROOT / "profiles").glob("*.yaml")),
         *(f"advisor/_data/measurements/{path.name}" for path in (ROOT / "measurements").glob("*.*")),
         *(f"advisor/spec/catalog/{path.name}" for path in (ROOT / "advisor/spec/catalog").glob("*.yaml")),
-        *(f"advisor/report/schema/{path.name}" for path in (ROOT / "advisor/report/schema").glob("*.json")),
+        *(
+            f"advisor/report/documents/schema/{path.name}"
+            for path in (ROOT / "advisor/report/documents/schema").glob("*.json")
+        ),
         "advisor/_data/profiles/schema/profile.schema.json",
         "advisor/py.typed",
     ]

@@ -154,12 +154,12 @@ def test_slips_of_compare(
 
 
 def test_a_file_and_a_deployment_are_not_compared(quantadvise: Command) -> None:
-    file = Path(__file__).parent / "data" / "vllm_bench" / "rate.json"
+    file = Path(__file__).parents[1] / "data" / "vllm_bench" / "rate.json"
     refused(quantadvise("compare", file, "fp8@H100"), "fp8@H100: no such file")
 
 
 def test_two_files_are_compared(quantadvise: Command) -> None:
-    file = Path(__file__).parent / "data" / "vllm_bench" / "rate.json"
+    file = Path(__file__).parents[1] / "data" / "vllm_bench" / "rate.json"
     result = quantadvise("compare", file, file)
     assert "not to be seen in one run" in result.out
     document = json.loads(quantadvise("compare", file, file, "-o", "json").out)

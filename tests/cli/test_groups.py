@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from advisor.cli.groups import grouped
-from advisor.cli_reference import CommandText, commands
+from docs.tools.reference import CommandText, commands
 
 BY_NAME: dict[str, CommandText] = {command.name: command for command in commands()}
 

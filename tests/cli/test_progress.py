@@ -9,7 +9,7 @@ import sys
 
 SCRIPT = """
 import time
-from advisor.cli_progress import working
+from advisor.cli.progress import working
 with working("Learning") as say:
     say("a [line] in between")
     time.sleep({seconds})

@@ -44,7 +44,7 @@ LM_EVAL_TASKS = {
 OPEN_LLM = "openllm"
 """lm-eval's group of the Open LLM Leaderboard v1, with its few-shot counts: the seed paper's average."""
 
-_PROMPTS_WORKER = Path(__file__).parents[2] / "measure" / "workers" / "prompts_worker.py"
+_PROMPTS_WORKER = Path(__file__).parents[2] / "measure" / "steps" / "workers" / "prompts_worker.py"
 """A program of its own, copied as it stands."""
 
 BASE_URL = f'BASE_URL="${{BASE_URL:-http://localhost:{PORT}}}"'

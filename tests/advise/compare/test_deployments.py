@@ -15,7 +15,7 @@ from advisor.spec.engines.engine import Engine
 from advisor.spec.models.catalog import find_model
 
 MODEL = "Llama-3.1-8B-Instruct"
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = Path(__file__).resolve().parents[2] / "data"
 RUN = json.loads((DATA / "vllm_bench" / "concurrency.json").read_text(encoding="utf-8"))
 
 

@@ -90,7 +90,7 @@ def test_what_nobody_measures_holds_where_it_did_before() -> None:
 
 @pytest.fixture(scope="module")
 def replay() -> ModuleType:
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "replay.py"
+    path = Path(__file__).resolve().parents[3] / "benchmarks" / "replay.py"
     spec = importlib.util.spec_from_file_location("replay", path)
     assert spec is not None
     assert spec.loader is not None

@@ -11,7 +11,7 @@ from advisor.measure.tools import tool
 from advisor.measure.tools.files import DiskFullError
 from advisor.measure.tools.tool import ToolError
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 
 
 def ended(text: str, *, timed_out: bool = False) -> ToolError:

@@ -116,7 +116,7 @@ def test_the_keys_of_a_ledger_file():
 
 def test_the_second_run_on_a_folder_is_refused(tmp_path: Path):
     code = (
-        "import sys; from pathlib import Path; from advisor.measure import ledger\n"
+        "import sys; from pathlib import Path; from advisor.measure.state import ledger\n"
         f"with ledger.locked(Path({str(tmp_path)!r})):\n"
         "    print('mine', flush=True); sys.stdin.read()"
     )

@@ -17,7 +17,7 @@ from advisor.measure.steps.bench import BenchResult, Point, Traffic
 from advisor.measure.steps.server import Endpoint
 from advisor.measure.tools import envs
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 
 
 def recorded(name: str = "concurrency", **changes: Any) -> str:

@@ -16,7 +16,7 @@ from advisor.errors import DataError
 from advisor.measure.steps import quality
 from advisor.measure.steps.quality import Score
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 
 
 def asked(**changes: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tests.advise.builders import GB, assessed, deployment, prediction
 from tests.report.builders import answer, cannot_run, limited, recommendation, three
 
 SCHEMA = json.loads(
-    (Path(__file__).parents[2] / "advisor/report/schema/recommendation.schema.json").read_text(
+    (Path(__file__).parents[3] / "advisor/report/documents/schema/recommendation.schema.json").read_text(
         encoding="utf-8"
     )
 )

@@ -14,7 +14,7 @@ from tests.command import Command
 from tests.golden_text import check_file
 
 MODEL = "Llama-3.1-8B-Instruct"
-DATA = Path(__file__).parents[1] / "data" / "vllm_bench"
+DATA = Path(__file__).parents[2] / "data" / "vllm_bench"
 
 ANSWERS: dict[str, list[tuple[object, ...]]] = {
     "crossover": [

@@ -38,7 +38,7 @@ from tests.report.builders import cannot_run
 
 KSERVE = json.loads(Path(__file__).with_name("kserve_predictor.schema.json").read_text(encoding="utf-8"))
 KUBERNETES = "1.37"
-RECORDED = Path(__file__).parents[1] / "data" / "vllm_bench" / "concurrency.json"
+RECORDED = Path(__file__).parents[2] / "data" / "vllm_bench" / "concurrency.json"
 
 
 def asked(arrival: Arrival | None = None, **fields: object) -> Workload:

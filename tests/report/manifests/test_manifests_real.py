@@ -23,7 +23,7 @@ from tests.advise.builders import deployment, llama_8b, prediction, workload
 
 pytestmark = pytest.mark.heavy
 
-MAKER = Path(__file__).parents[1] / "measure" / "tiny_model.py"
+MAKER = Path(__file__).parents[2] / "measure" / "tiny_model.py"
 
 PARSE = """
 import importlib, json, sys

@@ -9,7 +9,7 @@ import pytest
 
 from advisor.errors import InputError, QuantAdviseError, UnknownNameError, UnsupportedError
 from advisor.spec.models.catalog import find_model, known_models, model_from_file
-from tests.spec.models import llama_config
+from tests.spec.build_models import llama_config
 
 
 @pytest.fixture

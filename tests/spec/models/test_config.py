@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from advisor.errors import InputError, QuantAdviseError, UnsupportedError
 from advisor.spec.models.catalog import find_model
 from advisor.spec.models.config import readable_types
-from tests.spec.models import ABSENT, llama_config, moe_config, read
+from tests.spec.build_models import ABSENT, llama_config, moe_config, read
 
 
 def windows(model):

@@ -10,7 +10,7 @@ import pytest
 
 from advisor.errors import UnknownNameError
 from advisor.spec.models.catalog import find_model
-from tests.spec.models import llama_config
+from tests.spec.build_models import llama_config
 
 
 class HubErrors:

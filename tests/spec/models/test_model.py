@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from advisor.spec.models.catalog import find_model, known_models
 from advisor.spec.models.model import Attention, Ffn, LayerGroup, ModelSpec
-from tests.spec.models import llama_config, moe_config, read
+from tests.spec.build_models import llama_config, moe_config, read
 
 
 def test_kv_bytes_per_token_of_llama_8b():

@@ -6,7 +6,7 @@ import pytest
 
 from advisor.errors import UnsupportedError
 from advisor.spec.models.native import split_suffix
-from tests.spec.models import llama_config, moe_config, read
+from tests.spec.build_models import llama_config, moe_config, read
 
 
 def compressed(bits, kind, acts=None, group_size=None, ignore=("lm_head",), **weights):

@@ -19,7 +19,7 @@ from advisor.spec.workloads.profile import (
     with_scenario,
 )
 from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Lengths, Quality, Workload
-from tests.spec.workloads import workloads
+from tests.spec.build_workloads import workloads
 
 # Kurtic et al., arXiv:2411.02355v4, the prompt and generated tokens above each column of Tables 5 and 6.
 PAPER_USE_CASES = {

@@ -13,7 +13,7 @@ from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override, workload_from_flags
 from advisor.spec.workloads.slo import parse_goodput, parse_slo, parse_slos
 from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Lengths, Quality
-from tests.spec.workloads import workloads
+from tests.spec.build_workloads import workloads
 
 CHAT = load_workload("chat")
 RAG = load_workload("rag")

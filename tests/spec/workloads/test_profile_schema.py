@@ -16,7 +16,7 @@ from advisor.spec.workloads.profile import parse_workload, to_yaml
 from advisor.spec.workloads.profile_schema import profile_schema, schema_text
 from advisor.spec.workloads.workload import Workload
 from tests.golden_text import check_file
-from tests.spec.workloads import workloads
+from tests.spec.build_workloads import workloads
 
 PROFILES = sorted(shipped("profiles").rglob("*.yaml"))
 SMALLEST = "input_tokens: 512\noutput_tokens: 256\nload: single\n"

@@ -21,7 +21,7 @@ from advisor.spec.workloads.trace import burstiness, lengths_of, profile_from_tr
 from advisor.spec.workloads.trace_read import read_trace
 from advisor.spec.workloads.workload import Arrival, Lengths
 
-TRACES = Path(__file__).resolve().parent.parent / "data" / "traces"
+TRACES = Path(__file__).resolve().parents[2] / "data" / "traces"
 
 
 def written(folder: Path, name: str, text: str) -> Path:

@@ -13,7 +13,7 @@ _WORDS = {int: "N", float: "NUMBER", str: "TEXT", Path: "PATH"}
 
 _HEAD = """# Reference
 
-Made from the code by `python -m advisor.cli_reference`; do not edit, a test keeps it current. The
+Made from the code by `python docs/tools/reference.py`; do not edit, a test keeps it current. The
 [guide](guide.md) shows the commands at work, [method.md](method.md) says how the figures come about.
 """
 
@@ -267,7 +267,8 @@ def _estimates() -> Iterator[str]:
     from advisor.cost.estimate import BASES
 
     schemas = ", ".join(
-        f"[{command}](../advisor/report/schema/{name}.schema.json)" for command, name in _SCHEMAS.items()
+        f"[{command}](../advisor/report/documents/schema/{name}.schema.json)"
+        for command, name in _SCHEMAS.items()
     )
 
     yield "Every figure is a value with a 90 % interval, low to high, and a basis:"
