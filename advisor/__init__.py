@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from advisor.spec.engines.engine import Engine, parse_engine
     from advisor.spec.formats.catalog import find_format, known_formats
     from advisor.spec.formats.format import QuantFormat
+    from advisor.spec.hardware.catalog import known_gpus
     from advisor.spec.hardware.gpu import GpuSpec
-    from advisor.spec.hardware.gpus import find_gpu, known_gpus
+    from advisor.spec.hardware.gpus import find_gpu
     from advisor.spec.models.catalog import find_model, known_models, typical_model
     from advisor.spec.models.model import ModelSpec
     from advisor.spec.workloads.profile import known_workloads, load_workload
@@ -61,7 +62,7 @@ _HOME = {
     "typical_model": "advisor.spec.models.catalog",
     "ModelSpec": "advisor.spec.models.model",
     "find_gpu": "advisor.spec.hardware.gpus",
-    "known_gpus": "advisor.spec.hardware.gpus",
+    "known_gpus": "advisor.spec.hardware.catalog",
     "GpuSpec": "advisor.spec.hardware.gpu",
     "find_format": "advisor.spec.formats.catalog",
     "known_formats": "advisor.spec.formats.catalog",

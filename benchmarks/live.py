@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from advisor.advise.api import shipped_predictor, shipped_quality
-from advisor.spec.hardware.gpus import known_gpus
+from advisor.spec.hardware.catalog import known_gpus
 from advisor.ui.answers import Answerer
 from advisor.ui.page import FIRST
 from advisor.ui.question import Shelf

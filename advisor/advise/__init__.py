@@ -1,1 +1,6 @@
-"""Decides: which deployments, do they keep the limits, the ranked, the refused, the why."""
+"""Decides: which deployments keep the limits, which is best, how sure that is, and what would change it.
+
+`choose/` ranks, `certainty/` gives probabilities, `sensitivity/` finds crossovers and change points,
+`measuring/` proposes measurements, `compare/` sets two side by side; `api` holds the functions of the
+library.
+"""

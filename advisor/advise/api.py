@@ -17,8 +17,9 @@ from advisor.spec.deployment import Deployment, KvFormat
 from advisor.spec.engines.engine import Engine, newest_version, parse_engine
 from advisor.spec.formats.catalog import find_format, known_formats
 from advisor.spec.formats.format import QuantFormat
+from advisor.spec.hardware.catalog import known_gpus
 from advisor.spec.hardware.gpu import GpuSpec, Price
-from advisor.spec.hardware.gpus import find_gpu, known_gpus
+from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.hardware.prices import MAX_USD_PER_GPU_HOUR, price_of
 from advisor.spec.models.catalog import find_model
 from advisor.spec.models.model import ModelSpec

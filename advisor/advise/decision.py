@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from advisor.advise.certainty.choice_probability import Sureness, contest, sureness
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.sensitivity.break_even import BreakEven, break_evens
-from advisor.advise.sensitivity.change_points import Flip, flips
+from advisor.advise.sensitivity.change_point import Flip
+from advisor.advise.sensitivity.change_points import flips
 from advisor.advise.sensitivity.crossover import Crossover, nearby
 
 if TYPE_CHECKING:

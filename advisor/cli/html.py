@@ -33,7 +33,7 @@ def check_html(path: Path | None, *, overwrite: bool) -> None:
     """Refuse before any work what could not be written. Raises InputError or MissingToolError."""
     if path is None:
         return
-    from advisor.report.html.vega import check_installed
+    from advisor.report.html.elements.vega import check_installed
 
     check_installed()
     if path.is_dir():

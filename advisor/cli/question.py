@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from advisor.cli import options as o
 from advisor.cli import values as v
 from advisor.errors import InputError
+from advisor.spec.reading.lists import split, split_all
 
 if TYPE_CHECKING:
     from advisor.advise.choose.question import Choice
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 def asked_choice(named: Named, chosen: Chosen) -> tuple[Choice, Predictor, QualityModel]:
     """The choice that a command's options stand for, and what is known."""
     from advisor.advise.api import choice_of
+    from advisor.spec.deployment import kv_formats
 
     model = v.the_model(named)
     workload = v.the_workload(
@@ -30,7 +32,7 @@ def asked_choice(named: Named, chosen: Chosen) -> tuple[Choice, Predictor, Quali
         workload,
         gpus=gpus,
         formats=_formats(chosen.formats),
-        kv_formats=v.kv_formats(chosen.kv_cache_dtype),
+        kv_formats=kv_formats(chosen.kv_cache_dtype),
         tensor_parallel=_degrees(chosen.tensor_parallel),
         num_gpus=chosen.num_gpus,
         max_gpus=chosen.max_gpus,
@@ -44,12 +46,12 @@ def asked_choice(named: Named, chosen: Chosen) -> tuple[Choice, Predictor, Quali
 
 
 def _gpus(texts: list[str] | None) -> list[str] | None:
-    names = v.split_all(texts)
+    names = split_all(texts)
     return None if not names or [name.lower() for name in names] == ["any"] else names
 
 
 def _formats(texts: list[str] | None) -> list[str] | None:
-    names = v.split_all(texts)
+    names = split_all(texts)
     if len(names) == 1 and names[0].lower() in o.Output.__members__:
         raise InputError(f"--formats: '{names[0]}' is how an answer is printed; say --output {names[0]}")
     return names or None
@@ -59,7 +61,7 @@ def _degrees(text: str | None) -> list[int] | None:
     if text is None:
         return None
     try:
-        return [int(part) for part in v.split(text)]
+        return [int(part) for part in split(text)]
     except ValueError as error:
         raise InputError(
             f"--tensor-parallel-size: '{text}' is no list of whole numbers; write 1,2,4"

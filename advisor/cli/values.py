@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from advisor.errors import InputError
+from advisor.spec.reading.lists import split, split_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from advisor.cli.groups import Asked, Limits, Named, Prices, Served
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.recovery import QualityModel
-    from advisor.spec.deployment import KvFormat
     from advisor.spec.engines.engine import Engine
     from advisor.spec.hardware.gpu import GpuSpec
     from advisor.spec.models.model import ModelSpec
@@ -93,23 +93,6 @@ def the_engine(served: Served) -> Engine:
     )
 
 
-def kv_formats(dtype: str | None) -> tuple[KvFormat, ...] | None:
-    """The KV types that `--kv-cache-dtype` allows; None = the command's own default."""
-    known: dict[str, tuple[KvFormat, ...]] = {
-        "auto": ("16bit",),
-        "16bit": ("16bit",),
-        "bfloat16": ("16bit",),
-        "fp8": ("fp8",),
-        "fp8_e4m3": ("fp8",),
-        "any": ("16bit", "fp8"),
-    }
-    if dtype is None:
-        return None
-    if dtype.lower() not in known:
-        raise InputError(f"--kv-cache-dtype: unknown value '{dtype}'; known: auto, fp8, any")
-    return known[dtype.lower()]
-
-
 def own_prices(texts: Iterable[str] | None) -> dict[str, float]:
     """USD per GPU-hour by GPU name, of `H100=2.5` or `H100:2.5`."""
     from advisor.spec.hardware.prices import parse_prices
@@ -173,12 +156,3 @@ def the_border(texts: Iterable[str] | None) -> Border | None:
     from advisor.advise.own_records import border_with
 
     return border_with(folders)
-
-
-def split(text: str) -> list[str]:
-    """The parts between commas, without blanks and empty ones."""
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def split_all(texts: Iterable[str] | None) -> list[str]:
-    return [part for text in texts or () for part in split(text)]

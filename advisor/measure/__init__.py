@@ -1,1 +1,5 @@
-"""Goes and looks: the only code that starts a tool."""
+"""Measures for real: the only code that starts a tool.
+
+`steps/` says what is measured and parses results, `tools/` finds and runs programs, `state/` keeps what is
+done, `execution/` hands work to GPUs; `run` ties them together, `records` turns results into measurements.
+"""

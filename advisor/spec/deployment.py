@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from advisor.errors import InputError
 from advisor.spec.engines.engine import Engine, first_release_for, is_older
 from advisor.spec.formats.format import QuantFormat
 from advisor.spec.hardware.gpu import GpuSpec
@@ -93,3 +94,20 @@ class Deployment:
             self.replicas,
             f"{self.engine.name} {self.engine.version}",
         )
+
+
+def kv_formats(dtype: str | None) -> tuple[KvFormat, ...] | None:
+    """The KV types that `--kv-cache-dtype` allows; None = the command's own default."""
+    known: dict[str, tuple[KvFormat, ...]] = {
+        "auto": ("16bit",),
+        "16bit": ("16bit",),
+        "bfloat16": ("16bit",),
+        "fp8": ("fp8",),
+        "fp8_e4m3": ("fp8",),
+        "any": ("16bit", "fp8"),
+    }
+    if dtype is None:
+        return None
+    if dtype.lower() not in known:
+        raise InputError(f"--kv-cache-dtype: unknown value '{dtype}'; known: auto, fp8, any")
+    return known[dtype.lower()]

@@ -20,7 +20,7 @@ from advisor.report.html.answer import answer_section, why_section
 from advisor.report.html.charts.chart import Chart, figure
 from advisor.report.html.charts.crossover import crossover_chart
 from advisor.report.html.charts.map import map_chart
-from advisor.report.html.markup import joined
+from advisor.report.html.elements.markup import joined
 from advisor.report.html.page import Findings, head_section, report_charts
 from advisor.report.html.sure import sure_section
 from advisor.report.html.tables.evidence import evidence_section

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 
 from advisor.advise.api import ALIKE
 from advisor.report.html.assets import asset
-from advisor.report.html.markup import Html, data_script, tag
+from advisor.report.html.elements.markup import Html, data_script, tag
+from advisor.report.html.elements.palette import swatch
+from advisor.report.html.elements.vega import library_script
 from advisor.report.html.page import page_text
-from advisor.report.html.palette import swatch
-from advisor.report.html.vega import library_script
 from advisor.spec.formats.catalog import known_formats
-from advisor.spec.hardware.gpus import known_gpus
+from advisor.spec.hardware.catalog import known_gpus
 from advisor.spec.hardware.prices import TERMS
 from advisor.spec.models.catalog import known_models
 from advisor.spec.workloads.profile import known_workloads

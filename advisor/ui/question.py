@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 
 from advisor.advise.api import choice_of
 from advisor.advise.choose.question import Choice
-from advisor.cli import values as v
 from advisor.errors import InputError, unknown
+from advisor.spec.deployment import kv_formats
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.prices import parse_prices
 from advisor.spec.models.catalog import catalog_model, parse_params, typical_model
 from advisor.spec.models.model import ModelSpec
+from advisor.spec.reading.lists import split
 from advisor.spec.workloads.profile import known_workloads, load_workload
 from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.workload import Workload
@@ -52,14 +54,14 @@ def read_choice(said: Mapping[str, str], shelf: Shelf) -> Choice:
         if len(text) > MOST_CHARACTERS or not text.isprintable():
             raise InputError(f"--{key}: is not one line of at most {MOST_CHARACTERS:,} characters")
     get = {key: said.get(key, "").strip() for key in KEYS}
-    gpus = v.split(get["gpu"])
+    gpus = split(get["gpu"])
     everything = not gpus or [name.lower() for name in gpus] == ["any"]
     return choice_of(
         _model(get["model"], shelf),
         _workload(get, shelf),
         gpus=None if everything else [_gpu(name, shelf) for name in gpus],
-        formats=v.split(get["formats"]) or None,
-        kv_formats=v.kv_formats(get["kv"] or None),
+        formats=split(get["formats"]) or None,
+        kv_formats=kv_formats(get["kv"] or None),
         max_gpus=_count(get["maxgpus"], flag="--max-gpus"),
         prices=_prices(get["price"]),
         pricing=get["pricing"] or None,
@@ -131,7 +133,7 @@ def _limits(get: Mapping[str, str]) -> list[str]:
 def _prices(text: str) -> dict[str, float]:
     if ".yaml" in text.lower() or ".yml" in text.lower():
         raise InputError("--price: the page reads no files; name the GPU: H100=2.5")
-    return v.own_prices(v.split(text))
+    return parse_prices(split(text))
 
 
 def _number(text: str, *, flag: str) -> float | None:

@@ -299,8 +299,8 @@ def _records() -> Iterator[str]:
 
 
 def _gpus() -> Iterator[str]:
+    from advisor.spec.hardware.catalog import known_gpus
     from advisor.spec.hardware.gpu_file import KEYS
-    from advisor.spec.hardware.gpus import known_gpus
 
     yield f"{', '.join(f'`{gpu.name}`' for gpu in known_gpus())}: `quantadvise gpus` has their figures."
     yield f"Keys of [one's own, in YAML](adding.md#a-gpu): {', '.join(f'`{key}`' for key in KEYS)}."

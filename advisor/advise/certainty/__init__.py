@@ -1,1 +1,1 @@
-"""TODO"""
+"""Probabilities of a choice: joint draws of the prediction errors, and what they make of limits and ranks."""

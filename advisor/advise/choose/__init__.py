@@ -1,1 +1,1 @@
-"""TODO"""
+"""Every deployment predicted, judged against the limits, ranked or refused."""

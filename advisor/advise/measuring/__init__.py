@@ -1,1 +1,1 @@
-"""TODO"""
+"""Which measurement improves the choice most for the GPU time it takes."""

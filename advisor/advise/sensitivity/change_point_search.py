@@ -12,7 +12,7 @@ import numpy as np
 from advisor.advise.choose.judged import Standings
 from advisor.advise.choose.question import Choice
 from advisor.advise.choose.survey import standings_of, survey
-from advisor.advise.sensitivity.change_points import Flip, Whose, kind_of
+from advisor.advise.sensitivity.change_point import Flip, Whose, kind_of
 from advisor.advise.sensitivity.crossing import Interval, Turn, basis_of, turn_at, where_it_turns
 from advisor.advise.sensitivity.perturbations import Trial, World, trials
 from advisor.spec.deployment import Deployment

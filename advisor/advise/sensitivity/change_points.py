@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from math import inf, log
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from math import inf
+from typing import TYPE_CHECKING
 
 from advisor.advise.choose.assessment import Assessment, RefusalKind
 from advisor.advise.choose.question import filled
 from advisor.advise.choose.rank import rank
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.sensitivity.break_even import BreakEven, counts_replicas
-from advisor.advise.sensitivity.crossing import Why, weakest
+from advisor.advise.sensitivity.change_point import Flip, Whose, kind_of
+from advisor.advise.sensitivity.change_point_search import by_trial
+from advisor.advise.sensitivity.crossing import weakest
 from advisor.cost.estimate import Estimate
 from advisor.spec.deployment import Deployment
 
@@ -22,53 +24,8 @@ if TYPE_CHECKING:
 
 MOST = 48
 """Deployments that are looked at: the best of each kind first."""
-SHARES = frozenset({"min_recovery", "goodput min_share", "prefix_hit_rate"})
-"""Assumptions that are shares: how far off a value is, is told by what it leaves (the loss, the misses)."""
 EXACT = "as asked"
 """The basis of what follows from the question and its prices alone."""
-
-
-Whose = Literal["first", "other"] | None
-"""Whose limit or replicas decide: of what is first now, or then; None: the order of the two does."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flip:
-    """One assumption, and the value of it at which the choice changes."""
-
-    assumption: str
-    """`price of H100`, `request rate`, `ttft_p95_ms`, `goodput min_share`, `min_recovery` …"""
-    unit: str
-    now: float | None
-    """None: no limit was asked."""
-    at: float
-    low: float | None
-    high: float | None
-    """Nine times of ten the change truly lies between these; None: beyond the values looked at. Without width
-    where nothing that is predicted decides."""
-    basis: str
-    """What the interval rests on: the weakest basis of the predictions that decide, or `as asked`."""
-    why: Why
-    limit: str = ""
-    """As of a `Crossing`."""
-    whose: Whose = None
-    to: Deployment | None
-    """What is first then; None: nothing keeps the limits."""
-
-    @property
-    def above(self) -> bool:
-        """Whether the value must rise."""
-        return self.now is None or self.at > self.now
-
-    @property
-    def distance(self) -> float:
-        """How far off: |log(at ÷ now)|; of a share, of what it leaves. inf without a now."""
-        if self.now is None:
-            return float("inf")
-        if self.assumption in SHARES:
-            least = 1e-4
-            return abs(log(max(1.0 - self.at, least) / max(1.0 - self.now, least)))
-        return abs(log(self.at / self.now))
 
 
 def flips(
@@ -78,8 +35,6 @@ def flips(
     quality: QualityModel | None = None,
 ) -> tuple[Flip, ...]:
     """The nearest first; empty where nothing is ranked."""
-    from advisor.advise.sensitivity.change_point_search import by_trial
-
     first, choice = recommendation.winner, recommendation.choice
     if first is None or choice is None:
         return ()
@@ -90,10 +45,6 @@ def flips(
     among = contenders(recommendation) if choice.workload.gpu_count == "free" else None
     found += by_trial(choice, first.deployment, among, predictor, quality)
     return tuple(sorted(found, key=lambda flip: (flip.distance, flip.assumption)))
-
-
-def kind_of(deployment: Deployment | None) -> tuple[str, str] | None:
-    return None if deployment is None else (deployment.format.name, deployment.gpu.name)
 
 
 def contenders(recommendation: Recommendation) -> list[Deployment]:

@@ -40,7 +40,7 @@ def gpus(
     output: o.OutputOption = o.Output.table,
 ) -> None:
     """The GPUs known by name, with what their data sheets say."""
-    from advisor.spec.hardware.gpus import known_gpus
+    from advisor.spec.hardware.catalog import known_gpus
 
     rows = [
         {
@@ -61,7 +61,7 @@ def gpus(
 def formats(output: o.OutputOption = o.Output.table) -> None:
     """The quantization formats, and on how many of the known GPUs each runs."""
     from advisor.spec.formats.catalog import known_formats
-    from advisor.spec.hardware.gpus import known_gpus
+    from advisor.spec.hardware.catalog import known_gpus
 
     rows = []
     for fmt in known_formats():

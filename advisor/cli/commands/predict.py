@@ -58,12 +58,13 @@ def predict(
         _answer_cells(cells, records, output, any_format=served.ignore_engine_version)
         return
     from advisor.advise.api import predict as answer
+    from advisor.spec.deployment import kv_formats
 
     chosen = v.the_model(named)
     if gpu is None:
         raise InputError("gpu: none named; give --gpu (quantadvise gpus lists them)")
     workload = v.the_workload(asked, limits, prices)
-    allowed = v.kv_formats(kv_cache_dtype) or ("16bit",)
+    allowed = kv_formats(kv_cache_dtype) or ("16bit",)
     if len(allowed) > 1:
         raise InputError("--kv-cache-dtype: any is no one deployment; say auto or fp8")
     assessment = answer(

@@ -10,6 +10,7 @@ import typer
 from advisor.cli import options as o
 from advisor.cli import values as v
 from advisor.errors import InputError
+from advisor.spec.reading.lists import split_all
 
 if TYPE_CHECKING:
     from advisor.ui.question import Shelf
@@ -39,7 +40,7 @@ def ui(
     quantadvise ui Llama-3.1-8B-Instruct --gpu L40S,H100
     """
     from advisor.cli.progress import working
-    from advisor.report.html.vega import check_installed
+    from advisor.report.html.elements.vega import check_installed
     from advisor.ui.answers import Answerer
     from advisor.ui.page import ui_page
     from advisor.ui.server import Server
@@ -47,7 +48,7 @@ def ui(
     check_installed()
     if not 0 <= port <= 65_535:
         raise InputError(f"--port: {port} is no port; give 0 to 65,535")
-    first, shelf = begin(model, workload, v.split_all(gpu))
+    first, shelf = begin(model, workload, split_all(gpu))
     with working("Reading the measurements and the charts' library"):
         answerer = Answerer(
             v.the_predictor(records, models=list(shelf.models.values()), gpus=list(shelf.gpus.values())),
@@ -78,7 +79,8 @@ def ui(
 
 def begin(model: str | None, workload: str | None, gpus: list[str]) -> tuple[dict[str, str], Shelf]:
     """The first question, and what it names that no catalog has: read here, once, and never by the page."""
-    from advisor.spec.hardware.gpus import find_gpu, known_gpus
+    from advisor.spec.hardware.catalog import known_gpus
+    from advisor.spec.hardware.gpus import find_gpu
     from advisor.spec.models.catalog import find_model, known_models
     from advisor.spec.workloads.profile import known_workloads, load_workload
     from advisor.ui.page import FIRST

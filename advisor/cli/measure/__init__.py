@@ -1,1 +1,1 @@
-"""TODO"""
+"""`quantadvise measure`, `tools` and `calibrate`: parse, call, print."""

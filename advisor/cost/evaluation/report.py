@@ -30,7 +30,7 @@ from advisor.cost.evaluation.held_out import (
 from advisor.cost.evaluation.learning_curve import learning_curve
 from advisor.cost.fit_file import release, shape_key
 from advisor.cost.fitting.row_noise import PAPER_HARNESS, family
-from advisor.cost.step.roofline import predict_roofline
+from advisor.cost.step.roofline import roofline
 from advisor.cost.step.work import Floats
 from advisor.cost.uncertainty.intervals import LOADS, Errors, members
 
@@ -165,7 +165,7 @@ def _baselines(
 ) -> list[Figures]:
     """The same rows by simpler means: the data sheets alone, and these times a mean ratio per format."""
     seen = held.seen
-    plain = seen.log_value - np.log(predict_roofline(seen))
+    plain = seen.log_value - np.log(seen.predict(roofline(seen.arrays)))
     shape, fmt = np.array(shapes), np.array(formats)
     by_format = np.full(len(plain), np.nan)
     for chosen in what.values():

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from advisor.cost.estimate import Estimate
+from advisor.cost.step.bottleneck import Regime
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Load
 
-Regime = Literal["memory bandwidth", "compute", "overhead", "communication", "KV memory"]
 Status = Literal["stable", "saturated", "backlogged", "does not fit"]
 """saturated: more clients of a closed loop than the batch holds; they wait, and each is served in time.
 backlogged: an open loop asks for more than the capacity; no latency exists."""

@@ -21,8 +21,9 @@ from advisor.cost.predict.prediction_table import CellAnswers, LoadAnswers, Rang
 from advisor.cost.predict.predictions import told
 from advisor.cost.predict.with_intervals import LOAD_OF_KIND, bounds, goodput_share, latencies, ratios_of
 from advisor.cost.serving.load_table import MAXIMUM, RATE, SINGLE, Cells, load_cells, own_loads
-from advisor.cost.serving.percentiles import Queue, simulated_ratios
+from advisor.cost.serving.percentiles import Queue
 from advisor.cost.serving.serving_stats import Known, means
+from advisor.cost.simulation.percentiles import simulated_ratios
 from advisor.cost.step.memory import longest_context
 from advisor.cost.step.work import Floats, Ints
 from advisor.cost.uncertainty.intervals import LOADS, QUANTITIES

@@ -9,6 +9,8 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from advisor.cost.step.memory import BLOCK_TOKENS
+
 Floats = npt.NDArray[np.float64]
 
 LoadStatus = Literal["stable", "saturated", "backlogged"]
@@ -19,9 +21,6 @@ than the capacity; the queue grows without end, so that no latency exists."""
 Window = Literal["steady", "whole"]
 """steady: between warm-up and drain. whole: from the first request sent to the last one finished,
 the initial burst and the drain included, as `vllm bench serve` and its kin report."""
-
-BLOCK_TOKENS = 16
-"""Tokens of one KV block (vLLM's `block_size` on GPUs)."""
 
 V0_WATERMARK = 0.01
 """Share of the KV blocks that V0 keeps free when it admits a prompt (vllm/core/block_manager.py)."""

@@ -1,30 +1,23 @@
-"""Percentiles of a predicted load: each as a multiple of its mean, from the theory of the queue.
+"""Percentiles of a predicted load in closed form: multiples of the mean, from the theory of the queue.
 
-`spread` gives them in closed form for the search, `simulate` from a seeded simulation for one deployment.
-Both see the fitted step times; what the fit says of the mean stays, they say how far from it the tail is.
+What the fit says of the mean stays; the queue says how far from it the tail is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from advisor.cost.serving.batching import TINY
 from advisor.cost.serving.benchmark_run import run_of
-from advisor.cost.serving.engine import ServingSetup
 from advisor.cost.serving.latency_distribution import Spread, mixed, spread_of
 from advisor.cost.serving.load_table import Cells
-from advisor.cost.serving.replica import FittedSteps, engines, kv_tokens, loads
+from advisor.cost.serving.replica import engines, loads
 from advisor.cost.serving.steady_state import Engines, Loads, Steady, steady_state
-from advisor.cost.simulation.simulate import simulate
 from advisor.cost.step.step_time import Coefficients
 from advisor.cost.step.work import DeploymentArrays, Floats
-from advisor.spec.engines.engine import EngineDefaults
-from advisor.spec.workloads.workload import LatencyMetric, Load, percentile_of
-
-SEED = 0
+from advisor.spec.workloads.workload import LatencyMetric, percentile_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,33 +78,3 @@ class Queue:
         with np.errstate(invalid="ignore", divide="ignore"):
             found = self.percentile_s(metric, statistic) / of[metric]
         return np.asarray(np.where(np.isfinite(found), found, 1.0))
-
-
-def simulated_ratios(
-    a: DeploymentArrays,
-    c: Coefficients,
-    kv_bytes: Floats,
-    limits: EngineDefaults,
-    load: Load,
-    cells: Cells,
-    wanted: Sequence[tuple[str, str]],
-) -> dict[tuple[str, str], float]:
-    """The same for one deployment (row 0), from a simulation of its requests one by one; `load` is one
-    replica's. Latencies that the simulation has none of are left out."""
-    setup = ServingSetup(
-        step=FittedSteps(c.take(cells.deployment[:1])),
-        kv_tokens=float(kv_tokens(a, kv_bytes, cells)[0]),
-        max_num_seqs=int(a.max_num_seqs[0]),
-        max_num_batched_tokens=int(max(a.max_num_batched_tokens[0], a.max_num_seqs[0])),
-        chunked_prefill=limits.chunked_prefill,
-        generation=limits.generation,
-        schedule_ahead=limits.async_scheduling,
-        request_overhead_s=float(c.request_s[0]),
-    )
-    statistics = tuple(dict.fromkeys(["mean", *(statistic for _, statistic in wanted)]))
-    seen = simulate(setup, load, seed=SEED, statistics=statistics).latency_ms
-    return {
-        (metric, statistic): seen[metric, statistic] / seen[metric, "mean"]
-        for metric, statistic in wanted
-        if (metric, statistic) in seen and seen.get((metric, "mean"))
-    }

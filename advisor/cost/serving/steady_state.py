@@ -12,7 +12,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from advisor.cost.serving.batching import TINY, Bools, Inside, Work, choose, closed, opened
-from advisor.cost.serving.engine import BLOCK_TOKENS, V0_WATERMARK, Floats, ServingSetup, StepTime
+from advisor.cost.serving.engine import V0_WATERMARK, Floats, ServingSetup, StepTime
+from advisor.cost.step.memory import BLOCK_TOKENS
 from advisor.spec.workloads.workload import Load
 
 _GROWN_SHARE = 0.13

@@ -15,9 +15,10 @@ from collections import deque
 
 import numpy as np
 
-from advisor.cost.serving.engine import BLOCK_TOKENS, ServingSetup
+from advisor.cost.serving.engine import ServingSetup
 from advisor.cost.simulation.step_table import StepTable
 from advisor.cost.simulation.trace import Requests, Run
+from advisor.cost.step.memory import BLOCK_TOKENS
 
 
 def run(setup: ServingSetup, requests: Requests) -> Run:

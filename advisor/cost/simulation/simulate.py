@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from advisor.cost.serving.engine import BLOCK_TOKENS, Floats, LoadStatus, ServingResult, ServingSetup, Window
+from advisor.cost.serving.engine import Floats, LoadStatus, ServingResult, ServingSetup, Window
 from advisor.cost.serving.steady_state import engine_arrays, load_arrays, steady_state
 from advisor.cost.simulation.scheduler import run
 from advisor.cost.simulation.trace import Requests, Run
+from advisor.cost.step.memory import BLOCK_TOKENS
 from advisor.errors import UnsupportedError
 from advisor.spec.workloads.lengths import sample
 from advisor.spec.workloads.workload import Arrival, Goodput, Load, percentile_of

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
-from advisor.cost.predict.prediction import Regime
 from advisor.cost.step.step_time import Coefficients, Parts
 from advisor.cost.step.work import Floats
 from advisor.units import MS_PER_S
+
+Regime = Literal["memory bandwidth", "compute", "overhead", "communication", "KV memory"]
 
 
 def times_ms(parts: Parts, c: Coefficients, tokens: Floats) -> list[dict[Regime, float]]:

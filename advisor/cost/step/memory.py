@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.cost.serving.engine import BLOCK_TOKENS
 from advisor.cost.step.layers import MAX_KV_GROUPS
 from advisor.cost.step.work import DeploymentArrays, Floats
 from advisor.units import GIB
+
+BLOCK_TOKENS = 16
+"""Tokens of one KV block (vLLM's `block_size` on GPUs)."""
 
 CONTEXT_BYTES = 0.6 * GIB
 """CUDA context, cuBLAS workspaces and allocator slack: vLLM logs 0.3-0.9 GiB of 'non-torch' memory."""

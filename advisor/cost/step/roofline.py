@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from advisor.cost.fitting.observations import Observations
 from advisor.cost.step.parameters import PARAMETERS
 from advisor.cost.step.step_time import Coefficients, coefficients
-from advisor.cost.step.work import DeploymentArrays, Floats
+from advisor.cost.step.work import DeploymentArrays
 
 _SHARP = 50.0
 """Exponent that makes the blend of reading and multiplying a maximum."""
@@ -21,8 +20,3 @@ def roofline(arrays: DeploymentArrays) -> Coefficients:
     values["pace"] = np.ones(n)
     values["unpack_per_s"] = np.full(n, np.inf)
     return coefficients(arrays, values)
-
-
-def predict_roofline(seen: Observations) -> Floats:
-    """What the data sheets alone say of each row."""
-    return seen.predict(roofline(seen.arrays))

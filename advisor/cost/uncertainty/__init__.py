@@ -1,1 +1,3 @@
-"""TODO"""
+"""How far predictions are off on data the fit has not seen: intervals, and the errors that deployments
+share.
+"""

@@ -1,1 +1,3 @@
-"""TODO"""
+"""Verifies measurements: against the hardware, against each other, and against printed prices. `check` runs
+them all.
+"""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from advisor.advise.certainty.choice_probability import Rival, Sureness
     from advisor.advise.decision import Decision
     from advisor.advise.measuring.next import Suggestion
-    from advisor.advise.sensitivity.change_points import Flip
+    from advisor.advise.sensitivity.change_point import Flip
     from advisor.advise.sensitivity.crossover import Crossover
 
 

@@ -1,1 +1,4 @@
-"""The answer as one page of HTML that needs nothing from outside."""
+"""The answer as one page of HTML that needs nothing from outside.
+
+`page` puts it together from `charts/`, `tables/` and `elements/`; `answer` and `sure` are its first parts.
+"""

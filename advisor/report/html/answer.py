@@ -5,9 +5,9 @@ from __future__ import annotations
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Estimate
-from advisor.report.html.markup import Html, tag
-from advisor.report.html.palette import swatch
-from advisor.report.html.quantities import Quantity, quantities
+from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.palette import swatch
+from advisor.report.html.elements.quantities import Quantity, quantities
 from advisor.report.terminal.evidence import assessment_evidence, workload_lines
 from advisor.report.terminal.refused import nothing_kept_line
 from advisor.report.terminal.words import command_lines, winner_lines

@@ -22,13 +22,13 @@ from advisor.report.html.charts.headroom import headroom_chart
 from advisor.report.html.charts.intervals import intervals_chart
 from advisor.report.html.charts.map import map_chart
 from advisor.report.html.charts.tradeoff import tradeoff_chart
-from advisor.report.html.markup import Html, data_script, joined, tag
+from advisor.report.html.elements.markup import Html, data_script, joined, tag
+from advisor.report.html.elements.vega import library_script
 from advisor.report.html.sure import sure_section
 from advisor.report.html.tables.evidence import evidence_section
 from advisor.report.html.tables.flips import flips_section
 from advisor.report.html.tables.ranking import ranking_section
 from advisor.report.html.tables.refused import refused_section
-from advisor.report.html.vega import library_script
 
 DOCUMENT_ROWS = 30
 """Ranked and refused deployments in the JSON that the page carries."""

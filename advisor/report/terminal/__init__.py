@@ -1,1 +1,1 @@
-"""TODO"""
+"""Answers as text for a terminal: tables, sentences, plots."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from advisor.advise.certainty.choice_probability import Kept
-from advisor.advise.sensitivity.change_points import EXACT, SHARES, Flip
+from advisor.advise.sensitivity.change_point import SHARES, Flip
+from advisor.advise.sensitivity.change_points import EXACT
 from advisor.report.terminal.decision_words import limit_name
 from advisor.spec.deployment import Deployment
 from advisor.text import deployment_text, number

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from advisor.advise.decision import Decision
-    from advisor.advise.sensitivity.change_points import Flip
+    from advisor.advise.sensitivity.change_point import Flip
 
 TABLE_ROWS = 10
 """Deployments in a table unless --top says otherwise."""

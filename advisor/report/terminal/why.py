@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.cost.predict.prediction import Prediction, Regime
+from advisor.cost.predict.prediction import Prediction
+from advisor.cost.step.bottleneck import Regime
 from advisor.report.terminal.binding import binding_lines
 from advisor.text import deployment_text, number, share
 

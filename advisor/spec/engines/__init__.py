@@ -1,1 +1,1 @@
-"""TODO"""
+"""The serving engine: its release, its settings, and the defaults of each release."""

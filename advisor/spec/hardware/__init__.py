@@ -1,1 +1,3 @@
-"""TODO"""
+"""A GPU: what its data sheet says (`gpu`, `catalog`, `gpu_file` for one of the user's own) and what it
+costs to rent (`prices`).
+"""

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from advisor.errors import UnknownNameError
+from advisor.spec.hardware.catalog import catalog_gpu
 from advisor.spec.hardware.gpu import COMPUTE_TYPES, ComputeType, GpuSpec, Interconnect, Price
-from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.reading.given import Given
 from advisor.spec.reading.located_yaml import read_yaml
 
@@ -109,7 +109,7 @@ def _base(given: Given, entries: dict[str, Given], name: str) -> GpuSpec:
     if "like" in entries:
         like = entries["like"]
         try:
-            return find_gpu(like.text())
+            return catalog_gpu(like.text())
         except UnknownNameError as error:
             raise like.error(str(error)) from error
     for key in ("capability", "memory_bandwidth_gb_s", "dense_tflops"):

@@ -1,93 +1,15 @@
-"""Known GPUs, found by the names people type or by a file of one's own."""
+"""A GPU by the name people type, from the catalog or from a YAML file of the user."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any
-
-from advisor.errors import unknown
-from advisor.spec.hardware.gpu import COMPUTE_TYPES, GpuSpec, Interconnect
-from advisor.spec.reading.catalog_yaml import read_catalog
-from advisor.spec.reading.names import NameIndex, fold
-
-_BRANDS = ("nvidia", "amd", "geforce", "tesla", "radeon", "instinct", "gpu")
-"""Words that nvidia-smi, rocm-smi and shops put around a name that says it all."""
-
-
-@lru_cache(maxsize=1)
-def known_gpus() -> tuple[GpuSpec, ...]:
-    """Every GPU of the catalog, in its order (oldest architecture first)."""
-    document = read_catalog("gpus.yaml")
-    sheets: Mapping[str, str] = document["sources"]
-    return tuple(_spec(row, sheets) for row in document["gpus"])
+from advisor.spec.hardware.catalog import catalog_gpu
+from advisor.spec.hardware.gpu import GpuSpec
+from advisor.spec.hardware.gpu_file import load_gpu_file
 
 
 def find_gpu(name: str) -> GpuSpec:
-    """The GPU called `name`, whatever its case, blanks and hyphens.
+    """The GPU called `name`: a path that ends in .yaml or .yml is a file of the user, all else the catalog's.
 
-    A family's name (`H100`, `A100`) is its usual variant. A path that ends in .yaml or .yml is one's
-    own GPU (see `advisor.spec.hardware.gpu_file`). Raises UnknownNameError with the nearest known names.
+    Raises UnknownNameError with the nearest known names, InputError for a file that is wrong.
     """
-    if name.lower().endswith((".yaml", ".yml")):
-        from advisor.spec.hardware.gpu_file import load_gpu_file
-
-        return load_gpu_file(name)
-    found = _index().get(_bare(name))
-    if found is None:
-        raise unknown(
-            "GPU",
-            name,
-            _suggestions(),
-            otherwise="quantadvise gpus lists all; describe it in YAML: --gpu it.yaml",
-        )
-    return found
-
-
-@lru_cache(maxsize=1)
-def _index() -> NameIndex[GpuSpec]:
-    names: list[tuple[str, GpuSpec]] = []
-    for gpu in known_gpus():
-        own = [gpu.name, gpu.title, *gpu.aliases, *([gpu.family] if gpu.usual else [])]
-        names += [(_bare(name), gpu) for name in own]
-    return NameIndex(names)
-
-
-def _bare(name: str) -> str:
-    """`name` folded, without brand words: `NVIDIA GeForce RTX 4090` and `rtx4090` are one."""
-    bare = fold(name)
-    stripped = True
-    while stripped:
-        stripped = False
-        for brand in _BRANDS:
-            if bare != brand and (shorter := bare.removeprefix(brand).removesuffix(brand)) != bare:
-                bare, stripped = shorter, True
-    return bare
-
-
-def _suggestions() -> list[str]:
-    """Names worth offering: what people call each GPU, then its full name."""
-    return [name for gpu in known_gpus() for name in dict.fromkeys((gpu.label, gpu.name))]
-
-
-def _spec(row: Mapping[str, Any], sheets: Mapping[str, str]) -> GpuSpec:
-    rates, power = row["dense_tflops"], row["power_w"]
-    return GpuSpec(
-        name=row["name"],
-        title=row["title"],
-        family=row["family"],
-        usual=row.get("usual", False),
-        vendor=row.get("vendor", "nvidia"),
-        architecture=row["architecture"],
-        capability=float(row["capability"]),
-        memory_mib=row["memory_mib"],
-        memory_bandwidth_gb_s=float(row["memory_bandwidth_gb_s"]),
-        dense_tflops={compute: rates.get(compute) for compute in COMPUTE_TYPES},
-        interconnect=Interconnect(**row["interconnect"]),
-        gpus_per_node=row["gpus_per_node"],
-        power_w=None if power is None else float(power),
-        sms=row["sms"],
-        aliases=tuple(row.get("aliases", ())),
-        sources=tuple(sheets[key] for key in row["sources"]),
-        notes=row.get("notes", ""),
-    )
+    return load_gpu_file(name) if name.lower().endswith((".yaml", ".yml")) else catalog_gpu(name)

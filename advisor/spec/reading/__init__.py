@@ -1,1 +1,3 @@
-"""TODO"""
+"""Checked reading of what people write: YAML with line numbers, typed values, names with near matches,
+lists.
+"""

@@ -14,7 +14,8 @@ from advisor.advise.api import recommend, shipped_predictor, shipped_quality
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.choose.survey import standings_of, survey
 from advisor.advise.decision import decision
-from advisor.advise.sensitivity.change_points import EXACT, Flip, contenders, flips
+from advisor.advise.sensitivity.change_point import Flip
+from advisor.advise.sensitivity.change_points import EXACT, contenders, flips
 from advisor.cost.predict.predictor import Z90
 from advisor.report.terminal.flip_words import HEADS, flip_rows
 from advisor.spec.deployment import Deployment

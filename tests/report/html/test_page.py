@@ -23,8 +23,8 @@ from advisor.advise.sensitivity.crossover_map import format_maps
 from advisor.advise.sensitivity.load_curves import curve_deployments, curves
 from advisor.report.documents.document import recommendation_document
 from advisor.report.html.charts.crossover import crossover_chart
+from advisor.report.html.elements.quantities import quantities
 from advisor.report.html.page import DOCUMENT_ROWS, Findings, report_body, report_page
-from advisor.report.html.quantities import quantities
 from advisor.report.terminal.decision_words import chance, change_lines, sure_lines
 from advisor.report.terminal.flip_words import flip_rows
 from advisor.spec.workloads.profile_flags import override

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.cost.predict.prediction import Regime
+from advisor.cost.step.bottleneck import Regime
 from advisor.report.terminal.binding import binding_lines
 from advisor.report.terminal.evidence import counts_line, evidence_lines, workload_lines
 from advisor.report.terminal.refused import nothing_kept_line, refused_lines

@@ -13,7 +13,8 @@ from advisor.spec.engines.engine import (
     newest_version,
     parse_engine,
 )
-from advisor.spec.hardware.gpus import find_gpu, known_gpus
+from advisor.spec.hardware.catalog import known_gpus
+from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.models.catalog import find_model, known_models
 from advisor.spec.reading.catalog_yaml import read_catalog
 

@@ -15,8 +15,9 @@ from advisor.spec.formats.catalog import (
     known_kv_formats,
 )
 from advisor.spec.formats.format import QuantFormat
+from advisor.spec.hardware.catalog import known_gpus
 from advisor.spec.hardware.gpu import GpuSpec
-from advisor.spec.hardware.gpus import find_gpu, known_gpus
+from advisor.spec.hardware.gpus import find_gpu
 
 ALIASES = {
     # the paper's

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.errors import UnknownNameError
+from advisor.spec.hardware.catalog import known_gpus
 from advisor.spec.hardware.gpu import GpuSpec
-from advisor.spec.hardware.gpus import find_gpu, known_gpus
+from advisor.spec.hardware.gpus import find_gpu
 from advisor.units import GIB
 
 DEPLOYED = [

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from advisor.report.html.markup import Html, tag
-from advisor.report.html.palette import swatch
-from advisor.report.html.vega import SCHEMA
+from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.palette import swatch
+from advisor.report.html.elements.vega import SCHEMA
 from advisor.spec.deployment import Deployment
 
 Rows = Sequence[Mapping[str, object]]

@@ -7,8 +7,8 @@ from math import sqrt
 from advisor.advise.sensitivity.axis import UNITS
 from advisor.advise.sensitivity.crossover import Crossing, Crossover, Stretch
 from advisor.report.html.charts.chart import Chart, layered
-from advisor.report.html.markup import Html, tag
-from advisor.report.html.palette import scales, swatch
+from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.palette import scales, swatch
 from advisor.report.terminal.decision_words import crossover_line, why_text
 from advisor.text import deployment_text, number
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from advisor.advise.sensitivity.load_curves import Curve, CurvePoint
 from advisor.cost.estimate import Estimate
 from advisor.report.html.charts.chart import LIMIT_RULE, LIMIT_TEXT, Chart, Control, layered
-from advisor.report.html.markup import Html, tag
-from advisor.report.html.palette import scales, swatch
+from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.palette import scales, swatch
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import LatencyLimit, Workload
 from advisor.text import gpus_text, latency_name, low_high, number, span

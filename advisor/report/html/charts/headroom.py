@@ -9,9 +9,9 @@ from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Estimate
 from advisor.report.html.charts.chart import INTERVAL_RULE, LIMIT_RULE, POINT, Chart, layered, short_name
-from advisor.report.html.markup import Html, tag
-from advisor.report.html.palette import scales, swatch
-from advisor.report.html.quantities import Quantity, figure_text, quantities
+from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.palette import scales, swatch
+from advisor.report.html.elements.quantities import Quantity, figure_text, quantities
 from advisor.report.terminal.tables import shown_rows
 from advisor.text import deployment_text, low_high, number, span
 

@@ -8,8 +8,8 @@ from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Estimate
 from advisor.report.html.charts.chart import INTERVAL_RULE, POINT, Chart, layered, short_name
-from advisor.report.html.markup import Html, tag
-from advisor.report.html.palette import scales, swatch
+from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.palette import scales, swatch
 from advisor.report.terminal.tables import shown_rows
 from advisor.spec.workloads.workload import Workload
 from advisor.text import deployment_text, low_high, number, span

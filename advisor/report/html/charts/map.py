@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from advisor.advise.sensitivity.crossover_map import FormatMap
 from advisor.report.html.charts.chart import Chart, Control, layered
-from advisor.report.html.markup import Html, tag
-from advisor.report.html.palette import scales, swatch
+from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.palette import scales, swatch
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Workload
 from advisor.text import deployment_text, gpus_text

@@ -8,8 +8,8 @@ from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Estimate
 from advisor.report.html.charts.chart import LIMIT_RULE, LIMIT_TEXT, Chart, Control, layered
-from advisor.report.html.markup import Html, tag
-from advisor.report.html.palette import scales, swatch
+from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.palette import scales, swatch
 from advisor.text import deployment_text, low_high, number, span
 from advisor.units import MS_PER_S
 

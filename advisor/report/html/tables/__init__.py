@@ -1,1 +1,1 @@
-"""TODO"""
+"""The tables of the page: ranking, refused, change points, evidence."""

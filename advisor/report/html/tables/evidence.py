@@ -7,8 +7,8 @@ from typing import Any
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.report.html.markup import Html, tag
-from advisor.report.html.palette import swatch
+from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.palette import swatch
 from advisor.report.terminal.tables import shown_rows
 from advisor.text import deployment_text, number, share
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.advise.decision import Decision
-from advisor.report.html.markup import Html, tag
+from advisor.report.html.elements.markup import Html, tag
 from advisor.report.terminal import flip_words
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.report.html.markup import Html, tag
-from advisor.report.html.palette import swatch
-from advisor.report.html.quantities import Quantity, quantities
+from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.palette import swatch
+from advisor.report.html.elements.quantities import Quantity, quantities
 from advisor.report.terminal.binding import binding_lines
 from advisor.report.terminal.tables import shown_rows
 from advisor.report.terminal.words import accuracy_lines, command_lines, memory_lines

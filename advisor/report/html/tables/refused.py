@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.report.html.markup import Html, tag
-from advisor.report.html.palette import swatch
+from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.palette import swatch
 from advisor.report.terminal.refused import refused_lines, worst_refusal
 from advisor.text import deployment_text, missed_by
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from advisor.report.html.markup import Html, tag
+from advisor.report.html.elements.markup import Html, tag
 
 SHAPES = {
     "bf16": "circle",

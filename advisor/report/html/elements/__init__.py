@@ -1,0 +1,1 @@
+"""What all parts of the page use: escaped markup, colours, quantities, the plotting library."""
