@@ -1,5 +1,5 @@
-"""Imports point back along one sentence: spec says what exists, record what was seen, measure goes and looks,
-cost learns and predicts, advise decides, report and cli show."""
+"""Imports point back along one sentence: spec says what exists, record what was measured, measure goes and
+looks, cost learns and predicts, advise decides, report and cli show. Inside each of them rooms are in order, too."""
 
 from __future__ import annotations
 
@@ -13,23 +13,88 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "advisor"
 
-MAY_IMPORT = {
+SPEC = {"spec"}
+COST = {"cost/estimate", "cost/step", "cost/serving", "cost/predict", "cost/quality"}
+"""What the layers that decide and show may see of cost: an answer imports no evaluation."""
+ADVISE = {"advise"}
+
+MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "units": set(),
     "data": set(),
-    "spec": set(),
-    "record": {"spec"},
-    "measure": {"spec", "record"},
-    "cost": {"spec", "record"},
-    "advise": {"spec", "record", "cost"},
-    "report": {"spec", "record", "cost", "advise"},
+    # what exists
+    "spec/reading": set(),
+    "spec/models": {"spec/reading"},
+    "spec/hardware": {"spec/reading"},
+    "spec/formats": {"spec/hardware", "spec/reading"},
+    "spec/engines": {"spec/formats", "spec/hardware", "spec/models", "spec/reading"},
+    "spec/workloads": {"spec/reading"},
+    "spec": {"spec"},
+    # what was measured
+    "record": SPEC,
+    "record/checks": {"record", *SPEC},
+    "record/importers": {"record", "record/checks", *SPEC},
+    # goes and looks
+    "measure/tools": SPEC,
+    "measure/state": {"measure/tools", *SPEC},
+    "measure/steps": {"measure/state", "measure/tools", "record", *SPEC},
+    "measure/steps/workers": set(),  # they run in the tools' own environments
+    "measure/execution": {"measure/state", "measure/steps", "measure/tools", "record", *SPEC},
+    "measure": {"measure", "record", *SPEC},
+    # learns and predicts
+    "cost/arrays": set(),
+    "cost/estimate": set(),
+    "cost/step": {"cost/arrays", *SPEC},
+    "cost/serving": {"cost/arrays", "cost/step", *SPEC},
+    "cost/simulation": {"cost/arrays", "cost/serving", "cost/step", *SPEC},
+    "cost/fitting": {"cost/arrays", "cost/serving", "cost/step", "record", *SPEC},
+    "cost/uncertainty": {"cost/arrays", "cost/step", *SPEC},
+    "cost/fit_file": {"cost/arrays", "cost/fitting", "cost/step", "cost/uncertainty", *SPEC},
+    "cost/calibrated": {"cost/arrays", "cost/fit_file", "cost/step", "record", *SPEC},
+    "cost/predict": {
+        *("cost/arrays", "cost/estimate", "cost/fit_file", "cost/fitting", "cost/serving"),
+        *("cost/simulation", "cost/step", "cost/uncertainty", *SPEC),
+    },
+    "cost/evaluation": {
+        *("cost/arrays", "cost/fit_file", "cost/fitting", "cost/serving", "cost/step", "cost/uncertainty"),
+        *("record", *SPEC),
+    },
+    "cost/learn": {
+        *("cost/arrays", "cost/evaluation", "cost/fit_file", "cost/fitting", "cost/step"),
+        *("cost/uncertainty", "record", *SPEC),
+    },
+    "cost/quality": {"cost/arrays", "cost/estimate", "cost/uncertainty", "record", *SPEC},
+    "cost": set(),
+    "text": {"cost/estimate", *SPEC},
+    # decides
+    "advise/choose": {*COST, "record", "text", *SPEC},
+    "advise/certainty": {"advise/choose", *COST, "cost/uncertainty", "text", *SPEC},
+    "advise/sensitivity": {
+        *("advise/certainty", "advise/choose", *COST, "cost/uncertainty", "text", *SPEC),
+    },
+    "advise/measuring": {"advise/certainty", "advise/choose", *COST, "text", *SPEC},
+    "advise/compare": {"advise/certainty", "advise/choose", *COST, "record/importers", "text", *SPEC},
+    "advise": {"advise", "cost", "record", "text", *SPEC},
+    # shows
+    "report/commands": {*COST, "text", *SPEC},
+    "report/documents": {"report/commands", *ADVISE, *COST, "text", *SPEC},
+    "report/terminal": {"report/commands", "report/documents", *ADVISE, *COST, "text", *SPEC},
+    "report/manifests": {"report/commands", "report/terminal", *ADVISE, *COST, "text", *SPEC},
+    "report/html/assets": set(),
+    "report/html/elements": {"report/html/assets", "report/terminal", *ADVISE, *COST, "text", *SPEC},
+    "report/html/charts": {"report/html/elements", "report/terminal", *ADVISE, *COST, "text", *SPEC},
+    "report/html/tables": {"report/html/elements", "report/terminal", *ADVISE, *COST, "text", *SPEC},
+    "report/html": {"report", *ADVISE, *COST, "text", *SPEC},
+    "report": {"report", *ADVISE, "cost", "text", *SPEC},
+    "ui": {"report", *ADVISE, *COST, "text", *SPEC},
 }
-"""Beside itself and the three that all may use; the edges (cli*, measure_cli, ui) may import all."""
+"""What each folder may import beside itself and `FOR_ALL`; a name stands for all below it. Files in the root of
+cost stand for themselves: every room uses `estimate`, and `learn` uses every room. The command line, the entry
+and the library's own surface put all of it together and may import anything."""
 
 FOR_ALL = {"errors", "units", "data"}
-
-EXCEPTIONS = {("report/recipe.py", "advisor.spec.formats.recipes")}
-"""The recipes are facts (how a format is made); measure only is where they are kept."""
+ASSEMBLY = ("cli", "__main__", "__init__")
+MAX_MODULES, MAX_IN_ROOT = 16, 10
 
 HEAVY = {
     "torch",
@@ -49,51 +114,110 @@ def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
+def names() -> dict[str, Path]:
+    """Dotted name below `advisor` → file; a package by its folder."""
+    made = {}
+    for path in modules():
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        made[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return made
+
+
 def imported(path: Path) -> Iterator[str]:
-    """Every `advisor…` module that a file imports, wherever in the file."""
+    """Every module of the package that a file imports, wherever in the file, as `spec.models.model`."""
+    known = names()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "advisor")
-        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "advisor":
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in found:
+            inside = name.removeprefix("advisor.")
+            if inside != name:
+                yield inside if inside in known else inside.rpartition(".")[0]
 
 
-def part(module: str) -> str | None:
-    """`advisor.spec.hardware.gpu` → `spec`; None for the package itself or a name in it."""
-    names = module.split(".")
-    return names[1] if len(names) > 1 else None
+def unit(path: Path) -> str:
+    """The entry of `MAY_IMPORT` that a file belongs to: itself where it is named there, or its folder."""
+    inside = path.relative_to(PACKAGE).with_suffix("")
+    return str(inside) if str(inside) in MAY_IMPORT else str(inside.parent)
 
 
-def home(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def is_assembly(path: Path) -> bool:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py") in ASSEMBLY
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_back_along_the_sentence(path: Path) -> None:
-    own = home(path)
-    if own not in MAY_IMPORT:
-        assert own.startswith(("cli", "measure_cli", "ui", "__")), f"{own} has no place in the sentence"
+    if is_assembly(path):
         return
+    own = unit(path)
+    assert own in MAY_IMPORT, f"{own} has no place in the sentence"
     allowed = MAY_IMPORT[own] | FOR_ALL | {own}
-    name = str(path.relative_to(PACKAGE))
-    wrong = {
-        module
-        for module in imported(path)
-        if part(module) in (MAY_IMPORT.keys() | {"cli"}) - allowed
-        and not any(name == file and module.startswith(known) for file, known in EXCEPTIONS)
-    }
-    assert not wrong, f"{name} imports {sorted(wrong)}"
+    known = names()
+    wrong = set()
+    for module in imported(path):
+        target = unit(known[module]) if module else "__init__"
+        if not any(target == name or target.startswith(f"{name}/") for name in allowed):
+            wrong.add(module)
+    assert not wrong, f"{path.relative_to(PACKAGE)} imports {sorted(wrong)}"
+
+
+def test_every_folder_is_named_and_none_is_crowded() -> None:
+    folders: dict[Path, int] = {}
+    for path in modules():
+        if path.name != "__init__.py":
+            folders[path.parent] = folders.get(path.parent, 0) + 1
+    for folder, count in folders.items():
+        inside = str(folder.relative_to(PACKAGE))
+        assert count <= (MAX_IN_ROOT if folder == PACKAGE else MAX_MODULES), f"{inside}: {count} modules"
+        assert (
+            folder == PACKAGE
+            or inside.startswith("cli")
+            or inside
+            in {
+                *MAY_IMPORT,
+                *(str(Path(name).parent) for name in MAY_IMPORT),
+            }
+        ), inside
+
+
+def test_no_import_goes_round_in_a_circle() -> None:
+    """Lazy imports and those for types included."""
+    known = names()
+    graph = {name: {m for m in imported(path) if m and m != name} for name, path in known.items()}
+    state: dict[str, int] = {}
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        state[name] = 1
+        for other in sorted(graph[name]):
+            assert state.get(other) != 1, " → ".join([*way, name, other])
+            if other not in state:
+                visit(other, (*way, name))
+        state[name] = 2
+
+    for name in sorted(graph):
+        if name not in state:
+            visit(name, ())
+
+
+def test_every_folder_says_what_is_in_it() -> None:
+    for path in modules():
+        if path.name == "__init__.py":
+            text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+            assert len(text.split()) >= 4, f"{path.relative_to(PACKAGE)} is no map of its folder"
 
 
 def test_nothing_below_the_command_line_imports_it() -> None:
     for path in modules():
-        if home(path) in MAY_IMPORT:
-            assert not any((part(module) or "").startswith("cli") for module in imported(path)), path
+        if not is_assembly(path):
+            assert not any(module.startswith("cli") for module in imported(path)), path
 
 
 def test_nothing_below_the_command_line_and_the_reports_prints() -> None:
-    speakers = ("cli", "measure_cli", "__main__", "report")
+    speakers = ("cli", "__main__", "report")
     for path in modules():
         name = str(path.relative_to(PACKAGE))
         if name.startswith((*speakers, "measure")):
