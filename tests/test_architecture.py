@@ -1,5 +1,5 @@
 """Imports point back along one sentence: spec says what exists, record what was measured, measure goes and
-looks, cost learns and predicts, advise decides, report and cli show. Inside each of them rooms are in order, too."""
+looks, cost learns and predicts, advise decides, report and cli show. Inside them rooms are in order, too."""
 
 from __future__ import annotations
 
@@ -88,9 +88,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": {"report", *ADVISE, "cost", "text", *SPEC},
     "ui": {"report", *ADVISE, *COST, "text", *SPEC},
 }
-"""What each folder may import beside itself and `FOR_ALL`; a name stands for all below it. Files in the root of
-cost stand for themselves: every room uses `estimate`, and `learn` uses every room. The command line, the entry
-and the library's own surface put all of it together and may import anything."""
+"""What each folder may import beside itself and `FOR_ALL`; a name stands for all below it.
+
+Files in the root of cost stand for themselves: every room uses `estimate`, and `learn` uses every room. The
+command line, the entry and the library's own surface put all of it together and may import anything.
+"""
 
 FOR_ALL = {"errors", "units", "data"}
 ASSEMBLY = ("cli", "__main__", "__init__")
