@@ -49,15 +49,20 @@ _USUAL = (0.4, 0.3)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """A loss with its error: where a new measurement would fall, were the error Gaussian."""
+    """A loss with the standard deviations of its two errors."""
 
     loss: float
-    sd: float
-    """Of a new measurement: the true loss's error and the benchmark's own noise."""
+    true_sd: float
+    """Of the true loss: factors, the base model's own deviation, which benchmark of a family is meant."""
     noise: float
-    """The benchmark's own noise alone."""
+    """Of a new score around the true loss: the noise of the benchmarks' finite items."""
     distance: Distance
     shape: Shape
+
+    @property
+    def sd(self) -> float:
+        """Of a new score around the expected loss."""
+        return math.hypot(self.true_sd, self.noise)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,12 +191,12 @@ class Fitted:
             ]
         )
         true = true + own
-        weights, extra = _weights(tasks, grouped, baseline, moved, np.diag(true) + noise, true, noise)
+        weights, true_variance, noise_variance = _pooled(tasks, grouped, baseline, moved, true, noise)
         known = self._knows(traits.group, format)
         return Expectation(
             loss=float(weights @ moved),
-            sd=math.sqrt(float(weights @ true @ weights + weights**2 @ noise) + extra),
-            noise=math.sqrt(float(weights**2 @ noise)),
+            true_sd=math.sqrt(true_variance),
+            noise=math.sqrt(noise_variance),
             distance="known model" if known else "new model",
             shape=shape_of(tasks),
         )
@@ -263,22 +268,22 @@ def _scaled(raw: float, part: _Part) -> float:
     return max((raw - part.row.chance) / (1.0 - part.row.chance), 0.03)
 
 
-def _weights(
+def _pooled(
     tasks: Sequence[Task],
     grouped: Sequence[Sequence[_Part]],
     baseline: Floats,
     loss: Floats,
-    single: Floats,
     true: Floats,
     noise: Floats,
-) -> tuple[Floats, float]:
-    """How much each part counts, and the variance of not knowing which benchmark is meant.
+) -> tuple[Floats, float, float]:
+    """The weight of each part, the variance of the pooled true loss, and that of its noise.
 
-    The recovery of an average is that of summed scores, so a part counts by its BF16 score. Of a family
-    any one is meant: its spread is that of one drawn at random.
+    The recovery of an average is that of summed scores, so a part counts by its BF16 score. Of a family any
+    one benchmark is meant: its true loss is that of one drawn at random, so the benchmarks' true losses
+    spread it and their noise does not; a new score of it has the noise of one benchmark.
     """
     weights = np.zeros(len(baseline))
-    extra = 0.0
+    between, noise_variance = 0.0, 0.0
     start = 0
     for task, parts in zip(tasks, grouped, strict=True):
         rows = slice(start, start + len(parts))
@@ -287,9 +292,10 @@ def _weights(
         if task.one_of:
             even = np.full(len(parts), 1.0 / len(parts))
             weights[rows] = share * even
-            mean = float(even @ true[rows, rows] @ even + even**2 @ noise[rows])
-            one = float(single[rows].mean() + loss[rows].var())
-            extra += share**2 * max(one - mean, 0.0)
+            one = float(np.diag(true)[rows].mean() + loss[rows].var())
+            between += share**2 * max(one - float(even @ true[rows, rows] @ even), 0.0)
+            noise_variance += share**2 * float(noise[rows].mean())
         else:
             weights[rows] = share * baseline[rows] / baseline[rows].sum()
-    return weights, extra
+            noise_variance += float(weights[rows] ** 2 @ noise[rows])
+    return weights, float(weights @ true @ weights) + between, noise_variance

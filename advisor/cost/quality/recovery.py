@@ -238,7 +238,7 @@ class QualityModel:
             return Recovery(
                 estimate=one, underlying=one, note="; ".join(notes), evidence="the reference itself"
             )
-        none = Expectation(loss=0.0, sd=0.0, noise=0.0, distance="new model", shape="average")
+        none = Expectation(loss=0.0, true_sd=0.0, noise=0.0, distance="new model", shape="average")
         said = _with_kv(none, tasks)
         wide = self._estimate(said, q.format, "extrapolated", noisy=True)
         notes.append("FP8 KV cache: from 8-bit caches of other models")
@@ -250,8 +250,7 @@ class QualityModel:
     def _half(self, said: Expectation, format: str, *, noisy: bool) -> float:
         """Half the width of the 90 % interval, before it is cut at 0."""
         width = self.widths.get(interval_class(said.distance, said.shape, format), DEFAULT_WIDTH)
-        sd = said.sd if noisy else max(said.sd**2 - said.noise**2, 0.0) ** 0.5
-        return Z90 * width * sd
+        return Z90 * width * (said.sd if noisy else said.true_sd)
 
 
 def _around(value: float, half: float, basis: Basis) -> Estimate:
@@ -279,7 +278,7 @@ def _with_kv(said: Expectation, tasks: Sequence[Task]) -> Expectation:
     share = sum(long) / len(long)
     loss = (1 - share) * KV_FP8_LOSS + share * KV_FP8_LONG_LOSS
     sd = (1 - share) * KV_FP8_SD + share * KV_FP8_LONG_SD
-    return dataclasses.replace(said, loss=said.loss + loss, sd=(said.sd**2 + sd**2) ** 0.5)
+    return dataclasses.replace(said, loss=said.loss + loss, true_sd=(said.true_sd**2 + sd**2) ** 0.5)
 
 
 @lru_cache(maxsize=4)
