@@ -46,7 +46,9 @@ def run_of(found: Steady, engines: Engines, loads: Loads, requests_per_client: F
     late = np.maximum(clients - top, 0.0)
     mixed = np.minimum(np.sqrt(12.0) * loads.output_std / output, 1.0)
     burst_s = _burst_s(work, first)
-    inside_s = ttft - np.where(late > 0, late / capacity, 0.0)
+    # Where preemption lengthens TPOT, a request has its place sooner than the capacity alone says.
+    prompt_s = of_runs(found.inside.wait_s + found.inside.prompt_s)
+    inside_s = np.maximum(ttft - np.where(late > 0, late / capacity, 0.0), np.minimum(prompt_s, ttft))
     late_s = 0.5 * late / capacity + mixed * inside_s + (1.0 - mixed) * (0.5 * top / capacity + burst_s)
     at_start = (first * burst_s + late * late_s) / clients
     run_ttft = (at_start + (per_client - 1.0) * ttft) / per_client

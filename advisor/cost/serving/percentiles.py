@@ -73,8 +73,10 @@ class Queue:
         return first, rest + low, rest + 2.0 * mean - low
 
     def ratio(self, metric: LatencyMetric, statistic: str) -> Floats:
-        """statistic ÷ mean of a latency in each cell; 1 where the queue has no finite mean."""
+        """statistic ÷ mean of a latency in each cell; 1 where the queue has no finite mean, and for gaps of
+        one-token answers, which have none."""
         of = {"ttft": self.run.ttft_s, "tpot": self.run.tpot_s, "itl": self.run.tpot_s, "e2e": self.run.e2e_s}
         with np.errstate(invalid="ignore", divide="ignore"):
             found = self.percentile_s(metric, statistic) / of[metric]
-        return np.asarray(np.where(np.isfinite(found), found, 1.0))
+        exists = np.isfinite(found) & ((self.loads.output_tokens > 1.0) | np.isin(metric, ("ttft", "e2e")))
+        return np.asarray(np.where(exists, found, 1.0))

@@ -83,6 +83,6 @@ def longest_context(kv_bytes: Floats, store_bytes: Floats, window: Floats, state
         step = np.where(done, 0.0, np.minimum(reach, span))
         tokens = tokens + step
         done = done | (reach <= span)
-        left = left - np.where(np.isfinite(step), step * rate, 0.0)
+        left = left - np.where(np.isfinite(step), step, 0.0) * rate
         start = np.where(np.isfinite(w[:, g]), w[:, g], start)
     return np.asarray(np.where(np.isfinite(tokens), np.floor(tokens / BLOCK_TOKENS) * BLOCK_TOKENS, np.inf))

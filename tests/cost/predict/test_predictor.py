@@ -1,0 +1,126 @@
+"""Predictions of any valid question are positive, inside their intervals and above what hardware allows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from advisor.cost.predict.prediction import Prediction
+from advisor.cost.predict.predictor import Predictor
+from advisor.errors import QuantAdviseError
+from advisor.spec.deployment import Deployment, KvFormat
+from advisor.spec.formats.catalog import find_format, known_formats
+from advisor.spec.hardware.catalog import known_gpus
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.models.catalog import find_model, known_models
+from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.workload import Arrival, Lengths, Load
+
+MODELS = sorted(known_models())
+STATISTICS = [(m, s) for m in ("ttft", "tpot", "itl", "e2e") for s in ("p50", "p95", "p99")] + [
+    ("ttft", "mean"),
+    ("tpot", "mean"),
+    ("e2e", "mean"),
+]
+
+
+@st.composite
+def lengths(draw: st.DrawFn, longest: int) -> Lengths:
+    mean = draw(st.integers(1, longest))
+    if mean < 8 or draw(st.booleans()):
+        return Lengths.constant(mean)
+    return Lengths.lognormal(mean, mean * draw(st.floats(0.05, 1.5)))
+
+
+@st.composite
+def loads(draw: st.DrawFn) -> Load:
+    kind = draw(st.sampled_from(["single", "concurrency", "rate", "maximum"]))
+    value = {
+        "concurrency": lambda: float(draw(st.integers(1, 4000))),
+        "rate": lambda: draw(st.floats(0.001, 500.0)),
+    }.get(kind, lambda: None)()
+    burstiness = draw(st.floats(0.02, 4.0)) if kind == "rate" else 1.0
+    return Load(
+        input_tokens=draw(lengths(30_000)),
+        output_tokens=draw(lengths(20_000)),
+        arrival=Arrival(kind=kind, value=value, burstiness=burstiness),
+        prefix_hit_rate=draw(st.sampled_from([0.0, 0.0, 0.5, 0.999])),
+    )
+
+
+@st.composite
+def deployments(draw: st.DrawFn) -> Deployment:
+    return Deployment(
+        model=find_model(draw(st.sampled_from(MODELS))),
+        format=draw(st.sampled_from(known_formats())),
+        gpu=draw(st.sampled_from(known_gpus())),
+        tensor_parallel=2 ** draw(st.integers(0, 4)),
+        replicas=draw(st.integers(1, 3)),
+        kv_format=draw(st.sampled_from(["16bit", "fp8"])),
+    )
+
+
+def all_estimates(p: Prediction) -> dict[str, float]:
+    rates = (p.requests_per_s, p.output_tokens_per_s, p.capacity_requests_per_s)
+    named = {f"{metric} {statistic}": e for (metric, statistic), e in p.latency.items()}
+    named |= {f"rate {i}": e for i, e in enumerate(rates) if e is not None}
+    for name, e in named.items():
+        assert e is not None, name
+        assert 0.0 < e.low <= e.value <= e.high < math.inf, (name, e, p.deployment, p.load)
+    return {name: e.value for name, e in named.items()}
+
+
+@settings(max_examples=150, deadline=None)
+@given(deployment=deployments(), load=loads())
+def test_whatever_is_predicted_is_positive_and_finite_and_inside_its_interval(
+    deployment: Deployment, load: Load
+):
+    try:
+        prediction = Predictor.shipped().predict([deployment], load, STATISTICS)[0]
+    except QuantAdviseError:
+        assume(False)
+    values = all_estimates(prediction)
+    if prediction.status == "does not fit":
+        return
+    assert values
+    # No step reads less than the weights of one token, at more than the data sheet's bandwidth.
+    model, gpu = deployment.model, deployment.gpu
+    shared = deployment.tensor_parallel
+    active = model.active_params * deployment.format.bits_per_weight / 8
+    floor_ms = 0.25 * 1e3 * active / gpu.memory_bytes_per_s / shared
+    if "tpot mean" in values and load.output_tokens.mean > 1:
+        assert values["tpot mean"] > floor_ms
+    if "ttft mean" in values:
+        assert values["ttft mean"] > floor_ms
+        assert values["e2e mean"] >= values["ttft mean"] * 0.5
+
+
+@pytest.mark.parametrize(
+    ("model", "format", "gpu", "tensor_parallel", "kv_format"),
+    [
+        ("Qwen3.6-27B", "int8", "L40S", 2, "16bit"),
+        ("Qwen3.6-27B", "bf16", "T4", 8, "fp8"),
+        ("DeepSeek-R1", "fp8", "H200", 8, "16bit"),
+    ],
+)
+def test_more_clients_than_the_cache_holds_wait_longer_though_answers_are_long(
+    model: str, format: str, gpu: str, tensor_parallel: int, kv_format: KvFormat
+):
+    d = Deployment(
+        model=find_model(model),
+        format=find_format(format),
+        gpu=find_gpu(gpu),
+        tensor_parallel=tensor_parallel,
+        kv_format=kv_format,
+    )
+    reasoning = load_workload("reasoning").load
+    waits = []
+    for clients in (16, 64, 80, 88, 96, 112, 128, 160, 512):
+        arrival = Arrival(kind="concurrency", value=clients)
+        prediction = Predictor.shipped().predict([d], replace(reasoning, arrival=arrival), STATISTICS)[0]
+        waits.append(all_estimates(prediction)["ttft mean"])
+    assert waits == sorted(waits)
