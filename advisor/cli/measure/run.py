@@ -12,6 +12,7 @@ import typer
 
 from advisor.cli.measure import advice
 from advisor.cli.measure import expected as compare
+from advisor.cli.measure.options import Where
 from advisor.errors import InputError
 from advisor.measure import run, show
 from advisor.measure.execution import progress
@@ -25,23 +26,13 @@ from advisor.measure.tools.machine import Device
 from advisor.spec.hardware.gpus import find_gpu
 
 
-def carry_out(
-    plan: Plan,
-    folder: Path,
-    *,
-    gpu_file: str | None,
-    endpoint: str | None,
-    port: int | None,
-    executor: str,
-    address: str | None,
-    budget_s: float | None,
-    dry_run: bool,
-    yes: bool,
-) -> None:
+def carry_out(plan: Plan, folder: Path, where: Where, *, dry_run: bool, yes: bool) -> None:
     """Dry run, or the run itself; leaves with 130 when the user stops it."""
     from rich.console import Console
 
     err = Console(stderr=True)
+    gpu_file = None if where.gpu_file is None else str(where.gpu_file)
+    endpoint, executor, budget_s = where.endpoint, where.executor, where.budget_s
     if dry_run:
         prepared = run.prepare(
             plan, folder, endpoint=endpoint, devices=_devices(plan, gpu_file), need_tools=False
@@ -56,7 +47,7 @@ def carry_out(
 
     with ledger.locked(folder):
         book = ledger.Ledger(folder)
-        crew, prepared = _crew(plan, folder, gpu_file, endpoint, executor, address)
+        crew, prepared = _crew(plan, folder, gpu_file, where)
         rows = planned(prepared, book)
         done = sum(row.state != "to do" and not row.state.startswith("again") for row in rows)
         if not yes and sys.stdin.isatty() and err.is_terminal and done < len(rows):
@@ -69,7 +60,7 @@ def carry_out(
             if executor == "local":  # a cluster's nodes have lm-eval, its driver need not
                 run.check_tasks(prepared, (row.step.inputs["task"] for row in rows if _is_open_task(row)))
             with progress.shown(err, len(rows), done) as say:
-                found = run.execute(prepared, book, crew, say, deadline=deadline, port=port)
+                found = run.execute(prepared, book, crew, say, deadline=deadline, port=where.port)
         except KeyboardInterrupt:
             err.print(f"stopped; what is done stands in {folder}, the same command goes on", soft_wrap=True)
             raise typer.Exit(130) from None
@@ -93,17 +84,15 @@ def _devices(plan: Plan, gpu_file: str | None) -> list[Device]:
     return [replace(device, name=name, in_catalog=False) for device in found]
 
 
-def _crew(
-    plan: Plan, folder: Path, gpu_file: str | None, endpoint: str | None, executor: str, address: str | None
-) -> tuple[Executor, Prepared]:
+def _crew(plan: Plan, folder: Path, gpu_file: str | None, where: Where) -> tuple[Executor, Prepared]:
     """The executor, and the plan checked against the machines it reaches."""
-    if executor == "local":
-        prepared = run.prepare(plan, folder, endpoint=endpoint, devices=_devices(plan, gpu_file))
+    if where.executor == "local":
+        prepared = run.prepare(plan, folder, endpoint=where.endpoint, devices=_devices(plan, gpu_file))
         gpus = [device.index for device in prepared.devices if device.index is not None]
         return LocalExecutor(gpus), prepared
-    if executor != "ray":
-        raise InputError(f"--executor: '{executor}' is neither local nor ray")
+    if where.executor != "ray":
+        raise InputError(f"--executor: '{where.executor}' is neither local nor ray")
     from advisor.measure.execution.ray_executor import RayExecutor
 
-    crew = RayExecutor(address)
-    return crew, run.prepare(plan, folder, endpoint=endpoint, devices=crew.devices(plan.gpus))
+    crew = RayExecutor(where.address)
+    return crew, run.prepare(plan, folder, endpoint=where.endpoint, devices=crew.devices(plan.gpus))
