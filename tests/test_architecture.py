@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "advisor"
 
 SPEC = {"spec"}
-COST = {"cost/estimate", "cost/step", "cost/serving", "cost/predict", "cost/quality"}
+COST = {"cost/arrays", "cost/estimate", "cost/step", "cost/serving", "cost/predict", "cost/quality"}
 """What the layers that decide and show may see of cost: an answer imports no evaluation."""
 ADVISE = {"advise"}
 

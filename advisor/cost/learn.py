@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from advisor.cost.arrays import Floats
 from advisor.cost.evaluation.error_correlation import learn_shares
 from advisor.cost.evaluation.held_out import (
     HeldOut,
@@ -35,7 +36,6 @@ from advisor.cost.fitting.row_noise import PAPER_HARNESS, family
 from advisor.cost.fitting.run_conditions import sent_together
 from advisor.cost.fitting.step_estimator import FittedSpeed, fit_speed, teaches
 from advisor.cost.step.step_time import Design, coefficients, used_names
-from advisor.cost.step.work import Floats
 from advisor.cost.uncertainty.intervals import Errors, Intervals, build, members
 from advisor.errors import DataError
 from advisor.record.measurement import SpeedMeasurement

@@ -105,7 +105,7 @@ class RememberedPredictor(Predictor):
             if known is None:
                 known = self._answered[key] = _Answered({}, made)
             else:
-                known.answers = known.answers.joined(made)
+                known.answers = known.answers.concatenate(made)
             for i in new:
                 known.place[names[i]] = len(known.place)
         assert known is not None
@@ -122,7 +122,7 @@ class RememberedPredictor(Predictor):
         if new:
             made = super()._facts(list(new.values()))
             known = self._facts_known
-            self._facts_known = made if known is None else known.joined(made)
+            self._facts_known = made if known is None else known.concatenate(made)
             for name in new:
                 self._facts_place[name] = len(self._facts_place)
         assert self._facts_known is not None

@@ -11,7 +11,7 @@ from advisor.advise.certainty.error_draws import draw
 from advisor.advise.choose.rank import objective_value
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.choose.survey import standings_of
-from advisor.cost.step.work import Floats
+from advisor.cost.arrays import Floats
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor

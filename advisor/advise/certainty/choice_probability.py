@@ -16,7 +16,7 @@ from advisor.advise.choose.question import Choice
 from advisor.advise.choose.rank import TIE, objective_value
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.choose.survey import standings_of
-from advisor.cost.step.work import Floats
+from advisor.cost.arrays import Floats
 from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT, Bools, Standings
+from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT, Standings
 from advisor.advise.choose.rank import TIE
+from advisor.cost.arrays import Bools, Floats, Ints
 from advisor.cost.predict.predictor import Z90
-from advisor.cost.step.work import Floats, Ints
 from advisor.cost.uncertainty import shared_errors
 from advisor.cost.uncertainty.intervals import DISTANCES
 from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT, Bools, Limit, Standings
+from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT, Limit, Standings
 from advisor.advise.choose.question import MEANS, Choice, filled
 from advisor.advise.choose.refusal import timed_limits
 from advisor.advise.choose.replicas import SPARE, hunt
-from advisor.cost.predict.prediction_table import LoadAnswers, Range, each_array
+from advisor.cost.arrays import Bools, Floats, Ints, each_column
+from advisor.cost.predict.prediction_table import LoadAnswers, Range
 from advisor.cost.predict.predictor import Z90, Predictor
 from advisor.cost.serving.load_table import CONCURRENCY, RATE, Cells, load_cells
-from advisor.cost.step.work import Floats, Ints
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import LatencyLimit, Load
 from advisor.units import S_PER_HOUR, TOKENS_PER_MILLION
@@ -122,7 +122,7 @@ class Look:
             return found.latency_ms[keys[0]]
         distinct = list(dict.fromkeys(keys))
         row, column = np.array([distinct.index(key) for key in keys])[which], np.arange(len(which))
-        return each_array(
+        return each_column(
             lambda *arrays: np.stack(arrays)[row, column], *(found.latency_ms[key] for key in distinct)
         )
 
@@ -173,7 +173,7 @@ class Look:
         changed = np.flatnonzero(count != fixed)
         if not len(changed):
             return count, singles
-        return count, singles.changed(changed, self.answers(changed, count[changed]))
+        return count, singles.replace_at(changed, self.answers(changed, count[changed]))
 
     def _bounds(self, pairs: Ints, singles: LoadAnswers) -> tuple[Ints, Ints]:
         value = np.array([load.arrival.value or 1.0 for load in self.loads])[self.load_of[pairs]]

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from advisor.advise.choose import space as search
-from advisor.advise.choose.judged import Bools, Standings
+from advisor.advise.choose.judged import Standings
 from advisor.advise.choose.question import Choice, filled
+from advisor.cost.arrays import Bools
 from advisor.cost.predict.predictor import Predictor
 from advisor.spec.deployment import Deployment
 

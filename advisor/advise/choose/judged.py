@@ -11,15 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from advisor.advise.choose.rank import TIE
+from advisor.cost.arrays import Bools, Floats, Ints
 from advisor.cost.predict.prediction_table import LoadAnswers
-from advisor.cost.step.work import Floats, Ints
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Load, Workload
-
-Bools = npt.NDArray[np.bool_]
 
 SLOW, TTFT, RECOVERY = "slow", "ttft", "recovery"
 """What can turn out worse than predicted: the pace of tokens, which TPOT, E2E and throughput all follow; the
@@ -121,7 +118,7 @@ class Standings:
             self,
             loads=(*self.loads, *other.loads),
             limits=limits,
-            answers=self.answers.joined(other.answers),
+            answers=self.answers.concatenate(other.answers),
             **arrays,
         )
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.advise.choose.judged import Bools
-from advisor.cost.step.work import Ints
+from advisor.cost.arrays import Bools, Ints
 
 SPARE = 4
 """Without a bound on GPUs, replicas are added up to so many times what the arrival rate needs (in a closed

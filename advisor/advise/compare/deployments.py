@@ -13,9 +13,9 @@ from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT
 from advisor.advise.choose.question import Choice, check_context, statistics_of
 from advisor.advise.choose.space import Space
 from advisor.advise.choose.survey import standings_of
+from advisor.cost.arrays import Floats
 from advisor.cost.predict.prediction_table import Range
 from advisor.cost.predict.predictor import Z90
-from advisor.cost.step.work import Floats
 from advisor.errors import InputError, UnsupportedError
 from advisor.spec.deployment import Deployment, KvFormat
 from advisor.spec.engines.engine import Engine

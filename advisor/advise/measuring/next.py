@@ -16,9 +16,9 @@ from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.measuring import gpu_time as effort
 from advisor.advise.measuring.value_of_information import Problem, errors_given, greedy, held_for_sure
+from advisor.cost.arrays import Floats
 from advisor.cost.predict.prediction_table import Range
 from advisor.cost.predict.predictor import REPEAT, REPEAT_MAXIMUM, Z90
-from advisor.cost.step.work import Floats
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Arrival
 from advisor.text import share

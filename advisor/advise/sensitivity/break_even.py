@@ -14,7 +14,7 @@ from advisor.advise.choose.judged import SLOW, TTFT
 from advisor.advise.choose.question import Choice, filled
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.choose.survey import standings_of
-from advisor.cost.step.work import Floats
+from advisor.cost.arrays import Floats
 from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:

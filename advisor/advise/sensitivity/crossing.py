@@ -11,9 +11,9 @@ import numpy as np
 
 from advisor.advise.certainty.error_draws import draw
 from advisor.advise.choose.judged import Standings
+from advisor.cost.arrays import Floats
 from advisor.cost.estimate import BASES, Basis
 from advisor.cost.predict.predictor import Z90
-from advisor.cost.step.work import Floats
 from advisor.cost.uncertainty.shared_errors import SharedErrors
 
 SURE = 0.95

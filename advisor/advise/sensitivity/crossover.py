@@ -14,8 +14,8 @@ from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.choose.survey import standings_of, survey
 from advisor.advise.sensitivity.axis import Axis, Over, axis, between, level_of, load_at, loads_along
 from advisor.advise.sensitivity.crossing import Why, basis_of, turn_at, where_it_turns
+from advisor.cost.arrays import Ints
 from advisor.cost.estimate import Basis
-from advisor.cost.step.work import Ints
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Load
 

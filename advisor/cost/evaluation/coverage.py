@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.cost.step.work import Floats
+from advisor.cost.arrays import Floats
 from advisor.cost.uncertainty.intervals import (
     CROWD,
     Errors,

@@ -13,9 +13,9 @@ from itertools import permutations
 
 import numpy as np
 
+from advisor.cost.arrays import Floats
 from advisor.cost.fitting.observations import Observations
 from advisor.cost.fitting.row_noise import family
-from advisor.cost.step.work import Floats
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.hardware.prices import price_of

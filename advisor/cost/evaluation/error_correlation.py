@@ -8,10 +8,10 @@ from itertools import combinations
 
 import numpy as np
 
+from advisor.cost.arrays import Floats
 from advisor.cost.evaluation.held_out import HeldOut, load_class, quantity
 from advisor.cost.fit_file import shape_key
 from advisor.cost.fitting.row_noise import family
-from advisor.cost.step.work import Floats
 from advisor.cost.uncertainty.intervals import LOADS, Distance, Intervals
 from advisor.cost.uncertainty.shared_errors import PACE, TTFT, SharedErrors, Shares, key
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from advisor.cost.step.work import Floats
+from advisor.cost.arrays import Floats
 
 
 def most_informative(

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from advisor.cost.arrays import Floats
 from advisor.cost.fitting.least_squares import newton, soft_weights, step
 from advisor.cost.fitting.observations import METRICS, Observations
 from advisor.cost.fitting.row_noise import OWN, QUANTITY, base_class, load_class_of
 from advisor.cost.fitting.step_estimator import FittedSpeed, SpeedProblem
 from advisor.cost.serving.serving_stats import crowded, means
 from advisor.cost.step.step_time import coefficients
-from advisor.cost.step.work import Floats
 from advisor.cost.uncertainty.intervals import CROWD, engine_class
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.deployment import Deployment

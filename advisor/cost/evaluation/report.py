@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from advisor.cost.arrays import Floats
 from advisor.cost.evaluation.coverage import coverage
 from advisor.cost.evaluation.decisions import (
     EIGHT_BITS,
@@ -31,7 +32,6 @@ from advisor.cost.evaluation.learning_curve import learning_curve
 from advisor.cost.fit_file import release, shape_key
 from advisor.cost.fitting.row_noise import PAPER_HARNESS, family
 from advisor.cost.step.roofline import roofline
-from advisor.cost.step.work import Floats
 from advisor.cost.uncertainty.intervals import LOADS, Errors, members
 
 Figures = Mapping[str, float | int | str]

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from advisor.cost.step.work import Floats
+from advisor.cost.arrays import Floats
 
 TRUST = 1.0
 """Longest step of one entry: log-odds or logs."""

@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from advisor.cost.arrays import Floats, Ints
 from advisor.cost.fitting.row_noise import harness
 from advisor.cost.fitting.run_conditions import (
     length_variation,
@@ -21,7 +22,7 @@ from advisor.cost.serving.percentiles import Queue
 from advisor.cost.serving.serving_stats import means
 from advisor.cost.step.memory import memory
 from advisor.cost.step.step_time import Coefficients
-from advisor.cost.step.work import DeploymentArrays, Floats, Ints, deployment_arrays
+from advisor.cost.step.work import DeploymentArrays, deployment_arrays
 from advisor.errors import QuantAdviseError
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.deployment import Deployment

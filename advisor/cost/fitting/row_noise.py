@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from advisor.cost.step.work import Floats
+from advisor.cost.arrays import Floats
 from advisor.record.measurement import SpeedMeasurement
 
 OWN = ("measured", "imported")

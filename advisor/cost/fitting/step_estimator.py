@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from advisor.cost.arrays import Floats
 from advisor.cost.fitting.least_squares import minimise
 from advisor.cost.fitting.observations import METRICS, Observations
 from advisor.cost.fitting.row_noise import family, seen_noise
@@ -21,7 +22,6 @@ from advisor.cost.step.step_time import (
     used_names,
     with_column,
 )
-from advisor.cost.step.work import Floats
 from advisor.record.measurement import SpeedMeasurement
 
 _STEP = 1e-4

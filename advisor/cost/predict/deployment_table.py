@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
 from advisor.cost import fit_file
+from advisor.cost.arrays import ArrayTable, Floats, Ints
 from advisor.cost.fit_file import Fit
 from advisor.cost.step.memory import Memory, memory
 from advisor.cost.step.step_time import Coefficients, Design, coefficients, used_names
-from advisor.cost.step.work import DeploymentArrays, Floats, Ints, defaults_of, deployment_arrays
+from advisor.cost.step.work import DeploymentArrays, defaults_of, deployment_arrays
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import EngineDefaults
 
@@ -20,32 +21,13 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(ArrayTable):
     """What of deployments does not depend on their replicas either; one entry per deployment."""
 
     arrays: DeploymentArrays
     coefficients: Coefficients
     memory: Memory
     limits: tuple[EngineDefaults, ...]
-
-    def take(self, index: Ints) -> Facts:
-        """The entries at `index`."""
-        at = index.tolist()
-        return Facts(
-            _taken(self.arrays, index, at),
-            _taken(self.coefficients, index, at),
-            _taken(self.memory, index, at),
-            tuple(self.limits[i] for i in at),
-        )
-
-    def joined(self, other: Facts) -> Facts:
-        """These and then the other's."""
-        return Facts(
-            _joined(self.arrays, other.arrays),
-            _joined(self.coefficients, other.coefficients),
-            _joined(self.memory, other.memory),
-            (*self.limits, *other.limits),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,24 +97,3 @@ class Preparation:
 def but_replicas(d: Deployment) -> tuple[object, ...]:
     """Equal for deployments whose facts are the same, as long as these objects live."""
     return (id(d.model), id(d.gpu), id(d.format), id(d.engine), d.tensor_parallel, d.kv_format)
-
-
-def _taken(of: T, index: Ints, at: Sequence[int]) -> T:
-    """Every column at `index`; `at` the same as a list."""
-    columns = ((f.name, getattr(of, f.name)) for f in fields(of))  # type: ignore[arg-type]
-    return type(of)(
-        **{
-            name: tuple(column[i] for i in at) if isinstance(column, tuple) else column[index]
-            for name, column in columns
-        }
-    )
-
-
-def _joined(one: T, other: T) -> T:
-    columns = ((f.name, getattr(one, f.name), getattr(other, f.name)) for f in fields(one))  # type: ignore[arg-type]
-    return type(one)(
-        **{
-            name: (*mine, *theirs) if isinstance(mine, tuple) else np.concatenate([mine, theirs])
-            for name, mine, theirs in columns
-        }
-    )

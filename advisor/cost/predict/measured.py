@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from advisor.cost.arrays import Floats, Ints
 from advisor.cost.fit_file import MeasuredCell, release
 from advisor.cost.serving.load_table import CONCURRENCY, KINDS, SINGLE, Cells
-from advisor.cost.step.work import Floats, Ints
 from advisor.spec.deployment import Deployment
 
 SAME_LENGTH = 0.03

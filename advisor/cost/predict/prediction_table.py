@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from advisor.cost.arrays import ArrayTable, Floats, Ints
 from advisor.cost.estimate import Basis
 from advisor.cost.serving.serving_stats import Means
-from advisor.cost.step.work import Floats, Ints
 from advisor.cost.uncertainty.intervals import DISTANCES
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ _BASIS: dict[str, Basis] = {"seen": "fitted", "model": "extrapolated", "gpu": "e
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
+class Range(ArrayTable):
     """Values with their 90 % intervals; each (n,); NaN where there is none."""
 
     value: Floats
@@ -28,7 +28,7 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CellAnswers:
+class CellAnswers(ArrayTable):
     """What is expected of each cell (all replicas together); arrays of shape (n,)."""
 
     ttft_ms: Range
@@ -45,10 +45,6 @@ class CellAnswers:
     measured: npt.NDArray[np.bool_]
     """Whether this very cell was seen."""
 
-    def take(self, index: np.ndarray) -> CellAnswers:
-        """The answers at `index`, one per cell."""
-        return each_array(lambda array: array[index], self)
-
     def latency_ms(self, metric: str) -> Range:
         """Mean of a metric; ITL's is TPOT's."""
         return {"ttft": self.ttft_ms, "tpot": self.tpot_ms, "itl": self.tpot_ms, "e2e": self.e2e_ms}[metric]
@@ -58,7 +54,7 @@ class CellAnswers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadAnswers:
+class LoadAnswers(ArrayTable):
     """Cells answered with every latency that was asked for."""
 
     means: CellAnswers
@@ -66,34 +62,3 @@ class LoadAnswers:
     """(metric, statistic) → each cell's; NaN where there is none."""
     max_context: Ints
     """Longest sequence that one request of each cell's deployment can hold."""
-
-    def take(self, index: np.ndarray) -> LoadAnswers:
-        """The answers at `index`, one per cell."""
-        return each_array(lambda array: array[index], self)
-
-    def joined(self, other: LoadAnswers) -> LoadAnswers:
-        """These and then the other's."""
-        return each_array(lambda one, two: np.concatenate([one, two]), self, other)
-
-    def changed(self, at: np.ndarray, others: LoadAnswers) -> LoadAnswers:
-        """These with `others` at the positions `at`."""
-
-        def put(one: np.ndarray, two: np.ndarray) -> np.ndarray:
-            made = np.array(one)
-            made[at] = two
-            return made
-
-        return each_array(put, self, others)
-
-
-def each_array(make: Callable[..., np.ndarray], first: T, *others: T) -> T:
-    """A value like `first` with every array in it made of the arrays that stand there in all."""
-    if isinstance(first, np.ndarray):
-        return make(first, *others)  # type: ignore[return-value]
-    if isinstance(first, Mapping):
-        return {name: each_array(make, first[name], *(o[name] for o in others)) for name in first}  # type: ignore[return-value, index]
-    parts = {
-        f.name: each_array(make, getattr(first, f.name), *(getattr(o, f.name) for o in others))
-        for f in fields(first)  # type: ignore[arg-type]
-    }
-    return type(first)(**parts)

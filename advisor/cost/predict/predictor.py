@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from advisor.cost import fit_file
+from advisor.cost.arrays import Floats, Ints
 from advisor.cost.fit_file import Fit
 from advisor.cost.fitting.observations import arrangements
 from advisor.cost.predict.deployment_table import Facts, Preparation, Prepared, but_replicas
@@ -25,7 +26,6 @@ from advisor.cost.serving.percentiles import Queue
 from advisor.cost.serving.serving_stats import Known, means
 from advisor.cost.simulation.percentiles import simulated_ratios
 from advisor.cost.step.memory import longest_context
-from advisor.cost.step.work import Floats, Ints
 from advisor.cost.uncertainty.intervals import LOADS, QUANTITIES
 from advisor.data import shipped
 from advisor.spec.deployment import Deployment

@@ -7,13 +7,13 @@ from itertools import product
 
 import numpy as np
 
+from advisor.cost.arrays import Floats
 from advisor.cost.predict.deployment_table import Prepared
 from advisor.cost.predict.prediction_table import CellAnswers, Range
 from advisor.cost.serving.goodput import limits_s, share_within
 from advisor.cost.serving.load_table import KINDS, Cells
 from advisor.cost.serving.percentiles import Queue
 from advisor.cost.serving.serving_stats import crowded
-from advisor.cost.step.work import Floats
 from advisor.cost.uncertainty.intervals import DISTANCES, LOADS, Distance, Interval, Intervals, engine_class
 from advisor.spec.workloads.workload import Goodput, LatencyMetric
 from advisor.units import MS_PER_S

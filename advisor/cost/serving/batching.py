@@ -8,14 +8,12 @@ until they fill what reading the weights leaves idle. All arrays have one entry 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from advisor.cost.serving.engine import Floats, StepTime
-
-Bools = npt.NDArray[np.bool_]
+from advisor.cost.arrays import ArrayTable, Bools, Floats
+from advisor.cost.serving.engine import StepTime
 
 _ROUNDS = 6
 """Of the fixed point in iterations, which is arithmetic alone."""
@@ -61,7 +59,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inside:
+class Inside(ArrayTable):
     """Means of one request; seconds."""
 
     wait_s: Floats
@@ -84,12 +82,6 @@ class Inside:
     """Of `prompt_s`: for the prompts of others before one's own."""
     room: Floats
     """Prompt tokens that a step has room for."""
-
-
-def choose(mask: Bools, one: Inside, other: Inside) -> Inside:
-    """`one` where `mask` holds, else `other`."""
-    names = (f.name for f in fields(one))
-    return Inside(**{name: np.where(mask, getattr(one, name), getattr(other, name)) for name in names})
 
 
 @dataclass(frozen=True, slots=True)

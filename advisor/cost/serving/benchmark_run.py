@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from advisor.cost.serving.batching import Bools, Work, closed
-from advisor.cost.serving.engine import Floats
+from advisor.cost.arrays import Bools, Floats
+from advisor.cost.serving.batching import Work, closed
 from advisor.cost.serving.steady_state import Engines, Loads, Steady, steady_state, work_of
 
 

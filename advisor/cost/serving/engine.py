@@ -6,12 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from advisor.cost.arrays import Floats
 from advisor.cost.step.memory import BLOCK_TOKENS
-
-Floats = npt.NDArray[np.float64]
 
 LoadStatus = Literal["stable", "saturated", "backlogged"]
 """stable: requests find a place in the batch as they come. saturated: a closed loop has more clients

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from advisor.cost.arrays import Floats
 from advisor.cost.serving.latency_distribution import Spread
 from advisor.cost.serving.percentiles import Queue
-from advisor.cost.step.work import Floats
 from advisor.spec.workloads.workload import Goodput, LatencyMetric
 from advisor.units import MS_PER_S
 

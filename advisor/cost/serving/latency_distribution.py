@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.cost.serving.batching import TINY, Bools, Work
-from advisor.cost.serving.engine import Floats
+from advisor.cost.arrays import Bools, Floats
+from advisor.cost.serving.batching import TINY, Work
 from advisor.cost.serving.steady_state import Engines, Loads, Steady, work_of
 from advisor.spec.workloads.workload import LatencyMetric
 

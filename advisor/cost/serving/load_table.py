@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from advisor.cost.step.work import Floats, Ints
+from advisor.cost.arrays import ArrayTable, Floats, Ints
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Load
 
@@ -22,7 +22,7 @@ times the concurrency. Answers under a concurrency are what such a run shows, it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cells:
+class Cells(ArrayTable):
     """One entry per question; all arrays of shape (n,)."""
 
     deployment: Ints
@@ -44,10 +44,6 @@ class Cells:
 
     def __len__(self) -> int:
         return len(self.deployment)
-
-    def take(self, index: np.ndarray) -> Cells:
-        """The cells at `index` (positions or mask)."""
-        return Cells(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
 
 def own_loads(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from advisor.cost.arrays import Floats
 from advisor.cost.serving.batching import TINY
 from advisor.cost.serving.benchmark_run import run_of
 from advisor.cost.serving.latency_distribution import Spread, mixed, spread_of
@@ -16,7 +17,7 @@ from advisor.cost.serving.load_table import Cells
 from advisor.cost.serving.replica import engines, loads
 from advisor.cost.serving.steady_state import Engines, Loads, Steady, steady_state
 from advisor.cost.step.step_time import Coefficients
-from advisor.cost.step.work import DeploymentArrays, Floats
+from advisor.cost.step.work import DeploymentArrays
 from advisor.spec.workloads.workload import LatencyMetric, percentile_of
 
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from advisor.cost.arrays import Floats
 from advisor.cost.serving.load_table import CONCURRENCY, MAXIMUM, RATE, SINGLE, Cells
 from advisor.cost.serving.steady_state import Engines, Loads
 from advisor.cost.step.memory import sequence_bytes
 from advisor.cost.step.step_time import Coefficients, parts
-from advisor.cost.step.work import DeploymentArrays, Floats
+from advisor.cost.step.work import DeploymentArrays
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from advisor.cost.arrays import ArrayTable, Floats
 from advisor.cost.serving.batching import TINY
 from advisor.cost.serving.benchmark_run import run_of, whole_run
 from advisor.cost.serving.load_table import BATCH, CONCURRENCY, MAXIMUM, RATE, SINGLE, Cells
@@ -24,7 +25,7 @@ from advisor.cost.serving.steady_state import (
     steady_state,
 )
 from advisor.cost.step.step_time import Coefficients, Parts, parts
-from advisor.cost.step.work import DeploymentArrays, Floats
+from advisor.cost.step.work import DeploymentArrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
+class Means(ArrayTable):
     """Per cell; seconds. NaN latency marks a load beyond capacity, which has none."""
 
     ttft_s: Floats

@@ -11,8 +11,9 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from advisor.cost.serving.batching import TINY, Bools, Inside, Work, choose, closed, opened
-from advisor.cost.serving.engine import V0_WATERMARK, Floats, ServingSetup, StepTime
+from advisor.cost.arrays import ArrayTable, Bools, Floats
+from advisor.cost.serving.batching import TINY, Inside, Work, closed, opened
+from advisor.cost.serving.engine import V0_WATERMARK, ServingSetup, StepTime
 from advisor.cost.step.memory import BLOCK_TOKENS
 from advisor.spec.workloads.workload import Load
 
@@ -46,7 +47,7 @@ class Engines:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loads:
+class Loads(ArrayTable):
     """One load per cell; arrays of shape (n,)."""
 
     input_tokens: Floats
@@ -63,7 +64,7 @@ class Loads:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Steady:
+class Steady(ArrayTable):
     """Means of each cell; seconds. Infinite where no finite value exists: all latencies of an open loop
     beyond its capacity and of requests that do not fit, TTFT and E2E when all are queued at once."""
 
@@ -147,7 +148,7 @@ def steady_state(engines: Engines, loads: Loads) -> Steady:
     if np.any(open_loop):
         rate = np.where(open_loop, np.minimum(asked, capacity), 1e-3)
         met, met_batch, met_door_s = _open(work, loads, rate, top)
-        inside = choose(open_loop, met, inside)
+        inside = met.where(open_loop, inside)
         batch, door_s = np.where(open_loop, met_batch, batch), np.where(open_loop, met_door_s, 0.0)
 
     # Preempted ones wait at the head of the queue, in the midst of their answers.
@@ -179,7 +180,7 @@ def steady_state(engines: Engines, loads: Loads) -> Steady:
         ),
         backlogged=backlogged,
         saturated=saturated,
-        inside=choose(filled, full, inside),
+        inside=full.where(filled, inside),
     )
 
 
@@ -280,7 +281,7 @@ def _closed(work: Work, batch: Floats, at_door: Bools, in_step: Bools) -> Inside
         queue_s=0.5 * (rounds - 1.0) * full,
         room=work.budget,
     )
-    return choose(in_step, lockstep, mixing)
+    return lockstep.where(in_step, mixing)
 
 
 def _recomputed(engines: Engines, loads: Loads, room: Floats, batch: Floats) -> Floats:

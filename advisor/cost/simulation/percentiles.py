@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from advisor.cost.arrays import Floats
 from advisor.cost.serving.engine import ServingSetup
 from advisor.cost.serving.load_table import Cells
 from advisor.cost.serving.replica import FittedSteps, kv_tokens
 from advisor.cost.simulation.simulate import simulate
 from advisor.cost.step.step_time import Coefficients
-from advisor.cost.step.work import DeploymentArrays, Floats
+from advisor.cost.step.work import DeploymentArrays
 from advisor.spec.engines.engine import EngineDefaults
 from advisor.spec.workloads.workload import Load
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from advisor.cost.serving.engine import Floats, LoadStatus, ServingResult, ServingSetup, Window
+from advisor.cost.arrays import Floats
+from advisor.cost.serving.engine import LoadStatus, ServingResult, ServingSetup, Window
 from advisor.cost.serving.steady_state import engine_arrays, load_arrays, steady_state
 from advisor.cost.simulation.scheduler import run
 from advisor.cost.simulation.trace import Requests, Run

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from advisor.cost.serving.engine import Floats
+from advisor.cost.arrays import Floats
 
 Ints = npt.NDArray[np.int64]
 

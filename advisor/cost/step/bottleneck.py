@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from advisor.cost.arrays import Floats
 from advisor.cost.step.step_time import Coefficients, Parts
-from advisor.cost.step.work import Floats
 from advisor.units import MS_PER_S
 
 Regime = Literal["memory bandwidth", "compute", "overhead", "communication", "KV memory"]

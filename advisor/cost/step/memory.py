@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from advisor.cost.arrays import ArrayTable, Floats
 from advisor.cost.step.layers import MAX_KV_GROUPS
-from advisor.cost.step.work import DeploymentArrays, Floats
+from advisor.cost.step.work import DeploymentArrays
 from advisor.units import GIB
 
 BLOCK_TOKENS = 16
@@ -26,7 +27,7 @@ LOGITS_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class Memory(ArrayTable):
     """Bytes per GPU of one replica, shape (D,)."""
 
     weight_bytes: Floats

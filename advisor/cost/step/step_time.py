@@ -14,9 +14,10 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import numpy.typing as npt
 
+from advisor.cost.arrays import ArrayTable, Floats
 from advisor.cost.step.layers import MAX_KV_GROUPS
 from advisor.cost.step.parameters import BY_NAME, PARAMETERS
-from advisor.cost.step.work import KERNELS, DeploymentArrays, Floats
+from advisor.cost.step.work import KERNELS, DeploymentArrays
 
 # Theta: `name` → the common value's distance from its start, in log-odds (shares) or logs;
 # `name@group` → a group's deviation from that.
@@ -95,7 +96,7 @@ class Design:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Coefficients:
+class Coefficients(ArrayTable):
     """Seconds per unit of work, per deployment; shapes (D,) or (D, MAX_KV_GROUPS)."""
 
     weights_s: Floats
@@ -135,10 +136,6 @@ class Coefficients:
     spread: Floats
     active_share: Floats
     """Active ÷ all routed experts; 0 = dense."""
-
-    def take(self, index: Floats | np.ndarray) -> Coefficients:
-        """The coefficients of deployments `index`, one row per cell."""
-        return Coefficients(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
 
 _UNPACK_POWER = 4.0
@@ -234,7 +231,7 @@ def with_column(c: Coefficients, name: str, column: int | None, values: Floats) 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Parts(ArrayTable):
     """Seconds of one iteration by cause; their sum is its time."""
 
     weights_s: Floats

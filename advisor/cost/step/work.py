@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from advisor.cost.arrays import ArrayTable, Floats
 from advisor.cost.step.layers import (
     MAX_KV_GROUPS,
     KvGroup,
@@ -28,9 +28,6 @@ from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine, EngineDefaults, defaults
 from advisor.spec.formats.format import Execution, QuantFormat
 from advisor.units import BITS_PER_BYTE
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.intp]
 
 BYTES_16BIT = 2
 TILE = 128
@@ -55,7 +52,7 @@ def kernel_family(fmt: QuantFormat, execution: Execution) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeploymentArrays:
+class DeploymentArrays(ArrayTable):
     """Per deployment d of D; shapes (D,) unless said."""
 
     # where it runs

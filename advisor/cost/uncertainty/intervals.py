@@ -22,7 +22,7 @@ from typing import Literal
 
 import numpy as np
 
-from advisor.cost.step.work import Floats
+from advisor.cost.arrays import Floats
 
 Distance = Literal["seen", "model", "gpu"]
 """seen: this model, GPU and format together are in the fit. model: the model is not, the GPU is.

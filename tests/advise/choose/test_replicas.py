@@ -10,12 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.advise.api import choice_of, shipped_predictor
-from advisor.advise.choose.judged import Bools
 from advisor.advise.choose.question import statistics_of
 from advisor.advise.choose.recommendation import choose
 from advisor.advise.choose.refusal import judge
 from advisor.advise.choose.replicas import SPARE, hunt
-from advisor.cost.step.work import Ints
+from advisor.cost.arrays import Bools, Ints
 from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
 

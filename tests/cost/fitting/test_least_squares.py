@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
+from advisor.cost.arrays import Floats
 from advisor.cost.fitting.least_squares import loss, minimise
-from advisor.cost.step.work import Floats
 
 
 @dataclass

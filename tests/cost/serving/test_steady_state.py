@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from advisor.cost.serving.engine import Floats, ServingSetup
+from advisor.cost.arrays import Floats
+from advisor.cost.serving.engine import ServingSetup
 from advisor.cost.serving.steady_state import Engines, Loads, Steady, engine_arrays, load_arrays, steady_state
 from advisor.cost.simulation.simulate import simulate
 from advisor.spec.workloads.workload import Arrival, Lengths, Load
