@@ -25,7 +25,6 @@ from advisor.cost.evaluation.decisions import NEAR, usd_per_query
 from advisor.cost.evaluation.held_out import HeldOut, Optimum, leave_groups_out
 from advisor.cost.fit_file import shape_key
 from advisor.cost.fitting.observations import observe
-from advisor.cost.fitting.row_noise import PAPER_HARNESS, family
 from advisor.cost.predict.predictor import REPEAT, REPEAT_MAXIMUM, Z90, Predictor
 from advisor.cost.uncertainty.intervals import Distance, Interval, engine_class
 from advisor.cost.uncertainty.shared_errors import PACE, Shares
@@ -172,7 +171,7 @@ def cases(held: HeldOut, predictor: Predictor, left_out: Distance) -> list[Case]
     groups: dict[tuple[object, ...], dict[tuple[str, str], int]] = {}
     for i, row in enumerate(held.seen.rows):
         wanted = (row.load, row.metric) in (("single", "e2e_ms"), ("maximum", "requests_per_s"))
-        if wanted and family(row.source) in PAPER_HARNESS and np.isfinite(errors[i]):
+        if wanted and held.seen.sources.is_reference(row.source) and np.isfinite(errors[i]):
             gpu = row.gpu if left_out == "gpu" else ""
             key = (row.source, row.model, row.load, row.input_tokens, row.output_tokens, gpu)
             groups.setdefault(key, {})[row.gpu, row.format] = i

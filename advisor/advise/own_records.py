@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from advisor.cost import fit_file
 from advisor.data import shipped
 from advisor.errors import InputError, UnknownNameError
+from advisor.record.sources import NAME as SOURCES
+from advisor.record.sources import known_sources
 from advisor.record.store import files, read_failures, read_kernels, read_quality, read_speed
 from advisor.spec.hardware.gpus import find_gpu
 
@@ -77,6 +79,7 @@ def _fitted(
             Predictor.shipped().fit,
             models={model.name: model for model in models},
             gpus={gpu.name: gpu for gpu in gpus},
+            sources=known_sources(folders),
             progress=progress,
         )
         write_whole(path, fit_file.dumps(fit))
@@ -128,6 +131,6 @@ def _digest(folders: Sequence[Path], models: Sequence[ModelSpec], gpus: Sequence
     digest = hashlib.sha256((shipped("measurements") / fit_file.NAME).read_bytes())
     digest.update(repr((tuple(models), tuple(gpus))).encode())
     for folder in folders:
-        for path in files(folder):
+        for path in [*files(folder), *folder.glob(SOURCES)]:
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]

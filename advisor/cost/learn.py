@@ -32,13 +32,13 @@ from advisor.cost.fit_file import (
     shape_key,
 )
 from advisor.cost.fitting.observations import Observations, is_free_arrangement, observe
-from advisor.cost.fitting.row_noise import PAPER_HARNESS, family
 from advisor.cost.fitting.run_conditions import sent_together
 from advisor.cost.fitting.step_estimator import FittedSpeed, fit_speed, teaches
 from advisor.cost.step.step_time import Design, coefficients, used_names
 from advisor.cost.uncertainty.intervals import Errors, Intervals, build, members
 from advisor.errors import DataError
 from advisor.record.measurement import SpeedMeasurement
+from advisor.record.sources import Sources
 from advisor.spec.deployment import Deployment
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.models.model import ModelSpec
@@ -48,16 +48,18 @@ def learn(
     rows: Sequence[SpeedMeasurement],
     *,
     start: FittedSpeed | None = None,
+    sources: Sources | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[Fit, HeldOut]:
     """Fit to all sound rows, with intervals from rows held out.
 
+    sources: what is known of the rows' sources; by default those that ship.
     Raises DataError when no row can be used.
     """
     sound = [row for row in rows if not row.suspect]
     if not sound:
         raise DataError("measurements: no sound row to fit on; quantadvise check says what is wrong")
-    seen = observe(rows)
+    seen = observe(rows, sources=sources)
     progress(f"fitting {len(seen.rows):,} rows of {len(seen.deployments)} deployments")
     speed = fit_speed(seen, start=start, progress=progress)
     optimum = Optimum.of(seen, speed)
@@ -73,6 +75,7 @@ def learn_more(
     *,
     models: Mapping[str, ModelSpec] = MappingProxyType({}),
     gpus: Mapping[str, GpuSpec] = MappingProxyType({}),
+    sources: Sources | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Fit:
     """The fit `base` moved by `rows`, which are all there are: those it was made from and new ones.
@@ -82,7 +85,7 @@ def learn_more(
     Its intervals stay: what is new shortens the distance of the deployments and GPUs it speaks of, not the
     error at that distance.
     """
-    seen = observe(rows, models=models, gpus=gpus)
+    seen = observe(rows, models=models, gpus=gpus, sources=sources)
     progress(f"fitting {len(seen.rows):,} rows of {len(seen.deployments)} deployments")
     speed = fit_speed(seen, start=base.speed, progress=progress)
     summary = {**base.summary, "rows": len(seen.rows), "deployments": len(seen.deployments)}
@@ -94,7 +97,7 @@ def hold_out(optimum: Optimum, progress: Callable[[str], None] = lambda _: None)
     """Errors with rows, models, GPUs and sources left out in turn."""
     seen = optimum.problem.seen
     of_row = seen.row_deployments
-    keys = [row_key(row, d) for row, d in zip(seen.rows, of_row, strict=True)]
+    keys = [row_key(row, d, seen.sources) for row, d in zip(seen.rows, of_row, strict=True)]
     progress("holding out rows")
     row = leave_rows_out(optimum, keys)
     progress("holding out models")
@@ -102,15 +105,20 @@ def hold_out(optimum: Optimum, progress: Callable[[str], None] = lambda _: None)
     progress("holding out GPUs")
     gpu = leave_groups_out(optimum, [d.gpu.name for d in of_row])
     progress("holding out sources")
-    source, elsewhere = leave_sources_out(optimum, [family(r.source) for r in seen.rows], keys)
+    source, elsewhere = leave_sources_out(optimum, families(seen), keys)
     return HeldOut(
         seen=seen, deployments=of_row, row=row, model=model, gpu=gpu, source=source, elsewhere=elsewhere
     )
 
 
-def row_key(row: SpeedMeasurement, d: Deployment) -> str:
+def families(seen: Observations) -> list[str]:
+    """The source family of each row."""
+    return [seen.sources.family(row.source) for row in seen.rows]
+
+
+def row_key(row: SpeedMeasurement, d: Deployment, sources: Sources) -> str:
     """Key of the deployment that a row speaks of."""
-    return deployment_key(d, any_arrangement=is_free_arrangement(row))
+    return deployment_key(d, any_arrangement=is_free_arrangement(row, sources))
 
 
 def assemble(speed: FittedSpeed, optimum: Optimum, held: HeldOut) -> Fit:
@@ -122,7 +130,7 @@ def assemble(speed: FittedSpeed, optimum: Optimum, held: HeldOut) -> Fit:
         loads,
         members(held.generations, held.moe),
         {
-            "seen": (Errors(held.row), Errors(held.elsewhere, [family(r.source) for r in seen.rows])),
+            "seen": (Errors(held.row), Errors(held.elsewhere, families(seen))),
             "model": (Errors(held.model, [shape_key(d.model) for d in held.deployments]),),
             "gpu": (Errors(held.gpu, [d.gpu.name for d in held.deployments]),),
         },
@@ -139,7 +147,7 @@ def _assembled(
     summary: Mapping[str, object],
 ) -> Fit:
     errors = _as_answered(seen, speed)
-    keys = [row_key(row, d) for row, d in zip(seen.rows, deployments, strict=True)]
+    keys = [row_key(row, d, seen.sources) for row, d in zip(seen.rows, deployments, strict=True)]
     return Fit(
         speed=speed,
         intervals=intervals,
@@ -165,7 +173,7 @@ def _evidence(
 ) -> tuple[Evidence, ...]:
     groups: dict[tuple[str, str, str], list[int]] = {}
     for i, (row, key) in enumerate(zip(seen.rows, keys, strict=True)):
-        groups.setdefault((key, row.model, family(row.source)), []).append(i)
+        groups.setdefault((key, row.model, seen.sources.family(row.source)), []).append(i)
     found = []
     for (key, model, source), at in groups.items():
         row, d = seen.rows[at[0]], deployments[at[0]]
@@ -213,7 +221,7 @@ def error_share(log_errors: Floats) -> Floats:
 
 def _summary(held: HeldOut, loads: Sequence[str]) -> dict[str, object]:
     seen = held.seen
-    ours = np.array([family(r.source) in PAPER_HARNESS for r in seen.rows])
+    ours = np.array([seen.sources.is_reference(r.source) for r in seen.rows])
     kind = np.array(loads)
     single = error_share(held.model[ours & (kind == "single")])
     maximum = error_share(held.model[ours & (kind == "maximum")])
@@ -228,7 +236,7 @@ def _summary(held: HeldOut, loads: Sequence[str]) -> dict[str, object]:
             "median": round(float(np.median(errors)), 4),
         }
 
-    sources = sorted({family(r.source) for r in seen.rows})
+    sources = sorted(set(families(seen)))
     held_text = [
         f"{name} {float(errors.mean()):.1%} (median {float(np.median(errors)):.1%})"
         for name, errors in (("single-stream latency", single), ("maximum throughput", maximum))

@@ -1,19 +1,27 @@
-"""Where measurements come from: title, address, licence, what was taken and whether the fit uses it."""
+"""Where measurements come from: title, address, licence, what was taken and how they were made."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import yaml
 
+from advisor.data import shipped
 from advisor.errors import DataError
+from advisor.record.measurement import LoadKind
 
+NAME = "sources.yaml"
 Use = Literal["all", "part", "check"]
 """all: every row that is not suspect. part: some kinds of rows. check: for comparison only."""
-_USES: frozenset[str] = frozenset(get_args(Use))
-_KEYS = ("match", "title", "url", "licences", "taken", "fit", "why")
+GpuCount = Literal["one replica", "any arrangement"]
+"""What `num_gpus` counts at maximum throughput: GPUs of one replica, or of as many as served best."""
+_TEXTS = ("match", "title", "url", "licences", "taken", "fit", "why")
+_OPTIONAL = ("family", "reference", "left_out_alone", "engine_version", "gpu_count", "scatter")
+_KEYS = (*_TEXTS, *_OPTIONAL)
+_LOADS: tuple[str, ...] = get_args(LoadKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +37,67 @@ class Source:
     taken: str
     fit: Use
     why: str
+    family: str = ""
+    """Whose harness made its rows: sources of one family share their habits and err alike. Empty: `match`."""
+    reference: bool = False
+    """Whether its harness is the one that the headline figures are for: it measured formats side by side."""
+    left_out_alone: bool = False
+    """Whether the held-out report has a fold of its own for the family."""
+    engine_version: str | None = None
+    """The engine's version in rows that state none."""
+    gpu_count: GpuCount = "one replica"
+    scatter: Mapping[str, float] = field(default_factory=dict)
+    """Load → scatter of rows about a perfect model in log units, before any fit; a load may be missing."""
+
+    @property
+    def name(self) -> str:
+        """The family's name."""
+        return self.family or self.match.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """All sources that are known, and which one a row is of: the longest `match`, of equal ones the last."""
+
+    entries: tuple[Source, ...] = ()
+    _of: dict[str, Source | None] = field(default_factory=dict, compare=False, repr=False)
+
+    def of(self, source: str) -> Source | None:
+        """The entry of rows whose `source` column is this; None when there is none."""
+        if source not in self._of:
+            found = sorted(
+                (e for e in self.entries if source.startswith(e.match)), key=lambda e: len(e.match)
+            )
+            self._of[source] = found[-1] if found else None
+        return self._of[source]
+
+    def family(self, source: str) -> str:
+        """Whose harness made a row; a source without an entry is a family of its own."""
+        entry = self.of(source)
+        return source if entry is None else entry.name
+
+    def is_reference(self, source: str) -> bool:
+        entry = self.of(source)
+        return entry is not None and entry.reference
+
+    def harness(self, source: str) -> str:
+        """The family; the families of the reference harness are one."""
+        return " and ".join(self.reference_families) if self.is_reference(source) else self.family(source)
+
+    @property
+    def reference_families(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(e.name for e in self.entries if e.reference))
+
+    @property
+    def left_out_alone(self) -> tuple[str, ...]:
+        """Families that the held-out report leaves out one at a time."""
+        return tuple(dict.fromkeys(e.name for e in self.entries if e.left_out_alone))
+
+
+def known_sources(folders: Iterable[Path] = ()) -> Sources:
+    """The sources that ship and those of `folders`. Raises DataError for a damaged file."""
+    places = dict.fromkeys([shipped("measurements"), *folders])
+    return Sources(tuple(entry for folder in places for entry in read_sources(folder)))
 
 
 def read_sources(folder: Path) -> tuple[Source, ...]:
@@ -36,7 +105,7 @@ def read_sources(folder: Path) -> tuple[Source, ...]:
 
     Raises DataError for a file that is not what measurements/README.md describes.
     """
-    path = folder / "sources.yaml"
+    path = folder / NAME  # of a file that stands for a folder there is none
     if not path.exists():
         return ()
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -47,34 +116,54 @@ def read_sources(folder: Path) -> tuple[Source, ...]:
     if not isinstance(document, dict) or document.get("version") != 1:
         raise DataError(f"{path}: no 'version: 1'; update quantadvise or mend the file")
     return tuple(
-        _source(path, number, row) for number, row in enumerate(document.get("sources", ()), start=1)
+        _source(f"{path}: source {number}", row)
+        for number, row in enumerate(document.get("sources", ()), start=1)
     )
 
 
-def source_of(name: str, sources: tuple[Source, ...]) -> Source | None:
-    """The entry whose `match` the row's source begins with, the longest one; None when there is none."""
-    found = [source for source in sources if name.startswith(source.match)]
-    return max(found, key=lambda source: len(source.match), default=None)
-
-
-def _source(path: Path, number: int, row: Any) -> Source:
-    where = f"{path}: source {number}"
+def _source(where: str, row: Any) -> Source:
     if not isinstance(row, dict):
-        raise DataError(f"{where}: not a mapping; give {', '.join(_KEYS)}")
-    for key in _KEYS:
+        raise DataError(f"{where}: not a mapping; give {', '.join(_TEXTS)}")
+    for key in _TEXTS:
         if not row.get(key):
             raise DataError(f"{where}: '{key}' is missing; add it")
     for key in row:
         if key not in _KEYS:
             raise DataError(f"{where}: unknown key '{key}'; known are {', '.join(_KEYS)}")
-    if row["fit"] not in _USES:
-        raise DataError(f"{where}: fit is '{row['fit']}'; one of {', '.join(sorted(_USES))}")
+    for key in ("reference", "left_out_alone"):
+        if not isinstance(row.get(key, False), bool):
+            raise DataError(f"{where}: {key} is '{row[key]}'; true or false")
+    version = row.get("engine_version")
+    if version is not None and not isinstance(version, str):
+        raise DataError(f"{where}: engine_version is {version}; put the number in quotes")
     return Source(
         match=row["match"],
         title=row["title"],
         url=row["url"],
         licences=tuple(row["licences"]),
         taken=row["taken"],
-        fit=row["fit"],
+        fit=_one_of(where, "fit", row["fit"], get_args(Use)),
         why=row["why"],
+        family=row.get("family", ""),
+        reference=row.get("reference", False),
+        left_out_alone=row.get("left_out_alone", False),
+        engine_version=version,
+        gpu_count=_one_of(where, "gpu_count", row.get("gpu_count", "one replica"), get_args(GpuCount)),
+        scatter=_scatter(where, row.get("scatter", {})),
     )
+
+
+def _one_of(where: str, key: str, value: Any, allowed: tuple[str, ...]) -> Any:
+    if value not in allowed:
+        raise DataError(f"{where}: {key} is '{value}'; one of {', '.join(sorted(allowed))}")
+    return value
+
+
+def _scatter(where: str, given: Any) -> dict[str, float]:
+    """One number for every load, or a mapping of loads to numbers."""
+    values = given if isinstance(given, dict) else dict.fromkeys(_LOADS, given)
+    for load, value in values.items():
+        _one_of(where, "a load of scatter", load, _LOADS)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 10:
+            raise DataError(f"{where}: scatter is '{value}'; a number of log units above 0")
+    return {load: float(value) for load, value in values.items()}

@@ -11,7 +11,7 @@ import pytest
 from advisor.data import shipped
 from advisor.record import store
 from advisor.record.measurement import PrintedCost, QualityMeasurement, SpeedMeasurement
-from advisor.record.sources import read_sources, source_of
+from advisor.record.sources import Sources, read_sources
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine
 from advisor.spec.formats.catalog import find_format
@@ -45,15 +45,15 @@ def test_every_format_has_its_canonical_name(name: str) -> None:
 
 
 def test_every_row_has_an_entry_in_sources_with_its_licence() -> None:
-    sources = read_sources(FOLDER)
+    sources = Sources(read_sources(FOLDER))
     used = Counter[str]()
     named = [(row.source, row.licence) for row in ALL] + [(row.source, row.licence) for row in KERNELS]
     for name, licence in named:
-        source = source_of(name, sources)
+        source = sources.of(name)
         assert source is not None, name
         assert licence in source.licences
         used[source.match] += 1
-    assert set(used) == {source.match for source in sources}
+    assert set(used) == {source.match for source in sources.entries}
 
 
 @pytest.mark.parametrize("word", ["qwen2_docs", "Qwen2.5 docs", "vllm_blog", "AngelSlim", "autoround_paper"])

@@ -89,6 +89,7 @@ def fit(
     from advisor.cost.quality import file as quality_file
     from advisor.cost.quality.recovery import fit_quality
     from advisor.data import shipped
+    from advisor.record.sources import known_sources
     from advisor.record.store import read_quality, read_speed
 
     base = folder or shipped("measurements")
@@ -96,7 +97,8 @@ def fit(
         raise InputError(f"{base}: no such folder; give a folder of measurements")
     folders = [base, *v.record_folders(records)]
     with working("Learning") as say:
-        speed, _ = learn([row for folder in folders for row in read_speed(folder)], progress=say)
+        rows = [row for folder in folders for row in read_speed(folder)]
+        speed, _ = learn(rows, sources=known_sources(folders), progress=say)
         say("fitting accuracy")
         quality = fit_quality([row for folder in folders for row in read_quality(folder)])
     texts = {fit_file.NAME: fit_file.dumps(speed), quality_file.NAME: quality.to_json()}

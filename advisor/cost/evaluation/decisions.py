@@ -15,7 +15,6 @@ import numpy as np
 
 from advisor.cost.arrays import Floats
 from advisor.cost.fitting.observations import Observations
-from advisor.cost.fitting.row_noise import family
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.hardware.prices import price_of
@@ -51,11 +50,11 @@ class DecisionScore:
 
 
 def blocks(seen: Observations) -> list[Block]:
-    """Blocks of at least two formats in single-stream latency or maximum throughput."""
+    """Blocks of the reference harness: two formats or more in lone requests or at maximum throughput."""
     groups: dict[tuple[object, ...], dict[str, int]] = {}
     for i, row in enumerate(seen.rows):
         kept = (row.load, row.metric) in (("single", "e2e_ms"), ("maximum", "requests_per_s"))
-        if kept and family(row.source) in ("seed paper", "model cards"):
+        if kept and seen.sources.is_reference(row.source):
             key = (row.source, row.model, row.gpu, row.load, row.input_tokens, row.output_tokens)
             groups.setdefault(key, {})[row.format] = i
     return [

@@ -11,7 +11,6 @@ import numpy as np
 from advisor.cost.arrays import Floats
 from advisor.cost.evaluation.held_out import HeldOut, load_class, quantity
 from advisor.cost.fit_file import shape_key
-from advisor.cost.fitting.row_noise import family
 from advisor.cost.uncertainty.intervals import LOADS, Distance, Intervals
 from advisor.cost.uncertainty.shared_errors import PACE, TTFT, SharedErrors, Shares, key
 
@@ -89,7 +88,7 @@ def _cells(
         cell = (
             TTFT if kind == "ttft" else PACE,
             load,
-            family(row.source),
+            held.seen.sources.family(row.source),
             shape_key(d.model),
             row.engine_version,
             row.load_value,

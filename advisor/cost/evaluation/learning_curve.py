@@ -23,7 +23,7 @@ def learning_curve(optimum: Optimum, gpus: Sequence[str], chosen: np.ndarray) ->
     """
     names = np.array(gpus)
     seen = optimum.problem.seen
-    scatter = noise(seen.rows, optimum.problem.noise)
+    scatter = noise(seen.rows, optimum.problem.noise, seen.sources)
     rows: list[dict[str, float | str]] = []
     for gpu in sorted(set(names[chosen])):
         mine = np.flatnonzero(chosen & (names == gpu))

@@ -30,7 +30,6 @@ from advisor.cost.evaluation.held_out import (
 )
 from advisor.cost.evaluation.learning_curve import learning_curve
 from advisor.cost.fit_file import release, shape_key
-from advisor.cost.fitting.row_noise import PAPER_HARNESS, family
 from advisor.cost.step.roofline import roofline
 from advisor.cost.uncertainty.intervals import LOADS, Errors, members
 
@@ -47,11 +46,15 @@ def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
     kinds, loads = np.array(quantity(seen)), np.array(loads_of)
     shapes = [shape_key(d.model) for d in held.deployments]
     gpus = [d.gpu.name for d in held.deployments]
-    sources = [family(row.source) for row in seen.rows]
+    sources = [seen.sources.family(row.source) for row in seen.rows]
     generations, moe = held.generations, held.moe
     engines, engine_of_row = members(generations, moe), held.engine_classes
     formats = [row.format for row in seen.rows]
-    paper = leave_groups_out(optimum, [s if s == "seed paper" else None for s in sources])
+    alone = {
+        name: leave_groups_out(optimum, [s if s == name else None for s in sources])
+        for name in seen.sources.left_out_alone
+        if name in sources
+    }
     tens = [str(i % 10) for i in range(len(shapes))]
     folds: dict[str, tuple[Floats, Sequence[str]]] = {
         "rows": (held.row, tens),
@@ -59,7 +62,7 @@ def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
         "GPU": (held.gpu, gpus),
         "source": (held.source, sources),
         "source, its deployments known": (held.elsewhere, sources),
-        "seed paper": (paper, sources),
+        **{name: (errors, sources) for name, errors in alone.items()},
     }
     holds = {
         fold: coverage(
@@ -72,7 +75,7 @@ def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
         )
         for fold, (errors, groups) in folds.items()
     }
-    harness = np.isin(sources, PAPER_HARNESS)
+    harness = np.array([seen.sources.is_reference(row.source) for row in seen.rows])
     dense = ~np.array(moe)
     new = np.array([g == "v1" for g in generations])
     loaded = loads == "loaded"
@@ -124,7 +127,7 @@ def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
         ),
         "by_source": _split(held.source, sources, {kind: loads == kind for kind in LOADS}),
         "baselines": _baselines(held, shapes, formats, what),
-        "decisions": _decisions(optimum, held, paper, shapes),
+        "decisions": _decisions(held, alone, shapes),
         "learning": [*learning_curve(optimum, gpus, single)],
         "repeats": _repeats(held, shapes),
         "hardest": _hardest(held, dict(list(what.items())[:2])),
@@ -185,11 +188,10 @@ def _baselines(
     ]
 
 
-def _decisions(optimum: Optimum, held: HeldOut, paper: Floats, shapes: Sequence[str]) -> list[Figures]:
+def _decisions(held: HeldOut, alone: Mapping[str, Floats], shapes: Sequence[str]) -> list[Figures]:
     seen = held.seen
     measured = np.exp(seen.log_value)
     every = blocks(seen)
-    own = [b for b in every if any(family(seen.rows[i].source) == "seed paper" for i in b.rows)]
     rows: list[Figures] = []
 
     def add(load: str, way: str, found: list[Block], choose: Callable[[Block], str]) -> None:
@@ -208,8 +210,12 @@ def _decisions(optimum: Optimum, held: HeldOut, paper: Floats, shapes: Sequence[
         twice = named_by_another_source(seen, found, shapes)
         if twice:
             rows.append({"load": load, "by": ANOTHER, **_score(score_choices(seen, twice))})
-        theirs = [b for b in own if b.load in counted]
-        add(load, "prediction, seed paper left out", theirs, by_prediction(seen, measured * np.exp(-paper)))
+        for name, errors in alone.items():
+            theirs = [
+                b for b in found if any(seen.sources.family(seen.rows[i].source) == name for i in b.rows)
+            ]
+            predicted = by_prediction(seen, measured * np.exp(-errors))
+            add(load, f"prediction, {name} left out", theirs, predicted)
     return rows
 
 
@@ -226,7 +232,7 @@ def _repeats(held: HeldOut, shapes: Sequence[str]) -> list[Figures]:
     """How far two sources differ on the same cell of the same shape: no model can do better."""
     groups: dict[tuple[object, ...], dict[str, list[float]]] = {}
     for row, shape in zip(held.seen.rows, shapes, strict=True):
-        if family(row.source) in PAPER_HARNESS and row.load in ("single", "maximum"):
+        if held.seen.sources.is_reference(row.source) and row.load in ("single", "maximum"):
             cell: tuple[object, ...] = (
                 row.load,
                 shape,

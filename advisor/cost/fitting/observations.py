@@ -25,6 +25,7 @@ from advisor.cost.step.step_time import Coefficients
 from advisor.cost.step.work import DeploymentArrays, deployment_arrays
 from advisor.errors import QuantAdviseError
 from advisor.record.measurement import SpeedMeasurement
+from advisor.record.sources import Sources, known_sources
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import defaults
 from advisor.spec.formats.catalog import find_format
@@ -46,15 +47,16 @@ METRICS = (
 LATENCIES = METRICS[:4]
 
 
-def is_free_arrangement(row: SpeedMeasurement) -> bool:
+def is_free_arrangement(row: SpeedMeasurement, sources: Sources) -> bool:
     """Whether a row names its GPUs but not how they were arranged.
 
     The seed paper's asynchronous tables and the cards print a count only. Their figures agree with the
     best arrangement of tensor parallel × replicas per format (70B INT4 on four H100: four replicas of one
     GPU are within 4 %, one of four is 60 % off), so that is what such a row is compared with.
     """
-    card = row.source.startswith(("arXiv:2411.02355", "model card"))
-    return card and row.load == "maximum" and row.num_gpus > 1
+    entry = sources.of(row.source)
+    is_any = entry is not None and entry.gpu_count == "any arrangement"
+    return is_any and row.load == "maximum" and row.num_gpus > 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,8 @@ class Observations:
     """Per row."""
     half_width: Floats
     """Per row, relative."""
+    sources: Sources
+    """What is known of the rows' sources."""
 
     def predict(self, coefficients: Coefficients, only: np.ndarray | None = None) -> Floats:
         """Predicted value of each row (those in the mask `only`), in its metric's unit; NaN where none
@@ -185,12 +189,14 @@ def observe(
     *,
     models: Mapping[str, ModelSpec] = MappingProxyType({}),
     gpus: Mapping[str, GpuSpec] = MappingProxyType({}),
+    sources: Sources | None = None,
 ) -> Observations:
     """Rows → observations. Rows that are suspect or name what is unknown are left out, with the reason.
 
     models, gpus: those that stand in no catalog, by the name that the rows use.
+    sources: what is known of the rows' sources; by default those that ship.
     """
-    found = _Found(models, gpus)
+    found = _Found(models, gpus, known_sources() if sources is None else sources)
     for row in rows:
         found.add(row)
     return found.observations()
@@ -202,6 +208,7 @@ class _Found:
 
     models: Mapping[str, ModelSpec]
     gpus: Mapping[str, GpuSpec]
+    sources: Sources
     rows: list[SpeedMeasurement] = field(default_factory=list)
     left_out: list[tuple[SpeedMeasurement, str]] = field(default_factory=list)
     made: dict[tuple[object, ...], Deployment | str] = field(default_factory=dict)
@@ -215,16 +222,17 @@ class _Found:
     """(row, cell, statistic) of each."""
 
     def add(self, row: SpeedMeasurement) -> None:
-        why = row.suspect or _unclear(row)
-        key = (row.model, row.format, row.kv_format, row.gpu, row.num_gpus, row_engine(row))
+        why = row.suspect or _unclear(row) or _withheld(row, self.sources)
+        engine = row_engine(row, self.sources)
+        key = (row.model, row.format, row.kv_format, row.gpu, row.num_gpus, engine)
         made = why or self._deployment(key, row)
         if isinstance(made, str):
             self.left_out.append((row, made))
             return
         # V0 schedules, samples and feeds the GPU in turn: how long that takes is the host's affair.
         is_v0 = defaults(made.engine, made.gpu).generation == "v0"
-        whose = harness(row) if is_v0 else ""
-        for option in arrangements(made) if is_free_arrangement(row) else [made]:
+        whose = harness(row, self.sources) if is_v0 else ""
+        for option in arrangements(made) if is_free_arrangement(row, self.sources) else [made]:
             at = (*key, option.tensor_parallel, option.replicas, whose)
             if at not in self.deployments:
                 self.deployments[at] = len(self.kept)
@@ -244,7 +252,7 @@ class _Found:
                     gpu=self.gpus[row.gpu] if row.gpu in self.gpus else find_gpu(row.gpu),
                     tensor_parallel=row.num_gpus,
                     kv_format=row.kv_format,
-                    engine=row_engine(row),
+                    engine=row_engine(row, self.sources),
                 )
                 deployment_arrays([made])
                 self.made[key] = made
@@ -284,6 +292,7 @@ class _Found:
             statistic=tuple(statistic),
             log_value=np.log(np.array([r.value for r in self.rows])),
             half_width=np.array([(r.half_width or 0.0) / r.value for r in self.rows]),
+            sources=self.sources,
         )
 
 
@@ -291,6 +300,12 @@ def _unclear(row: SpeedMeasurement) -> str:
     """Why nothing can be compared with a sound row; empty: something can."""
     queue = row.load in ("concurrency", "rate", "single") and row.metric in LATENCIES
     return "" if queue or row.statistic in ("mean", "p50") else f"{row.statistic} of a load that has none"
+
+
+def _withheld(row: SpeedMeasurement, sources: Sources) -> str:
+    """Why the fit does not use a source; empty: it does."""
+    entry = sources.of(row.source)
+    return f"{entry.name} is for comparison only" if entry is not None and entry.fit == "check" else ""
 
 
 def _statistic(row: SpeedMeasurement) -> str:

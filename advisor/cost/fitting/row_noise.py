@@ -8,35 +8,15 @@ import numpy as np
 
 from advisor.cost.arrays import Floats
 from advisor.record.measurement import SpeedMeasurement
+from advisor.record.sources import Sources
 
 OWN = ("measured", "imported")
 """Origins of one's own records."""
 
-FAMILIES = (
-    ("arXiv:2411.02355", "seed paper"),
-    ("model card", "model cards"),
-    ("AccelMark", "AccelMark"),
-    ("GPUStack", "GPUStack"),
-    ("InferenceX", "InferenceX"),
-    ("aiconfigurator-core 0.12: InferenceX", "InferenceX"),
-    ("aiconfigurator-core 0.12: silicon", "aiconfigurator"),
-    ("aiconfigurator, forward", "aiconfigurator"),
-    ("LLM-Inference-Bench", "LLM-Inference-Bench"),
-    ("ROCm", "ROCm"),
-    ("dstack", "dstack"),
-    ("ML.ENERGY", "ML.ENERGY"),
-    ("silybench", "silybench"),
-    ("inference-perf", "inference-perf"),
-    ("sapir-pirski", "sapir-pirski"),
-    ("LLMServingSim", "LLMServingSim"),
-    ("MLPerf", "MLPerf"),
-    ("KAITO", "KAITO"),
-    ("llm-k8s", "llm-k8s"),
-)
-
-PAPER_HARNESS = ("seed paper", "model cards")
-"""The sources whose harness the headline figures are for: they measured formats side by side, and each
-other's cells."""
+_OWN_SCATTER = {"single": 0.035, "maximum": 0.07}
+_OWN_SCATTER_UNDER_LOAD = 0.06
+_SCATTER = {"single": 0.10, "concurrency": 0.10, "batch": 0.20, "maximum": 0.25, "rate": 0.15}
+"""Of a published source by load, where measurements/sources.yaml gives none."""
 
 QUANTITY = {
     "ttft_ms": "ttft",
@@ -53,37 +33,25 @@ _BELIEF_ROWS = 10.0
 _FARTHEST = 1.0
 
 
-def family(source: str) -> str:
-    """Whose harness made a row: sources of one family share their habits and err alike."""
-    for start, name in FAMILIES:
-        if source.startswith(start):
-            return name
-    return source
-
-
-def harness(row: SpeedMeasurement) -> str:
+def harness(row: SpeedMeasurement, sources: Sources) -> str:
     """Whose machines and client made a published row; empty for one's own."""
-    if row.origin in OWN:
-        return ""
-    name = family(row.source)
-    return " and ".join(PAPER_HARNESS) if name in PAPER_HARNESS else name
+    return "" if row.origin in OWN else sources.harness(row.source)
 
 
-def expected_noise(row: SpeedMeasurement) -> float:
-    """Scatter of a row about a perfect model, in log units, before any fit has told: its harness and metric.
+def expected_noise(row: SpeedMeasurement, sources: Sources) -> float:
+    """Scatter of a row about a perfect model in log units, before any fit: by its source, load and metric.
 
     From repeats and from cells that two sources measured: 70B on the same set-up differs by 4 % (mean)
     between the paper and the card in single-stream latency, by 7 % in maximum throughput.
     """
-    load, name = row.load, family(row.source)
+    load = row.load
     if load == "maximum" and row.metric == "tpot_ms":
         return 1.0  # a queue of a thousand: how prompts and decodes take turns is the scheduler's whim
-    if name in PAPER_HARNESS or row.origin in OWN:
-        base = {"single": 0.035, "maximum": 0.07}.get(load, 0.06)
+    if row.origin in OWN:
+        base = _OWN_SCATTER.get(load, _OWN_SCATTER_UNDER_LOAD)
     else:
-        base = {"single": 0.10, "concurrency": 0.10, "batch": 0.20, "maximum": 0.25, "rate": 0.15}[load]
-        if name in ("LLM-Inference-Bench", "ROCm", "dstack", "GPUStack"):
-            base = max(base, 0.30)
+        entry = sources.of(row.source)
+        base = _SCATTER[load] if entry is None else entry.scatter.get(load, _SCATTER[load])
     return base * (2.0 if row.metric == "ttft_ms" else 1.0)
 
 
@@ -97,18 +65,20 @@ def base_class(row: SpeedMeasurement) -> str:
     return f"{QUANTITY[row.metric]} {load_class_of(row)}"
 
 
-def noise_class(row: SpeedMeasurement) -> str | None:
+def noise_class(row: SpeedMeasurement, sources: Sources) -> str | None:
     """Rows that scatter alike: of one harness, quantity and load. None: one's own, which are trusted."""
-    whose = harness(row)
+    whose = harness(row, sources)
     return f"{whose}: {base_class(row)}" if whose else None
 
 
-def noise(rows: Sequence[SpeedMeasurement], seen: Mapping[str, float]) -> Floats:
+def noise(rows: Sequence[SpeedMeasurement], seen: Mapping[str, float], sources: Sources) -> Floats:
     """Scatter of each row: of its class as `seen`, else as expected."""
-    return np.array([seen.get(noise_class(row) or "", expected_noise(row)) for row in rows])
+    return np.array([seen.get(noise_class(row, sources) or "", expected_noise(row, sources)) for row in rows])
 
 
-def seen_noise(rows: Sequence[SpeedMeasurement], errors: Floats, used: np.ndarray) -> dict[str, float]:
+def seen_noise(
+    rows: Sequence[SpeedMeasurement], errors: Floats, used: np.ndarray, sources: Sources
+) -> dict[str, float]:
     """Each class's scatter about a fit, from the log errors of the rows `used` (mask).
 
     Robust (the median and the deviation from it, both), so that a few rows gone wrong do not silence a good
@@ -117,7 +87,7 @@ def seen_noise(rows: Sequence[SpeedMeasurement], errors: Floats, used: np.ndarra
     """
     members: dict[str, list[int]] = {}
     for number, row in enumerate(rows):
-        name = noise_class(row)
+        name = noise_class(row, sources)
         if used[number] and name is not None:
             members.setdefault(name, []).append(number)
     found: dict[str, float] = {}
@@ -125,9 +95,9 @@ def seen_noise(rows: Sequence[SpeedMeasurement], errors: Floats, used: np.ndarra
         error = np.clip(np.nan_to_num(errors[at], nan=_FARTHEST), -_FARTHEST, _FARTHEST)
         middle = float(np.median(error))
         deviation = 1.4826 * float(np.median(np.abs(error - middle)))
-        expected = float(np.mean([expected_noise(rows[i]) for i in at]))
+        expected = float(np.mean([expected_noise(rows[i], sources) for i in at]))
         total = _BELIEF_ROWS * expected**2 + len(at) * (middle**2 + deviation**2)
         scatter = float(np.sqrt(total / (_BELIEF_ROWS + len(at))))
-        reference = family(rows[at[0]].source) in PAPER_HARNESS
+        reference = sources.is_reference(rows[at[0]].source)
         found[name] = round(scatter if reference else max(expected, scatter), 4)
     return found

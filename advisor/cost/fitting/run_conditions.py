@@ -10,19 +10,17 @@ import numpy as np
 
 from advisor.cost.serving.load_table import CLOSED_LOOP_PROMPTS
 from advisor.record.measurement import SpeedMeasurement
+from advisor.record.sources import Sources
 from advisor.spec.engines.engine import Engine, parse_engine
 
-UNSTATED_VERSION = (("GPUStack", "0.11.0"), ("InferenceX export", "0.17.0"))
-"""Where a source states no version: the newest before its date, by how the source's name begins."""
 _OLDEST = "0.6.0"
+"""Where neither the row nor measurements/sources.yaml states a version."""
 _STATED = re.compile(r"\b(max_num_seqs|max_num_batched_tokens|gpu_memory_utilization)=([\d.]+)")
 
 
 @lru_cache(maxsize=4096)
-def engine_of(engine: str, version: str | None, source: str, conditions: str) -> Engine:
+def engine_of(engine: str, version: str, conditions: str) -> Engine:
     """The engine that made a row, with the settings that its conditions state; the rest are defaults."""
-    if version is None:
-        version = next((v for start, v in UNSTATED_VERSION if source.startswith(start)), _OLDEST)
     made = parse_engine(f"{engine} {version}")
     stated = {name: float(value) for name, value in _STATED.findall(conditions)}
     seqs, budget = stated.get("max_num_seqs"), stated.get("max_num_batched_tokens")
@@ -34,9 +32,11 @@ def engine_of(engine: str, version: str | None, source: str, conditions: str) ->
     )
 
 
-def row_engine(row: SpeedMeasurement) -> Engine:
-    """The engine that made a row."""
-    return engine_of(row.engine, row.engine_version, row.source, row.conditions)
+def row_engine(row: SpeedMeasurement, sources: Sources) -> Engine:
+    """The engine that made a row; its version by the row, else by the row's source."""
+    entry = sources.of(row.source)
+    version = row.engine_version or (entry and entry.engine_version) or _OLDEST
+    return engine_of(row.engine, version, row.conditions)
 
 
 def sent_together(row: SpeedMeasurement) -> float | None:

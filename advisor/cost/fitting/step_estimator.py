@@ -11,8 +11,8 @@ import numpy as np
 from advisor.cost.arrays import Floats
 from advisor.cost.fitting.least_squares import minimise
 from advisor.cost.fitting.observations import METRICS, Observations
-from advisor.cost.fitting.row_noise import family, seen_noise
 from advisor.cost.fitting.row_noise import noise as noise_of
+from advisor.cost.fitting.row_noise import seen_noise
 from advisor.cost.step.step_time import (
     Design,
     coefficient_columns,
@@ -23,6 +23,7 @@ from advisor.cost.step.step_time import (
     with_column,
 )
 from advisor.record.measurement import SpeedMeasurement
+from advisor.record.sources import Sources
 
 _STEP = 1e-4
 _FARTHEST = 1.0
@@ -39,10 +40,10 @@ def teaches(row: SpeedMeasurement) -> bool:
     return row.statistic in ("mean", "p50")
 
 
-def crowding(rows: Sequence[SpeedMeasurement]) -> Floats:
+def crowding(rows: Sequence[SpeedMeasurement], sources: Sources) -> Floats:
     """Weight of each row: a deployment swept over a hundred loads must not outvote one seen once."""
     counts: dict[tuple[object, ...], int] = {}
-    keys = [(r.model, r.format, r.gpu, r.num_gpus, family(r.source), r.load, r.metric) for r in rows]
+    keys = [(r.model, r.format, r.gpu, r.num_gpus, sources.family(r.source), r.load, r.metric) for r in rows]
     for key in keys:
         counts[key] = counts.get(key, 0) + 1
     return np.array([min(1.0, (8.0 / counts[key]) ** 0.5) for key in keys])
@@ -84,7 +85,8 @@ class SpeedProblem:
     def believe(self, noise: Mapping[str, float]) -> None:
         """Weighs each row by how far its class scatters."""
         self.noise = noise
-        self.weight = np.where(self.used, crowding(self.seen.rows) / noise_of(self.seen.rows, noise), 0.0)
+        rows, sources = self.seen.rows, self.seen.sources
+        self.weight = np.where(self.used, crowding(rows, sources) / noise_of(rows, noise, sources), 0.0)
 
     def predict(self, vector: Floats) -> Floats:
         """Predicted value of each row, in its metric's unit."""
@@ -177,7 +179,7 @@ def fit_speed(
             progress(f"{taken} slopes, loss {least:.1f}")
         if (share, tolerance) != _STAGES[-1]:
             errors = seen.log_value - np.log(problem.predict(vector))
-            problem.believe(seen_noise(seen.rows, errors, problem.used))
+            problem.believe(seen_noise(seen.rows, errors, problem.used, seen.sources))
     theta = {n: round(float(v), 6) for n, v in zip(problem.names, vector, strict=True) if abs(v) >= 5e-7}
     return FittedSpeed(theta=theta, noise=problem.noise)
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from advisor.cost.fitting.observations import observe
-from advisor.cost.fitting.run_conditions import engine_of, length_variation, prompts_per_client
+from advisor.cost.fitting.run_conditions import engine_of, length_variation, prompts_per_client, row_engine
 from advisor.record.measurement import SpeedMeasurement
+from advisor.record.sources import known_sources
 
 ROW = SpeedMeasurement(
     model="Llama-3.1-8B-Instruct",
@@ -38,14 +39,15 @@ ROW = SpeedMeasurement(
 )
 
 
+UNSTATED = {"InferenceX export 2026-06-05": "0.17.0", "somebody of 2024": "0.6.0"}
 AT_ONCE = "500 prompts at once; ShareGPT"
 
 
 def test_settings_that_a_source_states_are_the_engines():
-    made = engine_of("vllm", "0.11.0", "x", "max_num_seqs=64; max_num_batched_tokens=2048; steady window")
+    made = engine_of("vllm", "0.11.0", "max_num_seqs=64; max_num_batched_tokens=2048; steady window")
     assert (made.max_num_seqs, made.max_num_batched_tokens) == (64, 2048)
     assert made.gpu_memory_utilization is None
-    assert engine_of("vllm", "0.11.0", "x", "gpu_memory_utilization=0.85").gpu_memory_utilization == 0.85
+    assert engine_of("vllm", "0.11.0", "gpu_memory_utilization=0.85").gpu_memory_utilization == 0.85
 
 
 def test_prompts_sent_at_once_are_so_many_clients_that_send_once():
@@ -66,8 +68,9 @@ def test_who_timed_v0_counts_and_who_timed_v1_does_not():
 
 
 def test_a_source_that_states_no_version_has_the_newest_of_its_date():
-    assert engine_of("vllm", None, "InferenceX export 2026-06-05", "").version == "0.17.0"
-    assert engine_of("vllm", None, "somebody of 2024", "").version == "0.6.0"
+    unstated, sources = replace(ROW, engine_version=None), known_sources()
+    by_source = {name: row_engine(replace(unstated, source=name), sources).version for name in UNSTATED}
+    assert by_source == UNSTATED
 
 
 @pytest.mark.parametrize(
