@@ -6,6 +6,7 @@ Everything that is not one of these is our bug and keeps its traceback.
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 
@@ -37,6 +38,15 @@ class MissingToolError(QuantAdviseError):
 
 class ToolFailedError(QuantAdviseError):
     """A program we started ended badly; the message has its last lines and its log's path."""
+
+
+class DiskFullError(QuantAdviseError):
+    """No room left; what was done so far is kept, and the same command goes on."""
+
+
+def disk_full(error: BaseException) -> bool:
+    """Whether an error means that a disk or a quota is full."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 class NothingFitsError(QuantAdviseError):

@@ -101,13 +101,22 @@ def own_prices(texts: Iterable[str] | None) -> dict[str, float]:
 
 
 def record_folders(texts: Iterable[str] | None) -> list[Path]:
-    """The folders that `--records` names. Raises InputError for one that is not there."""
+    """The folders that `--records` names; last lines that a crash cut off are set aside, and named.
+
+    Raises InputError for a folder that is not there.
+    """
     from pathlib import Path
+
+    import typer
+
+    from advisor.record.store import mend
 
     folders = [Path(text).expanduser() for text in texts or ()]
     for folder in folders:
         if not folder.exists():
             raise InputError(f"--records: {folder}: no such file or folder; give a folder of measurements")
+        for note in mend(folder):
+            typer.echo(f"quantadvise: {note}", err=True)
     return folders
 
 

@@ -1,7 +1,8 @@
 """The only reader and writer of measurement files.
 
-A measurement file is UTF-8 CSV. Its first line says what it holds and in which version of this contract
-(`#quantadvise speed 1`), its second line names the columns, every further line is one record. Kinds:
+A measurement file is UTF-8 CSV. Its first line says what it holds, in which version of this contract, and how
+many rows were written (`#quantadvise speed 1 rows=16`); its second line names the columns; every further line
+is one record. Kinds:
 
 - `speed`: one speed figure a row (`SpeedMeasurement`)
 - `quality`: one benchmark score a row (`QualityMeasurement`)
@@ -12,7 +13,8 @@ A measurement file is UTF-8 CSV. Its first line says what it holds and in which 
 The columns stand in `advisor.record.tables`. An empty cell means "not known" in the columns marked `?` there
 and "nothing to say" in free text; it is damage everywhere else. A field never holds a line break, so a line
 is a record, and a file that does not end in a line break was cut off while being written. A damaged row
-stops the read: a fit on what happens to be readable would be a fit on something else.
+stops the read: a fit on what happens to be readable would be a fit on something else. Writers hold a lock and
+replace a file as a whole; `measurement_file` has both, and the checksums.
 """
 
 from __future__ import annotations
@@ -20,8 +22,6 @@ from __future__ import annotations
 import csv
 import gc
 import io
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,20 +30,17 @@ from typing import Any, Generic
 from advisor.errors import DataError, InputError, nearest
 from advisor.record.kernel import KernelTiming
 from advisor.record.measurement import FailedRun, PrintedCost, QualityMeasurement, SpeedMeasurement
-from advisor.record.tables import (
-    COSTS,
-    FAILURES,
-    KERNELS,
-    KINDS,
-    MARK,
-    QUALITY,
-    READERS,
-    SPEED,
-    VERSION,
-    Cell,
-    Record,
-    Table,
+from advisor.record.measurement_file import (
+    checked_body,
+    head_of,
+    is_torn,
+    lines_of,
+    locked,
+    replace,
+    set_torn_line_aside,
+    text_of,
 )
+from advisor.record.tables import COSTS, FAILURES, KERNELS, QUALITY, READERS, SPEED, Cell, Record, Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,51 +113,53 @@ def write_speed(path: Path, rows: Iterable[SpeedMeasurement]) -> None:
 
 
 def write_quality(path: Path, rows: Iterable[QualityMeasurement]) -> None:
-    """As `write_speed`, for benchmark scores."""
+    """Make `path` hold exactly these benchmark scores; otherwise as `write_speed`."""
     _write(path, QUALITY, rows)
 
 
 def write_failures(path: Path, rows: Iterable[FailedRun]) -> None:
-    """As `write_speed`, for failed runs."""
+    """Make `path` hold exactly these failed runs; otherwise as `write_speed`."""
     _write(path, FAILURES, rows)
 
 
 def write_costs(path: Path, rows: Iterable[PrintedCost]) -> None:
-    """As `write_speed`, for printed costs."""
+    """Make `path` hold exactly these printed costs; otherwise as `write_speed`."""
     _write(path, COSTS, rows)
 
 
 def write_kernels(path: Path, rows: Iterable[KernelTiming]) -> None:
-    """As `write_speed`, for kernel timings."""
+    """Make `path` hold exactly these kernel timings; otherwise as `write_speed`."""
     _write(path, KERNELS, rows)
 
 
 def append_speed(path: Path, rows: Iterable[SpeedMeasurement]) -> None:
     """Add `rows` at the end of `path`, which need not exist; they are on disk when this returns.
 
-    Raises DataError when the file's last line was cut off by a crash (see `drop_torn_line`).
+    The file holds all of them or none, whatever ends the process. Hold `locked(path)` where the rows follow
+    from what the file holds. Raises DataError for a file of another kind.
     """
     _append(path, SPEED, rows)
 
 
 def append_quality(path: Path, rows: Iterable[QualityMeasurement]) -> None:
-    """As `append_speed`, for benchmark scores."""
+    """Add benchmark scores at the end of `path`; otherwise as `append_speed`."""
     _append(path, QUALITY, rows)
 
 
 def append_failures(path: Path, rows: Iterable[FailedRun]) -> None:
-    """As `append_speed`, for failed runs."""
+    """Add failed runs at the end of `path`; otherwise as `append_speed`."""
     _append(path, FAILURES, rows)
 
 
-def drop_torn_line(path: Path) -> str | None:
-    """Remove a last line that a crash cut off and return it; None when the file is whole."""
-    content = path.read_bytes()
-    kept = content.rfind(b"\n") + 1
-    if kept == len(content):
-        return None
-    _replace(path, content[:kept])
-    return content[kept:].decode("utf-8", errors="replace")
+def mend(folder: Path) -> list[str]:
+    """Set aside last lines of the user's own files that were cut off while being written; a line for each."""
+    notes = []
+    for path in files(folder):
+        if is_torn(path):
+            with locked(path):
+                note = set_torn_line_aside(path)
+            notes += [note] if note else []
+    return notes
 
 
 def files(folder: Path) -> list[Path]:
@@ -187,11 +186,14 @@ def _read_file(path: Path, table: Table[Record]) -> list[Record]:
 
 def _rows(path: Path, table: Table[Any]) -> tuple[list[list[str]], list[str]]:
     """The cells and the lines of one file, header apart; none when the file is of another kind."""
-    lines = _lines(path)
-    if _kind(path, lines) != table.kind:
+    lines = lines_of(path)
+    head = head_of(path, lines)
+    if head.kind != table.kind:
         return [], []
-    lacks = _check_header(path, lines, table)
-    body = [line + "," * lacks for line in lines[2:]] if lacks else lines[2:]
+    lacks = _check_columns(path, head.columns, table)
+    body = checked_body(path, head, lines)
+    if lacks:
+        body = [line + "," * lacks for line in body]
     try:
         rows = list(csv.reader(body, strict=True))
     except csv.Error:
@@ -201,42 +203,10 @@ def _rows(path: Path, table: Table[Any]) -> tuple[list[list[str]], list[str]]:
     return rows, body
 
 
-def _lines(path: Path) -> list[str]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise DataError(f"{path}:{line}: not UTF-8 text; save the file as UTF-8 CSV") from error
-    lines = text.replace("\r\n", "\n").split("\n")
-    last = lines.pop()
-    if last:
-        raise DataError(
-            f"{path}:{len(lines) + 1}: the last line was cut off while being written; delete that line"
-        )
-    return lines
-
-
-def _kind(path: Path, lines: Sequence[str]) -> str:
-    words = lines[0].split() if lines else []
-    if len(words) != 3 or words[0] != MARK:
-        raise DataError(
-            f"{path}:1: not a measurement file, its first line must be like '{SPEED.first_line}'; "
-            "bring other tools' results in with `quantadvise import`, or move the file away"
-        )
-    _, kind, version = words
-    if kind not in KINDS:
-        close = nearest(kind, KINDS)
-        raise DataError(f"{path}:1: unknown kind '{kind}'; one of {', '.join(close or KINDS)}")
-    if version != str(VERSION):
-        raise DataError(f"{path}:1: version {version}, this program reads {VERSION}; update quantadvise")
-    return kind
-
-
-def _check_header(path: Path, lines: Sequence[str], table: Table[Any]) -> int:
+def _check_columns(path: Path, found: tuple[str, ...], table: Table[Any]) -> int:
     """How many of the columns that came later the file lacks."""
-    found = next(csv.reader(lines[1:2]), [])
     lacks = len(table.names) - len(found)
-    if 0 <= lacks <= table.later and tuple(found) == table.names[: len(found)]:
+    if 0 <= lacks <= table.later and found == table.names[: len(found)]:
         return lacks
     for name in found:
         if name not in table.names:
@@ -314,50 +284,30 @@ def _text(value: object, name: str) -> str:
     return text
 
 
-def _encode(table: Table[Record], rows: Iterable[Record]) -> bytes:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+def _lines(table: Table[Record], rows: Iterable[Record]) -> list[str]:
+    """A line of CSV for each row, without its line break."""
+    lines = []
     for row in rows:
-        writer.writerow([_text(getattr(row, name), name) for name in table.names])
-    return buffer.getvalue().encode("utf-8")
-
-
-def _head(table: Table[Any]) -> bytes:
-    return f"{table.first_line}\n{','.join(table.names)}\n".encode()
+        buffer = io.StringIO()
+        csv.writer(buffer, lineterminator="").writerow(
+            [_text(getattr(row, name), name) for name in table.names]
+        )
+        lines.append(buffer.getvalue())
+    return lines
 
 
 def _write(path: Path, table: Table[Record], rows: Iterable[Record]) -> None:
-    _replace(path, _head(table) + _encode(table, rows))
+    replace(path, text_of(table.first_line, table.names, _lines(table, rows)).encode("utf-8"))
 
 
 def _append(path: Path, table: Table[Record], rows: Iterable[Record]) -> None:
-    block = _encode(table, rows)
-    if not path.exists():
-        _replace(path, _head(table) + block)
-        return
-    lines = _lines(path)
-    if _kind(path, lines) != table.kind:
-        raise DataError(f"{path}:1: holds {_kind(path, lines)}, not {table.kind}; append to another file")
-    if _check_header(path, lines, table):
-        raise DataError(f"{path}:2: an older file without {table.names[-1]}; append to another file")
-    with path.open("ab") as file:
-        file.write(block)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write beside `path`, onto the disk, then rename over it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files only their owner may read; measurements are for others too
-        os.chmod(name, path.stat().st_mode & 0o777 if path.exists() else 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    body: list[str] = []
+    fresh: list[str] = _lines(table, rows)
+    if path.exists():
+        set_torn_line_aside(path)
+        lines = lines_of(path)
+        head = head_of(path, lines)
+        if head.kind != table.kind:
+            raise DataError(f"{path}:1: holds {head.kind}, not {table.kind}; append to another file")
+        body = _rows(path, table)[1]
+    replace(path, text_of(table.first_line, table.names, [*body, *fresh]).encode("utf-8"))

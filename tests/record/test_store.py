@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
+import random
+import subprocess
+import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor.errors import DataError, InputError
+from advisor.errors import DataError, DiskFullError, InputError
 from advisor.record import store, tables
 from advisor.record.kernel import KernelTiming
 from advisor.record.measurement import FailedRun, PrintedCost, QualityMeasurement, SpeedMeasurement
@@ -22,6 +28,7 @@ TEXT = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["C
 NAME = TEXT.filter(bool)
 ABOVE_ZERO = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
 MAYBE_COUNT = st.none() | st.integers(1, 10**12)
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @st.composite
@@ -122,23 +129,24 @@ def test_every_field_of_a_record_has_a_column(table: tables.Table[Any], record: 
 def test_the_file_reads_as_documented(tmp_path: Path) -> None:
     store.write_failures(tmp_path / "f.csv", [build.failure(max_context=None, detail='said "no", then died')])
     assert (tmp_path / "f.csv").read_text() == (
-        "#quantadvise failures 1\n"
+        "#quantadvise failures 1 rows=1\n"
         "model,format,kv_format,gpu,num_gpus,max_context,engine,engine_version,stage,reason,detail,source,date,"
-        "load,load_value,input_tokens,output_tokens\n"
+        "load,load_value,input_tokens,output_tokens,crc32\n"
         "Llama-3.1-8B-Instruct,bf16,16bit,L4,1,,vllm,0.7.2,serve,out_of_memory,"
-        '"said ""no"", then died",campaign,2025-03-31,,,,\n'
+        '"said ""no"", then died",campaign,2025-03-31,,,,,405e1eed\n'
     )
 
 
-def test_a_file_written_before_a_column_was_thought_of_is_read(tmp_path: Path) -> None:
+def test_a_file_written_before_a_column_was_thought_of_is_read_and_added_to(tmp_path: Path) -> None:
     path = tmp_path / "f.csv"
-    store.write_failures(path, [build.failure(), build.failure(detail="again")])
-    new = path.read_text().splitlines()
-    old = [new[0], new[1].removesuffix(",load,load_value,input_tokens,output_tokens")]
-    path.write_text("\n".join([*old, *(line.removesuffix(",,,,") for line in new[2:])]) + "\n")
-    assert store.read_failures(path) == [build.failure(), build.failure(detail="again")]
-    with pytest.raises(DataError, match="an older file without output_tokens"):
-        store.append_failures(path, [build.failure()])
+    path.write_text(
+        f"{tables.FAILURES.first_line}\n{','.join(tables.FAILURES.names[:-4])}\n"
+        "Llama-3.1-8B-Instruct,bf16,16bit,L4,1,,vllm,0.7.2,serve,out_of_memory,no,campaign,2025-03-31\n"
+    )
+    [old] = store.read_failures(path)
+    assert (old.detail, old.load) == ("no", None)
+    store.append_failures(path, [build.failure(detail="again")])
+    assert store.read_failures(path) == [old, build.failure(detail="again")]
 
 
 def test_files_are_read_by_name_and_only_those_of_the_kind_asked_for(tmp_path: Path) -> None:
@@ -173,22 +181,137 @@ def test_what_a_spreadsheet_saves_is_still_read(tmp_path: Path) -> None:
     assert store.read_speed(tmp_path) == [build.speed()]
 
 
-def test_a_line_cut_off_by_a_crash_stops_reading_and_appending_until_dropped(tmp_path: Path) -> None:
+def test_a_line_cut_off_by_a_crash_is_set_aside_and_named(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     store.append_speed(path, [build.speed(value=1.0), build.speed(value=2.0)])
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-7])
+    path.write_bytes(path.read_bytes()[:-17])
     with pytest.raises(
         DataError, match=r"mine\.csv:4: the last line was cut off while being written; delete"
     ):
         store.read_speed(tmp_path)
-    with pytest.raises(DataError, match="cut off"):
-        store.append_speed(path, [build.speed()])
-    dropped = store.drop_torn_line(path)
-    assert dropped is not None
-    assert dropped.startswith("Llama-3.1-8B-Instruct,bf16")
-    assert store.drop_torn_line(path) is None
+    [note] = store.mend(tmp_path)
+    assert note.endswith(
+        "mine.csv:4: the last line was cut off while being written; it is set aside in mine.csv.torn"
+    )
+    assert (tmp_path / "mine.csv.torn").read_text().startswith("Llama-3.1-8B-Instruct,bf16")
     assert [row.value for row in store.read_speed(path)] == [1.0]
+    assert store.mend(tmp_path) == []
+
+
+def test_appending_sets_a_torn_line_aside_by_itself(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    store.append_speed(path, [build.speed(value=1.0), build.speed(value=2.0)])
+    path.write_bytes(path.read_bytes()[:-17])
+    store.append_speed(path, [build.speed(value=3.0)])
+    assert [row.value for row in store.read_speed(path)] == [1.0, 3.0]
+    assert (tmp_path / "mine.csv.torn").exists()
+
+
+@settings(deadline=None)
+@given(at=st.integers(0, 10**6), bit=st.integers(0, 7))
+def test_a_flipped_bit_is_noticed_wherever_it_is(at: int, bit: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "mine.csv")
+        rows = [build.speed(value=float(k)) for k in range(1, 6)]
+        store.write_speed(path, rows)
+        content = bytearray(path.read_bytes())
+        content[at % len(content)] ^= 1 << bit
+        path.write_bytes(content)
+        with suppress(DataError):
+            assert store.read_speed(path) == rows  # a blank for a blank of the first line changes nothing
+
+
+@settings(deadline=None)
+@given(kept=st.integers(0, 10**6))
+def test_a_file_that_was_cut_is_noticed_wherever_it_was(kept: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "mine.csv")
+        store.write_speed(path, [build.speed(value=float(k)) for k in range(1, 6)])
+        content = path.read_bytes()
+        path.write_bytes(content[: kept % len(content)])
+        with pytest.raises(DataError):
+            store.read_speed(path)
+
+
+def test_a_changed_row_is_named_with_the_way_to_keep_it(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    store.write_speed(path, [build.speed(value=1.5), build.speed(value=2.5)])
+    text = path.read_text()
+    path.write_text(text.replace(",2.5,", ",3.5,"))
+    with pytest.raises(DataError, match=r"mine\.csv:4: not as it was written .*empty the cell crc32"):
+        store.read_speed(path)
+    *lines, last = path.read_text().splitlines()
+    path.write_text("\n".join([*lines, last[:-8]]) + "\n")
+    assert [row.value for row in store.read_speed(path)] == [1.5, 3.5]
+
+
+def test_a_row_that_is_gone_is_missed(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    store.write_speed(path, [build.speed(value=1.0), build.speed(value=2.0)])
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(DataError, match="holds 1 rows, 2 were written; restore the file, or delete 'rows=2'"):
+        store.read_speed(path)
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "mine.csv"
+    store.append_speed(path, [build.speed(value=1.0)])
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DiskFullError, match="no space left; make room and run the same command again"):
+        store.append_speed(path, [build.speed(value=2.0)])
+    monkeypatch.undo()
+    assert [row.value for row in store.read_speed(path)] == [1.0]
+    assert [file.name for file in tmp_path.glob("*.part")] == []
+
+
+ADD = """
+import sys
+from pathlib import Path
+from advisor.record.importers.merge import add_speed
+from tests.record import build
+path, who = Path(sys.argv[1]), int(sys.argv[2])
+for k in range(int(sys.argv[3])):
+    add_speed(path, [build.speed(source=f"run {k}", value=1.0 + k), build.speed(source=f"own {who} {k}")])
+    print(k, flush=True)
+"""
+
+
+def adding(path: Path, who: int, count: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", ADD, str(path), str(who), str(count)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+
+
+def test_two_imports_at_once_lose_and_double_nothing(tmp_path: Path) -> None:
+    """Both add the same 40 rows and 40 of their own, row by row: 120 in the end, each once."""
+    path = tmp_path / "mine.csv"
+    pair = [adding(path, who, 40) for who in (1, 2)]
+    assert [process.wait(60) for process in pair] == [0, 0]
+    sources = [row.source for row in store.read_speed(path)]
+    assert len(sources) == len(set(sources)) == 120
+
+
+def test_kill_9_leaves_what_was_reported_and_no_torn_line(tmp_path: Path) -> None:
+    path, reported = tmp_path / "mine.csv", 0
+    rng = random.Random(0)
+    for who in range(8):
+        process = adding(path, who, 1_000)
+        assert process.stdout is not None
+        for _ in range(rng.randint(1, 12)):
+            process.stdout.readline()
+            reported += 1
+        process.kill()
+        reported += len(process.stdout.read().splitlines())
+        process.wait()
+        own = [row for row in store.read_speed(path) if row.source.startswith("own")]
+        assert reported <= len(own) <= reported + who + 1
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from advisor.errors import DiskFullError
 from advisor.measure.state.ledger import Failure
 from advisor.measure.tools import tool
-from advisor.measure.tools.files import DiskFullError
 from advisor.measure.tools.tool import ToolError, reason_line
 
 # Read from the logs of vLLM 0.32, llm-compressor 0.14 and PyTorch 2.13, and from their sources.

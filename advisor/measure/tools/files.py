@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -12,11 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import QuantAdviseError
-
-
-class DiskFullError(QuantAdviseError):
-    """No room left; what was done so far is kept, and the same command goes on."""
+from advisor.errors import DiskFullError, disk_full
 
 
 @contextmanager
@@ -25,7 +20,7 @@ def room_expected(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if disk_full(error):
             raise DiskFullError(f"{path}: no space left; make room and run the same command again") from error
         raise
 

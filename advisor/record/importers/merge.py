@@ -9,6 +9,7 @@ from pathlib import Path
 
 from advisor.errors import InputError
 from advisor.record.measurement import QualityMeasurement, SpeedMeasurement
+from advisor.record.measurement_file import locked
 from advisor.record.store import append_quality, append_speed, read_quality, read_speed
 
 _DIGEST = re.compile(r"\(sha256 ([0-9a-f]{12})\)$")
@@ -21,45 +22,50 @@ def add_speed(path: Path, rows: Sequence[SpeedMeasurement]) -> int:
 
     Raises InputError when the same result file was imported before as another deployment.
     """
-    known = read_speed(path) if path.exists() else []
-    held = {_speed_key(row): row for row in known}
-    fresh = []
-    for row in rows:
-        before = held.get(_speed_key(row))
-        if before is None:
-            fresh.append(row)
-            held[_speed_key(row)] = row
-            continue
-        for name in _DEPLOYMENT:
-            old, new = getattr(before, name), getattr(row, name)
-            if old != new:
-                raise InputError(
-                    f"{path}: {row.source} stands there with {name} {old}, now it is {new}; "
-                    "delete its rows or correct the flag"
-                )
-    if fresh:
-        append_speed(path, fresh)
-    return len(fresh)
+    with locked(path):
+        known = read_speed(path) if path.exists() else []
+        held = {_speed_key(row): row for row in known}
+        fresh = []
+        for row in rows:
+            before = held.get(_speed_key(row))
+            if before is None:
+                fresh.append(row)
+                held[_speed_key(row)] = row
+                continue
+            for name in _DEPLOYMENT:
+                old, new = getattr(before, name), getattr(row, name)
+                if old != new:
+                    raise InputError(
+                        f"{path}: {row.source} stands there with {name} {old}, now it is {new}; "
+                        "delete its rows or correct the flag"
+                    )
+        if fresh:
+            append_speed(path, fresh)
+        return len(fresh)
 
 
 def add_quality(path: Path, rows: Sequence[QualityMeasurement]) -> int:
-    """As `add_speed`; a score takes the 16-bit one of the same protocol as its baseline."""
-    known = read_quality(path) if path.exists() else []
-    held = {_quality_key(row): row for row in known}
-    fresh = []
-    for row in with_baselines(rows, known):
-        before = held.get(_quality_key(row))
-        if before is None:
-            fresh.append(row)
-            held[_quality_key(row)] = row
-        elif (before.model, before.format) != (row.model, row.format):
-            raise InputError(
-                f"{path}: {row.source} stands there as {before.model} in {before.format}, now it is "
-                f"{row.model} in {row.format}; delete its rows or correct the flag"
-            )
-    if fresh:
-        append_quality(path, fresh)
-    return len(fresh)
+    """Append the scores that `path` does not hold; how many that were.
+
+    A score takes the 16-bit one of the same protocol as its baseline.
+    """
+    with locked(path):
+        known = read_quality(path) if path.exists() else []
+        held = {_quality_key(row): row for row in known}
+        fresh = []
+        for row in with_baselines(rows, known):
+            before = held.get(_quality_key(row))
+            if before is None:
+                fresh.append(row)
+                held[_quality_key(row)] = row
+            elif (before.model, before.format) != (row.model, row.format):
+                raise InputError(
+                    f"{path}: {row.source} stands there as {before.model} in {before.format}, now it is "
+                    f"{row.model} in {row.format}; delete its rows or correct the flag"
+                )
+        if fresh:
+            append_quality(path, fresh)
+        return len(fresh)
 
 
 def with_baselines(

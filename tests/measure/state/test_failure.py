@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from advisor.errors import DiskFullError
 from advisor.measure.state import failure
 from advisor.measure.tools import tool
-from advisor.measure.tools.files import DiskFullError
 from advisor.measure.tools.tool import ToolError
 
 DATA = Path(__file__).parents[1] / "data"

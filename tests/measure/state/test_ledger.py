@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.errors import DataError
+from advisor.errors import DataError, DiskFullError
 from advisor.measure.state import ledger
 from advisor.measure.tools import files
 
@@ -143,7 +143,7 @@ def test_a_full_disk_says_so_and_leaves_the_old_file(tmp_path: Path, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(files.DiskFullError, match="no space left; make room and run the same command again"):
+    with pytest.raises(DiskFullError, match="no space left; make room and run the same command again"):
         files.write(target, "new")
     assert target.read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]

@@ -116,7 +116,7 @@ def test_speed_and_accuracy_together_need_a_folder(tmp_path: Path) -> None:
     assert "name a folder" in error_of(*both, tmp_path / "m.csv")
     result = run(*both, tmp_path / "mine")
     assert result.exit_code == 0, result.output
-    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == ["quality.csv", "speed.csv"]
+    assert sorted(path.name for path in (tmp_path / "mine").glob("*.csv")) == ["quality.csv", "speed.csv"]
 
 
 @pytest.mark.parametrize(
