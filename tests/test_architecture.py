@@ -63,6 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("cost/arrays", "cost/evaluation", "cost/fit_file", "cost/fitting", "cost/step"),
         *("cost/uncertainty", "record", *SPEC),
     },
+    "cost/quality/fitting": {"cost/quality", "record", *SPEC},
     "cost/quality": {"cost/arrays", "cost/estimate", "cost/uncertainty", "record", *SPEC},
     "cost": set(),
     "text": {"cost/estimate", *SPEC},

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advisor.advise.choose.space import divides
-from advisor.cost.estimate import Estimate
 from advisor.cost.serving.load_table import CLOSED_LOOP_PROMPTS, CONCURRENCY, MAXIMUM, SINGLE, Cells
 from advisor.errors import InputError, QuantAdviseError, UnsupportedError, nearest
 from advisor.spec.deployment import Deployment
@@ -28,10 +27,11 @@ from advisor.text import too_old_text
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.models import Traits
     from advisor.cost.quality.recovery import QualityModel
 
 NEEDED = ("model", "gpu", "num_gpus", "format", "input_tokens", "output_tokens", "concurrency")
-OPTIONAL = ("engine", "task")
+OPTIONAL = ("engine", "task", "recipe")
 QUANTITIES = ("ttft_mean_ms", "tpot_mean_ms", "e2e_mean_ms", "requests_per_s", "output_tokens_per_s")
 SPEED = (
     *(f"{name}{end}" for name in QUANTITIES for end in ("", "_low", "_high")),
@@ -39,7 +39,8 @@ SPEED = (
     "fits",
     "max_concurrency",
 )
-RECOVERY = ("recovery", "recovery_low", "recovery_high")
+RECOVERY = ("recovery", "recovery_low", "recovery_high", "new_score_low", "new_score_high")
+"""The true recovery with its interval, and the interval in which a new score of it would fall."""
 MAX_GPUS = 100_000
 MAX_BYTES = 200_000_000
 
@@ -49,11 +50,15 @@ class Question:
     """One row: what is asked, or why it cannot be."""
 
     deployment: Deployment | None = None
+    model: ModelSpec | Traits | None = None
+    """Whose accuracy: known where the deployment cannot run, or only the name says what the model is."""
+    format: str = ""
     input_tokens: float = 0.0
     output_tokens: float = 0.0
     concurrency: float = 0.0
     """Requests in flight; infinite = all queued at once."""
     task: str = ""
+    recipe: str = ""
     why: str = ""
 
 
@@ -204,31 +209,54 @@ def _unanswerable(question: Question, fits: bool) -> str:
 def _recovery_rows(
     questions: Sequence[Question], quality: QualityModel | None
 ) -> Iterator[tuple[list[str], str]]:
-    """The cells of the columns RECOVERY, and why there are none; equal questions are answered once."""
-    known: dict[tuple[int, str, str], tuple[list[str], str]] = {}
+    """The cells of the columns RECOVERY, and why there are none; equal questions are answered once.
+
+    A question that has no deployment to run may still have an accuracy.
+    """
+    known: dict[tuple[int, str, str, str], tuple[list[str], str]] = {}
     for question in questions:
-        deployment = question.deployment
-        if deployment is None or quality is None:
+        if question.model is None or not question.format or quality is None:
             yield [""] * len(RECOVERY), ""
             continue
-        key = (id(deployment.model), deployment.format.name, question.task)
+        key = (id(question.model), question.format, question.task, question.recipe)
         if key not in known:
-            tasks = (question.task,) if question.task else ()
-            recovery = quality.recovery(deployment.model, deployment.format.name, tasks)
-            known[key] = _recovery_row(recovery.estimate, recovery.note)
+            known[key] = _recovery_row(question, question.model, quality)
         yield known[key]
 
 
-def _recovery_row(estimate: Estimate | None, note: str) -> tuple[list[str], str]:
-    if estimate is None:
-        return [""] * len(RECOVERY), f"recovery: {note}"
-    return [f"{value:.6g}" for value in (estimate.value, estimate.low, estimate.high)], ""
+def _recovery_row(
+    question: Question, model: ModelSpec | Traits, quality: QualityModel
+) -> tuple[list[str], str]:
+    from advisor.cost.quality.recipe import parse_recipe
+
+    try:
+        recovery = quality.recovery(
+            model,
+            question.format,
+            (question.task,) if question.task else (),
+            parse_recipe(question.recipe) if question.recipe else None,
+        )
+    except QuantAdviseError as error:
+        return [""] * len(RECOVERY), f"recovery: {error}"
+    if recovery.true is None or recovery.new_score is None:
+        return [""] * len(RECOVERY), f"recovery: {recovery.note}"
+    figures = (
+        *(recovery.true.value, recovery.true.low, recovery.true.high),
+        *(recovery.new_score.low, recovery.new_score.high),
+    )
+    return [f"{value:.6g}" for value in figures], ""
 
 
 def _question(row: Mapping[str, str], any_format: bool) -> Question:
-    task = row.get("task", "").strip()
+    accuracy = Question(
+        model=_subject(row["model"].strip()),
+        format=_format_name(row["format"].strip()),
+        task=row.get("task", "").strip(),
+        recipe=row.get("recipe", "").strip(),
+    )
     try:
-        return Question(
+        return replace(
+            accuracy,
             deployment=_deployment(
                 row["model"].strip(),
                 row["gpu"].strip(),
@@ -240,10 +268,27 @@ def _question(row: Mapping[str, str], any_format: bool) -> Question:
             input_tokens=_number(row, "input_tokens", MAX_TOKENS),
             output_tokens=_number(row, "output_tokens", MAX_TOKENS),
             concurrency=_concurrency(row),
-            task=task,
         )
     except QuantAdviseError as error:
-        return Question(task=task, why=str(error))
+        return replace(accuracy, why=str(error))
+
+
+def _subject(name: str) -> ModelSpec | Traits | None:
+    """Whose accuracy a name means: a known model, or one whose size or family the name says."""
+    from advisor.cost.quality.models import traits_by_family
+
+    try:
+        return _model(name)
+    except QuantAdviseError:
+        return traits_by_family(name)
+
+
+def _format_name(name: str) -> str:
+    """The canonical name of a format; empty where it is none."""
+    try:
+        return find_format(name).name
+    except QuantAdviseError:
+        return ""
 
 
 def _deployment(model: str, gpu: str, num_gpus: str, fmt: str, engine: str, any_format: bool) -> Deployment:

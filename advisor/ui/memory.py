@@ -16,8 +16,9 @@ from advisor.cost.predict.deployment_table import Facts, Prepared
 from advisor.cost.predict.prediction import Prediction
 from advisor.cost.predict.prediction_table import LoadAnswers
 from advisor.cost.predict.predictor import MEANS, Predictor
-from advisor.cost.quality.recovery import QualityModel, Recovery
-from advisor.spec.deployment import Deployment, KvFormat
+from advisor.cost.quality.answer import Question, Recovery
+from advisor.cost.quality.recovery import QualityModel
+from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.models.model import ModelSpec
@@ -157,22 +158,16 @@ def _forget(known: OrderedDict[tuple[object, ...], Kept], size: Callable[[Kept],
 
 
 class RememberedQuality(QualityModel):
-    """The same quality model; of each model, format and tasks it is asked once."""
+    """The same quality model; each question is answered once."""
 
     def __init__(self, of: QualityModel) -> None:
-        super().__init__(fitted=of.fitted, widths=of.widths, about=of.about, own=of.own)
+        super().__init__(
+            fitted=of.fitted, widths=of.widths, about=of.about, own=of.own, user_cells=of.user_cells
+        )
         object.__setattr__(self, "_known", {})
 
-    def recovery(
-        self,
-        model: ModelSpec,
-        format: str,
-        tasks: Sequence[str] = (),
-        algorithm: str | None = None,
-        kv_format: KvFormat = "16bit",
-    ) -> Recovery:
-        known: dict[tuple[object, ...], Recovery] = self._known  # type: ignore[attr-defined]
-        key = (model, format, tuple(tasks), algorithm, kv_format)
-        if key not in known:
-            known[key] = super().recovery(model, format, tasks, algorithm, kv_format)
-        return known[key]
+    def answer(self, q: Question) -> Recovery:
+        known: dict[Question, Recovery] = self._known  # type: ignore[attr-defined]
+        if q not in known:
+            known[q] = super().answer(q)
+        return known[q]

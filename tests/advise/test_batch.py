@@ -36,7 +36,7 @@ def test_the_columns_are_those_promised() -> None:
         "ttft_mean_ms ttft_mean_ms_low ttft_mean_ms_high tpot_mean_ms tpot_mean_ms_low tpot_mean_ms_high "
         "e2e_mean_ms e2e_mean_ms_low e2e_mean_ms_high requests_per_s requests_per_s_low requests_per_s_high "
         "output_tokens_per_s output_tokens_per_s_low output_tokens_per_s_high basis fits max_concurrency "
-        "recovery recovery_low recovery_high why"
+        "recovery recovery_low recovery_high new_score_low new_score_high why"
     )
     assert answer_columns(with_task=False)[-2:] == ["max_concurrency", "why"]
 
@@ -142,6 +142,42 @@ def test_with_tasks_accuracy_is_answered_too() -> None:
     assert (bf16["recovery"], bf16["recovery_low"], bf16["recovery_high"]) == ("1", "1", "1")
     if not unknown["recovery"]:
         assert "recovery:" in unknown["why"]
+
+
+def test_the_true_recovery_is_narrower_than_where_a_new_score_would_fall() -> None:
+    [answer] = answered(cell(format="int4", task="HumanEval"))
+    names = ("new_score_low", "recovery_low", "recovery", "recovery_high", "new_score_high")
+    values = [float(answer[name]) for name in names]
+    assert values == sorted(values)
+    assert values[4] - values[0] > 1.5 * (values[3] - values[1])
+
+
+def test_a_gpu_that_cannot_run_the_format_leaves_its_accuracy_known() -> None:
+    [refused] = answered(cell(format="w4a8-fp8", task="MMLU"))
+    [runs] = answered(cell(format="w4a8-fp8", gpu="H100", engine="vllm 0.11.0", task="MMLU"))
+    assert "cannot run w4a8-fp8" in refused["why"]
+    assert refused["recovery"] == runs["recovery"] != ""
+
+
+def test_a_models_size_or_family_is_enough_for_its_accuracy() -> None:
+    named, size, family = answered(
+        *(cell(model=name, format="int4", task="MMLU") for name in ("Llama-3.1-8B", "Nemo-8B", "Granite-9"))
+    )
+    assert "unknown model" in size["why"]
+    assert abs(float(size["recovery"]) - float(named["recovery"])) < 0.02
+    assert family["recovery"] != ""
+    assert float(family["recovery_high"]) - float(family["recovery_low"]) > float(
+        size["recovery_high"]
+    ) - float(size["recovery_low"])
+
+
+def test_a_recipe_is_a_column() -> None:
+    rtn, tuned = answered(
+        *(cell(format="int4", task="MMLU", recipe=recipe) for recipe in ("awq", "autoround@Intel"))
+    )
+    assert float(rtn["recovery"]) < float(tuned["recovery"])
+    [wrong] = answered(cell(format="int4", task="MMLU", recipe="@"))
+    assert "recipe: '@' names no algorithm" in wrong["why"]
 
 
 def test_columns_of_ones_own_are_kept() -> None:

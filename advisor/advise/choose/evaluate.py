@@ -256,7 +256,7 @@ class Look:
             deployment.format.name,
             self.workload.quality.tasks,
             kv_format=deployment.kv_format,
-        ).underlying
+        ).true
         return None if known is None else (known.value, known.low, known.high)
 
     def _recovery_limit(self, recovery: Sequence[tuple[float, float, float] | None]) -> list[Limit]:

@@ -22,7 +22,8 @@ from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel, Recovery
+    from advisor.cost.quality.answer import Recovery
+    from advisor.cost.quality.recovery import QualityModel
 
 HOLDING_DEGREES = (1, 2, 4, 8, 16, 32)
 """Tensor parallelism tried to say what would hold a model that fits nowhere."""
@@ -158,7 +159,7 @@ def with_recovery(
             )
         recovery = known[kind]
         note = "; ".join(part for part in (recovery.evidence, recovery.note, *recovery.warnings) if part)
-        result.append(replace(prediction, recovery=recovery.underlying, recovery_note=note))
+        result.append(replace(prediction, recovery=recovery.true, recovery_note=note))
     return result
 
 

@@ -181,7 +181,7 @@ def _recovery(
     if quality is None:
         return None
     known = [
-        quality.recovery(d.model, d.format.name, workload.quality.tasks, kv_format=d.kv_format).underlying
+        quality.recovery(d.model, d.format.name, workload.quality.tasks, kv_format=d.kv_format).true
         for d in (first, second)
     ]
     if known[0] is None or known[1] is None:

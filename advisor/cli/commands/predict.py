@@ -41,7 +41,7 @@ def predict(
         typer.Option(
             metavar="FILE.csv",
             help="Many at once: columns model,gpu,num_gpus,format,input_tokens,output_tokens,concurrency "
-            "and, if wanted, engine and task.",
+            "and, if wanted, engine, task and recipe (gptq, gptq@RedHatAI).",
         ),
     ] = None,
     output: o.OutputOption = o.Output.table,

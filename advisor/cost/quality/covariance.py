@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.cost.quality.benchmarks import Kind
 from advisor.cost.quality.expected_loss import Floats
+from advisor.cost.quality.recipe import Recipe
 from advisor.cost.quality.scores import Cell
+from advisor.spec.benchmarks import Kind
 
 FOUR_BIT = frozenset({"int4", "nvfp4", "mxfp4", "w4a8-fp8"})
 _FLOOR = 5e-4
@@ -62,12 +63,12 @@ last two is nobody else's."""
 
 def who_of(cell: Cell) -> Who:
     printed = f"{cell.traits.key} {cell.benchmark} {cell.publisher}"
-    return cell.traits.group, cell.format, cell.benchmark, maker_of(cell), printed
+    return cell.traits.group, cell.format, cell.benchmark, checkpoint_of(cell.recipe), printed
 
 
-def maker_of(cell: Cell) -> str:
-    """Who made a checkpoint, and how."""
-    return f"{cell.algorithm} {cell.publisher}"
+def checkpoint_of(recipe: Recipe) -> str:
+    """What names one model's checkpoint in one format; empty where its maker is not known."""
+    return f"{recipe.algorithm} {recipe.maker}" if recipe.maker else ""
 
 
 def shared(whos: Sequence[Who], known: dict[str, int] | None = None) -> Shared:

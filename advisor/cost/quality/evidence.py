@@ -11,6 +11,7 @@ from advisor.cost.estimate import Basis
 from advisor.cost.quality.expected_loss import BASE_FORMAT
 from advisor.cost.quality.models import Traits
 from advisor.cost.quality.posterior import Fitted
+from advisor.cost.quality.recipe import Recipe
 from advisor.cost.quality.scores import Cell
 from advisor.cost.quality.tasks import Task
 
@@ -73,13 +74,17 @@ class Evidence:
             return ""
         return f"no accuracy was ever measured in {format}; there are scores in {', '.join(sorted(has))}"
 
-    def usual_algorithm(self, who: Traits, format: str) -> str:
-        """How the model's own scored checkpoint in a format was made, else how they usually are."""
+    def usual_algorithm(self, who: Traits, format: str, maker: str | None) -> str:
+        """How the maker's scored checkpoint of the model in a format was made, else how they usually are."""
         usual = DEFAULT_ALGORITHM.get(format, "rtn")
-        own = [c.algorithm for c in self._by_model.get((who.key, format), ())]
+        own = [
+            c.algorithm
+            for c in self._by_model.get((who.key, format), ())
+            if maker is None or c.publisher == maker
+        ]
         return usual if usual in own or not own else max(sorted(set(own)), key=own.count)
 
-    def remarks(self, format: str, algorithm: str | None) -> list[str]:
+    def remarks(self, format: str, asked: Recipe | None) -> list[str]:
         """What to say where few scores, or none, stand behind a format or an asked algorithm."""
         out = []
         span = self._spans.get(format)
@@ -90,16 +95,20 @@ class Evidence:
                 else f"no score in {format}: as"
             )
             out.append(f"{known} {BASE_FORMAT[format]}, whose weights it shares")
+        algorithm = asked.algorithm if asked else None
         if algorithm and ("algorithm", f"{format}/{algorithm}") not in self.fitted.factors:
             out.append(f"no score in {format} made by {algorithm}: taken as the format's average")
         return out
 
-    def basis(self, who: Traits, format: str, algorithm: str | None, tasks: Sequence[Task]) -> Basis:
-        """measured: every benchmark asked was seen. extrapolated: beyond the sizes, kinds or tasks seen."""
+    def basis(self, who: Traits, format: str, recipe: Recipe, tasks: Sequence[Task]) -> Basis:
+        """measured: this very checkpoint was scored on every benchmark named. extrapolated: beyond the sizes,
+        kinds or tasks that scores exist for.
+
+        A checkpoint is a model's, a maker's and an algorithm's: another maker's scores are no measurement.
+        """
         if not all(task.known for task in tasks):
             return "extrapolated"
-        cells = self._by_model.get((who.key, format), ())
-        own = {c.benchmark for c in cells if algorithm is None or algorithm in c.algorithm.split("+")}
+        own = {c.benchmark for c in self._of_checkpoint(who, format, recipe)}
         if {name for task in tasks for name in task.parts} <= own:
             return "measured"
         span = self._spans.get(format)
@@ -108,13 +117,23 @@ class Evidence:
         inside = span.low_b / _SIZE_MARGIN <= who.params_b <= span.high_b * _SIZE_MARGIN
         return "fitted" if inside else "extrapolated"
 
-    def text(self, who: Traits, format: str) -> str:
-        """The scores behind an answer: the model's own, else how many of others and the nearest of them."""
+    def _of_checkpoint(self, who: Traits, format: str, recipe: Recipe) -> list[Cell]:
+        """Scores of the very checkpoint; none where its maker is not known."""
+        return [
+            c
+            for c in self._by_model.get((who.key, format), ())
+            if c.publisher == recipe.maker and recipe.algorithm in (c.algorithm, *c.algorithm.split("+"))
+        ]
+
+    def text(self, who: Traits, format: str, recipe: Recipe) -> str:
+        """The scores behind an answer, of which checkpoint: the very one's first, then the model's others.
+
+        Without any of the model, how many of others there are, and the nearest of them.
+        """
         form = format if format in self._by_format else BASE_FORMAT[format]
         own = self._by_model.get((who.key, form))
         if own:
-            by = ", ".join(sorted({c.publisher for c in own}))
-            return f"{count(sum(c.scores for c in own), 'score')} of {own[0].traits.name} in {form} ({by})"
+            return f"{_whose(own, self._of_checkpoint(who, form, recipe))} of {own[0].traits.name} in {form}"
         cells = self._by_format[form]
         near = min(
             (c.traits for c in cells),
@@ -127,6 +146,19 @@ class Evidence:
         )
         models = count(len({c.traits.key for c in cells}), "model")
         return f"{count(self._spans[form].scores, 'score')} of {models} in {form}; nearest: {near.name}"
+
+
+def _whose(cells: Sequence[Cell], very: Sequence[Cell]) -> str:
+    """`8 scores of Red Hat's gptq checkpoint (this one), 13 of intel's autoround`."""
+    makers: dict[tuple[bool, str, str], int] = {}
+    for c in cells:
+        key = (c not in very, c.publisher, c.algorithm)
+        makers[key] = makers.get(key, 0) + c.scores
+    parts = [
+        f"{count(number, 'score')} of {publisher}'s {algorithm} checkpoint" + ("" if other else " (this one)")
+        for (other, publisher, algorithm), number in sorted(makers.items())
+    ]
+    return ", ".join(parts)
 
 
 def _span(cells: Sequence[Cell]) -> _Span:

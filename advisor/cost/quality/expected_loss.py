@@ -16,9 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.cost.quality.benchmarks import benchmark
 from advisor.cost.quality.models import Traits
+from advisor.cost.quality.recipe import Recipe
 from advisor.cost.quality.scores import Cell
+from advisor.spec.benchmarks import benchmark
 
 Floats = NDArray[np.float64]
 Key = tuple[str, str]
@@ -53,12 +54,12 @@ class Point:
 
     traits: Traits
     format: str
-    algorithm: str
+    recipe: Recipe
     benchmark: str
 
 
 def point_of(cell: Cell) -> Point:
-    return Point(traits=cell.traits, format=cell.format, algorithm=cell.algorithm, benchmark=cell.benchmark)
+    return Point(traits=cell.traits, format=cell.format, recipe=cell.recipe, benchmark=cell.benchmark)
 
 
 def effective_size(traits: Traits) -> float:
@@ -77,7 +78,7 @@ def factors(point: Point) -> Iterator[tuple[Key, float]]:
     yield ("format", base), 1.0
     if base != point.format:
         yield ("as", point.format), 1.0
-    yield ("algorithm", f"{point.format}/{point.algorithm}"), 1.0
+    yield ("algorithm", f"{point.format}/{point.recipe.algorithm}"), 1.0
     yield ("size", ""), size
     yield ("size by format", base), size
     yield ("sparsity", ""), math.log(point.traits.params_b / point.traits.active_b)
@@ -102,6 +103,17 @@ def design(points: Sequence[Point], index: Mapping[Key, int]) -> Floats:
             j = index.get(key)
             if j is not None:
                 out[i, j] = power
+    return out
+
+
+def design_by_size(points: Sequence[Point], index: Mapping[Key, int]) -> Floats:
+    """The slopes of the design's rows by the logarithm of the model's size."""
+    out = np.zeros((len(points), len(index)))
+    for i, point in enumerate(points):
+        base = BASE_FORMAT.get(point.format, point.format)
+        for key in (("size", ""), ("size by format", base)):
+            if key in index:
+                out[i, index[key]] = 1.0
     return out
 
 

@@ -7,8 +7,9 @@ be left in when the others are held out.
 
 from __future__ import annotations
 
+import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from advisor.errors import UnknownNameError
@@ -73,6 +74,8 @@ class Traits:
     """Family and rounded size: models of one group are held out together."""
     params_b: float
     active_b: float
+    size_sd: float = 0.0
+    """Standard deviation of the logarithm of the size; 0 where the size is known."""
 
     @property
     def sparse(self) -> bool:
@@ -115,8 +118,13 @@ def _traits(name: str, family: str, params_b: float, active_b: float) -> Traits:
     )
 
 
+def traits_of(model: ModelSpec | Traits) -> Traits:
+    """The traits of a model whose architecture is known; traits as they are."""
+    return model if isinstance(model, Traits) else traits(model)
+
+
 def traits(model: ModelSpec) -> Traits:
-    """Of a model we know the architecture of."""
+    """The traits of a model whose architecture is known."""
     return _traits(
         model.name,
         family_of(model.name, model.family),
@@ -145,3 +153,19 @@ def traits_by_name(name: str) -> Traits | None:
         return None
     params_b = float(size.group(1))
     return _traits(short, family_of(short), params_b, float(size.group(2) or params_b))
+
+
+UNKNOWN_SIZE_B, UNKNOWN_SIZE_SD = 8.0, math.log(3.0)
+"""A model whose size nobody gives is taken as 8 billion parameters, within a factor of three."""
+
+
+def traits_by_family(name: str) -> Traits | None:
+    """Of a model whose name says its family at most; None where it says neither family nor size."""
+    known = traits_by_name(name)
+    if known is not None:
+        return known
+    short = name.rsplit("/", 1)[-1].lower()
+    if not any(re.search(pattern, short) for pattern, _ in _FAMILIES):
+        return None
+    about = _traits(name, family_of(name), UNKNOWN_SIZE_B, UNKNOWN_SIZE_B)
+    return replace(about, group=f"{about.family} of unknown size", size_sd=UNKNOWN_SIZE_SD)

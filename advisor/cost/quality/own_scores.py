@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from advisor.cost.quality.models import model_key
-from advisor.cost.quality.scores import SIXTEEN_BIT, algorithm_name
+from advisor.cost.quality.recipe import algorithm_name
+from advisor.cost.quality.scores import SIXTEEN_BIT
 from advisor.cost.quality.tasks import Task
 from advisor.record.measurement import QualityMeasurement
 

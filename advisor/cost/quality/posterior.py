@@ -16,24 +16,34 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.cost.quality.benchmarks import Benchmark, benchmark
 from advisor.cost.quality.covariance import (
     FOUR_BIT,
     Shared,
     Spread,
+    checkpoint_of,
     deviations,
     inverse,
-    maker_of,
     noise_sd,
     noise_share,
     noises,
     shared,
     who_of,
 )
-from advisor.cost.quality.expected_loss import PRIORS, Floats, Key, Point, design, factors, point_of
+from advisor.cost.quality.expected_loss import (
+    PRIORS,
+    Floats,
+    Key,
+    Point,
+    design,
+    design_by_size,
+    factors,
+    point_of,
+)
 from advisor.cost.quality.models import Traits
+from advisor.cost.quality.recipe import Recipe
 from advisor.cost.quality.scores import Cell, gain_of, unit_variance
 from advisor.cost.quality.tasks import Task
+from advisor.spec.benchmarks import Benchmark, benchmark
 
 Distance = Literal["new model", "known model"]
 """known model: its base was seen in this format."""
@@ -168,7 +178,7 @@ class Fitted:
         score = 1.0 / (1.0 + math.exp(-level - slope * math.log(traits.params_b / 8.0)))
         return min(max(score, row.chance + 0.03), 0.98)
 
-    def expect(self, traits: Traits, format: str, algorithm: str, tasks: Sequence[Task]) -> Expectation:
+    def expect(self, traits: Traits, format: str, recipe: Recipe, tasks: Sequence[Task]) -> Expectation:
         """The mean loss over `tasks`; `format` has cells, or shares its weights with one that has."""
         grouped = [
             [_Part(row=benchmark(name), normalized=task.normalized) for name in task.parts] for task in tasks
@@ -178,9 +188,7 @@ class Fitted:
         gain = np.array(
             [gain_of(p.row, b, normalized=p.normalized) for p, b in zip(parts, baseline, strict=True)]
         )
-        points = [
-            Point(traits=traits, format=format, algorithm=algorithm, benchmark=p.row.name) for p in parts
-        ]
+        points = [Point(traits=traits, format=format, recipe=recipe, benchmark=p.row.name) for p in parts]
         loss, slopes, own = self._expected(points, gain)
         true, moved = self._conditioned(traits.group, points, loss, gain, slopes)
         noise = np.array(
@@ -190,7 +198,8 @@ class Fitted:
                 for p, b in zip(parts, baseline, strict=True)
             ]
         )
-        true = true + own
+        slope = design_by_size(points, self._index) @ self._values[0] * moved
+        true = true + own + traits.size_sd**2 * np.outer(slope, slope)
         weights, true_variance, noise_variance = _pooled(tasks, grouped, baseline, moved, true, noise)
         known = self._knows(traits.group, format)
         return Expectation(
@@ -200,16 +209,6 @@ class Fitted:
             distance="known model" if known else "new model",
             shape=shape_of(tasks),
         )
-
-    def _maker(self, point: Point) -> str:
-        """Whose checkpoint is meant: that of the model's own scores by this algorithm, else its kin's."""
-        kin = [
-            c
-            for c in (self.cells[i] for i in self._groups.get(point.traits.group, ()))
-            if (c.format, c.algorithm) == (point.format, point.algorithm)
-        ]
-        own = [maker_of(c) for c in kin if c.traits.key == point.traits.key] or [maker_of(c) for c in kin]
-        return max(sorted(set(own)), key=own.count) if own else ""
 
     def _knows(self, group: str, format: str) -> bool:
         return any(self.cells[i].format == format for i in self._groups.get(group, ()))
@@ -227,8 +226,10 @@ class Fitted:
         self, group: str, points: Sequence[Point], loss: Floats, gain: Floats, slopes: Floats
     ) -> tuple[Floats, Floats]:
         """Covariance of the true losses and their means, given what was seen of the same base model."""
-        maker = self._maker(points[0])
-        who = shared([(p.traits.group, p.format, p.benchmark, maker, "") for p in points], self._known)
+        who = shared(
+            [(p.traits.group, p.format, p.benchmark, checkpoint_of(p.recipe), "") for p in points],
+            self._known,
+        )
         variance = self._values[1] ** 2
         cov = deviations(who, who, (loss, loss), (gain, gain), self.spread)
         seen = self._seen(group)

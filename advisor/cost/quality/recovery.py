@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Literal
 
-from advisor.cost.estimate import Basis, Estimate
+from advisor.cost.estimate import Basis
 from advisor.cost.quality import file as quality_file
 from advisor.cost.quality import own_scores as quality_own
-from advisor.cost.quality.benchmarks import benchmark
+from advisor.cost.quality.answer import KvFormat, Question, Recovery, recovery_of
 from advisor.cost.quality.evidence import Evidence
-from advisor.cost.quality.models import traits
+from advisor.cost.quality.loss_distribution import LossDistribution, weighted_sum
+from advisor.cost.quality.models import Traits, traits_of
 from advisor.cost.quality.own_scores import OwnScore, own_scores
 from advisor.cost.quality.posterior import DEFAULT_WIDTH, Z90, Expectation, Fitted, interval_class
-from advisor.cost.quality.scores import SIXTEEN_BIT, algorithm_name, cells_of
-from advisor.cost.quality.tasks import Task, find_task, task_notes
+from advisor.cost.quality.recipe import Recipe, recipe_of_checkpoint
+from advisor.cost.quality.scores import SIXTEEN_BIT, Cell, cells_of
+from advisor.cost.quality.tasks import Task, find_task, require_known, task_notes
 from advisor.cost.quality.warnings import warnings_for
 from advisor.data import shipped
 from advisor.record.measurement import QualityMeasurement
+from advisor.spec.benchmarks import benchmark
+from advisor.spec.models.catalog import known_checkpoint
 from advisor.spec.models.model import ModelSpec
-
-KvFormat = Literal["16bit", "fp8"]
 
 _SAME_WEIGHTS = (frozenset({"fp8", "fp8-w8a16"}), frozenset({"int8", "int8-w8a16"}))
 
@@ -35,36 +37,10 @@ KV_FP8_LONG_LOSS, KV_FP8_LONG_SD = 0.03, 0.03
 """At long contexts: 97.8 % kept of a needle search at 128k (vLLM blog, 2026-04-22) and 94.1 % of two-needle
 MRCR, within its runs' deviation (vLLM blog, 2026-05-11)."""
 
+LEAST_LOSS = -0.005
+"""Quantization cannot make a model better but by chance: no true loss lies below this."""
 WIDEST = 1.0
 """An interval wider than this, all that a score can lose, tells nothing: the number is refused."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recovery:
-    """Quantized score / 16-bit score, and how we know."""
-
-    estimate: Estimate | None
-    """Its interval is where nine of ten new measurements fall: the noise of a benchmark of that size is
-    in it. None = no evidence, or too thin for a number; `note` says why."""
-    underlying: Estimate | None = None
-    """The same without that noise: the recovery itself. What a minimum should be judged by."""
-    note: str = ""
-    """What the figure is relative to, what was assumed, why there is none."""
-    evidence: str = ""
-    """The scores it rests on."""
-    warnings: tuple[str, ...] = ()
-    """Single benchmarks that are known to break, with the scores that show it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """One recovery that is asked for."""
-
-    model: ModelSpec
-    format: str
-    tasks: tuple[str, ...] = ()
-    algorithm: str | None = None
-    kv_format: KvFormat = "16bit"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +54,8 @@ class QualityModel:
     """What it was fitted on and how well it predicts what was held out."""
     own: tuple[OwnScore, ...] = ()
     """A user's scores on tasks of his own."""
+    user_cells: tuple[Cell, ...] = ()
+    """A user's scores on benchmarks that others publish too."""
 
     @cached_property
     def _evidence(self) -> Evidence:
@@ -112,77 +90,102 @@ class QualityModel:
             cells=(*self.fitted.cells, *cells),
             weights=(*self.fitted.weights, *([1.0] * len(cells))),
         )
-        return dataclasses.replace(self, fitted=fitted, own=(*self.own, *own_scores(rows)))
+        return dataclasses.replace(
+            self,
+            fitted=fitted,
+            own=(*self.own, *own_scores(rows)),
+            user_cells=(*self.user_cells, *cells),
+        )
 
     def recovery(
         self,
-        model: ModelSpec,
+        model: ModelSpec | Traits,
         format: str,
         tasks: Sequence[str] = (),
-        algorithm: str | None = None,
+        recipe: Recipe | None = None,
         kv_format: KvFormat = "16bit",
     ) -> Recovery:
         """Recovery of `model` in `format` (canonical name), the mean over `tasks`; none = accuracy at large.
 
-        A task is a benchmark, an average or a family, by any of its names. `algorithm` is how the
-        checkpoint was made (`gptq`, `awq`, `rtn`, `autoround` …); none = as it is usually made. A model
-        that ships quantized is compared with that checkpoint. Never raises for what it does not know:
-        `estimate` is None and `note` says why.
+        A task is a benchmark, an average or a family, by any of its names; UnknownNameError for another
+        word that none of the user's own scores has. A model that ships quantized is compared with that
+        checkpoint. Where nothing is known of a format, `true` is None and `note` says why.
         """
-        asked = Question(
-            model=model, format=format, tasks=tuple(tasks), algorithm=algorithm, kv_format=kv_format
+        return self.answer(
+            Question(model=model, format=format, tasks=tuple(tasks), recipe=recipe, kv_format=kv_format)
         )
-        return self.recoveries((asked,))[0]
 
     def recoveries(self, questions: Sequence[Question]) -> list[Recovery]:
-        """`recovery` of many; equal questions are answered once."""
-        known: dict[tuple[object, ...], Recovery] = {}
+        """The answers to many questions; equal ones are answered once."""
+        known: dict[Question, Recovery] = {}
         out = []
         for q in questions:
-            key = (id(q.model), q.format, q.tasks, q.algorithm, q.kv_format)
-            if key not in known:
-                known[key] = self._answer(q)
-            out.append(known[key])
+            if q not in known:
+                known[q] = self.answer(q)
+            out.append(known[q])
         return out
 
-    def _answer(self, q: Question) -> Recovery:
+    def answer(self, q: Question) -> Recovery:
+        """The recovery that a question is about; see `recovery`."""
         tasks = tuple(find_task(name) for name in q.tasks) or (find_task(""),)
-        native = q.model.native_format
+        native = q.model.native_format if isinstance(q.model, ModelSpec) else None
         notes = task_notes(tasks)
         if q.format in SIXTEEN_BIT or (native and _same_weights(q.format, native)):
             return self._exact(q, native, tasks, notes)
         if own := self._own(q):
             return self._with_own(q, own)
+        require_known(tasks, {score.task for score in self.own})
         if why := self._evidence.refusal(q.format):
-            return Recovery(estimate=None, underlying=None, note=why)
+            return Recovery(true=None, note=why)
         if native:
             notes.append(f"relative to the {native} checkpoint the model ships as")
-        who = traits(q.model)
-        asked = algorithm_name(q.algorithm) if q.algorithm else None
-        how = asked or self._evidence.usual_algorithm(who, q.format)
-        notes += self._evidence.remarks(q.format, asked)
-        said = self.fitted.expect(who, q.format, how, tasks)
-        basis: Basis = "extrapolated" if native else self._evidence.basis(who, q.format, asked, tasks)
+        who = traits_of(q.model)
+        recipe = self._recipe(q)
+        notes += self._evidence.remarks(q.format, q.recipe)
+        expected = self.fitted.expect(who, q.format, recipe, tasks)
+        basis: Basis = "extrapolated" if native else self._evidence.basis(who, q.format, recipe, tasks)
+        true, noise = self._distribution(expected, q.format)
         if q.kv_format == "fp8":
-            said, basis = _with_kv(said, tasks), "extrapolated"
+            true, basis = weighted_sum([(1.0, true), (1.0, _kv_loss(tasks))]), "extrapolated"
             notes.append("FP8 KV cache: a little wider, from 8-bit caches of other models")
-        estimate: Estimate | None = self._estimate(said, q.format, basis, noisy=True)
-        underlying: Estimate | None = self._estimate(said, q.format, basis, noisy=False)
-        if 2 * self._half(said, q.format, noisy=True) > WIDEST:
-            estimate = underlying = None
-            notes.insert(0, _too_wide(said))
-        return Recovery(
-            estimate=estimate,
-            underlying=underlying,
+        found = recovery_of(true, noise, basis)
+        if _width(true.with_noise(noise)) > WIDEST:
+            found = Recovery(true=None)
+            notes.insert(0, _too_wide(expected))
+        return dataclasses.replace(
+            found,
             note="; ".join(notes),
-            evidence=self._evidence.text(who, q.format),
+            evidence=self._evidence.text(who, q.format, recipe),
             warnings=warnings_for(self.fitted, who, q.format, tasks),
         )
 
+    def _recipe(self, q: Question) -> Recipe:
+        """The recipe of the checkpoint that is meant: as given, the one a user scored, the best published.
+
+        Where only a maker or only an algorithm is known, the other is what that format usually has.
+        """
+        who = traits_of(q.model)
+        asked = q.recipe
+        mine = [c for c in self.user_cells if (c.traits.key, c.format) == (who.key, q.format)]
+        if asked is None and mine:
+            return max(mine, key=lambda c: c.scores).recipe
+        if asked is None:
+            repository = known_checkpoint(q.model, q.format) if isinstance(q.model, ModelSpec) else None
+            asked = recipe_of_checkpoint(repository) if repository else Recipe()
+        if asked.algorithm:
+            return asked
+        return Recipe(algorithm=self._evidence.usual_algorithm(who, q.format, asked.maker), maker=asked.maker)
+
+    def _distribution(self, expected: Expectation, format: str) -> tuple[LossDistribution, float]:
+        """The true loss's distribution and a new score's noise, as wide as held-out scores need them."""
+        width = self.widths.get(interval_class(expected.distance, expected.shape, format), DEFAULT_WIDTH)
+        loss = LossDistribution.above(LEAST_LOSS, mean=expected.loss, sd=expected.true_sd)
+        return loss.widened(width), width * expected.noise
+
     def _own(self, q: Question) -> dict[str, OwnScore]:
         """The asked tasks that only scores of the user's can answer for, and do."""
-        who = traits(q.model).key
-        asked = algorithm_name(q.algorithm) if q.algorithm else None
+        who = traits_of(q.model).key
+        asked = q.recipe.algorithm if q.recipe else None
         found = {
             task: quality_own.find(
                 self.own, model=who, format=q.format, task=task, kv_format=q.kv_format, algorithm=asked
@@ -193,68 +196,57 @@ class QualityModel:
         return {task: score for task, score in found.items() if score is not None}
 
     def _with_own(self, q: Question, own: Mapping[str, OwnScore]) -> Recovery:
-        """Own scores as they were measured; what they say nothing of, as ever."""
+        """Own scores as they were measured, together with the model's answer for the other tasks."""
         left = tuple(task for task in q.tasks if task not in own)
         count, many = len(own), len(own) + len(left)
         cached = q.kv_format == "fp8" and any(score.kv_format != "fp8" for score in own.values())
-        value = sum(score.recovery for score in own.values()) / count
         variance = sum(score.stderr**2 for score in own.values()) / count**2
-        variance += KV_FP8_SD**2 if cached else 0.0
+        true = LossDistribution(
+            mean=1.0 - sum(score.recovery for score in own.values()) / count,
+            sd=(variance + (KV_FP8_SD**2 if cached else 0.0)) ** 0.5,
+        )
         basis: Basis = "extrapolated" if cached else "measured"
         evidence = ", ".join(score.text for score in own.values())
+        # A new measurement would draw other items: its own error is as large as that of this one.
+        noise = true.sd
         if not left:
-            # A new measurement would draw other items: twice the variance.
-            return Recovery(
-                estimate=_around(value, Z90 * (2 * variance) ** 0.5, basis),
-                underlying=_around(value, Z90 * variance**0.5, basis),
-                note="FP8 KV cache: a little wider, from 8-bit caches of other models" if cached else "",
-                evidence=evidence,
-            )
-        rest = self._answer(dataclasses.replace(q, tasks=left))
-        if rest.estimate is None or rest.underlying is None:
-            return dataclasses.replace(rest, evidence=f"{evidence}; {rest.evidence}".strip("; "))
-        mixed = []
-        for known, factor in ((rest.estimate, 2.0), (rest.underlying, 1.0)):
-            half = (known.high - known.low) / 2
-            spread = (
-                (count / many) ** 2 * factor * Z90**2 * variance + (len(left) / many * half) ** 2
-            ) ** 0.5
-            mean = (count * value + len(left) * known.value) / many
-            mixed.append(_around(mean, spread, known.basis if basis == "measured" else basis))
-        return Recovery(
-            estimate=mixed[0],
-            underlying=mixed[1],
+            note = "FP8 KV cache: a little wider, from 8-bit caches of other models" if cached else ""
+            return dataclasses.replace(recovery_of(true, noise, basis), note=note, evidence=evidence)
+        rest = self.answer(dataclasses.replace(q, tasks=left))
+        evidence = f"{evidence}; {rest.evidence}".strip("; ")
+        if rest.true is None or rest.new_score is None or rest.loss is None:
+            return dataclasses.replace(rest, evidence=evidence)
+        mixed = weighted_sum([(count / many, true), (len(left) / many, rest.loss)])
+        half = (rest.new_score.high - rest.new_score.low) / (2 * Z90)
+        others = max(half**2 - rest.loss.sd**2, 0.0) ** 0.5
+        noise = math.hypot(count / many * noise, len(left) / many * others)
+        return dataclasses.replace(
+            recovery_of(mixed, noise, rest.true.basis if basis == "measured" else basis),
             note=rest.note,
-            evidence=f"{evidence}; {rest.evidence}",
+            evidence=evidence,
             warnings=rest.warnings,
         )
 
     def _exact(self, q: Question, native: str | None, tasks: Sequence[Task], notes: list[str]) -> Recovery:
         """The reference itself: 1, unless the KV cache is narrower."""
-        one = Estimate(value=1.0, low=1.0, high=1.0, basis="measured")
         if native:
             notes.append(f"the model ships in {native}: this is the checkpoint recovery is relative to")
         if q.kv_format == "16bit":
-            return Recovery(
-                estimate=one, underlying=one, note="; ".join(notes), evidence="the reference itself"
+            nothing = LossDistribution(mean=0.0, sd=0.0)
+            return dataclasses.replace(
+                recovery_of(nothing, 0.0, "measured"), note="; ".join(notes), evidence="the reference itself"
             )
-        none = Expectation(loss=0.0, true_sd=0.0, noise=0.0, distance="new model", shape="average")
-        said = _with_kv(none, tasks)
-        wide = self._estimate(said, q.format, "extrapolated", noisy=True)
         notes.append("FP8 KV cache: from 8-bit caches of other models")
-        return Recovery(estimate=wide, underlying=wide, note="; ".join(notes), evidence="8-bit KV caches")
-
-    def _estimate(self, said: Expectation, format: str, basis: Basis, *, noisy: bool) -> Estimate:
-        return _around(max(1.0 - said.loss, 0.0), self._half(said, format, noisy=noisy), basis)
-
-    def _half(self, said: Expectation, format: str, *, noisy: bool) -> float:
-        """Half the width of the 90 % interval, before it is cut at 0."""
-        width = self.widths.get(interval_class(said.distance, said.shape, format), DEFAULT_WIDTH)
-        return Z90 * width * (said.sd if noisy else said.true_sd)
+        return dataclasses.replace(
+            recovery_of(_kv_loss(tasks), 0.0, "extrapolated"),
+            note="; ".join(notes),
+            evidence="8-bit KV caches",
+        )
 
 
-def _around(value: float, half: float, basis: Basis) -> Estimate:
-    return Estimate(value=value, low=max(value - half, 0.0), high=value + half, basis=basis)
+def _width(loss: LossDistribution) -> float:
+    """Width of the 90 % interval, before it is cut at a recovery of 0."""
+    return loss.quantile(0.95) - loss.quantile(0.05)
 
 
 def _too_wide(said: Expectation) -> str:
@@ -269,16 +261,17 @@ def _same_weights(format: str, native: str) -> bool:
     return format == native or any({format, native} <= kin for kin in _SAME_WEIGHTS)
 
 
-def _with_kv(said: Expectation, tasks: Sequence[Task]) -> Expectation:
-    """The expectation with what an FP8 KV cache may add, by the share of long-context tasks."""
+def _kv_loss(tasks: Sequence[Task]) -> LossDistribution:
+    """What an FP8 KV cache may add, by the share of long-context tasks."""
     long = [
         sum(benchmark(name).family == "long context" for name in task.parts) / len(task.parts)
         for task in tasks
     ]
     share = sum(long) / len(long)
-    loss = (1 - share) * KV_FP8_LOSS + share * KV_FP8_LONG_LOSS
-    sd = (1 - share) * KV_FP8_SD + share * KV_FP8_LONG_SD
-    return dataclasses.replace(said, loss=said.loss + loss, true_sd=(said.true_sd**2 + sd**2) ** 0.5)
+    return LossDistribution(
+        mean=(1 - share) * KV_FP8_LOSS + share * KV_FP8_LONG_LOSS,
+        sd=(1 - share) * KV_FP8_SD + share * KV_FP8_LONG_SD,
+    )
 
 
 @lru_cache(maxsize=4)
@@ -291,8 +284,8 @@ def fit_quality(rows: Sequence[QualityMeasurement]) -> QualityModel:
 
     Raises DataError when there are too few rows to learn from.
     """
-    from advisor.cost.quality.fit import fit
-    from advisor.cost.quality.report import summary
+    from advisor.cost.quality.fitting.fit import fit
+    from advisor.cost.quality.fitting.report import summary
 
     found = fit(rows)
     return QualityModel(fitted=found.fitted, widths=found.widths, about=summary(found))

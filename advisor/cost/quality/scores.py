@@ -21,12 +21,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from advisor.cost.quality.benchmarks import AVERAGES, Benchmark, benchmark
 from advisor.cost.quality.models import Traits, traits_by_name
+from advisor.cost.quality.recipe import Recipe, algorithm_name, maker_name
 from advisor.cost.quality.tasks import find_task
 from advisor.record.measurement import QualityMeasurement
+from advisor.spec.benchmarks import Benchmark, benchmark, known_averages
 
 SIXTEEN_BIT = frozenset({"bf16", "fp16"})
+SIMULATED = ", simulated"
+"""Ends the name of a publisher whose kernels were simulated."""
 MIN_BASELINE = 0.02
 """Below 2 % of full score a ratio says nothing."""
 MIN_GAIN = 0.02
@@ -36,13 +39,6 @@ _RELATIVE_BASELINE = 0.65
 """Accuracy assumed for the noise of figures printed only relative to BF16."""
 _LEADERBOARD = frozenset({"IFEval", "BBH", "MATH-lvl-5", "GPQA", "MuSR", "MMLU-Pro"})
 _RUNS = re.compile(r"over (\d+) runs|n=(\d+)")
-_PUBLISHERS = {
-    "neuralmagic": "Red Hat",
-    "RedHatAI": "Red Hat",
-    "nm-testing": "Red Hat",
-    "arXiv:2411.02355v4": "Red Hat",
-}
-"""One organisation's names: the seed paper's authors made the cards' checkpoints with the same harness."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,19 +62,13 @@ class Cell:
     """Printed figures pooled here."""
 
     @property
+    def recipe(self) -> Recipe:
+        """The algorithm, and as maker whoever printed the scores."""
+        return Recipe(algorithm=self.algorithm, maker=self.publisher)
+
+    @property
     def row(self) -> Benchmark:
         return benchmark(self.benchmark)
-
-
-def algorithm_name(text: str) -> str:
-    """`GPTQ`, `smooth_quant + gptq`, `AutoRound` … as records spell them; unknown ones as they are."""
-    folded = re.sub(r"[^a-z]", "", text.lower())
-    if "smoothquant" in folded and "gptq" in folded:
-        return "smoothquant+gptq"
-    for known in ("autoround", "gptq", "awq", "smoothquant", "rtn"):
-        if known in folded:
-            return known
-    return {"roundtonearest": "rtn", "none": "none", "unstated": "rtn"}.get(folded, folded)
 
 
 def publisher_of(row: QualityMeasurement) -> str:
@@ -88,8 +78,8 @@ def publisher_of(row: QualityMeasurement) -> str:
     """
     words = row.source.removeprefix("model card ").split()
     first = words[0].split("/")[0] if words else row.source
-    name = _PUBLISHERS.get(first, first)
-    return f"{name}, simulated" if "simulated" in row.conditions else name
+    name = maker_name(first)
+    return f"{name}{SIMULATED}" if "simulated" in row.conditions else name
 
 
 def unit_variance(
@@ -145,7 +135,7 @@ def _paired(rows: Iterable[QualityMeasurement]) -> list[QualityMeasurement]:
 def _single(row: QualityMeasurement) -> Benchmark | None:
     """The benchmark a row scores; None for averages (their parts are used) and unknown ones."""
     name = "TruthfulQA-mc1" if row.task == "TruthfulQA" and "mc1" in row.protocol else row.task
-    if any(name == average.name for average in AVERAGES) or row.metric == "average":
+    if name in known_averages() or row.metric == "average":
         return None
     task = find_task(name)
     return benchmark(task.parts[0]) if len(task.parts) == 1 and not task.asked else None

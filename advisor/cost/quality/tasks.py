@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from advisor.cost.quality.benchmarks import AVERAGES, BENCHMARKS, GENERAL
+from advisor.errors import unknown
+from advisor.spec.benchmarks import general_benchmarks, known_averages, known_benchmarks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,7 @@ class Task:
     one_of: bool = False
     """True: a single unnamed benchmark, so the spread between them widens the interval."""
     known: bool = True
-    """False: a name that says nothing to us."""
+    """False: a name that says nothing; only a user's own scores can have it."""
     asked: str = ""
     """What was said where it names a family, or nothing that we know."""
 
@@ -50,9 +51,7 @@ _FAMILY_WORDS: dict[str, str] = {
     "mt bench": "chat",
     "alpaca eval": "chat",
 }
-_AVERAGE_WORDS = frozenset({"average", "avg", "mean", "overall", "recovery"})
-
-_AVERAGES_BY_NAME = {a.name: a for a in AVERAGES}
+_AVERAGE_WORDS = frozenset({"average", "avg", "mean", "overall", "recovery", "general", "accuracy"})
 
 
 def _tokens(text: str) -> list[str]:
@@ -66,8 +65,8 @@ def _fold(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _names() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    ours = {_fold(alias): b.name for b in BENCHMARKS for alias in (b.name, *b.aliases)}
-    averages = {_fold(alias): a.name for a in AVERAGES for alias in (a.name, *a.aliases)}
+    ours = {_fold(alias): b.name for b in known_benchmarks().values() for alias in (b.name, *b.aliases)}
+    averages = {_fold(alias): a.name for a in known_averages().values() for alias in (a.name, *a.aliases)}
     kinds = {_fold(word): family for word, family in _FAMILY_WORDS.items()}
     return ours, averages, kinds
 
@@ -93,8 +92,7 @@ def _found(tokens: list[str], names: dict[str, str]) -> list[str]:
 def find_task(text: str) -> Task:
     """What people mean by a task name: a benchmark (also lm-eval's name of it), an average, a family.
 
-    Case, separators, few-shot counts and filters do not matter. A name that says nothing to us stands
-    for one unnamed benchmark of any family.
+    Case, separators, few-shot counts and filters do not matter. A name that says nothing is not `known`.
     """
     tokens = _tokens(text)
     ours, averages, kinds = _names()
@@ -102,21 +100,36 @@ def find_task(text: str) -> Task:
     means = _found(tokens, averages)
     named_mean = not _AVERAGE_WORDS.isdisjoint(tokens)
     if means and (named_mean or not singles):
-        chosen = _AVERAGES_BY_NAME[means[0]]
+        chosen = known_averages()[means[0]]
         return Task(name=chosen.name, parts=chosen.parts, normalized=chosen.normalized)
     if len(singles) == 1 or (singles and not named_mean):
         return Task(name=singles[0], parts=(singles[0],))
     if singles:
         return Task(name="average of " + ", ".join(singles), parts=tuple(singles))
     if family := _found(tokens, kinds):
-        parts = tuple(b.name for b in BENCHMARKS if b.family == family[0])
+        parts = tuple(b.name for b in known_benchmarks().values() if b.family == family[0])
         return Task(name=family[0], parts=parts, one_of=len(parts) > 1, asked=text)
     if weak := _found(tokens, _WEAK):
-        chosen = _AVERAGES_BY_NAME[weak[0]]
+        chosen = known_averages()[weak[0]]
         return Task(name=chosen.name, parts=chosen.parts, normalized=chosen.normalized)
     if not tokens or (named_mean and len(tokens) <= 3):
-        return Task(name="general", parts=GENERAL)
-    return Task(name=text.strip(), parts=GENERAL, one_of=True, known=False, asked=text)
+        return Task(name="general", parts=general_benchmarks())
+    return Task(name=text.strip(), parts=general_benchmarks(), one_of=True, known=False, asked=text)
+
+
+def require_known(tasks: Sequence[Task], own: Collection[str]) -> None:
+    """Raises UnknownNameError with the nearest known names for a task that not even `own` scores have."""
+    for task in tasks:
+        if not task.known and task.asked not in own:
+            remedy = "measure it yourself (quantadvise measure) and give the records"
+            raise unknown("task", task.asked, task_words(), otherwise=remedy)
+
+
+def task_words() -> list[str]:
+    """Every name that a task may have, the catalog's spelling first."""
+    names = [*known_benchmarks(), *known_averages(), "general", *_FAMILY_WORDS]
+    aliases = [alias for row in known_benchmarks().values() for alias in row.aliases]
+    return [*names, *aliases, *(alias for row in known_averages().values() for alias in row.aliases)]
 
 
 def task_notes(tasks: Sequence[Task]) -> list[str]:
@@ -132,5 +145,7 @@ def task_notes(tasks: Sequence[Task]) -> list[str]:
         ]
         notes.append(f"{', '.join(named)}: read as any one benchmark of that family")
     if unknown:
-        notes.append(f"{', '.join(unknown)}: no benchmark we know, read as any one benchmark")
+        notes.append(
+            f"{', '.join(unknown)}: scored by nobody but you, and not here; read as any one benchmark"
+        )
     return notes

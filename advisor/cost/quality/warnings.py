@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from advisor.cost.quality.benchmarks import benchmark
 from advisor.cost.quality.covariance import FOUR_BIT
 from advisor.cost.quality.models import Traits
 from advisor.cost.quality.posterior import Fitted
 from advisor.cost.quality.scores import Cell
 from advisor.cost.quality.tasks import Task
+from advisor.spec.benchmarks import benchmark
 
 SMALL_B = 3.0
 """Billions of active parameters under which 4-bit formats are seen to break single benchmarks."""

@@ -7,10 +7,10 @@ import shlex
 from math import ceil
 from pathlib import Path
 
-from advisor.cost.quality.benchmarks import V1
 from advisor.cost.quality.tasks import find_task
 from advisor.report.manifests.serve import script, wrapped
 from advisor.report.manifests.subject import PORT, Subject
+from advisor.spec.benchmarks import known_averages
 from advisor.spec.workloads.workload import Arrival, Lengths, Load, percentile_of
 
 SEED = 0
@@ -200,7 +200,7 @@ def lm_eval_script(subject: Subject) -> str:
 def lm_eval_tasks(subject: Subject) -> tuple[list[str], list[str]]:
     """lm-eval's tasks for the workload's, and the benchmarks that it lacks."""
     names = dict.fromkeys(part for task in subject.workload.quality.tasks for part in find_task(task).parts)
-    if not names or set(names) == set(V1):
+    if not names or set(names) == set(known_averages()["OpenLLM-v1"].parts):
         return [OPEN_LLM], []
     tasks = [LM_EVAL_TASKS[name] for name in names if name in LM_EVAL_TASKS]
     missing = [name for name in names if name not in LM_EVAL_TASKS]

@@ -5,19 +5,23 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.cost.quality.benchmarks import BENCHMARKS
 from advisor.cost.quality.covariance import Spread
 from advisor.cost.quality.expected_loss import Point, factors
 from advisor.cost.quality.models import Traits
 from advisor.cost.quality.posterior import Expectation, Fitted
+from advisor.cost.quality.recipe import Recipe
 from advisor.cost.quality.tasks import find_task
+from advisor.spec.benchmarks import known_benchmarks
 
+GPTQ = Recipe(algorithm="gptq")
 MODEL = Traits(name="A-8B", key="a8b", family="a", group="a 8B", params_b=8.0, active_b=8.0)
 
 
 def known_exactly(spread: Spread, loss_log: float) -> Fitted:
     """A fit whose factors have no error: each is 1, but the format's."""
-    points = [Point(traits=MODEL, format="int8", algorithm="gptq", benchmark=b.name) for b in BENCHMARKS]
+    points = [
+        Point(traits=MODEL, format="int8", recipe=GPTQ, benchmark=b.name) for b in known_benchmarks().values()
+    ]
     keys = {key for point in points for key, _ in factors(point)}
     table = {key: (loss_log if key[0] == "format" else 0.0, 0.0) for key in sorted(keys)}
     return Fitted(factors=table, spread=spread, baselines={}, cells=(), weights=())
@@ -28,7 +32,7 @@ def maths(deviation: float, noise: float) -> Expectation:
     spread = Spread(
         model=1e-9, benchmark=deviation, checkpoint=1e-9, choice=noise, generated=noise, worked=noise
     )
-    return known_exactly(spread, -4.0).expect(MODEL, "int8", "gptq", (find_task("maths"),))
+    return known_exactly(spread, -4.0).expect(MODEL, "int8", GPTQ, (find_task("maths"),))
 
 
 @given(noise=st.floats(0.01, 3.0))
@@ -42,14 +46,14 @@ def test_a_family_whose_true_losses_agree_has_no_width_whatever_the_noise_of_its
 def test_a_new_score_of_a_family_has_the_noise_of_one_benchmark() -> None:
     single = [
         known_exactly(Spread(model=1e-9, benchmark=1e-9), -4.0)
-        .expect(MODEL, "int8", "gptq", (find_task(b.name),))
+        .expect(MODEL, "int8", GPTQ, (find_task(b.name),))
         .noise
         ** 2
-        for b in BENCHMARKS
+        for b in known_benchmarks().values()
         if b.family == "maths"
     ]
     family = known_exactly(Spread(model=1e-9, benchmark=1e-9), -4.0).expect(
-        MODEL, "int8", "gptq", (find_task("maths"),)
+        MODEL, "int8", GPTQ, (find_task("maths"),)
     )
     assert abs(family.noise**2 - sum(single) / len(single)) < 1e-12
     assert family.sd > family.noise - 1e-12

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from advisor.cost.quality.benchmarks import benchmark
-from advisor.cost.quality.scores import algorithm_name, cells_of, gain_of, publisher_of, unit_variance
+from advisor.cost.quality.recipe import algorithm_name
+from advisor.cost.quality.scores import cells_of, gain_of, publisher_of, unit_variance
 from advisor.record.measurement import QualityMeasurement
+from advisor.spec.benchmarks import benchmark
 
 
 def score(**changes: object) -> QualityMeasurement:

@@ -9,13 +9,13 @@ from itertools import combinations
 
 import numpy as np
 
-from advisor.cost.quality.benchmarks import AVERAGES, benchmark
 from advisor.cost.quality.covariance import noise_sd
-from advisor.cost.quality.fit import QualityFit, fit, widths
-from advisor.cost.quality.held_out import HeldOut, sources_out
+from advisor.cost.quality.fitting.fit import QualityFit, fit, widths
+from advisor.cost.quality.fitting.held_out import HeldOut, sources_out
+from advisor.cost.quality.fitting.solve import problem_of
 from advisor.cost.quality.posterior import Z90, Fitted, interval_class
-from advisor.cost.quality.solve import problem_of
 from advisor.record.measurement import QualityMeasurement
+from advisor.spec.benchmarks import benchmark, known_averages
 
 POINTS = 100.0
 """Errors are in points of recovery: 99 % said, 98 % seen is one point."""
@@ -174,7 +174,7 @@ def _tables(
         "all averages": lambda h: h.average,
         "single benchmarks": lambda h: not h.average,
     }
-    sets |= {f"average {n}": _named(n) for n in (*(a.name for a in AVERAGES), "all benchmarks")}
+    sets |= {f"average {n}": _named(n) for n in (*known_averages(), "all benchmarks")}
     sets |= {f"averages in {f}": _in_format(f) for f in sorted({h.format for h in held})}
     families = sorted({benchmark(h.task).family for h in held if not h.average})
     sets |= {f"benchmarks of {f}": _of_family(f) for f in families}

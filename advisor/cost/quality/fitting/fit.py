@@ -10,10 +10,10 @@ from typing import get_args
 import numpy as np
 
 from advisor.cost.quality.covariance import Spread
-from advisor.cost.quality.held_out import HeldOut, fitted_of, models_out, scores_out
+from advisor.cost.quality.fitting.held_out import HeldOut, fitted_of, models_out, scores_out
+from advisor.cost.quality.fitting.solve import likeliest_spread, problem_of
 from advisor.cost.quality.posterior import DEFAULT_WIDTH, Z90, Distance, Fitted, Shape, interval_class
 from advisor.cost.quality.scores import Cell, cells_of
-from advisor.cost.quality.solve import likeliest_spread, problem_of
 from advisor.errors import DataError
 from advisor.record.measurement import QualityMeasurement
 

@@ -14,14 +14,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.cost.quality.benchmarks import AVERAGES
 from advisor.cost.quality.covariance import Spread, noise_sd
 from advisor.cost.quality.expected_loss import Floats, centred
+from advisor.cost.quality.fitting.solve import (
+    Problem,
+    Solution,
+    block_covariance,
+    expected,
+    problem_of,
+    solve,
+)
 from advisor.cost.quality.models import Traits
 from advisor.cost.quality.posterior import Distance, Fitted, Shape, raw_baseline, shape_of
 from advisor.cost.quality.scores import Cell
-from advisor.cost.quality.solve import Problem, Solution, block_covariance, expected, problem_of, solve
 from advisor.cost.quality.tasks import Task
+from advisor.spec.benchmarks import known_averages
 
 _FEWEST = {"OpenLLM-v1": 4, "OpenLLM-v2": 4, "OpenLLM-v1+v2": 8}
 """Benchmarks that must be there for an average to be worth its name; two for the rest."""
@@ -63,7 +70,7 @@ def averages_of(cells: Sequence[Cell]) -> Iterator[tuple[Task, list[int]]]:
         sets[(c.publisher, c.traits.key, c.format, c.algorithm)].append(i)
     for rows in sets.values():
         by_name = {cells[i].benchmark: i for i in rows}
-        wanted = [(a.name, [n for n in a.parts if n in by_name]) for a in AVERAGES]
+        wanted = [(a.name, [n for n in a.parts if n in by_name]) for a in known_averages().values()]
         calm = [n for n, i in by_name.items() if cells[i].unit < _TOO_NOISY**2]
         for name, parts in (*wanted, ("all benchmarks", calm)):
             if len(parts) >= _FEWEST.get(name, 4 if name == "all benchmarks" else 2):
@@ -116,7 +123,7 @@ def _judge(fitted: Fitted, cells: Sequence[Cell], rows: Sequence[int]) -> Iterat
             continue
         if len(members) == 1 and first.gain == 1.0:
             task = Task(name=task.name, parts=task.parts, normalized=True)
-        said = fitted.expect(first.traits, first.format, first.algorithm, (task,))
+        said = fitted.expect(first.traits, first.format, first.recipe, (task,))
         weight = np.array([shown[i].baseline for i in members])
         seen = float(weight @ np.array([shown[i].loss for i in members]) / weight.sum())
         yield HeldOut(

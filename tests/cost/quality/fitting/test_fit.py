@@ -10,11 +10,11 @@ import pytest
 from advisor.cost.quality import file as quality_file
 from advisor.cost.quality.covariance import Spread
 from advisor.cost.quality.expected_loss import centred
-from advisor.cost.quality.fit import fit
+from advisor.cost.quality.fitting.fit import fit
+from advisor.cost.quality.fitting.report import QualityReport, quality_report
+from advisor.cost.quality.fitting.solve import problem_of, solve
 from advisor.cost.quality.recovery import QualityModel, fit_quality
-from advisor.cost.quality.report import QualityReport, quality_report
 from advisor.cost.quality.scores import cells_of
-from advisor.cost.quality.solve import problem_of, solve
 from advisor.data import shipped
 from advisor.errors import DataError
 from advisor.record.measurement import QualityMeasurement

@@ -1,0 +1,72 @@
+"""A question about accuracy, and its answer: the true recovery and where a new score would fall."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from advisor.cost.estimate import Basis, Estimate
+from advisor.cost.quality.loss_distribution import Floats, LossDistribution
+from advisor.cost.quality.models import Traits
+from advisor.cost.quality.recipe import Recipe
+from advisor.spec.models.model import ModelSpec
+
+KvFormat = Literal["16bit", "fp8"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """Quantized score / 16-bit score, and how we know."""
+
+    true: Estimate | None
+    """The recovery itself, without the noise of any benchmark: what a limit is judged by. None = no
+    evidence, or too thin for a number; `note` says why."""
+    new_score: Estimate | None = None
+    """Where a new score would fall: the true recovery with the noise of a benchmark of that size."""
+    loss: LossDistribution | None = None
+    """The distribution of the true loss, 1 - true recovery."""
+    note: str = ""
+    """What the figure is relative to, what was assumed, why there is none."""
+    evidence: str = ""
+    """The scores it rests on."""
+    warnings: tuple[str, ...] = ()
+    """Single benchmarks that are known to break, with the scores that show it."""
+
+    def probability_at_least(self, floor: float) -> float | None:
+        """The probability that the true recovery is `floor` or more; None without an estimate."""
+        return None if self.loss is None else self.loss.probability_at_most(1.0 - floor)
+
+    def draws(self, deviates: Floats) -> Floats | None:
+        """True recoveries at standard normal deviates, a larger deviate giving a larger loss.
+
+        Deployments with one and the same accuracy question share their deviates; None without an estimate.
+        """
+        return None if self.loss is None else np.maximum(1.0 - self.loss.at(deviates), 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One question: whose recovery, in what, on which tasks."""
+
+    model: ModelSpec | Traits
+    """An architecture, or of a model without one what its name says."""
+    format: str
+    tasks: tuple[str, ...] = ()
+    recipe: Recipe | None = None
+    """Of the checkpoint that runs; None = the best known published one's, or as they are usually made."""
+    kv_format: KvFormat = "16bit"
+
+
+def recovery_of(loss: LossDistribution, noise_sd: float, basis: Basis) -> Recovery:
+    """Both estimates of a true loss's distribution and the noise of a new score."""
+    return Recovery(
+        true=_estimate(loss, basis), new_score=_estimate(loss.with_noise(noise_sd), basis), loss=loss
+    )
+
+
+def _estimate(loss: LossDistribution, basis: Basis) -> Estimate:
+    value = max(1.0 - loss.mean, 0.0)
+    low, high = (max(1.0 - loss.quantile(level), 0.0) for level in (0.95, 0.05))
+    return Estimate(value=value, low=min(low, value), high=max(high, value), basis=basis)
