@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "record": SPEC,
     "record/checks": {"record", *SPEC},
     "record/importers": {"record", "record/checks", *SPEC},
+    "record/importers/tools": {"record/importers", "record", *SPEC},
     # goes and looks
     "measure/tools": SPEC,
     "measure/state": {"measure/tools", *SPEC},

@@ -49,6 +49,10 @@ def import_results(
         float | None, typer.Option(min=1, help="Requests in flight.", rich_help_panel=_WHAT)
     ] = None,
     rate: Annotated[float | None, typer.Option(help="Requests per second.", rich_help_panel=_WHAT)] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, help="Requests of one static batch (vllm bench latency).", rich_help_panel=_WHAT),
+    ] = None,
     maximum: Annotated[
         bool, typer.Option("--maximum", help="All requests at once.", rich_help_panel=_WHAT)
     ] = False,
@@ -97,7 +101,7 @@ def import_results(
         output_tokens=output_tokens,
         algorithm=algorithm,
         licence=licence,
-        load=_load(concurrency, rate, maximum),
+        load=_load(concurrency, rate, batch, maximum),
     )
     found = [import_file(path, facts) for path in files]
     for imported in found:
@@ -110,8 +114,11 @@ def import_results(
     _add(found, out, dry_run=dry_run)
 
 
-def _load(concurrency: float | None, rate: float | None, maximum: bool) -> tuple[str, float | None] | None:
-    said = [name for name, given in (("--concurrency", concurrency), ("--rate", rate)) if given is not None]
+def _load(
+    concurrency: float | None, rate: float | None, batch: int | None, maximum: bool
+) -> tuple[str, float | None] | None:
+    flags = (("--concurrency", concurrency), ("--rate", rate), ("--batch", batch))
+    said = [name for name, given in flags if given is not None]
     if maximum:
         said.append("--maximum")
     if len(said) > 1:
@@ -122,6 +129,8 @@ def _load(concurrency: float | None, rate: float | None, maximum: bool) -> tuple
         if not rate > 0:
             raise InputError(f"--rate {rate:g}: must be above 0")
         return "rate", rate
+    if batch is not None:
+        return "batch", float(batch)
     return ("maximum", None) if maximum else None
 
 

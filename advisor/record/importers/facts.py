@@ -21,8 +21,9 @@ FLAGS: Mapping[str, str] = {
     "format": "--format",
     "gpu": "--gpu",
     "num_gpus": "--num-gpus",
+    "engine": "--engine",
     "engine_version": "--engine-version",
-    "load": "--concurrency, --rate or --maximum",
+    "load": "--concurrency, --rate, --batch or --maximum",
     "input_tokens": "--input-tokens",
     "output_tokens": "--output-tokens",
     "algorithm": "--algorithm",
@@ -41,6 +42,7 @@ class DeploymentFacts:
     num_gpus: int | None = None
     """Tensor parallel; one replica."""
     engine: str | None = None
+    """`vllm`, or the name of another engine, whose runs are refused."""
     engine_version: str | None = None
     """`unknown` where nobody knows it any more."""
     kv_format: KvFormat | None = None
@@ -77,7 +79,7 @@ def together(said: DeploymentFacts, file: DeploymentFacts, *, where: str) -> Dep
     merged: dict[str, object] = {}
     for field in dataclasses.fields(DeploymentFacts):
         flag, own = getattr(said, field.name), getattr(file, field.name)
-        if field.name in ("gpu", "format", "num_gpus") and None not in (flag, own):
+        if field.name in ("gpu", "format", "num_gpus", "engine") and None not in (flag, own):
             _agree(field.name, flag, own, where)
         merged[field.name] = own if flag is None else flag
     if said.load is not None:
@@ -137,6 +139,31 @@ def with_format(facts: DeploymentFacts) -> DeploymentFacts:
 def model_name(name: str) -> str:
     """The catalog's name. Raises UnknownNameError."""
     return find_model(name).name
+
+
+_ENGINES = (
+    ("sglang", "SGLang"),
+    ("trt", "TensorRT-LLM"),
+    ("tensorrt", "TensorRT-LLM"),
+    ("lmdeploy", "LMDeploy"),
+    ("tgi", "TGI"),
+    ("text-generation-inference", "TGI"),
+    ("ollama", "Ollama"),
+    ("llama.cpp", "llama.cpp"),
+    ("llamacpp", "llama.cpp"),
+    ("deepspeed", "DeepSpeed-MII"),
+    ("scalellm", "ScaleLLM"),
+    ("atom", "ATOM"),
+    ("vllm", "vllm"),
+    ("llm-d", "vllm"),
+)
+"""Part of what tools call an engine, a backend or an image → the engine, most specific first."""
+
+
+def engine_name(text: str) -> str:
+    """The engine that a backend (`sglang-oai-chat`), framework (`dynamo-trt`) or image names; else `text`."""
+    folded = text.lower()
+    return next((name for mark, name in _ENGINES if mark in folded), text)
 
 
 def known_gpu(name: object) -> str | None:

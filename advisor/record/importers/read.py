@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from advisor.errors import DataError, InputError, QuantAdviseError
-from advisor.record.importers import (
-    aiperf,
-    guard,
-    guidellm,
-    inference_perf,
-    inferencex,
-    llmd_report,
-    lm_eval,
-    mlperf,
-    vllm_bench,
-)
+from advisor.record.importers import batches, guard
+from advisor.record.importers import document as documents
 from advisor.record.importers.facts import (
     DeploymentFacts,
     missing,
@@ -31,13 +21,27 @@ from advisor.record.importers.facts import (
     with_format,
 )
 from advisor.record.importers.run import Imported, Run, rows
-from advisor.record.measurement import QualityMeasurement
+from advisor.record.importers.tools import (
+    aiperf,
+    guidellm,
+    inference_perf,
+    inferencex,
+    llmd_report,
+    lm_eval,
+    mlperf,
+    sglang_bench,
+    vllm_bench,
+    vllm_offline,
+)
+from advisor.record.measurement import QualityMeasurement, SpeedMeasurement
 from advisor.spec.formats.catalog import find_format
 
 SPEED_TOOLS: tuple[ModuleType, ...] = (
     mlperf,
     inferencex,
     vllm_bench,
+    vllm_offline,
+    sglang_bench,
     guidellm,
     aiperf,
     inference_perf,
@@ -59,16 +63,14 @@ def import_file(path: Path, facts: DeploymentFacts) -> Imported:
     behind the figures (the message names the flags); DataError for a damaged file. Runs that say nothing
     true about the deployment are in `refused`, not an error: others in the same file may be sound.
     """
-    content = _content(path)
-    document = _document(content, path)
+    content = documents.read_content(path)
+    document = documents.parse(content, path)
     digest = hashlib.sha256(content).hexdigest()[:12]
     where = str(path)
     if lm_eval.recognises(document):
         return _quality(document, facts, where, f"{lm_eval.TOOL} {path.name} (sha256 {digest})")
-    for tool in SPEED_TOOLS:
-        if tool.recognises(document):
-            return _speed(tool, document, facts, where, f"{tool.TOOL} {path.name} (sha256 {digest})")
-    raise _unknown(path)
+    tool = _tool(document, path)
+    return _speed(tool, document, facts, where, f"{tool.TOOL} {path.name} (sha256 {digest})")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,7 @@ class Results:
 
 def read_results(path: Path) -> Results:
     """The runs or the scores of a result file. Raises InputError, DataError."""
-    document = _document(_content(path), path)
+    document = documents.parse(documents.read_content(path), path)
     where = str(path)
     if lm_eval.recognises(document):
         name = lm_eval.facts(document).model or "unnamed"
@@ -97,65 +99,55 @@ def read_results(path: Path) -> Results:
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise DataError(f"{where}: not as lm-eval writes it ({error!r}); report its version") from error
         return Results(path=path, tool=lm_eval.TOOL, scores=tuple(found), refused=tuple(refused))
+    tool = _tool(document, path)
+    reasons = [(run, guard.refusal(run)) for run in _runs(tool, document, where)]
+    return Results(
+        path=path,
+        tool=tool.TOOL,
+        runs=tuple(run for run, reason in reasons if reason is None),
+        refused=tuple(
+            f"{run.name}: {reason}" if run.name else reason for run, reason in reasons if reason is not None
+        ),
+        document=document,
+    )
+
+
+def _results(document: Any) -> list[Any]:
+    """The results of a file: of a list each one (`--append-result`, a sweep's summary, JSON Lines)."""
+    return document if isinstance(document, list) and document else [document]
+
+
+def _tool(document: Any, path: Path) -> ModuleType:
+    """The tool that wrote every result of the file. Raises InputError: what the file looks like instead."""
+    results = _results(document)
     for tool in SPEED_TOOLS:
-        if tool.recognises(document):
-            runs = _runs(tool, document, where)
-            reasons = [(run, guard.refusal(run)) for run in runs]
-            return Results(
-                path=path,
-                tool=tool.TOOL,
-                runs=tuple(run for run, reason in reasons if reason is None),
-                refused=tuple(
-                    f"{run.name}: {reason}" if run.name else reason
-                    for run, reason in reasons
-                    if reason is not None
-                ),
-                document=document,
+        strange = [at for at, result in enumerate(results, start=1) if not tool.recognises(result)]
+        if not strange:
+            return tool
+        if len(strange) < len(results):
+            what = documents.described(results[strange[0] - 1])
+            raise InputError(
+                f"{path}: result {strange[0]} of {len(results)} is none of {tool.TOOL} but {what}; "
+                "import the files one by one"
             )
-    raise _unknown(path)
-
-
-def _unknown(path: Path) -> InputError:
     known = ", ".join(tool.TOOL for tool in (*SPEED_TOOLS, lm_eval))
-    return InputError(f"{path}: no result file that we know ({known}); import the file as its tool wrote it")
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except IsADirectoryError as error:
-        raise InputError(f"{path}: is a folder; name the result files in it") from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}; check the path") from error
-
-
-def _document(content: bytes, path: Path) -> Any:
-    """JSON, else loadgen's text, else YAML. NaN is read here and refused where it is used."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is not UTF-8 text; import the file as its tool wrote it") from error
-    if not text.strip():
-        raise DataError(f"{path}: is empty; was the run cut off?")
-    if text.lstrip()[0] in "{[":
-        try:
-            return json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}: damaged JSON ({error}); was it cut off while being written?") from error
-    if mlperf.recognises(text):
-        return text
-    import yaml
-
-    try:
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        line = str(error).splitlines()[0]
-        raise DataError(
-            f"{path}: neither JSON nor YAML ({line}); import the file as its tool wrote it"
-        ) from error
+    raise InputError(
+        f"{path}: holds {documents.described(document)}; known are results of {known}, as the tool wrote them"
+    )
 
 
 def _runs(tool: ModuleType, document: Any, where: str) -> list[Run]:
+    """Every run of the file, with a name that is its own."""
+    results = _results(document)
+    found: list[Run] = []
+    for at, result in enumerate(results, start=1):
+        for run in _runs_of_one(tool, result, where):
+            parts = (f"result {at}" if len(results) > 1 else "", run.name)
+            found.append(dataclasses.replace(run, name=" ".join(part for part in parts if part)))
+    return found
+
+
+def _runs_of_one(tool: ModuleType, document: Any, where: str) -> list[Run]:
     try:
         runs: list[Run] = tool.runs(document, where=where)
     except QuantAdviseError:
@@ -168,17 +160,23 @@ def _runs(tool: ModuleType, document: Any, where: str) -> list[Run]:
 
 def _speed(tool: ModuleType, document: Any, facts: DeploymentFacts, where: str, source: str) -> Imported:
     runs = _runs(tool, document, where)
-    found, refused, notes = [], [], []
+    found: list[SpeedMeasurement] = []
+    refused, notes = [], []
     for run in runs:
-        reason = guard.refusal(run)
         name = f"{where}: {run.name}" if run.name else where
+        reason = guard.refusal(run) or _other_engine(run.facts.engine)
         if reason is not None:
             refused.append(f"{name}: {reason}")
             continue
         said = together(facts, run.facts, where=where)
-        run = _completed(run, said)
+        reason = _other_engine(said.engine)
+        if reason is not None:
+            refused.append(f"{name}: {reason}")
+            continue
+        run = _completed(run, said, where=name)
         missing(_all_said(run, said), *_NEEDED, where=name)
         served = settled(said, where=where)
+        run = batches.settled_load(run, served)
         # A rate and a fast enough prompt show only with the user's facts.
         reason = guard.refusal(run) or guard.contaminated(run, served)
         if reason is not None:
@@ -188,11 +186,30 @@ def _speed(tool: ModuleType, document: Any, facts: DeploymentFacts, where: str, 
             found += rows(run, served, source=source, licence=said.licence)
         except ValueError as error:
             raise DataError(f"{name}: {error}; import the file as its tool wrote it") from error
-        if run.load == "maximum":
+        if run.sent_together is not None:
+            notes.append(f"{name}: {batches.explained(run)}")
+        elif run.load == "maximum":
             notes.append(f"{name}: all requests at once, so only its throughput was kept")
         if run.suspect:
             notes.append(f"{name}: kept out of the fit, {run.suspect}")
+    notes += [f"{where}: not taken: {line}" for line in _left_out(runs)]
     return Imported(speed=tuple(found), refused=tuple(refused), notes=tuple(notes))
+
+
+def _other_engine(engine: str | None) -> str | None:
+    if engine is None or engine == "vllm":
+        return None
+    return f"{engine} served it; records and predictions are of vLLM"
+
+
+def _left_out(runs: Sequence[Run]) -> Iterator[str]:
+    """Every key of the file that gives no row, by reason, each once."""
+    by_reason: dict[str, dict[str, None]] = {}
+    for run in runs:
+        for key, reason in run.left_out:
+            by_reason.setdefault(reason, {})[key] = None
+    for reason, keys in by_reason.items():
+        yield f"{', '.join(keys)} ({reason})"
 
 
 def _all_said(run: Run, said: DeploymentFacts) -> DeploymentFacts:
@@ -205,16 +222,27 @@ def _all_said(run: Run, said: DeploymentFacts) -> DeploymentFacts:
     )
 
 
-def _completed(run: Run, said: DeploymentFacts) -> Run:
+def _completed(run: Run, said: DeploymentFacts, *, where: str) -> Run:
     """The run with the user's word on what the file leaves out."""
     load = said.load if run.load is None or said.load is not None else run.load
     value = said.load_value if said.load is not None else run.load_value
+    prompt = said.input_tokens if run.input_tokens is None else run.input_tokens
+    answer = said.output_tokens if run.output_tokens is None else run.output_tokens
+    total = run.tokens_per_request
+    if total is not None:
+        prompt = total - answer if prompt is None and answer is not None else prompt
+        answer = total - prompt if answer is None and prompt is not None else answer
+        if prompt is not None and answer is not None and not 0.98 < (prompt + answer) / total < 1.02:
+            raise InputError(
+                f"{where}: a request has {total:g} tokens, --input-tokens and --output-tokens make "
+                f"{prompt + answer:g}; correct them"
+            )
     return dataclasses.replace(
         run,
         load=load,
         load_value=value,
-        input_tokens=said.input_tokens if run.input_tokens is None else run.input_tokens,
-        output_tokens=said.output_tokens if run.output_tokens is None else run.output_tokens,
+        input_tokens=prompt,
+        output_tokens=answer,
         lengths=said.lengths or run.lengths,
     )
 

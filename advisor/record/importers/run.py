@@ -21,6 +21,8 @@ STATISTICS = ("mean", "p50", "p75", "p90", "p95", "p99", "p99.9")
 """What is kept of a distribution: limits are set on these."""
 
 LATENCIES: tuple[Metric, ...] = ("ttft_ms", "tpot_ms", "itl_ms", "e2e_ms")
+NO_LIMIT = f"kept are {', '.join(STATISTICS)}"
+"""Why another statistic of a metric gives no row."""
 Figures = Mapping[tuple[Metric, str], float]
 
 
@@ -47,6 +49,14 @@ class Run:
     """Median TTFT of the last third of requests over that of the first third."""
     pace_drift: float | None = None
     """The same of TPOT: 1 = steady."""
+    sent_together: int | None = None
+    """Requests that were all sent at the start, where the run ended with the last answer; else None."""
+    tokens_per_request: float | None = None
+    """Mean tokens of prompt and answer together, where the file states only their sum."""
+    max_num_seqs: int | None = None
+    """Most sequences in one batch (vLLM's --max-num-seqs), where the file states it."""
+    left_out: tuple[tuple[str, str], ...] = ()
+    """Entries of the file that give no row: the key, and the reason."""
     refused: str = ""
     """Why the tool itself, or what it says of the run, rules it out."""
     suspect: str = ""
@@ -68,15 +78,16 @@ class Imported:
 
 
 def rows(run: Run, served: Served, *, source: str, licence: str) -> list[SpeedMeasurement]:
-    """One row per figure. All queued at once, a latency is a place in the queue: only rates are kept."""
+    """One row per figure. Where all requests are sent at once, a latency is a place in the queue: only rates
+    are kept."""
     assert run.load is not None
     assert run.input_tokens is not None
     assert run.output_tokens is not None
-    single = run.load == "concurrency" and run.load_value == 1
+    single = run.load in ("concurrency", "batch") and run.load_value == 1
     load: LoadKind = "single" if single else run.load
     found = []
     for (metric, statistic), value in sorted(run.figures.items()):
-        if load == "maximum" and metric in LATENCIES:
+        if metric in LATENCIES and (load == "maximum" or run.sent_together is not None):
             continue
         found.append(
             SpeedMeasurement(

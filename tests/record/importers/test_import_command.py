@@ -64,7 +64,7 @@ def test_the_same_file_as_another_deployment_is_a_mistake(tmp_path: Path) -> Non
 def test_several_files_go_into_one(tmp_path: Path) -> None:
     out = tmp_path / "measurements.csv"
     run(VLLM / "concurrency.json", VLLM / "rate.json", VLLM / "burst.json", *FACTS, *VERSION, "--out", out)
-    assert {row.load for row in read_speed(out)} == {"concurrency", "rate", "maximum"}
+    assert {row.load for row in read_speed(out)} == {"concurrency", "rate", "batch"}
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:

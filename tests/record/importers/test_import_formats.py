@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,17 +39,6 @@ def test_one_in_flight_is_single(tmp_path: Path) -> None:
     path = changed(VLLM / "concurrency.json", tmp_path, lambda d: d.update(max_concurrency=1))
     row = only(import_file(path, known()), "ttft_ms/mean")
     assert (row.load, row.load_value) == ("single", None)
-
-
-def test_all_at_once_keeps_no_latency() -> None:
-    """`request_rate` is the text "inf": a latency there is a place in the queue."""
-    imported = import_file(VLLM / "burst.json", known())
-    assert {row.metric for row in imported.speed} == {
-        "requests_per_s",
-        "output_tokens_per_s",
-        "total_tokens_per_s",
-    }
-    assert {row.load for row in imported.speed} == {"maximum"}
 
 
 def test_answers_of_one_token_have_no_tpot(tmp_path: Path) -> None:
@@ -105,7 +95,7 @@ def test_guidellm_one_has_a_sweep_of_loads() -> None:
 
 
 def test_a_recorded_guidellm_one_sweep() -> None:
-    """Lone requests, all at once, then two rates of constant spacing."""
+    """Lone requests, 40 at once, then two rates of constant spacing."""
     path = GUIDELLM / "v1_recorded_0.3.1.json"
     raw = json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
     imported = import_file(path, known())
@@ -113,7 +103,7 @@ def test_a_recorded_guidellm_one_sweep() -> None:
     rates = [one["args"]["strategy"]["rate"] for one in raw[2:]]
     assert {(row.load, row.load_value) for row in imported.speed} == {
         ("single", None),
-        ("maximum", None),
+        ("batch", 40.0),
         ("rate", rates[0]),
         ("rate", rates[1]),
     }
@@ -190,8 +180,36 @@ def test_inference_perf_is_in_seconds() -> None:
     assert {(row.load, row.load_value) for row in imported.speed} == {("rate", 5.0)}
 
 
+def test_inference_perf_of_2026_counts_tokens_as_the_server_does(tmp_path: Path) -> None:
+    """reportgen/base.py of August 2026: `prompt_tokens`, `output_tokens`, a status per stage."""
+
+    def newer(document: dict[str, Any]) -> None:
+        done = document["successes"]
+        del done["prompt_len"]
+        done["prompt_tokens"] = {"total": 9e5, "cached": 12.0, "mean": 1020.0, "min": 1020.0, "max": 1020.0}
+        done["output_tokens"] = {"total": 9e4, "mean": 130.0, "min": 128.0, "max": 200.0}
+        document["stage_metadata"] = {"stage_id": 1, "status": "COMPLETED"}
+
+    facts = known(model="Llama-3.1-8B-Instruct", format="bf16", gpu="H100")
+    stage = DATA / "inference_perf" / "stage_1_lifecycle_metrics.json"
+    row = import_file(changed(stage, tmp_path, newer), facts).speed[0]
+    assert (row.input_tokens, row.output_tokens, row.lengths) == (1020.0, 130.0, "distribution")
+    assert row.suspect == "prefix cache in use: 12 prompt tokens were cached"
+    cut = changed(stage, tmp_path, lambda d: d.update(stage_metadata={"status": "TIMED_OUT"}))
+    assert "the stage ended as TIMED_OUT" in import_file(cut, facts).refused[0]
+
+
+def test_inferencex_refuses_what_is_not_tensor_parallel(tmp_path: Path) -> None:
+    """process_result.py of August 2026 states pp, dcp_size and pcp_size."""
+    path = DATA / "inferencex" / "agg_gptoss_tp2_conc16.json"
+    piped = changed(path, tmp_path, lambda d: d.update(pp=2))
+    assert "pipeline parallelism of 2" in import_file(piped, DeploymentFacts()).refused[0]
+    other = changed(path, tmp_path, lambda d: d.update(framework="dynamo-trt"))
+    assert "TensorRT-LLM served it" in import_file(other, DeploymentFacts()).refused[0]
+
+
 def test_a_summary_over_all_stages_has_no_load() -> None:
-    with pytest.raises(InputError, match="says no load; add --concurrency, --rate or --maximum"):
+    with pytest.raises(InputError, match="says no load; add --concurrency, --rate, --batch or --maximum"):
         import_file(DATA / "inference_perf" / "summary_lifecycle_metrics.json", known())
 
 
@@ -232,10 +250,49 @@ def test_llmd_report_converts_by_its_units() -> None:
 def test_llmd_report_of_separate_prefill_is_refused(tmp_path: Path) -> None:
     text = (DATA / "llmd_report" / "report_v0.2.yaml").read_text(encoding="utf-8")
     path = tmp_path / "report.yaml"
-    path.write_text(text.replace("role: aggregate", "role: prefill"), encoding="utf-8")
+    path.write_text(text.replace("role: replica", "role: prefill"), encoding="utf-8")
     imported = import_file(path, DeploymentFacts(format="bf16"))
     assert imported.speed == ()
     assert "separate engines" in imported.refused[0]
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "reason"),
+    [
+        ("replicas: 1", "replicas: 3", "3 replicas shared the load"),
+        ("dp: 1", "dp: 2", "data parallelism of 2"),
+        ("pp: 1", "pp: 2", "pipeline parallelism of 2"),
+        ("tool: vllm", "tool: sglang", "SGLang served it"),
+    ],
+)
+def test_llmd_report_of_no_single_replica(tmp_path: Path, was: str, now: str, reason: str) -> None:
+    text = (DATA / "llmd_report" / "report_v0.2.yaml").read_text(encoding="utf-8")
+    assert was in text
+    path = tmp_path / "report.yaml"
+    path.write_text(text.replace(was, now), encoding="utf-8")
+    assert reason in import_file(path, DeploymentFacts(format="bf16")).refused[0]
+
+
+def test_llmd_image_has_llmds_version_and_not_vllms(tmp_path: Path) -> None:
+    """br_v0_2_example.yaml: tool llm-d, image ghcr.io/llm-d/llm-d-cuda:0.3.1."""
+    text = (DATA / "llmd_report" / "report_v0.2.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "report.yaml"
+    text = text.replace("tool: vllm", "tool: llm-d")
+    path.write_text(
+        text.replace("vllm/vllm-openai:v0.11.2", "ghcr.io/llm-d/llm-d-cuda:0.3.1"), encoding="utf-8"
+    )
+    with pytest.raises(InputError, match="says no engine version"):
+        import_file(path, DeploymentFacts(format="bf16"))
+
+
+def test_llmd_report_of_the_first_version() -> None:
+    imported = import_file(DATA / "llmd_report" / "report_v0.1.yaml", DeploymentFacts(format="bf16"))
+    found = figures(imported)
+    assert (found["ttft_ms/mean"], found["tpot_ms/p99"], found["e2e_ms/p50"]) == (130.0, 12.0, 1510.0)
+    assert found["output_tokens_per_s/mean"] == 682.0
+    row = imported.speed[0]
+    assert (row.model, row.gpu, row.num_gpus) == ("Llama-3.1-8B-Instruct", "H100-SXM", 1)
+    assert (row.engine_version, row.load, row.load_value, row.samples) == ("0.9.1", "concurrency", 16, 320)
 
 
 def test_mlperf_latencies_are_nanoseconds() -> None:

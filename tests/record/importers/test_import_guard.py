@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -169,10 +170,12 @@ def test_inferencex_that_cannot_be_one_replica(tmp_path: Path) -> None:
         (b"", "is empty"),
         (b"{", "damaged JSON"),
         (b"\xff\xfe\x00", "not UTF-8"),
-        (b"{}", "no result file that we know"),
-        (b"[]", "no result file that we know"),
-        (b"just words", "no result file that we know"),
-        (b"a: [b", "neither JSON nor YAML"),
+        (b"{}", "an object with no keys"),
+        (b"[]", "a list of 0 values"),
+        (b"just words", "text that begins with 'just words'"),
+        (b"a: [b", "neither JSON, CSV nor YAML"),
+        (b"{" * 100_000, "damaged JSON"),
+        (b"[" * 100_000, "damaged JSON"),
     ],
 )
 def test_files_that_are_none(tmp_path: Path, content: bytes, message: str) -> None:
@@ -197,6 +200,22 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         import_file(tmp_path / "none.json", known())
     with pytest.raises(InputError, match="is a folder"):
         import_file(tmp_path, known())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(InputError, match="is no regular file"):
+        import_file(tmp_path / "pipe.json", known())
+
+
+@given(content=st.binary(max_size=400) | st.text(alphabet='{}[],:"1e\\n-.', max_size=80).map(str.encode))
+def test_any_bytes_are_one_line(content: bytes, tmp_path_factory: Any) -> None:
+    path = tmp_path_factory.mktemp("bytes") / "result.json"
+    path.write_bytes(content)
+    with pytest.raises((InputError, DataError)) as caught:
+        import_file(path, known())
+    assert len(str(caught.value).splitlines()) == 1
 
 
 JSON = st.recursive(

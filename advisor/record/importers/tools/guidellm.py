@@ -82,6 +82,7 @@ def _run(row: Mapping[str, Any], at: int, tool: str, where: str) -> Run:
         ttft_max_ms=number(section(metrics, "time_to_first_token_ms", "successful", "max")),
         ttft_growth=_growth(starts, ttfts),
         pace_drift=_growth(starts, paces),
+        sent_together=_sent_together(load, totals),
         refused=refused,
         suspect=_cached(requests, row),
         conditions="; ".join(part for part in conditions if part),
@@ -101,6 +102,13 @@ def _load(strategy: Mapping[str, Any]) -> tuple[LoadKind | None, float | None, s
         cap = number(strategy.get("max_concurrency"))
         return ("maximum", None, "") if cap is None else ("concurrency", cap, "")
     return None, None, f"strategy {kind} is no load that we know"
+
+
+def _sent_together(load: LoadKind | None, totals: Mapping[str, Any]) -> int | None:
+    """Requests of a throughput run that ended with its last answer; one that time cut off kept its queue."""
+    if load != "maximum" or whole(totals.get("incomplete")):
+        return None
+    return whole(totals.get("total")) or whole(totals.get("successful"))
 
 
 def _figures(metrics: Mapping[str, Any]) -> Figures:

@@ -1,7 +1,10 @@
 """inference-perf: `stage_N_lifecycle_metrics.json`; all times in seconds.
 
+Keys were read in inference_perf/reportgen/base.py (kubernetes-sigs/inference-perf, August 2026).
 `time_per_output_token` is (E2E - TTFT)/(n - 1); `normalized_time_per_output_token` is E2E/n and left out.
-A `summary_` file pools all stages, so it says no load.
+Prompt lengths are `prompt_len` in older releases, `prompt_tokens` (with the cached ones) in newer; answers
+are `output_tokens` as the server counts them, else `output_len`. A `summary_` file pools all stages, so it
+states no load.
 """
 
 from __future__ import annotations
@@ -44,20 +47,50 @@ def runs(document: Mapping[str, Any], *, where: str) -> list[Run]:
             name="",
             load=load,
             load_value=value,
-            input_tokens=number(section(successes, "prompt_len", "mean")),
-            output_tokens=number(section(successes, "output_len", "mean")),
+            input_tokens=_mean(successes, "prompt_tokens", "prompt_len"),
+            output_tokens=_mean(successes, "output_tokens", "output_len"),
             lengths=_lengths(successes),
             figures=figures,
             completed=completed,
             failed=whole(section(document, "failures", "count")),
             duration_s=completed / came if completed and came else None,
             ttft_max_ms=None if ttft_max is None else MS_PER_S * ttft_max,
+            left_out=_left_out(successes),
+            refused=_refused(document),
+            suspect=_suspect(successes),
         )
     ]
 
 
+def _mean(successes: Mapping[str, Any], *keys: str) -> float | None:
+    means = (number(section(successes, key, "mean")) for key in keys)
+    return next((mean for mean in means if mean is not None), None)
+
+
+def _refused(document: Mapping[str, Any]) -> str:
+    status = section(document, "stage_metadata", "status")
+    return "" if status in (None, "COMPLETED") else f"the stage ended as {status}: its figures are of a part"
+
+
+def _suspect(successes: Mapping[str, Any]) -> str:
+    cached = number(section(successes, "prompt_tokens", "cached"))
+    return f"prefix cache in use: {cached:g} prompt tokens were cached" if cached else ""
+
+
+def _left_out(successes: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    latency = section(successes, "latency")
+    names = latency if isinstance(latency, Mapping) else {}
+    return tuple(
+        (f"latency.{name}", "end-to-end time over tokens, the first included: no quantity of a record")
+        for name in names
+        if name not in _LATENCIES and isinstance(names[name], Mapping)
+    )
+
+
 def _load(document: Mapping[str, Any]) -> tuple[LoadKind | None, float | None]:
     concurrency = number(section(document, "load_summary", "concurrency"))
+    if concurrency is None:
+        concurrency = number(section(document, "stage_metadata", "concurrent_sessions")) or None
     if concurrency is not None:
         return "concurrency", concurrency
     rate = number(section(document, "load_summary", "requested_rate"))
@@ -81,7 +114,8 @@ def _figures(successes: Mapping[str, Any]) -> Figures:
 
 
 def _lengths(successes: Mapping[str, Any]) -> LengthKind:
-    for key in ("prompt_len", "output_len"):
+    for newer, older in (("prompt_tokens", "prompt_len"), ("output_tokens", "output_len")):
+        key = newer if section(successes, newer, "mean") is not None else older
         low = number(section(successes, key, "min"))
         high = number(section(successes, key, "max"))
         if low is None or high is None or high > 1.02 * low:

@@ -1,5 +1,6 @@
 """InferenceX (formerly InferenceMAX) `agg_*.json`: one result, or a list of them.
 
+Keys were read in utils/process_result.py (SemiAnalysisAI/InferenceX, August 2026).
 vLLM's keys with `_ms` taken off and the values divided by 1000, so latencies are in **seconds**; throughput
 is per GPU. `pXX_intvty` is 1000/pXX_tpot_ms, the slow tail: TPOT says the same and is read instead.
 """
@@ -10,33 +11,31 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from advisor.record.importers.facts import DeploymentFacts, known_gpu, known_model
-from advisor.record.importers.run import STATISTICS, Run, day, number, whole
+from advisor.record.importers.facts import DeploymentFacts, engine_name, known_gpu, known_model
+from advisor.record.importers.run import NO_LIMIT, STATISTICS, Run, day, number, whole
+from advisor.record.importers.tools.flat import NOT_RECORDED
 from advisor.record.measurement import Metric
 from advisor.spec.models.catalog import find_model
 from advisor.units import MS_PER_S
 
 TOOL = "InferenceX"
 _LATENCIES: Mapping[str, Metric] = {"ttft": "ttft_ms", "tpot": "tpot_ms", "itl": "itl_ms", "e2el": "e2e_ms"}
-_KEY = re.compile(r"(mean|median|p[\d.]+)_(ttft|tpot|itl|e2el)")
+_KEY = re.compile(r"(mean|median|std|min|max|p[\d.]+)_(ttft|tpot|itl|e2el)")
+_QUANTITY = re.compile(r"(mean|median|std|p[\d.]+)_\w+|\w*(power|energy|joules)\w*")
+_SAME_IN_OTHER_WORDS = "1000 / TPOT"
 _IMAGE_VERSION = re.compile(r":v?(\d+\.\d+[\w.]*)")
 
 
 def recognises(document: Any) -> bool:
-    rows = document if isinstance(document, list) else [document]
     keys = {"hw", "conc", "framework", "precision", "tput_per_gpu"}
-    return bool(rows) and all(isinstance(row, Mapping) and keys <= row.keys() for row in rows)
+    return isinstance(document, Mapping) and keys <= document.keys()
 
 
-def runs(document: Any, *, where: str) -> list[Run]:
-    """A run per result."""
-    rows = document if isinstance(document, list) else [document]
-    return [_run(row, f"result {at}" if len(rows) > 1 else "") for at, row in enumerate(rows, start=1)]
-
-
-def _run(row: Mapping[str, Any], name: str) -> Run:
+def runs(row: Mapping[str, Any], *, where: str) -> list[Run]:
+    """The one run of the object."""
     gpus = whole(row.get("num_gpus")) or whole(row.get("tp"))
     figures: dict[tuple[Metric, str], float] = {}
+    left: list[tuple[str, str]] = []
     total, output = number(row.get("tput_per_gpu")), number(row.get("output_tput_per_gpu"))
     isl, osl = number(row.get("isl")), number(row.get("osl"))
     if total is not None and gpus:
@@ -49,10 +48,14 @@ def _run(row: Mapping[str, Any], name: str) -> Run:
             statistic = {"median": "p50"}.get(match[1], match[1])
             if statistic in STATISTICS:
                 figures[_LATENCIES[match[2]], statistic] = MS_PER_S * value
+            else:
+                left.append((key, NO_LIMIT))
+        elif value is not None and _QUANTITY.fullmatch(key):
+            left.append((key, _SAME_IN_OTHER_WORDS if "intvty" in key else NOT_RECORDED))
     lost = whole(row.get("num_requests_total"))
     completed = whole(row.get("num_requests_successful"))
-    return Run(
-        name=name,
+    run = Run(
+        name="",
         load="concurrency",
         load_value=number(row.get("conc")),
         input_tokens=isl,
@@ -62,11 +65,13 @@ def _run(row: Mapping[str, Any], name: str) -> Run:
         completed=completed,
         failed=None if lost is None or completed is None else lost - completed,
         date=day(row.get("date")),
+        left_out=tuple(left),
         refused=_refused(row),
         suspect=_suspect(row),
         conditions="lengths drawn around the nominal ones" if isl else "",
         facts=_facts(row, gpus),
     )
+    return [run]
 
 
 def _yes(value: Any) -> bool:
@@ -79,6 +84,10 @@ def _refused(row: Mapping[str, Any]) -> str:
         return "prefill and decode ran on separate GPUs: no single replica has these figures"
     if _yes(row.get("is_multinode")):
         return "ran on several nodes; their link is not known"
+    for key, what in (("pp", "pipeline"), ("dcp_size", "decode context"), ("pcp_size", "prefill context")):
+        parts = whole(row.get(key))
+        if parts is not None and parts > 1:
+            return f"{what} parallelism of {parts}: a record is of tensor parallelism alone"
     return ""
 
 
@@ -108,6 +117,6 @@ def _facts(row: Mapping[str, Any], gpus: int | None) -> DeploymentFacts:
         format=_format(row),
         gpu=known_gpu(row.get("hw")),
         num_gpus=gpus,
-        engine=str(row["framework"]).lower(),
+        engine=engine_name(str(row["framework"])),
         engine_version=None if version is None else version[1],
     )
