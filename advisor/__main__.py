@@ -2,50 +2,72 @@
 
 from __future__ import annotations
 
-import os
 import sys
-
-from advisor.errors import QuantAdviseError
 
 INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; 0 done, 1 input or data wrong, 2 usage, 3 nothing keeps the limits."""
-    sys.exit(run())
+    """Run the command line and exit: 0 done, 1 input or data wrong, 2 usage, 3 nothing keeps the limits, 130
+    interrupted, 141 (by the signal) nobody reads the answer."""
+    try:
+        from advisor.cli.streams import end_by_signals
+
+        end_by_signals()
+        code = run()
+    except KeyboardInterrupt:  # before the command line could take it
+        code = INTERRUPTED
+    sys.exit(code)
 
 
 def run() -> int:
     """The exit code. A user's mistake is one line on stderr; everything else is our bug and a traceback."""
-    from advisor.cli.app import app
+    from advisor.cli import streams
+    from advisor.errors import QuantAdviseError
 
-    code = 0
+    if not streams.prepare():
+        return streams.FAILED
     try:
-        app(prog_name="quantadvise")
+        from advisor.cli.app import app
+
+        app(prog_name="quantadvise", standalone_mode=True)
+        code = 0
     except SystemExit as ended:
         code = _code(ended)
     except QuantAdviseError as error:
-        print(f"quantadvise: {one_line(str(error))}", file=sys.stderr)
+        streams.complain(one_line(str(error)))
         code = error.exit_code
     except KeyboardInterrupt:
-        code = INTERRUPTED
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has gone (`quantadvise … | head`). What is left unwritten must not fail again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return code
+        code = streams.INTERRUPTED
+    except OSError as error:
+        if not streams.is_stream_failure(error):
+            raise
+        streams.complain(f"stdout: {error.strerror}; the answer could not be written")
+        code = streams.FAILED
+    return streams.flushed(code)
 
 
 def one_line(text: str) -> str:
-    """`text` without line breaks, so that a failure stays one line whatever a file's name contains."""
-    return " ".join(text.split())
+    """`text` without line breaks and control characters, so that a failure stays one line."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _code(ended: SystemExit) -> int:
+    """The exit code of the command line; typer makes 1 of an interrupt, the shell's word for it is 130."""
+    if isinstance(ended.__context__, BaseException) and _is_interrupt(ended.__context__):
+        return INTERRUPTED
     if ended.code is None:
         return 0
     return ended.code if isinstance(ended.code, int) else 1
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether an interrupt is what an error came from."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 if __name__ == "__main__":

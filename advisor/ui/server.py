@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -37,6 +38,11 @@ class Server(ThreadingHTTPServer):
         }
         super().__init__((LOOPBACK, port), _Handler)
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Nothing for a browser that went away meanwhile; a traceback for everything else."""
+        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
     @property
     def address(self) -> str:
         return f"http://{LOOPBACK}:{self.server_port}/"
@@ -56,10 +62,14 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = READ_S
 
     def do_GET(self) -> None:
-        if self.headers.get("Host", "").lower() not in self.server.hosts:
+        hosts = self.headers.get_all("Host", [])
+        origin = self.headers.get("Origin")
+        if len(hosts) != 1 or hosts[0].lower() not in self.server.hosts:
             self._refuse(HTTPStatus.MISDIRECTED_REQUEST, "this server answers to its own address alone")
         # Browsers say where a request comes from; another site's page has no business here.
-        elif self.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        elif self.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin") or (
+            origin is not None and origin.lower() not in {f"http://{host}" for host in self.server.hosts}
+        ):
             self._refuse(HTTPStatus.FORBIDDEN, "this server answers its own page alone")
         elif len(self.path) > MOST_URL:
             self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG, "the question is too long")
@@ -84,6 +94,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.CONFLICT, "another question was asked meanwhile")
         except QuantAdviseError as error:
             self._json(HTTPStatus.UNPROCESSABLE_ENTITY, {"error": " ".join(str(error).split())})
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What the library refuses by itself: no HTTP, an unknown method. Guarded like every answer."""
+        self.close_connection = True
+        self.request_version = "HTTP/1.1"  # what was no request has none, and would get no headers
+        self.command = self.command or "GET"
+        self._refuse(HTTPStatus(code), message or HTTPStatus(code).phrase)
 
     def _refuse(self, status: HTTPStatus, why: str) -> None:
         self._json(status, {"error": why})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import struct
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -75,6 +76,55 @@ def test_another_sites_page_is_refused(server: Server) -> None:
     for site in ("cross-site", "same-site"):
         assert get(server, "/api/answer", {"Sec-Fetch-Site": site})[0] == 403
     assert get(server, "/", {"Sec-Fetch-Site": "none"})[0] == 200
+
+
+def raw(server: Server, request: bytes) -> bytes:
+    """What the server sends for bytes that no HTTP library would send."""
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
+def test_a_foreign_origin_and_a_second_host_are_refused(server: Server) -> None:
+    assert get(server, "/api/answer", {"Origin": "http://evil.example"})[0] == 403
+    assert get(server, "/api/answer", {"Origin": "null"})[0] == 403
+    host = f"127.0.0.1:{server.server_port}"
+    assert get(server, "/", {"Origin": f"http://{host}"})[0] == 200
+    answer = raw(server, f"GET / HTTP/1.1\r\nHost: {host}\r\nHost: evil.example\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 421 ")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"POST /api/answer HTTP/1.1\r\n\r\n",
+        b"nonsense\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\x16\x03\x01\r\n",
+    ],
+    ids=["another method", "no request", "another version", "TLS"],
+)
+def test_what_is_no_question_is_refused_with_the_guards(server: Server, request_: bytes) -> None:
+    answer = raw(server, request_)
+    assert answer.split()[1][:1] in (b"4", b"5")
+    for name in (b"X-Content-Type-Options: nosniff", b"X-Frame-Options: DENY", b"Cache-Control: no-store"):
+        assert name in answer
+    assert b"Python" not in answer
+
+
+def test_a_browser_that_goes_away_leaves_no_traceback(
+    server: Server, capfd: pytest.CaptureFixture[str]
+) -> None:
+    host = f"127.0.0.1:{server.server_port}"
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", server.server_port)) as connection:
+            connection.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )  # reset, not closed
+            connection.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    assert get(server, "/")[0] == 200
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_every_answer_is_guarded(server: Server) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from advisor.cli import options as o
 from advisor.cli import values as v
+from advisor.cli.streams import keep_broken_pipes
 from advisor.errors import InputError
 from advisor.spec.reading.lists import split_all
 
@@ -64,6 +65,7 @@ def ui(
         server = Server(port, page, answerer)
     except OSError as error:
         raise InputError(f"--port: {port}: {error.strerror}; give another, or 0 for a free one") from error
+    keep_broken_pipes()
     typer.echo(f"{server.address} answers on this machine alone; Ctrl-C ends it", err=True)
     if browser:
         import webbrowser

@@ -13,6 +13,7 @@ import typer
 from advisor.cli.measure import advice
 from advisor.cli.measure import expected as compare
 from advisor.cli.measure.options import Where
+from advisor.cli.streams import keep_broken_pipes
 from advisor.errors import InputError
 from advisor.measure import run, show
 from advisor.measure.execution import progress
@@ -30,6 +31,7 @@ def carry_out(plan: Plan, folder: Path, where: Where, *, dry_run: bool, yes: boo
     """Dry run, or the run itself; leaves with 130 when the user stops it."""
     from rich.console import Console
 
+    keep_broken_pipes()
     err = Console(stderr=True)
     gpu_file = None if where.gpu_file is None else str(where.gpu_file)
     endpoint, executor, budget_s = where.endpoint, where.executor, where.budget_s

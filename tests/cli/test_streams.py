@@ -1,0 +1,87 @@
+"""Streams that are full, closed, gone or of another encoding: one line or none, and the right exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from advisor.__main__ import one_line
+from advisor.cli.streams import ascii_of
+
+COMMAND = f"{sys.executable} -m advisor"
+LONG = "recommend Llama-3.1-8B-Instruct -w chat --gpu L40S,A6000 -o json"
+
+
+def shell(line: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {line}"], capture_output=True, env={**os.environ, **environment}
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_is_one_line() -> None:
+    done = shell(f"{COMMAND} gpus h100 > /dev/full")
+    assert (done.returncode, done.stderr.decode()) == (
+        1,
+        "quantadvise: stdout: No space left on device; the answer could not be written\n",
+    )
+
+
+def test_a_closed_stdout_is_one_line() -> None:
+    done = shell(f"{COMMAND} gpus h100 >&-")
+    assert (done.returncode, done.stderr.decode()) == (
+        1,
+        "quantadvise: stdout is closed; the answer could not be written\n",
+    )
+
+
+def test_a_closed_stderr_takes_nothing_from_the_answer() -> None:
+    assert b"H100-SXM" in shell(f"{COMMAND} gpus h100 2>&-").stdout
+
+
+def test_a_reader_that_goes_away_ends_it_without_a_word() -> None:
+    done = shell(f"{COMMAND} {LONG} | head -c 1")
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1"])
+def test_another_encoding_gets_text_that_it_can_show(encoding: str) -> None:
+    done = shell(f"{COMMAND} recommend Llama-3.1-8B-Instruct -w chat --gpu L40S", PYTHONIOENCODING=encoding)
+    assert done.returncode == 0, done.stderr
+    text = done.stdout.decode(encoding)
+    assert "<= 500 ms" in text
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("after_s", [0.1, 0.3, 0.6])
+def test_an_interrupt_ends_it_with_130_and_no_traceback(after_s: float) -> None:
+    process = subprocess.Popen(
+        [*COMMAND.split(), "fit", "--dry-run"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    time.sleep(after_s)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    if after_s > 0.1:  # before that the interpreter itself may still be starting
+        assert process.returncode == 130
+        assert b"Traceback" not in err
+
+
+@given(st.text())
+def test_every_text_has_an_ascii_form(text: str) -> None:
+    assert ascii_of(text).isascii()
+    assert ascii_of(text) == text or not text.isascii()
+
+
+@given(st.text())
+def test_a_failure_is_one_printable_line(text: str) -> None:
+    line = one_line(text)
+    assert line.isprintable()
+    assert line == line.strip()
