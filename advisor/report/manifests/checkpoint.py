@@ -11,7 +11,7 @@ SAMPLES, LENGTH, SEED = 512, 2048, 0
 """As `quantadvise measure` takes them; ours, the paper states no count."""
 
 _HEAD = '''\
-"""Make {folder} from {model} by recipe.yaml. Run: python make_checkpoint.py [MODEL [FOLDER]]
+"""Make a checkpoint by recipe.yaml. Run: python make_checkpoint.py [MODEL [FOLDER]]
 
 Written for llm-compressor 0.14 (pip install "llmcompressor>=0.14"); needs no GPU, but is slow without one.
 """

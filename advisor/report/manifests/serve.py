@@ -17,8 +17,16 @@ HERE = 'cd "$(dirname "$0")"\n'
 
 
 def script(*lines: str) -> str:
-    """A bash script that stops at the first error and runs in its own folder."""
+    """A bash script that stops at the first error and runs in its own folder.
+
+    Whatever a line takes from outside is quoted by `shlex`, or stands behind `comment`.
+    """
     return HEAD + SAFE + HERE + "".join(f"{line}\n" for line in lines)
+
+
+def comment(text: str) -> str:
+    """A line that the shell skips, whatever stands in it."""
+    return "# " + " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def wrapped(words: Iterable[str]) -> str:
@@ -104,7 +112,7 @@ def docker_script(subject: Subject) -> str | None:
     inside = ["serve", subject.loaded_in_container, *option_words(subject.settings())]
     words = [
         *("docker", "run", "--rm", *devices, "--ipc", "host", "--publish", f"{PORT}:{PORT}"),
-        *("--env", "HF_TOKEN", *mounts, "--entrypoint", "vllm", subject.image),
+        *("--env", "HF_TOKEN", *mounts, "--entrypoint", "vllm", shlex.quote(subject.image)),
         *(shlex.quote(word) for word in inside),
     ]
     return script("# HF_TOKEN is passed on from this shell; gated models need it.", f"exec {wrapped(words)}")

@@ -116,4 +116,4 @@ def yaml_text(document: Any, *, comments: tuple[str, ...] = ()) -> str:
             return True
 
     text: str = yaml.dump(document, Dumper=Plain, sort_keys=False, allow_unicode=True, width=10_000)
-    return "".join(f"# {line}\n" for line in comments) + text
+    return "".join(f"# {' '.join(line.split())}\n" for line in comments) + text

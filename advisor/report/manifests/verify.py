@@ -8,7 +8,7 @@ from math import ceil
 from pathlib import Path
 
 from advisor.cost.quality.tasks import find_task
-from advisor.report.manifests.serve import script, wrapped
+from advisor.report.manifests.serve import comment, script, wrapped
 from advisor.report.manifests.subject import PORT, Subject
 from advisor.spec.benchmarks import known_averages
 from advisor.spec.workloads.workload import Arrival, Lengths, Load, percentile_of
@@ -145,9 +145,9 @@ def guidellm_script(subject: Subject) -> str:
         ]
     )
     words = [
-        *("guidellm", "run", "--backend", f'"kind=openai_http,target=$BASE_URL,{served}"'),
+        *("guidellm", "run", "--backend", '"kind=openai_http,target=$BASE_URL",' + shlex.quote(served)),
         *("--tokenizer", shlex.quote(f"kind=huggingface_auto,model={_tokenizer(subject)}")),
-        *("--data", data, "--profile", profile),
+        *("--data", shlex.quote(data), "--profile", shlex.quote(profile)),
         *("--constraint", f"kind=max_requests,count={requests_of(arrival)}"),
         *("--seed", f"kind=static,value={SEED}"),
         *("--output", "kind=json,path=results/guidellm.json", "--output", "kind=console"),
@@ -179,10 +179,10 @@ def lm_eval_script(subject: Subject) -> str:
     quantized = subject.deployment.format.weight_bits < 16
     notes = [
         "# Recovery is the quantized model's score over the unquantized one's, so both have to be scored:",
-        f"# serve {model.hf_id or model.name} elsewhere and name it in BASELINE_URL.",
+        comment(f"serve {model.hf_id or model.name} elsewhere and name it in BASELINE_URL."),
     ]
     if missing:
-        notes.append(f"# No task of lm-eval: {', '.join(missing)}.")
+        notes.append(comment(f"No task of lm-eval: {', '.join(missing)}."))
     if {"humaneval", "mbpp"} & set(tasks):
         notes.append("# Code tasks run what the model wrote: in a sandbox, add --confirm_run_unsafe_code")
         notes.append("# and set HF_ALLOW_CODE_EVAL=1.")

@@ -18,6 +18,7 @@ from advisor.spec.models.hub import config_from_hub
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.models.native import Parts, split_suffix
 from advisor.spec.models.typical import parse_params, typical_model
+from advisor.spec.reading.names import printable
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ROW = re.compile(r"^- \{name: ([^,]+), hf: \[([^\]]*)\](?:, aka: \[([^\]]*)\])?")
@@ -182,7 +183,13 @@ def find_model(name_or_path: str) -> ModelSpec:
     UnknownNameError with the nearest names, InputError for a damaged file, UnsupportedError for an
     architecture that cannot be read right.
     """
-    text = name_or_path.strip()
+    model = _find(name_or_path.strip())
+    printable(model.hf_id or model.name, what="model")
+    printable(model.name, what="model")
+    return model
+
+
+def _find(text: str) -> ModelSpec:
     if not text:
         raise InputError("model: the name is empty; give a name, a Hub id or a folder")
     path = Path(text).expanduser()

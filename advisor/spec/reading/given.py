@@ -110,6 +110,8 @@ class Given:
             raise self.error(f"expected a text, found {_kind(self.value)}")
         if "\n" in self.value.strip():
             raise self.error("expected one line, found several")
+        if not self.value.strip().isprintable():
+            raise self.error("has control characters; write plain text")
         return self.value.strip()
 
     def choice(self, known: Iterable[str]) -> str:

@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
+from advisor.errors import InputError
+
 T = TypeVar("T")
 
 
 def fold(name: str) -> str:
     """`name` with only its letters and digits, in lower case: `A100_sxm` and `a100-SXM` are one."""
     return "".join(character for character in name.lower() if character.isalnum())
+
+
+def printable(name: str, *, what: str) -> str:
+    """`name`, which goes into commands, scripts and pages. Raises InputError for control characters."""
+    if not name.isprintable():
+        raise InputError(f"{what} {name!r}: has control characters or line breaks; rename it")
+    return name
 
 
 class NameIndex(Generic[T]):

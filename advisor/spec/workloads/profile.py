@@ -10,6 +10,7 @@ from advisor.data import shipped
 from advisor.errors import InputError, unknown
 from advisor.spec.reading.given import Given, plain
 from advisor.spec.reading.located_yaml import parse_yaml, read_yaml, write_yaml
+from advisor.spec.reading.names import printable
 from advisor.spec.workloads.profile_keys import READERS, WRITERS
 from advisor.spec.workloads.workload import Load, Quality, Workload
 
@@ -164,7 +165,7 @@ def _values(given: Given, path: Path, below: tuple[Path, ...]) -> dict[str, Any]
             raise entry.error(f"more than {_MAX_CHAIN} profiles on top of each other; flatten them")
         below_values = _values(read_yaml(parent_path, _shown(parent_path)), parent_path, chain)
         values = values_over(values, below_values)
-    own.setdefault("name", path.stem)
+    own.setdefault("name", printable(path.stem, what="profile"))
     return values_over(values, own, named=True)
 
 
