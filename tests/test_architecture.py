@@ -24,10 +24,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": set(),
     # what exists
     "spec/reading": set(),
-    "spec/models": {"spec/reading"},
+    "spec/parallelism": set(),
+    "spec/models": {"spec/formats", "spec/reading"},
     "spec/hardware": {"spec/reading"},
     "spec/formats": {"spec/hardware", "spec/reading"},
-    "spec/engines": {"spec/formats", "spec/hardware", "spec/models", "spec/reading"},
+    "spec/engines": {"spec/formats", "spec/hardware", "spec/models", "spec/parallelism", "spec/reading"},
     "spec/workloads": {"spec/reading"},
     "spec": {"spec"},
     # what was measured

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
 from advisor.errors import InputError, UnknownNameError
+from advisor.spec.engines.release import holds_at, is_older, order
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.reading.catalog_yaml import read_catalog
-from advisor.units import GIB
+from advisor.units import GIB, MIB
 
 T = TypeVar("T")
 
@@ -19,11 +20,9 @@ Generation = Literal["v0", "v1"]
 Usage = Literal["server", "offline"]
 """server: `vllm serve`, the OpenAI-style API. offline: the LLM class, all requests known at once."""
 
+KvCacheDtype = Literal["auto", "fp8", "bfloat16"]
+
 _ENGINE = re.compile(r"(?P<name>[A-Za-z]{2,}(?:-[A-Za-z]+)*)?(?:[\s=@:-]*v?(?P<version>\d[\w.+-]*))?")
-_VERSION = re.compile(
-    r"(?P<release>\d+(\.\d+){0,3})(?P<pre>\.?(rc|a|b|dev)\d*)?(\.?post(?P<post>\d+))?([+-][\w.+-]*)?"
-)
-"""Release, pre-release, post-release; what follows a + or - is a local build and does not count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,19 +32,61 @@ class Engine:
     name: Literal["vllm"] = "vllm"
     version: str = "0.32.0"
     max_num_seqs: int | None = None
+    """Most sequences in one step (`--max-num-seqs`)."""
     max_num_batched_tokens: int | None = None
+    """Most tokens in one step (`--max-num-batched-tokens`)."""
     gpu_memory_utilization: float | None = None
-    prefix_caching: bool = False
+    prefix_caching: bool | None = None
+    kv_cache_dtype: KvCacheDtype = "auto"
+    """auto: as the checkpoint says (see `kv_format_of`), 16 bits where it carries no KV scales."""
+    async_scheduling: bool | None = None
+    """True: the next step is prepared on the CPU while the GPU runs this one."""
+    enforce_eager: bool | None = None
+    """True: no CUDA graphs and no compilation; every kernel is launched anew."""
+    compilation: bool | None = None
+    """False: no torch.compile and so none of its fusions (`-O0`)."""
+    allreduce_fusion: bool | None = None
+    """True: the all-reduce, the addition and the norm after it are one kernel (FlashInfer)."""
+    stream_interval: int | None = None
+    """Tokens that are sent to the client together (`--stream-interval`)."""
     takes_any_format: bool = False
     """True: also formats that its version is too old for, as a patched build or another layout may."""
+
+    def __post_init__(self) -> None:
+        counts = (self.max_num_seqs, self.max_num_batched_tokens, self.stream_interval)
+        if any(count is not None and count < 1 for count in counts):
+            raise InputError(
+                f"engine: sequences, tokens of a step and stream_interval are at least 1, not {counts}"
+            )
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
 
+    @property
+    def stated(self) -> Mapping[str, Any]:
+        """The settings that differ from the release's default, by field name."""
+        rows = ((name, getattr(self, name)) for name in SETTINGS)
+        return {name: value for name, value in rows if value is not None and value != "auto"}
+
+
+SETTINGS = (
+    "max_num_seqs",
+    "max_num_batched_tokens",
+    "gpu_memory_utilization",
+    "prefix_caching",
+    "kv_cache_dtype",
+    "async_scheduling",
+    "enforce_eager",
+    "compilation",
+    "allreduce_fusion",
+    "stream_interval",
+)
+"""What profiles, commands, `--cells` and records can state of an engine; a contract."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineDefaults:
-    """What a version of the engine sets when nothing is said, on one GPU."""
+    """What a version of the engine sets on one GPU: its defaults, or what an `Engine` states instead."""
 
     generation: Generation
     max_num_seqs: int
@@ -65,9 +106,26 @@ class EngineDefaults:
     """Longest context a CUDA graph serves (`max_seq_len_to_capture`); longer ones run eagerly,
     launch by launch. None: no limit."""
     graph_batch_limit: int
-    """Largest decode batch a CUDA graph serves."""
+    """Largest decode batch a CUDA graph serves; 0 = none does (eager mode)."""
     source: str
     """Where the figures stand: file@version."""
+    largest_graph: int | None = None
+    """The bound on `graph_batch_limit` whatever `max_num_seqs` is."""
+    enforce_eager: bool = False
+    compilation: bool = True
+    full_graphs: bool = False
+    """True: one CUDA graph holds a whole decode step; False: attention is launched apart (piecewise)."""
+    allreduce_fusion: bool = False
+    """True: the fusion is on where `allreduce_fusion_bytes` allows it."""
+    allreduce_fusion_bytes: Mapping[int, int] = field(default_factory=dict, hash=False)
+    """Largest activations that are fused, by tensor-parallel size; a size that is absent never is."""
+    custom_allreduce_sizes: tuple[int, ...] = ()
+    """Tensor-parallel sizes that vLLM's one-shot all-reduce takes, within a machine and under 8 MiB."""
+    symmetric_memory: bool = False
+    """True: NVLink multicast all-reduce (torch symmetric memory)."""
+    stream_interval: int = 1
+    hybrid_prefix_caching: bool = False
+    """Whether models with Mamba or linear-attention layers cache prefixes, too."""
 
 
 def newest_version() -> str:
@@ -100,27 +158,55 @@ def defaults(
     `max_model_len` matters to V0 only: it chunks prompts when the model's maximum length is above
     32768 tokens, and otherwise prefills a whole prompt per step. None is taken as such a long length.
     V0 did not chunk for models with sliding windows, LoRA or speculative decoding either; they are not
-    told apart here. `prefix_caching` is the version's own default, whatever `engine.prefix_caching` says.
+    told apart here.
     """
     catalog = read_catalog("engines.yaml")
     row = _release(engine.version)
     if row["generation"] == "v1" and _has(gpu, row.get("needs", {})):
-        settings = _v1(catalog, row, gpu, usage)
+        settings = _v1(engine, catalog, row, gpu, usage)
     else:
         settings = _v0(catalog, row, gpu, max_model_len)
+    return _stated(engine, settings)
+
+
+def _stated(engine: Engine, settings: EngineDefaults) -> EngineDefaults:
+    """The settings with what `engine` states in place of the release's defaults."""
+    max_num_seqs = _either(engine.max_num_seqs, settings.max_num_seqs)
+    eager = _either(engine.enforce_eager, settings.enforce_eager)
+    compiled = _either(engine.compilation, settings.compilation and not eager)
+    fused = _either(engine.allreduce_fusion, settings.allreduce_fusion and compiled)
+    graphs = settings.graph_batch_limit
+    if engine.max_num_seqs is not None and settings.generation == "v1":
+        graphs = min(2 * max_num_seqs, settings.largest_graph or graphs)
     return replace(
         settings,
-        max_num_seqs=_either(engine.max_num_seqs, settings.max_num_seqs),
+        max_num_seqs=max_num_seqs,
         max_num_batched_tokens=_either(engine.max_num_batched_tokens, settings.max_num_batched_tokens),
         gpu_memory_utilization=_either(engine.gpu_memory_utilization, settings.gpu_memory_utilization),
+        prefix_caching=_either(engine.prefix_caching, settings.prefix_caching),
+        async_scheduling=_either(engine.async_scheduling, settings.async_scheduling),
+        enforce_eager=eager,
+        compilation=compiled,
+        full_graphs=settings.full_graphs and not eager,
+        allreduce_fusion=fused,
+        stream_interval=_either(engine.stream_interval, settings.stream_interval),
+        graph_batch_limit=0 if eager else graphs,
     )
+
+
+def default_settings(version: str) -> Mapping[str, Mapping[str, Any]]:
+    """The row of each setting that holds for a release, by setting; each names where it was read."""
+    rows: list[Mapping[str, Any]] = read_catalog("engines.yaml")["settings"]
+    return {row["setting"]: row for row in rows if holds_at(row, version)}
 
 
 def _either(said: T | None, shipped: T) -> T:
     return shipped if said is None else said
 
 
-def _v1(catalog: Mapping[str, Any], row: Mapping[str, Any], gpu: GpuSpec, usage: Usage) -> EngineDefaults:
+def _v1(
+    engine: Engine, catalog: Mapping[str, Any], row: Mapping[str, Any], gpu: GpuSpec, usage: Usage
+) -> EngineDefaults:
     tier = next(tier for tier in row["tiers"] if _has(gpu, tier))
     graph_limit = row["graph_batch_limit"]
     if gpu.vendor == "nvidia" and 10 <= gpu.capability < 11:
@@ -136,8 +222,32 @@ def _v1(catalog: Mapping[str, Any], row: Mapping[str, Any], gpu: GpuSpec, usage:
         block_size=catalog["block_size"],
         graph_context_limit=None,
         graph_batch_limit=min(2 * tier["max_num_seqs"], graph_limit),
+        largest_graph=graph_limit,
         source=_source(row),
+        **_v1_settings(engine.version, gpu),
     )
+
+
+def _v1_settings(version: str, gpu: GpuSpec) -> dict[str, Any]:
+    """The settings of V1 that are rows of the catalog's `settings`, on one GPU."""
+    rows = default_settings(version)
+    fusion, custom = rows["allreduce_fusion"], rows["custom_allreduce"]
+    fused = {int(tp): int(mib * MIB) for tp, mib in _by_capability(fusion.get("mib", {}), gpu).items()}
+    symmetric = rows["symmetric_memory"]
+    return {
+        "full_graphs": rows["cuda_graphs"]["value"] == "full and piecewise",
+        "allreduce_fusion": bool(fusion["value"]) and bool(fused),
+        "allreduce_fusion_bytes": fused,
+        "custom_allreduce_sizes": tuple(custom["value"]) if gpu.vendor == "nvidia" else (),
+        "symmetric_memory": bool(symmetric["value"]) and gpu.vendor == "nvidia" and 9 <= gpu.capability < 11,
+        "stream_interval": rows["stream_interval"]["value"],
+        "hybrid_prefix_caching": rows["hybrid_prefix_caching"]["value"],
+    }
+
+
+def _by_capability(sizes: Mapping[str, Mapping[int, float]], gpu: GpuSpec) -> Mapping[int, float]:
+    """The entry of the GPU's capability; NVIDIA's alone are listed."""
+    return sizes.get(f"{gpu.capability:.1f}", {}) if gpu.vendor == "nvidia" else {}
 
 
 def _v0(
@@ -173,6 +283,7 @@ def _has(gpu: GpuSpec, wanted: Mapping[str, Any]) -> bool:
         gpu.memory_bytes >= wanted.get("min_memory_gib", 0) * GIB
         and wanted.get("vendor", gpu.vendor) == gpu.vendor
         and (gpu.vendor != "nvidia" or gpu.capability >= wanted.get("min_capability", 0.0))
+        and gpu.capability not in wanted.get("not_capability", ())
         and any(part in title for part in wanted.get("named", ("",)))
         and not any(part in title for part in wanted.get("not_named", ()))
     )
@@ -189,31 +300,31 @@ def first_release_for(architecture: str) -> str | None:
     return _first_releases().get(architecture)
 
 
-def is_older(version: str, release: str) -> bool:
-    """Whether `version` came before `release`; raises InputError for what is no version."""
-    return _order(version) < _order(release)
-
-
 def _release(version: str) -> Mapping[str, Any]:
     """The newest catalog row that is not newer than `version`."""
     rows: list[Mapping[str, Any]] = read_catalog("engines.yaml")["releases"]
-    wanted = _order(version)
+    wanted = order(version)
     for row in rows:
-        if _order(row["since"]) <= wanted:
+        if order(row["since"]) <= wanted:
             return row
     raise InputError(f"vllm {version}: its defaults are not known; give {rows[-1]['since']} or newer")
 
 
-@lru_cache(maxsize=64)
-def _order(version: str) -> tuple[int, ...]:
-    """Numbers that sort as releases do: `0.6.4.post1` after `0.6.4`, `0.8.0rc1` before `0.8.0`."""
-    match = _VERSION.fullmatch(version)
-    if match is None:
-        raise InputError(f"engine version '{version}': expected numbers and dots; write it like '0.11.0'")
-    release = [int(part) for part in match["release"].split(".")]
-    padded = (*release, 0, 0, 0, 0)[:4]
-    return (*padded, -1 if match["pre"] else int(match["post"] or 0))
-
-
 def _source(row: Mapping[str, Any]) -> str:
     return f"vllm/engine/arg_utils.py and vllm/config of vLLM {row.get('read', row['since'])}"
+
+
+__all__ = [
+    "SETTINGS",
+    "Engine",
+    "EngineDefaults",
+    "Generation",
+    "KvCacheDtype",
+    "Usage",
+    "default_settings",
+    "defaults",
+    "first_release_for",
+    "is_older",
+    "newest_version",
+    "parse_engine",
+]

@@ -8,6 +8,7 @@ from advisor.errors import UnsupportedError, nearest
 from advisor.spec.models.hybrids import HYBRIDS
 from advisor.spec.models.model import LayerGroup, ModelSpec
 from advisor.spec.models.native import native_format
+from advisor.spec.models.native_kind import kind_of_config
 from advisor.spec.models.special import SPECIAL
 from advisor.spec.models.traits import TRAITS
 from advisor.spec.models.transformer import Body, Layer, hidden_size, read_transformer
@@ -135,6 +136,7 @@ def model_from_config(
         head += vocab
     beside = vision_params(outer, hidden) if extra_params is None else extra_params
     format_name, parts = native_format(outer, c, name=hf_id or name)
+    quantization = outer.section("quantization_config") or c.section("quantization_config")
     architectures = outer.texts("architectures")
     return ModelSpec(
         name=name,
@@ -151,6 +153,8 @@ def model_from_config(
         source=source,
         native_format=format_name,
         native_parts=parts,
+        model_type=outer.text("model_type") or model_type,
+        native_kind=None if quantization is None else kind_of_config(quantization, format_name, parts),
         family=family or model_type.removesuffix("_text").replace("_", "-"),
     )
 

@@ -53,6 +53,7 @@ def grouped_attention(
         kv_read_elements_per_token=cached,
         window=window,
         matmuls=2,
+        sinks=sinks,
     )
 
 
@@ -239,6 +240,7 @@ def dense_ffn(*, hidden: int, inner: int, gated: bool = True, bias: bool = False
     return Ffn(
         linear_params=(ups + 1) * hidden * inner,
         other_params=(ups * inner + hidden) if bias else 0,
+        inner=inner,
         matmuls=2,
     )
 
@@ -276,5 +278,7 @@ def moe_ffn(
         + (experts * (ups * inner + width) if expert_bias else 0)
         + (hidden if shared_gate else 0)
         + other_extra,
+        inner=shared_inner or None,
+        expert_inner=inner,
         matmuls=2 + (2 if shared_inner else 0) + (2 if linear_extra else 0),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from advisor.spec.formats.checkpoint import CheckpointKind
 from advisor.units import BITS_PER_BYTE
 
 AttentionKind = Literal["full", "sliding", "mla", "linear"]
@@ -44,6 +45,8 @@ class Attention:
     state_bytes_per_sequence: int = 0
     matmuls: int = 2
     """GEMM kernels after vLLM's fusion (QKV is one)."""
+    sinks: bool = False
+    """True: a learnt logit per head beside the scores (gpt-oss), which few attention backends compute."""
 
     @property
     def flop_per_pair(self) -> float:
@@ -70,6 +73,10 @@ class Ffn:
     active_experts: int = 0
     router_params: int = 0
     other_params: int = 0
+    inner: int | None = None
+    """Width between up and down of the dense part or the shared experts; None = none, or not known."""
+    expert_inner: int | None = None
+    """The same of one routed expert."""
     matmuls: int = 2
     """Quantizable GEMM kernels: gate and up are one, the routed experts of a layer two; no router."""
 
@@ -127,6 +134,10 @@ class ModelSpec:
     native_parts: Literal["linear", "ffn", "experts"] = "linear"
     """Which matrices `native_format` covers: all, all but attention, or routed experts only
     (gpt-oss ships MXFP4 experts and 16-bit attention)."""
+    model_type: str = ""
+    """`model_type` of the whole config, which vLLM's lists of exceptions go by."""
+    native_kind: CheckpointKind | None = None
+    """Packaging and scheme of `native_format`, as the config's quantization_config states them."""
     family: str = ""
     """For pooling: `llama-3`, `qwen3-moe`, …"""
     typical: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from advisor.errors import UnsupportedError
 from advisor.spec.models.layers import (
@@ -13,7 +14,7 @@ from advisor.spec.models.layers import (
     latent_attention,
     moe_ffn,
 )
-from advisor.spec.models.model import Attention, Ffn
+from advisor.spec.models.model import Attention
 from advisor.spec.models.traits import Traits
 from advisor.spec.models.transformer import (
     Body,
@@ -195,7 +196,7 @@ def _gemma4(c: ConfigValues, max_context: int) -> Body:
         if narrow:
             norms += hidden
             # The per-layer gate and projection are plain matrices beside the MLP's.
-            ffn = Ffn(linear_params=ffn.linear_params + 2 * hidden * narrow, matmuls=ffn.matmuls + 2)
+            ffn = replace(ffn, linear_params=ffn.linear_params + 2 * hidden * narrow, matmuls=ffn.matmuls + 2)
         if experts:
             norms += 3 * hidden
             ffn = moe_ffn(

@@ -1,0 +1,351 @@
+"""KernelChoice: which kernels a checkpoint gets on a GPU, a release and a split, or why it does not start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from advisor.spec.engines.dtypes import Dtype, dtypes_of
+from advisor.spec.engines.model_shapes import Matrix, ModelShapes
+from advisor.spec.engines.sharding import FORMAT_RULES, covered, heads_text, misfit, shards
+from advisor.spec.engines.start_table import Row, StartTable, cited, fits_gpu, table_at
+from advisor.spec.formats.checkpoint import CheckpointKind
+from advisor.spec.formats.format import ExecutionKind
+from advisor.spec.hardware.gpu import ComputeType, GpuSpec
+from advisor.spec.parallelism import Parallelism
+
+Rule = Literal["build", "packaging", "dtype", "split", "kernel", "experts", "attention", "kv", "model"]
+KvFormat = Literal["16bit", "fp8"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelChoice:
+    """What runs, where it was read; or which rule refuses it, and in what words."""
+
+    kernel: str | None = None
+    """Of the quantized dense matrices (by weight); None = it does not start."""
+    runs: ExecutionKind | None = None
+    """native: multiplies in its own type. weight_only: unpacks to 16 bits first."""
+    compute: ComputeType | None = None
+    family: str = ""
+    """The list the kernel was chosen from: fp8, fp8-block, wna16, nvfp4, … as in starts.yaml."""
+    experts: str | None = None
+    """Kernel of the routed experts; None = a dense model."""
+    experts_run: ExecutionKind | None = None
+    experts_compute: ComputeType | None = None
+    attention: str = ""
+    """Attention backend."""
+    dtype: Dtype = "bf16"
+    expert_parallel: bool = False
+    """True: it starts only with --enable-expert-parallel."""
+    source: str = ""
+    refused_by: Rule | None = None
+    why: str = ""
+    """Why it does not start: one clause, without the release."""
+    by_format: bool = False
+    """True: another format of the model would start on the same GPUs."""
+
+    @property
+    def starts(self) -> bool:
+        return self.refused_by is None
+
+
+def refusal(rule: Rule, why: str, source: str, *, by_format: bool = False) -> KernelChoice:
+    return KernelChoice(refused_by=rule, why=why, source=source, by_format=by_format)
+
+
+def kernel_choice(
+    shapes: ModelShapes,
+    kind: CheckpointKind,
+    gpu: GpuSpec,
+    version: str,
+    split: Parallelism,
+    *,
+    kv_format: KvFormat = "16bit",
+    format_name: str = "",
+) -> KernelChoice:
+    """What vLLM `version` runs for the checkpoint on `gpu`, or why it does not start.
+
+    Where only the experts' blocks or groups do not divide, the choice is of expert parallelism.
+    """
+    table = table_at(version)
+    if (refused := _build(table, gpu)) is not None:
+        return refused
+    dtypes, why, source = dtypes_of(table, shapes, gpu, format_name=format_name)
+    if not dtypes:
+        return refusal("dtype", why, source)
+    methods = _methods(table, kind, gpu)
+    if isinstance(methods, KernelChoice):
+        return methods
+    broken = misfit(table.parallel, shapes, kind, split)
+    if broken is not None and broken.experts and not split.expert and shapes.experts:
+        whole = Parallelism(
+            tensor=split.tensor, pipeline=split.pipeline, data=split.data, expert=True, nodes=split.nodes
+        )
+        if misfit(table.parallel, shapes, kind, whole) is None:
+            split, broken = whole, None
+    if broken is not None:
+        formats = any(r["rule"] in FORMAT_RULES and cited(r) == broken.source for r in table.parallel)
+        words = f"{broken.why} (it has {heads_text(shapes)})" if not formats else broken.why
+        return refusal("split", words, broken.source, by_format=formats or broken.experts)
+    attention = _attention(table, shapes, gpu, kv_format)
+    if isinstance(attention, KernelChoice):
+        return attention
+    return _kernels(table, methods, dtypes, shapes, kind, gpu, split, attention)
+
+
+def _build(table: StartTable, gpu: GpuSpec) -> KernelChoice | None:
+    own = [row for row in table.builds if row["vendor"] == gpu.vendor]
+    if any(row["min"] <= gpu.capability for row in own):
+        return None
+    least = min((row["min"] for row in own), default=0.0)
+    source = cited(own[0]) if own else ""
+    return refusal(
+        "build",
+        f"its published builds begin at capability {least:g}, {gpu.name} has {gpu.capability:g}",
+        source,
+    )
+
+
+def _methods(table: StartTable, kind: CheckpointKind, gpu: GpuSpec) -> list[Row] | KernelChoice:
+    """The rows by which the checkpoint can be loaded on the GPU, in vLLM's order."""
+    if gpu.vendor == "amd" and not any(_names(row, kind) for row in table.rocm_names):
+        return refusal(
+            "packaging",
+            f"ROCm builds do not take {kind.packaging} {kind.scheme} checkpoints",
+            cited(table.rocm_names[0]),
+            by_format=True,
+        )
+    gone = next((row for row in table.names_gone if row["name"] == kind.packaging), None)
+    if gone is not None:
+        words = "deprecated" if gone.get("deprecated") else "gone"
+        return refusal("packaging", f"the method {kind.packaging} is {words}", cited(gone), by_format=True)
+    own = [r for r in table.methods if r["packaging"] == kind.packaging and kind.scheme in r["schemes"]]
+    found: list[Row] = []
+    for row in own:
+        if not fits_gpu(row, gpu, any_vendor=True) or not _suits(row, kind):
+            continue
+        if "refuse" in row:
+            if not found:
+                return refusal("packaging", row["refuse"], cited(row), by_format=True)
+            continue
+        found.append(row)
+    if found:
+        return found
+    what = f"{kind.packaging} {kind.scheme}" if kind.packaging != "none" else kind.scheme
+    if not own:
+        return refusal("packaging", f"it does not load {what} checkpoints", "", by_format=True)
+    return refusal("packaging", _least(own, kind, gpu, what), cited(own[0]), by_format=True)
+
+
+def _least(own: Sequence[Row], kind: CheckpointKind, gpu: GpuSpec, what: str) -> str:
+    """What a GPU or a checkpoint lacks for all of `own`."""
+    reach = [row for row in own if fits_gpu(row, gpu, any_vendor=True)]
+    if reach:
+        return f"it does not load {what} checkpoints with {_traits(kind)}"
+    least = min(row.get("min", 0.0) for row in own)
+    most = max(row.get("max", 99.0) for row in own)
+    if gpu.capability < least:
+        return f"{what} checkpoints need capability {least:g}, {gpu.name} has {gpu.capability:g}"
+    return f"{what} checkpoints run up to capability {most:g} only, {gpu.name} has {gpu.capability:g}"
+
+
+def _traits(kind: CheckpointKind) -> str:
+    group = "no groups" if kind.group_size is None else f"groups of {kind.group_size}"
+    return f"{group}{'' if kind.symmetric else ', asymmetric'}{', act order' if kind.act_order else ''}"
+
+
+def _names(row: Row, kind: CheckpointKind) -> bool:
+    return kind.packaging in row["names"] and kind.scheme in row.get("schemes", (kind.scheme,))
+
+
+def _suits(row: Row, kind: CheckpointKind) -> bool:
+    """Whether a row that asks for something of the checkpoint's scales gets it."""
+    if row.get("symmetric") and not kind.symmetric:
+        return False
+    if row.get("act_order") and not (kind.act_order and kind.group_size is not None):
+        return False
+    groups = row.get("groups")
+    return groups is None or (-1 if kind.group_size is None else kind.group_size) in groups
+
+
+def _attention(
+    table: StartTable, shapes: ModelShapes, gpu: GpuSpec, kv_format: KvFormat
+) -> str | KernelChoice:
+    """The backend that takes every attention layer and the cache's type."""
+    if not shapes.is_mla and not shapes.head_sizes:
+        return ""
+    refused: Row | None = None
+    for row in table.attention:
+        if bool(row.get("mla")) != shapes.is_mla or not fits_gpu(row, gpu):
+            continue
+        heads = row.get("heads")
+        if heads is not None and any(size not in heads for size in shapes.head_sizes):
+            continue
+        if any(size < row.get("min_head", 0) for size in shapes.head_sizes):
+            continue
+        if shapes.sinks and row.get("sinks") is False:
+            continue
+        if kv_format in row["kv"]:
+            return str(row["backend"])
+        refused = row
+    sizes = "/".join(map(str, shapes.head_sizes)) or "latent"
+    cache = "an FP8 KV cache" if kv_format == "fp8" else "attention"
+    sinks = " and attention sinks" if shapes.sinks else ""
+    return refusal(
+        "kv" if kv_format == "fp8" else "attention",
+        f"no attention backend takes {cache} of head size {sizes}{sinks} at capability {gpu.capability:g}",
+        "" if refused is None else cited(refused),
+    )
+
+
+def _kernels(
+    table: StartTable,
+    methods: Sequence[Row],
+    dtypes: Sequence[Dtype],
+    shapes: ModelShapes,
+    kind: CheckpointKind,
+    gpu: GpuSpec,
+    split: Parallelism,
+    attention: str,
+) -> KernelChoice:
+    last: KernelChoice | None = None
+    for dtype in dtypes:
+        for method in methods:
+            if dtype not in method.get("dtypes", (dtype,)):
+                continue
+            tried = _by_method(table, method, dtype, shapes, kind, gpu, split, attention)
+            if tried.starts:
+                return tried
+            last = last or tried
+    if last is not None:
+        return last
+    names = {"bf16": "bfloat16", "fp16": "float16"}
+    takes = ", ".join(names.get(dtype, dtype) for dtype in methods[0]["dtypes"])
+    only = " or ".join(names[dtype] for dtype in dtypes)
+    return refusal(
+        "dtype",
+        f"{kind.packaging} {kind.scheme} runs in {takes} only, the model on {gpu.name} in {only}",
+        cited(methods[0]),
+        by_format=True,
+    )
+
+
+def _by_method(
+    table: StartTable,
+    method: Row,
+    dtype: Dtype,
+    shapes: ModelShapes,
+    kind: CheckpointKind,
+    gpu: GpuSpec,
+    split: Parallelism,
+    attention: str,
+) -> KernelChoice:
+    family = method["kernels"]
+    chosen: list[Row | None] = []
+    for is_expert, rows in ((False, table.kernels[family]), (True, table.experts.get(family, ()))):
+        usable = [r for r in rows if "needs" not in r and fits_gpu(r, gpu)]
+        matrices = [m for m in covered(shapes, kind) if (m.part == "experts") == is_expert]
+        if is_expert and not shapes.experts:
+            chosen.append(None)
+            continue
+        row = _heaviest(usable, matrices, dtype, shapes, kind, split)
+        if isinstance(row, str):
+            where = "the experts" if is_expert else "the linear layers"
+            why = f"no kernel takes {where} in {kind.packaging} {kind.scheme}{row}{_behind_option(rows, gpu)}"
+            return refusal("experts" if is_expert else "kernel", why, cited(method), by_format=True)
+        if row["runs"] == "emulation":
+            return refusal(
+                "kernel",
+                f"vLLM only emulates {kind.scheme} there ({row['kernel']})",
+                cited(row),
+                by_format=True,
+            )
+        chosen.append(row)
+    dense, experts = chosen
+    assert dense is not None, "the dense list gives a row or a text"
+    return KernelChoice(
+        kernel=str(dense["kernel"]),
+        runs=dense["runs"],
+        compute=_compute(dense, dtype),
+        family=family,
+        experts=None if experts is None else str(experts["kernel"]),
+        experts_run=None if experts is None else experts["runs"],
+        experts_compute=None if experts is None else _compute(experts, dtype),
+        attention=attention,
+        dtype=dtype,
+        expert_parallel=split.expert,
+        source=cited(dense),
+    )
+
+
+def _behind_option(rows: Sequence[Row], gpu: GpuSpec) -> str:
+    """What a kernel that is off by default would need."""
+    option = next((r["needs"] for r in rows if "option" in r and fits_gpu(r, gpu)), None)
+    return "" if option is None else f"; by default: {option}"
+
+
+def _compute(row: Row, dtype: Dtype) -> ComputeType:
+    compute: ComputeType = dtype if row["compute"] == "16bit" else row["compute"]
+    return compute
+
+
+def _heaviest(
+    rows: Sequence[Row],
+    matrices: Sequence[Matrix],
+    dtype: Dtype,
+    shapes: ModelShapes,
+    kind: CheckpointKind,
+    split: Parallelism,
+) -> Row | str:
+    """The kernel of most of the weights; the words of a refusal where a matrix has none.
+
+    Without a matrix whose size is known, the first kernel that takes the scheme.
+    """
+    usable = [row for row in rows if _takes(row, dtype, shapes, kind, split)]
+    if not usable:
+        return ""
+    if not matrices:
+        return usable[0]
+    weights: dict[int, int] = {}
+    for matrix in matrices:
+        index = next((i for i, row in enumerate(usable) if _takes_size(row, matrix, kind, split)), None)
+        if index is None:
+            parts = shards(matrix, split)
+            cut = f" over {parts} GPUs" if parts > 1 else ""
+            return f": {matrix.name} is {matrix.inputs:,} by {matrix.outputs:,}{cut}"
+        weights[index] = weights.get(index, 0) + matrix.weights
+    return usable[max(weights, key=lambda index: weights[index])]
+
+
+def _takes(row: Row, dtype: Dtype, shapes: ModelShapes, kind: CheckpointKind, split: Parallelism) -> bool:
+    """Whether a kernel takes the dtype, the model and the scheme, whatever the sizes."""
+    if dtype not in row.get("dtypes", (dtype,)) or kind.scheme not in row.get("schemes", (kind.scheme,)):
+        return False
+    if kind.packaging not in row.get("packagings", (kind.packaging,)):
+        return False
+    if shapes.model_type in row.get("not_model_types", ()) or not _suits(row, kind):
+        return False
+    if row.get("grouped") and kind.group_size is None:
+        return False
+    return bool(row.get("expert_parallel", split.expert) == split.expert)
+
+
+def _takes_size(row: Row, matrix: Matrix, kind: CheckpointKind, split: Parallelism) -> bool:
+    """Whether a kernel takes the part of a matrix that one GPU holds."""
+    parts = shards(matrix, split)
+    inputs = matrix.inputs // parts if matrix.split == "inputs" else matrix.inputs
+    outputs = matrix.outputs // parts if matrix.split == "outputs" else matrix.outputs
+    if matrix.part == "experts":
+        # The experts' kernels state their rules for the model's width and the experts' own.
+        hidden = matrix.outputs if matrix.split == "inputs" else matrix.inputs
+        if hidden % row.get("inputs", 1):
+            return False
+        tile = row.get("tile")
+        if tile and matrix.split == "inputs" and inputs % max(tile, kind.group_size or 1):
+            return False
+        return not (row.get("inputs_group") and kind.group_size and inputs % kind.group_size)
+    if inputs % row.get("inputs", 1) or outputs % row.get("outputs", 1):
+        return False
+    return not (row.get("inputs_group") and kind.group_size and inputs % kind.group_size)
