@@ -19,9 +19,11 @@ from pathlib import Path
 
 from advisor.errors import DataError, DiskFullError, disk_full, nearest
 from advisor.record.tables import KINDS, MARK, SPEED, VERSION
+from advisor.spec.reading.file_bytes import read_bytes
+from advisor.units import MIB
 
 CHECKSUM = "crc32"
-MAX_BYTES = 512 * 2**20
+MAX_BYTES = 512 * MIB
 """No measurement file is larger; a larger one is something else."""
 MAX_NAMED_LINES = 5
 _ROWS = "rows="
@@ -186,13 +188,7 @@ def replace(path: Path, content: bytes) -> None:
 
 def _split(path: Path) -> list[str]:
     """Text between line breaks; the last entry is what follows the last one."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or 'cannot be read'}; check the file") from error
-    if len(content) > MAX_BYTES:
-        raise DataError(f"{path}: larger than {MAX_BYTES // 2**20} MiB; no measurement file is")
+    content = read_bytes(path, max_bytes=MAX_BYTES, what="a measurement file")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

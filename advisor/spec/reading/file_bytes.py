@@ -25,6 +25,8 @@ def read_bytes(path: Path, *, max_bytes: int, what: str, where: str | None = Non
             raise InputError(f"{shown}: is no regular file (a pipe, a socket or a device); name {what}")
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
+    except FileNotFoundError as error:
+        raise InputError(f"{shown}: no such file; check the path") from error
     except ValueError as error:
         raise InputError(f"{shown}: is no possible path ({error}); check it") from error
     except OSError as error:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from advisor.errors import InputError
+from advisor.spec.reading.file_bytes import read_bytes
 from advisor.spec.reading.given import Given, plain
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -26,21 +27,7 @@ def read_yaml(path: Path, shown: str | None = None) -> Given:
     Duplicate keys are refused, though YAML libraries keep the last one silently.
     """
     where = shown or str(path)
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise InputError(f"{where}: no such file; check the path") from error
-    except IsADirectoryError as error:
-        raise InputError(f"{where}: is a folder; name a .yaml file in it") from error
-    except ValueError as error:
-        raise InputError(f"{plain(where)}: is no possible path ({error}); check it") from error
-    except OSError as error:
-        raise InputError(
-            f"{where}: {error.strerror or 'cannot be read'}; check the path and its rights"
-        ) from error
-    if len(raw) > MAX_BYTES:
-        raise InputError(f"{where}: larger than {MAX_BYTES // 1_000_000} MB; a profile is a few lines")
+    raw = read_bytes(path, max_bytes=MAX_BYTES, what="a YAML file", where=where)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -49,7 +36,7 @@ def read_yaml(path: Path, shown: str | None = None) -> Given:
 
 
 def parse_yaml(text: str, *, where: str, folder: Path | None = None) -> Given:
-    """The same for a text."""
+    """A text's mapping with its lines; errors as in `read_yaml`."""
     try:
         loader = _Loader(text)
     except yaml.YAMLError as error:
