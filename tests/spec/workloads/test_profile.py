@@ -410,7 +410,7 @@ def test_a_file_that_is_no_profile_is_refused(tmp_path: Path, content: bytes, me
 def test_a_path_without_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.yaml: no such file; check the path"):
         load_workload(str(tmp_path / "none.yaml"))
-    with pytest.raises(InputError, match=r"is a folder; name a \.yaml file in it"):
+    with pytest.raises(InputError, match=r"is a folder; name a YAML file in it"):
         load_workload(f"{tmp_path}/")
     with pytest.raises(InputError, match="is no possible path"):
         load_workload("a\x00b.yaml")
