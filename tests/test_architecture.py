@@ -82,11 +82,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report/commands": {*COST, "text", *SPEC},
     "report/documents": {"report/commands", *ADVISE, *COST, "text", *SPEC},
     "report/terminal": {"report/commands", "report/documents", *ADVISE, *COST, "text", *SPEC},
-    "report/manifests": {"report/commands", "report/terminal", *ADVISE, *COST, "text", *SPEC},
+    "report/manifests": {
+        *("report/commands", "report/documents", "report/terminal", *ADVISE, *COST, "text", *SPEC),
+    },
     "report/html/assets": set(),
     "report/html/elements": {"report/html/assets", "report/terminal", *ADVISE, *COST, "text", *SPEC},
     "report/html/charts": {"report/html/elements", "report/terminal", *ADVISE, *COST, "text", *SPEC},
-    "report/html/tables": {"report/html/elements", "report/terminal", *ADVISE, *COST, "text", *SPEC},
+    "report/html/tables": {
+        *("report/documents", "report/html/elements", "report/terminal", *ADVISE, *COST, "text", *SPEC),
+    },
     "report/html": {"report", *ADVISE, *COST, "text", *SPEC},
     "report": {"report", *ADVISE, "cost", "text", *SPEC},
     "ui": {"report", *ADVISE, *COST, "text", *SPEC},

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.failures import Border
+from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.price import PriceOf
-from advisor.advise.choose.question import Choice, check_context, statistics_of
-from advisor.advise.choose.recommendation import Recommendation, assess, choose, with_recovery
+from advisor.advise.choose.question import Choice, check_context
+from advisor.advise.choose.recommendation import Recommendation, choose
+from advisor.advise.choose.rows import TableRows
 from advisor.advise.choose.space import Space
 from advisor.errors import InputError, UnsupportedError
 from advisor.spec.deployment import Deployment, KvFormat
@@ -188,12 +190,17 @@ def predict(
         )
     if (old := too_old_text(deployment)) is not None:
         raise UnsupportedError(old)
-    predictions = (predictor or shipped_predictor()).predict(
-        [deployment], asked.load, statistics_of(asked), simulated=True
+    known = predictor or shipped_predictor()
+    choice = Choice(
+        space=Space(model=chosen_model, gpus=(deployment.gpu,), formats=(deployment.format,)),
+        workload=asked,
+        price_of=price_source(prices, pricing=pricing, price_list=asked.price_list),
+        border=border or Border(),
     )
-    [prediction] = with_recovery(predictions, asked, quality or shipped_quality())
-    price_of = price_source(prices, pricing=pricing, price_list=asked.price_list)
-    return assess(prediction, asked, price_of, border=border)
+    table = judge_fixed(
+        choice, [asked.load], [deployment], known, quality or shipped_quality(), simulated=True
+    )
+    return TableRows(table, known, choice.border).assessment(0)
 
 
 @lru_cache(maxsize=1)

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from math import nan
 
-from advisor.advise.choose.assessment import Assessment, Cost
-from advisor.advise.choose.price import cost_of
-from advisor.advise.choose.refusal import judge
+import numpy as np
+
+from advisor.advise.choose.assessment import Assessment, Refusal
+from advisor.advise.choose.evaluate import DeploymentEvaluator
+from advisor.advise.choose.failures import Border
+from advisor.advise.choose.judged import JudgedTable
+from advisor.advise.choose.question import Choice
+from advisor.advise.choose.rows import TableRows
+from advisor.advise.choose.space import Space
 from advisor.cost.estimate import Estimate
 from advisor.cost.predict.prediction import MemoryPlan, Prediction, Status
+from advisor.cost.predict.prediction_table import CellAnswers, LoadAnswers, Range
+from advisor.cost.predict.predictor import Predictor
+from advisor.cost.quality.answer import Recovery
+from advisor.cost.serving.serving_stats import Means
 from advisor.spec.deployment import Deployment, KvFormat
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu import GpuSpec, Price
@@ -143,15 +155,91 @@ def price_of(gpu: GpuSpec, num_gpus: int) -> Price | None:
     )
 
 
-def cost(of: Prediction) -> Cost | None:
-    return cost_of(of, price_of)
-
-
-def assessed(of: Prediction, under: Workload | None = None) -> Assessment:
-    asked = under or workload()
-    return Assessment(
-        deployment=of.deployment,
-        prediction=of,
-        cost=cost(of),
-        refusals=judge(of, asked, cost=cost(of)),
+def choice(
+    under: Workload,
+    of: Sequence[Deployment],
+    *,
+    max_usd_per_hour: float | None = None,
+    border: Border | None = None,
+) -> Choice:
+    return Choice(
+        space=Space(model=of[0].model, gpus=(of[0].gpu,), formats=(of[0].format,)),
+        workload=under,
+        price_of=price_of,
+        max_usd_per_hour=max_usd_per_hour,
+        border=border or Border(),
     )
+
+
+def judged(
+    predictions: Sequence[Prediction],
+    under: Workload | None = None,
+    *,
+    max_usd_per_hour: float | None = None,
+) -> JudgedTable:
+    """What the judge makes of predictions made by hand."""
+    asked = under or workload()
+    of = [p.deployment for p in predictions]
+    made = choice(asked, of, max_usd_per_hour=max_usd_per_hour)
+    evaluator = DeploymentEvaluator(made, (asked.load,), predictor_of(predictions), of)
+    recoveries = tuple(Recovery(true=p.recovery, note=p.recovery_note) for p in predictions)
+    count = np.array([d.replicas for d in of], dtype=np.intp)
+    return evaluator.table(recoveries, count, answers(predictions, evaluator.statistics))
+
+
+def answers(predictions: Sequence[Prediction], statistics: Sequence[tuple[str, str]]) -> LoadAnswers:
+    """Predictions as the predictor's arrays have them."""
+
+    def ranges(read: Callable[[Prediction], Estimate | None]) -> Range:
+        rows = [(nan, nan, nan) if (e := read(p)) is None else (e.value, e.low, e.high) for p in predictions]
+        value, low, high = np.array(rows).T
+        return Range(value=value, low=low, high=high)
+
+    count = len(predictions)
+    unknown = np.full(count, nan)
+    timed = np.array([nan if p.status == "backlogged" else 1.0 for p in predictions])
+    latency = {one: ranges(lambda p, one=one: p.latency.get(one)) for one in statistics}
+    return LoadAnswers(
+        means=CellAnswers(
+            ttft_ms=latency["ttft", "mean"],
+            tpot_ms=latency["tpot", "mean"],
+            e2e_ms=latency["e2e", "mean"],
+            requests_per_s=ranges(lambda p: p.requests_per_s),
+            output_tokens_per_s=ranges(lambda p: p.output_tokens_per_s),
+            capacity_requests_per_s=ranges(lambda p: p.capacity_requests_per_s),
+            distance=np.zeros(count, dtype=np.intp),
+            fits=np.array([p.memory.fits for p in predictions]),
+            max_concurrency=np.array([p.memory.max_concurrency for p in predictions], dtype=np.intp),
+            means=Means(**{f.name: timed if f.name == "tpot_s" else unknown for f in fields(Means)}),
+            measured=np.zeros(count, dtype=bool),
+        ),
+        latency_ms=latency,
+        max_context=np.array([p.memory.max_context for p in predictions], dtype=np.intp),
+    )
+
+
+class Handmade:
+    """A predictor that knows predictions made by hand."""
+
+    def __init__(self, predictions: Sequence[Prediction], text: str) -> None:
+        self._known = {p.deployment.key: p for p in predictions}
+        self._text = text
+
+    def predictions(self, deployments: Sequence[Deployment], *_: object, **__: object) -> list[Prediction]:
+        return [self._known[d.key] for d in deployments]
+
+    def summary(self) -> dict[str, object]:
+        return {"text": self._text} if self._text else {}
+
+
+def predictor_of(predictions: Sequence[Prediction], text: str = "") -> Predictor:
+    return Handmade(predictions, text)  # type: ignore[return-value]
+
+
+def assessed(of: Prediction, under: Workload | None = None, **judging: float) -> Assessment:
+    """One prediction, judged."""
+    return TableRows(judged([of], under, **judging), predictor_of([of])).assessment(0)
+
+
+def refusals(of: Prediction, under: Workload, **judging: float) -> list[Refusal]:
+    return list(assessed(of, under, **judging).refusals)

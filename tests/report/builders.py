@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from advisor.advise.choose.assessment import Assessment, Refusal
-from advisor.advise.choose.rank import pareto, rank
-from advisor.advise.choose.recommendation import Recommendation
+from advisor.advise.choose.recommendation import Recommendation, recommendation_of
 from advisor.cost.estimate import Estimate
-from advisor.spec.workloads.workload import Arrival, LatencyLimit, Workload
-from tests.advise.builders import around, assessed, deployment, llama_8b, prediction, workload
+from advisor.spec.workloads.workload import Arrival, LatencyLimit, Objective, Workload
+from tests.advise.builders import (
+    around,
+    assessed,
+    choice,
+    deployment,
+    judged,
+    prediction,
+    predictor_of,
+    workload,
+)
 
 
 def limited() -> Workload:
@@ -35,30 +45,21 @@ def answer(
 
 
 def cannot_run(fmt: str, gpu: str) -> Assessment:
-    refusal = Refusal(
-        kind="format", limit=f"{gpu} runs {fmt}", words="vLLM has no kernel of this format for it"
-    )
-    return Assessment(
-        deployment=deployment(fmt=fmt, gpu=gpu), prediction=None, cost=None, refusals=(refusal,)
-    )
+    return Assessment(deployment=deployment(fmt=fmt, gpu=gpu), cost=None, refusals=(Refusal(kind="format"),))
 
 
-def recommendation(*assessments: Assessment, text: str = "") -> Recommendation:
-    ranked = rank([a for a in assessments if a.kept], "cost")
-    refused = sorted(
-        (a for a in assessments if not a.kept), key=lambda a: (a.excess is None, a.excess or 0.0)
-    )
-    return Recommendation(
-        model=llama_8b(),
-        workload=limited(),
-        ranked=ranked,
-        refused=tuple(refused),
-        pareto=pareto(ranked),
-        fit={"text": text} if text else {},
-    )
+def recommendation(*answers: Assessment, text: str = "", objective: Objective = "cost") -> Recommendation:
+    """The answer that predictions made by hand give, with what cannot run at all."""
+    predictions = [p for a in answers if (p := a.prediction) is not None]
+    others = [a for a in answers if a.prediction is None]
+    asked = replace(limited(), objective=objective)
+    made = choice(asked, [p.deployment for p in predictions] or [deployment()])
+    table = judged(predictions, asked) if predictions else None
+    found = recommendation_of(made, table, predictor_of(predictions, text), others)
+    return replace(found, choice=None)
 
 
-def three() -> Recommendation:
+def three(objective: Objective = "cost") -> Recommendation:
     """INT4 first, INT8 and BF16 behind, one refused by its latency, one without a kernel."""
     return recommendation(
         answer("int4", 4.0, 0.98),
@@ -67,4 +68,5 @@ def three() -> Recommendation:
         answer("fp8", 3.5, 0.999, ttft_p95_ms=400.0),
         cannot_run("w4a8-fp8", "A100"),
         text="Fitted on 100 rows.",
+        objective=objective,
     )

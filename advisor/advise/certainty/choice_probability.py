@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from advisor.advise.certainty.error_draws import Draws, as_good, draw
-from advisor.advise.choose.assessment import Assessment
-from advisor.advise.choose.judged import Standings
+from advisor.advise.choose.judge import judge_fixed
+from advisor.advise.choose.judged import JudgedTable
 from advisor.advise.choose.question import Choice
-from advisor.advise.choose.rank import TIE, objective_value
+from advisor.advise.choose.rank import TIE
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.choose.survey import standings_of
 from advisor.cost.arrays import Floats
 from advisor.spec.deployment import Deployment
 
@@ -82,7 +81,7 @@ class Contest:
     """The first and what could be better, with joint draws; the first is in column 0."""
 
     choice: Choice
-    found: Standings
+    found: JudgedTable
     draws: Draws
 
     @property
@@ -101,8 +100,8 @@ def contest(
     first, choice = recommendation.winner, recommendation.choice
     if first is None or choice is None:
         return None
-    among = [first.deployment, *_rivals(recommendation, first)]
-    found = standings_of(choice, [choice.workload.load], among, predictor, quality)
+    among = [first.deployment, *_rivals(recommendation)]
+    found = judge_fixed(choice, [choice.workload.load], among, predictor, quality)
     seen = draw(found, 0, np.arange(len(among)), predictor.fit.shared, draws=draws)
     return Contest(choice, found, seen)
 
@@ -118,7 +117,8 @@ def sureness(of: Contest) -> Sureness:
     return Sureness(
         deployment=first,
         limits=tuple(
-            Kept(limit=limit.text, probability=normal(float(limit.reach[0, 0]))) for limit in of.found.limits
+            Kept(limit=limit.key, probability=normal(float(limit.margin_sd[0, 0])))
+            for limit in of.found.uncertain
         ),
         keeps_all=float(held.mean()),
         best=float(chance[0]),
@@ -161,30 +161,26 @@ def _fewer(of: Contest) -> Rival | None:
     return Rival(deployment=of.deployments[at], probability=probability) if probability >= 0.05 else None
 
 
-def _rivals(recommendation: Recommendation, first: Assessment) -> list[Deployment]:
+def _rivals(recommendation: Recommendation) -> list[Deployment]:
     """What could be better than the first: kept or likely to be, with intervals that reach its objective; and
     what would be if fewer replicas kept the limits."""
-    objective = recommendation.workload.objective
-    own = objective_value(first, objective)
-    if own is None:
+    table = recommendation.table
+    if table is None or not np.isfinite(table.objective.value[0, 0]):
         return []
-    found: dict[tuple[object, ...], tuple[float, Deployment]] = {}
-    for assessment in (*recommendation.ranked[1:], *recommendation.likely):
-        value = objective_value(assessment, objective)
-        if value is None:
-            continue
-        reach = value * _least(assessment)
-        if reach <= own * (1.0 + TIE):
-            found[assessment.deployment.key] = (value, assessment.deployment)
+    value, served = table.objective.value[0], table.served()
+    own = float(value[0])
+    possible = np.flatnonzero(np.isfinite(value) & table.likely[0])
+    reaches = value[possible] * _optimistic_share(table)[possible] <= own * (1.0 + TIE)
+    found = {served[i].key: (float(value[i]), served[i]) for i in possible[reaches].tolist()}
     if (
-        objective == "cost"
-        and recommendation.workload.gpu_count == "free"
+        table.workload.objective == "cost"
+        and table.workload.gpu_count == "free"
         and not _count_fixed(recommendation)
     ):
-        for assessment in (first, *recommendation.ranked[1:], *recommendation.likely):
-            for value, deployment in _with_fewer(assessment, own):
-                found.setdefault(deployment.key, (value, deployment))
-    found.pop(first.deployment.key, None)
+        for i in possible.tolist():
+            for fewer, deployment in _with_fewer(table, served[i], i, own):
+                found.setdefault(deployment.key, (fewer, deployment))
+    found.pop(served[0].key, None)
     near = sorted(found.values(), key=lambda one: (one[0], one[1].key))
     return [deployment for _, deployment in near[:MOST]]
 
@@ -193,23 +189,26 @@ def _count_fixed(recommendation: Recommendation) -> bool:
     return recommendation.choice is not None and recommendation.choice.space.num_gpus is not None
 
 
-def _least(assessment: Assessment) -> float:
+def _optimistic_share(table: JudgedTable) -> Floats:
     """By what factor the objective could be better than predicted: the interval's optimistic end."""
-    usd = assessment.usd_per_million_output_tokens
-    e2e = assessment.estimate("e2e")
-    wide = [e.low / e.value for e in (usd, e2e) if e is not None and e.value > 0]
-    return min(wide, default=1.0)
+    usd, e2e = table.usd_per_million, table.answers.latency_ms["e2e", "mean"]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares = np.stack([usd.low[0] / usd.value[0], e2e.low / e2e.value])
+    return np.asarray(np.where(np.isfinite(shares), shares, 1.0).min(axis=0))
 
 
-def _with_fewer(assessment: Assessment, own: float) -> Sequence[tuple[float, Deployment]]:
+def _with_fewer(
+    table: JudgedTable, deployment: Deployment, i: int, own: float
+) -> Sequence[tuple[float, Deployment]]:
     """The deployment with fewer replicas, where that would cost no more than the first and could suffice."""
-    deployment, usd = assessment.deployment, assessment.usd_per_million_output_tokens
-    capacity = None if assessment.prediction is None else assessment.prediction.capacity_requests_per_s
-    if deployment.replicas < 2 or usd is None or capacity is None or usd.low != usd.high:
+    usd, capacity = table.usd_per_million, table.answers.means.capacity_requests_per_s
+    value, low, high = usd.value[0, i], capacity.low[i], capacity.high[i]
+    exact = usd.low[0, i] == usd.high[0, i] and np.isfinite(value)
+    if deployment.replicas < 2 or not exact or not np.isfinite(low / high):
         return []
-    most = min(deployment.replicas - 1, int(deployment.replicas * own * (1.0 + TIE) / usd.value))
-    least = max(1, round(deployment.replicas * capacity.low / capacity.high))
+    most = min(deployment.replicas - 1, int(deployment.replicas * own * (1.0 + TIE) / value))
+    least = max(1, round(deployment.replicas * low / high))
     return [
-        (usd.value * count / deployment.replicas, replace(deployment, replicas=count))
+        (float(value) * count / deployment.replicas, replace(deployment, replicas=count))
         for count in range(most, max(least, most - 2) - 1, -1)
     ]

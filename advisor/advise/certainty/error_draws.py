@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT, Standings
+from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT, JudgedTable
 from advisor.advise.choose.rank import TIE
 from advisor.cost.arrays import Bools, Floats, Ints
 from advisor.cost.predict.predictor import Z90
@@ -44,23 +44,23 @@ class Draws:
         return np.asarray(np.where(self.keeps, self.objective, np.inf).min(axis=1))
 
 
-def draw(found: Standings, load: int, at: Ints, shared: SharedErrors, *, draws: int = DRAWS) -> Draws:
+def draw(found: JudgedTable, load: int, at: Ints, shared: SharedErrors, *, draws: int = DRAWS) -> Draws:
     """Joint draws for the deployments at `at` under one of the loads."""
-    asked = {SLOW, *(limit.cause for limit in found.limits)}
+    asked = {SLOW, *(limit.cause for limit in found.uncertain)}
     if found.workload.objective == "accuracy":
         asked.add(RECOVERY)
     errors = {cause: errors_of(found, load, at, shared, cause, draws) for cause in sorted(asked)}
     return outcomes(found, load, at, errors)
 
 
-def outcomes(found: Standings, load: int, at: Ints, errors: dict[str, Floats]) -> Draws:
+def outcomes(found: JudgedTable, load: int, at: Ints, errors: dict[str, Floats]) -> Draws:
     """What given errors make of the limits and the objective."""
     keeps = np.broadcast_to(found.possible[load, at], errors[SLOW].shape).copy()
     for cause, z in errors.items():
-        keeps &= z <= found.reach(cause)[load, at]
+        keeps &= z <= found.margin_sd(cause)[load, at]
     z = errors[RECOVERY if found.workload.objective == "accuracy" else SLOW]
     value, low, high = (
-        array[load, at] for array in (found.objective, found.objective_low, found.objective_high)
+        array[load, at] for array in (found.objective.value, found.objective.low, found.objective.high)
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         if found.workload.objective == "accuracy":
@@ -72,14 +72,16 @@ def outcomes(found: Standings, load: int, at: Ints, errors: dict[str, Floats]) -
     return Draws(at=at, keeps=keeps, objective=objective, errors=errors)
 
 
-def errors_of(found: Standings, load: int, at: Ints, shared: SharedErrors, cause: str, draws: int) -> Floats:
+def errors_of(
+    found: JudgedTable, load: int, at: Ints, shared: SharedErrors, cause: str, draws: int
+) -> Floats:
     """(draws, deployments): errors by one cause, in standard deviations, worse counted positive."""
     names, loadings = loadings_of(found, load, at, shared, cause)
     return np.asarray(np.stack([_stream(name, draws) for name in names], axis=1) @ loadings.T)
 
 
 def loadings_of(
-    found: Standings, load: int, at: Ints, shared: SharedErrors, cause: str
+    found: JudgedTable, load: int, at: Ints, shared: SharedErrors, cause: str
 ) -> tuple[list[str], Floats]:
     """The independent parts that the errors are made of, and how much of each is in which: each row's squares
     add up to 1."""
@@ -92,7 +94,7 @@ def loadings_of(
     return list(place), loadings
 
 
-def _parts(found: Standings, load: int, i: int, shared: SharedErrors, cause: str) -> dict[str, float]:
+def _parts(found: JudgedTable, load: int, i: int, shared: SharedErrors, cause: str) -> dict[str, float]:
     d = found.deployments[i]
     if cause == RECOVERY:
         return {f"recovery {d.format.name} {d.kv_format}": 1.0}
@@ -107,7 +109,7 @@ def _parts(found: Standings, load: int, i: int, shared: SharedErrors, cause: str
     }
 
 
-def _speed_parts(found: Standings, load: int, i: int, shared: SharedErrors, cause: str) -> dict[str, float]:
+def _speed_parts(found: JudgedTable, load: int, i: int, shared: SharedErrors, cause: str) -> dict[str, float]:
     d = found.deployments[i]
     error = shared_errors.TTFT if cause == TTFT else shared_errors.PACE
     # What was measured in this very cell is off by how measurements repeat, which nothing shares.

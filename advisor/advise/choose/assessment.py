@@ -1,17 +1,20 @@
-"""Assessment: a deployment with what is expected of it, what it costs, and which limits it misses."""
+"""Assessment: a row of the judged table: a deployment, what it costs, which limits it misses."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Literal
 
 from advisor.cost.estimate import Estimate
 from advisor.cost.predict.prediction import Prediction
+from advisor.record.measurement import FailedRun
 from advisor.spec.deployment import Deployment
 from advisor.spec.hardware.gpu import Price
-from advisor.text import span
+from advisor.spec.workloads.workload import Goodput
 
 RefusalKind = Literal[
+    "convention",
     "format",
     "engine",
     "seen",
@@ -24,7 +27,8 @@ RefusalKind = Literal[
     "price",
     "budget",
 ]
-"""seen: it was tried and failed. format: the GPU cannot run it. engine: this release is too old for it.
+"""convention: the workload's convention on GPU counts takes another split.
+seen: it was tried and failed. format: the GPU cannot run it. engine: this release is too old for it.
 memory: it does not fit. context: it fits, but not the longest request.
 capacity: requests arrive faster than they can be served. budget: too many USD per hour.
 price: no price is known, so it cannot be ranked by cost."""
@@ -32,35 +36,24 @@ price: no price is known, so it cannot be ranked by cost."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """One limit that a deployment does not keep, judged at the pessimistic end of the estimate."""
+    """One limit that a deployment does not keep; `report.documents.refusal_words` has the words for it."""
 
     kind: RefusalKind
-    limit: str
-    """What was asked: `ttft p95 <= 500 ms`."""
+    bound: float | None = None
+    """What was requested, in the limit's unit: ms, requests per second, a share, USD per hour, tokens."""
+    metric: str = ""
+    statistic: str = ""
+    """Of a latency."""
+    goodput: Goodput | None = None
+    """The share of requests that the percentile vouches for."""
     expected: Estimate | None = None
-    """What is expected instead, in `unit`; None where words alone can say it."""
-    unit: str = ""
-    words: str = ""
-    """What is found, where it is no estimate; `{}` in it stands for the estimate."""
-    digits: int = 3
-    """Significant digits of the estimate that matter."""
+    """What is expected instead, in the bound's unit; None where nothing with an interval is."""
     excess: float | None = None
     """Share by which the pessimistic end misses the limit: 0.9 = 90 % beyond. None = no matter of degree."""
-
     likely_kept: bool = False
     """True when the value itself keeps the limit and only the interval's pessimistic end does not."""
-
-    @property
-    def finding(self) -> str:
-        """`812 (700–950) ms`. Made when read: a search judges thousands of deployments and tells of few."""
-        if self.expected is None:
-            return self.words
-        seen = f"{span(self.expected, digits=self.digits)}{self.unit}"
-        return self.words.format(seen) if self.words else seen
-
-    @property
-    def text(self) -> str:
-        return f"{self.limit}: {self.finding}"
+    run: FailedRun | None = None
+    """The run that showed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +67,27 @@ class Cost:
     usd_per_thousand_queries: Estimate | None
 
 
+def _no_prediction() -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
     """A deployment, judged. Kept when nothing refuses it."""
 
     deployment: Deployment
-    prediction: Prediction | None
-    """None when the GPU cannot run the format at all."""
     cost: Cost | None
     """None when no price of the GPU is known."""
     refusals: tuple[Refusal, ...] = ()
+    objective: float | None = None
+    """What the workload's objective makes small; None where it cannot be predicted."""
+    predicted: Callable[[], Prediction | None] = field(default=_no_prediction, repr=False, compare=False)
+    """Makes the prediction: thousands are judged, and few are read."""
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """None when the GPU cannot run the format at all."""
+        return self.predicted()
 
     @property
     def kept(self) -> bool:
@@ -91,7 +95,7 @@ class Assessment:
 
     @property
     def likely(self) -> bool:
-        """True when it is refused only because the estimates are not sure enough."""
+        """True when it is refused only because the estimates are not certain enough."""
         return bool(self.refusals) and all(refusal.likely_kept for refusal in self.refusals)
 
     @property
@@ -102,10 +106,9 @@ class Assessment:
         return max(known) if known and len(known) == len(missed) else None
 
     def estimate(self, metric: str, statistic: str = "mean") -> Estimate | None:
-        """The predicted latency, ms; None when it was not asked or cannot be said."""
-        if self.prediction is None:
-            return None
-        return self.prediction.latency.get((metric, statistic))
+        """The predicted latency, ms; None when it was not requested or does not exist."""
+        prediction = self.prediction
+        return None if prediction is None else prediction.latency.get((metric, statistic))
 
     @property
     def usd_per_million_output_tokens(self) -> Estimate | None:
@@ -113,8 +116,10 @@ class Assessment:
 
     @property
     def requests_per_s(self) -> Estimate | None:
-        return None if self.prediction is None else self.prediction.requests_per_s
+        prediction = self.prediction
+        return None if prediction is None else prediction.requests_per_s
 
     @property
     def recovery(self) -> Estimate | None:
-        return None if self.prediction is None else self.prediction.recovery
+        prediction = self.prediction
+        return None if prediction is None else prediction.recovery

@@ -1,4 +1,4 @@
-"""Look: pairs of load and deployment, judged with any number of replicas, all at once as arrays."""
+"""DeploymentEvaluator: pairs of load and deployment, judged with any number of replicas, all at once."""
 
 from __future__ import annotations
 
@@ -8,24 +8,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT, Limit, Standings
+from advisor.advise.choose import limits as limit
+from advisor.advise.choose.assessment import RefusalKind
+from advisor.advise.choose.judged import JudgedLimit, JudgedTable, reshaped
+from advisor.advise.choose.price import inverse, usd_per_hour, usd_per_million
 from advisor.advise.choose.question import MEANS, Choice, filled
-from advisor.advise.choose.refusal import timed_limits
-from advisor.advise.choose.replicas import SPARE, hunt
+from advisor.advise.choose.rank import objective_range
+from advisor.advise.choose.replicas import SPARE, min_replicas
 from advisor.cost.arrays import Bools, Floats, Ints, each_column
 from advisor.cost.predict.prediction_table import LoadAnswers, Range
-from advisor.cost.predict.predictor import Z90, Predictor
+from advisor.cost.predict.predictor import Predictor
+from advisor.cost.quality.answer import Recovery
 from advisor.cost.serving.load_table import CONCURRENCY, RATE, Cells, load_cells
 from advisor.spec.deployment import Deployment
-from advisor.spec.workloads.workload import LatencyLimit, Load
-from advisor.units import S_PER_HOUR, TOKENS_PER_MILLION
+from advisor.spec.workloads.workload import Load, Workload
 
 if TYPE_CHECKING:
     from advisor.cost.quality.recovery import QualityModel
 
 
-class Look:
-    """The pairs of load and deployment, looked at with any number of replicas."""
+class DeploymentEvaluator:
+    """The pairs of load and deployment, evaluated with any number of replicas."""
 
     def __init__(
         self,
@@ -33,20 +36,24 @@ class Look:
         loads: tuple[Load, ...],
         predictor: Predictor,
         deployments: list[Deployment],
-        limits: Sequence[tuple[LatencyLimit, ...]] | None = None,
+        timed: Sequence[tuple[limit.TimedLimit, ...]] | None = None,
+        *,
+        simulated: bool = False,
     ) -> None:
+        """timed: for each load its limits in place of the workload's. simulated: percentiles come from a
+        simulation; of one load only."""
         self.choice, self.loads, self.predictor = choice, loads, predictor
         self.workload = choice.workload
         self.deployments = deployments
-        self.timed = [timed_limits(choice.workload)] * len(loads) if limits is None else list(limits)
-        self.max_ms = np.array([[limit.max_ms for limit in of] for of in self.timed], dtype=np.float64)
-        asked = ((limit.metric, limit.statistic) for of in self.timed for limit in of)
+        self.timed = [limit.timed_limits(choice.workload)] * len(loads) if timed is None else list(timed)
+        asked = ((one.limit.metric, one.limit.statistic) for of in self.timed for one in of)
         self.statistics = tuple(dict.fromkeys((*MEANS, *asked)))
         self.shape = (len(loads), len(self.deployments))
         self.load_of, self.of = (x.ravel() for x in np.indices(self.shape))
+        self.simulated = simulated
 
     def answers(self, pairs: Ints, count: Ints) -> LoadAnswers:
-        """The pairs with so many replicas each."""
+        """The predictions for pairs with so many replicas each."""
         made: dict[tuple[int, int], int] = {}
         served: list[Deployment] = []
         place = np.empty(len(pairs), dtype=np.intp)
@@ -56,7 +63,10 @@ class Look:
                 served.append(self.deployments[d].times(replicas))
             place[n] = made[d, replicas]
         if len(self.loads) == 1:
-            return self.predictor.answer_load(served, self.loads[0], self.statistics).take(place)
+            found = self.predictor.answer_load(
+                served, self.loads[0], self.statistics, simulated=self.simulated
+            )
+            return found.take(place)
         cells = self._cells(pairs, place, count)
         return self.predictor.answer_loads(served, cells, self.statistics)
 
@@ -74,80 +84,48 @@ class Look:
         every = {f.name: column(f.name) for f in fields(Cells)}
         return Cells(**{**every, "deployment": place, "level": level})
 
-    def context(self, pairs: Ints, found: LoadAnswers) -> Bools:
-        longest = np.array([load.longest_context for load in self.loads])
-        return np.asarray(found.means.fits & (longest[self.load_of[pairs]] <= found.max_context))
+    def speed_limits(self, pairs: limit.Pairs) -> list[JudgedLimit]:
+        """The limits that further replicas can mend; arrays are flat."""
+        capacity = limit.capacity_limit(pairs)
+        return [*([] if capacity is None else [capacity]), *limit.latency_limits(pairs, self.timed)]
 
-    def limits(self, pairs: Ints, found: LoadAnswers) -> list[Limit]:
-        """The limits that replicas can mend, of pairs that fit; arrays are flat."""
-        which = self.load_of[pairs]
-        made = []
-        pending = np.zeros(len(pairs), dtype=bool)
-        if self.loads[0].arrival.kind == "rate":
-            asked = np.array([load.arrival.value or 1.0 for load in self.loads])[which]
-            capacity = found.means.capacity_requests_per_s
-            stable = np.isfinite(found.means.means.tpot_s)
-            made.append(
-                Limit(
-                    text="capacity",
-                    cause=SLOW,
-                    reach=_reach(np.log(capacity.value / asked), capacity, at_least=True),
-                    kept=(capacity.low >= asked) & stable,
-                    likely=(capacity.value >= asked) & stable,
-                )
-            )
-            pending = ~stable  # a backlog without end has no latency: told once, by its capacity
-        for number, limit in enumerate(self.timed[0]):
-            max_ms = self.max_ms[which, number]
-            latency = self._latency(found, which, number)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                reach = _reach(np.log(max_ms / latency.value), latency, at_least=False)
-                kept, likely = latency.high <= max_ms, latency.value <= max_ms
-            reach = np.where(np.isnan(reach), -np.inf, reach)
-            made.append(
-                Limit(
-                    text=limit.key,
-                    cause=TTFT if limit.metric == "ttft" else SLOW,
-                    reach=np.where(pending, np.inf, reach),
-                    kept=kept | pending,
-                    likely=likely | pending,
-                )
-            )
-        return made
-
-    def _latency(self, found: LoadAnswers, which: Ints, number: int) -> Range:
-        """The latency that the limit of that number is on, of each pair's own load."""
-        keys = [(of[number].metric, of[number].statistic) for of in self.timed]
-        if len(set(keys)) == 1:
-            return found.latency_ms[keys[0]]
-        distinct = list(dict.fromkeys(keys))
-        row, column = np.array([distinct.index(key) for key in keys])[which], np.arange(len(which))
-        return each_column(
-            lambda *arrays: np.stack(arrays)[row, column], *(found.latency_ms[key] for key in distinct)
-        )
+    def _pairs(self, pairs: Ints, found: LoadAnswers) -> limit.Pairs:
+        return limit.Pairs(self.loads, self.load_of[pairs], found)
 
     def verdicts(self, pairs: Ints, count: Ints, found: LoadAnswers) -> tuple[Bools, Bools]:
         """Whether the limits that replicas can mend are kept, and whether they likely are; of a pair that
-        none can mend the first is true, which ends the hunt."""
+        none can mend the first is true, which ends the search."""
         kept, likely = np.ones(len(pairs), dtype=bool), np.ones(len(pairs), dtype=bool)
-        for limit in self.limits(pairs, found):
-            kept &= limit.kept
-            likely &= limit.likely
-        held = self.context(pairs, found)
-        failed, hopeless = self._failed(pairs, count)
-        return np.asarray(kept & ~failed | ~held | hopeless), np.asarray(likely & held & ~failed)
+        of = self._pairs(pairs, found)
+        for one in self.speed_limits(of):
+            kept &= one.kept
+            likely &= one.likely
+        held = limit.memory_limit(of).kept & limit.context_limit(of).kept
+        failed = self._failures(pairs, count)
+        ruled_out, hopeless = failed != "", failed == "seen"
+        return np.asarray(kept & ~ruled_out | ~held | hopeless), np.asarray(likely & held & ~ruled_out)
 
-    def _failed(self, pairs: Ints, count: Ints) -> tuple[Bools, Bools]:
-        """Where somebody tried it and it failed, and where a further replica would not mend that."""
+    def _failures(self, pairs: Ints, count: Ints) -> np.ndarray:
+        """The kind of failure that rules each pair out: `seen`, which no replica mends, `capacity`, or ``."""
+        found = np.full(len(pairs), "", dtype="U8")
+        for at, kinds in self._known_failures(pairs, count):
+            found[at] = "seen" if "seen" in kinds else "capacity"
+        return found
+
+    def _known_failures(self, pairs: Ints, count: Ints) -> list[tuple[int, dict[RefusalKind, float]]]:
+        """(position, excess of each kind of failure) of the pairs that failed runs rule out."""
         border = self.choice.border
-        failed, hopeless = np.zeros(len(pairs), dtype=bool), np.zeros(len(pairs), dtype=bool)
-        if border.failures:
-            for at, (pair, replicas) in enumerate(zip(pairs.tolist(), count.tolist(), strict=True)):
-                d = self.deployments[self.of[pair]].times(replicas)
-                load = self.loads[self.load_of[pair]]
-                kinds = {r.kind for r in border.refusals(d, replace(self.workload, load=load))}
-                failed[at], hopeless[at] = bool(kinds), bool(kinds - {"capacity"})
-        return failed, hopeless
+        if not border.failures:
+            return []
+        found = []
+        for at, (pair, replicas) in enumerate(zip(pairs.tolist(), count.tolist(), strict=True)):
+            d = self.deployments[self.of[pair]].times(replicas)
+            load = self.loads[self.load_of[pair]]
+            known = border.failures_of(d, replace(self.workload, load=load))
+            if known:
+                nan = float("nan")
+                found.append((at, {f.kind: nan if f.excess is None else f.excess for f in known}))
+        return found
 
     def fixed(self) -> tuple[Ints, LoadAnswers]:
         """The replicas that each has, and the answers with those."""
@@ -160,25 +138,25 @@ class Look:
         kind = self.loads[0].arrival.kind
         if kind in ("single", "maximum") or filled(self.choice) is not None:
             return fixed, singles
-        hunted = np.flatnonzero(singles.means.fits)
-        most, guess = self._bounds(hunted, singles)
+        searched = np.flatnonzero(singles.means.fits)
+        most, guess = self._bounds(searched, singles)
 
         def verdicts(at: Ints, counts: Ints) -> tuple[Bools, Bools]:
-            return self.verdicts(hunted[at], counts, self.answers(hunted[at], counts))
+            return self.verdicts(searched[at], counts, self.answers(searched[at], counts))
 
         count = fixed.copy()
-        count[hunted] = hunt(
-            most, guess, self.verdicts(hunted, fixed[hunted], singles.take(hunted)), verdicts
-        )
+        first = self.verdicts(searched, fixed[searched], singles.take(searched))
+        count[searched] = min_replicas(most, guess, first, verdicts)
         changed = np.flatnonzero(count != fixed)
         if not len(changed):
             return count, singles
         return count, singles.replace_at(changed, self.answers(changed, count[changed]))
 
     def _bounds(self, pairs: Ints, singles: LoadAnswers) -> tuple[Ints, Ints]:
+        """The most replicas that each of the pairs may take, and the count to begin with."""
+        rate = self.loads[0].arrival.kind == "rate"
         value = np.array([load.arrival.value or 1.0 for load in self.loads])[self.load_of[pairs]]
         needed = np.ones(len(pairs))
-        rate = self.loads[0].arrival.kind == "rate"
         if rate:
             low = singles.means.capacity_requests_per_s.low[pairs]
             known = np.isfinite(low) & (low > 0)
@@ -192,128 +170,82 @@ class Look:
         top = np.asarray(np.maximum(most, 1), dtype=np.intp)
         return top, np.minimum(np.asarray(needed, dtype=np.intp), top)
 
-    def standings(self, quality: QualityModel | None, count: Ints, found: LoadAnswers) -> Standings:
+    def table(
+        self, recoveries: tuple[Recovery | None, ...], count: Ints, found: LoadAnswers
+    ) -> JudgedTable:
+        """Every limit of every pair with these replicas; one of the recoveries for each deployment."""
         pairs = np.arange(self.of.size)
-        possible = self.context(pairs, found)
-        usd_per_hour = self._usd_per_hour(count)
-        budget = self.choice.max_usd_per_hour
-        if budget is not None:
-            possible = possible & (usd_per_hour <= budget)
-        possible = possible & self._within_border(count)
-        known = {(d.format.name, d.kv_format): d for d in self.deployments}
-        by_kind = {kind: self._recovery(d, quality) for kind, d in known.items()}
-        recovery = [by_kind[d.format.name, d.kv_format] for d in self.deployments]
-        limits = [*self.limits(pairs, found), *self._recovery_limit(recovery)]
-        cost = _inverse(found.means.output_tokens_per_s, usd_per_hour / S_PER_HOUR * TOKENS_PER_MILLION)
-        objective = self._objective(found, cost, recovery)
+        of = self._pairs(pairs, found)
+        prices = tuple(self.choice.price_of(d.gpu, d.tensor_parallel) for d in self.deployments)
+        degree = np.array([d.tensor_parallel for d in self.deployments])[self.of]
+        usd = usd_per_hour([prices[i] for i in self.of.tolist()], degree * count)
+        per_pair = [recoveries[i] for i in self.of.tolist()]
+        least = self.workload.quality.min_recovery
+        judged = [
+            *self._failed_limits(pairs, count),
+            limit.memory_limit(of),
+            limit.context_limit(of),
+            *self.speed_limits(of),
+            *([] if least is None else [limit.recovery_limit(least, per_pair)]),
+            *limit.budget_limits(self.choice.max_usd_per_hour, usd),
+        ]
+        cost = usd_per_million(usd, found.means.output_tokens_per_s)
+        objective = self._objective(found, cost, per_pair)
         shape = self.shape
-        return Standings(
+        return JudgedTable(
             workload=self.workload,
             loads=self.loads,
             deployments=tuple(self.deployments),
             replicas=count.reshape(shape),
-            possible=possible.reshape(shape),
-            limits=tuple(
-                replace(
-                    limit,
-                    reach=limit.reach.reshape(shape),
-                    kept=limit.kept.reshape(shape),
-                    likely=limit.likely.reshape(shape),
-                )
-                for limit in limits
-            ),
-            objective=_known(objective.value).reshape(shape),
-            objective_low=_known(objective.low).reshape(shape),
-            objective_high=_known(objective.high).reshape(shape),
-            usd_per_million=_known(cost.value).reshape(shape),
-            recovery_low=np.array([-np.inf if r is None else r[1] for r in recovery]),
-            recovery_high=np.array([-np.inf if r is None else r[2] for r in recovery]),
-            distance=found.means.distance.reshape(shape),
-            measured=found.means.measured.reshape(shape),
+            limits=tuple(reshaped(one, shape) for one in judged),
+            objective=_known(objective, shape),
+            usd_per_hour=usd.reshape(shape),
+            usd_per_million=_known(cost, shape),
+            prices=prices,
+            recoveries=recoveries,
             answers=found,
         )
 
-    def _within_border(self, count: Ints) -> Bools:
-        """False where somebody tried it and it failed."""
-        failed, _ = self._failed(np.arange(self.of.size), count)
-        return np.asarray(~failed)
+    def _failed_limits(self, pairs: Ints, count: Ints) -> list[JudgedLimit]:
+        """One for each kind of failure that rules a pair out."""
+        known = self._known_failures(pairs, count)
+        made = []
+        for kind in dict.fromkeys(kind for _, kinds in known for kind in kinds):
+            kept, excess = np.ones(len(pairs), dtype=bool), np.full(len(pairs), np.nan)
+            for at, kinds in known:
+                if kind in kinds:
+                    kept[at], excess[at] = False, kinds[kind]
+            key = f"failed run, {kind}"
+            made.append(JudgedLimit.certain("seen", kept, key=key, excess=excess))
+        return made
 
-    def _usd_per_hour(self, count: Ints) -> Floats:
-        prices = [self.choice.price_of(d.gpu, d.tensor_parallel) for d in self.deployments]
-        one = [
-            np.nan if price is None else price.usd_per_gpu_hour * d.tensor_parallel
-            for price, d in zip(prices, self.deployments, strict=True)
-        ]
-        return np.asarray(np.array(one)[self.of] * count)
-
-    def _recovery(
-        self, deployment: Deployment, quality: QualityModel | None
-    ) -> tuple[float, float, float] | None:
-        if quality is None:
-            return None
-        known = quality.recovery(
-            deployment.model,
-            deployment.format.name,
-            self.workload.quality.tasks,
-            kv_format=deployment.kv_format,
-        ).true
-        return None if known is None else (known.value, known.low, known.high)
-
-    def _recovery_limit(self, recovery: Sequence[tuple[float, float, float] | None]) -> list[Limit]:
-        least = self.workload.quality.min_recovery
-        if least is None:
-            return []
-        value, low, high = (
-            np.array([np.nan if r is None else r[part] for r in recovery])[self.of] for part in range(3)
+    def _objective(self, found: LoadAnswers, cost: Range, recoveries: Sequence[Recovery | None]) -> Range:
+        open_loop = self.loads[0].arrival.kind == "rate"
+        served = found.means.capacity_requests_per_s if open_loop else found.means.requests_per_s
+        value, low, high = limit.recovery_range(recoveries)
+        return objective_range(
+            self.workload.objective,
+            usd_per_million=cost,
+            e2e_ms=found.latency_ms["e2e", "mean"],
+            s_per_request=inverse(served, np.ones(self.of.size)),
+            loss=Range(value=2 - value, low=2 - high, high=2 - low),
         )
-        with np.errstate(invalid="ignore", divide="ignore"):
-            slack = value - least
-            reach = Z90 * slack / np.where(slack >= 0, value - low, high - value)
-            reach = np.where(slack == 0, 0.0, reach)
-        return [
-            Limit(
-                text="recovery",
-                cause=RECOVERY,
-                reach=np.where(np.isnan(reach), -np.inf, reach),
-                kept=low >= least,
-                likely=value >= least,
+
+
+def recoveries_of(
+    deployments: Sequence[Deployment], workload: Workload, quality: QualityModel | None
+) -> tuple[Recovery | None, ...]:
+    """What is known of each deployment's accuracy on the workload's tasks; each kind is looked up once."""
+    if quality is None:
+        return (None,) * len(deployments)
+    known: dict[tuple[str, str], Recovery] = {}
+    for d in deployments:
+        if (d.format.name, d.kv_format) not in known:
+            known[d.format.name, d.kv_format] = quality.recovery(
+                d.model, d.format.name, workload.quality.tasks, kv_format=d.kv_format
             )
-        ]
-
-    def _objective(
-        self, found: LoadAnswers, cost: Range, recovery: Sequence[tuple[float, float, float] | None]
-    ) -> Range:
-        objective = self.workload.objective
-        if objective == "cost":
-            return cost
-        if objective == "latency":
-            return found.latency_ms["e2e", "mean"]
-        if objective == "throughput":
-            open_loop = self.loads[0].arrival.kind == "rate"
-            served = found.means.capacity_requests_per_s if open_loop else found.means.requests_per_s
-            return _inverse(served, np.ones(self.of.size))
-        value, low, high = (
-            np.array([np.nan if r is None else r[part] for r in recovery])[self.of] for part in range(3)
-        )
-        return Range(value=2 - value, low=2 - high, high=2 - low)
+    return tuple(known[d.format.name, d.kv_format] for d in deployments)
 
 
-def _reach(slack: Floats, of: Range, *, at_least: bool) -> Floats:
-    """Standard deviations to the limit, on the side of the interval that it lies on; slack in logs."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        down, up = np.log(of.value / of.low), np.log(of.high / of.value)
-        worse, better = (down, up) if at_least else (up, down)
-        reach = Z90 * slack / np.where(slack >= 0, worse, better)
-        return np.asarray(np.where((slack == 0) | np.isnan(reach) & np.isfinite(slack), 0.0, reach))
-
-
-def _inverse(of: Range, factor: Floats) -> Range:
-    """factor ÷ values, ends swapped; NaN where there is none."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        made = Range(value=factor / of.value, low=factor / of.high, high=factor / of.low)
-    lost = ~(of.low > 0)
-    return Range(**{f.name: np.where(lost, np.nan, getattr(made, f.name)) for f in fields(Range)})
-
-
-def _known(value: Floats) -> Floats:
-    return np.asarray(np.where(np.isfinite(value), value, np.inf))
+def _known(of: Range, shape: tuple[int, int]) -> Range:
+    return each_column(lambda array: np.where(np.isfinite(array), array, np.inf).reshape(shape), of)

@@ -6,12 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from advisor.advise.choose.assessment import Refusal
+from advisor.advise.choose.assessment import RefusalKind
 from advisor.record.measurement import FailedRun, SpeedMeasurement
 from advisor.spec.deployment import Deployment
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.workloads.workload import Workload
-from advisor.text import number
 
 Served = tuple[str, str, str, str, int]
 """Model, format, KV format, GPU and tensor parallel size of a deployment that answered requests."""
@@ -20,7 +19,19 @@ SAME_LENGTH = 0.97
 _KV_TOO_SMALL = re.compile(r"larger than the (?:available KV cache memory|maximum number of tokens)")
 _LONGEST = re.compile(r"estimated maximum model length is (\d+)")
 """vLLM 0.32, when the weights fit and the KV cache of one request does not."""
-_WORDS = {"out_of_memory": "out of memory", "unsupported": "not supported"}
+REASONS = {"out_of_memory": "out of memory", "unsupported": "not supported"}
+"""Reasons that say where a border lies, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownFailure:
+    """A failed run that rules a deployment out."""
+
+    kind: RefusalKind
+    """seen: it does not serve. capacity: it does not keep up with the rate."""
+    run: FailedRun
+    excess: float | None = None
+    """Share by which the workload asks for more than the run; None: no matter of degree."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,28 +41,28 @@ class Border:
     failures: tuple[FailedRun, ...] = ()
     served: frozenset[Served] = frozenset()
 
-    def refusals(self, d: Deployment, workload: Workload) -> tuple[Refusal, ...]:
-        """Why `d` would fail under `workload`, as far as failed runs tell; the first reason of each kind."""
-        found: dict[str, Refusal] = {}
+    def failures_of(self, d: Deployment, workload: Workload) -> tuple[KnownFailure, ...]:
+        """The runs that rule `d` out under `workload`: the first of each kind."""
+        found: dict[str, KnownFailure] = {}
         for run in self.failures:
             if (run.model, run.gpu) == (d.model.name, d.gpu.name):
-                refusal = self._refusal(run, d, workload)
-                if refusal is not None:
-                    found.setdefault(refusal.kind, refusal)
+                failure = self._failure(run, d, workload)
+                if failure is not None:
+                    found.setdefault(failure.kind, failure)
         return tuple(found.values())
 
     def notes(self, model: str, gpus: Sequence[str]) -> tuple[str, ...]:
         """Failures that refuse nothing, since they do not say where a border lies."""
         found = [
-            f"{run.format} on {run.num_gpus}× {run.gpu}: {run.stage} failed ({_text(run)})"
+            f"{run.format} on {run.num_gpus}× {run.gpu}: {run.stage} failed ({failure_text(run)})"
             for run in self.failures
             if run.model == model
             and run.gpu in gpus
-            and (run.stage in ("quantize", "evaluate") or run.reason not in (*_WORDS, "unsteady"))
+            and (run.stage in ("quantize", "evaluate") or run.reason not in (*REASONS, "unsteady"))
         ]
         return tuple(dict.fromkeys(found))
 
-    def _refusal(self, run: FailedRun, d: Deployment, workload: Workload) -> Refusal | None:
+    def _failure(self, run: FailedRun, d: Deployment, workload: Workload) -> KnownFailure | None:
         if run.reason == "unsteady":
             return _saturated(run, d, workload)
         if run.stage not in ("serve", "bench"):
@@ -62,9 +73,7 @@ class Border:
             refused = self._too_large(run, d, workload)
         else:
             refused = False
-        if not refused:
-            return None
-        return Refusal(kind="seen", limit=f"serves on {d.gpu.name} when tried", words=_text(run))
+        return KnownFailure(kind="seen", run=run) if refused else None
 
     def _unsupported(self, run: FailedRun, d: Deployment) -> bool:
         """A kernel that is missing is so at every split, unless another split was seen to serve."""
@@ -128,17 +137,13 @@ def _asks_as_much(run: FailedRun, d: Deployment, workload: Workload) -> bool:
     return run.load_value is None or (arrival.value or 0.0) / d.replicas >= run.load_value
 
 
-def _saturated(run: FailedRun, d: Deployment, workload: Workload) -> Refusal | None:
+def _saturated(run: FailedRun, d: Deployment, workload: Workload) -> KnownFailure | None:
     """A rate that one replica did not keep up with."""
     same = (run.format, run.kv_format, run.num_gpus) == (d.format.name, d.kv_format, d.tensor_parallel)
     if not same or run.load_value is None or not _asks_as_much(run, d, workload):
         return None
-    return Refusal(
-        kind="capacity",
-        limit=f"capacity >= {number(workload.load.arrival.value or 0.0)} requests/s",
-        words=f"was seen to saturate at {number(run.load_value)} requests/s per replica",
-        excess=(workload.load.arrival.value or 0.0) / d.replicas / run.load_value - 1,
-    )
+    rate = workload.load.arrival.value or 0.0
+    return KnownFailure(kind="capacity", run=run, excess=rate / d.replicas / run.load_value - 1)
 
 
 def _newer(d: Deployment, run: FailedRun) -> bool:
@@ -152,9 +157,9 @@ def _release(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version.split("+")[0])[:2])
 
 
-def _text(run: FailedRun) -> str:
+def failure_text(run: FailedRun) -> str:
     """`out of memory: CUDA out of memory. Tried … (quantadvise measure m 1234, 2026-11-24)`."""
     said = run.detail.partition(": ")[2] or run.detail
     words = said if len(said) <= 160 else f"{said[:159]}…"
     when = "" if run.date is None else f", {run.date}"
-    return f"{_WORDS.get(run.reason, run.reason.replace('_', ' '))}: {words} ({run.source}{when})"
+    return f"{REASONS.get(run.reason, run.reason.replace('_', ' '))}: {words} ({run.source}{when})"

@@ -1,13 +1,14 @@
-"""What a survey looks at: one deployment of each kind, with the replicas that a convention fixes."""
+"""The workload's conventions on GPU counts: which deployments are judged, with how many replicas."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from advisor.advise.choose import space as search
-from advisor.advise.choose.judged import Standings
+from advisor.advise.choose.judged import JudgedTable
 from advisor.advise.choose.question import Choice, filled
 from advisor.cost.arrays import Bools
 from advisor.cost.predict.predictor import Predictor
@@ -15,7 +16,7 @@ from advisor.spec.deployment import Deployment
 
 
 def candidates(choice: Choice, predictor: Predictor) -> list[Deployment]:
-    """The deployments to look at, with the replicas that a convention or a count of GPUs fixes."""
+    """The deployments to judge, with the replicas that a convention or a count of GPUs fixes."""
     space = choice.space
     priced = space
     if choice.workload.objective == "cost":
@@ -26,29 +27,57 @@ def candidates(choice: Choice, predictor: Predictor) -> list[Deployment]:
     if choice.workload.gpu_count == "same":
         formats = tuple(f for f in choice.every_format if f.weight_bits == 16)
         wide = search.deployments(replace(priced, formats=formats, kv_formats=("16bit",)))
-        needed = search.sixteen_bit_count(predictor.predict(wide, choice.workload.load))
-        return search.arranged(predictor.predict(singles, choice.workload.load), needed, space.num_gpus)
+        fits = predictor.answer_load(wide, choice.workload.load).means.fits.tolist() if wide else []
+        return arranged(singles, sixteen_bit_count(wide, fits), space.num_gpus)
     fill = filled(choice)
     if fill is None:
         return singles
-    return [replace(d, replicas=max(1, fill // d.tensor_parallel)) for d in singles]
+    return [d.times(max(1, fill // d.tensor_parallel)) for d in singles]
 
 
-def by_convention(choice: Choice, found: Standings) -> Bools:
-    """Mask of the pairs that the workload's convention on GPU counts leaves to choose from."""
-    shape = found.objective.shape
+def sixteen_bit_count(wide: Sequence[Deployment], fits: Sequence[bool]) -> dict[str, int]:
+    """GPUs by name: the smallest count at which the model fits at 16 bits, the largest tried where it
+    never does."""
+    needed: dict[str, tuple[bool, int]] = {}
+    for d, fit in sorted(zip(wide, fits, strict=True), key=lambda one: one[0].tensor_parallel):
+        if not needed.get(d.gpu.name, (False, 0))[0]:
+            needed[d.gpu.name] = (fit, d.tensor_parallel)
+    return {name: count for name, (_, count) in needed.items()}
+
+
+def arranged(singles: Sequence[Deployment], needed: Mapping[str, int], count: int | None) -> list[Deployment]:
+    """Each deployment with the replicas that fill `count` GPUs, or what `needed` says of its GPU; those that
+    do not divide it are left out.
+
+    The seed paper's asynchronous tables fix the number of GPUs, not how a format uses them: their figures
+    are those of the best split into replicas (70B INT4 on four H100 is four replicas of one).
+    """
+    totals = [(d, count or needed.get(d.gpu.name, 0)) for d in singles]
+    return [
+        d.times(total // d.tensor_parallel) for d, total in totals if total and total % d.tensor_parallel == 0
+    ]
+
+
+def by_convention(choice: Choice, table: JudgedTable) -> Bools:
+    """Mask of the pairs that the workload's convention on GPU counts leaves to choose from.
+
+    smallest: of each GPU, format and KV type the fewest GPUs that hold it (the most tried where none does).
+    same: the split into replicas that serves most.
+    """
+    shape = table.replicas.shape
     if choice.workload.gpu_count == "free":
         return np.ones(shape, dtype=bool)
     kinds: dict[tuple[str, str, str], list[int]] = {}
-    for i, d in enumerate(found.deployments):
+    for i, d in enumerate(table.deployments):
         kinds.setdefault((d.gpu.name, d.format.name, d.kv_format), []).append(i)
-    fits = found.answers.means.fits.reshape(shape)
-    served = np.nan_to_num(found.answers.means.capacity_requests_per_s.value, nan=-1.0).reshape(shape)
+    fits = table.answers.means.fits.reshape(shape)
+    served = np.nan_to_num(table.answers.means.capacity_requests_per_s.value, nan=-1.0).reshape(shape)
     mask = np.zeros(shape, dtype=bool)
     for at in kinds.values():
-        order = np.array(sorted(at, key=lambda i: found.deployments[i].tensor_parallel))
+        order = np.array(sorted(at, key=lambda i: table.deployments[i].tensor_parallel))
         if choice.workload.gpu_count == "smallest":
-            chosen = order[np.argmax(fits[:, order], axis=1)]
+            fit = fits[:, order]
+            chosen = np.where(fit.any(axis=1), order[np.argmax(fit, axis=1)], order[-1])
         else:
             chosen = np.array(at)[np.argmax(served[:, at], axis=1)]
         mask[np.arange(shape[0]), chosen] = True

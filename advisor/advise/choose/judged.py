@@ -1,22 +1,23 @@
-"""Standings: how every deployment stands under each of many loads, as arrays.
+"""JudgedTable: every limit of every deployment under each load, as arrays; the decision is read off it.
 
-What `choose` says of one load, said of many at once: the replicas it takes, whether the limits are kept, what
-the objective is. `survey` makes them.
+`evaluate` makes it, `limits` has one function for each kind of limit, an `Assessment` is a row of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from advisor.advise.choose.rank import TIE
-from advisor.cost.arrays import Bools, Floats, Ints
-from advisor.cost.predict.prediction_table import LoadAnswers
+from advisor.advise.choose.assessment import RefusalKind
+from advisor.cost.arrays import Bools, Floats, Ints, each_column
+from advisor.cost.predict.prediction_table import LoadAnswers, Range
+from advisor.cost.quality.answer import Recovery
 from advisor.spec.deployment import Deployment
-from advisor.spec.workloads.workload import Load, Workload
+from advisor.spec.hardware.gpu import Price
+from advisor.spec.workloads.workload import Goodput, Load, Workload
 
 SLOW, TTFT, RECOVERY = "slow", "ttft", "recovery"
 """What can turn out worse than predicted: the pace of tokens, which TPOT, E2E and throughput all follow; the
@@ -24,165 +25,199 @@ wait for the first token; the accuracy. Limits on one of them are kept or missed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """One limit under each load for each deployment, arrays of shape (loads, deployments)."""
+class JudgedLimit:
+    """One limit under each load for each deployment; arrays of shape (loads, deployments)."""
 
-    text: str
-    """`ttft_p95_ms`, `capacity`, `recovery`."""
-    cause: str
-    """SLOW, TTFT or RECOVERY."""
-    reach: Floats
-    """How much worse than predicted it may be, in standard deviations, and the limit still holds. Negative:
-    it must turn out better. Its normal probability is that of keeping the limit."""
+    kind: RefusalKind
+    key: str
+    """`ttft_p95_ms`, `capacity`, `recovery`, `memory`."""
+    bound: Floats
+    """The requested bound in the limit's unit: ms, requests per second, a share, USD per hour, tokens."""
     kept: Bools
     """Whether it holds at the pessimistic end."""
     likely: Bools
     """Whether it holds by the central estimate."""
+    excess: Floats
+    """Share by which the pessimistic end misses the bound; NaN: no matter of degree."""
+    margin_sd: Floats
+    """How much worse than predicted it may be, in standard deviations, and the limit still holds. Negative:
+    it must turn out better. Its normal probability is that of keeping the limit."""
+    predicted: Range | None = None
+    """None: nothing that has an interval."""
+    cause: str = ""
+    """SLOW, TTFT or RECOVERY; empty: no error of a prediction changes it."""
+    metric: str = ""
+    statistic: str = ""
+    """Of a latency."""
+    goodput: Goodput | None = None
+    """The share of requests that this percentile vouches for."""
 
-    def of(self, rows: Callable[[np.ndarray], np.ndarray]) -> Limit:
-        """Of some of the loads and deployments."""
-        return replace(self, reach=rows(self.reach), kept=rows(self.kept), likely=rows(self.likely))
+    @classmethod
+    def certain(
+        cls,
+        kind: RefusalKind,
+        kept: Bools,
+        *,
+        key: str = "",
+        bound: Floats | None = None,
+        excess: Floats | None = None,
+    ) -> JudgedLimit:
+        """A limit that no error of a prediction changes."""
+        unknown = np.full(kept.shape, np.nan)
+        return cls(
+            kind=kind,
+            key=key or kind,
+            bound=unknown if bound is None else bound,
+            kept=kept,
+            likely=kept,
+            excess=unknown if excess is None else excess,
+            margin_sd=np.where(kept, np.inf, -np.inf),
+        )
+
+    def each(self, make: Callable[..., np.ndarray], *others: JudgedLimit) -> JudgedLimit:
+        """This limit with every array made of the arrays in its place."""
+        return replace(self, **each_column(make, _arrays_of(self), *map(_arrays_of, others)))
+
+
+def _arrays_of(limit: JudgedLimit) -> dict[str, Any]:
+    names = ("bound", "kept", "likely", "excess", "predicted", "margin_sd")
+    return {name: value for name in names if (value := getattr(limit, name)) is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standings:
-    """Arrays of shape (loads, deployments) unless said otherwise."""
+class JudgedTable:
+    """Arrays of shape (loads, deployments) unless the field says otherwise."""
 
     workload: Workload
-    """Its limits and its objective; each load of `loads` stands in for its own."""
+    """Its limits and its objective; each load of `loads` takes the place of its load."""
     loads: tuple[Load, ...]
     deployments: tuple[Deployment, ...]
     """With one replica, or as many as are fixed."""
     replicas: Ints
     """How many of each it takes."""
-    possible: Bools
-    """Whether it fits, holds the longest request and is within the budget."""
-    limits: tuple[Limit, ...]
-    objective: Floats
-    """What is made small; inf where it cannot be said."""
-    objective_low: Floats
-    objective_high: Floats
-    """Its 90 % interval."""
-    usd_per_million: Floats
+    limits: tuple[JudgedLimit, ...]
+    """In the order in which an answer names them."""
+    objective: Range
+    """What is made small; inf where it cannot be predicted."""
+    usd_per_hour: Floats
+    """NaN where no price is known."""
+    usd_per_million: Range
     """USD per million output tokens; inf where no price is known."""
-    recovery_low: Floats
-    """(deployments,); -inf where nothing is known."""
-    recovery_high: Floats
-    distance: Ints
-    measured: Bools
+    prices: tuple[Price | None, ...]
+    """(deployments,); of one GPU."""
+    recoveries: tuple[Recovery | None, ...]
+    """(deployments,); None: no quality model."""
     answers: LoadAnswers
     """Of the pairs, flattened."""
 
     @property
+    def possible(self) -> Bools:
+        """Whether every limit holds that no error of a prediction changes: memory, context, budget."""
+        return self._all(limit.kept for limit in self.limits if not limit.cause)
+
+    @property
+    def uncertain(self) -> tuple[JudgedLimit, ...]:
+        """The limits that an error of a prediction may break."""
+        return tuple(limit for limit in self.limits if limit.cause)
+
+    @property
     def kept(self) -> Bools:
-        """Whether every limit is kept, as `judge` says it."""
-        held = self.possible.copy()
-        for limit in self.limits:
-            held &= limit.kept
-        return np.asarray(held)
-
-    def take(self, order: Ints) -> Standings:
-        """Under the loads at `order`."""
-        width = len(self.deployments)
-        flat = (order[:, None] * width + np.arange(width)).ravel()
-        return self._with(
-            tuple(self.loads[int(i)] for i in order), lambda rows: rows[order], self.answers.take(flat)
-        )
-
-    def only(self, at: Ints) -> Standings:
-        """Of the deployments at `at`."""
-        width = len(self.deployments)
-        flat = (np.arange(len(self.loads))[:, None] * width + at).ravel()
-        made = self._with(self.loads, lambda rows: rows[:, at], self.answers.take(flat))
-        return replace(
-            made,
-            deployments=tuple(self.deployments[int(i)] for i in at),
-            recovery_low=self.recovery_low[at],
-            recovery_high=self.recovery_high[at],
-        )
-
-    def joined(self, other: Standings) -> Standings:
-        """Under the loads of both; of the same deployments."""
-        mine, theirs = _arrays(self), _arrays(other)
-        limits = tuple(
-            replace(
-                one,
-                reach=np.concatenate([one.reach, two.reach]),
-                kept=np.concatenate([one.kept, two.kept]),
-                likely=np.concatenate([one.likely, two.likely]),
-            )
-            for one, two in zip(self.limits, other.limits, strict=True)
-        )
-        arrays: dict[str, Any] = {name: np.concatenate([mine[name], theirs[name]]) for name in mine}
-        return replace(
-            self,
-            loads=(*self.loads, *other.loads),
-            limits=limits,
-            answers=self.answers.concatenate(other.answers),
-            **arrays,
-        )
-
-    def _with(
-        self, loads: tuple[Load, ...], rows: Callable[[np.ndarray], np.ndarray], answers: LoadAnswers
-    ) -> Standings:
-        arrays: dict[str, Any] = {name: rows(array) for name, array in _arrays(self).items()}
-        return replace(
-            self,
-            loads=loads,
-            limits=tuple(one.of(rows) for one in self.limits),
-            answers=answers,
-            **arrays,
-        )
+        """Whether every limit is kept."""
+        return self._all(limit.kept for limit in self.limits)
 
     @property
     def likely(self) -> Bools:
-        held = self.possible.copy()
-        for limit in self.limits:
-            held &= limit.likely
-        return np.asarray(held)
+        """Whether the central estimates keep every limit."""
+        return self._all(limit.likely for limit in self.limits)
 
-    def reach(self, cause: str) -> Floats:
-        """The least reach of the limits on one cause; inf without any."""
-        least = np.full(self.objective.shape, np.inf)
+    def _all(self, held: Iterator[Bools]) -> Bools:
+        every = np.ones(self.replicas.shape, dtype=bool)
+        for one in held:
+            every &= one
+        return every
+
+    @property
+    def recovery_low(self) -> Floats:
+        """(deployments,); -inf where nothing is known."""
+        return self._recovery("low")
+
+    @property
+    def recovery_high(self) -> Floats:
+        return self._recovery("high")
+
+    def _recovery(self, end: str) -> Floats:
+        known = [None if r is None else r.true for r in self.recoveries]
+        return np.array([-np.inf if e is None else getattr(e, end) for e in known])
+
+    @property
+    def distance(self) -> Ints:
+        return self.answers.means.distance.reshape(self.replicas.shape)
+
+    @property
+    def measured(self) -> Bools:
+        return self.answers.means.measured.reshape(self.replicas.shape)
+
+    def take(self, order: Ints) -> JudgedTable:
+        """Under the loads at `order`."""
+        width = len(self.deployments)
+        flat = (order[:, None] * width + np.arange(width)).ravel()
+        made = self._each(lambda array: array[order])
+        return replace(made, loads=tuple(self.loads[int(i)] for i in order), answers=self.answers.take(flat))
+
+    def only(self, at: Ints) -> JudgedTable:
+        """Of the deployments at `at`."""
+        width = len(self.deployments)
+        flat = (np.arange(len(self.loads))[:, None] * width + at).ravel()
+        places = at.tolist()
+        return replace(
+            self._each(lambda array: array[:, at]),
+            deployments=tuple(self.deployments[i] for i in places),
+            prices=tuple(self.prices[i] for i in places),
+            recoveries=tuple(self.recoveries[i] for i in places),
+            answers=self.answers.take(flat),
+        )
+
+    def joined(self, other: JudgedTable) -> JudgedTable:
+        """Under the loads of both; of equal deployments."""
+        made = self._each(lambda one, two: np.concatenate([one, two]), other)
+        return replace(
+            made, loads=(*self.loads, *other.loads), answers=self.answers.concatenate(other.answers)
+        )
+
+    def _each(self, make: Callable[..., np.ndarray], *others: JudgedTable) -> JudgedTable:
+        """With every array that has a row for each load made of those in its place."""
+        names = ("replicas", "objective", "usd_per_hour", "usd_per_million")
+        arrays = {
+            name: each_column(make, getattr(self, name), *(getattr(o, name) for o in others))
+            for name in names
+        }
+        limits = tuple(
+            one.each(make, *rest) for one, *rest in zip(self.limits, *(o.limits for o in others), strict=True)
+        )
+        return replace(self, limits=limits, **arrays)
+
+    def margin_sd(self, cause: str) -> Floats:
+        """The least margin of the limits on one cause; inf without any."""
+        least = np.full(self.replicas.shape, np.inf)
         for limit in self.limits:
             if limit.cause == cause:
-                least = np.minimum(least, limit.reach)
+                least = np.minimum(least, limit.margin_sd)
         return least
 
     def deployment(self, load: int, at: int) -> Deployment:
         """One of the deployments with the replicas it takes under a load."""
-        return replace(self.deployments[at], replicas=int(self.replicas[load, at]))
+        return self.deployments[at].times(int(self.replicas[load, at]))
 
-    def best(self, among: Bools | None = None) -> Ints:
-        """Of each load the position of the deployment that `rank` would put first; -1 where none is kept."""
-        held = self.kept if among is None else among
-        return np.array([self._first(load, held[load]) for load in range(len(self.loads))], dtype=np.intp)
+    def served_as_fixed(self) -> JudgedTable:
+        """With the replicas that each takes under the first load as part of the deployments."""
+        return replace(self, deployments=tuple(self.served()))
 
-    def _first(self, load: int, held: Bools) -> int:
-        at = np.flatnonzero(held)
-        if not len(at):
-            return -1
-        value = self.objective[load, at]
-        least = value.min()
-        with np.errstate(invalid="ignore"):
-            tied = at[(np.abs(value - least) <= TIE * abs(least)) | (value == least)]
-
-        def order(i: int) -> tuple[object, ...]:
-            d = self.deployments[i]
-            cost, own = self.usd_per_million[load, i], self.objective[load, i]
-            count = int(self.replicas[load, i])
-            name = (d.tensor_parallel * count, d.kv_format == "fp8", (*d.key[:5], count, d.key[6]))
-            return (-self.recovery_low[i], own, cost, name)
-
-        return int(min(tied, key=order))
+    def served(self, load: int = 0) -> list[Deployment]:
+        """Every deployment with the replicas it takes under a load."""
+        counts = self.replicas[load].tolist()
+        return [d.times(n) for d, n in zip(self.deployments, counts, strict=True)]
 
 
-_BY_LOAD = (
-    *("replicas", "possible", "objective", "objective_low", "objective_high"),
-    *("usd_per_million", "distance", "measured"),
-)
-
-
-def _arrays(of: Standings) -> dict[str, Any]:
-    """The arrays with a row per load."""
-    return {name: getattr(of, name) for name in _BY_LOAD}
+def reshaped(limit: JudgedLimit, shape: tuple[int, int]) -> JudgedLimit:
+    """A limit of flat pairs in the table's shape."""
+    return limit.each(lambda array: array.reshape(shape))

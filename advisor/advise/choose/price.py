@@ -1,11 +1,15 @@
-"""What a deployment costs under its load: its GPUs' price over what it serves."""
+"""What deployments cost under their loads: the price of their GPUs over what they serve."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from advisor.advise.choose.assessment import Cost
-from advisor.cost.predict.prediction import Prediction
+from advisor.cost.arrays import Floats, Ints, each_column
+from advisor.cost.estimate import Basis, Estimate
+from advisor.cost.predict.prediction_table import Range
 from advisor.spec.hardware.gpu import GpuSpec, Price
 from advisor.units import S_PER_HOUR, TOKENS_PER_MILLION
 
@@ -15,26 +19,47 @@ PriceOf = Callable[[GpuSpec, int], Price | None]
 THOUSAND = 1_000
 
 
-def cost_of(prediction: Prediction, price_of: PriceOf) -> Cost | None:
-    """The cost under the prediction's load; None when no price of its GPU is known.
+def usd_per_hour(prices: Sequence[Price | None], num_gpus: Ints) -> Floats:
+    """All GPUs together, replicas priced as rented one by one; NaN where no price is known."""
+    one = np.array([np.nan if price is None else price.usd_per_gpu_hour for price in prices])
+    return np.asarray(one * num_gpus)
 
-    USD per million output tokens = USD per second / output tokens per second, replicas priced as rented one
-    by one: `price_of` is asked for the GPUs of one replica.
-    """
-    deployment = prediction.deployment
-    price = price_of(deployment.gpu, deployment.tensor_parallel)
+
+def usd_per_million(usd_per_hour: Floats, output_tokens_per_s: Range) -> Range:
+    """USD per million output tokens; NaN where no price is known or nothing is served."""
+    return inverse(output_tokens_per_s, usd_per_hour / S_PER_HOUR * TOKENS_PER_MILLION)
+
+
+def inverse(of: Range, factor: Floats) -> Range:
+    """factor ÷ values, ends swapped; NaN where there is none."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        made = Range(value=factor / of.value, low=factor / of.high, high=factor / of.low)
+    lost = ~(of.low > 0)
+    return each_column(lambda array: np.where(lost, np.nan, array), made)
+
+
+def cost_of(
+    price: Price | None, usd_per_hour: float, tokens_per_s: Estimate | None, queries_per_s: Estimate | None
+) -> Cost | None:
+    """The cost of one row; None when no price of its GPU is known."""
     if price is None:
         return None
-    usd_per_hour = price.usd_per_gpu_hour * deployment.num_gpus
     usd_per_s = usd_per_hour / S_PER_HOUR
-    tokens, queries = prediction.output_tokens_per_s, prediction.requests_per_s
     return Cost(
         price=price,
         usd_per_hour=usd_per_hour,
-        usd_per_million_output_tokens=(
-            None if tokens is None or tokens.low <= 0 else tokens.inverse(usd_per_s * TOKENS_PER_MILLION)
-        ),
-        usd_per_thousand_queries=(
-            None if queries is None or queries.low <= 0 else queries.inverse(usd_per_s * THOUSAND)
-        ),
+        usd_per_million_output_tokens=_per(usd_per_s * TOKENS_PER_MILLION, tokens_per_s),
+        usd_per_thousand_queries=_per(usd_per_s * THOUSAND, queries_per_s),
     )
+
+
+def _per(usd: float, served: Estimate | None) -> Estimate | None:
+    return None if served is None or served.low <= 0 else served.inverse(usd)
+
+
+def estimate_at(of: Range, i: int, basis: Basis) -> Estimate | None:
+    """One entry as an Estimate; None where the value does not exist."""
+    value = float(of.value[i])
+    if not np.isfinite(value):
+        return None
+    return Estimate(value=value, low=float(of.low[i]), high=float(of.high[i]), basis=basis)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from advisor.advise.choose import space as search
 from advisor.advise.choose.failures import Border
+from advisor.advise.choose.limits import timed_limits
 from advisor.advise.choose.price import PriceOf
-from advisor.advise.choose.refusal import timed_limits
 from advisor.errors import InputError
 from advisor.spec.formats.format import QuantFormat
 from advisor.spec.hardware.gpu import GpuSpec
@@ -36,7 +36,7 @@ class Choice:
 
 def statistics_of(workload: Workload) -> tuple[tuple[str, str], ...]:
     """The latencies to predict: the means that every answer shows, and what the limits are on."""
-    limits = ((limit.metric, limit.statistic) for limit in timed_limits(workload))
+    limits = ((timed.limit.metric, timed.limit.statistic) for timed in timed_limits(workload))
     return tuple(dict.fromkeys((*MEANS, *limits)))
 
 

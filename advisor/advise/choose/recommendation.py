@@ -1,4 +1,4 @@
-"""Recommendation: every deployment predicted, judged, ranked; what was refused and why."""
+"""Recommendation: every deployment judged and ranked; what was refused and why."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from advisor.advise.choose import space as search
-from advisor.advise.choose.assessment import Assessment, Refusal
-from advisor.advise.choose.evaluate import Look
-from advisor.advise.choose.failures import Border
-from advisor.advise.choose.price import PriceOf, cost_of
-from advisor.advise.choose.question import Choice, check_context, filled, statistics_of
-from advisor.advise.choose.rank import pareto, rank, tied
-from advisor.advise.choose.refusal import judge
+from advisor.advise.choose.assessment import Assessment, Refusal, RefusalKind
+from advisor.advise.choose.judge import judge
+from advisor.advise.choose.judged import JudgedTable
+from advisor.advise.choose.question import Choice, check_context, statistics_of
+from advisor.advise.choose.rank import order, pareto, tied
+from advisor.advise.choose.rows import TableRows, worst_excess
+from advisor.cost.arrays import Ints
 from advisor.cost.predict.prediction import Prediction
-from advisor.spec.deployment import Deployment, KvFormat
+from advisor.spec.deployment import Deployment
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.answer import Recovery
     from advisor.cost.quality.recovery import QualityModel
 
 HOLDING_DEGREES = (1, 2, 4, 8, 16, 32)
@@ -35,12 +36,17 @@ class Recommendation:
 
     model: ModelSpec
     workload: Workload
-    ranked: tuple[Assessment, ...]
+    ranked: Sequence[Assessment] = field(hash=False)
     """Those that keep every limit, best first."""
-    refused: tuple[Assessment, ...]
+    refused: Sequence[Assessment] = field(hash=False)
     """The rest with the reasons, the nearest miss first."""
-    pareto: tuple[Assessment, ...]
+    pareto: Sequence[Assessment] = field(hash=False)
     """The ranked that no other beats in cost, latency and recovery at once."""
+    likely: Sequence[Assessment] = field(default=(), hash=False)
+    """The refused that keep every limit by their central estimates, best first: a measurement could admit
+    them."""
+    ties: Sequence[Assessment] = field(default=(), hash=False)
+    """Those after the winner that the objective cannot tell from it."""
     smallest: Prediction | None = None
     """When the model fits nowhere: the smallest deployment that would hold it; None = none we know."""
     notes: tuple[str, ...] = ()
@@ -49,6 +55,8 @@ class Recommendation:
     """What the numbers rest on: rows, sources, held-out error."""
     choice: Choice | None = field(default=None, repr=False, compare=False)
     """What was chosen from; None for an answer made by hand."""
+    table: JudgedTable | None = field(default=None, repr=False, compare=False)
+    """What the ranked and then the refused are rows of; None where nothing could be predicted."""
 
     @property
     def winner(self) -> Assessment | None:
@@ -58,20 +66,8 @@ class Recommendation:
     def closest(self) -> Assessment | None:
         """Of the refused the one that misses its worst limit by the least; None when no miss is a matter of
         degree."""
-        graded = [a for a in self.refused if a.excess is not None]
-        return graded[0] if graded else None
-
-    @property
-    def likely(self) -> tuple[Assessment, ...]:
-        """The refused that keep every limit by their central estimates, best first: a measurement could
-        admit them."""
-        return rank([a for a in self.refused if a.likely], self.workload.objective)
-
-    @property
-    def ties(self) -> tuple[Assessment, ...]:
-        """Those after the winner that the objective cannot tell from it."""
-        objective = self.workload.objective
-        return tuple(a for a in self.ranked[1:] if tied(self.ranked[0], a, objective))
+        nearest = self.refused[0] if self.refused else None
+        return None if nearest is None or nearest.excess is None else nearest
 
 
 def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = None) -> Recommendation:
@@ -82,107 +78,89 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
     workload, asked = choice.workload, choice.space
     check_context(asked.model, workload)
     unpriced = _unpriced(choice)
-    space = replace(asked, gpus=tuple(gpu for gpu in asked.gpus if gpu not in unpriced))
-    choice = replace(choice, space=space)
-    predicted = with_recovery(_predict_all(choice, predictor), workload, quality)
-    assessed = [
-        assess(
-            prediction,
-            workload,
-            choice.price_of,
-            max_usd_per_hour=choice.max_usd_per_hour,
-            border=choice.border,
-        )
-        for prediction in predicted
+    choice = replace(choice, space=replace(asked, gpus=tuple(g for g in asked.gpus if g not in unpriced)))
+    table = _judged(choice, predictor, quality)
+    others = [
+        *map(_no_price, search.deployments(replace(asked, gpus=unpriced))),
+        *map(_cannot_run, search.unsupported(asked)),
     ]
-    ranked = rank([a for a in assessed if a.kept], workload.objective)
-    refused = sorted((a for a in assessed if not a.kept), key=_nearest_miss)
-    fits = not predicted or any(prediction.memory.fits for prediction in predicted)
-    return Recommendation(
-        model=space.model,
-        workload=workload,
-        ranked=ranked,
-        refused=(
-            *refused,
-            *map(_no_price, search.deployments(replace(asked, gpus=unpriced))),
-            *map(_cannot_run, search.unsupported(asked)),
-        ),
-        pareto=pareto(ranked),
+    fits = table is None or bool(table.answers.means.fits.any())
+    return recommendation_of(
+        choice,
+        table,
+        predictor,
+        others,
         smallest=None if fits else _smallest_that_holds(choice, predictor),
-        notes=(*choice.notes, *choice.border.notes(space.model.name, [gpu.name for gpu in asked.gpus])),
-        fit=predictor.summary(),
-        choice=choice,
+        notes=(*choice.notes, *choice.border.notes(asked.model.name, [gpu.name for gpu in asked.gpus])),
     )
 
 
-def _predict_all(choice: Choice, predictor: Predictor) -> list[Prediction]:
-    """Every deployment to judge, with as many replicas as the workload's convention or its limits ask for."""
-    workload, space = choice.workload, choice.space
-    statistics = statistics_of(workload)
-
-    def predict(deployments: Sequence[Deployment]) -> list[Prediction]:
-        return predictor.predict(deployments, workload.load, statistics, goodput=workload.goodput)
-
-    every = search.deployments(space)
-    if workload.gpu_count == "smallest":
-        return search.smallest_count(predict(every))
-    if workload.gpu_count == "same":
-        needed = search.sixteen_bit_count(predict(search.deployments(_sixteen_bit(choice))))
-        return search.best_arrangement(predict(search.arranged(predict(every), needed, space.num_gpus)))
-    fill = filled(choice)
-    if fill is not None:
-        return predict([d.times(max(1, fill // d.tensor_parallel)) for d in every])
-    if not every:
-        return []
-    count, _ = Look(choice, (workload.load,), predictor, every).counts()
-    return predict([d.times(n) for d, n in zip(every, count.tolist(), strict=True)])
+def _judged(choice: Choice, predictor: Predictor, quality: QualityModel | None) -> JudgedTable | None:
+    """Without what the workload's convention on GPU counts leaves out; None where there is nothing."""
+    if not search.deployments(choice.space):
+        return None
+    table = judge(choice, [choice.workload.load], predictor, quality)
+    left = [limit.kept[0] for limit in table.limits if limit.kind == "convention"]
+    return table.only(np.flatnonzero(left[0])) if left else table
 
 
-def with_recovery(
-    predictions: Sequence[Prediction], workload: Workload, quality: QualityModel | None
-) -> list[Prediction]:
-    """The predictions with what is known of each format's accuracy on the workload's tasks.
-
-    The recovery itself is taken, not where a new measurement of it would fall: a limit is on what is lost,
-    not on the noise of a benchmark.
-    """
-    if quality is None:
-        return list(predictions)
-    known: dict[tuple[str, KvFormat], Recovery] = {}
-    result = []
-    for prediction in predictions:
-        d = prediction.deployment
-        kind = (d.format.name, d.kv_format)
-        if kind not in known:
-            known[kind] = quality.recovery(
-                d.model, d.format.name, workload.quality.tasks, kv_format=d.kv_format
-            )
-        recovery = known[kind]
-        note = "; ".join(part for part in (recovery.evidence, recovery.note, *recovery.warnings) if part)
-        result.append(replace(prediction, recovery=recovery.true, recovery_note=note))
-    return result
-
-
-def _sixteen_bit(choice: Choice) -> search.Space:
-    formats = tuple(f for f in choice.every_format if f.weight_bits == 16)
-    return replace(choice.space, formats=formats, kv_formats=("16bit",))
-
-
-def assess(
-    prediction: Prediction,
-    workload: Workload,
-    price_of: PriceOf,
+def recommendation_of(
+    choice: Choice,
+    table: JudgedTable | None,
+    predictor: Predictor,
+    others: Sequence[Assessment] = (),
     *,
-    max_usd_per_hour: float | None = None,
-    border: Border | None = None,
-) -> Assessment:
-    """The prediction with its cost and the limits it misses, or was seen to miss."""
-    cost = cost_of(prediction, price_of)
-    seen = () if border is None else border.refusals(prediction.deployment, workload)
-    kinds = {refusal.kind for refusal in seen}
-    judged = judge(prediction, workload, cost=cost, max_usd_per_hour=max_usd_per_hour)
-    refusals = (*seen, *(refusal for refusal in judged if refusal.kind not in kinds))
-    return Assessment(deployment=prediction.deployment, prediction=prediction, cost=cost, refusals=refusals)
+    smallest: Prediction | None = None,
+    notes: tuple[str, ...] = (),
+) -> Recommendation:
+    """The answer that a judged table gives under its load. others: what could not be predicted."""
+    model, workload = choice.space.model, choice.workload
+    if table is None:
+        return Recommendation(
+            model=model, workload=workload, ranked=(), refused=tuple(others), pareto=(), notes=notes,
+            fit=predictor.summary(), choice=choice,
+        )  # fmt: skip
+    kept = table.kept[0]
+    ranked, refused = order(table, 0, np.flatnonzero(kept)), _nearest_first(table, np.flatnonzero(~kept))
+    table = table.only(np.concatenate([ranked, refused]))
+    count = len(ranked)
+    rows = TableRows(table, predictor, choice.border, others)
+    likely = np.flatnonzero(table.likely[0])
+    objective = table.objective.value[0]
+    tie = np.flatnonzero(tied(objective[:count], objective[0])) if count else np.array([], dtype=np.intp)
+    return Recommendation(
+        model=model,
+        workload=workload,
+        ranked=rows.some(range(count)),
+        refused=rows.some(range(count, len(table.deployments) + len(others))),
+        pareto=rows.some(pareto(_points(table)[:count])),
+        likely=rows.some(order(table, 0, likely[likely >= count]).tolist()),
+        ties=rows.some(i for i in tie.tolist() if i > 0),
+        smallest=smallest,
+        notes=notes,
+        fit=predictor.summary(),
+        choice=choice,
+        table=table,
+    )
+
+
+def _nearest_first(table: JudgedTable, at: Ints) -> Ints:
+    """Misses of a degree first, the smallest before, then the rest by name."""
+    excess, served = worst_excess(table), table.served()
+    known = {i: float(excess[i]) for i in at.tolist() if np.isfinite(excess[i])}
+    keyed = sorted((i not in known, known.get(i, 0.0), served[i].key, i) for i in at.tolist())
+    return np.array([one[-1] for one in keyed], dtype=np.intp)
+
+
+def _points(table: JudgedTable) -> list[tuple[float, float, float]]:
+    """Cost, latency and loss of every row under the first load; infinite where unknown."""
+    latency = table.answers.latency_ms["e2e", "mean"].value
+    columns = (
+        table.usd_per_million.value[0],
+        np.where(np.isfinite(latency), latency, np.inf),
+        [np.inf if r is None or r.true is None else 2 - r.true.value for r in table.recoveries],
+    )
+    return list(zip(*(np.asarray(column).tolist() for column in columns), strict=True))
 
 
 def _unpriced(choice: Choice) -> tuple[GpuSpec, ...]:
@@ -193,35 +171,12 @@ def _unpriced(choice: Choice) -> tuple[GpuSpec, ...]:
 
 
 def _no_price(deployment: Deployment) -> Assessment:
-    name = deployment.gpu.name
-    refusal = Refusal(
-        kind="price",
-        limit="ranked by cost",
-        words=f"no price of {name} is known; say --price {name}=USD_PER_HOUR",
-    )
-    return Assessment(deployment=deployment, prediction=None, cost=None, refusals=(refusal,))
+    return Assessment(deployment=deployment, cost=None, refusals=(Refusal(kind="price"),))
 
 
 def _cannot_run(deployment: Deployment) -> Assessment:
-    if (need := deployment.needs_engine) is not None:
-        old = Refusal(
-            kind="engine",
-            limit=f"vLLM >= {need.since} for {need.what}",
-            words=f"{deployment.engine} is too old to serve it",
-        )
-        return Assessment(deployment=deployment, prediction=None, cost=None, refusals=(old,))
-    refusal = Refusal(
-        kind="format",
-        limit=f"{deployment.gpu.name} runs {deployment.format.name}",
-        words="vLLM has no kernel of this format for it",
-    )
-    return Assessment(deployment=deployment, prediction=None, cost=None, refusals=(refusal,))
-
-
-def _nearest_miss(assessment: Assessment) -> tuple[bool, float, tuple[object, ...]]:
-    """Sorts misses of a degree first, the smallest before, then the rest by name."""
-    excess = assessment.excess
-    return (excess is None, excess or 0.0, assessment.deployment.key)
+    kind: RefusalKind = "format" if deployment.needs_engine is None else "engine"
+    return Assessment(deployment=deployment, cost=None, refusals=(Refusal(kind=kind),))
 
 
 def _smallest_that_holds(choice: Choice, predictor: Predictor) -> Prediction | None:

@@ -1,6 +1,6 @@
 """How many equal replicas each deployment needs to keep the limits: the smallest count that does.
 
-Many deployments, under many loads, are hunted for at once: looking at a hundred takes little longer than
+Many deployments, under many loads, are searched at once: looking at a hundred takes little longer than
 looking at one. Assumes what holds in the world: a further replica never makes a latency worse.
 """
 
@@ -26,7 +26,7 @@ Verdicts = Callable[[Ints, Ints], tuple[Bools, Bools]]
 """Positions and counts → whether the limits are kept there, and whether they likely are."""
 
 
-def hunt(most: Ints, guess: Ints, single: tuple[Bools, Bools], verdicts: Verdicts) -> Ints:
+def min_replicas(most: Ints, guess: Ints, single: tuple[Bools, Bools], verdicts: Verdicts) -> Ints:
     """Of each position the least count that keeps the limits; where none up to `most` does, the least that
     likely does; where none does either, `most`, so that its verdict says how far replicas can carry it.
 
@@ -36,7 +36,7 @@ def hunt(most: Ints, guess: Ints, single: tuple[Bools, Bools], verdicts: Verdict
     known = _Known(len(most))
     known.learn(at, np.ones_like(at), single)
     likely = np.zeros(len(most), dtype=bool)
-    """Whose hunt is for what likely keeps them."""
+    """The search is for what likely keeps the limits."""
     state = _State(np.zeros_like(at), np.zeros_like(at))
     while True:
         following = _next(state, guess, most)
@@ -65,7 +65,7 @@ def hunt(most: Ints, guess: Ints, single: tuple[Bools, Bools], verdicts: Verdict
 
 @dataclass(slots=True)
 class _State:
-    """Of each hunt: `fails` are too few, `keeps` are enough; 0 where that is not known."""
+    """For each position: `fails` are too few, `keeps` are enough; 0 where that is not known."""
 
     fails: Ints
     keeps: Ints
@@ -105,7 +105,7 @@ class _Known:
 
 
 def _next(state: _State, guess: Ints, most: Ints) -> Ints:
-    """The count to look at next; 0 when the hunt is over.
+    """The count to look at next; 0 when the search is over.
 
     After one and the guess the largest count: where that fails, which is the usual case, it is over.
     """

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from advisor.cost.predict.prediction import Prediction
 from advisor.spec.deployment import Deployment, KvFormat
 from advisor.spec.engines.engine import Engine
 from advisor.spec.formats.catalog import find_kv_format
@@ -97,64 +96,3 @@ def _degrees(space: Space, gpu: GpuSpec) -> Iterable[int]:
         if exact is not None and exact % degree:
             continue
         yield degree
-
-
-def smallest_count(predictions: Sequence[Prediction]) -> list[Prediction]:
-    """Of each GPU, format and KV type the smallest tensor parallelism that fits (the largest where none
-    does): the seed paper's synchronous convention."""
-    best: dict[tuple[str, str, str], Prediction] = {}
-    for prediction in sorted(predictions, key=_degree):
-        d = prediction.deployment
-        kind = (d.gpu.name, d.format.name, d.kv_format)
-        if kind not in best or not best[kind].memory.fits:
-            best[kind] = prediction
-    return list(best.values())
-
-
-def sixteen_bit_count(sixteen_bit: Sequence[Prediction]) -> dict[str, int]:
-    """GPUs by name: the smallest count at which the model fits at 16 bits, the largest tried where it
-    never does."""
-    needed: dict[str, Prediction] = {}
-    for prediction in sorted(sixteen_bit, key=_degree):
-        name = prediction.deployment.gpu.name
-        if name not in needed or not needed[name].memory.fits:
-            needed[name] = prediction
-    return {name: prediction.deployment.tensor_parallel for name, prediction in needed.items()}
-
-
-def arranged(
-    predictions: Sequence[Prediction], needed: Mapping[str, int], count: int | None
-) -> list[Deployment]:
-    """Each deployment with the replicas that fill `count` GPUs, or what `needed` says of its GPU; those that
-    do not divide it are left out.
-
-    The seed paper's asynchronous tables fix the number of GPUs, not how a format uses them: their figures
-    are those of the best split into replicas (70B INT4 on four H100 is four replicas of one).
-    """
-    found = []
-    for prediction in predictions:
-        d = prediction.deployment
-        total = count or needed.get(d.gpu.name, 0)
-        if total and total % d.tensor_parallel == 0:
-            found.append(replace(d, replicas=total // d.tensor_parallel))
-    return found
-
-
-def best_arrangement(predictions: Sequence[Prediction]) -> list[Prediction]:
-    """Of each GPU, format and KV type the split into replicas that serves most; one that fits if any does."""
-    best: dict[tuple[str, str, str], Prediction] = {}
-    for prediction in predictions:
-        d = prediction.deployment
-        kind = (d.gpu.name, d.format.name, d.kv_format)
-        if kind not in best or _served(prediction) > _served(best[kind]):
-            best[kind] = prediction
-    return list(best.values())
-
-
-def _served(prediction: Prediction) -> float:
-    rate = prediction.capacity_requests_per_s
-    return -1.0 if rate is None else rate.value
-
-
-def _degree(prediction: Prediction) -> int:
-    return prediction.deployment.tensor_parallel

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from advisor.advise.certainty.error_draws import errors_of
+from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT
 from advisor.advise.choose.question import Choice, check_context, statistics_of
 from advisor.advise.choose.space import Space
-from advisor.advise.choose.survey import standings_of
 from advisor.cost.arrays import Floats
 from advisor.cost.predict.prediction_table import Range
 from advisor.cost.predict.predictor import Z90
@@ -121,7 +121,7 @@ def compare(
         price_of=price_of,
     )
     at = np.array([0, 1])
-    found = standings_of(choice, [workload.load], [first, second], predictor, quality)
+    found = judge_fixed(choice, [workload.load], [first, second], predictor, quality)
     for deployment, possible in zip((first, second), found.possible[0], strict=True):
         if not possible:
             raise InputError(
@@ -141,7 +141,7 @@ def compare(
     if workload.load.arrival.kind != "rate":
         rows.append(_difference("requests per second", "1/s", means.requests_per_s, -slow))
     rows.append(_difference("capacity", "requests/s", means.capacity_requests_per_s, -slow))
-    usd = found.usd_per_million[0]
+    usd = found.usd_per_million.value[0]
     if np.isfinite(usd).all():
         served = means.output_tokens_per_s
         cost = Range(value=usd, low=usd * served.value / served.high, high=usd * served.value / served.low)

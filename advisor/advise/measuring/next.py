@@ -95,7 +95,7 @@ def measure_next(
     if recommendation.choice is None:
         return None
     kept = recommendation.winner is not None
-    of = (contest if kept else hopefuls)(recommendation, predictor, quality)
+    of = contest(recommendation, predictor, quality) if kept else hopefuls(recommendation, predictor)
     if of is None:
         why = f"nothing has a chance of {share(LEAST_HOPE)} to keep every limit"
         return Suggestion(sure=None, kept=kept, measurements=(), loss=0.0, why_nothing=why)
@@ -117,7 +117,7 @@ def measure_next(
 
 def _sure_after(of: Contest, problem: Problem, measured: Sequence[int]) -> float:
     """Probability that something then keeps every limit at the bad end of what is still unknown."""
-    bounds = np.stack([of.found.reach(cause)[0] for cause in CAUSES])
+    bounds = np.stack([of.found.margin_sd(cause)[0] for cause in CAUSES])
     bounds = np.where(of.found.possible[0], bounds, -np.inf)
     return held_for_sure(problem, measured, bounds, Z90)
 
@@ -197,7 +197,7 @@ def _problem(of: Contest, predictor: Predictor, measurable: Sequence[Measurement
     every = np.zeros((len(CAUSES) * width, len(names)))
     for number, (columns, loadings) in enumerate(blocks):
         every[number * width : (number + 1) * width, columns] = loadings
-    own = float(of.found.objective[0, 0])
+    own = float(of.found.objective.value[0, 0])
 
     def losses(errors: Floats) -> Floats:
         by_cause = {c: errors[:, n * width : (n + 1) * width] for n, c in enumerate(CAUSES)}

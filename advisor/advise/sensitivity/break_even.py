@@ -10,10 +10,10 @@ import numpy as np
 
 from advisor.advise.certainty.error_draws import DRAWS, Draws, errors_of, outcomes
 from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged import SLOW, TTFT
 from advisor.advise.choose.question import Choice, filled
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.choose.survey import standings_of
 from advisor.cost.arrays import Floats
 from advisor.spec.deployment import Deployment
 
@@ -92,7 +92,7 @@ def _ratios(
     sides = (best, *others)
     counts = [_counts(choice, a.deployment) for a in sides]
     among = [replace(a.deployment, replicas=n) for a, of in zip(sides, counts, strict=True) for n in of]
-    found = standings_of(choice, [choice.workload.load], among, predictor, quality)
+    found = judge_fixed(choice, [choice.workload.load], among, predictor, quality)
     at = np.arange(len(among))
     # What accuracy may turn out to be changes no cost.
     errors = {c: errors_of(found, 0, at, predictor.fit.shared, c, DRAWS) for c in (SLOW, TTFT)}

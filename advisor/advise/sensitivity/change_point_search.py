@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from advisor.advise.choose.judged import Standings
+from advisor.advise.choose.judge import judge, judge_fixed
+from advisor.advise.choose.judged import JudgedTable
 from advisor.advise.choose.question import Choice
-from advisor.advise.choose.survey import standings_of, survey
+from advisor.advise.choose.rank import best as best_of
 from advisor.advise.sensitivity.change_point import Flip, Whose, kind_of
 from advisor.advise.sensitivity.crossing import Interval, Turn, basis_of, turn_at, where_it_turns
 from advisor.advise.sensitivity.perturbations import Trial, World, trials
@@ -81,11 +82,11 @@ class _Look:
         """What comes first at each of the values."""
         found: list[Deployment | None] = [None] * len(asked)
         for at, seen in self._surveys(asked):
-            for place, load, best in zip(at, range(len(at)), seen.best().tolist(), strict=True):
+            for place, load, best in zip(at, range(len(at)), best_of(seen).tolist(), strict=True):
                 found[place] = None if best < 0 else seen.deployment(load, best)
         return found
 
-    def _surveys(self, asked: Sequence[tuple[Trial, float]]) -> Iterable[tuple[list[int], Standings]]:
+    def _surveys(self, asked: Sequence[tuple[Trial, float]]) -> Iterable[tuple[list[int], JudgedTable]]:
         """Positions in `asked` and how everything stands there; those that can be are looked at together."""
         groups: dict[object, list[int]] = {}
         for i, (trial, value) in enumerate(asked):
@@ -96,21 +97,21 @@ class _Look:
             own = None if self.among is None else [_adapted(trial, d, value) for d in self.among]
             yield at, self._survey([asked[i][0].world(asked[i][1]) for i in at], own)
 
-    def _survey(self, worlds: Sequence[World], among: Sequence[Deployment] | None) -> Standings:
-        return survey(
+    def _survey(self, worlds: Sequence[World], among: Sequence[Deployment] | None) -> JudgedTable:
+        return judge(
             worlds[0].choice,
             [world.load for world in worlds],
             self.predictor,
             self.quality,
             among=among,
-            limits=[world.limits for world in worlds],
+            timed=[world.limits for world in worlds],
         )
 
     def flips(self, steps: Sequence[_Step]) -> list[Flip]:
         """Each step's flip with its interval: one look at both ends of all, one at what each hangs on."""
         ends = [(step, sorted({step.near, step.far})) for step in steps if step.far is not None]
         asked = [(step.trial, value) for step, own in ends for value in own]
-        seen: dict[int, tuple[Standings, int]] = {}
+        seen: dict[int, tuple[JudgedTable, int]] = {}
         for at, found in self._surveys(asked):
             seen |= {place: (found, load) for load, place in enumerate(at)}
         made = []
@@ -119,9 +120,9 @@ class _Look:
             made.append(self._flip(step, lower.joined(upper)))
         return made
 
-    def _flip(self, step: _Step, pair: Standings) -> Flip:
+    def _flip(self, step: _Step, pair: JudgedTable) -> Flip:
         assert step.far is not None
-        best = pair.best()
+        best = best_of(pair)
         turn = turn_at(pair, 0, int(best[0]), int(best[1]))
         low, high = self._interval(step, pair, turn)
         far = int(step.far > step.near)
@@ -142,7 +143,7 @@ class _Look:
             to=None if best[far] < 0 else pair.deployment(far, int(best[far])),
         )
 
-    def _interval(self, step: _Step, pair: Standings, turn: Turn) -> Interval:
+    def _interval(self, step: _Step, pair: JudgedTable, turn: Turn) -> Interval:
         """Along all values that are looked at, on either side of today's."""
         trial, ends = step.trial, sorted((step.near, step.far or step.near))
         values = sorted({*trial.around(), *ends})
@@ -153,7 +154,7 @@ class _Look:
         low, high = where_it_turns(sides, places, here, self.predictor.fit.shared)
         return None if low is None else trial.value(low), None if high is None else trial.value(high)
 
-    def _sides(self, trial: Trial, values: Sequence[float], served: Sequence[Deployment]) -> Standings:
+    def _sides(self, trial: Trial, values: Sequence[float], served: Sequence[Deployment]) -> JudgedTable:
         """How these stand at each value."""
         worlds = [trial.world(value) for value in values]
         if trial.adapted is None:
@@ -162,18 +163,18 @@ class _Look:
             _without_latencies(self._stand([world], [_adapted(trial, d, value) for d in served]))
             for world, value in zip(worlds, values, strict=True)
         ]
-        return reduce(Standings.joined, found)
+        return reduce(JudgedTable.joined, found)
 
-    def _stand(self, worlds: Sequence[World], served: Sequence[Deployment]) -> Standings:
+    def _stand(self, worlds: Sequence[World], served: Sequence[Deployment]) -> JudgedTable:
         loads, limits = [world.load for world in worlds], [world.limits for world in worlds]
-        return standings_of(worlds[0].choice, loads, served, self.predictor, self.quality, limits=limits)
+        return judge_fixed(worlds[0].choice, loads, served, self.predictor, self.quality, timed=limits)
 
 
-def _row(found: Standings, load: int) -> Standings:
+def _row(found: JudgedTable, load: int) -> JudgedTable:
     return _without_latencies(found.take(np.array([load])))
 
 
-def _without_latencies(found: Standings) -> Standings:
+def _without_latencies(found: JudgedTable) -> JudgedTable:
     """Worlds that ask for different percentiles have different ones, and their limits are told already."""
     return replace(found, answers=replace(found.answers, latency_ms={}))
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from advisor.advise.choose.assessment import Assessment, RefusalKind
 from advisor.advise.choose.question import filled
-from advisor.advise.choose.rank import rank
+from advisor.advise.choose.rank import order
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.sensitivity.break_even import BreakEven, counts_replicas
 from advisor.advise.sensitivity.change_point import Flip, Whose, kind_of
@@ -50,15 +51,19 @@ def flips(
 def contenders(recommendation: Recommendation) -> list[Deployment]:
     """The deployments that may come first when something changes: of every format on every GPU the best, as
     far as there is room, then the rest in their order. One replica each where their number is looked for."""
-    objective, choice = recommendation.workload.objective, recommendation.choice
+    choice, table = recommendation.choice, recommendation.table
+    if table is None:
+        return []
     is_fixed = choice is not None and filled(choice) is not None
-    every = [*recommendation.ranked, *rank([a for a in recommendation.refused if a.prediction], objective)]
+    kept = len(recommendation.ranked)
+    at = [*range(kept), *order(table, 0, np.arange(kept, len(table.deployments))).tolist()]
     chosen: dict[tuple[object, ...], Deployment] = {}
     seen: dict[tuple[str, str], int] = {}
     for spread in (1, MOST):
-        for a in every:
-            kind = (a.deployment.format.name, a.deployment.gpu.name)
-            one = a.deployment if is_fixed else replace(a.deployment, replicas=1)
+        for i in at:
+            d = table.deployment(0, i)
+            kind = (d.format.name, d.gpu.name)
+            one = d if is_fixed else d.times(1)
             if len(chosen) < MOST and one.key not in chosen and seen.get(kind, 0) < spread:
                 chosen[one.key] = one
                 seen[kind] = seen.get(kind, 0) + 1
@@ -125,17 +130,22 @@ def _first_other(
     recommendation: Recommendation, kind: RefusalKind, strict: Callable[[Assessment], float | None]
 ) -> Assessment | None:
     """As a limit is eased: what comes first then, when that is no longer of the first's kind."""
-    admitted, objective = [recommendation.ranked[0]], recommendation.workload.objective
+    table, ranked, refused = recommendation.table, recommendation.ranked, recommendation.refused
+    if table is None:
+        return None
     missed = [
-        a
-        for a in recommendation.refused
-        if a.refusals and all(refusal.kind == kind for refusal in a.refusals)
+        i
+        for i in range(len(table.deployments) - len(ranked))
+        if all(refusal.kind == kind for refusal in refused[i].refusals)
     ]
-    for level in sorted({value for a in missed if (value := strict(a)) is not None}, reverse=True):
-        admitted += [a for a in missed if strict(a) == level]
-        best = rank(admitted, objective)[0]
-        if kind_of(best.deployment) != kind_of(admitted[0].deployment):
-            return best
+    admitted = [0]
+    first = kind_of(ranked[0].deployment)
+    for level in sorted({value for i in missed if (value := strict(refused[i])) is not None}, reverse=True):
+        admitted += [len(ranked) + i for i in missed if strict(refused[i]) == level]
+        best = int(order(table, 0, np.array(admitted, dtype=np.intp))[0])
+        if best and kind_of(table.deployment(0, best)) != first:
+            other: Assessment = refused[best - len(ranked)]
+            return other
     return None
 
 

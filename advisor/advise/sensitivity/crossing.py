@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from advisor.advise.certainty.error_draws import draw
-from advisor.advise.choose.judged import Standings
+from advisor.advise.choose.judged import JudgedTable
 from advisor.cost.arrays import Floats
 from advisor.cost.estimate import BASES, Basis
 from advisor.cost.predict.predictor import Z90
@@ -50,7 +50,7 @@ class Turn:
         return ((self.whose, self.end + (self.whose != self.before)),)
 
 
-def turn_at(found: Standings, end: int, before: int, after: int) -> Turn:
+def turn_at(found: JudgedTable, end: int, before: int, after: int) -> Turn:
     """The turn after the level at `end`, from one best to the other."""
     for at, load in ((before, end + 1), (after, end)):
         if at < 0 or found.kept[load, at]:
@@ -58,10 +58,10 @@ def turn_at(found: Standings, end: int, before: int, after: int) -> Turn:
         if found.replicas[load, at] > found.replicas[2 * end + 1 - load, at] and not found.possible[load, at]:
             # It would take another replica, which the budget does not allow.
             return Turn(end=end, before=before, after=after, why="replicas", whose=at)
-        missed = [limit for limit in found.limits if not limit.kept[load, at]]
+        missed = [limit for limit in found.uncertain if not limit.kept[load, at]]
         limit = "memory"
         if missed and found.possible[load, at]:
-            limit = min(missed, key=lambda one: float(one.reach[load, at])).text
+            limit = min(missed, key=lambda one: float(one.margin_sd[load, at])).key
         return Turn(end=end, before=before, after=after, why="limit", limit=limit, whose=at)
     if before >= 0 and found.replicas[end + 1, before] > found.replicas[end, before]:
         return Turn(end=end, before=before, after=after, why="replicas", whose=before)
@@ -75,13 +75,13 @@ def weakest(bases: Sequence[Basis]) -> Basis:
     return max(bases, key=tuple(BASES).index, default="measured")
 
 
-def basis_of(found: Standings, turn: Turn) -> Basis:
+def basis_of(found: JudgedTable, turn: Turn) -> Basis:
     """What the predictions that decide a turn rest on; `found` has the turn's positions."""
     width = len(found.deployments)
     return weakest([found.answers.means.basis(load * width + at) for at, load in turn.sides])
 
 
-def where_it_turns(sides: Standings, levels: Sequence[float], turn: Turn, shared: SharedErrors) -> Interval:
+def where_it_turns(sides: JudgedTable, levels: Sequence[float], turn: Turn, shared: SharedErrors) -> Interval:
     """Nine times of ten the change truly lies between these levels; `sides` are the turn's alone."""
     if turn.whose is None:
         return where_order_changes(sides, levels, turn.end, shared)
@@ -89,7 +89,7 @@ def where_it_turns(sides: Standings, levels: Sequence[float], turn: Turn, shared
 
 
 def where_order_changes(
-    found: Standings, levels: Sequence[float], end: int, shared: SharedErrors
+    found: JudgedTable, levels: Sequence[float], end: int, shared: SharedErrors
 ) -> Interval:
     """Where the second of two deployments becomes the better one, somewhere after `levels[end]`.
 
@@ -100,7 +100,7 @@ def where_order_changes(
     return _interval(levels, np.array(chance), end, lambda i: chance[i], 1.0 - SURE, SURE)
 
 
-def where_limit_is_met(found: Standings, levels: Sequence[float], end: int, *, ends: bool) -> Interval:
+def where_limit_is_met(found: JudgedTable, levels: Sequence[float], end: int, *, ends: bool) -> Interval:
     """Where one deployment stops keeping its limits (`ends`), or starts, somewhere after `levels[end]`.
 
     From where it keeps them at the pessimistic end of its interval to where it no more does at the optimistic
@@ -108,8 +108,8 @@ def where_limit_is_met(found: Standings, levels: Sequence[float], end: int, *, e
     would move that point: the optimistic end is where the capacity's own is exceeded, too.
     """
     reach = np.full(len(levels), np.inf)
-    for limit in found.limits:
-        reach = np.minimum(reach, limit.reach[:, 0])
+    for limit in found.uncertain:
+        reach = np.minimum(reach, limit.margin_sd[:, 0])
     reach = np.where(found.possible[:, 0], reach, -np.inf)
     measure = -reach if ends else reach
     low, high = _interval(levels, measure, end, lambda i: measure[i], -Z90, Z90)
@@ -125,7 +125,7 @@ def where_limit_is_met(found: Standings, levels: Sequence[float], end: int, *, e
     return None if near is None else min(near, levels[end]), high
 
 
-def _second_wins(found: Standings, load: int, shared: SharedErrors) -> float:
+def _second_wins(found: JudgedTable, load: int, shared: SharedErrors) -> float:
     seen = draw(found, load, np.array([0, 1]), shared)
     return float((seen.objective[:, 1] < seen.objective[:, 0]).mean())
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from advisor.advise.choose.judged import Standings
+from advisor.advise.choose.judge import judge, judge_fixed
+from advisor.advise.choose.judged import JudgedTable
 from advisor.advise.choose.question import Choice
+from advisor.advise.choose.rank import best as best_of
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.choose.survey import standings_of, survey
 from advisor.advise.sensitivity.axis import Axis, Over, axis, between, level_of, load_at, loads_along
 from advisor.advise.sensitivity.crossing import Why, basis_of, turn_at, where_it_turns
 from advisor.cost.arrays import Ints
@@ -100,7 +101,7 @@ def best_map(
     """What `recommend` would put first at every load of a grid."""
     base = choice.workload.load
     loads = loads_along(base, across, down)
-    found = survey(_under(choice, loads[0]), loads, predictor, quality)
+    found = judge(_under(choice, loads[0]), loads, predictor, quality)
     best = _names(found)
     width = len(across.levels)
     return BestMap(
@@ -176,16 +177,16 @@ def _survey_at(
     predictor: Predictor,
     quality: QualityModel | None,
     among: Sequence[Deployment] | None = None,
-) -> Standings:
+) -> JudgedTable:
     loads = [load_at(choice.workload.load, along.over, level) for level in levels]
-    return survey(_under(choice, loads[0]), loads, predictor, quality, among=among)
+    return judge(_under(choice, loads[0]), loads, predictor, quality, among=among)
 
 
-def _contenders(choice: Choice, found: Standings) -> Standings:
+def _contenders(choice: Choice, found: JudgedTable) -> JudgedTable:
     """Without the deployments that are nowhere near the best; a convention needs them all."""
     if choice.workload.gpu_count != "free":
         return found
-    value = np.where(found.kept, found.objective, np.inf)
+    value = np.where(found.kept, found.objective.value, np.inf)
     least = value.min(axis=1, keepdims=True)
     near = (value <= NEAR * least) & np.isfinite(value)
     # Where nothing keeps the limits, what is nearest to keeping them may do so a level before.
@@ -199,8 +200,8 @@ def _under(choice: Choice, load: Load) -> Choice:
     return replace(choice, workload=replace(choice.workload, load=own))
 
 
-def _names(found: Standings) -> list[Deployment | None]:
-    return [None if at < 0 else found.deployment(load, int(at)) for load, at in enumerate(found.best())]
+def _names(found: JudgedTable) -> list[Deployment | None]:
+    return [None if at < 0 else found.deployment(load, int(at)) for load, at in enumerate(best_of(found))]
 
 
 def _kind(deployment: Deployment | None) -> tuple[str, str] | None:
@@ -212,14 +213,14 @@ class _Walk:
     """A survey along an axis, at its levels and those put between."""
 
     choice: Choice
-    found: Standings
+    found: JudgedTable
     along: Axis
     levels: Sequence[float]
     predictor: Predictor
     quality: QualityModel | None
 
     def told(self) -> Crossover:
-        best, names = self.found.best(), _names(self.found)
+        best, names = best_of(self.found), _names(self.found)
         kinds = [_kind(d) for d in names]
         levels = self.levels
         starts = [0, *(i for i in range(1, len(levels)) if kinds[i] != kinds[i - 1])]
@@ -240,7 +241,7 @@ class _Walk:
         if not turns:
             return ()
         among = [self.found.deployment(load, at) for turn in turns for at, load in turn.sides]
-        found = standings_of(self.choice, self.found.loads, among, self.predictor, self.quality)
+        found = judge_fixed(self.choice, self.found.loads, among, self.predictor, self.quality)
         made, start = [], 0
         for turn in turns:
             own = found.only(np.arange(start, start + len(turn.sides)))

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from advisor.advise.choose.limits import TimedLimit, timed_limits
 from advisor.advise.choose.question import Choice
-from advisor.advise.choose.refusal import timed_limits
 from advisor.advise.sensitivity.axis import Over, level_of, load_at
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Goodput, LatencyLimit, Lengths, Load
@@ -34,7 +34,7 @@ class World:
 
     choice: Choice
     load: Load
-    limits: tuple[LatencyLimit, ...]
+    limits: tuple[TimedLimit, ...]
     """Those that a latency is judged by; see `timed_limits`."""
 
 
@@ -161,9 +161,9 @@ def _of_limits(choice: Choice) -> Iterator[Trial]:
     load, limits = choice.workload.load, timed_limits(choice.workload)
     for number, limit in enumerate(choice.workload.limits):
 
-        def world(value: float, number: int = number) -> World:
+        def world(value: float, number: int = number, limit: LatencyLimit = limit) -> World:
             changed = [*limits]
-            changed[number] = replace(changed[number], max_ms=value)
+            changed[number] = TimedLimit(limit=replace(limit, max_ms=value))
             return World(choice=choice, load=load, limits=tuple(changed))
 
         yield Trial(assumption=limit.key, unit="ms", now=limit.max_ms, world=world)

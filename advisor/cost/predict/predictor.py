@@ -111,10 +111,44 @@ class Predictor:
         *,
         levels: Sequence[float] | None = None,
         prepared: Prepared | None = None,
+        simulated: bool = False,
     ) -> LoadAnswers:
-        """Each deployment under one load, as arrays; `levels` as in `predict`."""
+        """Each deployment under one load, as arrays; `levels` and `simulated` as in `predict`."""
         cells = load_cells(load, deployments, levels)
-        return self._answer_loads(prepared or self._prepare(deployments), cells, _with_means(statistics))
+        p = prepared or self._prepare(deployments)
+        found = self._answer_loads(p, cells, _with_means(statistics))
+        return (
+            self._with_simulated(p, own_loads(load, deployments, levels), cells, found)
+            if simulated
+            else found
+        )
+
+    def predictions(
+        self,
+        deployments: Sequence[Deployment],
+        load: Load,
+        found: LoadAnswers,
+        *,
+        goodput: Goodput | None = None,
+    ) -> list[Prediction]:
+        """What `answer_load` found of these deployments, one object each; `goodput` as in `predict`."""
+        if not deployments:
+            return []
+        return self._told(self._prepare(deployments), load, found, None, goodput)
+
+    def _told(
+        self,
+        p: Prepared,
+        load: Load,
+        found: LoadAnswers,
+        levels: Sequence[float] | None,
+        goodput: Goodput | None,
+    ) -> list[Prediction]:
+        cells = load_cells(load, p.deployments, levels)
+        within = None
+        if goodput is not None:
+            within = goodput_share(self.fit.intervals, p, cells, found.means, goodput)
+        return told(p, own_loads(load, p.deployments, levels), cells, found, within, self._index)
 
     def predict(
         self,
@@ -136,16 +170,11 @@ class Predictor:
         """
         if not deployments:
             return []
-        prepared = self._prepare(deployments)
-        cells = load_cells(load, deployments, levels)
-        loads = own_loads(load, deployments, levels)
-        found = self.answer_load(deployments, load, statistics, levels=levels, prepared=prepared)
-        if simulated:
-            found = self._with_simulated(prepared, loads, cells, found)
-        within = None
-        if goodput is not None:
-            within = goodput_share(self.fit.intervals, prepared, cells, found.means, goodput)
-        return told(prepared, loads, cells, found, within, self._index)
+        p = self._prepare(deployments)
+        found = self.answer_load(
+            deployments, load, statistics, levels=levels, prepared=p, simulated=simulated
+        )
+        return self._told(p, load, found, levels, goodput)
 
     def _answer_loads(self, p: Prepared, cells: Cells, wanted: Sequence[tuple[str, str]]) -> LoadAnswers:
         queue = None

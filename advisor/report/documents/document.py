@@ -16,6 +16,7 @@ from advisor.cost.predict.prediction import Prediction
 from advisor.report.commands.commands import commands_for
 from advisor.report.documents.decision_document import decision_document
 from advisor.report.documents.plain import deployment_document
+from advisor.report.documents.refusal_words import finding, limit_text
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.profile_keys import write_arrival, write_lengths
 from advisor.spec.workloads.workload import Workload
@@ -173,8 +174,8 @@ def _refusals(assessment: Assessment) -> list[dict[str, Any]]:
     return [
         {
             "kind": refusal.kind,
-            "limit": refusal.limit,
-            "finding": refusal.finding,
+            "limit": limit_text(assessment, refusal),
+            "finding": finding(assessment, refusal),
             "excess": refusal.excess,
             "likely_kept": refusal.likely_kept,
         }

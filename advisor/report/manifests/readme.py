@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from advisor.cost.estimate import Estimate
+from advisor.report.documents.refusal_words import refusal_text
 from advisor.report.manifests.pod import SECRET, claim_name
 from advisor.report.manifests.scaling import METRIC
 from advisor.report.manifests.subject import Subject
@@ -61,7 +62,9 @@ def _missed(subject: Subject) -> str:
     """The limits that are not kept, first of all: who asked for a refused row shall not overlook it."""
     if subject.assessment is None or subject.assessment.kept:
         return ""
-    missed = "\n".join(f"- {refusal.text}" for refusal in subject.assessment.refusals)
+    missed = "\n".join(
+        f"- {refusal_text(subject.assessment, refusal)}" for refusal in subject.assessment.refusals
+    )
     return f"**This deployment does not keep the limits for sure:**\n\n{missed}"
 
 

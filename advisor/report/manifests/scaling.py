@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import floor
 
+from advisor.report.documents.refusal_words import refusal_text
 from advisor.report.manifests.subject import Subject
 from advisor.text import number
 from advisor.units import MS_PER_S
@@ -39,7 +40,9 @@ def scaling_of(subject: Subject) -> Scaling | str:
     if prediction.status not in ("stable", "saturated"):
         return "the load is more than the advised replicas serve, so its level is no target"
     if subject.assessment is not None and not subject.assessment.kept:
-        missed = "; ".join(refusal.text for refusal in subject.assessment.refusals)
+        missed = "; ".join(
+            refusal_text(subject.assessment, refusal) for refusal in subject.assessment.refusals
+        )
         return f"the limits are not kept at the advised load ({missed}), so its level is no target"
     in_flight = _in_flight(subject)
     if in_flight is None:

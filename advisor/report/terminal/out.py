@@ -108,6 +108,7 @@ def _ranking(to: Console, recommendation: Recommendation, top: int) -> None:
 
 def print_assessment(assessment: Assessment, workload: Workload) -> None:
     """One deployment in full."""
+    from advisor.report.documents import refusal_words
     from advisor.report.terminal import binding, evidence, tables, words
     from advisor.text import deployment_text
 
@@ -123,7 +124,7 @@ def print_assessment(assessment: Assessment, workload: Workload) -> None:
         _section(to, "What binds it", [f"{line}." for line in binding.binding_lines(prediction)])
         _section(to, "Memory of one GPU", words.memory_lines(assessment))
         _section(to, "Accuracy", words.accuracy_lines(prediction, head=""))
-    _section(to, "Limits missed", [refusal.text for refusal in assessment.refusals])
+    _section(to, "Limits missed", [refusal_words.refusal_text(assessment, r) for r in assessment.refusals])
     if assessment.kept:
         _section(to, "Run it", words.command_lines(assessment))
     _section(to, "What this rests on", evidence.assessment_evidence(assessment))

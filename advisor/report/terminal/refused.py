@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from advisor.advise.choose.assessment import Assessment, Refusal, RefusalKind
 from advisor.advise.choose.recommendation import Recommendation
+from advisor.report.documents.refusal_words import finding, limit_text, refusal_text
 from advisor.text import deployment_text, listed, missed_by
 
 
@@ -31,7 +32,7 @@ _REASONS: dict[RefusalKind, str] = {
 
 def _reason(assessment: Assessment) -> str:
     worst = worst_refusal(assessment)
-    return _REASONS.get(worst.kind, f"that miss {worst.limit}")
+    return _REASONS.get(worst.kind) or f"that miss {limit_text(assessment, worst)}"
 
 
 def worst_refusal(assessment: Assessment) -> Refusal:
@@ -44,16 +45,16 @@ def _examples(members: Sequence[Assessment]) -> str:
     if nearest.excess is not None:
         worst = worst_refusal(nearest)
         return (
-            f"nearest is {deployment_text(nearest.deployment)}, {worst.finding}, "
+            f"nearest is {deployment_text(nearest.deployment)}, {finding(nearest, worst)}, "
             f"{missed_by(worst.excess or 0.0)}"
         )
     if nearest.refusals[0].kind == "price":
         return listed(dict.fromkeys(a.deployment.gpu.label for a in members))
     if nearest.refusals[0].kind == "seen":
-        why = {a.refusals[0].words: deployment_text(a.deployment) for a in reversed(members)}
+        why = {finding(a, a.refusals[0]): deployment_text(a.deployment) for a in reversed(members)}
         return listed([f"{name}: {words}" for words, name in reversed(why.items())], most=2)
     if nearest.refusals[0].kind == "engine":
-        since = dict.fromkeys(a.refusals[0].limit for a in members)
+        since = dict.fromkeys(limit_text(a, a.refusals[0]) for a in members)
         return ", ".join(since) + "; --ignore-engine-version takes them"
     if nearest.refusals[0].kind == "format":
         by_format = Counter(a.deployment.format.name for a in members)
@@ -85,8 +86,8 @@ def nothing_kept_line(recommendation: Recommendation) -> str:
         worst = worst_refusal(closest)
         return (
             f"{name} for {workload}: nothing keeps the limits; "
-            f"closest is {deployment_text(closest.deployment)}, {worst.limit}: "
-            f"{worst.finding}, {missed_by(worst.excess or 0.0)}; "
+            f"closest is {deployment_text(closest.deployment)}, "
+            f"{refusal_text(closest, worst)}, {missed_by(worst.excess or 0.0)}; "
             "loosen that limit or allow other GPUs"
         )
     smallest = recommendation.smallest

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Estimate
+from advisor.report.documents.refusal_words import limit_text
 from advisor.spec.workloads.workload import LatencyMetric, Workload
 from advisor.text import deployment_text, low_high, missed_by, number
 from advisor.units import MS_PER_S
@@ -187,7 +188,7 @@ def _deployment_cell(assessment: Assessment) -> str:
 
 def _misses_cell(assessment: Assessment) -> str:
     return "\n".join(
-        f"{r.limit}: {'likely kept' if r.likely_kept else missed_by(r.excess or 0.0)}"
+        f"{limit_text(assessment, r)}: {'likely kept' if r.likely_kept else missed_by(r.excess or 0.0)}"
         for r in assessment.refusals
     )
 

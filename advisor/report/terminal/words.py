@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from advisor.advise.choose.assessment import Assessment
-from advisor.advise.choose.rank import TIE, objective_value
+from advisor.advise.choose.rank import TIE
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.predict.prediction import Prediction
 from advisor.report.commands.commands import commands_for
+from advisor.report.documents.refusal_words import finding, limit_text
 from advisor.report.terminal.refused import worst_refusal
 from advisor.report.terminal.why import regime_lines
 from advisor.spec.workloads.workload import Objective
@@ -65,7 +66,7 @@ def _comparisons(recommendation: Recommendation, first: Assessment, objective: O
 
 
 def _comparison(what: str, first: Assessment, other: Assessment, objective: Objective) -> str:
-    best, second = objective_value(first, objective), objective_value(other, objective)
+    best, second = first.objective, other.objective
     name = f"The best {what} is {deployment_text(other.deployment)}"
     if best is None or second is None:
         return name
@@ -118,13 +119,13 @@ def _likely_better(recommendation: Recommendation, first: Assessment) -> list[st
     other = next(iter(recommendation.likely), None)
     if other is None:
         return []
-    best, second = objective_value(first, objective), objective_value(other, objective)
+    best, second = first.objective, other.objective
     if best is None or second is None or second > best * (1 - TIE):
         return []
     doubt = worst_refusal(other)
     return [
         f"Not sure enough: {deployment_text(other.deployment)} {_difference(second / best - 1, objective)}, "
-        f"but {doubt.limit} is only likely kept ({doubt.finding}); measure it to know."
+        f"but {limit_text(other, doubt)} is only likely kept ({finding(other, doubt)}); measure it to know."
     ]
 
 

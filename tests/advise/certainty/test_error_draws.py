@@ -7,8 +7,8 @@ import pytest
 
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
 from advisor.advise.certainty.error_draws import as_good, draw
-from advisor.advise.choose.judged import SLOW, Standings
-from advisor.advise.choose.survey import standings_of
+from advisor.advise.choose.judge import judge_fixed
+from advisor.advise.choose.judged import SLOW, JudgedTable
 from advisor.cost.predict.predictor import Z90
 from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares
 from advisor.spec.workloads.workload import Arrival
@@ -19,18 +19,18 @@ SAME = SharedErrors(
 )
 
 
-def stand(*formats: str) -> Standings:
+def stand(*formats: str) -> JudgedTable:
     asked = workload(arrival=Arrival(kind="concurrency", value=12))
     choice = choice_of("Llama-3.1-8B-Instruct", asked, gpus=["A6000"])
     model = choice.space.model
     made = [deployment(fmt=fmt, model=model) for fmt in formats]
-    return standings_of(choice, [asked.load], made, shipped_predictor(), shipped_quality())
+    return judge_fixed(choice, [asked.load], made, shipped_predictor(), shipped_quality())
 
 
 def test_nine_of_ten_draws_lie_within_the_interval() -> None:
     found = stand("bf16", "int4")
     seen = draw(found, 0, np.array([0, 1]), SharedErrors())
-    inside = (seen.objective >= found.objective_low[0]) & (seen.objective <= found.objective_high[0])
+    inside = (seen.objective >= found.objective.low[0]) & (seen.objective <= found.objective.high[0])
     assert inside.mean() == pytest.approx(0.9, abs=0.02)
 
 
@@ -58,7 +58,7 @@ def test_draws_do_not_hang_on_what_else_is_looked_at() -> None:
 
 def test_a_limit_at_the_pessimistic_end_is_kept_with_ninety_five_per_cent() -> None:
     found = stand("int8")
-    reach = np.full(found.objective.shape, Z90)
+    reach = np.full(found.replicas.shape, Z90)
     z = draw(found, 0, np.array([0]), SharedErrors()).errors[SLOW]
     assert (z <= reach).mean() == pytest.approx(0.95, abs=0.01)
 

@@ -33,7 +33,7 @@ def failed(**changes: object) -> FailedRun:
 
 def kinds(run: FailedRun, d: object, under: object = None, **served: object) -> list[str]:
     speed = [build.speed(gpu="A6000", **served)] if served else []
-    return [r.kind for r in border_of([run], speed).refusals(d, under or workload())]  # type: ignore[arg-type]
+    return [r.kind for r in border_of([run], speed).failures_of(d, under or workload())]  # type: ignore[arg-type]
 
 
 def test_what_did_not_fit_does_not_fit_with_wider_numbers_or_on_fewer_gpus():

@@ -3,126 +3,111 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from itertools import pairwise
+from math import inf
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.advise.choose.assessment import Assessment
-from advisor.advise.choose.rank import objective_value, pareto, rank, tied
+from advisor.advise.choose.rank import best, order, pareto
 from advisor.cost.estimate import Estimate
-from tests.advise.builders import around, assessed, deployment, prediction
+from advisor.cost.predict.prediction import Prediction
+from advisor.spec.workloads.workload import Objective
+from tests.advise.builders import around, deployment, judged, prediction, workload
 
 
-def served(fmt: str, requests_per_s: float, recovery: float | None = None, gpu: str = "A6000") -> Assessment:
-    return assessed(
-        prediction(
-            deployment(fmt=fmt, gpu=gpu),
-            requests_per_s=requests_per_s,
-            recovery=None
-            if recovery is None
-            else Estimate(value=recovery, low=recovery - 0.01, high=recovery, basis="fitted"),
-        )
+def served(
+    fmt: str, requests_per_s: float, recovery: float | None = None, gpu: str = "A6000", gpus: int = 1
+) -> Prediction:
+    return prediction(
+        deployment(fmt=fmt, gpu=gpu, tensor_parallel=gpus),
+        requests_per_s=requests_per_s,
+        recovery=None
+        if recovery is None
+        else Estimate(value=recovery, low=recovery - 0.01, high=recovery, basis="fitted"),
     )
 
 
-def names(ranked: tuple[Assessment, ...]) -> list[str]:
-    return [a.deployment.format.name for a in ranked]
+def ranked(predictions: Sequence[Prediction], objective: Objective = "cost") -> list[int]:
+    """Positions, best first."""
+    table = judged(predictions, workload(objective=objective))
+    found: list[int] = order(table, 0, np.arange(len(predictions))).tolist()
+    assert best(table)[0] == found[0]
+    return found
+
+
+def names(predictions: Sequence[Prediction], objective: Objective = "cost") -> list[str]:
+    return [predictions[i].deployment.format.name for i in ranked(predictions, objective)]
 
 
 def test_the_cheapest_comes_first() -> None:
-    ranked = rank([served("bf16", 2.0, 1.0), served("int4", 4.0, 0.98), served("int8", 3.0, 0.99)], "cost")
-    assert names(ranked) == ["int4", "int8", "bf16"]
+    found = names([served("bf16", 2.0, 1.0), served("int4", 4.0, 0.98), served("int8", 3.0, 0.99)])
+    assert found == ["int4", "int8", "bf16"]
 
 
 def test_of_two_that_cost_alike_the_more_accurate_comes_first() -> None:
-    ranked = rank([served("int4", 4.01, 0.97), served("int8", 4.0, 0.995)], "cost")
-    assert names(ranked) == ["int8", "int4"]
-    assert tied(ranked[0], ranked[1], "cost")
+    assert names([served("int4", 4.01, 0.97), served("int8", 4.0, 0.995)]) == ["int8", "int4"]
 
 
 def test_a_real_difference_in_cost_outweighs_accuracy() -> None:
-    ranked = rank([served("int4", 4.2, 0.97), served("int8", 4.0, 0.995)], "cost")
-    assert names(ranked) == ["int4", "int8"]
+    assert names([served("int4", 4.2, 0.97), served("int8", 4.0, 0.995)]) == ["int4", "int8"]
 
 
 def test_what_has_no_price_comes_last_by_cost() -> None:
-    ranked = rank([served("int4", 99.0, gpu="L4"), served("bf16", 1.0)], "cost")
-    assert names(ranked) == ["bf16", "int4"]
+    assert names([served("int4", 99.0, gpu="L4"), served("bf16", 1.0)]) == ["bf16", "int4"]
 
 
 def test_by_accuracy_equal_recoveries_are_ordered_by_cost() -> None:
-    ranked = rank([served("int8", 1.0, 1.0), served("bf16", 2.0, 1.0), served("int4", 9.0, 0.96)], "accuracy")
-    assert names(ranked) == ["bf16", "int8", "int4"]
+    options = [served("int8", 1.0, 1.0), served("bf16", 2.0, 1.0), served("int4", 9.0, 0.96)]
+    assert names(options, "accuracy") == ["bf16", "int8", "int4"]
 
 
 def test_by_latency_the_fastest_request_comes_first() -> None:
-    slow = assessed(prediction(deployment(fmt="int8"), latency_ms={("e2e", "mean"): around(9_000.0)}))
-    fast = assessed(prediction(deployment(fmt="int4"), latency_ms={("e2e", "mean"): around(3_000.0)}))
-    assert rank([slow, fast], "latency") == (fast, slow)
+    slow = prediction(deployment(fmt="int8"), latency_ms={("e2e", "mean"): around(9_000.0)})
+    fast = prediction(deployment(fmt="int4"), latency_ms={("e2e", "mean"): around(3_000.0)})
+    assert ranked([slow, fast], "latency") == [1, 0]
 
 
 def test_by_throughput_the_most_requests_come_first() -> None:
-    assert names(rank([served("bf16", 2.0), served("int8", 3.0)], "throughput")) == ["int8", "bf16"]
+    assert names([served("bf16", 2.0), served("int8", 3.0)], "throughput") == ["int8", "bf16"]
 
 
-@given(
-    rates=st.lists(st.floats(0.5, 50), min_size=1, max_size=12),
-    seed=st.integers(0, 1000),
-)
+@given(rates=st.lists(st.floats(0.5, 50), min_size=1, max_size=12), seed=st.integers(0, 1000))
 def test_the_order_of_the_input_does_not_matter(rates: list[float], seed: int) -> None:
     formats = ["bf16", "int8", "int4"]
-    given_order = [
-        assessed(prediction(deployment(fmt=formats[i % 3], tensor_parallel=1 + i // 3), requests_per_s=rate))
-        for i, rate in enumerate(rates)
-    ]
+    given_order = [served(formats[i % 3], rate, gpus=1 + i // 3) for i, rate in enumerate(rates)]
     shuffled = list(given_order)
     random.Random(seed).shuffle(shuffled)
-    assert rank(given_order, "cost") == rank(shuffled, "cost")
+    assert [given_order[i] for i in ranked(given_order)] == [shuffled[i] for i in ranked(shuffled)]
 
 
 @given(rates=st.lists(st.floats(0.5, 50), min_size=2, max_size=12))
 def test_nothing_more_than_a_tie_ranks_before_something_cheaper(rates: list[float]) -> None:
-    ranked = rank(
-        [
-            assessed(prediction(deployment(fmt="int8", tensor_parallel=1 + i), requests_per_s=rate))
-            for i, rate in enumerate(rates)
-        ],
-        "cost",
-    )
-    costs = [objective_value(a, "cost") or 0.0 for a in ranked]
-    for earlier, later in pairwise(costs):
+    table = judged([served("int8", rate, gpus=1 + i) for i, rate in enumerate(rates)])
+    costs = table.objective.value[0, order(table, 0, np.arange(len(rates)))]
+    for earlier, later in pairwise(costs.tolist()):
         assert earlier <= later * 1.01 + 1e-12
 
 
 def test_the_pareto_set_keeps_what_is_best_at_something() -> None:
-    cheap = assessed(prediction(deployment(fmt="int4"), requests_per_s=4.0, recovery=around(0.97, 0.01)))
-    exact = assessed(prediction(deployment(fmt="bf16"), requests_per_s=2.0, recovery=around(1.0, 0.0)))
-    beaten = assessed(prediction(deployment(fmt="int8"), requests_per_s=1.5, recovery=around(0.99, 0.01)))
-    assert pareto([cheap, exact, beaten]) == (cheap, exact)
+    cheap, exact, beaten = (1.0, 5.0, 1.03), (2.0, 5.0, 1.0), (3.0, 5.0, 1.01)
+    assert pareto([cheap, exact, beaten]) == [0, 1]
+
+
+def test_what_is_unknown_counts_as_worst() -> None:
+    assert pareto([(1.0, 5.0, inf), (1.0, 5.0, 1.0)]) == [1]
 
 
 @given(points=st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(90, 100)), max_size=15))
 def test_every_deployment_is_on_the_front_or_beaten_by_one_that_is(
-    points: list[tuple[int, int, int]],
+    points: list[tuple[float, float, float]],
 ) -> None:
-    all_of_them = [
-        assessed(
-            prediction(
-                requests_per_s=rate,
-                latency_ms={("e2e", "mean"): around(1_000.0 * latency)},
-                recovery=around(recovery / 100, 0.0),
-            )
-        )
-        for rate, latency, recovery in points
-    ]
-    front = pareto(all_of_them)
+    front = pareto(points)
 
-    def point(a: Assessment) -> tuple[float, ...]:
-        return tuple(objective_value(a, objective) or 0.0 for objective in ("cost", "latency", "accuracy"))
+    def beats(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+        return a != b and all(x <= y for x, y in zip(a, b, strict=True))
 
-    def beats(a: Assessment, b: Assessment) -> bool:
-        return point(a) != point(b) and all(x <= y for x, y in zip(point(a), point(b), strict=True))
-
-    assert not any(beats(a, b) for a in front for b in front)
-    assert all(a in front or any(beats(b, a) for b in front) for a in all_of_them)
+    assert not any(beats(points[a], points[b]) for a in front for b in front)
+    assert all(i in front or any(beats(points[f], point) for f in front) for i, point in enumerate(points))

@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.advise.api import choice_of, shipped_predictor
-from advisor.advise.choose.question import statistics_of
+from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.recommendation import choose
-from advisor.advise.choose.refusal import judge
-from advisor.advise.choose.replicas import SPARE, hunt
+from advisor.advise.choose.replicas import SPARE, min_replicas
 from advisor.cost.arrays import Bools, Ints
 from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
@@ -29,7 +28,7 @@ def least(keeps: list[int], likely: list[int], most: list[int], guess: list[int]
     everyone = np.arange(len(most))
     first = verdicts(everyone, np.ones_like(everyone))
     begin = np.ones_like(everyone) if guess is None else np.array(guess)
-    return [int(n) for n in hunt(np.array(most), np.minimum(begin, most), first, verdicts)]
+    return [int(n) for n in min_replicas(np.array(most), np.minimum(begin, most), first, verdicts)]
 
 
 hunted = st.tuples(
@@ -67,7 +66,7 @@ def test_nothing_is_looked_at_twice_and_all_are_looked_at_together() -> None:
         return kept, kept
 
     none = np.zeros(4, dtype=bool)
-    found = hunt(SPARE * needed, np.ones(4, dtype=np.intp), (none, none), verdicts)
+    found = min_replicas(SPARE * needed, np.ones(4, dtype=np.intp), (none, none), verdicts)
     assert found.tolist() == needed.tolist()
     assert len(seen) == len(set(seen))
     assert rounds <= 4
@@ -87,8 +86,6 @@ def test_an_answer_takes_the_count_that_trying_them_one_by_one_finds(load: dict[
     assert len({a.deployment.replicas for a in answer.ranked}) > 1
     for assessment in answer.ranked:
         d = assessment.deployment
-        tried = shipped_predictor().predict(
-            [d.times(n) for n in range(1, d.replicas + 1)], workload.load, statistics_of(workload)
-        )
-        kept = [not judge(one, workload) for one in tried]
-        assert kept == [False] * (d.replicas - 1) + [True]
+        counts = [d.times(n) for n in range(1, d.replicas + 1)]
+        tried = judge_fixed(choice, [workload.load], counts, shipped_predictor())
+        assert tried.kept[0].tolist() == [False] * (d.replicas - 1) + [True]

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from advisor.advise.api import recommend, shipped_predictor, shipped_quality
+from advisor.advise.choose.judge import judge, judge_fixed
+from advisor.advise.choose.rank import best
 from advisor.advise.choose.recommendation import Recommendation, choose
-from advisor.advise.choose.survey import standings_of, survey
 from advisor.advise.decision import decision
 from advisor.advise.sensitivity.change_point import Flip
 from advisor.advise.sensitivity.change_points import EXACT, contenders, flips
@@ -143,8 +144,8 @@ def test_a_limit_is_truly_met_with_5_and_95_per_cent_at_the_ends_of_the_interval
     loads = [CHANGED["request rate"](answer.workload, rate).load for rate in rates]
     own = [d for d in contenders(answer) if kind(d) == kind(answer.winner.deployment)]
     counted = [replace(d, replicas=n) for d in own for n in range(1, 13)]
-    found = standings_of(choice, loads, counted, shipped_predictor(), shipped_quality())
-    reach = np.min([limit.reach for limit in found.limits if limit.text != "recovery"], axis=0)
+    found = judge_fixed(choice, loads, counted, shipped_predictor(), shipped_quality())
+    reach = np.min([limit.margin_sd for limit in found.uncertain if limit.key != "recovery"], axis=0)
     about = (reach[0] > Z90) & (reach[1] < Z90) & (reach[2] > -Z90) & (reach[3] < -Z90)
     assert about.any()
 
@@ -219,14 +220,14 @@ def test_the_survey_that_flips_are_looked_for_in_names_the_first(
     answer = recommend(MODEL, workload, gpus=GPUS, **options)
     assert answer.choice is not None
     assert answer.winner is not None
-    found = survey(
+    found = judge(
         answer.choice,
         [answer.workload.load],
         shipped_predictor(),
         shipped_quality(),
         among=contenders(answer),
     )
-    assert found.deployment(0, int(found.best()[0])) == answer.winner.deployment
+    assert found.deployment(0, int(best(found)[0])) == answer.winner.deployment
 
 
 def test_flips_without_prices_are_those_of_the_load_and_the_limits() -> None:

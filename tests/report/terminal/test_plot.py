@@ -67,8 +67,9 @@ def test_one_deployment_alone_and_none_at_all() -> None:
     assert drawn(recommendation()) == [
         "Nothing to plot: no ranked deployment has both a known cost and a known accuracy."
     ]
-    unknown = replace(answer("int4", 4.0, 0.98), cost=None)
-    assert "Nothing to plot" in drawn(recommendation(unknown))[0]
+    [unknown] = recommendation(answer("int4", 4.0, 0.98)).ranked
+    unpriced = replace(recommendation(), ranked=(replace(unknown, cost=None),))
+    assert "Nothing to plot" in drawn(unpriced)[0]
 
 
 def test_a_real_answer_has_its_first_on_the_plot() -> None:

@@ -53,7 +53,8 @@ def test_only_the_best_of_each_format_on_each_gpu_is_shown() -> None:
 def test_a_column_of_which_nothing_is_known_is_left_out() -> None:
     bare = recommendation(answer("int4", 4.0, 0.98))
     assert bare.ranked[0].prediction is not None
-    without = replace(bare.ranked[0], cost=None, prediction=replace(bare.ranked[0].prediction, recovery=None))
+    unmeasured = replace(bare.ranked[0].prediction, recovery=None)
+    without = replace(bare.ranked[0], cost=None, predicted=lambda: unmeasured)
     head = text(ranking_table(replace(bare, ranked=(without,)), top=10))
     assert "USD" not in head
     assert "recovery" not in head

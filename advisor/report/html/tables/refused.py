@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
+from advisor.report.documents.refusal_words import finding, limit_text
 from advisor.report.html.elements.markup import Html, tag
 from advisor.report.html.elements.palette import swatch
 from advisor.report.terminal.refused import refused_lines, worst_refusal
@@ -64,6 +65,7 @@ def _head(text: str, number: bool) -> Html:
 def _body(assessment: Assessment) -> Html:
     worst = worst_refusal(assessment)
     name = deployment_text(assessment.deployment)
+    limit, found = limit_text(assessment, worst), finding(assessment, worst)
     others = len(assessment.refusals) - 1
     excess = worst.excess
     far = "no matter of degree" if excess is None else missed_by(excess).removeprefix("missed by ")
@@ -72,8 +74,8 @@ def _body(assessment: Assessment) -> Html:
         tag(
             "tr",
             tag("th", swatch(assessment.deployment.format.name), name, scope="row", data_v=name),
-            tag("td", worst.limit, f" and {others} more" if others else None, data_v=worst.limit),
-            tag("td", worst.finding, data_v=worst.finding),
+            tag("td", limit, f" and {others} more" if others else None, data_v=limit),
+            tag("td", found, data_v=found),
             tag(
                 "td",
                 far,

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
+from advisor.advise.choose.judge import judge
 from advisor.advise.choose.question import Choice
+from advisor.advise.choose.rank import best
 from advisor.advise.choose.recommendation import choose
-from advisor.advise.choose.survey import survey
 from advisor.advise.sensitivity.axis import load_at
 from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
@@ -21,12 +22,12 @@ OPEN = [Arrival(kind="rate", value=value) for value in (0.5, 7.0, 60.0)]
 
 
 def same_as_one_by_one(choice: Choice, loads: list[Load]) -> None:
-    found = survey(choice, loads, shipped_predictor(), shipped_quality())
-    best = found.best()
+    found = judge(choice, loads, shipped_predictor(), shipped_quality())
+    first_of = best(found)
     for at, load in enumerate(loads):
         one = replace(choice, workload=replace(choice.workload, load=load))
         answer = choose(one, shipped_predictor(), shipped_quality())
-        first = None if best[at] < 0 else found.deployment(at, int(best[at])).key
+        first = None if first_of[at] < 0 else found.deployment(at, int(first_of[at])).key
         assert first == (None if answer.winner is None else answer.winner.deployment.key), load.arrival
         assert int(found.kept[at].sum()) == len(answer.ranked), load.arrival
         likely = int((found.likely & ~found.kept)[at].sum())

@@ -6,10 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.advise.choose.refusal import judge, vouching_limits
+from advisor.advise.choose.assessment import Refusal
+from advisor.advise.choose.limits import vouching_limits
 from advisor.cost.estimate import Estimate
-from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Quality
-from tests.advise.builders import around, cost, prediction, workload
+from advisor.cost.predict.prediction import Prediction
+from advisor.report.documents.refusal_words import refusal_text
+from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Quality, Workload
+from tests.advise.builders import around, assessed, prediction, refusals, workload
+
+
+def missed(of: Prediction, under: Workload, **judging: float) -> tuple[Refusal, str]:
+    """The one limit that a prediction misses, and what an answer says of it."""
+    row = assessed(of, under, **judging)
+    [refusal] = row.refusals
+    return refusal, refusal_text(row, refusal)
 
 
 def ttft_p95(max_ms: float) -> LatencyLimit:
@@ -19,8 +29,8 @@ def ttft_p95(max_ms: float) -> LatencyLimit:
 def test_a_limit_between_value_and_upper_end_is_not_kept() -> None:
     limited = workload(limits=(ttft_p95(105.0),))
     seen = prediction(under=limited, latency_ms={("ttft", "p95"): around(100.0)})
-    [refusal] = judge(seen, limited)
-    assert refusal.text == "p95 TTFT <= 105 ms: 100 (90–110) ms"
+    refusal, text = missed(seen, limited)
+    assert text == "p95 TTFT <= 105 ms: 100 (90–110) ms"
     assert refusal.excess == pytest.approx(110 / 105 - 1)
 
 
@@ -30,13 +40,13 @@ def test_a_limit_at_the_upper_end_is_kept() -> None:
         under=limited,
         latency_ms={("ttft", "p95"): Estimate(value=100, low=90, high=110, basis="fitted")},
     )
-    assert judge(seen, limited) == ()
+    assert refusals(seen, limited) == []
 
 
 def test_a_limit_nothing_speaks_to_is_not_kept() -> None:
     limited = workload(limits=(ttft_p95(1e6),))
-    [refusal] = judge(prediction(under=limited), limited)
-    assert refusal.finding == "cannot be said of this deployment"
+    refusal, text = missed(prediction(under=limited), limited)
+    assert text.endswith(": cannot be said of this deployment")
     assert refusal.excess is None
 
 
@@ -48,77 +58,70 @@ def test_a_limit_nothing_speaks_to_is_not_kept() -> None:
 )
 def test_a_stricter_limit_never_admits_more(value: float, share: float, limit: float, tighter: float) -> None:
     seen = prediction(latency_ms={("ttft", "p95"): around(value, share)})
-    strict = judge(seen, workload(limits=(ttft_p95(limit * tighter),)))
-    loose = judge(seen, workload(limits=(ttft_p95(limit),)))
+    strict = refusals(seen, workload(limits=(ttft_p95(limit * tighter),)))
+    loose = refusals(seen, workload(limits=(ttft_p95(limit),)))
     assert len(strict) >= len(loose)
 
 
 @given(recovery=st.floats(0.5, 1.0), floor=st.floats(0.5, 0.99), more=st.floats(0, 0.01))
 def test_a_higher_recovery_floor_never_admits_more(recovery: float, floor: float, more: float) -> None:
     seen = prediction(recovery=around(recovery, 0.01))
-    loose = judge(seen, workload(quality=Quality(min_recovery=floor)))
-    strict = judge(seen, workload(quality=Quality(min_recovery=min(1.0, floor + more))))
+    loose = refusals(seen, workload(quality=Quality(min_recovery=floor)))
+    strict = refusals(seen, workload(quality=Quality(min_recovery=min(1.0, floor + more))))
     assert len(strict) >= len(loose)
 
 
 def test_a_recovery_without_evidence_is_not_promised() -> None:
-    [refusal] = judge(prediction(), workload(quality=Quality(min_recovery=0.9)))
+    refusal, text = missed(prediction(), workload(quality=Quality(min_recovery=0.9)))
     assert refusal.kind == "recovery"
-    assert refusal.finding.startswith("no evidence")
+    assert ": no evidence" in text
 
 
 def test_recovery_is_judged_at_its_lower_end() -> None:
     seen = prediction(recovery=Estimate(value=0.995, low=0.985, high=1.0, basis="measured"))
-    [refusal] = judge(seen, workload(quality=Quality(min_recovery=0.99)))
-    assert refusal.text == "recovery >= 99 %: 99.5 (98.5–100) %"
+    _refusal, text = missed(seen, workload(quality=Quality(min_recovery=0.99)))
+    assert text == "recovery >= 99 %: 99.5 (98.5–100) %"
 
 
 def test_arrivals_beyond_capacity_are_refused_as_unstable() -> None:
     open_loop = workload(arrival=Arrival(kind="rate", value=5.0))
     seen = prediction(under=open_loop, capacity=4.0, status="backlogged")
-    [refusal] = judge(seen, open_loop)
+    refusal, text = missed(seen, open_loop)
     assert refusal.kind == "capacity"
-    assert refusal.finding == "saturates at 4 (3.6–4.4)"
+    assert text.endswith(": saturates at 4 (3.6–4.4)")
     assert refusal.excess == pytest.approx(5.0 / 3.6 - 1)
 
 
 def test_a_backlog_without_end_is_told_once_and_has_no_latency() -> None:
     limited = workload(arrival=Arrival(kind="rate", value=5.0), limits=(ttft_p95(100.0),))
     seen = prediction(under=limited, capacity=4.0, status="backlogged")
-    assert [refusal.kind for refusal in judge(seen, limited)] == ["capacity"]
+    assert [refusal.kind for refusal in refusals(seen, limited)] == ["capacity"]
 
 
 def test_arrivals_inside_the_capacity_interval_may_saturate() -> None:
     open_loop = workload(arrival=Arrival(kind="rate", value=3.8))
-    [refusal] = judge(prediction(under=open_loop, capacity=4.0), open_loop)
-    assert refusal.finding.startswith("may saturate")
+    _refusal, text = missed(prediction(under=open_loop, capacity=4.0), open_loop)
+    assert ": may saturate" in text
 
 
 def test_a_closed_loop_waits_and_is_never_unstable() -> None:
-    assert judge(prediction(capacity=0.001, status="backlogged"), workload()) == ()
+    assert refusals(prediction(capacity=0.001, status="backlogged"), workload()) == []
 
 
 def test_too_little_memory_is_told_in_gigabytes() -> None:
-    [refusal] = judge(prediction(kv_bytes=-2e9, max_concurrency=0, status="does not fit"), workload())
+    refusal, _text = missed(prediction(kv_bytes=-2e9, max_concurrency=0, status="does not fit"), workload())
     assert refusal.kind == "memory"
     assert refusal.excess is None
 
 
 def test_weights_that_fit_without_a_single_request_do_not_fit() -> None:
-    [refusal] = judge(prediction(kv_bytes=1e6, max_concurrency=0, status="does not fit"), workload())
-    assert "no room for the KV cache" in refusal.finding
+    _refusal, text = missed(prediction(kv_bytes=1e6, max_concurrency=0, status="does not fit"), workload())
+    assert "no room for the KV cache" in text
 
 
 def test_a_request_longer_than_the_cache_is_refused() -> None:
-    [refusal] = judge(prediction(max_context=700), workload())
-    assert refusal.text == "holds a request of 768 tokens: its KV cache holds 700"
-
-
-def test_goodput_is_a_share_of_requests_not_a_percentile() -> None:
-    wanted = workload(goodput=Goodput(ttft_ms=500, tpot_ms=50, min_share=0.95))
-    seen = prediction(under=wanted, goodput_share=Estimate(value=0.97, low=0.94, high=0.99, basis="fitted"))
-    [refusal] = judge(seen, wanted)
-    assert refusal.text == "goodput: 95 % of requests keep ttft:500 tpot:50: 97 (94–99) % do"
+    _refusal, text = missed(prediction(max_context=700), workload())
+    assert text == "holds a request of 768 tokens: its KV cache holds 700"
 
 
 def test_one_threshold_is_vouched_for_by_its_percentile() -> None:
@@ -145,18 +148,18 @@ def test_goodput_always_has_percentiles_that_vouch_for_it(share: float, count: i
     assert missing <= max(1 - share, 3e-4) + 1e-5
 
 
-def test_goodput_without_a_share_is_judged_by_the_percentiles() -> None:
+def test_goodput_is_judged_by_the_percentiles_that_vouch_for_it() -> None:
     wanted = workload(goodput=Goodput(ttft_ms=105, min_share=0.95))
     seen = prediction(under=wanted, latency_ms={("ttft", "p95"): around(100.0)})
-    [refusal] = judge(seen, wanted)
-    assert refusal.text == ("goodput: 95 % of requests keep ttft:105 (p95 TTFT <= 105 ms): 100 (90–110) ms")
+    refusal, text = missed(seen, wanted)
+    assert text == ("goodput: 95 % of requests keep ttft:105 (p95 TTFT <= 105 ms): 100 (90–110) ms")
     assert refusal.likely_kept
 
 
 def test_a_budget_is_judged_on_all_gpus_together() -> None:
     seen = prediction()
-    [refusal] = judge(seen, workload(), cost=cost(seen), max_usd_per_hour=0.5)
-    assert refusal.text == "at most 0.5 USD per hour: 0.8 USD"
+    refusal, text = missed(seen, workload(), max_usd_per_hour=0.5)
+    assert text == "at most 0.5 USD per hour: 0.8 USD"
     assert refusal.excess == pytest.approx(0.6)
 
 
@@ -166,4 +169,4 @@ def test_all_missed_limits_are_told_not_only_the_first() -> None:
         quality=Quality(min_recovery=0.99),
     )
     seen = prediction(under=limited, latency_ms={("ttft", "p95"): around(100.0)})
-    assert [refusal.kind for refusal in judge(seen, limited)] == ["latency", "latency", "recovery"]
+    assert [refusal.kind for refusal in refusals(seen, limited)] == ["latency", "latency", "recovery"]

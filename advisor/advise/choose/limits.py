@@ -1,0 +1,211 @@
+"""What is judged: one function for each kind of limit, all deployments at once.
+
+A limit that no prediction speaks to is not kept: what cannot be predicted is not promised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT, JudgedLimit
+from advisor.cost.arrays import Bools, Floats, Ints, each_column
+from advisor.cost.predict.prediction_table import LoadAnswers, Range
+from advisor.cost.predict.predictor import Z90
+from advisor.cost.quality.answer import Recovery
+from advisor.spec.workloads.workload import Goodput, LatencyLimit, LatencyMetric, Load, Workload
+
+MAX_PERCENT = 99.99
+"""All requests, as far as a percentile can express it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedLimit:
+    """A limit on a latency, and the goodput that it vouches for, if any."""
+
+    limit: LatencyLimit
+    goodput: Goodput | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Pairs of a load and a deployment with their predictions; arrays of shape (pairs,)."""
+
+    loads: Sequence[Load]
+    load_of: Ints
+    """Position in `loads` of each pair."""
+    predicted: LoadAnswers
+
+    def of_load(self, values: Sequence[float]) -> Floats:
+        """A number of each load, for each pair."""
+        return np.asarray(np.array(values, dtype=np.float64)[self.load_of])
+
+
+def memory_limit(pairs: Pairs) -> JudgedLimit:
+    """The weights, the overhead and one request's KV cache fit."""
+    return JudgedLimit.certain("memory", pairs.predicted.means.fits)
+
+
+def context_limit(pairs: Pairs) -> JudgedLimit:
+    """The KV cache holds the longest request."""
+    needed = pairs.of_load([load.longest_context for load in pairs.loads])
+    held = pairs.predicted.max_context
+    with np.errstate(divide="ignore"):
+        excess = np.where(held > 0, needed / held - 1, np.nan)
+    return JudgedLimit.certain("context", needed <= held, bound=needed, excess=excess)
+
+
+def capacity_limit(pairs: Pairs) -> JudgedLimit | None:
+    """Open loop only: beyond its capacity a deployment's queue grows without end."""
+    if pairs.loads[0].arrival.kind != "rate":
+        return None
+    rate = pairs.of_load([load.arrival.value or 1.0 for load in pairs.loads])
+    capacity = pairs.predicted.means.capacity_requests_per_s
+    stable = is_stable(pairs)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        excess = np.where(capacity.low > 0, np.maximum(rate / capacity.low - 1, 0.0), np.nan)
+    return JudgedLimit(
+        kind="capacity",
+        key="capacity",
+        bound=rate,
+        kept=(capacity.low >= rate) & stable,
+        likely=(capacity.value >= rate) & stable,
+        excess=excess,
+        predicted=capacity,
+        cause=SLOW,
+        margin_sd=margin_sd(np.log(capacity.value / rate), capacity, at_least=True),
+    )
+
+
+def is_stable(pairs: Pairs) -> Bools:
+    """Whether a latency exists: a backlog without end has none."""
+    return np.isfinite(pairs.predicted.means.means.tpot_s)
+
+
+def latency_limits(pairs: Pairs, timed: Sequence[Sequence[TimedLimit]]) -> Iterator[JudgedLimit]:
+    """Each load has its own limits in `timed`, as many and of the same causes.
+
+    Where a rate is beyond the capacity, only `capacity_limit` is missed: no latency exists.
+    """
+    backlogged = np.zeros(len(pairs.load_of), dtype=bool)
+    if pairs.loads[0].arrival.kind == "rate":
+        backlogged = ~is_stable(pairs)
+    for number, first in enumerate(timed[0]):
+        max_ms = pairs.of_load([of[number].limit.max_ms for of in timed])
+        latency = _latency(pairs, [of[number].limit for of in timed])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            margin = margin_sd(np.log(max_ms / latency.value), latency, at_least=False)
+            kept, likely = latency.high <= max_ms, latency.value <= max_ms
+            excess = latency.high / max_ms - 1
+        margin = np.where(np.isnan(margin), -np.inf, margin)
+        yield JudgedLimit(
+            kind="latency" if first.goodput is None else "goodput",
+            key=first.limit.key,
+            bound=max_ms,
+            kept=kept | backlogged,
+            likely=likely | backlogged,
+            excess=np.where(np.isfinite(excess), excess, np.nan),
+            predicted=latency,
+            cause=TTFT if first.limit.metric == "ttft" else SLOW,
+            margin_sd=np.where(backlogged, np.inf, margin),
+            metric=first.limit.metric,
+            statistic=first.limit.statistic,
+            goodput=first.goodput,
+        )
+
+
+def _latency(pairs: Pairs, limits: Sequence[LatencyLimit]) -> Range:
+    """The latency that the limit is on; each load may have another statistic."""
+    keys = [(limit.metric, limit.statistic) for limit in limits]
+    found = pairs.predicted.latency_ms
+    if len(set(keys)) == 1:
+        return found[keys[0]]
+    distinct = list(dict.fromkeys(keys))
+    row = np.array([distinct.index(key) for key in keys])[pairs.load_of]
+    column = np.arange(len(row))
+    return each_column(lambda *arrays: np.stack(arrays)[row, column], *(found[key] for key in distinct))
+
+
+def recovery_limit(least: float, recoveries: Sequence[Recovery | None]) -> JudgedLimit:
+    """At least this share of BF16's accuracy is left; one entry of `recoveries` for each pair."""
+    value, low, high = recovery_range(recoveries)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        slack = value - least
+        margin = Z90 * slack / np.where(slack >= 0, value - low, high - value)
+        margin = np.where(slack == 0, 0.0, margin)
+        excess = np.where(low > 0, least / low - 1, np.nan)
+    return JudgedLimit(
+        kind="recovery",
+        key="recovery",
+        bound=np.full(len(value), least),
+        kept=low >= least,
+        likely=value >= least,
+        excess=excess,
+        predicted=Range(value=value, low=low, high=high),
+        cause=RECOVERY,
+        margin_sd=np.where(np.isnan(margin), -np.inf, margin),
+    )
+
+
+def recovery_range(recoveries: Sequence[Recovery | None]) -> tuple[Floats, Floats, Floats]:
+    """(value, low, high); NaN where nothing is known.
+
+    The recovery itself is taken, not where a new measurement of it would fall: a limit is on what is lost,
+    not on the noise of a benchmark.
+    """
+    known = [None if r is None else r.true for r in recoveries]
+    rows = [(np.nan,) * 3 if e is None else (e.value, e.low, e.high) for e in known]
+    value, low, high = np.array(rows, dtype=np.float64).reshape(-1, 3).T
+    return value, low, high
+
+
+def budget_limits(max_usd_per_hour: float | None, usd_per_hour: Floats) -> list[JudgedLimit]:
+    """All GPUs together cost no more, and what they cost is known; none without a budget."""
+    if max_usd_per_hour is None:
+        return []
+    bound = np.full(len(usd_per_hour), max_usd_per_hour)
+    known = np.isfinite(usd_per_hour)
+    within = ~known | (usd_per_hour <= max_usd_per_hour)
+    excess = usd_per_hour / max_usd_per_hour - 1
+    return [
+        JudgedLimit.certain("price", known, bound=bound),
+        JudgedLimit.certain("budget", within, bound=bound, excess=excess),
+    ]
+
+
+def margin_sd(slack: Floats, of: Range, *, at_least: bool) -> Floats:
+    """Standard deviations to the limit, on the side of the interval that it lies on; slack in logs."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        down, up = np.log(of.value / of.low), np.log(of.high / of.value)
+        worse, better = (down, up) if at_least else (up, down)
+        margin = Z90 * slack / np.where(slack >= 0, worse, better)
+        return np.asarray(np.where((slack == 0) | np.isnan(margin) & np.isfinite(slack), 0.0, margin))
+
+
+def vouching_limits(goodput: Goodput) -> tuple[LatencyLimit, ...]:
+    """Percentile limits that, kept together, vouch for the goodput.
+
+    A request may miss each threshold with an equal part of what `min_share` leaves: in the worst case no
+    request misses two, and still enough keep them all. Sufficient, not necessary.
+    """
+    thresholds: tuple[tuple[LatencyMetric, float | None], ...] = (
+        ("ttft", goodput.ttft_ms),
+        ("tpot", goodput.tpot_ms),
+        ("e2e", goodput.e2e_ms),
+    )
+    given = [(metric, max_ms) for metric, max_ms in thresholds if max_ms is not None]
+    percent = min(100 * (1 - (1 - goodput.min_share) / len(given)), MAX_PERCENT)
+    statistic = "p" + f"{percent:.4f}".rstrip("0").rstrip(".")
+    return tuple(LatencyLimit(metric=metric, statistic=statistic, max_ms=max_ms) for metric, max_ms in given)
+
+
+def timed_limits(workload: Workload) -> tuple[TimedLimit, ...]:
+    """All that is judged by a latency: the limits on the distribution, and what vouches for the goodput."""
+    goodput = workload.goodput
+    vouching = () if goodput is None else vouching_limits(goodput)
+    return (
+        *(TimedLimit(limit=limit) for limit in workload.limits),
+        *(TimedLimit(limit=limit, goodput=goodput) for limit in vouching),
+    )

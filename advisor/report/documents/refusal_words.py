@@ -1,0 +1,151 @@
+"""A missed limit in words: what was requested, and what is expected instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from advisor.advise.choose.assessment import Assessment, Refusal, RefusalKind
+from advisor.advise.choose.failures import failure_text
+from advisor.spec.workloads.workload import Goodput
+from advisor.text import latency_name, number, span
+from advisor.units import GB
+
+Words = Callable[[Assessment, Refusal], str]
+
+
+def refusal_text(assessment: Assessment, refusal: Refusal) -> str:
+    """`p95 TTFT <= 500 ms: 812 (700–950) ms`."""
+    return f"{limit_text(assessment, refusal)}: {finding(assessment, refusal)}"
+
+
+def limit_text(assessment: Assessment, refusal: Refusal) -> str:
+    """What was requested: `p95 TTFT <= 500 ms`."""
+    return _LIMITS[refusal.kind](assessment, refusal)
+
+
+def finding(assessment: Assessment, refusal: Refusal) -> str:
+    """What is expected instead: `812 (700–950) ms`."""
+    return _FINDINGS[refusal.kind](assessment, refusal)
+
+
+def _bound(refusal: Refusal) -> str:
+    return number(refusal.bound or 0.0)
+
+
+def _needs_engine(assessment: Assessment, refusal: Refusal) -> str:
+    need = assessment.deployment.needs_engine
+    return "" if need is None else f"vLLM >= {need.since} for {need.what}"
+
+
+def _fits_in(assessment: Assessment, refusal: Refusal) -> str:
+    prediction = assessment.prediction
+    assert prediction is not None, "memory is judged on a prediction"
+    return f"fits in {prediction.memory.usable_bytes / GB:.3g} GB per GPU"
+
+
+def _memory(assessment: Assessment, refusal: Refusal) -> str:
+    prediction = assessment.prediction
+    assert prediction is not None, "memory is judged on a prediction"
+    memory = prediction.memory
+    missing = memory.weight_bytes + memory.overhead_bytes - memory.usable_bytes
+    left = (
+        "no room for the KV cache of one request"
+        if memory.kv_bytes > 0
+        else f"{missing / GB:.3g} GB too little"
+    )
+    weights, overhead = memory.weight_bytes / GB, memory.overhead_bytes / GB
+    return f"weights {weights:.3g} GB and overhead {overhead:.2g} GB leave {left}"
+
+
+def _context(assessment: Assessment, refusal: Refusal) -> str:
+    prediction = assessment.prediction
+    return "" if prediction is None else f"its KV cache holds {prediction.memory.max_context}"
+
+
+def _capacity(assessment: Assessment, refusal: Refusal) -> str:
+    capacity, rate = refusal.expected, refusal.bound or 0.0
+    if refusal.run is not None:
+        served = number(refusal.run.load_value or 0.0)
+        return f"was seen to saturate at {served} requests/s per replica"
+    if capacity is None:
+        return "its capacity cannot be said"
+    return f"{'saturates' if capacity.value < rate else 'may saturate'} at {span(capacity)}"
+
+
+def _latency_limit(assessment: Assessment, refusal: Refusal) -> str:
+    return f"{latency_name(refusal.metric, refusal.statistic)} <= {_bound(refusal)} ms"
+
+
+def _latency(assessment: Assessment, refusal: Refusal) -> str:
+    expected = refusal.expected
+    return "cannot be said of this deployment" if expected is None else f"{span(expected)} ms"
+
+
+def _goodput_limit(assessment: Assessment, refusal: Refusal) -> str:
+    assert refusal.goodput is not None
+    percent = number(100 * refusal.goodput.min_share)
+    limits = goodput_text(refusal.goodput)
+    return f"goodput: {percent} % of requests keep {limits} ({_latency_limit(assessment, refusal)})"
+
+
+def goodput_text(goodput: Goodput) -> str:
+    """The thresholds as vLLM's --goodput writes them: `ttft:500 tpot:50`, ms."""
+    thresholds = (("ttft", goodput.ttft_ms), ("tpot", goodput.tpot_ms), ("e2el", goodput.e2e_ms))
+    return " ".join(f"{name}:{number(ms)}" for name, ms in thresholds if ms is not None)
+
+
+def _recovery(assessment: Assessment, refusal: Refusal) -> str:
+    if refusal.expected is not None:
+        return f"{span(refusal.expected.scaled(100), digits=4)} %"
+    prediction = assessment.prediction
+    note = "" if prediction is None else prediction.recovery_note
+    return f"no evidence ({note or 'no accuracy of this format was ever measured'})"
+
+
+def _price_limit(assessment: Assessment, refusal: Refusal) -> str:
+    return "ranked by cost" if refusal.bound is None else _budget_limit(assessment, refusal)
+
+
+def _price(assessment: Assessment, refusal: Refusal) -> str:
+    if refusal.bound is not None:
+        return "no price is known"
+    name = assessment.deployment.gpu.name
+    return f"no price of {name} is known; say --price {name}=USD_PER_HOUR"
+
+
+def _budget_limit(assessment: Assessment, refusal: Refusal) -> str:
+    return f"at most {_bound(refusal)} USD per hour"
+
+
+def _budget(assessment: Assessment, refusal: Refusal) -> str:
+    return "" if assessment.cost is None else f"{number(assessment.cost.usd_per_hour)} USD"
+
+
+_LIMITS: dict[RefusalKind, Words] = {
+    "convention": lambda a, r: "the split of GPUs that the workload's convention takes",
+    "format": lambda a, r: f"{a.deployment.gpu.name} runs {a.deployment.format.name}",
+    "engine": _needs_engine,
+    "seen": lambda a, r: f"serves on {a.deployment.gpu.name} when tried",
+    "memory": _fits_in,
+    "context": lambda a, r: f"holds a request of {r.bound or 0:.0f} tokens",
+    "capacity": lambda a, r: f"capacity >= {_bound(r)} requests/s",
+    "latency": _latency_limit,
+    "goodput": _goodput_limit,
+    "recovery": lambda a, r: f"recovery >= {number(100 * (r.bound or 0.0))} %",
+    "price": _price_limit,
+    "budget": _budget_limit,
+}
+_FINDINGS: dict[RefusalKind, Words] = {
+    "convention": lambda a, r: "another split is taken",
+    "format": lambda a, r: "vLLM has no kernel of this format for it",
+    "engine": lambda a, r: f"{a.deployment.engine} is too old to serve it",
+    "seen": lambda a, r: "" if r.run is None else failure_text(r.run),
+    "memory": _memory,
+    "context": _context,
+    "capacity": _capacity,
+    "latency": _latency,
+    "goodput": _latency,
+    "recovery": _recovery,
+    "price": _price,
+    "budget": _budget,
+}
