@@ -170,9 +170,7 @@ class DeploymentEvaluator:
         top = np.asarray(np.maximum(most, 1), dtype=np.intp)
         return top, np.minimum(np.asarray(needed, dtype=np.intp), top)
 
-    def table(
-        self, recoveries: tuple[Recovery | None, ...], count: Ints, found: LoadAnswers
-    ) -> JudgedTable:
+    def table(self, recoveries: tuple[Recovery | None, ...], count: Ints, found: LoadAnswers) -> JudgedTable:
         """Every limit of every pair with these replicas; one of the recoveries for each deployment."""
         pairs = np.arange(self.of.size)
         of = self._pairs(pairs, found)
