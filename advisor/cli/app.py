@@ -6,18 +6,21 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli.commands import catalog as cli_catalog
-from advisor.cli.commands import compare as cli_compare
-from advisor.cli.commands import crossover as cli_crossover
-from advisor.cli.commands import import_results as cli_import
-from advisor.cli.commands import measure_next as cli_measure_next
-from advisor.cli.commands import predict as cli_predict
-from advisor.cli.commands import profiles as cli_profiles
-from advisor.cli.commands import recommend as cli_recommend
-from advisor.cli.commands import records as cli_records
-from advisor.cli.commands import trace as cli_trace
-from advisor.cli.commands import ui as cli_ui
-from advisor.cli.measure import command as measure_cli
+from advisor.cli.commands import (
+    catalog,
+    compare,
+    crossover,
+    import_results,
+    mcp,
+    measure_next,
+    predict,
+    profiles,
+    recommend,
+    records,
+    trace,
+    ui,
+)
+from advisor.cli.measure import command as measure
 
 app = typer.Typer(
     name="quantadvise",
@@ -47,18 +50,19 @@ def options(
     """Which quantization format to deploy, on which GPU and how many: cost, speed, accuracy, how sure."""
 
 
-app.command()(cli_recommend.recommend)
-app.command()(cli_predict.predict)
-cli_crossover.register(app)
-cli_compare.register(app)
-app.add_typer(cli_profiles.app, name="profiles")
-app.command()(cli_records.check)
-app.command()(cli_records.fit)
-app.command()(cli_catalog.models)
-app.command()(cli_catalog.gpus)
-app.command()(cli_catalog.formats)
-measure_cli.register(app)
-cli_measure_next.register(app)
-cli_import.register(app)
-cli_trace.register(cli_profiles.app)
-cli_ui.register(app)
+app.command()(recommend.recommend)
+app.command()(predict.predict)
+crossover.register(app)
+compare.register(app)
+app.add_typer(profiles.app, name="profiles")
+app.command()(records.check)
+app.command()(records.fit)
+app.command()(catalog.models)
+app.command()(catalog.gpus)
+app.command()(catalog.formats)
+measure.register(app)
+measure_next.register(app)
+import_results.register(app)
+trace.register(profiles.app)
+ui.register(app)
+mcp.register(app)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from advisor.report.documents.document import VERSION
+from advisor.report.documents.comparison import comparison_document
 from advisor.report.terminal.out import console, print_document
 from advisor.text import number
 
@@ -50,32 +50,6 @@ def print_comparison(
         to.print(f"Intervals rest on {RESTS_ON[basis]}.")
     for note in notes:
         to.print(f"Note: {note}.")
-
-
-def comparison_document(
-    first: str, second: str, differences: Sequence[Difference], notes: Sequence[str]
-) -> dict[str, Any]:
-    return {
-        "version": VERSION,
-        "a": first,
-        "b": second,
-        "differences": [
-            {
-                "name": d.name,
-                "unit": d.unit,
-                "a": d.first,
-                "b": d.second,
-                "change": d.change,
-                "change_is": "share" if d.is_share else "points",
-                "low": d.low,
-                "high": d.high,
-                "significant": d.significant,
-                "rests_on": d.basis,
-            }
-            for d in differences
-        ],
-        "notes": list(notes),
-    }
 
 
 def _verdict(d: Difference) -> str:

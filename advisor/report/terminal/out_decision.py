@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from advisor.advise.sensitivity.axis import UNITS
-from advisor.report.documents.document import VERSION, workload_document
 from advisor.report.terminal import decision_words
 from advisor.report.terminal.out import console, print_document
 from advisor.text import deployment_text
@@ -62,17 +61,9 @@ def print_crossover(choice: Choice, found: Crossover) -> None:
 
 
 def print_crossover_document(choice: Choice, found: Crossover, form: str) -> None:
-    from advisor.report.documents.decision_document import crossover_document
+    from advisor.report.documents.answers import crossover_answer
 
-    print_document(
-        {
-            "version": VERSION,
-            "model": choice.space.model.name,
-            "workload": workload_document(choice.workload),
-            **crossover_document(found),
-        },
-        form,
-    )
+    print_document(crossover_answer(choice.space.model, choice.workload, found), form)
 
 
 def print_suggestion(model: str, workload: str, found: Suggestion) -> None:
@@ -131,17 +122,9 @@ def _load(kind: str, value: float | None) -> str:
 
 
 def print_suggestion_document(choice: Choice, found: Suggestion, form: str) -> None:
-    from advisor.report.documents.decision_document import suggestion_document
+    from advisor.report.documents.answers import suggestion_answer
 
-    print_document(
-        {
-            "version": VERSION,
-            "model": choice.space.model.name,
-            "workload": workload_document(choice.workload),
-            "suggestion": suggestion_document(found),
-        },
-        form,
-    )
+    print_document(suggestion_answer(choice.space.model, choice.workload, found), form)
 
 
 def _best(stretch: Stretch) -> str:

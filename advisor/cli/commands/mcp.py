@@ -1,0 +1,23 @@
+"""`quantadvise mcp`: the answers as tools for agents, on stdin and stdout."""
+
+from __future__ import annotations
+
+import typer
+
+from advisor.errors import MissingToolError
+
+
+def mcp() -> None:
+    """Serve recommend, predict, crossover, compare and measure-next as tools to an agent (MCP on stdio)."""
+    try:
+        from advisor.mcp.server import serve
+    except ModuleNotFoundError as error:
+        if error.name not in ("mcp", "pydantic", "anyio", "mcp.types"):
+            raise
+        raise MissingToolError("the MCP SDK is not installed; pip install 'quantadvise[mcp]'") from error
+    serve()
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to quantadvise."""
+    app.command()(mcp)

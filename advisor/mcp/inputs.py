@@ -1,0 +1,108 @@
+"""What each tool takes, typed and described in the field's words; an agent reads these descriptions first."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=100_000)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class Inputs(BaseModel):
+    """Base of all inputs: an unknown field is refused, so that no part of a question is ignored."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class WorkloadInputs(Inputs):
+    """The requests, and the limits that must hold."""
+
+    workload: str = Field(
+        "chat", description="Profile of the requests: chat, rag, summarization, …; list_workloads has all."
+    )
+    input_tokens: str | None = Field(
+        None, description="Prompt tokens in place of the profile's: '512', '512±128', '100-300'."
+    )
+    output_tokens: str | None = Field(None, description="Answer tokens, written like input_tokens.")
+    request_rate: Positive | None = Field(
+        None, description="Requests per second that arrive (open loop). Give at most one kind of load."
+    )
+    concurrency: Count | None = Field(None, description="Requests in flight at once (closed loop).")
+    single: bool = Field(False, description="One request at a time.")
+    maximum: bool = Field(False, description="All requests queued at once: maximum throughput.")
+    limits: list[str] = Field(
+        default_factory=list,
+        description="Latency limits in ms such as 'ttft_p95_ms=500', 'tpot_mean_ms=40'; ['none'] drops all.",
+        max_length=32,
+    )
+    min_recovery: Share | None = Field(
+        None, description="Least share of the 16-bit model's accuracy to keep, 0 to 1, such as 0.98."
+    )
+
+
+class ModelInputs(WorkloadInputs):
+    """A model under a workload."""
+
+    model: str = Field(
+        description="Model: a catalog name (list_models), a Hugging Face id, or a size such as '13B'.",
+        max_length=300,
+    )
+    engine: str | None = Field(None, description="vLLM release such as 'vllm 0.11.0'; default: the newest.")
+    prices: dict[str, Positive] | None = Field(
+        None, description="USD per GPU-hour by GPU, in place of the catalog's: {'H100': 2.5}."
+    )
+
+
+class ChoiceInputs(ModelInputs):
+    """What may be deployed."""
+
+    gpus: list[str] | None = Field(
+        None, description="GPUs to choose from (list_gpus); default: every GPU that is known.", max_length=100
+    )
+    formats: list[str] | None = Field(
+        None, description="Formats: bf16, fp8, int8, int4, nvfp4, …; default: all that the model has.",
+        max_length=50,
+    )  # fmt: skip
+    max_gpus: Count | None = Field(None, description="Most GPUs of all replicas together.")
+    num_gpus: Count | None = Field(None, description="Exactly this number of GPUs.")
+    max_usd_per_hour: Positive | None = Field(None, description="Budget in USD per hour.")
+    objective: Literal["cost", "latency", "throughput", "accuracy"] | None = Field(
+        None, description="What ranks the deployments that keep all limits; default: the profile's."
+    )
+    top: Annotated[int, Field(ge=1, le=100)] = Field(5, description="Ranked deployments to return.")
+
+
+class DeploymentInputs(ModelInputs):
+    """One deployment."""
+
+    gpu: str = Field(description="GPU, such as 'H100' or 'L40S'.", max_length=100)
+    format: str = Field("bf16", description="Quantization format: bf16, fp8, int8, int4, nvfp4, …")
+    tensor_parallel: Count = Field(1, description="GPUs that one replica is split over.")
+    replicas: Count = Field(1, description="Equal servers that share the load.")
+    kv_cache_dtype: Literal["auto", "fp8"] = Field("auto", description="auto: 16 bits; fp8: 8 bits.")
+
+
+class CrossoverInputs(ChoiceInputs):
+    """A choice along one axis of the load."""
+
+    over: Literal["concurrency", "rate", "input-tokens", "output-tokens"] = Field(
+        description="What varies: requests in flight, requests per second, prompt or answer tokens."
+    )
+    low: Positive | None = Field(None, description="Least value of it.")
+    high: Positive | None = Field(None, description="Greatest value of it.")
+
+
+class CompareInputs(ModelInputs):
+    """Two deployments side by side."""
+
+    first: str = Field(description="Deployment as FORMAT@GPU: 'fp8@H100', 'int4@2xL40S*2' (2 replicas).")
+    second: str = Field(description="The deployment to compare with, written alike.")
+
+
+class ListInputs(Inputs):
+    """A catalog, or the part of it whose names contain a text."""
+
+    contains: str = Field("", description="Only names that contain this text.", max_length=100)

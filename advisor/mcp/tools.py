@@ -1,0 +1,245 @@
+"""The tools: what each is for, what it takes, and the JSON document it answers with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from advisor.errors import InputError
+from advisor.mcp import inputs as i
+from advisor.spec.models.model import ModelSpec
+from advisor.spec.workloads.workload import Workload
+
+Document = dict[str, Any]
+_SIZE = re.compile(r"\d+(\.\d+)?[bB](-[aA]\d+(\.\d+)?[bB])?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A tool of the server."""
+
+    name: str
+    about: str
+    """What a model reads to decide whether to call it: short, with units."""
+    inputs: type[i.Inputs]
+    schema: str | None
+    """The schema of its document in `report/documents/schema`; None for a list."""
+    answer: Callable[[Any], Document]
+
+
+def _model(name: str) -> ModelSpec:
+    from advisor.spec.models.catalog import find_model, parse_params, typical_model
+
+    return typical_model(parse_params(name)) if _SIZE.fullmatch(name) else find_model(name)
+
+
+def _workload(given: i.WorkloadInputs, objective: str | None = None) -> Workload:
+    from advisor.spec.workloads.profile import load_workload
+    from advisor.spec.workloads.profile_flags import override
+
+    loads = {
+        "request_rate": given.request_rate is not None,
+        "concurrency": given.concurrency is not None,
+        "single": given.single,
+        "maximum": given.maximum,
+    }
+    chosen = [name for name, is_given in loads.items() if is_given]
+    if len(chosen) > 1:
+        raise InputError(f"{' and '.join(chosen)}: a workload has one kind of load; keep one of them")
+    return override(
+        load_workload(given.workload),
+        input_tokens=given.input_tokens,
+        output_tokens=given.output_tokens,
+        rate=given.request_rate,
+        concurrency=given.concurrency,
+        single=given.single,
+        maximum=given.maximum,
+        slo=given.limits,
+        min_recovery=given.min_recovery,
+        objective=objective,
+    )
+
+
+def _choice(given: i.ChoiceInputs) -> Mapping[str, Any]:
+    for name in ("gpus", "formats"):
+        if getattr(given, name) == []:
+            raise InputError(f"{name}: is empty; leave it out for all, or name some")
+    return {
+        "model": _model(given.model),
+        "workload": _workload(given, given.objective),
+        "gpus": given.gpus,
+        "formats": given.formats,
+        "max_gpus": given.max_gpus,
+        "num_gpus": given.num_gpus,
+        "engine": given.engine,
+        "prices": given.prices,
+        "max_usd_per_hour": given.max_usd_per_hour,
+    }
+
+
+def _recommend(given: i.ChoiceInputs) -> Document:
+    from advisor.advise.api import recommend
+    from advisor.advise.decision import decision
+    from advisor.report.documents.document import recommendation_document
+
+    found = recommend(**_choice(given))
+    return recommendation_document(found, top=given.top, decision=decision(found))
+
+
+def _predict(given: i.DeploymentInputs) -> Document:
+    from advisor.advise.api import predict
+    from advisor.report.documents.document import prediction_document
+
+    workload = _workload(given)
+    assessment = predict(
+        _model(given.model),
+        workload,
+        gpu=given.gpu,
+        format=given.format,
+        tensor_parallel=given.tensor_parallel,
+        replicas=given.replicas,
+        kv_format="fp8" if given.kv_cache_dtype == "fp8" else "16bit",
+        engine=given.engine,
+        prices=given.prices,
+    )
+    return prediction_document(assessment, workload)
+
+
+def _crossover(given: i.CrossoverInputs) -> Document:
+    from advisor.advise.ask import crossover
+    from advisor.report.documents.answers import crossover_answer
+
+    choice = dict(_choice(given))
+    model, workload = choice.pop("model"), choice.pop("workload")
+    found = crossover(model, workload, over=given.over, low=given.low, high=given.high, **choice)
+    return crossover_answer(model, workload, found)
+
+
+def _compare(given: i.CompareInputs) -> Document:
+    from advisor.advise.ask import compare
+    from advisor.report.documents.comparison import comparison_document
+
+    differences = compare(
+        given.first,
+        given.second,
+        _workload(given),
+        model=_model(given.model),
+        engine=given.engine,
+        prices=given.prices,
+    )
+    return comparison_document(given.first, given.second, differences, ())
+
+
+def _measure_next(given: i.ChoiceInputs) -> Document:
+    from advisor.advise.api import recommend
+    from advisor.advise.ask import measure_next
+    from advisor.report.documents.answers import suggestion_answer
+
+    choice = _choice(given)
+    found = measure_next(recommend(**choice))
+    if found is None:
+        raise InputError("nothing to measure: no deployment was predicted")
+    return suggestion_answer(choice["model"], choice["workload"], found)
+
+
+def _names(key: str, rows: list[Document], contains: str) -> Document:
+    text = contains.lower()
+    return {key: [row for row in rows if text in row["name"].lower()]}
+
+
+def _list_models(given: i.ListInputs) -> Document:
+    from advisor.spec.models.catalog import known_models
+
+    return _names("models", [{"name": name} for name in known_models()], given.contains)
+
+
+def _list_gpus(given: i.ListInputs) -> Document:
+    from advisor.spec.hardware.catalog import known_gpus
+    from advisor.spec.hardware.prices import price_of
+
+    rows = []
+    for gpu in known_gpus():
+        price = price_of(gpu, 1)
+        rows.append(
+            {
+                "name": gpu.name,
+                "memory_gib": round(gpu.memory_mib / 1024, 1),
+                "usd_per_gpu_hour": None if price is None else price.usd_per_hour,
+            }
+        )
+    return _names("gpus", rows, given.contains)
+
+
+def _list_workloads(given: i.ListInputs) -> Document:
+    from advisor.spec.workloads.profile import known_workloads, load_workload
+
+    rows = [{"name": name, "about": load_workload(name).about} for name in known_workloads()]
+    return _names("workloads", rows, given.contains)
+
+
+TOOLS: tuple[Tool, ...] = (
+    Tool(
+        name="recommend",
+        about="Best deployments of an LLM on vLLM for a workload: quantization format, GPU, GPU count, "
+        "replicas; each with latency (ms), throughput (requests/s), cost (USD/h, USD per million output "
+        "tokens), accuracy recovery (%) and 90 % intervals; and what was refused, with the reason. Nothing "
+        "ranked means that no deployment keeps the limits.",
+        inputs=i.ChoiceInputs,
+        schema="recommendation",
+        answer=_recommend,
+    ),
+    Tool(
+        name="predict",
+        about="What one deployment will do under a workload: TTFT, TPOT, E2E (ms), requests/s, memory, cost "
+        "(USD), accuracy recovery (%), each with a 90 % interval and its basis.",
+        inputs=i.DeploymentInputs,
+        schema="prediction",
+        answer=_predict,
+    ),
+    Tool(
+        name="crossover",
+        about="At which load (requests in flight, requests/s, prompt or answer tokens) the best format or "
+        "GPU changes.",
+        inputs=i.CrossoverInputs,
+        schema="crossover",
+        answer=_crossover,
+    ),
+    Tool(
+        name="compare",
+        about="Two deployments side by side: each figure's difference, its 90 % interval, whether it is "
+        "significant.",
+        inputs=i.CompareInputs,
+        schema="comparison",
+        answer=_compare,
+    ),
+    Tool(
+        name="measure_next",
+        about="Which few measurements would improve the choice most per GPU-minute, or that none would.",
+        inputs=i.ChoiceInputs,
+        schema="suggestion",
+        answer=_measure_next,
+    ),
+    Tool(
+        name="list_models",
+        about="Models known by name.",
+        inputs=i.ListInputs,
+        schema=None,
+        answer=_list_models,
+    ),
+    Tool(
+        name="list_gpus",
+        about="GPUs known by name, with memory (GiB) and price (USD per GPU-hour).",
+        inputs=i.ListInputs,
+        schema=None,
+        answer=_list_gpus,
+    ),
+    Tool(
+        name="list_workloads",
+        about="Workload profiles that ship, each with what it stands for.",
+        inputs=i.ListInputs,
+        schema=None,
+        answer=_list_workloads,
+    ),
+)

@@ -1,0 +1,34 @@
+"""Crossovers and suggested measurements as whole documents, with the question they answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from advisor.report.documents.decision_document import crossover_document, suggestion_document
+from advisor.report.documents.document import VERSION, workload_document
+from advisor.spec.models.model import ModelSpec
+from advisor.spec.workloads.workload import Workload
+
+if TYPE_CHECKING:
+    from advisor.advise.measuring.next import Suggestion
+    from advisor.advise.sensitivity.crossover import Crossover
+
+
+def crossover_answer(model: ModelSpec, workload: Workload, found: Crossover) -> dict[str, Any]:
+    """The document of `crossover.schema.json`."""
+    return {
+        "version": VERSION,
+        "model": model.name,
+        "workload": workload_document(workload),
+        **crossover_document(found),
+    }
+
+
+def suggestion_answer(model: ModelSpec, workload: Workload, found: Suggestion) -> dict[str, Any]:
+    """The document of `suggestion.schema.json`."""
+    return {
+        "version": VERSION,
+        "model": model.name,
+        "workload": workload_document(workload),
+        "suggestion": suggestion_document(found),
+    }

@@ -1,0 +1,38 @@
+"""Two deployments or two sets of results side by side, as plain values for JSON and YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from advisor.report.documents.document import VERSION
+
+if TYPE_CHECKING:
+    from advisor.advise.compare.deployments import Difference
+
+
+def comparison_document(
+    first: str, second: str, differences: Sequence[Difference], notes: Sequence[str]
+) -> dict[str, Any]:
+    """The document of `comparison.schema.json`."""
+    return {
+        "version": VERSION,
+        "a": first,
+        "b": second,
+        "differences": [
+            {
+                "name": d.name,
+                "unit": d.unit,
+                "a": d.first,
+                "b": d.second,
+                "change": d.change,
+                "change_is": "share" if d.is_share else "points",
+                "low": d.low,
+                "high": d.high,
+                "significant": d.significant,
+                "rests_on": d.basis,
+            }
+            for d in differences
+        ],
+        "notes": list(notes),
+    }

@@ -1,0 +1,127 @@
+"""The server as an agent's client meets it: the SDK's own client, over stdio, to a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import jsonschema
+import pytest
+
+from advisor.report.documents.schemas import recommendation_schema, schema_of
+from tests.command import Command
+
+pytest.importorskip("mcp", reason="the SDK is not installed")
+
+SMALL = {"model": "Llama-3.1-8B-Instruct", "workload": "chat"}
+CALLS: dict[str, tuple[dict[str, Any], str | None]] = {
+    "recommend": ({**SMALL, "gpus": ["L40S", "A6000"], "request_rate": 4, "top": 2}, "recommendation"),
+    "predict": ({**SMALL, "gpu": "L40S", "format": "fp8", "concurrency": 8}, "prediction"),
+    "crossover": ({**SMALL, "gpus": ["L40S"], "over": "concurrency", "low": 1, "high": 64}, "crossover"),
+    "compare": ({**SMALL, "first": "fp8@L40S", "second": "int4@L40S"}, "comparison"),
+    "measure_next": ({**SMALL, "gpus": ["L40S", "A6000"]}, "suggestion"),
+    "list_models": ({"contains": "llama-3.1"}, None),
+    "list_gpus": ({"contains": "H100"}, None),
+    "list_workloads": ({}, None),
+}
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "recommend": ({**SMALL, "gpus": ["H1000"]}, "unknown GPU 'H1000'"),
+    "predict": ({**SMALL, "gpu": "L40S", "format": "int9"}, "unknown format 'int9'"),
+    "crossover": ({**SMALL, "over": "temperature"}, "over: Input should be"),
+    "compare": ({**SMALL, "first": "fp8", "second": "int4@L40S"}, "fp8"),
+    "measure_next": ({"model": "Llama-3.1-8B-Instruct", "gpus": []}, "gpus: is empty"),
+    "list_models": ({"limit": 3}, "limit: Extra inputs are not permitted"),
+    "list_gpus": ({"contains": 3}, "contains: Input should be a valid string"),
+    "list_workloads": ({"contains": "x" * 101}, "contains: String should have at most 100 characters"),
+}
+
+
+def asked(calls: Mapping[str, dict[str, Any]]) -> tuple[list[Any], dict[str, Any]]:
+    """The tools that a fresh server lists, and its results of the calls."""
+    import anyio
+    from mcp.client.session import ClientSession
+    from mcp.client.stdio import StdioServerParameters, stdio_client
+
+    async def session() -> tuple[list[Any], dict[str, Any]]:
+        server = StdioServerParameters(command=sys.executable, args=["-m", "advisor", "mcp"])
+        async with stdio_client(server) as (reads, writes), ClientSession(reads, writes) as client:
+            await client.initialize()
+            tools = (await client.list_tools()).tools
+            results = {name: await client.call_tool(name, arguments) for name, arguments in calls.items()}
+            return list(tools), results
+
+    return anyio.run(session)
+
+
+@pytest.fixture(scope="module")
+def good() -> tuple[list[Any], dict[str, Any]]:
+    return asked({name: arguments for name, (arguments, _) in CALLS.items()})
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_each_tool_answers_with_the_document_of_its_schema(name: str, good: Any) -> None:
+    tools, results = good
+    result = results[name]
+    assert not result.is_error, result.content
+    document = result.structured_content
+    assert json.loads(result.content[0].text) == document
+    schema = CALLS[name][1]
+    if schema is None:
+        assert next(iter(document.values()))
+        return
+    known = recommendation_schema() if schema == "recommendation" else schema_of(schema)
+    jsonschema.Draft202012Validator(known).validate(document)
+    assert next(tool for tool in tools if tool.name == name).output_schema == known
+
+
+def test_an_answer_is_what_the_command_line_says(good: Any, quantadvise: Command) -> None:
+    said = quantadvise(
+        *("recommend", SMALL["model"], "-w", "chat", "--rate", 4, "--gpu", "L40S,A6000", "--top", 2),
+        *("-o", "json"),
+    )
+    assert good[1]["recommend"].structured_content == json.loads(said.out)
+
+
+def test_a_tool_says_in_few_words_what_it_is_for_and_in_which_units(good: Any) -> None:
+    tools, _ = good
+    assert {tool.name for tool in tools} == set(CALLS)
+    for tool in tools:
+        assert 2 <= len(tool.description.split()) <= 70
+        for field in tool.input_schema["properties"].values():
+            assert field.get("description"), f"{tool.name}: {field}"
+    text = " ".join(tool.description for tool in tools)
+    assert all(unit in text for unit in ("ms", "USD", "%", "GiB"))
+
+
+def test_bad_input_is_one_line_that_the_agent_can_act_on() -> None:
+    _, results = asked({name: arguments for name, (arguments, _) in BAD.items()})
+    for name, (_, message) in BAD.items():
+        result = results[name]
+        assert result.is_error, name
+        [content] = result.content
+        assert message in content.text
+        assert "\n" not in content.text
+
+
+def test_two_kinds_of_load_are_refused() -> None:
+    _, results = asked({"predict": {**SMALL, "gpu": "L40S", "concurrency": 8, "request_rate": 2}})
+    assert "a workload has one kind of load" in results["predict"].content[0].text
+
+
+def test_a_client_that_goes_away_ends_the_server_without_a_word() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "advisor", "mcp"], input=b"", capture_output=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_without_the_sdk_one_line_says_what_to_install(quantadvise: Command, monkeypatch: Any) -> None:
+    for name in [name for name in sys.modules if name == "mcp" or name.startswith(("mcp.", "advisor.mcp"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "mcp", None)
+    result = quantadvise("mcp")
+    assert result.code == 1
+    assert result.err == "quantadvise: the MCP SDK is not installed; pip install 'quantadvise[mcp]'\n"
