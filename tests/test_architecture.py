@@ -48,6 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cost/estimate": set(),
     "cost/step": {"cost/arrays", *SPEC},
     "cost/serving": {"cost/arrays", "cost/step", *SPEC},
+    "cost/serving/engines": {"cost/arrays", "cost/serving"},
     "cost/simulation": {"cost/arrays", "cost/serving", "cost/step", *SPEC},
     "cost/fitting": {"cost/arrays", "cost/serving", "cost/step", "record", *SPEC},
     "cost/uncertainty": {"cost/arrays", "cost/step", *SPEC},

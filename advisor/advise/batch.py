@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advisor.advise.choose.space import divides
-from advisor.cost.serving.load_table import CLOSED_LOOP_PROMPTS, CONCURRENCY, MAXIMUM, SINGLE, Cells
+from advisor.cost.fitting.observations import arrangements
+from advisor.cost.predict.prediction_table import PredictionTable
+from advisor.cost.serving.load_table import CLOSED_LOOP_PROMPTS, LoadTable
 from advisor.errors import InputError, QuantAdviseError, UnsupportedError, nearest
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine, newest_version, parse_engine
@@ -166,8 +168,12 @@ def _speed_rows(questions: Sequence[Question], predictor: Predictor) -> Iterator
         if question.deployment is not None:
             deployments.setdefault(id(question.deployment), question.deployment)
     place = {key: index for index, key in enumerate(deployments)}
-    found = predictor.answer_any_arrangement(list(deployments.values()), _cells(questions, place))
-    quantities = (found.ttft_ms, found.tpot_ms, found.e2e_ms, found.requests_per_s, found.output_tokens_per_s)
+    found = best_arrangements(predictor, list(deployments.values()), _loads(questions, place))
+    quantities = (
+        *(found.mean_ms(metric) for metric in ("ttft", "tpot", "e2e")),
+        found.requests_per_s,
+        found.output_tokens_per_s,
+    )
     values = [array.tolist() for q in quantities for array in (q.value, q.low, q.high)]
     limits = found.max_concurrency.tolist()
     for cell, fits in enumerate(found.fits.tolist()):
@@ -175,18 +181,41 @@ def _speed_rows(questions: Sequence[Question], predictor: Predictor) -> Iterator
         yield [*figures, found.basis(cell), "true" if fits else "false", str(limits[cell])], fits
 
 
-def _cells(questions: Sequence[Question], place: Mapping[int, int]) -> Cells:
+def best_arrangements(
+    predictor: Predictor, deployments: Sequence[Deployment], loads: LoadTable
+) -> PredictionTable:
+    """Each row predicted; at maximum throughput a deployment's GPUs are split into the equal replicas that
+    serve most, because a count of GPUs says no more than that."""
+    options: list[Deployment] = []
+    of: list[list[int]] = []
+    for d in deployments:
+        splits = arrangements(d)
+        of.append(list(range(len(options), len(options) + len(splits))))
+        options += splits
+    is_free = loads.is_kind("maximum").tolist()
+    chosen = [
+        of[d] if free else of[d][-1:] for d, free in zip(loads.deployment.tolist(), is_free, strict=True)
+    ]
+    row = np.repeat(np.arange(len(loads)), [len(places) for places in chosen])
+    expanded = replace(loads.take(row), deployment=np.concatenate(chosen).astype(np.intp))
+    table = predictor.table(options, expanded, capacity=False)
+    order = np.lexsort((np.nan_to_num(table.requests_per_s.value, nan=-1.0), row))
+    last = np.r_[np.flatnonzero(np.diff(row[order])), len(row) - 1]
+    return table.take(order[last])
+
+
+def _loads(questions: Sequence[Question], place: Mapping[int, int]) -> LoadTable:
     """The questions as arrays. One request in flight is a single stream: the same world by another name."""
     level = np.array([question.concurrency for question in questions])
-    kind = np.where(level == 1, SINGLE, np.where(np.isinf(level), MAXIMUM, CONCURRENCY)).astype(np.int8)
-    return Cells(
+    kind = np.where(level == 1, "single", np.where(np.isinf(level), "maximum", "concurrency"))
+    return LoadTable(
         deployment=np.array([place[id(question.deployment)] for question in questions], dtype=np.intp),
         input_tokens=np.array([question.input_tokens for question in questions]),
         output_tokens=np.array([question.output_tokens for question in questions]),
         kind=kind,
         level=level,
         prefix_hit_rate=np.zeros(len(questions)),
-        prompts_per_client=np.where(kind == CONCURRENCY, CLOSED_LOOP_PROMPTS, inf),
+        requests_per_client=np.where(kind == "concurrency", CLOSED_LOOP_PROMPTS, inf),
         input_std=np.zeros(len(questions)),
         output_std=np.zeros(len(questions)),
         burstiness=np.ones(len(questions)),

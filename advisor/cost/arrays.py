@@ -73,3 +73,14 @@ def _each(make: Callable[..., np.ndarray], first: Any, *others: Any) -> Any:
             for field in fields(first)
         }
     )
+
+
+def count_bytes(of: Any) -> int:
+    """Bytes of the arrays in a table, its parts included; tuples of values count a pointer each."""
+    if isinstance(of, np.ndarray):
+        return of.nbytes
+    if isinstance(of, tuple):
+        return 8 * len(of)
+    if isinstance(of, Mapping):
+        return sum(count_bytes(column) for column in of.values())
+    return sum(count_bytes(getattr(of, field.name)) for field in fields(of)) if is_dataclass(of) else 0

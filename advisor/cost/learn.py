@@ -34,7 +34,7 @@ from advisor.cost.fit_file import (
 from advisor.cost.fitting.observations import Observations, is_free_arrangement, observe
 from advisor.cost.fitting.run_conditions import sent_together
 from advisor.cost.fitting.step_estimator import FittedSpeed, fit_speed, teaches
-from advisor.cost.step.step_time import Design, coefficients, used_names
+from advisor.cost.step.step_time import Design, step_costs, used_names
 from advisor.cost.uncertainty.intervals import Errors, Intervals, build, members
 from advisor.errors import DataError
 from advisor.record.measurement import SpeedMeasurement
@@ -164,7 +164,7 @@ def _as_answered(seen: Observations, speed: FittedSpeed) -> Floats:
     """log(measured ÷ physics) of each row, with what an answer knows: not whose harness it was."""
     arrays = replace(seen.arrays, harness=("",) * len(seen.arrays))
     names = used_names(arrays)
-    made = coefficients(arrays, Design(arrays, names).values(speed.vector(names)))
+    made = step_costs(arrays, Design(arrays, names).values(speed.vector(names)))
     return np.asarray(seen.log_value - np.log(replace(seen, arrays=arrays).predict(made)))
 
 

@@ -14,6 +14,7 @@ from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.decision import decision
 from advisor.advise.sensitivity.crossover_map import format_maps, in_flight
 from advisor.advise.sensitivity.load_curves import curve_deployments, curves
+from advisor.cost.predict.cache import CachedPredictor
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.quality.recovery import QualityModel
 from advisor.report.html.answer import answer_section, why_section
@@ -26,7 +27,7 @@ from advisor.report.html.sure import sure_section
 from advisor.report.html.tables.evidence import evidence_section
 from advisor.report.html.tables.ranking import ranking_section
 from advisor.report.html.tables.refused import refused_section
-from advisor.ui.memory import RememberedPredictor, RememberedQuality
+from advisor.ui.cached_quality import CachedQuality
 from advisor.ui.question import Shelf, read_choice
 from advisor.units import MS_PER_S
 
@@ -47,8 +48,8 @@ class Answerer:
 
     def __init__(self, predictor: Predictor, quality: QualityModel, shelf: Shelf) -> None:
         self.predictor, self.quality, self.shelf = (
-            RememberedPredictor(predictor),
-            RememberedQuality(quality),
+            CachedPredictor(predictor),
+            CachedQuality.of(quality),
             shelf,
         )
         self._lock = threading.Lock()

@@ -17,10 +17,10 @@ from advisor.advise.choose.rows import TableRows
 from advisor.advise.choose.space import Space
 from advisor.cost.estimate import Estimate
 from advisor.cost.predict.prediction import MemoryPlan, Prediction, Status
-from advisor.cost.predict.prediction_table import CellAnswers, LoadAnswers, Range
+from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.quality.answer import Recovery
-from advisor.cost.serving.serving_stats import Means
+from advisor.cost.serving.serving_stats import ServingStats
 from advisor.spec.deployment import Deployment, KvFormat
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu import GpuSpec, Price
@@ -187,7 +187,7 @@ def judged(
     return evaluator.table(recoveries, count, answers(predictions, evaluator.statistics))
 
 
-def answers(predictions: Sequence[Prediction], statistics: Sequence[tuple[str, str]]) -> LoadAnswers:
+def answers(predictions: Sequence[Prediction], statistics: Sequence[tuple[str, str]]) -> PredictionTable:
     """Predictions as the predictor's arrays have them."""
 
     def ranges(read: Callable[[Prediction], Estimate | None]) -> Range:
@@ -199,20 +199,17 @@ def answers(predictions: Sequence[Prediction], statistics: Sequence[tuple[str, s
     unknown = np.full(count, nan)
     timed = np.array([nan if p.status == "backlogged" else 1.0 for p in predictions])
     latency = {one: ranges(lambda p, one=one: p.latency.get(one)) for one in statistics}
-    return LoadAnswers(
-        means=CellAnswers(
-            ttft_ms=latency["ttft", "mean"],
-            tpot_ms=latency["tpot", "mean"],
-            e2e_ms=latency["e2e", "mean"],
-            requests_per_s=ranges(lambda p: p.requests_per_s),
-            output_tokens_per_s=ranges(lambda p: p.output_tokens_per_s),
-            capacity_requests_per_s=ranges(lambda p: p.capacity_requests_per_s),
-            distance=np.zeros(count, dtype=np.intp),
-            fits=np.array([p.memory.fits for p in predictions]),
-            max_concurrency=np.array([p.memory.max_concurrency for p in predictions], dtype=np.intp),
-            means=Means(**{f.name: timed if f.name == "tpot_s" else unknown for f in fields(Means)}),
-            measured=np.zeros(count, dtype=bool),
+    return PredictionTable(
+        requests_per_s=ranges(lambda p: p.requests_per_s),
+        output_tokens_per_s=ranges(lambda p: p.output_tokens_per_s),
+        capacity_requests_per_s=ranges(lambda p: p.capacity_requests_per_s),
+        distance=np.zeros(count, dtype=np.intp),
+        fits=np.array([p.memory.fits for p in predictions]),
+        max_concurrency=np.array([p.memory.max_concurrency for p in predictions], dtype=np.intp),
+        stats=ServingStats(
+            **{f.name: timed if f.name == "tpot_s" else unknown for f in fields(ServingStats)}
         ),
+        measured=np.zeros(count, dtype=bool),
         latency_ms=latency,
         max_context=np.array([p.memory.max_context for p in predictions], dtype=np.intp),
     )

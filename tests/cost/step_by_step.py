@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from advisor.cost.serving.engine import BLOCK_TOKENS, ServingSetup
+from advisor.cost.serving.engine import EngineTable
 from advisor.cost.simulation.trace import Requests
+from advisor.cost.step.memory import BLOCK_TOKENS
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -34,7 +35,10 @@ class Sequence:
 class Slow:
     """Serves requests; `all` has every one with the times of its tokens."""
 
-    def __init__(self, setup: ServingSetup, requests: Requests) -> None:
+    def __init__(self, setup: EngineTable, requests: Requests) -> None:
+        self.overhead_s = float(setup.request_overhead_s[0])
+        self.max_num_seqs, self.watermark_blocks = int(setup.max_num_seqs[0]), int(setup.watermark_blocks[0])
+        self.chunked, self.prefill_first = bool(setup.chunked_prefill[0]), bool(setup.prefill_first[0])
         self.setup, self.closed = setup, requests.sent_s is None
         sent = np.zeros(len(requests)) if requests.sent_s is None else requests.sent_s
         rows = zip(requests.input_tokens, requests.cached_tokens, requests.output_tokens, sent, strict=True)
@@ -45,7 +49,7 @@ class Slow:
         self.coming, self.unsent = self.all[:first], self.all[first:]
         self.waiting: list[Sequence] = []
         self.running: list[Sequence] = []
-        self.free = setup.kv_blocks
+        self.free = self.kv_blocks = int(setup.kv_blocks[0])
         self.work: list[tuple[Sequence, int]] = []
         self.budget = 0
         self.now = self.started = 0.0
@@ -56,21 +60,21 @@ class Slow:
     def take(self) -> None:
         idle = not self.waiting and not self.running
         if idle:
-            self.now = max(self.now, self.coming[0].sent_s + self.setup.request_overhead_s)
-        settled = self.started if self.setup.schedule_ahead and not idle else self.now
+            self.now = max(self.now, self.coming[0].sent_s + self.overhead_s)
+        settled = self.started if self.setup.async_scheduling[0] and not idle else self.now
         while self.coming:
-            visible = self.coming[0].sent_s + self.setup.request_overhead_s
+            visible = self.coming[0].sent_s + self.overhead_s
             if visible > settled or (visible == settled and not idle):
                 return
             self.waiting.append(self.coming.pop(0))
 
     def step(self) -> None:
-        self.work, self.budget = [], self.setup.max_num_batched_tokens
-        if self.setup.prompts_first:
+        self.work, self.budget = [], int(self.setup.max_num_batched_tokens[0])
+        if self.prefill_first:
             self.admit()
         if not self.work:
             preempted = self.decode()
-            if not self.setup.prompts_first:
+            if not self.prefill_first:
                 for one in self.running:
                     if not one.decodes:
                         self.add(one, min(one.length - one.computed, self.budget))
@@ -84,13 +88,13 @@ class Slow:
             self.budget -= tokens
 
     def admit(self) -> None:
-        while self.waiting and self.budget > 0 and len(self.running) < self.setup.max_num_seqs:
+        while self.waiting and self.budget > 0 and len(self.running) < self.max_num_seqs:
             one = self.waiting[0]
             tokens = one.length - one.cached
-            if tokens > self.budget and not self.setup.chunked_prefill:
+            if tokens > self.budget and not self.chunked:
                 return
             blocks = math.ceil(one.length / BLOCK_TOKENS)
-            if self.free - blocks < (self.setup.watermark_blocks if self.running else 0):
+            if self.free - blocks < (self.watermark_blocks if self.running else 0):
                 return
             self.free -= blocks
             one.blocks, one.computed = blocks, one.cached
@@ -146,4 +150,4 @@ class Slow:
             if self.closed and self.unsent:
                 self.unsent[0].sent_s = self.now
                 self.coming.append(self.unsent.pop(0))
-        assert 0 <= self.free <= self.setup.kv_blocks
+        assert 0 <= self.free <= self.kv_blocks

@@ -37,12 +37,12 @@ def kernels(gpu: str, *, memory: float, gemv: float, multiply: float) -> list[Ke
 
 
 def tpot_ms(predictor: Predictor, gpu: str, fmt: str = "bf16") -> float:
-    [found] = predictor.predict([deployment(fmt=fmt, gpu=gpu)], LOAD)
+    [found] = predictor.predictions([deployment(fmt=fmt, gpu=gpu)], LOAD)
     return found.latency[("tpot", "mean")].value
 
 
 def ttft_ms(predictor: Predictor, gpu: str) -> float:
-    [found] = predictor.predict([deployment(gpu=gpu)], LOAD)
+    [found] = predictor.predictions([deployment(gpu=gpu)], LOAD)
     return found.latency[("ttft", "mean")].value
 
 

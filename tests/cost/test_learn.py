@@ -221,7 +221,7 @@ def answered(
         output_tokens=Lengths.constant(tokens[1]),
         arrival=Arrival(kind=kind),
     )
-    return Predictor.shipped().predict([d], asked)[0]
+    return Predictor.shipped().predictions([d], asked)[0]
 
 
 def test_conformal_intervals_hold_nine_of_ten_new_draws():

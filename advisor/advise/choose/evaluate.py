@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,10 +16,10 @@ from advisor.advise.choose.question import MEANS, Choice, filled
 from advisor.advise.choose.rank import objective_range
 from advisor.advise.choose.replicas import SPARE, min_replicas
 from advisor.cost.arrays import Bools, Floats, Ints, each_column
-from advisor.cost.predict.prediction_table import LoadAnswers, Range
+from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.quality.answer import Recovery
-from advisor.cost.serving.load_table import CONCURRENCY, RATE, Cells, load_cells
+from advisor.cost.serving.load_table import LoadTable, table_of_loads
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Load, Workload
 
@@ -52,7 +52,7 @@ class DeploymentEvaluator:
         self.load_of, self.of = (x.ravel() for x in np.indices(self.shape))
         self.simulated = simulated
 
-    def answers(self, pairs: Ints, count: Ints) -> LoadAnswers:
+    def answers(self, pairs: Ints, count: Ints) -> PredictionTable:
         """The predictions for pairs with so many replicas each."""
         made: dict[tuple[int, int], int] = {}
         served: list[Deployment] = []
@@ -63,36 +63,24 @@ class DeploymentEvaluator:
                 served.append(self.deployments[d].times(replicas))
             place[n] = made[d, replicas]
         if len(self.loads) == 1:
-            found = self.predictor.answer_load(
-                served, self.loads[0], self.statistics, simulated=self.simulated
-            )
+            found = self.predictor.table(served, self.loads[0], self.statistics, simulated=self.simulated)
             return found.take(place)
-        cells = self._cells(pairs, place, count)
-        return self.predictor.answer_loads(served, cells, self.statistics)
+        rows = self._loads(pairs, place, count)
+        return self.predictor.table(served, rows, self.statistics)
 
-    def _cells(self, pairs: Ints, place: Ints, count: Ints) -> Cells:
-        one = [load_cells(load, [self.deployments[0]]) for load in self.loads]
-        which = self.load_of[pairs]
-
-        def column(name: str) -> np.ndarray:
-            return np.concatenate([getattr(c, name) for c in one])[which]
-
-        kind = column("kind")
-        asked = np.array([load.arrival.value or 1.0 for load in self.loads])[which]
-        level = np.where(np.isin(kind, (CONCURRENCY, RATE)), asked / count, column("level"))
-        level = np.where(kind == CONCURRENCY, np.maximum(level, 1.0), level)
-        every = {f.name: column(f.name) for f in fields(Cells)}
-        return Cells(**{**every, "deployment": place, "level": level})
+    def _loads(self, pairs: Ints, place: Ints, count: Ints) -> LoadTable:
+        rows = table_of_loads(self.loads).take(self.load_of[pairs])
+        return replace(rows.shared_by(count), deployment=place)
 
     def speed_limits(self, pairs: limit.Pairs) -> list[JudgedLimit]:
         """The limits that further replicas can mend; arrays are flat."""
         capacity = limit.capacity_limit(pairs)
         return [*([] if capacity is None else [capacity]), *limit.latency_limits(pairs, self.timed)]
 
-    def _pairs(self, pairs: Ints, found: LoadAnswers) -> limit.Pairs:
+    def _pairs(self, pairs: Ints, found: PredictionTable) -> limit.Pairs:
         return limit.Pairs(self.loads, self.load_of[pairs], found)
 
-    def verdicts(self, pairs: Ints, count: Ints, found: LoadAnswers) -> tuple[Bools, Bools]:
+    def verdicts(self, pairs: Ints, count: Ints, found: PredictionTable) -> tuple[Bools, Bools]:
         """Whether the limits that replicas can mend are kept, and whether they likely are; of a pair that
         none can mend the first is true, which ends the search."""
         kept, likely = np.ones(len(pairs), dtype=bool), np.ones(len(pairs), dtype=bool)
@@ -127,18 +115,18 @@ class DeploymentEvaluator:
                 found.append((at, {f.kind: nan if f.excess is None else f.excess for f in known}))
         return found
 
-    def fixed(self) -> tuple[Ints, LoadAnswers]:
+    def fixed(self) -> tuple[Ints, PredictionTable]:
         """The replicas that each has, and the answers with those."""
         count = np.array([d.replicas for d in self.deployments], dtype=np.intp)[self.of]
         return count, self.answers(np.arange(self.of.size), count)
 
-    def counts(self) -> tuple[Ints, LoadAnswers]:
+    def counts(self) -> tuple[Ints, PredictionTable]:
         """How many replicas each pair takes, and the answers with those."""
         fixed, singles = self.fixed()
         kind = self.loads[0].arrival.kind
         if kind in ("single", "maximum") or filled(self.choice) is not None:
             return fixed, singles
-        searched = np.flatnonzero(singles.means.fits)
+        searched = np.flatnonzero(singles.fits)
         most, guess = self._bounds(searched, singles)
 
         def verdicts(at: Ints, counts: Ints) -> tuple[Bools, Bools]:
@@ -152,13 +140,13 @@ class DeploymentEvaluator:
             return count, singles
         return count, singles.replace_at(changed, self.answers(changed, count[changed]))
 
-    def _bounds(self, pairs: Ints, singles: LoadAnswers) -> tuple[Ints, Ints]:
+    def _bounds(self, pairs: Ints, singles: PredictionTable) -> tuple[Ints, Ints]:
         """The most replicas that each of the pairs may take, and the count to begin with."""
         rate = self.loads[0].arrival.kind == "rate"
         value = np.array([load.arrival.value or 1.0 for load in self.loads])[self.load_of[pairs]]
         needed = np.ones(len(pairs))
         if rate:
-            low = singles.means.capacity_requests_per_s.low[pairs]
+            low = singles.capacity_requests_per_s.low[pairs]
             known = np.isfinite(low) & (low > 0)
             needed = np.where(known, np.maximum(np.ceil(value / np.where(known, low, 1.0)), 1.0), 1.0)
         most: Floats = SPARE * needed
@@ -170,7 +158,9 @@ class DeploymentEvaluator:
         top = np.asarray(np.maximum(most, 1), dtype=np.intp)
         return top, np.minimum(np.asarray(needed, dtype=np.intp), top)
 
-    def table(self, recoveries: tuple[Recovery | None, ...], count: Ints, found: LoadAnswers) -> JudgedTable:
+    def table(
+        self, recoveries: tuple[Recovery | None, ...], count: Ints, found: PredictionTable
+    ) -> JudgedTable:
         """Every limit of every pair with these replicas; one of the recoveries for each deployment."""
         pairs = np.arange(self.of.size)
         of = self._pairs(pairs, found)
@@ -187,7 +177,7 @@ class DeploymentEvaluator:
             *([] if least is None else [limit.recovery_limit(least, per_pair)]),
             *limit.budget_limits(self.choice.max_usd_per_hour, usd),
         ]
-        cost = usd_per_million(usd, found.means.output_tokens_per_s)
+        cost = usd_per_million(usd, found.output_tokens_per_s)
         objective = self._objective(found, cost, per_pair)
         shape = self.shape
         return JudgedTable(
@@ -217,9 +207,9 @@ class DeploymentEvaluator:
             made.append(JudgedLimit.certain("seen", kept, key=key, excess=excess))
         return made
 
-    def _objective(self, found: LoadAnswers, cost: Range, recoveries: Sequence[Recovery | None]) -> Range:
+    def _objective(self, found: PredictionTable, cost: Range, recoveries: Sequence[Recovery | None]) -> Range:
         open_loop = self.loads[0].arrival.kind == "rate"
-        served = found.means.capacity_requests_per_s if open_loop else found.means.requests_per_s
+        served = found.capacity_requests_per_s if open_loop else found.requests_per_s
         value, low, high = limit.recovery_range(recoveries)
         return objective_range(
             self.workload.objective,

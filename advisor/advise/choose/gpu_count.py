@@ -27,7 +27,7 @@ def candidates(choice: Choice, predictor: Predictor) -> list[Deployment]:
     if choice.workload.gpu_count == "same":
         formats = tuple(f for f in choice.every_format if f.weight_bits == 16)
         wide = search.deployments(replace(priced, formats=formats, kv_formats=("16bit",)))
-        fits = predictor.answer_load(wide, choice.workload.load).means.fits.tolist() if wide else []
+        fits = predictor.table(wide, choice.workload.load).fits.tolist() if wide else []
         return arranged(singles, sixteen_bit_count(wide, fits), space.num_gpus)
     fill = filled(choice)
     if fill is None:
@@ -70,8 +70,8 @@ def by_convention(choice: Choice, table: JudgedTable) -> Bools:
     kinds: dict[tuple[str, str, str], list[int]] = {}
     for i, d in enumerate(table.deployments):
         kinds.setdefault((d.gpu.name, d.format.name, d.kv_format), []).append(i)
-    fits = table.answers.means.fits.reshape(shape)
-    served = np.nan_to_num(table.answers.means.capacity_requests_per_s.value, nan=-1.0).reshape(shape)
+    fits = table.answers.fits.reshape(shape)
+    served = np.nan_to_num(table.answers.capacity_requests_per_s.value, nan=-1.0).reshape(shape)
     mask = np.zeros(shape, dtype=bool)
     for at in kinds.values():
         order = np.array(sorted(at, key=lambda i: table.deployments[i].tensor_parallel))

@@ -13,7 +13,7 @@ import numpy as np
 
 from advisor.advise.choose.assessment import RefusalKind
 from advisor.cost.arrays import Bools, Floats, Ints, each_column
-from advisor.cost.predict.prediction_table import LoadAnswers, Range
+from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.quality.answer import Recovery
 from advisor.spec.deployment import Deployment
 from advisor.spec.hardware.gpu import Price
@@ -107,7 +107,7 @@ class JudgedTable:
     """(deployments,); of one GPU."""
     recoveries: tuple[Recovery | None, ...]
     """(deployments,); None: no quality model."""
-    answers: LoadAnswers
+    answers: PredictionTable
     """Of the pairs, flattened."""
 
     @property
@@ -151,11 +151,11 @@ class JudgedTable:
 
     @property
     def distance(self) -> Ints:
-        return self.answers.means.distance.reshape(self.replicas.shape)
+        return self.answers.distance.reshape(self.replicas.shape)
 
     @property
     def measured(self) -> Bools:
-        return self.answers.means.measured.reshape(self.replicas.shape)
+        return self.answers.measured.reshape(self.replicas.shape)
 
     def take(self, order: Ints) -> JudgedTable:
         """Under the loads at `order`."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT, JudgedLimit
 from advisor.cost.arrays import Bools, Floats, Ints, each_column
-from advisor.cost.predict.prediction_table import LoadAnswers, Range
+from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.predict.predictor import Z90
 from advisor.cost.quality.answer import Recovery
 from advisor.spec.workloads.workload import Goodput, LatencyLimit, LatencyMetric, Load, Workload
@@ -36,7 +36,7 @@ class Pairs:
     loads: Sequence[Load]
     load_of: Ints
     """Position in `loads` of each pair."""
-    predicted: LoadAnswers
+    predicted: PredictionTable
 
     def of_load(self, values: Sequence[float]) -> Floats:
         """A number of each load, for each pair."""
@@ -45,7 +45,7 @@ class Pairs:
 
 def memory_limit(pairs: Pairs) -> JudgedLimit:
     """The weights, the overhead and one request's KV cache fit."""
-    return JudgedLimit.certain("memory", pairs.predicted.means.fits)
+    return JudgedLimit.certain("memory", pairs.predicted.fits)
 
 
 def context_limit(pairs: Pairs) -> JudgedLimit:
@@ -62,7 +62,7 @@ def capacity_limit(pairs: Pairs) -> JudgedLimit | None:
     if pairs.loads[0].arrival.kind != "rate":
         return None
     rate = pairs.of_load([load.arrival.value or 1.0 for load in pairs.loads])
-    capacity = pairs.predicted.means.capacity_requests_per_s
+    capacity = pairs.predicted.capacity_requests_per_s
     stable = is_stable(pairs)
     with np.errstate(invalid="ignore", divide="ignore"):
         excess = np.where(capacity.low > 0, np.maximum(rate / capacity.low - 1, 0.0), np.nan)
@@ -81,7 +81,7 @@ def capacity_limit(pairs: Pairs) -> JudgedLimit | None:
 
 def is_stable(pairs: Pairs) -> Bools:
     """Whether a latency exists: a backlog without end has none."""
-    return np.isfinite(pairs.predicted.means.means.tpot_s)
+    return np.isfinite(pairs.predicted.stats.tpot_s)
 
 
 def latency_limits(pairs: Pairs, timed: Sequence[Sequence[TimedLimit]]) -> Iterator[JudgedLimit]:

@@ -84,7 +84,7 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
         *map(_no_price, search.deployments(replace(asked, gpus=unpriced))),
         *map(_cannot_run, search.unsupported(asked)),
     ]
-    fits = table is None or bool(table.answers.means.fits.any())
+    fits = table is None or bool(table.answers.fits.any())
     return recommendation_of(
         choice,
         table,
@@ -185,7 +185,7 @@ def _smallest_that_holds(choice: Choice, predictor: Predictor) -> Prediction | N
     own = replace(choice.space, num_gpus=None, max_gpus=None, tensor_parallel=HOLDING_DEGREES)
     anywhere = replace(own, gpus=choice.every_gpu, formats=choice.every_format)
     for space in (own, anywhere):
-        predicted = predictor.predict(
+        predicted = predictor.predictions(
             search.deployments(space), choice.workload.load, statistics_of(choice.workload)
         )
         holding = [p for p in predicted if p.memory.fits]

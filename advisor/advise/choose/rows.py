@@ -77,7 +77,7 @@ class TableRows:
 
     def _assessment(self, i: int) -> Assessment:
         table = self.table
-        means = table.answers.means
+        means = table.answers
         basis = means.basis(i)
         fits = bool(means.fits[i])
         cost = cost_of(
@@ -132,7 +132,7 @@ class TableRows:
             return None
         row = limit.predicted
         flat = type(row)(value=row.value[0], low=row.low[0], high=row.high[0])
-        return estimate_at(flat, i, self.table.answers.means.basis(i))
+        return estimate_at(flat, i, self.table.answers.basis(i))
 
     def prediction(self, i: int) -> Prediction:
         """All that is expected of the row at `i`, made with those that follow it."""
@@ -142,7 +142,7 @@ class TableRows:
             made = self._predictor.predictions(
                 [self._served[j] for j in at],
                 self.table.loads[0],
-                self.table.answers.take(np.array(at, dtype=np.intp)),
+                table=self.table.answers.take(np.array(at, dtype=np.intp)),
                 goodput=self.table.workload.goodput,
             )
             self._predictions.update(
@@ -163,7 +163,7 @@ def missed(table: JudgedTable) -> list[tuple[JudgedLimit, np.ndarray]]:
 
     Of what does not fit nothing else is said; a rate that was tried takes the place of the predicted one.
     """
-    fits = table.answers.means.fits.reshape(table.replicas.shape)[0]
+    fits = table.answers.fits.reshape(table.replicas.shape)[0]
     tried = np.zeros(len(fits), dtype=bool)
     made = []
     for limit in table.limits:

@@ -137,13 +137,12 @@ def compare(
         cause = TTFT if metric == "ttft" else SLOW
         name = latency_name(metric, statistic)
         rows.append(_difference(name, "ms", answers.latency_ms[metric, statistic], errors[cause]))
-    means = answers.means
     if workload.load.arrival.kind != "rate":
-        rows.append(_difference("requests per second", "1/s", means.requests_per_s, -slow))
-    rows.append(_difference("capacity", "requests/s", means.capacity_requests_per_s, -slow))
+        rows.append(_difference("requests per second", "1/s", answers.requests_per_s, -slow))
+    rows.append(_difference("capacity", "requests/s", answers.capacity_requests_per_s, -slow))
     usd = found.usd_per_million.value[0]
     if np.isfinite(usd).all():
-        served = means.output_tokens_per_s
+        served = answers.output_tokens_per_s
         cost = Range(value=usd, low=usd * served.value / served.high, high=usd * served.value / served.low)
         rows.append(_difference("USD per million output tokens", "USD", cost, slow))
     recovery = _recovery(first, second, workload, quality, errors[RECOVERY])

@@ -145,7 +145,7 @@ def _measurable(of: Contest) -> list[Measurement]:
     for i in chosen:
         d = of.deployments[i]
         part = _share(arrival, d.replicas)
-        rate = float(of.found.answers.means.requests_per_s.value[i]) / d.replicas
+        rate = float(of.found.answers.requests_per_s.value[i]) / d.replicas
         if not np.isfinite(rate) or rate <= 0:
             continue
         requests = effort.requests_at(part.kind, part.value)
@@ -221,7 +221,7 @@ def _speed_noise(of: Contest, i: int) -> Floats:
     found = of.found.answers
     first = _half(found.latency_ms["ttft", "mean"], i)
     if of.choice.workload.load.arrival.kind == "maximum":
-        repeat, pace = REPEAT_MAXIMUM, _half(found.means.requests_per_s, i)
+        repeat, pace = REPEAT_MAXIMUM, _half(found.requests_per_s, i)
     else:
         repeat, pace = REPEAT, _half(found.latency_ms["e2e", "mean"], i)
     return np.array([Z90 * repeat / pace, Z90 * 2 * repeat / first])

@@ -78,7 +78,7 @@ def weakest(bases: Sequence[Basis]) -> Basis:
 def basis_of(found: JudgedTable, turn: Turn) -> Basis:
     """What the predictions that decide a turn rest on; `found` has the turn's positions."""
     width = len(found.deployments)
-    return weakest([found.answers.means.basis(load * width + at) for at, load in turn.sides])
+    return weakest([found.answers.basis(load * width + at) for at, load in turn.sides])
 
 
 def where_it_turns(sides: JudgedTable, levels: Sequence[float], turn: Turn, shared: SharedErrors) -> Interval:

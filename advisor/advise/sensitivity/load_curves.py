@@ -89,14 +89,14 @@ def curves(deployments: Sequence[Deployment], workload: Workload, predictor: Pre
         return ()
     statistics = statistics_of(workload)
     by_rate = workload.load.arrival.kind == "rate"
-    alone = predictor.predict(deployments, _at(workload.load, Arrival(kind="single")))
+    alone = predictor.predictions(deployments, _at(workload.load, Arrival(kind="single")))
     asked = [
         (i, level)
         for i, prediction in enumerate(alone)
         for level in (_rates(prediction, workload) if by_rate else _concurrencies(workload))
     ]
     arrival = workload.load.arrival if by_rate else Arrival(kind="concurrency", value=1)
-    found = predictor.predict(
+    found = predictor.predictions(
         [deployments[i] for i, _ in asked],
         _at(workload.load, arrival),
         statistics,

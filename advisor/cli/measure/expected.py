@@ -90,7 +90,7 @@ class Expectation:
         if key not in self._cache:
             try:
                 deployment = self.deployment(format, tensor_parallel)
-                self._cache[key] = self.predictor.predict([deployment], self.load(point))[0]
+                self._cache[key] = self.predictor.predictions([deployment], self.load(point))[0]
             except (QuantAdviseError, ValueError):
                 self._cache[key] = None
         return self._cache[key]

@@ -17,8 +17,9 @@ from advisor.cost.fitting.least_squares import newton, soft_weights, step
 from advisor.cost.fitting.observations import METRICS, Observations
 from advisor.cost.fitting.row_noise import OWN, QUANTITY, base_class, load_class_of
 from advisor.cost.fitting.step_estimator import FittedSpeed, SpeedProblem
-from advisor.cost.serving.serving_stats import crowded, means
-from advisor.cost.step.step_time import coefficients
+from advisor.cost.serving.replica import replica_stats
+from advisor.cost.serving.serving_stats import near_capacity
+from advisor.cost.step.step_time import step_costs
 from advisor.cost.uncertainty.intervals import CROWD, engine_class
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.deployment import Deployment
@@ -76,8 +77,9 @@ def quantity(seen: Observations) -> list[str]:
 def interval_quantity(optimum: Optimum) -> list[str]:
     """The same, with the percentiles of a crowd apart: what intervals are made by."""
     seen, p = optimum.problem.seen, optimum.problem
-    made = coefficients(seen.arrays, p.design.values(optimum.vector))
-    crowd = crowded(means(seen.arrays, made, seen.kv_bytes, seen.cells, capacity=False), seen.cells)
+    made = step_costs(seen.arrays, p.design.values(optimum.vector))
+    stats = replica_stats(seen.arrays, made, seen.kv_bytes, seen.loads, capacity=False)
+    crowd = near_capacity(stats, seen.loads)
     return [
         f"{name} {CROWD}" if is_crowded and not is_mean(row) else name
         for name, row, is_crowded in zip(quantity(seen), seen.rows, crowd[seen.first_cells], strict=True)

@@ -17,14 +17,15 @@ from advisor.cost.fitting.run_conditions import (
     row_engine,
     sent_together,
 )
-from advisor.cost.serving.load_table import CONCURRENCY, KINDS, MAXIMUM, RATE, Cells
-from advisor.cost.serving.percentiles import Queue
-from advisor.cost.serving.serving_stats import means
+from advisor.cost.serving.engine import RULES
+from advisor.cost.serving.load_table import LoadTable
+from advisor.cost.serving.queue import Queue
+from advisor.cost.serving.replica import replica_stats
 from advisor.cost.step.memory import memory
-from advisor.cost.step.step_time import Coefficients
+from advisor.cost.step.step_time import StepCosts
 from advisor.cost.step.work import DeploymentArrays, deployment_arrays
 from advisor.errors import QuantAdviseError
-from advisor.record.measurement import SpeedMeasurement
+from advisor.record.measurement import LoadKind, SpeedMeasurement
 from advisor.record.sources import Sources, known_sources
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import defaults
@@ -70,7 +71,7 @@ class Observations:
     arrays: DeploymentArrays
     kv_bytes: Floats
     """Per deployment."""
-    cells: Cells
+    loads: LoadTable
     """What was measured where, each once: TTFT and TPOT of one run are one cell."""
     cell_of: Ints
     """Cell of each option: a row with a free arrangement has several options, else one."""
@@ -89,32 +90,32 @@ class Observations:
     sources: Sources
     """What is known of the rows' sources."""
 
-    def predict(self, coefficients: Coefficients, only: np.ndarray | None = None) -> Floats:
+    def predict(self, step_costs: StepCosts, only: np.ndarray | None = None) -> Floats:
         """Predicted value of each row (those in the mask `only`), in its metric's unit; NaN where none
         exists."""
-        return np.asarray(np.fmax.reduceat(self._options(coefficients, only), self._starts()))
+        return np.asarray(np.fmax.reduceat(self._options(step_costs, only), self._starts()))
 
     def predict_with_choice(
-        self, coefficients: Coefficients, only: np.ndarray | None = None
+        self, step_costs: StepCosts, only: np.ndarray | None = None
     ) -> tuple[Floats, Ints]:
         """The same, with the deployment of each row: of a free arrangement the best."""
-        options, starts = self._options(coefficients, only), self._starts()
+        options, starts = self._options(step_costs, only), self._starts()
         best = np.fmax.reduceat(options, starts)
         is_best = (options == best[self.row_of]) | np.isnan(best[self.row_of])
         first = np.full(len(best), -1, dtype=np.intp)
         cells = np.flatnonzero(is_best)[::-1]
         first[self.row_of[cells]] = cells
-        return best, np.asarray(self.cells.deployment[self.cell_of[first]])
+        return best, np.asarray(self.loads.deployment[self.cell_of[first]])
 
     def rows_of(self, deployments: np.ndarray) -> npt.NDArray[np.bool_]:
         """Rows (a mask) that may have run on one of `deployments` (a mask)."""
-        options = deployments[self.cells.deployment[self.cell_of]]
+        options = deployments[self.loads.deployment[self.cell_of]]
         return np.asarray(np.logical_or.reduceat(options, self._starts()))
 
     @property
     def row_deployments(self) -> tuple[Deployment, ...]:
         """The deployment of each row; of a free arrangement the first."""
-        return tuple(self.deployments[i] for i in self.cells.deployment[self.first_cells])
+        return tuple(self.deployments[i] for i in self.loads.deployment[self.first_cells])
 
     @property
     def first_cells(self) -> Ints:
@@ -124,20 +125,20 @@ class Observations:
     def _starts(self) -> Ints:
         return np.flatnonzero(np.r_[True, np.diff(self.row_of) > 0])
 
-    def _options(self, coefficients: Coefficients, only: np.ndarray | None) -> Floats:
+    def _options(self, step_costs: StepCosts, only: np.ndarray | None) -> Floats:
         """Predicted value of each option."""
         asked = np.ones(len(self.row_of), dtype=bool) if only is None else only[self.row_of]
         plain = np.array([one == "mean" for one in self.statistic])
         values = np.full(len(plain), np.nan)
         for chosen, of in ((asked & plain, self._means), (asked & ~plain, self._percentiles)):
             if chosen.any():
-                values[chosen] = of(coefficients, np.flatnonzero(chosen))
+                values[chosen] = of(step_costs, np.flatnonzero(chosen))
         return values
 
-    def _means(self, coefficients: Coefficients, options: Ints) -> Floats:
-        cells, at = np.unique(self.cell_of[options], return_inverse=True)
-        asked = self.cells.take(cells)
-        m = means(self.arrays, coefficients, self.kv_bytes, asked, capacity=False)
+    def _means(self, step_costs: StepCosts, options: Ints) -> Floats:
+        rows, at = np.unique(self.cell_of[options], return_inverse=True)
+        asked = self.loads.take(rows)
+        m = replica_stats(self.arrays, step_costs, self.kv_bytes, asked, capacity=False)
         tokens_in, tokens_out = asked.input_tokens[at], asked.output_tokens[at]
         rate = m.requests_per_s[at] * self.replicas[options]
         metric = self.metric[options]
@@ -154,20 +155,22 @@ class Observations:
             ],
         )
 
-    def _percentiles(self, coefficients: Coefficients, options: Ints) -> Floats:
+    def _percentiles(self, step_costs: StepCosts, options: Ints) -> Floats:
         """Of options that are percentiles of latencies."""
         names = np.array([METRICS[m].removesuffix("_ms") for m in self.metric[options]])
         of = np.array([self.statistic[i] for i in options])
         values = np.full(len(options), np.nan)
-        open_loop = self.cells.kind[self.cell_of[options]] == RATE
+        open_loop = self.loads.kind[self.cell_of[options]] == "rate"
         started = np.isin(names, ("ttft", "e2e"))
         for group in (open_loop, ~open_loop & started, ~open_loop & ~started):
             chosen = np.flatnonzero(group)
             if not len(chosen):
                 continue
-            cells, at = np.unique(self.cell_of[options[chosen]], return_inverse=True)
-            asked = self.cells.take(cells)
-            queue = Queue.of(self.arrays, coefficients, self.kv_bytes, asked, whole=bool(started[chosen[0]]))
+            rows, at = np.unique(self.cell_of[options[chosen]], return_inverse=True)
+            asked = self.loads.take(rows)
+            queue = Queue.of(
+                self.arrays, step_costs, self.kv_bytes, asked, with_start=bool(started[chosen[0]])
+            )
             for metric, statistic in sorted(set(zip(names[chosen], of[chosen], strict=True))):
                 here = (names[chosen] == metric) & (of[chosen] == statistic)
                 values[chosen[here]] = queue.percentile_s(metric, statistic)[at[here]] * MS_PER_S
@@ -217,7 +220,7 @@ class _Found:
     kept: list[Deployment] = field(default_factory=list)
     harness: list[str] = field(default_factory=list)
     """Of each deployment kept."""
-    cells: dict[tuple[float, ...], int] = field(default_factory=dict)
+    cells: dict[tuple[float | str, ...], int] = field(default_factory=dict)
     options: list[tuple[int, int, str]] = field(default_factory=list)
     """(row, cell, statistic) of each."""
 
@@ -230,8 +233,8 @@ class _Found:
             self.left_out.append((row, made))
             return
         # V0 schedules, samples and feeds the GPU in turn: how long that takes is the host's affair.
-        is_v0 = defaults(made.engine, made.gpu).generation == "v0"
-        whose = harness(row, self.sources) if is_v0 else ""
+        rules = RULES[defaults(made.engine, made.gpu).generation]
+        whose = harness(row, self.sources) if rules.runs_on_the_host else ""
         for option in arrangements(made) if is_free_arrangement(row, self.sources) else [made]:
             at = (*key, option.tensor_parallel, option.replicas, whose)
             if at not in self.deployments:
@@ -262,7 +265,9 @@ class _Found:
 
     def observations(self) -> Observations:
         arrays = replace(deployment_arrays(self.kept), harness=tuple(self.harness))
-        columns = np.array(list(self.cells), dtype=np.float64).reshape(-1, 8).T
+        kinds = np.array([cell[3] for cell in self.cells], dtype=np.str_)
+        numbers = [cell[:3] + cell[4:] for cell in self.cells]
+        columns = np.array(numbers, dtype=np.float64).reshape(-1, 7).T
         of_row, cell_of, statistic = zip(*self.options, strict=True) if self.options else ((), (), ())
         at = np.array(cell_of, dtype=np.intp)
         place = columns[0].astype(np.intp)
@@ -273,16 +278,16 @@ class _Found:
             deployments=tuple(self.kept),
             arrays=arrays,
             kv_bytes=memory(arrays).kv_bytes,
-            cells=Cells(
+            loads=LoadTable(
                 deployment=place,
                 input_tokens=columns[1],
                 output_tokens=columns[2],
-                kind=columns[3].astype(np.int8),
-                level=columns[4],
-                prompts_per_client=columns[5],
+                kind=kinds,
+                level=columns[3],
+                requests_per_client=columns[4],
                 prefix_hit_rate=np.zeros(len(place)),
-                input_std=columns[6],
-                output_std=columns[7],
+                input_std=columns[5],
+                output_std=columns[6],
                 burstiness=np.ones(len(place)),
             ),
             cell_of=at,
@@ -314,12 +319,13 @@ def _statistic(row: SpeedMeasurement) -> str:
     return row.statistic if row.load in ("concurrency", "rate") or row.statistic != "p50" else "mean"
 
 
-def _cell(row: SpeedMeasurement, deployment: int) -> tuple[float, ...]:
+def _cell(row: SpeedMeasurement, deployment: int) -> tuple[float | str, ...]:
     level = {"single": 1.0, "maximum": np.inf}.get(row.load, row.load_value or np.nan)
-    kind, together = KINDS.index(row.load), sent_together(row)
+    kind: LoadKind = row.load
+    together = sent_together(row)
     if together is not None:
         # So many clients that send once: the batch fills once, and drains for as long as the longest answer.
-        kind, level = CONCURRENCY, together
+        kind, level = "concurrency", together
     variation = length_variation(row)
     return (
         deployment,
@@ -333,4 +339,4 @@ def _cell(row: SpeedMeasurement, deployment: int) -> tuple[float, ...]:
     )
 
 
-__all__ = ["MAXIMUM", "METRICS", "Observations", "arrangements", "is_free_arrangement", "observe"]
+__all__ = ["METRICS", "Observations", "arrangements", "is_free_arrangement", "observe"]

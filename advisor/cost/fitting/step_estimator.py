@@ -15,10 +15,10 @@ from advisor.cost.fitting.row_noise import noise as noise_of
 from advisor.cost.fitting.row_noise import seen_noise
 from advisor.cost.step.step_time import (
     Design,
-    coefficient_columns,
-    coefficients,
     column_of,
     prior_sd,
+    step_cost_columns,
+    step_costs,
     used_names,
     with_column,
 )
@@ -90,34 +90,34 @@ class SpeedProblem:
 
     def predict(self, vector: Floats) -> Floats:
         """Predicted value of each row, in its metric's unit."""
-        return self.seen.predict(coefficients(self.seen.arrays, self.design.values(vector)))
+        return self.seen.predict(step_costs(self.seen.arrays, self.design.values(vector)))
 
     def errors(self, vector: Floats) -> Floats:
         """log(predicted ÷ measured), less what the printed precision excuses, no farther than counts; of rows
         that teach."""
-        made = coefficients(self.seen.arrays, self.design.values(vector))
+        made = step_costs(self.seen.arrays, self.design.values(vector))
         error = np.log(self.seen.predict(made, self.taught)) - self.seen.log_value
         error = np.sign(error) * np.maximum(np.abs(error) - self.tolerance, 0.0)
         return np.where(np.isfinite(error), np.clip(error, -_FARTHEST, _FARTHEST), _FARTHEST)
 
     def slopes(self, vector: Floats) -> Floats:
-        """Derivatives of `errors`, (rows, Theta), by the chain rule through the coefficients.
+        """Derivatives of `errors`, (rows, Theta), by the chain rule through the step_costs.
 
-        A row depends on its deployment's two dozen coefficients, and each of those on a few entries of
+        A row depends on its deployment's two dozen step_costs, and each of those on a few entries of
         Theta: differences of the first are taken over all rows at once, of the second over the
         deployments, which are few.
         """
-        made = coefficients(self.seen.arrays, self.design.values(vector))
+        made = step_costs(self.seen.arrays, self.design.values(vector))
         base, chosen = self.seen.predict_with_choice(made, self.taught)
         log_base = np.log(base)
         error = np.abs(log_base - self.seen.log_value) - self.tolerance
         inside = np.isfinite(log_base) & (error > 0.0) & (error < _FARTHEST)
         moved = [
-            coefficients(self.seen.arrays, self.design.values(vector + _STEP * direction))
+            step_costs(self.seen.arrays, self.design.values(vector + _STEP * direction))
             for direction in self._directions
         ]
         out = np.zeros((len(base), len(vector)))
-        for name, column in coefficient_columns(made):
+        for name, column in step_cost_columns(made):
             here = column_of(made, name, column)
             changes = [np.asarray(column_of(m, name, column) - here) / _STEP for m in moved]
             moves = np.any([change != 0.0 for change in changes], axis=0)

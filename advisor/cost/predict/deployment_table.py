@@ -1,79 +1,124 @@
-"""Deployments with all that does not depend on the load, as predictions need them."""
+"""DeploymentTable: deployments with all that a prediction needs of them and that no load changes."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from advisor.cost import fit_file
 from advisor.cost.arrays import ArrayTable, Floats, Ints
 from advisor.cost.fit_file import Fit
-from advisor.cost.step.memory import Memory, memory
-from advisor.cost.step.step_time import Coefficients, Design, coefficients, used_names
+from advisor.cost.step.memory import Memory, longest_context, memory
+from advisor.cost.step.step_time import Design, StepCosts, step_costs, used_names
 from advisor.cost.step.work import DeploymentArrays, defaults_of, deployment_arrays
 from advisor.spec.deployment import Deployment
-from advisor.spec.engines.engine import EngineDefaults
+from advisor.spec.engines.engine import Engine, EngineDefaults
+from advisor.spec.hardware.gpu import GpuSpec
+from advisor.spec.models.model import ModelSpec
 
-T = TypeVar("T")
+MAX_KEPT_REPLICAS = 20_000
+"""Rows of `ReplicaTable` that are kept, some 0.5 kB each."""
+
+DeploymentKey = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Facts(ArrayTable):
-    """What of deployments does not depend on their replicas either; one entry per deployment."""
+class ReplicaTable(ArrayTable):
+    """One replica of each deployment: its work, step costs, memory and engine settings."""
 
     arrays: DeploymentArrays
-    coefficients: Coefficients
+    costs: StepCosts
     memory: Memory
     limits: tuple[EngineDefaults, ...]
 
+    @property
+    def max_context(self) -> Ints:
+        """Tokens of the longest sequence that one request can hold."""
+        a = self.arrays
+        longest = longest_context(self.memory.kv_bytes, a.kv_store_bytes, a.kv_window, a.sequence_state_bytes)
+        return np.asarray(np.minimum(longest, a.max_context), dtype=np.intp)
+
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """One entry per deployment."""
+class DeploymentTable(ArrayTable):
+    """One deployment per row."""
 
     deployments: tuple[Deployment, ...]
-    arrays: DeploymentArrays
-    coefficients: Coefficients
-    memory: Memory
+    replica: ReplicaTable
     distance: Ints
+    """Position in `intervals.DISTANCES`: how far the nearest measurements are."""
     effects: Mapping[str, Floats]
     """By class of quantity and load: log correction per deployment."""
-    limits: tuple[EngineDefaults, ...]
     keys: tuple[tuple[str, ...], ...]
-    """Of each deployment: what its measurements are filed under."""
+    """What each deployment's measurements are filed under."""
+
+    @property
+    def replicas(self) -> Floats:
+        return np.array([d.replicas for d in self.deployments], dtype=np.float64)
 
 
-class Preparation:
-    """Prepares deployments with one fit."""
+class DeploymentNumbers:
+    """Short keys of deployments by value: one for each model, GPU and engine, however often it was built."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[ModelSpec | GpuSpec | Engine, int] = {}
+        self._next = itertools.count()
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def of(self, deployments: Sequence[Deployment]) -> list[DeploymentKey]:
+        """A key per deployment, the same for all counts of replicas."""
+        heads: dict[tuple[int, int, int], tuple[int, ...]] = {}
+        keys: list[DeploymentKey] = []
+        for d in deployments:
+            at = (id(d.model), id(d.gpu), id(d.engine))
+            head = heads.get(at)
+            if head is None:
+                parts = (d.model, d.gpu, d.engine)
+                head = heads[at] = tuple(self._numbers.setdefault(p, next(self._next)) for p in parts)
+            keys.append((head, d.format, d.kv_format, d.tensor_parallel))
+        return keys
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Replicas worked out before, by deployment key."""
+
+    numbers: DeploymentNumbers
+    place: Mapping[DeploymentKey, int]
+    table: ReplicaTable | None
+
+
+class DeploymentTables:
+    """Makes deployment tables with one fit; replicas that were worked out before are not worked out again."""
 
     def __init__(self, fit: Fit) -> None:
         self.fit = fit
         self._seen, self._hosts, self._kernels = fit.seen, fit.hosts, fit.kernels
+        self._kept = _Kept(DeploymentNumbers(), {}, None)
 
-    def facts(self, deployments: Sequence[Deployment]) -> Facts:
-        """Raises UnsupportedError where a GPU cannot run the format."""
-        arrays = deployment_arrays(deployments)
-        names = used_names(arrays)
-        made = coefficients(arrays, Design(arrays, names).values(self.fit.speed.vector(names)))
-        return Facts(arrays, made, memory(arrays), tuple(defaults_of(deployments)))
+    def table(self, deployments: Sequence[Deployment]) -> DeploymentTable:
+        """The deployments with what was measured of them.
 
-    def prepared(self, deployments: Sequence[Deployment], facts: Facts) -> Prepared:
-        """With what was measured of them, for which replicas count; `facts` are theirs."""
-        a = facts.arrays
+        Raises UnsupportedError where a GPU cannot run the format.
+        """
+        replica = self._replicas(deployments)
+        a = replica.arrays
         shapes = {
             d.model.name: fit_file.shape_key(d.model) for d in {id(d.model): d for d in deployments}.values()
         }
-        keys = [
+        keys = tuple(
             fit_file.deployment_keys(d, shapes[d.model.name], generation)
             for d, generation in zip(deployments, a.generation, strict=True)
-        ]
+        )
         hosted = zip(keys, a.gpu, a.generation, a.kernel, strict=True)
         distance = [
             0 if own in self._seen or free in self._seen
-            # A kernel nobody has timed is as far from the data as a GPU nobody has used.
+            # A kernel that was never timed is as far from the data as a GPU that was never measured.
             else 1 if f"{gpu} {generation}" in self._hosts and kernel in self._kernels
             else 2
             for (own, free), gpu, generation, kernel in hosted
@@ -82,18 +127,25 @@ class Preparation:
             kind: np.array([table.get(own, table.get(free, 0.0)) for own, free in keys])
             for kind, table in self.fit.effects.items()
         }
-        return Prepared(
-            tuple(deployments),
-            a,
-            facts.coefficients,
-            facts.memory,
-            np.array(distance, dtype=np.intp),
-            effects,
-            facts.limits,
-            tuple(keys),
-        )
+        return DeploymentTable(tuple(deployments), replica, np.array(distance, dtype=np.intp), effects, keys)
 
+    def _replicas(self, deployments: Sequence[Deployment]) -> ReplicaTable:
+        kept = self._kept
+        if len(kept.place) > MAX_KEPT_REPLICAS:
+            kept = _Kept(DeploymentNumbers(), {}, None)
+        keys = kept.numbers.of(deployments)
+        new = {key: d for key, d in zip(keys, deployments, strict=True) if key not in kept.place}
+        if new or kept.table is None:
+            made = self._worked_out(list(new.values()))
+            place = {**kept.place, **{key: len(kept.place) + i for i, key in enumerate(new)}}
+            table = made if kept.table is None else kept.table.concatenate(made)
+            # Replaced as a whole, so that another thread sees the old replicas or the new ones.
+            self._kept = kept = replace(kept, place=place, table=table)
+        assert kept.table is not None
+        return kept.table.take(np.array([kept.place[key] for key in keys], dtype=np.intp))
 
-def but_replicas(d: Deployment) -> tuple[object, ...]:
-    """Equal for deployments whose facts are the same, as long as these objects live."""
-    return (id(d.model), id(d.gpu), id(d.format), id(d.engine), d.tensor_parallel, d.kv_format)
+    def _worked_out(self, deployments: Sequence[Deployment]) -> ReplicaTable:
+        arrays = deployment_arrays(deployments)
+        names = used_names(arrays)
+        costs = step_costs(arrays, Design(arrays, names).values(self.fit.speed.vector(names)))
+        return ReplicaTable(arrays, costs, memory(arrays), tuple(defaults_of(deployments)))

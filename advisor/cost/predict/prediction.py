@@ -1,13 +1,21 @@
-"""Prediction: all that is expected of one deployment under one load."""
+"""Prediction: all that is expected of one deployment under one load, and its making from a row of the
+table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from advisor.cost.estimate import Estimate
-from advisor.cost.step.bottleneck import Regime
+import numpy as np
+
+from advisor.cost.estimate import Basis, Estimate
+from advisor.cost.predict.deployment_table import DeploymentTable
+from advisor.cost.predict.evidence import EvidenceIndex
+from advisor.cost.predict.prediction_table import PredictionTable, Range
+from advisor.cost.serving.load_table import LoadTable
+from advisor.cost.serving.replica import typical_steps
+from advisor.cost.step.bottleneck import Bottleneck, bottleneck, times_ms
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Load
 
@@ -55,13 +63,114 @@ class Prediction:
     recovery: Estimate | None = None
     """Quantized ÷ BF16 over the workload's tasks; None = no evidence, refused a number."""
     recovery_note: str = ""
-    regime_prefill: Regime | None = None
-    regime_decode: Regime | None = None
-    prefill_ms: Mapping[Regime, float] = field(default_factory=dict, hash=False)
-    decode_ms: Mapping[Regime, float] = field(default_factory=dict, hash=False)
+    regime_prefill: Bottleneck | None = None
+    regime_decode: Bottleneck | None = None
+    prefill_ms: Mapping[Bottleneck, float] = field(default_factory=dict, hash=False)
+    decode_ms: Mapping[Bottleneck, float] = field(default_factory=dict, hash=False)
     """What one prompt, and one decode step, spends its time on."""
     nearest_evidence: str = ""
     batch: float | None = None
     """Mean sequences in a decode step."""
     kv_use: float | None = None
     """Share of the KV cache in use, averaged over time."""
+
+
+def predictions_of(
+    p: DeploymentTable,
+    loads: Sequence[Load],
+    rows: LoadTable,
+    table: PredictionTable,
+    goodput_share: Range | None,
+    evidence: EvidenceIndex,
+) -> list[Prediction]:
+    """One prediction per deployment, each under the load of its place; goodput_share: of requests within
+    their limits."""
+    m = table.stats
+    n = len(p.deployments)
+    plans = memory_plans(p, table)
+    bases = [table.basis(i) for i in range(n)]
+    of = {name: _estimates(values, bases) for name, values in table.latency_ms.items()}
+    rates = _estimates(table.requests_per_s, bases)
+    tokens = _estimates(table.output_tokens_per_s, bases)
+    capacities = _estimates(table.capacity_requests_per_s, bases)
+    shares = [None] * n if goodput_share is None else _estimates(goodput_share, bases)
+    prompt, decode = typical_steps(p.replica.arrays, p.replica.costs, rows, m)
+    uncached = rows.input_tokens * (1.0 - rows.prefix_hit_rate)
+    prefill_ms = times_ms(prompt, p.replica.costs, uncached)
+    decode_ms = times_ms(decode, p.replica.costs, np.where(np.isfinite(m.batch), m.batch, 1.0))
+    batch, kv_use = m.batch.tolist(), m.kv_use.tolist()
+    endless, waiting = (~np.isfinite(m.tpot_s)).tolist(), m.saturated.tolist()
+    made = []
+    for i, (deployment, plan) in enumerate(zip(p.deployments, plans, strict=True)):
+        fits = plan.fits
+        status: Status = "stable"
+        if not fits:
+            status = "does not fit"
+        elif loads[i].arrival.kind == "rate" and endless[i]:
+            status = "backlogged"
+        elif waiting[i]:
+            status = "saturated"
+        made.append(
+            Prediction(
+                deployment=deployment,
+                load=loads[i],
+                memory=plan,
+                status=status,
+                latency={name: e for name, values in of.items() if (e := values[i]) is not None}
+                if fits
+                else {},
+                requests_per_s=rates[i] if fits else None,
+                output_tokens_per_s=tokens[i] if fits else None,
+                capacity_requests_per_s=capacities[i] if fits else None,
+                regime_prefill=bottleneck(prefill_ms[i]),
+                regime_decode=bottleneck(decode_ms[i]),
+                prefill_ms=prefill_ms[i],
+                decode_ms=decode_ms[i],
+                nearest_evidence=evidence.nearest(deployment, p.keys[i]),
+                batch=batch[i] if fits else None,
+                kv_use=kv_use[i] if fits else None,
+                goodput_share=shares[i] if fits else None,
+            )
+        )
+    return made
+
+
+def memory_plans(p: DeploymentTable, table: PredictionTable) -> list[MemoryPlan]:
+    """What must fit on a GPU of each deployment."""
+    held = p.replica.memory
+    columns = (
+        held.weight_bytes,
+        held.overhead_bytes,
+        held.kv_bytes,
+        held.usable_bytes,
+        table.max_context,
+        table.max_concurrency,
+    )
+    return [
+        MemoryPlan(
+            weight_bytes=weight,
+            overhead_bytes=overhead,
+            kv_bytes=kv,
+            usable_bytes=usable,
+            max_context=context,
+            max_concurrency=concurrency,
+        )
+        for weight, overhead, kv, usable, context, concurrency in zip(
+            *(column.tolist() for column in columns), strict=True
+        )
+    ]
+
+
+def _estimates(of: Range, bases: Sequence[Basis]) -> list[Estimate | None]:
+    """Each entry as an Estimate; None where the value does not exist."""
+    return [
+        Estimate(value=value, low=low, high=high, basis=basis) if known else None
+        for known, value, low, high, basis in zip(
+            np.isfinite(of.value).tolist(),
+            of.value.tolist(),
+            of.low.tolist(),
+            of.high.tolist(),
+            bases,
+            strict=True,
+        )
+    ]

@@ -1,20 +1,15 @@
-"""Answers to many cells at once, as arrays: values with their 90 % intervals and how far the data is."""
+"""PredictionTable: many answers as arrays, with their 90 % intervals and how far the data is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
-from advisor.cost.arrays import ArrayTable, Floats, Ints
+from advisor.cost.arrays import ArrayTable, Bools, Floats, Ints
 from advisor.cost.estimate import Basis
-from advisor.cost.serving.serving_stats import Means
+from advisor.cost.serving.serving_stats import ServingStats
 from advisor.cost.uncertainty.intervals import DISTANCES
 
-T = TypeVar("T")
 _BASIS: dict[str, Basis] = {"seen": "fitted", "model": "extrapolated", "gpu": "extrapolated"}
 
 
@@ -26,39 +21,36 @@ class Range(ArrayTable):
     low: Floats
     high: Floats
 
+    def times(self, factor: Floats | float) -> Range:
+        return Range(value=self.value * factor, low=self.low * factor, high=self.high * factor)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CellAnswers(ArrayTable):
-    """What is expected of each cell (all replicas together); arrays of shape (n,)."""
+class PredictionTable(ArrayTable):
+    """What is expected of each row's deployment (all replicas together) under its load; arrays of shape
+    (n,)."""
 
-    ttft_ms: Range
-    tpot_ms: Range
-    e2e_ms: Range
+    latency_ms: Mapping[tuple[str, str], Range]
+    """(metric, statistic) → each row's; the means of TTFT, TPOT and E2E always."""
     requests_per_s: Range
     output_tokens_per_s: Range
     capacity_requests_per_s: Range
     distance: Ints
     """Position in `intervals.DISTANCES`."""
-    fits: npt.NDArray[np.bool_]
+    fits: Bools
+    """At least one request of the mean lengths fits in memory."""
     max_concurrency: Ints
-    means: Means
-    measured: npt.NDArray[np.bool_]
-    """Whether this very cell was seen."""
+    """Sequences of the mean lengths that fit at once."""
+    max_context: Ints
+    """Tokens of the longest sequence that one request can hold."""
+    stats: ServingStats
+    """Means of one replica, before any correction."""
+    measured: Bools
+    """Whether this very deployment was measured under this very load."""
 
-    def latency_ms(self, metric: str) -> Range:
+    def mean_ms(self, metric: str) -> Range:
         """Mean of a metric; ITL's is TPOT's."""
-        return {"ttft": self.ttft_ms, "tpot": self.tpot_ms, "itl": self.tpot_ms, "e2e": self.e2e_ms}[metric]
+        return self.latency_ms["tpot" if metric == "itl" else metric, "mean"]
 
     def basis(self, i: int) -> Basis:
         return "measured" if self.measured[i] else _BASIS[DISTANCES[int(self.distance[i])]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadAnswers(ArrayTable):
-    """Cells answered with every latency that was asked for."""
-
-    means: CellAnswers
-    latency_ms: Mapping[tuple[str, str], Range]
-    """(metric, statistic) → each cell's; NaN where there is none."""
-    max_context: Ints
-    """Longest sequence that one request of each cell's deployment can hold."""

@@ -1,9 +1,9 @@
-"""One request's way through the engine, from the mean state that the others keep it in.
+"""Mean times of one request in a batch, from the mean state in which the other requests keep the engine.
 
-Seen from one request among B in the engine, each of the others joins once in its own number of
-iterations, and a prompt that joins lengthens the iteration it joins. Iterations with and without
-prompts are kept apart, because a step's time is not linear in its tokens: prompt tokens are nearly free
-until they fill what reading the weights leaves idle. All arrays have one entry per cell.
+Of B requests in the engine, each of the others starts its prefill once in its own number of iterations, and
+that prefill lengthens the iteration. Iterations with and without prefill are kept apart, because a step's
+time is not linear in its tokens: prompt tokens cost little until they fill the time that reading the weights
+leaves idle. All arrays have one entry per row.
 """
 
 from __future__ import annotations
@@ -12,241 +12,240 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.cost.arrays import ArrayTable, Bools, Floats
-from advisor.cost.serving.engine import StepTime
+from advisor.cost.arrays import Bools, Floats
+from advisor.cost.serving.engines.vllm_v0 import prefill_runs
+from advisor.cost.serving.request import TINY, RequestTimes, RequestWork
 
 _ROUNDS = 6
-"""Of the fixed point in iterations, which is arithmetic alone."""
+"""Rounds of the fixed point counted in iterations, which is arithmetic alone."""
 _TIMED_ROUNDS = 2
-"""Of the same with step times: they only feed back through the request overhead."""
-_TURNS, _HALVINGS = 8, 3
-TINY = 1e-12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """What one request asks of its engine."""
-
-    step: StepTime
-    fresh: Floats
-    """Prompt tokens to compute."""
-    uneven: Floats
-    """Squared coefficient of variation of prompts' lengths."""
-    steps: Floats
-    """Decode steps: the first token comes with the prompt."""
-    decode_context: Floats
-    """Tokens a decode step attends to, averaged over all steps of all requests."""
-    prompt_context: Floats
-    """The same for a prompt token."""
-    budget: Floats
-    whole: Bools
-    """Prompts are not cut."""
-    apart: Bools
-    """Prompts have steps of their own (V0)."""
-    ahead: Floats
-    """1: a step is settled before the step before it ends."""
-    overhead_s: Floats
-
-    def step_s(self, sequences: Floats, tokens: Floats) -> Floats:
-        """A step that decodes `sequences` beside `tokens` prompt tokens."""
-        context = np.where(sequences > 0, self.decode_context, 0.0)
-        attended = np.where(tokens > 0, self.prompt_context, 0.0)
-        return self.step.step_s(sequences, context, tokens, attended)
-
-    def prompt_step_s(self, sequences: Floats, tokens: Floats) -> Floats:
-        """The same, but without the sequences where prompts go apart."""
-        return self.step_s(np.where(self.apart, 0.0, sequences), tokens)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inside(ArrayTable):
-    """Means of one request; seconds."""
-
-    wait_s: Floats
-    """From sending to its first step, request overhead included."""
-    prompt_s: Floats
-    """From there to its first token."""
-    tpot_s: Floats
-    decode_batch: Floats
-    """Sequences in a step that decodes."""
-    # what it is made of
-    plain_s: Floats
-    """A step that only decodes."""
-    mixed_s: Floats
-    """A step in which prompts joined."""
-    mixed_share: Floats
-    """Share of steps that are such; with prompts apart, per decode step."""
-    joins: Floats
-    """Prompts of others that join per decode step."""
-    queue_s: Floats
-    """Of `prompt_s`: for the prompts of others before one's own."""
-    room: Floats
-    """Prompt tokens that a step has room for."""
+"""Rounds of the fixed point in seconds: step times only feed back through the request overhead."""
+_SEARCH_STEPS, _HALVINGS = 8, 3
+"""Steps of the search for an open loop's token interval; the first ones halve the range."""
+_MAX_BUSY = 0.999
+_MAX_SLOWDOWN = 0.99
 
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    """Times of the kinds of iteration."""
+    """Mean times of the kinds of iteration, seconds."""
 
-    plain: Floats
-    """Decode alone."""
-    mixed: Floats
-    """With the prompts that joined, where at least one did."""
-    some: Floats
-    """Share of iterations that have a prompt; with prompts apart: prompt steps per decode step."""
-    full: Floats
-    own: Floats
-    """One's own prompt, with those that join at the same moment."""
-    mean: Floats
-    """Per decode step, with the prompts between."""
-
-    plain_share: Floats
-    """Decode-only iterations per iteration (per decode step, with prompts apart)."""
+    decode_s: Floats
+    """An iteration that only decodes."""
+    prefill_s: Floats
+    """An iteration that prefills at least one prompt."""
+    prefill_share: Floats
+    """Share of iterations that prefill; prefill steps per decode step where prefill goes first."""
+    full_s: Floats
+    """An iteration whose token budget is used up."""
+    own_prefill_s: Floats
+    """One request's own prefill, with the prompts that start at the same moment."""
+    mean_s: Floats
+    """Per decode step, with the prefill steps between."""
+    decode_share: Floats
+    """Decode-only iterations per iteration (per decode step, where prefill goes first)."""
 
     @property
-    def residual(self) -> Floats:
-        """What is left, on average, of the step that runs at a random moment."""
-        squares = self.plain_share * self.plain**2 + self.some * self.mixed**2
-        return np.asarray(0.5 * squares / np.maximum(self.mean, TINY))
+    def residual_s(self) -> Floats:
+        """Time left, on average, of the iteration that runs at a random moment."""
+        squares = self.decode_share * self.decode_s**2 + self.prefill_share * self.prefill_s**2
+        return np.asarray(0.5 * squares / np.maximum(self.mean_s, TINY))
 
 
 def _steps(
-    w: Work, others: Floats, joins: Floats, service: Floats, room: Floats, rate: Floats | None = None
+    request: RequestWork,
+    others: Floats,
+    prefills_per_step: Floats,
+    service: Floats,
+    token_room: Floats,
+    rate: Floats | None = None,
 ) -> _Steps:
-    """others: of them decoding beside oneself. joins: prompts that join per decode step. rate: of an
-    open loop, whose requests come during prompt steps too."""
+    """Iterations with `others` decoding beside one request and so many prompts per decode step.
+
+    service: steps that one prefill takes, as a fraction. rate: requests per second of an open loop, which
+    also arrive during prefill steps.
+    """
     chunks = np.ceil(service)
-    now = np.where(w.steps > 0, 1.0 + others, 0.0)
-    some = np.clip(np.maximum(joins * service, -np.expm1(-joins * chunks)), TINY, 1.0)
-    plain = np.where(w.steps > 0, w.step_s(now, np.zeros_like(now)), 0.0)
-    if rate is not None and np.any(w.apart):
-        # Whoever comes during a prompt step is prompted before anyone decodes again, and so on.
-        one = w.prompt_step_s(now, np.minimum(w.fresh, room))
-        in_a_row = -np.expm1(-rate * plain) * np.exp(np.minimum(rate * one, 10.0))
-        some = np.where(w.apart, np.clip(in_a_row, TINY, np.maximum(joins, TINY)), some)
-    tokens = joins * w.fresh / some
-    mixed = w.prompt_step_s(now, np.minimum(tokens, room))
-    mixed = mixed * np.where(w.apart, np.maximum(tokens / room, 1.0), 1.0)
-    full = w.prompt_step_s(others, room)
-    rest = w.fresh - (chunks - 1.0) * room
-    own = w.prompt_step_s(others, np.minimum(rest + joins * w.fresh, room)) + (chunks - 1.0) * full
-    plain_share = np.where(w.apart, 1.0, 1.0 - some)
-    return _Steps(plain, mixed, some, full, own, plain_share * plain + some * mixed, plain_share)
+    batch = np.where(request.decode_steps > 0, 1.0 + others, 0.0)
+    share = np.clip(
+        np.maximum(prefills_per_step * service, -np.expm1(-prefills_per_step * chunks)), TINY, 1.0
+    )
+    decode_s = np.where(request.decode_steps > 0, request.step_s(batch, np.zeros_like(batch)), 0.0)
+    if rate is not None and np.any(request.prefill_first):
+        one_s = request.prefill_step_s(batch, np.minimum(request.uncached_tokens, token_room))
+        runs = prefill_runs(rate, decode_s, one_s, prefills_per_step)
+        share = np.where(request.prefill_first, runs, share)
+    tokens = prefills_per_step * request.uncached_tokens / share
+    prefill_s = request.prefill_step_s(batch, np.minimum(tokens, token_room))
+    prefill_s = prefill_s * np.where(request.prefill_first, np.maximum(tokens / token_room, 1.0), 1.0)
+    full_s = request.prefill_step_s(others, token_room)
+    last = request.uncached_tokens - (chunks - 1.0) * token_room
+    last = np.minimum(last + prefills_per_step * request.uncached_tokens, token_room)
+    own_prefill_s = request.prefill_step_s(others, last) + (chunks - 1.0) * full_s
+    decode_share = np.where(request.prefill_first, 1.0, 1.0 - share)
+    mean_s = decode_share * decode_s + share * prefill_s
+    return _Steps(decode_s, prefill_s, share, full_s, own_prefill_s, mean_s, decode_share)
 
 
-def closed(w: Work, batch: Floats, at_door: Bools) -> Inside:
-    """With always `batch` requests in the engine, oneself included.
+@dataclass(frozen=True, slots=True)
+class _PrefillQueue:
+    """The prompts of a closed loop, counted in iterations."""
 
-    at_door: the next request waits already when one leaves; else it is sent then, and comes while the
-    next step runs.
+    prefills_per_step: Floats
+    decoding: Floats
+    token_room: Floats
+    service: Floats
+    queued: Floats
+    """Iterations that a prompt waits for the prompts before it."""
+    prefill_steps: Floats
+    """Iterations from a request's first step to its first token; 0 where prefill goes first."""
+
+
+def _prefill_queue(
+    request: RequestWork, batch: Floats, waited: Floats, prefill_steps: Floats
+) -> _PrefillQueue:
+    """One round of the fixed point: how many prompts start per iteration, and how they queue."""
+    others = np.maximum(batch - 1.0, 0.0)
+    steps = request.decode_steps
+    prefills_per_step = others / np.maximum(steps + waited + prefill_steps, TINY)
+    decoding = prefills_per_step * steps
+    token_room = np.maximum(request.token_budget - np.where(request.prefill_first, 0.0, decoding), 1.0)
+    service = request.uncached_tokens / token_room
+    load = np.minimum(prefills_per_step * service, 1.0)
+    whole = np.ceil(service)
+    chunks = np.where(request.unchunked, whole, whole + load * (service + 1.0 - whole))
+    # A closed queue of prompts: mean value analysis with constant service times.
+    away = steps + waited + chunks - service
+    b = away - service * batch
+    c = -service * away + 0.5 * service**2 * others
+    through = 0.5 * (np.sqrt(np.maximum(b**2 - 4.0 * c, 0.0)) - b)
+    queued = np.maximum(through - service, 0.0)
+    prefill_steps = np.where(request.prefill_first, 0.0, queued + chunks)
+    return _PrefillQueue(prefills_per_step, decoding, token_room, service, queued, prefill_steps)
+
+
+def closed_loop(request: RequestWork, batch: Floats, request_waiting: Bools) -> RequestTimes:
+    """Times with always `batch` requests in the engine, the request itself included.
+
+    request_waiting: the next request already waits when one leaves; otherwise it is sent at that moment, and
+    arrives while the next step runs.
     """
     batch = np.maximum(batch, TINY)
-    others = np.maximum(batch - 1.0, 0.0)
-    busy = np.where(at_door, 0.0, np.minimum(others, 1.0))
-    waited, worked = busy, np.where(w.apart, 0.0, 1.0)
-    # At the door nobody waits for a step, and what a step takes does not feed back.
-    for _ in range(1 if np.all(at_door) else _TIMED_ROUNDS):
+    busy = np.where(request_waiting, 0.0, np.minimum(np.maximum(batch - 1.0, 0.0), 1.0))
+    waited, prefill_steps = busy, np.where(request.prefill_first, 0.0, 1.0)
+    # Where requests wait for admission no request waits for a step, and step times do not feed back.
+    for _ in range(1 if np.all(request_waiting) else _TIMED_ROUNDS):
         for _ in range(_ROUNDS):
-            # Counted in iterations: how many of the others join per iteration, how the prompts queue.
-            joins = others / np.maximum(w.steps + waited + worked, TINY)
-            decoding = joins * w.steps
-            room = np.maximum(w.budget - np.where(w.apart, 0.0, decoding), 1.0)
-            service = w.fresh / room
-            load = np.minimum(joins * service, 1.0)
-            whole = np.ceil(service)
-            chunks = np.where(w.whole, whole, whole + load * (service + 1.0 - whole))
-            # A closed queue of prompts: mean value analysis with constant service times.
-            away = w.steps + waited + chunks - service
-            b = away - service * batch
-            c = -service * away + 0.5 * service**2 * others
-            through = 0.5 * (np.sqrt(np.maximum(b**2 - 4.0 * c, 0.0)) - b)
-            queued = np.maximum(through - service, 0.0)
-            worked = np.where(w.apart, 0.0, queued + chunks)
-        s = _steps(w, decoding, joins, service, room)
-        # Apart, prompts that come together go together as far as the budget lets them.
-        behind = np.where(w.apart, np.maximum((1.0 + 0.5 * joins) * service, 1.0) - 1.0, queued)
-        # It comes when a step has just begun; an overhead hides behind what is left of that step.
-        step = (1.0 - s.some) * s.plain + s.some * s.mixed
-        running = np.maximum(step - w.overhead_s, 0.5 * step) + w.ahead * step
-        wait_s = np.where(at_door, 0.0, w.overhead_s + busy * running)
-        waited = np.where(at_door, 0.0, np.minimum(wait_s / np.maximum(s.mean, TINY), 1e9))
-    cycle = np.maximum(w.steps + waited + worked, TINY)
-    return Inside(
+            queue = _prefill_queue(request, batch, waited, prefill_steps)
+            prefill_steps = queue.prefill_steps
+        per_step, service = queue.prefills_per_step, queue.service
+        s = _steps(request, queue.decoding, per_step, service, queue.token_room)
+        # Where prefill goes first, prompts that come together are prefilled together as far as the budget
+        # allows.
+        grouped = np.maximum((1.0 + 0.5 * per_step) * service, 1.0) - 1.0
+        behind = np.where(request.prefill_first, grouped, queue.queued)
+        # A request arrives when a step has just begun; an overhead hides behind the rest of that step.
+        step_s = (1.0 - s.prefill_share) * s.decode_s + s.prefill_share * s.prefill_s
+        running_s = np.maximum(step_s - request.overhead_s, 0.5 * step_s) + request.async_scheduling * step_s
+        wait_s = np.where(request_waiting, 0.0, request.overhead_s + busy * running_s)
+        waited = np.where(request_waiting, 0.0, np.minimum(wait_s / np.maximum(s.mean_s, TINY), 1e9))
+    cycle = np.maximum(request.decode_steps + waited + prefill_steps, TINY)
+    return RequestTimes(
         wait_s=wait_s,
-        prompt_s=s.own + behind * s.full,
-        tpot_s=s.mean,
-        decode_batch=batch * w.steps / cycle,
-        plain_s=s.plain,
-        mixed_s=s.mixed,
-        mixed_share=s.some,
-        joins=joins,
-        queue_s=behind * s.full,
-        room=room,
+        prefill_s=s.own_prefill_s + behind * s.full_s,
+        tpot_s=s.mean_s,
+        decode_batch=batch * request.decode_steps / cycle,
+        decode_step_s=s.decode_s,
+        prefill_step_s=s.prefill_s,
+        prefill_step_share=s.prefill_share,
+        prefills_per_step=per_step,
+        prefill_queue_s=behind * s.full_s,
+        token_room=queue.token_room,
     )
 
 
-def opened(w: Work, rate: Floats, gap_variation: Floats, top: Floats) -> Inside:
-    """With `rate` requests per second, however many they make; at most about `top` in the engine.
+@dataclass(frozen=True, slots=True)
+class _OpenLoop:
+    """An open loop of `rate` requests per second on each engine."""
 
-    gap_variation: squared coefficient of variation of the gaps; 1 = Poisson.
-    """
+    request: RequestWork
+    rate: Floats
+    gap_variation: Floats
+    max_batch: Floats
 
-    def room_beside(others: Floats) -> Floats:
-        return np.maximum(w.budget - np.where(w.apart, 0.0, others), 1.0)
+    def token_room(self, others: Floats) -> Floats:
+        request = self.request
+        return np.maximum(request.token_budget - np.where(request.prefill_first, 0.0, others), 1.0)
 
-    def at(apart_s: Floats) -> tuple[_Steps, Floats, Floats, Floats]:
-        """(iterations, others decoding, queue for the prompt, what TPOT exceeds an iteration by), if
-        tokens came `apart_s` apart."""
-        others = np.minimum(rate * w.steps * apart_s, top)
-        room = room_beside(others)
-        service = w.fresh / room
-        first = _steps(w, others, rate * apart_s, service, room, rate)
-        joins = rate * np.minimum(first.mean, apart_s)
-        s = _steps(w, others, joins, service, room, rate)
+    def at(self, interval_s: Floats) -> tuple[_Steps, Floats, Floats, Floats]:
+        """(iterations, others decoding, wait for the prefill, what TPOT exceeds an iteration by), if a
+        sequence produced a token every `interval_s`."""
+        request, rate = self.request, self.rate
+        others = np.minimum(rate * request.decode_steps * interval_s, self.max_batch)
+        token_room = self.token_room(others)
+        service = request.uncached_tokens / token_room
+        first = _steps(request, others, rate * interval_s, service, token_room, rate)
+        per_step = rate * np.minimum(first.mean_s, interval_s)
+        s = _steps(request, others, per_step, service, token_room, rate)
         # Prompts queue as at one server (Pollaczek–Khinchine); arrivals go on while a long step runs.
-        busy = np.minimum(rate * service * s.full, 0.999)
-        queue_s = (gap_variation + w.uneven) * busy / (2.0 * (1.0 - busy)) * service * s.full
-        # A sequence starts to decode with those prompts behind it that came meanwhile, more than a
-        # random iteration finds: long iterations are where prompts queue.
-        per_prompt = np.maximum(s.mean - s.plain, 0.0) / np.maximum(joins, TINY)
-        behind = rate * np.maximum(s.own + queue_s - s.mean, 0.0)
-        more = per_prompt * behind / (1.0 - np.minimum(rate * per_prompt, 0.99))
-        # Nothing is slower than having a full step every time.
-        extra = np.minimum(more / np.maximum(w.steps, 1.0), np.maximum(s.full - s.mean, 0.0))
-        return s, others, queue_s, np.where(w.steps > 0, extra, 0.0)
+        busy = np.minimum(rate * service * s.full_s, _MAX_BUSY)
+        variation = self.gap_variation + request.prompt_variation
+        queue_s = variation * busy / (2.0 * (1.0 - busy)) * service * s.full_s
+        # A sequence starts to decode with the prompts behind it that came meanwhile, which are more than at a
+        # random iteration: prompts queue during long iterations.
+        per_prompt_s = np.maximum(s.mean_s - s.decode_s, 0.0) / np.maximum(per_step, TINY)
+        behind = rate * np.maximum(s.own_prefill_s + queue_s - s.mean_s, 0.0)
+        more_s = per_prompt_s * behind / (1.0 - np.minimum(rate * per_prompt_s, _MAX_SLOWDOWN))
+        # Nothing is slower than a full step every time.
+        most_s = np.maximum(s.full_s - s.mean_s, 0.0)
+        extra_s = np.minimum(more_s / np.maximum(request.decode_steps, 1.0), most_s)
+        return s, others, queue_s, np.where(request.decode_steps > 0, extra_s, 0.0)
 
-    def excess(log_apart: Floats) -> Floats:
-        """log of what tokens would be apart ÷ what they are taken to be."""
-        s, _, _, extra = at(np.exp(log_apart))
-        # Of the sequences that this keeps longer, iterations without a prompt see few: half are counted.
-        return np.log(np.maximum(s.mean + 0.5 * extra, TINY)) - log_apart
+    def excess(self, log_interval_s: Floats) -> Floats:
+        """Log of the interval between tokens that follows ÷ the interval assumed."""
+        s, _, _, extra_s = self.at(np.exp(log_interval_s))
+        # Iterations without prefill hold few of the sequences that this keeps longer: half are counted.
+        return np.asarray(np.log(np.maximum(s.mean_s + 0.5 * extra_s, TINY)) - log_interval_s)
 
-    least = w.step_s(np.ones_like(rate), np.zeros_like(rate))
-    most = np.maximum(top / np.maximum(rate * np.maximum(w.steps, 1.0), TINY), 2.0 * least)
-    low, high = np.log(least), np.log(most)
-    below, above = excess(low), excess(high)
-    for turn in range(_TURNS):
-        # Halving is safe; once it is near, the chord is fast, and smooth for a fit. The end that stays is
-        # taken for half of what it is (Illinois), so that the other one moves too.
-        chord = low + (high - low) * np.clip(below / np.maximum(below - above, TINY), 0.02, 0.98)
-        middle = np.where((turn < _HALVINGS) | (below <= 0) | (above > 0), 0.5 * (low + high), chord)
-        here = excess(middle)
-        longer = here > 0
-        below, above = np.where(longer, here, 0.5 * below), np.where(longer, 0.5 * above, here)
-        low, high = np.where(longer, middle, low), np.where(longer, high, middle)
-    high = np.exp(high)
-    s, others, queue_s, extra = at(high)
-    busy = -np.expm1(-others - rate * s.own)  # the others in the engine are about Poisson
-    decoding = rate * w.steps * s.mean
-    return Inside(
-        wait_s=w.overhead_s + busy * (s.residual + w.ahead * s.mean),
-        prompt_s=s.own + queue_s,
-        tpot_s=s.mean + extra,
+    def interval_s(self) -> Floats:
+        """Seconds between two tokens of a sequence: where `excess` is zero."""
+        request, rate = self.request, self.rate
+        least = request.step_s(np.ones_like(rate), np.zeros_like(rate))
+        fewest = np.maximum(rate * np.maximum(request.decode_steps, 1.0), TINY)
+        low, high = np.log(least), np.log(np.maximum(self.max_batch / fewest, 2.0 * least))
+        below, above = self.excess(low), self.excess(high)
+        for step in range(_SEARCH_STEPS):
+            # Halving is safe; near the solution the chord is fast, and smooth for a fit. The end that stays
+            # counts half (the Illinois rule), so that the other end moves too.
+            chord = low + (high - low) * np.clip(below / np.maximum(below - above, TINY), 0.02, 0.98)
+            halve = (step < _HALVINGS) | (below <= 0) | (above > 0)
+            middle = np.where(halve, 0.5 * (low + high), chord)
+            here = self.excess(middle)
+            longer = here > 0
+            below, above = np.where(longer, here, 0.5 * below), np.where(longer, 0.5 * above, here)
+            low, high = np.where(longer, middle, low), np.where(longer, high, middle)
+        return np.exp(high)
+
+
+def open_loop(request: RequestWork, rate: Floats, gap_variation: Floats, max_batch: Floats) -> RequestTimes:
+    """Times with `rate` requests per second, however many then are in the engine; about `max_batch` at most.
+
+    gap_variation: squared coefficient of variation of the gaps between arrivals; 1 = Poisson.
+    """
+    loop = _OpenLoop(request, rate, gap_variation, max_batch)
+    s, others, queue_s, extra_s = loop.at(loop.interval_s())
+    # The number of other requests in the engine is about Poisson.
+    busy = -np.expm1(-others - rate * s.own_prefill_s)
+    decoding = rate * request.decode_steps * s.mean_s
+    return RequestTimes(
+        wait_s=request.overhead_s + busy * (s.residual_s + request.async_scheduling * s.mean_s),
+        prefill_s=s.own_prefill_s + queue_s,
+        tpot_s=s.mean_s + extra_s,
         decode_batch=decoding / np.maximum(-np.expm1(-decoding), TINY),
-        plain_s=s.plain,
-        mixed_s=s.mixed,
-        mixed_share=s.some,
-        joins=rate * s.mean,
-        queue_s=queue_s,
-        room=room_beside(others),
+        decode_step_s=s.decode_s,
+        prefill_step_s=s.prefill_s,
+        prefill_step_share=s.prefill_share,
+        prefills_per_step=rate * s.mean_s,
+        prefill_queue_s=queue_s,
+        token_room=loop.token_room(others),
     )

@@ -1,8 +1,8 @@
 """What a benchmark of a closed loop reports: means over a whole run, its start and its end included.
 
-Benchmarks send `concurrency` requests at once and then one for each that is done. The first ones find
-an idle engine and a queue of each other's prompts, so that they wait many times longer than any later
-one; in a run of ten requests per client they are a tenth of the mean. At the end the batch drains.
+Benchmarks send `concurrency` requests at once and then one for each that is done. The first ones find an idle
+engine and a queue of each other's prompts, so that they wait many times longer than any later one; in a run
+of ten requests per client they are a tenth of the mean. At the end the batch drains.
 """
 
 from __future__ import annotations
@@ -12,95 +12,94 @@ from dataclasses import replace
 import numpy as np
 
 from advisor.cost.arrays import Bools, Floats
-from advisor.cost.serving.batching import Work, closed
-from advisor.cost.serving.steady_state import Engines, Loads, Steady, steady_state, work_of
+from advisor.cost.serving.batching import closed_loop
+from advisor.cost.serving.engine import EngineTable, request_work
+from advisor.cost.serving.load_table import LoadTable
+from advisor.cost.serving.request import RequestWork
+from advisor.cost.serving.serving_stats import SteadyState
 
 
-def whole_run(engines: Engines, loads: Loads, requests_per_client: Floats) -> Steady:
-    """`steady_state`, but each closed loop as its benchmark of so many requests per client shows it.
+def benchmark_run(steady: SteadyState, engines: EngineTable, loads: LoadTable) -> SteadyState:
+    """The steady state's means as a benchmark of `loads.requests_per_client` reports them.
 
-    1: all are sent at once. inf: the steady state itself. Open loops stay as they are.
+    1: all requests are sent at once. inf: the steady state itself. Open loops stay as they are.
     """
-    return run_of(steady_state(engines, loads), engines, loads, requests_per_client)
-
-
-def run_of(found: Steady, engines: Engines, loads: Loads, requests_per_client: Floats) -> Steady:
-    """The same from what `steady_state` found."""
-    n = found.ttft_s.shape
-    runs = np.isfinite(loads.concurrency) & np.isfinite(requests_per_client)
-    runs = runs & (loads.rate <= 0) & (found.batch_limit > 0)
+    runs = np.isfinite(loads.clients) & np.isfinite(loads.requests_per_client)
+    runs = runs & (loads.requests_per_s <= 0) & (steady.batch_limit > 0)
 
     def of_runs(values: Floats) -> Floats:
         return np.where(runs, values, 1.0)
 
-    clients, per_client = of_runs(loads.concurrency), np.maximum(of_runs(requests_per_client), 1.0)
-    ttft, tpot, e2e = of_runs(found.ttft_s), of_runs(found.tpot_s), of_runs(found.e2e_s)
-    capacity, served = of_runs(found.capacity_requests_per_s), of_runs(found.requests_per_s)
-    prompt, output = (np.broadcast_to(x, n) for x in (loads.input_tokens, loads.output_tokens))
-    work = work_of(engines, loads, prompt, output)
-    top = np.maximum(found.batch_limit, 1.0)
+    clients, per_client = of_runs(loads.clients), np.maximum(of_runs(loads.requests_per_client), 1.0)
+    ttft, tpot, e2e = of_runs(steady.ttft_s), of_runs(steady.tpot_s), of_runs(steady.e2e_s)
+    capacity, served = of_runs(steady.capacity_requests_per_s), of_runs(steady.requests_per_s)
+    output, request = loads.output_tokens, request_work(engines, loads)
+    top = np.maximum(steady.batch_limit, 1.0)
     first = np.minimum(clients, top)
 
-    # The first that find a place, and those who wait for theirs: from none before them to all. Answers of
-    # nearly one length end in waves: half a wave later than at a steady pace, and with a burst each.
+    # The first requests are admitted at once; of the others, each waits for between none and all before it.
+    # Answers of nearly one length end in waves: half a wave later than at a steady rate, and with a burst
+    # each.
     late = np.maximum(clients - top, 0.0)
-    mixed = np.minimum(np.sqrt(12.0) * loads.output_std / output, 1.0)
-    burst_s = _burst_s(work, first)
-    # Where preemption lengthens TPOT, a request has its place sooner than the capacity alone says.
-    prompt_s = of_runs(found.inside.wait_s + found.inside.prompt_s)
-    inside_s = np.maximum(ttft - np.where(late > 0, late / capacity, 0.0), np.minimum(prompt_s, ttft))
-    late_s = 0.5 * late / capacity + mixed * inside_s + (1.0 - mixed) * (0.5 * top / capacity + burst_s)
+    spread = np.minimum(np.sqrt(12.0) * loads.output_std / output, 1.0)
+    burst_s = _burst_s(request, first)
+    # Where preemption lengthens TPOT, a request is admitted sooner than the capacity alone says.
+    at_least_s = of_runs(steady.request.wait_s + steady.request.prefill_s)
+    admitted_s = np.maximum(ttft - np.where(late > 0, late / capacity, 0.0), np.minimum(at_least_s, ttft))
+    late_s = 0.5 * late / capacity + spread * admitted_s + (1.0 - spread) * (0.5 * top / capacity + burst_s)
     at_start = (first * burst_s + late * late_s) / clients
     run_ttft = (at_start + (per_client - 1.0) * ttft) / per_client
     # The prompts of a burst are through, and those of the next ones not yet there, for half of the first
     # wave's tokens; at the end it is the other way round.
-    plain = work.step_s(np.maximum(first, 1.0), np.zeros(n))
-    run_tpot = tpot - np.clip(tpot - plain, 0.0, 0.5 * tpot) / per_client
+    decode_step_s = request.step_s(np.maximum(first, 1.0), np.zeros(len(loads)))
+    run_tpot = tpot - np.clip(tpot - decode_step_s, 0.0, 0.5 * tpot) / per_client
 
     # The drain: clients end one after another; what is left runs faster by as much as the step gets
     # shorter with half the batch.
     variation = loads.output_std / output
-    apart = np.minimum(np.sqrt(12.0 * per_client) * variation, 1.0)
-    half = closed(work, np.maximum(0.5 * first, 1.0), np.zeros(n, dtype=np.bool_)).tpot_s
+    scattered = np.minimum(np.sqrt(12.0 * per_client) * variation, 1.0)
+    half = closed_loop(request, np.maximum(0.5 * first, 1.0), np.zeros(len(loads), dtype=np.bool_)).tpot_s
     idle = np.where(first > 1, np.clip(2.0 * half / tpot - 1.0, 0.0, 1.0), 0.0)
-    drain_s = 0.5 * apart * idle * np.where(late > 0, top / capacity, e2e)
-    drain_s = np.where(per_client > 1.0, drain_s, _last_s(work, output, variation, first, late > 0))
+    drain_s = 0.5 * scattered * idle * np.where(late > 0, top / capacity, e2e)
+    drain_s = np.where(per_client > 1.0, drain_s, _last_s(request, output, variation, first, late > 0))
     requests = clients * per_client
     run_served = requests / (requests / served + drain_s)
     return replace(
-        found,
-        ttft_s=np.where(runs, run_ttft, found.ttft_s),
-        tpot_s=np.where(runs, run_tpot, found.tpot_s),
-        e2e_s=np.where(runs, run_ttft + work.steps * run_tpot, found.e2e_s),
-        requests_per_s=np.where(runs, run_served, found.requests_per_s),
+        steady,
+        ttft_s=np.where(runs, run_ttft, steady.ttft_s),
+        tpot_s=np.where(runs, run_tpot, steady.tpot_s),
+        e2e_s=np.where(runs, run_ttft + request.decode_steps * run_tpot, steady.e2e_s),
+        requests_per_s=np.where(runs, run_served, steady.requests_per_s),
     )
 
 
-def _last_s(work: Work, output: Floats, variation: Floats, running: Floats, queued: Bools) -> Floats:
+def _last_s(
+    request: RequestWork, output: Floats, variation: Floats, running: Floats, queued: Bools
+) -> Floats:
     """What the longest answer adds to a run whose requests were all sent at once: it goes on by itself.
 
-    Lengths are taken as lognormal, and the longest as the median of the longest of so many. Where others
+    Lengths are taken as lognormal, and the longest as the median of the longest of so many. Where requests
     waited, those that run at the end are of all ages, and long ones among them by the rule of inspection.
     """
     width = np.sqrt(np.log1p(variation**2))
     longest = output * np.exp(width * _median_of_largest(running) - 0.5 * width**2)
     usual = output * np.where(queued, 0.5 * (1.0 + variation**2), 1.0)
-    one = work.step_s(np.ones_like(running), np.zeros_like(running))
+    one = request.step_s(np.ones_like(running), np.zeros_like(running))
     return np.asarray(np.maximum(longest - usual, 0.0) * np.where(variation > 0, one, 0.0))
 
 
 def _median_of_largest(count: Floats) -> Floats:
     """Of so many standard normal numbers, to 0.003: Abramowitz and Stegun's formula 26.2.22."""
     tail = np.sqrt(-2.0 * np.log(-np.expm1(np.log(0.5) / np.maximum(count, 1.0))))
-    found = tail - (2.30753 + 0.27061 * tail) / (1.0 + 0.99229 * tail + 0.04481 * tail**2)
-    return np.asarray(np.where(count > 1.0, found, 0.0))
+    largest = tail - (2.30753 + 0.27061 * tail) / (1.0 + 0.99229 * tail + 0.04481 * tail**2)
+    return np.asarray(np.where(count > 1.0, largest, 0.0))
 
 
-def _burst_s(work: Work, requests: Floats) -> Floats:
+def _burst_s(request: RequestWork, requests: Floats) -> Floats:
     """Mean time to first token of `requests` that find an idle engine together."""
-    decoding = np.where(work.apart | (work.steps == 0), 0.0, 0.5 * requests)
-    room = np.maximum(work.budget - decoding, 1.0)
-    rounds = requests * work.fresh / room
-    once = work.step_s(np.zeros_like(room), np.minimum(requests * work.fresh, room))
-    full = work.prompt_step_s(decoding, room)
-    return np.asarray(work.overhead_s + np.where(rounds <= 1.0, once, 0.5 * (rounds + 1.0) * full))
+    decoding = np.where(request.prefill_first | (request.decode_steps == 0), 0.0, 0.5 * requests)
+    room = np.maximum(request.token_budget - decoding, 1.0)
+    rounds = requests * request.uncached_tokens / room
+    once = request.step_s(np.zeros_like(room), np.minimum(requests * request.uncached_tokens, room))
+    full = request.prefill_step_s(decoding, room)
+    return np.asarray(request.overhead_s + np.where(rounds <= 1.0, once, 0.5 * (rounds + 1.0) * full))

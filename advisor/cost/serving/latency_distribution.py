@@ -16,14 +16,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from advisor.cost.arrays import Bools, Floats
-from advisor.cost.serving.batching import TINY, Work
-from advisor.cost.serving.steady_state import Engines, Loads, Steady, work_of
+from advisor.cost.serving.engine import EngineTable, request_work
+from advisor.cost.serving.load_table import LoadTable
+from advisor.cost.serving.request import TINY, RequestWork
+from advisor.cost.serving.serving_stats import SteadyState
 from advisor.spec.workloads.workload import LatencyMetric
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How a latency is spread in each cell, as its quantiles; infinite where its mean is."""
+    """How a latency is spread in each cell, as its quantiles; NaN where it has no mean."""
 
     quantile_s: Callable[[Floats], Floats]
     """Seconds that a share of requests (of gaps, for `itl`) does not exceed."""
@@ -31,36 +33,34 @@ class Spread:
 
     def at(self, share: float | Floats) -> Floats:
         found = self.quantile_s(np.broadcast_to(np.asarray(share, dtype=np.float64), self.known.shape))
-        return np.where(self.known, found, np.inf)
+        return np.where(self.known, found, np.nan)
 
 
 def percentile_s(
-    metric: LatencyMetric, percent: float, engines: Engines, loads: Loads, steady: Steady
+    metric: LatencyMetric, percent: float, engines: EngineTable, loads: LoadTable, steady: SteadyState
 ) -> Floats:
-    """The percentile of `metric` in each cell, seconds; infinite where the mean is."""
+    """The percentile of `metric` in each row, seconds; NaN where there is no mean."""
     return spread_of(metric, engines, loads, steady).at(percent / 100.0)
 
 
-def spread_of(metric: LatencyMetric, engines: Engines, loads: Loads, steady: Steady) -> Spread:
+def spread_of(metric: LatencyMetric, engines: EngineTable, loads: LoadTable, steady: SteadyState) -> Spread:
     """The distribution of `metric` in each cell."""
-    n = steady.ttft_s.shape
-    prompt, output = (np.broadcast_to(x, n) for x in (loads.input_tokens, loads.output_tokens))
-    work = work_of(engines, loads, prompt, output)
+    request = request_work(engines, loads)
     known = np.isfinite(steady.tpot_s)
     if metric == "itl":
-        return Spread(lambda share: _gap_s(work, share, loads, steady), known)
+        return Spread(lambda share: _gap_s(request, share, loads, steady), known)
     tpot = np.where(known, steady.tpot_s, 1.0)
-    tpot_variance = _tpot_variance(work, engines, loads, steady)
+    tpot_variance = _tpot_variance(request, engines, loads, steady)
     if metric == "tpot":
-        fastest = np.minimum(0.95 * steady.inside.plain_s, 0.9 * tpot)
+        fastest = np.minimum(0.95 * steady.request.decode_step_s, 0.9 * tpot)
         return Spread(lambda share: _gamma(tpot, fastest, tpot_variance, normal_quantile(share)), known)
     known = np.isfinite(steady.ttft_s)
     ttft = np.where(known, steady.ttft_s, 1.0)
-    least, variance = _ttft_spread(work, engines, loads, steady)
+    least, variance = _ttft_spread(request, engines, loads, steady)
     if metric == "ttft":
         return Spread(lambda share: _lognormal(ttft, least, variance, normal_quantile(share)), known)
-    wide = variance + work.steps**2 * tpot_variance + (tpot * loads.output_std) ** 2
-    mean = ttft + work.steps * tpot
+    wide = variance + request.decode_steps**2 * tpot_variance + (tpot * loads.output_std) ** 2
+    mean = ttft + request.decode_steps * tpot
     return Spread(lambda share: _gamma(mean, least, wide, normal_quantile(share)), known)
 
 
@@ -99,65 +99,83 @@ def _lognormal(mean: Floats, least: Floats, variance: Floats, z: Floats) -> Floa
     return np.asarray(np.minimum(least, mean) + above * np.exp(sigma * (z - 0.5 * sigma)))
 
 
-def _per_prompt_s(work: Work, steady: Steady) -> Floats:
+def _per_prompt_s(request: RequestWork, steady: SteadyState) -> Floats:
     """What one prompt more adds to a step."""
-    within = np.minimum(work.fresh, steady.inside.room)
-    alone = work.prompt_step_s(steady.inside.decode_batch, within)
-    base = np.where(work.apart, 0.0, steady.inside.plain_s)
-    return np.asarray(np.maximum(alone - base, 0.0) * work.fresh / within)
+    within = np.minimum(request.uncached_tokens, steady.request.token_room)
+    alone = request.prefill_step_s(steady.request.decode_batch, within)
+    base = np.where(request.prefill_first, 0.0, steady.request.decode_step_s)
+    return np.asarray(np.maximum(alone - base, 0.0) * request.uncached_tokens / within)
 
 
-def _ttft_spread(work: Work, engines: Engines, loads: Loads, steady: Steady) -> tuple[Floats, Floats]:
+def _ttft_spread(
+    request: RequestWork, engines: EngineTable, loads: LoadTable, steady: SteadyState
+) -> tuple[Floats, Floats]:
     """(least, variance) of the time to first token."""
-    met = steady.inside
-    added = _per_prompt_s(work, steady)
+    times = steady.request
+    added = _per_prompt_s(request, steady)
     uneven = (loads.input_std / loads.input_tokens) ** 2
-    open_loop = loads.rate > 0
+    is_open = loads.requests_per_s > 0
     by_length = added**2 * uneven
-    by_others = met.joins * added**2 * (1.0 + uneven)
+    by_others = times.prefills_per_step * added**2 * (1.0 + uneven)
     # The step that runs when it comes: any moment of it in an open loop, nearly all of it in a closed one.
-    plain_share = np.where(work.apart, 1.0, 1.0 - met.mixed_share)
-    mean = np.maximum(plain_share * met.plain_s + met.mixed_share * met.mixed_s, TINY)
-    residual = 0.5 * (plain_share * met.plain_s**2 + met.mixed_share * met.mixed_s**2) / mean
-    cubes = (plain_share * met.plain_s**3 + met.mixed_share * met.mixed_s**3) / (3.0 * mean)
-    some = np.minimum(met.mixed_share, 1.0)
-    two_kinds = some * (1.0 - some) * (met.mixed_s - met.plain_s) ** 2
-    by_step = np.where(open_loop, np.maximum(cubes - residual**2, 0.0), two_kinds)
-    by_step = np.where(met.wait_s > work.overhead_s, by_step, 0.0)
-    by_queue = met.queue_s**2 + met.queue_s * added
-    door = np.where(np.isfinite(steady.ttft_s), steady.ttft_s, 0.0) - met.wait_s - met.prompt_s
-    by_door = np.where(open_loop, np.maximum(door, 0.0) ** 2, 0.0)
+    decode_share = np.where(request.prefill_first, 1.0, 1.0 - times.prefill_step_share)
+    mean = np.maximum(
+        decode_share * times.decode_step_s + times.prefill_step_share * times.prefill_step_s, TINY
+    )
+    residual = (
+        0.5
+        * (decode_share * times.decode_step_s**2 + times.prefill_step_share * times.prefill_step_s**2)
+        / mean
+    )
+    cubes = (decode_share * times.decode_step_s**3 + times.prefill_step_share * times.prefill_step_s**3) / (
+        3.0 * mean
+    )
+    some = np.minimum(times.prefill_step_share, 1.0)
+    two_kinds = some * (1.0 - some) * (times.prefill_step_s - times.decode_step_s) ** 2
+    by_step = np.where(is_open, np.maximum(cubes - residual**2, 0.0), two_kinds)
+    by_step = np.where(times.wait_s > request.overhead_s, by_step, 0.0)
+    by_queue = times.prefill_queue_s**2 + times.prefill_queue_s * added
+    admission_wait_s = (
+        np.where(np.isfinite(steady.ttft_s), steady.ttft_s, 0.0) - times.wait_s - times.prefill_s
+    )
+    by_admission = np.where(is_open, np.maximum(admission_wait_s, 0.0) ** 2, 0.0)
     shortest = np.maximum(1.0 - np.sqrt(3.0 * uneven), 0.1)
-    before = np.where(open_loop | (met.wait_s <= work.overhead_s), work.overhead_s, met.plain_s)
-    least = before + np.where(work.apart, 0.0, met.plain_s) + added * shortest
+    before = np.where(is_open | (times.wait_s <= request.overhead_s), request.overhead_s, times.decode_step_s)
+    least = before + np.where(request.prefill_first, 0.0, times.decode_step_s) + added * shortest
     # A queue for places passes at a steady pace: what is sure of it is nearly all.
-    waiting = np.maximum(np.where(open_loop, 0.0, loads.concurrency) - steady.batch_limit, 0.0)
+    waiting = np.maximum(loads.clients - steady.batch_limit, 0.0)
     waiting = np.where(np.isfinite(waiting), waiting, 0.0)
     pace = 1.0 / np.maximum(steady.capacity_requests_per_s, TINY)
     least = np.where(steady.saturated, np.maximum(least, 0.8 * waiting * pace), least)
     by_place = np.where(steady.saturated, waiting * pace**2, 0.0)
-    return least, by_length + by_others + by_step + by_queue + by_door + by_place
+    return least, by_length + by_others + by_step + by_queue + by_admission + by_place
 
 
-def _tpot_variance(work: Work, engines: Engines, loads: Loads, steady: Steady) -> Floats:
-    met = steady.inside
-    steps = np.maximum(work.steps, 1.0)
-    added = _per_prompt_s(work, steady)
+def _tpot_variance(
+    request: RequestWork, engines: EngineTable, loads: LoadTable, steady: SteadyState
+) -> Floats:
+    times = steady.request
+    steps = np.maximum(request.decode_steps, 1.0)
+    added = _per_prompt_s(request, steady)
     uneven = (loads.input_std / loads.input_tokens) ** 2
     # In an open loop, prompts lengthen the time in which further prompts come; and those that queued
     # behind one's own prompt join at once.
-    grows = 1.0 / (1.0 - np.clip(loads.rate * added, 0.0, 0.9))
-    behind = loads.rate * np.maximum(met.prompt_s - met.plain_s, 0.0)
-    joined = met.joins * steps * grows**2 + behind * grows**3
+    grows = 1.0 / (1.0 - np.clip(loads.requests_per_s * added, 0.0, 0.9))
+    behind = loads.requests_per_s * np.maximum(times.prefill_s - times.decode_step_s, 0.0)
+    joined = times.prefills_per_step * steps * grows**2 + behind * grows**3
     # Short answers, in which a prompt weighs more, are as many as long ones.
     short = 1.0 + (loads.output_std / loads.output_tokens) ** 2
     by_prompts = joined * added**2 * (1.0 + uneven) * short / steps**2
     # How many are in the engine: about Poisson in an open loop, wider as they slow each other.
-    more = work.step_s(1.1 * met.decode_batch, np.zeros_like(met.plain_s))
-    mean = np.where(np.isfinite(steady.tpot_s), steady.tpot_s, met.plain_s)
-    slope = (np.maximum(more - met.plain_s, 0.0) * 10.0 + met.joins * added) / np.maximum(mean, TINY)
+    more = request.step_s(1.1 * times.decode_batch, np.zeros_like(times.decode_step_s))
+    mean = np.where(np.isfinite(steady.tpot_s), steady.tpot_s, times.decode_step_s)
+    slope = (
+        np.maximum(more - times.decode_step_s, 0.0) * 10.0 + times.prefills_per_step * added
+    ) / np.maximum(mean, TINY)
     slope = np.clip(slope, 0.0, 0.95)
-    crowd = np.where(loads.rate > 0, slope**2 / (1.0 - slope) / np.maximum(met.decode_batch, 1.0), 0.0)
+    crowd = np.where(
+        loads.requests_per_s > 0, slope**2 / (1.0 - slope) / np.maximum(times.decode_batch, 1.0), 0.0
+    )
     return np.asarray(by_prompts + _LASTING * mean**2 * crowd)
 
 
@@ -165,19 +183,23 @@ _LASTING = 0.7
 """Share of the variance in how many are in the engine that outlasts a request."""
 
 
-def _gap_s(work: Work, share: Floats, loads: Loads, steady: Steady) -> Floats:
+def _gap_s(request: RequestWork, share: Floats, loads: LoadTable, steady: SteadyState) -> Floats:
     """The gap between two tokens that `share` of all do not exceed: it is long where prompts join."""
-    met = steady.inside
-    some = np.clip(met.mixed_share, TINY, 1.0)
+    times = steady.request
+    some = np.clip(times.prefill_step_share, TINY, 1.0)
     among = np.clip((share - (1.0 - some)) / some, 0.001, 0.999)
     # Prompt tokens of a step that has some: a Poisson number of prompts of unequal lengths, as a gamma.
     uneven = (loads.input_std / loads.input_tokens) ** 2
-    mean = met.joins * work.fresh / some
-    square = met.joins * work.fresh**2 * (1.0 + uneven + met.joins) / some
+    mean = times.prefills_per_step * request.uncached_tokens / some
+    square = (
+        times.prefills_per_step * request.uncached_tokens**2 * (1.0 + uneven + times.prefills_per_step) / some
+    )
     tokens = _gamma(mean, np.zeros_like(mean), np.maximum(square - mean**2, 0.0), normal_quantile(among))
-    joined = work.prompt_step_s(met.decode_batch, np.clip(tokens, 1.0, met.room))
-    long = np.where(work.apart, met.plain_s + joined, np.maximum(joined, met.plain_s))
-    return np.where(share > 1.0 - some, long, met.plain_s)
+    joined = request.prefill_step_s(times.decode_batch, np.clip(tokens, 1.0, times.token_room))
+    long = np.where(
+        request.prefill_first, times.decode_step_s + joined, np.maximum(joined, times.decode_step_s)
+    )
+    return np.where(share > 1.0 - some, long, times.decode_step_s)
 
 
 def normal_quantile(share: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Cells: many questions at once, as arrays: which deployment, which lengths, which load."""
+"""LoadTable: which deployment, which lengths, which arrivals, one question per row."""
 
 from __future__ import annotations
 
@@ -8,13 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from advisor.cost.arrays import ArrayTable, Floats, Ints
+from advisor.cost.arrays import ArrayTable, Bools, Floats, Ints
 from advisor.spec.deployment import Deployment
-from advisor.spec.workloads.workload import Load
-
-SINGLE, CONCURRENCY, RATE, MAXIMUM, BATCH = range(5)
-KINDS = ("single", "concurrency", "rate", "maximum", "batch")
-"""Loads by code; `batch` is a static batch, all started together."""
+from advisor.spec.workloads.workload import Arrival, Load
 
 CLOSED_LOOP_PROMPTS = 10.0
 """Requests per client of a closed-loop run, as InferenceX and vLLM's own benchmarks do it: num_prompts is ten
@@ -22,19 +18,20 @@ times the concurrency. Answers under a concurrency are what such a run shows, it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cells(ArrayTable):
-    """One entry per question; all arrays of shape (n,)."""
+class LoadTable(ArrayTable):
+    """One load on one replica per row; arrays of shape (n,)."""
 
     deployment: Ints
-    """Row in the deployments' arrays."""
+    """Row in the table of deployments."""
     input_tokens: Floats
     output_tokens: Floats
-    kind: npt.NDArray[np.int8]
+    kind: npt.NDArray[np.str_]
+    """Arrival kinds (`LoadKind`): single, concurrency, rate, maximum, or batch."""
     level: Floats
     """Concurrency, requests per second or batch size; 1 for single, inf for maximum."""
     prefix_hit_rate: Floats
-    prompts_per_client: Floats
-    """Requests each closed-loop client sends in a run: the first of them all come at once, which
+    requests_per_client: Floats
+    """Requests that each closed-loop client sends in a run: the first of them all come at once, which
     lengthens a run's mean TTFT by their queue's share. inf = steady state."""
     input_std: Floats
     output_std: Floats
@@ -45,39 +42,87 @@ class Cells(ArrayTable):
     def __len__(self) -> int:
         return len(self.deployment)
 
+    def is_kind(self, *kinds: str) -> Bools:
+        """Rows whose load is of one of the kinds."""
+        return np.asarray(np.logical_or.reduce([self.kind == kind for kind in kinds]))
 
-def own_loads(
+    @property
+    def clients(self) -> Floats:
+        """Clients of a closed loop: 1 = single stream, inf = all queued at once; 0 for other loads."""
+        return np.where(self.is_kind("single", "concurrency", "maximum"), self.level, 0.0)
+
+    @property
+    def requests_per_s(self) -> Floats:
+        """Arrivals per second of an open loop; 0 for other loads."""
+        return np.where(self.is_kind("rate"), self.level, 0.0)
+
+    @property
+    def load_class(self) -> npt.NDArray[np.str_]:
+        """Class of load by which errors differ (`LOADS`): concurrency and rate are both `loaded`."""
+        return np.where(self.is_kind("concurrency", "rate"), "loaded", self.kind)
+
+    def shared_by(self, replicas: Floats | Ints) -> LoadTable:
+        """Each row's load as one of so many replicas meets it: a closed loop leaves each at least one
+        client."""
+        level = np.where(self.is_kind("concurrency", "rate"), self.level / replicas, self.level)
+        return replace(self, level=np.where(self.is_kind("concurrency"), np.maximum(level, 1.0), level))
+
+    def per_stage(self, stages: Floats) -> LoadTable:
+        """The load of one of a replica's pipeline stages, which work on as many batches in turn."""
+        shared = np.where(self.is_kind("rate"), self.level / stages, np.maximum(self.level / stages, 1.0))
+        return replace(
+            self,
+            level=np.where(self.is_kind("single"), 1.0, shared),
+            output_tokens=np.maximum(self.output_tokens, 1.0),
+        )
+
+
+def loads_of(
     load: Load, deployments: Sequence[Deployment], levels: Sequence[float] | None = None
 ) -> list[Load]:
-    """The load that each deployment is under."""
+    """The load that each deployment serves; `levels` as in `load_table`."""
     if levels is None:
         return [load] * len(deployments)
     return [replace(load, arrival=replace(load.arrival, value=float(level))) for level in levels]
 
 
-def load_cells(load: Load, deployments: Sequence[Deployment], levels: Sequence[float] | None = None) -> Cells:
-    """One cell per deployment for one load, shared equally by its replicas.
+def load_table(
+    load: Load, deployments: Sequence[Deployment], levels: Sequence[float] | None = None
+) -> LoadTable:
+    """One row per deployment under one load, which its replicas share equally.
 
-    `levels`: for each deployment the concurrency or the rate in place of the load's own.
+    levels: for each deployment the concurrency or the rate in place of the load's own.
     """
     n = len(deployments)
-    arrival = load.arrival
-    code = {"single": SINGLE, "concurrency": CONCURRENCY, "rate": RATE, "maximum": MAXIMUM}[arrival.kind]
-    level = {SINGLE: 1.0, MAXIMUM: np.inf}.get(code, arrival.value or 1.0)
-    shared = np.full(n, level) if levels is None else np.array(levels, dtype=np.float64)
-    if code in (CONCURRENCY, RATE):
-        shared = shared / np.array([d.replicas for d in deployments], dtype=np.float64)
-        if code == CONCURRENCY:
-            shared = np.maximum(shared, 1.0)
-    return Cells(
-        deployment=np.arange(n, dtype=np.intp),
-        input_tokens=np.full(n, load.input_tokens.mean),
-        output_tokens=np.full(n, load.output_tokens.mean),
-        kind=np.full(n, code, dtype=np.int8),
-        level=shared,
-        prefix_hit_rate=np.full(n, load.prefix_hit_rate),
-        prompts_per_client=np.full(n, CLOSED_LOOP_PROMPTS if code == CONCURRENCY else np.inf),
-        input_std=np.full(n, load.input_tokens.std),
-        output_std=np.full(n, load.output_tokens.std),
-        burstiness=np.full(n, arrival.burstiness),
+    table = replace(table_of_loads([load]).take(np.zeros(n, dtype=np.intp)), deployment=np.arange(n))
+    if levels is not None:
+        table = replace(table, level=np.array(levels, dtype=np.float64))
+    return table.shared_by(np.array([d.replicas for d in deployments], dtype=np.float64))
+
+
+def table_of_loads(loads: Sequence[Load]) -> LoadTable:
+    """Row i: the whole of load i on one replica of deployment i."""
+    kind = np.array([load.arrival.kind for load in loads], dtype=np.str_)
+    level = np.array([_level(load.arrival) for load in loads], dtype=np.float64)
+    lengths = [
+        (load.input_tokens.mean, load.output_tokens.mean, load.input_tokens.std, load.output_tokens.std)
+        for load in loads
+    ]
+    columns = np.ascontiguousarray(np.array(lengths, dtype=np.float64).reshape(-1, 4).T)
+    inputs, outputs, input_std, output_std = columns
+    return LoadTable(
+        deployment=np.arange(len(loads), dtype=np.intp),
+        input_tokens=inputs,
+        output_tokens=outputs,
+        kind=kind,
+        level=level,
+        prefix_hit_rate=np.array([load.prefix_hit_rate for load in loads], dtype=np.float64),
+        requests_per_client=np.where(kind == "concurrency", CLOSED_LOOP_PROMPTS, np.inf),
+        input_std=input_std,
+        output_std=output_std,
+        burstiness=np.array([load.arrival.burstiness for load in loads], dtype=np.float64),
     )
+
+
+def _level(arrival: Arrival) -> float:
+    return {"single": 1.0, "maximum": np.inf}.get(arrival.kind, arrival.value or 1.0)

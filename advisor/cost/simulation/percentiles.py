@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from advisor.cost.arrays import Floats
-from advisor.cost.serving.engine import ServingSetup
-from advisor.cost.serving.load_table import Cells
-from advisor.cost.serving.replica import FittedSteps, kv_tokens
+from advisor.cost.serving.engine import EngineTable, FittedSteps, kv_tokens
+from advisor.cost.serving.load_table import LoadTable
 from advisor.cost.simulation.simulate import simulate
-from advisor.cost.step.step_time import Coefficients
+from advisor.cost.step.step_time import StepCosts
 from advisor.cost.step.work import DeploymentArrays
-from advisor.spec.engines.engine import EngineDefaults
 from advisor.spec.workloads.workload import Load
 
 SEED = 0
@@ -19,31 +18,36 @@ SEED = 0
 
 def simulated_ratios(
     a: DeploymentArrays,
-    c: Coefficients,
+    costs: StepCosts,
     kv_bytes: Floats,
-    limits: EngineDefaults,
     load: Load,
-    cells: Cells,
+    row: LoadTable,
     wanted: Sequence[tuple[str, str]],
 ) -> dict[tuple[str, str], float]:
-    """percentile ÷ mean of each wanted latency of one deployment (row 0), from a simulation of its requests.
+    """percentile ÷ mean of each wanted latency of the deployment of `row`, from a simulation of its requests.
 
-    `load` is one replica's. Latencies that the simulation has none of are left out.
+    load: the load as a whole, of which `row` is one replica's share. Latencies that the simulation has none
+    of are left out.
     """
-    setup = ServingSetup(
-        step=FittedSteps(c.take(cells.deployment[:1])),
-        kv_tokens=float(kv_tokens(a, kv_bytes, cells)[0]),
-        max_num_seqs=int(a.max_num_seqs[0]),
-        max_num_batched_tokens=int(max(a.max_num_batched_tokens[0], a.max_num_seqs[0])),
-        chunked_prefill=limits.chunked_prefill,
-        generation=limits.generation,
-        schedule_ahead=limits.async_scheduling,
-        request_overhead_s=float(c.request_s[0]),
+    d, arrival = int(row.deployment[0]), load.arrival
+    if arrival.value is not None:
+        level = float(row.level[0])
+        share = float(round(level)) if arrival.kind == "concurrency" else max(level, 1e-6)
+        load = replace(load, arrival=replace(arrival, value=share))
+    engine = EngineTable.one(
+        step=FittedSteps(costs.take(row.deployment)),
+        kv_tokens=float(kv_tokens(a, kv_bytes, row)[0]),
+        max_num_seqs=int(a.max_num_seqs[d]),
+        max_num_batched_tokens=int(a.max_num_batched_tokens[d]),
+        chunked_prefill=bool(a.chunked_prefill[d] > 0),
+        generation=a.generation[d],
+        async_scheduling=bool(a.async_scheduling[d] > 0),
+        request_overhead_s=float(costs.request_s[d]),
     )
     statistics = tuple(dict.fromkeys(["mean", *(statistic for _, statistic in wanted)]))
-    seen = simulate(setup, load, seed=SEED, statistics=statistics).latency_ms
+    latency_ms = simulate(engine, load, seed=SEED, statistics=statistics).latency_ms
     return {
-        (metric, statistic): seen[metric, statistic] / seen[metric, "mean"]
+        (metric, statistic): latency_ms[metric, statistic] / latency_ms[metric, "mean"]
         for metric, statistic in wanted
-        if (metric, statistic) in seen and seen.get((metric, "mean"))
+        if (metric, statistic) in latency_ms and latency_ms.get((metric, "mean"))
     }

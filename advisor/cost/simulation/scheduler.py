@@ -15,38 +15,38 @@ from collections import deque
 
 import numpy as np
 
-from advisor.cost.serving.engine import ServingSetup
+from advisor.cost.serving.engine import EngineTable
 from advisor.cost.simulation.step_table import StepTable
 from advisor.cost.simulation.trace import Requests, Run
 from advisor.cost.step.memory import BLOCK_TOKENS
 
 
-def run(setup: ServingSetup, requests: Requests) -> Run:
+def run(engine: EngineTable, requests: Requests) -> Run:
     """Serve `requests` to the last; every one must fit into the KV cache by itself."""
-    return _Scheduler(setup, requests).run()
+    return _Scheduler(engine, requests).run()
 
 
 class _Scheduler:
     """The scheduler's state; times in seconds, `counter` = decode steps so far."""
 
-    def __init__(self, setup: ServingSetup, requests: Requests) -> None:
+    def __init__(self, engine: EngineTable, requests: Requests) -> None:
         n = len(requests)
         self.requests = requests
         self.prompt: list[int] = requests.input_tokens.tolist()
         self.cached: list[int] = requests.cached_tokens.tolist()
         self.output: list[int] = requests.output_tokens.tolist()
         longest = max(self.prompt)
-        self.slots = setup.max_num_seqs
-        self.budget = max(setup.max_num_batched_tokens, self.slots)
-        if not setup.chunked_prefill:
+        self.slots = int(engine.max_num_seqs[0])
+        self.budget = max(int(engine.max_num_batched_tokens[0]), self.slots)
+        self.chunked, self.prefill_first = bool(engine.chunked_prefill[0]), bool(engine.prefill_first[0])
+        if not self.chunked:
             self.budget = max(self.budget, longest + max(self.output))
-        self.chunked, self.prompts_first = setup.chunked_prefill, setup.prompts_first
-        self.ahead = setup.schedule_ahead
-        self.overhead = setup.request_overhead_s
-        self.free, self.watermark = setup.kv_blocks, setup.watermark_blocks
-        self.total_blocks = setup.kv_blocks
+        self.ahead = bool(engine.async_scheduling[0])
+        self.overhead = float(engine.request_overhead_s[0])
+        self.free, self.watermark = int(engine.kv_blocks[0]), int(engine.watermark_blocks[0])
+        self.total_blocks = self.free
         self.table = StepTable(
-            setup.step,
+            engine.step,
             max_sequences=min(self.slots, n),
             max_context=longest + max(self.output),
             max_prefill=min(self.budget, n * (longest + max(self.output))),
@@ -94,13 +94,13 @@ class _Scheduler:
                 self._take(self.clock, inclusive=True)
             else:
                 self._take(self.step_start if self.ahead else self.clock, inclusive=False)
-            if self.prompts_first:
+            if self.prefill_first:
                 chunks = self._admit([], self.budget)
                 if chunks:
                     self._mixed_step(chunks)
                     continue
             made_room = self._make_room()
-            chunks = [] if self.prompts_first else self._prompt_chunks(may_admit=not made_room)
+            chunks = [] if self.prefill_first else self._prompt_chunks(may_admit=not made_room)
             if chunks:
                 self._mixed_step(chunks)
             elif self.decoding:
@@ -161,7 +161,7 @@ class _Scheduler:
         """Waiting requests join the batch as slots, blocks and budget allow; adds their chunks."""
         waiting = self.waiting
         # Decode, where it shares the step, has been given its blocks before.
-        taken = 0 if self.prompts_first else self.phase[self.counter % BLOCK_TOKENS]
+        taken = 0 if self.prefill_first else self.phase[self.counter % BLOCK_TOKENS]
         while waiting and budget > 0 and len(self.running) < self.slots:
             i = waiting[0]
             length = self.prompt[i] + self.produced[i]
@@ -249,7 +249,7 @@ class _Scheduler:
     # steps
 
     def _mixed_step(self, chunks: list[tuple[int, int, int]]) -> None:
-        decoding = 0 if self.prompts_first else self.decoding
+        decoding = 0 if self.prefill_first else self.decoding
         tokens = sum(chunk[1] for chunk in chunks)
         attended = sum(count * (before + 0.5 * count) for _, count, before in chunks) / tokens
         context = self.context / decoding + 1.0 if decoding else 0.0

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from advisor.cost.arrays import Floats
-from advisor.cost.serving.engine import LoadStatus, ServingResult, ServingSetup, Window
-from advisor.cost.serving.steady_state import engine_arrays, load_arrays, steady_state
+from advisor.cost.serving.engine import EngineTable
+from advisor.cost.serving.load_table import table_of_loads
+from advisor.cost.serving.steady_state import steady_state
+from advisor.cost.simulation.result import LoadStatus, ServingResult, Window
 from advisor.cost.simulation.scheduler import run
 from advisor.cost.simulation.trace import Requests, Run
 from advisor.cost.step.memory import BLOCK_TOKENS
@@ -33,7 +35,7 @@ _QUEUE_SHARE = 0.05
 
 
 def simulate(
-    setup: ServingSetup,
+    engine: EngineTable,
     load: Load,
     *,
     seed: int,
@@ -43,7 +45,7 @@ def simulate(
     goodput: Goodput | None = None,
     sent_s: Sequence[float] | None = None,
 ) -> ServingResult:
-    """What `load` meets on `setup`, from `num_requests` requests drawn with `seed`.
+    """What `load` meets on `engine`, from `num_requests` requests drawn with `seed`.
 
     window: see `Window`; a run too short to have a steady part is reported whole. sent_s: a trace of
     times at which requests are sent, in place of the load's arrival. A backlogged load has no latency
@@ -54,14 +56,14 @@ def simulate(
     for statistic in statistics:
         percentile_of(statistic)
     rng = np.random.default_rng(seed)
-    n = len(sent_s) if sent_s is not None else num_requests or _default_count(setup, load)
+    n = len(sent_s) if sent_s is not None else num_requests or _default_count(engine, load)
     requests = draw(load, n, rng, sent_s)
-    _check_fits(setup, requests)
-    happened = run(setup, requests)
-    capacity = capacity_requests_per_s(setup, load, seed=seed)
+    _check_fits(engine, requests)
+    happened = run(engine, requests)
+    capacity = capacity_requests_per_s(engine, load, seed=seed)
     status = _status(load.arrival, requests, happened, capacity, traced=sent_s is not None)
-    cut = _steady_cut(setup, load.arrival, happened) if window == "steady" else None
-    return _result(setup, happened, cut, status, capacity, statistics, goodput)
+    cut = _steady_cut(engine, load.arrival, happened) if window == "steady" else None
+    return _result(engine, happened, cut, status, capacity, statistics, goodput)
 
 
 def draw(load: Load, n: int, rng: np.random.Generator, sent_s: Sequence[float] | None = None) -> Requests:
@@ -90,7 +92,7 @@ def draw(load: Load, n: int, rng: np.random.Generator, sent_s: Sequence[float] |
     )
 
 
-def capacity_requests_per_s(setup: ServingSetup, load: Load, *, seed: int) -> float:
+def capacity_requests_per_s(engine: EngineTable, load: Load, *, seed: int) -> float:
     """The most requests per second: the throughput while more wait than the batch can hold.
 
     The batch starts with sequences of all ages, as it would look after a long time; started all at
@@ -98,10 +100,10 @@ def capacity_requests_per_s(setup: ServingSetup, load: Load, *, seed: int) -> fl
     """
     rng = np.random.default_rng(seed)
     mean_tokens = load.input_tokens.mean + load.output_tokens.mean / 2
-    batch = int(min(setup.max_num_seqs, max(1.0, setup.kv_tokens / mean_tokens)))
+    batch = int(min(engine.max_num_seqs[0], max(1.0, engine.kv_tokens[0] / mean_tokens)))
     queued = replace(load, arrival=Arrival(kind="maximum"))
     requests = draw(queued, 2 * batch + max(_REQUESTS // 2, 3 * batch), rng)
-    _check_fits(setup, requests)
+    _check_fits(engine, requests)
     done = np.zeros(len(requests), dtype=np.int64)
     done[:batch] = requests.output_tokens[:batch] * rng.random(batch)
     aged = replace(
@@ -109,28 +111,29 @@ def capacity_requests_per_s(setup: ServingSetup, load: Load, *, seed: int) -> fl
         input_tokens=requests.input_tokens + done,
         output_tokens=np.maximum(requests.output_tokens - done, 1),
     )
-    happened = run(replace(setup, request_overhead_s=0.0), aged)
+    happened = run(replace(engine, request_overhead_s=np.zeros(1)), aged)
     start, end = float(happened.admitted_s[2 * batch]), float(np.max(happened.admitted_s))
     tokens = float(np.sum(_overlap(happened, start, end) * happened.tokens))
     return tokens / (end - start) / float(np.mean(requests.output_tokens))
 
 
-def _default_count(setup: ServingSetup, load: Load) -> int:
+def _default_count(engine: EngineTable, load: Load) -> int:
     """Requests enough for as many waves, as large as the batch will be."""
     if load.arrival.kind in ("single", "maximum"):
         return _REQUESTS
     if load.arrival.kind == "concurrency" and load.arrival.value:
-        return max(_REQUESTS, int(_WAVES * min(load.arrival.value, 4 * setup.max_num_seqs)))
-    batch = float(steady_state(engine_arrays(setup), load_arrays([load])).batch[0])
+        return max(_REQUESTS, int(_WAVES * min(load.arrival.value, 4 * engine.max_num_seqs[0])))
+    batch = float(steady_state(engine, table_of_loads([load])).batch[0])
     return max(_REQUESTS, int(_WAVES * batch))
 
 
-def _check_fits(setup: ServingSetup, requests: Requests) -> None:
+def _check_fits(engine: EngineTable, requests: Requests) -> None:
     # The last token of an answer is never read again and takes no room.
     longest = int(np.max(requests.input_tokens + requests.output_tokens)) - 1
-    if -(-longest // BLOCK_TOKENS) > setup.kv_blocks:
+    blocks = int(engine.kv_blocks[0])
+    if -(-longest // BLOCK_TOKENS) > blocks:
         raise UnsupportedError(
-            f"a request of {longest + 1} tokens exceeds the KV cache of {setup.kv_blocks * BLOCK_TOKENS}; "
+            f"a request of {longest + 1} tokens exceeds the KV cache of {blocks * BLOCK_TOKENS}; "
             "give more memory, more GPUs or shorter requests"
         )
 
@@ -161,7 +164,7 @@ class _Cut:
     """All were sent at once: when one is sent says nothing."""
 
 
-def _steady_cut(setup: ServingSetup, arrival: Arrival, happened: Run) -> _Cut | None:
+def _steady_cut(engine: EngineTable, arrival: Arrival, happened: Run) -> _Cut | None:
     """The part between warm-up and drain; None when there is none."""
     n = len(happened.sent_s)
     if happened.requests.sent_s is None:
@@ -204,7 +207,7 @@ def _throughput(happened: Run, cut: _Cut | None) -> tuple[float, float]:
 
 
 def _result(
-    setup: ServingSetup,
+    engine: EngineTable,
     happened: Run,
     cut: _Cut | None,
     status: LoadStatus,
@@ -251,7 +254,7 @@ def _result(
         output_tokens_per_s=tokens_per_s,
         capacity_requests_per_s=capacity,
         decode_batch=_average(happened.decoding[decoding], steps[decoding]),
-        kv_use=_average(happened.blocks, lasted) / max(setup.kv_blocks, 1),
+        kv_use=_average(happened.blocks, lasted) / max(int(engine.kv_blocks[0]), 1),
         queue=float(np.sum(np.maximum(waited, 0.0))) / (end - start),
         preemptions=float(np.mean(happened.preempted[counted])),
         goodput_share=None if goodput is None else _goodput_share(goodput, ttft, tpot, e2e, counted),

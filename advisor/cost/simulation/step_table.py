@@ -7,7 +7,7 @@ from bisect import bisect_right
 import numpy as np
 
 from advisor.cost.arrays import Floats
-from advisor.cost.serving.engine import StepTime
+from advisor.cost.serving.request import StepTime
 
 _EXACT = 16
 """Batches up to this size stand in the tables themselves."""

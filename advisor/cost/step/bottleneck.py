@@ -6,24 +6,24 @@ from collections.abc import Mapping
 from typing import Literal
 
 from advisor.cost.arrays import Floats
-from advisor.cost.step.step_time import Coefficients, Parts
+from advisor.cost.step.step_time import StepBreakdown, StepCosts
 from advisor.units import MS_PER_S
 
-Regime = Literal["memory bandwidth", "compute", "overhead", "communication", "KV memory"]
+Bottleneck = Literal["memory bandwidth", "compute", "overhead", "communication", "KV memory"]
 
 
-def times_ms(parts: Parts, c: Coefficients, tokens: Floats) -> list[dict[Regime, float]]:
+def times_ms(breakdown: StepBreakdown, c: StepCosts, tokens: Floats) -> list[dict[Bottleneck, float]]:
     """Milliseconds of each iteration by cause, `tokens` of each going through the matrices at once.
 
     Matrices are read from memory and multiplied with at the same time; what they take is split as the blend
     of the two weighs them.
     """
     columns = (
-        parts.weights_s,
-        parts.kv_s + parts.head_s,
-        parts.attention_s + parts.elementwise_s,
-        parts.overhead_s + parts.eager_s,
-        parts.communication_s,
+        breakdown.weights_s,
+        breakdown.kv_s + breakdown.head_s,
+        breakdown.attention_s + breakdown.elementwise_s,
+        breakdown.overhead_s + breakdown.eager_s,
+        breakdown.communication_s,
     )
     shares = _read_shares(c, tokens)
     return [
@@ -39,12 +39,12 @@ def times_ms(parts: Parts, c: Coefficients, tokens: Floats) -> list[dict[Regime,
     ]
 
 
-def regime(time_ms: Mapping[Regime, float]) -> Regime:
+def bottleneck(time_ms: Mapping[Bottleneck, float]) -> Bottleneck:
     """What most of the time goes into."""
     return max(time_ms, key=lambda name: time_ms[name])
 
 
-def _read_shares(c: Coefficients, tokens: Floats) -> list[float]:
+def _read_shares(c: StepCosts, tokens: Floats) -> list[float]:
     """Which part of the matrices' time reading them is, the rest multiplying."""
     columns = (tokens, c.active_share, c.spread, c.weights_s, c.experts_s, c.token_s, c.blend)
     return [_read_share(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]

@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from advisor.cost.step.parameters import PARAMETERS
-from advisor.cost.step.step_time import Coefficients, coefficients
+from advisor.cost.step.step_time import StepCosts, step_costs
 from advisor.cost.step.work import DeploymentArrays
 
 _SHARP = 50.0
 """Exponent that makes the blend of reading and multiplying a maximum."""
 
 
-def roofline(arrays: DeploymentArrays) -> Coefficients:
-    """Coefficients of a GPU that does all that its data sheet says, and an engine that costs nothing."""
+def roofline(arrays: DeploymentArrays) -> StepCosts:
+    """StepCosts of a GPU that does all that its data sheet says, and an engine that costs nothing."""
     n = len(arrays)
     values = {p.name: np.full(n, 1.0 if p.share else 0.0) for p in PARAMETERS}
     values["blend"] = np.full(n, _SHARP)
     values["pace"] = np.ones(n)
     values["unpack_per_s"] = np.full(n, np.inf)
-    return coefficients(arrays, values)
+    return step_costs(arrays, values)

@@ -2,7 +2,7 @@
 
 An iteration works on B decoding sequences and P prompt tokens at once. Its time is a sum of parts,
 each bytes or operations over a data-sheet rate times an efficiency, or a count of kernels times a
-fixed cost; see `parts`. The efficiencies are bounded by construction (a logistic curve keeps them
+fixed cost; see `step_breakdown`. The efficiencies are bounded by construction (a logistic curve keeps them
 between 0 and 1), so that no fit can beat the data sheet.
 """
 
@@ -96,7 +96,7 @@ class Design:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Coefficients(ArrayTable):
+class StepCosts(ArrayTable):
     """Seconds per unit of work, per deployment; shapes (D,) or (D, MAX_KV_GROUPS)."""
 
     weights_s: Floats
@@ -148,7 +148,7 @@ take what is smaller than 8 MB, and not NCCL's rings."""
 _OVERHEADS = ("fixed_s", "step_s", "sequence_s", "eager_s")
 
 
-def coefficients(a: DeploymentArrays, v: Mapping[str, Floats]) -> Coefficients:
+def step_costs(a: DeploymentArrays, v: Mapping[str, Floats]) -> StepCosts:
     """Each deployment's seconds per unit of work; `v` as `Design.values` gives it."""
 
     def by_kernel(verb: str) -> Floats:
@@ -170,7 +170,7 @@ def coefficients(a: DeploymentArrays, v: Mapping[str, Floats]) -> Coefficients:
     streamed = a.bandwidth * read
     unpacked = np.where(unpacks, a.sms * v["unpack_per_s"] / a.weights_per_byte, np.inf)
     stream = streamed * (1.0 + (streamed / unpacked) ** _UNPACK_POWER) ** (-1.0 / _UNPACK_POWER)
-    made = Coefficients(
+    made = StepCosts(
         weights_s=a.quant_bytes / stream + a.kept_bytes / (a.bandwidth * read16),
         experts_s=a.expert_bytes / (stream * v["expert_read"]),
         token_s=(a.quant_flop + a.expert_flop / v["expert_multiply"]) / (a.rate * multiply)
@@ -205,7 +205,7 @@ def coefficients(a: DeploymentArrays, v: Mapping[str, Floats]) -> Coefficients:
     return replace(made, **slowed)
 
 
-def coefficient_columns(c: Coefficients) -> list[tuple[str, int | None]]:
+def step_cost_columns(c: StepCosts) -> list[tuple[str, int | None]]:
     """Every learnt (D,) column: a field, or one column of a field of shape (D, G)."""
     given = ("window", "graph_limit", "active_share", "large_reduce")
     learnt = [f.name for f in fields(c) if f.name not in given]
@@ -216,13 +216,13 @@ def coefficient_columns(c: Coefficients) -> list[tuple[str, int | None]]:
     ]
 
 
-def column_of(c: Coefficients, name: str, column: int | None) -> Floats:
+def column_of(c: StepCosts, name: str, column: int | None) -> Floats:
     array: Floats = getattr(c, name)
     return array if column is None else np.asarray(array[:, column])
 
 
-def with_column(c: Coefficients, name: str, column: int | None, values: Floats) -> Coefficients:
-    """The coefficients with one column replaced."""
+def with_column(c: StepCosts, name: str, column: int | None, values: Floats) -> StepCosts:
+    """The step_costs with one column replaced."""
     if column is None:
         return replace(c, **{name: values})
     array: Floats = getattr(c, name).copy()
@@ -231,7 +231,7 @@ def with_column(c: Coefficients, name: str, column: int | None, values: Floats) 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts(ArrayTable):
+class StepBreakdown(ArrayTable):
     """Seconds of one iteration by cause; their sum is its time."""
 
     weights_s: Floats
@@ -260,14 +260,14 @@ def _blend(read: Floats, multiply: Floats, p: Floats) -> Floats:
     return np.asarray(top * (1.0 + ratio**p) ** (1.0 / p))
 
 
-def parts(
-    c: Coefficients,
+def step_breakdown(
+    c: StepCosts,
     sequences: Floats,
     context: Floats,
     prefill_tokens: Floats,
     prefill_context: Floats,
     prompts: Floats,
-) -> Parts:
+) -> StepBreakdown:
     """One iteration by cause; all arrays of one shape (n,), `c` with n rows.
 
     sequences: decoding sequences. context: their mean cached tokens. prefill_tokens: prompt tokens
@@ -302,7 +302,7 @@ def parts(
         np.maximum(c.eager_s - launched, 0.0),
         0.0,
     )
-    return Parts(
+    return StepBreakdown(
         weights_s=gemm,
         head_s=head,
         kv_s=kv,

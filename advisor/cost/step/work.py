@@ -25,7 +25,7 @@ from advisor.cost.step.layers import (
 )
 from advisor.errors import UnsupportedError
 from advisor.spec.deployment import Deployment
-from advisor.spec.engines.engine import Engine, EngineDefaults, defaults
+from advisor.spec.engines.engine import Engine, EngineDefaults, Generation, defaults
 from advisor.spec.formats.format import Execution, QuantFormat
 from advisor.units import BITS_PER_BYTE
 
@@ -62,7 +62,7 @@ class DeploymentArrays(ArrayTable):
     """Kernel family of the quantized matrices."""
     link: tuple[str, ...]
     """`none` (one GPU), `nvlink`, `pcie` or `xgmi`."""
-    generation: tuple[str, ...]
+    generation: tuple[Generation, ...]
     """Engine generation, `v0` or `v1`."""
     release: tuple[str, ...]
     """Engine version, first two numbers: `0.7`."""
@@ -143,7 +143,7 @@ class DeploymentArrays(ArrayTable):
     memory_utilization: Floats
     chunked_prefill: Floats
     """1: prompts are cut to the token budget; 0: worked on whole."""
-    schedule_ahead: Floats
+    async_scheduling: Floats
     """1: a step is settled while the step before it runs."""
     graph_limit: Floats
     """Context beyond which decode runs without CUDA graphs; inf = never."""
@@ -226,7 +226,7 @@ def _one(deployment: Deployment, limits: EngineDefaults, once: Once) -> dict[str
         "max_num_batched_tokens": limits.max_num_batched_tokens,
         "memory_utilization": limits.gpu_memory_utilization,
         "chunked_prefill": float(limits.chunked_prefill),
-        "schedule_ahead": float(limits.async_scheduling),
+        "async_scheduling": float(limits.async_scheduling),
         "graph_limit": float("inf") if limits.graph_context_limit is None else limits.graph_context_limit,
     }
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.predict.prediction import Prediction
-from advisor.cost.step.bottleneck import Regime
+from advisor.cost.step.bottleneck import Bottleneck
 from advisor.report.terminal.binding import binding_lines
 from advisor.text import deployment_text, number, share
 
-_DECODE: Mapping[Regime, str] = {
+_DECODE: Mapping[Bottleneck, str] = {
     "memory bandwidth": "every token waits until the weights and the cache are read from memory (memory "
     "bandwidth), so fewer bits per weight make it faster",
     "compute": "so many requests share a step that multiplying sets the pace (compute), so only formats that "
@@ -21,7 +21,7 @@ _DECODE: Mapping[Regime, str] = {
     "more than a format",
     "KV memory": "the cache holds no more requests (KV memory), so that whatever leaves it more room helps",
 }
-_PREFILL: Mapping[Regime, str] = {
+_PREFILL: Mapping[Bottleneck, str] = {
     "memory bandwidth": "prompts are so short that reading the weights takes longest (memory bandwidth)",
     "compute": "multiplying takes longest (compute), which only formats that multiply in fewer bits shorten",
     "overhead": "launching and scheduling take longest (overhead)",

@@ -106,13 +106,13 @@ def test_ttft_and_tpot_of_one_run_are_one_cell():
 
 def test_percentiles_are_observed_beside_means_and_in_their_order():
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.step.step_time import Design, coefficients, used_names
+    from advisor.cost.step.step_time import Design, step_costs, used_names
 
     rows = [ROW, *(replace(ROW, statistic=p) for p in ("p50", "p95", "p99"))]
     seen = observe(rows)
     names = used_names(seen.arrays)
     vector = Predictor.shipped().fit.speed.vector(names)
-    made = coefficients(seen.arrays, Design(seen.arrays, names).values(vector))
+    made = step_costs(seen.arrays, Design(seen.arrays, names).values(vector))
     mean, p50, p95, p99 = seen.predict(made)
     assert p50 < mean < p95 < p99
     assert np.isnan(seen.predict(made, np.array([True, False, False, False]))[1:]).all()

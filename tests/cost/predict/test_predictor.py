@@ -80,7 +80,7 @@ def test_whatever_is_predicted_is_positive_and_finite_and_inside_its_interval(
     deployment: Deployment, load: Load
 ):
     try:
-        prediction = Predictor.shipped().predict([deployment], load, STATISTICS)[0]
+        prediction = Predictor.shipped().predictions([deployment], load, STATISTICS)[0]
     except QuantAdviseError:
         assume(False)
     values = all_estimates(prediction)
@@ -121,6 +121,6 @@ def test_more_clients_than_the_cache_holds_wait_longer_though_answers_are_long(
     waits = []
     for clients in (16, 64, 80, 88, 96, 112, 128, 160, 512):
         arrival = Arrival(kind="concurrency", value=clients)
-        prediction = Predictor.shipped().predict([d], replace(reasoning, arrival=arrival), STATISTICS)[0]
+        prediction = Predictor.shipped().predictions([d], replace(reasoning, arrival=arrival), STATISTICS)[0]
         waits.append(all_estimates(prediction)["ttft mean"])
     assert waits == sorted(waits)

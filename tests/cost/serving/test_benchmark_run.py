@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from advisor.cost.serving.benchmark_run import run_of, whole_run
-from advisor.cost.serving.engine import ServingSetup
-from advisor.cost.serving.percentiles import Queue
-from advisor.cost.serving.steady_state import engine_arrays, load_arrays, steady_state
+from advisor.cost.serving.engine import EngineTable
+from advisor.cost.serving.load_table import table_of_loads
+from advisor.cost.serving.queue import Queue
+from advisor.cost.serving.serving_stats import SteadyState
+from advisor.cost.serving.steady_state import steady_state
 from advisor.cost.simulation.simulate import simulate
 from advisor.spec.workloads.workload import Arrival, Lengths, Load
 from tests.cost.standin import Textbook
 
-V1 = ServingSetup(step=Textbook(), kv_tokens=4_000_000, max_num_seqs=256, max_num_batched_tokens=8192)
-V0 = replace(V1, generation="v0", chunked_prefill=False, max_num_batched_tokens=32_768)
+SIZE: Any = {"step": Textbook(), "kv_tokens": 4e6, "max_num_seqs": 256}
+V1 = EngineTable.one(**SIZE, max_num_batched_tokens=8192)
+V0 = EngineTable.one(**SIZE, generation="v0", chunked_prefill=False, max_num_batched_tokens=32_768)
+
+
+def run(engine: EngineTable, loads: Sequence[Load], requests_per_client: Sequence[float]) -> SteadyState:
+    """What a run of so many requests per client reports of each load."""
+    return queue(engine, loads, requests_per_client).run
+
+
+def queue(engine: EngineTable, loads: Sequence[Load], requests_per_client: Sequence[float]) -> Queue:
+    table = replace(table_of_loads(loads), requests_per_client=np.array(requests_per_client))
+    return Queue.of_loads(engine, table, with_start=True)
 
 
 def benchmark(clients: int, prompt: int, output: int) -> Load:
@@ -34,7 +48,7 @@ def benchmark(clients: int, prompt: int, output: int) -> Load:
 def test_ten_requests_per_client(setup, prompt, output, clients):
     asked = benchmark(clients, prompt, output)
     runs = [simulate(setup, asked, seed=s, num_requests=10 * clients, window="whole") for s in range(3)]
-    found = whole_run(engine_arrays(setup), load_arrays([asked]), np.array([10.0]))
+    found = run(setup, [asked], [10.0])
     seen = {m: np.mean([run.latency_ms[m, "mean"] for run in runs]) for m in ("ttft", "tpot", "e2e")}
     assert found.ttft_s[0] * 1000 == pytest.approx(seen["ttft"], rel=0.17)
     assert found.tpot_s[0] * 1000 == pytest.approx(seen["tpot"], rel=0.04)
@@ -46,7 +60,7 @@ def test_ten_requests_per_client(setup, prompt, output, clients):
 def test_all_at_once_and_never_again(clients):
     asked = benchmark(clients, 1000, 200)
     seen = simulate(V1, asked, seed=1, num_requests=clients, window="whole")
-    found = whole_run(engine_arrays(V1), load_arrays([asked]), np.array([1.0]))
+    found = run(V1, [asked], [1.0])
     assert found.ttft_s[0] * 1000 == pytest.approx(seen.latency_ms["ttft", "mean"], rel=0.15)
     assert found.requests_per_s[0] == pytest.approx(seen.requests_per_s, rel=0.1)
 
@@ -58,32 +72,29 @@ def test_the_longest_answers_end_by_themselves(slots, variation, requests):
     lengths = Lengths.lognormal(200, 200 * variation)
     sent = Arrival(kind="concurrency", value=requests)
     asked = Load(input_tokens=lengths, output_tokens=lengths, arrival=sent)
-    setup = replace(V1, max_num_seqs=slots)
+    setup = replace(V1, max_num_seqs=np.array([float(slots)]))
     runs = [simulate(setup, asked, seed=s, num_requests=requests, window="whole") for s in range(3)]
-    found = whole_run(engine_arrays(setup), load_arrays([asked]), np.array([1.0])).requests_per_s[0]
+    found = run(setup, [asked], [1.0]).requests_per_s[0]
     assert found == pytest.approx(np.mean([run.requests_per_s for run in runs]), rel=0.12)
     # without them it were a third more, at least
-    assert steady_state(engine_arrays(setup), load_arrays([asked])).requests_per_s[0] > 1.2 * found
+    assert steady_state(setup, table_of_loads([asked])).requests_per_s[0] > 1.2 * found
 
 
 def test_endless_runs_and_open_loops_are_the_steady_state():
-    loads = load_arrays(
-        [
-            benchmark(64, 512, 256),
-            replace(benchmark(64, 512, 256), arrival=Arrival(kind="rate", value=10.0)),
-            replace(benchmark(64, 512, 256), arrival=Arrival(kind="rate", value=1e6)),
-            replace(benchmark(64, 512, 256), arrival=Arrival(kind="maximum")),
-        ]
+    loads = (
+        benchmark(64, 512, 256),
+        replace(benchmark(64, 512, 256), arrival=Arrival(kind="rate", value=10.0)),
+        replace(benchmark(64, 512, 256), arrival=Arrival(kind="rate", value=1e6)),
+        replace(benchmark(64, 512, 256), arrival=Arrival(kind="maximum")),
     )
-    steady = steady_state(engine_arrays(V1), loads)
-    found = whole_run(engine_arrays(V1), loads, np.array([np.inf, 10.0, 10.0, 10.0]))
+    steady = steady_state(V1, table_of_loads(loads))
+    found = run(V1, loads, [np.inf, 10.0, 10.0, 10.0])
     for name in ("ttft_s", "tpot_s", "e2e_s", "requests_per_s"):
         np.testing.assert_array_equal(getattr(found, name), getattr(steady, name))
 
 
 def test_the_burst_weighs_less_the_longer_the_run():
-    asked = load_arrays([benchmark(64, 1024, 256)] * 4)
-    found = whole_run(engine_arrays(V1), asked, np.array([1.0, 5.0, 20.0, np.inf])).ttft_s
+    found = run(V1, [benchmark(64, 1024, 256)] * 4, [1.0, 5.0, 20.0, np.inf]).ttft_s
     assert np.all(np.diff(found) < 0)
     assert found[0] > 10 * found[3]
 
@@ -93,10 +104,7 @@ def test_the_burst_weighs_less_the_longer_the_run():
 @pytest.mark.parametrize("statistic", ["p95", "p99"])
 def test_the_tail_of_a_short_run_is_its_first_burst(prompt, output, clients, statistic):
     asked = benchmark(clients, prompt, output)
-    each = np.array([5.0])
     runs = [simulate(V1, asked, seed=s, num_requests=5 * clients, window="whole") for s in range(5)]
-    engine, loads = engine_arrays(V1), load_arrays([asked])
-    steady = steady_state(engine, loads)
-    queue = Queue(engine, loads, steady, run_of(steady, engine, loads, each), each)
     seen = np.mean([run.latency_ms["ttft", statistic] for run in runs])
-    assert queue.percentile_s("ttft", statistic)[0] * 1000 == pytest.approx(seen, rel=0.3)
+    found = queue(V1, [asked], [5.0]).percentile_s("ttft", statistic)
+    assert found[0] * 1000 == pytest.approx(seen, rel=0.3)

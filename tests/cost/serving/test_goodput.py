@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from advisor.cost.serving.engine import ServingSetup
-from advisor.cost.serving.goodput import limits_s, share_within
-from advisor.cost.serving.percentiles import Queue
-from advisor.cost.serving.steady_state import engine_arrays, load_arrays, steady_state
+from advisor.cost.serving.engine import EngineTable
+from advisor.cost.serving.load_table import table_of_loads
+from advisor.cost.serving.queue import Queue, limits_s
 from advisor.cost.simulation.simulate import simulate
 from advisor.spec.workloads.workload import Arrival, Goodput, Lengths, Load
 from tests.cost.standin import Textbook
 
-V1 = ServingSetup(step=Textbook(), kv_tokens=4_000_000, max_num_seqs=256, max_num_batched_tokens=8192)
+V1 = EngineTable.one(step=Textbook(), kv_tokens=4_000_000, max_num_seqs=256, max_num_batched_tokens=8192)
 
 
 def load(arrival: Arrival) -> Load:
@@ -23,14 +22,12 @@ def load(arrival: Arrival) -> Load:
 
 
 def queue(asked: Load) -> Queue:
-    engine, loads = engine_arrays(V1), load_arrays([asked])
-    steady = steady_state(engine, loads)
-    return Queue(engine, loads, steady, steady, np.array([np.inf]))
+    return Queue.of_loads(V1, table_of_loads([asked]), with_start=False)
 
 
 def share(asked: Load, goodput: Goodput) -> float:
     limits = {metric: np.array([limit]) for metric, limit in limits_s(goodput).items()}
-    return float(share_within(queue(asked), limits)[0])
+    return float(queue(asked).share_within(limits)[0])
 
 
 @pytest.mark.parametrize(

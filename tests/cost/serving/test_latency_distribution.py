@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.cost.serving.engine import ServingSetup
+from advisor.cost.serving.engine import EngineTable
 from advisor.cost.serving.latency_distribution import percentile_s
-from advisor.cost.serving.steady_state import engine_arrays, load_arrays, steady_state
+from advisor.cost.serving.load_table import table_of_loads
+from advisor.cost.serving.steady_state import steady_state
 from advisor.cost.simulation.simulate import simulate
 from advisor.spec.workloads.workload import Arrival, LatencyMetric, Lengths, Load
 from tests.cost.standin import Textbook
 
-SETUP = ServingSetup(step=Textbook(), kv_tokens=4_000_000, max_num_seqs=256, max_num_batched_tokens=8192)
+SETUP = EngineTable.one(step=Textbook(), kv_tokens=4_000_000, max_num_seqs=256, max_num_batched_tokens=8192)
 METRICS: tuple[LatencyMetric, ...] = ("ttft", "tpot", "itl", "e2e")
 
 
@@ -29,7 +30,7 @@ def chat(arrival: Arrival, prompt: int = 500, output: int = 250) -> Load:
 
 
 def of(metric: LatencyMetric, percent: float, load: Load) -> float:
-    engines, loads = engine_arrays(SETUP), load_arrays([load])
+    engines, loads = SETUP, table_of_loads([load])
     return float(percentile_s(metric, percent, engines, loads, steady_state(engines, loads))[0]) * 1000
 
 
@@ -73,15 +74,15 @@ def test_one_stream_of_one_length_has_no_spread():
 
 
 def test_where_there_is_no_mean_there_is_no_percentile():
-    engines = engine_arrays(SETUP)
-    loads = load_arrays(
+    engines = SETUP
+    loads = table_of_loads(
         [chat(Arrival(kind="rate", value=1e5)), chat(Arrival(kind="maximum")), chat(Arrival(kind="single"))]
     )
     steady = steady_state(engines, loads)
     ttft = percentile_s("ttft", 95, engines, loads, steady)
     tpot = percentile_s("tpot", 95, engines, loads, steady)
-    assert np.isinf(ttft).tolist() == [True, True, False]
-    assert np.isinf(tpot).tolist() == [True, False, False]
-    too_small = engine_arrays(replace(SETUP, kv_tokens=100))
+    assert np.isnan(ttft).tolist() == [True, True, False]
+    assert np.isnan(tpot).tolist() == [True, False, False]
+    too_small = replace(SETUP, kv_tokens=np.array([100.0]))
     lost = steady_state(too_small, loads)
-    assert np.isinf(percentile_s("e2e", 50, too_small, loads, lost)).all()
+    assert np.isnan(percentile_s("e2e", 50, too_small, loads, lost)).all()

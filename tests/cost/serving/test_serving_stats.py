@@ -40,7 +40,7 @@ def load(arrival: Arrival, prompt: int = 512, answer: int = 256, hit: float = 0.
 
 
 def predict(d: Deployment, asked: Load) -> Prediction:
-    return Predictor.shipped().predict([d], asked)[0]
+    return Predictor.shipped().predictions([d], asked)[0]
 
 
 def ms(p: Prediction, metric: str) -> float:

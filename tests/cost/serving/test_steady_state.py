@@ -10,16 +10,18 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from advisor.cost.arrays import Floats
-from advisor.cost.serving.engine import ServingSetup
-from advisor.cost.serving.steady_state import Engines, Loads, Steady, engine_arrays, load_arrays, steady_state
+from advisor.cost.serving.engine import EngineTable
+from advisor.cost.serving.load_table import LoadTable, table_of_loads
+from advisor.cost.serving.serving_stats import SteadyState
+from advisor.cost.serving.steady_state import steady_state
 from advisor.cost.simulation.simulate import simulate
 from advisor.spec.workloads.workload import Arrival, Lengths, Load
 from tests.cost.standin import Textbook
 
 
-def engine(**changes: object) -> ServingSetup:
-    plain = ServingSetup(step=Textbook(), kv_tokens=2_000_000, max_num_seqs=256, max_num_batched_tokens=8192)
-    return replace(plain, **changes)  # type: ignore[arg-type]
+def engine(**changes: object) -> EngineTable:
+    plain = {"step": Textbook(), "kv_tokens": 2e6, "max_num_seqs": 256, "max_num_batched_tokens": 8192}
+    return EngineTable.one(**{**plain, **changes})  # type: ignore[arg-type]
 
 
 def load(arrival: Arrival, prompt: int, output: int, spread: float = 0.4, hit: float = 0.0) -> Load:
@@ -35,12 +37,12 @@ def clients(count: int) -> Arrival:
     return Arrival(kind="concurrency", value=count)
 
 
-def means(setup: ServingSetup, *loads: Load) -> Steady:
-    return steady_state(engine_arrays(setup), load_arrays(loads))
+def means(setup: EngineTable, *loads: Load) -> SteadyState:
+    return steady_state(setup, table_of_loads(loads))
 
 
 @st.composite
-def engines(draw: st.DrawFn, **fixed: object) -> ServingSetup:
+def engines(draw: st.DrawFn, **fixed: object) -> EngineTable:
     v0 = draw(st.booleans())
     speed = draw(st.floats(0.25, 4))
     step = Textbook(
@@ -53,7 +55,7 @@ def engines(draw: st.DrawFn, **fixed: object) -> ServingSetup:
         step=step,
         generation="v0" if v0 else "v1",
         chunked_prefill=not v0,
-        schedule_ahead=not v0 and draw(st.booleans()),
+        async_scheduling=not v0 and draw(st.booleans()),
         request_overhead_s=draw(st.sampled_from([0.0, 0.01])),
         **fixed,
     )
@@ -95,7 +97,7 @@ def test_open_loops_agree_with_the_simulation(setup, prompt, output, share):
 )
 def test_little_kv_room_agrees_with_the_simulation(setup, prompt, output, room, count):
     """Full caches, greedy admission, preemption, recomputing: throughput all the same."""
-    setup = replace(setup, kv_tokens=room * (prompt + output))
+    setup = replace(setup, kv_tokens=np.array([room * (prompt + output)]))
     asked = load(clients(count), prompt, output)
     found, seen = means(setup, asked), simulate(setup, asked, seed=1)
     assert found.requests_per_s[0] == pytest.approx(seen.requests_per_s, rel=0.13)
@@ -181,17 +183,19 @@ def test_littles_law(setup, prompt, output, count):
 def test_more_kv_room_never_lowers_capacity(setup, prompt, output, room):
     asked = load(Arrival(kind="maximum"), prompt, output)
     little, more = (
-        means(replace(setup, kv_tokens=r * (prompt + output) + 100), asked).capacity_requests_per_s[0]
+        means(
+            replace(setup, kv_tokens=np.array([r * (prompt + output) + 100])), asked
+        ).capacity_requests_per_s[0]
         for r in (room, 1.3 * room)
     )
     assert more >= 0.97 * little
 
 
-def test_beyond_capacity_latency_is_infinite_and_the_capacity_is_given():
+def test_beyond_capacity_there_is_no_latency_and_the_capacity_is_given():
     asked = load(Arrival(kind="rate", value=1e4), 512, 256)
     found = means(engine(), asked)
     assert found.backlogged[0]
-    assert np.isinf([found.ttft_s[0], found.tpot_s[0], found.e2e_s[0]]).all()
+    assert np.isnan([found.ttft_s[0], found.tpot_s[0], found.e2e_s[0]]).all()
     assert found.requests_per_s[0] == found.capacity_requests_per_s[0]
     seen = simulate(engine(), asked, seed=1)
     assert seen.status == "backlogged"
@@ -200,14 +204,14 @@ def test_beyond_capacity_latency_is_infinite_and_the_capacity_is_given():
 
 def test_what_does_not_fit_has_no_capacity():
     found = means(engine(kv_tokens=500.0), load(clients(1), 512, 256))
-    assert found.capacity_requests_per_s[0] == found.requests_per_s[0] == found.batch_limit[0] == 0
-    assert np.isinf(found.e2e_s[0])
+    assert found.batch_limit[0] == 0
+    assert np.isnan([found.capacity_requests_per_s[0], found.requests_per_s[0], found.e2e_s[0]]).all()
 
 
 def test_all_at_once_has_a_throughput_and_a_tpot_but_no_ttft():
     found = means(engine(), load(Arrival(kind="maximum"), 512, 256))
     assert found.saturated[0]
-    assert np.isinf(found.ttft_s[0])
+    assert np.isnan(found.ttft_s[0])
     assert np.isfinite(found.tpot_s[0])
     assert found.requests_per_s[0] == found.capacity_requests_per_s[0] > 0
 
@@ -241,24 +245,27 @@ def test_cells_do_not_know_of_each_other():
     n = 60
     zero = np.zeros(n)
     rate = np.where(rng.random(n) < 0.5, rng.uniform(0.5, 20, n), 0.0)
-    many = Loads(
+    many = LoadTable(
+        deployment=np.arange(n),
         input_tokens=rng.uniform(50, 4000, n),
         output_tokens=rng.uniform(20, 900, n),
         input_std=zero + 20.0,
         output_std=np.where(rng.random(n) < 0.5, 15.0, 0.0),
         prefix_hit_rate=zero,
-        concurrency=np.where(rate > 0, 0.0, rng.integers(1, 500, n)),
-        rate=rate,
+        kind=np.where(rate > 0, "rate", "concurrency"),
+        level=np.where(rate > 0, rate, rng.integers(1, 500, n)),
+        requests_per_client=zero + np.inf,
         burstiness=zero + 1.0,
     )
-    on = Engines(
+    on = EngineTable(
         step=Textbook(),
         kv_tokens=rng.uniform(5_000, 500_000, n),
         max_num_seqs=zero + 256,
         max_num_batched_tokens=zero + 8192,
-        chunked_prefill=rng.random(n) < 0.5,
-        v0=rng.random(n) < 0.5,
-        schedule_ahead=rng.random(n) < 0.5,
+        chunked_prefill=(chunked := rng.random(n) < 0.5),
+        prefill_first=~chunked & (v0 := rng.random(n) < 0.5),
+        watermark=np.where(v0, 0.01, 0.0),
+        async_scheduling=rng.random(n) < 0.5,
         request_overhead_s=zero + 0.01,
     )
 
@@ -268,8 +275,8 @@ def test_cells_do_not_know_of_each_other():
     together = steady_state(on, many)
     for i in range(n):
         alone = steady_state(
-            Engines(**{f.name: part(getattr(on, f.name), i) for f in fields(on)}),  # type: ignore[arg-type]
-            Loads(**{f.name: part(getattr(many, f.name), i) for f in fields(many)}),  # type: ignore[arg-type]
+            EngineTable(**{f.name: part(getattr(on, f.name), i) for f in fields(on)}),  # type: ignore[arg-type]
+            many.take(np.array([i])),
         )
         for name in ("ttft_s", "tpot_s", "requests_per_s", "capacity_requests_per_s", "kv_use"):
             values: Floats = getattr(together, name)

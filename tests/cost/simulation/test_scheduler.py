@@ -6,9 +6,10 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from advisor.cost.serving.engine import BLOCK_TOKENS, ServingSetup
+from advisor.cost.serving.engine import EngineTable
 from advisor.cost.simulation.scheduler import run
 from advisor.cost.simulation.trace import Requests
+from advisor.cost.step.memory import BLOCK_TOKENS
 from tests.cost.standin import Textbook
 from tests.cost.step_by_step import Slow
 
@@ -36,27 +37,27 @@ def asked(
 
 
 @st.composite
-def setups(draw: st.DrawFn) -> ServingSetup:
+def setups(draw: st.DrawFn) -> EngineTable:
     seqs = draw(st.integers(1, 12))
-    return ServingSetup(
+    return EngineTable.one(
         step=LINEAR,
         kv_tokens=draw(st.integers(16, 120)) * BLOCK_TOKENS,
         max_num_seqs=seqs,
         max_num_batched_tokens=draw(st.sampled_from([seqs + 3, 64, 256, 2048])) + seqs,
         generation=draw(st.sampled_from(["v1", "v0"])),
         chunked_prefill=draw(st.booleans()),
-        schedule_ahead=draw(st.booleans()),
+        async_scheduling=draw(st.booleans()),
         request_overhead_s=draw(st.sampled_from([0.0, 0.0071])),
     )
 
 
-FULL_THEN_EMPTY = ServingSetup(
+FULL_THEN_EMPTY = EngineTable.one(
     step=LINEAR,
     kv_tokens=17 * BLOCK_TOKENS,
     max_num_seqs=2,
     max_num_batched_tokens=7,
     chunked_prefill=False,
-    schedule_ahead=True,
+    async_scheduling=True,
 )
 """Both places end at once, and one has come before that while others come then."""
 
@@ -80,10 +81,10 @@ def test_many_steps_at_once_end_where_single_steps_end(setup, seed, concurrency)
     assert fast.preempted.tolist() == [one.preempted for one in slow]
 
 
-def with_budget(setup: ServingSetup, tokens: int) -> ServingSetup:
+def with_budget(setup: EngineTable, tokens: int) -> EngineTable:
     from dataclasses import replace
 
-    return replace(setup, max_num_batched_tokens=max(setup.max_num_batched_tokens, tokens))
+    return replace(setup, max_num_batched_tokens=np.maximum(setup.max_num_batched_tokens, tokens))
 
 
 @settings(max_examples=60, deadline=None)
@@ -110,7 +111,7 @@ def test_each_request_is_sent_admitted_answered_and_done_in_this_order(setup, se
 @given(seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=40, deadline=None)
 def test_the_kv_cache_never_overflows_and_steps_never_overlap(seed):
-    setup = ServingSetup(step=LINEAR, kv_tokens=600, max_num_seqs=16, max_num_batched_tokens=128)
+    setup = EngineTable.one(step=LINEAR, kv_tokens=600, max_num_seqs=16, max_num_batched_tokens=128)
     happened = run(setup, asked(np.random.default_rng(seed), 60, concurrency=16))
     assert happened.preempted.sum() > 0
     assert happened.blocks.max() <= setup.kv_blocks
@@ -118,7 +119,7 @@ def test_the_kv_cache_never_overflows_and_steps_never_overlap(seed):
 
 
 def test_littles_law_holds_in_the_batch():
-    setup = ServingSetup(step=Textbook(), kv_tokens=1e6, max_num_seqs=256, max_num_batched_tokens=8192)
+    setup = EngineTable.one(step=Textbook(), kv_tokens=1e6, max_num_seqs=256, max_num_batched_tokens=8192)
     rng = np.random.default_rng(7)
     happened = run(setup, asked(rng, 2000, prompt=800, output=300, rate=20.0))
     lasted = happened.end_s - happened.start_s

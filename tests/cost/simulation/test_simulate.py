@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor.cost.serving.engine import ServingSetup
+from advisor.cost.serving.engine import EngineTable
 from advisor.cost.simulation.simulate import capacity_requests_per_s, draw, simulate
 from advisor.errors import UnsupportedError
 from advisor.spec.workloads.workload import Arrival, Goodput, Lengths, Load
@@ -19,9 +19,9 @@ LINEAR = Textbook(overhead_s=1e-3, weights_s=0.0, token_s=10e-6, kv_token_s=0.0,
 """1 ms, and 10 µs per token."""
 
 
-def engine(**changes: object) -> ServingSetup:
-    plain = ServingSetup(step=Textbook(), kv_tokens=400_000, max_num_seqs=256, max_num_batched_tokens=8192)
-    return replace(plain, **changes)  # type: ignore[arg-type]
+def engine(**changes: object) -> EngineTable:
+    plain = {"step": Textbook(), "kv_tokens": 400_000, "max_num_seqs": 256, "max_num_batched_tokens": 8192}
+    return EngineTable.one(**{**plain, **changes})  # type: ignore[arg-type]
 
 
 def load(
@@ -85,7 +85,7 @@ def test_the_next_request_of_a_closed_loop_waits_for_the_step_that_has_begun():
     # Two clients, out of step: one's answer ends while the other decodes.
     asked = load(clients(2), prompt=1000, output=100)
     plain = simulate(engine(step=LINEAR), asked, seed=1).latency_ms["ttft", "p50"]
-    ahead = simulate(engine(step=LINEAR, schedule_ahead=True), asked, seed=1).latency_ms["ttft", "p50"]
+    ahead = simulate(engine(step=LINEAR, async_scheduling=True), asked, seed=1).latency_ms["ttft", "p50"]
     # One decode step, then the prompt's own beside a decoding sequence; ahead: one step more.
     assert plain == pytest.approx(1.01 + 1.0 + 9.0 + 0.01, abs=1.0)
     assert ahead - plain == pytest.approx(1.01, abs=0.05)

@@ -33,7 +33,7 @@ def smallest_count(model: str, fmt: str, gpu: str) -> int:
             tensor_parallel=count,
             engine=parse_engine("vllm 0.6.4.post1"),
         )
-        if Predictor.shipped().predict([d], SUMMARIZATION)[0].memory.fits:
+        if Predictor.shipped().predictions([d], SUMMARIZATION)[0].memory.fits:
             return count
     raise AssertionError("fits nowhere")
 

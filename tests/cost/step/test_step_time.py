@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.step.parameters import PARAMETERS
 from advisor.cost.step.roofline import roofline
-from advisor.cost.step.step_time import Design, coefficients, parts, used_names
+from advisor.cost.step.step_time import Design, parts, step_costs, used_names
 from advisor.cost.step.work import deployment_arrays
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import parse_engine
@@ -39,7 +39,7 @@ def step_s(d: Deployment, sequences: float, context: float, prompt: float = 0.0)
     arrays = deployment_arrays([d])
     names = used_names(arrays)
     fitted = Predictor.shipped().fit.speed
-    made = coefficients(arrays, Design(arrays, names).values(fitted.vector(names)))
+    made = step_costs(arrays, Design(arrays, names).values(fitted.vector(names)))
     one = np.ones(1)
     return float(parts(made, one * sequences, one * context, one * prompt, one * prompt / 2, one).total_s[0])
 
@@ -88,7 +88,7 @@ def test_more_bandwidth_is_never_slower(factor: float):
 def test_an_all_reduce_grows_with_its_size_and_a_large_one_reaches_more_of_the_link(tokens: int, factor: int):
     arrays = deployment_arrays([deployment("Llama-3.1-70B-Instruct", tp=4)])
     names = used_names(arrays)
-    made = coefficients(arrays, Design(arrays, names).values(np.zeros(len(names))))
+    made = step_costs(arrays, Design(arrays, names).values(np.zeros(len(names))))
     one = np.ones(1)
 
     def seconds(prompt: float) -> float:

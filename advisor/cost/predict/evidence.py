@@ -1,0 +1,116 @@
+"""Evidence for a prediction: the measurements of the very same rows, and the measured deployment nearest to
+one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from advisor.cost.arrays import Floats, Ints
+from advisor.cost.fit_file import Evidence, MeasuredCell, release, shape_key
+from advisor.cost.serving.load_table import LoadTable
+from advisor.spec.deployment import Deployment
+
+_KINDS = ("single", "concurrency", "rate", "maximum", "batch")
+"""Kinds of load by the number that stands for them in a sortable key."""
+SAME_LENGTH = 0.03
+"""Mean lengths this close are the same cell: a benchmark's random lengths come out a little off."""
+
+
+def measured_rows(
+    deployments: Sequence[Deployment],
+    keys: Sequence[tuple[str, ...]],
+    measured: Mapping[str, Sequence[MeasuredCell]],
+    loads: LoadTable,
+) -> dict[str, tuple[Ints, Floats]]:
+    """quantity → (positions in `loads`, log(measured ÷ physics) there), for the very rows that were measured.
+
+    The same release of the engine only: an older one's measurement corrects the deployment as a whole,
+    but is not this cell. One client in a closed loop is a single stream.
+    """
+    known = _known(deployments, keys, measured)
+    if not known:
+        return {}
+    kind = np.select([loads.kind == one for one in _KINDS], [float(n) for n in range(len(_KINDS))])
+    level = loads.level.copy()
+    alone = loads.is_kind("single") | (loads.is_kind("concurrency") & (level == 1.0))
+    kind[alone], level[alone] = _KINDS.index("single"), 1.0
+    rows = np.stack(
+        [loads.deployment.astype(np.float64), kind, level, loads.input_tokens, loads.output_tokens], axis=1
+    )
+    order = np.lexsort(rows[:, :3].T[::-1])
+    found: dict[str, tuple[Ints, Floats]] = {}
+    for quantity, cells in known.items():
+        places: list[Ints] = []
+        ratios: list[Floats] = []
+        for exact, lengths, ratio in cells:
+            first, last = _equal_rows(rows[order, :3], exact)
+            here = order[first:last]
+            near = np.all(np.abs(rows[here, 3:] / lengths - 1.0) <= SAME_LENGTH, axis=1)
+            places.append(here[near])
+            ratios.append(np.full(int(near.sum()), ratio))
+        at = np.concatenate(places)
+        if len(at):
+            found[quantity] = (at, np.concatenate(ratios))
+    return found
+
+
+def _known(
+    deployments: Sequence[Deployment],
+    keys: Sequence[tuple[str, ...]],
+    measured: Mapping[str, Sequence[MeasuredCell]],
+) -> dict[str, list[tuple[tuple[float, float, float], Floats, float]]]:
+    """By quantity: (deployment, kind, level), the two lengths, log ratio."""
+    known: dict[str, list[tuple[tuple[float, float, float], Floats, float]]] = {}
+    for number, (d, names) in enumerate(zip(deployments, keys, strict=True)):
+        for name in names:
+            for made, tokens_in, tokens_out, load, level, quantity, ratio, _ in measured.get(name, ()):
+                if made != release(d):
+                    continue
+                share = {"single": 1.0, "maximum": np.inf}.get(load, (level or 0.0) / d.replicas)
+                kind = _KINDS.index("single" if load == "concurrency" and share == 1.0 else load)
+                lengths = np.array([tokens_in, tokens_out])
+                known.setdefault(quantity, []).append(((number, kind, share), lengths, ratio))
+    return known
+
+
+def _equal_rows(ordered: Floats, wanted: tuple[float, float, float]) -> tuple[int, int]:
+    """First and last position of the rows equal to `wanted` in rows sorted by their columns."""
+    first, last = 0, len(ordered)
+    for column, value in enumerate(wanted):
+        part = ordered[first:last, column]
+        first, last = (
+            first + int(np.searchsorted(part, value, "left")),
+            first + int(np.searchsorted(part, value, "right")),
+        )
+    return first, last
+
+
+class EvidenceIndex:
+    """Finds the evidence nearest to a deployment: its own, else by shape and GPU, then format."""
+
+    def __init__(self, evidence: Sequence[Evidence]) -> None:
+        self._evidence = tuple(evidence)
+        self._of_key = {e.key: e for e in sorted(evidence, key=lambda e: e.rows)}
+        self._shapes = np.array([e.key.split(" ")[0] for e in evidence])
+        self._gpus = np.array([e.gpu for e in evidence])
+        self._formats = np.array([e.format for e in evidence])
+        self._rows = np.array([e.rows for e in evidence])
+        self._nearest: dict[tuple[str, str, str], str] = {}
+
+    def nearest(self, d: Deployment, keys: Sequence[str]) -> str:
+        """One line of text; empty without any evidence. keys: what the deployment's own rows are filed
+        under."""
+        for key in keys:
+            if key in self._of_key:
+                return self._of_key[key].text
+        if not self._evidence:
+            return ""
+        features = (shape_key(d.model), d.gpu.name, d.format.name)
+        if features not in self._nearest:
+            shape, gpu, fmt = features
+            likeness = 2.0 * (self._shapes == shape) + 2.0 * (self._gpus == gpu) + (self._formats == fmt)
+            best = int(np.argmax(likeness + self._rows / (1.0 + self._rows.max())))
+            self._nearest[features] = self._evidence[best].text
+        return self._nearest[features]

@@ -1,0 +1,43 @@
+"""What a simulated load experiences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+LoadStatus = Literal["stable", "saturated", "backlogged"]
+"""stable: requests find a place in the batch as they come. saturated: a closed loop has more clients
+than the batch holds; they queue, yet each is served in time. backlogged: an open loop asks for more
+than the capacity; the queue grows without end, so that no latency exists."""
+
+Window = Literal["steady", "whole"]
+"""steady: between warm-up and drain. whole: from the first request sent to the last one finished,
+the initial burst and the drain included, as `vllm bench serve` and its kin report."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingResult:
+    """What the load meets; one replica."""
+
+    status: LoadStatus
+    window: Window
+    latency_ms: Mapping[tuple[str, str], float] = field(hash=False)
+    """(metric, statistic) → ms, as ("ttft", "p95"). What does not exist is absent: every latency of a
+    backlogged load, TTFT and E2E of a queue that all were in from the start, TPOT of one-token answers."""
+    requests_per_s: float
+    output_tokens_per_s: float
+    capacity_requests_per_s: float
+    """The most the engine can serve of these requests, however many wait."""
+    decode_batch: float
+    """Sequences in a step that decodes, on average."""
+    kv_use: float
+    """Share of the KV blocks in use, averaged over time."""
+    queue: float
+    """Requests waiting for their first step, averaged over time."""
+    preemptions: float
+    """Per request."""
+    goodput_share: float | None
+    """Share of requests that keep every limit of the load's Goodput; None without one."""
+    requests: int
+    """Requests that the latencies are taken over."""
