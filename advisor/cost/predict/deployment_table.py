@@ -16,6 +16,7 @@ from advisor.cost.step.step_time import Design, StepCosts, step_costs, used_name
 from advisor.cost.step.work import DeploymentArrays, defaults_of, deployment_arrays
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine, EngineDefaults
+from advisor.spec.formats.format import QuantFormat
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.models.model import ModelSpec
 
@@ -61,10 +62,11 @@ class DeploymentTable(ArrayTable):
 
 
 class DeploymentNumbers:
-    """Short keys of deployments by value: one for each model, GPU and engine, however often it was built."""
+    """Short keys of deployments by value: models, GPUs, engines and formats that are equal have one
+    number."""
 
     def __init__(self) -> None:
-        self._numbers: dict[ModelSpec | GpuSpec | Engine, int] = {}
+        self._numbers: dict[ModelSpec | GpuSpec | Engine | QuantFormat, int] = {}
         self._next = itertools.count()
 
     def __len__(self) -> int:
@@ -72,15 +74,15 @@ class DeploymentNumbers:
 
     def of(self, deployments: Sequence[Deployment]) -> list[DeploymentKey]:
         """A key per deployment, the same for all counts of replicas."""
-        heads: dict[tuple[int, int, int], tuple[int, ...]] = {}
+        heads: dict[tuple[int, ...], tuple[int, ...]] = {}
         keys: list[DeploymentKey] = []
         for d in deployments:
-            at = (id(d.model), id(d.gpu), id(d.engine))
+            at = (id(d.model), id(d.gpu), id(d.engine), id(d.format))
             head = heads.get(at)
             if head is None:
-                parts = (d.model, d.gpu, d.engine)
+                parts = (d.model, d.gpu, d.engine, d.format)
                 head = heads[at] = tuple(self._numbers.setdefault(p, next(self._next)) for p in parts)
-            keys.append((head, d.format, d.kv_format, d.tensor_parallel))
+            keys.append((head, d.kv_format, d.tensor_parallel))
         return keys
 
 
@@ -108,11 +110,10 @@ class DeploymentTables:
         """
         replica = self._replicas(deployments)
         a = replica.arrays
-        shapes = {
-            d.model.name: fit_file.shape_key(d.model) for d in {id(d.model): d for d in deployments}.values()
-        }
+        models = {id(d.model): d.model for d in deployments}
+        shapes = {key: fit_file.shape_key(model) for key, model in models.items()}
         keys = tuple(
-            fit_file.deployment_keys(d, shapes[d.model.name], generation)
+            fit_file.deployment_keys(d, shapes[id(d.model)], generation)
             for d, generation in zip(deployments, a.generation, strict=True)
         )
         hosted = zip(keys, a.gpu, a.generation, a.kernel, strict=True)
