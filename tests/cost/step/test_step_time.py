@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.step.parameters import PARAMETERS
 from advisor.cost.step.roofline import roofline
-from advisor.cost.step.step_time import Design, parts, step_costs, used_names
+from advisor.cost.step.step_time import Design, step_breakdown, step_costs, used_names
 from advisor.cost.step.work import deployment_arrays
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import parse_engine
@@ -41,13 +41,15 @@ def step_s(d: Deployment, sequences: float, context: float, prompt: float = 0.0)
     fitted = Predictor.shipped().fit.speed
     made = step_costs(arrays, Design(arrays, names).values(fitted.vector(names)))
     one = np.ones(1)
-    return float(parts(made, one * sequences, one * context, one * prompt, one * prompt / 2, one).total_s[0])
+    return float(
+        step_breakdown(made, one * sequences, one * context, one * prompt, one * prompt / 2, one).total_s[0]
+    )
 
 
 def roofline_s(d: Deployment, sequences: float, context: float) -> float:
     one, zero = np.ones(1), np.zeros(1)
     made = roofline(deployment_arrays([d]))
-    return float(parts(made, one * sequences, one * context, zero, zero, zero).total_s[0])
+    return float(step_breakdown(made, one * sequences, one * context, zero, zero, zero).total_s[0])
 
 
 def test_reading_llama_8b_once_takes_the_weights_over_the_bandwidth():
@@ -92,7 +94,7 @@ def test_an_all_reduce_grows_with_its_size_and_a_large_one_reaches_more_of_the_l
     one = np.ones(1)
 
     def seconds(prompt: float) -> float:
-        took = parts(made, 0 * one, 0 * one, prompt * one, one, one).communication_s[0]
+        took = step_breakdown(made, 0 * one, 0 * one, prompt * one, one, one).communication_s[0]
         return float(took - made.reduce_s[0])
 
     assert seconds(tokens) < seconds(factor * tokens) <= factor * seconds(tokens) * (1 + 1e-9)
