@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "spec/reading": set(),
     "spec/parallelism": set(),
     "spec/models": {"spec/formats", "spec/reading"},
+    "spec/models/architectures": {"spec/models", "spec/reading"},
     "spec/hardware": {"spec/reading"},
     "spec/formats": {"spec/hardware", "spec/reading"},
     "spec/engines": {"spec/formats", "spec/hardware", "spec/models", "spec/parallelism", "spec/reading"},

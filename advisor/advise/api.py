@@ -308,7 +308,8 @@ def _engine(named: str | Engine | None) -> Engine:
 def _model_notes(model: ModelSpec) -> tuple[str, ...]:
     if not model.typical:
         return ()
+    shape = "mixture of experts" if model.is_moe else "dense shape"
     return (
-        f"{model.name} is no published model: a typical dense shape of that size ({model.layers} layers, "
+        f"{model.name} is no published model: a typical {shape} of that size ({model.layers} layers, "
         f"hidden {model.hidden}); name the model, or give its config.json, for an answer about it",
     )

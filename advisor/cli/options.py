@@ -32,7 +32,9 @@ ModelOption = Annotated[
 ]
 ParamsOption = Annotated[
     str | None,
-    typer.Option("--params", metavar="SIZE", help="In place of a model: a typical one of this size (8B)."),
+    typer.Option(
+        "--params", metavar="SIZE", help="In place of a model: a typical one of this size (8B, 284B-A13B)."
+    ),
 ]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How the answer is printed.")]
 

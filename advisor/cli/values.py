@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 def the_model(named: Named) -> ModelSpec:
     """The one model that the three ways to name it agree on."""
-    from advisor.spec.models.catalog import find_model, parse_params, typical_model
+    from advisor.spec.models.catalog import find_model, model_of_size
 
     said = [text for text in (named.model, named.model_option, named.params) if text is not None]
     if len(said) > 1:
         raise InputError("model: named more than once; give a name, --model or --params")
     if named.params is not None:
-        return typical_model(parse_params(named.params))
+        return model_of_size(named.params)
     if not said:
         raise InputError("model: none named; give a name (quantadvise models lists them) or --params 8B")
     return find_model(said[0])

@@ -13,7 +13,7 @@ from advisor.spec.deployment import kv_formats
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.hardware.prices import parse_prices
-from advisor.spec.models.catalog import catalog_model, parse_params, typical_model
+from advisor.spec.models.catalog import catalog_model, model_of_size
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.reading.lists import split
 from advisor.spec.workloads.profile import known_workloads, load_workload
@@ -75,7 +75,7 @@ def _model(text: str, shelf: Shelf) -> ModelSpec:
     if text in shelf.models:
         return shelf.models[text]
     if _SIZE.fullmatch(text):
-        return typical_model(parse_params(text))
+        return model_of_size(text)
     try:
         return catalog_model(text)
     except InputError as error:

@@ -17,7 +17,7 @@ from advisor.spec.models.files import model_from_file
 from advisor.spec.models.hub import config_from_hub
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.models.native import Parts, split_suffix
-from advisor.spec.models.typical import parse_params, typical_model
+from advisor.spec.models.typical import model_of_size, parse_params, typical_model
 from advisor.spec.reading.names import printable
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -242,6 +242,7 @@ __all__ = [
     "known_checkpoint",
     "known_models",
     "model_from_file",
+    "model_of_size",
     "parse_params",
     "typical_model",
 ]

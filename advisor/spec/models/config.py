@@ -5,18 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from advisor.errors import UnsupportedError, nearest
+from advisor.spec.models.architectures import deepseek_v4, grouped, latent, recurrent, registry
+from advisor.spec.models.architectures.class_defaults import class_defaults
+from advisor.spec.models.architectures.towers import vision_params
 from advisor.spec.models.hybrids import HYBRIDS
 from advisor.spec.models.model import LayerGroup, ModelSpec
 from advisor.spec.models.native import native_format
 from advisor.spec.models.native_kind import kind_of_config
 from advisor.spec.models.special import SPECIAL
 from advisor.spec.models.traits import TRAITS
-from advisor.spec.models.transformer import Body, Layer, hidden_size, read_transformer
+from advisor.spec.models.transformer import EXPERTS, Body, Layer, hidden_size, read_transformer
 from advisor.spec.models.values import ConfigValues, Scope
-from advisor.spec.models.vision import vision_params
 
-TEXT_SECTIONS = ("text_config", "llm_config", "language_config")
-CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_sequence_length")
+OWN_LAYERS = {
+    **SPECIAL,
+    **HYBRIDS,
+    **deepseek_v4.READERS,
+    **latent.READERS,
+    **grouped.READERS,
+    **recurrent.READERS,
+}
+"""Readers of architectures whose layers are no row of `TRAITS`, by model_type."""
+TEXT_SECTIONS = ("text_config", "llm_config", "language_config", "text_model_config")
+OUTER_SECTIONS = ("thinker_config",)
+"""Where speaking models keep the one that writes text."""
+CONTEXT_KEYS = (
+    *("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_sequence_length"),
+    *("model_max_length", "max_position_embedding"),
+)
 
 # Older multimodal configs keep the language model's keys at the top, under the outer model_type.
 FLAT_MULTIMODAL = {"qwen2_vl": "qwen2_vl_text", "qwen2_5_vl": "qwen2_5_vl_text"}
@@ -24,6 +40,19 @@ ALIASES = {
     "kimi_k2": "deepseek_v3",
     "deepseek_v32": "deepseek_v3",
     "glm_moe_dsa": "deepseek_v3",
+    "sarvam_mla": "deepseek_v3",
+    "mimo_v2": "mimo_v2_flash",
+    "glm4v_text": "glm4",
+    "glm_ocr_text": "glm4",
+    "qwen2_5_omni_text": "qwen2_5_vl_text",
+    "qwen3_omni_moe_text": "qwen3_moe",
+    "phi4mm": "phi3",
+    "phi4_multimodal": "phi3",
+    "phi3_v": "phi3",
+    "kimi_vl": "deepseek_v3",
+    "glm4v_moe_text": "glm4_moe",
+    "paddleocr_vl_text": "ernie4_5",
+    "granite_speech": "granite",
     "llama4": "llama4_text",
     "gemma3": "gemma3_text",
     "gemma4": "gemma4_text",
@@ -39,21 +68,26 @@ ALIASES = {
 
 def readable_types() -> tuple[str, ...]:
     """Every model_type that can be read."""
-    return tuple(sorted({*TRAITS, *SPECIAL, *HYBRIDS, *ALIASES, *FLAT_MULTIMODAL}))
+    return tuple(sorted({*TRAITS, *OWN_LAYERS, *ALIASES, *FLAT_MULTIMODAL}))
 
 
-def _reader(model_type: str, c: ConfigValues) -> Callable[[ConfigValues, int], Body]:
-    special = SPECIAL.get(model_type) or HYBRIDS.get(model_type)
+def _reader(model_type: str, c: ConfigValues, outer: ConfigValues) -> Callable[[ConfigValues, int], Body]:
+    special = OWN_LAYERS.get(model_type)
     if special is not None:
         return special
     if model_type in TRAITS:
         return lambda values, context: read_transformer(values, model_type, context)
     close = nearest(model_type, readable_types())
     hint = f" (similar: {', '.join(close)})" if close else ""
-    raise UnsupportedError(
-        f"{c.where}: architecture '{model_type}' cannot be read yet{hint}; "
-        f"give a model of the same size with --params instead"
-    )
+    architectures = outer.texts("architectures") or ("",)
+    raise UnsupportedError(f"{c.where}: {registry.refusal(architectures[0], model_type)}{hint}; {_way_on(c)}")
+
+
+def _way_on(c: ConfigValues) -> str:
+    """What gives an answer though the layers are not known: the size, of a mixture of experts both sizes."""
+    if any(key in c for key in EXPERTS):
+        return "give all and active weights instead, such as --params 284B-A13B"
+    return "give its size instead, such as --params 8B"
 
 
 def _grouped(layers: tuple[Layer, ...]) -> tuple[LayerGroup, ...]:
@@ -79,6 +113,8 @@ def _text_values(c: ConfigValues) -> tuple[ConfigValues, str]:
         section, inner = c, outer
         if outer in FLAT_MULTIMODAL:
             inner = FLAT_MULTIMODAL[outer]
+    if section is not c:
+        section = section.over(class_defaults(inner, section.where))
     if inner is None:
         raise UnsupportedError(
             f"{c.where}: 'model_type' is missing, so the architecture is unknown; give a complete config.json"
@@ -118,10 +154,18 @@ def model_from_config(
     tower or a quantization that is not known.
     """
     outer = ConfigValues(config, where or name)
+    for key in OUTER_SECTIONS:
+        outer = outer.section(key) or outer
+    architectures = outer.texts("architectures") or ()
+    reason = registry.no_text(architectures[0]) if architectures else None
+    if reason is not None:
+        raise UnsupportedError(
+            f"{outer.where}: {architectures[0]} is {reason}; name a model that generates text"
+        )
     c, model_type = _text_values(outer)
     if c.flag("is_encoder_decoder", False):
         raise UnsupportedError(f"{outer.where}: encoder-decoder models cannot be read")
-    reader = _reader(model_type, c)
+    reader = _reader(model_type, c, outer)
     defaults = TRAITS[model_type].defaults if model_type in TRAITS else {}
     c = c.over(ConfigValues(defaults, c.where))
     max_context = _max_context(c, model_type)
@@ -137,7 +181,6 @@ def model_from_config(
     beside = vision_params(outer, hidden) if extra_params is None else extra_params
     format_name, parts = native_format(outer, c, name=hf_id or name)
     quantization = outer.section("quantization_config") or c.section("quantization_config")
-    architectures = outer.texts("architectures")
     return ModelSpec(
         name=name,
         hf_id=hf_id,

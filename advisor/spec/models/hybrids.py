@@ -16,7 +16,7 @@ from advisor.spec.models.layers import (
     moe_ffn,
     short_convolution,
 )
-from advisor.spec.models.model import Ffn
+from advisor.spec.models.model import Attention, Ffn
 from advisor.spec.models.traits import TRAITS
 from advisor.spec.models.transformer import (
     MOST_LAYERS,
@@ -36,7 +36,7 @@ from advisor.spec.models.values import ConfigValues
 BYTES_PER_STATE_NUMBER = {"float32": 4, "float": 4, "bfloat16": 2, "float16": 2, "half": 2}
 
 
-def _state_bytes(c: ConfigValues) -> int:
+def state_bytes(c: ConfigValues) -> int:
     """Width of a recurrent state's numbers; vLLM follows the config and falls back on 16 bits."""
     for key in ("mamba_ssm_cache_dtype", "mamba_ssm_dtype"):
         name = c.text(key)
@@ -74,7 +74,7 @@ def _qwen_hybrid(c: ConfigValues, max_context: int) -> Body:
         key_dim=c.count("linear_key_head_dim"),
         value_dim=c.count("linear_value_head_dim"),
         kernel=c.count("linear_conv_kernel_dim", default=4),
-        state_bytes=_state_bytes(c),
+        state_bytes=state_bytes(c),
     )
     traits = TRAITS["qwen3_moe"]
     return Body(
@@ -123,7 +123,7 @@ def _nemotron_h(c: ConfigValues, max_context: int) -> Body:
                 kernel=c.count("conv_kernel", default=4),
                 conv_bias=c.flag("use_conv_bias", True),
                 proj_bias=c.flag("use_bias", False),
-                state_bytes=_state_bytes(c),
+                state_bytes=state_bytes(c),
             ),
             NO_FFN,
             hidden,
@@ -208,7 +208,7 @@ def _granite_hybrid(c: ConfigValues, max_context: int) -> Body:
         kernel=c.count("mamba_d_conv", default=4),
         conv_bias=c.flag("mamba_conv_bias", True),
         proj_bias=c.flag("mamba_proj_bias", False),
-        state_bytes=_state_bytes(c),
+        state_bytes=state_bytes(c),
     )
     return Body(
         layers=tuple((linear if names[kind] == "mamba" else full, ffn, 2 * hidden) for kind in kinds),
@@ -240,7 +240,7 @@ def _jamba(c: ConfigValues, max_context: int) -> Body:
         conv_bias=c.flag("mamba_conv_bias", True),
         proj_bias=c.flag("mamba_proj_bias", False),
         inner_norms=True,
-        state_bytes=_state_bytes(c),
+        state_bytes=state_bytes(c),
     )
     period, offset = c.count("attn_layer_period", default=8), c.count_or_zero("attn_layer_offset", default=4)
     every, start = (
@@ -289,7 +289,7 @@ def _bamba(c: ConfigValues, max_context: int) -> Body:
         kernel=c.count("mamba_d_conv", default=4),
         conv_bias=c.flag("mamba_conv_bias", True),
         proj_bias=c.flag("mamba_proj_bias", False),
-        state_bytes=_state_bytes(c),
+        state_bytes=state_bytes(c),
     )
     ffn = dense_ffn(hidden=hidden, inner=inner_size(c), bias=c.flag("mlp_bias", False))
     return Body(
@@ -299,8 +299,8 @@ def _bamba(c: ConfigValues, max_context: int) -> Body:
     )
 
 
-def _lfm2(c: ConfigValues, max_context: int) -> Body:
-    """LFM2: gated short convolutions and some attention, each with an MLP."""
+def lfm2_layers(c: ConfigValues) -> tuple[Attention, ...]:
+    """LFM2's token mixing by layer: gated short convolutions, attention on some."""
     hidden, layers = hidden_size(c), layer_count(c)
     kinds = c.texts("layer_types")
     if kinds is None:
@@ -319,6 +319,12 @@ def _lfm2(c: ConfigValues, max_context: int) -> Body:
     conv = short_convolution(
         hidden=hidden, kernel=c.count("conv_L_cache", default=3), bias=c.flag("conv_bias", False)
     )
+    return tuple(full if kind == "full_attention" else conv for kind in kinds)
+
+
+def _lfm2(c: ConfigValues, max_context: int) -> Body:
+    """LFM2: gated short convolutions and some attention, each with an MLP."""
+    hidden = hidden_size(c)
     inner = c.count("block_ff_dim", "intermediate_size")
     if c.flag("block_auto_adjust_ff_dim", True):
         # As in the first Llama: two thirds, times a factor, up to the next multiple.
@@ -328,7 +334,7 @@ def _lfm2(c: ConfigValues, max_context: int) -> Body:
             inner = -(-int(c.factor("block_ffn_dim_multiplier") * inner) // multiple) * multiple
     ffn = dense_ffn(hidden=hidden, inner=inner)
     return Body(
-        layers=tuple((full if kind == "full_attention" else conv, ffn, 2 * hidden) for kind in kinds),
+        layers=tuple((mixing, ffn, 2 * hidden) for mixing in lfm2_layers(c)),
         tied=c.flag("tie_embedding", True),
         final_norm_params=hidden,
     )

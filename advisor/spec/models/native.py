@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from advisor.errors import UnsupportedError
+from advisor.spec.models import packaging
 from advisor.spec.models.values import ConfigValues
 
 Parts = Literal["linear", "ffn", "experts"]
@@ -80,31 +81,18 @@ def _compressed_tensors(q: ConfigValues) -> str:
     groups = q.section("config_groups")
     if groups is None:
         raise UnsupportedError(f"{q.where}: 'config_groups' is missing, so the format is unknown")
-    schemes: set[str] = set()
+    formats: dict[str, str] = {}
     for key in groups.names():
         group = groups.section(key)
         weights = None if group is None else group.section("weights")
         if group is not None and weights is not None:
-            schemes.add(_scheme(weights, group.section("input_activations")))
-    if len(schemes) != 1:
-        found = ", ".join(sorted(schemes)) or "none"
-        raise UnsupportedError(f"{q.where}: config_groups: mixed precision ({found}) cannot be read yet")
-    return schemes.pop()
-
-
-_MODELOPT = {
-    "FP8": "fp8",
-    "FP8_PER_CHANNEL_PER_TOKEN": "fp8",
-    "FP8_PB_WO": "fp8",
-    "NVFP4": "nvfp4",
-    "NVFP4_AWQ": "nvfp4",
-    "MXFP4": "mxfp4",
-    "W4A8_AWQ": "w4a8-fp8",
-    "W4A16_AWQ": "int4",
-    "INT8_SQ": "int8",
-    "W8A8_SQ_PER_CHANNEL": "int8",
-    "W8A16": "int8-w8a16",
-}
+            targets = " ".join(_texts(group.raw("targets"))) or key
+            formats[targets] = _scheme(weights, group.section("input_activations"))
+    if not formats:
+        raise UnsupportedError(f"{q.where}: config_groups: no group has weights, so the format is unknown")
+    if len(set(formats.values())) > 1:
+        raise packaging.mixed(q.where, formats)
+    return next(iter(formats.values()))
 
 
 def _format(q: ConfigValues) -> str | None:
@@ -118,32 +106,48 @@ def _format(q: ConfigValues) -> str | None:
         return "fp8"
     if method == "mxfp4":
         return "mxfp4"
-    if method in ("gptq", "awq", "auto-round", "gptq_marlin", "awq_marlin"):
+    if method in (
+        "gptq",
+        "awq",
+        "auto-round",
+        "intel/auto-round",
+        "inc",
+        "gptq_marlin",
+        "awq_marlin",
+        "moe_wna16",
+    ):
         bits = q.count("bits", "w_bit", default=4)
         if bits == 4:
             return "int4"
         if bits == 8:
             return "int8-w8a16"
-        raise UnsupportedError(f"{q.where}: {bits}-bit {method} is not a format known here")
+        near = "int4" if bits < 8 else None
+        raise packaging.closest(q.where, f"{bits}-bit {method} is not a format known here", near)
     if method.startswith("modelopt"):
         algorithm = q.text("quant_algo") or q.text("moe_quant_algo") or ""
         if not algorithm and "config_groups" in q:
             return _compressed_tensors(q)
-        if algorithm.upper() in _MODELOPT:
-            return _MODELOPT[algorithm.upper()]
-        raise UnsupportedError(f"{q.where}: quant_algo '{algorithm}' is not a format known here")
+        if algorithm.upper() == "MIXED_PRECISION":
+            return packaging.modelopt_by_layer(q)
+        if algorithm.upper() in packaging.MODELOPT:
+            return packaging.MODELOPT[algorithm.upper()]
+        near = "fp8" if "FP8" in algorithm.upper() else None
+        raise packaging.closest(q.where, f"quant_algo '{algorithm}' is not a format known here", near)
+    if method == "quark":
+        return packaging.quark(q)
+    if method == "torchao":
+        raise packaging.torchao(q)
     if method == "bitsandbytes":
-        which = "4-bit" if q.flag("load_in_4bit", False) or q.flag("_load_in_4bit", False) else "8-bit"
-        raise UnsupportedError(
-            f"{q.where}: bitsandbytes {which} is not a format known here; name the unquantized model instead"
-        )
-    raise UnsupportedError(f"{q.where}: quant_method '{method}' is not a format known here")
+        raise packaging.bitsandbytes(q)
+    raise packaging.closest(q.where, f"quant_method '{method}' is not a format known here", None)
 
 
 def _parts(q: ConfigValues, c: ConfigValues) -> Parts:
     """Which matrices are covered, by the modules the config leaves out."""
     left_out = " ".join(
-        text for key in ("ignore", "modules_to_not_convert", "exclude_modules") for text in _texts(q.raw(key))
+        text
+        for key in ("ignore", "modules_to_not_convert", "exclude_modules", "exclude")
+        for text in _texts(q.raw(key))
     )
     if not re.search(r"self_attn|\battn\b|attention", left_out.replace("_norm", "")):
         return "linear"
@@ -168,4 +172,7 @@ def native_format(outer: ConfigValues, c: ConfigValues, *, name: str) -> tuple[s
     if q is None:
         _, suffix = split_suffix(name)
         return (None if suffix in (None, "bf16") else suffix), "linear"
-    return _format(q), _parts(q, c)
+    format = _format(q)
+    if format == "fp8" and c.text("expert_dtype") == "fp4":
+        return "mxfp4", "experts"  # DeepSeek V4: nearly all of the weights; the rest is FP8
+    return format, _parts(q, c)

@@ -28,17 +28,30 @@ class Traits:
     qk_norm_key: str | None = None
     """Key that switches `qk_norm` on; None = always on."""
     sinks: bool = False
+    gate: Literal["none", "wide", "head"] = "none"
+    """A gate on the attention's output: as wide as the queries, or one number per head."""
+    gate_key: str | None = None
+    """Key that switches `gate` off; None = always on."""
+    shared_experts_key: str | None = None
+    """Key that counts experts that every token passes, each as wide as a routed one."""
+    first_dense: int = 0
+    """Dense layers before the routed ones, where the config does not say."""
+    router_bias: bool = False
+    """One correction of the router per expert."""
+    layer_extra: int = 0
+    """Further parameters of a layer that no format quantizes."""
     plain_heads: bool = False
     """Every head has its own key and value, hidden / heads wide, whatever the config holds."""
     tied: bool = False
     head_bias: bool = False
-    window_default: Literal["all", "none", "pattern"] = "none"
-    """Which layers a bare `sliding_window` covers: all, none, or all but every `pattern`-th."""
+    window_default: Literal["all", "none", "pattern", "first"] = "none"
+    """Which layers a bare `sliding_window` covers: all, none, all but every `pattern`-th, or all but the
+    first of each `pattern`."""
     pattern: int = 0
     position_rows: int | None = None
     """Learnt position embeddings beyond max_position_embeddings; None = no such table."""
     embedding_norm: bool = False
-    defaults: Mapping[str, int] = field(default_factory=dict)
+    defaults: Mapping[str, object] = field(default_factory=dict)
     """Values that published config.json files of this type leave to transformers."""
 
 
@@ -72,7 +85,9 @@ TRAITS: dict[str, Traits] = {
     "granite": Traits(mlp_bias_keys=("mlp_bias",)),
     "granitemoe": Traits(),
     "granitemoeshared": Traits(),
-    "dots1": Traits(qk_norm="head"),
+    "granite_swa": Traits(mlp_bias_keys=("mlp_bias",), sinks=True, window_default="first", pattern=4),
+    "granitemoe_swa": Traits(sinks=True, window_default="first", pattern=4),
+    "dots1": Traits(qk_norm="head", router_bias=True),
     "gemma": Traits(tied=True),
     "gemma2": Traits(norms=4, tied=True, window_default="pattern", pattern=2),
     "gemma3_text": Traits(
@@ -93,6 +108,7 @@ TRAITS: dict[str, Traits] = {
     "olmo2": Traits(qk_norm="all"),
     "olmo3": Traits(qk_norm="all", window_default="pattern", pattern=4),
     "olmoe": Traits(qk_norm="all"),
+    "flex_olmo": Traits(qk_norm="all"),
     "starcoder2": Traits(
         qkv_bias=True,
         out_bias=True,
@@ -106,6 +122,9 @@ TRAITS: dict[str, Traits] = {
     ),
     "cohere": Traits(norms=1, tied=True, qk_norm="all", qk_norm_key="use_qk_norm"),
     "cohere2": Traits(norms=1, tied=True, window_default="pattern", pattern=4),
+    "cohere2_moe": Traits(
+        norms=1, tied=True, window_default="pattern", pattern=4, shared_experts_key="num_shared_experts"
+    ),
     "nemotron": Traits(gated=False, norm_values=2, mlp_bias_keys=("mlp_bias",)),
     "falcon": Traits(bias_keys=("bias",), mlp_bias_keys=("bias",), gated=False, norm_values=2, tied=True),
     "gpt_neox": _NEOX,
@@ -164,13 +183,91 @@ TRAITS: dict[str, Traits] = {
     "chatglm": Traits(bias_keys=("add_qkv_bias",), out_bias=False, mlp_bias_keys=("add_bias_linear",)),
     "glm": Traits(qkv_bias=True, out_bias=False),
     "glm4": Traits(qkv_bias=True, out_bias=False, norms=4),
-    "glm4_moe": Traits(out_bias=False, qk_norm="head", qk_norm_key="use_qk_norm"),
+    "glm4_moe": Traits(out_bias=False, qk_norm="head", qk_norm_key="use_qk_norm", router_bias=True),
     "hunyuan_v1_dense": Traits(qk_norm="head"),
     "hunyuan_v1_moe": Traits(qk_norm="head"),
     "exaone4": Traits(bias_keys=(), qk_norm="head", window_default="pattern", pattern=4),
     "ernie4_5": Traits(bias_keys=("use_bias",), mlp_bias_keys=("use_bias",), tied=True),
-    "minimax_m2": Traits(qk_norm="all", bias_keys=()),
-    "gpt_oss": Traits(qkv_bias=True, sinks=True, window_default="pattern", pattern=2),
+    "minimax_m2": Traits(qk_norm="all", bias_keys=(), router_bias=True),
+    "gpt_oss": Traits(qkv_bias=True, sinks=True, window_default="pattern", pattern=2, router_bias=True),
     "mimo": Traits(qkv_bias=True, out_bias=False),
 }
-"""Checked module by module against transformers 5.23.0, but for four types it does not have."""
+
+TRAITS |= {
+    "deepseek": Traits(),
+    "internlm": Traits(bias_keys=("bias",)),
+    "xverse": Traits(bias_keys=()),
+    "PanguEmbedded": Traits(bias_keys=("bias",)),
+    "afmoe": Traits(
+        norms=4,
+        qk_norm="head",
+        gate="wide",
+        first_dense=1,
+        router_bias=True,
+        shared_experts_key="num_shared_experts",
+        window_default="pattern",
+        pattern=4,
+    ),
+    "apertus": Traits(gated=False, qk_norm="head", layer_extra=2),
+    "cwm": Traits(mlp_bias_keys=("mlp_bias",), window_default="first", pattern=4),
+    "ernie4_5_moe": Traits(
+        bias_keys=("use_bias",),
+        mlp_bias_keys=("use_bias",),
+        tied=True,
+        first_dense=1,
+        router_bias=True,
+        shared_experts_key="moe_num_shared_experts",
+    ),
+    "exaone": Traits(bias_keys=()),
+    "exaone_moe": Traits(
+        bias_keys=(),
+        qk_norm="head",
+        first_dense=1,
+        router_bias=True,
+        shared_experts_key="num_shared_experts",
+        window_default="pattern",
+        pattern=4,
+    ),
+    "flint": Traits(qk_norm="head", sinks=True, defaults={"mlp_only_layers": (0, 1)}),
+    "hy_v3": Traits(
+        qk_norm="head",
+        mlp_bias_keys=("mlp_bias",),
+        first_dense=1,
+        router_bias=True,
+        shared_experts_key="num_shared_experts",
+    ),
+    "hyperclovax": Traits(mlp_bias_keys=("mlp_bias",)),
+    "internlm3": Traits(bias_keys=("qkv_bias",), out_bias=False, out_bias_key="bias"),
+    "iquestcoder": Traits(mlp_bias_keys=("mlp_bias",)),
+    "jais2": Traits(
+        qkv_bias=True,
+        out_bias=True,
+        mlp_bias=True,
+        mlp_bias_keys=("mlp_bias",),
+        gated=False,
+        norm_values=2,
+    ),
+    "kolibri1": Traits(
+        norms=4, qk_norm="head", bias_keys=(), router_bias=True, window_default="pattern", pattern=5
+    ),
+    "laguna": Traits(
+        qk_norm="head", gate="head", gate_key="gating", first_dense=1, router_bias=True, window_default="none"
+    ),
+    "mellum": Traits(qk_norm="head"),
+    "minicpm": Traits(bias_keys=()),
+    "nanbeige": Traits(mlp_bias_keys=("mlp_bias",)),
+    "orion": Traits(bias_keys=(), norm_values=2),
+    "plamo3": Traits(norms=4, bias_keys=(), qk_norm="head", tied=True, window_default="pattern", pattern=8),
+    "rnj1": Traits(norms=4, tied=True, qk_norm="head", window_default="pattern", pattern=6),
+    "solar": Traits(mlp_bias_keys=("mlp_bias",)),
+    "solar_open": Traits(
+        qk_norm="none", router_bias=True, shared_experts_key="n_shared_experts", bias_keys=("attention_bias",)
+    ),
+    "step1": Traits(mlp_bias_keys=("mlp_bias",)),
+    "telechat3": Traits(mlp_bias_keys=("mlp_bias",)),
+    "teleflm": Traits(bias_keys=()),
+    "vaultgemma": Traits(tied=True, window_default="pattern", pattern=2),
+}
+"""Checked module by module against transformers (5.23.0, the second part 5.24.0), but for the types it does
+not have: deepseek, internlm, xverse, PanguEmbedded, minicpm, nanbeige, orion, plamo3, rnj1, solar, step1,
+telechat3, teleflm and mimo were read in vLLM 0.33.0's modules."""

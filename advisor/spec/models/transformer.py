@@ -113,8 +113,10 @@ def windows(c: ConfigValues, layers: int, traits: Traits, max_context: int) -> t
         if not letters or set(letters) - {"L", "G"}:
             raise c.wrong("sliding_window_pattern", "is not made of L and G")
         return tuple(None if letters[i % len(letters)] == "G" else size for i in range(layers))
-    pattern = c.count("sliding_window_pattern", "_sliding_window_pattern", default=traits.pattern)
-    return tuple(None if (i + 1) % pattern == 0 else size for i in range(layers))
+    keys = ("sliding_window_pattern", "_sliding_window_pattern", "global_attn_every_n_layers")
+    pattern = c.count(*keys, default=traits.pattern)
+    whole = 0 if traits.window_default == "first" else pattern - 1
+    return tuple(None if i % pattern == whole else size for i in range(layers))
 
 
 def _biases(c: ConfigValues, traits: Traits) -> tuple[bool, bool]:
@@ -134,7 +136,10 @@ def _norm_of_heads(traits: Traits, c: ConfigValues, heads: int, kv_heads: int, h
 
 def active_experts(c: ConfigValues, experts: int) -> int:
     """Experts a token is routed to, by the key each family uses."""
-    keys = ("num_experts_per_tok", "experts_per_token", "moe_topk", "top_k_experts")
+    keys = (
+        *("num_experts_per_tok", "num_experts_per_token", "experts_per_token"),
+        *("moe_topk", "moe_top_k", "moe_k", "top_k_experts"),
+    )
     active = c.count(*keys)
     if active > experts:
         key = next(key for key in keys if key in c)
@@ -142,21 +147,40 @@ def active_experts(c: ConfigValues, experts: int) -> int:
     return active
 
 
+EXPERTS = ("num_local_experts", "n_routed_experts", "num_experts", "moe_num_experts")
+"""Keys that count the routed experts, by family."""
+
+
+def _is_dense(c: ConfigValues, traits: Traits, model_type: str, layer: int) -> bool:
+    """Whether a layer of a mixture of experts has a plain feed-forward part."""
+    kinds = c.texts("mlp_layer_types")
+    if kinds is not None:
+        if layer >= len(kinds):
+            raise c.wrong("mlp_layer_types", f"has {len(kinds)} entries and no layer {layer}")
+        return kinds[layer] == "dense"
+    first = c.count_or_zero(
+        "first_k_dense_replace", "num_dense_layers", "moe_layer_start_index", default=traits.first_dense
+    )
+    step = c.count("decoder_sparse_step", "moe_layer_freq", "moe_layer_interval", default=1)
+    offset = 1 if model_type.startswith("qwen") else 0
+    return layer < first or layer in (c.numbers("mlp_only_layers") or ()) or (layer + offset) % step != 0
+
+
 def feed_forward(c: ConfigValues, traits: Traits, model_type: str, layer: int) -> Ffn:
     """The dense or routed part of one layer, by the keys each family uses."""
     hidden = hidden_size(c)
-    experts = c.count_or_zero("num_local_experts", "n_routed_experts", "num_experts")
-    first_dense = c.count_or_zero("first_k_dense_replace")
-    dense_layers = c.numbers("mlp_only_layers") or ()
-    step = c.count("decoder_sparse_step", "moe_layer_freq", default=1)
-    offset = 1 if model_type.startswith("qwen") else 0
-    is_dense = experts <= 1 or layer < first_dense or layer in dense_layers or (layer + offset) % step != 0
-    if is_dense:
+    experts = c.count_or_zero(*EXPERTS)
+    if experts <= 1 or _is_dense(c, traits, model_type, layer):
         bias = c.flag(traits.mlp_bias_keys[0], traits.mlp_bias) if traits.mlp_bias_keys else traits.mlp_bias
-        return dense_ffn(hidden=hidden, inner=inner_size(c), gated=traits.gated, bias=bias)
+        own = c.count_or_none("prefix_dense_intermediate_size", "dense_intermediate_size")
+        wide = own if own is not None and experts > 1 else inner_size(c)
+        return dense_ffn(hidden=hidden, inner=wide, gated=traits.gated, bias=bias)
     inner = c.count("moe_intermediate_size", "intermediate_size")
     shared = c.count_or_zero("shared_expert_intermediate_size", "shared_intermediate_size")
-    shared = shared or inner * c.count_or_zero("n_shared_experts", "num_shared_expert")
+    keys: tuple[str, ...] = ("n_shared_experts", "num_shared_expert")
+    if traits.shared_experts_key is not None:
+        keys = (traits.shared_experts_key, *keys)
+    shared = shared or inner * c.count_or_zero(*keys)
     return moe_ffn(
         hidden=hidden,
         experts=experts,
@@ -165,7 +189,7 @@ def feed_forward(c: ConfigValues, traits: Traits, model_type: str, layer: int) -
         shared_inner=shared,
         gated=traits.gated,
         shared_gate=model_type == "qwen2_moe",
-        router_bias=model_type in ("gpt_oss", "glm4_moe", "minimax_m2", "dots1"),
+        router_bias=traits.router_bias,
         expert_bias=model_type == "gpt_oss",
     )
 
@@ -185,6 +209,14 @@ def read_transformer(c: ConfigValues, model_type: str, max_context: int) -> Body
         norms = 1 if c.flag("parallel_attn", True) else 2
     if model_type == "stablelm" and c.flag("use_parallel_residual", False):
         norms = 1
+    if model_type == "hyperclovax" and c.flag("use_post_norm", True):
+        norms = 4
+    per_layer = c.numbers("num_attention_heads_per_layer")
+    if per_layer is not None and set(per_layer) != {heads}:
+        raise UnsupportedError(
+            f"{c.where}: num_attention_heads_per_layer: layers of unlike width cannot be read"
+        )
+    gate = "none" if traits.gate_key and not c.flag(traits.gate_key, True) else traits.gate
     if model_type == "stablelm" and c.flag("qk_layernorm", False):
         raise UnsupportedError(f"{c.where}: qk_layernorm of stablelm cannot be read yet")
     layers: list[Layer] = []
@@ -199,10 +231,11 @@ def read_transformer(c: ConfigValues, model_type: str, max_context: int) -> Body
             norm_params=_norm_of_heads(traits, c, heads, kv_heads, head_dim),
             window=window,
             sinks=traits.sinks,
+            gated=gate == "wide",
+            linear_extra=hidden * heads if gate == "head" else 0,
         )
-        layers.append(
-            (attention, feed_forward(c, traits, model_type, i), norms * hidden * traits.norm_values)
-        )
+        own = norms * hidden * traits.norm_values + traits.layer_extra
+        layers.append((attention, feed_forward(c, traits, model_type, i), own))
     other = 0
     if traits.position_rows is not None:
         other += (max_context + traits.position_rows) * hidden

@@ -1,4 +1,4 @@
-"""A typical dense model of a given size: for users who know only how large theirs is."""
+"""A typical model of a given size, dense or a mixture of experts: for users who know no more of theirs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import re
 
 from advisor.errors import InputError
-from advisor.spec.models.layers import dense_ffn, grouped_attention
+from advisor.spec.models.layers import dense_ffn, grouped_attention, moe_ffn
 from advisor.spec.models.model import LayerGroup, ModelSpec
 
 SMALLEST, LARGEST = 5e7, 3e12
@@ -90,6 +90,100 @@ def typical_model(params: float) -> ModelSpec:
         lm_head_params=0 if tied else vocab * hidden,
         other_params=hidden,
         source="typical shape of that size, after Llama 3 and Qwen 2.5",
+        family="typical",
+        typical=True,
+    )
+
+
+_ACTIVE = re.compile(r"\s*([^-\s]+)-A([^-\s]+)\s*", re.IGNORECASE)
+_EXPERTS_USED = 8
+"""Routed experts per token, as in most mixtures since DeepSeek V3 and Qwen3."""
+LEAST_ACTIVE, MOST_ACTIVE = 0.01, 0.6
+"""Shares of a mixture's weights that a token passes, for which a shape can be called typical."""
+
+
+def model_of_size(text: str) -> ModelSpec:
+    """The typical model of '8B' (dense) or of '284B-A13B' (a mixture of experts: all and active weights).
+
+    Raises InputError for what is no such size.
+    """
+    match = _ACTIVE.fullmatch(text)
+    if match is None:
+        if re.search(r"-\s*A", text, re.IGNORECASE):
+            raise InputError(
+                f"params: '{text}' is not a size; write 284B-A13B: all weights, then the active ones"
+            )
+        return typical_model(parse_params(text))
+    return typical_mixture(parse_params(match[1]), parse_params(match[2]))
+
+
+def typical_mixture(params: float, active: float) -> ModelSpec:
+    """A mixture of experts whose total is within 1 % of `params` and whose active weights are near `active`.
+
+    The shape follows Qwen3, MiniMax-M2, GLM-4.5 and gpt-oss: width 1,500 times the active billions to the
+    power of 0.4, depth about width / 60, eight experts a token, grouped-query attention with heads of 128,
+    every layer routed, nothing tied. Raises InputError where no such shape has both sizes.
+    """
+    share = active / params if params else 0.0
+    if not LEAST_ACTIVE <= share <= MOST_ACTIVE:
+        raise InputError(
+            f"params: {_short(params)}-A{_short(active)}: {share:.1%} of the weights active; a mixture has "
+            f"{LEAST_ACTIVE:.0%} to {MOST_ACTIVE:.0%}, a dense model is --params {_short(params)}"
+        )
+    vocab = 151_936 if params >= 4e9 else 49_152
+    middle = 1500 * (active / 1e9) ** 0.4
+    best: tuple[float, int, int, int, int] | None = None
+    for hidden in range(512, round(2 * middle) + 512, 128):
+        heads = 2 * hidden // 128
+        attention = 2 * hidden * (heads + _kv_heads(heads)) * 128
+        around = 2 * vocab * hidden + hidden
+        for layers in range(max(4, hidden // 150), hidden // 25 + 2):
+            routed = (active - around) / layers - attention - 2 * hidden
+            all_experts = (params - around) / layers - attention - 2 * hidden
+            if routed <= 0:
+                continue
+            experts = max(_EXPERTS_USED, round(all_experts / routed * _EXPERTS_USED / 8) * 8)
+            inner = round(all_experts / experts / (3 * hidden) / 64) * 64
+            if not 128 <= inner <= 8 * hidden or experts > 1024:
+                continue
+            per_layer = attention + 2 * hidden + hidden * experts
+            total = around + layers * (per_layer + 3 * hidden * inner * experts)
+            used = around + layers * (per_layer + 3 * hidden * inner * _EXPERTS_USED)
+            miss, off = abs(total / params - 1), abs(used / active - 1)
+            if miss > 0.01 or off > 0.05:
+                continue
+            score = abs(math.log(hidden / middle)) + abs(math.log(hidden / layers / 60)) + 10 * miss + 5 * off
+            if best is None or score < best[0]:
+                best = (score, hidden, layers, inner, experts)
+    if best is None:
+        raise InputError(
+            f"params: no typical mixture of {_short(params)} with {_short(active)} active; name a model"
+        )
+    return _mixture(params, active, vocab, *best[1:])
+
+
+def _mixture(
+    params: float, active: float, vocab: int, hidden: int, layers: int, inner: int, experts: int
+) -> ModelSpec:
+    heads = 2 * hidden // 128
+    group = LayerGroup(
+        count=layers,
+        attention=grouped_attention(hidden=hidden, heads=heads, kv_heads=_kv_heads(heads), head_dim=128),
+        ffn=moe_ffn(hidden=hidden, experts=experts, active=_EXPERTS_USED, inner=inner),
+        norm_params=2 * hidden,
+    )
+    return ModelSpec(
+        name=f"typical-{_short(params)}-A{_short(active)}",
+        hf_id=None,
+        architecture="typical mixture of experts",
+        hidden=hidden,
+        vocab=vocab,
+        max_context=131_072,
+        groups=(group,),
+        embedding_params=vocab * hidden,
+        lm_head_params=vocab * hidden,
+        other_params=hidden,
+        source="typical shape of that size, after Qwen3, MiniMax-M2, GLM-4.5 and gpt-oss",
         family="typical",
         typical=True,
     )

@@ -73,7 +73,7 @@ def test_a_quantization_that_is_none_of_ours_is_refused_by_name(section, words):
 def test_two_formats_in_one_checkpoint_are_refused():
     section = compressed(8, "float", FP8_ACTS)
     section["config_groups"]["group_1"] = {"weights": {"num_bits": 4, "type": "float", "group_size": 16}}
-    with pytest.raises(UnsupportedError, match=r"mixed precision \(fp8, nvfp4\)"):
+    with pytest.raises(UnsupportedError, match=r"mixed precision \(fp8 on 1, nvfp4 on 1 of 2"):
         read(llama_config(quantization_config=section))
 
 
@@ -146,3 +146,78 @@ def test_a_config_without_quantization_falls_back_on_the_name():
     assert read(llama_config(), name="my-llama-BF16").native_format is None
     section = {"quant_method": "gptq", "bits": 4}
     assert read(llama_config(quantization_config=section), name="my-llama-FP8").native_format == "int4"
+
+
+def quark(weight, acts, layers=None):
+    """A Quark section as amd/*-FP8-KV and *-MXFP4 checkpoints have it (keys of vLLM's quark.py)."""
+    base = {"weight": weight, "input_tensors": acts, "output_tensors": None}
+    return {
+        "quant_method": "quark",
+        "global_quant_config": base,
+        "layer_quant_config": {name: {**base, "weight": w} for name, w in (layers or {}).items()},
+        "exclude": ["lm_head"],
+    }
+
+
+FP8 = {"dtype": "fp8_e4m3", "qscheme": "per_tensor", "is_dynamic": False}
+MXFP4 = {"dtype": "fp4", "qscheme": "per_group", "group_size": 32, "scale_format": "e8m0"}
+INT8 = {"dtype": "int8", "qscheme": "per_channel", "symmetric": True}
+
+
+@pytest.mark.parametrize(
+    ("section", "native"),
+    [
+        (quark(FP8, FP8), "fp8"),
+        (quark(FP8, None), "fp8-w8a16"),
+        (quark(INT8, {"dtype": "int8", "is_dynamic": True}), "int8"),
+        (quark({"dtype": "uint4", "group_size": 128}, None), "int4"),
+        (quark(MXFP4, {"dtype": "fp4", "is_dynamic": True}), "mxfp4"),
+        (quark([MXFP4 | {"group_size": 16}, FP8], [MXFP4 | {"group_size": 16}, FP8]), "nvfp4"),
+        (quark([FP8, {"dtype": "int4", "qscheme": "per_channel"}], FP8), "w4a8-fp8"),
+        (
+            {
+                "quant_method": "modelopt",
+                "quant_algo": "MIXED_PRECISION",
+                "quantized_layers": {"model.layers.0.mlp.up_proj": {"quant_algo": "NVFP4"}},
+            },
+            "nvfp4",
+        ),
+    ],
+)
+def test_quark_and_layers_that_agree(section, native):
+    assert read(llama_config(quantization_config=section)).native_format == native
+
+
+@pytest.mark.parametrize(
+    ("section", "near"),
+    [
+        (quark(FP8, FP8, {"*down_proj": MXFP4}), "mxfp4"),
+        (quark({"dtype": "fp6_e3m2", "group_size": 32}, None), "mxfp4"),
+        (
+            {
+                "quant_method": "modelopt",
+                "quant_algo": "MIXED_PRECISION",
+                "quantized_layers": {
+                    "model.layers.0.mlp.up_proj": {"quant_algo": "NVFP4"},
+                    "model.layers.0.self_attn.q_proj": {"quant_algo": "FP8"},
+                    "model.layers.0.self_attn.o_proj": {"quant_algo": "FP8"},
+                },
+            },
+            "nvfp4",
+        ),
+        ({"quant_method": "torchao", "quant_type": {"default": {"_type": "Int4WeightOnlyConfig"}}}, "int4"),
+        (
+            {
+                "quant_method": "torchao",
+                "quant_type": {"default": {"_type": "Float8DynamicActivationFloat8WeightConfig"}},
+            },
+            "fp8",
+        ),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "int4"),
+        ({"quant_method": "gptq", "bits": 3}, "int4"),
+    ],
+)
+def test_a_refused_checkpoint_names_the_format_that_is_close(section, near):
+    """Of layers that differ it is the feed-forward parts' format: they hold most of the weights."""
+    with pytest.raises(UnsupportedError, match=f"the unquantized model with --format {near}, which is close"):
+        read(llama_config(quantization_config=section))

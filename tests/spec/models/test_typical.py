@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.errors import InputError
-from advisor.spec.models.catalog import parse_params, typical_model
+from advisor.spec.models.catalog import model_of_size, parse_params, typical_model
+from advisor.spec.models.typical import typical_mixture
 
 
 @pytest.mark.parametrize(
@@ -62,3 +63,33 @@ def test_eight_billion_is_shaped_like_llama_8b():
 def test_sizes_without_a_typical_shape_are_refused(params):
     with pytest.raises(InputError, match="outside 50M"):
         typical_model(params)
+
+
+@pytest.mark.parametrize(
+    ("text", "total", "active"),
+    [("284B-A13B", 284e9, 13e9), ("30b-a3b", 30e9, 3e9), ("1T-A32B", 1e12, 32e9), ("47B-A13B", 47e9, 13e9)],
+)
+def test_a_mixture_is_named_by_all_and_active_weights(text, total, active):
+    model = model_of_size(text)
+    assert model.is_moe
+    assert model.total_params == pytest.approx(total, rel=0.01)
+    assert model.active_params == pytest.approx(active, rel=0.05)
+
+
+@given(active=st.floats(1e9, 6e10), share=st.floats(0.03, 0.4))
+def test_a_mixture_has_both_sizes_or_is_refused_in_one_line(active, share):
+    refused, model = "", None
+    try:
+        model = typical_mixture(active / share, active)
+    except InputError as error:
+        refused = str(error)
+    assert len(refused.splitlines()) == (0 if model else 1)
+    if model:
+        assert model.total_params == pytest.approx(active / share, rel=0.01)
+        assert model.active_params == pytest.approx(active, rel=0.06)
+
+
+@pytest.mark.parametrize("text", ["284B-A", "A13B", "13B-A284B", "8B-A7.9B", "284B-A13B-A2B", "-A13B"])
+def test_what_is_no_mixture_is_refused(text):
+    with pytest.raises(InputError, match="params: "):
+        model_of_size(text)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from advisor.errors import UnsupportedError
+from advisor.errors import InputError, UnsupportedError
+from advisor.spec.models.architectures.class_defaults import class_defaults
 from advisor.spec.models.values import ConfigValues
 
 
@@ -141,6 +142,17 @@ def _kimi(v: ConfigValues, outer: ConfigValues, text_hidden: int) -> int:
     return embedding + _encoder(layers=layers, hidden=hidden, inner=inner) + 2 * hidden + projector
 
 
+def _glm4v(v: ConfigValues, outer: ConfigValues, text_hidden: int) -> int:
+    """GLM-4.1V and later: gated MLPs as wide as the output, a merger as wide as `intermediate_size`."""
+    hidden, out = v.count("hidden_size"), v.count("out_hidden_size", default=text_hidden)
+    patch, merge = v.count("patch_size", default=14), v.count("spatial_merge_size", default=2) ** 2
+    tower = _encoder(layers=v.count("depth"), hidden=hidden, inner=out, gated=True, bias=False, norm_values=1)
+    embedding = 3 * v.count("temporal_patch_size", default=2) * patch * patch * hidden
+    embedding += (v.count("image_size", default=336) // patch) ** 2 * hidden
+    merger = merge * hidden * out + out * out + 3 * out * v.count("intermediate_size")
+    return tower + embedding + merger
+
+
 Tower = Callable[[ConfigValues, ConfigValues, int], int]
 
 TOWERS: dict[str, Tower] = {
@@ -155,16 +167,62 @@ TOWERS: dict[str, Tower] = {
     "qwen3_5": _qwen3_vl,
     "qwen3_5_moe": _qwen3_vl,
     "kimi_k25": _kimi,
+    "glm4v": _glm4v,
+    "glm4v_moe": _glm4v,
+    "glm46v": _glm4v,
 }
 """By the model_type of the whole model; checked against transformers 5.23."""
 
 
+def _by_widths(v: ConfigValues, outer: ConfigValues, text_hidden: int) -> int:
+    """A tower of no known family, by its width, depth and patches: an estimate, good to about a tenth.
+
+    Counted as a plain ViT with biases and a projector of two matrices. Raises InputError where the config
+    leaves a size out.
+    """
+    hidden = v.count("hidden_size", "embed_dim", "width", "d_model", "hidden_dim")
+    layers = v.count("num_hidden_layers", "depth", "layers", "num_layers", "encoder_layers")
+    if "intermediate_size" in v or "mlp_dim" in v or "encoder_ffn_dim" in v:
+        inner = v.count("intermediate_size", "mlp_dim", "encoder_ffn_dim")
+    else:
+        inner = round(hidden * (v.factor("mlp_ratio") if "mlp_ratio" in v else 4.0))
+    tower = _encoder(layers=layers, hidden=hidden, inner=inner, gated=v.text("hidden_act") == "silu")
+    embedding = 0
+    if "patch_size" in v:
+        patch = v.count("patch_size")
+        embedding = 3 * patch * patch * v.count("temporal_patch_size", default=1) * hidden
+        if isinstance(v.raw("image_size"), int):
+            embedding += (v.count("image_size") // patch) ** 2 * hidden
+    merge = v.count("spatial_merge_size", default=1) ** 2
+    return tower + embedding + hidden * merge * text_hidden + text_hidden * text_hidden
+
+
+_TOWER_SECTIONS = ("vision_config", "audio_config", "encoder_config", "speech_config")
+
+
 def vision_params(outer: ConfigValues, text_hidden: int) -> int:
-    """Parameters beside the language model; 0 for a text model. Raises UnsupportedError by name."""
-    vision = outer.section("vision_config")
-    if vision is None:
-        return 0
-    model_type = outer.text("model_type") or ""
-    if model_type not in TOWERS:
-        raise UnsupportedError(f"{outer.where}: vision_config of '{model_type}' cannot be read yet")
-    return TOWERS[model_type](vision, outer, text_hidden)
+    """Parameters beside the language model; 0 for a text model. Raises UnsupportedError by name.
+
+    A family that is not known is counted by its widths (`_by_widths`).
+    """
+    vision, model_type = outer.section("vision_config"), outer.text("model_type") or ""
+    if vision is not None and model_type in TOWERS:
+        return TOWERS[model_type](vision, outer, text_hidden)
+    total = 0
+    for key in _TOWER_SECTIONS:
+        section = outer.section(key)
+        if section is None or not section.names():
+            continue
+        try:
+            total += _by_widths(tower_defaults(section), outer, text_hidden)
+        except InputError as error:
+            raise UnsupportedError(
+                f"{outer.where}: {key} of '{model_type}' cannot be read yet; give the whole model's size, "
+                "--params 8B, or the language model's own repository"
+            ) from error
+    return total
+
+
+def tower_defaults(section: ConfigValues) -> ConfigValues:
+    """A tower's keys over those that its class in transformers sets (configs leave out what equals them)."""
+    return section.over(class_defaults(section.text("model_type"), section.where))

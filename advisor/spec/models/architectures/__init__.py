@@ -1,0 +1,1 @@
+"""Readers of architectures whose layers or towers are their own, a family a file: `READERS` by model_type."""

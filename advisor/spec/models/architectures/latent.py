@@ -1,0 +1,156 @@
+"""Latent attention outside DeepSeek's own models: A.X K1, MiniCPM3, Youtu, LongCat-Flash, Kimi Linear."""
+
+from __future__ import annotations
+
+from advisor.spec.models.layers import BYTES_16BIT, BYTES_32BIT, dense_ffn, latent_attention, moe_ffn
+from advisor.spec.models.model import Attention
+from advisor.spec.models.transformer import (
+    EXPERTS,
+    Body,
+    Layer,
+    active_experts,
+    head_count,
+    hidden_size,
+    inner_size,
+    layer_count,
+)
+from advisor.spec.models.values import ConfigValues
+
+
+def _latent(c: ConfigValues) -> Attention:
+    return latent_attention(
+        hidden=hidden_size(c),
+        heads=head_count(c),
+        query_rank=c.count_or_none("q_lora_rank"),
+        kv_rank=c.count("kv_lora_rank"),
+        nope_dim=c.count("qk_nope_head_dim"),
+        rope_dim=c.count("qk_rope_head_dim"),
+        v_dim=c.count("v_head_dim"),
+        bias=c.flag("attention_bias", False),
+    )
+
+
+def _dense(c: ConfigValues, max_context: int) -> Body:
+    """MiniCPM3 and Youtu: latent attention and a plain feed-forward part."""
+    hidden = hidden_size(c)
+    layer = (_latent(c), dense_ffn(hidden=hidden, inner=inner_size(c)), 2 * hidden)
+    return Body(layers=(layer,) * layer_count(c), tied=True, final_norm_params=hidden)
+
+
+def _axk1(c: ConfigValues, max_context: int) -> Body:
+    """A.X K1: DeepSeek V3's layers with a norm after the experts."""
+    hidden, layers, experts = hidden_size(c), layer_count(c), c.count("n_routed_experts")
+    first, inner = c.count_or_zero("first_k_dense_replace", default=1), c.count("moe_intermediate_size")
+    attention, dense = _latent(c), dense_ffn(hidden=hidden, inner=inner_size(c))
+    routed = moe_ffn(
+        hidden=hidden,
+        experts=experts,
+        active=active_experts(c, experts),
+        inner=inner,
+        shared_inner=inner * c.count_or_zero("n_shared_experts"),
+        router_bias=True,
+    )
+    return Body(
+        layers=tuple(
+            (attention, dense, 2 * hidden) if i < first else (attention, routed, 3 * hidden)
+            for i in range(layers)
+        ),
+        tied=False,
+        final_norm_params=hidden,
+    )
+
+
+def _longcat(c: ConfigValues, max_context: int) -> Body:
+    """LongCat-Flash: a layer has attention and a dense part twice, and experts beside the first.
+
+    Some of the experts compute nothing: on average a token passes that share fewer of the others.
+    """
+    hidden, experts = hidden_size(c), c.count("n_routed_experts")
+    idle = c.count_or_zero("zero_expert_num")
+    inner = c.count("expert_ffn_hidden_size", "moe_intermediate_size")
+    active = active_experts(c, experts + idle)
+    wide = c.count("ffn_hidden_size", "intermediate_size")
+    attention = _latent(c)
+    routed = moe_ffn(
+        hidden=hidden,
+        experts=experts,
+        active=max(1, round(active * experts / (experts + idle))),
+        inner=inner,
+        shared_inner=wide,
+        other_extra=hidden * idle + experts + idle,
+    )
+    pair: tuple[Layer, ...] = (
+        (attention, routed, 2 * hidden),
+        (attention, dense_ffn(hidden=hidden, inner=wide), 2 * hidden),
+    )
+    return Body(layers=pair * layer_count(c), tied=False, final_norm_params=hidden)
+
+
+def delta_attention(*, hidden: int, heads: int, width: int, kernel: int) -> Attention:
+    """Kimi's delta attention: per head a width × width state at 32 bits, gates through narrow projections."""
+    inner = heads * width
+    return Attention(
+        kind="linear",
+        query_heads=heads,
+        qk_head_dim=width,
+        v_head_dim=width,
+        # q, k, v, output; the forget and the output gate in two steps; one number per head.
+        linear_params=4 * hidden * inner + 2 * (hidden * width + width * inner) + hidden * heads,
+        # three convolutions, the gate's bias and decay, the norm
+        other_params=3 * inner * kernel + inner + heads + width,
+        state_bytes_per_sequence=3 * inner * (kernel - 1) * BYTES_16BIT + inner * width * BYTES_32BIT,
+        matmuls=6,
+    )
+
+
+def _kimi_linear(c: ConfigValues, max_context: int) -> Body:
+    """Kimi Linear: delta attention, latent attention on some layers, experts."""
+    hidden, layers = hidden_size(c), layer_count(c)
+    own = c.section("linear_attn_config") or c
+    kinds, whole = c.texts("layer_types"), own.numbers("full_attn_layers")
+    if kinds is None and whole is None:
+        raise c.wrong("linear_attn_config", "does not name the layers of full attention (full_attn_layers)")
+    full = (
+        {i for i, kind in enumerate(kinds) if kind == "full_attention"}
+        if kinds is not None
+        else {at - 1 for at in whole or ()}  # counted from 1
+    )
+    linear = delta_attention(
+        hidden=hidden,
+        heads=own.count("num_heads", "linear_num_heads"),
+        width=own.count("head_dim" if own is not c else "linear_head_dim"),
+        kernel=own.count("short_conv_kernel_size", "linear_conv_kernel_dim", default=4),
+    )
+    experts, inner = c.count(*EXPERTS), c.count("moe_intermediate_size")
+    first, step = c.count_or_zero("first_k_dense_replace", default=1), c.count("moe_layer_freq", default=1)
+    dense = dense_ffn(hidden=hidden, inner=inner_size(c))
+    routed = moe_ffn(
+        hidden=hidden,
+        experts=experts,
+        active=active_experts(c, experts) if experts else 0,
+        inner=inner,
+        shared_inner=inner * c.count_or_zero("num_shared_experts", "n_shared_experts"),
+        router_bias=True,
+    )
+    latent = _latent(c)
+    return Body(
+        layers=tuple(
+            (
+                latent if i in full else linear,
+                routed if i >= first and i % step == 0 else dense,
+                2 * hidden,
+            )
+            for i in range(layers)
+        ),
+        tied=False,
+        final_norm_params=hidden,
+    )
+
+
+READERS = {
+    "axk1": _axk1,
+    "minicpm3": _dense,
+    "youtu": _dense,
+    "longcat_flash": _longcat,
+    "kimi_linear": _kimi_linear,
+}

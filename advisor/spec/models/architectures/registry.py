@@ -1,0 +1,116 @@
+"""What vLLM's registry says of an architecture: whether it generates text, whether its config is read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+from advisor.spec.reading.catalog_yaml import read_catalog
+
+Kind = Literal["text", "multimodal", "pooling", "draft", "removed"]
+KINDS: tuple[Kind, ...] = ("text", "multimodal", "pooling", "draft", "removed")
+REFUSED: Mapping[str, str] = {
+    "AliceAIForCausalLM": "gated delta net with a layout that no public class describes",
+    "BailingMoeV2_5ForCausalLM": "lightning attention",
+    "BailingMoeV3ForCausalLM": "delta attention with gates of full rank",
+    "BeamForCausalLM": "attention gates with a bias of their own",
+    "DomynEdgeForCausalLM": "a window of its own in each layer",
+    "DoryForCausalLM": "layers that run several times",
+    "Gemma3nForCausalLM": "residual streams that are mixed per layer (AltUp)",
+    "Gemma3nForConditionalGeneration": "residual streams that are mixed per layer (AltUp)",
+    "HYV4ForCausalLM": "mixed residual streams around latent attention",
+    "HrmTextForCausalLM": "layers that run several times",
+    "InklingForCausalLM": "short convolutions inside attention",
+    "InklingForConditionalGeneration": "short convolutions inside attention",
+    "IQuestLoopCoderForCausalLM": "layers that run several times",
+    "K2HorizonForCausalLM": "experts of values inside attention",
+    "LongcatFlashNgramForCausalLM": "embeddings of token sequences",
+    "Mamba2ForCausalLM": "no attention at all: a speed without a KV cache is not modelled",
+    "MambaForCausalLM": "no attention at all: a speed without a KV cache is not modelled",
+    "FalconMambaForCausalLM": "no attention at all: a speed without a KV cache is not modelled",
+    "NemotronHPuzzleForCausalLM": "every layer has sizes of its own",
+    "Qwen4ExpForCausalLM": "experimental layers",
+    "Zamba2ForCausalLM": "attention layers that share weights",
+}
+"""Architectures whose layers are of a kind that no reader counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """One architecture that vLLM lists or listed."""
+
+    architecture: str
+    kind: Kind
+    model_type: str | None
+    """As in config.json, where it is known."""
+    until: str | None
+    """The last release that served it, of `removed` ones."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why no config.json of it is read, whatever the readers know; None: nothing is against it."""
+        if self.kind == "pooling":
+            return "an embedding, ranking or classification model; it generates no text"
+        if self.kind == "draft":
+            return "a draft model for speculative decoding"
+        return REFUSED.get(self.architecture)
+
+    def outcome(self, readable: Collection[str]) -> str:
+        """What becomes of its config.json, by the model_types that can be read: read, or refused and why."""
+        end = f" (vLLM served it until {self.until})" if self.until else ""
+        if self.kind in ("pooling", "draft"):
+            return f"refused: {self.reason}"
+        if self.model_type in readable:
+            return f"read{end}"
+        if self.reason is not None:
+            return f"refused: {self.reason}{end}"
+        if self.kind == "multimodal":
+            return f"read where its text_config is of a type that is read{end}"
+        return f"refused: its layers are not known here{end}"
+
+
+def registry_version() -> str:
+    """The vLLM release whose registry was read."""
+    return str(read_catalog("architectures.yaml")["vllm"])
+
+
+@lru_cache(maxsize=1)
+def _entries() -> Mapping[str, Registered]:
+    catalog: Mapping[str, Any] = read_catalog("architectures.yaml")
+    return {
+        name: Registered(architecture=name, kind=kind, model_type=facts.get("type"), until=facts.get("until"))
+        for kind in KINDS
+        for name, facts in catalog[kind].items()
+    }
+
+
+def registered() -> tuple[Registered, ...]:
+    """Every architecture of the registry, those that generate text first."""
+    return tuple(_entries().values())
+
+
+def find_registered(architecture: str) -> Registered | None:
+    return _entries().get(architecture)
+
+
+_GENERATES = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
+
+
+def no_text(architecture: str) -> str | None:
+    """Why a model of that architecture is none that generates text; None: nothing says so."""
+    if architecture.endswith(_GENERATES):
+        return None  # most are: the registry is not read for them
+    entry = find_registered(architecture)
+    return None if entry is None or entry.kind not in ("pooling", "draft") else entry.reason
+
+
+def refusal(architecture: str, model_type: str) -> str:
+    """Why a config of a type that no reader knows is refused, with what the registry says of it."""
+    entry = find_registered(architecture)
+    if entry is None:
+        return f"architecture '{model_type}' cannot be read yet, nor does vLLM {registry_version()} list it"
+    if entry.reason is not None:
+        return f"architecture '{model_type}' cannot be read: {entry.reason}"
+    return f"architecture '{model_type}' cannot be read yet"
