@@ -33,6 +33,7 @@ class Asked:
     rate: o.RateOption = None
     burstiness: o.BurstinessOption = None
     prefix_hit_rate: o.PrefixHitRateOption = None
+    context: o.ContextOption = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class Limits:
     min_share: o.MinShareOption = None
     min_recovery: o.MinRecoveryOption = None
     tasks: o.TasksOption = None
+    latency: o.LatencyOption = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

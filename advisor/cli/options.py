@@ -28,7 +28,7 @@ ModelArgument = Annotated[
     typer.Argument(metavar="MODEL", help="Model: a name, a Hub id, a folder or config.json."),
 ]
 ModelOption = Annotated[
-    str | None, typer.Option("--model", "-m", metavar="MODEL", help="The same as an option.")
+    str | None, typer.Option("--model", "-m", metavar="MODEL", help="Model, in place of the argument.")
 ]
 ParamsOption = Annotated[
     str | None,
@@ -61,12 +61,15 @@ InputTokensOption = Annotated[
     str | None,
     typer.Option(
         metavar="N",
-        help="Prompt tokens: 512, 512±128 (lognormal), 100-300 (uniform).",
+        help="Prompt tokens: 512, 32k, 512±128 (lognormal, mean±std), 100-300 (uniform).",
         rich_help_panel=_WORKLOAD,
     ),
 ]
 OutputTokensOption = Annotated[
-    str | None, typer.Option(metavar="N", help="Answer tokens, alike.", rich_help_panel=_WORKLOAD)
+    str | None,
+    typer.Option(
+        metavar="N", help="Answer tokens: 256, 2k, 256±64 (mean±std), 100-300.", rich_help_panel=_WORKLOAD
+    ),
 ]
 SingleOption = Annotated[
     bool, typer.Option("--single", help="One request at a time.", rich_help_panel=_WORKLOAD)
@@ -76,8 +79,9 @@ ConcurrencyOption = Annotated[
     typer.Option(
         "--concurrency",
         "--max-concurrency",
+        "--users",
         metavar="N|max",
-        help="Closed loop: so many requests in flight; max = all queued at once.",
+        help="Closed loop: requests in flight at once; max queues all of them.",
         rich_help_panel=_WORKLOAD,
     ),
 ]
@@ -86,8 +90,10 @@ RateOption = Annotated[
     typer.Option(
         "--rate",
         "--request-rate",
+        "--rps",
+        "--qps",
         metavar="R",
-        help="Open loop: requests per second.",
+        help="Open loop: requests per second that arrive.",
         rich_help_panel=_WORKLOAD,
     ),
 ]
@@ -105,6 +111,9 @@ PrefixHitRateOption = Annotated[
         metavar="SHARE", help="Share of prompt tokens found in the prefix cache.", rich_help_panel=_WORKLOAD
     ),
 ]
+ContextOption = Annotated[str | None, typer.Option("--context", "--context-length", hidden=True)]
+LatencyOption = Annotated[str | None, typer.Option("--latency", "--max-latency", hidden=True)]
+"""Words that people try first; each is answered with the option that says it."""
 SloOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -147,7 +156,7 @@ PriceOption = Annotated[
         "--price",
         "--custom-gpu-cost",
         metavar="GPU=USD",
-        help="Your price of one GPU for an hour: H100=2.5.",
+        help="Your price of one GPU: H100=2.5 (USD per hour), H100=$1500/month.",
         rich_help_panel=_PRICES,
     ),
 ]
@@ -209,7 +218,7 @@ GpuChoiceOption = Annotated[
         "--gpu",
         "-g",
         metavar="NAME|FILE|any",
-        help="GPUs to choose from: H100,L40S; one's own as YAML; any by default.",
+        help="GPUs to choose from: H100,L40S, 2xA100 (exactly two), your own as YAML; all by default.",
         rich_help_panel=_CHOICE,
     ),
 ]
@@ -217,6 +226,7 @@ FormatsOption = Annotated[
     list[str] | None,
     typer.Option(
         "--formats",
+        "--quantization",
         metavar="A,B",
         help="Formats to choose from; all by default.",
         rich_help_panel=_CHOICE,
@@ -250,8 +260,14 @@ ObjectiveOption = Annotated[
     ),
 ]
 MaxCostPerHourOption = Annotated[
-    float | None,
-    typer.Option(metavar="USD", help="At most so much for all GPUs.", rich_help_panel=_LIMITS),
+    str | None,
+    typer.Option(
+        "--max-cost-per-hour",
+        "--budget",
+        metavar="USD",
+        help="Budget of all GPUs together: 5 (USD per hour), $120/day, 5000/month.",
+        rich_help_panel=_LIMITS,
+    ),
 ]
 GpuCountOption = Annotated[
     str | None,

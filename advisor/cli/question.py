@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from advisor.cli import options as o
 from advisor.cli import values as v
 from advisor.errors import InputError
-from advisor.spec.reading.lists import split, split_all
+from advisor.spec.reading.amounts import usd_per_hour
+from advisor.spec.reading.lists import gpu_and_count, split, split_all
 
 if TYPE_CHECKING:
     from advisor.advise.choose.question import Choice
@@ -25,7 +26,7 @@ def asked_choice(named: Named, chosen: Chosen) -> tuple[Choice, Predictor, Quali
     workload = v.the_workload(
         chosen.asked, chosen.limits, chosen.prices, objective=chosen.objective, gpu_count=chosen.gpu_count
     )
-    gpus = _gpus(chosen.gpu)
+    gpus, num_gpus = _gpus(chosen.gpu, chosen.num_gpus)
     predictor = v.the_predictor(chosen.records, models=[model], gpus=gpus or ())
     choice = choice_of(
         model,
@@ -34,24 +35,49 @@ def asked_choice(named: Named, chosen: Chosen) -> tuple[Choice, Predictor, Quali
         formats=_formats(chosen.formats),
         kv_formats=kv_formats(chosen.kv_cache_dtype),
         tensor_parallel=_degrees(chosen.tensor_parallel),
-        num_gpus=chosen.num_gpus,
+        num_gpus=num_gpus,
         max_gpus=chosen.max_gpus,
         engine=v.the_engine(chosen.served),
         prices=v.own_prices(chosen.prices.price),
         pricing=chosen.prices.pricing,
-        max_usd_per_hour=chosen.max_cost_per_hour,
+        max_usd_per_hour=(
+            None
+            if chosen.max_cost_per_hour is None
+            else usd_per_hour(chosen.max_cost_per_hour, where="--max-cost-per-hour")
+        ),
         border=v.the_border(chosen.records),
     )
     return choice, predictor, v.the_quality(chosen.records)
 
 
-def _gpus(texts: list[str] | None) -> list[str] | None:
+def _gpus(texts: list[str] | None, num_gpus: int | None) -> tuple[list[str] | None, int | None]:
+    """GPU names and how many are wanted: `2xA100` and `A100x2` say both. None stands for every GPU.
+
+    Raises InputError for an empty list, and for counts that contradict each other.
+    """
+    if texts is None:
+        return None, num_gpus
     names = split_all(texts)
-    return None if not names or [name.lower() for name in names] == ["any"] else names
+    if not names:
+        raise InputError("--gpu: is empty; name GPUs (quantadvise gpus lists them), or leave it out for all")
+    if [name.lower() for name in names] == ["any"]:
+        return None, num_gpus
+    counted = [gpu_and_count(name) for name in names]
+    counts = {count for _, count in counted if count is not None} | (
+        {num_gpus} if num_gpus is not None else set()
+    )
+    if len(counts) > 1:
+        raise InputError(
+            f"--gpu: {' and '.join(map(str, sorted(counts)))} GPUs are asked for; give one count for all "
+            "(--num-gpus), or ask twice"
+        )
+    return [name for name, _ in counted], next(iter(counts), None)
 
 
 def _formats(texts: list[str] | None) -> list[str] | None:
     names = split_all(texts)
+    if texts is not None and not names:
+        raise InputError("--formats: is empty; name formats, or leave it out for all")
     if len(names) == 1 and names[0].lower() in o.Output.__members__:
         raise InputError(f"--formats: '{names[0]}' is how an answer is printed; say --output {names[0]}")
     return names or None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from advisor.errors import InputError
 from advisor.spec.reading.lists import split, split_all
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from advisor.spec.hardware.gpu import GpuSpec
     from advisor.spec.models.model import ModelSpec
     from advisor.spec.workloads.workload import Workload
+
+USUAL_WORKLOAD = "chat"
+"""What is assumed where nobody says what the requests are like."""
 
 
 def the_model(named: Named) -> ModelSpec:
@@ -43,6 +48,7 @@ def the_workload(asked: Asked, limits: Limits, prices: Prices, **more: Any) -> W
     from advisor.spec.workloads.profile_flags import override, workload_from_flags
 
     flags = {**asdict(asked), **asdict(limits), **more, "price_list": prices.price_list}
+    _refuse_vague(flags.pop("context"), flags.pop("latency"))
     name = flags.pop("workload")
     flags |= _arrival(flags.pop("concurrency"))
     flags |= {
@@ -50,9 +56,30 @@ def the_workload(asked: Asked, limits: Limits, prices: Prices, **more: Any) -> W
         "goodput": " ".join(limits.goodput) if limits.goodput else None,
         "tasks": split(limits.tasks) if limits.tasks is not None else None,
     }
+    if name is None and asked.input_tokens is None and asked.output_tokens is None:
+        name = USUAL_WORKLOAD
+        typer.echo(
+            f"quantadvise: no workload named; assumed is {name} (--workload, or --input-tokens and "
+            "--output-tokens)",
+            err=True,
+        )
     if name is None:
         return workload_from_flags(**flags)
     return override(load_workload(name), **flags)
+
+
+def _refuse_vague(context: str | None, latency: str | None) -> None:
+    """Raise InputError for words that leave open what is meant, naming those that say it."""
+    if context is not None:
+        raise InputError(
+            f"--context: is it the prompt? say --input-tokens {context}; vLLM's --max-model-len follows from "
+            "the longest request"
+        )
+    if latency is not None:
+        raise InputError(
+            "--latency: of what? say --slo ttft_p95_ms=… (first token), tpot_p95_ms=… (each further token) "
+            f"or e2e_p95_ms=… (whole answer), for example --slo e2e_p95={latency}"
+        )
 
 
 def _arrival(concurrency: str | None) -> dict[str, Any]:
@@ -106,8 +133,6 @@ def record_folders(texts: Iterable[str] | None) -> list[Path]:
     Raises InputError for a folder that is not there.
     """
     from pathlib import Path
-
-    import typer
 
     from advisor.record.store import mend
 

@@ -69,8 +69,8 @@ def test_a_model_named_twice(quantadvise: Command) -> None:
     refused(quantadvise("recommend", "Qwen3-8B", "--params", "8B", "-w", "chat"), "more than once")
 
 
-def test_no_workload_at_all(quantadvise: Command) -> None:
-    refused(quantadvise("recommend", "Qwen3-8B"), "--workload chat", "--input-tokens")
+def test_half_a_workload(quantadvise: Command) -> None:
+    refused(quantadvise("recommend", "Qwen3-8B", "--input-tokens", 512), "--workload chat", "--output-tokens")
 
 
 def test_no_gpu_to_predict_for(quantadvise: Command) -> None:

@@ -110,11 +110,6 @@ def test_listings_for_programs(quantadvise: Command) -> None:
     assert json.loads(quantadvise("profiles", "list", "-o", "json").out)["profiles"]
 
 
-def test_a_pattern_that_fits_nothing_lists_nothing(quantadvise: Command) -> None:
-    result = quantadvise("gpus", "abacus")
-    assert (result.code, result.err) == (0, "")
-
-
 def test_a_fine_profile_is_called_fine(quantadvise: Command) -> None:
     from advisor.data import shipped
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
 import typer
 
 from advisor.cli import options as o
+from advisor.errors import unknown
+
+Pattern = Annotated[
+    str, typer.Argument(metavar="WORD", help="Only names that contain this text; list shows all.")
+]
 
 
 def models(
-    pattern: Annotated[str, typer.Argument(metavar="WORD", help="Only names that contain it.")] = "",
+    pattern: Pattern = "",
     output: o.OutputOption = o.Output.table,
 ) -> None:
     """The models known by name; any other by folder, config.json, Hub id or --params."""
     from advisor.spec.models.catalog import find_model, known_models
 
-    wanted = [find_model(name) for name in known_models() if pattern.lower() in name.lower()]
+    names = _matching(known_models(), pattern, "model")
+    wanted = [find_model(name) for name in names]
     rows = [
         {
             "name": model.name,
@@ -36,12 +42,13 @@ def models(
 
 
 def gpus(
-    pattern: Annotated[str, typer.Argument(metavar="WORD", help="Only names that contain it.")] = "",
+    pattern: Pattern = "",
     output: o.OutputOption = o.Output.table,
 ) -> None:
     """The GPUs known by name, with what their data sheets say."""
     from advisor.spec.hardware.catalog import known_gpus
 
+    names = set(_matching([gpu.name for gpu in known_gpus()], pattern, "GPU"))
     rows = [
         {
             "name": gpu.name,
@@ -53,7 +60,7 @@ def gpus(
             "capability": gpu.capability,
         }
         for gpu in known_gpus()
-        if pattern.lower() in gpu.name.lower()
+        if gpu.name in names
     ]
     _show(rows, output, "gpus")
 
@@ -79,6 +86,17 @@ def formats(output: o.OutputOption = o.Output.table) -> None:
             }
         )
     _show(rows, output, "formats")
+
+
+def _matching(names: Iterable[str], pattern: str, what: str) -> list[str]:
+    """The names that contain `pattern`; all of them for `list`. Raises UnknownNameError where none does."""
+    names = list(names)
+    found = (
+        names if pattern.lower() in ("list", "all") else [n for n in names if pattern.lower() in n.lower()]
+    )
+    if not found:
+        raise unknown(what, pattern, names, otherwise=f"quantadvise {what.lower()}s lists all {len(names)}")
+    return found
 
 
 def _show(rows: Sequence[Mapping[str, object]], output: o.Output, name: str) -> None:

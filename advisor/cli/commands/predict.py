@@ -11,6 +11,7 @@ from advisor.cli import options as o
 from advisor.cli import values as v
 from advisor.cli.groups import Asked, Limits, Named, Prices, Served, grouped
 from advisor.errors import InputError
+from advisor.spec.reading.lists import gpu_and_count
 
 
 @grouped
@@ -21,12 +22,16 @@ def predict(
         str | None, typer.Option("--gpu", "-g", metavar="NAME|FILE", help="The GPU; one's own as YAML.")
     ] = None,
     format: Annotated[
-        str, typer.Option("--format", metavar="NAME", help="The quantization format.")
+        str, typer.Option("--format", "--quantization", metavar="NAME", help="The quantization format.")
     ] = "bf16",
     tensor_parallel: Annotated[
         int,
         typer.Option(
-            "--tensor-parallel-size", "--tp", metavar="N", help="GPUs that one replica is split over."
+            "--tensor-parallel-size",
+            "--tp",
+            "--num-gpus",
+            metavar="N",
+            help="GPUs that one replica is split over.",
         ),
     ] = 1,
     replicas: Annotated[int, typer.Option(metavar="N", help="Equal servers that share the load.")] = 1,
@@ -63,6 +68,12 @@ def predict(
     chosen = v.the_model(named)
     if gpu is None:
         raise InputError("gpu: none named; give --gpu (quantadvise gpus lists them)")
+    gpu, count = gpu_and_count(gpu)
+    if count is not None and tensor_parallel not in (1, count):
+        raise InputError(
+            f"--gpu: {count} GPUs, and --tensor-parallel-size {tensor_parallel}; keep one of them"
+        )
+    tensor_parallel = count or tensor_parallel
     workload = v.the_workload(asked, limits, prices)
     allowed = kv_formats(kv_cache_dtype) or ("16bit",)
     if len(allowed) > 1:

@@ -29,7 +29,7 @@ def catalog_gpu(name: str) -> GpuSpec:
     A family's name (`H100`, `A100`) is its usual variant. Raises UnknownNameError with
     the nearest known names.
     """
-    gpu = _index().get(_bare(name))
+    gpu = _index().get(_bare(name)) or _by_end(_bare(name))
     if gpu is None:
         raise unknown(
             "GPU",
@@ -47,6 +47,14 @@ def _index() -> NameIndex[GpuSpec]:
         own = [gpu.name, gpu.title, *gpu.aliases, *([gpu.family] if gpu.usual else [])]
         names += [(_bare(name), gpu) for name in own]
     return NameIndex(names)
+
+
+def _by_end(bare: str) -> GpuSpec | None:
+    """The one GPU whose name ends so: `4090` is the RTX4090; None where there is none or more than one."""
+    if len(bare) < 3:
+        return None
+    ends = [gpu for gpu in known_gpus() if fold(gpu.name).endswith(bare)]
+    return ends[0] if len(ends) == 1 else None
 
 
 def _bare(name: str) -> str:

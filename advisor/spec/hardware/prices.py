@@ -12,6 +12,7 @@ from typing import Any
 from advisor.errors import InputError, unknown
 from advisor.spec.hardware.gpu import GpuSpec, Price
 from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.reading.amounts import usd_per_hour
 from advisor.spec.reading.catalog_yaml import read_catalog
 
 TERMS = ("on-demand", "marketplace", "spot", "1yr", "3yr", "ownership")
@@ -138,10 +139,7 @@ def parse_price(text: str) -> tuple[str, float]:
     name, separator, amount = text.replace("=", ":", 1).rpartition(":")
     if not separator or not name.strip():
         raise InputError(f"price '{text}': expected a GPU and USD per GPU-hour; write it like H100=2.5")
-    try:
-        usd = float(amount.strip().removeprefix("$"))
-    except ValueError as error:
-        raise InputError(f"price '{text}': '{amount}' is no number; write it like H100=2.5") from error
+    usd = usd_per_hour(amount, where=f"price '{text}'")
     if not math.isfinite(usd) or not 0 < usd <= MAX_USD_PER_GPU_HOUR:
         raise InputError(
             f"price '{text}': expected above 0 and at most {MAX_USD_PER_GPU_HOUR:,.0f} USD per GPU-hour"

@@ -197,7 +197,7 @@ def _find(text: str) -> ModelSpec:
         if not _is_there(path):
             raise InputError(f"{text}: no such file or folder; give a folder with config.json")
         return model_from_file(path)
-    model = _catalog_model(text)
+    model = _catalog_model(text) or _by_beginning(text)
     if model is not None:
         return model
     if _is_there(path / "config.json"):
@@ -211,6 +211,15 @@ def _find(text: str) -> ModelSpec:
     if isinstance(found, str):
         raise UnknownNameError(f"{nowhere}; {found}")
     return model_from_config(found, name=_repo(text), hf_id=text, source=f"huggingface.co/{text}", where=text)
+
+
+def _by_beginning(text: str) -> ModelSpec | None:
+    """The catalog's instruction-tuned model whose name goes on from `text`: `llama3.1-8b` is
+    Llama-3.1-8B-Instruct. None where there is none or more than one."""
+    key = _fold(_repo(text))
+    tuned = {key + ending for ending in ("instruct", "it", "chat")}
+    matches = [name for name in known_models() if _fold(name) in tuned]
+    return _catalog_model(matches[0]) if len(matches) == 1 and len(key) >= 4 else None
 
 
 def _listed() -> str:

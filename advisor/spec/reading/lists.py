@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+_COUNTED = re.compile(r"(?:(\d{1,3})\s*[x×*]\s*)?(.+?)(?:\s*(?<!RT)(?<!GT)[x×*]\s*(\d{1,3}))?", re.IGNORECASE)
+"""The x of RTX4090 belongs to the name."""
 
 
 def split(text: str) -> list[str]:
@@ -13,3 +17,12 @@ def split(text: str) -> list[str]:
 def split_all(texts: Iterable[str] | None) -> list[str]:
     """The parts of every text, one after the other."""
     return [part for text in texts or () for part in split(text)]
+
+
+def gpu_and_count(text: str) -> tuple[str, int | None]:
+    """A GPU and how many: `2xA100`, `A100x2` and `2 x A100` as ("A100", 2); `A100` as ("A100", None)."""
+    match = _COUNTED.fullmatch(text.strip())
+    if match is None or (match[1] and match[3]):
+        return text, None
+    count = match[1] or match[3]
+    return match[2].strip(), None if count is None else int(count)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from advisor.errors import InputError
+from advisor.spec.reading.amounts import tokens as tokens_of
 from advisor.spec.reading.given import Given
 from advisor.spec.reading.located_yaml import parse_yaml
 from advisor.spec.workloads.profile import build, scenario_profile, values_of, values_over
@@ -36,6 +37,7 @@ def parse_lengths(text: TokenCount, *, where: str) -> Lengths:
     text = text.strip()
     if text.startswith("{"):
         return read_lengths(parse_yaml(text, where=where))
+    text = re.sub(r"[^\s±+\-]+", lambda part: tokens_of(part[0]), text)
     value: object = text
     if match := _SPREAD.fullmatch(text):
         value = {"kind": "lognormal", "mean": _number(match[1]), "std": _number(match[2])}

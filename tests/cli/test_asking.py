@@ -1,0 +1,97 @@
+"""Questions as people ask them first: they work, or the error names the words that do."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.command import Command
+
+SMALL = ("--gpu", "L40S", "--top", "1", "-o", "json")
+CHAT = ("recommend", "llama3.1-8b", "-w", "chat")
+
+
+def answer(quantadvise: Command, *words: object) -> Any:
+    result = quantadvise(*words)
+    assert result.code in (0, 3), result.err
+    return json.loads(result.out)
+
+
+def test_a_model_alone_is_answered_and_what_was_assumed_is_said(quantadvise: Command) -> None:
+    result = quantadvise("recommend", "llama3.1-8b", *SMALL)
+    assert result.code == 0
+    assert "no workload named; assumed is chat (--workload" in result.err
+    assert json.loads(result.out)["workload"]["name"] == "chat"
+
+
+@pytest.mark.parametrize(
+    ("words", "key", "value"),
+    [
+        (("--rps", "5"), "requests_per_s", 5),
+        (("--qps", "5"), "requests_per_s", 5),
+        (("--users", "50"), "concurrency", 50),
+    ],
+)
+def test_the_words_for_a_load(quantadvise: Command, words: tuple[str, ...], key: str, value: float) -> None:
+    assert answer(quantadvise, *CHAT, *words, *SMALL)["workload"]["load"][key] == value
+
+
+@pytest.mark.parametrize("gpu", ["2xA100", "A100x2", "2 x A100"])
+def test_a_gpu_with_a_count(quantadvise: Command, gpu: str) -> None:
+    found = answer(quantadvise, *CHAT, "--gpu", gpu, "--top", 3, "-o", "json")
+    assert {row["deployment"]["num_gpus"] for row in found["ranked"]} == {2}
+
+
+def test_a_gpu_by_its_number(quantadvise: Command) -> None:
+    found = answer(
+        quantadvise,
+        *("predict", "llama3.1-8b", "--gpu", "4090", "--format", "int4", "-w", "chat", "-o", "json"),
+    )
+    assert '"RTX4090"' in json.dumps(found)
+
+
+def test_lengths_and_budgets_take_units(quantadvise: Command) -> None:
+    found = answer(
+        quantadvise,
+        *("recommend", "llama3.1-8b", "--input-tokens", "32k", "--output-tokens", "1k", "--single"),
+        *("--budget", "5000/month", *SMALL),
+    )
+    assert found["workload"]["input_tokens"] == 32_000
+    assert all(row["cost"]["usd_per_hour"] <= 5000 / 730 for row in found["ranked"])
+
+
+def test_a_quantization_by_its_algorithm(quantadvise: Command) -> None:
+    found = answer(quantadvise, *CHAT, "--quantization", "awq", *SMALL)
+    assert {row["deployment"]["format"] for row in found["ranked"]} == {"int4"}
+
+
+@pytest.mark.parametrize("what", ["gpus", "models"])
+def test_list_lists(quantadvise: Command, what: str) -> None:
+    assert len(quantadvise(what, "list").out.splitlines()) == len(quantadvise(what).out.splitlines()) > 40
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--context", "32k"), "--context: is it the prompt? say --input-tokens 32k"),
+        (("--latency", "200ms"), "for example --slo e2e_p95=200ms"),
+        (("--gpu", ""), "--gpu: is empty; name GPUs"),
+        (("--gpu", " , "), "--gpu: is empty; name GPUs"),
+        (("--formats", ","), "--formats: is empty; name formats"),
+        (("--gpu", "2xA100", "--num-gpus", "4"), "2 and 4 GPUs are asked for; give one count"),
+        (("--budget", "cheap"), "--max-cost-per-hour: 'cheap' is no amount of money; write 5, $2.5/h"),
+    ],
+)
+def test_what_is_vague_or_empty_is_one_line(quantadvise: Command, words: tuple[str, ...], says: str) -> None:
+    result = quantadvise(*CHAT, *words)
+    assert result.code == 1
+    assert says in result.err
+    assert len(result.err.splitlines()) == 1
+
+
+def test_a_word_that_no_name_contains_is_an_error(quantadvise: Command) -> None:
+    result = quantadvise("gpus", "abacus")
+    assert (result.code, result.out) == (1, "")
+    assert "unknown GPU 'abacus'" in result.err

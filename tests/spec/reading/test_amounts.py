@@ -1,0 +1,68 @@
+"""Amounts with units, and GPUs with counts, as people type them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from advisor.errors import InputError
+from advisor.spec.reading.amounts import tokens, usd_per_hour
+from advisor.spec.reading.lists import gpu_and_count
+
+
+@pytest.mark.parametrize(
+    ("text", "usd"),
+    [
+        ("5", 5.0),
+        ("$2.5/h", 2.5),
+        ("2.5 USD per hour", 2.5),
+        ("60/day", 2.5),
+        ("$7,300/month", 10.0),
+        ("87600/year", 10.0),
+        (".5$/hr", 0.5),
+    ],
+)
+def test_money_is_read_per_hour(text: str, usd: float) -> None:
+    assert usd_per_hour(text, where="--budget") == pytest.approx(usd)
+
+
+@pytest.mark.parametrize("text", ["", "free", "5/fortnight", "-3", "5//h", "٣"])
+def test_what_is_no_amount_of_money_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"--budget: .* is no amount of money; write 5"):
+        usd_per_hour(text, where="--budget")
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("32k", "32000"), ("1.5K", "1500"), ("2M", "2000000"), ("512", "512"), ("many", "many")],
+)
+def test_tokens_take_k_and_m(text: str, count: str) -> None:
+    assert tokens(text) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("A100", ("A100", None)),
+        ("2xA100", ("A100", 2)),
+        ("H100x2", ("H100", 2)),
+        ("8 × MI300X", ("MI300X", 8)),
+        ("RTX4090", ("RTX4090", None)),
+        ("2xA100x2", ("2xA100x2", None)),
+        ("mine.yaml", ("mine.yaml", None)),
+    ],
+)
+def test_a_gpu_may_say_how_many(text: str, named: tuple[str, int | None]) -> None:
+    assert gpu_and_count(text) == named
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
+    try:
+        usd = usd_per_hour(text, where="x")
+    except InputError:
+        usd = 0.0
+    assert usd >= 0
+    _, count = gpu_and_count(text)
+    assert count is None or count >= 0
