@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from math import floor, log10
 
 from advisor.cost.estimate import Estimate
 from advisor.spec.deployment import Deployment
+from advisor.spec.engines.engine import is_older
+from advisor.spec.engines.model_starts import starts_of
+from advisor.spec.engines.start_table import known_releases
+from advisor.spec.formats.catalog import known_formats
 
 
 def number(value: float, *, digits: int = 3) -> str:
@@ -68,13 +73,51 @@ def listed(names: Iterable[str], *, most: int = 4) -> str:
     return shown if len(every) <= most else f"{shown} and {len(every) - most:,} more"
 
 
-def too_old_text(deployment: Deployment) -> str | None:
-    """That the engine is too old for the deployment, and what is not; None where it is not too old."""
-    need = deployment.needs_engine
-    if need is None:
+def sizes_text(sizes: Iterable[int]) -> str:
+    """`tensor parallel sizes 1, 2 and 4 load`."""
+    known = [str(size) for size in sizes]
+    if not known:
+        return "no tensor parallel size loads"
+    if len(known) == 1:
+        return f"tensor parallel size {known[0]} loads"
+    return f"tensor parallel sizes {', '.join(known[:-1])} and {known[-1]} load"
+
+
+def start_text(d: Deployment) -> str | None:
+    """Why vLLM does not start a deployment, and what it does start; None where it starts it."""
+    choice = d.kernels
+    if choice.starts:
         return None
-    of = f"{need.what} on {deployment.gpu.name}" if need.what == deployment.format.name else need.what
+    starts, release = starts_of(d.model), d.engine
+    if choice.refused_by == "split":
+        sizes = sizes_text(starts.sizes_that_load(d.format.name, d.gpu, release, d.kv_format))
+        of = f"{d.format.name} of {d.model.name}" if choice.by_format else d.model.name
+        return f"{of} over {d.tensor_parallel} GPUs: {choice.why}; {sizes}"
+    served = starts.release_that_serves(d.format.name, d.gpu, release, d.parallelism, d.kv_format)
+    of = d.model.name if choice.refused_by == "model" else f"{d.format.name} on {d.gpu.name}"
+    if served is None:
+        newest = replace(d, engine=replace(release, version=known_releases()[0])).kernels
+        return f"{of}: {newest.why}; {_formats_text(d)}"
+    version, start = served
+    if is_older(release.version, version):
+        return (
+            f"{of}: {release} is too old for it ({choice.why}); vLLM {version} runs it, "
+            "or say --ignore-engine-version"
+        )
+    packaging = start.checkpoint.kind.packaging
+    as_what = "" if packaging == "none" else f" (a {packaging} checkpoint)"
+    older = replace(d, engine=replace(release, version=version))
     return (
-        f"{of}: {deployment.engine} is too old for it; vLLM {need.since} runs it, "
-        "or say --ignore-engine-version"
+        f"{of}: {release} does not start it ({choice.why}); vLLM {version} is the newest that does{as_what}: "
+        f"--engine 'vllm {version}', where {_formats_text(older)}"
     )
+
+
+def _formats_text(d: Deployment) -> str:
+    """`this GPU runs bf16, int8`, of the formats that start on as many GPUs of this release."""
+    able = [
+        fmt.name
+        for fmt in known_formats()
+        if fmt.execution(d.gpu) is not None and replace(d, format=fmt, checkpoint=None).kernels.starts
+    ]
+    return f"this GPU runs {', '.join(able)}" if able else "this GPU runs none of the model's formats"

@@ -15,8 +15,10 @@ from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.choose.rows import TableRows
 from advisor.advise.choose.space import Space
 from advisor.errors import InputError, UnsupportedError
-from advisor.spec.deployment import Deployment, KvFormat
+from advisor.spec.deployment import Deployment, KvChoice
 from advisor.spec.engines.engine import Engine, newest_version, parse_engine
+from advisor.spec.engines.model_starts import starts_of
+from advisor.spec.engines.sharding import heads_text
 from advisor.spec.formats.catalog import find_format, known_formats
 from advisor.spec.formats.format import QuantFormat
 from advisor.spec.hardware.catalog import known_gpus
@@ -25,10 +27,11 @@ from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.hardware.prices import MAX_USD_PER_GPU_HOUR, price_of
 from advisor.spec.models.catalog import find_model
 from advisor.spec.models.model import ModelSpec
+from advisor.spec.parallelism import Parallelism
 from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.workload import Objective, Workload
-from advisor.text import too_old_text
+from advisor.text import sizes_text, start_text
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
@@ -50,7 +53,7 @@ def recommend(
     *,
     gpus: Sequence[str | GpuSpec] | None = None,
     formats: Sequence[str | QuantFormat] | None = None,
-    kv_formats: Sequence[KvFormat] | None = None,
+    kv_formats: Sequence[KvChoice] | None = None,
     tensor_parallel: Sequence[int] | None = None,
     num_gpus: int | None = None,
     max_gpus: int | None = None,
@@ -101,7 +104,7 @@ def choice_of(
     *,
     gpus: Sequence[str | GpuSpec] | None = None,
     formats: Sequence[str | QuantFormat] | None = None,
-    kv_formats: Sequence[KvFormat] | None = None,
+    kv_formats: Sequence[KvChoice] | None = None,
     tensor_parallel: Sequence[int] | None = None,
     num_gpus: int | None = None,
     max_gpus: int | None = None,
@@ -126,15 +129,18 @@ def choice_of(
         )
     searched, notes = formats_for(chosen_model, formats)
     by_convention = asked.gpu_count != "free"
+    runs_on = _engine(engine)
+    degrees = _degrees(tensor_parallel)
+    _check_splits(chosen_model, degrees, runs_on)
     space = Space(
         model=chosen_model,
         gpus=_gpus(gpus),
         formats=searched,
         kv_formats=_kv_formats(kv_formats, by_convention=by_convention),
-        tensor_parallel=_degrees(tensor_parallel),
+        tensor_parallel=degrees,
         num_gpus=num_gpus,
         max_gpus=max_gpus,
-        engine=_engine(engine),
+        engine=runs_on,
     )
     return Choice(
         space=space,
@@ -156,7 +162,7 @@ def predict(
     format: str | QuantFormat = "bf16",
     tensor_parallel: int = 1,
     replicas: int = 1,
-    kv_format: KvFormat = "16bit",
+    kv_format: KvChoice = "auto",
     engine: str | Engine | None = None,
     prices: Mapping[str, float] | None = None,
     pricing: str | None = None,
@@ -173,23 +179,16 @@ def predict(
     check_context(chosen_model, asked)
     for name, count in (("tensor_parallel", tensor_parallel), ("replicas", replicas)):
         _check_count(name, count)
-    deployment = Deployment(
+    single = Deployment(
         model=chosen_model,
         format=find_format(format) if isinstance(format, str) else format,
         gpu=find_gpu(gpu) if isinstance(gpu, str) else gpu,
         tensor_parallel=tensor_parallel,
         replicas=replicas,
-        kv_format=kv_format,
         engine=_engine(engine),
     )
-    if deployment.format.execution(deployment.gpu) is None:
-        able = [f.name for f in known_formats() if f.execution(deployment.gpu) is not None]
-        raise UnsupportedError(
-            f"{deployment.format.name} on {deployment.gpu.name}: vLLM has no kernel for it; "
-            f"this GPU runs {', '.join(able)}"
-        )
-    if (old := too_old_text(deployment)) is not None:
-        raise UnsupportedError(old)
+    deployment = single.with_kv(kv_format)
+    check_starts(deployment)
     known = predictor or shipped_predictor()
     choice = Choice(
         space=Space(model=chosen_model, gpus=(deployment.gpu,), formats=(deployment.format,)),
@@ -201,6 +200,30 @@ def predict(
         choice, [asked.load], [deployment], known, quality or shipped_quality(), simulated=True
     )
     return TableRows(table, known, choice.border).assessment(0)
+
+
+def check_starts(deployment: Deployment) -> None:
+    """Raises UnsupportedError with a way on where vLLM does not start the deployment."""
+    if (why := start_text(deployment)) is not None:
+        raise UnsupportedError(why)
+    if deployment.format.execution(deployment.gpu) is None:
+        raise UnsupportedError(
+            f"{deployment.format.name} on {deployment.gpu.name}: its speed there is not known; "
+            "quantadvise formats lists what runs where"
+        )
+
+
+def _check_splits(model: ModelSpec, named: Sequence[int] | None, engine: Engine) -> None:
+    """Raises UnsupportedError where the model loads on none of the tensor-parallel sizes that are named."""
+    known = starts_of(model)
+    for index, degree in enumerate(named or ()):
+        why = known.split_misfit(Parallelism(tensor=degree), engine.version)
+        if why is None:
+            return
+        if index == 0:
+            first = f"{model.name} over {degree} GPUs: {why} (it has {heads_text(known.shapes)})"
+    if named:
+        raise UnsupportedError(f"{first}; {sizes_text(known.sizes_that_split(engine.version))}")
 
 
 @lru_cache(maxsize=1)
@@ -279,7 +302,7 @@ def _gpus(named: Sequence[str | GpuSpec] | None) -> tuple[GpuSpec, ...]:
     return tuple({gpu.name: gpu for gpu in found}.values())
 
 
-def _kv_formats(named: Sequence[KvFormat] | None, *, by_convention: bool) -> tuple[KvFormat, ...]:
+def _kv_formats(named: Sequence[KvChoice] | None, *, by_convention: bool) -> tuple[KvChoice, ...]:
     """The paper's conventions keep the KV cache at 16 bits."""
     if named is not None:
         return tuple(dict.fromkeys(named))

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from advisor.advise.choose.space import divides
 from advisor.cost.fitting.observations import arrangements
 from advisor.cost.predict.prediction_table import PredictionTable
 from advisor.cost.serving.load_table import CLOSED_LOOP_PROMPTS, LoadTable
@@ -25,7 +24,7 @@ from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.models.catalog import find_model
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.workload import MAX_CONCURRENCY, MAX_TOKENS
-from advisor.text import too_old_text
+from advisor.text import start_text
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
@@ -335,10 +334,6 @@ def _deployment_or_error(
     try:
         model, gpu, fmt = _model(model_name), find_gpu(gpu_name), find_format(format_name)
         degree = _whole(num_gpus, "num_gpus", MAX_GPUS)
-        if fmt.execution(gpu) is None:
-            raise InputError(f"format: {gpu.name} cannot run {fmt.name}")
-        if not divides(model, degree):
-            raise InputError(f"num_gpus: the heads of {model.name} do not divide by {degree}")
         runs_on = parse_engine(engine) if engine else Engine(version=newest_version())
         deployment = Deployment(
             model=model,
@@ -347,8 +342,10 @@ def _deployment_or_error(
             tensor_parallel=degree,
             engine=replace(runs_on, takes_any_format=any_format),
         )
-        if (old := too_old_text(deployment)) is not None:
-            raise UnsupportedError(f"engine: {old}")
+        if (why := start_text(deployment)) is not None:
+            raise UnsupportedError(why)
+        if fmt.execution(gpu) is None:
+            raise UnsupportedError(f"format: the speed of {fmt.name} on {gpu.name} is not known")
         return deployment
     except QuantAdviseError as error:
         return error

@@ -2,42 +2,81 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from advisor.errors import InputError
-from advisor.spec.engines.engine import Engine, first_release_for, is_older
+from advisor.spec.engines.engine import Engine
+from advisor.spec.engines.kernel_choice import KernelChoice
+from advisor.spec.engines.model_starts import Start, starts_of
+from advisor.spec.formats.checkpoint import Checkpoint
 from advisor.spec.formats.format import QuantFormat
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.models.model import ModelSpec
+from advisor.spec.parallelism import Parallelism
 
 KvFormat = Literal["16bit", "fp8"]
+KvChoice = Literal["auto", "16bit", "fp8"]
+"""auto: as the checkpoint says, as vLLM does without a flag."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineNeed:
-    """A release of the engine that is needed, and what needs it."""
-
-    since: str
-    what: str
-    """The model's name or the format's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class Deployment:
-    """model × format × KV type × GPU × tensor parallel × replicas, on one engine."""
+    """model × format × KV type × GPU × parallel sizes × replicas, on one engine."""
 
     model: ModelSpec
     format: QuantFormat
     gpu: GpuSpec
-    tensor_parallel: int = 1
-    replicas: int = 1
-    kv_format: KvFormat = "16bit"
-    engine: Engine = Engine()
+    parallelism: Parallelism
+    kv_format: KvFormat
+    engine: Engine
+    checkpoint: Checkpoint | None
+    """The weights to load; None = the first of the format that starts (see `start`)."""
+
+    def __init__(
+        self,
+        *,
+        model: ModelSpec,
+        format: QuantFormat,
+        gpu: GpuSpec,
+        parallelism: Parallelism | None = None,
+        tensor_parallel: int | None = None,
+        replicas: int | None = None,
+        kv_format: KvFormat = "16bit",
+        engine: Engine = Engine(),  # noqa: B008  a frozen value
+        checkpoint: Checkpoint | None = None,
+    ) -> None:
+        """`tensor_parallel` is the GPUs of one replica: pipeline parallel where they are on several machines.
+
+        Both it and `replicas` win over what `parallelism` says.
+        """
+        split = parallelism
+        if split is None or (tensor_parallel is not None and tensor_parallel != split.gpus_per_replica):
+            split = _split(1 if tensor_parallel is None else tensor_parallel, gpu.gpus_per_node)
+        if replicas is not None and replicas != split.replicas:
+            split = _replicated(split, replicas)
+        put = object.__setattr__
+        put(self, "model", model)
+        put(self, "format", format)
+        put(self, "gpu", gpu)
+        put(self, "parallelism", split)
+        put(self, "kv_format", kv_format)
+        put(self, "engine", engine)
+        put(self, "checkpoint", checkpoint)
+
+    @property
+    def tensor_parallel(self) -> int:
+        """GPUs of one replica: its tensor × pipeline × data parallel sizes."""
+        return self.parallelism.gpus_per_replica
+
+    @property
+    def replicas(self) -> int:
+        return self.parallelism.replicas
 
     @property
     def num_gpus(self) -> int:
-        return self.tensor_parallel * self.replicas
+        return self.parallelism.num_gpus
 
     @property
     def kv_bits(self) -> int:
@@ -52,35 +91,41 @@ class Deployment:
             model=self.model,
             format=self.format,
             gpu=self.gpu,
-            tensor_parallel=self.tensor_parallel,
-            replicas=replicas,
+            parallelism=_replicated(self.parallelism, replicas),
             kv_format=self.kv_format,
             engine=self.engine,
+            checkpoint=self.checkpoint,
+        )
+
+    def with_kv(self, kv: KvChoice) -> Deployment:
+        """The same with a KV cache of this type; `auto` follows the checkpoint, as vLLM does."""
+        chosen = resolved_kv(
+            kv,
+            model=self.model,
+            format=self.format,
+            gpu=self.gpu,
+            engine=self.engine,
+            parallelism=self.parallelism,
+            checkpoint=self.checkpoint,
+        )
+        return self if chosen == self.kv_format else replace(self, kv_format=chosen)
+
+    @property
+    def start(self) -> Start:
+        """The checkpoint that is served and the kernels it gets, or why none starts."""
+        return starts_of(self.model).start(
+            self.format.name,
+            self.gpu,
+            self.engine,
+            self.parallelism,
+            kv_format=self.kv_format,
+            checkpoint=self.checkpoint,
         )
 
     @property
-    def needs_engine(self) -> EngineNeed | None:
-        """The release that first serves the model, or runs the format on this GPU, where this one is older.
-
-        A model that ships in the format has a layout of its own, of which the model's release alone is known.
-        """
-        if self.engine.takes_any_format:
-            return None
-        execution = self.format.execution(self.gpu)
-        own = self.model.native_format == self.format.name
-        needs = (
-            (self.model.name, first_release_for(self.model.architecture)),
-            (self.format.name, None if execution is None or own else execution.since),
-        )
-        found = None
-        for what, since in needs:
-            if (
-                since is not None
-                and is_older(self.engine.version, since)
-                and (found is None or is_older(found.since, since))
-            ):
-                found = EngineNeed(since=since, what=what)
-        return found
+    def kernels(self) -> KernelChoice:
+        """The kernels that run it; `starts` is False where vLLM refuses it."""
+        return self.start.kernels
 
     @property
     def key(self) -> tuple[str, str, str, str, int, int, str]:
@@ -96,12 +141,23 @@ class Deployment:
         )
 
 
-def kv_formats(dtype: str | None) -> tuple[KvFormat, ...] | None:
+@lru_cache(maxsize=1024)
+def _split(gpus: int, gpus_per_node: int) -> Parallelism:
+    return Parallelism.of_gpus(gpus, gpus_per_node=gpus_per_node)
+
+
+@lru_cache(maxsize=65_536)
+def _replicated(split: Parallelism, replicas: int) -> Parallelism:
+    return split.times(replicas)
+
+
+def kv_formats(dtype: str | None) -> tuple[KvChoice, ...] | None:
     """The KV types that `--kv-cache-dtype` allows; None = the command's own default."""
-    known: dict[str, tuple[KvFormat, ...]] = {
-        "auto": ("16bit",),
+    known: dict[str, tuple[KvChoice, ...]] = {
+        "auto": ("auto",),
         "16bit": ("16bit",),
         "bfloat16": ("16bit",),
+        "float16": ("16bit",),
         "fp8": ("fp8",),
         "fp8_e4m3": ("fp8",),
         "any": ("16bit", "fp8"),
@@ -109,5 +165,22 @@ def kv_formats(dtype: str | None) -> tuple[KvFormat, ...] | None:
     if dtype is None:
         return None
     if dtype.lower() not in known:
-        raise InputError(f"--kv-cache-dtype: unknown value '{dtype}'; known: auto, fp8, any")
+        raise InputError(f"--kv-cache-dtype: unknown value '{dtype}'; known: auto, bfloat16, fp8, any")
     return known[dtype.lower()]
+
+
+def resolved_kv(
+    kv: KvChoice,
+    *,
+    model: ModelSpec,
+    format: QuantFormat,
+    gpu: GpuSpec,
+    engine: Engine,
+    parallelism: Parallelism | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> KvFormat:
+    """The KV type that vLLM would use: `auto` follows the checkpoint that would be served."""
+    if kv != "auto":
+        return kv
+    split = parallelism or Parallelism()
+    return starts_of(model).auto_kv(format.name, gpu, engine, split, checkpoint)

@@ -105,7 +105,7 @@ def test_a_cell_that_cannot_be_answered_is_empty_and_the_rest_are_answered(colum
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"format": "w4a8-fp8"}, "cannot run"),
+        ({"format": "w4a8-fp8"}, "checkpoints need capability 9.0"),
         ({"num_gpus": "3"}, "do not divide by 3"),
         ({"input_tokens": "131072"}, "more than the 131,072"),
     ],
@@ -155,7 +155,7 @@ def test_the_true_recovery_is_narrower_than_where_a_new_score_would_fall() -> No
 def test_a_gpu_that_cannot_run_the_format_leaves_its_accuracy_known() -> None:
     [refused] = answered(cell(format="w4a8-fp8", task="MMLU"))
     [runs] = answered(cell(format="w4a8-fp8", gpu="H100", engine="vllm 0.11.0", task="MMLU"))
-    assert "cannot run w4a8-fp8" in refused["why"]
+    assert "w4a8-fp8 on A6000" in refused["why"]
     assert refused["recovery"] == runs["recovery"] != ""
 
 

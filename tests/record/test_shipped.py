@@ -61,27 +61,27 @@ def test_sources_without_a_licence_are_not_shipped(word: str) -> None:
     assert not [row.source for row in ALL if word.lower() in row.source.lower()]
 
 
-def test_no_vllm_ran_a_format_before_the_release_that_brought_it() -> None:
-    """Of models that were quantized for it; those that ship in the format have a layout of their own."""
+def test_what_was_measured_on_a_release_of_vllm_starts_by_the_table() -> None:
+    """Format, GPU, their number, KV type and release of every run: the table must not refuse what ran."""
     runs = {
-        (r.model, r.format, r.gpu, r.engine_version) for r in SPEED if r.engine == "vllm" and not r.suspect
+        (r.model, r.format, r.gpu, r.num_gpus, r.kv_format, r.engine_version)
+        for r in SPEED
+        if r.engine == "vllm" and not r.suspect and r.engine_version is not None
     }
-    told = [
-        deployment.key
-        for model, fmt, gpu, version in runs
-        if version is not None
-        and (
-            deployment := Deployment(
-                model=find_model(model),
-                format=find_format(fmt),
-                gpu=find_gpu(gpu),
-                engine=Engine(version=version),
-            )
-        ).needs_engine
-        is not None
-    ]
-    assert len(runs) > 100
-    assert told == []
+    refused = {}
+    for model, fmt, gpu, num_gpus, kv_format, version in runs:
+        deployment = Deployment(
+            model=find_model(model),
+            format=find_format(fmt),
+            gpu=find_gpu(gpu),
+            tensor_parallel=num_gpus,
+            kv_format=kv_format,
+            engine=Engine(version=version or ""),
+        )
+        if not deployment.kernels.starts:
+            refused[deployment.key] = deployment.kernels.why
+    assert len(runs) > 300
+    assert refused == {}
 
 
 def test_no_kernel_beats_its_data_sheet() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import erf, sqrt
 from typing import TYPE_CHECKING, Literal
 
@@ -152,7 +152,7 @@ def _fewer(of: Contest) -> Rival | None:
     found = [
         (d.replicas, i)
         for i, d in enumerate(of.deployments)
-        if d.replicas < first.replicas and replace(d, replicas=first.replicas) == first
+        if d.replicas < first.replicas and d.times(first.replicas) == first
     ]
     if not found:
         return None
@@ -209,6 +209,6 @@ def _with_fewer(
     most = min(deployment.replicas - 1, int(deployment.replicas * own * (1.0 + TIE) / value))
     least = max(1, round(deployment.replicas * low / high))
     return [
-        (float(value) * count / deployment.replicas, replace(deployment, replicas=count))
+        (float(value) * count / deployment.replicas, deployment.times(count))
         for count in range(most, max(least, most - 2) - 1, -1)
     ]

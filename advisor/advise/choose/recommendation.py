@@ -18,6 +18,7 @@ from advisor.advise.choose.rows import TableRows, worst_excess
 from advisor.cost.arrays import Ints
 from advisor.cost.predict.prediction import Prediction
 from advisor.spec.deployment import Deployment
+from advisor.spec.engines.start_table import known_releases
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.workload import Workload
@@ -175,7 +176,9 @@ def _no_price(deployment: Deployment) -> Assessment:
 
 
 def _cannot_run(deployment: Deployment) -> Assessment:
-    kind: RefusalKind = "format" if deployment.needs_engine is None else "engine"
+    newest = replace(deployment, engine=replace(deployment.engine, version=known_releases()[0]))
+    by_release = newest.kernels.starts or deployment.kernels.refused_by in ("build", "model")
+    kind: RefusalKind = "engine" if by_release else "format"
     return Assessment(deployment=deployment, cost=None, refusals=(Refusal(kind=kind),))
 
 

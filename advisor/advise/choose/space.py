@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
-from advisor.spec.deployment import Deployment, KvFormat
-from advisor.spec.engines.engine import Engine
-from advisor.spec.formats.catalog import find_kv_format
+from advisor.spec.deployment import Deployment, KvChoice, resolved_kv
+from advisor.spec.engines.engine import Engine, newest_version
+from advisor.spec.engines.model_starts import starts_of
 from advisor.spec.formats.format import QuantFormat
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.models.model import ModelSpec
+from advisor.spec.parallelism import Parallelism
 
 TENSOR_PARALLEL = (1, 2, 4, 8, 16)
 """16 spans two nodes of eight, as the seed paper's 405B tables do."""
@@ -23,7 +24,7 @@ class Space:
     model: ModelSpec
     gpus: tuple[GpuSpec, ...]
     formats: tuple[QuantFormat, ...]
-    kv_formats: tuple[KvFormat, ...] = ("16bit", "fp8")
+    kv_formats: tuple[KvChoice, ...] = ("16bit", "fp8")
     tensor_parallel: tuple[int, ...] | None = None
     num_gpus: int | None = None
     """Exactly so many GPUs in all."""
@@ -33,54 +34,51 @@ class Space:
 
 def deployments(space: Space) -> list[Deployment]:
     """Every deployment of one replica in the space whose GPU runs its format; in a fixed order."""
-    found: list[Deployment] = []
+    return [d for d in _every(space) if starts(d)]
+
+
+def _every(space: Space) -> Iterator[Deployment]:
+    """Every combination of the space, whether it starts or not."""
     for gpu in space.gpus:
-        kv_formats = [kv for kv in space.kv_formats if keeps_kv(gpu, kv)]
         degrees = list(_degrees(space, gpu))
-        found += [
-            Deployment(
-                model=space.model,
-                format=fmt,
-                gpu=gpu,
-                tensor_parallel=degree,
-                kv_format=kv,
-                engine=space.engine,
-            )
-            for fmt in space.formats
-            if _runs(Deployment(model=space.model, format=fmt, gpu=gpu, engine=space.engine))
-            for kv in kv_formats
-            for degree in degrees
-        ]
-    return found
+        for fmt in space.formats:
+            for kv in space.kv_formats:
+                for degree in degrees:
+                    yield _one(space, gpu, fmt, kv, degree)
+
+
+def _one(space: Space, gpu: GpuSpec, fmt: QuantFormat, kv: KvChoice, degree: int) -> Deployment:
+    single = Deployment(model=space.model, format=fmt, gpu=gpu, tensor_parallel=degree, engine=space.engine)
+    chosen = resolved_kv(
+        kv, model=space.model, format=fmt, gpu=gpu, engine=space.engine, parallelism=single.parallelism
+    )
+    return single if chosen == "16bit" else replace(single, kv_format=chosen)
 
 
 def unsupported(space: Space) -> list[Deployment]:
-    """One deployment for each pair of GPU and format that the GPU, or the engine on it, cannot run."""
-    every = (
-        Deployment(model=space.model, format=fmt, gpu=gpu, engine=space.engine)
-        for gpu in space.gpus
-        for fmt in space.formats
-    )
-    return [d for d in every if not _runs(d)]
+    """One deployment for each pair of GPU and format of which vLLM starts nothing in the space.
 
-
-def _runs(d: Deployment) -> bool:
-    """Whether the GPU has a kernel for the format and the engine knows it, whatever the degree and cache."""
-    return d.format.execution(d.gpu) is not None and d.needs_engine is None
-
-
-def keeps_kv(gpu: GpuSpec, kv: KvFormat) -> bool:
-    """True when attention on `gpu` can read a cache of this type."""
-    return find_kv_format(kv).execution(gpu) is not None
-
-
-def divides(model: ModelSpec, degree: int) -> bool:
-    """True when tensor parallelism of `degree` splits every layer's heads evenly.
-
-    vLLM refuses query heads that do not divide; fewer KV heads than GPUs are copied, so those need
-    only divide one way or the other, which query heads that divide imply.
+    The one on the fewest GPUs stands for the others, with what refuses it.
     """
-    return all(group.attention.query_heads % degree == 0 for group in model.groups)
+    found: list[Deployment] = []
+    for gpu in space.gpus:
+        degrees = list(_degrees(space, gpu)) or [1]
+        for fmt in space.formats:
+            tried = [_one(space, gpu, fmt, space.kv_formats[0], degree) for degree in degrees]
+            if not any(starts(d) for d in tried):
+                found.append(tried[0])
+    return found
+
+
+def starts(d: Deployment) -> bool:
+    """Whether vLLM starts it, and the cost model knows the format's speed on the GPU."""
+    return d.format.execution(d.gpu) is not None and d.kernels.starts
+
+
+def divides(model: ModelSpec, degree: int, version: str = "") -> bool:
+    """True when vLLM splits the model over `degree` GPUs at 16 bits: heads, vocabulary, widths."""
+    split = Parallelism(tensor=degree)
+    return starts_of(model).split_misfit(split, version or newest_version()) is None
 
 
 def _degrees(space: Space, gpu: GpuSpec) -> Iterable[int]:
@@ -89,7 +87,7 @@ def _degrees(space: Space, gpu: GpuSpec) -> Iterable[int]:
     exact = space.num_gpus
     nodes = 2 if gpu.gpus_per_node >= 8 else 1
     for degree in asked:
-        if degree > most or not divides(space.model, degree):
+        if degree > most:
             continue
         if space.tensor_parallel is None and degree > max(nodes * gpu.gpus_per_node, 1):
             continue

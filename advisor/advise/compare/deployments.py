@@ -17,13 +17,13 @@ from advisor.cost.arrays import Floats
 from advisor.cost.predict.prediction_table import Range
 from advisor.cost.predict.predictor import Z90
 from advisor.errors import InputError, UnsupportedError
-from advisor.spec.deployment import Deployment, KvFormat
+from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.workload import Workload
-from advisor.text import latency_name, too_old_text
+from advisor.text import latency_name, start_text
 
 if TYPE_CHECKING:
     from advisor.advise.choose.price import PriceOf
@@ -75,23 +75,21 @@ def parse_deployment(text: str, model: ModelSpec, engine: Engine) -> Deployment:
             f"'{text}' is neither a file nor a deployment; write FORMAT@GPU, such as fp8@H100 or "
             "int4+fp8kv@2xA6000*3 (an FP8 cache, 2 GPUs a replica, 3 replicas)"
         )
-    kv: KvFormat = "fp8" if match["kv"] else "16bit"
     deployment = Deployment(
         model=model,
         format=find_format(match["format"]),
         gpu=find_gpu(match["gpu"]),
         tensor_parallel=_count(text, match["tp"]),
         replicas=_count(text, match["replicas"]),
-        kv_format=kv,
         engine=engine,
-    )
+    ).with_kv("fp8" if match["kv"] else "auto")
+    if (why := start_text(deployment)) is not None:
+        raise UnsupportedError(why)
     if deployment.format.execution(deployment.gpu) is None:
         raise UnsupportedError(
             f"{deployment.format.name} on {deployment.gpu.name}: vLLM has no kernel for it; "
             "quantadvise formats lists what runs where"
         )
-    if (old := too_old_text(deployment)) is not None:
-        raise UnsupportedError(old)
     return deployment
 
 

@@ -134,7 +134,7 @@ def _measurable(of: Contest) -> list[Measurement]:
     kinds: dict[tuple[object, ...], int] = {}
     for i, d in enumerate(of.deployments):
         if not of.found.measured[0, i]:
-            kinds.setdefault(replace(d, replicas=1).key, i)
+            kinds.setdefault(d.times(1).key, i)
     best = of.draws.best()
     matter = [
         float((of.draws.keeps[:, i] & (of.draws.objective[:, i] <= best * 1.01)).mean()) + (i == 0)
@@ -152,7 +152,7 @@ def _measurable(of: Contest) -> list[Measurement]:
         found.append(
             Measurement(
                 what="speed",
-                deployment=replace(d, replicas=1),
+                deployment=d.times(1),
                 arrival=part,
                 gpu_minutes=effort.bench_gpu_minutes(requests, rate, d.tensor_parallel),
                 gain=0.0,
@@ -168,7 +168,7 @@ def _measurable(of: Contest) -> list[Measurement]:
                 found.append(
                     Measurement(
                         what="accuracy",
-                        deployment=replace(d, replicas=1),
+                        deployment=d.times(1),
                         arrival=arrival,
                         gpu_minutes=minutes,
                         gain=0.0,
@@ -206,7 +206,7 @@ def _problem(of: Contest, predictor: Predictor, measurable: Sequence[Measurement
 
     reveals, noise = [], []
     for m in measurable:
-        i = next(n for n, d in enumerate(of.deployments) if replace(d, replicas=1).key == m.deployment.key)
+        i = next(n for n, d in enumerate(of.deployments) if d.times(1).key == m.deployment.key)
         if m.what == "accuracy":
             reveals.append(np.array([2 * width + i]))
             noise.append(np.array([_accuracy_noise(of, i)]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,7 +91,7 @@ def _ratios(
     own = _usd(best) or 0.0
     sides = (best, *others)
     counts = [_counts(choice, a.deployment) for a in sides]
-    among = [replace(a.deployment, replicas=n) for a, of in zip(sides, counts, strict=True) for n in of]
+    among = [a.deployment.times(n) for a, of in zip(sides, counts, strict=True) for n in of]
     found = judge_fixed(choice, [choice.workload.load], among, predictor, quality)
     at = np.arange(len(among))
     # What accuracy may turn out to be changes no cost.

@@ -34,6 +34,7 @@ from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.models.catalog import find_model
 from advisor.spec.models.model import ModelSpec
+from advisor.spec.parallelism import Parallelism
 from advisor.units import MS_PER_S
 
 METRICS = (
@@ -182,7 +183,8 @@ def arrangements(deployment: Deployment) -> list[Deployment]:
     total, found, tp = deployment.tensor_parallel, [], 1
     while tp <= total:
         if total % tp == 0:
-            found.append(replace(deployment, tensor_parallel=tp, replicas=total // tp))
+            split = Parallelism.of_gpus(tp, gpus_per_node=deployment.gpu.gpus_per_node, replicas=total // tp)
+            found.append(replace(deployment, parallelism=split))
         tp *= 2
     return found
 

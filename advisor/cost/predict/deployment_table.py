@@ -82,7 +82,9 @@ class DeploymentNumbers:
             if head is None:
                 parts = (d.model, d.gpu, d.engine, d.format)
                 head = heads[at] = tuple(self._numbers.setdefault(p, next(self._next)) for p in parts)
-            keys.append((head, d.kv_format, d.tensor_parallel))
+            p = d.parallelism
+            split = (p.tensor, p.pipeline, p.data, p.expert)
+            keys.append((head, d.kv_format, split, d.checkpoint))
         return keys
 
 

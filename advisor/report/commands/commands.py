@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,9 @@ from typing import TypeAlias
 from advisor.cost.predict.prediction import Prediction
 from advisor.report.commands.recipe import recipe_yaml
 from advisor.spec.deployment import Deployment
-from advisor.spec.models.catalog import known_checkpoint
+from advisor.spec.engines.engine import Engine
+from advisor.spec.engines.model_starts import Start
+from advisor.spec.formats.checkpoint import SIXTEEN_BIT
 
 Setting: TypeAlias = str | int | float | bool
 """Value of an option of `vllm serve`."""
@@ -44,6 +47,8 @@ class Commands:
     """For one replica."""
     settings: Mapping[str, Setting] = field(hash=False)
     """The options in `serve`, as its `--config` file writes them."""
+    start: Start
+    """The checkpoint's packaging and scheme, and the kernels that the figures assume."""
     recipe: str | None
     """llm-compressor's recipe, YAML, that makes the checkpoint; None when it is published or not needed."""
 
@@ -58,49 +63,71 @@ def commands_for(prediction: Prediction) -> Commands:
         published=published,
         serve=serve_command(deployment, checkpoint, max_model_len=max_model_len),
         settings=serve_settings(deployment, max_model_len=max_model_len),
+        start=deployment.start,
         recipe=None if published else recipe_yaml(_stored(deployment.format.name)),
     )
 
 
 def checkpoint_of(deployment: Deployment) -> tuple[str, bool]:
-    """The name of the checkpoint in the deployment's format, and whether it is published."""
+    """The name of the checkpoint that is served, and whether it is published."""
+    served = deployment.start.checkpoint
+    if served.repo is not None:
+        return served.repo, True
     model, fmt = deployment.model, deployment.format
-    own = model.hf_id or model.name
-    if fmt.name == model.native_format or (model.native_format is None and fmt.weight_bits == 16):
-        return own, model.hf_id is not None
-    known = known_checkpoint(model, _stored(fmt.name))
-    if known is not None:
-        return known, True
+    if served.kind == SIXTEEN_BIT and model.native_format is None:
+        return model.name, False
     return f"./{model.name}-{SUFFIXES.get(fmt.name, fmt.name)}", False
 
 
 def parallel_split(deployment: Deployment) -> tuple[int, int]:
-    """GPUs that share each layer, and groups of layers: tensor parallel within a node, pipeline across.
-
-    vLLM's documentation splits so across nodes, and the cost model assumes it.
-    """
-    gpus = deployment.tensor_parallel
-    most = min(gpus, max(deployment.gpu.gpus_per_node, 1))
-    tensor = next(size for size in range(most, 0, -1) if gpus % size == 0)
-    return tensor, gpus // tensor
+    """GPUs that share each layer, and groups of layers: tensor parallel within a node, pipeline across."""
+    return deployment.parallelism.tensor, deployment.parallelism.pipeline
 
 
 def serve_settings(deployment: Deployment, *, max_model_len: int) -> dict[str, Setting]:
     """The options of `vllm serve`; those that are the engine's default are left out."""
-    engine = deployment.engine
-    tensor, pipeline = parallel_split(deployment)
-    asked: dict[str, Setting | None] = {
-        "tensor-parallel-size": tensor if tensor > 1 else None,
-        "pipeline-parallel-size": pipeline if pipeline > 1 else None,
+    split, start = deployment.parallelism, deployment.start
+    requested: dict[str, Setting | None] = {
+        "tensor-parallel-size": split.tensor if split.tensor > 1 else None,
+        "pipeline-parallel-size": split.pipeline if split.pipeline > 1 else None,
+        "data-parallel-size": split.data if split.data > 1 else None,
+        "enable-expert-parallel": split.expert or start.kernels.expert_parallel or None,
         "max-model-len": max_model_len,
-        "kv-cache-dtype": "fp8" if deployment.kv_format == "fp8" else None,
-        "dtype": "float16" if _needs_float16(deployment) else None,
+        "kv-cache-dtype": _kv_cache_dtype(deployment),
+        "dtype": "float16" if start.kernels.dtype == "fp16" else None,
+        **_engine_settings(deployment.engine),
+    }
+    return {name: value for name, value in requested.items() if value is not None}
+
+
+def _kv_cache_dtype(deployment: Deployment) -> str | None:
+    """None where vLLM takes that type by itself: it follows the checkpoint's KV scales."""
+    if deployment.kv_format == deployment.with_kv("auto").kv_format:
+        return None
+    if deployment.kv_format == "fp8":
+        return "fp8"
+    return "float16" if deployment.kernels.dtype == "fp16" else "bfloat16"
+
+
+def _engine_settings(engine: Engine) -> dict[str, Setting | None]:
+    """What the engine states beside its release's defaults, as options."""
+
+    def either(name: str, value: bool | None) -> dict[str, Setting | None]:
+        return {} if value is None else {name if value else f"no-{name}": True}
+
+    fusion = engine.allreduce_fusion
+    passes = None if fusion is None else json.dumps({"pass_config": {"fuse_allreduce_rms": fusion}})
+    return {
         "max-num-seqs": engine.max_num_seqs,
         "max-num-batched-tokens": engine.max_num_batched_tokens,
         "gpu-memory-utilization": engine.gpu_memory_utilization,
-        "enable-prefix-caching": engine.prefix_caching or None,
+        **either("enable-prefix-caching", engine.prefix_caching),
+        **either("async-scheduling", engine.async_scheduling),
+        "enforce-eager": engine.enforce_eager or None,
+        "optimization-level": 0 if engine.compilation is False else None,
+        "compilation-config": passes,
+        "stream-interval": engine.stream_interval,
     }
-    return {name: value for name, value in asked.items() if value is not None}
 
 
 def serve_command(deployment: Deployment, checkpoint: str, *, max_model_len: int) -> str:
@@ -128,12 +155,3 @@ def _max_model_len(prediction: Prediction) -> int:
     needed = prediction.load.longest_context
     rounded = MODEL_LEN_STEP * ceil(needed / MODEL_LEN_STEP)
     return max(needed, min(rounded, prediction.memory.max_context, prediction.deployment.model.max_context))
-
-
-def _needs_float16(deployment: Deployment) -> bool:
-    """vLLM takes bfloat16 where the checkpoint says so, and refuses it on GPUs that lack it."""
-    execution = deployment.format.execution(deployment.gpu)
-    without_bf16 = deployment.gpu.dense_tflops.get("bf16") is None
-    return deployment.format.name == "fp16" or (
-        without_bf16 and execution is not None and execution.compute == "fp16"
-    )

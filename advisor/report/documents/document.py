@@ -17,6 +17,8 @@ from advisor.report.commands.commands import commands_for
 from advisor.report.documents.decision_document import decision_document
 from advisor.report.documents.plain import deployment_document
 from advisor.report.documents.refusal_words import finding, limit_text
+from advisor.spec.engines.kernel_choice import KernelChoice
+from advisor.spec.formats.checkpoint import Checkpoint
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.profile_keys import write_arrival, write_lengths
 from advisor.spec.workloads.workload import Workload
@@ -88,6 +90,8 @@ def assessment_document(assessment: Assessment) -> dict[str, Any]:
         "kv_use": prediction.kv_use,
         "recovery_note": prediction.recovery_note or None,
         "nearest_evidence": prediction.nearest_evidence or None,
+        "checkpoint": _checkpoint(commands.start.checkpoint),
+        "kernels": _kernels(commands.start.kernels),
         "commands": {
             "checkpoint": commands.checkpoint,
             "published": commands.published,
@@ -95,6 +99,35 @@ def assessment_document(assessment: Assessment) -> dict[str, Any]:
             "recipe": commands.recipe,
         },
         "refusals": _refusals(assessment),
+    }
+
+
+def _checkpoint(c: Checkpoint) -> dict[str, Any]:
+    """What is known of the weights that are served, and how."""
+    return {
+        "repo": c.repo,
+        "base_repo": c.base_repo,
+        "packaging": c.kind.packaging,
+        "scheme": c.kind.scheme,
+        "group_size": c.kind.group_size,
+        "kv_scales": c.kind.kv_scheme,
+        "maker": c.maker or None,
+        "algorithm": c.algorithm,
+        "evidence": c.evidence,
+        "kind_by_name": c.kind_by_name,
+    }
+
+
+def _kernels(k: KernelChoice) -> dict[str, Any]:
+    """The kernels that the figures assume, and where that was read."""
+    return {
+        "linear": k.kernel,
+        "experts": k.experts,
+        "attention": k.attention or None,
+        "runs": k.runs,
+        "dtype": k.dtype,
+        "expert_parallel": k.expert_parallel,
+        "source": k.source or None,
     }
 
 

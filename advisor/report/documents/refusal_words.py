@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from advisor.advise.choose.assessment import Assessment, Refusal, RefusalKind
 from advisor.advise.choose.failures import failure_text
+from advisor.spec.engines.engine import is_older
+from advisor.spec.engines.model_starts import starts_of
 from advisor.spec.workloads.workload import Goodput
 from advisor.text import latency_name, number, span
 from advisor.units import GB
@@ -33,8 +35,16 @@ def _bound(refusal: Refusal) -> str:
 
 
 def _needs_engine(assessment: Assessment, refusal: Refusal) -> str:
-    need = assessment.deployment.needs_engine
-    return "" if need is None else f"vLLM >= {need.since} for {need.what}"
+    """The release that starts it, where one does."""
+    d = assessment.deployment
+    served = starts_of(d.model).release_that_serves(
+        d.format.name, d.gpu, d.engine, d.parallelism, d.kv_format
+    )
+    what = d.model.name if d.kernels.refused_by == "model" else f"{d.format.name} on {d.gpu.name}"
+    if served is None:
+        return f"{d.engine} starts {what}"
+    sign = ">=" if is_older(d.engine.version, served[0]) else "<="
+    return f"vLLM {sign} {served[0]} for {what}"
 
 
 def _fits_in(assessment: Assessment, refusal: Refusal) -> str:
@@ -137,8 +147,8 @@ _LIMITS: dict[RefusalKind, Words] = {
 }
 _FINDINGS: dict[RefusalKind, Words] = {
     "convention": lambda a, r: "another split is taken",
-    "format": lambda a, r: "vLLM has no kernel of this format for it",
-    "engine": lambda a, r: f"{a.deployment.engine} is too old to serve it",
+    "format": lambda a, r: a.deployment.kernels.why or "no speed of it is known",
+    "engine": lambda a, r: f"{a.deployment.engine} does not start it ({a.deployment.kernels.why})",
     "seen": lambda a, r: "" if r.run is None else failure_text(r.run),
     "memory": _memory,
     "context": _context,

@@ -8,6 +8,7 @@ from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.rank import TIE
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.predict.prediction import Prediction
+from advisor.report.commands.checkpoint_words import start_words, why_made
 from advisor.report.commands.commands import commands_for
 from advisor.report.documents.refusal_words import finding, limit_text
 from advisor.report.terminal.refused import worst_refusal
@@ -160,9 +161,9 @@ def command_lines(assessment: Assessment) -> list[str]:
         lines.append(f"# {assessment.deployment.replicas} of these behind a load balancer")
     if commands.recipe is not None:
         lines.append(
-            f"# No published checkpoint is known; llm-compressor makes {commands.checkpoint} by this recipe:"
+            f"# {why_made(assessment.deployment)}; llm-compressor makes {commands.checkpoint} by this recipe:"
         )
         lines += [f"#   {line}" for line in commands.recipe.rstrip().splitlines()]
     elif not commands.published:
         lines.append(f"# {commands.checkpoint} stands for your model's folder")
-    return lines
+    return [*lines, f"# {start_words(commands.start)}"]

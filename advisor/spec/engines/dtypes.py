@@ -39,5 +39,5 @@ def dtypes_of(
     if left:
         return left, "", ""
     fallback = "; vLLM falls to float32 there, in twice the memory" if without_bf16 is not None else ""
-    needs = f" and {gpu.name} has no bfloat16" if without_bf16 is not None else ""
+    needs = " and the GPU has no bfloat16" if without_bf16 is not None else ""
     return (), f"vLLM refuses {shapes.model_type} models in float16{needs}{fallback}", cited(refusal)

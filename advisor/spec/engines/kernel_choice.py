@@ -103,7 +103,7 @@ def _build(table: StartTable, gpu: GpuSpec) -> KernelChoice | None:
     source = cited(own[0]) if own else ""
     return refusal(
         "build",
-        f"its published builds begin at capability {least:g}, {gpu.name} has {gpu.capability:g}",
+        f"its published builds need capability {least:.1f}, the GPU has {gpu.capability:.1f}",
         source,
     )
 
@@ -147,8 +147,8 @@ def _least(own: Sequence[Row], kind: CheckpointKind, gpu: GpuSpec, what: str) ->
     least = min(row.get("min", 0.0) for row in own)
     most = max(row.get("max", 99.0) for row in own)
     if gpu.capability < least:
-        return f"{what} checkpoints need capability {least:g}, {gpu.name} has {gpu.capability:g}"
-    return f"{what} checkpoints run up to capability {most:g} only, {gpu.name} has {gpu.capability:g}"
+        return f"{what} checkpoints need capability {least:.1f}, the GPU has {gpu.capability:.1f}"
+    return f"{what} checkpoints run up to capability {most:.1f} only, the GPU has {gpu.capability:.1f}"
 
 
 def _traits(kind: CheckpointKind) -> str:
@@ -226,7 +226,7 @@ def _kernels(
     only = " or ".join(names[dtype] for dtype in dtypes)
     return refusal(
         "dtype",
-        f"{kind.packaging} {kind.scheme} runs in {takes} only, the model on {gpu.name} in {only}",
+        f"{kind.packaging} {kind.scheme} runs in {takes} only, the model on this GPU in {only}",
         cited(methods[0]),
         by_format=True,
     )
@@ -283,7 +283,7 @@ def _by_method(
 def _behind_option(rows: Sequence[Row], gpu: GpuSpec) -> str:
     """What a kernel that is off by default would need."""
     option = next((r["needs"] for r in rows if "option" in r and fits_gpu(r, gpu)), None)
-    return "" if option is None else f"; by default: {option}"
+    return "" if option is None else f" without {option}"
 
 
 def _compute(row: Row, dtype: Dtype) -> ComputeType:

@@ -20,6 +20,7 @@ Packaging = Literal[
     "gguf",
     "experts_int8",
     "moe_wna16",
+    "fbgemm_fp8",
     "fp_quant",
     "online",
 ]

@@ -12,11 +12,13 @@ import yaml
 
 from advisor.data import catalog
 from advisor.errors import DataError, InputError, UnknownNameError, unknown
+from advisor.spec.formats.checkpoint import Checkpoint, made_kind
+from advisor.spec.formats.checkpoints import checkpoint_by_repo, checkpoints_of, published_checkpoints
 from advisor.spec.models.config import model_from_config
 from advisor.spec.models.files import model_from_file
 from advisor.spec.models.hub import config_from_hub
 from advisor.spec.models.model import ModelSpec
-from advisor.spec.models.native import Parts, split_suffix
+from advisor.spec.models.native import split_suffix
 from advisor.spec.models.typical import model_of_size, parse_params, typical_model
 from advisor.spec.reading.names import printable
 
@@ -107,28 +109,15 @@ def _from_catalog(entry: _Entry) -> ModelSpec:
     )
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Checkpoints:
-    repos: Mapping[tuple[str, str], str]
-    """Folded model name and format → repository."""
-    parts: Mapping[str, Parts]
-    """Repository in lower case → what its format covers, where that is not every matrix."""
-
-
 @lru_cache(maxsize=1)
-def _checkpoints() -> _Checkpoints:
-    # Read by line: the whole YAML would take twenty times as long, and every line is plain.
-    repos: dict[tuple[str, str], str] = {}
-    parts: dict[str, Parts] = {}
-    for line in catalog("models_checkpoints.yaml").read_text(encoding="utf-8").splitlines():
-        if line.startswith("- "):
-            base, suffix = split_suffix(_repo(line[2:]))
-            if suffix is not None:
-                repos.setdefault((_fold(base), suffix), line[2:])
-        elif line.startswith("  "):
-            repo, _, covered = line.strip().partition(": ")
-            parts[repo.lower()] = "experts" if covered == "experts" else "ffn"
-    return _Checkpoints(repos=repos, parts=parts)
+def _repos() -> Mapping[tuple[str, str], str]:
+    """Folded model name and format → the repository to offer first; for names without an owner."""
+    found: dict[tuple[str, str], str] = {}
+    for (base, format), checkpoints in published_checkpoints().by_base.items():
+        repo = checkpoints[0].repo
+        if repo is not None:
+            found.setdefault((_fold(_repo(base)), format), repo)
+    return found
 
 
 def _catalog_model(name: str) -> ModelSpec | None:
@@ -138,17 +127,24 @@ def _catalog_model(name: str) -> ModelSpec | None:
     if entry is not None:
         return _from_catalog(entry)
     base, suffix = split_suffix(repo)
-    if suffix is None:
-        return None
+    checkpoint = checkpoint_by_repo(name) if "/" in name else None
+    if checkpoint is not None:
+        base, suffix = _repo(checkpoint.base_repo or ""), checkpoint.format
     entry = _index().get(_fold(base))
-    if entry is None:
+    if suffix is None or entry is None:
         return None
-    model = _from_catalog(entry)
+    if checkpoint is None:
+        listed = name if "/" in name else _repos().get((_fold(base), suffix))
+        checkpoint = None if listed is None else checkpoint_by_repo(listed)
+        hf_id = listed
+    else:
+        hf_id = checkpoint.repo
     return dataclasses.replace(
-        model,
-        hf_id=name if "/" in name else _checkpoints().repos.get((_fold(base), suffix)),
+        _from_catalog(entry),
+        hf_id=hf_id,
         native_format=None if suffix == "bf16" else suffix,
-        native_parts=_checkpoints().parts.get(name.lower(), "linear"),
+        native_parts="linear" if checkpoint is None else checkpoint.kind.parts,
+        native_kind=None if checkpoint is None else checkpoint.kind,
     )
 
 
@@ -235,18 +231,37 @@ def _otherwise(text: str) -> str:
     )
 
 
-def known_checkpoint(model: ModelSpec, format: str) -> str | None:
-    """A published checkpoint of the model in a canonical format; None where we know of none.
+def base_repo(model: ModelSpec) -> str:
+    """The repository of the unquantized weights; the model's own where it is none of a listed checkpoint."""
+    own = None if model.hf_id is None else checkpoint_by_repo(model.hf_id)
+    return (own.base_repo if own is not None else None) or model.hf_id or model.name
 
-    The model itself where it ships in that format.
+
+def checkpoints_for(model: ModelSpec, format: str) -> tuple[Checkpoint, ...]:
+    """Published checkpoints of the model in a canonical format, in the order to offer them.
+
+    The model itself alone where it ships in that format.
     """
     if model.native_format == format and model.hf_id is not None:
-        return model.hf_id
-    return _checkpoints().repos.get((_fold(model.name), format))
+        listed = checkpoint_by_repo(model.hf_id)
+        kind = model.native_kind or (None if listed is None else listed.kind) or made_kind(format)
+        if kind is None:
+            return ()
+        own = listed or Checkpoint(kind=kind, format=format, base_repo=model.hf_id, evidence="own")
+        return (dataclasses.replace(own, kind=kind, format=format, repo=model.hf_id),)
+    return checkpoints_of(base_repo(model), format)
+
+
+def known_checkpoint(model: ModelSpec, format: str) -> str | None:
+    """The published checkpoint of the model in a canonical format to offer first; None: none is listed."""
+    found = checkpoints_for(model, format)
+    return found[0].repo if found else None
 
 
 __all__ = [
+    "base_repo",
     "catalog_model",
+    "checkpoints_for",
     "find_model",
     "known_checkpoint",
     "known_models",

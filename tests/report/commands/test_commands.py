@@ -28,7 +28,8 @@ def test_fp8_run_weight_only_is_the_same_checkpoint() -> None:
 
 
 def test_a_model_nobody_published_in_the_format_gets_a_recipe() -> None:
-    commands = commands_for(prediction(deployment(fmt="int4", model=replace(llama_8b(), name="my-model"))))
+    own = replace(llama_8b(), name="my-model", hf_id="me/my-model")
+    commands = commands_for(prediction(deployment(fmt="int4", model=own)))
     assert commands.checkpoint == "./my-model-quantized.w4a16"
     assert not commands.published
     assert commands.recipe is not None

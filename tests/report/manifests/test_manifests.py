@@ -84,7 +84,7 @@ def test_every_kind_of_row_of_an_answer_is_what_the_cluster_accepts() -> None:
     for row in recommend("Llama-3.1-8B-Instruct", under).ranked:
         subject = subject_of(row, under)
         kinds.setdefault((subject.is_amd, subject.is_local, min(subject.num_nodes, 2)), row)
-    assert len(kinds) >= 7
+    assert len(kinds) >= 6
     for kind, row in kinds.items():
         found = texts(row, under)
         assert ("kubernetes/deployment.yaml" in found) == (subject_of(row, under).num_nodes == 1), kind

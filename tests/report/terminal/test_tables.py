@@ -89,7 +89,7 @@ def test_rows_for_csv_have_one_column_per_figure() -> None:
     assert first["rank"] == 1
     assert first["recovery_low"] == 0.97
     assert first["serve"] == (
-        "vllm serve RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w4a16 --max-model-len 768"
+        "vllm serve hugging-quants/Meta-Llama-3.1-8B-Instruct-AWQ-INT4 --max-model-len 768"
     )
     assert list(first)[:9] == [
         "rank", "model", "format", "kv_format", "gpu", "num_gpus", "tensor_parallel", "replicas", "engine",

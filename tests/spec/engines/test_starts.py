@@ -159,17 +159,17 @@ def test_the_kernel_that_vllm_would_choose(
     ("of", "gpu", "version", "why"),
     [
         # V100: no build since 0.20; never compressed-tensors INT4, AWQ or FP8
-        (GPTQ, "V100-32GB", "0.20.0", "published builds begin at capability 7.5"),
+        (GPTQ, "V100-32GB", "0.20.0", "published builds need capability 7.5"),
         (made("int4"), "V100-32GB", "0.19.0", "need capability 7.5"),
         (AWQ, "V100-32GB", "0.19.0", "need capability 7.5"),
         (made("fp8"), "V100-32GB", "0.19.0", "need capability 7.5"),
         # INT8 on Blackwell: no CUTLASS dispatch (issues 27182, 54311)
         (made("int8"), "B200", NEWEST, "no kernel takes the linear layers"),
         (made("int8"), "RTX5090", NEWEST, "--linear-backend triton"),
-        (made("w4a8-fp8"), "A100", NEWEST, "need capability 9"),
-        (made("w4a8-fp8"), "B200", NEWEST, "up to capability 9"),
-        (made("fp8"), "T4", "0.14.0", "need capability 8"),
-        (made("int4"), "T4", "0.11.1", "need capability 8"),
+        (made("w4a8-fp8"), "A100", NEWEST, "need capability 9.0"),
+        (made("w4a8-fp8"), "B200", NEWEST, "up to capability 9.0"),
+        (made("fp8"), "T4", "0.14.0", "need capability 8.0"),
+        (made("int4"), "T4", "0.11.1", "need capability 8.0"),
         (kind("modelopt", "fp8-tensor"), "A100", "0.26.0", "need capability 8.9"),
         (kind("quark", "fp8-tensor"), "A100", NEWEST, "need capability 8.9"),
         (made("nvfp4"), "A100", "0.9.0", "does not load"),

@@ -64,7 +64,7 @@ def test_a_variant_keeps_its_own_name():
     ("hf_id", "base", "native"),
     [
         ("RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8-dynamic", "Llama-3.1-8B-Instruct", "fp8"),
-        ("neuralmagic/Meta-Llama-3.1-70B-Instruct-quantized.w4a16", "Llama-3.1-70B-Instruct", "int4"),
+        ("RedHatAI/Meta-Llama-3.1-70B-Instruct-quantized.w4a16", "Llama-3.1-70B-Instruct", "int4"),
         ("RedHatAI/DeepSeek-R1-Distill-Qwen-7B-quantized.w8a8", "DeepSeek-R1-Distill-Qwen-7B", "int8"),
         ("Qwen/Qwen3-14B-AWQ", "Qwen3-14B", "int4"),
         ("meta-llama/Llama-3.1-405B-FP8", "Llama-3.1-405B", "fp8"),

@@ -8,14 +8,20 @@ import pytest
 import yaml
 
 from advisor.data import catalog
+from advisor.errors import UnknownNameError
 from advisor.spec.formats.catalog import find_format
-from advisor.spec.models.catalog import find_model, known_checkpoint, known_models
-from advisor.spec.models.native import split_suffix
+from advisor.spec.formats.checkpoints import published_checkpoints
+from advisor.spec.models.catalog import (
+    catalog_model,
+    checkpoints_for,
+    find_model,
+    known_checkpoint,
+    known_models,
+)
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DOCUMENT = yaml.load(catalog("models.yaml").read_text(encoding="utf-8"), Loader=LOADER)
 ROWS = {row["name"]: row for row in DOCUMENT["models"]}
-CHECKPOINTS = yaml.load(catalog("models_checkpoints.yaml").read_text(encoding="utf-8"), Loader=LOADER)
 
 
 def test_the_names_read_by_line_are_the_rows_of_the_yaml():
@@ -99,13 +105,20 @@ def test_native_formats_are_canonical():
     assert native["Llama-3.1-8B-Instruct"] is None
 
 
-def test_checkpoints_belong_to_catalog_models():
-    for repo in CHECKPOINTS["checkpoints"]:
-        model = find_model(repo)
-        base, suffix = split_suffix(repo.split("/")[1])
-        assert model.native_format == suffix
-        assert model.hf_id == repo
-        assert known_checkpoint(find_model(base), suffix) is not None
+def test_a_listed_checkpoint_leads_to_its_base_model_in_its_format():
+    listed = published_checkpoints().by_repo
+    found = 0
+    for repo, checkpoint in listed.items():
+        try:
+            base = catalog_model(checkpoint.base_repo or "")
+        except UnknownNameError:
+            continue
+        model = catalog_model(repo)
+        found += 1
+        assert model.groups == base.groups, repo
+        assert model.native_format == checkpoint.format, repo
+        assert model.hf_id == checkpoint.repo, repo
+    assert found > 500
 
 
 def test_the_papers_checkpoints_are_known():
@@ -117,7 +130,20 @@ def test_the_papers_checkpoints_are_known():
     assert known_checkpoint(find_model("DeepSeek-V3"), "fp8") == "deepseek-ai/DeepSeek-V3"
 
 
-def test_the_parts_read_by_line_are_those_of_the_yaml():
-    assert set(CHECKPOINTS["parts"].values()) == {"ffn", "experts"}
-    for repo, parts in CHECKPOINTS["parts"].items():
-        assert find_model(repo).native_parts == parts
+def test_a_checkpoint_that_quantizes_a_part_says_which():
+    assert find_model("openai/gpt-oss-120b").native_parts == "experts"
+    assert find_model("nvidia/MiniMax-M2.5-NVFP4").native_parts == "experts"
+    assert find_model("nvidia/GLM-5-NVFP4").native_parts == "ffn"
+    assert find_model("RedHatAI/Qwen3-8B-NVFP4").native_parts == "linear"
+
+
+def test_addresses_that_moved_are_followed():
+    moved = find_model("neuralmagic/Meta-Llama-3.1-8B-Instruct-FP8-dynamic")
+    assert moved.hf_id == "RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8-dynamic"
+    assert find_model("nvidia/Llama-3.1-8B-Instruct-FP4").hf_id == "nvidia/Llama-3.1-8B-Instruct-NVFP4"
+
+
+def test_a_checkpoint_is_offered_for_the_repository_it_was_made_from():
+    instruct, base = find_model("meta-llama/Llama-3.1-8B-Instruct"), find_model("meta-llama/Llama-3.1-8B")
+    assert all(c.base_repo == "meta-llama/Llama-3.1-8B" for c in checkpoints_for(base, "fp8"))
+    assert all(c.base_repo == instruct.hf_id for c in checkpoints_for(instruct, "fp8"))
