@@ -15,8 +15,9 @@ import numpy as np
 
 from advisor.cost.fitting.observations import arrangements
 from advisor.cost.predict.prediction_table import PredictionTable
-from advisor.cost.serving.load_table import CLOSED_LOOP_PROMPTS, LoadTable
+from advisor.cost.serving.load_table import LoadTable
 from advisor.errors import InputError, QuantAdviseError, UnsupportedError, nearest
+from advisor.spec.benchmark_run import REQUESTS_PER_CLIENT
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine, newest_version, parse_engine
 from advisor.spec.formats.catalog import find_format
@@ -214,7 +215,7 @@ def _loads(questions: Sequence[Question], place: Mapping[int, int]) -> LoadTable
         kind=kind,
         level=level,
         prefix_hit_rate=np.zeros(len(questions)),
-        requests_per_client=np.where(kind == "concurrency", CLOSED_LOOP_PROMPTS, inf),
+        requests_per_client=np.where(kind == "concurrency", REQUESTS_PER_CLIENT, inf),
         input_std=np.zeros(len(questions)),
         output_std=np.zeros(len(questions)),
         burstiness=np.ones(len(questions)),

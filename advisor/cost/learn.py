@@ -32,12 +32,12 @@ from advisor.cost.fit_file import (
     shape_key,
 )
 from advisor.cost.fitting.observations import Observations, is_free_arrangement, observe
-from advisor.cost.fitting.run_conditions import sent_together
+from advisor.cost.fitting.run_conditions import benchmark_run
 from advisor.cost.fitting.step_estimator import FittedSpeed, fit_speed, teaches
 from advisor.cost.step.step_time import Design, step_costs, used_names
 from advisor.cost.uncertainty.intervals import Errors, Intervals, build, members
 from advisor.errors import DataError
-from advisor.record.measurement import SpeedMeasurement
+from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
 from advisor.record.sources import Sources
 from advisor.spec.deployment import Deployment
 from advisor.spec.hardware.gpu import GpuSpec
@@ -203,8 +203,8 @@ def _measured(
         rate_of_tokens = kind == "throughput" and row.metric != "requests_per_s"
         if row.load == "batch" or row.statistic != "mean" or rate_of_tokens or not np.isfinite(error):
             continue
-        if sent_together(row) is not None:
-            continue  # a run that fills and drains is not the load that lasts, which is asked about
+        if row.origin not in OWN_ORIGINS and benchmark_run(row, seen.sources).sent_together is not None:
+            continue  # somebody's run that fills and drains is not the load that lasts, which is asked about
         cell = (release(d), row.input_tokens, row.output_tokens, row.load, row.load_value, kind)
         found.setdefault(key, {}).setdefault(cell, []).append(float(error))
     return {

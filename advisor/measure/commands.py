@@ -47,10 +47,9 @@ def _of_session(job: SessionJob, folder: Path) -> Iterator[str]:
                 tokenizer=job.target.serving.model,
                 traffic=steps.traffic_of(plan, job.workload.load, _drawn(job)),
                 point=point,
-                requests=plan.requests_at(point),
+                run=plan.run_at(point),
                 seed=steps.seed_of(plan, point, 0),
                 result=Path("result.json"),
-                warmups=2,
             )
         )
     for task in job.tasks:

@@ -144,9 +144,26 @@ def point_records(group: Sequence[Entry], run: str) -> list[SpeedMeasurement] | 
                 date=group[-1].date[:10],
                 conditions=_conditions(facts, group, worst),
                 suspect=_suspect(facts, worst),
+                requests=group[0].inputs["requests"],
+                repeats=len(group),
+                input_std=_pooled_std([r.input_std for r in results]),
+                output_std=_pooled_std([r.output_std for r in results]),
+                burstiness=_burstiness(group[0]),
             )
         )
     return rows
+
+
+def _pooled_std(found: Sequence[float | None]) -> float | None:
+    """Standard deviation of the lengths within a repeat; None where a repeat does not know its own."""
+    known = [std**2 for std in found if std is not None]
+    return math.sqrt(_mean(known)) if known and len(known) == len(found) else None
+
+
+def _burstiness(entry: Entry) -> float | None:
+    """Of an open loop's arrivals; None for other loads, and for prompts of a file before it was recorded."""
+    found = entry.inputs["traffic"].get("burstiness")
+    return found if entry.inputs["point"]["kind"] == "rate" else None
 
 
 def _mean(values: Iterable[float]) -> float:

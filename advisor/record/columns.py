@@ -96,6 +96,11 @@ _OWN: Mapping[str, Mapping[str, str]] = {
     "speed": {
         "metric": _listed(Metric),
         "statistic": "`mean`, `p50`, `p99` …; rates are `mean`",
+        "requests": "sent in one repeat of the run; older files lack this and the next four columns",
+        "repeats": "how often the run was made; the figure is the mean, `samples` the sum",
+        "input_std": "standard deviation of the prompts' lengths, in tokens",
+        "output_std": "standard deviation of the answers' lengths, in tokens",
+        "burstiness": "of the arrivals of `rate`: gamma shape of their gaps, 1 = Poisson",
     },
     "quality": {
         "algorithm": "`none` (16 bits), `rtn`, `gptq`, `awq`, `smoothquant+gptq`, `autoround`, `hqq` …",

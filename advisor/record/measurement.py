@@ -22,6 +22,8 @@ LoadKind = Literal["single", "concurrency", "rate", "maximum", "batch"]
 """batch: a static batch, all started together (offline benchmarks)."""
 Origin = Literal["published", "derived", "measured", "imported"]
 """derived: recovered from a finer printed figure (queries per dollar). measured: by our own tool."""
+OWN_ORIGINS: tuple[Origin, ...] = ("measured", "imported")
+"""Of a user's own records."""
 KvFormat = Literal["16bit", "fp8"]
 LengthKind = Literal["constant", "distribution"]
 Stage = Literal["quantize", "serve", "bench", "evaluate"]
@@ -85,6 +87,15 @@ class SpeedMeasurement:
     printed: str = ""
     """The figure as its source prints it, in the metric's unit, where `value` was recovered from a
     finer one beside it (`origin` is then derived); empty = `value` is what is printed."""
+    # the benchmark run, where it is known; see `row_run.run_of`
+    requests: int | None = None
+    """Sent in one repeat."""
+    repeats: int | None = None
+    input_std: float | None = None
+    output_std: float | None = None
+    """Standard deviations of the lengths over requests."""
+    burstiness: float | None = None
+    """Of an open loop's arrivals: the gamma shape of their gaps."""
 
     def __post_init__(self) -> None:
         if not (self.model and self.format and self.gpu and self.engine and self.source and self.licence):
@@ -106,6 +117,11 @@ class SpeedMeasurement:
         _positive("samples", self.samples)
         _not_negative("half_width", self.half_width)
         _not_negative("stderr", self.stderr)
+        _positive("requests", self.requests)
+        _positive("repeats", self.repeats)
+        _not_negative("input_std", self.input_std)
+        _not_negative("output_std", self.output_std)
+        _positive("burstiness", self.burstiness)
         _dated(self.date)
 
 

@@ -19,8 +19,9 @@ Use = Literal["all", "part", "check"]
 GpuCount = Literal["one replica", "any arrangement"]
 """What `num_gpus` counts at maximum throughput: GPUs of one replica, or of as many as served best."""
 _TEXTS = ("match", "title", "url", "licences", "taken", "fit", "why")
-_OPTIONAL = ("family", "reference", "left_out_alone", "engine_version", "gpu_count", "scatter")
-_KEYS = (*_TEXTS, *_OPTIONAL)
+_OPTIONAL = ("family", "reference", "left_out_alone", "engine_version", "gpu_count")
+_NUMBERS = ("requests_per_client", "scatter")
+_KEYS = (*_TEXTS, *_OPTIONAL, *_NUMBERS)
 _LOADS: tuple[str, ...] = get_args(LoadKind)
 
 
@@ -46,6 +47,8 @@ class Source:
     engine_version: str | None = None
     """The engine's version in rows that state none."""
     gpu_count: GpuCount = "one replica"
+    requests_per_client: float | None = None
+    """Requests of each client of its closed loops, whatever `samples` count; inf: no start of a run shows."""
     scatter: Mapping[str, float] = field(default_factory=dict)
     """Load → scatter of rows about a perfect model in log units, before any fit; a load may be missing."""
 
@@ -149,6 +152,7 @@ def _source(where: str, row: Any) -> Source:
         left_out_alone=row.get("left_out_alone", False),
         engine_version=version,
         gpu_count=_one_of(where, "gpu_count", row.get("gpu_count", "one replica"), get_args(GpuCount)),
+        requests_per_client=_requests_per_client(where, row.get("requests_per_client")),
         scatter=_scatter(where, row.get("scatter", {})),
     )
 
@@ -157,6 +161,14 @@ def _one_of(where: str, key: str, value: Any, allowed: tuple[str, ...]) -> Any:
     if value not in allowed:
         raise DataError(f"{where}: {key} is '{value}'; one of {', '.join(sorted(allowed))}")
     return value
+
+
+def _requests_per_client(where: str, given: Any) -> float | None:
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not given >= 1:
+        raise DataError(f"{where}: requests_per_client is '{given}'; a number from 1 on, or .inf")
+    return float(given)
 
 
 def _scatter(where: str, given: Any) -> dict[str, float]:

@@ -96,14 +96,14 @@ def read_speed_columns(folder: Path, names: Sequence[str]) -> dict[str, list[Any
     """
     columns: dict[str, list[Any]] = {name: [] for name in names}
     for path in files(folder):
-        rows, body = _rows(path, SPEED)
+        rows, body, lacks = _rows(path, SPEED)
         texts = list(zip(*rows, strict=True)) or [()] * len(SPEED.columns)
         for at, (name, cell) in enumerate(SPEED.columns):
             if name in columns:
                 try:
                     columns[name] += _cells(texts[at], cell)
                 except ValueError:
-                    raise _first_damage(path, body, SPEED) from None
+                    raise _first_damage(path, body, SPEED, lacks) from None
     return columns
 
 
@@ -177,30 +177,31 @@ def _records(folder: Path, table: Table[Record]) -> list[Record]:
 
 def _read_file(path: Path, table: Table[Record]) -> list[Record]:
     """The records of one file; none when the file is of another kind."""
-    rows, body = _rows(path, table)
+    rows, body, lacks = _rows(path, table)
     try:
         return _convert(rows, table)
     except ValueError:
-        raise _first_damage(path, body, table) from None
+        raise _first_damage(path, body, table, lacks) from None
 
 
-def _rows(path: Path, table: Table[Any]) -> tuple[list[list[str]], list[str]]:
-    """The cells and the lines of one file, header apart; none when the file is of another kind."""
+def _rows(path: Path, table: Table[Any]) -> tuple[list[list[str]], list[str], int]:
+    """(cells, lines, how many of the later columns are missing) of one file, its header not counted.
+
+    No rows when the file is of another kind.
+    """
     lines = lines_of(path)
     head = head_of(path, lines)
     if head.kind != table.kind:
-        return [], []
-    lacks = _check_columns(path, head.columns, table)
-    body = checked_body(path, head, lines)
-    if lacks:
-        body = [line + "," * lacks for line in body]
+        return [], [], 0
+    lacks, body = _check_columns(path, head.columns, table), checked_body(path, head, lines)
+    whole = [line + "," * lacks for line in body] if lacks else body
     try:
-        rows = list(csv.reader(body, strict=True))
+        rows = list(csv.reader(whole, strict=True))
     except csv.Error:
-        raise _first_damage(path, body, table) from None
+        raise _first_damage(path, body, table, lacks) from None
     if len(rows) != len(body) or any(len(row) != len(table.columns) for row in rows):
-        raise _first_damage(path, body, table)
-    return rows, body
+        raise _first_damage(path, body, table, lacks)
+    return rows, body, lacks
 
 
 def _check_columns(path: Path, found: tuple[str, ...], table: Table[Any]) -> int:
@@ -244,8 +245,9 @@ def _cells(texts: Sequence[str], cell: Cell) -> list[Any]:
     return [known[text] for text in texts]
 
 
-def _first_damage(path: Path, body: Sequence[str], table: Table[Any]) -> DataError:
+def _first_damage(path: Path, body: Sequence[str], table: Table[Any], lacks: int) -> DataError:
     """What is wrong with the first line that cannot be read by itself."""
+    columns = table.columns[: len(table.columns) - lacks]
     for number, line in enumerate(body, start=3):
         where = f"{path}:{number}"
         if not line.strip():
@@ -254,12 +256,10 @@ def _first_damage(path: Path, body: Sequence[str], table: Table[Any]) -> DataErr
             row = next(csv.reader([line], strict=True))
         except csv.Error as error:
             return DataError(f"{where}: {error}; close the quotes or delete the line")
-        if len(row) != len(table.columns):
-            return DataError(
-                f"{where}: {len(row)} cells, {len(table.columns)} columns; mend or delete the line"
-            )
+        if len(row) != len(columns):
+            return DataError(f"{where}: {len(row)} cells, {len(columns)} columns; mend or delete the line")
         try:
-            table.make(**{name: _read(name, cell, row[at]) for at, (name, cell) in enumerate(table.columns)})
+            table.make(**{name: _read(name, cell, row[at]) for at, (name, cell) in enumerate(columns)})
         except ValueError as error:
             return DataError(f"{where}: {error}; correct it or delete the line")
     raise AssertionError(f"{path}: unreadable as a whole, yet no line of it is damaged")
@@ -309,5 +309,6 @@ def _append(path: Path, table: Table[Record], rows: Iterable[Record]) -> None:
         head = head_of(path, lines)
         if head.kind != table.kind:
             raise DataError(f"{path}:1: holds {head.kind}, not {table.kind}; append to another file")
-        body = _rows(path, table)[1]
+        _, older, lacks = _rows(path, table)
+        body = [line + "," * lacks for line in older]
     replace(path, text_of(table.first_line, table.names, [*body, *fresh]).encode("utf-8"))

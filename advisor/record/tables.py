@@ -64,7 +64,13 @@ SPEED = Table(
         ("conditions", "text"),
         ("suspect", "text"),
         ("printed", "text"),
+        ("requests", "count?"),
+        ("repeats", "count?"),
+        ("input_std", "number?"),
+        ("output_std", "number?"),
+        ("burstiness", "number?"),
     ),
+    later=5,
 )
 QUALITY = Table(
     kind="quality",

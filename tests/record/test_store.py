@@ -149,6 +149,15 @@ def test_a_file_written_before_a_column_was_thought_of_is_read_and_added_to(tmp_
     assert store.read_failures(path) == [old, build.failure(detail="again")]
 
 
+def test_a_damaged_line_of_an_older_file_is_counted_in_its_own_columns(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    head = f"{tables.SPEED.first_line}\n{','.join(tables.SPEED.names[:-5])}\n"
+    for line, message in (("m,bf16", "2 cells, 25 columns"), ("", "empty line")):
+        path.write_text(f"{head}{line}\n")
+        with pytest.raises(DataError, match=f"s.csv:3: {message}"):
+            store.read_speed(path)
+
+
 def test_files_are_read_by_name_and_only_those_of_the_kind_asked_for(tmp_path: Path) -> None:
     store.write_speed(tmp_path / "b.csv", [build.speed(model="second")])
     store.write_speed(tmp_path / "a.csv", [build.speed(model="first")])
@@ -324,7 +333,11 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
 
 
 HEAD = f"{tables.SPEED.first_line}\n{','.join(tables.SPEED.names)}\n"
-GOOD = "m,bf16,16bit,A6000,1,256,128,constant,single,,vllm,0.7.2,e2e_ms,mean,3100,50,,,published,s,MIT,,,,\n"
+GOOD = (
+    "m,bf16,16bit,A6000,1,256,128,constant,single,,vllm,0.7.2,e2e_ms,mean,3100,50,,,published,s,MIT"
+    + 9 * ","
+    + "\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -358,8 +371,8 @@ GOOD = "m,bf16,16bit,A6000,1,256,128,constant,single,,vllm,0.7.2,e2e_ms,mean,310
         (HEAD + GOOD.replace("MIT,", "MIT,May"), "a.csv:3: date is 'May'; write 2025-03-31, 2025-03 or 2025"),
         (HEAD + GOOD + "\n" + GOOD, "a.csv:4: empty line; delete it"),
         (HEAD + '"' + GOOD, "a.csv:3: unexpected end of data; close the quotes"),
-        (HEAD + "m,bf16\n" + GOOD, "a.csv:3: 2 cells, 25 columns; mend or delete the line"),
-        (HEAD + "extra," + GOOD, "a.csv:3: 26 cells, 25 columns; mend or delete the line"),
+        (HEAD + "m,bf16\n" + GOOD, "a.csv:3: 2 cells, 30 columns; mend or delete the line"),
+        (HEAD + "extra," + GOOD, "a.csv:3: 31 cells, 30 columns; mend or delete the line"),
     ],
 )
 def test_damage_stops_the_read_with_file_line_and_remedy(tmp_path: Path, text: str, message: str) -> None:

@@ -19,6 +19,7 @@ from advisor.advise.measuring.value_of_information import Problem, errors_given,
 from advisor.cost.arrays import Floats
 from advisor.cost.predict.prediction_table import Range
 from advisor.cost.predict.predictor import REPEAT, REPEAT_MAXIMUM, Z90
+from advisor.spec.benchmark_run import BenchmarkRun
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Arrival
 from advisor.text import share
@@ -148,13 +149,14 @@ def _measurable(of: Contest) -> list[Measurement]:
         rate = float(of.found.answers.requests_per_s.value[i]) / d.replicas
         if not np.isfinite(rate) or rate <= 0:
             continue
-        requests = effort.requests_at(part.kind, part.value)
         found.append(
             Measurement(
                 what="speed",
                 deployment=d.times(1),
                 arrival=part,
-                gpu_minutes=effort.bench_gpu_minutes(requests, rate, d.tensor_parallel),
+                gpu_minutes=effort.bench_gpu_minutes(
+                    BenchmarkRun.planned(part.kind, part.value), rate, d.tensor_parallel
+                ),
                 gain=0.0,
             )
         )

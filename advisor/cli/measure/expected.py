@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,20 +11,15 @@ from advisor.errors import QuantAdviseError
 from advisor.units import BITS_PER_BYTE, GB
 
 if TYPE_CHECKING:
-    from advisor.cost.predict.prediction import Prediction
+    from advisor.cost.predict.prediction_table import PredictionTable, Range
     from advisor.measure.records import Records
     from advisor.measure.run import Prepared
     from advisor.measure.steps.bench import Point
     from advisor.measure.steps.plan import Plan
     from advisor.record.measurement import SpeedMeasurement
+    from advisor.spec.benchmark_run import BenchmarkRun
     from advisor.spec.deployment import Deployment
     from advisor.spec.hardware.gpu import GpuSpec
-    from advisor.spec.workloads.workload import Load
-
-SERVER_START_S = 90.0
-"""Our guess of what vLLM takes to load, compile and capture graphs; a large model takes more."""
-BENCH_START_S = 15.0
-"""`vllm bench serve` itself: its imports took 11 s on two CPU cores (vLLM 0.32)."""
 
 QUANTIZE_START_S, QUANTIZE_SHARE = 60.0, 0.3
 """Our guess of what llm-compressor takes to load and save, and of the 16-bit peak that it reaches."""
@@ -39,7 +35,7 @@ class Expectation:
         self.prepared = prepared
         self.why_not = ""
         self.gpu_name = gpu_file or prepared.devices[0].name
-        self._cache: dict[tuple[str, int, Point], Prediction | None] = {}
+        self._cache: dict[tuple[object, ...], PredictionTable | None] = {}
         try:
             from advisor.cost.predict.predictor import Predictor
 
@@ -71,26 +67,31 @@ class Expectation:
             engine=engine,
         )
 
-    def load(self, point: Point) -> Load:
-        """The workload's lengths under a point's arrival."""
-        from advisor.measure.records import load_of
-        from advisor.spec.workloads.workload import Arrival
+    def of(
+        self, format: str, tensor_parallel: int, run: BenchmarkRun, tokens: tuple[float, float] | None = None
+    ) -> PredictionTable | None:
+        """What a run of `tokens` (means of prompt and answer; the workload's by default) is expected to show.
 
-        kind, value = load_of(point)
-        asked = self.prepared.workload.load
-        if kind == "batch":
-            raise ValueError("vllm bench serve knows no static batch")
-        return replace(asked, arrival=Arrival(kind=kind, value=value))
+        None where there is no prediction.
+        """
+        from advisor.cost.serving.load_table import run_table
 
-    def of(self, format: str, tensor_parallel: int, point: Point) -> Prediction | None:
-        """The prediction for one point; None where there is none."""
-        key = (format, tensor_parallel, point)
+        load = self.prepared.workload.load
+        means = tokens or (load.input_tokens.mean, load.output_tokens.mean)
+        key = (format, tensor_parallel, run, means)
         if self.why_not:
             return None
         if key not in self._cache:
             try:
-                deployment = self.deployment(format, tensor_parallel)
-                self._cache[key] = self.predictor.predictions([deployment], self.load(point))[0]
+                deployments = [self.deployment(format, tensor_parallel)]
+                loads = run_table(
+                    run,
+                    deployments,
+                    input_tokens=means[0],
+                    output_tokens=means[1],
+                    prefix_hit_rate=load.prefix_hit_rate,
+                )
+                self._cache[key] = self.predictor.table(deployments, loads)
             except (QuantAdviseError, ValueError):
                 self._cache[key] = None
         return self._cache[key]
@@ -104,19 +105,23 @@ def cost_lines(prepared: Prepared, expected: Expectation) -> Iterator[str]:
     if expected.why_not:
         yield f"GPU time: no estimate ({expected.why_not})"
         return
-    plan, unknown = prepared.plan, 0
+    from advisor.advise.measuring.gpu_time import SERVER_START_S, bench_s
+
+    plan, load, unknown = prepared.plan, prepared.workload.load, 0
     seconds = sum(_quantize_s(plan, expected, format) for format in plan.formats if plan.is_made(format))
     for format in plan.formats:
         for tensor_parallel in plan.tensor_parallel:
             seconds += SERVER_START_S * tensor_parallel
             for point in plan.points:
-                found = expected.of(format, tensor_parallel, point)
-                rate = None if found is None else found.requests_per_s
-                if rate is None or rate.value <= 0:
+                run = replace(
+                    plan.run_at(point), input_std=load.input_tokens.std, output_std=load.output_tokens.std
+                )
+                found = expected.of(format, tensor_parallel, run)
+                rate = math.nan if found is None else float(found.requests_per_s.value[0])
+                if not rate > 0:
                     unknown += 1
                     continue
-                once = BENCH_START_S + plan.requests_at(point) / rate.value
-                seconds += plan.repeats * once * tensor_parallel
+                seconds += run.repeats * bench_s(run.num_prompts, rate) * tensor_parallel
     note = f"; {unknown} points have no prediction" if unknown else ""
     more = ", the tasks not counted" if plan.tasks else ""
     made = "making checkpoints and " if any(plan.is_made(format) for format in plan.formats) else ""
@@ -165,41 +170,48 @@ def comparison(prepared: Prepared, found: Records, expected: Expectation) -> str
     )
 
 
-_FIELDS = {"ttft_ms": "ttft", "tpot_ms": "tpot", "e2e_ms": "e2e"}
-
-
 def _line(prepared: Prepared, row: SpeedMeasurement, expected: Expectation) -> tuple[str, ...] | None:
-    from advisor.measure.steps.bench import Point
+    from advisor.record.row_run import run_of
 
-    if row.statistic != "mean" or row.suspect:
+    run = run_of(row)
+    if row.statistic != "mean" or row.suspect or point_of(run) not in prepared.plan.points:
         return None
-    if row.load == "maximum":
-        point = Point(kind="maximum")
-    elif row.load == "rate":
-        point = Point(kind="rate", value=row.load_value)
-    else:
-        point = Point(kind="concurrency", value=row.load_value or 1.0)
-    if point not in prepared.plan.points:
-        return None
-    found = expected.of(row.format, row.num_gpus, point)
-    if found is None:
-        return None
-    if row.metric in _FIELDS:
-        one = found.latency.get((_FIELDS[row.metric], "mean"))
-    elif row.metric == "requests_per_s":
-        one = found.requests_per_s
-    else:
-        return None
+    found = expected.of(row.format, row.num_gpus, run, (row.input_tokens, row.output_tokens))
+    one = None if found is None else _figure(row, found)
     if one is None:
         return None
-    inside = one.low <= row.value <= one.high
+    value, low, high = (float(side[0]) for side in (one.value, one.low, one.high))
+    if not math.isfinite(value):
+        return None
     return (
         row.format,
         str(row.num_gpus),
-        str(point),
+        str(point_of(run)),
         row.metric,
         f"{row.value:.4g}",
-        f"{one.value:.4g}",
-        f"{one.low:.4g} to {one.high:.4g}",
-        "" if inside else "missed",
+        f"{value:.4g}",
+        f"{low:.4g} to {high:.4g}",
+        "" if low <= row.value <= high else "missed",
     )
+
+
+def point_of(run: BenchmarkRun) -> Point:
+    """The point of a plan that a run was made of."""
+    from advisor.measure.steps.bench import Point
+
+    if run.load == "maximum":
+        return Point(kind="maximum")
+    if run.load == "rate":
+        return Point(kind="rate", value=run.level)
+    return Point(kind="concurrency", value=run.level or 1.0)
+
+
+def _figure(row: SpeedMeasurement, found: PredictionTable) -> Range | None:
+    """The prediction of a row's metric; None for one that is not compared.
+
+    The throughput of an open loop is its own rate of arrivals, whatever serves it.
+    """
+    if row.metric == "requests_per_s" and row.load != "rate":
+        return found.requests_per_s
+    metric = row.metric.removesuffix("_ms")
+    return found.mean_ms(metric) if metric in ("ttft", "tpot", "e2e") else None

@@ -15,13 +15,13 @@ import numpy as np
 from advisor.cost.arrays import Floats
 from advisor.cost.fitting.least_squares import newton, soft_weights, step
 from advisor.cost.fitting.observations import METRICS, Observations
-from advisor.cost.fitting.row_noise import OWN, QUANTITY, base_class, load_class_of
+from advisor.cost.fitting.row_noise import QUANTITY, base_class, load_class_of
 from advisor.cost.fitting.step_estimator import FittedSpeed, SpeedProblem
 from advisor.cost.serving.replica import replica_stats
 from advisor.cost.serving.serving_stats import near_capacity
 from advisor.cost.step.step_time import step_costs
 from advisor.cost.uncertainty.intervals import CROWD, engine_class
-from advisor.record.measurement import SpeedMeasurement
+from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import defaults
 
@@ -192,7 +192,7 @@ def effects(
     """
     sums: dict[tuple[str, str], list[float]] = {}
     for error, key, kind, row, use in zip(errors, keys, classes, rows, used, strict=True):
-        if use and np.isfinite(error) and row.origin in OWN:
+        if use and np.isfinite(error) and row.origin in OWN_ORIGINS:
             sums.setdefault((kind, key), []).append(float(np.clip(error, -0.7, 0.7)))
     found: dict[str, dict[str, float]] = {}
     for (kind, key), values in sums.items():

@@ -11,12 +11,7 @@ import numpy.typing as npt
 
 from advisor.cost.arrays import Floats, Ints
 from advisor.cost.fitting.row_noise import harness
-from advisor.cost.fitting.run_conditions import (
-    length_variation,
-    prompts_per_client,
-    row_engine,
-    sent_together,
-)
+from advisor.cost.fitting.run_conditions import benchmark_run, requests_per_client, row_engine
 from advisor.cost.serving.engine import RULES
 from advisor.cost.serving.load_table import LoadTable
 from advisor.cost.serving.queue import Queue
@@ -25,7 +20,7 @@ from advisor.cost.step.memory import memory
 from advisor.cost.step.step_time import StepCosts
 from advisor.cost.step.work import DeploymentArrays, deployment_arrays
 from advisor.errors import QuantAdviseError
-from advisor.record.measurement import LoadKind, SpeedMeasurement
+from advisor.record.measurement import OWN_ORIGINS, LoadKind, SpeedMeasurement
 from advisor.record.sources import Sources, known_sources
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import defaults
@@ -243,7 +238,7 @@ class _Found:
                 self.deployments[at] = len(self.kept)
                 self.kept.append(option)
                 self.harness.append(whose)
-            cell = _cell(row, self.deployments[at])
+            cell = _cell(row, self.deployments[at], self.sources)
             number = self.cells.setdefault(cell, len(self.cells))
             self.options.append((len(self.rows), number, _statistic(row)))
         self.rows.append(row)
@@ -269,7 +264,7 @@ class _Found:
         arrays = replace(deployment_arrays(self.kept), harness=tuple(self.harness))
         kinds = np.array([cell[3] for cell in self.cells], dtype=np.str_)
         numbers = [cell[:3] + cell[4:] for cell in self.cells]
-        columns = np.array(numbers, dtype=np.float64).reshape(-1, 7).T
+        columns = np.array(numbers, dtype=np.float64).reshape(-1, 8).T
         of_row, cell_of, statistic = zip(*self.options, strict=True) if self.options else ((), (), ())
         at = np.array(cell_of, dtype=np.intp)
         place = columns[0].astype(np.intp)
@@ -290,7 +285,7 @@ class _Found:
                 prefix_hit_rate=np.zeros(len(place)),
                 input_std=columns[5],
                 output_std=columns[6],
-                burstiness=np.ones(len(place)),
+                burstiness=columns[7],
             ),
             cell_of=at,
             row_of=np.array(of_row, dtype=np.intp),
@@ -305,6 +300,8 @@ class _Found:
 
 def _unclear(row: SpeedMeasurement) -> str:
     """Why nothing can be compared with a sound row; empty: something can."""
+    if row.load == "rate" and row.metric not in LATENCIES and row.origin in OWN_ORIGINS:
+        return "the throughput of an open loop, which is its own rate of arrivals"
     queue = row.load in ("concurrency", "rate", "single") and row.metric in LATENCIES
     return "" if queue or row.statistic in ("mean", "p50") else f"{row.statistic} of a load that has none"
 
@@ -321,23 +318,23 @@ def _statistic(row: SpeedMeasurement) -> str:
     return row.statistic if row.load in ("concurrency", "rate") or row.statistic != "p50" else "mean"
 
 
-def _cell(row: SpeedMeasurement, deployment: int) -> tuple[float | str, ...]:
+def _cell(row: SpeedMeasurement, deployment: int, sources: Sources) -> tuple[float | str, ...]:
+    run = benchmark_run(row, sources)
     level = {"single": 1.0, "maximum": np.inf}.get(row.load, row.load_value or np.nan)
     kind: LoadKind = row.load
-    together = sent_together(row)
-    if together is not None:
+    if run.sent_together is not None:
         # So many clients that send once: the batch fills once, and drains for as long as the longest answer.
-        kind, level = "concurrency", together
-    variation = length_variation(row)
+        kind, level = "concurrency", run.sent_together
     return (
         deployment,
         row.input_tokens,
         row.output_tokens,
         kind,
         level,
-        prompts_per_client(row),
-        variation * row.input_tokens,
-        variation * row.output_tokens,
+        requests_per_client(row, run),
+        run.input_std,
+        run.output_std,
+        run.burstiness,
     )
 
 

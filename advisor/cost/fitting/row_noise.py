@@ -7,11 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from advisor.cost.arrays import Floats
-from advisor.record.measurement import SpeedMeasurement
+from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
 from advisor.record.sources import Sources
-
-OWN = ("measured", "imported")
-"""Origins of one's own records."""
 
 _OWN_SCATTER = {"single": 0.035, "maximum": 0.07}
 _OWN_SCATTER_UNDER_LOAD = 0.06
@@ -35,7 +32,7 @@ _FARTHEST = 1.0
 
 def harness(row: SpeedMeasurement, sources: Sources) -> str:
     """Whose machines and client made a published row; empty for one's own."""
-    return "" if row.origin in OWN else sources.harness(row.source)
+    return "" if row.origin in OWN_ORIGINS else sources.harness(row.source)
 
 
 def expected_noise(row: SpeedMeasurement, sources: Sources) -> float:
@@ -47,7 +44,7 @@ def expected_noise(row: SpeedMeasurement, sources: Sources) -> float:
     load = row.load
     if load == "maximum" and row.metric == "tpot_ms":
         return 1.0  # a queue of a thousand: how prompts and decodes take turns is the scheduler's whim
-    if row.origin in OWN:
+    if row.origin in OWN_ORIGINS:
         base = _OWN_SCATTER.get(load, _OWN_SCATTER_UNDER_LOAD)
     else:
         entry = sources.of(row.source)

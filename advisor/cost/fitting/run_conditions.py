@@ -1,28 +1,29 @@
-"""What a row's source and conditions say of its run: the engine, how long it lasted, how lengths vary."""
+"""What a row and its source say of how it was made: the engine and the benchmark run."""
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from functools import lru_cache
 
-import numpy as np
-
-from advisor.cost.serving.load_table import CLOSED_LOOP_PROMPTS
-from advisor.record.measurement import SpeedMeasurement
+from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
+from advisor.record.row_run import run_of
 from advisor.record.sources import Sources
+from advisor.spec.benchmark_run import BenchmarkRun
 from advisor.spec.engines.engine import Engine, parse_engine
 
 _OLDEST = "0.6.0"
 """Where neither the row nor measurements/sources.yaml states a version."""
-_STATED = re.compile(r"\b(max_num_seqs|max_num_batched_tokens|gpu_memory_utilization)=([\d.]+)")
+_STATED = re.compile(r"\b(max.num.seqs|max.num.batched.tokens|gpu.memory.utilization)[ =]([\d.]+)")
+"""As `key=value`, or as an argument of `vllm serve`."""
 
 
 @lru_cache(maxsize=4096)
 def engine_of(engine: str, version: str, conditions: str) -> Engine:
     """The engine that made a row, with the settings that its conditions state; the rest are defaults."""
     made = parse_engine(f"{engine} {version}")
-    stated = {name: float(value) for name, value in _STATED.findall(conditions)}
+    stated = {name.replace("-", "_"): float(value) for name, value in _STATED.findall(conditions)}
     seqs, budget = stated.get("max_num_seqs"), stated.get("max_num_batched_tokens")
     return replace(
         made,
@@ -39,40 +40,17 @@ def row_engine(row: SpeedMeasurement, sources: Sources) -> Engine:
     return engine_of(row.engine, version, row.conditions)
 
 
-def sent_together(row: SpeedMeasurement) -> float | None:
-    """Requests of a run that sent all of them at once and ended with the last one; None: it did not."""
-    is_run = row.load == "maximum" and "prompts at once" in row.conditions
-    return float(row.samples) if is_run and row.samples else None
+def benchmark_run(row: SpeedMeasurement, sources: Sources) -> BenchmarkRun:
+    """The run that made a row, by the row and what is known of its source."""
+    entry = None if row.origin in OWN_ORIGINS else sources.of(row.source)
+    return run_of(row, None if entry is None else entry.requests_per_client)
 
 
-def prompts_per_client(row: SpeedMeasurement) -> float:
-    """Requests that each client of a row's closed loop sent; inf where the loop has no start to speak of.
+def requests_per_client(row: SpeedMeasurement, run: BenchmarkRun) -> float:
+    """Requests of each client of a row's closed loop; inf where the row does not show the loop's start.
 
-    Of a source that counts them: as it says. Else as vLLM's own benchmark is mostly run. Medians do not
-    see the first burst, nor do those who wait until the batch is full.
+    Medians do not show the first burst, unless it is all there is.
     """
-    if sent_together(row) is not None:
-        return 1.0
-    if row.load != "concurrency" or row.statistic == "p50" or "steady window" in row.conditions:
-        return np.inf
-    if row.samples and row.load_value:
-        return max(1.0, row.samples / row.load_value)
-    return CLOSED_LOOP_PROMPTS
-
-
-def length_variation(row: SpeedMeasurement) -> float:
-    """Standard deviation of a row's lengths ÷ their mean, as its conditions state them."""
-    if row.lengths == "constant":
-        return 0.0
-    uniform = _UNIFORM.search(row.conditions)
-    if uniform is not None:
-        low, high = float(uniform[1]), float(uniform[2])
-        return (high - low) / (low + high) / 3**0.5
-    return SHAREGPT_VARIATION if "ShareGPT" in row.conditions else UNSTATED_VARIATION
-
-
-_UNIFORM = re.compile(r"(\d+(?:\.\d+)?) to (\d+(?:\.\d+)?) x ")
-SHAREGPT_VARIATION = 1.0
-"""Of prompts and answers of that data set, as benchmarks cut it."""
-UNSTATED_VARIATION = 0.5
-"""Where a source says that lengths vary and not how: a lone stream's p99 TTFT is 1.7 of its p50 there."""
+    if row.statistic == "p50" and run.sent_together is None:
+        return math.inf
+    return run.requests_per_client

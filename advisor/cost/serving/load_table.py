@@ -9,12 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from advisor.cost.arrays import ArrayTable, Bools, Floats, Ints
+from advisor.spec.benchmark_run import REQUESTS_PER_CLIENT, BenchmarkRun
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Arrival, Load
-
-CLOSED_LOOP_PROMPTS = 10.0
-"""Requests per client of a closed-loop run, as InferenceX and vLLM's own benchmarks do it: num_prompts is ten
-times the concurrency. Answers under a concurrency are what such a run shows, its initial burst included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +114,7 @@ def table_of_loads(loads: Sequence[Load]) -> LoadTable:
         kind=kind,
         level=level,
         prefix_hit_rate=np.array([load.prefix_hit_rate for load in loads], dtype=np.float64),
-        requests_per_client=np.where(kind == "concurrency", CLOSED_LOOP_PROMPTS, np.inf),
+        requests_per_client=np.where(kind == "concurrency", REQUESTS_PER_CLIENT, np.inf),
         input_std=input_std,
         output_std=output_std,
         burstiness=np.array([load.arrival.burstiness for load in loads], dtype=np.float64),
@@ -126,3 +123,33 @@ def table_of_loads(loads: Sequence[Load]) -> LoadTable:
 
 def _level(arrival: Arrival) -> float:
     return {"single": 1.0, "maximum": np.inf}.get(arrival.kind, arrival.value or 1.0)
+
+
+def run_table(
+    run: BenchmarkRun,
+    deployments: Sequence[Deployment],
+    *,
+    input_tokens: float,
+    output_tokens: float,
+    prefix_hit_rate: float = 0.0,
+) -> LoadTable:
+    """One row per deployment: a benchmark run as it was, its start and end included.
+
+    A run that sends all requests at once is as many clients that send once each.
+    """
+    n, together = len(deployments), run.sent_together
+    kind = run.load if together is None else "concurrency"
+    level = {"single": 1.0, "maximum": np.inf}.get(kind, run.level if together is None else together)
+    table = LoadTable(
+        deployment=np.arange(n, dtype=np.intp),
+        input_tokens=np.full(n, input_tokens),
+        output_tokens=np.full(n, output_tokens),
+        kind=np.array([kind] * n, dtype=np.str_),
+        level=np.full(n, level, dtype=np.float64),
+        prefix_hit_rate=np.full(n, prefix_hit_rate),
+        requests_per_client=np.full(n, run.requests_per_client),
+        input_std=np.full(n, run.input_std),
+        output_std=np.full(n, run.output_std),
+        burstiness=np.full(n, run.burstiness),
+    )
+    return table.shared_by(np.array([d.replicas for d in deployments], dtype=np.float64))

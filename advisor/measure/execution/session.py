@@ -167,10 +167,9 @@ class Session:
             tokenizer=job.target.serving.model,
             traffic=steps.traffic_of(job.plan, job.workload.load, drawn),
             point=point,
-            requests=int(step.inputs["requests"]),
+            run=job.plan.run_at(point),
             seed=seed,
             result=work / "result.json",
-            warmups=max(2, min(16, int(point.value or 8))),
             goodput=tuple(step.inputs["goodput"]),
             percentiles=percentiles,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from advisor.measure.state.ledger import Failure
 from advisor.measure.steps.server import Endpoint
 from advisor.measure.tools import tool
 from advisor.measure.tools.envs import FoundTool
+from advisor.spec.benchmark_run import BenchmarkRun
 
 PERCENTILES = (50, 90, 95, 99)
 MAX_FAILED_SHARE = 0.01
@@ -80,10 +82,9 @@ def command(
     tokenizer: str,
     traffic: Traffic,
     point: Point,
-    requests: int,
+    run: BenchmarkRun,
     seed: int,
     result: Path,
-    warmups: int,
     goodput: Sequence[str] = (),
     percentiles: Sequence[float] = PERCENTILES,
 ) -> list[str]:
@@ -94,9 +95,16 @@ def command(
         *("--backend", "vllm", "--base-url", endpoint.url, "--endpoint", "/v1/completions"),
         *("--model", endpoint.served_name, "--tokenizer", tokenizer),
         *traffic.arguments(),
-        *("--num-prompts", str(requests), "--request-rate", rate, "--seed", str(seed)),
+        *("--num-prompts", str(run.num_prompts), "--request-rate", rate, "--seed", str(seed)),
         *("--burstiness", f"{traffic.burstiness:g}"),
-        *("--num-warmups", str(warmups), "--ready-check-timeout-sec", "60", "--ignore-eos", "--disable-tqdm"),
+        *(
+            "--num-warmups",
+            str(run.warmup_requests),
+            "--ready-check-timeout-sec",
+            "60",
+            "--ignore-eos",
+            "--disable-tqdm",
+        ),
         *("--percentile-metrics", ",".join(LATENCIES)),
         *("--metric-percentiles", ",".join(f"{p:g}" for p in percentiles)),
         *("--save-result", "--save-detailed"),
@@ -124,6 +132,9 @@ class BenchResult:
     goodput_share: float | None = None
     ttft_growth: float | None = None
     """Last third's median TTFT over the first third's, by start time; > 2 is a growing queue."""
+    input_std: float | None = None
+    output_std: float | None = None
+    """Standard deviations of the lengths over requests; None in results without them."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -135,6 +146,8 @@ class BenchResult:
             "figures": dict(self.figures),
             "goodput_share": self.goodput_share,
             "ttft_growth": self.ttft_growth,
+            "input_std": self.input_std,
+            "output_std": self.output_std,
         }
 
     @staticmethod
@@ -191,7 +204,13 @@ def parse(text: str, *, where: str) -> BenchResult | Failure:
         figures=figures,
         goodput_share=None if good is None else float(good) / figures["requests_per_s/mean"],
         ttft_growth=growth(row.get("start_times") or (), row.get("ttfts") or ()),
+        input_std=_std(row.get("input_lens")),
+        output_std=_std(row.get("output_lens")),
     )
+
+
+def _std(lengths: Sequence[float] | None) -> float | None:
+    return statistics.pstdev(lengths) if lengths else None
 
 
 def _first_error(row: Mapping[str, Any]) -> str:

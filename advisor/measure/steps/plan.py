@@ -10,6 +10,7 @@ from typing import Any, Literal
 from advisor.errors import InputError
 from advisor.measure.steps.bench import Point
 from advisor.measure.steps.calibration import Calibration
+from advisor.spec.benchmark_run import REPEATS, BenchmarkRun
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.formats.recipes import UNQUANTIZED, Recipe, find_recipe
 from advisor.spec.reading.given import Given
@@ -44,13 +45,13 @@ class Plan:
     """Items per task; None = all of them."""
     chat_template: bool = False
     evaluate_with: EvalBackend = "server"
-    repeats: int = 3
+    repeats: int = REPEATS
     max_repeats: int | None = None
     """None = twice `repeats`."""
     steady: float = 0.05
     """Coefficient of variation over repeats at which a point is done."""
     requests: int | None = None
-    """Per point and repeat; None = enough for four waves, and 32."""
+    """Per point and repeat; None = as `requests_to_send` has it: ten for each client."""
     dummy: bool = False
     """`--load-format dummy`: any architecture from its config alone; speed only."""
     kv_fp8: bool = False
@@ -98,15 +99,9 @@ class Plan:
     def most_repeats(self) -> int:
         return self.max_repeats or 2 * self.repeats
 
-    def requests_at(self, point: Point) -> int:
-        """How many requests one repeat of `point` sends."""
-        if self.requests is not None:
-            return self.requests
-        if point.kind == "concurrency":
-            return max(32, 4 * int(point.value or 1))
-        if point.kind == "rate":
-            return max(100, min(2_000, round(60 * (point.value or 1.0))))
-        return 512
+    def run_at(self, point: Point) -> BenchmarkRun:
+        """The run that is made of `point`, its spread of lengths left to the workload."""
+        return BenchmarkRun.planned(point.kind, point.value, requests=self.requests, repeats=self.repeats)
 
 
 def points_of(concurrency: str | None, rates: str | None) -> tuple[Point, ...]:

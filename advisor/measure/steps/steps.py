@@ -123,7 +123,7 @@ def bench_step(
             "target": target.identity(),
             "traffic": traffic_json(workload.load, plan.prompts),
             "point": point.to_json(),
-            "requests": plan.requests_at(point),
+            "requests": plan.run_at(point).num_prompts,
             "seed": seed_of(plan, point, repeat),
             "goodput": list(goodput),
         },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import pstdev
 from typing import Any
 
 from advisor.errors import DataError
@@ -42,6 +43,14 @@ class Run:
     """Milliseconds and per second."""
     completed: int | None
     failed: int | None
+    requests: int | None = None
+    """Sent; None = as many as were completed."""
+    is_steady: bool = False
+    """Whether the figures leave out the run's start, when all clients send together."""
+    input_std: float | None = None
+    output_std: float | None = None
+    burstiness: float | None = None
+    """Of an open loop's arrivals: gamma shape of their gaps."""
     duration_s: float | None = None
     date: str | None = None
     ttft_max_ms: float | None = None
@@ -85,6 +94,9 @@ def rows(run: Run, served: Served, *, source: str, licence: str) -> list[SpeedMe
     assert run.output_tokens is not None
     single = run.load in ("concurrency", "batch") and run.load_value == 1
     load: LoadKind = "single" if single else run.load
+    steady = "steady window" if run.is_steady else ""
+    # A maximum that time cut off kept its queue to the end: it is no run of so many requests.
+    requests = run.sent_together if load == "maximum" else run.requests or run.completed
     found = []
     for (metric, statistic), value in sorted(run.figures.items()):
         if metric in LATENCIES and (load == "maximum" or run.sent_together is not None):
@@ -113,8 +125,13 @@ def rows(run: Run, served: Served, *, source: str, licence: str) -> list[SpeedMe
                 source=source,
                 licence=licence,
                 date=run.date,
-                conditions="; ".join(part for part in (run.name, run.conditions) if part),
+                conditions="; ".join(part for part in (run.name, run.conditions, steady) if part),
                 suspect=run.suspect,
+                requests=requests,
+                repeats=None if requests is None else 1,
+                input_std=run.input_std,
+                output_std=run.output_std,
+                burstiness=run.burstiness if load == "rate" else None,
             )
         )
     return found
@@ -130,6 +147,12 @@ def number(value: Any) -> float | None:
 def whole(value: Any) -> int | None:
     found = number(value)
     return None if found is None or found != found or not float(found).is_integer() else int(found)
+
+
+def spread(values: Any) -> float | None:
+    """Standard deviation of a list of lengths; None where there is none."""
+    known = [one for raw in values if (one := number(raw)) is not None] if isinstance(values, list) else []
+    return pstdev(known) if known else None
 
 
 def section(document: Any, *path: str | int) -> Any:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import shlex
-from math import ceil
 from pathlib import Path
 
 from advisor.cost.quality.tasks import find_task
 from advisor.report.manifests.serve import comment, script, wrapped
 from advisor.report.manifests.subject import PORT, Subject
+from advisor.spec.benchmark_run import BenchmarkRun
 from advisor.spec.benchmarks import known_averages
 from advisor.spec.workloads.workload import Arrival, Lengths, Load, percentile_of
 
 SEED = 0
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
-RUN_SECONDS = 120
-"""An open loop lasts about so long: enough for the queue, where one grows, to show."""
-LEAST_REQUESTS = 100
 
 LM_EVAL_TASKS = {
     "MMLU": "mmlu",
@@ -63,20 +60,15 @@ def verify_files(subject: Subject) -> dict[str, str]:
     return found
 
 
-def requests_of(arrival: Arrival) -> int:
-    """How many requests a check sends."""
-    if arrival.kind == "single":
-        return LEAST_REQUESTS // 2
-    if arrival.kind == "maximum" or arrival.value is None:
-        return 10 * LEAST_REQUESTS
-    each = 10 if arrival.kind == "concurrency" else RUN_SECONDS
-    return max(LEAST_REQUESTS, ceil(each * arrival.value))
+def check_run(arrival: Arrival) -> BenchmarkRun:
+    """The run of a check: one repeat of what `measure` sends."""
+    return BenchmarkRun.planned(arrival.kind, arrival.value, repeats=1)
 
 
 def bench_script(subject: Subject) -> str:
     """`vllm bench serve` (options as in vLLM 0.32)."""
     load, workload = subject.prediction.load, subject.workload
-    arrival = load.arrival
+    arrival, run = load.arrival, check_run(load.arrival)
     concurrency = {"single": 1, "concurrency": arrival.value}.get(arrival.kind)
     rate = f"{arrival.value:g}" if arrival.kind == "rate" else "inf"
     asked = [percentile_of(limit.statistic) for limit in workload.limits]
@@ -86,10 +78,10 @@ def bench_script(subject: Subject) -> str:
         *("--endpoint", "/v1/completions", "--model", shlex.quote(subject.served_name)),
         *("--tokenizer", shlex.quote(_tokenizer(subject))),
         *_bench_data(subject),
-        *("--num-prompts", str(requests_of(arrival)), "--request-rate", rate),
+        *("--num-prompts", str(run.num_prompts), "--request-rate", rate),
         *(("--burstiness", f"{arrival.burstiness:g}") if arrival.kind == "rate" else ()),
         *(("--max-concurrency", f"{concurrency:g}") if concurrency is not None else ()),
-        *("--num-warmups", "10", "--seed", str(SEED), "--ignore-eos"),
+        *("--num-warmups", str(run.warmup_requests), "--seed", str(SEED), "--ignore-eos"),
         *("--percentile-metrics", "ttft,tpot,itl,e2el"),
         *("--metric-percentiles", ",".join(f"{p:g}" for p in percentiles)),
         *_goodput(subject),
@@ -129,12 +121,12 @@ def _metadata(subject: Subject) -> list[str]:
 def guidellm_script(subject: Subject) -> str:
     """`guidellm run` (options as in GuideLLM 0.8.1)."""
     load = subject.prediction.load
-    arrival = load.arrival
+    arrival, run = load.arrival, check_run(load.arrival)
     profile = {
         "single": "kind=synchronous",
         "concurrency": f"kind=concurrent,streams={arrival.value or 0:g}",
         "rate": f"kind=poisson,rate={arrival.value or 0:g}",
-        "maximum": f"kind=throughput,max_concurrency={requests_of(arrival)}",
+        "maximum": f"kind=throughput,max_concurrency={run.num_prompts}",
     }[arrival.kind]
     served = f"model={subject.served_name},request_format=/v1/completions"
     data = ",".join(
@@ -148,7 +140,7 @@ def guidellm_script(subject: Subject) -> str:
         *("guidellm", "run", "--backend", '"kind=openai_http,target=$BASE_URL",' + shlex.quote(served)),
         *("--tokenizer", shlex.quote(f"kind=huggingface_auto,model={_tokenizer(subject)}")),
         *("--data", shlex.quote(data), "--profile", shlex.quote(profile)),
-        *("--constraint", f"kind=max_requests,count={requests_of(arrival)}"),
+        *("--constraint", f"kind=max_requests,count={run.num_prompts}"),
         *("--seed", f"kind=static,value={SEED}"),
         *("--output", "kind=json,path=results/guidellm.json", "--output", "kind=console"),
     ]
@@ -264,7 +256,7 @@ def _drawn_lengths(subject: Subject) -> str | None:
     load = subject.prediction.load
     if not _is_drawn(load):
         return None
-    count, rng = requests_of(load.arrival), np.random.default_rng(SEED)
+    count, rng = check_run(load.arrival).num_prompts, np.random.default_rng(SEED)
     pairs = zip(sample(load.input_tokens, count, rng), sample(load.output_tokens, count, rng), strict=True)
     spec = {
         "tokenizer": _tokenizer(subject),

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from advisor.cost.fitting.observations import observe
-from advisor.cost.fitting.run_conditions import engine_of, length_variation, prompts_per_client, row_engine
+from advisor.cost.fitting.run_conditions import benchmark_run, engine_of, requests_per_client, row_engine
 from advisor.record.measurement import SpeedMeasurement
-from advisor.record.sources import known_sources
+from advisor.record.row_run import length_variation
+from advisor.record.sources import Sources, known_sources
 
 ROW = SpeedMeasurement(
     model="Llama-3.1-8B-Instruct",
@@ -52,9 +53,9 @@ def test_settings_that_a_source_states_are_the_engines():
 
 def test_prompts_sent_at_once_are_so_many_clients_that_send_once():
     row = replace(ROW, load="maximum", load_value=None, metric="requests_per_s", samples=500, value=9.0)
-    [endless], [run] = (observe([row]).cells.level, observe([replace(row, conditions=AT_ONCE)]).cells.level)
+    [endless], [run] = (observe([row]).loads.level, observe([replace(row, conditions=AT_ONCE)]).loads.level)
     assert (endless, run) == (math.inf, 500.0)
-    assert observe([replace(row, conditions=AT_ONCE, samples=None)]).cells.level[0] == math.inf
+    assert observe([replace(row, conditions=AT_ONCE, samples=None)]).loads.level[0] == math.inf
 
 
 def test_who_timed_v0_counts_and_who_timed_v1_does_not():
@@ -87,7 +88,8 @@ def test_a_source_that_states_no_version_has_the_newest_of_its_date():
     ],
 )
 def test_requests_per_client_are_counted_where_they_are_stated(change, expected):
-    assert prompts_per_client(replace(ROW, **change)) == expected
+    row = replace(ROW, **change)
+    assert requests_per_client(row, benchmark_run(row, Sources())) == expected
 
 
 def test_lengths_vary_as_their_source_says():
@@ -100,7 +102,7 @@ def test_lengths_vary_as_their_source_says():
 
 def test_ttft_and_tpot_of_one_run_are_one_cell():
     seen = observe([ROW, replace(ROW, metric="tpot_ms"), replace(ROW, load_value=32.0)])
-    assert len(seen.cells) == 2
+    assert len(seen.loads) == 2
     assert seen.cell_of.tolist() == [0, 0, 1]
 
 

@@ -16,6 +16,7 @@ from advisor.measure.steps import bench
 from advisor.measure.steps.bench import BenchResult, Point, Traffic
 from advisor.measure.steps.server import Endpoint
 from advisor.measure.tools import envs
+from advisor.spec.benchmark_run import BenchmarkRun
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -120,10 +121,9 @@ def test_the_command_of_a_point():
         tokenizer="/models/m",
         traffic=Traffic(input_tokens=1024, output_tokens=128, prefix_tokens=256),
         point=Point(kind="concurrency", value=8.0),
-        requests=32,
+        run=BenchmarkRun(load="concurrency", level=8.0, requests=32),
         seed=7,
         result=Path("/run/result.json"),
-        warmups=8,
         goodput=("ttft:500",),
     )
     assert " ".join(words) == (

@@ -124,5 +124,5 @@ def test_neither_a_model_nor_a_file():
 
 
 def test_a_point_gets_at_least_four_waves():
-    assert valid().requests_at(Point(kind="concurrency", value=64.0)) == 256
-    assert valid(requests=10).requests_at(Point(kind="concurrency", value=64.0)) == 10
+    assert valid().run_at(Point(kind="concurrency", value=64.0)).num_prompts == 640
+    assert valid(requests=10).run_at(Point(kind="concurrency", value=64.0)).num_prompts == 10

@@ -256,7 +256,7 @@ def test_a_damaged_file_is_a_finding_and_the_others_are_still_checked(tmp_path: 
     (tmp_path / "b.csv").write_text(f"{tables.SPEED.first_line}\n{','.join(tables.SPEED.names)}\nm,bf16\n")
     first, second = check_folder(tmp_path)
     assert (first.file.name, first.line) == ("a.csv", 3)
-    assert str(second) == (f"{tmp_path}/b.csv:3: error: 2 cells, 25 columns; mend or delete the line")
+    assert str(second) == (f"{tmp_path}/b.csv:3: error: 2 cells, 30 columns; mend or delete the line")
 
 
 def test_a_price_that_does_not_belong(tmp_path: Path) -> None:

@@ -350,3 +350,32 @@ def test_what_a_file_leaves_out_is_asked_for_in_one_line() -> None:
         "add --model, --format, --gpu, --num-gpus, --engine-version"
     )
     assert "\n" not in text
+
+
+def test_a_run_says_how_many_requests_it_sent_and_how_long_they_were(tmp_path):
+    detailed = only(import_file(VLLM / "rate.json", known(lengths="constant")), "ttft_ms/mean")
+    assert (detailed.requests, detailed.repeats, detailed.burstiness) == (40, 1, 1.0)
+    assert detailed.output_std == 0.0
+    assert 0 < (detailed.input_std or 0) < 2
+    plain = only(import_file(VLLM / "concurrency.json", known()), "ttft_ms/mean")
+    assert (plain.requests, plain.input_std, plain.burstiness) == (24, None, None)
+
+
+def test_a_cap_that_is_never_reached_sends_all_at_once(tmp_path):
+    def throughput(document):
+        document["benchmarks"] = document["benchmarks"][1:]
+        document["benchmarks"][0]["config"]["strategy"] = {"type_": "throughput", "max_concurrency": 16}
+
+    path = changed(GUIDELLM / "v2_concurrent.json", tmp_path, throughput)
+    rows = import_file(path, known()).speed
+    # sixteen at once are one batch
+    assert {(row.load, row.load_value, row.requests) for row in rows} == {("batch", 16.0, 16)}
+
+
+def test_a_window_without_the_runs_start_is_steady(tmp_path):
+    def warm(document):
+        document["benchmarks"] = document["benchmarks"][1:]
+        document["benchmarks"][0]["warmup_duration"] = 2.0
+
+    row = import_file(changed(GUIDELLM / "v2_concurrent.json", tmp_path, warm), known()).speed[0]
+    assert "steady window" in row.conditions

@@ -307,7 +307,7 @@ def after(script: str, option: str) -> str:
         ),
         (
             Arrival(kind="rate", value=2.5, burstiness=0.5),
-            {"--request-rate": "2.5", "--burstiness": "0.5", "--num-prompts": "300"},
+            {"--request-rate": "2.5", "--burstiness": "0.5", "--num-prompts": "150"},
             "kind=poisson,rate=2.5",
         ),
         (

@@ -63,6 +63,8 @@ def runs(document: Mapping[str, Any], *, where: str) -> list[Run]:
             input_tokens=_tokens(document, "usage_prompt_tokens", "input_sequence_length"),
             output_tokens=_tokens(document, "usage_completion_tokens", "output_sequence_length"),
             lengths=_lengths(document),
+            input_std=_token_std(document, "usage_prompt_tokens", "input_sequence_length"),
+            output_std=_token_std(document, "usage_completion_tokens", "output_sequence_length"),
             figures=_figures(document, where),
             completed=whole(section(document, "request_count", "avg")),
             failed=failed,
@@ -166,6 +168,10 @@ def _tokens(document: Mapping[str, Any], served: str, counted: str) -> float | N
     """Mean per request: as the server says, which sees the chat template too, else as AIPerf counts."""
     said = number(section(document, served, "avg"))
     return number(section(document, counted, "avg")) if said is None else said
+
+
+def _token_std(document: Mapping[str, Any], served: str, counted: str) -> float | None:
+    return number(section(document, served if served in document else counted, "std"))
 
 
 def _duration(document: Mapping[str, Any]) -> float | None:

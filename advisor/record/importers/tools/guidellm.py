@@ -30,6 +30,8 @@ _RATES: Mapping[str, Metric] = {
 }
 _PERCENTILES = {"p50": "p50", "p75": "p75", "p90": "p90", "p95": "p95", "p99": "p99", "p999": "p99.9"}
 _ONE_LENGTH = 1.02
+EQUAL_GAPS = 1000.0
+"""Burstiness of arrivals with equal gaps between them, as far as an arrival's goes."""
 
 
 def recognises(document: Any) -> bool:
@@ -56,7 +58,7 @@ def _run(row: Mapping[str, Any], at: int, tool: str, where: str) -> Run:
         or section(row, "request_totals")
         or {}
     )
-    load, value, refused = _load(strategy)
+    load, value, refused = _load(strategy, whole(totals.get("total")) or whole(totals.get("successful")))
     lengths = _lengths(metrics)
     requests = section(row, "requests", "successful")
     requests = requests if isinstance(requests, list) else []
@@ -77,6 +79,10 @@ def _run(row: Mapping[str, Any], at: int, tool: str, where: str) -> Run:
         figures=_figures(metrics),
         completed=whole(totals.get("successful")),
         failed=whole(totals.get("errored")),
+        is_steady=bool(number(row.get("warmup_duration")) or number(strategy.get("rampup_duration"))),
+        input_std=_std(metrics, "prompt_token_count"),
+        output_std=_std(metrics, "output_token_count"),
+        burstiness=EQUAL_GAPS if strategy.get("type_") == "constant" else None,
         duration_s=number(row.get("duration")) or number(row.get("run_duration")),
         date=day(start),
         ttft_max_ms=number(section(metrics, "time_to_first_token_ms", "successful", "max")),
@@ -90,7 +96,7 @@ def _run(row: Mapping[str, Any], at: int, tool: str, where: str) -> Run:
     )
 
 
-def _load(strategy: Mapping[str, Any]) -> tuple[LoadKind | None, float | None, str]:
+def _load(strategy: Mapping[str, Any], requests: int | None) -> tuple[LoadKind | None, float | None, str]:
     kind = strategy.get("type_")
     if kind == "synchronous":
         return "single", None, ""
@@ -100,7 +106,8 @@ def _load(strategy: Mapping[str, Any]) -> tuple[LoadKind | None, float | None, s
         return "rate", number(strategy.get("rate")), ""
     if kind == "throughput":
         cap = number(strategy.get("max_concurrency"))
-        return ("maximum", None, "") if cap is None else ("concurrency", cap, "")
+        is_reached = cap is not None and not (requests is not None and requests <= cap)
+        return ("concurrency", cap, "") if is_reached else ("maximum", None, "")
     return None, None, f"strategy {kind} is no load that we know"
 
 
@@ -136,6 +143,10 @@ def _figures(metrics: Mapping[str, Any]) -> Figures:
 
 def _mean(metrics: Mapping[str, Any], key: str) -> float | None:
     return number(section(metrics, key, "successful", "mean"))
+
+
+def _std(metrics: Mapping[str, Any], key: str) -> float | None:
+    return number(section(metrics, key, "successful", "std_dev"))
 
 
 def _lengths(metrics: Mapping[str, Any]) -> LengthKind:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from advisor.record.importers.facts import DeploymentFacts, engine_name, known_model
-from advisor.record.importers.run import Run, needed, number, section, whole
+from advisor.record.importers.run import Run, needed, number, section, spread, whole
 from advisor.record.importers.tools import flat
 
 TOOL = "SGLang bench_serving"
@@ -40,6 +40,8 @@ def runs(document: Mapping[str, Any], *, where: str) -> list[Run]:
             figures=flat.without_gaps(figures) if completed == tokens_out else figures,
             completed=completed,
             failed=empty or None,
+            input_std=spread(document.get("input_lens")),
+            output_std=spread(document.get("output_lens")),
             duration_s=number(document.get("duration")),
             sent_together=completed if load == "maximum" else None,
             left_out=tuple(left_out),

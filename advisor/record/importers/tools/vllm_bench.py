@@ -14,7 +14,7 @@ from typing import Any
 
 from advisor.errors import UnknownNameError
 from advisor.record.importers.facts import DeploymentFacts, engine_name, known_gpu, known_model
-from advisor.record.importers.run import Run, day, needed, number, whole
+from advisor.record.importers.run import Run, day, needed, number, spread, whole
 from advisor.record.importers.tools import flat
 from advisor.record.measurement import KvFormat
 from advisor.spec.formats.catalog import find_kv_format
@@ -75,6 +75,10 @@ def runs(document: Mapping[str, Any], *, where: str) -> list[Run]:
             figures=figures,
             completed=completed,
             failed=_failed(document, completed),
+            requests=requests,
+            input_std=spread(document.get("input_lens")),
+            output_std=spread(document.get("output_lens")),
+            burstiness=number(document.get("burstiness")),
             duration_s=number(document.get("duration")),
             date=day(document.get("date")),
             ttft_max_ms=1000 * max(ttfts) if ttfts else None,
