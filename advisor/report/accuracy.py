@@ -147,10 +147,12 @@ def fit_markdown(fit: Fit) -> str:
 
 
 def shipped_markdown() -> str:
-    """The page for the fit that ships."""
+    """The page for the fits that ship."""
     from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
+    from advisor.report.quality_accuracy import quality_markdown
 
-    return fit_markdown(Predictor.shipped().fit)
+    return f"{fit_markdown(Predictor.shipped().fit)}\n{quality_markdown(QualityModel.shipped().about)}"
 
 
 if __name__ == "__main__":

@@ -89,6 +89,7 @@ def fit(
     from advisor.cost.quality import file as quality_file
     from advisor.cost.quality.recovery import fit_quality
     from advisor.data import shipped
+    from advisor.record.constants import read_accuracy_constants
     from advisor.record.sources import known_sources
     from advisor.record.store import read_quality, read_speed
 
@@ -100,7 +101,10 @@ def fit(
         rows = [row for folder in folders for row in read_speed(folder)]
         speed, _ = learn(rows, sources=known_sources(folders), progress=say)
         say("fitting accuracy")
-        quality = fit_quality([row for folder in folders for row in read_quality(folder)])
+        quality = fit_quality(
+            [row for folder in folders for row in read_quality(folder)],
+            [constant for folder in folders for constant in read_accuracy_constants(folder)],
+        )
     texts = {fit_file.NAME: fit_file.dumps(speed), quality_file.NAME: quality.to_json()}
     changed = []
     for name, text in texts.items():
@@ -114,14 +118,18 @@ def fit(
         typer.echo(f"{path}: {'as it was, bit for bit' if same else verb}", err=True)
     if report:
         from advisor.report.accuracy import fit_markdown
+        from advisor.report.quality_accuracy import quality_markdown
 
-        typer.echo(fit_markdown(speed), nl=False)
-    for line in _summary_lines(
-        {name: value for name, value in speed.summary.items() if name != "report"}, quality.about
-    ):
+        typer.echo(f"{fit_markdown(speed)}\n{quality_markdown(quality.about)}", nl=False)
+    for line in _summary_lines(*(_without_report(about) for about in (speed.summary, quality.about))):
         typer.echo(line)
     if dry_run and changed:
         raise typer.Exit(1)
+
+
+def _without_report(summary: Mapping[str, object]) -> dict[str, object]:
+    """A fit's summary without its tables, which `--report` prints."""
+    return {name: value for name, value in summary.items() if name != "report"}
 
 
 def _summary_lines(*summaries: Mapping[str, object]) -> list[str]:

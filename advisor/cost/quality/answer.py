@@ -61,12 +61,14 @@ class Question:
 
 def recovery_of(loss: LossDistribution, noise_sd: float, basis: Basis) -> Recovery:
     """Both estimates of a true loss's distribution and the noise of a new score."""
+    value = max(1.0 - loss.quantile(0.5), 0.0)
     return Recovery(
-        true=_estimate(loss, basis), new_score=_estimate(loss.with_noise(noise_sd), basis), loss=loss
+        true=_estimate(value, loss, basis),
+        new_score=_estimate(value, loss.with_noise(noise_sd), basis),
+        loss=loss,
     )
 
 
-def _estimate(loss: LossDistribution, basis: Basis) -> Estimate:
-    value = max(1.0 - loss.mean, 0.0)
+def _estimate(value: float, loss: LossDistribution, basis: Basis) -> Estimate:
     low, high = (max(1.0 - loss.quantile(level), 0.0) for level in (0.95, 0.05))
     return Estimate(value=value, low=min(low, value), high=max(high, value), basis=basis)

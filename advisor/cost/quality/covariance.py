@@ -5,16 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.cost.quality.expected_loss import Floats
+from advisor.cost.quality.expected_loss import FOUR_BIT, Floats, log_context
 from advisor.cost.quality.recipe import Recipe
 from advisor.cost.quality.scores import Cell
 from advisor.spec.benchmarks import Kind
 
-FOUR_BIT = frozenset({"int4", "nvfp4", "mxfp4", "w4a8-fp8"})
+ROUNDED_ACTIVATIONS = frozenset({"fp8", "int8", "nvfp4", "mxfp4", "w4a8-fp8"})
 _FLOOR = 5e-4
 """Standard deviation of a printed score's rounding, as a share of it."""
 
@@ -23,12 +24,22 @@ _FLOOR = 5e-4
 class Spread:
     """Standard deviations, fitted by the likelihood of all cells."""
 
-    model: float = 0.003
+    model: float = 0.002
     """Of what one base model's checkpoint in one format loses beyond its factors, on every benchmark."""
+    fragile: float = 0.1
+    """The same as a share of the expected loss, in every format alike."""
+    fragile_in_format: float = 0.15
+    """The same in one format."""
+    activations: float = 2.0
+    """Ratio of the last, and of `recipe`, for formats that round activations too: outliers are a model's."""
     benchmark: float = 0.40
     """Of what it loses on one benchmark, as a share of the expected loss."""
     checkpoint: float = 0.3
     """The same for one maker's checkpoint by one algorithm alone."""
+    recipe: float = 0.15
+    """Of what one maker's checkpoint loses on every benchmark, as a share of the expected loss."""
+    context: float = 0.3
+    """Of what one base model loses in one format, as a share, per factor e of context beyond a short one."""
     choice: float = 0.55
     """Noise of choice benchmarks, 4 bits, as a share of two independent scores' noise."""
     generated: float = 0.7
@@ -51,19 +62,36 @@ class Shared:
     maker: NDArray[np.int64]
     printed: NDArray[np.int64]
     """Model, benchmark and publisher: one BF16 score."""
+    activations: NDArray[np.bool_]
+    """Whether the format rounds activations too."""
+    context: Floats
+    """Logarithm of the context over a short one."""
 
     def take(self, rows: NDArray[np.int64]) -> Shared:
         return Shared(**{f.name: getattr(self, f.name)[rows] for f in dataclasses.fields(self)})
 
 
-Who = tuple[str, str, str, str, str]
-"""Group, format, benchmark, algorithm and publisher, and what names the BF16 score; an empty name of the
-last two is nobody else's."""
+class Who(NamedTuple):
+    """What a score shares with others; an empty checkpoint or printed score is nobody else's."""
+
+    group: str
+    format: str
+    benchmark: str
+    maker: str
+    printed: str
+    """Names the BF16 score."""
+    context_tokens: int
 
 
 def who_of(cell: Cell) -> Who:
-    printed = f"{cell.traits.key} {cell.benchmark} {cell.publisher}"
-    return cell.traits.group, cell.format, cell.benchmark, checkpoint_of(cell.recipe), printed
+    return Who(
+        group=cell.traits.group,
+        format=cell.format,
+        benchmark=cell.benchmark,
+        maker=checkpoint_of(cell.recipe),
+        printed=f"{cell.traits.key} {cell.benchmark} {cell.publisher}",
+        context_tokens=cell.context_tokens,
+    )
 
 
 def checkpoint_of(recipe: Recipe) -> str:
@@ -74,9 +102,17 @@ def checkpoint_of(recipe: Recipe) -> str:
 def shared(whos: Sequence[Who], known: dict[str, int] | None = None) -> Shared:
     """Numbers for names; `known` carries them from one call to the next."""
     known = {} if known is None else known
-    table = np.array([[known.setdefault(name, len(known)) for name in who] for who in whos], dtype=np.int64)
+    table = np.array([[known.setdefault(n, len(known)) for n in who[:5]] for who in whos], dtype=np.int64)
     group, fmt, row, maker, printed = table.reshape(-1, 5).T
-    return Shared(group=group, format=fmt, benchmark=row, maker=maker, printed=printed)
+    return Shared(
+        group=group,
+        format=fmt,
+        benchmark=row,
+        maker=maker,
+        printed=printed,
+        activations=np.array([who.format in ROUNDED_ACTIVATIONS for who in whos], dtype=np.bool_),
+        context=np.array([log_context(who.context_tokens) for who in whos]),
+    )
 
 
 def inverse(matrix: Floats) -> Floats:
@@ -106,7 +142,15 @@ def deviations(
 
     kin = same("group") & same("format")
     twins = kin & same("benchmark")
-    relative = s.benchmark**2 * twins + s.checkpoint**2 * (twins & same("maker"))
+    made = kin & same("maker")
+    wider = np.outer(*(np.where(who.activations, s.activations, 1.0) for who in (a, b)))
+    relative = (
+        s.fragile**2 * same("group")
+        + wider * (s.fragile_in_format**2 * kin + s.recipe**2 * made)
+        + s.context**2 * kin * np.outer(a.context, b.context)
+        + s.benchmark**2 * twins
+        + s.checkpoint**2 * (made & twins)
+    )
     return np.asarray(relative * np.outer(*loss) + s.model**2 * kin * np.outer(*gain))
 
 

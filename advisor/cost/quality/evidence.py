@@ -72,7 +72,8 @@ class Evidence:
         shares = BASE_FORMAT.get(format) in has and format not in _FEWER_ACTIVATION_BITS
         if format in has or shares:
             return ""
-        return f"no accuracy was ever measured in {format}; there are scores in {', '.join(sorted(has))}"
+        weights = sorted(name for name in has if not name.startswith("kv-"))
+        return f"no accuracy was ever measured in {format}; there are scores in {', '.join(weights)}"
 
     def usual_algorithm(self, who: Traits, format: str, maker: str | None) -> str:
         """How the maker's scored checkpoint of the model in a format was made, else how they usually are."""

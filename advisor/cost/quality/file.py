@@ -16,7 +16,7 @@ from advisor.cost.quality.scores import Cell
 from advisor.errors import DataError
 
 NAME = "quality_fit.json"
-VERSION = 1
+VERSION = 2
 _COLUMNS = (
     "model",
     "format",
@@ -27,12 +27,13 @@ _COLUMNS = (
     "above_guessing",
     "independent_sd",
     "baseline",
+    "context_tokens",
     "scores",
     "weight",
 )
 
 
-def dumps(fitted: Fitted, widths: Mapping[str, float], about: Mapping[str, object]) -> str:
+def dumps(fitted: Fitted, widths: Mapping[str, tuple[float, float]], about: Mapping[str, object]) -> str:
     """The file's text; factors are natural logarithms with their standard deviation."""
     sections: dict[str, dict[str, list[float]]] = {section: {} for section in PRIORS}
     for (section, name), pair in fitted.factors.items():
@@ -54,6 +55,7 @@ def dumps(fitted: Fitted, widths: Mapping[str, float], about: Mapping[str, objec
                 c.gain,
                 round(c.unit**0.5, 5),
                 c.baseline,
+                c.context_tokens,
                 c.scores,
                 weight,
             ]
@@ -63,7 +65,7 @@ def dumps(fitted: Fitted, widths: Mapping[str, float], about: Mapping[str, objec
     head = {
         "version": VERSION,
         "about": dict(about),
-        "widths": dict(widths),
+        "widths": {name: list(pair) for name, pair in widths.items()},
         "spread": asdict(fitted.spread),
     }
     parts = [json.dumps(head, indent=1, ensure_ascii=False)[:-2]]
@@ -88,7 +90,7 @@ def _table(name: str, sections: Mapping[str, str]) -> str:
     return f" {json.dumps(name)}: {{\n  {body}\n }}"
 
 
-def loads(text: str, where: str) -> tuple[Fitted, dict[str, float], dict[str, object]]:
+def loads(text: str, where: str) -> tuple[Fitted, dict[str, tuple[float, float]], dict[str, object]]:
     """Fitted model, widths, and what it rests on. Raises DataError when `text` is not such a file."""
     try:
         document = json.loads(text)
@@ -98,7 +100,8 @@ def loads(text: str, where: str) -> tuple[Fitted, dict[str, float], dict[str, ob
             )
         if document["columns"] != list(_COLUMNS):
             raise DataError(f"{where}: columns are not {', '.join(_COLUMNS)}; run quantadvise fit")
-        return _fitted(document), dict(document["widths"]), dict(document["about"])
+        widths = {name: (true, noise) for name, (true, noise) in document["widths"].items()}
+        return _fitted(document), widths, dict(document["about"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{where}: not a readable accuracy fit ({error}); run quantadvise fit") from error
 
@@ -124,7 +127,8 @@ def _fitted(document: Mapping[str, Any]) -> Fitted:
             gain=row[6],
             unit=row[7] ** 2,
             baseline=row[8],
-            scores=row[9],
+            context_tokens=row[9],
+            scores=row[10],
         )
         for row in document["scores"]
     )
@@ -133,11 +137,11 @@ def _fitted(document: Mapping[str, Any]) -> Fitted:
         spread=Spread(**document["spread"]),
         baselines={name: (level, slope) for name, (level, slope) in document["baselines"].items()},
         cells=cells,
-        weights=tuple(row[10] for row in document["scores"]),
+        weights=tuple(row[11] for row in document["scores"]),
     )
 
 
-def read(path: Path) -> tuple[Fitted, dict[str, float], dict[str, object]]:
+def read(path: Path) -> tuple[Fitted, dict[str, tuple[float, float]], dict[str, object]]:
     """The file at `path`. Raises DataError when it is missing or damaged."""
     try:
         text = path.read_text(encoding="utf-8")

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.cost.quality.covariance import (
-    FOUR_BIT,
     Shared,
     Spread,
+    Who,
     checkpoint_of,
     deviations,
     inverse,
@@ -30,7 +30,7 @@ from advisor.cost.quality.covariance import (
     who_of,
 )
 from advisor.cost.quality.expected_loss import (
-    PRIORS,
+    FOUR_BIT,
     Floats,
     Key,
     Point,
@@ -38,7 +38,9 @@ from advisor.cost.quality.expected_loss import (
     design_by_size,
     factors,
     point_of,
+    prior_of,
 )
+from advisor.cost.quality.loss_distribution import LossDistribution
 from advisor.cost.quality.models import Traits
 from advisor.cost.quality.recipe import Recipe
 from advisor.cost.quality.scores import Cell, gain_of, unit_variance
@@ -51,8 +53,8 @@ Shape = Literal["average", "choice", "generated", "worked"]
 """A mean of several benchmarks, or the kind of a single one: their errors have different tails."""
 Z90 = 1.6449
 """Half width of a 90 % interval in standard deviations, were errors Gaussian."""
-DEFAULT_WIDTH = 1.2
-"""Factor on a standard deviation where too few figures were held out to know one."""
+DEFAULT_WIDTH = (1.2, 1.2)
+"""Factors on the standard deviations of the true loss and of the noise where few figures were held out."""
 _USUAL = (0.4, 0.3)
 """Logit of a BF16 score at 8B and its slope by size, for benchmarks without a score: 60 % at 8B."""
 
@@ -75,12 +77,22 @@ class Expectation:
         return math.hypot(self.true_sd, self.noise)
 
 
+LEAST_LOSS = -0.005
+"""Quantization makes a model better only by chance: no true loss lies below this."""
+
+
+def true_loss(mean: float, sd: float) -> LossDistribution:
+    """The distribution of a true loss, skewed towards larger ones."""
+    return LossDistribution.above(LEAST_LOSS, mean=max(mean, LEAST_LOSS + 1e-4), sd=sd)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
     """One benchmark of what is asked."""
 
     row: Benchmark
     normalized: bool
+    context_tokens: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,17 +190,39 @@ class Fitted:
         score = 1.0 / (1.0 + math.exp(-level - slope * math.log(traits.params_b / 8.0)))
         return min(max(score, row.chance + 0.03), 0.98)
 
-    def expect(self, traits: Traits, format: str, recipe: Recipe, tasks: Sequence[Task]) -> Expectation:
-        """The mean loss over `tasks`; `format` has cells, or shares its weights with one that has."""
+    def expect(
+        self, traits: Traits, format: str, recipe: Recipe, tasks: Sequence[Task], context_tokens: int = 0
+    ) -> Expectation:
+        """The mean loss over `tasks`; `format` has cells, or shares its weights with one that has.
+
+        `context_tokens`: the length at which the tasks are done, where it is longer than theirs.
+        """
         grouped = [
-            [_Part(row=benchmark(name), normalized=task.normalized) for name in task.parts] for task in tasks
+            [
+                _Part(
+                    row=benchmark(name),
+                    normalized=task.normalized,
+                    context_tokens=max(task.context_tokens or benchmark(name).context_tokens, context_tokens),
+                )
+                for name in task.parts
+            ]
+            for task in tasks
         ]
         parts = [part for group in grouped for part in group]
         baseline = np.array([_scaled(self.baseline(traits, p.row), p) for p in parts])
         gain = np.array(
             [gain_of(p.row, b, normalized=p.normalized) for p, b in zip(parts, baseline, strict=True)]
         )
-        points = [Point(traits=traits, format=format, recipe=recipe, benchmark=p.row.name) for p in parts]
+        points = [
+            Point(
+                traits=traits,
+                format=format,
+                recipe=recipe,
+                benchmark=p.row.name,
+                context_tokens=p.context_tokens,
+            )
+            for p in parts
+        ]
         loss, slopes, own = self._expected(points, gain)
         true, moved = self._conditioned(traits.group, points, loss, gain, slopes)
         noise = np.array(
@@ -219,7 +253,7 @@ class Fitted:
         loss = np.exp(x @ self._values[0]) * gain
         unseen = sorted({key for p in points for key, _ in factors(p) if key not in self._index})
         strange = design(points, {key: i for i, key in enumerate(unseen)}) * loss[:, None]
-        wide = np.array([PRIORS[section][1] ** 2 for section, _ in unseen])
+        wide = np.array([prior_of(key)[1] ** 2 for key in unseen])
         return loss, x * loss[:, None], np.asarray((strange * wide) @ strange.T)
 
     def _conditioned(
@@ -227,7 +261,17 @@ class Fitted:
     ) -> tuple[Floats, Floats]:
         """Covariance of the true losses and their means, given what was seen of the same base model."""
         who = shared(
-            [(p.traits.group, p.format, p.benchmark, checkpoint_of(p.recipe), "") for p in points],
+            [
+                Who(
+                    group=p.traits.group,
+                    format=p.format,
+                    benchmark=p.benchmark,
+                    maker=checkpoint_of(p.recipe),
+                    printed="",
+                    context_tokens=p.context_tokens,
+                )
+                for p in points
+            ],
             self._known,
         )
         variance = self._values[1] ** 2

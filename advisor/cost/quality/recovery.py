@@ -17,12 +17,13 @@ from advisor.cost.quality.evidence import Evidence
 from advisor.cost.quality.loss_distribution import LossDistribution, weighted_sum
 from advisor.cost.quality.models import Traits, traits_of
 from advisor.cost.quality.own_scores import OwnScore, own_scores
-from advisor.cost.quality.posterior import DEFAULT_WIDTH, Z90, Expectation, Fitted, interval_class
+from advisor.cost.quality.posterior import DEFAULT_WIDTH, Z90, Expectation, Fitted, interval_class, true_loss
 from advisor.cost.quality.recipe import Recipe, recipe_of_checkpoint
 from advisor.cost.quality.scores import SIXTEEN_BIT, Cell, cells_of
 from advisor.cost.quality.tasks import Task, find_task, require_known, task_notes
 from advisor.cost.quality.warnings import warnings_for
 from advisor.data import shipped
+from advisor.record.constants import AccuracyConstant
 from advisor.record.measurement import QualityMeasurement
 from advisor.spec.benchmarks import benchmark
 from advisor.spec.models.catalog import known_checkpoint
@@ -37,8 +38,6 @@ KV_FP8_LONG_LOSS, KV_FP8_LONG_SD = 0.03, 0.03
 """At long contexts: 97.8 % kept of a needle search at 128k (vLLM blog, 2026-04-22) and 94.1 % of two-needle
 MRCR, within its runs' deviation (vLLM blog, 2026-05-11)."""
 
-LEAST_LOSS = -0.005
-"""Quantization cannot make a model better but by chance: no true loss lies below this."""
 WIDEST = 1.0
 """An interval wider than this, all that a score can lose, tells nothing: the number is refused."""
 
@@ -48,8 +47,9 @@ class QualityModel:
     """The fitted accuracy model; `shipped()` is the one that comes with the tool."""
 
     fitted: Fitted
-    widths: Mapping[str, float]
-    """Interval class → factor on the predicted standard deviation (conformal, from held-out figures)."""
+    widths: Mapping[str, tuple[float, float]]
+    """Interval class → factors on the standard deviations of the true loss and of a score's noise, from
+    held-out figures."""
     about: Mapping[str, object]
     """What it was fitted on and how well it predicts what was held out."""
     own: tuple[OwnScore, ...] = ()
@@ -178,9 +178,10 @@ class QualityModel:
 
     def _distribution(self, expected: Expectation, format: str) -> tuple[LossDistribution, float]:
         """The true loss's distribution and a new score's noise, as wide as held-out scores need them."""
-        width = self.widths.get(interval_class(expected.distance, expected.shape, format), DEFAULT_WIDTH)
-        loss = LossDistribution.above(LEAST_LOSS, mean=expected.loss, sd=expected.true_sd)
-        return loss.widened(width), width * expected.noise
+        name = interval_class(expected.distance, expected.shape, format)
+        true_width, noise_width = self.widths.get(name, DEFAULT_WIDTH)
+        loss = true_loss(expected.loss, expected.true_sd)
+        return loss.widened(true_width), noise_width * expected.noise
 
     def _own(self, q: Question) -> dict[str, OwnScore]:
         """The asked tasks that only scores of the user's can answer for, and do."""
@@ -279,13 +280,16 @@ def _shipped(path: Path) -> QualityModel:
     return QualityModel.read(path)
 
 
-def fit_quality(rows: Sequence[QualityMeasurement]) -> QualityModel:
+def fit_quality(
+    rows: Sequence[QualityMeasurement], constants: Iterable[AccuracyConstant] = ()
+) -> QualityModel:
     """The accuracy model learned from scores; the same rows give the same model, bit for bit.
 
-    Raises DataError when there are too few rows to learn from.
+    constants: what is known of single factors before the scores count. Raises DataError when there are too
+    few rows to learn from.
     """
     from advisor.cost.quality.fitting.fit import fit
     from advisor.cost.quality.fitting.report import summary
 
-    found = fit(rows)
+    found = fit(rows, {constant.factor: (constant.value, constant.sd) for constant in constants})
     return QualityModel(fitted=found.fitted, widths=found.widths, about=summary(found))

@@ -23,13 +23,15 @@ from dataclasses import dataclass
 
 from advisor.cost.quality.models import Traits, traits_by_name
 from advisor.cost.quality.recipe import Recipe, algorithm_name, maker_name
-from advisor.cost.quality.tasks import find_task
+from advisor.cost.quality.tasks import context_of, find_task
 from advisor.record.measurement import QualityMeasurement
-from advisor.spec.benchmarks import Benchmark, benchmark, known_averages
+from advisor.spec.benchmarks import SHORT_TOKENS, Benchmark, benchmark, known_averages
 
 SIXTEEN_BIT = frozenset({"bf16", "fp16"})
 SIMULATED = ", simulated"
 """Ends the name of a publisher whose kernels were simulated."""
+KV_FORMATS = {"FP8 KV cache": "kv-fp8", "INT8 KV cache": "kv-int8"}
+"""What a record's conditions say of the KV cache → the format whose loss it shows."""
 MIN_BASELINE = 0.02
 """Below 2 % of full score a ratio says nothing."""
 MIN_GAIN = 0.02
@@ -60,6 +62,7 @@ class Cell:
     """BF16 score, 0..1, as printed (rescaled where the source rescales)."""
     scores: int
     """Printed figures pooled here."""
+    context_tokens: int = SHORT_TOKENS
 
     @property
     def recipe(self) -> Recipe:
@@ -108,15 +111,29 @@ class _Score:
     baseline: float
     relative: bool
 
+    @property
+    def context_tokens(self) -> int:
+        named = context_of(f"{self.row.task} {self.row.protocol}")
+        long = self.benchmark.family == "long context"
+        return named if long and named is not None else self.benchmark.context_tokens
+
 
 def _is_percent(rows: Sequence[QualityMeasurement]) -> bool:
     """Whether one source prints one model's scores in percent: a fraction never passes 1."""
     return max(max(r.value, r.baseline or 0.0) for r in rows) > 1.0
 
 
+def _cached(row: QualityMeasurement) -> QualityMeasurement:
+    """A 16-bit model's score with a narrower KV cache, as a score of the cache's own format."""
+    for words, format in KV_FORMATS.items():
+        if row.format in SIXTEEN_BIT and words in row.conditions and row.baseline is not None:
+            return dataclasses.replace(row, format=format)
+    return row
+
+
 def _paired(rows: Iterable[QualityMeasurement]) -> list[QualityMeasurement]:
     """Every quantized row with its baseline: printed beside it, else its own source's 16-bit row."""
-    rows = list(rows)
+    rows = [_cached(r) for r in rows]
     plain = {
         (r.model, r.task, r.metric, r.protocol, r.source): r.value for r in rows if r.format in SIXTEEN_BIT
     }
@@ -192,6 +209,7 @@ def _cell(scores: Sequence[_Score], traits: Traits, *, normalized: bool) -> Cell
         unit=sum(units) / count,
         baseline=usual,
         scores=count,
+        context_tokens=first.context_tokens,
     )
 
 
@@ -204,7 +222,7 @@ def cells_of(rows: Iterable[QualityMeasurement]) -> tuple[Cell, ...]:
     by_source: dict[tuple[str, str], list[QualityMeasurement]] = defaultdict(list)
     for r in _paired(rows):
         by_source[(r.source, r.model)].append(r)
-    pooled: dict[tuple[str, str, str, str, str], list[tuple[_Score, bool]]] = defaultdict(list)
+    pooled: dict[tuple[str, str, str, str, str, int], list[tuple[_Score, bool]]] = defaultdict(list)
     kinds: dict[str, Traits] = {}
     for (_, model), group in by_source.items():
         traits = traits_by_name(model)
@@ -221,6 +239,7 @@ def cells_of(rows: Iterable[QualityMeasurement]) -> tuple[Cell, ...]:
                 s.row.format,
                 algorithm_name(s.row.algorithm),
                 s.benchmark.name,
+                s.context_tokens,
             )
             pooled[key].append((s, normalized))
     cells = []

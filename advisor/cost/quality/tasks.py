@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from advisor.errors import unknown
-from advisor.spec.benchmarks import general_benchmarks, known_averages, known_benchmarks
+from advisor.spec.benchmarks import benchmark, general_benchmarks, known_averages, known_benchmarks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +23,13 @@ class Task:
     """True: a single unnamed benchmark, so the spread between them widens the interval."""
     known: bool = True
     """False: a name that says nothing; only a user's own scores can have it."""
+    context_tokens: int | None = None
+    """Length that the name says (`RULER 128k`); None = the benchmark's own."""
     asked: str = ""
     """What was said where it names a family, or nothing that we know."""
 
+
+MIN_CONTEXT, MAX_CONTEXT = 4_096, 10_000_000
 
 _WEAK = {"openllm": "OpenLLM-v1", "openllmleaderboard": "OpenLLM-v1", "leaderboard": "OpenLLM-v2"}
 """lm-eval's group names; they also prefix its single tasks, so they count only where nothing else does."""
@@ -46,12 +51,18 @@ _FAMILY_WORDS: dict[str, str] = {
     "vision": "multimodal",
     "summarization": "long context",
     "rag": "long context",
-    "mrcr": "long context",
-    "longbench": "long context",
     "mt bench": "chat",
     "alpaca eval": "chat",
 }
 _AVERAGE_WORDS = frozenset({"average", "avg", "mean", "overall", "recovery", "general", "accuracy"})
+
+
+def context_of(text: str) -> int | None:
+    """The context length that a text names: `128k`, `131072`; of several their geometric mean."""
+    found = [1024 * int(number) for number in re.findall(r"(?<![\w.])(\d{1,4})k\b", text.lower())]
+    found += [int(number) for number in re.findall(r"(?<![\d.])(\d{4,7})(?![\d.])", text)]
+    lengths = [length for length in found if MIN_CONTEXT <= length <= MAX_CONTEXT]
+    return round(math.prod(lengths) ** (1 / len(lengths))) if lengths else None
 
 
 def _tokens(text: str) -> list[str]:
@@ -103,7 +114,8 @@ def find_task(text: str) -> Task:
         chosen = known_averages()[means[0]]
         return Task(name=chosen.name, parts=chosen.parts, normalized=chosen.normalized)
     if len(singles) == 1 or (singles and not named_mean):
-        return Task(name=singles[0], parts=(singles[0],))
+        context = context_of(text) if benchmark(singles[0]).family == "long context" else None
+        return Task(name=singles[0], parts=(singles[0],), context_tokens=context)
     if singles:
         return Task(name="average of " + ", ".join(singles), parts=tuple(singles))
     if family := _found(tokens, kinds):

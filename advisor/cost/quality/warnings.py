@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from advisor.cost.quality.covariance import FOUR_BIT
+from advisor.cost.quality.expected_loss import FOUR_BIT
 from advisor.cost.quality.models import Traits
 from advisor.cost.quality.posterior import Fitted
 from advisor.cost.quality.scores import Cell

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +19,18 @@ GPTQ = Recipe(algorithm="gptq")
 MODEL = Traits(name="A-8B", key="a8b", family="a", group="a 8B", params_b=8.0, active_b=8.0)
 
 
+ALIKE = Spread(
+    model=1e-9,
+    fragile=1e-9,
+    fragile_in_format=1e-9,
+    recipe=1e-9,
+    benchmark=1e-9,
+    checkpoint=1e-9,
+    context=1e-9,
+)
+"""Models and benchmarks that lose alike."""
+
+
 def known_exactly(spread: Spread, loss_log: float) -> Fitted:
     """A fit whose factors have no error: each is 1, but the format's."""
     points = [
@@ -29,9 +43,7 @@ def known_exactly(spread: Spread, loss_log: float) -> Fitted:
 
 def maths(deviation: float, noise: float) -> Expectation:
     """The benchmarks of maths, whose true losses differ by `deviation` (relative), under scores' noise."""
-    spread = Spread(
-        model=1e-9, benchmark=deviation, checkpoint=1e-9, choice=noise, generated=noise, worked=noise
-    )
+    spread = dataclasses.replace(ALIKE, benchmark=deviation, choice=noise, generated=noise, worked=noise)
     return known_exactly(spread, -4.0).expect(MODEL, "int8", GPTQ, (find_task("maths"),))
 
 
@@ -45,15 +57,10 @@ def test_a_family_whose_true_losses_agree_has_no_width_whatever_the_noise_of_its
 
 def test_a_new_score_of_a_family_has_the_noise_of_one_benchmark() -> None:
     single = [
-        known_exactly(Spread(model=1e-9, benchmark=1e-9), -4.0)
-        .expect(MODEL, "int8", GPTQ, (find_task(b.name),))
-        .noise
-        ** 2
+        known_exactly(ALIKE, -4.0).expect(MODEL, "int8", GPTQ, (find_task(b.name),)).noise ** 2
         for b in known_benchmarks().values()
         if b.family == "maths"
     ]
-    family = known_exactly(Spread(model=1e-9, benchmark=1e-9), -4.0).expect(
-        MODEL, "int8", GPTQ, (find_task("maths"),)
-    )
+    family = known_exactly(ALIKE, -4.0).expect(MODEL, "int8", GPTQ, (find_task("maths"),))
     assert abs(family.noise**2 - sum(single) / len(single)) < 1e-12
     assert family.sd > family.noise - 1e-12

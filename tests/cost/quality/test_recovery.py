@@ -176,10 +176,15 @@ def test_four_bits_lose_more_than_eight_and_fp4_more_than_int4(params: float) ->
     assert len(values) == 4
 
 
-def test_how_a_checkpoint_was_made_matters() -> None:
-    # AWQ loses more than GPTQ on the seed paper's real-world tasks, AutoRound less (PAPER: 2.9 points at 8B).
-    made = [value("Qwen3-14B", "int4", recipe=a) for a in ("awq", "gptq", "autoround")]
+def test_how_and_by_whom_a_checkpoint_was_made_matters() -> None:
+    # The seed paper's AWQ loses 2.9 points more than its GPTQ on real-world tasks at 8B (PAPER, Table 3);
+    # AutoRound's paper has it ahead of GPTQ, and GPTQ ahead of rounding to nearest.
+    recipes = ("awq@RedHatAI", "gptq@RedHatAI", "autoround@Intel")
+    made = [value(LLAMA, "int4", "real world", recipe=recipe) for recipe in recipes]
     assert made == sorted(made)
+    assert made[1] - made[0] > 0.01
+    by_algorithm = [value("Qwen3-14B", "int4", recipe=recipe) for recipe in ("rtn", "gptq", "autoround")]
+    assert by_algorithm == sorted(by_algorithm)
 
 
 def test_an_algorithm_nobody_scored_is_the_formats_average_and_says_so() -> None:
@@ -209,7 +214,7 @@ def test_an_average_is_surer_than_its_benchmarks() -> None:
 def test_tasks_are_averaged() -> None:
     both = value("Qwen3-14B", "int4", "MMLU", "GSM8K")
     assert both == pytest.approx(
-        (value("Qwen3-14B", "int4", "MMLU") + value("Qwen3-14B", "int4", "GSM8K")) / 2
+        (value("Qwen3-14B", "int4", "MMLU") + value("Qwen3-14B", "int4", "GSM8K")) / 2, abs=1e-3
     )
 
 

@@ -7,31 +7,29 @@ what the report prints.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from sklearn.model_selection import LeaveOneGroupOut
 
-from advisor.cost.quality.covariance import Spread, noise_sd
-from advisor.cost.quality.expected_loss import Floats, centred
-from advisor.cost.quality.fitting.solve import (
-    Problem,
-    Solution,
-    block_covariance,
-    expected,
-    problem_of,
-    solve,
-)
+from advisor.cost.quality.covariance import noise_sd
+from advisor.cost.quality.expected_loss import Floats
+from advisor.cost.quality.fitting.estimator import LossRegressor
+from advisor.cost.quality.fitting.solve import block_covariance, expected
+from advisor.cost.quality.loss_distribution import LossDistribution
 from advisor.cost.quality.models import Traits
-from advisor.cost.quality.posterior import Distance, Fitted, Shape, raw_baseline, shape_of
+from advisor.cost.quality.posterior import Distance, Fitted, Shape, shape_of, true_loss
 from advisor.cost.quality.scores import Cell
 from advisor.cost.quality.tasks import Task
 from advisor.spec.benchmarks import known_averages
 
 _FEWEST = {"OpenLLM-v1": 4, "OpenLLM-v2": 4, "OpenLLM-v1+v2": 8}
 """Benchmarks that must be there for an average to be worth its name; two for the rest."""
+_FOLD_STEPS = 6
+"""Gauss-Newton steps from the whole fit to one without a base model."""
 _TOO_NOISY = 0.05
 """Standard deviation of a score's noise above which it does not enter "all benchmarks"."""
 
@@ -48,15 +46,28 @@ class HeldOut:
     shape: Shape
     distance: Distance
     seen: float
-    expected: float
-    sd: float
-    """Predicted standard deviation of a new measurement, before widening."""
+    mean: float
+    """The expected loss."""
+    true_sd: float
+    """Predicted standard deviation of the true loss, before widening."""
     noise: float
-    """Part of it that is the benchmark's own noise: no model can be nearer on average."""
+    """Of a new score around it, from the benchmark's own noise: no model can be nearer on average."""
+    many: bool = False
+    """Whether it is a checkpoint's mean over four benchmarks or more."""
 
     @property
     def average(self) -> bool:
         return self.shape == "average"
+
+    @property
+    def loss(self) -> LossDistribution:
+        """The predicted distribution of the true loss, before widening."""
+        return true_loss(self.mean, self.true_sd)
+
+    @property
+    def expected(self) -> float:
+        """The loss that is answered: as likely too low as too high."""
+        return self.loss.quantile(0.5)
 
     @property
     def error(self) -> float:
@@ -79,50 +90,20 @@ def averages_of(cells: Sequence[Cell]) -> Iterator[tuple[Task, list[int]]]:
                 yield Task(name=name, parts=tuple(parts), normalized=rescaled), members
 
 
-def fitted_of(
-    p: Problem, spread: Spread, found: Solution, keep: NDArray[np.int64], digits: int = 4
-) -> Fitted:
-    """What ships, from a solution; numbers rounded here, so that a file holds exactly what is used."""
-    theta, sd = centred(found.theta, found.covariance, p.x[keep], p.index)
-    return Fitted(
-        factors={
-            key: (round(float(theta[i]), digits), round(float(sd[i]), digits)) for key, i in p.index.items()
-        },
-        spread=spread,
-        baselines=usual_baselines([p.cells[i] for i in keep]),
-        cells=tuple(p.cells[i] for i in keep),
-        weights=tuple(round(float(found.weight[i]), 3) for i in keep),
-    )
-
-
-def usual_baselines(cells: Sequence[Cell]) -> dict[str, tuple[float, float]]:
-    """BF16 score by size, per benchmark: a line in the logit, its slope drawn towards 0.3 per factor e."""
-    points: dict[str, dict[str, tuple[float, float]]] = defaultdict(dict)
-    for c in cells:
-        score = min(max(raw_baseline(c), 0.02), 0.98)
-        points[c.benchmark][c.traits.key] = (
-            float(np.log(c.traits.params_b / 8.0)),
-            float(np.log(score / (1.0 - score))),
-        )
-    out = {}
-    for name in sorted(points):
-        x, y = np.array(list(points[name].values())).T
-        about = x - x.mean()
-        slope = (float(about @ y) + 0.3 * 5.0) / (float(about @ about) + 5.0)
-        out[name] = (round(float(y.mean() - slope * x.mean()), 4), round(slope, 4))
-    return out
+def _single(cell: Cell) -> Task:
+    return Task(name=cell.benchmark, parts=(cell.benchmark,), context_tokens=cell.context_tokens)
 
 
 def _judge(fitted: Fitted, cells: Sequence[Cell], rows: Sequence[int]) -> Iterator[HeldOut]:
     """Every single score among `rows`, and every average they add up to, against what is expected."""
     shown = [cells[i] for i in rows]
-    asked = [(Task(name=c.benchmark, parts=(c.benchmark,)), [i]) for i, c in enumerate(shown)]
+    asked = [(_single(c), [i]) for i, c in enumerate(shown)]
     for task, members in (*asked, *averages_of(shown)):
         first = shown[members[0]]
         if not _answerable(fitted, first.format):
             continue
         if len(members) == 1 and first.gain == 1.0:
-            task = Task(name=task.name, parts=task.parts, normalized=True)
+            task = dataclasses.replace(task, normalized=True)
         said = fitted.expect(first.traits, first.format, first.recipe, (task,))
         weight = np.array([shown[i].baseline for i in members])
         seen = float(weight @ np.array([shown[i].loss for i in members]) / weight.sum())
@@ -135,9 +116,10 @@ def _judge(fitted: Fitted, cells: Sequence[Cell], rows: Sequence[int]) -> Iterat
             shape=said.shape,
             distance=said.distance,
             seen=seen,
-            expected=said.loss,
-            sd=said.sd,
+            mean=said.loss,
+            true_sd=said.true_sd,
             noise=said.noise,
+            many=len(members) >= 4,
         )
 
 
@@ -145,48 +127,39 @@ def _answerable(fitted: Fitted, format: str) -> bool:
     return any(key == ("format", format) or key == ("as", format) for key in fitted.factors)
 
 
-def models_out(p: Problem, spread: Spread, found: Solution) -> list[HeldOut]:
+def models_out(whole: LossRegressor) -> list[HeldOut]:
     """Each base model in turn, with all its kin, predicted from the others."""
+    cells = whole.problem_.cells
+    groups = [c.traits.group for c in cells]
     out: list[HeldOut] = []
-    everything = np.arange(len(p.cells))
-    for b, rows in enumerate(p.blocks):
-        fold = solve(p, spread, start=found, without=b, robust=False, steps=15)
-        keep = np.setdiff1d(everything, rows)
-        fitted = _without_empty(fitted_of(p, spread, fold, keep), [p.cells[i] for i in keep])
-        out.extend(_judge(fitted, p.cells, rows.tolist()))
+    for train, test in LeaveOneGroupOut().split(cells, groups=groups):
+        fold = LossRegressor(whole.spread_, steps=_FOLD_STEPS, priors=whole.priors).fit(
+            [cells[i] for i in train],
+            sample_weight=whole.solution_.weight[train],
+            start=(whole.problem_, whole.solution_),
+        )
+        out.extend(_judge(fold.fitted(), cells, test.tolist()))
     return out
 
 
-def sources_out(p: Problem, spread: Spread) -> list[HeldOut]:
+def sources_out(whole: LossRegressor) -> list[HeldOut]:
     """Each publisher in turn predicted from the others, its models' other scores included."""
+    cells = whole.problem_.cells
+    publishers = [c.publisher for c in cells]
     out: list[HeldOut] = []
-    publishers = np.array([c.publisher for c in p.cells])
-    for name in dict.fromkeys(publishers.tolist()):
-        rows = np.flatnonzero(publishers == name)
-        rest = [p.cells[i] for i in np.flatnonzero(publishers != name)]
-        other = problem_of(rest)
-        fitted = fitted_of(other, spread, solve(other, spread), np.arange(len(rest)))
-        out.extend(_judge(fitted, p.cells, rows.tolist()))
+    for train, test in LeaveOneGroupOut().split(cells, groups=publishers):
+        fold = LossRegressor(whole.spread_, priors=whole.priors).fit([cells[i] for i in train])
+        out.extend(_judge(fold.fitted(), cells, test.tolist()))
     return out
 
 
-def _without_empty(fitted: Fitted, cells: Sequence[Cell]) -> Fitted:
-    """Formats that only the left-out model was measured in are unknown to the fold."""
-    there = {c.format for c in cells}
-    factors = {
-        key: value
-        for key, value in fitted.factors.items()
-        if key[0] not in ("format", "as") or key[1] in there
-    }
-    return dataclasses.replace(fitted, factors=factors)
-
-
-def scores_out(p: Problem, spread: Spread, found: Solution) -> list[HeldOut]:
+def scores_out(whole: LossRegressor) -> list[HeldOut]:
     """Each score, and each average, predicted from the rest of its own base model's scores.
 
     In closed form: of jointly Gaussian cells, a set's error given the others follows from the inverse
     covariance alone. Twins (the same benchmark of the same base in the same format) go with it.
     """
+    p, spread, found = whole.problem_, whole.spread_, whole.solution_
     loss = expected(p.x, found.theta, p.gain)
     noise = noise_sd(p.cells, spread)
     out: list[HeldOut] = []
@@ -196,7 +169,7 @@ def scores_out(p: Problem, spread: Spread, found: Solution) -> list[HeldOut]:
         slopes = p.x[rows] * loss[rows, None]
         precision = np.linalg.inv(cov + slopes @ found.covariance @ slopes.T)
         pull = precision @ (p.y[rows] - loss[rows])
-        asked = [(Task(name=c.benchmark, parts=(c.benchmark,)), [i]) for i, c in enumerate(cells)]
+        asked = [(_single(c), [i]) for i, c in enumerate(cells)]
         for task, members in (*asked, *averages_of(cells)):
             left = _twins(cells, members)
             if sum(c.format == cells[members[0]].format for c in cells) == len(left):
@@ -228,6 +201,7 @@ def _closed(
     weight = weight / weight.sum()
     first = cells[members[0]]
     seen = float(weight @ np.array([cells[i].loss for i in members]))
+    noise_variance = float(weight**2 @ noise[list(members)] ** 2)
     return HeldOut(
         traits=first.traits,
         format=first.format,
@@ -237,7 +211,8 @@ def _closed(
         shape=shape_of((task,)),
         distance="known model",
         seen=seen,
-        expected=seen - float(weight @ error),
-        sd=float(np.sqrt(weight @ cov @ weight)),
-        noise=float(np.sqrt(weight**2 @ noise[list(members)] ** 2)),
+        mean=seen - float(weight @ error),
+        true_sd=math.sqrt(max(float(weight @ cov @ weight) - noise_variance, 0.0)),
+        noise=math.sqrt(noise_variance),
+        many=len(members) >= 4,
     )

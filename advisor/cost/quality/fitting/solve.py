@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,11 @@ _LOG_RANGE = (-14.0, 0.5)
 _HUBER = 3.0
 """A cell further out than this many standard deviations counts less: cards have misprints we don't know."""
 _LONGEST_STEP = 0.6
+_CLOSE_ENOUGH = 1e-4
+_WORTH_A_STEP = 0.02
+"""Gain of the logarithm of the likelihood for which a spread is changed."""
+_SPREAD_PRIOR_SD = 0.5
+"""Standard deviation of the logarithm of each spread around its default before any score counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +47,8 @@ class Problem:
     gain: Floats
     shared: Shared
     blocks: tuple[NDArray[np.int64], ...]
+    used: tuple[NDArray[np.int64], ...]
+    """Of each block the factors that its cells have."""
     prior_mean: Floats
     prior_sd: Floats
 
@@ -54,23 +63,47 @@ class Solution:
     likelihood: float
 
 
-def problem_of(cells: Sequence[Cell]) -> Problem:
+def problem_of(
+    cells: Sequence[Cell], priors: Mapping[Key, tuple[float, float]] = MappingProxyType({})
+) -> Problem:
+    """The scores as arrays; `priors` of single factors stand before those of their sections."""
     points = [point_of(c) for c in cells]
-    index = columns(points)
-    who = shared([who_of(c) for c in cells])
-    groups = dict.fromkeys(who.group.tolist())
-    mean, sd = prior(index)
-    return Problem(
-        cells=tuple(cells),
-        index=index,
-        x=design(points, index),
-        y=np.array([c.loss for c in cells]),
-        gain=np.array([c.gain for c in cells]),
-        shared=who,
-        blocks=tuple(np.flatnonzero(who.group == g) for g in groups),
-        prior_mean=mean,
-        prior_sd=sd,
+    index = columns(points, priors)
+    mean, sd = prior(index, priors)
+    return _blocked(
+        Problem(
+            cells=tuple(cells),
+            index=index,
+            x=design(points, index),
+            y=np.array([c.loss for c in cells]),
+            gain=np.array([c.gain for c in cells]),
+            shared=shared([who_of(c) for c in cells]),
+            blocks=(),
+            used=(),
+            prior_mean=mean,
+            prior_sd=sd,
+        )
     )
+
+
+def part_of(p: Problem, rows: NDArray[np.int64]) -> Problem:
+    """The problem of some of the cells, with the same factors: those without a cell keep their prior."""
+    return _blocked(
+        dataclasses.replace(
+            p,
+            cells=tuple(p.cells[i] for i in rows),
+            x=p.x[rows],
+            y=p.y[rows],
+            gain=p.gain[rows],
+            shared=p.shared.take(rows),
+        )
+    )
+
+
+def _blocked(p: Problem) -> Problem:
+    blocks = tuple(np.flatnonzero(p.shared.group == g) for g in dict.fromkeys(p.shared.group.tolist()))
+    used = tuple(np.flatnonzero(np.abs(p.x[rows]).sum(axis=0)) for rows in blocks)
+    return dataclasses.replace(p, blocks=blocks, used=used)
 
 
 def expected(x: Floats, theta: Floats, gain: Floats) -> Floats:
@@ -91,11 +124,10 @@ def solve(
     spread: Spread,
     *,
     start: Solution | None = None,
-    without: int | None = None,
     robust: bool = True,
     steps: int = 40,
 ) -> Solution:
-    """The factors that make the cells likeliest; `without` leaves one block out.
+    """The factors that make the cells likeliest.
 
     With `robust`, cells far out are given larger errors while iterating; without, `start`'s are kept.
     """
@@ -109,16 +141,14 @@ def solve(
         hessian = np.diag(1.0 / p.prior_sd**2)
         slope = (p.prior_mean - theta) / p.prior_sd**2
         likelihood = -0.5 * float((((theta - p.prior_mean) / p.prior_sd) ** 2).sum())
-        for b, rows in enumerate(p.blocks):
-            if b == without:
-                continue
+        for rows, used in zip(p.blocks, p.used, strict=True):
             cov = block_covariance(p, rows, loss, spread, noise / np.sqrt(weight))
-            jacobian = p.x[rows] * loss[rows, None]
+            jacobian = p.x[np.ix_(rows, used)] * loss[rows, None]
             residual = p.y[rows] - loss[rows]
             precision = inverse(cov)
             pull = precision @ residual
-            hessian += jacobian.T @ precision @ jacobian
-            slope += jacobian.T @ pull
+            hessian[np.ix_(used, used)] += jacobian.T @ precision @ jacobian
+            slope[used] += jacobian.T @ pull
             likelihood -= 0.5 * float(residual @ pull) + 0.5 * float(np.linalg.slogdet(cov)[1])
             if robust:
                 out = np.abs(pull) / np.sqrt(np.diag(precision))
@@ -126,7 +156,7 @@ def solve(
                 weight[rows] = np.sqrt(weight[rows] * wanted) if step > 2 else wanted
         move = np.clip(np.linalg.solve(hessian, slope), -_LONGEST_STEP, _LONGEST_STEP)
         theta = theta + move
-        if np.abs(move).max() < 1e-4:
+        if np.abs(move).max() < _CLOSE_ENOUGH:
             break
     likelihood -= 0.5 * float(np.linalg.slogdet(hessian)[1]) + float(np.log(p.prior_sd).sum())
     covariance = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
@@ -137,7 +167,10 @@ _BOUNDS = {"baseline": (0.01, 0.8)}
 
 
 def likeliest_spread(p: Problem, rounds: int = 4) -> tuple[Spread, Solution]:
-    """Spread and factors that make the cells likeliest: one number at a time, in ever smaller steps."""
+    """Spread and factors that make the cells likeliest: one number at a time, in ever smaller steps.
+
+    Each number has a prior around its default: a few dozen models say little about how models differ.
+    """
     spread = Spread()
     best = solve(p, spread)
     best = solve(p, spread, start=best, robust=False)
@@ -151,11 +184,21 @@ def likeliest_spread(p: Problem, rounds: int = 4) -> tuple[Spread, Solution]:
                     if not low <= value <= high:
                         break
                     trial = dataclasses.replace(spread, **{field.name: value})
-                    found = solve(p, trial, start=best, robust=False, steps=6)
-                    if found.likelihood < best.likelihood + 0.02:
+                    found = solve(p, trial, start=best, robust=False, steps=4)
+                    gained = found.likelihood - best.likelihood + _log_prior(trial) - _log_prior(spread)
+                    if gained < _WORTH_A_STEP:
                         break
                     spread, best = trial, found
         best = solve(p, spread, start=best)
         best = solve(p, spread, start=best, robust=False)
         step *= 0.6
-    return spread, best
+    # Rounded, so that a file holds exactly what is used.
+    spread = Spread(**{f.name: round(getattr(spread, f.name), 4) for f in dataclasses.fields(Spread)})
+    return spread, solve(p, spread, start=best, robust=False)
+
+
+def _log_prior(spread: Spread) -> float:
+    """Logarithm of the prior density of a spread, up to a constant."""
+    usual = Spread()
+    logs = [math.log(getattr(spread, f.name) / getattr(usual, f.name)) for f in dataclasses.fields(Spread)]
+    return -0.5 * sum((log / _SPREAD_PRIOR_SD) ** 2 for log in logs)

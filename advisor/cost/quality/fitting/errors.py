@@ -1,0 +1,171 @@
+"""Errors of held-out figures: of the answer, of its intervals, and of what a limit would have done."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.metrics import mean_absolute_error, median_absolute_error
+from sklearn.model_selection import GroupKFold
+
+from advisor.cost.quality.fitting.calibration import Widths, calibrated
+from advisor.cost.quality.fitting.held_out import HeldOut
+from advisor.cost.quality.loss_distribution import LossDistribution
+from advisor.cost.quality.posterior import Z90, interval_class
+
+_FOLDS = 5
+"""Groups of base models on which intervals are calibrated for the report."""
+POINTS = 100.0
+"""Errors are in points of recovery: 99 % predicted, 98 % measured is one point."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errors:
+    """Errors of one set of held-out figures, in points of recovery."""
+
+    figures: int
+    mean: float
+    median: float
+    p90: float
+    format_mean: float
+    """Mean error of saying the mean of the format on the same task over the other models."""
+    always_one: float
+    """Mean error of saying that nothing is lost."""
+    noise: float
+    """Mean error that benchmark noise alone causes: no prediction can be expected below it."""
+    coverage: float
+    """Share inside the 90 % interval of a new score, calibrated without the figure's own base model."""
+    width: float
+    """Median width of that interval."""
+    true_coverage: float
+    """Share of the scores, noise and all, inside the 90 % interval of the true recovery."""
+    true_expected: float
+    """That share were the interval right, given the scores' own noise."""
+    true_width: float
+    """Median width of the true recovery's interval."""
+
+    @property
+    def better(self) -> float:
+        """Share of the format mean's error that is saved."""
+        return 1.0 - self.mean / self.format_mean if self.format_mean else 0.0
+
+
+def _guesses(held: Sequence[HeldOut], apart: Callable[[HeldOut], str]) -> list[float | None]:
+    """For each figure the mean of its format on its task over figures that are `apart`; None without any."""
+    same: dict[tuple[str, str, bool], list[HeldOut]] = defaultdict(list)
+    for h in held:
+        same[(h.format, h.task, h.average)].append(h)
+    out: list[float | None] = []
+    for h in held:
+        others = [o.seen for o in same[(h.format, h.task, h.average)] if apart(o) != apart(h)]
+        out.append(float(np.mean(others)) if others else None)
+    return out
+
+
+def base_model_of(h: HeldOut) -> str:
+    return h.traits.group
+
+
+def publisher_of_figure(h: HeldOut) -> str:
+    return h.publisher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A held-out figure, and what calibration on other base models made of it."""
+
+    figure: HeldOut
+    guess: float
+    """The mean of its format on its task over other base models."""
+    true: LossDistribution
+    score: LossDistribution
+
+    @property
+    def inside(self) -> bool:
+        return abs(self.score.deviate(self.figure.seen)) <= Z90
+
+    @property
+    def inside_true(self) -> bool:
+        return abs(self.true.deviate(self.figure.seen)) <= Z90
+
+    @property
+    def expected_inside_true(self) -> float:
+        low, high = (self.true.quantile(level) for level in (0.05, 0.95))
+        return self.score.probability_at_most(high) - self.score.probability_at_most(low)
+
+
+def judged_figures(
+    held: Sequence[HeldOut], calibration: Sequence[HeldOut], apart: Callable[[HeldOut], str] = base_model_of
+) -> list[Judged]:
+    """Every figure that a guess can be made of, its intervals calibrated on folds of other base models."""
+    groups = [c.traits.group for c in calibration]
+    folds = GroupKFold(min(_FOLDS, len(set(groups)))).split(calibration, groups=groups)
+    widths: dict[str, Widths] = {}
+    for train, test in folds:
+        found = calibrated([calibration[i] for i in train])
+        widths |= {groups[i]: found for i in test}
+    out = []
+    for h, guess in zip(held, _guesses(held, apart), strict=True):
+        if guess is not None:
+            pair = widths[h.traits.group][interval_class(h.distance, h.shape, h.format)]
+            true = h.loss.widened(pair[0])
+            out.append(Judged(figure=h, guess=guess, true=true, score=true.with_noise(pair[1] * h.noise)))
+    return out
+
+
+def errors_of(rows: Sequence[Judged]) -> Errors:
+    seen = [r.figure.seen for r in rows]
+    error = np.array([abs(r.figure.error) for r in rows])
+    zero = np.zeros(len(rows))
+    return Errors(
+        figures=len(rows),
+        mean=POINTS * mean_absolute_error(seen, [r.figure.expected for r in rows]),
+        median=POINTS * median_absolute_error(seen, [r.figure.expected for r in rows]),
+        p90=POINTS * float(np.quantile(error, 0.9)),
+        format_mean=POINTS * mean_absolute_error(seen, [r.guess for r in rows]),
+        always_one=POINTS * mean_absolute_error(seen, zero),
+        noise=POINTS * float(np.mean([r.figure.noise for r in rows]) * np.sqrt(2.0 / np.pi)),
+        coverage=float(np.mean([r.inside for r in rows])),
+        width=POINTS * float(np.median([_width(r.score) for r in rows])),
+        true_coverage=float(np.mean([r.inside_true for r in rows])),
+        true_expected=float(np.mean([r.expected_inside_true for r in rows])),
+        true_width=POINTS * float(np.median([_width(r.true) for r in rows])),
+    )
+
+
+def _width(loss: LossDistribution) -> float:
+    return loss.quantile(0.95) - loss.quantile(0.05)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitErrors:
+    """Checkpoint means of models left out, judged against a floor on the true recovery."""
+
+    floor: float
+    confidence: float
+    below: int
+    admitted: int
+    """Of those below the floor."""
+    above: int
+    refused: int
+    """Of those above it."""
+
+
+def limit_errors(rows: Sequence[Judged], floor: float = 0.98, confidence: float = 0.95) -> LimitErrors:
+    means = [r for r in rows if is_checkpoint_mean(r.figure)]
+    admitted = [r.true.probability_at_most(1.0 - floor) >= confidence for r in means]
+    below = [r.figure.seen > 1.0 - floor for r in means]
+    return LimitErrors(
+        floor=floor,
+        confidence=confidence,
+        below=sum(below),
+        admitted=sum(a and b for a, b in zip(admitted, below, strict=True)),
+        above=len(means) - sum(below),
+        refused=sum(not a and not b for a, b in zip(admitted, below, strict=True)),
+    )
+
+
+def is_checkpoint_mean(h: HeldOut) -> bool:
+    return h.task == "all benchmarks"

@@ -1,0 +1,52 @@
+"""Coefficients learnt from figures that may not be shipped: what a fit knows before its own rows count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from advisor.errors import DataError
+
+NAME = "constants.yaml"
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccuracyConstant:
+    """One factor of the accuracy model: the logarithm of a share of the loss."""
+
+    factor: tuple[str, str]
+    """Section and name, as in the fit's file."""
+    value: float
+    sd: float
+    rows: int
+    """Figures it was learnt from."""
+    source: str
+    how: str
+
+    def __post_init__(self) -> None:
+        if self.sd <= 0 or self.rows < 1 or not self.source:
+            raise ValueError(f"sd is {self.sd}, rows {self.rows}, source '{self.source}'")
+
+
+def read_accuracy_constants(folder: Path) -> tuple[AccuracyConstant, ...]:
+    """The constants of a folder of measurements; none without a file. Raises DataError for a damaged one."""
+    import yaml
+
+    path = folder / NAME
+    if not path.exists():
+        return ()
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if document["version"] != VERSION:
+            raise DataError(f"{path}: version {document['version']}, known is {VERSION}")
+        return tuple(_constant(row) for row in document.get("accuracy", ()))
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise DataError(f"{path}: not readable constants ({error}); see measurements/README.md") from error
+
+
+def _constant(row: Mapping[str, Any]) -> AccuracyConstant:
+    section, name = row["factor"]
+    return AccuracyConstant(**{**row, "factor": (str(section), str(name))})
