@@ -45,7 +45,7 @@ WorkloadOption = Annotated[
         "--profile",
         "-w",
         metavar="NAME|FILE",
-        help="A profile (quantadvise profiles list) or one's own YAML.",
+        help="A profile (quantadvise profiles list), one's own YAML, or a request log.",
         rich_help_panel=_WORKLOAD,
     ),
 ]

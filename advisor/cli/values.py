@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from advisor.spec.engines.engine import Engine
     from advisor.spec.hardware.gpu import GpuSpec
     from advisor.spec.models.model import ModelSpec
+    from advisor.spec.workloads.trace import TraceProfile
     from advisor.spec.workloads.workload import Workload
 
 USUAL_WORKLOAD = "chat"
@@ -65,7 +67,31 @@ def the_workload(asked: Asked, limits: Limits, prices: Prices, **more: Any) -> W
         )
     if name is None:
         return workload_from_flags(**flags)
-    return override(load_workload(name), **flags)
+    return override(the_log(name).workload if is_log(name) else load_workload(name), **flags)
+
+
+LOG_SUFFIXES = (".jsonl", ".csv", ".log", ".ndjson")
+"""Ends of file names by which `--workload` takes a request log, and no profile."""
+
+
+def is_log(name: str) -> bool:
+    """Whether `--workload` names a request log."""
+    return name.lower().endswith(LOG_SUFFIXES)
+
+
+@lru_cache(maxsize=4)
+def the_log(name: str) -> TraceProfile:
+    """The log's profile, read once; what a reader should know of it goes to stderr."""
+    from pathlib import Path
+
+    import typer
+
+    from advisor.spec.workloads.trace import profile_from_trace
+
+    found = profile_from_trace(Path(name).expanduser())
+    for note in found.notes:
+        typer.echo(f"quantadvise: {note}", err=True)
+    return found
 
 
 def _refuse_vague(context: str | None, latency: str | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,12 @@ from advisor.cli import values as v
 from advisor.cli.groups import Asked, Limits, Named, Prices, Served, grouped
 from advisor.errors import InputError
 from advisor.spec.reading.lists import gpu_and_count
+
+if TYPE_CHECKING:
+    from advisor.advise.choose.assessment import Assessment
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.predict.replayed import Replay
+    from advisor.spec.workloads.workload import Workload
 
 
 @grouped
@@ -78,6 +84,7 @@ def predict(
     allowed = kv_formats(kv_cache_dtype) or ("16bit",)
     if len(allowed) > 1:
         raise InputError("--kv-cache-dtype: any is no one deployment; say auto or fp8")
+    predictor = v.the_predictor(records, models=[chosen], gpus=[gpu])
     assessment = answer(
         chosen,
         workload,
@@ -89,22 +96,44 @@ def predict(
         engine=v.the_engine(served),
         prices=v.own_prices(prices.price),
         pricing=prices.pricing,
-        predictor=v.the_predictor(records, models=[chosen], gpus=[gpu]),
+        predictor=predictor,
         quality=v.the_quality(records),
         border=v.the_border(records),
     )
     from advisor.report.terminal import out
 
+    replayed = _replayed(asked, assessment, workload, predictor)
     if output is o.Output.table:
         out.print_assessment(assessment, workload)
+        if replayed is not None:
+            out.print_replay(replayed, workload)
     elif output is o.Output.csv:
         from advisor.report.documents.rows import assessment_row
 
         out.print_rows([assessment_row(assessment)])
     else:
-        from advisor.report.documents.document import prediction_document
+        from advisor.report.documents.document import prediction_document, replay_document
 
-        out.print_document(prediction_document(assessment, workload), output.value)
+        document = prediction_document(assessment, workload)
+        if replayed is not None:
+            document["replay"] = replay_document(replayed)
+        out.print_document(document, output.value)
+
+
+def _replayed(
+    asked: Asked,
+    assessment: Assessment,
+    workload: Workload,
+    predictor: Predictor,
+) -> Replay | None:
+    """The log that `--workload` names, request by request on the deployment; None for a profile."""
+    if asked.workload is None or not v.is_log(asked.workload) or assessment.prediction is None:
+        return None
+    log = v.the_log(asked.workload).log
+    if not log:
+        return None
+    statistics = tuple(limit.statistic for limit in workload.limits)
+    return predictor.replay(assessment.deployment, workload.load, log, statistics)
 
 
 def _answer_cells(path: Path, records: list[str] | None, output: o.Output, *, any_format: bool) -> None:

@@ -14,7 +14,8 @@ def from_trace(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="Azure CSV, Mooncake or OpenAI-style JSONL, ShareGPT JSON, vLLM request log."
+            metavar="FILE",
+            help="Azure or BurstGPT CSV, Mooncake, OpenAI-style or batch JSONL, ShareGPT JSON, vLLM log.",
         ),
     ],
     out: Annotated[

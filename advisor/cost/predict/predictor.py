@@ -20,10 +20,13 @@ from advisor.cost.predict.with_intervals import goodput_share, latencies, log_bo
 from advisor.cost.serving.load_table import LoadTable, load_table, loads_of
 from advisor.cost.serving.queue import Queue
 from advisor.cost.serving.replica import replica_stats
-from advisor.cost.simulation.percentiles import simulated_ratios
+from advisor.cost.simulation.percentiles import simulated_engine, simulated_ratios
+from advisor.cost.simulation.replay import Replay, replay
+from advisor.cost.simulation.simulate import STATISTICS
 from advisor.cost.uncertainty.intervals import LOADS, Distance, Interval
 from advisor.data import shipped
 from advisor.spec.deployment import Deployment
+from advisor.spec.workloads.traced import SentRequest
 from advisor.spec.workloads.workload import Goodput, Load
 from advisor.units import MS_PER_S
 
@@ -110,6 +113,19 @@ class Predictor:
         if goodput is not None:
             share = goodput_share(self.fit.intervals, d, rows, table, goodput)
         return predictions_of(d, loads, rows, table, share, self._evidence)
+
+    def replay(
+        self, deployment: Deployment, load: Load, log: Sequence[SentRequest], statistics: Sequence[str] = ()
+    ) -> Replay:
+        """What the requests of a log meet on the deployment, each simulated at its own time.
+
+        load: the log's summary, by whose mean lengths the KV cache is counted.
+        """
+        d = self._deployments.table([deployment])
+        r, row = d.replica, load_table(load, [deployment]).take(np.array([0]))
+        engine = simulated_engine(r.arrays, r.costs, r.memory.kv_bytes, row)
+        wanted = tuple(dict.fromkeys((*STATISTICS, *statistics)))
+        return replay(engine, log, replicas=deployment.replicas, statistics=wanted)
 
     def _table(
         self, d: DeploymentTable, loads: LoadTable, wanted: Sequence[tuple[str, str]], *, capacity: bool

@@ -29,12 +29,25 @@ def simulated_ratios(
     load: the load as a whole, of which `row` is one replica's share. Latencies that the simulation has none
     of are left out.
     """
-    d, arrival = int(row.deployment[0]), load.arrival
+    arrival = load.arrival
     if arrival.value is not None:
         level = float(row.level[0])
         share = float(round(level)) if arrival.kind == "concurrency" else max(level, 1e-6)
         load = replace(load, arrival=replace(arrival, value=share))
-    engine = EngineTable.one(
+    engine = simulated_engine(a, costs, kv_bytes, row)
+    statistics = tuple(dict.fromkeys(["mean", *(statistic for _, statistic in wanted)]))
+    latency_ms = simulate(engine, load, seed=SEED, statistics=statistics).latency_ms
+    return {
+        (metric, statistic): latency_ms[metric, statistic] / latency_ms[metric, "mean"]
+        for metric, statistic in wanted
+        if (metric, statistic) in latency_ms and latency_ms.get((metric, "mean"))
+    }
+
+
+def simulated_engine(a: DeploymentArrays, costs: StepCosts, kv_bytes: Floats, row: LoadTable) -> EngineTable:
+    """One replica of the deployment of `row`, for a simulation of single requests."""
+    d = int(row.deployment[0])
+    return EngineTable.one(
         step=FittedSteps(costs.take(row.deployment)),
         kv_tokens=float(kv_tokens(a, kv_bytes, row)[0]),
         max_num_seqs=int(a.max_num_seqs[d]),
@@ -44,10 +57,3 @@ def simulated_ratios(
         async_scheduling=bool(a.async_scheduling[d] > 0),
         request_overhead_s=float(costs.request_s[d]),
     )
-    statistics = tuple(dict.fromkeys(["mean", *(statistic for _, statistic in wanted)]))
-    latency_ms = simulate(engine, load, seed=SEED, statistics=statistics).latency_ms
-    return {
-        (metric, statistic): latency_ms[metric, statistic] / latency_ms[metric, "mean"]
-        for metric, statistic in wanted
-        if (metric, statistic) in latency_ms and latency_ms.get((metric, "mean"))
-    }

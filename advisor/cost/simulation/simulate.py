@@ -58,7 +58,7 @@ def simulate(
     rng = np.random.default_rng(seed)
     n = len(sent_s) if sent_s is not None else num_requests or _default_count(engine, load)
     requests = draw(load, n, rng, sent_s)
-    _check_fits(engine, requests)
+    check_fits(engine, requests)
     happened = run(engine, requests)
     capacity = capacity_requests_per_s(engine, load, seed=seed)
     status = _status(load.arrival, requests, happened, capacity, traced=sent_s is not None)
@@ -103,7 +103,7 @@ def capacity_requests_per_s(engine: EngineTable, load: Load, *, seed: int) -> fl
     batch = int(min(engine.max_num_seqs[0], max(1.0, engine.kv_tokens[0] / mean_tokens)))
     queued = replace(load, arrival=Arrival(kind="maximum"))
     requests = draw(queued, 2 * batch + max(_REQUESTS // 2, 3 * batch), rng)
-    _check_fits(engine, requests)
+    check_fits(engine, requests)
     done = np.zeros(len(requests), dtype=np.int64)
     done[:batch] = requests.output_tokens[:batch] * rng.random(batch)
     aged = replace(
@@ -127,7 +127,8 @@ def _default_count(engine: EngineTable, load: Load) -> int:
     return max(_REQUESTS, int(_WAVES * batch))
 
 
-def _check_fits(engine: EngineTable, requests: Requests) -> None:
+def check_fits(engine: EngineTable, requests: Requests) -> None:
+    """Raises UnsupportedError when the largest request exceeds the KV cache."""
     # The last token of an answer is never read again and takes no room.
     longest = int(np.max(requests.input_tokens + requests.output_tokens)) - 1
     blocks = int(engine.kv_blocks[0])
@@ -245,7 +246,7 @@ def _result(
         status=status,
         window="whole" if cut is None else "steady",
         latency_ms={
-            (metric, statistic): MS_PER_S * _statistic(values, weights, statistic)
+            (metric, statistic): MS_PER_S * statistic_of(values, weights, statistic)
             for metric, (values, weights) in lasting.items()
             if len(values)
             for statistic in statistics
@@ -267,7 +268,7 @@ def _average(values: Floats, weights: Floats) -> float:
     return float(np.sum(values * weights)) / total if total > 0 else 0.0
 
 
-def _statistic(values: Floats, weights: Floats | None, statistic: str) -> float:
+def statistic_of(values: Floats, weights: Floats | None, statistic: str) -> float:
     """Mean or percentile; with weights, as if each value stood there so many times."""
     percent = percentile_of(statistic)
     if weights is None:

@@ -25,6 +25,7 @@ from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
     from advisor.advise.decision import Decision
+    from advisor.cost.predict.replayed import Replay
 
 VERSION = "1.0"
 
@@ -245,4 +246,17 @@ def prediction_document(assessment: Assessment, workload: Workload) -> dict[str,
         "model": _model(assessment.deployment.model),
         "workload": workload_document(workload),
         "prediction": assessment_document(assessment),
+    }
+
+
+def replay_document(replayed: Replay) -> dict[str, Any]:
+    """A request log simulated one by one: latencies over all of its requests."""
+    latency: dict[str, dict[str, float]] = {}
+    for (metric, statistic), value in replayed.latency_ms.items():
+        latency.setdefault(f"{metric}_ms", {})[statistic] = round(value, 3)
+    return {
+        "requests": replayed.requests,
+        "longest_wait_s": round(replayed.longest_wait_s, 4),
+        "most_in_flight": replayed.most_in_flight,
+        **latency,
     }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from advisor.advise.decision import Decision
     from advisor.advise.sensitivity.change_point import Flip
+    from advisor.cost.predict.replayed import Replay
 
 TABLE_ROWS = 10
 """Deployments in a table unless --top says otherwise."""
@@ -128,6 +129,13 @@ def print_assessment(assessment: Assessment, workload: Workload) -> None:
     if assessment.kept:
         _section(to, "Run it", words.command_lines(assessment))
     _section(to, "What this rests on", evidence.assessment_evidence(assessment))
+
+
+def print_replay(replayed: Replay, workload: Workload) -> None:
+    """What each request of the log met, in a simulation of the log itself."""
+    from advisor.report.terminal import replay_words
+
+    _section(console(), "Replay of the log", replay_words.lines(replayed, workload))
 
 
 def _flips(to: Console, first: Assessment, flips: Sequence[Flip]) -> None:

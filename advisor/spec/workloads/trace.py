@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import math
 import statistics
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.errors import InputError
+from advisor.spec.workloads.trace_arrivals import arrival_of, burstiness
 from advisor.spec.workloads.trace_read import read_trace
-from advisor.spec.workloads.traced import Trace, TracedRequest
+from advisor.spec.workloads.traced import SentRequest, Trace, TracedRequest
 from advisor.spec.workloads.workload import Arrival, Lengths, Load, Workload
 
 MAX_VALUES = 100
 """Lengths are kept as so many equally likely values: a hundredth of the requests each."""
-LEAST_GAPS = 20
-"""Fewer gaps between requests show no burstiness."""
-_BUSY_S = 60.0
 _NO_PROMPT = {
     "vllm": "newer vLLM logs prompts at level DEBUG: VLLM_LOGGING_LEVEL=DEBUG with --enable-log-requests"
 }
@@ -33,6 +29,9 @@ class TraceProfile:
     workload: Workload
     requests: int
     notes: tuple[str, ...] = ()
+    log: tuple[SentRequest, ...] = ()
+    """The requests themselves, for a replay; empty where the log does not say when they came, or how long the
+    answers were."""
 
 
 def profile_from_trace(
@@ -62,6 +61,12 @@ def profile_from_trace(
         notes.append(f"token counts are approximate: {chars_per_token:g} characters taken for a token")
     if trace.skipped:
         notes.append(f"{trace.skipped} lines or requests without prompt and answer were left out")
+    media = sum(one.media > 0 for one in trace.requests)
+    if media:
+        notes.append(
+            f"{media} of {len(trace.requests)} requests carry images, sound or video: the work of their "
+            "encoder is not counted, nor are their tokens where the log has text alone"
+        )
     arrives = arrival or _arrival(trace, path, notes)
     if len(prompts) > MAX_VALUES and max(prompts) > 1.5 * lengths_of(prompts).longest:
         notes.append(f"the longest prompt has {max(prompts)} tokens: mind --max-model-len")
@@ -84,7 +89,27 @@ def profile_from_trace(
         load=load,
         source=f"{trace.format} log {path.name}",
     )
-    return TraceProfile(workload=workload, requests=len(trace.requests), notes=tuple(notes))
+    return TraceProfile(
+        workload=workload,
+        requests=len(trace.requests),
+        notes=tuple(notes),
+        log=_sent(trace, prompts, path, chars_per_token) if arrival is None and output_tokens is None else (),
+    )
+
+
+def _sent(
+    trace: Trace, prompts: Sequence[int], path: Path, chars_per_token: float | None
+) -> tuple[SentRequest, ...]:
+    times = [one.at_s for one in trace.requests if one.at_s is not None]
+    if len(times) < len(trace.requests):
+        return ()
+    answers, start = _lengths(trace, "output", path, chars_per_token), min(times)
+    return tuple(
+        SentRequest(
+            sent_s=at - start, input_tokens=prompt, cached_tokens=one.cached_tokens or 0, output_tokens=answer
+        )
+        for one, at, prompt, answer in zip(trace.requests, times, prompts, answers, strict=True)
+    )
 
 
 def _lengths(trace: Trace, side: str, path: Path, chars_per_token: float | None) -> list[int]:
@@ -98,7 +123,7 @@ def _lengths(trace: Trace, side: str, path: Path, chars_per_token: float | None)
             what = "prompt" if side == "input" else "answer"
             flag = _NO_PROMPT.get(trace.format, "a log with token counts is needed")
             if side == "output":
-                flag = "add --output-tokens N"
+                flag = f"add --output-tokens N{_allowed(trace)}"
             raise InputError(f"{path}: says no {what} lengths; {flag}")
         if tokens is None:
             if chars_per_token is None:
@@ -109,6 +134,11 @@ def _lengths(trace: Trace, side: str, path: Path, chars_per_token: float | None)
             tokens = max(1, round(chars / chars_per_token))
         found.append(tokens)
     return found
+
+
+def _allowed(trace: Trace) -> str:
+    limits = [one.max_output_tokens for one in trace.requests if one.max_output_tokens is not None]
+    return f" (its requests allow {max(limits)} at most)" if limits else ""
 
 
 def lengths_of(counts: Sequence[int]) -> Lengths:
@@ -140,31 +170,19 @@ def prefix_hit_rate(requests: Sequence[TracedRequest]) -> float | None:
     return None
 
 
-def burstiness(gaps: Sequence[float]) -> float:
-    """Gamma shape with the gaps' mean and variance: 1 for Poisson, below it for bursts."""
-    mean = statistics.fmean(gaps)
-    variance = statistics.pvariance(gaps, mean)
-    if variance == 0:
-        return 1000.0
-    return min(max(mean**2 / variance, 0.01), 1000.0)
-
-
 def _arrival(trace: Trace, path: Path, notes: list[str]) -> Arrival:
-    times = sorted(one.at_s for one in trace.requests if one.at_s is not None)
-    span = times[-1] - times[0] if len(times) > 1 else 0.0
-    if len(times) < len(trace.requests) or span <= 0:
+    if trace.format == "batch":
+        notes.append(
+            "a batch has no arrivals: all requests at once is taken (load maximum); --rate or --concurrency "
+            "state another load"
+        )
+        return Arrival(kind="maximum")
+    times = [one.at_s for one in trace.requests if one.at_s is not None]
+    if len(times) < len(trace.requests) or len(times) < 2 or max(times) <= min(times):
         raise InputError(f"{path}: does not say when requests came; add --rate or --concurrency")
-    rate = (len(times) - 1) / span
-    gaps = [after - before for before, after in itertools.pairwise(times)]
-    shape = 1.0
-    if trace.resolution_s and statistics.fmean(gaps) < 5 * trace.resolution_s:
-        notes.append("times are whole seconds, too coarse for burstiness: Poisson is taken")
-    elif len(gaps) < LEAST_GAPS:
-        notes.append(f"{len(gaps)} gaps show no burstiness: Poisson is taken")
-    else:
-        shape = float(f"{burstiness(gaps):.3g}")
-    if span > 2 * _BUSY_S:
-        minutes = Counter(math.floor((at - times[0]) / _BUSY_S) for at in times)
-        busiest = max(minutes.values()) / _BUSY_S
-        notes.append(f"the mean is {rate:.3g} requests/s, the busiest minute has {busiest:.3g}: plan for it")
-    return Arrival(kind="rate", value=float(f"{rate:.4g}"), burstiness=shape)
+    arrival, remarks = arrival_of(trace.requests, trace.resolution_s)
+    notes += remarks
+    return arrival
+
+
+__all__ = ["TraceProfile", "burstiness", "lengths_of", "prefix_hit_rate", "profile_from_trace"]

@@ -1,24 +1,30 @@
 """Request logs → requests: when each came, how long it was, what it shared. One reader per format.
 
-Azure LLM inference traces (CSV), Mooncake (JSONL with `hash_ids`), OpenAI-style JSONL (request, response or
-batch lines with `usage`), ShareGPT (JSON), vLLM's own log lines. The format is recognised by content.
+CSV and flat JSONL with a column per fact (`trace_columns`), Mooncake (JSONL with `hash_ids`), OpenAI-style
+JSONL (request, response or batch lines, with `usage` or text), ShareGPT (JSON), vLLM's own log lines. The
+format is recognised by content.
 """
 
 from __future__ import annotations
 
-import csv
 import json
-import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from advisor.errors import DataError, InputError
+from advisor.spec.reading.file_bytes import read_bytes
+from advisor.spec.workloads.trace_columns import Columns, count, instant, read_columns
 from advisor.spec.workloads.trace_vllm import is_vllm, read_vllm
 from advisor.spec.workloads.traced import Trace, TracedRequest, answered
-from advisor.units import MS_PER_S
+from advisor.units import MB, MS_PER_S
 
+MAX_BYTES = 2000 * MB
+KNOWN = (
+    "CSV with a column of prompt and of answer tokens, as Azure's and BurstGPT's; JSON Lines of Mooncake, of "
+    "OpenAI-style requests, responses or batches, of LiteLLM; ShareGPT JSON; vLLM's log with "
+    "--enable-log-requests"
+)
 MOONCAKE_BLOCK_TOKENS = 512
 """Tokens behind one hash id (Mooncake's FAST'25 trace release)."""
 
@@ -26,12 +32,11 @@ MOONCAKE_BLOCK_TOKENS = 512
 def read_trace(path: Path) -> Trace:
     """The requests of a log. Raises InputError for a file of no format we know, DataError (file:line) for
     a damaged line: what happens to be readable would be other traffic."""
+    content = read_bytes(path, max_bytes=MAX_BYTES, what="a request log")
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is not UTF-8 text; export the log as UTF-8") from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}; check the path") from error
     lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
     if not lines:
         raise InputError(f"{path}: is empty; give a log with requests")
@@ -40,59 +45,11 @@ def read_trace(path: Path) -> Trace:
         return _sharegpt(text, path)
     if first.startswith("{"):
         return _jsonl(lines, path)
-    if re.search(r"(^|,)\s*ContextTokens\s*,", first, re.IGNORECASE):
-        return _azure(text, path)
     if is_vllm(lines):
         return read_vllm(lines)
-    raise InputError(
-        f"{path}: no request log that we know (Azure CSV, Mooncake or OpenAI-style JSONL, ShareGPT JSON, "
-        "vLLM log with --enable-log-requests)"
-    )
-
-
-def _whole(value: Any, where: str, name: str) -> int:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = -1.0
-    if not 0 <= number < 1e9 or not number.is_integer():
-        raise DataError(f"{where}: {name} is {value!r}, no count of tokens; correct or delete the line")
-    return int(number)
-
-
-def _instant(value: Any, where: str) -> float:
-    """Seconds since 1970 of a number (seconds, or ms above 1e11) or of ISO text."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e17:
-        return value / MS_PER_S if value > 1e11 else float(value)
-    text = str(value).strip().replace("Z", "+00:00")
-    # Azure writes seven decimals, Python before 3.11 reads three or six.
-    text = re.sub(r"\.(\d+)", lambda match: "." + match[1][:6].ljust(6, "0"), text)
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise DataError(f"{where}: time {value!r} is no ISO time or number; correct or delete it") from error
-    return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp()
-
-
-def _azure(text: str, path: Path) -> Trace:
-    rows = csv.DictReader(text.splitlines())
-    names = {name.strip().lower(): name for name in rows.fieldnames or ()}
-    for needed in ("timestamp", "contexttokens", "generatedtokens"):
-        if needed not in names:
-            raise DataError(
-                f"{path}:1: no column {needed}; Azure's are TIMESTAMP,ContextTokens,GeneratedTokens"
-            )
-    found = []
-    for row in rows:
-        where = f"{path}:{rows.line_num}"
-        found.append(
-            TracedRequest(
-                at_s=_instant(row[names["timestamp"]], where),
-                input_tokens=_whole(row[names["contexttokens"]], where, "ContextTokens"),
-                output_tokens=_whole(row[names["generatedtokens"]], where, "GeneratedTokens"),
-            )
-        )
-    return answered("azure", found)
+    if "," in first and len(lines) > 1 and not any(character.isdigit() for character in first[:1]):
+        return read_columns(text, path)
+    raise InputError(f"{path}: begins with {first[:40]!r}, which is no request log that we know ({KNOWN})")
 
 
 def _jsonl(lines: list[tuple[int, str]], path: Path) -> Trace:
@@ -106,13 +63,21 @@ def _jsonl(lines: list[tuple[int, str]], path: Path) -> Trace:
         if not isinstance(row, Mapping):
             raise DataError(f"{where}: no JSON object; one request per line")
         rows.append((where, row))
-    if "input_length" in rows[0][1]:
+    first = rows[0][1]
+    if "input_length" in first and ("hash_ids" in first or "output_length" in first):
         return _mooncake(rows)
+    columns = Columns(list(first))
+    if columns.found:
+        return answered(columns.format, [columns.request(row, where) for where, row in rows])
     found = [_openai(row, where) for where, row in rows]
     kept = [one for one in found if one is not None]
     if not kept:
-        raise InputError(f"{path}: no line has `usage`, or messages and an answer; log requests with usage")
-    return answered("openai", kept, skipped=len(found) - len(kept))
+        keys = ", ".join(str(key) for key in list(first)[:6])
+        raise InputError(
+            f"{path}: its lines have {keys}, and neither `usage` nor messages; known are {KNOWN}"
+        )
+    batch = all("custom_id" in row for _, row in rows)
+    return answered("batch" if batch else "openai", kept, skipped=len(found) - len(kept))
 
 
 def _mooncake(rows: list[tuple[str, Mapping[str, Any]]]) -> Trace:
@@ -120,7 +85,7 @@ def _mooncake(rows: list[tuple[str, Mapping[str, Any]]]) -> Trace:
     seen: set[Any] = set()
     found = []
     for where, row in rows:
-        length = _whole(row.get("input_length"), where, "input_length")
+        length = count(row.get("input_length"), where, "input_length")
         cached: int | None = None
         blocks = row.get("hash_ids")
         if isinstance(blocks, list):
@@ -134,7 +99,7 @@ def _mooncake(rows: list[tuple[str, Mapping[str, Any]]]) -> Trace:
                 # Milliseconds since the trace began.
                 at_s=None if at is None else _milliseconds(at, where),
                 input_tokens=length,
-                output_tokens=_whole(row.get("output_length"), where, "output_length"),
+                output_tokens=count(row.get("output_length"), where, "output_length"),
                 cached_tokens=cached,
             )
         )
@@ -147,7 +112,7 @@ def _milliseconds(value: Any, where: str) -> float:
     return value / MS_PER_S
 
 
-_TIMES = ("timestamp", "created", "created_at", "request_time", "start_time", "time")
+_TIMES = ("timestamp", "created", "created_at", "request_time", "start_time", "startTime", "time")
 
 
 def _openai(row: Mapping[str, Any], where: str) -> TracedRequest | None:
@@ -157,7 +122,9 @@ def _openai(row: Mapping[str, Any], where: str) -> TracedRequest | None:
     if (_inner(row, "error") or response.get("error")) and "usage" not in response:
         return None
     times = [part[key] for part in (row, response) for key in _TIMES if part.get(key) is not None]
-    at = _instant(times[0], where) if times else None
+    # The times of a batch's answers are those of its processing: its requests have no arrivals.
+    at = instant(times[0], where) if times and "custom_id" not in row else None
+    media = _media(request.get("messages")) + _media(request.get("input"))
     usage = _inner(response, "usage") or _inner(row, "usage")
     if usage is not None:
         prompt = usage.get("prompt_tokens", usage.get("input_tokens"))
@@ -166,21 +133,43 @@ def _openai(row: Mapping[str, Any], where: str) -> TracedRequest | None:
         cached = details.get("cached_tokens")
         return TracedRequest(
             at_s=at,
-            input_tokens=_whole(prompt, where, "prompt_tokens"),
-            output_tokens=_whole(answer, where, "completion_tokens"),
-            cached_tokens=None if cached is None else _whole(cached, where, "cached_tokens"),
+            input_tokens=count(prompt, where, "prompt_tokens"),
+            output_tokens=count(answer, where, "completion_tokens"),
+            cached_tokens=None if cached is None else count(cached, where, "cached_tokens"),
+            media=media,
         )
-    asked = _text_of(request.get("messages")) or _text_of(request.get("prompt"))
+    asked = _text_of(request.get("messages")) or _text_of(request.get("prompt") or request.get("input"))
     said = "".join(
         _text_of(_inner(choice, "message")) or _text_of(choice.get("text"))
         for choice in response.get("choices") or ()
         if isinstance(choice, Mapping)
     )
-    if not asked or not said:
+    is_request = "body" in row and "response" not in row
+    if not asked or not (said or is_request):
         return None
+    limits = (request.get(key) for key in ("max_completion_tokens", "max_tokens", "max_output_tokens"))
+    limit = next((one for one in limits if one is not None), None)
     return TracedRequest(
-        at_s=at, input_tokens=None, output_tokens=None, input_chars=len(asked), output_chars=len(said)
+        at_s=at,
+        input_tokens=None,
+        output_tokens=None,
+        input_chars=len(asked),
+        output_chars=len(said) if said else None,
+        media=media,
+        max_output_tokens=None if limit is None else count(limit, where, "max_tokens"),
     )
+
+
+def _media(value: Any) -> int:
+    """Images, recordings and videos among the parts of messages."""
+    if isinstance(value, list):
+        return sum(_media(one) for one in value)
+    if not isinstance(value, Mapping):
+        return 0
+    kind = str(value.get("type") or "")
+    if kind.startswith(("image", "input_image", "audio", "input_audio", "video")):
+        return 1
+    return _media(value.get("content"))
 
 
 def _inner(row: Mapping[str, Any], *path: str) -> Mapping[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-TraceFormat = Literal["azure", "mooncake", "openai", "sharegpt", "vllm"]
+TraceFormat = Literal["azure", "burstgpt", "columns", "mooncake", "openai", "batch", "sharegpt", "vllm"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,22 @@ class TracedRequest:
     """Characters, where the log has text and no counts."""
     output_chars: int | None = None
     cached_chars: int | None = None
+    media: int = 0
+    """Images, recordings and videos in the prompt."""
+    max_output_tokens: int | None = None
+    """The longest answer that the request allows; not how long it was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentRequest:
+    """One request of a log with all that a replay needs."""
+
+    sent_s: float
+    """Since the first request of the log."""
+    input_tokens: int
+    cached_tokens: int
+    """Of the prompt, found in the prefix cache."""
+    output_tokens: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,83 @@
+"""A request log sent through the simulation as it came: every request at its time, with its own lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from advisor.cost.arrays import Floats
+from advisor.cost.serving.engine import EngineTable
+from advisor.cost.simulation.scheduler import run
+from advisor.cost.simulation.simulate import STATISTICS, check_fits, statistic_of
+from advisor.cost.simulation.trace import Requests
+from advisor.spec.workloads.traced import SentRequest
+from advisor.spec.workloads.workload import percentile_of
+from advisor.units import MS_PER_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What the requests of a log meet on replicas that share them in turn."""
+
+    requests: int
+    latency_ms: Mapping[tuple[str, str], float] = field(hash=False)
+    """(metric, statistic) → ms, over all requests of the log."""
+    longest_wait_s: float
+    """From sending a request to its first step, at most."""
+    most_in_flight: int
+    """Requests sent and not answered at one time, over all replicas."""
+
+
+def replay(
+    engine: EngineTable,
+    log: Sequence[SentRequest],
+    *,
+    replicas: int = 1,
+    statistics: Sequence[str] = STATISTICS,
+) -> Replay:
+    """The log on `replicas` engines of one kind, the requests dealt out in turn.
+
+    Raises UnsupportedError when the largest request exceeds the KV cache.
+    """
+    for statistic in statistics:
+        percentile_of(statistic)
+    ordered = sorted(log, key=lambda request: request.sent_s)
+    parts = [_on_one(engine, ordered[first::replicas]) for first in range(min(replicas, len(ordered)))]
+    ttft, tpot, e2e, waited, sent, done = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    values = {"ttft": ttft, "tpot": tpot[np.isfinite(tpot)], "e2e": e2e}
+    return Replay(
+        requests=len(ordered),
+        latency_ms={
+            (metric, statistic): MS_PER_S * statistic_of(seconds, None, statistic)
+            for metric, seconds in values.items()
+            if len(seconds)
+            for statistic in statistics
+        },
+        longest_wait_s=float(np.max(waited)),
+        most_in_flight=_most_in_flight(sent, done),
+    )
+
+
+def _on_one(engine: EngineTable, log: Sequence[SentRequest]) -> tuple[Floats, ...]:
+    """Seconds of each request: TTFT, TPOT (NaN of one token), E2E, wait; when it was sent, when done."""
+    requests = Requests(
+        input_tokens=np.array([one.input_tokens for one in log], dtype=np.int64),
+        cached_tokens=np.array([min(one.cached_tokens, one.input_tokens - 1) for one in log], dtype=np.int64),
+        output_tokens=np.array([one.output_tokens for one in log], dtype=np.int64),
+        sent_s=np.array([one.sent_s for one in log], dtype=np.float64),
+    )
+    check_fits(engine, requests)
+    happened = run(engine, requests)
+    ttft, e2e = happened.first_s - happened.sent_s, happened.finish_s - happened.sent_s
+    after_first = requests.output_tokens - 1
+    tpot = np.where(after_first > 0, (e2e - ttft) / np.maximum(after_first, 1), np.nan)
+    return ttft, tpot, e2e, happened.admitted_s - happened.sent_s, happened.sent_s, happened.finish_s
+
+
+def _most_in_flight(sent: Floats, done: Floats) -> int:
+    times = np.concatenate([done, sent])
+    change = np.concatenate([-np.ones(len(done)), np.ones(len(sent))])
+    order = np.lexsort((change, times))  # what is done leaves before what comes at the same time
+    return int(np.max(np.cumsum(change[order])))

@@ -1,0 +1,174 @@
+"""When requests came: their rate and burstiness while any come, and what a single rate leaves out."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from advisor.spec.workloads.traced import TracedRequest
+from advisor.spec.workloads.workload import Arrival
+
+LEAST_GAPS = 20
+"""Fewer gaps between requests show no burstiness."""
+LEAST_SILENCE_S = 5.0
+LEAST_SILENT_SHARE = 0.2
+"""Of the time: less silence is a pause that the mean rate may hold."""
+LEAST_SPELL = 20
+"""Requests in a busy spell, on average; shorter spells are bursts, which burstiness describes."""
+_CHANCE = 1e-3
+"""That one of the gaps of a Poisson process, at the rate of the busy spells, would be as long."""
+_BUSY_S = 60.0
+_HOUR_S = 3600.0
+_COARSE = 5
+"""Gaps of fewer units of the clock say nothing by themselves."""
+_WINDOW_REQUESTS = 20
+_LENGTH_CHANGE = 1.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spells:
+    """A log divided at its long silences."""
+
+    gaps: tuple[float, ...]
+    """Those inside the busy spells, seconds."""
+    silences: tuple[float, ...]
+
+    @property
+    def rate(self) -> float:
+        """Requests per second while requests come."""
+        return len(self.gaps) / sum(self.gaps)
+
+
+def busy_spells(gaps: Sequence[float]) -> Spells:
+    """The log's busy spells; one spell without silence where no gap is far too long for chance.
+
+    The rate inside is judged from the median gap, which silences do not move.
+    """
+    whole = Spells(gaps=tuple(gaps), silences=())
+    middle = statistics.median(gaps) / math.log(2) if len(gaps) >= LEAST_GAPS else 0.0
+    if middle <= 0:
+        return whole
+    longest = max(LEAST_SILENCE_S, middle * math.log(len(gaps) / _CHANCE))
+    silences = tuple(gap for gap in gaps if gap > longest)
+    inside = tuple(gap for gap in gaps if gap <= longest)
+    if sum(silences) < LEAST_SILENT_SHARE * sum(gaps) or len(gaps) / (len(silences) + 1) < LEAST_SPELL:
+        return whole
+    return Spells(gaps=inside, silences=silences)
+
+
+def burstiness(gaps: Sequence[float]) -> float:
+    """Gamma shape with the gaps' mean and variance: 1 for Poisson, below it for bursts."""
+    mean = statistics.fmean(gaps)
+    variance = statistics.pvariance(gaps, mean)
+    if variance == 0:
+        return 1000.0
+    return min(max(mean**2 / variance, 0.01), 1000.0)
+
+
+def burstiness_of_counts(times: Sequence[float], window_s: float) -> float | None:
+    """The same from how many requests fall into windows, for a clock too coarse for gaps; None: too few.
+
+    Of a renewal process the variance of counts over their mean tends to 1 / shape. Successive windows are
+    compared, so that a trend over the day counts as none.
+    """
+    counts = Counter(math.floor((at - times[0]) / window_s) for at in times)
+    values = [counts.get(i, 0) for i in range(max(counts))]  # the last window is cut off
+    if len(values) < LEAST_GAPS:
+        return None
+    mean = statistics.fmean(values)
+    variance = statistics.fmean((b - a) ** 2 for a, b in itertools.pairwise(values)) / 2
+    return None if variance <= 0 else min(max(mean / variance, 0.01), 1000.0)
+
+
+def resolution_s(times: Sequence[float]) -> float:
+    """The unit that all times are multiples of, when it is a tenth of a second or more; else 0."""
+    for unit in (60.0, 10.0, 1.0, 0.1):
+        if all(abs(at / unit - round(at / unit)) < 1e-4 for at in times):
+            return unit
+    return 0.0
+
+
+def arrival_of(requests: Sequence[TracedRequest], resolution: float) -> tuple[Arrival, list[str]]:
+    """How the requests of a log came, and what a reader should know of it; every request has its time."""
+    times = sorted(one.at_s for one in requests if one.at_s is not None)
+    unit = max(resolution, resolution_s(times))
+    gaps = [after - before for before, after in itertools.pairwise(times)]
+    spells, notes = busy_spells(gaps), []
+    span = times[-1] - times[0]
+    overall = len(gaps) / span
+    if spells.silences:
+        notes.append(
+            f"silent for {sum(spells.silences) / span:.0%} of the time, in {len(spells.silences)} gaps of "
+            f"{min(spells.silences):.0f} s and more: the profile has the {spells.rate:.3g} requests/s of the "
+            f"{len(spells.silences) + 1} busy spells, over all it is {overall:.3g}"
+        )
+    shape = _shape(spells, times, unit, notes)
+    if not spells.silences:
+        notes += _busiest(times, overall)
+    notes += _trend(times)
+    notes += _lengths_over_time(requests, times[0])
+    return Arrival(kind="rate", value=float(f"{spells.rate:.4g}"), burstiness=shape), notes
+
+
+def _shape(spells: Spells, times: Sequence[float], unit: float, notes: list[str]) -> float:
+    if len(spells.gaps) < LEAST_GAPS:
+        notes.append(f"{len(spells.gaps)} gaps show no burstiness: Poisson is taken")
+        return 1.0
+    if unit and statistics.fmean(spells.gaps) < _COARSE * unit:
+        window_s = max(10 * unit, _WINDOW_REQUESTS / spells.rate)
+        shape = None if spells.silences else burstiness_of_counts(times, window_s)
+        coarse = f"times are multiples of {unit:g} s, too coarse for gaps"
+        if shape is None:
+            notes.append(f"{coarse}: Poisson is taken")
+            return 1.0
+        notes.append(f"{coarse}: burstiness is judged by counts in windows of {window_s:.0f} s")
+        return float(f"{shape:.3g}")
+    return float(f"{burstiness(spells.gaps):.3g}")
+
+
+def _busiest(times: Sequence[float], rate: float) -> list[str]:
+    if times[-1] - times[0] <= 2 * _BUSY_S:
+        return []
+    minutes = Counter(math.floor((at - times[0]) / _BUSY_S) for at in times)
+    busiest = max(minutes.values()) / _BUSY_S
+    return [f"the mean is {rate:.3g} requests/s, the busiest minute has {busiest:.3g}: plan for it"]
+
+
+def _trend(times: Sequence[float]) -> list[str]:
+    """The rate over the hours, where there are some and they differ."""
+    hours = Counter(math.floor((at - times[0]) / _HOUR_S) for at in times)
+    whole = range(int((times[-1] - times[0]) // _HOUR_S))
+    if len(whole) < 3:
+        return []
+    counts = sorted(hours.get(hour, 0) for hour in whole)
+    if counts[-1] < 1.5 * max(counts[0], 1):
+        return []
+    return [
+        f"over {len(whole)} hours the rate goes from {counts[0] / _HOUR_S:.3g} to {counts[-1] / _HOUR_S:.3g} "
+        "requests/s: one rate stands for none of them, give --rate for the hour to serve"
+    ]
+
+
+def _lengths_over_time(requests: Sequence[TracedRequest], start: float) -> list[str]:
+    """Whether prompts are longer or shorter when most requests come, which independent draws do not keep."""
+    windows: dict[int, list[int]] = {}
+    for one in requests:
+        size = one.input_tokens if one.input_tokens is not None else one.input_chars
+        if one.at_s is not None and size is not None:
+            windows.setdefault(math.floor((one.at_s - start) / _BUSY_S), []).append(size)
+    if len(windows) < LEAST_GAPS:
+        return []
+    ordered = sorted(windows.values(), key=len, reverse=True)
+    busy = [size for window in ordered[: max(1, len(ordered) // 10)] for size in window]
+    everyone = [size for window in ordered for size in window]
+    change = statistics.fmean(busy) / statistics.fmean(everyone)
+    if len(busy) < LEAST_GAPS or 1 / _LENGTH_CHANGE < change < _LENGTH_CHANGE:
+        return []
+    return [
+        f"in the busiest tenth of the minutes prompts are {change:.2g} times as long as on average: "
+        "the profile draws lengths and arrivals independently"
+    ]

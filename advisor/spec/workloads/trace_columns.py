@@ -1,0 +1,114 @@
+"""Request logs with a column (or a flat key) per fact: Azure's, BurstGPT's, LiteLLM's, and one's own.
+
+Azure LLM inference traces have TIMESTAMP, ContextTokens, GeneratedTokens (the multimodal one NumImages too);
+BurstGPT has Timestamp, Model, Request tokens, Response tokens, Total tokens, Log Type, in its second form
+Session ID and Elapsed time too; LiteLLM's spend logs have startTime, prompt_tokens, completion_tokens.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from advisor.errors import DataError, InputError
+from advisor.spec.workloads.traced import Trace, TracedRequest, TraceFormat, answered
+from advisor.units import MS_PER_S
+
+TIMES = (
+    *("timestamp", "arrivaltime", "arrivaltimestamp", "arrivedat", "arrival", "starttime", "requesttime"),
+    *("createdat", "created", "time", "sentat"),
+)
+PROMPTS = (
+    *("contexttokens", "requesttokens", "prompttokens", "inputtokens", "inputlength", "inputlen"),
+    *("promptlength", "promptlen", "numprompttokens", "numprefilltokens", "inputsequencelength"),
+)
+ANSWERS = (
+    *("generatedtokens", "responsetokens", "completiontokens", "outputtokens", "outputlength", "outputlen"),
+    *("generationtokens", "numoutputtokens", "numdecodetokens", "outputsequencelength"),
+)
+CACHED = ("cachedtokens", "cachedprompttokens", "promptcachedtokens", "cachereadinputtokens")
+MEDIA = ("numimages", "images", "numaudios", "numvideos")
+_FORMATS: Mapping[str, TraceFormat] = {"contexttokens": "azure", "requesttokens": "burstgpt"}
+
+
+def folded(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+class Columns:
+    """Which name of a log stands for which fact. `found` is False where one of the lengths is missing."""
+
+    def __init__(self, names: list[str]) -> None:
+        by_fold = {folded(name): name for name in reversed(names)}
+
+        def first(wanted: tuple[str, ...]) -> str | None:
+            return next((by_fold[one] for one in wanted if one in by_fold), None)
+
+        self.time, self.prompt, self.answer = first(TIMES), first(PROMPTS), first(ANSWERS)
+        self.cached, self.media = first(CACHED), first(MEDIA)
+        self.found = self.prompt is not None and self.answer is not None
+
+    @property
+    def format(self) -> TraceFormat:
+        return _FORMATS.get(folded(self.prompt or ""), "columns")
+
+    def request(self, row: Mapping[str, Any], where: str) -> TracedRequest:
+        """One row. Raises DataError for a count or a time that is none."""
+        at = None if self.time is None else row.get(self.time)
+        media = None if self.media is None else row.get(self.media)
+        cached = None if self.cached is None else row.get(self.cached)
+        return TracedRequest(
+            at_s=None if at in (None, "") else instant(at, where),
+            input_tokens=count(row.get(self.prompt or ""), where, self.prompt or ""),
+            output_tokens=count(row.get(self.answer or ""), where, self.answer or ""),
+            cached_tokens=None if cached in (None, "") else count(cached, where, self.cached or ""),
+            media=0 if media in (None, "") else count(media, where, self.media or ""),
+        )
+
+
+def read_columns(text: str, path: Path) -> Trace:
+    """The requests of a CSV with a head. Raises InputError when no columns have both lengths."""
+    rows = csv.DictReader(text.splitlines(), skipinitialspace=True)
+    names = [name.strip() for name in rows.fieldnames or ()]
+    rows.fieldnames = names
+    columns = Columns(names)
+    if not columns.found:
+        side = "answer" if columns.prompt is not None else "prompt"
+        raise InputError(
+            f"{path}:1: no column of {side} tokens among {', '.join(names[:8])}; known are Azure's "
+            "(ContextTokens, GeneratedTokens), BurstGPT's (Request tokens, Response tokens) and "
+            "input_tokens, output_tokens, with timestamp"
+        )
+    found = [columns.request(row, f"{path}:{rows.line_num}") for row in rows]
+    return answered(columns.format, found)
+
+
+def count(value: Any, where: str, name: str) -> int:
+    """A whole number of tokens, of text too. Raises DataError."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = -1.0
+    if not 0 <= number < 1e9 or not number.is_integer() or isinstance(value, bool):
+        raise DataError(f"{where}: {name} is {value!r}, no count of tokens; correct or delete the line")
+    return int(number)
+
+
+def instant(value: Any, where: str) -> float:
+    """Seconds of a number (seconds, or ms above 1e11), of its text, or of ISO text since 1970."""
+    if isinstance(value, str) and re.fullmatch(r"\s*\d+(\.\d*)?([eE]\+?\d+)?\s*", value):
+        value = float(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e17:
+        return value / MS_PER_S if value > 1e11 else float(value)
+    text = str(value).strip().replace("Z", "+00:00")
+    # Azure writes seven decimals, Python before 3.11 reads three or six.
+    text = re.sub(r"\.(\d+)", lambda match: "." + match[1][:6].ljust(6, "0"), text)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise DataError(f"{where}: time {value!r} is no ISO time or number; correct or delete it") from error
+    return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp()
