@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from advisor.advise.certainty.choice_probability import Sureness, contest, sureness
 from advisor.advise.choose.recommendation import Recommendation
+from advisor.advise.measuring.next import Measurement, settling
 from advisor.advise.sensitivity.break_even import BreakEven, break_evens
 from advisor.advise.sensitivity.change_point import Flip
 from advisor.advise.sensitivity.change_points import flips
@@ -24,6 +25,8 @@ class Decision:
     sure: Sureness | None = None
     prices: tuple[BreakEven, ...] = ()
     crossover: Crossover | None = None
+    settles: Measurement | None = None
+    """The measurement that helps most to choose between the picks."""
     flips: tuple[Flip, ...] | None = None
     """None: not asked for; it takes longer than the recommendation itself."""
 
@@ -47,5 +50,6 @@ def decision(
         sure=None if of is None else sureness(of),
         prices=prices,
         crossover=nearby(recommendation, known, scores),
+        settles=settling(recommendation, known, scores),
         flips=flips(recommendation, prices, known, scores) if explain else None,
     )

@@ -44,6 +44,7 @@ class Limits:
     goodput: o.GoodputOption = None
     min_share: o.MinShareOption = None
     min_recovery: o.MinRecoveryOption = None
+    confidence: o.ConfidenceOption = None
     tasks: o.TasksOption = None
     latency: o.LatencyOption = None
 

@@ -142,6 +142,14 @@ MinRecoveryOption = Annotated[
         metavar="SHARE", help="Least share of BF16's accuracy to keep: 0.99.", rich_help_panel=_LIMITS
     ),
 ]
+ConfidenceOption = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        help="Least probability that all limits are kept at once; 0.8 by default.",
+        rich_help_panel=_LIMITS,
+    ),
+]
 TasksOption = Annotated[
     str | None,
     typer.Option(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from math import nan
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -18,9 +19,11 @@ from advisor.advise.choose.space import Space
 from advisor.cost.estimate import Estimate
 from advisor.cost.predict.prediction import MemoryPlan, Prediction, Status
 from advisor.cost.predict.prediction_table import PredictionTable, Range
-from advisor.cost.predict.predictor import Predictor
+from advisor.cost.predict.predictor import Z90, Predictor
 from advisor.cost.quality.answer import Recovery
+from advisor.cost.quality.loss_distribution import LossDistribution
 from advisor.cost.serving.serving_stats import ServingStats
+from advisor.cost.uncertainty.shared_errors import SharedErrors
 from advisor.spec.deployment import Deployment, KvFormat
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu import GpuSpec, Price
@@ -181,10 +184,19 @@ def judged(
     asked = under or workload()
     of = [p.deployment for p in predictions]
     made = choice(asked, of, max_usd_per_hour=max_usd_per_hour)
-    evaluator = DeploymentEvaluator(made, (asked.load,), predictor_of(predictions), of)
-    recoveries = tuple(Recovery(true=p.recovery, note=p.recovery_note) for p in predictions)
+    recoveries = [
+        Recovery(true=p.recovery, loss=_loss(p.recovery), note=p.recovery_note) for p in predictions
+    ]
+    evaluator = DeploymentEvaluator(made, (asked.load,), predictor_of(predictions), of, recoveries)
     count = np.array([d.replicas for d in of], dtype=np.intp)
-    return evaluator.table(recoveries, count, answers(predictions, evaluator.statistics))
+    return evaluator.table(count, answers(predictions, evaluator.statistics))
+
+
+def _loss(recovery: Estimate | None) -> LossDistribution | None:
+    """Normal, with the estimate's lower end."""
+    if recovery is None:
+        return None
+    return LossDistribution(mean=1.0 - recovery.value, sd=(recovery.value - recovery.low) / Z90)
 
 
 def answers(predictions: Sequence[Prediction], statistics: Sequence[tuple[str, str]]) -> PredictionTable:
@@ -221,6 +233,7 @@ class Handmade:
     def __init__(self, predictions: Sequence[Prediction], text: str) -> None:
         self._known = {p.deployment.key: p for p in predictions}
         self._text = text
+        self.fit = SimpleNamespace(shared=SharedErrors())
 
     def predictions(self, deployments: Sequence[Deployment], *_: object, **__: object) -> list[Prediction]:
         return [self._known[d.key] for d in deployments]

@@ -248,7 +248,7 @@ def test_nothing_kept_is_still_an_answer_for_programs(quantadvise: Command) -> N
     assert result.code == 3
     document = json.loads(result.out)
     assert document["ranked"] == []
-    assert document["refused"][0]["refusals"][0]["kind"] == "latency"
+    assert document["refused_by_reason"][0]["kind"] == "latency"
 
 
 def test_a_gpu_without_a_price_asks_for_one(quantadvise: Command) -> None:

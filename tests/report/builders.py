@@ -51,7 +51,7 @@ def cannot_run(fmt: str, gpu: str) -> Assessment:
 def recommendation(*answers: Assessment, text: str = "", objective: Objective = "cost") -> Recommendation:
     """The answer that predictions made by hand give, with what cannot run at all."""
     predictions = [p for a in answers if (p := a.prediction) is not None]
-    others = [a for a in answers if a.prediction is None]
+    others = [(a.deployment, a.refusals[0].kind) for a in answers if a.prediction is None]
     asked = replace(limited(), objective=objective)
     made = choice(asked, [p.deployment for p in predictions] or [deployment()])
     table = judged(predictions, asked) if predictions else None

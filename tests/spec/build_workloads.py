@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Lengths, Load, Quality, Workload
+from advisor.spec.workloads.workload import (
+    MAX_CONFIDENCE,
+    MIN_CONFIDENCE,
+    Arrival,
+    Goodput,
+    LatencyLimit,
+    Lengths,
+    Load,
+    Quality,
+    Workload,
+)
 
 lines = st.text(st.characters(codec="utf-8"), max_size=30).filter(
     lambda text: text == text.strip() and text.isprintable()
@@ -77,5 +87,6 @@ workloads = st.builds(
     quality=qualities,
     objective=st.sampled_from(["cost", "latency", "throughput", "accuracy"]),
     gpu_count=st.sampled_from(["smallest", "same", "free"]),
+    confidence=st.floats(MIN_CONFIDENCE, MAX_CONFIDENCE),
     price_list=st.none() | words.filter(lambda word: word != "none"),
 ).filter(lambda w: w.load.arrival.kind != "maximum" or (not w.limits and w.goodput is None))

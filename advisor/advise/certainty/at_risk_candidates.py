@@ -35,10 +35,7 @@ def hopefuls(recommendation: Recommendation, predictor: Predictor) -> Contest | 
     if not len(refused):
         return None
     found = table.only(refused).served_as_fixed()
-    margin = np.where(found.possible[0], np.inf, -np.inf)
-    for limit in found.uncertain:
-        margin = np.minimum(margin, limit.margin_sd[0])
-    likeliest = np.argsort(-margin, kind="stable")[:FEW]
+    likeliest = np.argsort(-found.keeps_all[0], kind="stable")[:FEW]
     if not len(likeliest):
         return None
     keeps = draw(found, 0, likeliest, predictor.fit.shared).keeps.mean(axis=0)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import erf, sqrt
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from advisor.advise.certainty.error_draws import Draws, as_good, draw
+from advisor.advise.choose.joint import probability
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged import JudgedTable
 from advisor.advise.choose.question import Choice
@@ -117,20 +117,15 @@ def sureness(of: Contest) -> Sureness:
     return Sureness(
         deployment=first,
         limits=tuple(
-            Kept(limit=limit.key, probability=normal(float(limit.margin_sd[0, 0])))
+            Kept(limit=limit.key, probability=probability(float(limit.margin_sd[0, 0])))
             for limit in of.found.uncertain
         ),
-        keeps_all=float(held.mean()),
+        keeps_all=float(of.found.keeps_all[0, 0]),
         best=float(chance[0]),
         loss=float(lost[held].mean()) if held.any() else 0.0,
         rival=_rival(of, chance),
         fewer=_fewer(of),
     )
-
-
-def normal(reach: float) -> float:
-    """Probability that a standard normal does not exceed `reach`."""
-    return 0.5 * (1.0 + erf(reach / sqrt(2.0)))
 
 
 def _rival(of: Contest, chance: Floats) -> Rival | None:
@@ -143,8 +138,8 @@ def _rival(of: Contest, chance: Floats) -> Rival | None:
     ]
     if not others:
         return None
-    probability, at = max(others, key=lambda one: (one[0], -one[1]))
-    return Rival(deployment=of.deployments[at], probability=probability) if probability >= 0.005 else None
+    best, at = max(others, key=lambda one: (one[0], -one[1]))
+    return Rival(deployment=of.deployments[at], probability=best) if best >= 0.005 else None
 
 
 def _fewer(of: Contest) -> Rival | None:
@@ -157,8 +152,8 @@ def _fewer(of: Contest) -> Rival | None:
     if not found:
         return None
     _, at = max(found)
-    probability = float(of.draws.keeps[:, at].mean())
-    return Rival(deployment=of.deployments[at], probability=probability) if probability >= 0.05 else None
+    keeps = float(of.found.keeps_all[0, at])
+    return Rival(deployment=of.deployments[at], probability=keeps) if keeps >= 0.05 else None
 
 
 def _rivals(recommendation: Recommendation) -> list[Deployment]:
@@ -169,7 +164,7 @@ def _rivals(recommendation: Recommendation) -> list[Deployment]:
         return []
     value, served = table.objective.value[0], table.served()
     own = float(value[0])
-    possible = np.flatnonzero(np.isfinite(value) & table.likely[0])
+    possible = np.flatnonzero(np.isfinite(value) & (table.kept[0] | table.likely[0]))
     reaches = value[possible] * _optimistic_share(table)[possible] <= own * (1.0 + TIE)
     found = {served[i].key: (float(value[i]), served[i]) for i in possible[reaches].tolist()}
     if (

@@ -49,9 +49,12 @@ class Refusal:
     expected: Estimate | None = None
     """What is expected instead, in the bound's unit; None where nothing with an interval is."""
     excess: float | None = None
-    """Share by which the pessimistic end misses the limit: 0.9 = 90 % beyond. None = no matter of degree."""
+    """Share by which the value that holds with the confidence asked for misses the limit: 0.9 = 90 % beyond.
+    None = no matter of degree."""
+    probability: float = 0.0
+    """That this limit is kept, whatever becomes of the others."""
     likely_kept: bool = False
-    """True when the value itself keeps the limit and only the interval's pessimistic end does not."""
+    """True when the expected value keeps the limit, but not with the confidence asked for."""
     run: FailedRun | None = None
     """The run that showed it."""
 
@@ -73,12 +76,14 @@ def _no_prediction() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
-    """A deployment, judged. Kept when nothing refuses it."""
+    """A deployment, judged. Kept when nothing refuses it: all limits hold with the confidence asked for."""
 
     deployment: Deployment
     cost: Cost | None
     """None when no price of the GPU is known."""
     refusals: tuple[Refusal, ...] = ()
+    keeps_all_limits: float = 0.0
+    """The probability that all limits are kept at once."""
     objective: float | None = None
     """What the workload's objective makes small; None where it cannot be predicted."""
     predicted: Callable[[], Prediction | None] = field(default=_no_prediction, repr=False, compare=False)

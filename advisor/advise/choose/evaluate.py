@@ -10,7 +10,8 @@ import numpy as np
 
 from advisor.advise.choose import limits as limit
 from advisor.advise.choose.assessment import RefusalKind
-from advisor.advise.choose.judged import JudgedLimit, JudgedTable, reshaped
+from advisor.advise.choose.joint import RECOVERY, keeps_all
+from advisor.advise.choose.judged import JudgedLimit, JudgedTable, least_margins, reshaped
 from advisor.advise.choose.price import inverse, usd_per_hour, usd_per_million
 from advisor.advise.choose.question import MEANS, Choice, filled
 from advisor.advise.choose.rank import objective_range
@@ -36,12 +37,13 @@ class DeploymentEvaluator:
         loads: tuple[Load, ...],
         predictor: Predictor,
         deployments: list[Deployment],
+        recoveries: Sequence[Recovery | None] = (),
         timed: Sequence[tuple[limit.TimedLimit, ...]] | None = None,
         *,
         simulated: bool = False,
     ) -> None:
-        """timed: for each load its limits in place of the workload's. simulated: percentiles come from a
-        simulation; of one load only."""
+        """recoveries: of each deployment. timed: for each load its limits in place of the workload's.
+        simulated: percentiles come from a simulation; of one load only."""
         self.choice, self.loads, self.predictor = choice, loads, predictor
         self.workload = choice.workload
         self.deployments = deployments
@@ -51,6 +53,10 @@ class DeploymentEvaluator:
         self.shape = (len(loads), len(self.deployments))
         self.load_of, self.of = (x.ravel() for x in np.indices(self.shape))
         self.simulated = simulated
+        self.recoveries = tuple(recoveries) or (None,) * len(deployments)
+        self.accuracy = self._accuracy_limit()
+        self.needed = self._needed()
+        """The probability that the limits on speed must be kept with, for each deployment."""
 
     def answers(self, pairs: Ints, count: Ints) -> PredictionTable:
         """The predictions for pairs with so many replicas each."""
@@ -77,17 +83,43 @@ class DeploymentEvaluator:
         capacity = limit.capacity_limit(pairs)
         return [*([] if capacity is None else [capacity]), *limit.latency_limits(pairs, self.timed)]
 
+    def _accuracy_limit(self) -> JudgedLimit | None:
+        """(deployments,)."""
+        floor = self.workload.quality.min_recovery
+        if floor is None:
+            return None
+        return limit.recovery_limit(floor, self.workload.confidence, self.recoveries)
+
+    def _needed(self) -> Floats:
+        """So that all limits are kept together, accuracy included; where that cannot be, as without it."""
+        confidence = self.workload.confidence
+        needed = np.full(len(self.deployments), confidence)
+        if self.accuracy is None:
+            return needed
+        accurate = keeps_all({RECOVERY: self.accuracy.margin_sd}, 0.0)
+        return np.where(accurate >= confidence, confidence / np.maximum(accurate, confidence), confidence)
+
+    def _keeps_all(self, limits: Sequence[JudgedLimit]) -> Floats:
+        """The probability that all of these limits are kept at once."""
+        alone = self.loads[0].arrival.kind == "single"
+        tie = 0.0 if alone else self.predictor.fit.shared.first_token
+        uncertain = [one for one in limits if one.cause]
+        if not uncertain:
+            return np.ones(())
+        return keeps_all(least_margins(uncertain), tie)
+
     def _pairs(self, pairs: Ints, found: PredictionTable) -> limit.Pairs:
-        return limit.Pairs(self.loads, self.load_of[pairs], found)
+        return limit.Pairs(self.loads, self.load_of[pairs], found, self.workload.confidence)
 
     def verdicts(self, pairs: Ints, count: Ints, found: PredictionTable) -> tuple[Bools, Bools]:
         """Whether the limits that replicas can mend are kept, and whether they likely are; of a pair that
         none can mend the first is true, which ends the search."""
-        kept, likely = np.ones(len(pairs), dtype=bool), np.ones(len(pairs), dtype=bool)
+        likely = np.ones(len(pairs), dtype=bool)
         of = self._pairs(pairs, found)
-        for one in self.speed_limits(of):
-            kept &= one.kept
+        judged = self.speed_limits(of)
+        for one in judged:
             likely &= one.likely
+        kept = self._keeps_all(judged) >= self.needed[self.of[pairs]]
         held = limit.memory_limit(of).kept & limit.context_limit(of).kept
         failed = self._failures(pairs, count)
         ruled_out, hopeless = failed != "", failed == "seen"
@@ -158,27 +190,27 @@ class DeploymentEvaluator:
         top = np.asarray(np.maximum(most, 1), dtype=np.intp)
         return top, np.minimum(np.asarray(needed, dtype=np.intp), top)
 
-    def table(
-        self, recoveries: tuple[Recovery | None, ...], count: Ints, found: PredictionTable
-    ) -> JudgedTable:
-        """Every limit of every pair with these replicas; one of the recoveries for each deployment."""
+    def table(self, count: Ints, found: PredictionTable) -> JudgedTable:
+        """Every limit of every pair with these replicas."""
         pairs = np.arange(self.of.size)
         of = self._pairs(pairs, found)
         prices = tuple(self.choice.price_of(d.gpu, d.tensor_parallel) for d in self.deployments)
         degree = np.array([d.tensor_parallel for d in self.deployments])[self.of]
         usd = usd_per_hour([prices[i] for i in self.of.tolist()], degree * count)
-        per_pair = [recoveries[i] for i in self.of.tolist()]
-        least = self.workload.quality.min_recovery
+        accuracy = self.accuracy
         judged = [
             *self._failed_limits(pairs, count),
             limit.memory_limit(of),
             limit.context_limit(of),
             *self.speed_limits(of),
-            *([] if least is None else [limit.recovery_limit(least, per_pair)]),
+            *([] if accuracy is None else [accuracy.each(lambda array: array[self.of])]),
             *limit.budget_limits(self.choice.max_usd_per_hour, usd),
         ]
+        possible = np.ones(len(pairs), dtype=bool)
+        for one in judged:
+            possible &= one.kept if not one.cause else True
         cost = usd_per_million(usd, found.output_tokens_per_s)
-        objective = self._objective(found, cost, per_pair)
+        objective = self._objective(found, cost)
         shape = self.shape
         return JudgedTable(
             workload=self.workload,
@@ -186,11 +218,12 @@ class DeploymentEvaluator:
             deployments=tuple(self.deployments),
             replicas=count.reshape(shape),
             limits=tuple(reshaped(one, shape) for one in judged),
+            keeps_all=np.where(possible, self._keeps_all(judged), 0.0).reshape(shape),
             objective=_known(objective, shape),
             usd_per_hour=usd.reshape(shape),
             usd_per_million=_known(cost, shape),
             prices=prices,
-            recoveries=recoveries,
+            recoveries=self.recoveries,
             answers=found,
         )
 
@@ -207,10 +240,10 @@ class DeploymentEvaluator:
             made.append(JudgedLimit.certain("seen", kept, key=key, excess=excess))
         return made
 
-    def _objective(self, found: PredictionTable, cost: Range, recoveries: Sequence[Recovery | None]) -> Range:
+    def _objective(self, found: PredictionTable, cost: Range) -> Range:
         open_loop = self.loads[0].arrival.kind == "rate"
         served = found.capacity_requests_per_s if open_loop else found.requests_per_s
-        value, low, high = limit.recovery_range(recoveries)
+        value, low, high = (end[self.of] for end in limit.recovery_range(self.recoveries))
         return objective_range(
             self.workload.objective,
             usd_per_million=cost,

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from advisor.advise.choose.evaluate import DeploymentEvaluator, recoveries_of
 from advisor.advise.choose.gpu_count import by_convention, candidates
 from advisor.advise.choose.judged import JudgedLimit, JudgedTable
@@ -40,10 +38,11 @@ def judge(
     for load in loads:
         check_context(choice.space.model, replace(choice.workload, load=load))
     every = candidates(choice, predictor) if among is None else list(among)
-    evaluator = DeploymentEvaluator(choice, tuple(loads), predictor, every, timed)
-    made = evaluator.table(recoveries_of(every, choice.workload, quality), *evaluator.counts())
+    recoveries = recoveries_of(every, choice.workload, quality)
+    evaluator = DeploymentEvaluator(choice, tuple(loads), predictor, every, recoveries, timed)
+    made = evaluator.table(*evaluator.counts())
     mask = by_convention(choice, made)
-    return made if mask.all() else replace(made, limits=(_convention(mask), *made.limits))
+    return made if mask.all() else made.also(JudgedLimit.certain("convention", mask))
 
 
 def judge_fixed(
@@ -60,12 +59,8 @@ def judge_fixed(
 
     `timed` as in `judge`. simulated: percentiles come from a simulation; of one load only.
     """
+    recoveries = recoveries_of(deployments, choice.workload, quality)
     evaluator = DeploymentEvaluator(
-        choice, tuple(loads), predictor, list(deployments), timed, simulated=simulated
+        choice, tuple(loads), predictor, list(deployments), recoveries, timed, simulated=simulated
     )
-    return evaluator.table(recoveries_of(deployments, choice.workload, quality), *evaluator.fixed())
-
-
-def _convention(mask: np.ndarray) -> JudgedLimit:
-    """Only those that the workload's convention on GPU counts leaves."""
-    return JudgedLimit.certain("convention", mask)
+    return evaluator.table(*evaluator.fixed())

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from advisor.advise.choose.assessment import RefusalKind
+from advisor.advise.choose.joint import RECOVERY, SLOW, TTFT
 from advisor.cost.arrays import Bools, Floats, Ints, each_column
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.quality.answer import Recovery
@@ -19,9 +20,7 @@ from advisor.spec.deployment import Deployment
 from advisor.spec.hardware.gpu import Price
 from advisor.spec.workloads.workload import Goodput, Load, Workload
 
-SLOW, TTFT, RECOVERY = "slow", "ttft", "recovery"
-"""What can turn out worse than predicted: the pace of tokens, which TPOT, E2E and throughput all follow; the
-wait for the first token; the accuracy. Limits on one of them are kept or missed together."""
+__all__ = ["RECOVERY", "SLOW", "TTFT", "JudgedLimit", "JudgedTable"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +33,12 @@ class JudgedLimit:
     bound: Floats
     """The requested bound in the limit's unit: ms, requests per second, a share, USD per hour, tokens."""
     kept: Bools
-    """Whether it holds at the pessimistic end."""
+    """Whether it holds with the confidence asked for, whatever becomes of the others."""
     likely: Bools
     """Whether it holds by the central estimate."""
     excess: Floats
-    """Share by which the pessimistic end misses the bound; NaN: no matter of degree."""
+    """Share by which the value that holds with the confidence asked for misses the bound; NaN: no matter of
+    degree."""
     margin_sd: Floats
     """How much worse than predicted it may be, in standard deviations, and the limit still holds. Negative:
     it must turn out better. Its normal probability is that of keeping the limit."""
@@ -97,6 +97,8 @@ class JudgedTable:
     """How many of each it takes."""
     limits: tuple[JudgedLimit, ...]
     """In the order in which an answer names them."""
+    keeps_all: Floats
+    """The probability that all limits are kept at once."""
     objective: Range
     """What is made small; inf where it cannot be predicted."""
     usd_per_hour: Floats
@@ -122,8 +124,8 @@ class JudgedTable:
 
     @property
     def kept(self) -> Bools:
-        """Whether every limit is kept."""
-        return self._all(limit.kept for limit in self.limits)
+        """Whether all limits are kept at once with the confidence that the workload asks for."""
+        return np.asarray(self.keeps_all >= self.workload.confidence)
 
     @property
     def likely(self) -> Bools:
@@ -157,6 +159,11 @@ class JudgedTable:
     def measured(self) -> Bools:
         return self.answers.measured.reshape(self.replicas.shape)
 
+    def also(self, limit: JudgedLimit) -> JudgedTable:
+        """With one more limit that no error of a prediction changes; the first that an answer names."""
+        keeps = np.where(limit.kept, self.keeps_all, 0.0)
+        return replace(self, limits=(limit, *self.limits), keeps_all=keeps)
+
     def take(self, order: Ints) -> JudgedTable:
         """Under the loads at `order`."""
         width = len(self.deployments)
@@ -186,7 +193,7 @@ class JudgedTable:
 
     def _each(self, make: Callable[..., np.ndarray], *others: JudgedTable) -> JudgedTable:
         """With every array that has a row for each load made of those in its place."""
-        names = ("replicas", "objective", "usd_per_hour", "usd_per_million")
+        names = ("replicas", "keeps_all", "objective", "usd_per_hour", "usd_per_million")
         arrays = {
             name: each_column(make, getattr(self, name), *(getattr(o, name) for o in others))
             for name in names
@@ -198,11 +205,8 @@ class JudgedTable:
 
     def margin_sd(self, cause: str) -> Floats:
         """The least margin of the limits on one cause; inf without any."""
-        least = np.full(self.replicas.shape, np.inf)
-        for limit in self.limits:
-            if limit.cause == cause:
-                least = np.minimum(least, limit.margin_sd)
-        return least
+        none = np.full(self.replicas.shape, np.inf)
+        return least_margins(self.uncertain).get(cause, none)
 
     def deployment(self, load: int, at: int) -> Deployment:
         """One of the deployments with the replicas it takes under a load."""
@@ -221,3 +225,20 @@ class JudgedTable:
 def reshaped(limit: JudgedLimit, shape: tuple[int, int]) -> JudgedLimit:
     """A limit of flat pairs in the table's shape."""
     return limit.each(lambda array: array.reshape(shape))
+
+
+def least_margins(limits: Iterable[JudgedLimit]) -> dict[str, Floats]:
+    """For each cause the least margin of the limits on it."""
+    least: dict[str, Floats] = {}
+    for limit in limits:
+        known = least.get(limit.cause, limit.margin_sd)
+        least[limit.cause] = np.minimum(known, limit.margin_sd)
+    return least
+
+
+def least_margin(table: JudgedTable) -> Floats:
+    """The margin of the tightest limit that an error of a prediction may break; inf without any."""
+    least = np.full(table.replicas.shape, np.inf)
+    for limit in table.uncertain:
+        least = np.minimum(least, limit.margin_sd)
+    return least

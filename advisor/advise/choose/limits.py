@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from advisor.advise.choose.joint import deviate
 from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT, JudgedLimit
 from advisor.cost.arrays import Bools, Floats, Ints, each_column
 from advisor.cost.predict.prediction_table import PredictionTable, Range
@@ -37,6 +38,8 @@ class Pairs:
     load_of: Ints
     """Position in `loads` of each pair."""
     predicted: PredictionTable
+    confidence: float
+    """The probability with which a limit must be kept."""
 
     def of_load(self, values: Sequence[float]) -> Floats:
         """A number of each load, for each pair."""
@@ -64,18 +67,22 @@ def capacity_limit(pairs: Pairs) -> JudgedLimit | None:
     rate = pairs.of_load([load.arrival.value or 1.0 for load in pairs.loads])
     capacity = pairs.predicted.capacity_requests_per_s
     stable = is_stable(pairs)
+    z = deviate(pairs.confidence)
     with np.errstate(invalid="ignore", divide="ignore"):
-        excess = np.where(capacity.low > 0, np.maximum(rate / capacity.low - 1, 0.0), np.nan)
+        excess = np.maximum(rate / end_at(capacity, -z) - 1, 0.0)
+        margin = margin_sd(np.log(capacity.value / rate), capacity, at_least=True)
+    # Where no latency exists, a capacity that is only just enough does not help.
+    margin = np.where(stable | (margin < 0), np.where(np.isnan(margin), -np.inf, margin), -np.inf)
     return JudgedLimit(
         kind="capacity",
         key="capacity",
         bound=rate,
-        kept=(capacity.low >= rate) & stable,
+        kept=margin >= z,
         likely=(capacity.value >= rate) & stable,
-        excess=excess,
+        excess=np.where(np.isfinite(excess), excess, np.nan),
         predicted=capacity,
         cause=SLOW,
-        margin_sd=margin_sd(np.log(capacity.value / rate), capacity, at_least=True),
+        margin_sd=margin,
     )
 
 
@@ -89,6 +96,7 @@ def latency_limits(pairs: Pairs, timed: Sequence[Sequence[TimedLimit]]) -> Itera
 
     Where a rate is beyond the capacity, only `capacity_limit` is missed: no latency exists.
     """
+    z = deviate(pairs.confidence)
     backlogged = np.zeros(len(pairs.load_of), dtype=bool)
     if pairs.loads[0].arrival.kind == "rate":
         backlogged = ~is_stable(pairs)
@@ -97,19 +105,19 @@ def latency_limits(pairs: Pairs, timed: Sequence[Sequence[TimedLimit]]) -> Itera
         latency = _latency(pairs, [of[number].limit for of in timed])
         with np.errstate(invalid="ignore", divide="ignore"):
             margin = margin_sd(np.log(max_ms / latency.value), latency, at_least=False)
-            kept, likely = latency.high <= max_ms, latency.value <= max_ms
-            excess = latency.high / max_ms - 1
-        margin = np.where(np.isnan(margin), -np.inf, margin)
+            likely = latency.value <= max_ms
+            excess = np.maximum(end_at(latency, z) / max_ms - 1, 0.0)
+        margin = np.where(backlogged, np.inf, np.where(np.isnan(margin), -np.inf, margin))
         yield JudgedLimit(
             kind="latency" if first.goodput is None else "goodput",
             key=first.limit.key,
             bound=max_ms,
-            kept=kept | backlogged,
+            kept=margin >= z,
             likely=likely | backlogged,
             excess=np.where(np.isfinite(excess), excess, np.nan),
             predicted=latency,
             cause=TTFT if first.limit.metric == "ttft" else SLOW,
-            margin_sd=np.where(backlogged, np.inf, margin),
+            margin_sd=margin,
             metric=first.limit.metric,
             statistic=first.limit.statistic,
             goodput=first.goodput,
@@ -128,25 +136,41 @@ def _latency(pairs: Pairs, limits: Sequence[LatencyLimit]) -> Range:
     return each_column(lambda *arrays: np.stack(arrays)[row, column], *(found[key] for key in distinct))
 
 
-def recovery_limit(least: float, recoveries: Sequence[Recovery | None]) -> JudgedLimit:
+def recovery_limit(floor: float, confidence: float, recoveries: Sequence[Recovery | None]) -> JudgedLimit:
     """At least this share of BF16's accuracy is left; one entry of `recoveries` for each pair."""
+    z = deviate(confidence)
+    known: dict[int, tuple[float, float]] = {}
+    for r in recoveries:
+        if id(r) not in known:
+            known[id(r)] = _recovery_margin(r, floor, z)
+    margin, excess = np.array([known[id(r)] for r in recoveries], dtype=np.float64).reshape(-1, 2).T
     value, low, high = recovery_range(recoveries)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        slack = value - least
-        margin = Z90 * slack / np.where(slack >= 0, value - low, high - value)
-        margin = np.where(slack == 0, 0.0, margin)
-        excess = np.where(low > 0, least / low - 1, np.nan)
     return JudgedLimit(
         kind="recovery",
         key="recovery",
-        bound=np.full(len(value), least),
-        kept=low >= least,
-        likely=value >= least,
+        bound=np.full(len(value), floor),
+        kept=margin >= z,
+        likely=value >= floor,
         excess=excess,
         predicted=Range(value=value, low=low, high=high),
         cause=RECOVERY,
-        margin_sd=np.where(np.isnan(margin), -np.inf, margin),
+        margin_sd=margin,
     )
+
+
+def _recovery_margin(recovery: Recovery | None, floor: float, z: float) -> tuple[float, float]:
+    """(margin in standard deviations, excess); without evidence it is missed, and no matter of degree."""
+    if recovery is None or recovery.loss is None:
+        return -np.inf, np.nan
+    left = recovery_at(recovery, z)
+    return recovery.loss.deviate(1.0 - floor), max(floor / left - 1.0, 0.0) if left > 0 else np.nan
+
+
+def recovery_at(recovery: Recovery, z: float) -> float:
+    """The recovery at a standard normal deviate of the loss."""
+    drawn = recovery.draws(np.array([z]))
+    assert drawn is not None, "a recovery without an estimate has no distribution"
+    return float(drawn[0])
 
 
 def recovery_range(recoveries: Sequence[Recovery | None]) -> tuple[Floats, Floats, Floats]:
@@ -173,6 +197,13 @@ def budget_limits(max_usd_per_hour: float | None, usd_per_hour: Floats) -> list[
         JudgedLimit.certain("price", known, bound=bound),
         JudgedLimit.certain("budget", within, bound=bound, excess=excess),
     ]
+
+
+def end_at(of: Range, z: Floats | float) -> Floats:
+    """The value that is as far from the central one as `z` standard deviations of the error in logs."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        stretch = np.where(np.asarray(z) > 0, np.log(of.high / of.value), np.log(of.value / of.low))
+        return np.asarray(of.value * np.exp(stretch * z / Z90))
 
 
 def margin_sd(slack: Floats, of: Range, *, at_least: bool) -> Floats:

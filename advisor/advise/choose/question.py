@@ -58,3 +58,8 @@ def filled(choice: Choice) -> int | None:
     maximum = choice.workload.load.arrival.kind == "maximum"
     every = choice.space.max_gpus if maximum and choice.workload.objective == "throughput" else None
     return choice.space.num_gpus or every
+
+
+def searches_replicas(choice: Choice) -> bool:
+    """Whether the number of replicas is chosen by what they are expected to serve."""
+    return filled(choice) is None and choice.workload.load.arrival.kind in ("rate", "concurrency")

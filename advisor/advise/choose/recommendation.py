@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advisor.advise.choose import space as search
-from advisor.advise.choose.assessment import Assessment, Refusal, RefusalKind
+from advisor.advise.choose.assessment import Assessment, RefusalKind
+from advisor.advise.choose.frontier import Offer, Pick, frontier, offers, offers_of, picks
 from advisor.advise.choose.judge import judge
 from advisor.advise.choose.judged import JudgedTable
 from advisor.advise.choose.question import Choice, check_context, statistics_of
 from advisor.advise.choose.rank import order, pareto, tied
-from advisor.advise.choose.rows import TableRows, worst_excess
+from advisor.advise.choose.rows import OtherRows, Reason, TableRows, worst_excess
 from advisor.cost.arrays import Ints
 from advisor.cost.predict.prediction import Prediction
 from advisor.spec.deployment import Deployment
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.recovery import QualityModel
 
+PRICE: RefusalKind = "price"
 HOLDING_DEGREES = (1, 2, 4, 8, 16, 32)
 """Tensor parallelism tried to say what would hold a model that fits nowhere."""
 
@@ -43,11 +45,17 @@ class Recommendation:
     """The rest with the reasons, the nearest miss first."""
     pareto: Sequence[Assessment] = field(hash=False)
     """The ranked that no other beats in cost, latency and recovery at once."""
+    reasons: Sequence[Reason] = field(default=(), hash=False)
+    """The refused by the limit that they miss by most."""
     likely: Sequence[Assessment] = field(default=(), hash=False)
     """The refused that keep every limit by their central estimates, best first: a measurement could admit
     them."""
     ties: Sequence[Assessment] = field(default=(), hash=False)
     """Those after the winner that the objective cannot tell from it."""
+    picks: tuple[Pick, ...] = field(default=(), hash=False)
+    """At most three to choose between: recommended, surer, cheaper."""
+    frontier: tuple[Offer, ...] = field(default=(), hash=False)
+    """What certainty costs: none is both dearer and less certain than another, the cheapest first."""
     smallest: Prediction | None = None
     """When the model fits nowhere: the smallest deployment that would hold it; None = none we know."""
     notes: tuple[str, ...] = ()
@@ -82,8 +90,8 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
     choice = replace(choice, space=replace(asked, gpus=tuple(g for g in asked.gpus if g not in unpriced)))
     table = _judged(choice, predictor, quality)
     others = [
-        *map(_no_price, search.deployments(replace(asked, gpus=unpriced))),
-        *map(_cannot_run, search.unsupported(asked)),
+        *((d, PRICE) for d in search.deployments(replace(asked, gpus=unpriced))),
+        *((d, _unsupported_kind(d)) for d in search.unsupported(asked)),
     ]
     fits = table is None or bool(table.answers.fits.any())
     return recommendation_of(
@@ -91,6 +99,7 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
         table,
         predictor,
         others,
+        offered=[] if table is None else offers(choice, table, predictor, quality),
         smallest=None if fits else _smallest_that_holds(choice, predictor),
         notes=(*choice.notes, *choice.border.notes(asked.model.name, [gpu.name for gpu in asked.gpus])),
     )
@@ -109,17 +118,20 @@ def recommendation_of(
     choice: Choice,
     table: JudgedTable | None,
     predictor: Predictor,
-    others: Sequence[Assessment] = (),
+    others: Sequence[tuple[Deployment, RefusalKind]] = (),
     *,
+    offered: Sequence[Offer] | None = None,
     smallest: Prediction | None = None,
     notes: tuple[str, ...] = (),
 ) -> Recommendation:
-    """The answer that a judged table gives under its load. others: what could not be predicted."""
+    """The answer that a judged table gives under its load. others: what could not be predicted. offered: what
+    there is to pick from, the table's rows by default."""
     model, workload = choice.space.model, choice.workload
     if table is None:
+        unpredicted = OtherRows(others)
         return Recommendation(
-            model=model, workload=workload, ranked=(), refused=tuple(others), pareto=(), notes=notes,
-            fit=predictor.summary(), choice=choice,
+            model=model, workload=workload, ranked=(), refused=unpredicted.every(), pareto=(),
+            reasons=unpredicted.reasons(), notes=notes, fit=predictor.summary(), choice=choice,
         )  # fmt: skip
     kept = table.kept[0]
     ranked, refused = order(table, 0, np.flatnonzero(kept)), _nearest_first(table, np.flatnonzero(~kept))
@@ -127,6 +139,8 @@ def recommendation_of(
     count = len(ranked)
     rows = TableRows(table, predictor, choice.border, others)
     likely = np.flatnonzero(table.likely[0])
+    found = offers_of(table) if offered is None else offered
+    first = next(iter(offers_of(table.only(np.arange(1)))), None) if count else None
     objective = table.objective.value[0]
     tie = np.flatnonzero(tied(objective[:count], objective[0])) if count else np.array([], dtype=np.intp)
     return Recommendation(
@@ -134,9 +148,12 @@ def recommendation_of(
         workload=workload,
         ranked=rows.some(range(count)),
         refused=rows.some(range(count, len(table.deployments) + len(others))),
+        reasons=rows.reasons(),
         pareto=rows.some(pareto(_points(table)[:count])),
         likely=rows.some(order(table, 0, likely[likely >= count]).tolist()),
         ties=rows.some(i for i in tie.tolist() if i > 0),
+        picks=picks(first, found, workload.confidence),
+        frontier=frontier(found),
         smallest=smallest,
         notes=notes,
         fit=predictor.summary(),
@@ -171,15 +188,10 @@ def _unpriced(choice: Choice) -> tuple[GpuSpec, ...]:
     return tuple(gpu for gpu in choice.space.gpus if choice.price_of(gpu, 1) is None)
 
 
-def _no_price(deployment: Deployment) -> Assessment:
-    return Assessment(deployment=deployment, cost=None, refusals=(Refusal(kind="price"),))
-
-
-def _cannot_run(deployment: Deployment) -> Assessment:
+def _unsupported_kind(deployment: Deployment) -> RefusalKind:
     newest = replace(deployment, engine=replace(deployment.engine, version=known_releases()[0]))
     by_release = newest.kernels.starts or deployment.kernels.refused_by in ("build", "model")
-    kind: RefusalKind = "engine" if by_release else "format"
-    return Assessment(deployment=deployment, cost=None, refusals=(Refusal(kind=kind),))
+    return "engine" if by_release else "format"
 
 
 def _smallest_that_holds(choice: Choice, predictor: Predictor) -> Prediction | None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from advisor.advise.choose.assessment import Assessment, Refusal
+from advisor.advise.choose.assessment import Assessment, Refusal, RefusalKind
 from advisor.advise.choose.failures import Border
-from advisor.advise.choose.judged import JudgedLimit, JudgedTable
+from advisor.advise.choose.joint import probability
+from advisor.advise.choose.judged import JudgedLimit, JudgedTable, least_margin
 from advisor.advise.choose.price import cost_of, estimate_at
-from advisor.cost.arrays import Floats
+from advisor.cost.arrays import Bools, Floats
 from advisor.cost.estimate import Estimate
 from advisor.cost.predict.prediction import Prediction
+from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
@@ -48,6 +50,37 @@ class Assessments(Sequence[Assessment]):
     __hash__ = None  # type: ignore[assignment]
 
 
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """The refused whose worst limit is one and the same, the nearest miss first."""
+
+    kind: RefusalKind
+    rows: Assessments
+
+
+class OtherRows:
+    """Deployments that cannot be predicted at all, each with the reason."""
+
+    def __init__(self, others: Sequence[tuple[Deployment, RefusalKind]]) -> None:
+        self._others = others
+        self._made: dict[int, Assessment] = {}
+
+    def assessment(self, n: int) -> Assessment:
+        if n not in self._made:
+            deployment, kind = self._others[n]
+            self._made[n] = Assessment(deployment=deployment, cost=None, refusals=(Refusal(kind=kind),))
+        return self._made[n]
+
+    def every(self) -> Assessments:
+        return Assessments(self.assessment, range(len(self._others)))
+
+    def reasons(self) -> tuple[Reason, ...]:
+        groups: dict[RefusalKind, list[int]] = {}
+        for n, (_, kind) in enumerate(self._others):
+            groups.setdefault(kind, []).append(n)
+        return tuple(Reason(kind, Assessments(self.assessment, at)) for kind, at in groups.items())
+
+
 class TableRows:
     """The rows of a table under its first load, then deployments that cannot be predicted at all."""
 
@@ -56,20 +89,38 @@ class TableRows:
         table: JudgedTable,
         predictor: Predictor,
         border: Border | None = None,
-        others: Sequence[Assessment] = (),
+        others: Sequence[tuple[Deployment, RefusalKind]] = (),
     ) -> None:
         self.table, self._predictor, self._border = table, predictor, border or Border()
         self._served = table.served()
         self._missed = missed(table)
         self._width = len(self._served)
-        self._made: dict[int, Assessment] = {self._width + n: a for n, a in enumerate(others)}
+        self._others = OtherRows(others)
+        self._made: dict[int, Assessment] = {}
         self._predictions: dict[int, Prediction] = {}
 
     def assessment(self, i: int) -> Assessment:
         """The row at `i`; the same object each time."""
         if i not in self._made:
-            self._made[i] = self._assessment(i)
+            own = i < self._width
+            self._made[i] = self._assessment(i) if own else self._others.assessment(i - self._width)
         return self._made[i]
+
+    def reasons(self) -> tuple[Reason, ...]:
+        """The refused by the limit that they miss by most; one that is no matter of degree comes first."""
+        worst = np.full(self._width, -1.0)
+        which = np.full(self._width, -1, dtype=np.intp)
+        for number, (limit, here) in enumerate(self._missed):
+            excess = np.where(np.isnan(limit.excess[0]), np.inf, limit.excess[0])
+            worse = here & (excess > worst)
+            worst[worse], which[worse] = excess[worse], number
+        groups: dict[tuple[RefusalKind, str], list[int]] = {}
+        for number, (limit, _) in enumerate(self._missed):
+            at = np.flatnonzero(which == number).tolist()
+            if at:
+                groups[limit.kind, limit.key] = at
+        judged = tuple(Reason(kind, self.some(at)) for (kind, _), at in groups.items())
+        return (*judged, *self._others.reasons())
 
     def some(self, places: Iterable[int]) -> Assessments:
         """The rows at `places`."""
@@ -91,6 +142,7 @@ class TableRows:
             deployment=self._served[i],
             cost=cost,
             refusals=tuple(self._refusals(i)),
+            keeps_all_limits=float(table.keeps_all[0, i]),
             objective=objective if np.isfinite(objective) else None,
             predicted=partial(self.prediction, i),
         )
@@ -121,6 +173,7 @@ class TableRows:
             goodput=limit.goodput,
             expected=self._expected(limit, i),
             excess=excess if np.isfinite(excess) else None,
+            probability=probability(float(limit.margin_sd[0, i])),
             likely_kept=bool(limit.likely[0, i]),
         )
 
@@ -158,14 +211,16 @@ class TableRows:
         return replace(prediction, recovery=recovery.true, recovery_note=note)
 
 
-def missed(table: JudgedTable) -> list[tuple[JudgedLimit, np.ndarray]]:
+def missed(table: JudgedTable) -> list[tuple[JudgedLimit, Bools]]:
     """The limits missed under the first load, and by which deployments, as an answer names them.
 
     Of what does not fit nothing else is said; a rate that was tried takes the place of the predicted one.
+    Where each limit alone is kept with the confidence asked for, but not all at once, it is the tightest.
     """
     fits = table.answers.fits.reshape(table.replicas.shape)[0]
     tried = np.zeros(len(fits), dtype=bool)
-    made = []
+    made: list[tuple[JudgedLimit, Bools]] = []
+    left = ~table.kept[0]
     for limit in table.limits:
         here = ~limit.kept[0]
         if limit.key == "failed run, capacity":
@@ -174,9 +229,13 @@ def missed(table: JudgedTable) -> list[tuple[JudgedLimit, np.ndarray]]:
             here = here & ~tried
         if limit.kind not in ("seen", "memory"):
             here = here & fits
-        if here.any():
-            made.append((limit, here))
-    return made
+        made.append((limit, here))
+        left = left & ~here
+    least = least_margin(table)[0]
+    made = [
+        (limit, here | left & (limit.margin_sd[0] == least) if limit.cause else here) for limit, here in made
+    ]
+    return [(limit, here) for limit, here in made if here.any()]
 
 
 def worst_excess(table: JudgedTable) -> Floats:

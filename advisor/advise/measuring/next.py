@@ -11,7 +11,9 @@ import numpy as np
 from advisor.advise.certainty.at_risk_candidates import LEAST as LEAST_HOPE
 from advisor.advise.certainty.at_risk_candidates import MISS, hopefuls
 from advisor.advise.certainty.choice_probability import Contest, Sureness, contest, sureness
-from advisor.advise.certainty.error_draws import loadings_of, outcomes
+from advisor.advise.certainty.error_draws import draw, loadings_of, outcomes
+from advisor.advise.choose.joint import deviate
+from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.measuring import gpu_time as effort
@@ -116,11 +118,30 @@ def measure_next(
     return Suggestion(sure=sure, kept=kept, measurements=tuple(found), loss=loss, why_nothing=why)
 
 
+def settling(
+    recommendation: Recommendation, predictor: Predictor, quality: QualityModel | None = None
+) -> Measurement | None:
+    """The one measurement that helps most to choose between the picks; None where there is but one, or none
+    that would help."""
+    choice = recommendation.choice
+    among = [pick.offer.deployment for pick in recommendation.picks]
+    if choice is None or len(among) < 2:
+        return None
+    found = judge_fixed(choice, [choice.workload.load], among, predictor, quality)
+    of = Contest(choice, found, draw(found, 0, np.arange(len(among)), predictor.fit.shared))
+    measurable = _measurable(of)
+    if not measurable:
+        return None
+    problem = _problem(of, predictor, measurable)
+    best = greedy(problem, [m.gpu_minutes for m in measurable], 1, least=LEAST)
+    return replace(measurable[best[0][0]], gain=best[0][1]) if best else None
+
+
 def _sure_after(of: Contest, problem: Problem, measured: Sequence[int]) -> float:
-    """Probability that something then keeps every limit at the bad end of what is still unknown."""
+    """Probability that something then keeps every limit with the confidence asked for."""
     bounds = np.stack([of.found.margin_sd(cause)[0] for cause in CAUSES])
     bounds = np.where(of.found.possible[0], bounds, -np.inf)
-    return held_for_sure(problem, measured, bounds, Z90)
+    return held_for_sure(problem, measured, bounds, deviate(of.choice.workload.confidence))
 
 
 def _perfect(problem: Problem) -> float:

@@ -12,7 +12,7 @@ from advisor.advise.certainty.error_draws import DRAWS, Draws, errors_of, outcom
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged import SLOW, TTFT
-from advisor.advise.choose.question import Choice, filled
+from advisor.advise.choose.question import Choice, searches_replicas
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.arrays import Floats
 from advisor.spec.deployment import Deployment
@@ -107,15 +107,10 @@ def _ratios(
     return ratios
 
 
-def counts_replicas(choice: Choice) -> bool:
-    """Whether the number of replicas is chosen by what they are expected to serve."""
-    return filled(choice) is None and choice.workload.load.arrival.kind in ("rate", "concurrency")
-
-
 def _counts(choice: Choice, deployment: Deployment) -> list[int]:
     """How many replicas it may truly take; those it has where nothing is left to choose."""
     n = deployment.replicas
-    if not counts_replicas(choice):
+    if not searches_replicas(choice):
         return [n]
     return sorted({max(1, round(n * part)) for part in PARTS} | {n + 1})
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advisor.advise.choose.assessment import Assessment, RefusalKind
-from advisor.advise.choose.question import filled
+from advisor.advise.choose.question import filled, searches_replicas
 from advisor.advise.choose.rank import order
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.sensitivity.break_even import BreakEven, counts_replicas
+from advisor.advise.sensitivity.break_even import BreakEven
 from advisor.advise.sensitivity.change_point import Flip, Whose, kind_of
 from advisor.advise.sensitivity.change_point_search import by_trial
 from advisor.advise.sensitivity.crossing import weakest
@@ -76,7 +76,7 @@ def _price(recommendation: Recommendation, price: BreakEven) -> Flip:
         a.prediction.capacity_requests_per_s for a in sides if a.prediction
     ]
     choice = recommendation.choice
-    is_predicted = (choice is not None and counts_replicas(choice)) or any(
+    is_predicted = (choice is not None and searches_replicas(choice)) or any(
         a.requests_per_s is not None and a.requests_per_s.low < a.requests_per_s.high for a in sides
     )
     return Flip(

@@ -25,8 +25,11 @@ def recommend(
     chosen: Chosen,
     output: o.OutputOption = o.Output.table,
     top: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="At most so many deployments; the table's own limit is 10."),
+        str | None,
+        typer.Option(
+            metavar="N|all",
+            help="At most so many deployments: 10 in a table, 50 in JSON and YAML, all in CSV by default.",
+        ),
     ] = None,
     explain: Annotated[
         bool,
@@ -55,8 +58,7 @@ def recommend(
     h.check_html(html, overwrite=overwrite)
     if plot and output is not o.Output.table:
         raise InputError(f"--plot: it is for people; --output {output.value} is for programs, leave one out")
-    if top is not None and top < 1:
-        raise InputError(f"--top: {top} is not a number of rows; give 1 or more")
+    rows = _rows(top, output)
     choice, predictor, quality = asked_choice(named, chosen)
     with working(f"Judging every deployment of {choice.space.model.name}"):
         recommendation = choose(choice, predictor, quality)
@@ -64,7 +66,7 @@ def recommend(
     if output is not o.Output.csv or html is not None:
         with working("Weighing how sure it is"):
             more = decision(recommendation, predictor=predictor, quality=quality, explain=explain)
-    _print(recommendation, output, more, top=top, explain=explain)
+    _print(recommendation, output, more, top=rows, explain=explain)
     if plot:
         from advisor.report.terminal.out import print_pareto
 
@@ -75,6 +77,21 @@ def recommend(
         from advisor.report.terminal.refused import nothing_kept_line
 
         raise NothingFitsError(nothing_kept_line(recommendation))
+
+
+def _rows(top: str | None, output: o.Output) -> int | None:
+    """How many deployments an answer has; None: all of them."""
+    from advisor.report.documents.document import TOP
+    from advisor.report.terminal.out import TABLE_ROWS
+
+    if top is None:
+        usual: dict[o.Output, int | None] = {o.Output.table: TABLE_ROWS, o.Output.csv: None}
+        return usual.get(output, TOP)
+    if top.lower() == "all":
+        return None
+    if not top.isdecimal() or int(top) < 1:
+        raise InputError(f"--top: '{top}' is not a number of rows; give 1 or more, or all")
+    return int(top)
 
 
 def _print(
@@ -91,8 +108,8 @@ def _print(
         out.print_recommendation_csv(recommendation, top=top)
         return
     if output is o.Output.table:
-        rows = top or out.TABLE_ROWS
-        out.print_recommendation(recommendation, top=rows, explain=explain, decision=more)
+        shown = len(recommendation.ranked) if top is None else top
+        out.print_recommendation(recommendation, top=shown or out.TABLE_ROWS, explain=explain, decision=more)
         return
     from advisor.report.documents.document import recommendation_document
 

@@ -9,8 +9,9 @@ from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:
     from advisor.advise.certainty.choice_probability import Rival, Sureness
+    from advisor.advise.choose.frontier import Offer, Pick
     from advisor.advise.decision import Decision
-    from advisor.advise.measuring.next import Suggestion
+    from advisor.advise.measuring.next import Measurement, Suggestion
     from advisor.advise.sensitivity.change_point import Flip
     from advisor.advise.sensitivity.crossover import Crossover
 
@@ -31,6 +32,7 @@ def decision_document(decision: Decision) -> dict[str, Any]:
             for price in decision.prices
         ],
         "crossover": None if decision.crossover is None else crossover_document(decision.crossover),
+        "settles": None if decision.settles is None else _measurement(decision.settles),
         "flips": None if decision.flips is None else [_flip(flip) for flip in decision.flips],
     }
 
@@ -89,17 +91,34 @@ def suggestion_document(suggestion: Suggestion) -> dict[str, Any]:
         "expected_gain_share": suggestion.gain,
         "gpu_minutes": suggestion.gpu_minutes,
         "why_nothing": suggestion.why_nothing or None,
-        "measurements": [
-            {
-                "what": m.what,
-                "deployment": deployment_document(m.deployment),
-                "load": {"kind": m.arrival.kind, "value": m.arrival.value},
-                "gpu_minutes": m.gpu_minutes,
-                "expected_gain_share": m.gain,
-                "sure_then": m.sure_then,
-            }
-            for m in suggestion.measurements
-        ],
+        "measurements": [_measurement(m) for m in suggestion.measurements],
+    }
+
+
+def _measurement(m: Measurement) -> dict[str, Any]:
+    return {
+        "what": m.what,
+        "deployment": deployment_document(m.deployment),
+        "load": {"kind": m.arrival.kind, "value": m.arrival.value},
+        "gpu_minutes": m.gpu_minutes,
+        "expected_gain_share": m.gain,
+        "sure_then": m.sure_then,
+    }
+
+
+def pick_document(pick: Pick) -> dict[str, Any]:
+    return {"role": pick.role, **offer_document(pick.offer)}
+
+
+def offer_document(offer: Offer) -> dict[str, Any]:
+    return {
+        "deployment": deployment_document(offer.deployment),
+        "usd_per_hour": offer.usd_per_hour,
+        "usd_per_month": offer.usd_per_month,
+        "keeps_all_limits": offer.keeps_all_limits,
+        "tightest_limit": (
+            {"limit": offer.tightest, "probability": offer.keeps_tightest} if offer.tightest else None
+        ),
     }
 
 

@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from advisor.advise.choose.assessment import Assessment, Cost
 from advisor.advise.choose.recommendation import Recommendation
+from advisor.advise.choose.rows import Reason
 from advisor.cost.estimate import Estimate
 from advisor.cost.predict.prediction import Prediction
 from advisor.report.commands.commands import commands_for
-from advisor.report.documents.decision_document import decision_document
+from advisor.report.documents.decision_document import (
+    decision_document,
+    offer_document,
+    pick_document,
+)
 from advisor.report.documents.plain import deployment_document
-from advisor.report.documents.refusal_words import finding, limit_text
+from advisor.report.documents.refusal_words import finding, limit_text, worst_refusal
 from advisor.spec.engines.kernel_choice import KernelChoice
 from advisor.spec.formats.checkpoint import Checkpoint
 from advisor.spec.models.model import ModelSpec
@@ -27,19 +32,23 @@ if TYPE_CHECKING:
     from advisor.advise.decision import Decision
     from advisor.cost.predict.replayed import Replay
 
-VERSION = "1.0"
+VERSION = "2.0"
+TOP = 50
+"""Ranked deployments in a document, unless the caller says otherwise."""
 
 
 def recommendation_document(
-    recommendation: Recommendation, *, top: int | None = None, decision: Decision | None = None
+    recommendation: Recommendation, *, top: int | None = TOP, decision: Decision | None = None
 ) -> dict[str, Any]:
-    """The whole answer; with `top` only so many of the ranked and of the refused."""
+    """The answer with so many of the ranked, and the refused by reason; with `top` None all of either."""
     front = {id(assessment) for assessment in recommendation.pareto}
     tied = {id(assessment) for assessment in recommendation.ties}
     return {
         "version": VERSION,
         "model": _model(recommendation.model),
         "workload": workload_document(recommendation.workload),
+        "picks": [pick_document(pick) for pick in recommendation.picks],
+        "frontier": [offer_document(offer) for offer in recommendation.frontier],
         "ranked": [
             {
                 "rank": place,
@@ -49,7 +58,8 @@ def recommendation_document(
             }
             for place, assessment in enumerate(recommendation.ranked[:top], start=1)
         ],
-        "refused": [refused_document(assessment) for assessment in recommendation.refused[:top]],
+        "refused_by_reason": [_reason(reason) for reason in recommendation.reasons],
+        "refused": [refused_document(a) for a in (recommendation.refused if top is None else ())],
         "counts": {
             "ranked": len(recommendation.ranked),
             "refused": len(recommendation.refused),
@@ -67,6 +77,17 @@ def recommendation_document(
     }
 
 
+def _reason(reason: Reason) -> dict[str, Any]:
+    nearest = reason.rows[0]
+    worst = worst_refusal(nearest)
+    return {
+        "kind": reason.kind,
+        "limit": limit_text(nearest, worst),
+        "count": len(reason.rows),
+        "nearest": refused_document(nearest),
+    }
+
+
 def assessment_document(assessment: Assessment) -> dict[str, Any]:
     """One deployment with all that is expected of it; it must have a prediction."""
     prediction = assessment.prediction
@@ -74,6 +95,8 @@ def assessment_document(assessment: Assessment) -> dict[str, Any]:
     commands = commands_for(prediction)
     return {
         "deployment": deployment_document(assessment.deployment),
+        "keeps_all_limits": assessment.keeps_all_limits,
+        "usd_per_hour": _usd_per_hour(assessment),
         "status": prediction.status,
         "estimates": _estimates(assessment, prediction),
         "cost": None if assessment.cost is None else _cost(assessment.cost),
@@ -137,6 +160,8 @@ def refused_document(assessment: Assessment) -> dict[str, Any]:
     excess = assessment.excess
     return {
         "deployment": deployment_document(assessment.deployment),
+        "keeps_all_limits": assessment.keeps_all_limits,
+        "usd_per_hour": _usd_per_hour(assessment),
         "excess": excess,
         "likely_kept": assessment.likely,
         "refusals": _refusals(assessment),
@@ -169,6 +194,7 @@ def workload_document(workload: Workload) -> dict[str, Any]:
             "min_recovery": workload.quality.min_recovery,
             "tasks": list(workload.quality.tasks),
         },
+        "confidence": workload.confidence,
         "objective": workload.objective,
         "gpu_count": workload.gpu_count,
         "price_list": workload.price_list,
@@ -211,10 +237,16 @@ def _refusals(assessment: Assessment) -> list[dict[str, Any]]:
             "limit": limit_text(assessment, refusal),
             "finding": finding(assessment, refusal),
             "excess": refusal.excess,
+            "probability": refusal.probability,
             "likely_kept": refusal.likely_kept,
         }
         for refusal in assessment.refusals
     ]
+
+
+def _usd_per_hour(assessment: Assessment) -> float | None:
+    """All GPUs together; None where no price is known."""
+    return None if assessment.cost is None else assessment.cost.usd_per_hour
 
 
 def _cost(cost: Cost) -> dict[str, Any]:

@@ -30,6 +30,11 @@ def finding(assessment: Assessment, refusal: Refusal) -> str:
     return _FINDINGS[refusal.kind](assessment, refusal)
 
 
+def worst_refusal(assessment: Assessment) -> Refusal:
+    """The limit missed by most; one that is no matter of degree comes before all others."""
+    return max(assessment.refusals, key=lambda r: float("inf") if r.excess is None else r.excess)
+
+
 def _bound(refusal: Refusal) -> str:
     return number(refusal.bound or 0.0)
 

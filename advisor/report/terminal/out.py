@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from advisor.advise.decision import Decision
+    from advisor.advise.measuring.next import Measurement
     from advisor.advise.sensitivity.change_point import Flip
     from advisor.cost.predict.replayed import Replay
 
@@ -51,7 +52,7 @@ def print_recommendation(
         to.print(f"  {line}")
     for note in recommendation.notes:
         to.print(f"Note: {note}.")
-    _ranking(to, recommendation, top)
+    _ranking(to, recommendation, top, None if decision is None else decision.settles)
     if decision is not None:
         _section(to, "How sure", decision_words.sure_lines(recommendation, decision))
         _section(to, "What would change it", decision_words.change_lines(recommendation, decision))
@@ -70,11 +71,18 @@ def print_recommendation(
 
 def print_pareto(recommendation: Recommendation) -> None:
     """The Pareto set as a plot; nothing where nothing is ranked."""
+    from advisor.report.terminal.certainty import frontier_bars
     from advisor.report.terminal.plot import WIDEST, pareto_lines
 
     if not recommendation.ranked:
         return
     to = console()
+    bars = frontier_bars(recommendation)
+    if bars:
+        to.print()
+        to.print("What certainty costs: the probability that all limits are kept", style="bold")
+        for bar in bars:
+            to.print(bar)
     to.print()
     to.print("Pareto set: cost against accuracy; numbers are rows of the ranking", style="bold")
     for line in pareto_lines(recommendation, width=min(to.width, WIDEST)):
@@ -90,19 +98,26 @@ def print_brief(recommendation: Recommendation, *, top: int) -> None:
     _ranking(to, recommendation, top)
 
 
-def _ranking(to: Console, recommendation: Recommendation, top: int) -> None:
+def _ranking(
+    to: Console, recommendation: Recommendation, top: int, settles: Measurement | None = None
+) -> None:
     """The best and why the first is first; where nothing keeps the limits, what comes nearest."""
-    from advisor.report.terminal import evidence, refused, tables, words
+    from advisor.report.terminal import certainty, evidence, refused, tables, words
 
+    _section(to, "Choose between", certainty.pick_lines(recommendation, settles))
     if recommendation.ranked:
         to.print()
+        if line := certainty.frontier_line(recommendation):
+            to.print(line)
         to.print(tables.ranking_table(recommendation, top=top))
         rows = len(tables.shown_rows(recommendation.ranked, top))
         to.print(evidence.counts_line(recommendation, rows))
         _section(to, "Why", words.winner_lines(recommendation))
     elif recommendation.closest is not None:
         to.print()
-        to.print(f"Nothing keeps the limits for sure. {refused.nearly_line(recommendation)}")
+        to.print(
+            f"Nothing keeps the limits with the confidence asked for. {refused.nearly_line(recommendation)}"
+        )
         to.print()
         to.print(tables.nearly_table(recommendation, top=min(top, CLOSEST_ROWS)))
 

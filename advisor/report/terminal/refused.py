@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from advisor.advise.choose.assessment import Assessment, Refusal, RefusalKind
+from advisor.advise.choose.assessment import Assessment, RefusalKind
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.report.documents.refusal_words import finding, limit_text, refusal_text
+from advisor.advise.choose.rows import Reason
+from advisor.report.documents.refusal_words import finding, limit_text, refusal_text, worst_refusal
 from advisor.text import deployment_text, listed, missed_by
 
 
 def refused_lines(recommendation: Recommendation) -> list[str]:
-    """The refused in groups by their first reason, the largest group first; each with its nearest misses."""
-    groups: dict[str, list[Assessment]] = {}
-    for assessment in recommendation.refused:
-        groups.setdefault(_reason(assessment), []).append(assessment)
-    ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
-    return [f"{len(members):,} {reason}: {_examples(members)}" for reason, members in ordered]
+    """The refused by the limit that they miss by most, the largest group first; each with its nearest."""
+    made = [(len(reason.rows), _reason(reason), reason.rows) for reason in recommendation.reasons]
+    ordered = sorted(made, key=lambda one: (-one[0], one[1]))
+    return [f"{count:,} {text}: {_examples(rows)}" for count, text, rows in ordered]
 
 
 _REASONS: dict[RefusalKind, str] = {
@@ -30,14 +29,9 @@ _REASONS: dict[RefusalKind, str] = {
 }
 
 
-def _reason(assessment: Assessment) -> str:
-    worst = worst_refusal(assessment)
-    return _REASONS.get(worst.kind) or f"that miss {limit_text(assessment, worst)}"
-
-
-def worst_refusal(assessment: Assessment) -> Refusal:
-    """The limit missed by most; one that is no matter of degree comes before all others."""
-    return max(assessment.refusals, key=lambda r: float("inf") if r.excess is None else r.excess)
+def _reason(reason: Reason) -> str:
+    nearest = reason.rows[0]
+    return _REASONS.get(reason.kind) or f"that miss {limit_text(nearest, worst_refusal(nearest))}"
 
 
 def _examples(members: Sequence[Assessment]) -> str:
@@ -96,7 +90,6 @@ def nothing_kept_line(recommendation: Recommendation) -> str:
             f"{name} for {workload}: fits none of the deployments allowed; the smallest that would hold it "
             f"is {deployment_text(smallest.deployment)}; allow that with --gpu, --formats or --max-gpus"
         )
-    reasons = Counter(_reason(assessment) for assessment in recommendation.refused)
-    reason, count = reasons.most_common(1)[0]
-    noun = "deployment" if count == 1 else "deployments"
-    return f"{name} for {workload}: nothing keeps the limits; {count:,} {noun} {reason}"
+    reason = max(recommendation.reasons, key=lambda one: len(one.rows))
+    noun = "deployment" if len(reason.rows) == 1 else "deployments"
+    return f"{name} for {workload}: nothing keeps the limits; {len(reason.rows):,} {noun} {_reason(reason)}"

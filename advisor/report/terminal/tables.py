@@ -11,7 +11,7 @@ from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Estimate
 from advisor.report.documents.refusal_words import limit_text
 from advisor.spec.workloads.workload import LatencyMetric, Workload
-from advisor.text import deployment_text, low_high, missed_by, number
+from advisor.text import deployment_text, low_high, missed_by, number, share
 from advisor.units import MS_PER_S
 
 if TYPE_CHECKING:
@@ -188,7 +188,8 @@ def _deployment_cell(assessment: Assessment) -> str:
 
 def _misses_cell(assessment: Assessment) -> str:
     return "\n".join(
-        f"{limit_text(assessment, r)}: {'likely kept' if r.likely_kept else missed_by(r.excess or 0.0)}"
+        f"{limit_text(assessment, r)}: "
+        + (f"kept with {share(r.probability)}" if r.likely_kept else missed_by(r.excess or 0.0))
         for r in assessment.refusals
     )
 

@@ -10,8 +10,7 @@ from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.predict.prediction import Prediction
 from advisor.report.commands.checkpoint_words import start_words, why_made
 from advisor.report.commands.commands import commands_for
-from advisor.report.documents.refusal_words import finding, limit_text
-from advisor.report.terminal.refused import worst_refusal
+from advisor.report.documents.refusal_words import finding, limit_text, worst_refusal
 from advisor.report.terminal.why import regime_lines
 from advisor.spec.workloads.workload import Objective
 from advisor.text import deployment_text, listed, number, share, span
@@ -126,7 +125,8 @@ def _likely_better(recommendation: Recommendation, first: Assessment) -> list[st
     doubt = worst_refusal(other)
     return [
         f"Not sure enough: {deployment_text(other.deployment)} {_difference(second / best - 1, objective)}, "
-        f"but {limit_text(other, doubt)} is only likely kept ({finding(other, doubt)}); measure it to know."
+        f"but {limit_text(other, doubt)} is kept with {share(doubt.probability)} only "
+        f"({finding(other, doubt)}); measure it to know."
     ]
 
 

@@ -12,7 +12,7 @@ from advisor.spec.reading.given import Given, plain
 from advisor.spec.reading.located_yaml import parse_yaml, read_yaml, write_yaml
 from advisor.spec.reading.names import printable
 from advisor.spec.workloads.profile_keys import READERS, WRITERS
-from advisor.spec.workloads.workload import Load, Quality, Workload
+from advisor.spec.workloads.workload import USUAL_CONFIDENCE, Load, Quality, Workload
 
 _MAX_CHAIN = 5
 SCENARIOS = "scenarios"
@@ -77,6 +77,7 @@ def values_of(workload: Workload) -> dict[str, Any]:
         "quality": workload.quality,
         "objective": workload.objective,
         "gpu_count": workload.gpu_count,
+        "confidence": workload.confidence,
         "price_list": workload.price_list,
     }
 
@@ -226,6 +227,7 @@ def build(values: Mapping[str, Any], *, where: str) -> Workload:
             quality=values.get("quality", Quality()),
             objective=values.get("objective", "cost"),
             gpu_count=values.get("gpu_count", "free"),
+            confidence=values.get("confidence", USUAL_CONFIDENCE),
             price_list=values.get("price_list"),
             source=values.get("source", ""),
         )

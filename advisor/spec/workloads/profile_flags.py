@@ -75,6 +75,7 @@ def override(
     tasks: Sequence[str] | None = None,
     objective: str | None = None,
     gpu_count: str | None = None,
+    confidence: float | None = None,
     price_list: str | None = None,
     prefix_hit_rate: float | None = None,
 ) -> Workload:
@@ -99,6 +100,7 @@ def override(
     plain = {
         "objective": objective,
         "gpu_count": gpu_count,
+        "confidence": confidence,
         "price_list": price_list,
         "prefix_hit_rate": prefix_hit_rate,
     }

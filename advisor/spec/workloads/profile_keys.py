@@ -10,8 +10,10 @@ from advisor.spec.reading.located_yaml import plain_number
 from advisor.spec.workloads.slo import read_goodput, read_limits, write_goodput, write_limits
 from advisor.spec.workloads.workload import (
     MAX_CONCURRENCY,
+    MAX_CONFIDENCE,
     MAX_REQUESTS_PER_S,
     MAX_TOKENS,
+    MIN_CONFIDENCE,
     Arrival,
     GpuCount,
     Lengths,
@@ -204,6 +206,7 @@ READERS: Mapping[str, Callable[[Given], Any]] = {
     "quality": read_quality,
     "objective": lambda given: given.choice(get_args(Objective)),
     "gpu_count": lambda given: given.choice(get_args(GpuCount)),
+    "confidence": lambda given: given.number(low=MIN_CONFIDENCE, high=MAX_CONFIDENCE),
     "price_list": read_price_list,
 }
 """Every key of a profile and its strict reader, in the order they are written."""
@@ -216,5 +219,6 @@ WRITERS: Mapping[str, Callable[[Any], object]] = {
     "slo": write_limits,
     "goodput": write_goodput,
     "quality": write_quality,
+    "confidence": plain_number,
 }
 """The way back, for keys whose value is not written as it is."""

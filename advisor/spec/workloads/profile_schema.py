@@ -13,9 +13,11 @@ from advisor.spec.workloads.profile_keys import LENGTH_KEYS, READERS
 from advisor.spec.workloads.slo import GOODPUT_NAMES, LIMIT_KEY_PATTERN, LIMIT_KEYS
 from advisor.spec.workloads.workload import (
     MAX_CONCURRENCY,
+    MAX_CONFIDENCE,
     MAX_LATENCY_MS,
     MAX_REQUESTS_PER_S,
     MAX_TOKENS,
+    MIN_CONFIDENCE,
     GpuCount,
     Objective,
 )
@@ -158,6 +160,10 @@ PROPERTIES: dict[str, tuple[Schema, str]] = {
         {"enum": list(get_args(GpuCount))},
         "smallest: each format on the fewest GPUs that hold it. same: all on the count that BF16 needs. "
         "free: searched.",
+    ),
+    "confidence": (
+        {"type": "number", "minimum": MIN_CONFIDENCE, "maximum": MAX_CONFIDENCE},
+        "Least probability that all limits are kept at once; 0.8 unless stated.",
     ),
     "price_list": (_LINE, "A named list of prices, or none for today's."),
 }

@@ -92,6 +92,7 @@ def describe(workload: Workload) -> list[tuple[str, str]]:
         ("limits", ", ".join(limit_text(limit) for limit in workload.limits) or "none"),
         ("goodput", "" if workload.goodput is None else goodput_text(workload.goodput)),
         ("accuracy", quality_text(workload.quality)),
+        ("confidence", f"{workload.confidence:g} that all limits are kept at once"),
         ("objective", workload.objective),
         ("GPU count", _GPU_COUNTS[workload.gpu_count]),
         ("prices", workload.price_list or "the newest known"),

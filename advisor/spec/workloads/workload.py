@@ -28,6 +28,9 @@ MAX_CONCURRENCY = 10_000_000
 MAX_REQUESTS_PER_S = 1e7
 MAX_LATENCY_MS = 1e9
 """Eleven days."""
+USUAL_CONFIDENCE = 0.8
+MIN_CONFIDENCE, MAX_CONFIDENCE = 0.05, 0.999
+"""Below, limits say nothing; above, no interval of ours reaches."""
 
 _PERCENTILE = re.compile(r"p([1-9][0-9]?(?:\.[0-9]{0,3}[1-9])?)")
 
@@ -270,6 +273,8 @@ class Workload:
     gpu_count: GpuCount = "free"
     """smallest: each format takes its own smallest GPU count (the paper's synchronous tables).
     same: one count for all formats, the one BF16 needs (its asynchronous tables). free: searched."""
+    confidence: float = USUAL_CONFIDENCE
+    """Least probability that all limits are kept at once."""
     price_list: str | None = None
     """A named list of prices (`paper-2024-10`); None = the catalog's default."""
     source: str = ""
@@ -284,5 +289,7 @@ class Workload:
             _require_line(self.price_list, "price_list")
         _require(self.objective in get_args(Objective), f"objective '{self.objective}' is unknown")
         _require(self.gpu_count in get_args(GpuCount), f"gpu_count '{self.gpu_count}' is unknown")
+        possible = _within(self.confidence, MIN_CONFIDENCE, MAX_CONFIDENCE)
+        _require(possible, f"confidence {self.confidence} is not from {MIN_CONFIDENCE} to {MAX_CONFIDENCE}")
         kept = {(limit.metric, limit.statistic) for limit in self.limits}
         _require(len(kept) == len(self.limits), "one statistic of one metric has two limits")

@@ -71,12 +71,14 @@ def test_a_value_outside_the_contract_is_refused() -> None:
 def test_the_keys_are_those_promised() -> None:
     document = recommendation_document(three())
     assert " ".join(document) == (
-        "version model workload ranked refused counts smallest_that_holds decision notes fit"
+        "version model workload picks frontier ranked refused_by_reason refused counts smallest_that_holds "
+        "decision notes fit"
     )
     first = document["ranked"][0]
     assert " ".join(first) == (
-        "rank deployment status estimates cost memory bound_by time_ms mean_batch kv_use recovery_note "
-        "nearest_evidence checkpoint kernels commands refusals tied_with_first pareto"
+        "rank deployment keeps_all_limits usd_per_hour status estimates cost memory bound_by time_ms "
+        "mean_batch kv_use recovery_note nearest_evidence checkpoint kernels commands refusals "
+        "tied_with_first pareto"
     )
     assert " ".join(first["deployment"]) == (
         "model format kv_format gpu gpu_label num_gpus tensor_parallel replicas engine"
@@ -85,7 +87,13 @@ def test_the_keys_are_those_promised() -> None:
         "capacity_requests_per_s e2e_mean_ms goodput_share output_tokens_per_s recovery requests_per_s "
         "tpot_mean_ms ttft_mean_ms ttft_p95_ms usd_per_million_output_tokens usd_per_thousand_queries"
     )
-    assert " ".join(document["refused"][0]) == "deployment excess likely_kept refusals"
+    assert " ".join(document["refused_by_reason"][0]) == "kind limit count nearest"
+    assert " ".join(document["refused_by_reason"][0]["nearest"]) == (
+        "deployment keeps_all_limits usd_per_hour excess likely_kept refusals"
+    )
+    assert " ".join(document["picks"][0]) == (
+        "role deployment usd_per_hour usd_per_month keeps_all_limits tightest_limit"
+    )
 
 
 def test_an_estimate_is_told_with_its_interval_and_basis() -> None:
@@ -96,8 +104,14 @@ def test_an_estimate_is_told_with_its_interval_and_basis() -> None:
 
 def test_top_shortens_the_lists_and_not_the_counts() -> None:
     document = recommendation_document(three(), top=1)
-    assert (len(document["ranked"]), len(document["refused"])) == (1, 1)
+    assert (len(document["ranked"]), len(document["refused"])) == (1, 0)
     assert document["counts"] == {"ranked": 3, "refused": 2, "pareto": 3}
+
+
+def test_all_of_the_refused_are_there_when_asked_for() -> None:
+    document = recommendation_document(three(), top=None)
+    assert (len(document["ranked"]), len(document["refused"])) == (3, 2)
+    assert [reason["count"] for reason in document["refused_by_reason"]] == [1, 1]
 
 
 def test_a_prediction_has_the_same_shape_as_a_ranked_entry() -> None:

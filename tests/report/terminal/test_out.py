@@ -36,5 +36,5 @@ def test_where_nothing_keeps_the_limits_the_brief_answer_has_what_comes_nearest(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     short = brief(recommendation(answer("fp8", 3.5, 0.999, ttft_p95_ms=400.0)), capsys)
-    assert any(line.startswith("Nothing keeps the limits for sure.") for line in short)
+    assert any(line.startswith("Nothing keeps the limits with the confidence asked for.") for line in short)
     assert any("fp8 on 1× A6000" in line for line in short)

@@ -49,6 +49,7 @@ def test_show_says_all_that_a_workload_states() -> None:
         ("limits", "TTFT p95 ≤ 300 ms"),
         ("goodput", "TTFT ≤ 500 ms and E2E ≤ 5,000 ms for 95% of requests"),
         ("accuracy", "recovery ≥ 0.99 on code"),
+        ("confidence", "0.8 that all limits are kept at once"),
         ("objective", "cost"),
         ("GPU count", "each format on the fewest GPUs that hold it"),
         ("prices", "paper-2024-10"),

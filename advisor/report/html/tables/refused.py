@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.report.documents.refusal_words import finding, limit_text
+from advisor.report.documents.refusal_words import finding, limit_text, worst_refusal
 from advisor.report.html.elements.markup import Html, tag
 from advisor.report.html.elements.palette import swatch
-from advisor.report.terminal.refused import refused_lines, worst_refusal
+from advisor.report.terminal.refused import refused_lines
 from advisor.text import deployment_text, missed_by
 
 MOST_ROWS = 150

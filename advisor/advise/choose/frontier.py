@@ -1,0 +1,144 @@
+"""What certainty costs: the cheapest deployment for each probability to keep all limits; the picks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from advisor.advise.choose.joint import probability
+from advisor.advise.choose.judge import judge_fixed
+from advisor.advise.choose.judged import JudgedTable
+from advisor.advise.choose.question import Choice, searches_replicas
+from advisor.advise.choose.rank import TIE
+from advisor.spec.deployment import Deployment
+
+if TYPE_CHECKING:
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
+
+Role = Literal["recommended", "surer", "cheaper"]
+"""recommended: the best by the objective of those that keep all limits with the confidence asked for. surer:
+the cheapest that keeps them nearly always. cheaper: the cheapest that keeps them more often than not and
+costs less than the recommended; to be measured before it is taken."""
+SURER = 0.95
+EVEN = 0.5
+LEAST = 0.05
+"""Probability of keeping all limits below which a deployment is no offer."""
+STEP = 0.005
+"""Probabilities that differ by less are the same to a reader."""
+VARIED = 24
+"""Deployments, cheapest first, that other counts of replicas are tried of: of the kept and of the refused."""
+PARTS = (0.5, 0.75, 1.5, 2.0)
+HOURS_PER_MONTH = 730.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A deployment, what it costs, and the probability that it keeps all limits at once."""
+
+    deployment: Deployment
+    usd_per_hour: float | None
+    """None where no price is known."""
+    keeps_all_limits: float
+    tightest: str = ""
+    """The limit that is kept with the least probability: `ttft_p95_ms`; empty without limits."""
+    keeps_tightest: float = 1.0
+
+    @property
+    def usd_per_month(self) -> float | None:
+        return None if self.usd_per_hour is None else self.usd_per_hour * HOURS_PER_MONTH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pick:
+    """One of at most three offers that an answer opens with."""
+
+    role: Role
+    offer: Offer
+
+
+def offers(
+    choice: Choice, table: JudgedTable, predictor: Predictor, quality: QualityModel | None
+) -> list[Offer]:
+    """Every row of the table that may keep all limits, and the cheapest of them with other numbers of
+    replicas."""
+    found = offers_of(table)
+    if searches_replicas(choice):
+        varied = _varied(choice, found)
+        if varied:
+            other = judge_fixed(choice, [choice.workload.load], varied, predictor, quality)
+            found += offers_of(other)
+    return found
+
+
+def offers_of(table: JudgedTable) -> list[Offer]:
+    """The rows that keep all limits with 5 % or more under the first load."""
+    limits = table.uncertain
+    margins = np.stack([limit.margin_sd[0] for limit in limits]) if limits else None
+    made = []
+    for i in np.flatnonzero(table.keeps_all[0] >= LEAST).tolist():
+        usd = float(table.usd_per_hour[0, i])
+        tightest = None if margins is None else int(np.argmin(margins[:, i]))
+        made.append(
+            Offer(
+                deployment=table.deployment(0, i),
+                usd_per_hour=usd if np.isfinite(usd) else None,
+                keeps_all_limits=float(table.keeps_all[0, i]),
+                tightest="" if tightest is None else limits[tightest].key,
+                keeps_tightest=1.0
+                if margins is None or tightest is None
+                else probability(float(margins[tightest, i])),
+            )
+        )
+    return made
+
+
+def _varied(choice: Choice, found: Sequence[Offer]) -> list[Deployment]:
+    """The cheapest on either side of the confidence, with fewer and with more replicas."""
+    confidence, most = choice.workload.confidence, choice.space.max_gpus
+    made: dict[tuple[object, ...], Deployment] = {}
+    for side in (True, False):
+        some = [o for o in found if (o.keeps_all_limits >= confidence) is side and o.usd_per_hour is not None]
+        for offer in sorted(some, key=_cheapest)[:VARIED]:
+            d = offer.deployment
+            n = d.replicas
+            for count in sorted({1, n - 1, n + 1, *(round(n * part) for part in PARTS)} - {n}):
+                if count >= 1 and (most is None or count * d.tensor_parallel <= most):
+                    made[d.times(count).key] = d.times(count)
+    known = {offer.deployment.key for offer in found}
+    return [d for key, d in made.items() if key not in known]
+
+
+def _cheapest(offer: Offer) -> tuple[object, ...]:
+    usd = offer.usd_per_hour
+    return (usd is None, usd or 0.0, -offer.keeps_all_limits, offer.deployment.key)
+
+
+def frontier(found: Iterable[Offer]) -> tuple[Offer, ...]:
+    """Offers of which none is both dearer and less certain than another, the cheapest first."""
+    kept: list[Offer] = []
+    for offer in sorted((o for o in found if o.usd_per_hour is not None), key=_cheapest):
+        if not kept or offer.keeps_all_limits >= kept[-1].keeps_all_limits + STEP:
+            kept.append(offer)
+    return tuple(kept)
+
+
+def picks(first: Offer | None, found: Sequence[Offer], confidence: float) -> tuple[Pick, ...]:
+    """At most three offers to choose between; one that equals another is left out.
+
+    first: the recommended, None where nothing keeps the limits with the confidence asked for.
+    """
+    priced = sorted((o for o in found if o.usd_per_hour is not None), key=_cheapest)
+    made = [] if first is None else [Pick(role="recommended", offer=first)]
+    least = max(SURER, (1.0 + confidence) / 2.0)
+    if first is None or first.keeps_all_limits < least:
+        surer = next((o for o in priced if o.keeps_all_limits >= least), None)
+        made += [] if surer is None else [Pick(role="surer", offer=surer)]
+    bound = np.inf if first is None else (first.usd_per_hour or 0.0) * (1.0 - TIE)
+    cheaper = next((o for o in priced if o.keeps_all_limits >= EVEN), None)
+    if cheaper is not None and (cheaper.usd_per_hour or 0.0) < bound:
+        made.append(Pick(role="cheaper", offer=cheaper))
+    return tuple(made)

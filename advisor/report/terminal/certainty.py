@@ -1,0 +1,80 @@
+"""What certainty costs, in lines: the picks, and the price of keeping the limits with each probability."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from advisor.advise.choose.frontier import Offer, Pick, Role
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.advise.measuring.next import Measurement
+from advisor.text import deployment_text, number, share
+
+_ROLES: dict[Role, str] = {
+    "recommended": "recommended",
+    "surer": "surer",
+    "cheaper": "cheaper, measure first",
+}
+BAR = 40
+MOST_POINTS = 8
+
+
+def pick_lines(recommendation: Recommendation, settles: Measurement | None = None) -> list[str]:
+    """At most three offers, each with its cost and how probably it keeps all limits; and the measurement that
+    would settle between them."""
+    lines = [
+        f"{_ROLES[pick.role]}: {deployment_text(pick.offer.deployment)}, {_cost(pick.offer)}, "
+        f"{_certainty(pick.offer)}"
+        for pick in recommendation.picks
+    ]
+    if settles is not None:
+        lines.append(_settles(recommendation.picks, settles))
+    return lines
+
+
+def _cost(offer: Offer) -> str:
+    if offer.usd_per_hour is None or offer.usd_per_month is None:
+        return "price unknown"
+    return f"{number(offer.usd_per_hour)} USD/h ({offer.usd_per_month:,.0f} a month)"
+
+
+def _certainty(offer: Offer) -> str:
+    if not offer.tightest:
+        return "no limits asked"
+    tightest = f"tightest: {offer.tightest}, {share(offer.keeps_tightest)}"
+    return f"keeps all limits with {share(offer.keeps_all_limits)} ({tightest})"
+
+
+def _settles(picks: Sequence[Pick], m: Measurement) -> str:
+    what = "the accuracy of " if m.what == "accuracy" else ""
+    usd = {pick.role: pick.offer.usd_per_hour for pick in picks}
+    first, cheaper = usd.get("recommended"), usd.get("cheaper")
+    saved = (
+        f"; the bill may fall by {number(first - cheaper)} USD/h"
+        if first is not None and cheaper is not None
+        else ""
+    )
+    minutes = number(m.gpu_minutes, digits=2)
+    return f"to settle it, measure {what}{deployment_text(m.deployment)} ({minutes} GPU-minutes){saved}"
+
+
+def frontier_line(recommendation: Recommendation) -> str:
+    """`9 USD/h 55 %, 15.4 USD/h 84 %, 30.8 USD/h 92 %`; empty where there is nothing to choose."""
+    points = recommendation.frontier[:MOST_POINTS]
+    if len(points) < 2:
+        return ""
+    steps = ", ".join(f"{number(o.usd_per_hour or 0.0)} USD/h {share(o.keeps_all_limits)}" for o in points)
+    return f"What certainty costs, all limits kept: {steps}."
+
+
+def frontier_bars(recommendation: Recommendation) -> list[str]:
+    """One bar for each offer of the frontier: its length is the probability that all limits are kept."""
+    offers = recommendation.frontier
+    if len(offers) < 2:
+        return []
+    costs = [f"{number(o.usd_per_hour or 0.0)} USD/h" for o in offers]
+    width = max(map(len, costs))
+    return [
+        f"{cost:>{width}} {'█' * round(BAR * o.keeps_all_limits):<{BAR}} {share(o.keeps_all_limits):>7}  "
+        f"{deployment_text(o.deployment)}"
+        for cost, o in zip(costs, offers, strict=True)
+    ]

@@ -1,0 +1,100 @@
+"""What certainty costs, and the picks."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
+from advisor.advise.choose.frontier import Offer, frontier, picks
+from advisor.advise.choose.recommendation import Recommendation, choose
+from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.profile_flags import override
+from tests.advise.builders import deployment
+
+
+def offer(usd: float | None, keeps: float, replicas: int = 1) -> Offer:
+    return Offer(deployment=deployment(replicas=replicas), usd_per_hour=usd, keeps_all_limits=keeps)
+
+
+offers = st.lists(st.builds(offer, st.none() | st.floats(0.1, 100), st.floats(0.05, 1)), max_size=20)
+
+
+@given(offers)
+def test_each_step_of_the_frontier_costs_more_and_keeps_more(found: list[Offer]) -> None:
+    for one, other in pairwise(frontier(found)):
+        assert (one.usd_per_hour or 0) <= (other.usd_per_hour or 0)
+        assert one.keeps_all_limits < other.keeps_all_limits
+
+
+@given(offers)
+def test_no_offer_beats_the_frontier(found: list[Offer]) -> None:
+    front = frontier(found)
+    for one in found:
+        if one.usd_per_hour is not None:
+            cheap = [o for o in front if (o.usd_per_hour or 0) <= one.usd_per_hour]
+            assert max(o.keeps_all_limits for o in cheap) > one.keeps_all_limits - 0.005
+
+
+def roles(first: Offer | None, found: list[Offer], confidence: float = 0.8) -> dict[str, Offer]:
+    return {pick.role: pick.offer for pick in picks(first, found, confidence)}
+
+
+def test_the_picks_are_the_recommended_a_surer_and_a_cheaper() -> None:
+    cheap, first, sure = offer(9.0, 0.54), offer(15.4, 0.84), offer(61.6, 0.96)
+    found = roles(first, [sure, cheap, first, offer(100.0, 0.99), offer(7.0, 0.4)])
+    assert found == {"recommended": first, "surer": sure, "cheaper": cheap}
+
+
+def test_one_that_equals_another_is_left_out() -> None:
+    first = offer(5.0, 0.97)
+    assert roles(first, [first, offer(9.0, 0.99)]) == {"recommended": first}
+
+
+def test_surer_lies_halfway_from_a_high_confidence_to_certainty() -> None:
+    first, near, far = offer(5.0, 0.985), offer(6.0, 0.989), offer(9.0, 0.991)
+    assert roles(first, [first, near, far], confidence=0.98)["surer"] == far
+
+
+def test_a_saving_within_a_tie_is_no_cheaper_pick() -> None:
+    first = offer(10.0, 0.84)
+    assert "cheaper" not in roles(first, [first, offer(9.95, 0.6)])
+
+
+def test_where_nothing_keeps_the_limits_there_may_still_be_a_cheaper_pick() -> None:
+    assert roles(None, [offer(9.0, 0.6)]) == {"cheaper": offer(9.0, 0.6)}
+
+
+def test_what_has_no_price_is_on_no_frontier() -> None:
+    assert frontier([offer(None, 0.99)]) == ()
+    assert roles(offer(None, 0.9), [offer(None, 0.9)]) == {"recommended": offer(None, 0.9)}
+
+
+def answer(confidence: float) -> Recommendation:
+    workload = override(load_workload("rag"), rate=1.0, confidence=confidence)
+    choice = choice_of("Llama-3.3-70B-Instruct", workload, gpus=["A100", "H100", "L40S", "H200"])
+    return choose(choice, shipped_predictor(), shipped_quality())
+
+
+def test_a_question_of_one_request_per_second_is_not_over_bought() -> None:
+    # 16 H100 for 61.6 USD/h were first when every limit had to hold at its pessimistic end.
+    found = answer(0.8)
+    [first] = [pick.offer for pick in found.picks if pick.role == "recommended"]
+    assert found.winner is not None
+    assert first.deployment == found.winner.deployment
+    assert first.keeps_all_limits >= 0.8
+    assert (first.usd_per_hour or 0) < 20
+
+
+@pytest.mark.parametrize(("loose", "strict"), [(0.5, 0.8), (0.8, 0.95)])
+def test_more_confidence_never_costs_less(loose: float, strict: float) -> None:
+    one, other = answer(loose).winner, answer(strict).winner
+    assert one is not None
+    assert other is not None
+    assert one.cost is not None
+    assert other.cost is not None
+    assert one.cost.usd_per_hour <= other.cost.usd_per_hour
+    assert other.keeps_all_limits >= strict
