@@ -29,7 +29,9 @@ def run() -> int:
         return streams.FAILED
     try:
         from advisor.cli.app import app
+        from advisor.cli.arguments import check
 
+        check(sys.argv[1:])
         app(prog_name="quantadvise", standalone_mode=True)
         code = 0
     except SystemExit as ended:

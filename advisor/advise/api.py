@@ -276,7 +276,7 @@ def price_source(own: Mapping[str, float] | None, *, pricing: str | None, price_
             raise InputError(
                 f"price of {name}: {usd} is not above 0 and up to {MAX_USD_PER_GPU_HOUR:,.0f} USD"
             )
-    term = pricing or "on-demand"
+    term = "on-demand" if pricing is None else pricing
 
     def look_up(gpu: GpuSpec, num_gpus: int) -> Price | None:
         return price_of(gpu, num_gpus, term=term, price_list=price_list, overrides=overrides)

@@ -24,6 +24,7 @@ from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.models.catalog import find_model
 from advisor.spec.models.model import ModelSpec
+from advisor.spec.reading.file_bytes import read_bytes
 from advisor.spec.workloads.workload import MAX_CONCURRENCY, MAX_TOKENS
 from advisor.text import start_text
 
@@ -66,15 +67,7 @@ class Question:
 
 def read_cells(path: Path) -> list[dict[str, str]]:
     """The rows of a CSV with all the columns needed. Raises InputError naming the file and the line."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; check the path") from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or 'cannot be read'}; give a CSV file") from error
-    if len(raw) > MAX_BYTES:
-        raise InputError(f"{path}: larger than {MAX_BYTES // 1_000_000} MB; split it")
+    raw = read_bytes(path, max_bytes=MAX_BYTES, what="a CSV of cells")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -8,7 +8,7 @@ from advisor.cli import options as o
 from advisor.cli import values as v
 from advisor.errors import InputError
 from advisor.spec.reading.amounts import usd_per_hour
-from advisor.spec.reading.lists import gpu_and_count, split, split_all
+from advisor.spec.reading.lists import gpu_and_count, named
 
 if TYPE_CHECKING:
     from advisor.advise.choose.question import Choice
@@ -55,11 +55,9 @@ def _gpus(texts: list[str] | None, num_gpus: int | None) -> tuple[list[str] | No
 
     Raises InputError for an empty list, and for counts that contradict each other.
     """
-    if texts is None:
+    names = named(texts, where="--gpu", what="GPUs (quantadvise gpus lists them)")
+    if names is None:
         return None, num_gpus
-    names = split_all(texts)
-    if not names:
-        raise InputError("--gpu: is empty; name GPUs (quantadvise gpus lists them), or leave it out for all")
     if [name.lower() for name in names] == ["any"]:
         return None, num_gpus
     counted = [gpu_and_count(name) for name in names]
@@ -75,19 +73,20 @@ def _gpus(texts: list[str] | None, num_gpus: int | None) -> tuple[list[str] | No
 
 
 def _formats(texts: list[str] | None) -> list[str] | None:
-    names = split_all(texts)
-    if texts is not None and not names:
-        raise InputError("--formats: is empty; name formats, or leave it out for all")
+    names = named(texts, where="--formats", what="formats (quantadvise formats lists them)")
+    if names is None:
+        return None
     if len(names) == 1 and names[0].lower() in o.Output.__members__:
         raise InputError(f"--formats: '{names[0]}' is how an answer is printed; say --output {names[0]}")
-    return names or None
+    return names
 
 
 def _degrees(text: str | None) -> list[int] | None:
-    if text is None:
+    parts = named(None if text is None else [text], where="--tensor-parallel-size", what="sizes such as 1,2")
+    if parts is None:
         return None
     try:
-        return [int(part) for part in split(text)]
+        return [int(part) for part in parts]
     except ValueError as error:
         raise InputError(
             f"--tensor-parallel-size: '{text}' is no list of whole numbers; write 1,2,4"

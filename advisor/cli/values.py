@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from advisor.errors import InputError
-from advisor.spec.reading.lists import split, split_all
+from advisor.spec.reading.lists import named
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,9 @@ def the_workload(asked: Asked, limits: Limits, prices: Prices, **more: Any) -> W
     flags |= {
         "slo": list(limits.slo or ()),
         "goodput": " ".join(limits.goodput) if limits.goodput else None,
-        "tasks": split(limits.tasks) if limits.tasks is not None else None,
+        "tasks": named(
+            None if limits.tasks is None else [limits.tasks], where="--tasks", what="benchmarks or families"
+        ),
     }
     if name is None and asked.input_tokens is None and asked.output_tokens is None:
         name = USUAL_WORKLOAD
@@ -150,7 +152,7 @@ def own_prices(texts: Iterable[str] | None) -> dict[str, float]:
     """USD per GPU-hour by GPU name, of `H100=2.5` or `H100:2.5`."""
     from advisor.spec.hardware.prices import parse_prices
 
-    return parse_prices(split_all(texts))
+    return parse_prices(named(texts, where="--price", what="a GPU and its price, H100=2.5") or ())
 
 
 def record_folders(texts: Iterable[str] | None) -> list[Path]:
@@ -161,10 +163,14 @@ def record_folders(texts: Iterable[str] | None) -> list[Path]:
     from pathlib import Path
 
     from advisor.record.store import mend
+    from advisor.spec.reading.file_bytes import is_there
 
-    folders = [Path(text).expanduser() for text in texts or ()]
+    texts = list(texts or ())
+    if any(not text.strip() for text in texts):
+        raise InputError("--records: is empty; give a folder of measurements, or leave it out")
+    folders = [Path(text).expanduser() for text in texts]
     for folder in folders:
-        if not folder.exists():
+        if not is_there(folder):
             raise InputError(f"--records: {folder}: no such file or folder; give a folder of measurements")
         for note in mend(folder):
             typer.echo(f"quantadvise: {note}", err=True)

@@ -134,6 +134,8 @@ def locked(path: Path) -> Iterator[None]:
 
 def is_torn(path: Path) -> bool:
     """Whether a file ends in the middle of a line."""
+    if not path.is_file():  # named when it is read
+        return False
     with path.open("rb") as file:
         file.seek(0, os.SEEK_END)
         if not file.tell():

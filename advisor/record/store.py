@@ -168,7 +168,11 @@ def files(folder: Path) -> list[Path]:
         return [folder]
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give a folder with measurement files")
-    return sorted(folder.glob("*.csv"), key=lambda path: path.name)
+    found = sorted(folder.glob("*.csv"), key=lambda path: path.name)
+    for path in found:
+        if not path.is_file():
+            raise InputError(f"{path}: is no regular file; move it away, or rename it")
+    return found
 
 
 def _records(folder: Path, table: Table[Record]) -> list[Record]:

@@ -56,9 +56,15 @@ def _damage(path: Path) -> Iterator[Finding]:
         for read in (read_speed, read_quality, read_costs, read_failures, read_kernels):
             read(path)
     except DataError as error:
-        place, _, rest = str(error).removeprefix(f"{path}:").partition(": ")
-        what, _, remedy = rest.partition("; ")
-        yield Finding(file=path, line=int(place), severity="error", what=what, remedy=remedy)
+        line, text = _placed(str(error).removeprefix(f"{path}:"))
+        what, _, remedy = text.partition("; ")
+        yield Finding(file=path, line=line, severity="error", what=what, remedy=remedy)
+
+
+def _placed(text: str) -> tuple[int, str]:
+    """The line that a message begins with, and the rest of it; line 1 where it is about the whole file."""
+    place, _, rest = text.partition(": ")
+    return (int(place), rest) if place.isdigit() else (1, text.strip())
 
 
 def _checked(

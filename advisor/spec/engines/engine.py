@@ -22,6 +22,8 @@ Usage = Literal["server", "offline"]
 
 KvCacheDtype = Literal["auto", "fp8", "bfloat16"]
 
+MAX_MINORS_AHEAD = 20
+"""Releases that came after this program was written are taken; versions far beyond them are slips."""
 _ENGINE = re.compile(r"(?P<name>[A-Za-z]{2,}(?:-[A-Za-z]+)*)?(?:[\s=@:-]*v?(?P<version>\d[\w.+-]*))?")
 
 
@@ -147,6 +149,11 @@ def parse_engine(text: str) -> Engine:
     if version is None:
         return Engine(version=newest_version())
     _release(version)
+    newest = order(newest_version())
+    if order(version)[:2] > (newest[0], newest[1] + MAX_MINORS_AHEAD) or not version.isascii():
+        raise InputError(
+            f"engine '{text}': vLLM has no such release; the newest known here is {newest_version()}"
+        )
     return Engine(version=version)
 
 

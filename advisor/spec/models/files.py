@@ -9,25 +9,20 @@ from pathlib import Path
 from advisor.errors import InputError
 from advisor.spec.models.config import model_from_config
 from advisor.spec.models.model import ModelSpec
+from advisor.spec.reading.file_bytes import read_bytes
 
 LARGEST_CONFIG_BYTES = 8_000_000
 """The largest config.json seen is well below a megabyte; more is another file by mistake."""
 
 
 def _read_json(path: Path) -> Mapping[str, object]:
+    content = read_bytes(path, max_bytes=LARGEST_CONFIG_BYTES, what="a config.json")
     try:
-        size = path.stat().st_size
-        if size > LARGEST_CONFIG_BYTES:
-            raise InputError(
-                f"{path}: {size:,} bytes; a config.json has a few thousand, is this another file?"
-            )
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; give a folder with config.json") from error
+        value = json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text (byte {error.start}); give a config.json") from error
     except json.JSONDecodeError as error:
-        what = "empty" if size == 0 else f"not JSON (line {error.lineno}: {error.msg})"
+        what = "empty" if not content.strip() else f"not JSON (line {error.lineno}: {error.msg})"
         raise InputError(f"{path}: {what}; download config.json again") from error
     except (RecursionError, ValueError) as error:
         raise InputError(f"{path}: not a readable JSON file; download config.json again") from error

@@ -9,6 +9,14 @@ from advisor.errors import InputError
 from advisor.units import MB
 
 
+def is_there(path: Path) -> bool:
+    """Whether a file or folder is there; False for what is no possible path."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def read_bytes(path: Path, *, max_bytes: int, what: str, where: str | None = None) -> bytes:
     """The content of `path`. `what` names the file that is expected: `a result file`.
 

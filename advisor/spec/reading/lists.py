@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from advisor.errors import InputError
+
 _COUNTED = re.compile(r"(?:(\d{1,3})\s*[x×*]\s*)?(.+?)(?:\s*(?<!RT)(?<!GT)[x×*]\s*(\d{1,3}))?", re.IGNORECASE)
 """The x of RTX4090 belongs to the name."""
 
@@ -12,6 +14,19 @@ _COUNTED = re.compile(r"(?:(\d{1,3})\s*[x×*]\s*)?(.+?)(?:\s*(?<!RT)(?<!GT)[x×*
 def split(text: str) -> list[str]:
     """The parts between commas, without blanks and empty ones."""
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def named(texts: Iterable[str] | None, *, where: str, what: str) -> list[str] | None:
+    """The parts of every text; None where the option was not given.
+
+    Raises InputError for an empty list: an unset shell variable must not mean everything.
+    """
+    if texts is None:
+        return None
+    parts = split_all(texts)
+    if not parts:
+        raise InputError(f"{where}: is empty; name {what}, or leave it out")
+    return parts
 
 
 def split_all(texts: Iterable[str] | None) -> list[str]:

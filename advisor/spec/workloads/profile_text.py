@@ -163,6 +163,8 @@ def check(path: Path | str) -> list[str]:
         entries = given.mapping()
     except QuantAdviseError as error:
         return [str(error)]
+    if not entries:
+        return [f"{path}: states nothing; write input_tokens, output_tokens and load, or extend a profile"]
     problems = [problem for entry in entries.values() for problem in _problems_of(entry)]
     if problems:
         return problems

@@ -1,0 +1,206 @@
+"""Wrong input by kind, through every way in: one line and exit code 1, or usage and 2; never a traceback, a
+hang, or exit code 0 on an answer that something wrong went into.
+
+`CONTENTS` are files that no reader takes, `WORDS` values that no option takes; each meets every reader and
+every option, as will those of a reader or option that is added here.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.command import Command, Result
+
+MAX_LINES = 10
+"""A check of a whole file has a line for each thing that is wrong; every other refusal is one or two lines."""
+SECONDS = 20.0
+"""Longer than this is a hang; the slowest answer takes about a second."""
+
+CONTENTS: dict[str, bytes] = {
+    "empty": b"",
+    "blank": b" \n\t\n",
+    "zero bytes": b"\0" * 64,
+    "random bytes": bytes(range(256)) * 4,
+    "latin-1": "naïve: é\n".encode("latin-1"),
+    "UTF-16": "model: x\n".encode("utf-16"),
+    "a number": b"42\n",
+    "a text": b'"text"\n',
+    "null": b"null\n",
+    "a list": b"[1, 2, 3]\n",
+    "a list of lists": b"[[[[1]]]]\n",
+    "an empty object": b"{}\n",
+    "deep lists": b"[" * 5_000 + b"]" * 5_000,
+    "deep objects": b'{"a":' * 5_000 + b"1" + b"}" * 5_000,
+    "cut off": b'{"model": "x", "results": [1, 2',
+    "two values": b'{"a": 1} {"b": ',
+    "unknown keys": b'{"nonsense": 1, "more": {"nonsense": [null]}}\n',
+    "NaN": b'{"model": NaN, "value": Infinity}\n',
+    "long number": b'{"layers": ' + b"9" * 5_000 + b"}\n",
+    "duplicate keys": b"a: 1\na: 2\n",
+    "YAML alias bomb": b"a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b]\n"
+    b"d: &d [*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n",
+    "YAML tag": b"a: !!python/object/apply:os.system ['touch pwned']\n",
+    "tabs": b"a:\n\t- b\n",
+    "a CSV head alone": b"model,gpu,num_gpus\n",
+    "ragged CSV": b"a,b,c\n1,2\n1,2,3,4\n",
+    "an open quote": b'a,b\n"1,2\n3,4\n',
+    "other kind of records": b"#quantadvise nonsense 1\na,b\n1,2\n",
+    "newer records": b"#quantadvise speed 99\na\n1\n",
+    "HTML": b"<!doctype html><html><body>404</body></html>\n",
+    "a zip": b"PK\x03\x04" + b"\0" * 40,
+}  # fmt: skip
+
+Question = Callable[[Path], tuple[object, ...]]
+FLAGS = ("--gpu", "L40S", "--top", 1)
+READERS: dict[str, tuple[str, Question]] = {
+    "a model's config": ("config.json", lambda path: ("recommend", path, "-w", "chat", *FLAGS)),
+    "a profile": ("mine.yaml", lambda path: ("recommend", "Qwen3-8B", "-w", path, *FLAGS)),
+    "a profile to check": ("mine.yaml", lambda path: ("profiles", "check", path)),
+    "a GPU": ("gpu.yaml", lambda path: ("predict", "Qwen3-8B", "-w", "chat", "--gpu", path)),
+    "cells": ("cells.csv", lambda path: ("predict", "--cells", path)),
+    "a result": ("result.json", lambda path: (
+        *("import", path, "--model", "Qwen3-8B", "--gpu", "L40S", "--format", "bf16"),
+        *("--out", path.parent / "out.csv"),
+    )),
+    "a trace": ("log.jsonl", lambda path: ("profiles", "from-trace", path)),
+    "records to check": ("mine.csv", lambda path: ("check", path.parent)),
+    "records to answer with": (
+        "mine.csv",
+        lambda path: ("predict", "Qwen3-8B", "-w", "chat", "--gpu", "L40S", "--records", path.parent),
+    ),
+    "a plan": ("plan.yaml", lambda path: ("measure", path, "--dry-run")),
+    "results to compare": ("a.json", lambda path: ("compare", path, path)),
+}  # fmt: skip
+
+WORDS: dict[str, str] = {
+    "empty": "",
+    "blank": "  ",
+    "minus one": "-1",
+    "not a number": "nan",
+    "infinite": "inf",
+    "beyond floats": "1e999",
+    "very long": "9" * 400,
+    "other digits": "٣",
+    "with underscore": "1_0",
+    "a shell word": "$(touch pwned)",
+    "two lines": "1\n2",
+    "escape codes": "\x1b[31m1",
+    "an emoji": "🙂",
+    "hexadecimal": "0x10",
+    "a fraction bar": "1/2",
+}
+ASK = ("recommend", "Qwen3-8B", "-w", "chat", "--gpu", "L40S", "--top", 1)
+ONE = ("predict", "Qwen3-8B", "-w", "chat", "--gpu", "L40S")
+OPTIONS: dict[str, tuple[object, ...]] = {
+    "--input-tokens": ASK,
+    "--output-tokens": ASK,
+    "--concurrency": ASK,
+    "--rate": ASK,
+    "--burstiness": ASK,
+    "--prefix-hit-rate": ASK,
+    "--slo": ASK,
+    "--goodput": ASK,
+    "--min-recovery": ASK,
+    "--tasks": ASK,
+    "--price": ASK,
+    "--pricing": ASK,
+    "--price-list": ASK,
+    "--engine": ASK,
+    "--max-num-seqs": ASK,
+    "--max-num-batched-tokens": ASK,
+    "--gpu-memory-utilization": ASK,
+    "--kv-cache-dtype": ASK,
+    "--records": ASK,
+    "--formats": ASK,
+    "--max-gpus": ASK,
+    "--num-gpus": ASK,
+    "--tensor-parallel-size": ASK,
+    "--objective": ASK,
+    "--max-cost-per-hour": ASK,
+    "--gpu-count": ASK,
+    "--scenario": ASK,
+    "--top": ASK[:-2],
+    "--replicas": ONE,
+    "--format": ONE,
+    "--params": ("recommend", "-w", "chat", "--gpu", "L40S"),
+    "--gpu": ("recommend", "Qwen3-8B", "-w", "chat"),
+    "--workload": ("recommend", "Qwen3-8B", "--gpu", "L40S"),
+    "--from": ("crossover", "Qwen3-8B", "-w", "chat", "--gpu", "L40S", "--over", "concurrency"),
+    "--over": ("crossover", "Qwen3-8B", "-w", "chat", "--gpu", "L40S"),
+}
+
+
+@pytest.fixture(autouse=True)
+def no_hang() -> Iterator[None]:
+    """End the whole run where a case hangs: a thread that reads a pipe cannot be stopped otherwise."""
+    timer = threading.Timer(SECONDS, lambda: os._exit(99))
+    timer.start()
+    yield
+    timer.cancel()
+
+
+def is_refused(result: Result, *, what: str) -> None:
+    """One line on stderr and nothing on stdout, or typer's usage with exit code 2."""
+    assert result.code in (1, 2), f"{what}: exit code {result.code}\n{result.out[-400:]}{result.err[-400:]}"
+    assert "Traceback" not in result.err + result.out, what
+    if result.code == 1:
+        lines = [line for line in result.err.splitlines() if line.strip()]
+        assert len(lines) <= MAX_LINES, f"{what}: {result.err}"
+        assert all(line.isprintable() for line in lines), f"{what}: {result.err!r}"
+        assert lines or result.out.strip(), f"{what}: nothing is said"
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+@pytest.mark.parametrize("reader", READERS)
+def test_no_reader_takes_what_it_cannot_read(
+    quantadvise: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str, content: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name, question = READERS[reader]
+    (tmp_path / "in").mkdir()
+    path = tmp_path / "in" / name
+    path.write_bytes(CONTENTS[content])
+    is_refused(quantadvise(*question(path)), what=f"{reader}: {content}")
+    assert not list(tmp_path.rglob("pwned"))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "missing", "device", "unreadable link"])
+@pytest.mark.parametrize("reader", READERS)
+def test_no_reader_takes_what_is_no_file(
+    quantadvise: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str, kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name, question = READERS[reader]
+    (tmp_path / "in").mkdir()
+    path = tmp_path / "in" / name
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "unreadable link":
+        path.symlink_to(path)
+    if kind == "missing" and reader.startswith("records"):
+        pytest.skip("a folder without records is an answer from those that ship")
+    is_refused(quantadvise(*question(path)), what=f"{reader}: {kind}")
+
+
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("option", OPTIONS)
+def test_no_option_takes_what_it_cannot_mean(
+    quantadvise: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, word: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = quantadvise(*OPTIONS[option], option, WORDS[word])
+    is_refused(result, what=f"{option} {WORDS[word]!r}")
+    assert not list(tmp_path.rglob("pwned"))
+
+
+def test_the_table_is_large_enough() -> None:
+    assert len(CONTENTS) * len(READERS) + 5 * len(READERS) + len(WORDS) * len(OPTIONS) >= 875
