@@ -17,7 +17,7 @@ import pytest
 from tests.command import Command, Result
 
 MAX_LINES = 10
-"""A check of a whole file has a line for each thing that is wrong; every other refusal is one or two lines."""
+"""A check of a file has a line for each thing that is wrong; every other refusal is one or two lines."""
 SECONDS = 20.0
 """Longer than this is a hang; the slowest answer takes about a second."""
 

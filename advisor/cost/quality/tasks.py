@@ -124,7 +124,7 @@ def find_task(text: str) -> Task:
     if weak := _found(tokens, _WEAK):
         chosen = known_averages()[weak[0]]
         return Task(name=chosen.name, parts=chosen.parts, normalized=chosen.normalized)
-    if not tokens or (named_mean and len(tokens) <= 3):
+    if not text.strip() or (tokens and named_mean and len(tokens) <= 3):
         return Task(name="general", parts=general_benchmarks())
     return Task(name=text.strip(), parts=general_benchmarks(), one_of=True, known=False, asked=text)
 
