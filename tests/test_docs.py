@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from advisor.spec.metrics import MetricName
 from tests.command import Command
 from tests.documents import ROOT, Session, blocks, made_anew, words_of
 from tests.golden_text import check_file
@@ -118,10 +119,10 @@ def test_every_command_and_option_says_what_it_does() -> None:
 def test_every_column_and_metric_is_explained() -> None:
     from typing import get_args
 
-    from advisor.record.columns import METRICS, meaning
-    from advisor.record.measurement import Metric
+    from advisor.record.columns import meaning
     from advisor.record.tables import COSTS, FAILURES, QUALITY, SPEED
+    from advisor.spec.metrics import METRICS
 
-    assert set(METRICS) == set(get_args(Metric))
+    assert set(METRICS) == set(get_args(MetricName))
     for table in (SPEED, QUALITY, FAILURES, COSTS):
         assert all(meaning(table.kind, name) for name in table.names)

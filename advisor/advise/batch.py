@@ -25,6 +25,7 @@ from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.models.catalog import find_model
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.reading.file_bytes import read_bytes
+from advisor.spec.workloads.load_kind import is_maximum
 from advisor.spec.workloads.workload import MAX_CONCURRENCY, MAX_TOKENS
 from advisor.text import start_text
 
@@ -352,7 +353,7 @@ def _model(name: str) -> ModelSpec:
 
 def _concurrency(row: Mapping[str, str]) -> float:
     text = row["concurrency"].strip()
-    if text.lower() in ("max", "maximum"):
+    if is_maximum(text):
         return inf
     return _whole(text, "concurrency", MAX_CONCURRENCY, also=" or max")
 

@@ -10,6 +10,7 @@ import typer
 
 from advisor.errors import InputError
 from advisor.spec.reading.lists import named
+from advisor.spec.workloads.load_kind import is_maximum
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,7 +114,7 @@ def _refuse_vague(context: str | None, latency: str | None) -> None:
 def _arrival(concurrency: str | None) -> dict[str, Any]:
     if concurrency is None:
         return {}
-    if concurrency.strip().lower() in ("max", "maximum"):
+    if is_maximum(concurrency):
         return {"maximum": True}
     try:
         return {"concurrency": float(concurrency)}

@@ -14,8 +14,9 @@ from advisor.measure.steps import steady
 from advisor.measure.steps.bench import BenchResult, Point, saturated
 from advisor.measure.steps.quality import Difference, ItemScore, Score, difference
 from advisor.measure.tools import files
-from advisor.record.measurement import FailedRun, LoadKind, QualityMeasurement, SpeedMeasurement
+from advisor.record.measurement import FailedRun, QualityMeasurement, SpeedMeasurement
 from advisor.spec.formats.recipes import UNQUANTIZED
+from advisor.spec.workloads.load_kind import LoadKind
 
 LICENCE = "own measurement"
 NEAR = 0.02

@@ -3,62 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import get_args
 
 from advisor.record.kernel import KernelKind
-from advisor.record.measurement import FailureReason, LengthKind, Metric, Origin, Stage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricMeaning:
-    """A speed metric: its unit and definition, and what other tools call it."""
-
-    unit: str
-    meaning: str
-    vllm: str = "–"
-    guidellm: str = "–"
-    aiperf: str = "–"
-    seconds: str = "–"
-    """In inference-perf and the llm-d report, which state seconds."""
-
-
-METRICS: Mapping[Metric, MetricMeaning] = {
-    "ttft_ms": MetricMeaning(
-        unit="ms",
-        meaning="request sent to first token",
-        vllm="`ttft`",
-        guidellm="`time_to_first_token_ms`",
-        aiperf="`time_to_first_token`",
-        seconds="`time_to_first_token`",
-    ),
-    "tpot_ms": MetricMeaning(
-        unit="ms",
-        meaning="(E2E − TTFT) ÷ (output tokens − 1) of one request; of requests with two tokens or more",
-        vllm="`tpot`",
-        guidellm="`inter_token_latency_ms` (its `time_per_output_token_ms` counts the first token in)",
-        aiperf="`inter_token_latency`",
-        seconds="`time_per_output_token`, not the `normalized_` one",
-    ),
-    "itl_ms": MetricMeaning(
-        unit="ms",
-        meaning="gap between two tokens, the gaps of all requests pooled",
-        vllm="`itl`",
-        aiperf="`inter_chunk_latency`",
-        seconds="`inter_token_latency`",
-    ),
-    "e2e_ms": MetricMeaning(
-        unit="ms",
-        meaning="request sent to last token",
-        vllm="`e2el`",
-        guidellm="`request_latency`, in seconds",
-        aiperf="`request_latency`",
-        seconds="`request_latency`",
-    ),
-    "requests_per_s": MetricMeaning(unit="1/s", meaning="requests answered per second of the whole run"),
-    "output_tokens_per_s": MetricMeaning(unit="1/s", meaning="answer tokens per second of the whole run"),
-    "total_tokens_per_s": MetricMeaning(unit="1/s", meaning="prompt and answer tokens per second"),
-}
+from advisor.record.measurement import FailureReason, LengthKind, Origin, Stage
+from advisor.spec.metrics import MetricName
 
 
 def _listed(literal: object) -> str:
@@ -94,7 +43,7 @@ _SHARED: Mapping[str, str] = {
 
 _OWN: Mapping[str, Mapping[str, str]] = {
     "speed": {
-        "metric": _listed(Metric),
+        "metric": _listed(MetricName),
         "statistic": "`mean`, `p50`, `p99` …; rates are `mean`",
         "requests": "sent in one repeat of the run; older files lack this and the next four columns",
         "repeats": "how often the run was made; the figure is the mean, `samples` the sum",

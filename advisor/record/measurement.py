@@ -7,19 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from advisor.spec.metrics import MetricName
+from advisor.spec.workloads.load_kind import LoadKind
 from advisor.units import MS_PER_S, S_PER_HOUR
 
-Metric = Literal[
-    "ttft_ms",
-    "tpot_ms",
-    "itl_ms",
-    "e2e_ms",
-    "requests_per_s",
-    "output_tokens_per_s",
-    "total_tokens_per_s",
-]
-LoadKind = Literal["single", "concurrency", "rate", "maximum", "batch"]
-"""batch: a static batch, all started together (offline benchmarks)."""
 Origin = Literal["published", "derived", "measured", "imported"]
 """derived: recovered from a finer printed figure (queries per dollar). measured: by our own tool."""
 OWN_ORIGINS: tuple[Origin, ...] = ("measured", "imported")
@@ -29,7 +20,7 @@ LengthKind = Literal["constant", "distribution"]
 Stage = Literal["quantize", "serve", "bench", "evaluate"]
 FailureReason = Literal["out_of_memory", "unsupported", "crash", "timeout", "unsteady", "too_many_failures"]
 
-_METRICS: frozenset[str] = frozenset(get_args(Metric))
+_METRICS: frozenset[str] = frozenset(get_args(MetricName))
 _LOADS: frozenset[str] = frozenset(get_args(LoadKind))
 _LOADS_WITHOUT_VALUE = frozenset({"single", "maximum"})
 _ORIGINS: frozenset[str] = frozenset(get_args(Origin))
@@ -65,7 +56,7 @@ class SpeedMeasurement:
     engine: str
     """`vllm`."""
     engine_version: str | None
-    metric: Metric
+    metric: MetricName
     statistic: str
     """`mean`, `p50`, `p99` …; throughputs are `mean`."""
     # seen
@@ -224,7 +215,7 @@ class PrintedCost:
     input_tokens: float
     output_tokens: float
     load: LoadKind
-    metric: Metric
+    metric: MetricName
     """`e2e_ms` for one query at a time, `requests_per_s` for maximum throughput."""
     value: float
     """The speed figure beside it, as printed, in the metric's unit."""

@@ -11,7 +11,7 @@ import yaml
 
 from advisor.data import shipped
 from advisor.errors import DataError
-from advisor.record.measurement import LoadKind
+from advisor.spec.workloads.load_kind import LoadKind
 
 NAME = "sources.yaml"
 Use = Literal["all", "part", "check"]

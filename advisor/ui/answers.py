@@ -27,6 +27,7 @@ from advisor.report.html.sure import sure_section
 from advisor.report.html.tables.evidence import evidence_section
 from advisor.report.html.tables.ranking import ranking_section
 from advisor.report.html.tables.refused import refused_section
+from advisor.spec.workloads.load_kind import SPELLING
 from advisor.ui.cached_quality import CachedQuality
 from advisor.ui.question import Shelf, read_choice
 from advisor.units import MS_PER_S
@@ -170,7 +171,7 @@ def asked_values(choice: Choice) -> dict[str, object]:
     workload = choice.workload
     load = workload.load
     values: dict[str, object] = {
-        "load": {"maximum": "max"}.get(load.arrival.kind, load.arrival.kind),
+        "load": SPELLING[load.arrival.kind],
         "level": load.arrival.value,
         "input": load.input_tokens.mean,
         "output": load.output_tokens.mean,

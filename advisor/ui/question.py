@@ -13,9 +13,11 @@ from advisor.spec.deployment import kv_formats
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.hardware.prices import parse_prices
+from advisor.spec.metrics import latency_key
 from advisor.spec.models.catalog import catalog_model, model_of_size
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.reading.lists import split
+from advisor.spec.workloads.load_kind import SPELLING, is_maximum
 from advisor.spec.workloads.profile import known_workloads, load_workload
 from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.workload import Workload
@@ -26,7 +28,7 @@ KEYS = (
 )  # fmt: skip
 """What a question may say, in the order of the form; absent and empty are the same."""
 
-LOADS = ("", "rate", "concurrency", "single", "max")
+LOADS = ("", *SPELLING.values())
 """How requests come; empty: as the profile has it."""
 
 MOST_CHARACTERS = 2_000
@@ -113,7 +115,7 @@ def _workload(get: Mapping[str, str], shelf: Shelf) -> Workload:
         input_tokens=get["input"] or None,
         output_tokens=get["output"] or None,
         single=kind == "single",
-        maximum=kind == "max",
+        maximum=is_maximum(kind),
         rate=_number(level, flag="--rate") if kind == "rate" else None,
         concurrency=_number(level, flag="--concurrency") if kind == "concurrency" else None,
         slo=_limits(get),
@@ -127,7 +129,7 @@ def _limits(get: Mapping[str, str]) -> list[str]:
     at = get["at"] or "p95"
     if at == "none":
         return ["none"]
-    return [f"{metric}_{at}_ms={get[metric]}" for metric in ("ttft", "tpot", "e2e") if get[metric]]
+    return [f"{latency_key(metric, at)}={get[metric]}" for metric in ("ttft", "tpot", "e2e") if get[metric]]
 
 
 def _prices(text: str) -> dict[str, float]:

@@ -237,7 +237,7 @@ def _between(low: float, high: float) -> str:
 
 
 def _metrics() -> Iterator[str]:
-    from advisor.record.columns import METRICS
+    from advisor.spec.metrics import METRICS
 
     yield "Our names, and where to find the same quantity in other tools' results; `import` converts."
     yield _table(

@@ -16,7 +16,8 @@ from advisor.cost.arrays import Bools, Floats, Ints, each_column
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.predict.predictor import Z90
 from advisor.cost.quality.answer import Recovery
-from advisor.spec.workloads.workload import Goodput, LatencyLimit, LatencyMetric, Load, Workload
+from advisor.spec.metrics import LatencyMetric
+from advisor.spec.workloads.workload import Goodput, LatencyLimit, Load, Workload
 
 MAX_PERCENT = 99.99
 """All requests, as far as a percentile can express it."""

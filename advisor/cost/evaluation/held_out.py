@@ -14,8 +14,8 @@ import numpy as np
 
 from advisor.cost.arrays import Floats
 from advisor.cost.fitting.least_squares import newton, soft_weights, step
-from advisor.cost.fitting.observations import METRICS, Observations
-from advisor.cost.fitting.row_noise import QUANTITY, base_class, load_class_of
+from advisor.cost.fitting.observations import Observations
+from advisor.cost.fitting.row_noise import base_class, load_class_of
 from advisor.cost.fitting.step_estimator import FittedSpeed, SpeedProblem
 from advisor.cost.serving.replica import replica_stats
 from advisor.cost.serving.serving_stats import near_capacity
@@ -24,6 +24,7 @@ from advisor.cost.uncertainty.intervals import CROWD, engine_class
 from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import defaults
+from advisor.spec.metrics import METRICS
 
 SHRINK_ROWS = 2.0
 """A deployment's correction by own records counts n/(n + this): so many rows say 'no correction'."""
@@ -69,7 +70,7 @@ class HeldOut:
 def quantity(seen: Observations) -> list[str]:
     """ttft, tpot, e2e or throughput, per row; a percentile that is no mean's kin is named: `ttft p99`."""
     return [
-        QUANTITY[row.metric] if is_mean(row) else f"{row.metric.removesuffix('_ms')} {row.statistic}"
+        METRICS[row.metric].quantity if is_mean(row) else f"{row.metric.removesuffix('_ms')} {row.statistic}"
         for row in seen.rows
     ]
 
@@ -214,16 +215,3 @@ def leave_rows_out(optimum: Optimum, keys: Sequence[str]) -> Floats:
         own = [table.get(kind, {}).get(key, 0.0) for kind, key in zip(classes, keys, strict=True)]
         errors[out] = (plain - np.array(own))[out]
     return errors
-
-
-__all__ = [
-    "METRICS",
-    "Optimum",
-    "base_classes",
-    "effects",
-    "leave_groups_out",
-    "leave_rows_out",
-    "leave_sources_out",
-    "load_class",
-    "quantity",
-]

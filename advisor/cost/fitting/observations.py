@@ -20,28 +20,19 @@ from advisor.cost.step.memory import memory
 from advisor.cost.step.step_time import StepCosts
 from advisor.cost.step.work import DeploymentArrays, deployment_arrays
 from advisor.errors import QuantAdviseError
-from advisor.record.measurement import OWN_ORIGINS, LoadKind, SpeedMeasurement
+from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
 from advisor.record.sources import Sources, known_sources
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import defaults
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.metrics import LATENCIES_MS, METRICS
 from advisor.spec.models.catalog import find_model
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.parallelism import Parallelism
+from advisor.spec.workloads.load_kind import LoadKind
 from advisor.units import MS_PER_S
-
-METRICS = (
-    "ttft_ms",
-    "tpot_ms",
-    "itl_ms",
-    "e2e_ms",
-    "requests_per_s",
-    "output_tokens_per_s",
-    "total_tokens_per_s",
-)
-LATENCIES = METRICS[:4]
 
 
 def is_free_arrangement(row: SpeedMeasurement, sources: Sources) -> bool:
@@ -75,8 +66,8 @@ class Observations:
     """Row of each option; ascending."""
     replicas: Floats
     """Of each option."""
-    metric: npt.NDArray[np.int8]
-    """Of each option: position in METRICS."""
+    metric: npt.NDArray[np.str_]
+    """Of each option: `MetricName`."""
     statistic: tuple[str, ...]
     """Of each option: `mean`, or the percentile of a queue."""
     log_value: Floats
@@ -139,7 +130,7 @@ class Observations:
         rate = m.requests_per_s[at] * self.replicas[options]
         metric = self.metric[options]
         return np.select(
-            [metric == i for i in range(len(METRICS))],
+            [metric == name for name in METRICS],
             [
                 m.ttft_s[at] * MS_PER_S,
                 m.tpot_s[at] * MS_PER_S,
@@ -153,7 +144,7 @@ class Observations:
 
     def _percentiles(self, step_costs: StepCosts, options: Ints) -> Floats:
         """Of options that are percentiles of latencies."""
-        names = np.array([METRICS[m].removesuffix("_ms") for m in self.metric[options]])
+        names = np.array([name.removesuffix("_ms") for name in self.metric[options].tolist()])
         of = np.array([self.statistic[i] for i in options])
         values = np.full(len(options), np.nan)
         open_loop = self.loads.kind[self.cell_of[options]] == "rate"
@@ -290,7 +281,7 @@ class _Found:
             cell_of=at,
             row_of=np.array(of_row, dtype=np.intp),
             replicas=replicas,
-            metric=np.array([METRICS.index(self.rows[i].metric) for i in of_row], dtype=np.int8),
+            metric=np.array([self.rows[i].metric for i in of_row], dtype=np.str_),
             statistic=tuple(statistic),
             log_value=np.log(np.array([r.value for r in self.rows])),
             half_width=np.array([(r.half_width or 0.0) / r.value for r in self.rows]),
@@ -300,9 +291,9 @@ class _Found:
 
 def _unclear(row: SpeedMeasurement) -> str:
     """Why nothing can be compared with a sound row; empty: something can."""
-    if row.load == "rate" and row.metric not in LATENCIES and row.origin in OWN_ORIGINS:
+    if row.load == "rate" and row.metric not in LATENCIES_MS and row.origin in OWN_ORIGINS:
         return "the throughput of an open loop, which is its own rate of arrivals"
-    queue = row.load in ("concurrency", "rate", "single") and row.metric in LATENCIES
+    queue = row.load in ("concurrency", "rate", "single") and row.metric in LATENCIES_MS
     return "" if queue or row.statistic in ("mean", "p50") else f"{row.statistic} of a load that has none"
 
 
@@ -336,6 +327,3 @@ def _cell(row: SpeedMeasurement, deployment: int, sources: Sources) -> tuple[flo
         run.output_std,
         run.burstiness,
     )
-
-
-__all__ = ["METRICS", "Observations", "arrangements", "is_free_arrangement", "observe"]

@@ -9,21 +9,13 @@ import numpy as np
 from advisor.cost.arrays import Floats
 from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
 from advisor.record.sources import Sources
+from advisor.spec.metrics import METRICS
+from advisor.spec.workloads.load_kind import LOAD_CLASS, LoadClass
 
 _OWN_SCATTER = {"single": 0.035, "maximum": 0.07}
 _OWN_SCATTER_UNDER_LOAD = 0.06
 _SCATTER = {"single": 0.10, "concurrency": 0.10, "batch": 0.20, "maximum": 0.25, "rate": 0.15}
 """Of a published source by load, where measurements/sources.yaml gives none."""
-
-QUANTITY = {
-    "ttft_ms": "ttft",
-    "tpot_ms": "tpot",
-    "itl_ms": "tpot",
-    "e2e_ms": "e2e",
-    "requests_per_s": "throughput",
-    "output_tokens_per_s": "throughput",
-    "total_tokens_per_s": "throughput",
-}
 
 _BELIEF_ROWS = 10.0
 """What is expected of a class of rows counts as many rows as this."""
@@ -52,14 +44,14 @@ def expected_noise(row: SpeedMeasurement, sources: Sources) -> float:
     return base * (2.0 if row.metric == "ttft_ms" else 1.0)
 
 
-def load_class_of(row: SpeedMeasurement) -> str:
+def load_class_of(row: SpeedMeasurement) -> LoadClass:
     """single, loaded, maximum or batch."""
-    return "loaded" if row.load in ("concurrency", "rate") else row.load
+    return LOAD_CLASS[row.load]
 
 
 def base_class(row: SpeedMeasurement) -> str:
     """Quantity and load of a row; a tail has its mean's."""
-    return f"{QUANTITY[row.metric]} {load_class_of(row)}"
+    return f"{METRICS[row.metric].quantity} {load_class_of(row)}"
 
 
 def noise_class(row: SpeedMeasurement, sources: Sources) -> str | None:

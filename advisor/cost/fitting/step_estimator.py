@@ -10,7 +10,7 @@ import numpy as np
 
 from advisor.cost.arrays import Floats
 from advisor.cost.fitting.least_squares import minimise
-from advisor.cost.fitting.observations import METRICS, Observations
+from advisor.cost.fitting.observations import Observations
 from advisor.cost.fitting.row_noise import noise as noise_of
 from advisor.cost.fitting.row_noise import seen_noise
 from advisor.cost.step.step_time import (
@@ -182,6 +182,3 @@ def fit_speed(
             problem.believe(seen_noise(seen.rows, errors, problem.used, seen.sources))
     theta = {n: round(float(v), 6) for n, v in zip(problem.names, vector, strict=True) if abs(v) >= 5e-7}
     return FittedSpeed(theta=theta, noise=problem.noise)
-
-
-__all__ = ["METRICS", "FittedSpeed", "SpeedProblem", "fit_speed"]

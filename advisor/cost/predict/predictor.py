@@ -26,11 +26,12 @@ from advisor.cost.simulation.simulate import STATISTICS
 from advisor.cost.uncertainty.intervals import LOADS, Distance, Interval
 from advisor.data import shipped
 from advisor.spec.deployment import Deployment
+from advisor.spec.metrics import MEAN_LATENCIES
 from advisor.spec.workloads.traced import SentRequest
 from advisor.spec.workloads.workload import Goodput, Load
 from advisor.units import MS_PER_S
 
-MEANS: tuple[tuple[str, str], ...] = (("ttft", "mean"), ("tpot", "mean"), ("e2e", "mean"))
+MEANS: tuple[tuple[str, str], ...] = MEAN_LATENCIES
 Z90 = 1.645
 REPEAT, REPEAT_MAXIMUM = 0.037, 0.08
 """Standard deviation, in logs, of a measurement repeated by others on hardware of the same name: from the

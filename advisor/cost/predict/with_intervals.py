@@ -14,7 +14,8 @@ from advisor.cost.serving.load_table import LoadTable
 from advisor.cost.serving.queue import Queue, limits_s
 from advisor.cost.serving.serving_stats import near_capacity
 from advisor.cost.uncertainty.intervals import DISTANCES, LOADS, Distance, Interval, Intervals, engine_class
-from advisor.spec.workloads.workload import Goodput, LatencyMetric
+from advisor.spec.metrics import LatencyMetric
+from advisor.spec.workloads.workload import Goodput
 from advisor.units import MS_PER_S
 
 

@@ -20,7 +20,7 @@ from advisor.cost.serving.engine import EngineTable, request_work
 from advisor.cost.serving.load_table import LoadTable
 from advisor.cost.serving.request import TINY, RequestWork
 from advisor.cost.serving.serving_stats import SteadyState
-from advisor.spec.workloads.workload import LatencyMetric
+from advisor.spec.metrics import LatencyMetric
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from advisor.cost.arrays import ArrayTable, Bools, Floats, Ints
 from advisor.spec.benchmark_run import REQUESTS_PER_CLIENT, BenchmarkRun
 from advisor.spec.deployment import Deployment
+from advisor.spec.workloads.load_kind import LOAD_CLASS
 from advisor.spec.workloads.workload import Arrival, Load
 
 
@@ -56,7 +57,8 @@ class LoadTable(ArrayTable):
     @property
     def load_class(self) -> npt.NDArray[np.str_]:
         """Class of load by which errors differ (`LOADS`): concurrency and rate are both `loaded`."""
-        return np.where(self.is_kind("concurrency", "rate"), "loaded", self.kind)
+        loaded = [kind for kind, load_class in LOAD_CLASS.items() if load_class == "loaded"]
+        return np.where(self.is_kind(*loaded), "loaded", self.kind)
 
     def shared_by(self, replicas: Floats | Ints) -> LoadTable:
         """Each row's load as one of so many replicas meets it: a closed loop leaves each at least one

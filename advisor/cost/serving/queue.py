@@ -20,7 +20,8 @@ from advisor.cost.serving.serving_stats import SteadyState
 from advisor.cost.serving.steady_state import steady_state
 from advisor.cost.step.step_time import StepCosts
 from advisor.cost.step.work import DeploymentArrays
-from advisor.spec.workloads.workload import Goodput, LatencyMetric, percentile_of
+from advisor.spec.metrics import LatencyMetric, percentile_of
+from advisor.spec.workloads.workload import Goodput
 from advisor.units import MS_PER_S
 
 _HALVINGS = 14

@@ -16,8 +16,9 @@ from advisor.cost.simulation.scheduler import run
 from advisor.cost.simulation.trace import Requests, Run
 from advisor.cost.step.memory import BLOCK_TOKENS
 from advisor.errors import UnsupportedError
+from advisor.spec.metrics import percentile_of
 from advisor.spec.workloads.lengths import sample
-from advisor.spec.workloads.workload import Arrival, Goodput, Load, percentile_of
+from advisor.spec.workloads.workload import Arrival, Goodput, Load
 from advisor.units import MS_PER_S
 
 STATISTICS = ("mean", "p50", "p90", "p95", "p99")

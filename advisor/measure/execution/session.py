@@ -19,7 +19,7 @@ from advisor.measure.steps import bench, live, prompts, quality, server, steady,
 from advisor.measure.steps.bench import BenchResult, Point
 from advisor.measure.steps.server import Endpoint
 from advisor.measure.tools import files, telemetry, tool
-from advisor.spec.workloads.workload import percentile_of
+from advisor.spec.metrics import percentile_of
 
 MAX_RESTARTS = 2
 """How often a server that died is started again within one session."""

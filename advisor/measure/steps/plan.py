@@ -15,10 +15,10 @@ from advisor.spec.formats.catalog import find_format
 from advisor.spec.formats.recipes import UNQUANTIZED, Recipe, find_recipe
 from advisor.spec.reading.given import Given
 from advisor.spec.reading.located_yaml import read_yaml
+from advisor.spec.workloads.load_kind import is_maximum
 from advisor.spec.workloads.profile import load_workload
 
 EvalBackend = Literal["server", "hf"]
-MAX = "max"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,7 @@ def points_of(concurrency: str | None, rates: str | None) -> tuple[Point, ...]:
     """`1,8,max` and `0.5,2` as points. Raises InputError."""
     points: list[Point] = []
     for word in _words(concurrency):
-        if word == MAX:
+        if is_maximum(word):
             points.append(Point(kind="maximum"))
             continue
         if not word.isdigit() or int(word) < 1:

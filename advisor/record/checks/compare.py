@@ -10,8 +10,6 @@ from advisor.record.measurement import SpeedMeasurement
 from advisor.record.store import Located
 
 Row = Located[SpeedMeasurement]
-LATENCIES = ("ttft_ms", "tpot_ms", "itl_ms", "e2e_ms")
-RATES = ("requests_per_s", "output_tokens_per_s", "total_tokens_per_s")
 
 
 def find(row: Row, severity: Severity, what: str, *partners: Row, remedy: str = FLAG_IT) -> Finding:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from advisor.record.checks.bounds import Bounds
 from advisor.record.checks.compare import (
-    LATENCIES,
-    RATES,
     Row,
     find,
     grouped,
@@ -23,6 +21,7 @@ from advisor.record.checks.finding import Finding, Severity
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.metrics import LATENCIES_MS, RATES
 
 Limits = Callable[[SpeedMeasurement], Bounds]
 
@@ -159,7 +158,7 @@ def _better_gpu(rows: Sequence[Row]) -> Iterator[Finding]:
 
 def _times_faster(fast: SpeedMeasurement, slow: SpeedMeasurement) -> float:
     """How many times `fast` beats `slow` at least, rounding allowed for."""
-    if fast.metric in LATENCIES:
+    if fast.metric in LATENCIES_MS:
         return least(slow) / most(fast)
     return least(fast) / most(slow)
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from advisor.errors import InputError, UnknownNameError
-from advisor.record.measurement import KvFormat, LengthKind, LoadKind
+from advisor.record.measurement import KvFormat, LengthKind
 from advisor.spec.formats.catalog import find_format, format_of_checkpoint
 from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.models.catalog import find_model
+from advisor.spec.workloads.load_kind import LoadKind
 
 OWN = "own measurement"
 UNKNOWN_VERSION = "unknown"

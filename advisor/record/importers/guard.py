@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from advisor.errors import QuantAdviseError
 from advisor.record.checks.bounds import bounds
 from advisor.record.importers.facts import Served
-from advisor.record.importers.run import LATENCIES, Run
+from advisor.record.importers.run import Run
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.metrics import LATENCIES_MS
 from advisor.spec.models.catalog import find_model
 
 MAX_FAILED_SHARE = 0.01
@@ -77,7 +78,7 @@ def _order(run: Run) -> str | None:
             return (
                 f"{statistic} E2E of {value:g} ms is below TTFT of {first:g} ms: units or runs are mixed up"
             )
-    for metric in LATENCIES:
+    for metric in LATENCIES_MS:
         ranked = sorted(
             (float(name[1:]), value)
             for (m, name), value in run.figures.items()

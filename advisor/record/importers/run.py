@@ -10,21 +10,16 @@ from typing import Any
 
 from advisor.errors import DataError
 from advisor.record.importers.facts import DeploymentFacts, Served
-from advisor.record.measurement import (
-    LengthKind,
-    LoadKind,
-    Metric,
-    QualityMeasurement,
-    SpeedMeasurement,
-)
+from advisor.record.measurement import LengthKind, QualityMeasurement, SpeedMeasurement
+from advisor.spec.metrics import LATENCIES_MS, MetricName
+from advisor.spec.workloads.load_kind import LoadKind
 
 STATISTICS = ("mean", "p50", "p75", "p90", "p95", "p99", "p99.9")
 """What is kept of a distribution: limits are set on these."""
 
-LATENCIES: tuple[Metric, ...] = ("ttft_ms", "tpot_ms", "itl_ms", "e2e_ms")
 NO_LIMIT = f"kept are {', '.join(STATISTICS)}"
 """Why another statistic of a metric gives no row."""
-Figures = Mapping[tuple[Metric, str], float]
+Figures = Mapping[tuple[MetricName, str], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +94,7 @@ def rows(run: Run, served: Served, *, source: str, licence: str) -> list[SpeedMe
     requests = run.sent_together if load == "maximum" else run.requests or run.completed
     found = []
     for (metric, statistic), value in sorted(run.figures.items()):
-        if metric in LATENCIES and (load == "maximum" or run.sent_together is not None):
+        if metric in LATENCIES_MS and (load == "maximum" or run.sent_together is not None):
             continue
         found.append(
             SpeedMeasurement(

@@ -24,6 +24,7 @@ from advisor.report.documents.plain import deployment_document
 from advisor.report.documents.refusal_words import finding, limit_text, worst_refusal
 from advisor.spec.engines.kernel_choice import KernelChoice
 from advisor.spec.formats.checkpoint import Checkpoint
+from advisor.spec.metrics import latency_key
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.profile_keys import write_arrival, write_lengths
 from advisor.spec.workloads.workload import Workload
@@ -214,7 +215,7 @@ def estimate_document(estimate: Estimate | None) -> dict[str, Any] | None:
 
 def _estimates(assessment: Assessment, prediction: Prediction) -> dict[str, Any]:
     latency = {
-        f"{metric}_{statistic}_ms": estimate_document(estimate)
+        latency_key(metric, statistic): estimate_document(estimate)
         for (metric, statistic), estimate in prediction.latency.items()
     }
     cost = assessment.cost

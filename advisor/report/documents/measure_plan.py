@@ -12,6 +12,7 @@ from advisor.advise.measuring.next import Measurement, Suggestion
 from advisor.errors import InputError
 from advisor.report.commands.commands import checkpoint_of
 from advisor.report.documents.document import workload_document
+from advisor.spec.workloads.load_kind import SPELLING
 from advisor.spec.workloads.workload import Workload
 from advisor.text import deployment_text, number, share
 
@@ -79,7 +80,7 @@ def _points(measurement: Measurement) -> dict[str, Any]:
         return {"rates": [float(f"{arrival.value:.4g}")]}
     if arrival.kind == "concurrency" and arrival.value is not None:
         return {"concurrency": [int(arrival.value)]}
-    return {"concurrency": [1] if arrival.kind == "single" else ["max"]}
+    return {"concurrency": [1] if arrival.kind == "single" else [SPELLING["maximum"]]}
 
 
 def _profile(workload: Workload) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Estimate
 from advisor.report.commands.commands import commands_for
+from advisor.spec.metrics import latency_key
 
 
 def recommendation_rows(recommendation: Recommendation, *, top: int | None = None) -> list[dict[str, object]]:
@@ -32,7 +33,7 @@ def assessment_row(assessment: Assessment) -> dict[str, object]:
     if prediction is None:
         return row
     for (metric, statistic), estimate in prediction.latency.items():
-        row |= _three(f"{metric}_{statistic}_ms", estimate)
+        row |= _three(latency_key(metric, statistic), estimate)
     row |= _three("requests_per_s", prediction.requests_per_s)
     row |= _three("output_tokens_per_s", prediction.output_tokens_per_s)
     row |= _three(

@@ -11,7 +11,8 @@ from advisor.report.manifests.serve import comment, script, wrapped
 from advisor.report.manifests.subject import PORT, Subject
 from advisor.spec.benchmark_run import BenchmarkRun
 from advisor.spec.benchmarks import known_averages
-from advisor.spec.workloads.workload import Arrival, Lengths, Load, percentile_of
+from advisor.spec.metrics import percentile_of
+from advisor.spec.workloads.workload import Arrival, Lengths, Load
 
 SEED = 0
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)

@@ -11,7 +11,8 @@ from advisor.advise.sensitivity.axis import UNITS
 from advisor.advise.sensitivity.break_even import BreakEven
 from advisor.advise.sensitivity.crossover import Crossing, Crossover, Stretch
 from advisor.spec.deployment import Deployment
-from advisor.text import deployment_text, number, share
+from advisor.spec.metrics import latency_of_key
+from advisor.text import deployment_text, latency_name, number, share
 
 BEST: Mapping[str, str] = {
     "cost": "cheapest",
@@ -69,8 +70,8 @@ def _best_lines(sure: Sureness, best: str) -> list[str]:
 
 def limit_name(kept: Kept) -> str:
     """`p95 TTFT` for `ttft_p95_ms`."""
-    parts = kept.limit.removesuffix("_ms").split("_")
-    return f"{parts[1]} {parts[0].upper()}" if kept.limit.endswith("_ms") else kept.limit
+    latency = latency_of_key(kept.limit)
+    return kept.limit if latency is None else latency_name(*latency)
 
 
 def chance(probability: float) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.errors import QuantAdviseError
+from advisor.spec.metrics import percentile_of
 from advisor.spec.reading.given import Given
 from advisor.spec.reading.located_yaml import read_yaml
 from advisor.spec.workloads.profile import (
@@ -17,15 +18,7 @@ from advisor.spec.workloads.profile import (
     scenario_profile,
 )
 from advisor.spec.workloads.profile_keys import READERS
-from advisor.spec.workloads.workload import (
-    Arrival,
-    Goodput,
-    LatencyLimit,
-    Lengths,
-    Quality,
-    Workload,
-    percentile_of,
-)
+from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Lengths, Quality, Workload
 
 _GPU_COUNTS = {
     "smallest": "each format on the fewest GPUs that hold it",

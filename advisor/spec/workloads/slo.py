@@ -9,29 +9,19 @@ import re
 from collections.abc import Iterable
 
 from advisor.errors import InputError
+from advisor.spec.metrics import LATENCIES, LatencyMetric, latency_key, percentile_of
 from advisor.spec.reading.given import Given, plain
 from advisor.spec.reading.located_yaml import plain_number
-from advisor.spec.workloads.workload import (
-    MAX_LATENCY_MS,
-    Goodput,
-    LatencyLimit,
-    LatencyMetric,
-    percentile_of,
-)
+from advisor.spec.workloads.workload import MAX_LATENCY_MS, Goodput, LatencyLimit
 from advisor.units import MS_PER_S
 
-_METRICS: dict[str, LatencyMetric] = {
-    "ttft": "ttft",
-    "tpot": "tpot",
-    "itl": "itl",
-    "e2e": "e2e",
-    "e2el": "e2e",  # vLLM bench
-}
+_SPELLINGS: dict[str, LatencyMetric] = {**{name: name for name in LATENCIES}, "e2el": "e2e"}
+"""vLLM bench writes E2E latency as e2el."""
 _STATISTICS = {"mean": "mean", "avg": "mean", "median": "p50"}
 
 LIMIT_KEYS = tuple(
-    f"{metric}_{statistic}_ms"
-    for metric in ("ttft", "tpot", "itl", "e2e")
+    latency_key(metric, statistic)
+    for metric in LATENCIES
     for statistic in ("mean", "p50", "p90", "p95", "p99")
 )
 """The keys to suggest; any percentile is accepted (`ttft_p99.9_ms`)."""
@@ -71,7 +61,7 @@ def _split_key(key: str) -> tuple[LatencyMetric, str] | None:
     """("ttft", "p95") of `ttft_p95` or `p95_ttft`, None for other words."""
     first, _, second = key.partition("_")
     for metric, statistic in ((first, second), (second, first)):
-        if metric not in _METRICS:
+        if metric not in _SPELLINGS:
             continue
         percent = re.fullmatch(r"p([0-9]{1,2}(\.[0-9]{1,4})?)", statistic)
         name = f"p{float(percent[1]):.6g}" if percent else _STATISTICS.get(statistic, statistic)
@@ -79,7 +69,7 @@ def _split_key(key: str) -> tuple[LatencyMetric, str] | None:
             percentile_of(name)
         except ValueError:
             continue
-        return _METRICS[metric], name
+        return _SPELLINGS[metric], name
     return None
 
 
@@ -137,9 +127,9 @@ def parse_slo(text: str, *, where: str = "--slo") -> LatencyLimit:
     if match is None:
         raise InputError(f"{where}: '{plain(text)}' is no limit; write for example ttft_p95_ms=300")
     key, bound = match[1].lstrip("-").replace("-", "_"), match[3].strip()
-    if key in _METRICS:
+    if key in _SPELLINGS:
         raise InputError(
-            f"{where}: '{plain(text)}' names no statistic; write {_METRICS[key]}_p99_ms="
+            f"{where}: '{plain(text)}' names no statistic; write {_SPELLINGS[key]}_p99_ms="
             f"{plain(bound) or 300} (or p95, p50, mean)"
         )
     if key == "target_ntpot_milliseconds":

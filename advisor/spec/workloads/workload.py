@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from advisor.spec.metrics import LatencyMetric, Statistic, latency_key, percentile_of
 from advisor.spec.workloads import lognormal
-
-LatencyMetric = Literal["ttft", "tpot", "itl", "e2e"]
-"""TTFT: request sent to first token. TPOT: (E2E − TTFT)/(output tokens − 1) per request, as vLLM
-defines it. ITL: each gap between tokens, pooled over requests. E2E: request sent to last token."""
-
-Statistic = str
-"""`mean`, or a percentile `p50` … `p99`, `p99.9`."""
+from advisor.spec.workloads.load_kind import ArrivalKind
 
 Objective = Literal["cost", "latency", "throughput", "accuracy"]
 GpuCount = Literal["smallest", "same", "free"]
 LengthKind = Literal["constant", "uniform", "lognormal", "empirical"]
-ArrivalKind = Literal["single", "concurrency", "rate", "maximum"]
 
 MAX_TOKENS = 100_000_000
 """Ten times the longest context a model is sold with (10 M, Llama 4 Scout): beyond it, a slip of the hand."""
@@ -31,18 +24,6 @@ MAX_LATENCY_MS = 1e9
 USUAL_CONFIDENCE = 0.8
 MIN_CONFIDENCE, MAX_CONFIDENCE = 0.05, 0.999
 """Below, limits say nothing; above, no interval of ours reaches."""
-
-_PERCENTILE = re.compile(r"p([1-9][0-9]?(?:\.[0-9]{0,3}[1-9])?)")
-
-
-def percentile_of(statistic: Statistic) -> float | None:
-    """95.0 for `p95`, None for `mean`; ValueError for what is neither, or a second spelling (`p95.0`)."""
-    if statistic == "mean":
-        return None
-    match = _PERCENTILE.fullmatch(statistic)
-    if match is None:
-        raise ValueError(f"statistic '{statistic}' is neither mean nor a percentile from p1 to p99.9999")
-    return float(match[1])
 
 
 def _require(holds: bool, message: str) -> None:
@@ -216,7 +197,7 @@ class LatencyLimit:
     @property
     def key(self) -> str:
         """Its key in a profile: `ttft_p95_ms`."""
-        return f"{self.metric}_{self.statistic}_ms"
+        return latency_key(self.metric, self.statistic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

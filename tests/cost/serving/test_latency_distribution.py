@@ -14,7 +14,8 @@ from advisor.cost.serving.latency_distribution import percentile_s
 from advisor.cost.serving.load_table import table_of_loads
 from advisor.cost.serving.steady_state import steady_state
 from advisor.cost.simulation.simulate import simulate
-from advisor.spec.workloads.workload import Arrival, LatencyMetric, Lengths, Load
+from advisor.spec.metrics import LatencyMetric
+from advisor.spec.workloads.workload import Arrival, Lengths, Load
 from tests.cost.standin import Textbook
 
 SETUP = EngineTable.one(step=Textbook(), kv_tokens=4_000_000, max_num_seqs=256, max_num_batched_tokens=8192)

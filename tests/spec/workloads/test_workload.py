@@ -8,16 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.spec.workloads.workload import (
-    Arrival,
-    Goodput,
-    LatencyLimit,
-    Lengths,
-    Load,
-    Quality,
-    Workload,
-    percentile_of,
-)
+from advisor.spec.metrics import percentile_of
+from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Lengths, Load, Quality, Workload
 
 NO_COUNT = (0, -1, 0.5, math.nan, math.inf, -math.inf, 1e300)
 

@@ -14,18 +14,20 @@ from typing import Any
 from advisor.errors import DataError
 from advisor.record.importers.facts import DeploymentFacts, known_gpu, known_model
 from advisor.record.importers.run import STATISTICS, Figures, Run, day, number, section, whole
-from advisor.record.measurement import LengthKind, LoadKind, Metric
+from advisor.record.measurement import LengthKind
+from advisor.spec.metrics import MetricName
+from advisor.spec.workloads.load_kind import LoadKind
 
 TOOL = "AIPerf"
 MISCOUNT = 1.03
 """A tokenizer that is off by more is not the server's."""
-_LATENCIES: Mapping[str, Metric] = {
+_LATENCIES: Mapping[str, MetricName] = {
     "time_to_first_token": "ttft_ms",
     "inter_token_latency": "tpot_ms",
     "inter_chunk_latency": "itl_ms",
     "request_latency": "e2e_ms",
 }
-_RATES: Mapping[str, Metric] = {
+_RATES: Mapping[str, MetricName] = {
     "request_throughput": "requests_per_s",
     "output_token_throughput": "output_tokens_per_s",
     "total_token_throughput": "total_tokens_per_s",
@@ -90,7 +92,7 @@ def _ms(block: Any, key: str, where: str) -> float | None:
 
 
 def _figures(document: Mapping[str, Any], where: str) -> Figures:
-    found: dict[tuple[Metric, str], float] = {}
+    found: dict[tuple[MetricName, str], float] = {}
     for key, metric in _LATENCIES.items():
         for statistic in STATISTICS:
             theirs = "avg" if statistic == "mean" else statistic
@@ -115,14 +117,14 @@ def _miscounted(document: Mapping[str, Any]) -> bool:
     return bool(counted and said and not 1 / MISCOUNT < said / counted < MISCOUNT)
 
 
-def _recounted(found: dict[tuple[Metric, str], float], document: Mapping[str, Any]) -> Figures:
+def _recounted(found: dict[tuple[MetricName, str], float], document: Mapping[str, Any]) -> Figures:
     """Without TPOT, which is of each request's own count, and with token rates by the server's."""
     kept = {key: value for key, value in found.items() if key[0] != "tpot_ms"}
     requests = kept.get(("requests_per_s", "mean"))
     answer = number(section(document, "usage_completion_tokens", "avg"))
     prompt = number(section(document, "usage_prompt_tokens", "avg"))
     both = None if answer is None or prompt is None else answer + prompt
-    rates: Mapping[Metric, float | None] = {"output_tokens_per_s": answer, "total_tokens_per_s": both}
+    rates: Mapping[MetricName, float | None] = {"output_tokens_per_s": answer, "total_tokens_per_s": both}
     for metric, tokens in rates.items():
         kept.pop((metric, "mean"), None)
         if requests is not None and tokens is not None:

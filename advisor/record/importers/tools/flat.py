@@ -11,10 +11,12 @@ from typing import Any
 
 from advisor.record.importers import guard
 from advisor.record.importers.run import NO_LIMIT, STATISTICS, Figures, number, whole
-from advisor.record.measurement import LengthKind, LoadKind, Metric
+from advisor.record.measurement import LengthKind
+from advisor.spec.metrics import MetricName
+from advisor.spec.workloads.load_kind import LoadKind
 from advisor.units import MS_PER_S
 
-_LATENCY: Mapping[str, Metric] = {
+_LATENCY: Mapping[str, MetricName] = {
     "ttft": "ttft_ms",
     "tpot": "tpot_ms",
     "itl": "itl_ms",
@@ -22,7 +24,7 @@ _LATENCY: Mapping[str, Metric] = {
     "e2e": "e2e_ms",
     "e2e_latency": "e2e_ms",
 }
-_RATE: Mapping[str, Metric] = {
+_RATE: Mapping[str, MetricName] = {
     "request_throughput": "requests_per_s",
     "output_throughput": "output_tokens_per_s",
     "total_token_throughput": "total_tokens_per_s",
@@ -45,9 +47,9 @@ def figures(document: Mapping[str, Any]) -> tuple[Figures, list[tuple[str, str]]
     A key that ends in `_ms` or `_s` states its unit. Forks drop the suffix and divide by 1000, so such
     figures are seconds, unless an answer would then last longer than the run.
     """
-    found: dict[tuple[Metric, str], float] = {}
+    found: dict[tuple[MetricName, str], float] = {}
     left: list[tuple[str, str]] = []
-    bare: dict[str, tuple[Metric, str, float]] = {}
+    bare: dict[str, tuple[MetricName, str, float]] = {}
     for key, raw in document.items():
         value = number(raw)
         if value is None:

@@ -14,16 +14,18 @@ from typing import Any
 from advisor.record.importers import guard
 from advisor.record.importers.facts import DeploymentFacts, known_model
 from advisor.record.importers.run import STATISTICS, Figures, Run, day, needed, number, section, whole
-from advisor.record.measurement import LengthKind, LoadKind, Metric
+from advisor.record.measurement import LengthKind
+from advisor.spec.metrics import MetricName
+from advisor.spec.workloads.load_kind import LoadKind
 from advisor.units import MS_PER_S
 
 TOOL = "GuideLLM"
-_LATENCIES: Mapping[str, tuple[Metric, float]] = {
+_LATENCIES: Mapping[str, tuple[MetricName, float]] = {
     "time_to_first_token_ms": ("ttft_ms", 1.0),
     "inter_token_latency_ms": ("tpot_ms", 1.0),
     "request_latency": ("e2e_ms", MS_PER_S),
 }
-_RATES: Mapping[str, Metric] = {
+_RATES: Mapping[str, MetricName] = {
     "requests_per_second": "requests_per_s",
     "output_tokens_per_second": "output_tokens_per_s",
     "tokens_per_second": "total_tokens_per_s",
@@ -119,7 +121,7 @@ def _sent_together(load: LoadKind | None, totals: Mapping[str, Any]) -> int | No
 
 
 def _figures(metrics: Mapping[str, Any]) -> Figures:
-    found: dict[tuple[Metric, str], float] = {}
+    found: dict[tuple[MetricName, str], float] = {}
     one_token = _mean(metrics, "output_token_count") == 1
     for key, (metric, factor) in _LATENCIES.items():
         if metric == "tpot_ms" and one_token:

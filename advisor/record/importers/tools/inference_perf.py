@@ -13,17 +13,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from advisor.record.importers.run import STATISTICS, Figures, Run, needed, number, section, whole
-from advisor.record.measurement import LengthKind, LoadKind, Metric
+from advisor.record.measurement import LengthKind
+from advisor.spec.metrics import MetricName
+from advisor.spec.workloads.load_kind import LoadKind
 from advisor.units import MS_PER_S
 
 TOOL = "inference-perf"
-_LATENCIES: Mapping[str, Metric] = {
+_LATENCIES: Mapping[str, MetricName] = {
     "time_to_first_token": "ttft_ms",
     "time_per_output_token": "tpot_ms",
     "inter_token_latency": "itl_ms",
     "request_latency": "e2e_ms",
 }
-_RATES: Mapping[str, Metric] = {
+_RATES: Mapping[str, MetricName] = {
     "requests_per_sec": "requests_per_s",
     "output_tokens_per_sec": "output_tokens_per_s",
     "total_tokens_per_sec": "total_tokens_per_s",
@@ -98,7 +100,7 @@ def _load(document: Mapping[str, Any]) -> tuple[LoadKind | None, float | None]:
 
 
 def _figures(successes: Mapping[str, Any]) -> Figures:
-    found: dict[tuple[Metric, str], float] = {}
+    found: dict[tuple[MetricName, str], float] = {}
     for key, metric in _LATENCIES.items():
         block = section(successes, "latency", key)
         for statistic, raw in block.items() if isinstance(block, Mapping) else ():

@@ -14,12 +14,17 @@ from typing import Any
 from advisor.record.importers.facts import DeploymentFacts, engine_name, known_gpu, known_model
 from advisor.record.importers.run import NO_LIMIT, STATISTICS, Run, day, number, whole
 from advisor.record.importers.tools.flat import NOT_RECORDED
-from advisor.record.measurement import Metric
+from advisor.spec.metrics import MetricName
 from advisor.spec.models.catalog import find_model
 from advisor.units import MS_PER_S
 
 TOOL = "InferenceX"
-_LATENCIES: Mapping[str, Metric] = {"ttft": "ttft_ms", "tpot": "tpot_ms", "itl": "itl_ms", "e2el": "e2e_ms"}
+_LATENCIES: Mapping[str, MetricName] = {
+    "ttft": "ttft_ms",
+    "tpot": "tpot_ms",
+    "itl": "itl_ms",
+    "e2el": "e2e_ms",
+}
 _KEY = re.compile(r"(mean|median|std|min|max|p[\d.]+)_(ttft|tpot|itl|e2el)")
 _QUANTITY = re.compile(r"(mean|median|std|p[\d.]+)_\w+|\w*(power|energy|joules)\w*")
 _SAME_IN_OTHER_WORDS = "1000 / TPOT"
@@ -34,7 +39,7 @@ def recognises(document: Any) -> bool:
 def runs(row: Mapping[str, Any], *, where: str) -> list[Run]:
     """The one run of the object."""
     gpus = whole(row.get("num_gpus")) or whole(row.get("tp"))
-    figures: dict[tuple[Metric, str], float] = {}
+    figures: dict[tuple[MetricName, str], float] = {}
     left: list[tuple[str, str]] = []
     total, output = number(row.get("tput_per_gpu")), number(row.get("output_tput_per_gpu"))
     isl, osl = number(row.get("isl")), number(row.get("osl"))

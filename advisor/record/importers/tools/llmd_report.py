@@ -26,17 +26,19 @@ from advisor.record.importers.run import (
     whole,
 )
 from advisor.record.importers.tools import llmd_report_v01
-from advisor.record.measurement import LengthKind, LoadKind, Metric
+from advisor.record.measurement import LengthKind
+from advisor.spec.metrics import MetricName
+from advisor.spec.workloads.load_kind import LoadKind
 from advisor.units import MS_PER_S, US_PER_S
 
 TOOL = "llm-d Benchmark Report"
-_LATENCIES: Mapping[str, Metric] = {
+_LATENCIES: Mapping[str, MetricName] = {
     "time_to_first_token": "ttft_ms",
     "time_per_output_token": "tpot_ms",
     "inter_token_latency": "itl_ms",
     "request_latency": "e2e_ms",
 }
-_RATES: Mapping[str, Metric] = {
+_RATES: Mapping[str, MetricName] = {
     "output_token_rate": "output_tokens_per_s",
     "total_token_rate": "total_tokens_per_s",
     "request_rate": "requests_per_s",
@@ -138,7 +140,7 @@ def _ms(block: Any, key: str, where: str) -> float | None:
 
 
 def _figures(aggregate: Mapping[str, Any], where: str) -> Figures:
-    found: dict[tuple[Metric, str], float] = {}
+    found: dict[tuple[MetricName, str], float] = {}
     for key, metric in _LATENCIES.items():
         for statistic in STATISTICS:
             value = _ms(section(aggregate, "latency", key), statistic.replace(".", "p"), where)

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from advisor.record.importers.run import STATISTICS, Run, number
-from advisor.record.measurement import LoadKind, Metric
+from advisor.spec.metrics import MetricName
+from advisor.spec.workloads.load_kind import LoadKind
 
 TOOL = "MLPerf loadgen"
 _NS_PER_MS = 1e6
@@ -21,7 +22,7 @@ _LATENCY = re.compile(
     r"(Mean|[\d.]+ percentile) (first token latency|time (?:to|per) output token|latency) \(ns\)",
     re.IGNORECASE,
 )
-_METRIC: Mapping[str, Metric] = {
+_METRIC: Mapping[str, MetricName] = {
     "first token latency": "ttft_ms",
     "time to output token": "tpot_ms",
     "time per output token": "tpot_ms",
@@ -40,7 +41,7 @@ def runs(document: str, *, where: str) -> list[Run]:
     kind: LoadKind | None = {"Offline": "maximum", "Server": "rate", "SingleStream": "single"}.get(
         scenario.replace(" ", "")
     )  # type: ignore[assignment]
-    figures: dict[tuple[Metric, str], float] = {}
+    figures: dict[tuple[MetricName, str], float] = {}
     samples = _first(lines, "Completed samples per second", "Samples per second")
     tokens = _first(lines, "Completed tokens per second", "Tokens per second")
     if samples is not None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from advisor.record.importers.facts import DeploymentFacts, known_model
 from advisor.record.importers.run import NO_LIMIT, STATISTICS, Run, needed, number, whole
-from advisor.record.measurement import Metric
+from advisor.spec.metrics import MetricName
 from advisor.units import MS_PER_S
 
 TOOL = "vllm bench throughput/latency"
@@ -31,7 +31,7 @@ def runs(document: Mapping[str, Any], *, where: str) -> list[Run]:
     if document.keys() >= _LATENCY:
         return [_latency(document, facts, where)]
     requests = whole(needed(document, "num_requests", where=where))
-    figures: dict[tuple[Metric, str], float] = {}
+    figures: dict[tuple[MetricName, str], float] = {}
     for key, metric in (
         ("requests_per_second", "requests_per_s"),
         ("tokens_per_second", "total_tokens_per_s"),
@@ -66,7 +66,7 @@ def _per_request(document: Mapping[str, Any], requests: int | None) -> float | N
 
 
 def _latency(document: Mapping[str, Any], facts: DeploymentFacts, where: str) -> Run:
-    figures: dict[tuple[Metric, str], float] = {}
+    figures: dict[tuple[MetricName, str], float] = {}
     left: list[tuple[str, str]] = []
     mean = number(needed(document, "avg_latency", where=where))
     if mean is not None:

@@ -10,6 +10,7 @@ from advisor.report.html.charts.chart import LIMIT_RULE, LIMIT_TEXT, Chart, Cont
 from advisor.report.html.elements.markup import Html, tag
 from advisor.report.html.elements.palette import scales, swatch
 from advisor.spec.deployment import Deployment
+from advisor.spec.metrics import latency_key
 from advisor.spec.workloads.workload import LatencyLimit, Workload
 from advisor.text import gpus_text, latency_name, low_high, number, span
 
@@ -146,7 +147,7 @@ def _place(deployment: Deployment) -> str:
 
 
 def _key(metric: str, statistic: str) -> str:
-    return f"{metric}_{statistic}_ms"
+    return latency_key(metric, statistic)
 
 
 def _rows(curve: Curve, metric: str, statistic: str) -> Iterable[dict[str, object]]:

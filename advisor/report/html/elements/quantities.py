@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from advisor.advise.choose.assessment import Assessment
 from advisor.cost.estimate import Estimate
 from advisor.report.terminal.tables import ASKED, PRICED, REFERENCE
-from advisor.spec.workloads.workload import LatencyMetric, Workload
+from advisor.spec.metrics import LatencyMetric, latency_key
+from advisor.spec.workloads.workload import Workload
 from advisor.text import low_high, number
 from advisor.units import MS_PER_S
 
@@ -117,7 +118,7 @@ def _latency(workload: Workload, metric: LatencyMetric, unit: str, factor: float
         return None if estimate is None else estimate.scaled(factor)
 
     return Quantity(
-        key=f"{metric}_{statistic}_ms",
+        key=latency_key(metric, statistic),
         name=f"{metric.upper()} {statistic}",
         unit=unit,
         read=read,
