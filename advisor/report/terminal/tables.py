@@ -11,7 +11,7 @@ from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Estimate
 from advisor.report.documents.refusal_words import limit_text
 from advisor.spec.metrics import LatencyMetric
-from advisor.spec.workloads.workload import LatencyMetric, Workload
+from advisor.spec.workloads.workload import Workload
 from advisor.text import deployment_text, low_high, missed_by, number, share
 from advisor.units import MS_PER_S
 
