@@ -12,8 +12,8 @@ from advisor.cost.serving.engine import EngineTable
 from advisor.cost.simulation.scheduler import run
 from advisor.cost.simulation.simulate import STATISTICS, check_fits, statistic_of
 from advisor.cost.simulation.trace import Requests
+from advisor.spec.metrics import percentile_of
 from advisor.spec.workloads.traced import SentRequest
-from advisor.spec.workloads.workload import percentile_of
 from advisor.units import MS_PER_S
 
 
