@@ -20,7 +20,7 @@ from advisor.cost.step.memory import memory
 from advisor.cost.step.step_time import StepCosts
 from advisor.cost.step.work import DeploymentArrays, deployment_arrays
 from advisor.errors import QuantAdviseError
-from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
+from advisor.record.measurement import SpeedMeasurement
 from advisor.record.sources import Sources, known_sources
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import defaults
@@ -291,7 +291,7 @@ class _Found:
 
 def _unclear(row: SpeedMeasurement) -> str:
     """Why nothing can be compared with a sound row; empty: something can."""
-    if row.load == "rate" and row.metric not in LATENCIES_MS and row.origin in OWN_ORIGINS:
+    if row.load == "rate" and row.metric not in LATENCIES_MS:
         return "the throughput of an open loop, which is its own rate of arrivals"
     queue = row.load in ("concurrency", "rate", "single") and row.metric in LATENCIES_MS
     return "" if queue or row.statistic in ("mean", "p50") else f"{row.statistic} of a load that has none"
