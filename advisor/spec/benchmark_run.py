@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
-RunLoad = Literal["single", "concurrency", "rate", "maximum", "batch"]
-"""batch: a static batch, all started together."""
+from advisor.spec.workloads.load_kind import LoadKind
 
 REQUESTS_PER_CLIENT = 10
 """Requests of each client of a closed loop, as InferenceX and vLLM's own benchmarks send them.
@@ -26,7 +24,7 @@ MAXIMUM_REQUESTS = 1_000
 MIN_WARMUP_REQUESTS, MAX_WARMUP_REQUESTS = 2, 16
 
 
-def requests_to_send(load: RunLoad, level: float | None) -> int:
+def requests_to_send(load: LoadKind, level: float | None) -> int:
     """Requests in one repeat of a benchmark of ours: of `measure`, and of the checks that `--write` makes."""
     if load in ("single", "concurrency"):
         return max(MIN_REQUESTS, math.ceil(REQUESTS_PER_CLIENT * (level or 1.0)))
@@ -40,7 +38,7 @@ def requests_to_send(load: RunLoad, level: float | None) -> int:
 class BenchmarkRun:
     """What was sent, or is to be sent, and which part of it the figures are of."""
 
-    load: RunLoad
+    load: LoadKind
     level: float | None = None
     """Clients of a closed loop, requests per second or batch size; None for single and maximum."""
     requests: int | None = None
@@ -63,7 +61,7 @@ class BenchmarkRun:
 
     @classmethod
     def planned(
-        cls, load: RunLoad, level: float | None, *, requests: int | None = None, repeats: int = REPEATS
+        cls, load: LoadKind, level: float | None, *, requests: int | None = None, repeats: int = REPEATS
     ) -> BenchmarkRun:
         """A run that we make: of `requests_to_send`, unless their number is given."""
         return cls(
