@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "spec/formats": {"spec/hardware", "spec/reading"},
     "spec/engines": {"spec/formats", "spec/hardware", "spec/models", "spec/parallelism", "spec/reading"},
     "spec/metrics": set(),
-    "spec/workloads": {"spec/metrics", "spec/reading"},
+    "spec/workloads": {"spec/engines", "spec/metrics", "spec/reading"},
     "spec": {"spec"},
     # what was measured
     "record": SPEC,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.choose.rows import TableRows
 from advisor.advise.choose.space import Space
 from advisor.errors import InputError, UnsupportedError
-from advisor.spec.deployment import Deployment, KvChoice
+from advisor.spec.deployment import Deployment, KvChoice, kv_choice
 from advisor.spec.engines.engine import Engine, newest_version, parse_engine
 from advisor.spec.engines.model_starts import starts_of
 from advisor.spec.engines.sharding import heads_text
@@ -25,7 +26,7 @@ from advisor.spec.hardware.catalog import known_gpus
 from advisor.spec.hardware.gpu import GpuSpec, Price
 from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.hardware.prices import MAX_USD_PER_GPU_HOUR, price_of
-from advisor.spec.models.catalog import find_model
+from advisor.spec.models.catalog import find_model, listed_checkpoint
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.parallelism import Parallelism
 from advisor.spec.workloads.profile import load_workload
@@ -129,14 +130,14 @@ def choice_of(
         )
     searched, notes = formats_for(chosen_model, formats)
     by_convention = asked.gpu_count != "free"
-    runs_on = _engine(engine)
+    runs_on = _engine(engine, asked)
     degrees = _degrees(tensor_parallel)
     _check_splits(chosen_model, degrees, runs_on)
     space = Space(
         model=chosen_model,
         gpus=_gpus(gpus),
         formats=searched,
-        kv_formats=_kv_formats(kv_formats, by_convention=by_convention),
+        kv_formats=_kv_formats(kv_formats, runs_on, by_convention=by_convention),
         tensor_parallel=degrees,
         num_gpus=num_gpus,
         max_gpus=max_gpus,
@@ -162,7 +163,9 @@ def predict(
     format: str | QuantFormat = "bf16",
     tensor_parallel: int = 1,
     replicas: int = 1,
-    kv_format: KvChoice = "auto",
+    kv_format: KvChoice | None = None,
+    expert_parallel: bool = False,
+    checkpoint: str | None = None,
     engine: str | Engine | None = None,
     prices: Mapping[str, float] | None = None,
     pricing: str | None = None,
@@ -185,9 +188,13 @@ def predict(
         gpu=find_gpu(gpu) if isinstance(gpu, str) else gpu,
         tensor_parallel=tensor_parallel,
         replicas=replicas,
-        engine=_engine(engine),
+        engine=_engine(engine, asked),
     )
-    deployment = single.with_kv(kv_format)
+    if checkpoint is not None:
+        single = replace(single, checkpoint=listed_checkpoint(checkpoint, chosen_model, single.format.name))
+    if expert_parallel:
+        single = replace(single, parallelism=replace(single.parallelism, expert=True))
+    deployment = single.with_kv(kv_choice(single.engine) if kv_format is None else kv_format)
     check_starts(deployment)
     known = predictor or shipped_predictor()
     choice = Choice(
@@ -302,10 +309,14 @@ def _gpus(named: Sequence[str | GpuSpec] | None) -> tuple[GpuSpec, ...]:
     return tuple({gpu.name: gpu for gpu in found}.values())
 
 
-def _kv_formats(named: Sequence[KvChoice] | None, *, by_convention: bool) -> tuple[KvChoice, ...]:
+def _kv_formats(
+    named: Sequence[KvChoice] | None, engine: Engine, *, by_convention: bool
+) -> tuple[KvChoice, ...]:
     """The paper's conventions keep the KV cache at 16 bits."""
     if named is not None:
         return tuple(dict.fromkeys(named))
+    if engine.kv_cache_dtype != "auto":
+        return (kv_choice(engine),)
     return ("16bit",) if by_convention else ("16bit", "fp8")
 
 
@@ -322,9 +333,10 @@ def _check_count(name: str, count: int | None) -> None:
         raise InputError(f"{name}: {count} is not a number of GPUs; give 1 to {MOST_GPUS:,}")
 
 
-def _engine(named: str | Engine | None) -> Engine:
+def _engine(named: str | Engine | None, asked: Workload) -> Engine:
+    """As named, else as the workload states it, else the default release."""
     if named is None:
-        return Engine(version=newest_version())
+        return asked.engine or Engine(version=newest_version())
     return parse_engine(named) if isinstance(named, str) else named
 
 

@@ -77,7 +77,8 @@ def compare(
     """
     asked = load_workload(workload) if isinstance(workload, str) else workload
     served = find_model(model) if isinstance(model, str) else model
-    runs_on = parse_engine(engine) if isinstance(engine, str) else engine or Engine(version=newest_version())
+    stated = engine or asked.engine or Engine(version=newest_version())
+    runs_on = parse_engine(stated) if isinstance(stated, str) else stated
 
     def deployment(said: str | Deployment) -> Deployment:
         if isinstance(said, Deployment):

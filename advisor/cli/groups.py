@@ -66,6 +66,12 @@ class Served:
     max_num_seqs: o.MaxNumSeqsOption = None
     max_num_batched_tokens: o.MaxNumBatchedTokensOption = None
     gpu_memory_utilization: o.GpuMemoryUtilizationOption = None
+    prefix_caching: o.PrefixCachingOption = None
+    async_scheduling: o.AsyncSchedulingOption = None
+    enforce_eager: o.EnforceEagerOption = None
+    compilation: o.CompilationOption = None
+    allreduce_fusion: o.AllreduceFusionOption = None
+    stream_interval: o.StreamIntervalOption = None
     ignore_engine_version: o.IgnoreEngineVersionOption = False
 
 

@@ -37,7 +37,7 @@ def asked_choice(named: Named, chosen: Chosen) -> tuple[Choice, Predictor, Quali
         tensor_parallel=_degrees(chosen.tensor_parallel),
         num_gpus=num_gpus,
         max_gpus=chosen.max_gpus,
-        engine=v.the_engine(chosen.served),
+        engine=v.the_engine(chosen.served, workload),
         prices=v.own_prices(chosen.prices.price),
         pricing=chosen.prices.pricing,
         max_usd_per_hour=(

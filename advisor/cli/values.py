@@ -124,29 +124,28 @@ def _arrival(concurrency: str | None) -> dict[str, Any]:
         ) from error
 
 
-def the_engine(served: Served) -> Engine:
-    """The engine with its settings."""
+def the_engine(served: Served, workload: Workload) -> Engine:
+    """The engine: what flags state, else what the workload's profile states, else the release's defaults."""
     from dataclasses import replace
 
-    from advisor.spec.engines.engine import Engine, newest_version, parse_engine
+    from advisor.spec.engines.engine import SETTINGS, Engine, newest_version, parse_engine
 
-    engine = Engine(version=newest_version()) if served.engine is None else parse_engine(served.engine)
+    engine = workload.engine or Engine(version=newest_version())
+    if served.engine is not None:
+        engine = replace(engine, version=parse_engine(served.engine).version)
     for flag, count in (
         ("--max-num-seqs", served.max_num_seqs),
         ("--max-num-batched-tokens", served.max_num_batched_tokens),
+        ("--stream-interval", served.stream_interval),
     ):
         if count is not None and not 1 <= count <= 10_000_000:
             raise InputError(f"{flag}: {count} is not between 1 and 10,000,000")
     share = served.gpu_memory_utilization
     if share is not None and not 0 < share <= 1:
         raise InputError(f"--gpu-memory-utilization: {share} is not above 0 and up to 1")
-    return replace(
-        engine,
-        max_num_seqs=served.max_num_seqs,
-        max_num_batched_tokens=served.max_num_batched_tokens,
-        gpu_memory_utilization=share,
-        takes_any_format=served.ignore_engine_version,
-    )
+    given = {name: getattr(served, name, None) for name in SETTINGS}
+    stated = {name: value for name, value in given.items() if value is not None}
+    return replace(engine, **stated, takes_any_format=served.ignore_engine_version)
 
 
 def own_prices(texts: Iterable[str] | None) -> dict[str, float]:

@@ -151,6 +151,12 @@ def _replicated(split: Parallelism, replicas: int) -> Parallelism:
     return split.times(replicas)
 
 
+def kv_choice(engine: Engine) -> KvChoice:
+    """The KV type that an engine's settings ask for."""
+    known: dict[str, KvChoice] = {"fp8": "fp8", "bfloat16": "16bit"}
+    return known.get(engine.kv_cache_dtype, "auto")
+
+
 def kv_formats(dtype: str | None) -> tuple[KvChoice, ...] | None:
     """The KV types that `--kv-cache-dtype` allows; None = the command's own default."""
     known: dict[str, tuple[KvChoice, ...]] = {

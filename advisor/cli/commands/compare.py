@@ -75,14 +75,14 @@ def _deployments(
     from advisor.advise.compare.deployments import parse_deployment
     from advisor.text import deployment_text
 
-    engine = v.the_engine(served)
     if named.model_option is None and named.params is None:
         looks = [text for text in texts if "@" not in text]
         if looks:
             raise InputError(f"'{looks[0]}' is no file that is there, and no deployment such as fp8@H100")
     model = v.the_model(named)
-    first, second = (parse_deployment(text, model, engine) for text in texts)
     workload = v.the_workload(asked, limits, prices)
+    engine = v.the_engine(served, workload)
+    first, second = (parse_deployment(text, model, engine) for text in texts)
     price_of = price_source(
         v.own_prices(prices.price), pricing=prices.pricing, price_list=workload.price_list
     )

@@ -42,6 +42,15 @@ def predict(
     ] = 1,
     replicas: Annotated[int, typer.Option(metavar="N", help="Equal servers that share the load.")] = 1,
     kv_cache_dtype: o.KvCacheDtypeOption = None,
+    expert_parallel: Annotated[
+        bool, typer.Option("--enable-expert-parallel", help="Each GPU holds whole experts.")
+    ] = False,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REPO", help="The published checkpoint to serve; the first that starts unless named."
+        ),
+    ] = None,
     asked: Asked,
     limits: Limits,
     prices: Prices,
@@ -51,8 +60,9 @@ def predict(
         Path | None,
         typer.Option(
             metavar="FILE.csv",
-            help="Many at once: columns model,gpu,num_gpus,format,input_tokens,output_tokens,concurrency "
-            "and, if wanted, engine, task and recipe (gptq, gptq@RedHatAI).",
+            help="Many at once: columns model,gpu,num_gpus,format,input_tokens,output_tokens,concurrency; "
+            "optional ones (engine settings, request_rate, num_prompts, checkpoint, task, recipe …) are "
+            "listed in docs/reference.md.",
         ),
     ] = None,
     output: o.OutputOption = o.Output.table,
@@ -81,7 +91,7 @@ def predict(
         )
     tensor_parallel = count or tensor_parallel
     workload = v.the_workload(asked, limits, prices)
-    allowed = kv_formats(kv_cache_dtype) or ("16bit",)
+    allowed = kv_formats(kv_cache_dtype) or (None,)
     if len(allowed) > 1:
         raise InputError("--kv-cache-dtype: any is no one deployment; say auto or fp8")
     predictor = v.the_predictor(records, models=[chosen], gpus=[gpu])
@@ -93,7 +103,9 @@ def predict(
         tensor_parallel=tensor_parallel,
         replicas=replicas,
         kv_format=allowed[0],
-        engine=v.the_engine(served),
+        expert_parallel=expert_parallel,
+        checkpoint=checkpoint,
+        engine=v.the_engine(served, workload),
         prices=v.own_prices(prices.price),
         pricing=prices.pricing,
         predictor=predictor,
@@ -137,11 +149,13 @@ def _replayed(
 
 
 def _answer_cells(path: Path, records: list[str] | None, output: o.Output, *, any_format: bool) -> None:
-    from advisor.advise.batch import answer_cells, read_cells
+    from advisor.advise.batch import answer_cells, other_columns, read_cells
     from advisor.cli.progress import working
     from advisor.report.terminal import out
 
     rows = read_cells(path)
+    if copied := other_columns(rows):
+        typer.echo(f"quantadvise: {path}: copied through, not read: {', '.join(copied)}", err=True)
     quality = v.the_quality(records) if "task" in rows[0] else None
     predictor = v.the_predictor(records)
     with working(f"Answering {len(rows):,} cells"):

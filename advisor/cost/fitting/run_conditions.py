@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import replace
 from functools import lru_cache
 
@@ -11,26 +10,18 @@ from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
 from advisor.record.row_run import run_of
 from advisor.record.sources import Sources
 from advisor.spec.benchmark_run import BenchmarkRun
+from advisor.spec.engines.conditions import stated_settings
 from advisor.spec.engines.engine import Engine, parse_engine
 
 _OLDEST = "0.6.0"
 """Where neither the row nor measurements/sources.yaml states a version."""
-_STATED = re.compile(r"\b(max.num.seqs|max.num.batched.tokens|gpu.memory.utilization)[ =]([\d.]+)")
-"""As `key=value`, or as an argument of `vllm serve`."""
 
 
 @lru_cache(maxsize=4096)
 def engine_of(engine: str, version: str, conditions: str) -> Engine:
     """The engine that made a row, with the settings that its conditions state; the rest are defaults."""
     made = parse_engine(f"{engine} {version}")
-    stated = {name.replace("-", "_"): float(value) for name, value in _STATED.findall(conditions)}
-    seqs, budget = stated.get("max_num_seqs"), stated.get("max_num_batched_tokens")
-    return replace(
-        made,
-        max_num_seqs=None if seqs is None else int(seqs),
-        max_num_batched_tokens=None if budget is None else int(budget),
-        gpu_memory_utilization=stated.get("gpu_memory_utilization"),
-    )
+    return replace(made, **stated_settings(conditions))
 
 
 def row_engine(row: SpeedMeasurement, sources: Sources) -> Engine:

@@ -48,12 +48,17 @@ def measured_rows(
             first, last = _equal_rows(rows[order, :3], exact)
             here = order[first:last]
             near = np.all(np.abs(rows[here, 3:] / lengths - 1.0) <= SAME_LENGTH, axis=1)
+            near &= loads.prefix_hit_rate[here] == 0.0
             places.append(here[near])
             ratios.append(np.full(int(near.sum()), ratio))
         at = np.concatenate(places)
         if len(at):
             found[quantity] = (at, np.concatenate(ratios))
     return found
+
+
+_SAME_CELL = {"gpu_memory_utilization", "kv_cache_dtype"}
+"""Settings that a measurement may differ in: the share only bounds the cache, the type is part of its key."""
 
 
 def _known(
@@ -64,6 +69,8 @@ def _known(
     """By quantity: (deployment, kind, level), the two lengths, log ratio."""
     known: dict[str, list[tuple[tuple[float, float, float], Floats, float]]] = {}
     for number, (d, names) in enumerate(zip(deployments, keys, strict=True)):
+        if d.parallelism.expert or d.engine.stated.keys() - _SAME_CELL:
+            continue  # other settings than the release's own are another cell
         for name in names:
             for made, tokens_in, tokens_out, load, level, quantity, ratio, _ in measured.get(name, ()):
                 if made != release(d):

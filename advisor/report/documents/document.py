@@ -23,6 +23,7 @@ from advisor.report.documents.decision_document import (
 from advisor.report.documents.plain import deployment_document
 from advisor.report.documents.refusal_words import finding, limit_text, worst_refusal
 from advisor.spec.engines.kernel_choice import KernelChoice
+from advisor.spec.engines.profile_section import write_engine
 from advisor.spec.formats.checkpoint import Checkpoint
 from advisor.spec.metrics import latency_key
 from advisor.spec.models.model import ModelSpec
@@ -199,6 +200,7 @@ def workload_document(workload: Workload) -> dict[str, Any]:
         "objective": workload.objective,
         "gpu_count": workload.gpu_count,
         "price_list": workload.price_list,
+        "engine": None if workload.engine is None else write_engine(workload.engine),
     }
 
 

@@ -252,6 +252,23 @@ def checkpoints_for(model: ModelSpec, format: str) -> tuple[Checkpoint, ...]:
     return checkpoints_of(base_repo(model), format)
 
 
+def listed_checkpoint(repo: str, model: ModelSpec, format: str) -> Checkpoint | None:
+    """The listed checkpoint of that address; None where it is empty or names the model itself.
+
+    Raises InputError for one that is not listed, or is of another format.
+    """
+    if not repo or (model.hf_id is not None and repo.lower() == model.hf_id.lower()):
+        return None
+    found = checkpoint_by_repo(repo)
+    if found is None:
+        raise InputError(f"checkpoint: '{repo}' is not listed; leave it out, or name it as the model")
+    if found.format != format:
+        raise InputError(
+            f"checkpoint: {found.repo} is {found.format}, the format is {format}; name one of the two"
+        )
+    return found
+
+
 def known_checkpoint(model: ModelSpec, format: str) -> str | None:
     """The published checkpoint of the model in a canonical format to offer first; None: none is listed."""
     found = checkpoints_for(model, format)
@@ -265,6 +282,7 @@ __all__ = [
     "find_model",
     "known_checkpoint",
     "known_models",
+    "listed_checkpoint",
     "model_from_file",
     "model_of_size",
     "parse_params",

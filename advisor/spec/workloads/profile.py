@@ -79,6 +79,7 @@ def values_of(workload: Workload) -> dict[str, Any]:
         "gpu_count": workload.gpu_count,
         "confidence": workload.confidence,
         "price_list": workload.price_list,
+        "engine": workload.engine,
     }
 
 
@@ -229,6 +230,7 @@ def build(values: Mapping[str, Any], *, where: str) -> Workload:
             gpu_count=values.get("gpu_count", "free"),
             confidence=values.get("confidence", USUAL_CONFIDENCE),
             price_list=values.get("price_list"),
+            engine=values.get("engine"),
             source=values.get("source", ""),
         )
     except ValueError as error:

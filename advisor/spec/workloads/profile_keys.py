@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
+from advisor.spec.engines.profile_section import read_engine, write_engine
 from advisor.spec.reading.given import Given
 from advisor.spec.reading.located_yaml import plain_number
 from advisor.spec.workloads.slo import read_goodput, read_limits, write_goodput, write_limits
@@ -208,6 +209,7 @@ READERS: Mapping[str, Callable[[Given], Any]] = {
     "gpu_count": lambda given: given.choice(get_args(GpuCount)),
     "confidence": lambda given: given.number(low=MIN_CONFIDENCE, high=MAX_CONFIDENCE),
     "price_list": read_price_list,
+    "engine": read_engine,
 }
 """Every key of a profile and its strict reader, in the order they are written."""
 
@@ -220,5 +222,6 @@ WRITERS: Mapping[str, Callable[[Any], object]] = {
     "goodput": write_goodput,
     "quality": write_quality,
     "confidence": plain_number,
+    "engine": write_engine,
 }
 """The way back, for keys whose value is not written as it is."""

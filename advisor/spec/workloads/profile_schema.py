@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any, get_args
 
+from advisor.spec.engines.engine import KvCacheDtype
+from advisor.spec.engines.profile_section import COUNTS, FLAGS
 from advisor.spec.workloads.profile_keys import LENGTH_KEYS, READERS
 from advisor.spec.workloads.slo import GOODPUT_NAMES, LIMIT_KEY_PATTERN, LIMIT_KEYS
 from advisor.spec.workloads.workload import (
@@ -132,6 +134,22 @@ _QUALITY: Schema = {
     ]
 }
 
+_ENGINE: Schema = {
+    "anyOf": [
+        _LINE,
+        _object(
+            {
+                "version": _LINE,
+                **{name: {"type": "integer", "minimum": 1} for name in COUNTS},
+                "gpu_memory_utilization": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+                "kv_cache_dtype": {"enum": list(get_args(KvCacheDtype))},
+                **{name: {"type": "boolean"} for name in FLAGS},
+            },
+            minProperties=1,
+        ),
+    ]
+}
+
 PROPERTIES: dict[str, tuple[Schema, str]] = {
     "name": (_LINE, "What tables call it; the file's name without .yaml unless stated."),
     "about": (_LINE, "One line: what the workload stands for."),
@@ -166,6 +184,7 @@ PROPERTIES: dict[str, tuple[Schema, str]] = {
         "Least probability that all limits are kept at once; 0.8 unless stated.",
     ),
     "price_list": (_LINE, "A named list of prices, or none for today's."),
+    "engine": (_ENGINE, "The release of vLLM, vllm 0.19.0, or with settings that a deployment states."),
 }
 
 

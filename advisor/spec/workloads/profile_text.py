@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.errors import QuantAdviseError
+from advisor.spec.engines.profile_section import engine_text
 from advisor.spec.metrics import percentile_of
 from advisor.spec.reading.given import Given
 from advisor.spec.reading.located_yaml import read_yaml
@@ -89,6 +90,7 @@ def describe(workload: Workload) -> list[tuple[str, str]]:
         ("objective", workload.objective),
         ("GPU count", _GPU_COUNTS[workload.gpu_count]),
         ("prices", workload.price_list or "the newest known"),
+        ("engine", "" if workload.engine is None else engine_text(workload.engine)),
         ("source", workload.source),
     ]
     return [(what, text) for what, text in rows if text]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from advisor.spec.engines.engine import Engine
 from advisor.spec.metrics import LatencyMetric, Statistic, latency_key, percentile_of
 from advisor.spec.workloads import lognormal
 from advisor.spec.workloads.load_kind import ArrivalKind
@@ -260,6 +261,8 @@ class Workload:
     """A named list of prices (`paper-2024-10`); None = the catalog's default."""
     source: str = ""
     """Where the shape and the limits were read."""
+    engine: Engine | None = None
+    """The release and the settings it is served with; None = the default release as it comes."""
 
     def __post_init__(self) -> None:
         _require(bool(self.name), "a workload needs a name")

@@ -17,6 +17,7 @@ from advisor.record.importers.facts import DeploymentFacts, engine_name, known_g
 from advisor.record.importers.run import Run, day, needed, number, spread, whole
 from advisor.record.importers.tools import flat
 from advisor.record.measurement import KvFormat
+from advisor.spec.engines.conditions import written_settings
 from advisor.spec.formats.catalog import find_kv_format
 
 TOOL = "vllm bench serve"
@@ -34,7 +35,10 @@ _FACTS: Mapping[str, tuple[str, ...]] = {
     "prefix_caching": ("enable_prefix_caching",),
 }
 """Keys that `--metadata` and `vllm bench sweep` put beside the figures, by what they state."""
-_SETTINGS = ("max_num_seqs", "max_num_batched_tokens", "gpu_memory_utilization")
+_SETTINGS = (
+    *("max_num_seqs", "max_num_batched_tokens", "gpu_memory_utilization", "stream_interval"),
+    *("async_scheduling", "enforce_eager", "allreduce_fusion"),
+)
 _WRITTEN = {
     *("date", "endpoint_type", "backend", "label", "model_id", "tokenizer_id", "num_prompts", "run_number"),
     *("request_rate", "burstiness", "max_concurrency", "duration", "completed", "failed", "rtfx"),
@@ -169,7 +173,7 @@ def _conditions(document: Mapping[str, Any], load: str | None) -> list[str]:
     for key in _SETTINGS:
         value = document.get(key, document.get(key.replace("_", "-")))
         if value is not None:
-            found.append(f"{key}={value}")
+            found += written_settings({key: value})
     caching = _text(document, "prefix_caching")
     if caching is not None:
         found.append(f"prefix caching {'on' if caching.lower() in ('true', '1', 'on') else 'off'}")

@@ -1,0 +1,85 @@
+"""The file of `predict --cells`: its columns, and its rows as they stand."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from advisor.errors import InputError, nearest
+from advisor.spec.reading.file_bytes import read_bytes
+
+NEEDED = ("model", "gpu", "num_gpus", "format", "input_tokens", "output_tokens", "concurrency")
+"""`request_rate` may stand in place of `concurrency`, or beside it: each row fills one of them."""
+
+ENGINE_COLUMNS = (
+    "engine",
+    "kv_cache_dtype",
+    "max_num_seqs",
+    "max_num_batched_tokens",
+    "stream_interval",
+    "async_scheduling",
+    "enforce_eager",
+    "allreduce_fusion",
+    "enable_expert_parallel",
+    "checkpoint",
+)
+LOAD_COLUMNS = ("request_rate", "input_std", "output_std", "prefix_hit_rate", "num_prompts")
+OPTIONAL = (*ENGINE_COLUMNS, *LOAD_COLUMNS, "task", "recipe")
+"""An empty cell is the default: the release's own setting, lengths that do not vary, ten prompts a client."""
+
+MAX_BYTES = 200_000_000
+
+
+def read_cells(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV with all the columns needed. Raises InputError naming the file and the line."""
+    raw = read_bytes(path, max_bytes=MAX_BYTES, what="a CSV of cells")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file (byte {error.start} is no UTF-8); give a CSV") from error
+    if not text.strip():
+        raise InputError(f"{path}: is empty; its first line must be {','.join(NEEDED)}")
+    if "\0" in text:
+        raise InputError(f"{path}: not a text file (it holds a zero byte); give a CSV")
+    return _rows(text, path)
+
+
+def _rows(text: str, path: Path) -> list[dict[str, str]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        head = [name.strip() for name in next(reader)]
+        _check_head(head, path)
+        rows = []
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(head):
+                raise InputError(
+                    f"{path}:{reader.line_num}: {len(cells)} cells where the first line names {len(head)}; "
+                    "quote text that holds a comma"
+                )
+            rows.append(dict(zip(head, cells, strict=True)))
+    except csv.Error as error:
+        raise InputError(f"{path}:{reader.line_num}: damaged CSV ({error}); check its quotes") from error
+    if not rows:
+        raise InputError(f"{path}: has a header and no rows; add one line per cell")
+    return rows
+
+
+def _check_head(head: Sequence[str], path: Path) -> None:
+    needed = NEEDED if "request_rate" not in head else NEEDED[:-1]
+    for name in needed:
+        if name not in head:
+            close = nearest(name, [column for column in head if column not in NEEDED], count=1)
+            hint = f"; is '{close[0]}' meant?" if close else f"; the columns are {','.join(NEEDED)}"
+            raise InputError(f"{path}:1: column '{name}' is missing{hint}")
+    twice = {name for name in head if head.count(name) > 1}
+    if twice:
+        raise InputError(f"{path}:1: column '{min(twice)}' stands twice; keep one")
+
+
+def other_columns(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """Columns that are no question of ours: they are copied through."""
+    return [name for name in rows[0] if name not in NEEDED and name not in OPTIONAL]
