@@ -47,9 +47,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "measure": {"measure", "record", *SPEC},
     # learns and predicts
     "cost/arrays": set(),
+    "cost/normal": {"cost/arrays"},
     "cost/estimate": set(),
     "cost/step": {"cost/arrays", *SPEC},
-    "cost/serving": {"cost/arrays", "cost/step", *SPEC},
+    "cost/serving": {"cost/arrays", "cost/normal", "cost/step", *SPEC},
     "cost/serving/engines": {"cost/arrays", "cost/serving"},
     "cost/simulation": {"cost/arrays", "cost/serving", "cost/step", *SPEC},
     "cost/fitting": {"cost/arrays", "cost/serving", "cost/step", "record", *SPEC},

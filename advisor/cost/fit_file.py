@@ -60,7 +60,7 @@ class Evidence:
     source: str
     rows: int
     kernel: str
-    """Family of GEMM kernels; see `features.KERNELS`."""
+    """Family of GEMM kernels; see `work.KERNELS`."""
     key: str
 
     @property

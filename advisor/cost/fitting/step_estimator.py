@@ -54,9 +54,9 @@ class FittedSpeed:
     """The learnt part of the step-time model."""
 
     theta: Mapping[str, float]
-    """See `steptime.PARAMETERS`; a missing entry is zero."""
+    """See `parameters.PARAMETERS`; a missing entry is zero."""
     noise: Mapping[str, float] = field(default_factory=dict)
-    """How far each class of rows scatters about it, in logs; see `noise.noise_class`."""
+    """How far each class of rows scatters about it, in logs; see `row_noise.noise_class`."""
 
     def vector(self, names: Sequence[str]) -> Floats:
         return np.array([self.theta.get(name, 0.0) for name in names], dtype=np.float64)

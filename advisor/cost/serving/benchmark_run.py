@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from advisor.cost.arrays import Bools, Floats
+from advisor.cost.normal import median_of_largest
 from advisor.cost.serving.batching import closed_loop
 from advisor.cost.serving.engine import EngineTable, request_work
 from advisor.cost.serving.load_table import LoadTable
@@ -82,17 +83,10 @@ def _last_s(
     waited, those that run at the end are of all ages, and long ones among them by the rule of inspection.
     """
     width = np.sqrt(np.log1p(variation**2))
-    longest = output * np.exp(width * _median_of_largest(running) - 0.5 * width**2)
+    longest = output * np.exp(width * median_of_largest(running) - 0.5 * width**2)
     usual = output * np.where(queued, 0.5 * (1.0 + variation**2), 1.0)
     one = request.step_s(np.ones_like(running), np.zeros_like(running))
     return np.asarray(np.maximum(longest - usual, 0.0) * np.where(variation > 0, one, 0.0))
-
-
-def _median_of_largest(count: Floats) -> Floats:
-    """Of so many standard normal numbers, to 0.003: Abramowitz and Stegun's formula 26.2.22."""
-    tail = np.sqrt(-2.0 * np.log(-np.expm1(np.log(0.5) / np.maximum(count, 1.0))))
-    largest = tail - (2.30753 + 0.27061 * tail) / (1.0 + 0.99229 * tail + 0.04481 * tail**2)
-    return np.asarray(np.where(count > 1.0, largest, 0.0))
 
 
 def _burst_s(request: RequestWork, requests: Floats) -> Floats:

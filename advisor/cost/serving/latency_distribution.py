@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from advisor.cost.arrays import Bools, Floats
+from advisor.cost.normal import normal_quantile
 from advisor.cost.serving.engine import EngineTable, request_work
 from advisor.cost.serving.load_table import LoadTable
 from advisor.cost.serving.request import TINY, RequestWork
@@ -84,7 +85,8 @@ _HALVINGS = 16
 
 
 def _gamma(mean: Floats, least: Floats, variance: Floats, z: float | Floats) -> Floats:
-    """Where the standard normal has `z`: a gamma distribution that starts at `least` (Wilson–Hilferty)."""
+    """Quantile of a gamma distribution that starts at `least`, where the standard normal has `z`
+    (Wilson–Hilferty)."""
     above = np.maximum(mean - least, TINY)
     variance = np.maximum(variance, 1e-18)
     shape = above**2 / variance
@@ -93,14 +95,14 @@ def _gamma(mean: Floats, least: Floats, variance: Floats, z: float | Floats) -> 
 
 
 def _lognormal(mean: Floats, least: Floats, variance: Floats, z: Floats) -> Floats:
-    """The same for a lognormal distribution: most are near the least, some queue for long."""
+    """Quantile of a lognormal distribution that starts at `least`: most are near it, some queue for long."""
     above = np.maximum(mean - least, TINY)
     sigma = np.sqrt(np.log1p(np.maximum(variance, 1e-18) / above**2))
     return np.asarray(np.minimum(least, mean) + above * np.exp(sigma * (z - 0.5 * sigma)))
 
 
 def _per_prompt_s(request: RequestWork, steady: SteadyState) -> Floats:
-    """What one prompt more adds to a step."""
+    """Seconds that one prompt more adds to a step."""
     within = np.minimum(request.uncached_tokens, steady.request.token_room)
     alone = request.prefill_step_s(steady.request.decode_batch, within)
     base = np.where(request.prefill_first, 0.0, steady.request.decode_step_s)
@@ -117,7 +119,8 @@ def _ttft_spread(
     is_open = loads.requests_per_s > 0
     by_length = added**2 * uneven
     by_others = times.prefills_per_step * added**2 * (1.0 + uneven)
-    # The step that runs when it comes: any moment of it in an open loop, nearly all of it in a closed one.
+    # The step that runs when a request arrives: at any moment of it in an open loop, near its start in a
+    # closed one.
     decode_share = np.where(request.prefill_first, 1.0, 1.0 - times.prefill_step_share)
     mean = np.maximum(
         decode_share * times.decode_step_s + times.prefill_step_share * times.prefill_step_s, TINY
@@ -142,12 +145,12 @@ def _ttft_spread(
     shortest = np.maximum(1.0 - np.sqrt(3.0 * uneven), 0.1)
     before = np.where(is_open | (times.wait_s <= request.overhead_s), request.overhead_s, times.decode_step_s)
     least = before + np.where(request.prefill_first, 0.0, times.decode_step_s) + added * shortest
-    # A queue for places passes at a steady pace: what is sure of it is nearly all.
+    # A queue for admission moves at a steady rate: nearly all of its wait is certain.
     waiting = np.maximum(loads.clients - steady.batch_limit, 0.0)
     waiting = np.where(np.isfinite(waiting), waiting, 0.0)
-    pace = 1.0 / np.maximum(steady.capacity_requests_per_s, TINY)
-    least = np.where(steady.saturated, np.maximum(least, 0.8 * waiting * pace), least)
-    by_place = np.where(steady.saturated, waiting * pace**2, 0.0)
+    interval_s = 1.0 / np.maximum(steady.capacity_requests_per_s, TINY)
+    least = np.where(steady.saturated, np.maximum(least, 0.8 * waiting * interval_s), least)
+    by_place = np.where(steady.saturated, waiting * interval_s**2, 0.0)
     return least, by_length + by_others + by_step + by_queue + by_admission + by_place
 
 
@@ -173,10 +176,10 @@ def _tpot_variance(
         np.maximum(more - times.decode_step_s, 0.0) * 10.0 + times.prefills_per_step * added
     ) / np.maximum(mean, TINY)
     slope = np.clip(slope, 0.0, 0.95)
-    crowd = np.where(
+    by_batch = np.where(
         loads.requests_per_s > 0, slope**2 / (1.0 - slope) / np.maximum(times.decode_batch, 1.0), 0.0
     )
-    return np.asarray(by_prompts + _LASTING * mean**2 * crowd)
+    return np.asarray(by_prompts + _LASTING * mean**2 * by_batch)
 
 
 _LASTING = 0.7
@@ -200,12 +203,3 @@ def _gap_s(request: RequestWork, share: Floats, loads: LoadTable, steady: Steady
         request.prefill_first, times.decode_step_s + joined, np.maximum(joined, times.decode_step_s)
     )
     return np.where(share > 1.0 - some, long, times.decode_step_s)
-
-
-def normal_quantile(share: Floats) -> Floats:
-    """Where the standard normal distribution reaches `share`, to 0.0005 (Abramowitz and Stegun 26.2.23)."""
-    tail = np.clip(np.minimum(share, 1.0 - share), 1e-9, 0.5)
-    t = np.sqrt(-2.0 * np.log(tail))
-    over = 2.515517 + t * (0.802853 + t * 0.010328)
-    z = t - over / (1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308)))
-    return np.asarray(np.where(share < 0.5, -z, z))

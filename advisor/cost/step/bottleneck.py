@@ -46,7 +46,7 @@ def bottleneck(time_ms: Mapping[Bottleneck, float]) -> Bottleneck:
 
 def _read_shares(c: StepCosts, tokens: Floats) -> list[float]:
     """Which part of the matrices' time reading them is, the rest multiplying."""
-    columns = (tokens, c.active_share, c.spread, c.weights_s, c.experts_s, c.token_s, c.blend)
+    columns = (tokens, c.active_share, c.spread, c.weights_s, c.experts_s, c.token_s, c.overlap_exponent)
     return [_read_share(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
@@ -57,11 +57,11 @@ def _read_share(
     weights_s: float,
     experts_s: float,
     token_s: float,
-    blend: float,
+    overlap_exponent: float,
 ) -> float:
     touched = 1.0 - (1.0 - active) ** max(1.0, tokens * spread) if active > 0 else 0.0
     read, multiply = weights_s + experts_s * touched, tokens * token_s
     if read <= 0 or multiply <= 0:
         return 1.0 if multiply <= 0 else 0.0
-    ratio: float = (multiply / read) ** min(blend, 50.0)
+    ratio: float = (multiply / read) ** min(overlap_exponent, 50.0)
     return 1.0 / (1.0 + ratio)

@@ -105,9 +105,10 @@ class StepCosts(ArrayTable):
     """Reading all routed experts."""
     token_s: Floats
     """Multiplying one token by the matrices it meets (no head)."""
-    tail_s: Floats
+    last_wave_s: Floats
     """What a step's GEMMs lose to last waves that are not full, once they have waves."""
-    blend: Floats
+    overlap_exponent: Floats
+    """How sharply a GEMM turns from reading-bound to multiplying-bound (the p of a p-norm)."""
     head_read_s: Floats
     head_token_s: Floats
     kv_token_s: Floats
@@ -163,7 +164,7 @@ def step_costs(a: DeploymentArrays, v: Mapping[str, Floats]) -> StepCosts:
     ring = 2 * (a.tensor_parallel - 1) / a.tensor_parallel
     reduces = np.where(a.tensor_parallel > 1, 2 * a.layers, 0.0)
     bytes_per_element = v["elementwise"] + np.where(scaled, v["quantize_activations"], 0.0)
-    pace = v["pace"]
+    engine_speed = v["pace"]
     layer_s = a.layers * v["layer_overhead_s"] + np.where(moe, a.moe_layers * v["expert_layer_s"], 0.0)
     # Weight-only kernels read no faster than the multiprocessors unpack.
     unpacks = np.array([k in ("wo4", "wo8") for k in a.kernel])
@@ -175,8 +176,8 @@ def step_costs(a: DeploymentArrays, v: Mapping[str, Floats]) -> StepCosts:
         experts_s=a.expert_bytes / (stream * v["expert_read"]),
         token_s=(a.quant_flop + a.expert_flop / v["expert_multiply"]) / (a.rate * multiply)
         + a.kept_flop / (a.rate16 * multiply16),
-        tail_s=a.tile_flop * v["tail_waves"] / (a.rate * multiply),
-        blend=1.0 + v["blend"],
+        last_wave_s=a.tile_flop * v["tail_waves"] / (a.rate * multiply),
+        overlap_exponent=1.0 + v["blend"],
         head_read_s=a.head_bytes / (a.bandwidth * read16),
         head_token_s=a.head_flop / (a.rate16 * multiply16),
         kv_token_s=a.kv_read_bytes / (a.bandwidth * v["kv_read"])[:, None]
@@ -201,7 +202,7 @@ def step_costs(a: DeploymentArrays, v: Mapping[str, Floats]) -> StepCosts:
         active_share=np.where(moe, a.active_experts / np.maximum(a.experts, 1), 0.0),
     )
     # Releases change what the engine adds, not what the hardware can do.
-    slowed = {name: getattr(made, name) * pace for name in _OVERHEADS}
+    slowed = {name: getattr(made, name) * engine_speed for name in _OVERHEADS}
     return replace(made, **slowed)
 
 
@@ -279,10 +280,10 @@ def step_breakdown(
         c.active_share > 0, 1.0 - (1.0 - c.active_share) ** np.maximum(1.0, tokens * c.spread), 0.0
     )
     work = tokens * c.token_s
-    work = work - c.tail_s * np.expm1(-work / np.maximum(c.tail_s, 1e-12))
-    gemm = _blend(c.weights_s + c.experts_s * touched, work, c.blend)
+    work = work - c.last_wave_s * np.expm1(-work / np.maximum(c.last_wave_s, 1e-12))
+    gemm = _blend(c.weights_s + c.experts_s * touched, work, c.overlap_exponent)
     sampled = sequences + prompts
-    head = _blend(c.head_read_s, sampled * c.head_token_s, c.blend)
+    head = _blend(c.head_read_s, sampled * c.head_token_s, c.overlap_exponent)
     kv = sequences * c.state_s
     attention = np.zeros_like(tokens)
     for g in range(MAX_KV_GROUPS):

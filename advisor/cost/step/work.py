@@ -2,7 +2,7 @@
 
 Everything is per GPU of one replica: tensor parallelism has already divided what it divides. Work of
 a step is summed over pipeline stages (a token passes them all); memory is of one stage.
-The step-time formula (`steptime`) multiplies these by learnt efficiencies; nothing here is learnt.
+The step-time formula (`step_time`) multiplies these by learnt efficiencies; nothing here is learnt.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ LOADS = ("single", "loaded", "maximum", "batch")
 """batch: static batches, which nobody asks about but the fit learns from."""
 
 CROWD = "crowded"
-"""What the name of a row's quantity ends in where its load is; see `loads.crowded`."""
+"""What the name of a row's quantity ends in where its load is; see `serving_stats.near_capacity`."""
 ALL = "all"
 """In place of an engine class: rows of every generation."""
 COVERAGE = 0.90
