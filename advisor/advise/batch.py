@@ -160,12 +160,13 @@ def _recovery_rows(
 
     A question that has no deployment to run may still have an accuracy.
     """
-    known: dict[tuple[int, str, str, str], tuple[list[str], str]] = {}
+    known: dict[tuple[int, str, str, str, float], tuple[list[str], str]] = {}
     for question in questions:
         if question.model is None or not question.format or quality is None:
             yield [""] * len(RECOVERY), ""
             continue
-        key = (id(question.model), question.format, question.task, question.recipe)
+        length = question.input_tokens + question.output_tokens
+        key = (id(question.model), question.format, question.task, question.recipe, length)
         if key not in known:
             known[key] = _recovery_row(question, question.model, quality)
         yield known[key]
@@ -182,6 +183,7 @@ def _recovery_row(
             question.format,
             (question.task,) if question.task else (),
             parse_recipe(question.recipe) if question.recipe else None,
+            context_tokens=round(question.input_tokens + question.output_tokens) or None,
         )
     except QuantAdviseError as error:
         return [""] * len(RECOVERY), f"recovery: {error}"

@@ -46,6 +46,7 @@ class Limits:
     min_recovery: o.MinRecoveryOption = None
     confidence: o.ConfidenceOption = None
     tasks: o.TasksOption = None
+    recipe: o.RecipeOption = None
     latency: o.LatencyOption = None
 
 

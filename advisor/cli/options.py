@@ -158,6 +158,14 @@ TasksOption = Annotated[
         rich_help_panel=_LIMITS,
     ),
 ]
+RecipeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ALGORITHM[@MAKER]",
+        help="How, and by whom, the checkpoint is made whose accuracy counts: gptq, gptq@RedHatAI.",
+        rich_help_panel=_LIMITS,
+    ),
+]
 PriceOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -259,11 +259,20 @@ def recoveries_of(
     """What is known of each deployment's accuracy on the workload's tasks; each kind is looked up once."""
     if quality is None:
         return (None,) * len(deployments)
+    from advisor.cost.quality.recipe import parse_recipe
+
+    asked = workload.quality
+    recipe = parse_recipe(asked.recipe) if asked.recipe else None
     known: dict[tuple[str, str], Recovery] = {}
     for d in deployments:
         if (d.format.name, d.kv_format) not in known:
             known[d.format.name, d.kv_format] = quality.recovery(
-                d.model, d.format.name, workload.quality.tasks, kv_format=d.kv_format
+                d.model,
+                d.format.name,
+                asked.tasks,
+                recipe,
+                kv_format=d.kv_format,
+                context_tokens=workload.context_tokens,
             )
     return tuple(known[d.format.name, d.kv_format] for d in deployments)
 

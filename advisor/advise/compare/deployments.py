@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from advisor.advise.certainty.error_draws import errors_of
+from advisor.advise.choose.evaluate import recoveries_of
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT
 from advisor.advise.choose.question import Choice, check_context, statistics_of
@@ -178,8 +179,8 @@ def _recovery(
     if quality is None:
         return None
     known = [
-        quality.recovery(d.model, d.format.name, workload.quality.tasks, kv_format=d.kv_format).true
-        for d in (first, second)
+        None if recovery is None else recovery.true
+        for recovery in recoveries_of((first, second), workload, quality)
     ]
     if known[0] is None or known[1] is None:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,7 @@ import numpy as np
 from advisor.cost.estimate import Basis, Estimate
 from advisor.cost.quality.loss_distribution import Floats, LossDistribution
 from advisor.cost.quality.models import Traits
+from advisor.cost.quality.posterior import LEAST_LOSS
 from advisor.cost.quality.recipe import Recipe
 from advisor.spec.models.model import ModelSpec
 
@@ -43,7 +45,9 @@ class Recovery:
 
         Deployments with one and the same accuracy question share their deviates; None without an estimate.
         """
-        return None if self.loss is None else np.maximum(1.0 - self.loss.at(deviates), 0.0)
+        if self.loss is None:
+            return None
+        return np.clip(1.0 - self.loss.at(deviates), 0.0, _most(self.loss))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +61,25 @@ class Question:
     recipe: Recipe | None = None
     """Of the checkpoint that runs; None = the best known published one's, or as they are usually made."""
     kv_format: KvFormat = "16bit"
+    context_tokens: int | None = None
+    """Tokens of a prompt and its answer; None = as long as the tasks' own."""
 
 
 def recovery_of(loss: LossDistribution, noise_sd: float, basis: Basis) -> Recovery:
-    """Both estimates of a true loss's distribution and the noise of a new score."""
+    """Both estimates of a true loss's distribution and the noise of a new score; the value is the median."""
     value = max(1.0 - loss.quantile(0.5), 0.0)
     return Recovery(
-        true=_estimate(value, loss, basis),
+        true=_estimate(value, loss, basis, most=_most(loss)),
         new_score=_estimate(value, loss.with_noise(noise_sd), basis),
         loss=loss,
     )
 
 
-def _estimate(value: float, loss: LossDistribution, basis: Basis) -> Estimate:
+def _most(loss: LossDistribution) -> float:
+    """The largest true recovery that a distribution allows; scores of one's own may show any."""
+    return 1.0 - LEAST_LOSS if loss.skewness > 0 else math.inf
+
+
+def _estimate(value: float, loss: LossDistribution, basis: Basis, *, most: float = math.inf) -> Estimate:
     low, high = (max(1.0 - loss.quantile(level), 0.0) for level in (0.95, 0.05))
-    return Estimate(value=value, low=min(low, value), high=max(high, value), basis=basis)
+    return Estimate(value=value, low=min(low, value), high=max(min(high, most), value), basis=basis)

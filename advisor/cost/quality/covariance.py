@@ -38,8 +38,9 @@ class Spread:
     """The same for one maker's checkpoint by one algorithm alone."""
     recipe: float = 0.15
     """Of what one maker's checkpoint loses on every benchmark, as a share of the expected loss."""
-    context: float = 0.3
-    """Of what one base model loses in one format, as a share, per factor e of context beyond a short one."""
+    context: float = 0.5
+    """Of what one base model loses in one format, as a share, for each factor e of context beyond a short
+    one: a random walk, so that a score at one length says as much of longer ones."""
     choice: float = 0.55
     """Noise of choice benchmarks, 4 bits, as a share of two independent scores' noise."""
     generated: float = 0.7
@@ -147,7 +148,7 @@ def deviations(
     relative = (
         s.fragile**2 * same("group")
         + wider * (s.fragile_in_format**2 * kin + s.recipe**2 * made)
-        + s.context**2 * kin * np.outer(a.context, b.context)
+        + s.context**2 * kin * np.minimum.outer(a.context, b.context)
         + s.benchmark**2 * twins
         + s.checkpoint**2 * (made & twins)
     )

@@ -14,6 +14,7 @@ from advisor.cost.quality.posterior import Fitted
 from advisor.cost.quality.recipe import Recipe
 from advisor.cost.quality.scores import Cell
 from advisor.cost.quality.tasks import Task
+from advisor.spec.benchmarks import SHORT_TOKENS
 
 DEFAULT_ALGORITHM: Mapping[str, str] = {"int4": "gptq", "int8": "gptq", "w4a8-fp8": "awq"}
 """What makes the checkpoints people deploy (the seed paper's recipes); round to nearest for the rest."""
@@ -101,7 +102,36 @@ class Evidence:
             out.append(f"no score in {format} made by {algorithm}: taken as the format's average")
         return out
 
-    def basis(self, who: Traits, format: str, recipe: Recipe, tasks: Sequence[Task]) -> Basis:
+    def context_remarks(self, format: str, context_tokens: int | None) -> list[str]:
+        """What to say of a context beyond what scores in a format reach; nothing of a short one."""
+        if context_tokens is None or context_tokens <= SHORT_TOKENS:
+            return []
+        longest = self._longest(format)
+        if longest <= SHORT_TOKENS:
+            return [f"no score in {format} at long contexts: at {context_tokens:,} tokens it is a guess"]
+        reach = f"scores in {format} reach {longest:,} tokens"
+        return [f"at {context_tokens:,} tokens losses are larger and less certain; {reach}"]
+
+    def _longest(self, format: str) -> int:
+        form = format if format in self._by_format else BASE_FORMAT.get(format, format)
+        return max((c.context_tokens for c in self._by_format.get(form, ())), default=SHORT_TOKENS)
+
+    @cached_property
+    def kv_remark(self) -> str:
+        """What an FP8 KV cache's loss rests on."""
+        cells = [c for c in self.fitted.cells if c.format.startswith("kv-")]
+        models = count(len({c.traits.key for c in cells}), "model")
+        scores = count(sum(c.scores for c in cells), "score")
+        return f"FP8 KV cache: from {scores} of {models} with 8-bit caches; scales not stated"
+
+    def basis(
+        self,
+        who: Traits,
+        format: str,
+        recipe: Recipe,
+        tasks: Sequence[Task],
+        context_tokens: int | None = None,
+    ) -> Basis:
         """measured: this very checkpoint was scored on every benchmark named. extrapolated: beyond the sizes,
         kinds or tasks that scores exist for.
 
@@ -109,9 +139,17 @@ class Evidence:
         """
         if not all(task.known for task in tasks):
             return "extrapolated"
-        own = {c.benchmark for c in self._of_checkpoint(who, format, recipe)}
+        length = context_tokens or 0
+        long = length > SHORT_TOKENS
+        own = {
+            c.benchmark
+            for c in self._of_checkpoint(who, format, recipe)
+            if not long or c.context_tokens >= length
+        }
         if {name for task in tasks for name in task.parts} <= own:
             return "measured"
+        if long and length > _SIZE_MARGIN * self._longest(format):
+            return "extrapolated"
         span = self._spans.get(format)
         if span is None or span.base_models < _FEWEST_MODELS or (who.sparse and not span.sparse):
             return "extrapolated"

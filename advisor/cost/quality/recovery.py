@@ -19,25 +19,18 @@ from advisor.cost.quality.models import Traits, traits_of
 from advisor.cost.quality.own_scores import OwnScore, own_scores
 from advisor.cost.quality.posterior import DEFAULT_WIDTH, Z90, Expectation, Fitted, interval_class, true_loss
 from advisor.cost.quality.recipe import Recipe, recipe_of_checkpoint
-from advisor.cost.quality.scores import SIXTEEN_BIT, Cell, cells_of
+from advisor.cost.quality.scores import KV_FP8, SIXTEEN_BIT, Cell, cells_of
 from advisor.cost.quality.tasks import Task, find_task, require_known, task_notes
 from advisor.cost.quality.warnings import warnings_for
 from advisor.data import shipped
 from advisor.record.constants import AccuracyConstant
 from advisor.record.measurement import QualityMeasurement
-from advisor.spec.benchmarks import benchmark
 from advisor.spec.models.catalog import known_checkpoint
 from advisor.spec.models.model import ModelSpec
 
 _SAME_WEIGHTS = (frozenset({"fp8", "fp8-w8a16"}), frozenset({"int8", "int8-w8a16"}))
 
-KV_FP8_LOSS, KV_FP8_SD = 0.0, 0.005
-"""FP8 KV cache on short tasks. Loss 0.0 %, deviation 0.7 % (their own noise included) over 24 scores of
-four 7B models with 8-bit KV caches: lmdeploy docs/en/quantization/kv_quant.md."""
-KV_FP8_LONG_LOSS, KV_FP8_LONG_SD = 0.03, 0.03
-"""At long contexts: 97.8 % kept of a needle search at 128k (vLLM blog, 2026-04-22) and 94.1 % of two-needle
-MRCR, within its runs' deviation (vLLM blog, 2026-05-11)."""
-
+_KV_RECIPE = Recipe(algorithm="none")
 WIDEST = 1.0
 """An interval wider than this, all that a score can lose, tells nothing: the number is refused."""
 
@@ -104,6 +97,7 @@ class QualityModel:
         tasks: Sequence[str] = (),
         recipe: Recipe | None = None,
         kv_format: KvFormat = "16bit",
+        context_tokens: int | None = None,
     ) -> Recovery:
         """Recovery of `model` in `format` (canonical name), the mean over `tasks`; none = accuracy at large.
 
@@ -112,7 +106,14 @@ class QualityModel:
         checkpoint. Where nothing is known of a format, `true` is None and `note` says why.
         """
         return self.answer(
-            Question(model=model, format=format, tasks=tuple(tasks), recipe=recipe, kv_format=kv_format)
+            Question(
+                model=model,
+                format=format,
+                tasks=tuple(tasks),
+                recipe=recipe,
+                kv_format=kv_format,
+                context_tokens=context_tokens,
+            )
         )
 
     def recoveries(self, questions: Sequence[Question]) -> list[Recovery]:
@@ -127,27 +128,30 @@ class QualityModel:
 
     def answer(self, q: Question) -> Recovery:
         """The recovery that a question is about; see `recovery`."""
-        tasks = tuple(find_task(name) for name in q.tasks) or (find_task(""),)
+        tasks = _tasks_of(q)
+        require_known(tasks, {score.task for score in self.own})
         native = q.model.native_format if isinstance(q.model, ModelSpec) else None
         notes = task_notes(tasks)
         if q.format in SIXTEEN_BIT or (native and _same_weights(q.format, native)):
-            return self._exact(q, native, tasks, notes)
+            return self._exact(q, native, notes)
         if own := self._own(q):
             return self._with_own(q, own)
-        require_known(tasks, {score.task for score in self.own})
         if why := self._evidence.refusal(q.format):
             return Recovery(true=None, note=why)
         if native:
             notes.append(f"relative to the {native} checkpoint the model ships as")
-        who = traits_of(q.model)
-        recipe = self._recipe(q)
+        who, recipe = traits_of(q.model), self._recipe(q)
         notes += self._evidence.remarks(q.format, q.recipe)
-        expected = self.fitted.expect(who, q.format, recipe, tasks)
-        basis: Basis = "extrapolated" if native else self._evidence.basis(who, q.format, recipe, tasks)
+        notes += self._evidence.context_remarks(q.format, q.context_tokens)
+        expected = self.fitted.expect(who, q.format, recipe, tasks, q.context_tokens or 0)
+        basis = self._evidence.basis(who, q.format, recipe, tasks, q.context_tokens)
         true, noise = self._distribution(expected, q.format)
         if q.kv_format == "fp8":
-            true, basis = weighted_sum([(1.0, true), (1.0, _kv_loss(tasks))]), "extrapolated"
-            notes.append("FP8 KV cache: a little wider, from 8-bit caches of other models")
+            cache = self._kv_loss(q)
+            if cache is None:
+                return Recovery(true=None, note=_NO_KV_SCORES)
+            true, basis = weighted_sum([(1.0, true), (1.0, cache)]), "extrapolated"
+            notes.append(self._evidence.kv_remark)
         found = recovery_of(true, noise, basis)
         if _width(true.with_noise(noise)) > WIDEST:
             found = Recovery(true=None)
@@ -158,6 +162,15 @@ class QualityModel:
             evidence=self._evidence.text(who, q.format, recipe),
             warnings=warnings_for(self.fitted, who, q.format, tasks),
         )
+
+    def _kv_loss(self, q: Question) -> LossDistribution | None:
+        """What an FP8 KV cache loses by itself; None where no fit knows an 8-bit cache."""
+        if ("format", KV_FP8) not in self.fitted.factors:
+            return None
+        expected = self.fitted.expect(
+            traits_of(q.model), KV_FP8, _KV_RECIPE, _tasks_of(q), q.context_tokens or 0
+        )
+        return self._distribution(expected, KV_FP8)[0]
 
     def _recipe(self, q: Question) -> Recipe:
         """The recipe of the checkpoint that is meant: as given, the one a user scored, the best published.
@@ -203,15 +216,19 @@ class QualityModel:
         cached = q.kv_format == "fp8" and any(score.kv_format != "fp8" for score in own.values())
         variance = sum(score.stderr**2 for score in own.values()) / count**2
         true = LossDistribution(
-            mean=1.0 - sum(score.recovery for score in own.values()) / count,
-            sd=(variance + (KV_FP8_SD**2 if cached else 0.0)) ** 0.5,
+            mean=1.0 - sum(score.recovery for score in own.values()) / count, sd=variance**0.5
         )
-        basis: Basis = "extrapolated" if cached else "measured"
-        evidence = ", ".join(score.text for score in own.values())
         # A new measurement would draw other items: its own error is as large as that of this one.
         noise = true.sd
+        cache = self._kv_loss(dataclasses.replace(q, tasks=tuple(own))) if cached else None
+        if cached and cache is None:
+            return Recovery(true=None, note=_NO_KV_SCORES, evidence="")
+        if cache is not None:
+            true = weighted_sum([(1.0, true), (1.0, cache)])
+        basis: Basis = "extrapolated" if cached else "measured"
+        evidence = ", ".join(score.text for score in own.values())
         if not left:
-            note = "FP8 KV cache: a little wider, from 8-bit caches of other models" if cached else ""
+            note = self._evidence.kv_remark if cached else ""
             return dataclasses.replace(recovery_of(true, noise, basis), note=note, evidence=evidence)
         rest = self.answer(dataclasses.replace(q, tasks=left))
         evidence = f"{evidence}; {rest.evidence}".strip("; ")
@@ -228,7 +245,7 @@ class QualityModel:
             warnings=rest.warnings,
         )
 
-    def _exact(self, q: Question, native: str | None, tasks: Sequence[Task], notes: list[str]) -> Recovery:
+    def _exact(self, q: Question, native: str | None, notes: list[str]) -> Recovery:
         """The reference itself: 1, unless the KV cache is narrower."""
         if native:
             notes.append(f"the model ships in {native}: this is the checkpoint recovery is relative to")
@@ -237,12 +254,24 @@ class QualityModel:
             return dataclasses.replace(
                 recovery_of(nothing, 0.0, "measured"), note="; ".join(notes), evidence="the reference itself"
             )
-        notes.append("FP8 KV cache: from 8-bit caches of other models")
+        cache = self._kv_loss(q)
+        if cache is None:
+            return Recovery(true=None, note=_NO_KV_SCORES)
+        noise = self.fitted.expect(traits_of(q.model), KV_FP8, _KV_RECIPE, _tasks_of(q)).noise
         return dataclasses.replace(
-            recovery_of(_kv_loss(tasks), 0.0, "extrapolated"),
-            note="; ".join(notes),
-            evidence="8-bit KV caches",
+            recovery_of(cache, noise, "extrapolated"),
+            note="; ".join([*notes, self._evidence.kv_remark]),
+            evidence=self._evidence.text(traits_of(q.model), KV_FP8, _KV_RECIPE),
         )
+
+
+_NO_KV_SCORES = (
+    "no accuracy of an FP8 KV cache is in the fit; run quantadvise fit on measurements that have one"
+)
+
+
+def _tasks_of(q: Question) -> tuple[Task, ...]:
+    return tuple(find_task(name) for name in q.tasks) or (find_task(""),)
 
 
 def _width(loss: LossDistribution) -> float:
@@ -260,19 +289,6 @@ def _too_wide(said: Expectation) -> str:
 
 def _same_weights(format: str, native: str) -> bool:
     return format == native or any({format, native} <= kin for kin in _SAME_WEIGHTS)
-
-
-def _kv_loss(tasks: Sequence[Task]) -> LossDistribution:
-    """What an FP8 KV cache may add, by the share of long-context tasks."""
-    long = [
-        sum(benchmark(name).family == "long context" for name in task.parts) / len(task.parts)
-        for task in tasks
-    ]
-    share = sum(long) / len(long)
-    return LossDistribution(
-        mean=(1 - share) * KV_FP8_LOSS + share * KV_FP8_LONG_LOSS,
-        sd=(1 - share) * KV_FP8_SD + share * KV_FP8_LONG_SD,
-    )
 
 
 @lru_cache(maxsize=4)

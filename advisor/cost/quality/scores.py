@@ -30,7 +30,8 @@ from advisor.spec.benchmarks import SHORT_TOKENS, Benchmark, benchmark, known_av
 SIXTEEN_BIT = frozenset({"bf16", "fp16"})
 SIMULATED = ", simulated"
 """Ends the name of a publisher whose kernels were simulated."""
-KV_FORMATS = {"FP8 KV cache": "kv-fp8", "INT8 KV cache": "kv-int8"}
+KV_FP8 = "kv-fp8"
+KV_FORMATS = {"FP8 KV cache": KV_FP8, "INT8 KV cache": "kv-int8"}
 """What a record's conditions say of the KV cache → the format whose loss it shows."""
 MIN_BASELINE = 0.02
 """Below 2 % of full score a ratio says nothing."""

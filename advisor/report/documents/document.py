@@ -194,6 +194,7 @@ def workload_document(workload: Workload) -> dict[str, Any]:
         ),
         "quality": {
             "min_recovery": workload.quality.min_recovery,
+            "recipe": workload.quality.recipe,
             "tasks": list(workload.quality.tasks),
         },
         "confidence": workload.confidence,

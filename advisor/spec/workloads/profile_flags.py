@@ -73,6 +73,7 @@ def override(
     min_share: float | None = None,
     min_recovery: float | None = None,
     tasks: Sequence[str] | None = None,
+    recipe: str | None = None,
     objective: str | None = None,
     gpu_count: str | None = None,
     confidence: float | None = None,
@@ -96,7 +97,7 @@ def override(
     values["load"] = arrival
     values["slo"] = _limits(values["slo"], slo)
     values["goodput"] = _goodput(values["goodput"], goodput, min_share)
-    values["quality"] = _quality(values["quality"], min_recovery, tasks)
+    values["quality"] = _quality(values["quality"], min_recovery, tasks, recipe)
     plain = {
         "objective": objective,
         "gpu_count": gpu_count,
@@ -199,13 +200,16 @@ def _goodput(own: Goodput | None, text: str | None, min_share: float | None) -> 
     return Goodput(ttft_ms=own.ttft_ms, tpot_ms=own.tpot_ms, e2e_ms=own.e2e_ms, min_share=share)
 
 
-def _quality(own: Quality, min_recovery: float | None, tasks: Sequence[str] | None) -> Quality:
+def _quality(
+    own: Quality, min_recovery: float | None, tasks: Sequence[str] | None, recipe: str | None
+) -> Quality:
     floor = own.min_recovery
+    how = own.recipe if recipe is None else Given(value=recipe, where="--recipe").text()
     if min_recovery is not None:
         floor = Given(value=min_recovery, where="--min-recovery").number(above=0, high=1)
     if tasks is None:
-        return Quality(min_recovery=floor, tasks=own.tasks)
+        return Quality(min_recovery=floor, recipe=how, tasks=own.tasks)
     given = Given(value=list(tasks), where="--tasks")
     return given.build(
-        lambda: Quality(min_recovery=floor, tasks=tuple(item.text() for item in given.items()))
+        lambda: Quality(min_recovery=floor, recipe=how, tasks=tuple(item.text() for item in given.items()))
     )

@@ -159,15 +159,17 @@ def read_quality(given: Given) -> Quality:
     """`{min_recovery: 0.99, tasks: [code]}`; `none` asks for nothing."""
     if given.value == "none":
         return Quality()
-    entries = given.keys(("min_recovery", "tasks"))
+    entries = given.keys(("min_recovery", "recipe", "tasks"))
     floor = entries["min_recovery"].number(above=0, high=1) if "min_recovery" in entries else None
     tasks = tuple(item.text() for item in entries["tasks"].items()) if "tasks" in entries else ()
-    return given.build(lambda: Quality(min_recovery=floor, tasks=tasks))
+    recipe = entries["recipe"].text() if "recipe" in entries else None
+    return given.build(lambda: Quality(min_recovery=floor, recipe=recipe, tasks=tasks))
 
 
 def write_quality(quality: Quality) -> object:
     floor = {} if quality.min_recovery is None else {"min_recovery": plain_number(quality.min_recovery)}
-    return floor | ({"tasks": list(quality.tasks)} if quality.tasks else {})
+    recipe = {} if quality.recipe is None else {"recipe": quality.recipe}
+    return floor | recipe | ({"tasks": list(quality.tasks)} if quality.tasks else {})
 
 
 def read_price_list(given: Given) -> str | None:

@@ -122,6 +122,7 @@ _QUALITY: Schema = {
         _object(
             {
                 "min_recovery": _SHARE | {"description": "least quantized score / BF16 score: 0.99"},
+                "recipe": _LINE | {"description": "how and by whom the checkpoint is made: gptq@RedHatAI"},
                 "tasks": {
                     "type": "array",
                     "items": _LINE,

@@ -225,6 +225,8 @@ class Quality:
     """Accuracy that must be left: recovery = quantized score / BF16 score, averaged over `tasks`."""
 
     min_recovery: float | None = None
+    recipe: str | None = None
+    """How the checkpoint is made, and by whom: `gptq`, `gptq@RedHatAI`; None = the best known one's."""
     tasks: tuple[str, ...] = ()
     """Benchmark names or families (`knowledge`, `reasoning`, `code`, `chat`, `long-context`,
     `instruction-following`); empty = the published averages."""
@@ -234,6 +236,8 @@ class Quality:
         if floor is not None:
             possible = _within(floor, 0, 1) and floor > 0
             _require(possible, f"min_recovery {floor} is not above 0 and up to 1; 99 % is 0.99")
+        if self.recipe is not None:
+            _require_line(self.recipe, "recipe")
         _require(all(self.tasks), "a task has no name")
         for task in self.tasks:
             _require_line(task, "task")
@@ -263,6 +267,11 @@ class Workload:
     """Where the shape and the limits were read."""
     engine: Engine | None = None
     """The release and the settings it is served with; None = the default release as it comes."""
+
+    @property
+    def context_tokens(self) -> int:
+        """Tokens that a mean prompt and a mean answer take together: the length at which accuracy counts."""
+        return round(self.load.input_tokens.mean + self.load.output_tokens.mean)
 
     def __post_init__(self) -> None:
         _require(bool(self.name), "a workload needs a name")

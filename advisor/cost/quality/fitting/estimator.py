@@ -22,6 +22,8 @@ from advisor.cost.quality.fitting.solve import (
 from advisor.cost.quality.posterior import Fitted
 from advisor.cost.quality.scores import Cell
 
+SPREAD = "spread"
+"""Section of priors that are the usual values of a `Spread`."""
 _DIGITS = 4
 """Factors are rounded, so that a file holds exactly what is used."""
 
@@ -55,9 +57,11 @@ class LossRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         sample_weight: how much each counts; without it, scores far out count less. start: another fit's
         problem and solution, whose factors this one begins with.
         """
-        problem = problem_of(list(X), self.priors or {})
+        priors = self.priors or {}
+        problem = problem_of(list(X), {key: pair for key, pair in priors.items() if key[0] != SPREAD})
         if self.spread is None:
-            self.spread_, self.solution_ = likeliest_spread(problem)
+            known = {name: value for (section, name), (value, _) in priors.items() if section == SPREAD}
+            self.spread_, self.solution_ = likeliest_spread(problem, Spread(**known))
         else:
             self.spread_ = self.spread
             begin = _begin(problem, sample_weight, start)

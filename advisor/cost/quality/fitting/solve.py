@@ -166,12 +166,12 @@ def solve(
 _BOUNDS = {"baseline": (0.01, 0.8)}
 
 
-def likeliest_spread(p: Problem, rounds: int = 4) -> tuple[Spread, Solution]:
+def likeliest_spread(p: Problem, usual: Spread, rounds: int = 4) -> tuple[Spread, Solution]:
     """Spread and factors that make the cells likeliest: one number at a time, in ever smaller steps.
 
-    Each number has a prior around its default: a few dozen models say little about how models differ.
+    Each number has a prior around `usual`: a few dozen models say little about how models differ.
     """
-    spread = Spread()
+    spread = usual
     best = solve(p, spread)
     best = solve(p, spread, start=best, robust=False)
     step = 0.5
@@ -185,7 +185,8 @@ def likeliest_spread(p: Problem, rounds: int = 4) -> tuple[Spread, Solution]:
                         break
                     trial = dataclasses.replace(spread, **{field.name: value})
                     found = solve(p, trial, start=best, robust=False, steps=4)
-                    gained = found.likelihood - best.likelihood + _log_prior(trial) - _log_prior(spread)
+                    gained = found.likelihood - best.likelihood
+                    gained += _log_prior(trial, usual) - _log_prior(spread, usual)
                     if gained < _WORTH_A_STEP:
                         break
                     spread, best = trial, found
@@ -197,8 +198,7 @@ def likeliest_spread(p: Problem, rounds: int = 4) -> tuple[Spread, Solution]:
     return spread, solve(p, spread, start=best, robust=False)
 
 
-def _log_prior(spread: Spread) -> float:
+def _log_prior(spread: Spread, usual: Spread) -> float:
     """Logarithm of the prior density of a spread, up to a constant."""
-    usual = Spread()
     logs = [math.log(getattr(spread, f.name) / getattr(usual, f.name)) for f in dataclasses.fields(Spread)]
     return -0.5 * sum((log / _SPREAD_PRIOR_SD) ** 2 for log in logs)
