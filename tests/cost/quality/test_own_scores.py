@@ -133,7 +133,7 @@ def test_recommend_answers_from_own_records(quantadvise: Command, tmp_path: Path
     )
     import json
 
-    rows = json.loads(table.out)
-    refused = [row for row in rows["refused"] if row["deployment"]["format"] == "int4"]
-    assert {refusal["kind"] for row in refused for refusal in row["refusals"]} == {"recovery"}
-    assert any("85 (76.78–93.22)" in refusal["finding"] for row in refused for refusal in row["refusals"])
+    [reason] = json.loads(table.out)["refused_by_reason"]
+    assert reason["kind"] == "recovery"
+    assert reason["nearest"]["deployment"]["format"] == "int4"
+    assert reason["nearest"]["refusals"][0]["finding"] == "85 (76.78–93.22) %"
