@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 LoadStatus = Literal["stable", "saturated", "backlogged"]
-"""stable: requests find a place in the batch as they come. saturated: a closed loop has more clients
-than the batch holds; they queue, yet each is served in time. backlogged: an open loop asks for more
-than the capacity; the queue grows without end, so that no latency exists."""
+"""stable: requests are admitted to the batch as they arrive. saturated: a closed loop has more clients than
+the batch holds; they queue, and each is served in time. backlogged: an open loop sends more than the
+capacity; the queue grows without end, so that no latency exists."""
 
 Window = Literal["steady", "whole"]
 """steady: between warm-up and drain. whole: from the first request sent to the last one finished,
@@ -18,7 +18,7 @@ the initial burst and the drain included, as `vllm bench serve` and its kin repo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingResult:
-    """What the load meets; one replica."""
+    """Latencies, throughput and batch of one replica under a simulated load."""
 
     status: LoadStatus
     window: Window

@@ -65,7 +65,8 @@ class _Scheduler:
         self.running: dict[int, None] = {}
         """In order of admission."""
         self.partial: int | None = None
-        """The one whose prompt is not through, always the last admitted; `done` of its tokens are."""
+        """The request that is in prefill, always the last admitted; `done` of its prompt tokens are
+        computed."""
         self.done = 0
         self.decoding, self.context, self.counter = 0, 0, 0
         self.ends: list[tuple[int, int, int]] = []
@@ -87,7 +88,7 @@ class _Scheduler:
             self._send(0.0)
         while self.coming or self.waiting or self.running:
             if not self.running and not self.waiting:
-                # Steps taken one by one would have seen, while a full batch ran, who came meanwhile.
+                # Single steps of the full batch would have admitted the requests that arrived meanwhile.
                 self._take(self.step_before if self.ahead else self.step_start, inclusive=False)
             if not self.running and not self.waiting:
                 self.clock = max(self.clock, self.coming[0][0])
@@ -138,8 +139,8 @@ class _Scheduler:
         self.coming.append((self.sent[i] + self.overhead, i))
 
     def _take(self, now: float, *, inclusive: bool) -> None:
-        """What has come by `now` joins the queue. What comes at the very end of a step comes too late:
-        the next step begins before a client can have read the last token."""
+        """Requests that arrived by `now` join the queue. A request that arrives at the very end of a step is
+        too late: the next step begins before a client can have read the last token."""
         coming = self.coming
         while coming and (coming[0][0] < now or (inclusive and coming[0][0] == now)):
             self.waiting.append(coming.popleft()[1])
@@ -201,7 +202,7 @@ class _Scheduler:
     # the batch
 
     def _join(self, i: int) -> None:
-        """A prompt is through; its sequence decodes from the next step on."""
+        """The prefill of a prompt is done; its sequence decodes from the next step on."""
         self.joined[i] = self.counter
         self.decoding += 1
         self.context += self.base[i]
@@ -238,7 +239,7 @@ class _Scheduler:
         self.counter += steps
 
     def _retire(self) -> None:
-        """Finish the sequences whose last token this was."""
+        """Finish the sequences that produced their last token."""
         ends = self.ends
         while ends and (ends[0][0] <= self.counter or ends[0][2] != self.epoch[ends[0][1]]):
             _, i, epoch = heapq.heappop(ends)
@@ -282,15 +283,15 @@ class _Scheduler:
         self._retire()
 
     def _decode_steps(self, *, only_one: bool) -> None:
-        """As many decode steps as nothing changes the batch: until one ends, blocks run out, or a
-        request comes that can be let in."""
+        """Decode steps until the batch changes: until an answer ends, blocks run out, or a request arrives
+        that can be admitted."""
         while self.ends[0][2] != self.epoch[self.ends[0][1]]:
             heapq.heappop(self.ends)
         decoding, context = self.decoding, self.context / self.decoding + 1.0
         steps = 1 if only_one else min(self.ends[0][0] - self.counter, self._steps_with_room())
         if self.coming and not self.waiting and len(self.running) < self.slots and steps > 1:
             gap = self.coming[0][0] - self.clock
-            if gap < 0:  # it came too late for this step, whose batch was settled
+            if gap < 0:  # it arrived after the batch of this step was settled
                 steps = 1
             else:
                 steps = self.table.decode_steps(decoding, context, gap, steps - self.ahead) + self.ahead
@@ -300,7 +301,7 @@ class _Scheduler:
         self.clock += seconds
         if steps > 1:
             self.step_start = self.clock - self.table.decode_s(decoding, context + steps - 1)
-            self.step_before = start  # to the last bit: it is when someone may have come
+            self.step_before = start  # exactly: a request may have arrived at that very time
         if steps > 2:
             self.step_before = self.clock - self.table.decode_s(decoding, context + steps - 2, 2)
         gaps = decoding * steps
@@ -315,7 +316,7 @@ class _Scheduler:
         self._retire()
 
     def _steps_with_room(self) -> int:
-        """Decode steps until the free blocks do not suffice; at least 1 (`_make_room` saw to it)."""
+        """Decode steps until the free blocks do not suffice; at least 1, which `_make_room` ensures."""
         rounds, free = divmod(self.free, self.decoding)
         offset = 0
         # A round of 16 steps takes a block per sequence, and fewer than that are left after the rounds.

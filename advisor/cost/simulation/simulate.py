@@ -1,4 +1,4 @@
-"""What a load meets, by simulating every request: means, percentiles, goodput."""
+"""Means, percentiles and goodput of a load, from a simulation of every request."""
 
 from __future__ import annotations
 

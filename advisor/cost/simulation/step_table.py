@@ -1,4 +1,4 @@
-"""A deployment's step time as tables: asked once in arrays, then read within microseconds."""
+"""A deployment's step time as tables: computed once as arrays, then read within microseconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests, and what happened to them."""
+"""Requests of a simulated run, and the times of what happened to each."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requests:
-    """What is asked, in the order of sending; shapes (n,)."""
+    """Requests in the order of sending; shapes (n,)."""
 
     input_tokens: Ints
     cached_tokens: Ints
-    """Of them, found in the prefix cache."""
+    """Prompt tokens in the prefix cache."""
     output_tokens: Ints
     sent_s: Floats | None
     """When each is sent; None = closed loop: whenever one of `concurrency` is done."""
@@ -30,7 +30,7 @@ class Requests:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What happened."""
+    """Times and steps of a simulated run."""
 
     requests: Requests
     # per request
