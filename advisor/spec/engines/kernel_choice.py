@@ -9,7 +9,16 @@ from typing import Literal
 from advisor.spec.engines.dtypes import Dtype, dtypes_of
 from advisor.spec.engines.model_shapes import Matrix, ModelShapes
 from advisor.spec.engines.sharding import FORMAT_RULES, covered, heads_text, misfit, shards
-from advisor.spec.engines.start_table import Row, StartTable, cited, fits_gpu, table_at
+from advisor.spec.engines.start_table import (
+    Row,
+    StartTable,
+    cited,
+    fits_gpu,
+    kernels_on,
+    methods_of,
+    split_rules,
+    table_at,
+)
 from advisor.spec.formats.checkpoint import CheckpointKind
 from advisor.spec.formats.format import ExecutionKind
 from advisor.spec.hardware.gpu import ComputeType, GpuSpec
@@ -75,24 +84,25 @@ def kernel_choice(
     dtypes, why, source = dtypes_of(table, shapes, gpu, format_name=format_name)
     if not dtypes:
         return refusal("dtype", why, source)
-    methods = _methods(table, kind, gpu)
+    methods = _methods(table, version, kind, gpu)
     if isinstance(methods, KernelChoice):
         return methods
-    broken = misfit(table.parallel, shapes, kind, split)
+    rules = split_rules(version, kind.packaging, kind.scheme)
+    broken = misfit(rules, shapes, kind, split)
     if broken is not None and broken.experts and not split.expert and shapes.experts:
         whole = Parallelism(
             tensor=split.tensor, pipeline=split.pipeline, data=split.data, expert=True, nodes=split.nodes
         )
-        if misfit(table.parallel, shapes, kind, whole) is None:
+        if misfit(rules, shapes, kind, whole) is None:
             split, broken = whole, None
     if broken is not None:
-        formats = any(r["rule"] in FORMAT_RULES and cited(r) == broken.source for r in table.parallel)
+        formats = any(r["rule"] in FORMAT_RULES and cited(r) == broken.source for r in rules)
         words = f"{broken.why} (it has {heads_text(shapes)})" if not formats else broken.why
         return refusal("split", words, broken.source, by_format=formats or broken.experts)
     attention = _attention(table, shapes, gpu, kv_format)
     if isinstance(attention, KernelChoice):
         return attention
-    return _kernels(table, methods, dtypes, shapes, kind, gpu, split, attention)
+    return _kernels(version, methods, dtypes, shapes, kind, gpu, split, attention)
 
 
 def _build(table: StartTable, gpu: GpuSpec) -> KernelChoice | None:
@@ -108,7 +118,7 @@ def _build(table: StartTable, gpu: GpuSpec) -> KernelChoice | None:
     )
 
 
-def _methods(table: StartTable, kind: CheckpointKind, gpu: GpuSpec) -> list[Row] | KernelChoice:
+def _methods(table: StartTable, version: str, kind: CheckpointKind, gpu: GpuSpec) -> list[Row] | KernelChoice:
     """The rows by which the checkpoint can be loaded on the GPU, in vLLM's order."""
     if gpu.vendor == "amd" and not any(_names(row, kind) for row in table.rocm_names):
         return refusal(
@@ -121,7 +131,7 @@ def _methods(table: StartTable, kind: CheckpointKind, gpu: GpuSpec) -> list[Row]
     if gone is not None:
         words = "deprecated" if gone.get("deprecated") else "gone"
         return refusal("packaging", f"the method {kind.packaging} is {words}", cited(gone), by_format=True)
-    own = [r for r in table.methods if r["packaging"] == kind.packaging and kind.scheme in r["schemes"]]
+    own = methods_of(version, kind.packaging, kind.scheme)
     found: list[Row] = []
     for row in own:
         if not fits_gpu(row, gpu, any_vendor=True) or not _suits(row, kind):
@@ -201,7 +211,7 @@ def _attention(
 
 
 def _kernels(
-    table: StartTable,
+    version: str,
     methods: Sequence[Row],
     dtypes: Sequence[Dtype],
     shapes: ModelShapes,
@@ -215,7 +225,7 @@ def _kernels(
         for method in methods:
             if dtype not in method.get("dtypes", (dtype,)):
                 continue
-            tried = _by_method(table, method, dtype, shapes, kind, gpu, split, attention)
+            tried = _by_method(version, method, dtype, shapes, kind, gpu, split, attention)
             if tried.starts:
                 return tried
             last = last or tried
@@ -233,7 +243,7 @@ def _kernels(
 
 
 def _by_method(
-    table: StartTable,
+    version: str,
     method: Row,
     dtype: Dtype,
     shapes: ModelShapes,
@@ -244,16 +254,17 @@ def _by_method(
 ) -> KernelChoice:
     family = method["kernels"]
     chosen: list[Row | None] = []
-    for is_expert, rows in ((False, table.kernels[family]), (True, table.experts.get(family, ()))):
-        usable = [r for r in rows if "needs" not in r and fits_gpu(r, gpu)]
-        matrices = [m for m in covered(shapes, kind) if (m.part == "experts") == is_expert]
+    for is_expert in (False, True):
         if is_expert and not shapes.experts:
             chosen.append(None)
             continue
+        usable = kernels_on(version, family, gpu.vendor, gpu.capability, experts=is_expert)
+        matrices = [m for m in covered(shapes, kind) if (m.part == "experts") == is_expert]
         row = _heaviest(usable, matrices, dtype, shapes, kind, split)
         if isinstance(row, str):
             where = "the experts" if is_expert else "the linear layers"
-            why = f"no kernel takes {where} in {kind.packaging} {kind.scheme}{row}{_behind_option(rows, gpu)}"
+            option = _behind_option(version, family, gpu)
+            why = f"no kernel takes {where} in {kind.packaging} {kind.scheme}{row}{option}"
             return refusal("experts" if is_expert else "kernel", why, cited(method), by_format=True)
         if row["runs"] == "emulation":
             return refusal(
@@ -280,8 +291,9 @@ def _by_method(
     )
 
 
-def _behind_option(rows: Sequence[Row], gpu: GpuSpec) -> str:
+def _behind_option(version: str, family: str, gpu: GpuSpec) -> str:
     """What a kernel that is off by default would need."""
+    rows = table_at(version).kernels.get(family, ())
     option = next((r["needs"] for r in rows if "option" in r and fits_gpu(r, gpu)), None)
     return "" if option is None else f" without {option}"
 

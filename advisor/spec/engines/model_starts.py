@@ -11,7 +11,7 @@ from advisor.spec.engines.kv_auto import auto_kv_format, ignores_kv_flag
 from advisor.spec.engines.model_shapes import shapes_of
 from advisor.spec.engines.release import is_older
 from advisor.spec.engines.sharding import misfit
-from advisor.spec.engines.start_table import known_releases, table_at
+from advisor.spec.engines.start_table import known_releases, split_rules
 from advisor.spec.formats.checkpoint import SIXTEEN_BIT, Checkpoint, made_kind
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.models.catalog import base_repo, checkpoints_for
@@ -119,7 +119,7 @@ class ModelStarts:
 
     def split_misfit(self, split: Parallelism, version: str) -> str | None:
         """Why the model itself, whatever its format, does not split so; None where it does."""
-        broken = misfit(table_at(version).parallel, self.shapes, SIXTEEN_BIT, split)
+        broken = misfit(split_rules(version, "none", "16bit"), self.shapes, SIXTEEN_BIT, split)
         return None if broken is None or broken.experts else broken.why
 
     def sizes_that_split(self, version: str) -> list[int]:

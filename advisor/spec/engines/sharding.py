@@ -28,12 +28,8 @@ Rule = Callable[[Row, ModelShapes, CheckpointKind, Parallelism], str | None]
 def misfit(
     rows: Sequence[Row], shapes: ModelShapes, kind: CheckpointKind, split: Parallelism
 ) -> Misfit | None:
-    """The first rule that the split breaks; None where all hold."""
+    """The first of the rules for such a checkpoint that the split breaks; None where all hold."""
     for row in rows:
-        if "schemes" in row and kind.scheme not in row["schemes"]:
-            continue
-        if "packagings" in row and kind.packaging not in row["packagings"]:
-            continue
         why = RULES[row["rule"]](row, shapes, kind, split)
         if why is not None:
             return Misfit(why=why, experts=row["rule"] in EXPERT_RULES, source=cited(row))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast, get_args
 
@@ -49,58 +48,59 @@ MOVED_OWNERS = {"neuralmagic": "RedHatAI", "nm-testing": "RedHatAI", "cognitivec
 """Owners whose repositories have another address today."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedCheckpoints:
-    """All of the catalog, by what it is looked up by."""
-
-    by_base: Mapping[tuple[str, str], tuple[Checkpoint, ...]]
-    """Base repository in lower case and format → checkpoints, the one to offer first first."""
-    by_repo: Mapping[str, Checkpoint]
-    """Repository in lower case, older addresses too → checkpoint."""
+Row = Mapping[str, str]
 
 
 @lru_cache(maxsize=1)
-def published_checkpoints() -> PublishedCheckpoints:
-    """The catalog; read once. Raises DataError for a damaged file."""
-    by_base: dict[tuple[str, str], list[Checkpoint]] = {}
-    by_repo: dict[str, Checkpoint] = {}
-    older: dict[str, Checkpoint] = {}
+def _rows() -> tuple[Mapping[tuple[str, str], list[Row]], Mapping[str, Row]]:
+    """The lines of the file by base repository and format, and by address; a look-up needs few of them."""
+    by_base: dict[tuple[str, str], list[Row]] = {}
+    by_repo: dict[str, Row] = {}
+    older: dict[str, Row] = {}
     with catalog(FILE).open(encoding="utf-8", newline="") as file:
-        lines = (line for line in file if not line.startswith("#"))
-        for row in csv.DictReader(lines):
-            checkpoint = _checkpoint(row)
-            by_base.setdefault((row["base_repo"].lower(), row["format"]), []).append(checkpoint)
-            by_repo[row["repo"].lower()] = checkpoint
-            older |= {name.lower(): checkpoint for name in row["older_ids"].split()}
-    return PublishedCheckpoints(
-        by_base={key: tuple(sorted(found, key=_preference)) for key, found in by_base.items()},
-        by_repo=older | by_repo,
-    )
+        reader = csv.reader(line for line in file if not line.startswith("#"))
+        head = next(reader)
+        for cells in reader:
+            row = dict(zip(head, cells, strict=True))
+            by_base.setdefault((row["base_repo"].lower(), row["format"]), []).append(row)
+            by_repo[row["repo"].lower()] = row
+            if row["older_ids"]:
+                older |= {name.lower(): row for name in row["older_ids"].split()}
+    return by_base, older | by_repo
 
 
+def listed_bases() -> tuple[tuple[str, str], ...]:
+    """Every base repository, in lower case, with each format that it has checkpoints of."""
+    return tuple(_rows()[0])
+
+
+def listed_repos() -> tuple[str, ...]:
+    """Every address that leads to a checkpoint, in lower case, older ones included."""
+    return tuple(_rows()[1])
+
+
+@lru_cache(maxsize=1024)
 def checkpoints_of(base_repo: str, format: str) -> tuple[Checkpoint, ...]:
     """Published checkpoints of a repository in a format, in the order to offer them.
 
     What vLLM has deprecated comes last, else the maker's own first, then those of which a text was read,
     then those scaled as the format's recipe scales, then the most downloaded. None is offered for another
-    repository of the same model.
+    repository of the same model. Raises DataError for a damaged line.
     """
-    return published_checkpoints().by_base.get((base_repo.lower(), format), ())
+    rows = _rows()[0].get((base_repo.lower(), format), ())
+    return tuple(sorted(map(_checkpoint, rows), key=_preference))
 
 
 def checkpoint_by_repo(repo: str) -> Checkpoint | None:
     """The checkpoint at an address of the Hub, older addresses included; None where it is not listed."""
-    known = published_checkpoints().by_repo
-    name = repo.lower()
-    if name in known:
-        return known[name]
+    known, name = _rows()[1], repo.lower()
+    row = known.get(name)
     owner, _, rest = name.partition("/")
-    for was, now in MOVED_OWNERS.items():
-        if owner == was and (found := known.get(f"{now.lower()}/{rest}")) is not None:
-            return found
-    if owner == "nvidia" and rest.endswith("-fp4"):
-        return known.get(f"nvidia/{rest.removesuffix('-fp4')}-nvfp4")
-    return None
+    if row is None and owner in MOVED_OWNERS:
+        row = known.get(f"{MOVED_OWNERS[owner].lower()}/{rest}")
+    if row is None and owner == "nvidia" and rest.endswith("-fp4"):
+        row = known.get(f"nvidia/{rest.removesuffix('-fp4')}-nvfp4")
+    return None if row is None else _checkpoint(row)
 
 
 def _preference(c: Checkpoint) -> tuple[bool, bool, bool, bool, int, str]:

@@ -13,7 +13,7 @@ import yaml
 from advisor.data import catalog
 from advisor.errors import DataError, InputError, UnknownNameError, unknown
 from advisor.spec.formats.checkpoint import Checkpoint, made_kind
-from advisor.spec.formats.checkpoints import checkpoint_by_repo, checkpoints_of, published_checkpoints
+from advisor.spec.formats.checkpoints import checkpoint_by_repo, checkpoints_of, listed_bases
 from advisor.spec.models.config import model_from_config
 from advisor.spec.models.files import model_from_file
 from advisor.spec.models.hub import config_from_hub
@@ -113,10 +113,10 @@ def _from_catalog(entry: _Entry) -> ModelSpec:
 def _repos() -> Mapping[tuple[str, str], str]:
     """Folded model name and format → the repository to offer first; for names without an owner."""
     found: dict[tuple[str, str], str] = {}
-    for (base, format), checkpoints in published_checkpoints().by_base.items():
-        repo = checkpoints[0].repo
-        if repo is not None:
-            found.setdefault((_fold(_repo(base)), format), repo)
+    for base, format in listed_bases():
+        first = checkpoints_of(base, format)[0].repo
+        if first is not None:
+            found.setdefault((_fold(_repo(base)), format), first)
     return found
 
 

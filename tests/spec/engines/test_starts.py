@@ -11,14 +11,13 @@ from advisor.spec.engines.kernel_choice import KernelChoice, KvFormat, kernel_ch
 from advisor.spec.engines.model_shapes import shapes_of
 from advisor.spec.engines.release import holds_at, is_older, order
 from advisor.spec.engines.sharding import RULES
-from advisor.spec.engines.start_table import every_row, known_releases, table_at
+from advisor.spec.engines.start_table import every_row, known_releases, start_document, table_at
 from advisor.spec.formats.catalog import known_formats
 from advisor.spec.formats.checkpoint import CheckpointKind, Packaging, Scheme, made_kind
 from advisor.spec.hardware.catalog import known_gpus
 from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.models.catalog import find_model
 from advisor.spec.parallelism import Parallelism
-from advisor.spec.reading.catalog_yaml import read_catalog
 
 NEWEST = "0.33.0"
 GPTQ = CheckpointKind(packaging="gptq", scheme="w4a16", group_size=128)
@@ -74,12 +73,12 @@ def test_a_row_was_read_in_a_release_in_which_it_holds() -> None:
 
 
 def test_every_rule_of_splitting_has_its_function_and_every_function_its_row() -> None:
-    rules = {row["rule"] for row in read_catalog("starts.yaml")["parallel"]}
+    rules = {row["rule"] for row in start_document()["parallel"]}
     assert rules == set(RULES)
 
 
 def test_every_method_of_the_table_can_be_reached_in_some_release_on_some_gpu() -> None:
-    document = read_catalog("starts.yaml")
+    document = start_document()
     capabilities = sorted({gpu.capability for gpu in known_gpus()} | {6.0, 11.0, 12.0})
     for row in document["methods"]:
         held = [version for version in known_releases() if holds_at(row, version)]
@@ -92,7 +91,7 @@ def test_every_method_of_the_table_can_be_reached_in_some_release_on_some_gpu() 
 
 
 def test_every_kernel_says_how_it_multiplies() -> None:
-    document = read_catalog("starts.yaml")
+    document = start_document()
     for lists in (document["kernels"], document["experts"]):
         for rows in lists.values():
             for row in rows:

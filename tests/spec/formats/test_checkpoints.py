@@ -15,7 +15,7 @@ from advisor.spec.formats.checkpoints import (
     FILE,
     checkpoint_by_repo,
     checkpoints_of,
-    published_checkpoints,
+    listed_bases,
 )
 from advisor.spec.formats.recipes import RECIPES
 
@@ -82,7 +82,8 @@ def test_fp8_of_nvidia_carries_kv_scales() -> None:
 
 
 def test_the_makers_own_comes_first_and_what_is_only_named_last() -> None:
-    for (base, _), found in published_checkpoints().by_base.items():
+    for base, name in listed_bases():
+        found = checkpoints_of(base, name)
         order = [(c.kind.packaging in DEPRECATED, not c.official, c.evidence == "named") for c in found]
         assert order == sorted(order), base
     qwen = checkpoints_of("Qwen/Qwen2.5-14B-Instruct", "int4")

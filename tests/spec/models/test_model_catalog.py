@@ -10,7 +10,7 @@ import yaml
 from advisor.data import catalog
 from advisor.errors import UnknownNameError
 from advisor.spec.formats.catalog import find_format
-from advisor.spec.formats.checkpoints import published_checkpoints
+from advisor.spec.formats.checkpoints import checkpoint_by_repo, listed_repos
 from advisor.spec.models.catalog import (
     catalog_model,
     checkpoints_for,
@@ -106,9 +106,10 @@ def test_native_formats_are_canonical():
 
 
 def test_a_listed_checkpoint_leads_to_its_base_model_in_its_format():
-    listed = published_checkpoints().by_repo
     found = 0
-    for repo, checkpoint in listed.items():
+    for repo in listed_repos():
+        checkpoint = checkpoint_by_repo(repo)
+        assert checkpoint is not None
         try:
             base = catalog_model(checkpoint.base_repo or "")
         except UnknownNameError:
