@@ -15,6 +15,7 @@ from advisor.measure.execution.executor import Write
 from advisor.measure.execution.jobs import Job, QuantizeJob, checkpoint_folder
 from advisor.measure.execution.session_job import SessionJob
 from advisor.measure.records import Records, records
+from advisor.measure.starts import check_starts
 from advisor.measure.state.events import Done, Event
 from advisor.measure.state.ledger import Ledger
 from advisor.measure.state.site import Site
@@ -114,6 +115,8 @@ def prepare(
             raise InputError("--endpoint: serves one model; name its one format, 16-bit or with --checkpoint")
         engine_version = server.connect(endpoint).version
     _check_formats(plan)
+    if endpoint is None:
+        check_starts(plan, found[0], engine_version)
     if plan.prompts is not None and not Path(plan.prompts).is_file():
         raise InputError(f"{plan.prompts}: no such file of prompts")
     tunes = any(plan.is_made(format) and plan.recipe(format).needs_data for format in plan.formats)

@@ -7,10 +7,14 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from advisor.report.commands.commands import checkpoint_of, commands_for, serve_command
+from advisor.report.commands.commands import checkpoint_of, commands_for, serve_command, serve_settings
 from advisor.report.commands.recipe import PRESETS, recipe_yaml
+from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine
-from advisor.spec.formats.catalog import known_formats
+from advisor.spec.formats.catalog import find_format, known_formats
+from advisor.spec.formats.checkpoints import checkpoint_by_repo
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.models.catalog import find_model
 from tests.advise.builders import deployment, llama_8b, prediction, workload
 
 
@@ -86,3 +90,50 @@ def test_the_papers_int4_recipe() -> None:
 
 def test_a_written_out_preset_is_one_the_recipes_change() -> None:
     assert set(PRESETS) == {"W8A8", "W4A16"}
+
+
+def test_settings_that_move_speed_are_passed_on() -> None:
+    engine = Engine(
+        async_scheduling=False, enforce_eager=True, compilation=False, allreduce_fusion=False,
+        stream_interval=8, prefix_caching=False,
+    )  # fmt: skip
+    settings = serve_settings(replace(deployment(tensor_parallel=2), engine=engine), max_model_len=2048)
+    assert settings == {
+        "tensor-parallel-size": 2,
+        "max-model-len": 2048,
+        "no-enable-prefix-caching": True,
+        "no-async-scheduling": True,
+        "enforce-eager": True,
+        "optimization-level": 0,
+        "compilation-config": '{"pass_config": {"fuse_allreduce_rms": false}}',
+        "stream-interval": 8,
+    }
+
+
+def test_experts_that_need_it_get_expert_parallelism() -> None:
+    # 768 over 4 GPUs cuts compressed-tensors' groups of 128
+    moe = find_model("Qwen3-30B-A3B")
+    made = Deployment(
+        model=replace(moe, hf_id="me/mine"),
+        format=find_format("int4"),
+        gpu=find_gpu("H100"),
+        tensor_parallel=4,
+    )
+    assert serve_settings(made, max_model_len=2048)["enable-expert-parallel"] is True
+
+
+def test_a_checkpoint_with_kv_scales_needs_a_flag_for_a_16_bit_cache() -> None:
+    named = checkpoint_by_repo("nvidia/Llama-3.1-70B-Instruct-FP8")
+    of = Deployment(
+        model=find_model("Llama-3.1-70B-Instruct"),
+        format=find_format("fp8"),
+        gpu=find_gpu("H100"),
+        tensor_parallel=2,
+        checkpoint=named,
+    )
+    assert serve_settings(of, max_model_len=2048)["kv-cache-dtype"] == "bfloat16"
+    assert "kv-cache-dtype" not in serve_settings(of.with_kv("auto"), max_model_len=2048)
+
+
+def test_a_gpu_without_bfloat16_is_served_in_float16() -> None:
+    assert serve_settings(deployment(gpu="T4"), max_model_len=2048)["dtype"] == "float16"
