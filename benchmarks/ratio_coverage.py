@@ -15,7 +15,7 @@ import numpy as np
 
 from advisor.cost.evaluation import error_correlation as learn
 from advisor.cost.evaluation.held_out import HeldOut, Optimum, leave_groups_out
-from advisor.cost.fit_file import shape_key
+from advisor.cost.fitting.evidence import shape_key
 from advisor.cost.fitting.observations import observe
 from advisor.cost.predict.predictor import Z90, Predictor
 from advisor.cost.uncertainty.intervals import Distance

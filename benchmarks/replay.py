@@ -23,10 +23,11 @@ import numpy as np
 from advisor.advise.measuring.value_of_information import Problem, best_now, gain, losses_now
 from advisor.cost.evaluation.decisions import NEAR, usd_per_query
 from advisor.cost.evaluation.held_out import HeldOut, Optimum, leave_groups_out
-from advisor.cost.fit_file import shape_key
+from advisor.cost.fitting.evidence import shape_key
 from advisor.cost.fitting.observations import observe
 from advisor.cost.predict.predictor import REPEAT, REPEAT_MAXIMUM, Z90, Predictor
-from advisor.cost.uncertainty.intervals import Distance, Interval, engine_class
+from advisor.cost.uncertainty.error_class import Distance, EngineClass, error_class
+from advisor.cost.uncertainty.intervals import Interval
 from advisor.cost.uncertainty.shared_errors import PACE, Shares
 from advisor.data import shipped
 from advisor.record.store import read_speed
@@ -187,12 +188,10 @@ def cases(held: HeldOut, predictor: Predictor, left_out: Distance) -> list[Case]
         sign = 1.0 if single else -1.0
         predicted = published / np.exp(sign * errors[at])
         d = held.deployments[at[0]]
-        interval = predictor.fit.intervals.of(
-            "e2e" if single else "throughput",
-            "single" if single else "maximum",
-            engine_class(defaults(d.engine, d.gpu).generation, moe=d.model.is_moe),
-            left_out,
-        )
+        engine = EngineClass(defaults(d.engine, d.gpu).generation, d.model.is_moe)
+        metric = "e2e" if single else "throughput"
+        load = "single" if single else "maximum"
+        interval = predictor.fit.intervals.of(error_class(metric, "mean", load, engine, left_out))
         if not single:
             interval = Interval(low=-interval.high, high=-interval.low, rows=interval.rows)
         repeat = REPEAT if single else REPEAT_MAXIMUM
@@ -204,7 +203,7 @@ def cases(held: HeldOut, predictor: Predictor, left_out: Distance) -> list[Case]
                 predicted=predicted,
                 published=published,
                 interval=interval,
-                shares=predictor.fit.shared.of(PACE, str(key[2]), left_out),
+                shares=predictor.fit.shared.of(PACE, load, left_out, engine),
                 noise=repeat * Z90 / max(interval.high, -interval.low),
             )
         )
@@ -220,7 +219,14 @@ def held_out(predictor: Predictor) -> HeldOut:
     gpu = leave_groups_out(optimum, [d.gpu.name for d in of_row])
     nothing = np.full(len(seen.rows), np.nan)
     return HeldOut(
-        seen=seen, deployments=of_row, row=nothing, model=model, gpu=gpu, source=nothing, elsewhere=nothing
+        seen=seen,
+        deployments=of_row,
+        row=nothing,
+        model=model,
+        gpu=gpu,
+        source=nothing,
+        elsewhere=nothing,
+        near_capacity=np.zeros(len(seen.rows), dtype=bool),
     )
 
 
@@ -249,6 +255,7 @@ def main() -> None:
             gpu=kept["gpu"],
             source=nothing,
             elsewhere=nothing,
+            near_capacity=np.zeros(len(seen.rows), dtype=bool),
         )
     else:
         held = held_out(predictor)

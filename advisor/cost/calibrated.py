@@ -59,7 +59,7 @@ def with_ceilings(fit: Fit, rows: Iterable[KernelTiming], gpus: Mapping[str, Gpu
             by_gpu.setdefault(row.gpu, []).append(row)
     if not by_gpu:
         return fit
-    served = {host.rpartition(" ")[0] for host in fit.hosts}
+    served = {gpu for gpu, _ in fit.hosts}
     theta = dict(fit.speed.theta)
     for name, timings in sorted(by_gpu.items()):
         gpu = gpus[name]

@@ -7,71 +7,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from advisor.cost.fitting.evidence import DeploymentKey, Evidence, MeasuredCell
 from advisor.cost.fitting.step_estimator import FittedSpeed
+from advisor.cost.uncertainty.error_class import EngineClass, ErrorClass
 from advisor.cost.uncertainty.intervals import Interval, Intervals
-from advisor.cost.uncertainty.shared_errors import SharedErrors
+from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares
 from advisor.errors import DataError
-from advisor.spec.deployment import Deployment
-from advisor.spec.engines.engine import defaults
-from advisor.spec.models.model import ModelSpec
 
 NAME = "fit.json"
-_ALONE = SharedErrors()
-VERSION = 3
-
-
-def shape_key(model: ModelSpec) -> str:
-    """Models of one shape are one model to a clock: R1-Distill-Llama-70B is a Llama-3.1-70B."""
-    return f"{model.layers}x{model.hidden}x{model.vocab}/{round(model.linear_params / 1e6)}M"
-
-
-def deployment_keys(d: Deployment, shape: str, generation: str) -> tuple[str, str]:
-    """What measurements of a deployment are filed under: itself, and its GPUs however they are split.
-
-    Engines count by generation. The second is for maximum throughput in the seed paper and the model
-    cards, which state a count of GPUs and not how many replicas share them.
-    """
-    fmt = "bf16" if d.format.weight_bits >= 16 else d.format.name
-    stored = f"{shape} {fmt} {d.kv_format} {d.gpu.name}"
-    return f"{stored}x{d.tensor_parallel} {generation}", f"{stored}x{d.num_gpus}any {generation}"
-
-
-def deployment_key(d: Deployment, *, any_arrangement: bool = False) -> str:
-    """One of `deployment_keys`."""
-    generation = defaults(d.engine, d.gpu).generation
-    return deployment_keys(d, shape_key(d.model), generation)[int(any_arrangement)]
-
-
-def release(d: Deployment) -> str:
-    """The engine's version, first two numbers."""
-    return ".".join(d.engine.version.split(".")[:2])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """One deployment that the fit has seen."""
-
-    model: str
-    format: str
-    gpu: str
-    num_gpus: int
-    engine: str
-    source: str
-    rows: int
-    kernel: str
-    """Family of GEMM kernels; see `work.KERNELS`."""
-    key: str
-
-    @property
-    def text(self) -> str:
-        gpus = f"{self.num_gpus} × {self.gpu}" if self.num_gpus > 1 else self.gpu
-        return f"{self.model} {self.format} on {gpus}, {self.engine} ({self.source}, {self.rows} rows)"
-
-
-MeasuredCell = tuple[str, float, float, str, float | None, str, float, int]
-"""(release, input tokens, output tokens, load, level, quantity, log(measured ÷ physics), rows): a mean
-that was seen under `deployment_key`; level None where the load has none."""
+VERSION = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,17 +26,18 @@ class Fit:
 
     speed: FittedSpeed
     intervals: Intervals
-    effects: Mapping[str, Mapping[str, float]]
-    """`quantity load` → deployment key → log(measured ÷ physics), shrunk by its scatter."""
+    effects: Mapping[tuple[str, str], Mapping[DeploymentKey, float]]
+    """(quantity, kind of load) → deployment → log(measured ÷ physics), shrunk by its scatter."""
     evidence: tuple[Evidence, ...]
-    measured: Mapping[str, Sequence[MeasuredCell]]
-    """Deployment key → the cells seen."""
+    measured: Mapping[DeploymentKey, Sequence[MeasuredCell]]
     summary: Mapping[str, object]
+    ratios: Intervals = Intervals(table={})
+    """Of the ratio of two formats of one model on the same GPUs under the same load; symmetric."""
     shared: SharedErrors = SharedErrors()
     """What the errors of two predictions have in common."""
 
     @property
-    def seen(self) -> frozenset[str]:
+    def seen(self) -> frozenset[DeploymentKey]:
         return frozenset(e.key for e in self.evidence)
 
     @property
@@ -99,9 +46,9 @@ class Fit:
         return frozenset(e.kernel for e in self.evidence)
 
     @property
-    def hosts(self) -> frozenset[str]:
-        """GPUs with the engine generations that ran on them: `A6000 v0`."""
-        return frozenset(f"{e.gpu} {e.key.split()[-1]}" for e in self.evidence)
+    def hosts(self) -> frozenset[tuple[str, str]]:
+        """GPUs with the engine generations that ran on them."""
+        return frozenset((e.gpu, e.key.generation) for e in self.evidence)
 
 
 def write(path: Path, fit: Fit) -> None:
@@ -111,20 +58,74 @@ def write(path: Path, fit: Fit) -> None:
 
 def dumps(fit: Fit) -> str:
     """The file's text."""
+    keys = sorted(
+        {
+            *(e.key for e in fit.evidence),
+            *fit.measured,
+            *(key for table in fit.effects.values() for key in table),
+        }
+    )
+    number = {key: i for i, key in enumerate(keys)}
     document = {
         "version": VERSION,
         "summary": fit.summary,
         "parameters": dict(sorted(fit.speed.theta.items())),
         "noise": dict(sorted(fit.speed.noise.items())),
-        "intervals": {k: asdict(v) for k, v in sorted(fit.intervals.table.items())},
-        "shared_errors": fit.shared.document(),
-        "effects": {k: dict(sorted(v.items())) for k, v in sorted(fit.effects.items())},
-        "evidence": [asdict(e) for e in fit.evidence],
-        "measured": {k: [list(cell) for cell in v] for k, v in sorted(fit.measured.items())},
+        "intervals": _interval_rows(fit.intervals),
+        "ratios": _interval_rows(fit.ratios),
+        "shared_errors": {
+            "first_token": fit.shared.first_token,
+            "shares": [{**_class_document(of), **asdict(shares)} for of, shares in _sorted(fit.shared.table)],
+        },
+        "deployments": [list(key) for key in keys],
+        "effects": [
+            [quantity, load, {str(number[key]): value for key, value in sorted(table.items())}]
+            for (quantity, load), table in sorted(fit.effects.items())
+        ],
+        "evidence": [{**_fields(e), "key": number[e.key]} for e in fit.evidence],
+        "measured": {
+            str(number[key]): [list(cell) for cell in cells] for key, cells in sorted(fit.measured.items())
+        },
     }
     lines = json.dumps(document, indent=1, ensure_ascii=False)
-    # One line per measured cell and per evidence, so that a change reads as one.
+    # One line per interval, measured cell and piece of evidence, so that a change reads as one.
     return re.sub(r"(?<=[\[{,])\n {3,}(?=[^\n]*)|\n {2}(?=[\]}])", " ", lines) + "\n"
+
+
+def _sorted(table: Mapping[ErrorClass, Any]) -> list[tuple[ErrorClass, Any]]:
+    return sorted(table.items(), key=lambda item: [str(part) for part in item[0]])
+
+
+def _class_document(of: ErrorClass) -> dict[str, object]:
+    return {
+        "metric": of.metric,
+        "part": of.part,
+        "load": of.load,
+        "generation": of.engine.generation,
+        "moe": of.engine.moe,
+        **({} if of.engine.fp4 is None else {"fp4": of.engine.fp4}),
+        "distance": of.distance,
+    }
+
+
+def _class_of(document: dict[str, Any]) -> ErrorClass:
+    """The class in a document, whose fields are taken out of it."""
+    metric, part, load, generation, moe, distance = (
+        document.pop(name) for name in ("metric", "part", "load", "generation", "moe", "distance")
+    )
+    return ErrorClass(metric, part, load, EngineClass(generation, moe, document.pop("fp4", None)), distance)
+
+
+def _interval_rows(intervals: Intervals) -> list[dict[str, object]]:
+    return [{**_class_document(of), **asdict(interval)} for of, interval in _sorted(intervals.table)]
+
+
+def _intervals(rows: Sequence[dict[str, Any]]) -> Intervals:
+    return Intervals(table={_class_of(row): Interval(**row) for row in rows})
+
+
+def _fields(evidence: Evidence) -> dict[str, object]:
+    return {name: getattr(evidence, name) for name in Evidence.__dataclass_fields__ if name != "key"}
 
 
 def read(path: Path) -> Fit:
@@ -133,14 +134,26 @@ def read(path: Path) -> Fit:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["version"] != VERSION:
             raise DataError(f"{path}: version {document['version']}, known is {VERSION}; run quantadvise fit")
+        keys = [DeploymentKey(*key) for key in document["deployments"]]
+        shared = document["shared_errors"]
         return Fit(
             speed=FittedSpeed(theta=document["parameters"], noise=document["noise"]),
-            intervals=Intervals(table={k: Interval(**v) for k, v in document["intervals"].items()}),
-            effects=document["effects"],
-            evidence=tuple(Evidence(**e) for e in document["evidence"]),
-            measured={k: [tuple(cell) for cell in v] for k, v in document["measured"].items()},
+            intervals=_intervals(document["intervals"]),
+            ratios=_intervals(document["ratios"]),
+            effects={
+                (quantity, load): {keys[int(i)]: value for i, value in table.items()}
+                for quantity, load, table in document["effects"]
+            },
+            evidence=tuple(Evidence(**{**e, "key": keys[e["key"]]}) for e in document["evidence"]),
+            measured={
+                keys[int(i)]: [MeasuredCell(*cell) for cell in cells]
+                for i, cells in document["measured"].items()
+            },
             summary=document["summary"],
-            shared=SharedErrors.read(document["shared_errors"]) if "shared_errors" in document else _ALONE,
+            shared=SharedErrors(
+                table={_class_of(row): Shares(**row) for row in shared["shares"]},
+                first_token=float(shared["first_token"]),
+            ),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise DataError(f"{path}: not a readable fit ({error}); run quantadvise fit") from error

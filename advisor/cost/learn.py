@@ -9,23 +9,24 @@ from types import MappingProxyType
 import numpy as np
 
 from advisor.cost.arrays import Floats
-from advisor.cost.evaluation.error_correlation import learn_shares
+from advisor.cost.evaluation.error_correlation import format_pairs, learn_ratios, learn_shares
 from advisor.cost.evaluation.held_out import (
     HeldOut,
     Optimum,
     base_classes,
     effects,
-    interval_quantity,
     leave_groups_out,
     leave_rows_out,
     leave_sources_out,
     load_class,
+    near_capacity,
     quantity,
 )
 from advisor.cost.evaluation.report import report
-from advisor.cost.fit_file import (
+from advisor.cost.fit_file import Fit
+from advisor.cost.fitting.evidence import (
+    DeploymentKey,
     Evidence,
-    Fit,
     MeasuredCell,
     deployment_key,
     release,
@@ -35,7 +36,7 @@ from advisor.cost.fitting.observations import Observations, is_free_arrangement,
 from advisor.cost.fitting.run_conditions import benchmark_run
 from advisor.cost.fitting.step_estimator import FittedSpeed, fit_speed, teaches
 from advisor.cost.step.step_time import Design, step_costs, used_names
-from advisor.cost.uncertainty.intervals import Errors, Intervals, build, members
+from advisor.cost.uncertainty.intervals import Intervals, build
 from advisor.errors import DataError
 from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
 from advisor.record.sources import Sources
@@ -65,8 +66,8 @@ def learn(
     optimum = Optimum.of(seen, speed)
     held = hold_out(optimum, progress)
     progress("scoring")
-    fit = assemble(speed, optimum, held)
-    return replace(fit, summary={**fit.summary, "report": report(optimum, held)}), held
+    fit = assemble(speed, held)
+    return replace(fit, summary={**fit.summary, "report": report(optimum, held, _keys(held))}), held
 
 
 def learn_more(
@@ -90,7 +91,7 @@ def learn_more(
     speed = fit_speed(seen, start=base.speed, progress=progress)
     summary = {**base.summary, "rows": len(seen.rows), "deployments": len(seen.deployments)}
     fit = _assembled(speed, seen, seen.row_deployments, base.intervals, summary)
-    return replace(fit, shared=base.shared)
+    return replace(fit, ratios=base.ratios, shared=base.shared)
 
 
 def hold_out(optimum: Optimum, progress: Callable[[str], None] = lambda _: None) -> HeldOut:
@@ -107,7 +108,14 @@ def hold_out(optimum: Optimum, progress: Callable[[str], None] = lambda _: None)
     progress("holding out sources")
     source, elsewhere = leave_sources_out(optimum, families(seen), keys)
     return HeldOut(
-        seen=seen, deployments=of_row, row=row, model=model, gpu=gpu, source=source, elsewhere=elsewhere
+        seen=seen,
+        deployments=of_row,
+        row=row,
+        model=model,
+        gpu=gpu,
+        source=source,
+        elsewhere=elsewhere,
+        near_capacity=near_capacity(optimum),
     )
 
 
@@ -116,27 +124,24 @@ def families(seen: Observations) -> list[str]:
     return [seen.sources.family(row.source) for row in seen.rows]
 
 
-def row_key(row: SpeedMeasurement, d: Deployment, sources: Sources) -> str:
+def row_key(row: SpeedMeasurement, d: Deployment, sources: Sources) -> DeploymentKey:
     """Key of the deployment that a row speaks of."""
     return deployment_key(d, any_arrangement=is_free_arrangement(row, sources))
 
 
-def assemble(speed: FittedSpeed, optimum: Optimum, held: HeldOut) -> Fit:
-    """The Fit of an optimum and its held-out errors."""
-    seen = held.seen
-    loads = load_class(seen)
-    intervals = build(
-        interval_quantity(optimum),
-        loads,
-        members(held.generations, held.moe),
-        {
-            "seen": (Errors(held.row), Errors(held.elsewhere, families(seen))),
-            "model": (Errors(held.model, [shape_key(d.model) for d in held.deployments]),),
-            "gpu": (Errors(held.gpu, [d.gpu.name for d in held.deployments]),),
-        },
-    )
-    fit = _assembled(speed, seen, held.deployments, intervals, _summary(held, loads))
-    return replace(fit, shared=learn_shares(held, intervals))
+def assemble(speed: FittedSpeed, held: HeldOut) -> Fit:
+    """The Fit of parameters and their held-out errors."""
+    intervals = build(held.error_classes, held.metrics, held.errors, held.makes_intervals)
+    ratios = learn_ratios(format_pairs(held))
+    summary = _summary(held, load_class(held.seen))
+    fit = _assembled(speed, held.seen, held.deployments, intervals, summary)
+    return replace(fit, ratios=ratios, shared=learn_shares(held, intervals, ratios))
+
+
+def _keys(held: HeldOut) -> list[DeploymentKey]:
+    """The key of each row's deployment."""
+    sources = held.seen.sources
+    return [row_key(row, d, sources) for row, d in zip(held.seen.rows, held.deployments, strict=True)]
 
 
 def _assembled(
@@ -169,9 +174,9 @@ def _as_answered(seen: Observations, speed: FittedSpeed) -> Floats:
 
 
 def _evidence(
-    seen: Observations, deployments: Sequence[Deployment], keys: Sequence[str]
+    seen: Observations, deployments: Sequence[Deployment], keys: Sequence[DeploymentKey]
 ) -> tuple[Evidence, ...]:
-    groups: dict[tuple[str, str, str], list[int]] = {}
+    groups: dict[tuple[DeploymentKey, str, str], list[int]] = {}
     for i, (row, key) in enumerate(zip(seen.rows, keys, strict=True)):
         groups.setdefault((key, row.model, seen.sources.family(row.source)), []).append(i)
     found = []
@@ -194,10 +199,10 @@ def _evidence(
 
 
 def _measured(
-    seen: Observations, keys: Sequence[str], deployments: Sequence[Deployment], errors: Floats
-) -> dict[str, list[MeasuredCell]]:
+    seen: Observations, keys: Sequence[DeploymentKey], deployments: Sequence[Deployment], errors: Floats
+) -> dict[DeploymentKey, list[MeasuredCell]]:
     """Mean log(measured ÷ physics) of each cell that was seen, by deployment."""
-    found: dict[str, dict[tuple[str, float, float, str, float | None, str], list[float]]] = {}
+    found: dict[DeploymentKey, dict[tuple[str, float, float, str, float | None, str], list[float]]] = {}
     kinds = zip(seen.rows, keys, deployments, quantity(seen), errors, strict=True)
     for row, key, d, kind, error in kinds:
         rate_of_tokens = kind == "throughput" and row.metric != "requests_per_s"
@@ -208,7 +213,10 @@ def _measured(
         cell = (release(d), row.input_tokens, row.output_tokens, row.load, row.load_value, kind)
         found.setdefault(key, {}).setdefault(cell, []).append(float(error))
     return {
-        key: [(*cell, round(float(np.mean(v)), 5), len(v)) for cell, v in sorted(cells.items(), key=repr)]
+        key: [
+            MeasuredCell(*cell, round(float(np.mean(v)), 5), len(v))
+            for cell, v in sorted(cells.items(), key=repr)
+        ]
         for key, cells in found.items()
     }
 

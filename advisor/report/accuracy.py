@@ -25,10 +25,11 @@ left out by four steps from the full fit (Newton's, then along the same slopes),
 full refits.
 
 **Coverage** is the share of rows inside 90 % intervals that were made from the errors of the *other*
-groups; **half-width** is their median half-width. Intervals are made by quantity, load, engine generation
-and, but for first tokens, whether the model is a mixture of experts. *source, its deployments known*: rows of
-a source left out whose model, format and GPU another source has measured too. That is what your own machine
-meets.
+groups; **width** is their median width, high ÷ low; **score** their mean interval score in logs: the width,
+and 20 × what lies outside (Gneiting and Raftery 2007; less is better). Intervals are made by quantity, load,
+engine generation and, but for first tokens, whether the model is a mixture of experts. *source, its
+deployments known*: rows of a source left out whose model, format and GPU another source has measured too.
+That is what your own machine meets.
 
 **Groups** is how many were left out in turn, **largest** the share of rows in the largest of them. Where one
 group has most of the rows, coverage says whether *its* errors happen to be those of the few others: static
@@ -46,7 +47,7 @@ def markdown(report: Mapping[str, Sequence[Row]], summary: str, noise: Mapping[s
             report["by_fold"],
             (
                 *("left out", "quantity", "rows", "mean", "median", "p90"),
-                *("coverage", "half_width", "groups", "largest"),
+                *("coverage", "width", "score", "groups", "largest"),
             ),
         ),
         "### Percentiles",
@@ -56,7 +57,7 @@ def markdown(report: Mapping[str, Sequence[Row]], summary: str, noise: Mapping[s
             report["by_percentile"],
             (
                 *("left out", "percentile", "rows", "mean", "median", "p90"),
-                *("coverage", "half_width", "groups", "largest"),
+                *("coverage", "width", "score", "groups", "largest"),
             ),
         ),
         "## The choice of a format",
@@ -125,13 +126,17 @@ def _table(rows: Sequence[Row], columns: Sequence[str]) -> str:
     head = "| " + " | ".join(c.replace("_", "-") for c in columns) + " |"
     rule = "|" + "|".join("---:" if c in numeric else "---" for c in columns) + "|"
     return "\n".join(
-        [head, rule, *("| " + " | ".join(_cell(row.get(c)) for c in columns) + " |" for row in rows)]
+        [head, rule, *("| " + " | ".join(_cell(c, row.get(c)) for c in columns) + " |" for row in rows)]
     )
 
 
-def _cell(value: object) -> str:
+def _cell(column: str, value: object) -> str:
     if value is None:
         return "–"
+    if isinstance(value, float) and column == "width":
+        return f"×{value:.2f}"
+    if isinstance(value, float) and column == "score":
+        return f"{value:.2f}"
     if isinstance(value, float):
         return f"{value:.1%}".replace("%", " %")
     return f"{value:,}" if isinstance(value, int) else str(value)

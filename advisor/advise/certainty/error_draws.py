@@ -17,13 +17,16 @@ from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT, JudgedTable
 from advisor.advise.choose.rank import TIE
 from advisor.cost.arrays import Bools, Floats, Ints
 from advisor.cost.predict.predictor import Z90
+from advisor.cost.step.work import kernel_family
 from advisor.cost.uncertainty import shared_errors
-from advisor.cost.uncertainty.intervals import DISTANCES
+from advisor.cost.uncertainty.error_class import DISTANCES, EngineClass
 from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares
+from advisor.spec.engines.engine import defaults
+from advisor.spec.workloads.load_kind import LoadClass
 
 DRAWS = 2_048
 SEED = 0
-_LOAD = {"single": "single", "maximum": "maximum"}
+_LOAD: dict[str, LoadClass] = {"single": "single", "maximum": "maximum"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,10 @@ def _speed_parts(found: JudgedTable, load: int, i: int, shared: SharedErrors, ca
         shares = Shares()
     else:
         kind = _LOAD.get(found.loads[load].arrival.kind, "loaded")
-        shares = shared.of(error, kind, DISTANCES[int(found.distance[load, i])])
+        execution = d.format.execution(d.gpu)
+        fp4 = execution is not None and kernel_family(d.format, execution) == "fp4"
+        engine = EngineClass(defaults(d.engine, d.gpu).generation, d.model.is_moe, fp4)
+        shares = shared.of(error, kind, DISTANCES[int(found.distance[load, i])], engine)
     parts = {
         f"{cause} model": shares.model,
         f"{cause} gpu {d.gpu.name}": shares.gpu,

@@ -2,88 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.cost.arrays import Floats
-from advisor.cost.uncertainty.intervals import (
-    CROWD,
-    Errors,
-    Interval,
-    classes,
-    interval_class,
-    nearest,
-    tail_classes,
-)
+from advisor.cost.arrays import Bools, Floats
+from advisor.cost.evaluation.held_out import HeldOut
+from advisor.cost.fitting.evidence import DeploymentKey
+from advisor.cost.uncertainty.conformal import COVERAGE
+from advisor.cost.uncertainty.error_class import Distance
+from advisor.cost.uncertainty.intervals import UNKNOWN, build, family
 
 _FEWEST = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage:
-    """Per row: whether its interval held it, and the interval's half-width; NaN where there was none."""
+class Judged:
+    """Per row: log(measured ÷ predicted) and the interval that rows outside its group give it; NaN: none."""
 
-    inside: Floats
-    half_width: Floats
+    error: Floats
+    low: Floats
+    high: Floats
 
-    def of(self, chosen: np.ndarray) -> dict[str, float]:
-        """Share of the rows in the mask within their intervals, and the median half-width."""
-        known = chosen & np.isfinite(self.inside)
-        if known.sum() < _FEWEST:
+    @property
+    def known(self) -> Bools:
+        return np.asarray(np.isfinite(self.error) & np.isfinite(self.low))
+
+    @property
+    def inside(self) -> Bools:
+        return np.asarray((self.low <= self.error) & (self.error <= self.high))
+
+    @property
+    def score(self) -> Floats:
+        """Interval score (Gneiting and Raftery 2007), in logs: the width, and 20 × what lies outside."""
+        outside = np.maximum(self.low - self.error, 0.0) + np.maximum(self.error - self.high, 0.0)
+        return np.asarray(self.high - self.low + 2.0 / (1.0 - COVERAGE) * outside)
+
+    def of(self, chosen: Bools) -> dict[str, float]:
+        """Of the rows in the mask: the share inside, the median width (high ÷ low), the mean score."""
+        rows = chosen & self.known
+        if rows.sum() < _FEWEST:
             return {}
         return {
-            "coverage": round(float(np.mean(self.inside[known])), 4),
-            "half_width": round(float(np.median(self.half_width[known])), 4),
+            "coverage": round(float(np.mean(self.inside[rows])), 4),
+            "width": round(float(np.exp(np.median(self.high[rows] - self.low[rows]))), 3),
+            "score": round(float(np.mean(self.score[rows])), 3),
         }
 
 
-def coverage(
-    quantity: Sequence[str],
-    load: Sequence[str],
-    engine: Sequence[str],
-    engines: Mapping[str, np.ndarray],
-    errors: Errors,
-    left: Sequence[str],
-) -> Coverage:
-    """How intervals from the errors of all other groups hold a group's own.
+def judged(
+    held: HeldOut, errors: Floats, groups: Sequence[str], distance: Distance | Sequence[Distance]
+) -> Judged:
+    """Errors of each group beside intervals from the errors of all other groups.
 
-    engine: each row's class; engines: the rows of each, see `intervals.members`. left: the group of each row
-    that is judged. A group's own errors never make its interval: this is the
-    coverage that a new model (GPU, source) meets. Nothing is said where the others hold too little.
+    This is the coverage that a new model (GPU, source) meets. distance: of the rows from the data.
     """
-    labels = np.array(left)
-    inside, width = np.full(len(labels), np.nan), np.full(len(labels), np.nan)
-    known = np.isfinite(errors.values)
-    for group in sorted(set(labels[known])):
-        others = Errors(np.where(labels == group, np.nan, errors.values), errors.groups)
-        mine = np.flatnonzero(known & (labels == group))
-        table = {which: classes(quantity, load, others, rows) for which, rows in engines.items()}
-        for i in mine.tolist():
-            interval = _interval(quantity[i], load[i], engine[i], table)
-            if interval is not None:
-                inside[i], width[i] = _judged(interval, float(errors.values[i]))
-    return Coverage(inside, width)
+    classes, metrics, every = held.error_classes, held.metrics, held.errors
+    labels = np.array(groups)
+    low, high = np.full(len(labels), np.nan), np.full(len(labels), np.nan)
+    known = np.isfinite(errors)
+    far = [distance] * len(labels) if isinstance(distance, str) else distance
+    evidence = held.makes_intervals
+    families = np.array([" ".join(family(one)) for one in classes])
+    for group in sorted(set(labels[known].tolist())):
+        mine = labels == group
+        # Intervals of other metrics and loads would say nothing about these rows.
+        related = np.isin(families, families[mine & known])
+        made = build(classes, metrics, every.without(mine), evidence & related)
+        for i in np.flatnonzero(known & mine).tolist():
+            of = classes[i].at(far[i])
+            if made.of(of) is not UNKNOWN:
+                interval = made.of_metric(metrics[i], of)
+                low[i], high[i] = interval.low, interval.high
+    return Judged(errors, low, high)
 
 
-def _interval(
-    quantity: str, load: str, engine: str, table: Mapping[str, Mapping[tuple[str, str], Interval]]
-) -> Interval | None:
-    """As an answer has it (`Intervals.of_tail`): a percentile's is never narrower than its mean's."""
-    metric, _, statistic = quantity.partition(" ")
-    name = interval_class(quantity)
-    names: tuple[str, ...] = (name,)
-    if name.endswith("-tail"):
-        mean = "tpot" if metric == "itl" else metric
-        names = (mean, *tail_classes(metric, load, crowded=statistic.endswith(CROWD)))
-    known = (nearest(lambda q, of, which: table.get(which, {}).get((q, of)), n, load, engine) for n in names)
-    found = [one for one in known if one is not None]
-    if not found:
-        return None
-    return Interval(low=min(i.low for i in found), high=max(i.high for i in found), rows=found[-1].rows)
-
-
-def _judged(interval: Interval, error: float) -> tuple[float, float]:
-    held = interval.low <= error <= interval.high
-    return float(held), float(np.exp(interval.high) - np.exp(interval.low)) / 2
+def distances_without(held: HeldOut, keys: Sequence[DeploymentKey], groups: Sequence[str]) -> list[Distance]:
+    """How far each row's deployment is from the rows of the other groups."""
+    labels, kernels = np.array(groups), held.kernels
+    found: list[Distance] = ["gpu"] * len(labels)
+    hosts = [(key.gpu, key.generation) for key in keys]
+    for group in sorted(set(groups)):
+        others = np.flatnonzero(labels != group).tolist()
+        deployments, ran_on = {keys[i] for i in others}, {hosts[i] for i in others}
+        families = {kernels[i] for i in others}
+        for i in np.flatnonzero(labels == group).tolist():
+            if keys[i] in deployments:
+                found[i] = "seen"
+            elif hosts[i] in ran_on and kernels[i] in families:
+                found[i] = "model"
+    return found

@@ -12,19 +12,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.cost.arrays import Floats
+from advisor.cost.arrays import Bools, Floats
+from advisor.cost.fitting.evidence import DeploymentKey, shape_key
 from advisor.cost.fitting.least_squares import newton, soft_weights, step
 from advisor.cost.fitting.observations import Observations
-from advisor.cost.fitting.row_noise import base_class, load_class_of
+from advisor.cost.fitting.row_noise import load_class_of
 from advisor.cost.fitting.step_estimator import FittedSpeed, SpeedProblem
 from advisor.cost.serving.replica import replica_stats
-from advisor.cost.serving.serving_stats import near_capacity
+from advisor.cost.serving.serving_stats import near_capacity as is_near_capacity
 from advisor.cost.step.step_time import step_costs
-from advisor.cost.uncertainty.intervals import CROWD, engine_class
+from advisor.cost.uncertainty.error_class import MEANS, EngineClass, ErrorClass, Metric, error_class
+from advisor.cost.uncertainty.intervals import HeldOutErrors
 from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import defaults
 from advisor.spec.metrics import METRICS
+from advisor.spec.workloads.load_kind import LoadClass
 
 SHRINK_ROWS = 2.0
 """A deployment's correction by own records counts n/(n + this): so many rows say 'no correction'."""
@@ -50,6 +53,8 @@ class HeldOut:
     """All rows of the source's family."""
     elsewhere: Floats
     """The same, for deployments that another source has measured: what a user's own machine meets."""
+    near_capacity: Bools
+    """Whether the row's load is near the deployment's capacity."""
 
     @property
     def generations(self) -> list[str]:
@@ -62,9 +67,68 @@ class HeldOut:
         return [d.model.is_moe for d in self.deployments]
 
     @property
-    def engine_classes(self) -> list[str]:
-        """Whose errors each row's interval is made of."""
-        return [engine_class(g, moe=m) for g, m in zip(self.generations, self.moe, strict=True)]
+    def shapes(self) -> list[str]:
+        """Of each row: what its model has in common with those as fast as it."""
+        return [shape_key(d.model) for d in self.deployments]
+
+    @property
+    def gpus(self) -> list[str]:
+        return [d.gpu.name for d in self.deployments]
+
+    @property
+    def sources(self) -> list[str]:
+        """The source family of each row."""
+        return [self.seen.sources.family(row.source) for row in self.seen.rows]
+
+    @property
+    def kernels(self) -> list[str]:
+        """The kernel family that each row's deployment runs in."""
+        at = self.seen.loads.deployment[self.seen.first_cells]
+        return [self.seen.arrays.kernel[i] for i in at.tolist()]
+
+    @property
+    def engines(self) -> list[EngineClass]:
+        return [EngineClass(g, m) for g, m in zip(self.generations, self.moe, strict=True)]
+
+    @property
+    def error_classes(self) -> list[ErrorClass]:
+        """The class of each row's error; its distance is another question."""
+        columns = zip(
+            self.seen.rows, load_class(self.seen), self.engines, self.near_capacity.tolist(), strict=True
+        )
+        return [
+            error_class(row_metric(row), row.statistic, load, engine, near_capacity=near)
+            for row, load, engine, near in columns
+        ]
+
+    @property
+    def metrics(self) -> list[Metric]:
+        return [row_metric(row) for row in self.seen.rows]
+
+    @property
+    def makes_intervals(self) -> Bools:
+        """Whether intervals are made of a row: not of the slowest of a few lone requests."""
+        return np.array(
+            [load_class_of(row) == "loaded" or row.statistic in MEANS for row in self.seen.rows], dtype=bool
+        )
+
+    @property
+    def errors(self) -> HeldOutErrors:
+        """All that intervals are made of."""
+        return HeldOutErrors(
+            row=self.row,
+            model=self.model,
+            gpu=self.gpu,
+            other_source=self.elsewhere,
+            shapes=self.shapes,
+            gpus=self.gpus,
+            sources=self.sources,
+        )
+
+
+def row_metric(row: SpeedMeasurement) -> Metric:
+    """The metric whose error a row's is; gaps between tokens have one of their own."""
+    return "itl" if row.metric == "itl_ms" else METRICS[row.metric].quantity
 
 
 def quantity(seen: Observations) -> list[str]:
@@ -75,16 +139,12 @@ def quantity(seen: Observations) -> list[str]:
     ]
 
 
-def interval_quantity(optimum: Optimum) -> list[str]:
-    """The same, with the percentiles of a crowd apart: what intervals are made by."""
+def near_capacity(optimum: Optimum) -> Bools:
+    """Whether each row's load needs so much of the capacity that its queue depends on the rest."""
     seen, p = optimum.problem.seen, optimum.problem
     made = step_costs(seen.arrays, p.design.values(optimum.vector))
     stats = replica_stats(seen.arrays, made, seen.kv_bytes, seen.loads, capacity=False)
-    crowd = near_capacity(stats, seen.loads)
-    return [
-        f"{name} {CROWD}" if is_crowded and not is_mean(row) else name
-        for name, row, is_crowded in zip(quantity(seen), seen.rows, crowd[seen.first_cells], strict=True)
-    ]
+    return np.asarray(is_near_capacity(stats, seen.loads)[seen.first_cells])
 
 
 def is_mean(row: SpeedMeasurement) -> bool:
@@ -92,12 +152,12 @@ def is_mean(row: SpeedMeasurement) -> bool:
     return row.statistic == "mean" or (row.statistic == "p50" and row.metric != "itl_ms")
 
 
-def base_classes(seen: Observations) -> list[str]:
+def base_classes(seen: Observations) -> list[tuple[str, str]]:
     """What corrects a row: its quantity and load. A tail is corrected as its mean is."""
-    return [base_class(row) for row in seen.rows]
+    return [(METRICS[row.metric].quantity, load_class_of(row)) for row in seen.rows]
 
 
-def load_class(seen: Observations) -> list[str]:
+def load_class(seen: Observations) -> list[LoadClass]:
     """single, loaded, maximum or batch, per row."""
     return [load_class_of(row) for row in seen.rows]
 
@@ -154,18 +214,20 @@ def leave_groups_out(optimum: Optimum, groups: Sequence[object]) -> Floats:
     return errors
 
 
-def leave_sources_out(optimum: Optimum, sources: Sequence[str], keys: Sequence[str]) -> tuple[Floats, Floats]:
+def leave_sources_out(
+    optimum: Optimum, sources: Sequence[str], keys: Sequence[DeploymentKey]
+) -> tuple[Floats, Floats]:
     """The same for sources; and again for those rows alone whose deployment another source has measured, with
     the corrections that the others make."""
     taught, classes = optimum.problem.taught, base_classes(optimum.problem.seen)
     errors, elsewhere = np.full(len(keys), np.nan), np.full(len(keys), np.nan)
-    names = np.array(keys)
     for rows in _masks(sources):
         plain = optimum.log_errors(optimum.without(rows, steps=GROUP_STEPS))
         errors[rows] = plain[rows]
         table = effects(plain, keys, classes, optimum.problem.seen.rows, ~rows & taught)
         own = np.array([table.get(kind, {}).get(key, 0.0) for kind, key in zip(classes, keys, strict=True)])
-        known = rows & np.isin(names, names[~rows])
+        others = {key for key, left_out in zip(keys, rows.tolist(), strict=True) if not left_out}
+        known = rows & np.array([key in others for key in keys])
         elsewhere[known] = (plain - own)[known]
     return errors, elsewhere
 
@@ -179,11 +241,11 @@ def _masks(groups: Sequence[object]) -> list[np.ndarray]:
 
 def effects(
     errors: Floats,
-    keys: Sequence[str],
-    classes: Sequence[str],
+    keys: Sequence[DeploymentKey],
+    classes: Sequence[tuple[str, str]],
     rows: Sequence[SpeedMeasurement],
     used: np.ndarray,
-) -> dict[str, dict[str, float]]:
+) -> dict[tuple[str, str], dict[DeploymentKey, float]]:
     """Mean log(measured ÷ predicted) of each deployment and class over own rows `used`, shrunk toward 0.
 
     Own records are of the machine that is asked about. What the rows of a published source have in common
@@ -191,18 +253,18 @@ def effects(
     deployment it made TTFT, TPOT and throughput under load worse by a tenth to a third, maximum throughput no
     better, lone streams better by half a point.
     """
-    sums: dict[tuple[str, str], list[float]] = {}
+    sums: dict[tuple[tuple[str, str], DeploymentKey], list[float]] = {}
     for error, key, kind, row, use in zip(errors, keys, classes, rows, used, strict=True):
         if use and np.isfinite(error) and row.origin in OWN_ORIGINS:
             sums.setdefault((kind, key), []).append(float(np.clip(error, -0.7, 0.7)))
-    found: dict[str, dict[str, float]] = {}
+    found: dict[tuple[str, str], dict[DeploymentKey, float]] = {}
     for (kind, key), values in sums.items():
         shrunk = float(np.median(values)) * len(values) / (len(values) + SHRINK_ROWS)
         found.setdefault(kind, {})[key] = round(shrunk, 5)
     return found
 
 
-def leave_rows_out(optimum: Optimum, keys: Sequence[str]) -> Floats:
+def leave_rows_out(optimum: Optimum, keys: Sequence[DeploymentKey]) -> Floats:
     """log(measured ÷ predicted) of each row, one row in ten left out, corrections applied."""
     seen = optimum.problem.seen
     classes, taught = base_classes(seen), optimum.problem.taught

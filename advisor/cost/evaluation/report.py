@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from advisor.cost.arrays import Floats
-from advisor.cost.evaluation.coverage import coverage
+from advisor.cost.evaluation.coverage import Judged, distances_without, judged
 from advisor.cost.evaluation.decisions import (
     EIGHT_BITS,
     RULE_OF_THUMB,
@@ -23,15 +23,14 @@ from advisor.cost.evaluation.decisions import (
 from advisor.cost.evaluation.held_out import (
     HeldOut,
     Optimum,
-    interval_quantity,
     leave_groups_out,
     load_class,
     quantity,
 )
 from advisor.cost.evaluation.learning_curve import learning_curve
-from advisor.cost.fit_file import release, shape_key
+from advisor.cost.fitting.evidence import DeploymentKey, release
 from advisor.cost.step.roofline import roofline
-from advisor.cost.uncertainty.intervals import LOADS, Errors, members
+from advisor.cost.uncertainty.error_class import LOADS
 
 Figures = Mapping[str, float | int | str]
 _FEWEST = 5
@@ -39,16 +38,12 @@ _HARDEST = 2
 ANOTHER = "what another source measured there"
 
 
-def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
+def report(optimum: Optimum, held: HeldOut, keys: Sequence[DeploymentKey]) -> dict[str, list[Figures]]:
     """Tables of figures by name; every error is |predicted ÷ measured − 1| on rows not trained on."""
     seen = held.seen
-    by_interval, loads_of = interval_quantity(optimum), load_class(seen)
-    kinds, loads = np.array(quantity(seen)), np.array(loads_of)
-    shapes = [shape_key(d.model) for d in held.deployments]
-    gpus = [d.gpu.name for d in held.deployments]
-    sources = [seen.sources.family(row.source) for row in seen.rows]
+    kinds, loads = np.array(quantity(seen)), np.array(load_class(seen))
+    shapes, gpus, sources = held.shapes, held.gpus, held.sources
     generations, moe = held.generations, held.moe
-    engines, engine_of_row = members(generations, moe), held.engine_classes
     formats = [row.format for row in seen.rows]
     alone = {
         name: leave_groups_out(optimum, [s if s == name else None for s in sources])
@@ -64,17 +59,7 @@ def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
         "source, its deployments known": (held.elsewhere, sources),
         **{name: (errors, sources) for name, errors in alone.items()},
     }
-    holds = {
-        fold: coverage(
-            by_interval,
-            loads_of,
-            engine_of_row,
-            engines,
-            Errors(errors, None if groups is tens else groups),
-            groups,
-        )
-        for fold, (errors, groups) in folds.items()
-    }
+    holds = _holds(held, keys, tens)
     harness = np.array([seen.sources.is_reference(row.source) for row in seen.rows])
     dense = ~np.array(moe)
     new = np.array([g == "v1" for g in generations])
@@ -102,7 +87,7 @@ def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
                 "left out": fold,
                 name: part,
                 **_errors(errors[chosen]),
-                **holds[fold].of(chosen),
+                **(holds[fold].of(chosen) if fold in holds else {}),
                 **({} if groups is tens else _spread_over(groups, chosen & np.isfinite(errors))),
             }
             for fold, (errors, groups) in folds.items()
@@ -132,6 +117,21 @@ def report(optimum: Optimum, held: HeldOut) -> dict[str, list[Figures]]:
         "repeats": _repeats(held, shapes),
         "hardest": _hardest(held, dict(list(what.items())[:2])),
         "left_out_rows": _reasons(held),
+    }
+
+
+def _holds(held: HeldOut, keys: Sequence[DeploymentKey], tens: Sequence[str]) -> dict[str, Judged]:
+    """Errors beside intervals made without their group, by what was left out."""
+    sources = held.sources
+    distances = distances_without(held, keys, sources)
+    # Where another source has measured the deployment, its own records correct the prediction as well.
+    of_source = np.where(np.isfinite(held.elsewhere), held.elsewhere, held.source)
+    return {
+        "rows": judged(held, held.row, tens, "seen"),
+        "model": judged(held, held.model, held.shapes, "model"),
+        "GPU": judged(held, held.gpu, held.gpus, "gpu"),
+        "source": judged(held, of_source, sources, distances),
+        "source, its deployments known": judged(held, held.elsewhere, sources, "seen"),
     }
 
 

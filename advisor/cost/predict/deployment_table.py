@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from advisor.cost import fit_file
 from advisor.cost.arrays import ArrayTable, Floats, Ints
 from advisor.cost.fit_file import Fit
+from advisor.cost.fitting.evidence import DeploymentKey, deployment_keys, shape_key
 from advisor.cost.step.memory import Memory, longest_context, memory
 from advisor.cost.step.step_time import Design, StepCosts, step_costs, used_names
 from advisor.cost.step.work import DeploymentArrays, defaults_of, deployment_arrays
@@ -23,7 +23,7 @@ from advisor.spec.models.model import ModelSpec
 MAX_KEPT_REPLICAS = 20_000
 """Rows of `ReplicaTable` that are kept, some 0.5 kB each."""
 
-DeploymentKey = tuple[object, ...]
+ReplicaKey = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,10 @@ class DeploymentTable(ArrayTable):
     deployments: tuple[Deployment, ...]
     replica: ReplicaTable
     distance: Ints
-    """Position in `intervals.DISTANCES`: how far the nearest measurements are."""
-    effects: Mapping[str, Floats]
-    """By class of quantity and load: log correction per deployment."""
-    keys: tuple[tuple[str, ...], ...]
+    """Position in `error_class.DISTANCES`: how far the nearest measurements are."""
+    effects: Mapping[tuple[str, str], Floats]
+    """By quantity and class of load: log correction per deployment."""
+    keys: tuple[tuple[DeploymentKey, ...], ...]
     """What each deployment's measurements are filed under."""
 
     @property
@@ -72,10 +72,10 @@ class DeploymentNumbers:
     def __len__(self) -> int:
         return len(self._numbers)
 
-    def of(self, deployments: Sequence[Deployment]) -> list[DeploymentKey]:
+    def of(self, deployments: Sequence[Deployment]) -> list[ReplicaKey]:
         """A key per deployment, the same for all counts of replicas."""
         heads: dict[tuple[int, ...], tuple[int, ...]] = {}
-        keys: list[DeploymentKey] = []
+        keys: list[ReplicaKey] = []
         for d in deployments:
             at = (id(d.model), id(d.gpu), id(d.engine), id(d.format))
             head = heads.get(at)
@@ -93,7 +93,7 @@ class _Kept:
     """Replicas worked out before, by deployment key."""
 
     numbers: DeploymentNumbers
-    place: Mapping[DeploymentKey, int]
+    place: Mapping[ReplicaKey, int]
     table: ReplicaTable | None
 
 
@@ -113,16 +113,16 @@ class DeploymentTables:
         replica = self._replicas(deployments)
         a = replica.arrays
         models = {id(d.model): d.model for d in deployments}
-        shapes = {key: fit_file.shape_key(model) for key, model in models.items()}
+        shapes = {key: shape_key(model) for key, model in models.items()}
         keys = tuple(
-            fit_file.deployment_keys(d, shapes[id(d.model)], generation)
+            deployment_keys(d, shapes[id(d.model)], generation)
             for d, generation in zip(deployments, a.generation, strict=True)
         )
         hosted = zip(keys, a.gpu, a.generation, a.kernel, strict=True)
         distance = [
             0 if own in self._seen or free in self._seen
             # A kernel that was never timed is as far from the data as a GPU that was never measured.
-            else 1 if f"{gpu} {generation}" in self._hosts and kernel in self._kernels
+            else 1 if (gpu, generation) in self._hosts and kernel in self._kernels
             else 2
             for (own, free), gpu, generation, kernel in hosted
         ]  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from advisor.cost.arrays import Floats, Ints
-from advisor.cost.fit_file import Evidence, MeasuredCell, release, shape_key
+from advisor.cost.fitting.evidence import DeploymentKey, Evidence, MeasuredCell, release, shape_key
 from advisor.cost.serving.load_table import LoadTable
 from advisor.spec.deployment import Deployment
 
@@ -20,8 +20,8 @@ SAME_LENGTH = 0.03
 
 def measured_rows(
     deployments: Sequence[Deployment],
-    keys: Sequence[tuple[str, ...]],
-    measured: Mapping[str, Sequence[MeasuredCell]],
+    keys: Sequence[tuple[DeploymentKey, ...]],
+    measured: Mapping[DeploymentKey, Sequence[MeasuredCell]],
     loads: LoadTable,
 ) -> dict[str, tuple[Ints, Floats]]:
     """quantity → (positions in `loads`, log(measured ÷ physics) there), for the very rows that were measured.
@@ -63,8 +63,8 @@ _SAME_CELL = {"gpu_memory_utilization", "kv_cache_dtype"}
 
 def _known(
     deployments: Sequence[Deployment],
-    keys: Sequence[tuple[str, ...]],
-    measured: Mapping[str, Sequence[MeasuredCell]],
+    keys: Sequence[tuple[DeploymentKey, ...]],
+    measured: Mapping[DeploymentKey, Sequence[MeasuredCell]],
 ) -> dict[str, list[tuple[tuple[float, float, float], Floats, float]]]:
     """By quantity: (deployment, kind, level), the two lengths, log ratio."""
     known: dict[str, list[tuple[tuple[float, float, float], Floats, float]]] = {}
@@ -100,13 +100,13 @@ class EvidenceIndex:
     def __init__(self, evidence: Sequence[Evidence]) -> None:
         self._evidence = tuple(evidence)
         self._of_key = {e.key: e for e in sorted(evidence, key=lambda e: e.rows)}
-        self._shapes = np.array([e.key.split(" ")[0] for e in evidence])
+        self._shapes = np.array([e.key.shape for e in evidence])
         self._gpus = np.array([e.gpu for e in evidence])
         self._formats = np.array([e.format for e in evidence])
         self._rows = np.array([e.rows for e in evidence])
         self._nearest: dict[tuple[str, str, str], str] = {}
 
-    def nearest(self, d: Deployment, keys: Sequence[str]) -> str:
+    def nearest(self, d: Deployment, keys: Sequence[DeploymentKey]) -> str:
         """One line of text; empty without any evidence. keys: what the deployment's own rows are filed
         under."""
         for key in keys:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from advisor.cost.arrays import ArrayTable, Bools, Floats, Ints
 from advisor.cost.estimate import Basis
 from advisor.cost.serving.serving_stats import ServingStats
-from advisor.cost.uncertainty.intervals import DISTANCES
+from advisor.cost.uncertainty.error_class import DISTANCES
 
 _BASIS: dict[str, Basis] = {"seen": "fitted", "model": "extrapolated", "gpu": "extrapolated"}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from advisor.cost import fit_file
-from advisor.cost.arrays import Floats, Ints
+from advisor.cost.arrays import Bools, Floats, Ints
 from advisor.cost.fit_file import Fit
 from advisor.cost.predict.deployment_table import DeploymentTable, DeploymentTables
 from advisor.cost.predict.evidence import EvidenceIndex, measured_rows
@@ -20,10 +20,12 @@ from advisor.cost.predict.with_intervals import goodput_share, latencies, log_bo
 from advisor.cost.serving.load_table import LoadTable, load_table, loads_of
 from advisor.cost.serving.queue import Queue
 from advisor.cost.serving.replica import replica_stats
+from advisor.cost.serving.serving_stats import near_capacity
 from advisor.cost.simulation.percentiles import simulated_engine, simulated_ratios
 from advisor.cost.simulation.replay import Replay, replay
 from advisor.cost.simulation.simulate import STATISTICS
-from advisor.cost.uncertainty.intervals import LOADS, Distance, Interval
+from advisor.cost.uncertainty.conformal import Z90
+from advisor.cost.uncertainty.error_class import LOADS
 from advisor.data import shipped
 from advisor.spec.deployment import Deployment
 from advisor.spec.metrics import MEAN_LATENCIES
@@ -32,7 +34,6 @@ from advisor.spec.workloads.workload import Goodput, Load
 from advisor.units import MS_PER_S
 
 MEANS: tuple[tuple[str, str], ...] = MEAN_LATENCIES
-Z90 = 1.645
 REPEAT, REPEAT_MAXIMUM = 0.037, 0.08
 """Standard deviation, in logs, of a measurement repeated by others on hardware of the same name: from the
 cells of Llama-3.1-70B that both the seed paper and a model card of the same shape print (mean difference
@@ -146,10 +147,11 @@ class Predictor:
         r, at = d.replica, loads.deployment
         m = replica_stats(r.arrays, r.costs, r.memory.kv_bytes, loads, capacity=capacity, queue=queue)
         replicas = d.replicas[at]
+        near = near_capacity(m, loads)
         measured = measured_rows(d.deployments, d.keys, self.fit.measured, loads)
 
         def ranged(quantity: str, value: Floats) -> Range:
-            return self._ranged(quantity, value, d, loads, measured.get(quantity))
+            return self._ranged(quantity, value, d, loads, near, measured.get(quantity))
 
         served = ranged("throughput", m.requests_per_s * replicas)
         e2e = ranged("e2e", m.e2e_s * MS_PER_S)
@@ -190,18 +192,15 @@ class Predictor:
         value: Floats,
         d: DeploymentTable,
         loads: LoadTable,
+        near: Bools,
         measured: tuple[Ints, Floats] | None,
     ) -> Range:
-        """Predicted values with the corrections and the interval of their quantity; measured: (rows, log
-        ratio)."""
-
-        def interval(load: str, engine: str, distance: Distance) -> Interval:
-            return self.fit.intervals.of(quantity, load, engine, distance)
-
-        log_low, log_high = log_bounds(d, loads, interval)
+        """Predicted values with the corrections and the interval of their quantity; near: whether
+        each load is near the capacity; measured: (rows, log ratio)."""
+        log_low, log_high = log_bounds(self.fit.intervals, d, loads, quantity, "mean", near)
         effect = np.zeros(len(loads))
         for load_class in LOADS:
-            corrections = d.effects.get(f"{quantity} {load_class}")
+            corrections = d.effects.get((quantity, load_class))
             if corrections is not None:
                 here = loads.load_class == load_class
                 effect[here] = corrections[loads.deployment[here]]
@@ -234,3 +233,6 @@ class Predictor:
 @lru_cache(maxsize=4)
 def _shipped(path: Path) -> Predictor:
     return Predictor(fit_file.read(path))
+
+
+__all__ = ["MEANS", "REPEAT", "REPEAT_MAXIMUM", "Z90", "Predictor"]

@@ -2,46 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 
 import numpy as np
 
-from advisor.cost.arrays import Floats
+from advisor.cost.arrays import Bools, Floats
 from advisor.cost.predict.deployment_table import DeploymentTable
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.serving.load_table import LoadTable
 from advisor.cost.serving.queue import Queue, limits_s
 from advisor.cost.serving.serving_stats import near_capacity
-from advisor.cost.uncertainty.intervals import DISTANCES, LOADS, Distance, Interval, Intervals, engine_class
+from advisor.cost.uncertainty.error_class import DISTANCES, LOADS, EngineClass, error_class
+from advisor.cost.uncertainty.intervals import Intervals
 from advisor.spec.metrics import LatencyMetric
 from advisor.spec.workloads.workload import Goodput
 from advisor.units import MS_PER_S
 
 
 def log_bounds(
-    p: DeploymentTable, loads: LoadTable, of: Callable[[str, str, Distance], Interval]
+    intervals: Intervals, p: DeploymentTable, loads: LoadTable, metric: str, statistic: str, near: Bools
 ) -> tuple[Floats, Floats]:
-    """(low, high) of log(measured ÷ predicted) in each cell, where `of` knows the interval of a load, an
-    engine class and a distance."""
+    """(low, high) of log(measured ÷ predicted) of one statistic of a metric in each row.
+
+    near: whether each load is near the capacity.
+    """
     low, high = np.zeros(len(loads)), np.zeros(len(loads))
-    load_class = loads.load_class
-    distance, generation = (
-        p.distance[loads.deployment],
-        np.array(p.replica.arrays.generation)[loads.deployment],
-    )
-    moe = (p.replica.arrays.experts > 0)[loads.deployment]
-    engines = list(product(sorted(set(p.replica.arrays.generation)), (False, True)))
-    for name in LOADS:
-        for far, distance_name in enumerate(DISTANCES):
-            here = (load_class == name) & (distance == far)
-            if not here.any():
-                continue
-            for engine, has_experts in engines:
-                chosen = here & (generation == engine) & (moe == has_experts)
-                if chosen.any():
-                    interval = of(name, engine_class(engine, moe=has_experts), distance_name)
-                    low[chosen], high[chosen] = interval.low, interval.high
+    load_class, at, arrays = loads.load_class, loads.deployment, p.replica.arrays
+    distance, generation = p.distance[at], np.array(arrays.generation)[at]
+    moe = (arrays.experts > 0)[at]
+    engines = tuple(product(sorted(set(arrays.generation)), (False, True)))
+    for load, (far, distance_name), crowded in product(LOADS, enumerate(DISTANCES), (False, True)):
+        here = (load_class == load) & (distance == far) & (near == crowded)
+        if not here.any():
+            continue
+        for engine in engines:
+            chosen = here & (generation == engine[0]) & (moe == engine[1])
+            if chosen.any():
+                of = error_class(
+                    metric, statistic, load, EngineClass(*engine), distance_name, near_capacity=crowded
+                )
+                interval = intervals.of_metric(metric, of)
+                low[chosen], high[chosen] = interval.low, interval.high
     return low, high
 
 
@@ -73,25 +75,14 @@ def latencies(
             found[metric, statistic] = mean
             continue
         ratio = ratios[metric, statistic]
-        low, high = mean.low * ratio, mean.high * ratio
-        if statistic != "p50":
-            ends = _tail_bounds(intervals, p, loads, answers, metric)
-            low = np.minimum(low, mean.value * ratio * np.exp(ends[0]))
-            high = np.maximum(high, mean.value * ratio * np.exp(ends[1]))
-        found[metric, statistic] = Range(value=mean.value * ratio, low=low, high=high)
+        value = mean.value * ratio
+        if statistic == "p50" and metric != "itl":
+            found[metric, statistic] = Range(value=value, low=mean.low * ratio, high=mean.high * ratio)
+            continue
+        near = near_capacity(answers.stats, loads)
+        low, high = log_bounds(intervals, p, loads, metric, statistic, near)
+        found[metric, statistic] = Range(value=value, low=value * np.exp(low), high=value * np.exp(high))
     return found
-
-
-def _tail_bounds(
-    intervals: Intervals, p: DeploymentTable, loads: LoadTable, answers: PredictionTable, metric: str
-) -> tuple[Floats, Floats]:
-    """The ends of a percentile's error in each cell."""
-    calm = log_bounds(p, loads, lambda *at: intervals.of_tail(metric, *at))
-    crowd = near_capacity(answers.stats, loads)
-    if metric != "ttft" or not crowd.any():
-        return calm
-    full = log_bounds(p, loads, lambda *at: intervals.of_tail(metric, *at, crowded=True))
-    return np.where(crowd, full[0], calm[0]), np.where(crowd, full[1], calm[1])
 
 
 def goodput_share(
@@ -102,7 +93,7 @@ def goodput_share(
     means = {"ttft": queue.run.ttft_s, "tpot": queue.run.tpot_s, "e2e": queue.run.e2e_s}
     ends: dict[str, dict[LatencyMetric, Floats]] = {"value": {}, "low": {}, "high": {}}
     for metric, limit in limits_s(goodput).items():
-        low, high = _tail_bounds(intervals, p, loads, answers, metric)
+        low, high = log_bounds(intervals, p, loads, metric, "p99", near_capacity(answers.stats, loads))
         with np.errstate(invalid="ignore", divide="ignore"):
             # What the fit corrects of the mean, it corrects of every request.
             own = answers.mean_ms(metric).value / MS_PER_S / means[metric]

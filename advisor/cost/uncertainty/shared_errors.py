@@ -8,12 +8,23 @@ load, one by GPU, one by format, one by both, and its own. Shared parts cancel w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+
+from advisor.cost.uncertainty.error_class import EVERY_ENGINE, Distance, EngineClass, ErrorClass, error_class
+from advisor.spec.workloads.load_kind import LoadClass
 
 PACE, TTFT = "pace", "ttft"
-"""The two errors under one load: TPOT, E2E and throughput are one error seen three ways, the first token is
-another."""
+"""The two errors under one load: TPOT, E2E and throughput are one error, the first token is another."""
+_METRIC_OF_PACE = {"single": "e2e", "maximum": "throughput"}
+"""Which metric has measured the speed of tokens most under a load; TPOT under the others."""
+
+
+def shared_class(
+    error: str, load: LoadClass, distance: Distance, engine: EngineClass = EVERY_ENGINE
+) -> ErrorClass:
+    """The class whose interval and ratios say what predictions share."""
+    metric = "ttft" if error == TTFT else _METRIC_OF_PACE.get(load, "tpot")
+    return error_class(metric, "mean", load, engine, distance)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,26 +62,18 @@ ALONE = Shares()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedErrors:
-    """Shares by kind of error, load and distance from the data."""
+    """Shares by class of error."""
 
-    table: Mapping[str, Shares] = field(default_factory=dict)
+    table: Mapping[ErrorClass, Shares] = field(default_factory=dict)
     first_token: float = 0.0
     """Correlation of a deployment's error in TTFT with that in the pace of its tokens, under load."""
 
-    def of(self, error: str, load: str, distance: str) -> Shares:
-        return self.table.get(key(error, load, distance), ALONE)
-
-    def document(self) -> dict[str, Any]:
-        """As plain values, for the fit's file."""
-        rows = {name: asdict(shares) for name, shares in sorted(self.table.items())}
-        return {"first_token": self.first_token, "shares": rows}
-
-    @classmethod
-    def read(cls, document: Mapping[str, Any]) -> SharedErrors:
-        """Back from `document`."""
-        table = {name: Shares(**shares) for name, shares in document["shares"].items()}
-        return cls(table=table, first_token=float(document["first_token"]))
-
-
-def key(error: str, load: str, distance: str) -> str:
-    return f"{error} {load} {distance}"
+    def of(
+        self, error: str, load: LoadClass, distance: Distance, engine: EngineClass = EVERY_ENGINE
+    ) -> Shares:
+        """What a prediction shares with others of its model; nothing where no pair has been measured."""
+        for kernels in (engine, engine._replace(fp4=None)):
+            for one in shared_class(error, load, distance, kernels).wider():
+                if one in self.table:
+                    return self.table[one]
+        return ALONE

@@ -10,13 +10,12 @@ from advisor.advise.certainty.error_draws import as_good, draw
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged import SLOW, JudgedTable
 from advisor.cost.predict.predictor import Z90
-from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares
+from advisor.cost.uncertainty.error_class import DISTANCES
+from advisor.cost.uncertainty.shared_errors import PACE, SharedErrors, Shares, shared_class
 from advisor.spec.workloads.workload import Arrival
 from tests.advise.builders import deployment, workload
 
-SAME = SharedErrors(
-    table={f"pace loaded {distance}": Shares(model=1.0, own=0.0) for distance in ("seen", "model", "gpu")}
-)
+SAME = SharedErrors(table={shared_class(PACE, "loaded", d): Shares(model=1.0, own=0.0) for d in DISTANCES})
 
 
 def stand(*formats: str) -> JudgedTable:
@@ -43,9 +42,7 @@ def test_errors_that_are_shared_cancel() -> None:
 
 
 def test_the_correlation_of_draws_is_what_is_shared() -> None:
-    half = SharedErrors(
-        table={f"pace loaded {d}": Shares(gpu=0.5, own=0.5) for d in ("seen", "model", "gpu")}
-    )
+    half = SharedErrors(table={shared_class(PACE, "loaded", d): Shares(gpu=0.5, own=0.5) for d in DISTANCES})
     z = draw(stand("bf16", "int4"), 0, np.array([0, 1]), half).errors[SLOW]
     assert np.corrcoef(z.T)[0, 1] == pytest.approx(0.5, abs=0.06)
 

@@ -59,7 +59,7 @@ def test_a_sure_choice_has_nothing_to_gain(asked: Workload) -> None:
 
 def strict() -> Workload:
     """What asks for a little more than is sure."""
-    return override(load_workload("chat-strict"), slo=["ttft_p99_ms=150"])
+    return override(load_workload("chat-strict"), slo=["ttft_p99_ms=120"])
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_what_is_likely_kept_is_seen_to_be_about_as_often(unsure: Suggestion) ->
     assert alone.sure is not None
     [one] = alone.measurements
     assert one.sure_then is not None
-    assert alone.sure.keeps_all - 0.15 < one.sure_then <= alone.sure.keeps_all + 0.02
+    assert alone.sure.keeps_all - 0.20 < one.sure_then <= alone.sure.keeps_all + 0.02
     assert unsure.sure is not None
 
 

@@ -1,118 +1,105 @@
-"""Intervals hold for what is new: a group that errs in its own way, a percentile, another's machine."""
+"""Intervals by class: what each is made of, and where a class without errors takes its own from."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from advisor.cost.evaluation.coverage import coverage
-from advisor.cost.uncertainty.intervals import (
-    Errors,
-    Interval,
-    Intervals,
-    build,
-    conformal,
-    engine_class,
-    interval_class,
-    key,
-    members,
-)
+from advisor.cost.predict.predictor import Predictor
+from advisor.cost.uncertainty.error_class import DISTANCES, EngineClass, ErrorClass, error_class
+from advisor.cost.uncertainty.intervals import UNKNOWN, HeldOutErrors, Interval, Intervals, build
+
+DENSE, EXPERTS = EngineClass("v1", False), EngineClass("v1", True)
 
 
-def grouped(rng: np.random.Generator, sizes: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Errors of groups, each with a bias of its own four times as wide as its rows' scatter."""
-    groups = np.repeat(np.arange(len(sizes)), sizes)
-    return 0.2 * rng.standard_normal(len(sizes))[groups] + 0.05 * rng.standard_normal(len(groups)), groups
+def held(model: np.ndarray, groups: int = 10, **other: np.ndarray) -> HeldOutErrors:
+    n = len(model)
+    nothing = np.full(n, np.nan)
+    labels = [f"group {i % groups}" for i in range(n)]
+    return HeldOutErrors(
+        row=other.get("row", nothing),
+        model=model,
+        gpu=other.get("gpu", nothing),
+        other_source=other.get("other_source", nothing),
+        shapes=labels,
+        gpus=labels,
+        sources=labels,
+    )
 
 
-def dense(count: int) -> dict[str, np.ndarray]:
-    """Rows of dense models on V1."""
-    return members(["v1"] * count, [False] * count)
+def of(metric: str = "tpot", statistic: str = "mean", engine: EngineClass = DENSE) -> ErrorClass:
+    return error_class(metric, statistic, "loaded", engine)
 
 
-def test_a_large_group_does_not_speak_for_a_new_one():
-    inside, plain = [], []
-    for seed in range(200):
-        rng = np.random.default_rng(seed)
-        errors, groups = grouped(rng, [600, 60, 60, 30, 30, 20, 20, 20, 10, 10, 10, 10])
-        new, _ = grouped(rng, [50])
-        for found, to in ((conformal(errors, groups), inside), (conformal(errors), plain)):
-            to.append(np.mean((found.low <= new) & (new <= found.high)))
-    assert np.mean(inside) > np.mean(plain) + 0.05
-    assert np.mean(inside) > 0.75  # of twelve groups, of which one holds seven rows of ten
+def width(interval: Interval) -> float:
+    return interval.high - interval.low
 
 
-def test_single_rows_need_no_stretch():
-    errors = np.random.default_rng(0).standard_normal(2_000)
-    found = conformal(errors)
-    assert found.low == pytest.approx(-1.645, abs=0.12)
-    assert found.high == pytest.approx(1.645, abs=0.12)
+def test_an_interval_is_the_central_nine_tenths_and_as_skewed_as_the_errors():
+    errors = np.random.default_rng(0).lognormal(0, 0.5, 3_000) - 1.0
+    made = build([of()] * 3_000, ["tpot"] * 3_000, held(errors)).of(of().at("model"))
+    assert np.mean((made.low <= errors) & (errors <= made.high)) == pytest.approx(0.9, abs=0.01)
+    assert made.high > -1.5 * made.low
 
 
-def test_what_is_further_is_never_surer():
-    errors = np.random.default_rng(1).standard_normal(100)
-    table = build(
-        ["tpot"] * 100,
-        ["loaded"] * 100,
-        dense(100),
-        {"seen": (Errors(errors),), "gpu": (Errors(errors / 9),)},
-    ).table
-    seen, far = (table[key("tpot", "loaded", "v1", distance)] for distance in ("seen", "gpu"))
-    assert far.low <= seen.low
-    assert far.high >= seen.high
+def test_throughput_is_tpot_upside_down():
+    rng = np.random.default_rng(1)
+    errors = np.concatenate([rng.normal(0.2, 0.02, 100), rng.normal(-0.2, 0.02, 100)])
+    made = build([of()] * 200, ["tpot"] * 100 + ["throughput"] * 100, held(errors))
+    tpot, throughput = (made.of_metric(m, of(m).at("model")) for m in ("tpot", "throughput"))
+    assert tpot.high > 0.2
+    assert tpot.low == pytest.approx(-0.01)
+    assert (throughput.low, throughput.high) == (-tpot.high, -tpot.low)
 
 
-def test_of_two_kinds_of_error_the_wider_counts():
-    small, large = np.full(50, 0.01), np.full(50, 0.3)
-    made = build(["ttft"] * 50, ["loaded"] * 50, dense(50), {"seen": (Errors(small), Errors(large))})
-    assert made.of("ttft", "loaded", "v1-dense", "seen").high == pytest.approx(0.3)
+def test_mixtures_of_experts_have_wider_intervals_where_their_errors_are_larger():
+    rng = np.random.default_rng(2)
+    errors = np.concatenate([rng.normal(0, 0.1, 600), rng.normal(0, 0.3, 600)])
+    made = build([of()] * 600 + [of(engine=EXPERTS)] * 600, ["tpot"] * 1_200, held(errors))
+    assert width(made.of(of(engine=EXPERTS).at("model"))) > 1.5 * width(made.of(of().at("model")))
 
 
-def test_experts_have_errors_of_their_own_except_of_first_tokens():
-    moe = [False] * 60 + [True] * 60
-    errors = (Errors(np.where(moe, 0.4, 0.1)),)
-    for quantity, of_dense in (("tpot", 0.1), ("ttft", 0.4)):
-        made = build([quantity] * 120, ["loaded"] * 120, members(["v1"] * 120, moe), {"model": errors})
-        for has, expected in ((False, of_dense), (True, 0.4)):
-            found = made.of(quantity, "loaded", engine_class("v1", moe=has), "model")
-            assert found.high == pytest.approx(expected)
+def test_a_percentile_has_the_errors_of_percentiles():
+    rng = np.random.default_rng(3)
+    errors = np.concatenate([rng.normal(0, 0.1, 600), rng.normal(0, 0.4, 600)])
+    made = build([of()] * 600 + [of(statistic="p99")] * 600, ["tpot"] * 1_200, held(errors))
+    assert width(made.of(of(statistic="p99").at("model"))) > 2 * width(made.of(of().at("model")))
 
 
-def test_too_few_experts_have_the_errors_of_their_generation():
-    moe = [False] * 60 + [True] * 10
-    errors = (Errors(np.where(moe, 0.4, 0.1)),)
-    made = build(["tpot"] * 70, ["loaded"] * 70, members(["v1"] * 70, moe), {"model": errors})
-    assert made.of("tpot", "loaded", "v1-moe", "model") == made.of("tpot", "loaded", "v1", "model")
-    assert made.of("tpot", "loaded", "v1-moe", "model").rows == 70
+def test_a_deployment_that_one_source_has_is_known_no_better_than_a_new_model():
+    rng = np.random.default_rng(4)
+    n = 600
+    model, row = rng.normal(0, 0.3, n), rng.normal(0, 0.1, n)
+    alone = build([of()] * n, ["tpot"] * n, held(model, row=row)).of(of())
+    again = build([of()] * n, ["tpot"] * n, held(model, row=row, other_source=row)).of(of())
+    new_model = build([of()] * n, ["tpot"] * n, held(model)).of(of().at("model"))
+    assert width(alone) == pytest.approx(width(new_model), rel=0.02)
+    assert width(again) < 0.7 * width(alone)
 
 
-def test_a_lone_stream_on_a_generation_without_any_is_no_surer_than_a_crowd_there():
-    lone, crowd = Interval(low=-0.3, high=0.1, rows=50), Interval(low=-0.2, high=0.4, rows=50)
-    table = {key("e2e", "single", "all", "model"): lone, key("e2e", "loaded", "v1", "model"): crowd}
-    found = Intervals(table=table).of("e2e", "single", "v1-dense", "model")
-    assert (found.low, found.high) == (-0.3, 0.4)
-    timed = {**table, key("e2e", "single", "v1", "model"): Interval(low=-0.1, high=0.1, rows=30)}
-    assert Intervals(table=timed).of("e2e", "single", "v1-dense", "model").high == 0.1
+def test_what_is_further_from_the_data_has_no_narrower_interval():
+    rng = np.random.default_rng(5)
+    made = build([of()] * 900, ["tpot"] * 900, held(rng.normal(0, 0.3, 900), gpu=rng.normal(0, 0.1, 900)))
+    near, far = (width(made.of(of().at(d))) for d in ("model", "gpu"))
+    assert near <= far + 1e-9
+    # Neither is the wider of the two: they meet between.
+    assert far < width(
+        build([of()] * 900, ["tpot"] * 900, held(rng.normal(0, 0.3, 900))).of(of().at("model"))
+    )
 
 
-def test_a_percentile_has_the_errors_of_percentiles_and_is_never_surer_than_its_mean():
-    mean, tail = Interval(low=-0.2, high=0.2, rows=50), Interval(low=-0.1, high=0.6, rows=50)
-    table = {key("ttft", "loaded", "all", "seen"): mean, key("ttft-tail", "loaded", "all", "seen"): tail}
-    found = Intervals(table=table).of_tail("ttft", "loaded", "v1", "seen")
-    assert (found.low, found.high) == (-0.2, 0.6)
-    only = Intervals(table={key("tpot", "loaded", "all", "seen"): mean})
-    assert only.of_tail("itl", "loaded", "v1", "seen").high == 0.2  # it has none of its own
+def test_a_class_without_errors_takes_the_interval_around_it_then_that_of_another_distance():
+    one = Interval(low=-0.2, high=0.2, rows=50, groups=5)
+    table = Intervals(table={of(engine=EngineClass()).at("model"): one})
+    assert table.of(of(statistic="p99", engine=EXPERTS).at("gpu")) == one
+    assert table.of(error_class("ttft", "mean", "loaded", DENSE)) == UNKNOWN
 
 
-def test_names_of_percentiles():
-    names = {name: interval_class(name) for name in ("ttft", "ttft p99", "itl p50", "itl p99", "tpot p95")}
-    assert list(names.values()) == ["ttft", "ttft-tail", "itl", "itl-tail", "tpot-tail"]
-
-
-def test_a_group_is_judged_by_the_others_alone():
-    errors = np.concatenate([np.zeros(60), np.ones(60)])
-    groups = ["calm"] * 60 + ["wild"] * 60
-    engine = ["v1-dense"] * 120
-    found = coverage(["ttft"] * 120, ["loaded"] * 120, engine, dense(120), Errors(errors, groups), groups)
-    assert found.of(np.array([g == "calm" for g in groups]))["coverage"] == 1.0  # within the wild one's
-    assert found.of(np.array([g == "wild" for g in groups]))["coverage"] == 0.0
+def test_the_shipped_intervals_hold_the_prediction_and_widen_with_distance():
+    intervals = Predictor.shipped().fit.intervals
+    for one, interval in intervals.table.items():
+        assert interval.low < 0 < interval.high
+        assert interval.low >= -4, one
+    for one in intervals.table:
+        known = [intervals.table[one.at(d)] for d in DISTANCES if one.at(d) in intervals.table]
+        assert [width(i) for i in known] == sorted(width(i) for i in known), one

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from advisor.cost.evaluation.error_correlation import _correlation, _shares
+from advisor.cost.evaluation.error_correlation import _correlation, _correlations, _shares
 from advisor.cost.predict.predictor import Predictor
-from advisor.cost.uncertainty.intervals import DISTANCES
-from advisor.cost.uncertainty.shared_errors import PACE, TTFT, SharedErrors, Shares
+from advisor.cost.uncertainty.error_class import DISTANCES, EngineClass, error_class
+from advisor.cost.uncertainty.shared_errors import PACE, TTFT, Shares
 
 PARTS = {"model": 0.3, "gpu": 0.2, "format": 0.25, "pair": 0.1}
 Z90 = 1.645
@@ -36,15 +36,21 @@ def products(
 
 
 def test_parts_of_known_size_are_found_again() -> None:
-    seen = _shares(products(PARTS), {})
+    seen = _shares(_correlations(products(PARTS), {}))
     for name, part in PARTS.items():
         assert getattr(seen, name) == pytest.approx(part, abs=0.06)
     assert seen.own == pytest.approx(0.15, abs=0.06)
 
 
 def test_independent_errors_share_nothing() -> None:
-    seen = _shares(products(dict.fromkeys(PARTS, 0.0)), {})
-    assert seen.own > 0.9
+    assert _shares(_correlations(products(dict.fromkeys(PARTS, 0.0)), {})).own > 0.9
+
+
+@pytest.mark.parametrize("of_formats", [0.0, 0.2, 0.6, 0.95])
+def test_two_formats_on_one_gpu_share_what_their_learnt_ratio_says(of_formats: float) -> None:
+    made = _shares(_correlations(products(PARTS), {}), of_formats)
+    assert made.correlation(same_gpu=True, same_format=False) == pytest.approx(of_formats, abs=0.001)
+    assert made.model + made.gpu + made.format + made.pair + made.own == pytest.approx(1.0, abs=0.003)
 
 
 def test_a_shift_that_all_share_counts_as_shared() -> None:
@@ -54,12 +60,7 @@ def test_a_shift_that_all_share_counts_as_shared() -> None:
 
 
 def test_too_few_pairs_say_nothing() -> None:
-    assert _shares({(True, False): [(1.0, 1.0)] * 5}, {}) == Shares()
-
-
-def test_what_is_written_is_what_is_read() -> None:
-    shared = SharedErrors(table={"pace single seen": Shares(model=0.25, own=0.75, pairs=9)}, first_token=0.4)
-    assert SharedErrors.read(shared.document()) == shared
+    assert _shares(_correlations({(True, False): [(1.0, 1.0)] * 5}, {})) == Shares()
 
 
 def test_the_fit_that_ships_knows_what_its_errors_share() -> None:
@@ -72,6 +73,18 @@ def test_the_fit_that_ships_knows_what_its_errors_share() -> None:
                 assert sum(parts) == pytest.approx(1.0, abs=0.005)
                 assert min(parts) >= 0
                 assert seen.pairs > 0
-    # A kind of GPU nobody has measured errs alike for all formats more than one that is known.
-    assert shared.of(PACE, "loaded", "gpu").gpu > shared.of(PACE, "loaded", "seen").gpu
     assert 0 <= shared.first_token < 1
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_the_ratio_of_two_formats_is_known_better_than_two_predictions_apart(distance) -> None:
+    fit = Predictor.shipped().fit
+    dense = EngineClass("v1", False)
+    of = error_class("tpot", "mean", "loaded", dense, distance)
+    alone, ratio = fit.intervals.of(of), fit.ratios.of(of._replace(engine=dense._replace(fp4=False)))
+    apart = 2**0.5 * (alone.high - alone.low)
+    assert ratio.high - ratio.low < 0.85 * apart
+    assert ratio.high == pytest.approx(-ratio.low, abs=1e-4)  # which of the two comes first is arbitrary
+    shares = fit.shared.of(PACE, "loaded", distance, dense._replace(fp4=False))
+    correlation = shares.correlation(same_gpu=True, same_format=False)
+    assert apart * (1 - correlation) ** 0.5 == pytest.approx(ratio.high - ratio.low, rel=0.02)

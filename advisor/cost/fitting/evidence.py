@@ -1,0 +1,86 @@
+"""Which deployments were measured, and in which cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from advisor.spec.deployment import Deployment
+from advisor.spec.engines.engine import defaults
+from advisor.spec.models.model import ModelSpec
+
+
+class DeploymentKey(NamedTuple):
+    """What the measurements of a deployment are filed under; engines count by generation."""
+
+    shape: str
+    format: str
+    kv_format: str
+    gpu: str
+    num_gpus: int
+    any_arrangement: bool
+    """Whether the GPUs may be split into replicas in any way: some sources state a count of GPUs only."""
+    generation: str
+
+
+def shape_key(model: ModelSpec) -> str:
+    """What models must have in common to be equally fast: R1-Distill-Llama-70B is a Llama-3.1-70B."""
+    return f"{model.layers}x{model.hidden}x{model.vocab}/{round(model.linear_params / 1e6)}M"
+
+
+def deployment_keys(d: Deployment, shape: str, generation: str) -> tuple[DeploymentKey, DeploymentKey]:
+    """The key of one replica, and the key of all its GPUs however they are split."""
+    fmt = "bf16" if d.format.weight_bits >= 16 else d.format.name
+    stored = (shape, fmt, str(d.kv_format), d.gpu.name)
+    return (
+        DeploymentKey(*stored, d.tensor_parallel, False, generation),
+        DeploymentKey(*stored, d.num_gpus, True, generation),
+    )
+
+
+def deployment_key(d: Deployment, *, any_arrangement: bool = False) -> DeploymentKey:
+    """One of `deployment_keys`."""
+    generation = defaults(d.engine, d.gpu).generation
+    return deployment_keys(d, shape_key(d.model), generation)[int(any_arrangement)]
+
+
+def release(d: Deployment) -> str:
+    """The engine's version, first two numbers."""
+    return ".".join(d.engine.version.split(".")[:2])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One deployment that the fit has measurements of."""
+
+    model: str
+    format: str
+    gpu: str
+    num_gpus: int
+    engine: str
+    source: str
+    rows: int
+    kernel: str
+    """Family of GEMM kernels; see `step.work.KERNELS`."""
+    key: DeploymentKey
+
+    @property
+    def text(self) -> str:
+        gpus = f"{self.num_gpus} × {self.gpu}" if self.num_gpus > 1 else self.gpu
+        return f"{self.model} {self.format} on {gpus}, {self.engine} ({self.source}, {self.rows} rows)"
+
+
+class MeasuredCell(NamedTuple):
+    """A mean that was measured on a deployment."""
+
+    release: str
+    """Of the engine, as `release` gives it."""
+    input_tokens: float
+    output_tokens: float
+    load: str
+    level: float | None
+    """Clients or requests/s; None where the load has none."""
+    quantity: str
+    log_ratio: float
+    """log(measured ÷ physics)."""
+    rows: int
