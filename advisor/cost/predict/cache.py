@@ -15,7 +15,9 @@ from advisor.cost.predict.prediction import Prediction
 from advisor.cost.predict.prediction_table import PredictionTable
 from advisor.cost.predict.predictor import MEANS, Predictor
 from advisor.cost.serving.load_table import LoadTable
+from advisor.cost.simulation.replay import Replay
 from advisor.spec.deployment import Deployment
+from advisor.spec.workloads.traced import SentRequest
 from advisor.spec.workloads.workload import Goodput, Load
 
 MAX_BYTES = 128 * 2**20
@@ -117,6 +119,12 @@ class CachedPredictor(Predictor):
             known.of.update(zip((names[i] for i in new), made, strict=True))
         self._forget(question)
         return [known.of[name] for name in names]
+
+    def replay(
+        self, deployment: Deployment, load: Load, log: Sequence[SentRequest], statistics: Sequence[str] = ()
+    ) -> Replay:
+        """As `Predictor.replay`; nothing of it is kept."""
+        return self._of.replay(deployment, load, log, statistics)
 
     def _names(self, deployments: Sequence[Deployment], levels: Sequence[float] | None = None) -> list[Name]:
         """What tells each deployment and its level from all others, by value."""
