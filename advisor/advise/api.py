@@ -58,6 +58,7 @@ def recommend(
     tensor_parallel: Sequence[int] | None = None,
     num_gpus: int | None = None,
     max_gpus: int | None = None,
+    nodes: int | None = None,
     engine: str | Engine | None = None,
     objective: Objective | None = None,
     min_recovery: float | None = None,
@@ -72,7 +73,9 @@ def recommend(
 
     `model` is a catalog name, a Hub id, a folder or config.json, or a `ModelSpec`. `workload` is a shipped
     profile's name, a YAML file, or a `Workload`. `gpus` None = every known GPU; `formats` None = every format
-    that the model can be had in. `num_gpus` is exact, `max_gpus` a bound on all replicas together. `prices`
+    that the model can be had in and whose accuracy was measured. `kv_formats` None = 16 bits, and FP8 where
+    that does not hold the longest request. `num_gpus` is exact, `max_gpus` a bound on all replicas together,
+    `nodes` one on the machines of a replica (None = several only where one does not hold the model). `prices`
     maps a GPU's name to USD per GPU-hour. `pricing` is a term of the price catalog (`on-demand`, `spot` …).
     `border` holds runs that failed (see `border_with`): what they rule out is refused, with the reason.
 
@@ -88,6 +91,7 @@ def recommend(
         tensor_parallel=tensor_parallel,
         num_gpus=num_gpus,
         max_gpus=max_gpus,
+        nodes=nodes,
         engine=engine,
         objective=objective,
         min_recovery=min_recovery,
@@ -109,6 +113,7 @@ def choice_of(
     tensor_parallel: Sequence[int] | None = None,
     num_gpus: int | None = None,
     max_gpus: int | None = None,
+    nodes: int | None = None,
     engine: str | Engine | None = None,
     objective: Objective | None = None,
     min_recovery: float | None = None,
@@ -122,7 +127,7 @@ def choice_of(
     asked = load_workload(workload) if isinstance(workload, str) else workload
     if objective is not None or min_recovery is not None:
         asked = override(asked, objective=objective, min_recovery=min_recovery)
-    for name, count in (("num_gpus", num_gpus), ("max_gpus", max_gpus)):
+    for name, count in (("num_gpus", num_gpus), ("max_gpus", max_gpus), ("nodes", nodes)):
         _check_count(name, count)
     if max_usd_per_hour is not None and not 0 < max_usd_per_hour <= MOST_USD_PER_HOUR:
         raise InputError(
@@ -137,7 +142,10 @@ def choice_of(
         model=chosen_model,
         gpus=_gpus(gpus),
         formats=searched,
-        kv_formats=_kv_formats(kv_formats, runs_on, by_convention=by_convention),
+        kv_formats=_kv_formats(kv_formats, runs_on),
+        kv_where_needed=kv_formats is None and runs_on.kv_cache_dtype == "auto" and not by_convention,
+        unmeasured_formats=formats is not None,
+        nodes=nodes,
         tensor_parallel=degrees,
         num_gpus=num_gpus,
         max_gpus=max_gpus,
@@ -309,15 +317,11 @@ def _gpus(named: Sequence[str | GpuSpec] | None) -> tuple[GpuSpec, ...]:
     return tuple({gpu.name: gpu for gpu in found}.values())
 
 
-def _kv_formats(
-    named: Sequence[KvChoice] | None, engine: Engine, *, by_convention: bool
-) -> tuple[KvChoice, ...]:
-    """The paper's conventions keep the KV cache at 16 bits."""
+def _kv_formats(named: Sequence[KvChoice] | None, engine: Engine) -> tuple[KvChoice, ...]:
+    """16 bits, unless they are named or the engine's settings say otherwise."""
     if named is not None:
         return tuple(dict.fromkeys(named))
-    if engine.kv_cache_dtype != "auto":
-        return (kv_choice(engine),)
-    return ("16bit",) if by_convention else ("16bit", "fp8")
+    return ("16bit",) if engine.kv_cache_dtype == "auto" else (kv_choice(engine),)
 
 
 def _degrees(named: Sequence[int] | None) -> tuple[int, ...] | None:

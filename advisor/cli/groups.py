@@ -83,6 +83,7 @@ class Chosen:
     gpu: o.GpuChoiceOption = None
     formats: o.FormatsOption = None
     max_gpus: o.MaxGpusOption = None
+    nodes: o.NodesOption = None
     num_gpus: o.NumGpusOption = None
     tensor_parallel: o.TensorParallelChoiceOption = None
     kv_cache_dtype: o.KvCacheDtypeOption = None

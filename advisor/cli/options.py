@@ -303,6 +303,15 @@ MaxGpusOption = Annotated[
     int | None,
     typer.Option(metavar="N", help="At most so many GPUs, replicas included.", rich_help_panel=_CHOICE),
 ]
+NodesOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="At most so many machines for one replica; several by default only where one does not hold the "
+        "model.",
+        rich_help_panel=_CHOICE,
+    ),
+]
 NumGpusOption = Annotated[
     int | None, typer.Option(metavar="N", help="Exactly so many GPUs.", rich_help_panel=_CHOICE)
 ]

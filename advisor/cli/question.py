@@ -37,6 +37,7 @@ def asked_choice(named: Named, chosen: Chosen) -> tuple[Choice, Predictor, Quali
         tensor_parallel=_degrees(chosen.tensor_parallel),
         num_gpus=num_gpus,
         max_gpus=chosen.max_gpus,
+        nodes=chosen.nodes,
         engine=v.the_engine(chosen.served, workload),
         prices=v.own_prices(chosen.prices.price),
         pricing=chosen.prices.pricing,

@@ -19,7 +19,7 @@ def kinds(answer: Recommendation) -> set[str]:
 
 
 def test_the_search_covers_formats_kv_types_gpus_and_tensor_parallelism() -> None:
-    answer = recommend(MODEL, SINGLE, gpus=["A100", "H100"])
+    answer = recommend(MODEL, SINGLE, gpus=["A100", "H100"], kv_formats=["16bit", "fp8"])
     assert {a.deployment.gpu.label for a in answer.ranked} == {"A100", "H100"}
     assert {"bf16", "fp8", "int8", "int4"} <= kinds(answer)
     assert {a.deployment.kv_format for a in answer.ranked} == {"16bit", "fp8"}
@@ -187,16 +187,13 @@ def test_a_model_that_fits_nowhere_is_told_the_smallest_that_holds_it() -> None:
     assert answer.smallest.memory.fits
 
 
-def test_what_cannot_be_ranked_by_cost_is_refused_by_name() -> None:
-    answer = recommend(MODEL, SINGLE, gpus=["H800", "A100"])
-    assert {a.deployment.gpu.label for a in answer.ranked} == {"A100"}
-    assert {r.kind for a in answer.refused if a.deployment.gpu.label == "H800" for r in a.refusals} <= {
-        "price",
-        "format",
-    }
-    by_latency = recommend(MODEL, SINGLE, gpus=["H800"], objective="latency")
-    assert by_latency.ranked
-    assert by_latency.ranked[0].cost is None
+def test_a_gpu_without_a_price_is_ranked_where_it_was_named_and_refused_where_it_was_not() -> None:
+    named = recommend(MODEL, SINGLE, gpus=["A100", "H800"], formats=["bf16"])
+    assert {a.deployment.gpu.label for a in named.ranked} == {"A100", "H800"}
+    everywhere = recommend(MODEL, SINGLE, formats=["bf16"])
+    assert "H800" not in {a.deployment.gpu.label for a in everywhere.ranked}
+    unpriced = next(reason.rows for reason in everywhere.reasons if reason.kind == "price")
+    assert "H800" in {a.deployment.gpu.label for a in unpriced}
 
 
 def test_a_budget_refuses_what_costs_more() -> None:

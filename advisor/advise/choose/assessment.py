@@ -24,6 +24,7 @@ RefusalKind = Literal[
     "latency",
     "goodput",
     "recovery",
+    "evidence",
     "price",
     "budget",
 ]
@@ -31,7 +32,7 @@ RefusalKind = Literal[
 seen: it was tried and failed. format: the GPU cannot run it. engine: this release is too old for it.
 memory: it does not fit. context: it fits, but not the longest request.
 capacity: requests arrive faster than they can be served. budget: too many USD per hour.
-price: no price is known, so it cannot be ranked by cost."""
+evidence: nobody measured what the format loses. price: no price is known, so it cannot be ranked by cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,6 +83,13 @@ class DeploymentEvaluator:
         capacity = limit.capacity_limit(pairs)
         return [*([] if capacity is None else [capacity]), *limit.latency_limits(pairs, self.timed)]
 
+    def _evidence_limit(self) -> list[JudgedLimit]:
+        """Somebody measured what the format loses."""
+        if self.choice.space.unmeasured_formats or all(r is None for r in self.recoveries):
+            return []
+        measured = np.array([r is not None and r.true is not None for r in self.recoveries])
+        return [JudgedLimit.certain("evidence", measured[self.of])]
+
     def _accuracy_limit(self) -> JudgedLimit | None:
         """(deployments,)."""
         floor = self.workload.quality.min_recovery
@@ -203,6 +210,7 @@ class DeploymentEvaluator:
             limit.memory_limit(of),
             limit.context_limit(of),
             *self.speed_limits(of),
+            *self._evidence_limit(),
             *([] if accuracy is None else [accuracy.each(lambda array: array[self.of])]),
             *limit.budget_limits(self.choice.max_usd_per_hour, usd),
         ]

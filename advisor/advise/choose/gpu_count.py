@@ -13,15 +13,17 @@ from advisor.advise.choose.question import Choice, filled
 from advisor.cost.arrays import Bools
 from advisor.cost.predict.predictor import Predictor
 from advisor.spec.deployment import Deployment
+from advisor.spec.hardware.gpu import GpuSpec
 
 
 def candidates(choice: Choice, predictor: Predictor) -> list[Deployment]:
     """The deployments to judge, with the replicas that a convention or a count of GPUs fixes."""
     space = choice.space
-    priced = space
-    if choice.workload.objective == "cost":
-        priced = replace(space, gpus=tuple(gpu for gpu in space.gpus if choice.price_of(gpu, 1) is not None))
+    gone = set(unpriced(choice))
+    priced = replace(space, gpus=tuple(gpu for gpu in space.gpus if gpu not in gone)) if gone else space
     singles = search.deployments(priced)
+    if choice.workload.gpu_count == "free":
+        singles = sensible(space, singles, choice.workload.load.longest_context, predictor)
     if choice.workload.gpu_count == "smallest":
         return singles
     if choice.workload.gpu_count == "same":
@@ -33,6 +35,38 @@ def candidates(choice: Choice, predictor: Predictor) -> list[Deployment]:
     if fill is None:
         return singles
     return [d.times(max(1, fill // d.tensor_parallel)) for d in singles]
+
+
+def unpriced(choice: Choice) -> tuple[GpuSpec, ...]:
+    """Of all GPUs those without a known price, where cost decides; a GPU that was named is ranked without."""
+    if choice.workload.objective != "cost" or choice.space.gpus != choice.every_gpu:
+        return ()
+    return tuple(gpu for gpu in choice.space.gpus if choice.price_of(gpu, 1) is None)
+
+
+def sensible(
+    space: search.Space, singles: Sequence[Deployment], longest: int, predictor: Predictor
+) -> list[Deployment]:
+    """Without what nobody would deploy unless asked to: several machines where one holds the model, an FP8 KV
+    cache where a 16-bit one holds the longest request."""
+    held = predictor.max_context(singles) >= longest if singles else np.zeros(0, dtype=bool)
+    is_free = space.nodes is None and space.tensor_parallel is None
+    spread = [is_free and d.parallelism.nodes > 1 for d in singles]
+    on_one = {_kind(d) for d, holds, wide in zip(singles, held, spread, strict=True) if holds and not wide}
+    made: list[Deployment] = []
+    for d, holds, wide in zip(singles, held.tolist(), spread, strict=True):
+        if wide and _kind(d) in on_one:
+            continue
+        made.append(d)
+        if space.kv_where_needed and not holds:
+            narrow = d.with_kv("fp8")
+            if narrow.kernels.starts:
+                made.append(narrow)
+    return made
+
+
+def _kind(d: Deployment) -> tuple[str, str, str]:
+    return (d.gpu.name, d.format.name, d.kv_format)
 
 
 def sixteen_bit_count(wide: Sequence[Deployment], fits: Sequence[bool]) -> dict[str, int]:
@@ -69,7 +103,7 @@ def by_convention(choice: Choice, table: JudgedTable) -> Bools:
         return np.ones(shape, dtype=bool)
     kinds: dict[tuple[str, str, str], list[int]] = {}
     for i, d in enumerate(table.deployments):
-        kinds.setdefault((d.gpu.name, d.format.name, d.kv_format), []).append(i)
+        kinds.setdefault(_kind(d), []).append(i)
     fits = table.answers.fits.reshape(shape)
     served = np.nan_to_num(table.answers.capacity_requests_per_s.value, nan=-1.0).reshape(shape)
     mask = np.zeros(shape, dtype=bool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite, isinf
 
 import numpy as np
 
@@ -20,7 +21,8 @@ def order(table: JudgedTable, load: int, at: Ints) -> Ints:
     """The deployments at `at`, best first under one load. Ties in the objective are ordered by recovery (its
     pessimistic end), then by the objective, then by cost.
 
-    What the objective cannot be predicted of comes last. The order does not depend on the order of `at`.
+    What has no objective, for want of a price, comes last: the fewest GPUs first, then the fastest. The order
+    does not depend on the order of `at`.
     """
     by_objective = {i: _by_objective(table, load, i) for i in at.tolist()}
     recovery = table.recovery_low
@@ -56,14 +58,18 @@ def tied(value: Floats, least: float) -> Bools:
 
 
 def _tied(one: float, other: float) -> bool:
-    return other == one or abs(other - one) <= TIE * abs(one)
+    return isfinite(one) and abs(other - one) <= TIE * abs(one)
 
 
 def _by_objective(table: JudgedTable, load: int, i: int) -> tuple[object, ...]:
     d = table.deployments[i]
     count = int(table.replicas[load, i])
+    objective, usd = float(table.objective.value[load, i]), float(table.usd_per_million.value[load, i])
+    if isinf(objective):
+        e2e = table.answers.latency_ms["e2e", "mean"].value[load * len(table.deployments) + i]
+        return (objective, d.tensor_parallel * count, float(e2e), d.key)
     name = (d.tensor_parallel * count, d.kv_format == "fp8", (*d.key[:5], count, d.key[6]))
-    return (float(table.objective.value[load, i]), float(table.usd_per_million.value[load, i]), name)
+    return (objective, usd, name)
 
 
 def objective_range(

@@ -11,6 +11,7 @@ import numpy as np
 from advisor.advise.choose import space as search
 from advisor.advise.choose.assessment import Assessment, RefusalKind
 from advisor.advise.choose.frontier import Offer, Pick, frontier, offers, offers_of, picks
+from advisor.advise.choose.gpu_count import unpriced
 from advisor.advise.choose.judge import judge
 from advisor.advise.choose.judged import JudgedTable
 from advisor.advise.choose.question import Choice, check_context, statistics_of
@@ -20,7 +21,6 @@ from advisor.cost.arrays import Ints
 from advisor.cost.predict.prediction import Prediction
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.start_table import known_releases
-from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.workload import Workload
 
@@ -86,11 +86,12 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
     """
     workload, asked = choice.workload, choice.space
     check_context(asked.model, workload)
-    unpriced = _unpriced(choice)
-    choice = replace(choice, space=replace(asked, gpus=tuple(g for g in asked.gpus if g not in unpriced)))
+    gone = unpriced(choice)
+    if gone:
+        choice = replace(choice, space=replace(asked, gpus=tuple(g for g in asked.gpus if g not in gone)))
     table = _judged(choice, predictor, quality)
     others = [
-        *((d, PRICE) for d in search.deployments(replace(asked, gpus=unpriced))),
+        *((d, PRICE) for d in search.deployments(replace(asked, gpus=gone))),
         *((d, _unsupported_kind(d)) for d in search.unsupported(asked)),
     ]
     fits = table is None or bool(table.answers.fits.any())
@@ -179,13 +180,6 @@ def _points(table: JudgedTable) -> list[tuple[float, float, float]]:
         [np.inf if r is None or r.true is None else 2 - r.true.value for r in table.recoveries],
     )
     return list(zip(*(np.asarray(column).tolist() for column in columns), strict=True))
-
-
-def _unpriced(choice: Choice) -> tuple[GpuSpec, ...]:
-    """GPUs that cannot be put in order, because cost decides and nobody's price of them is known."""
-    if choice.workload.objective != "cost":
-        return ()
-    return tuple(gpu for gpu in choice.space.gpus if choice.price_of(gpu, 1) is None)
 
 
 def _unsupported_kind(deployment: Deployment) -> RefusalKind:

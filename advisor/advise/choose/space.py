@@ -29,6 +29,12 @@ class Space:
     num_gpus: int | None = None
     """Exactly so many GPUs in all."""
     max_gpus: int | None = None
+    nodes: int | None = None
+    """At most so many machines for one replica; None: several only where one does not hold the model."""
+    kv_where_needed: bool = False
+    """True: an FP8 KV cache, too, where a 16-bit one does not hold the longest request."""
+    unmeasured_formats: bool = True
+    """False: no format whose accuracy nobody measured."""
     engine: Engine = Engine()
 
 
@@ -85,11 +91,15 @@ def _degrees(space: Space, gpu: GpuSpec) -> Iterable[int]:
     asked = TENSOR_PARALLEL if space.tensor_parallel is None else space.tensor_parallel
     most = min(bound for bound in (space.max_gpus, space.num_gpus, max(asked)) if bound is not None)
     exact = space.num_gpus
-    nodes = 2 if gpu.gpus_per_node >= 8 else 1
+    machine = max(gpu.gpus_per_node, 1)
+    nodes = space.nodes or (2 if machine >= 8 else 1)
+    if space.tensor_parallel is None and space.nodes:
+        asked = tuple(sorted({*asked, *(machine * n for n in range(1, nodes + 1))}))
+        most = min(bound for bound in (space.max_gpus, space.num_gpus, max(asked)) if bound is not None)
     for degree in asked:
         if degree > most:
             continue
-        if space.tensor_parallel is None and degree > max(nodes * gpu.gpus_per_node, 1):
+        if space.tensor_parallel is None and degree > nodes * machine:
             continue
         if exact is not None and exact % degree:
             continue

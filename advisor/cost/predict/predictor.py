@@ -89,6 +89,10 @@ class Predictor:
             raise TypeError("a simulation draws lengths of a load; a table of loads has only their means")
         return self._with_simulated(d, loads, rows, table)
 
+    def max_context(self, deployments: Sequence[Deployment]) -> Ints:
+        """Tokens of the longest sequence that each deployment holds; 0 where the weights leave no room."""
+        return self._deployments.table(deployments).replica.max_context
+
     def predictions(
         self,
         deployments: Sequence[Deployment],

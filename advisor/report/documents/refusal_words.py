@@ -117,6 +117,12 @@ def _recovery(assessment: Assessment, refusal: Refusal) -> str:
     return f"no evidence ({note or 'no accuracy of this format was ever measured'})"
 
 
+def _evidence(assessment: Assessment, refusal: Refusal) -> str:
+    prediction = assessment.prediction
+    note = "" if prediction is None else prediction.recovery_note
+    return f"{note or 'nobody did'}; --formats {assessment.deployment.format.name} takes it all the same"
+
+
 def _price_limit(assessment: Assessment, refusal: Refusal) -> str:
     return "ranked by cost" if refusal.bound is None else _budget_limit(assessment, refusal)
 
@@ -147,6 +153,7 @@ _LIMITS: dict[RefusalKind, Words] = {
     "latency": _latency_limit,
     "goodput": _goodput_limit,
     "recovery": lambda a, r: f"recovery >= {number(100 * (r.bound or 0.0))} %",
+    "evidence": lambda a, r: f"the accuracy of {a.deployment.format.name} was measured",
     "price": _price_limit,
     "budget": _budget_limit,
 }
@@ -161,6 +168,7 @@ _FINDINGS: dict[RefusalKind, Words] = {
     "latency": _latency,
     "goodput": _latency,
     "recovery": _recovery,
+    "evidence": _evidence,
     "price": _price,
     "budget": _budget,
 }

@@ -25,6 +25,7 @@ _REASONS: dict[RefusalKind, str] = {
     "seen": "that were tried and failed",
     "memory": "too large for the memory",
     "context": "with too little KV cache for the longest request",
+    "evidence": "in formats whose accuracy nobody measured (name them with --formats)",
     "price": "without a known price (say --price GPU=USD_PER_HOUR)",
 }
 
