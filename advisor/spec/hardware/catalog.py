@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from advisor.errors import unknown
+from advisor.errors import UnknownNameError, unknown
 from advisor.spec.hardware.gpu import COMPUTE_TYPES, GpuSpec, Interconnect
 from advisor.spec.reading.catalog_yaml import read_catalog
 from advisor.spec.reading.names import NameIndex, fold
 
+_OWN = "describe yours in YAML: --gpu it.yaml (docs/adding.md)"
 _BRANDS = ("nvidia", "amd", "geforce", "tesla", "radeon", "instinct", "gpu")
 """Words that nvidia-smi, rocm-smi and shops put around a name that says it all."""
 
@@ -31,12 +32,10 @@ def catalog_gpu(name: str) -> GpuSpec:
     """
     gpu = _index().get(_bare(name)) or _by_end(_bare(name))
     if gpu is None:
-        raise unknown(
-            "GPU",
-            name,
-            _suggestions(),
-            otherwise="quantadvise gpus lists all; describe it in YAML: --gpu it.yaml",
-        )
+        near = unknown("GPU", name, _suggestions(), otherwise=f"quantadvise gpus lists all, {_OWN}")
+        if _OWN in str(near):
+            raise near
+        raise UnknownNameError(f"{near} Else {_OWN}")
     return gpu
 
 
