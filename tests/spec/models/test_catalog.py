@@ -179,7 +179,7 @@ def test_a_file_that_is_no_text_or_far_too_large(tmp_path):
     with pytest.raises(InputError, match="not UTF-8 text"):
         find_model(str(path))
     (path / "config.json").write_bytes(b" " * 8_000_001)
-    with pytest.raises(InputError, match="larger than 8 MB; is it a config.json"):
+    with pytest.raises(InputError, match=r"larger than 8 MB; is it a config\.json"):
         find_model(str(path))
 
 
