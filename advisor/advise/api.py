@@ -137,7 +137,7 @@ def choice_of(
     by_convention = asked.gpu_count != "free"
     runs_on = _engine(engine, asked)
     degrees = _degrees(tensor_parallel)
-    _check_splits(chosen_model, degrees, runs_on)
+    split_notes = _check_splits(chosen_model, degrees, runs_on)
     space = Space(
         model=chosen_model,
         gpus=_gpus(gpus),
@@ -158,7 +158,7 @@ def choice_of(
         max_usd_per_hour=max_usd_per_hour,
         every_gpu=known_gpus(),
         every_format=known_formats(),
-        notes=(*_model_notes(chosen_model), *notes),
+        notes=(*_model_notes(chosen_model), *notes, *split_notes),
         border=border or Border(),
     )
 
@@ -228,17 +228,21 @@ def check_starts(deployment: Deployment) -> None:
         )
 
 
-def _check_splits(model: ModelSpec, named: Sequence[int] | None, engine: Engine) -> None:
-    """Raises UnsupportedError where the model loads on none of the tensor-parallel sizes that are named."""
+def _check_splits(model: ModelSpec, named: Sequence[int] | None, engine: Engine) -> tuple[str, ...]:
+    """What is to be said of named tensor-parallel sizes over which the model does not split.
+
+    Raises UnsupportedError where it splits over none of them.
+    """
     known = starts_of(model)
-    for index, degree in enumerate(named or ()):
-        why = known.split_misfit(Parallelism(tensor=degree), engine.version)
-        if why is None:
-            return
-        if index == 0:
-            first = f"{model.name} over {degree} GPUs: {why} (it has {heads_text(known.shapes)})"
-    if named:
+    reasons = {
+        degree: f"{model.name} over {degree} GPUs: {why} (it has {heads_text(known.shapes)})"
+        for degree in named or ()
+        if (why := known.split_misfit(Parallelism(tensor=degree), engine.version)) is not None
+    }
+    if named and len(reasons) == len(named):
+        first = next(iter(reasons.values()))
         raise UnsupportedError(f"{first}; {sizes_text(known.sizes_that_split(engine.version))}")
+    return tuple(reasons.values())
 
 
 @lru_cache(maxsize=1)

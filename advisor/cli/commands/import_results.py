@@ -45,6 +45,14 @@ def import_results(
     kv_cache_dtype: Annotated[
         str | None, typer.Option(metavar="16bit|fp8", help="16bit unless said.", rich_help_panel=_WHAT)
     ] = None,
+    engine_args: Annotated[
+        str | None,
+        typer.Option(
+            metavar="'ARGS'",
+            help="Settings of the server: '--max-num-seqs 64 --enforce-eager'.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
     concurrency: Annotated[
         float | None, typer.Option(min=1, help="Requests in flight.", rich_help_panel=_WHAT)
     ] = None,
@@ -103,7 +111,7 @@ def import_results(
         licence=licence,
         load=_load(concurrency, rate, batch, maximum),
     )
-    found = [import_file(path, facts) for path in files]
+    found = [_with_settings(import_file(path, facts), engine_args) for path in files]
     for imported in found:
         for note in imported.notes:
             typer.echo(f"quantadvise: {note}", err=True)
@@ -112,6 +120,24 @@ def import_results(
     if not any(imported.speed or imported.quality for imported in found):
         raise InputError("nothing imported: every run was refused")
     _add(found, out, dry_run=dry_run)
+
+
+def _with_settings(imported: Imported, engine_args: str | None) -> Imported:
+    """The rows with the settings of the server among their conditions. Raises InputError for unread words."""
+    if engine_args is None:
+        return imported
+    from dataclasses import replace
+
+    from advisor.spec.engines.conditions import stated_settings, written_settings
+
+    words = "; ".join(written_settings(stated_settings(engine_args)))
+    if not words:
+        raise InputError(f"--engine-args: '{engine_args}' states no known setting; try --max-num-seqs 64")
+    rows = (
+        replace(row, conditions="; ".join(part for part in (row.conditions, words) if part))
+        for row in imported.speed
+    )
+    return replace(imported, speed=tuple(rows))
 
 
 def _load(

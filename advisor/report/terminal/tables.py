@@ -180,10 +180,7 @@ def _table(heads: Sequence[str]) -> Table:
 def _deployment_cell(assessment: Assessment) -> str:
     """The deployment over what tells it from the usual."""
     deployment = assessment.deployment
-    execution = deployment.format.execution(deployment.gpu)
-    weight_only = deployment.format.activation_bits < 16 and (
-        execution is not None and execution.kind == "weight_only"
-    )
+    weight_only = deployment.format.activation_bits < 16 and deployment.kernels.runs == "weight_only"
     return deployment_text(deployment) + ("\n(unpacked to 16 bits to multiply)" if weight_only else "")
 
 

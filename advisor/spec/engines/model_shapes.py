@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from advisor.spec.models.model import LayerGroup, ModelSpec
@@ -80,6 +80,23 @@ def shapes_of(model: ModelSpec) -> ModelShapes:
         inner=_distinct(f.inner or 0 for f in ffns),
         expert_inner=_distinct(f.expert_inner or 0 for f in ffns),
         matrices=tuple(matrices.values()),
+    )
+
+
+def padded(shapes: ModelShapes, inner: int) -> ModelShapes:
+    """The same with a feed-forward part of this width, for a model whose layers all have one width."""
+    [was] = shapes.inner
+    return replace(
+        shapes,
+        inner=(inner,),
+        matrices=tuple(
+            replace(
+                m,
+                inputs=inner if m.name == "down_proj" and m.inputs == was else m.inputs,
+                outputs=2 * inner if m.name == "gate_up_proj" and m.outputs == 2 * was else m.outputs,
+            )
+            for m in shapes.matrices
+        ),
     )
 
 

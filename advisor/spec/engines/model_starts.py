@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from advisor.spec.engines.engine import Engine, first_release_for
 from advisor.spec.engines.kernel_choice import KernelChoice, KvFormat, kernel_choice, refusal
 from advisor.spec.engines.kv_auto import auto_kv_format, ignores_kv_flag
-from advisor.spec.engines.model_shapes import shapes_of
+from advisor.spec.engines.model_shapes import ModelShapes, padded, shapes_of
 from advisor.spec.engines.release import is_older
 from advisor.spec.engines.sharding import misfit
 from advisor.spec.engines.start_table import known_releases, split_rules
@@ -91,7 +91,7 @@ class ModelStarts:
                 choice = refusal("kv", why, "", by_format=True)
             else:
                 choice = kernel_choice(
-                    *(self.shapes, candidate.kind, gpu, version, split),
+                    *(self._shapes_of(candidate), candidate.kind, gpu, version, split),
                     kv_format=kv_format,
                     format_name=format,
                 )
@@ -104,6 +104,12 @@ class ModelStarts:
             why = "no checkpoint of it is published and no recipe makes one"
             return Start(checkpoint=made, kernels=refusal("packaging", why, "", by_format=True))
         return first
+
+    def _shapes_of(self, checkpoint: Checkpoint) -> ModelShapes:
+        """The model's sizes; of a checkpoint that pads its feed-forward part, the padded ones."""
+        if checkpoint.inner is None or len(self.shapes.inner) != 1:
+            return self.shapes
+        return padded(self.shapes, checkpoint.inner)
 
     def auto_kv(
         self, format: str, gpu: GpuSpec, engine: Engine, split: Parallelism, checkpoint: Checkpoint | None

@@ -103,6 +103,8 @@ class Checkpoint:
     kind_by_name: bool = False
     """True: packaging and scheme are what the maker's naming makes likely; neither was read."""
     downloads: int = 0
+    inner: int | None = None
+    """Width to which its feed-forward part is padded, so that groups divide; None = as the model's."""
 
     @property
     def published(self) -> bool:

@@ -38,6 +38,7 @@ COLUMNS = (
     "by_name",
     "downloads",
     "older_ids",
+    "inner",
 )
 """The file's columns; an empty cell is: no groups, symmetric, no act order, not seen, all linear matrices."""
 
@@ -141,4 +142,5 @@ def _checkpoint(row: Mapping[str, str]) -> Checkpoint:
         evidence=cast(Evidence, row["evidence"]),
         kind_by_name=bool(row["by_name"]),
         downloads=int(row["downloads"] or 0),
+        inner=int(row["inner"]) if row["inner"] else None,
     )

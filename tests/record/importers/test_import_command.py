@@ -133,3 +133,18 @@ def test_wrong_flags(tmp_path: Path, flags: tuple[str, ...], message: str) -> No
     text = error_of(VLLM / "rate.json", *FACTS, *VERSION, *flags, "--out", tmp_path / "m.csv")
     assert message in text
     assert "\n" not in text
+
+
+def test_settings_of_the_server_are_kept_with_the_rows(tmp_path: Path) -> None:
+    from advisor.spec.engines.conditions import stated_settings
+
+    out = tmp_path / "measurements.csv"
+    words = "--max-num-seqs 64 --enforce-eager --no-async-scheduling"
+    done = run(VLLM / "concurrency.json", *FACTS, *VERSION, "--engine-args", words, "--out", out)
+    assert done.exit_code == 0, done.output
+    for row in read_speed(out):
+        assert stated_settings(row.conditions) == {
+            "max_num_seqs": 64, "enforce_eager": True, "async_scheduling": False,
+        }  # fmt: skip
+    unread = error_of(VLLM / "concurrency.json", *FACTS, *VERSION, "--engine-args", "--fast", "--out", out)
+    assert "states no known setting" in unread

@@ -48,7 +48,7 @@ def test_a_v100_runs_gptq_up_to_the_release_whose_builds_still_hold_its_kernels(
         ("phi-4", "L4", "bf16", 4, "10 KV heads|40 query and 10 KV heads|tensor parallel sizes 1 and 2 load"),
         ("Qwen2.5-32B-Instruct", "RTX3090", "bf16", 3, "40 query heads|sizes 1, 2, 4 and 8 load"),
         ("Qwen2.5-7B-Instruct", "L4", "bf16", 8, "28 query heads|sizes 1, 2 and 4 load"),
-        ("Qwen2.5-72B-Instruct", "H100", "int4", 8, "int4 of Qwen2.5-72B-Instruct over 8 GPUs|29,568"),
+        ("Qwen2.5-14B-Instruct", "H100", "int4", 8, "int4 of Qwen2.5-14B-Instruct over 8 GPUs|13,824"),
         ("Llama-3.1-8B-Instruct", "B200", "int8", 1, "--linear-backend triton|this GPU runs bf16"),
         ("gemma-3-27b-it", "T4", "bf16", 1, "gemma3 models in float16|float32"),
     ],
@@ -125,3 +125,23 @@ def test_parallelism_spans_machines_where_one_does_not_hold_the_replica() -> Non
     assert (split.tensor, split.pipeline, split.nodes) == (8, 2, 2)
     assert (two.tensor_parallel, two.num_gpus, two.times(3).num_gpus) == (16, 16, 48)
     assert replace(two, format=find_format("int4")).parallelism == split
+
+
+def test_a_padded_checkpoint_splits_where_the_models_own_width_does_not() -> None:
+    # QwenLM/Qwen3-VL issue 231: 29568 is padded to 29696; vllm issue 13640: not so Qwen2.5-VL's, fails on 2
+    padded = deployment("Qwen2.5-72B-Instruct", "A100", "int4", 4)
+    assert padded.start.checkpoint.repo == "Qwen/Qwen2.5-72B-Instruct-AWQ"
+    assert padded.kernels.starts
+    unpadded = deployment("Qwen2.5-VL-72B-Instruct", "A100", "int4", 2)
+    assert not unpadded.kernels.starts
+
+
+def test_sizes_that_cut_marlins_tiles_did_not_load_before_other_kernels_took_them() -> None:
+    # llm-compressor issue 57: 29568 over 4 GPUs is 7392, which Marlin's tile of 128 did not take
+    named = checkpoint_by_repo("RedHatAI/Qwen2-72B-Instruct-quantized.w8a16")
+    of = replace(deployment("Qwen2-72B-Instruct", "A100", "int8-w8a16", 4), checkpoint=named)
+    starts = {
+        version: replace(of, engine=Engine(version=version)).kernels.starts
+        for version in ("0.6.3", "0.7.3", "0.24.0")
+    }
+    assert starts == {"0.6.3": False, "0.7.3": False, "0.24.0": True}
