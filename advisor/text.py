@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from math import floor, log10
+from math import floor, inf, log10, sqrt
 
 from advisor.cost.estimate import Estimate
 from advisor.spec.deployment import Deployment
@@ -12,6 +12,9 @@ from advisor.spec.engines.engine import is_older
 from advisor.spec.engines.model_starts import starts_of
 from advisor.spec.engines.start_table import known_releases
 from advisor.spec.formats.catalog import known_formats
+
+WIDE = 1.6
+"""Intervals are written as a factor from this factor on, as per cent below it."""
 
 
 def number(value: float, *, digits: int = 3) -> str:
@@ -37,6 +40,22 @@ def span(estimate: Estimate, *, digits: int = 3) -> str:
     if estimate.low == estimate.high:
         return value
     return f"{value} ({low_high(estimate, digits=digits)})"
+
+
+def plus_minus(estimate: Estimate, *, digits: int = 3, points: bool = False) -> str:
+    """The value and its interval in one: `13.5 ±16 %`, `178 ×÷2.3`; in the value's own unit with `points`.
+
+    The interval of a ratio has equal factors up and down: wide ones are written as that factor.
+    """
+    value = number(estimate.value, digits=digits)
+    if estimate.low == estimate.high:
+        return value
+    if points:
+        return f"{value} ±{number((estimate.high - estimate.low) / 2, digits=2)}"
+    factor = sqrt(estimate.high / estimate.low) if estimate.low > 0 else inf
+    if factor < WIDE:
+        return f"{value} ±{100 * (factor - 1):.0f} %"
+    return f"{value} ×÷{number(factor, digits=2)}" if factor < inf else value
 
 
 def latency_name(metric: str, statistic: str) -> str:

@@ -25,14 +25,18 @@ def refused(result: Result, *words: str) -> None:
 
 
 def test_recommend_tells_how_sure_and_what_would_change_it(quantadvise: Command) -> None:
-    out = quantadvise("recommend", *SMALL).out
+    short = quantadvise("recommend", *SMALL).out
+    assert "keeps all limits" in short.splitlines()[0]
+    assert "More: --explain shows" in short
+    out = quantadvise("recommend", *SMALL, "--explain").out
+    assert out.startswith(short)
     for head in ("Why", "How sure", "What would change it", "Run it"):
         assert f"\n{head}\n" in out
     assert "Writing the answer (decode): " in out
     assert "Reading the prompt (prefill): " in out
     assert "The runner-up, " in out
     assert "requests/s" in out.partition("What would change it")[2].partition("Run it")[0]
-    assert "Assumptions, the nearest first" not in out
+    assert "Assumptions, the nearest first" not in short
 
 
 def test_explain_tells_every_assumption_and_the_numbers_behind(quantadvise: Command) -> None:
@@ -138,7 +142,7 @@ def test_nothing_to_gain_is_said(quantadvise: Command, tmp_path: Path) -> None:
         (("fp8@H100", "bf16@H100"), ("model: none named",)),
         (("fp8@H100", "--", "x@y", "-m", MODEL), ()),
         (("fp9@H100", "bf16@H100", "-m", MODEL, "-w", "chat"), ("unknown format 'fp9'",)),
-        (("w4a8-fp8@A100", "bf16@A100", "-m", MODEL, "-w", "chat"), ("no kernel",)),
+        (("w4a8-fp8@A100", "bf16@A100", "-m", MODEL, "-w", "chat"), ("need capability 9.0",)),
         (("bf16@T4", "int4@T4", "-m", "Llama-3.3-70B-Instruct", "-w", "chat"), ("does not hold",)),
         (("fp8@H100", "bf16@H100", "-m", MODEL, "-w", "chat", "-o", "csv"), ("--output",)),
     ],

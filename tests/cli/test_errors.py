@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -407,19 +405,6 @@ def test_a_reader_that_leaves_early_is_no_failure() -> None:
     process.wait(timeout=60)
     assert process.stderr.read() == ""
     process.stderr.close()
-
-
-def test_an_interrupt_ends_quietly(tmp_path: Path) -> None:
-    """The command waits on a pipe for its cells; an interrupt then ends it without a traceback."""
-    pipe = tmp_path / "cells.csv"
-    os.mkfifo(pipe)
-    process = start("predict", "--cells", str(pipe))
-    writer = os.open(pipe, os.O_WRONLY)  # returns once the command has opened its end
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    os.close(writer)
-    assert process.returncode == 130
-    assert "Traceback" not in err
 
 
 def test_the_module_is_the_command() -> None:

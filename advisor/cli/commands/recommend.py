@@ -82,10 +82,10 @@ def recommend(
 def _rows(top: str | None, output: o.Output) -> int | None:
     """How many deployments an answer has; None: all of them."""
     from advisor.report.documents.document import TOP
-    from advisor.report.terminal.out import TABLE_ROWS
+    from advisor.report.terminal.answer import ROWS
 
     if top is None:
-        usual: dict[o.Output, int | None] = {o.Output.table: TABLE_ROWS, o.Output.csv: None}
+        usual: dict[o.Output, int | None] = {o.Output.table: ROWS, o.Output.csv: None}
         return usual.get(output, TOP)
     if top.lower() == "all":
         return None

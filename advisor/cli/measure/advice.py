@@ -29,7 +29,7 @@ def print_advice(prepared: Prepared, found: Records, expected: Expectation) -> N
             from advisor.report.terminal import out
 
             typer.echo("\nWhat is recommended now, with these records:")
-            out.print_brief(answer, top=out.TABLE_ROWS)
+            out.print_brief(answer)
     typer.echo(f"\n{command(prepared, found, expected)}")
 
 

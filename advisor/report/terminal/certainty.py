@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from advisor.advise.choose.frontier import Offer, Pick, Role
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.measuring.next import Measurement
+from advisor.spec.deployment import Deployment
 from advisor.text import deployment_text, number, share
 
 _ROLES: dict[Role, str] = {
@@ -27,8 +29,36 @@ def pick_lines(recommendation: Recommendation, settles: Measurement | None = Non
         for pick in recommendation.picks
     ]
     if settles is not None:
-        lines.append(_settles(recommendation.picks, settles))
+        lines.append(settles_text(recommendation.picks, settles))
     return lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherPick:
+    """A pick beside the recommended one, in words."""
+
+    role: str
+    deployment: Deployment
+    cost: str
+    certainty: str
+
+
+def other_picks(recommendation: Recommendation) -> list[OtherPick]:
+    """The picks beside the first: surer, and cheaper."""
+    return [
+        OtherPick(
+            role=_ROLES[pick.role],
+            deployment=pick.offer.deployment,
+            cost=(
+                "price unknown"
+                if pick.offer.usd_per_hour is None
+                else f"{number(pick.offer.usd_per_hour)} USD/h"
+            ),
+            certainty=f"keeps all limits {share(pick.offer.keeps_all_limits)}",
+        )
+        for pick in recommendation.picks
+        if pick.role != "recommended"
+    ]
 
 
 def _cost(offer: Offer) -> str:
@@ -44,7 +74,8 @@ def _certainty(offer: Offer) -> str:
     return f"keeps all limits with {share(offer.keeps_all_limits)} ({tightest})"
 
 
-def _settles(picks: Sequence[Pick], m: Measurement) -> str:
+def settles_text(picks: Sequence[Pick], m: Measurement) -> str:
+    """The one measurement that would settle between the picks, and by how much the bill may fall."""
     what = "the accuracy of " if m.what == "accuracy" else ""
     usd = {pick.role: pick.offer.usd_per_hour for pick in picks}
     first, cheaper = usd.get("recommended"), usd.get("cheaper")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
+from advisor.report.terminal.answer import answer_lines
 from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
@@ -27,7 +29,9 @@ CLOSEST_ROWS = 5
 """Refused deployments in a table when nothing is left to rank."""
 
 NATURAL_WIDTH = 10_000
-"""Outside a terminal nothing is wrapped or cut: rich would otherwise take 80 columns."""
+"""Outside a terminal tables are not wrapped or cut: rich would otherwise take 80 columns."""
+NARROWEST, WIDEST = 60, 160
+"""No line of an answer is longer, however wide the terminal; outside one this is the width."""
 
 
 def console() -> Console:
@@ -38,35 +42,71 @@ def console() -> Console:
     return Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
-def print_recommendation(
-    recommendation: Recommendation, *, top: int, explain: bool, decision: Decision | None = None
-) -> None:
-    """The answer for people: the table, the first in words, how sure it is and what would change it, its
-    commands, the refused, the evidence."""
-    from advisor.report.terminal import decision_words, evidence, refused, tables, why, words
+def answer_width(to: Console) -> int:
+    """Columns of an answer: the terminal's; outside one COLUMNS, where that is set, else `WIDEST`."""
+    if sys.stdout.isatty():
+        return min(to.width, WIDEST)
+    columns = os.environ.get("COLUMNS", "")
+    return min(max(int(columns), NARROWEST), WIDEST) if columns.isdecimal() else WIDEST
 
+
+def print_recommendation(
+    recommendation: Recommendation, *, top: int | None, explain: bool, decision: Decision | None = None
+) -> None:
+    """The answer for people, in at most thirty lines; `explain` adds every figure and what it rests on."""
     to = console()
+    for line in answer_lines(recommendation, decision, width=answer_width(to), top=top):
+        to.print(line.text, style=line.style or None, soft_wrap=True)
+    if not recommendation.ranked:
+        _nothing_kept(to, recommendation, top, decision)
+    if explain:
+        print_explanation(to, recommendation, top=top or TABLE_ROWS, decision=decision)
+
+
+def _nothing_kept(
+    to: Console, recommendation: Recommendation, top: int | None, decision: Decision | None
+) -> None:
+    """What was asked, what comes nearest, why the rest was refused, and what the figures rest on."""
+    from advisor.report.terminal import evidence, refused
+
     workload = recommendation.workload
     to.print(f"{recommendation.model.name} for {workload.name}", style="bold")
     for line in evidence.workload_lines(workload):
         to.print(f"  {line}")
     for note in recommendation.notes:
         to.print(f"Note: {note}.")
-    _ranking(to, recommendation, top, None if decision is None else decision.settles)
+    _ranking(to, recommendation, top or TABLE_ROWS, None if decision is None else decision.settles)
+    _section(to, "Refused", refused.refused_lines(recommendation))
+    _section(to, "What this rests on", evidence.evidence_lines(recommendation))
+
+
+def print_explanation(
+    to: Console, recommendation: Recommendation, *, top: int, decision: Decision | None
+) -> None:
+    """Every figure of the ranked, how sure the choice is, what would change it, what was refused, and what it
+    all rests on."""
+    from advisor.report.terminal import decision_words, evidence, refused, tables, why, words
+
+    first = recommendation.winner
+    if first is not None:
+        to.print()
+        to.print("Asked", style="bold")
+        for line in evidence.workload_lines(recommendation.workload):
+            to.print(f"  {line}")
+        _ranking(to, recommendation, top, None if decision is None else decision.settles)
     if decision is not None:
         _section(to, "How sure", decision_words.sure_lines(recommendation, decision))
         _section(to, "What would change it", decision_words.change_lines(recommendation, decision))
-        if decision.flips is not None and recommendation.winner is not None:
-            _flips(to, recommendation.winner, decision.flips)
-    if recommendation.ranked:
-        if explain and recommendation.winner is not None:
-            to.print()
-            to.print(tables.estimates_table(recommendation.winner))
-            _section(to, "What binds it", why.number_lines(recommendation))
-            _section(to, "Memory of one GPU", words.memory_lines(recommendation.winner))
-        _section(to, "Run it", words.command_lines(recommendation.ranked[0]))
-    _section(to, "Refused", refused.refused_lines(recommendation))
-    _section(to, "What this rests on", evidence.evidence_lines(recommendation))
+        if decision.flips is not None and first is not None:
+            _flips(to, first, decision.flips)
+    if first is not None:
+        to.print()
+        to.print(tables.estimates_table(first))
+        _section(to, "What binds it", why.number_lines(recommendation))
+        _section(to, "Memory of one GPU", words.memory_lines(first))
+        _section(to, "Run it", words.command_lines(first))
+        _section(to, "Refused", refused.refused_lines(recommendation))
+        _section(to, "What this rests on", evidence.evidence_lines(recommendation))
 
 
 def print_pareto(recommendation: Recommendation) -> None:
@@ -89,13 +129,14 @@ def print_pareto(recommendation: Recommendation) -> None:
         to.print(line)
 
 
-def print_brief(recommendation: Recommendation, *, top: int) -> None:
-    """The first lines of the answer: the best, and why; for those who have just seen all else."""
+def print_brief(recommendation: Recommendation) -> None:
+    """The answer alone, for those who have just seen all else."""
+    if recommendation.ranked:
+        print_recommendation(recommendation, top=None, explain=False)
+        return
     to = console()
     to.print(f"{recommendation.model.name} for {recommendation.workload.name}", style="bold")
-    for note in recommendation.notes:
-        to.print(f"Note: {note}.")
-    _ranking(to, recommendation, top)
+    _ranking(to, recommendation, TABLE_ROWS)
 
 
 def _ranking(

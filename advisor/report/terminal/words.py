@@ -24,7 +24,7 @@ def winner_lines(recommendation: Recommendation) -> list[str]:
         return []
     objective = recommendation.workload.objective
     lines = [f"{deployment_text(first.deployment)}: {objective_text(first, objective)}."]
-    lines += [f"{text}." for text in _comparisons(recommendation, first, objective)]
+    lines += [f"{text}." for text in comparisons(recommendation, first)]
     if tie := _tie_text(recommendation, first):
         lines.append(tie)
     lines += _unmeasured_accuracy(recommendation, first)
@@ -53,8 +53,12 @@ def objective_text(assessment: Assessment, objective: Objective) -> str:
     return "its figure cannot be said"
 
 
-def _comparisons(recommendation: Recommendation, first: Assessment, objective: Objective) -> Iterable[str]:
+def comparisons(recommendation: Recommendation, first: Assessment) -> list[str]:
     """The first against the best of another format, and against the best on another GPU."""
+    return list(_comparisons(recommendation, first, recommendation.workload.objective))
+
+
+def _comparisons(recommendation: Recommendation, first: Assessment, objective: Objective) -> Iterable[str]:
     rest = recommendation.ranked[1:]
     own = first.deployment
     other_format = next((a for a in rest if a.deployment.format.name != own.format.name), None)

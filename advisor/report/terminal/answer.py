@@ -1,0 +1,280 @@
+"""The answer in at most thirty lines: what to deploy, what to choose between, the ranked, why, how to run it.
+
+All of it is text of a given width: columns are dropped until a table fits, and no cell ever breaks.
+"""
+
+from __future__ import annotations
+
+import shlex
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.report.commands.commands import commands_for
+from advisor.report.terminal import certainty, evidence, words
+from advisor.report.terminal.fitting_table import Column, fitting_table
+from advisor.report.terminal.tables import shown_rows
+from advisor.spec.deployment import Deployment
+from advisor.spec.reading.amounts import HOURS_PER_MONTH
+from advisor.spec.workloads.profile_text import arrival_text, limits_text, quality_text
+from advisor.spec.workloads.workload import LatencyLimit, Lengths, Workload
+from advisor.text import deployment_text, number, plus_minus, share
+from advisor.units import MS_PER_S
+
+if TYPE_CHECKING:
+    from advisor.advise.decision import Decision
+
+BAR = 8
+"""Characters of the bar that shows how much of its tightest limit a deployment uses."""
+ROWS = 8
+"""Deployments in the table unless --top says otherwise."""
+NARROW, WIDE = 90, 110
+"""Columns from which the nearest limit is named, and accuracy has its interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the answer."""
+
+    text: str = ""
+    style: str = ""
+
+
+def answer_lines(
+    recommendation: Recommendation, decision: Decision | None, *, width: int, top: int | None = None
+) -> list[Line]:
+    """The answer for a person; empty where nothing keeps the limits."""
+    first = recommendation.winner
+    if first is None:
+        return []
+    return [
+        *[Line(text, "bold") for text in _wrapped(headline(first, recommendation.workload), width)],
+        *_plain(_wrapped(question_text(recommendation), width)),
+        *_plain(
+            part for note in recommendation.notes for part in _wrapped(f"Note: {note}.", width, indent=6)
+        ),
+        *_picks(recommendation, decision, width),
+        Line(),
+        *_table(recommendation, width, top or ROWS),
+        Line(),
+        *_plain(part for text in _why(recommendation, first) for part in _wrapped(text, width)),
+        *_plain(_run(first, width)),
+        *_plain(_wrapped(_more(recommendation, decision), width)),
+    ]
+
+
+def headline(first: Assessment, workload: Workload) -> str:
+    """`fp8 on 2× H100 · 7.70 USD/h (5,600 a month) · keeps all limits 88 % · 99.8 % of BF16's accuracy`."""
+    parts = [deployment_text(first.deployment), _cost(first)]
+    has_limits = bool(workload.limits or workload.goodput or workload.quality.min_recovery is not None)
+    parts.append(
+        f"keeps all limits {share(first.keeps_all_limits)}"
+        if has_limits or workload.load.arrival.kind == "rate"
+        else "no limits asked"
+    )
+    recovery = first.recovery
+    parts.append(
+        "accuracy not measured"
+        if recovery is None
+        else f"{number(100 * recovery.value, digits=3)} % of BF16's accuracy"
+    )
+    return " · ".join(parts)
+
+
+def question_text(recommendation: Recommendation) -> str:
+    """Model, requests, load, limits and aim in one sentence."""
+    workload = recommendation.workload
+    load = workload.load
+    limits = [limits_text(workload)]
+    if workload.quality.min_recovery is not None:
+        limits.append(quality_text(workload.quality))
+    known = ", ".join(part for part in limits if part and part != "none")
+    aims = {
+        "cost": "cheapest first",
+        "latency": "fastest first",
+        "throughput": "highest throughput first",
+        "accuracy": "most accurate first",
+    }
+    return (
+        f"{recommendation.model.name} for {workload.name}: {_mean(load.input_tokens)} prompt and "
+        f"{_mean(load.output_tokens)} answer tokens, {arrival_text(load.arrival)}; {known or 'no limits'}; "
+        f"{aims[workload.objective]}"
+    )
+
+
+def short_text(deployment: Deployment) -> str:
+    """`int8 with FP8 KV on 2 of 8× H100`: two replicas of eight GPUs, as a table has room for."""
+    kv = " with FP8 KV" if deployment.kv_format == "fp8" else ""
+    several = "" if deployment.replicas == 1 else f"{deployment.replicas} of "
+    gpus = f"{several}{deployment.tensor_parallel}× {deployment.gpu.label}"
+    return f"{deployment.format.name}{kv} on {gpus}"
+
+
+def _mean(lengths: Lengths) -> str:
+    return number(lengths.mean, digits=6)
+
+
+def _cost(assessment: Assessment) -> str:
+    if assessment.cost is None:
+        return "price unknown"
+    usd = assessment.cost.usd_per_hour
+    return f"{number(usd)} USD/h ({usd * HOURS_PER_MONTH:,.0f} a month)"
+
+
+def _plain(texts: Iterable[str]) -> list[Line]:
+    return [Line(text) for text in texts]
+
+
+def _wrapped(text: str, width: int, indent: int = 2) -> list[str]:
+    return textwrap.wrap(
+        text, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _picks(recommendation: Recommendation, decision: Decision | None, width: int) -> list[Line]:
+    """What else to choose, what would settle it, and what certainty costs."""
+    rows = certainty.other_picks(recommendation)
+    lines = fitting_table(
+        (
+            Column("", [row.role for row in rows], keep=True),
+            Column("", [short_text(row.deployment) for row in rows], keep=True),
+            Column("", [row.cost for row in rows], right=True, keep=True),
+            Column("", [row.certainty for row in rows]),
+        ),
+        width - 2,
+    )
+    texts = [f"  {line}" for line in lines]
+    if decision is not None and decision.settles is not None:
+        settles = certainty.settles_text(recommendation.picks, decision.settles)
+        texts += _wrapped(f"  {settles[0].upper()}{settles[1:]}.", width, indent=4)
+    frontier = certainty.frontier_line(recommendation)
+    texts += _wrapped(f"  {frontier}", width, indent=4) if frontier else []
+    return [Line(text) for text in texts]
+
+
+def _table(recommendation: Recommendation, width: int, top: int) -> list[Line]:
+    rows = shown_rows(recommendation.ranked, top)
+    assessments = [assessment for _, assessment in rows]
+    workload = recommendation.workload
+    columns = [
+        Column("", [str(place) for place, _ in rows], right=True, keep=True),
+        Column("deployment", [short_text(a.deployment) for a in assessments], keep=True),
+        Column("USD/h", [_usd(a) for a in assessments], right=True, keep=True),
+        *_tightest(assessments, workload, narrow=width < NARROW),
+        Column(
+            "accuracy, %", [_recovery(a, narrow=width < WIDE) for a in assessments], right=True, keep=True
+        ),
+        Column("all limits", [share(a.keeps_all_limits) for a in assessments], right=True),
+        *[_latency(metric, assessments, workload) for metric in ("ttft", "tpot", "e2e")],
+        Column("USD/M tokens", [_per_million(a) for a in assessments], right=True),
+    ]
+    head, *body = fitting_table(columns, width)
+    return [
+        Line(head, "bold"),
+        *[Line(text) for text in body],
+        *[Line(text, "dim") for text in _wrapped(evidence.counts_line(recommendation, len(rows)), width)],
+    ]
+
+
+def _usd(assessment: Assessment) -> str:
+    return "" if assessment.cost is None else number(assessment.cost.usd_per_hour)
+
+
+def _per_million(assessment: Assessment) -> str:
+    estimate = assessment.usd_per_million_output_tokens
+    return "" if estimate is None else number(estimate.value)
+
+
+def _recovery(assessment: Assessment, *, narrow: bool) -> str:
+    recovery = assessment.recovery
+    if recovery is None:
+        return "–"
+    return number(100 * recovery.value) if narrow else plus_minus(recovery.scaled(100), points=True)
+
+
+def _tightest(assessments: Sequence[Assessment], workload: Workload, *, narrow: bool) -> list[Column]:
+    """How much of the latency limit that is nearest each deployment uses, as a bar and in per cent."""
+    if not workload.limits:
+        return []
+    cells = []
+    for assessment in assessments:
+        used = [(_used(assessment, limit), limit) for limit in workload.limits]
+        known = [(share_of, limit) for share_of, limit in used if share_of is not None]
+        if not known:
+            cells.append("–")
+            continue
+        share_of, limit = max(known, key=lambda pair: pair[0])
+        full = min(BAR, round(BAR * share_of))
+        bar = "█" * full + "░" * (BAR - full)
+        of = "" if narrow else f" of {limit.metric.upper()} {limit.statistic}"
+        cells.append(f"{bar} {share(share_of):>6}{of}")
+    return [Column("nearest limit", cells, keep=True)]
+
+
+def _used(assessment: Assessment, limit: LatencyLimit) -> float | None:
+    estimate = assessment.estimate(limit.metric, limit.statistic)
+    return None if estimate is None else estimate.value / limit.max_ms
+
+
+def _latency(metric: str, assessments: Sequence[Assessment], workload: Workload) -> Column:
+    limited = [limit.statistic for limit in workload.limits if limit.metric == metric]
+    statistic = limited[0] if limited else "mean"
+    unit, factor = ("s", 1 / MS_PER_S) if metric == "e2e" else ("ms", 1.0)
+    cells = []
+    for assessment in assessments:
+        estimate = assessment.estimate(metric, statistic)
+        cells.append("–" if estimate is None else plus_minus(estimate.scaled(factor)))
+    return Column(f"{metric.upper()} {statistic}, {unit}", cells, right=True)
+
+
+def _why(recommendation: Recommendation, first: Assessment) -> list[str]:
+    """Three short lines: against what it won, what binds it, what its accuracy rests on."""
+    lines = [f"Why: {text}." for text in words.comparisons(recommendation, first)[:1]]
+    prediction = first.prediction
+    if prediction is None:
+        return lines
+    bound = [
+        f"{what} is bound by {cause}"
+        for what, cause in (("decode", prediction.regime_decode), ("prefill", prediction.regime_prefill))
+        if cause is not None
+    ]
+    if bound:
+        lines.append(f"Bound: {', '.join(bound)}.")
+    return lines + words.accuracy_lines(prediction)[:1]
+
+
+def _run(first: Assessment, width: int) -> list[str]:
+    """The command, on as many lines as it takes; a shell takes them as they stand."""
+    if first.prediction is None:
+        return []
+    commands = commands_for(first.prediction)
+    parts = [shlex.quote(word) for word in shlex.split(commands.serve)]
+    lines, indent = [f"Run: {parts[0]}"], " " * 7
+    for part in parts[1:]:
+        if len(lines[-1]) + len(part) + 3 <= width:
+            lines[-1] += f" {part}"
+        else:
+            lines[-1] += " \\"
+            lines.append(f"{indent}{part}")
+    if not commands.published:
+        lines.append(
+            f"{indent}# {commands.checkpoint} has to be made first: --explain or --write has its recipe"
+        )
+    return lines
+
+
+def _more(recommendation: Recommendation, decision: Decision | None) -> str:
+    """One line that says what else there is, and how to see it."""
+    parts = ["every figure with its interval and basis"]
+    if decision is not None:
+        parts.append("how sure the choice is and what would change it")
+    if recommendation.refused:
+        parts.append(f"why {len(recommendation.refused):,} were refused")
+    rows = recommendation.fit.get("rows")
+    parts.append(
+        f"the {rows:,} measurements behind it" if isinstance(rows, int) else "the measurements behind it"
+    )
+    return f"More: --explain shows {', '.join(parts[:-1])} and {parts[-1]}."

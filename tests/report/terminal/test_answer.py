@@ -1,0 +1,88 @@
+"""The answer for a person: whole texts at the widths people have, and what holds at every width."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from advisor import decision, recommend
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.advise.decision import Decision
+from advisor.report.terminal.answer import answer_lines
+from advisor.report.terminal.fitting_table import Column, fitting_table
+from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.profile_flags import override
+from tests.golden_text import check_text
+
+WIDTHS = (80, 100, 120, 160)
+
+
+@lru_cache
+def answered(question: str) -> tuple[Recommendation, Decision]:
+    if question == "chat":
+        workload = override(load_workload("chat"), rate=8.0, min_recovery=0.97)
+        found = recommend("Llama-3.1-8B-Instruct", workload, gpus=["A6000", "L40S", "H100"])
+    elif question == "rag":
+        found = recommend("Llama-3.3-70B-Instruct", "rag", gpus=["A100", "H100", "H200"])
+    else:
+        found = recommend("Qwen3-8B", override(load_workload("chat"), slo=["none"], single=True), gpus=["L4"])
+    return found, decision(found)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_whole_answer(width: int, regenerate: bool) -> None:
+    found, more = answered("chat")
+    text = "\n".join(line.text for line in answer_lines(found, more, width=width))
+    check_text(f"answer_{width}.txt", text, regenerate=regenerate)
+
+
+@pytest.mark.parametrize("question", ["chat", "rag", "no limits"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_an_answer_fits_a_screen(question: str, width: int) -> None:
+    found, more = answered(question)
+    lines = [line.text for line in answer_lines(found, more, width=width)]
+    assert max(map(len, lines)) <= width
+    if width >= 100:
+        assert len(lines) <= 30
+    first = found.winner
+    assert first is not None
+    assert first.deployment.format.name in lines[0]
+    assert sum("vllm serve" in line for line in lines) == 1
+
+
+def test_where_no_limit_is_asked_none_is_said_to_be_kept() -> None:
+    found, more = answered("no limits")
+    assert "no limits asked" in answer_lines(found, more, width=120)[0].text
+
+
+cells = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=12)
+
+
+@settings(deadline=None)
+@given(
+    st.integers(1, 6).flatmap(
+        lambda rows: st.lists(
+            st.builds(
+                Column,
+                head=cells,
+                cells=st.lists(cells, min_size=rows, max_size=rows),
+                right=st.booleans(),
+                keep=st.booleans(),
+            ),
+            min_size=1,
+            max_size=6,
+        )
+    ),
+    st.integers(10, 120),
+)
+def test_a_table_drops_columns_and_breaks_no_cell(columns: list[Column], width: int) -> None:
+    lines = fitting_table(columns, width)
+    kept = [column for column in columns if column.keep]
+    needed = sum(column.width for column in kept) + 2 * max(len(kept) - 1, 0)
+    assert all(len(line) <= max(width, needed) for line in lines)
+    for row in range(len(columns[0].cells)):
+        text = lines[len(lines) - len(columns[0].cells) + row]
+        assert all(column.cells[row] in text for column in kept)
