@@ -12,6 +12,7 @@ from advisor.advise.sensitivity.break_even import BreakEven, break_evens
 from advisor.advise.sensitivity.change_point import Flip
 from advisor.advise.sensitivity.change_points import flips
 from advisor.advise.sensitivity.crossover import Crossover, nearby
+from advisor.advise.sensitivity.ways_out import WayOut, ways_out
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
@@ -27,6 +28,8 @@ class Decision:
     crossover: Crossover | None = None
     settles: Measurement | None = None
     """The measurement that helps most to choose between the picks."""
+    ways_out: tuple[WayOut, ...] = ()
+    """Where nothing keeps the limits: what would have to change."""
     flips: tuple[Flip, ...] | None = None
     """None: not asked for; it takes longer than the recommendation itself."""
 
@@ -51,5 +54,6 @@ def decision(
         prices=prices,
         crossover=nearby(recommendation, known, scores),
         settles=settling(recommendation, known, scores),
+        ways_out=ways_out(recommendation, known, scores),
         flips=flips(recommendation, prices, known, scores) if explain else None,
     )

@@ -10,7 +10,7 @@ import typer
 from advisor.cli import options as o
 from advisor.cli import values as v
 from advisor.cli.groups import Asked, Limits, Named, Prices, Served, grouped
-from advisor.errors import InputError
+from advisor.errors import InputError, NothingFitsError
 from advisor.spec.reading.lists import gpu_and_count
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ def predict(
         if replayed is not None:
             document["replay"] = replay_document(replayed)
         out.print_document(document, output.value)
+    _require_fit(assessment)
 
 
 def _replayed(
@@ -146,6 +147,19 @@ def _replayed(
         return None
     statistics = tuple(limit.statistic for limit in workload.limits)
     return predictor.replay(assessment.deployment, workload.load, log, statistics)
+
+
+def _require_fit(assessment: Assessment) -> None:
+    """A deployment that cannot hold the load is no answer to act on."""
+    from advisor.report.documents.refusal_words import refusal_text
+    from advisor.text import deployment_text
+
+    for refusal in assessment.refusals:
+        if refusal.kind in ("memory", "context"):
+            raise NothingFitsError(
+                f"{deployment_text(assessment.deployment)}: {refusal_text(assessment, refusal)}; "
+                "give a replica more GPUs (--tp), a narrower --format, or a GPU with more memory"
+            )
 
 
 def _answer_cells(path: Path, records: list[str] | None, output: o.Output, *, any_format: bool) -> None:

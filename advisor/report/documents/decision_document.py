@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from advisor.advise.measuring.next import Measurement, Suggestion
     from advisor.advise.sensitivity.change_point import Flip
     from advisor.advise.sensitivity.crossover import Crossover
+    from advisor.advise.sensitivity.ways_out import WayOut
 
 
 def decision_document(decision: Decision) -> dict[str, Any]:
@@ -33,6 +34,7 @@ def decision_document(decision: Decision) -> dict[str, Any]:
         ],
         "crossover": None if decision.crossover is None else crossover_document(decision.crossover),
         "settles": None if decision.settles is None else _measurement(decision.settles),
+        "ways_out": [_way_out(way) for way in decision.ways_out],
         "flips": None if decision.flips is None else [_flip(flip) for flip in decision.flips],
     }
 
@@ -119,6 +121,18 @@ def offer_document(offer: Offer) -> dict[str, Any]:
         "tightest_limit": (
             {"limit": offer.tightest, "probability": offer.keeps_tightest} if offer.tightest else None
         ),
+    }
+
+
+def _way_out(way: WayOut) -> dict[str, Any]:
+    return {
+        "change": way.change,
+        "limit": way.limit or None,
+        "from": way.bound,
+        "to": way.to,
+        "deployment": deployment_document(way.deployment),
+        "usd_per_hour": way.usd_per_hour,
+        "keeps_all_limits": way.keeps_all_limits,
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from advisor.advise.choose.frontier import Offer, Pick, Role
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.measuring.next import Measurement
+from advisor.advise.sensitivity.ways_out import WayOut
 from advisor.spec.deployment import Deployment
 from advisor.text import deployment_text, number, share
 
@@ -109,3 +110,22 @@ def frontier_bars(recommendation: Recommendation) -> list[str]:
         f"{deployment_text(o.deployment)}"
         for cost, o in zip(costs, offers, strict=True)
     ]
+
+
+def way_out_lines(ways: Sequence[WayOut]) -> list[str]:
+    """What would have to change for something to keep the limits, each with its cost."""
+    return [f"{_change(way)}: {deployment_text(way.deployment)}, {_usd(way)}" for way in ways]
+
+
+def _change(way: WayOut) -> str:
+    if way.change == "limit":
+        percent = 100 if way.limit == "recovery" else 1
+        now, then = (number(percent * (value or 0.0)) for value in (way.bound, way.to))
+        return f"loosen {way.limit} from {now} to {then}{' %' if percent == 100 else ''}"
+    if way.change == "confidence":
+        return f"accept that all limits are kept with {share(way.keeps_all_limits)} (--confidence)"
+    return {"gpus": "allow more GPUs or a larger budget", "gpu": "allow every GPU (--gpu any)"}[way.change]
+
+
+def _usd(way: WayOut) -> str:
+    return "price unknown" if way.usd_per_hour is None else f"{number(way.usd_per_hour)} USD/h"

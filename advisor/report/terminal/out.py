@@ -66,8 +66,9 @@ def print_recommendation(
 def _nothing_kept(
     to: Console, recommendation: Recommendation, top: int | None, decision: Decision | None
 ) -> None:
-    """What was asked, what comes nearest, why the rest was refused, and what the figures rest on."""
-    from advisor.report.terminal import evidence, refused
+    """What was asked, what comes nearest, what would have to change, why the rest was refused, and what the
+    figures rest on."""
+    from advisor.report.terminal import certainty, evidence, refused
 
     workload = recommendation.workload
     to.print(f"{recommendation.model.name} for {workload.name}", style="bold")
@@ -76,6 +77,8 @@ def _nothing_kept(
     for note in recommendation.notes:
         to.print(f"Note: {note}.")
     _ranking(to, recommendation, top or TABLE_ROWS, None if decision is None else decision.settles)
+    if decision is not None:
+        _section(to, "Ways out", certainty.way_out_lines(decision.ways_out))
     _section(to, "Refused", refused.refused_lines(recommendation))
     _section(to, "What this rests on", evidence.evidence_lines(recommendation))
 

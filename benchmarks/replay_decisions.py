@@ -1,0 +1,198 @@
+"""Replays decisions on measured runs: what each rule picks from predictions that had not seen the runs.
+
+    python benchmarks/replay_decisions.py [--errors HELD.npz]
+
+A decision is one model, shape and load that one source measured on two or more deployments (GPU, number
+of GPUs, format). Limits on mean TPOT and mean TTFT are set at eight levels, as multiples of what the
+deployment with the fastest tokens was measured at, so that at least one deployment keeps them. Predictions
+are those of a fit without the model, without the GPU, or without the source. A rule picks the cheapest
+deployment, by USD per hour, of those that it says keep both limits:
+
+    each end     both limits hold at the bad end of their own 90 % intervals (the rule before `--confidence`)
+    0.5 … 0.95   both limits hold at once with this probability
+
+Printed for each rule: the share of decisions in which it picks nothing, the share of its picks that keep both
+measured limits, and what those cost over the cheapest that does (mean).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from advisor.advise.choose.joint import SLOW, TTFT, keeps_all
+from advisor.advise.choose.limits import margin_sd
+from advisor.cost.arrays import Floats
+from advisor.cost.evaluation.held_out import HeldOut, Optimum, leave_groups_out, near_capacity
+from advisor.cost.fitting.observations import observe
+from advisor.cost.predict.prediction_table import Range
+from advisor.cost.predict.predictor import Z90, Predictor
+from advisor.cost.uncertainty.error_class import Distance, ErrorClass
+from advisor.data import shipped
+from advisor.record.store import read_speed
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.prices import price_of
+
+LEVELS = tuple(float(x) for x in np.geomspace(1.05, 4.0, 8))
+CONFIDENCES = (0.5, 0.8, 0.95)
+LEFT_OUT: tuple[tuple[str, Distance], ...] = (("model", "model"), ("gpu", "gpu"), ("source", "model"))
+"""What is left out of the fit, and how far the data is then taken to be."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One deployment of a decision, measured and predicted."""
+
+    usd_per_hour: float
+    measured_ms: dict[str, float]
+    predicted_ms: dict[str, Range]
+
+
+@dataclass(frozen=True)
+class Score:
+    """How one rule fared."""
+
+    nothing: float
+    kept: float
+    cost: float
+
+
+def decisions(held: HeldOut, predictor: Predictor, left_out: str, distance: Distance) -> list[list[Option]]:
+    """The options of each decision; those without a price or a held-out error are left out."""
+    errors: Floats = getattr(held, left_out)
+    classes = held.error_classes
+    groups: dict[tuple[object, ...], dict[tuple[object, ...], dict[str, int]]] = {}
+    for i, row in enumerate(held.seen.rows):
+        if row.metric in ("tpot_ms", "ttft_ms") and row.statistic == "mean" and np.isfinite(errors[i]):
+            what = (row.source, row.model, row.input_tokens, row.output_tokens, row.load, row.load_value)
+            option = (row.gpu, row.num_gpus, row.format, row.kv_format, row.engine_version)
+            groups.setdefault(what, {}).setdefault(option, {})[row.metric] = i
+    found = []
+    for options in groups.values():
+        made = [
+            _option(held, predictor, errors, classes, at, distance) for at in options.values() if len(at) == 2
+        ]
+        priced = [option for option in made if option is not None]
+        if len(priced) >= 2:
+            found.append(priced)
+    return found
+
+
+def _option(
+    held: HeldOut,
+    predictor: Predictor,
+    errors: Floats,
+    classes: Sequence[ErrorClass],
+    at: dict[str, int],
+    distance: Distance,
+) -> Option | None:
+    row = held.seen.rows[at["tpot_ms"]]
+    price = price_of(find_gpu(row.gpu), row.num_gpus)
+    if price is None:
+        return None
+    measured, predicted = {}, {}
+    for metric, i in at.items():
+        value = float(held.seen.rows[i].value)
+        centre = np.array([value / np.exp(errors[i])])
+        interval = predictor.fit.intervals.of(classes[i].at(distance))
+        measured[metric] = value
+        predicted[metric] = Range(
+            value=centre, low=centre * np.exp(interval.low), high=centre * np.exp(interval.high)
+        )
+    return Option(price.usd_per_gpu_hour * row.num_gpus, measured, predicted)
+
+
+def cases(found: Sequence[Sequence[Option]]) -> Iterator[tuple[Sequence[Option], dict[str, float]]]:
+    """Each decision at each level of its limits."""
+    for options in found:
+        fastest = min(options, key=lambda option: option.measured_ms["tpot_ms"])
+        for level in LEVELS:
+            yield options, {metric: level * ms for metric, ms in fastest.measured_ms.items()}
+
+
+def margins(options: Sequence[Option], limits: dict[str, float]) -> dict[str, Floats]:
+    """How much worse than predicted each option may be, in standard deviations."""
+    made = {}
+    for cause, metric in ((SLOW, "tpot_ms"), (TTFT, "ttft_ms")):
+        ranges = [option.predicted_ms[metric] for option in options]
+        joined = Range(
+            value=np.concatenate([r.value for r in ranges]),
+            low=np.concatenate([r.low for r in ranges]),
+            high=np.concatenate([r.high for r in ranges]),
+        )
+        made[cause] = margin_sd(np.log(limits[metric] / joined.value), joined, at_least=False)
+    return made
+
+
+def score(found: Sequence[Sequence[Option]], first_token: float, confidence: float | None) -> Score:
+    """One rule over all decisions; confidence None: each limit at its own bad end."""
+    nothing, kept, costs, many = 0, 0, [], 0
+    for options, limits in cases(found):
+        many += 1
+        margin = margins(options, limits)
+        if confidence is None:
+            held = np.minimum(*margin.values()) >= Z90
+        else:
+            held = keeps_all(margin, first_token) >= confidence
+        usd = np.array([option.usd_per_hour for option in options])
+        truly = np.array([all(o.measured_ms[m] <= limits[m] for m in limits) for o in options])
+        if not held.any():
+            nothing += 1
+            continue
+        pick = int(np.argmin(np.where(held, usd, np.inf)))
+        if truly[pick]:
+            kept += 1
+            costs.append(usd[pick] / usd[truly].min())
+    picked = many - nothing
+    return Score(
+        nothing / many if many else float("nan"),
+        kept / picked if picked else float("nan"),
+        float(np.mean(costs)) if costs else float("nan"),
+    )
+
+
+def held_out(kept: Path | None) -> HeldOut:
+    """Errors of all rows, each model, GPU and source left out in turn; a minute or two."""
+    seen = observe(read_speed(shipped("measurements")))
+    nothing = np.full(len(seen.rows), np.nan)
+    unknown = HeldOut(
+        seen=seen, deployments=seen.row_deployments, row=nothing, model=nothing, gpu=nothing, source=nothing,
+        elsewhere=nothing, near_capacity=np.zeros(len(seen.rows), dtype=bool),
+    )  # fmt: skip
+    if kept is not None and kept.exists():
+        known = np.load(kept)
+        columns = {name: known[name] for name in ("model", "gpu", "source", "near_capacity")}
+    else:
+        optimum = Optimum.of(seen, Predictor.shipped().fit.speed)
+        columns = {
+            "model": leave_groups_out(optimum, unknown.shapes),
+            "gpu": leave_groups_out(optimum, unknown.gpus),
+            "source": leave_groups_out(optimum, unknown.sources),
+            "near_capacity": near_capacity(optimum),
+        }
+        if kept is not None:
+            np.savez(kept, **columns)
+    return replace(unknown, **columns)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--errors", type=Path, help="keep the held-out errors in this file, or take them")
+    held, predictor = held_out(parser.parse_args().errors), Predictor.shipped()
+    shared = predictor.fit.shared.first_token
+    print(f"{'left out':<10}{'decisions':>10}{'rule':>12}{'nothing':>10}{'kept':>8}{'cost':>8}")
+    for name, distance in LEFT_OUT:
+        found = decisions(held, predictor, name, distance)
+        for rule in (None, *CONFIDENCES):
+            made = score(found, shared, rule)
+            label = "each end" if rule is None else f"{rule:g}"
+            count = f"{len(found) * len(LEVELS):,}"
+            print(f"{name:<10}{count:>10}{label:>12}{made.nothing:>10.1%}{made.kept:>8.1%}{made.cost:>7.2f}x")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Where nothing keeps the limits, each way out is one change after which something does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
+from advisor.advise.choose.question import Choice
+from advisor.advise.choose.recommendation import choose
+from advisor.advise.sensitivity.ways_out import WayOut, ways_out
+from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.profile_flags import override
+
+
+@pytest.fixture(scope="module")
+def asked() -> Choice:
+    workload = override(load_workload("rag"), rate=1.0, confidence=0.9)
+    return choice_of("Llama-3.3-70B-Instruct", workload, gpus=["A100"], max_gpus=8)
+
+
+@pytest.fixture(scope="module")
+def found(asked: Choice) -> dict[str, WayOut]:
+    answer = choose(asked, shipped_predictor(), shipped_quality())
+    assert not answer.ranked
+    return {way.limit or way.change: way for way in ways_out(answer, shipped_predictor(), shipped_quality())}
+
+
+def kept(choice: Choice) -> list[tuple[object, ...]]:
+    answer = choose(choice, shipped_predictor(), shipped_quality())
+    return [a.deployment.key for a in answer.ranked]
+
+
+def test_with_the_limit_loosened_as_said_its_deployment_keeps_all(
+    asked: Choice, found: dict[str, WayOut]
+) -> None:
+    way = found["ttft_p99_ms"]
+    assert way.to is not None
+    assert way.bound == 300
+    assert way.to > 300
+    workload = override(asked.workload, slo=[f"ttft_p99_ms={way.to * 1.001}"])
+    assert way.deployment.key in kept(replace(asked, workload=workload))
+
+
+def test_with_the_confidence_lowered_as_said_its_deployment_keeps_all(
+    asked: Choice, found: dict[str, WayOut]
+) -> None:
+    way = found["confidence"]
+    assert way.keeps_all_limits < 0.9
+    workload = override(asked.workload, confidence=max(way.keeps_all_limits, 0.05))
+    assert way.deployment.key in kept(replace(asked, workload=workload))
+
+
+def test_another_gpu_keeps_all(found: dict[str, WayOut]) -> None:
+    way = found["gpu"]
+    assert way.deployment.gpu.family != "A100"
+    assert way.keeps_all_limits >= 0.9
+    assert way.usd_per_hour is not None
+
+
+def test_where_something_keeps_the_limits_there_is_no_way_out(asked: Choice) -> None:
+    free = replace(asked, workload=override(asked.workload, slo=["none"]))
+    answer = choose(free, shipped_predictor(), shipped_quality())
+    assert answer.ranked
+    assert ways_out(answer, shipped_predictor(), shipped_quality()) == ()
