@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from advisor.errors import QuantAdviseError
 from advisor.ui.answers import Answerer, Superseded
+from advisor.ui.question import FieldError, field_of
 
 LOOPBACK = "127.0.0.1"
 MOST_URL = 16_384
@@ -89,11 +90,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.NOT_FOUND, "there is no such page")
             return
         try:
-            self._json(HTTPStatus.OK, respond(dict(parse_qsl(url.query, keep_blank_values=True))))
+            self._json(HTTPStatus.OK, respond(_given(url.query)))
         except Superseded:
             self._refuse(HTTPStatus.CONFLICT, "another question was asked meanwhile")
         except QuantAdviseError as error:
-            self._json(HTTPStatus.UNPROCESSABLE_ENTITY, {"error": " ".join(str(error).split())})
+            self._json(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                {"field": field_of(error), "error": " ".join(str(error).split())},
+            )
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What the library refuses by itself: no HTTP, an unknown method. Guarded like every answer."""
@@ -121,6 +125,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: questions are the user's own business, also in a log."""
+
+
+def _given(query: str) -> dict[str, str]:
+    """The fields of a query. Raises FieldError for one that is stated twice with different values."""
+    given: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if given.setdefault(name, value) != value:
+            raise FieldError(f"--{name}: is stated twice: '{given[name]}' and '{value}'", name)
+    return given
 
 
 _GUARDS = {

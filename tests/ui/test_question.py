@@ -11,7 +11,7 @@ import pytest
 from advisor.advise.choose.question import check_context
 from advisor.errors import InputError, QuantAdviseError
 from advisor.spec.models.catalog import find_model
-from advisor.ui.question import Shelf, read_choice
+from advisor.ui.question import Shelf, field_of, read_choice
 
 CHAT = {"model": "Llama-3.1-8B-Instruct", "workload": "chat"}
 
@@ -76,7 +76,14 @@ def _asked(said: dict[str, str]) -> None:
         ({"load": "sometimes"}, "--load: 'sometimes' is no kind of load"),
         ({"ttft": "soon"}, "--slo"),
         ({"at": "p101", "ttft": "100"}, "--slo"),
-        ({"recovery": "99"}, "--min-recovery"),
+        ({"recovery": "101"}, "--min-recovery"),
+        ({"recovery": "much"}, "--min-recovery: 'much' is no number"),
+        ({"confidence": "101"}, "--confidence"),
+        ({"level": "abc"}, "--rate: 'abc' is no number"),
+        ({"load": "single", "level": "50"}, "--load: single takes no number"),
+        ({"at": "none", "ttft": "100"}, "--slo: no limits contradicts"),
+        ({"price": "H1000=2"}, "H1000"),
+        ({"budget": "cheap"}, "--max-cost-per-hour"),
         ({"maxgpus": "two"}, "--max-gpus: 'two' is no whole number"),
         ({"price": "H100"}, "H100"),
         ({"price": "H100=-3"}, "H100"),
@@ -94,6 +101,59 @@ def test_wrong_input_ends_in_one_line_that_names_the_field(said: dict[str, str],
         _asked({**CHAT, **said})
     assert told in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("workload", "kind"), [("chat", "rate"), ("code-completion", None), ("docstring", None)]
+)
+def test_a_level_implies_its_kind(workload: str, kind: str | None) -> None:
+    """Of the profile's own kind where that has a level, of clients where it has none."""
+    said = {**CHAT, "workload": workload}
+    own = read_choice(said, Shelf()).workload.load.arrival
+    arrival = read_choice({**said, "level": "50"}, Shelf()).workload.load.arrival
+    assert arrival.value == 50
+    assert arrival.kind == (own.kind if own.kind in ("rate", "concurrency") else "concurrency")
+    assert kind in (None, arrival.kind)
+
+
+def test_a_statistic_moves_the_limits_of_the_workload() -> None:
+    limits = read_choice({**CHAT, "at": "p99", "ttft": "800"}, Shelf()).workload.limits
+    assert {limit.key: limit.max_ms for limit in limits} == {"ttft_p99_ms": 800, "tpot_p99_ms": 50}
+
+
+@pytest.mark.parametrize("text", ["0.97", "97", "97 %", "97%"])
+def test_a_share_is_also_taken_in_per_cent(text: str) -> None:
+    asked = read_choice({**CHAT, "recovery": text, "confidence": text}, Shelf()).workload
+    assert (asked.quality.min_recovery, asked.confidence) == (0.97, 0.97)
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ({"model": "Lama"}, "model"),
+        ({"gpu": "H1000"}, "gpu"),
+        ({"level": "abc"}, "level"),
+        ({"load": "rate", "level": "-1"}, "level"),
+        ({"input": "many"}, "input"),
+        ({"ttft": "soon"}, "ttft"),
+        ({"tpot": "soon"}, "tpot"),
+        ({"at": "p101"}, "at"),
+        ({"recovery": "101"}, "recovery"),
+        ({"maxgpus": "0"}, "maxgpus"),
+        ({"budget": "0"}, "budget"),
+        ({"formats": "int3"}, "formats"),
+        ({"kv": "int2"}, "kv"),
+        ({"objective": "beauty"}, "objective"),
+        ({"pricing": "gold"}, "pricing"),
+        ({"price": "H100=x"}, "price"),
+        ({"confidence": "2"}, "confidence"),
+        ({"colour": "blue"}, "colour"),
+    ],
+)
+def test_an_error_names_its_field(said: dict[str, str], field: str) -> None:
+    with pytest.raises(QuantAdviseError) as error:
+        read_choice({**CHAT, **said}, Shelf())
+    assert field_of(error.value) == field
 
 
 @pytest.mark.parametrize("key", ["model", "gpu", "workload", "price"])

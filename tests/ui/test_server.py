@@ -228,6 +228,11 @@ def test_wrong_input_is_told_in_one_line(server: Server) -> None:
     status, said = ask(server, model="Lama-3.1-8B-Instruct")
     assert status == 422
     assert said["error"].startswith("--model: unknown model 'Lama-3.1-8B-Instruct'; did you mean")
+    assert said["field"] == "model"
+    status, said = ask(server, level="abc")
+    assert (status, said) == (422, {"field": "level", "error": "--rate: 'abc' is no number"})
+    status, _, body = get(server, f"/api/answer?{urlencode(FIRST)}&model=13B")
+    assert (status, json.loads(body)["field"]) == (422, "model")
     status, said = ask(server, input="999999")
     assert status == 422
     assert "longer than" in said["error"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.cost.arrays import count_bytes
+from advisor.cost.arrays import Ints, count_bytes
 from advisor.cost.predict.deployment_table import DeploymentNumbers
 from advisor.cost.predict.prediction import Prediction
 from advisor.cost.predict.prediction_table import PredictionTable
@@ -119,6 +119,10 @@ class CachedPredictor(Predictor):
             known.of.update(zip((names[i] for i in new), made, strict=True))
         self._forget(question)
         return [known.of[name] for name in names]
+
+    def max_context(self, deployments: Sequence[Deployment]) -> Ints:
+        """As `Predictor.max_context`; nothing of it is kept."""
+        return self._of.max_context(deployments)
 
     def replay(
         self, deployment: Deployment, load: Load, log: Sequence[SentRequest], statistics: Sequence[str] = ()

@@ -6,12 +6,6 @@
   const first = JSON.parse($("first").textContent);
   const WAIT_MS = 40; // between keys; shorter than a person waits, longer than a key repeats
   const MAP_WAIT_MS = 350;
-  const FLAGS = {
-    "--model": "model", "--workload": "workload", "--gpu": "gpu", "--rate": "level", "--concurrency": "level",
-    "--load": "load", "--input-tokens": "input", "--output-tokens": "output", "--slo: ttft": "ttft",
-    "--slo: tpot": "tpot", "--slo: e2e": "e2e", "--min-recovery": "recovery", "--max-gpus": "maxgpus",
-    "--max-cost-per-hour": "budget", "max_gpus": "maxgpus", "max_usd_per_hour": "budget", "--price": "price",
-  };
 
   // --- form <-> question ---
   const question = () => {
@@ -96,15 +90,14 @@
     recall(place, old);
     return globalThis.quantadvise.draw(charts);
   };
-  const wrong = (text) => {
+  const wrong = (text, name) => {
     for (const field of document.querySelectorAll("[data-wrong]")) delete field.dataset.wrong;
     for (const field of form.elements) field.removeAttribute("aria-invalid");
     $("message").hidden = text === null;
     $("message").textContent = text ?? "";
     for (const id of ["part-first", "part-sure", "part-charts", "part-crossover", "part-map", "part-tables", "part-head"]) $(id).classList.toggle("stale", text !== null);
     if (text === null) return;
-    const flag = Object.keys(FLAGS).find((start) => text.startsWith(start));
-    const field = flag && document.querySelector(`[data-field="${FLAGS[flag]}"]`);
+    const field = name && document.querySelector(`[data-field="${CSS.escape(name)}"]`);
     if (field) {
       field.dataset.wrong = "";
       field.querySelector("input, select").setAttribute("aria-invalid", "true");
@@ -137,7 +130,7 @@
     try {
       const [ok, answer] = await fetchJson("api/answer", query, signal);
       if (!ok) {
-        wrong(answer.error);
+        wrong(answer.error, answer.field);
         $("took").textContent = "";
         return;
       }
