@@ -214,7 +214,9 @@ def _limits(get: Mapping[str, str], base: Workload) -> list[str]:
     if not at or at == "none":
         return given
     own = [
-        f"{latency_key(limit.metric, at)}={limit.max_ms:g}" for limit in base.limits if not get.get(limit.metric)
+        f"{latency_key(limit.metric, at)}={limit.max_ms:g}"
+        for limit in base.limits
+        if not get.get(limit.metric)
     ]
     if not own and not given:
         raise FieldError(f"--slo: {at} is of no limit; state one of TTFT, TPOT, E2E", "at")
