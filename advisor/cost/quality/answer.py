@@ -9,9 +9,8 @@ from typing import Literal
 import numpy as np
 
 from advisor.cost.estimate import Basis, Estimate
-from advisor.cost.quality.loss_distribution import Floats, LossDistribution
+from advisor.cost.quality.loss_distribution import LEAST_LOSS, Floats, LossDistribution, answered
 from advisor.cost.quality.models import Traits
-from advisor.cost.quality.posterior import LEAST_LOSS
 from advisor.cost.quality.recipe import Recipe
 from advisor.spec.models.model import ModelSpec
 
@@ -67,7 +66,7 @@ class Question:
 
 def recovery_of(loss: LossDistribution, noise_sd: float, basis: Basis) -> Recovery:
     """Both estimates of a true loss's distribution and the noise of a new score; the value is the median."""
-    value = max(1.0 - loss.quantile(0.5), 0.0)
+    value = max(1.0 - answered(loss), 0.0)
     return Recovery(
         true=_estimate(value, loss, basis, most=_most(loss)),
         new_score=_estimate(value, loss.with_noise(noise_sd), basis),

@@ -16,8 +16,9 @@ from advisor.cost.quality.scores import Cell
 from advisor.cost.quality.tasks import Task
 from advisor.spec.benchmarks import SHORT_TOKENS
 
-DEFAULT_ALGORITHM: Mapping[str, str] = {"int4": "gptq", "int8": "gptq", "w4a8-fp8": "awq"}
-"""What makes the checkpoints people deploy (the seed paper's recipes); round to nearest for the rest."""
+DEFAULT_ALGORITHM: Mapping[str, str] = {"int4": "gptq", "int8": "gptq", "w4a8-fp8": "awq", "mxfp4": "quark"}
+"""What makes the checkpoints people deploy (the seed paper's recipes, AMD's MXFP4); round to nearest
+for the rest."""
 
 _SIZE_MARGIN = 1.5
 """Sizes up to this factor beyond those measured in a format still count as inside."""

@@ -95,3 +95,17 @@ def weighted_sum(parts: Sequence[tuple[float, LossDistribution]]) -> LossDistrib
     third = sum(part.skewness * (weight * part.sd) ** 3 for weight, part in parts)
     skewness = third / variance**1.5 if variance > 0 else 0.0
     return LossDistribution(mean=mean, sd=math.sqrt(variance), skewness=min(skewness, MAX_SKEWNESS))
+
+
+LEAST_LOSS = -0.005
+"""Quantization makes a model better only by chance: no true loss lies below this."""
+
+
+def true_loss(mean: float, sd: float) -> LossDistribution:
+    """The distribution of a true loss, skewed towards larger ones."""
+    return LossDistribution.above(LEAST_LOSS, mean=max(mean, LEAST_LOSS + 1e-4), sd=sd)
+
+
+def answered(loss: LossDistribution) -> float:
+    """The loss that is answered: the median; no gain where a loss is expected."""
+    return max(loss.quantile(0.5), min(loss.mean, 0.0))

@@ -40,7 +40,6 @@ from advisor.cost.quality.expected_loss import (
     point_of,
     prior_of,
 )
-from advisor.cost.quality.loss_distribution import LossDistribution
 from advisor.cost.quality.models import Traits
 from advisor.cost.quality.recipe import Recipe
 from advisor.cost.quality.scores import Cell, gain_of, unit_variance
@@ -75,15 +74,6 @@ class Expectation:
     def sd(self) -> float:
         """Of a new score around the expected loss."""
         return math.hypot(self.true_sd, self.noise)
-
-
-LEAST_LOSS = -0.005
-"""Quantization makes a model better only by chance: no true loss lies below this."""
-
-
-def true_loss(mean: float, sd: float) -> LossDistribution:
-    """The distribution of a true loss, skewed towards larger ones."""
-    return LossDistribution.above(LEAST_LOSS, mean=max(mean, LEAST_LOSS + 1e-4), sd=sd)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from advisor.errors import InputError
 
-_ALGORITHMS = ("autoround", "gptq", "awq", "smoothquant", "rtn", "hqq", "omniquant", "qat")
+_ALGORITHMS = ("autoround", "gptq", "awq", "smoothquant", "rtn", "hqq", "omniquant", "qat", "quark")
 _OTHER_NAMES = {
     "roundtonearest": "rtn",
     "unstated": "rtn",
@@ -23,6 +23,7 @@ _MAKERS = {
     "arxiv241102355v4": "Red Hat",
     "nvidia": "NVIDIA",
     "amd": "AMD",
+    "rocm": "AMD",
     "intel": "intel",
     "openvinotoolkit": "intel",
 }

