@@ -58,10 +58,15 @@ def _walk(command: Any, name: str) -> Iterator[CommandText]:
         yield CommandText(
             name=name,
             about=(command.help or "").replace("\n\n", "\x00").replace("\n", " ").replace("\x00", "\n\n"),
-            options=tuple(_option(p, command) for p in command.params if "--help" not in p.opts),
+            options=tuple(_option(p, command) for p in command.params if not _is_unlisted(p)),
         )
     for word, inner in (nested or {}).items():
         yield from _walk(inner, f"{name} {word}".strip())
+
+
+def _is_unlisted(parameter: Any) -> bool:
+    """`--help`, and words that only lead to the option that is meant."""
+    return "--help" in parameter.opts or getattr(parameter, "hidden", False)
 
 
 def _option(parameter: Any, command: Any) -> Option:

@@ -82,16 +82,16 @@ def test_an_unknown_engine(quantadvise: Command) -> None:
 def test_a_vllm_too_old_for_a_format(quantadvise: Command) -> None:
     said = (*PREDICT, "--format", "nvfp4", "--engine", "vllm 0.9.0")
     refused(
-        quantadvise(*said), "vllm 0.9.0 is too old for it", "vLLM 0.9.2 runs it", "--ignore-engine-version"
+        quantadvise(*said), "vllm 0.9.0 is too old for it", "vLLM 0.9.1 runs it", "--ignore-engine-version"
     )
     assert quantadvise(*said, "--ignore-engine-version").code == 0
-    assert quantadvise(*PREDICT, "--format", "nvfp4", "--engine", "vllm 0.9.2").code == 0
+    assert quantadvise(*PREDICT, "--format", "nvfp4", "--engine", "vllm 0.9.1").code == 0
 
 
 def test_a_vllm_too_old_for_a_model(quantadvise: Command) -> None:
     said = ("predict", "gpt-oss-20b", "-w", "chat", "--gpu", "H100", "--format", "mxfp4")
     old = (*said, "--engine", "vllm 0.10.0")
-    refused(quantadvise(*old), "gpt-oss-20b: vllm 0.10.0 is too old for it; vLLM 0.10.1 runs it")
+    refused(quantadvise(*old), "gpt-oss-20b: vllm 0.10.0 is too old for it", "vLLM 0.10.1 runs it")
     assert quantadvise(*old, "--ignore-engine-version").code == 0
     assert quantadvise(*said, "--engine", "vllm 0.10.1").code == 0
     nothing = quantadvise("recommend", "gpt-oss-20b", "-w", "chat", "--gpu", "H100", "--engine", "vllm 0.9.2")
@@ -109,7 +109,7 @@ def test_cells_of_a_vllm_too_old_say_so(quantadvise: Command, tmp_path: Path) ->
     cells = tmp_path / "cells.csv"
     cells.write_text(
         "model,gpu,num_gpus,format,input_tokens,output_tokens,concurrency,engine\n"
-        "Llama-3.1-8B-Instruct,B200,1,nvfp4,512,256,8,vllm 0.8.5\n"
+        "Llama-3.1-8B-Instruct,B200,1,nvfp4,512,256,8,vllm 0.7.3\n"
         "Llama-3.1-8B-Instruct,B200,1,nvfp4,512,256,8,vllm 0.9.1\n"
         "gpt-oss-20b,H100,1,mxfp4,512,256,8,vllm 0.10.0\n",
         encoding="utf-8",
@@ -117,22 +117,23 @@ def test_cells_of_a_vllm_too_old_say_so(quantadvise: Command, tmp_path: Path) ->
     old, new, model = csv.DictReader(quantadvise("predict", "--cells", cells, "-o", "csv").out.splitlines())
     assert (old["e2e_mean_ms"], model["e2e_mean_ms"], new["why"]) == ("", "", "")
     assert float(new["e2e_mean_ms"]) > 0
-    assert "nvfp4 on B200: vllm 0.8.5 is too old for it; vLLM 0.9.1 runs it" in old["why"]
+    assert "nvfp4 on B200: vllm 0.7.3 is too old for it" in old["why"]
+    assert "runs it" in old["why"]
     assert "vLLM 0.10.1 runs it" in model["why"]
     every = quantadvise("predict", "--cells", cells, "--ignore-engine-version", "-o", "csv").out
     assert all(row["e2e_mean_ms"] and not row["why"] for row in csv.DictReader(every.splitlines()))
 
 
 def test_formats_of_a_later_vllm_are_refused_with_its_release(quantadvise: Command) -> None:
-    told = quantadvise(*RECOMMEND, "--engine", "vllm 0.5.3", "--formats", "bf16,fp8,int8,nvfp4").out
-    assert (
-        "2 that this vLLM is too old for: vLLM >= 0.5.4 for fp8, vLLM >= 0.9.2 for nvfp4; "
-        "--ignore-engine-version takes them" in told
-    )
+    asked = (*RECOMMEND, "--engine", "vllm 0.6.0", "--formats", "bf16,fp8,int8,nvfp4", "--explain")
+    refused_part = quantadvise(*asked).out.partition("\nRefused\n")[2]
+    assert "that this vLLM is too old for" in refused_part
+    assert "for nvfp4" in refused_part
+    assert "--ignore-engine-version takes them" in refused_part
 
 
 def test_an_unknown_kv_cache_type(quantadvise: Command) -> None:
-    refused(quantadvise(*RECOMMEND, "--kv-cache-dtype", "int3"), "auto, fp8, any")
+    refused(quantadvise(*RECOMMEND, "--kv-cache-dtype", "int3"), "known: auto", "fp8, any")
 
 
 def test_an_unknown_objective(quantadvise: Command) -> None:
@@ -255,7 +256,7 @@ def test_a_gpu_that_was_named_is_ranked_without_a_price(quantadvise: Command) ->
 
 
 def test_a_format_that_the_gpu_cannot_run(quantadvise: Command) -> None:
-    refused(quantadvise(*PREDICT, "--format", "w4a8-fp8"), "no kernel", "this GPU runs")
+    refused(quantadvise(*PREDICT, "--format", "w4a8-fp8"), "need capability 9.0", "this GPU runs")
 
 
 def test_many_kv_types_are_no_one_deployment(quantadvise: Command) -> None:
