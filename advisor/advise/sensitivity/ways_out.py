@@ -16,6 +16,7 @@ from advisor.advise.choose.limits import end_at, recovery_at
 from advisor.advise.choose.question import Choice
 from advisor.advise.choose.rank import best
 from advisor.advise.choose.recommendation import Recommendation
+from advisor.advise.choose.space import deployments
 from advisor.cost.arrays import Floats
 from advisor.spec.deployment import Deployment
 
@@ -136,6 +137,8 @@ def _wider(choice: Choice) -> Iterator[tuple[Change, Choice]]:
 def _first_of(
     change: Change, choice: Choice, predictor: Predictor, quality: QualityModel | None
 ) -> Iterator[WayOut]:
+    if not deployments(choice.space):
+        return
     table = judge(choice, [choice.workload.load], predictor, quality)
     i = int(best(table)[0])
     if i >= 0:
