@@ -44,6 +44,13 @@ class Stretch:
     """As it stands at the first level; None: nothing keeps the limits."""
     until: Deployment | None
     """As it stands at the last: it may take more replicas, or another split."""
+    either: tuple[Deployment, ...] = ()
+    """Where predictions cannot tell which of several is best: one deployment of each; else empty."""
+
+    @property
+    def kinds(self) -> tuple[Deployment, ...]:
+        """One deployment of each format and GPU that may be best here."""
+        return self.either or (() if self.best is None else (self.best,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +215,33 @@ def _kind(deployment: Deployment | None) -> tuple[str, str] | None:
     return None if deployment is None else (deployment.format.name, deployment.gpu.name)
 
 
+def apart(
+    stretches: Sequence[Stretch], crossings: Sequence[Crossing]
+) -> tuple[tuple[Stretch, ...], tuple[Crossing, ...]]:
+    """The stretches that predictions tell apart: a change that may lie anywhere in one of its two stretches,
+    or beyond it, makes one of both."""
+    zones, kept = [stretches[0]], []
+    for crossing, following in zip(crossings, stretches[1:], strict=True):
+        zone = zones[-1]
+        if not _is_noise(zone, crossing, following):
+            zones.append(following)
+            kept.append(crossing)
+            continue
+        either = {_kind(d): d for d in (*following.kinds, *zone.kinds)}
+        zones[-1] = replace(
+            zone, last=following.last, until=following.until, either=tuple(reversed(either.values()))
+        )
+    return tuple(zones), tuple(kept)
+
+
+def _is_noise(zone: Stretch, crossing: Crossing, following: Stretch) -> bool:
+    """Whether the interval of a change covers the whole of the stretch before or after it."""
+    if zone.best is None or following.best is None:
+        return False
+    low, high = crossing.low, crossing.high
+    return low is None or low <= zone.first or high is None or high >= following.last
+
+
 @dataclass(frozen=True, slots=True)
 class _Walk:
     """A survey along an axis, at its levels and those put between."""
@@ -225,13 +259,15 @@ class _Walk:
         levels = self.levels
         starts = [0, *(i for i in range(1, len(levels)) if kinds[i] != kinds[i - 1])]
         ends = [*(start - 1 for start in starts[1:]), len(levels) - 1]
+        stretches = [
+            Stretch(first=levels[a], last=levels[b], best=names[a], until=names[b])
+            for a, b in zip(starts, ends, strict=True)
+        ]
+        zones, crossings = apart(stretches, self._crossings(best, ends[:-1]))
         return Crossover(
             axis=self.along,
-            stretches=tuple(
-                Stretch(first=levels[a], last=levels[b], best=names[a], until=names[b])
-                for a, b in zip(starts, ends, strict=True)
-            ),
-            crossings=self._crossings(best, ends[:-1]),
+            stretches=zones,
+            crossings=crossings,
             here=level_of(self.choice.workload.load, self.along.over),
         )
 

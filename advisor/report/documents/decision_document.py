@@ -62,6 +62,7 @@ def crossover_document(crossover: Crossover) -> dict[str, Any]:
                 "last": stretch.last,
                 "best": _or_none(stretch.best),
                 "best_at_last": _or_none(stretch.until),
+                "either_of": [deployment_document(d) for d in stretch.either],
             }
             for stretch in crossover.stretches
         ],

@@ -122,24 +122,29 @@ def crossover_line(crossover: Crossover) -> str:
     if not crossover.crossings:
         [only] = crossover.stretches
         return (
-            f"{_name(only.best)} is first from {level(only.first)} to {level(only.last)} {unit} "
-            f"on {_gpu(only)}."
+            f"{_zone(only)} is first from {level(only.first)} to {level(only.last)} {unit} on {_gpu(only)}."
         )
     parts = [
-        f"{_name(stretch.best)} up to {level(crossing.level)}{_interval(crossing)}"
+        f"{_zone(stretch)} up to {level(crossing.level)}{_interval(crossing)}"
         for stretch, crossing in zip(crossover.stretches[:MOST_STRETCHES], crossover.crossings, strict=False)
     ]
     parts[0] = parts[0].replace(
         _interval(crossover.crossings[0]), f" {unit}{_interval(crossover.crossings[0])}"
     )
     left = len(crossover.stretches) - MOST_STRETCHES
-    last = f"{_name(crossover.stretches[-1].best)} above" if left <= 0 else f"{left} more changes above"
+    last = f"{_zone(crossover.stretches[-1])} above" if left <= 0 else f"{left} more changes above"
     gpu = next((s for s in crossover.stretches if s.best is not None), crossover.stretches[0])
     return f"On {_gpu(gpu)}: {', '.join(parts)}, {last}."
 
 
 def _gpu(stretch: Stretch) -> str:
     return "these GPUs" if stretch.best is None else stretch.best.gpu.label
+
+
+def _zone(stretch: Stretch) -> str:
+    """`int4`, or `either of int4 and int8` where predictions cannot tell."""
+    names = list(dict.fromkeys(_name(d) for d in stretch.kinds)) or ["nothing"]
+    return names[0] if len(names) == 1 else f"either of {', '.join(names[:-1])} and {names[-1]}"
 
 
 def _name(deployment: Deployment | None) -> str:
@@ -166,9 +171,9 @@ def _interval(crossing: Crossing) -> str:
 def why_text(crossing: Crossing, stretch: Stretch, following: Stretch) -> str:
     """What changes there."""
     if crossing.why == "objective":
-        return f"{_name(following.best)} becomes the better one"
+        return f"{_zone(following)} becomes the better one"
     if crossing.why == "replicas":
-        return f"{_name(stretch.best)} takes another replica"
-    who = _name(stretch.best) if stretch.best is not None else _name(following.best)
+        return f"{_name(stretch.until)} takes another replica"
+    who = _name(following.best) if stretch.until is None else _name(stretch.until)
     limit = limit_name(Kept(limit=crossing.limit, probability=0.0))
     return f"{who} {'misses' if stretch.best is not None else 'keeps'} {limit}"

@@ -130,6 +130,8 @@ def print_suggestion_document(choice: Choice, found: Suggestion, form: str) -> N
 def _best(stretch: Stretch) -> str:
     if stretch.best is None or stretch.until is None:
         return "nothing keeps the limits"
+    if stretch.either:
+        return "either of " + ", ".join(deployment_text(d) for d in stretch.either)
     first, last = deployment_text(stretch.best), deployment_text(stretch.until)
     return first if first == last else f"{first} → {last}"
 

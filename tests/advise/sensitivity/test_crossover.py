@@ -11,12 +11,20 @@ from hypothesis import strategies as st
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
 from advisor.advise.choose.recommendation import choose
 from advisor.advise.sensitivity.axis import Axis, Over, axis, load_at, scaled
-from advisor.advise.sensitivity.crossover import Crossover, best_map, crossover, usual_axis
+from advisor.advise.sensitivity.crossover import (
+    Crossing,
+    Crossover,
+    Stretch,
+    apart,
+    best_map,
+    crossover,
+    usual_axis,
+)
 from advisor.errors import InputError
 from advisor.spec.models.catalog import find_model
 from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.workload import Lengths
-from tests.advise.builders import workload
+from tests.advise.builders import deployment, workload
 
 MODEL = "Llama-3.1-8B-Instruct"
 
@@ -34,13 +42,10 @@ def named(level: float, over: Over, gpus: tuple[str, ...]) -> tuple[str, str] | 
 
 
 @pytest.mark.parametrize("over", ["concurrency", "rate", "input-tokens"])
-def test_on_either_side_of_a_crossing_recommend_names_what_it_says(over: Over) -> None:
+def test_at_both_ends_of_a_stretch_recommend_names_what_it_says(over: Over) -> None:
     gpus = ("A6000",)
-    found = along(over, gpus=gpus)
-    assert found.crossings
-    for before, crossing, after in zip(found.stretches, found.crossings, found.stretches[1:], strict=False):
-        for level, stretch in ((crossing.level, before), (crossing.following, after)):
-            best = stretch.best
+    for stretch in along(over, gpus=gpus).stretches:
+        for level, best in ((stretch.first, stretch.best), (stretch.last, stretch.until)):
             said = None if best is None else (best.format.name, best.gpu.name)
             assert named(level, over, gpus) == said
 
@@ -127,3 +132,37 @@ def test_scaled_lengths_have_the_mean_and_the_shape(mean: int, lengths: Lengths)
     assert found.kind == lengths.kind
     assert found.mean == pytest.approx(mean, abs=1.0)
     assert found.std / found.mean == pytest.approx(lengths.std / lengths.mean, rel=0.05, abs=0.02)
+
+
+def stretch(first: float, last: float, fmt: str | None) -> Stretch:
+    best = None if fmt is None else deployment(fmt=fmt)
+    return Stretch(first=first, last=last, best=best, until=best)
+
+
+def change(level: float, low: float | None, high: float | None) -> Crossing:
+    return Crossing(level=level, following=level + 1, low=low, high=high, why="objective", basis="fitted")
+
+
+def zones(stretches: list[Stretch], crossings: list[Crossing]) -> list[tuple[float, float, str]]:
+    """From where to where, and what may be best there."""
+    found, kept = apart(stretches, crossings)
+    assert len(kept) == len(found) - 1
+    return [(z.first, z.last, " or ".join(d.format.name for d in z.kinds)) for z in found]
+
+
+def test_a_change_inside_its_own_noise_is_one_zone() -> None:
+    found = zones(
+        [stretch(1, 16, "int4"), stretch(17, 24, "int8"), stretch(25, 64, "fp8")],
+        [change(16, 6, 40), change(24, 20, 30)],
+    )
+    assert found == [(1, 24, "int4 or int8"), (25, 64, "fp8")]
+
+
+def test_a_change_within_both_stretches_is_told_apart() -> None:
+    apart_ = zones([stretch(1, 16, "int4"), stretch(17, 64, "int8")], [change(16, 6, 40)])
+    assert apart_ == [(1, 16, "int4"), (17, 64, "int8")]
+
+
+def test_where_nothing_keeps_the_limits_is_a_zone_of_its_own() -> None:
+    found = zones([stretch(1, 16, "int4"), stretch(17, 64, None)], [change(16, None, None)])
+    assert found == [(1, 16, "int4"), (17, 64, "")]

@@ -47,6 +47,8 @@ def _format(stretch: Stretch) -> str:
 
 
 def _named(stretch: Stretch) -> str:
+    if stretch.either:
+        return "either of " + ", ".join(deployment_text(d) for d in stretch.either)
     return "nothing keeps the limits" if stretch.best is None else deployment_text(stretch.best)
 
 
