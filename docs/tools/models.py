@@ -7,7 +7,7 @@
     python docs/tools/models.py recipes --record folder      # keeps what the Hub answers
 
 Needs the extra `hf`; gated repositories need HF_TOKEN. A line is ready where the weights that our reader
-counts are the Hub's to the digit, or short of them by drafts of further tokens or by scales of blocks. The
+counts are the Hub's to a millionth, or short of them by drafts of further tokens or by scales of blocks. The
 others are named with the reason.
 """
 
@@ -37,6 +37,8 @@ CATALOG = Path(__file__).parents[2] / "advisor/spec/catalog/models.yaml"
 NO_TEXT = {"omni", "embedding"}
 PLAIN = {"BF16", "F16", "F32", "F8_E4M3", "F8_E5M2"}
 """Types that the Hub counts one weight an element; packed ones hold several in each."""
+NO_WEIGHTS = 1e-6
+"""At most this share is numbers that are no weights: frequencies, limits, biases of routers."""
 SCALES = 1e-3
 """At most this share of a published count may be scales of blocks (16,384 weights have one in FP8)."""
 
@@ -229,6 +231,8 @@ def judged(recipe: Recipe, ask: Ask, known: Known, rows: list[Row], cited: str, 
     if published is None:
         return Finding(hf_id, f"by hand: {model.total_params} weights read; the Hub counts packed elements")
     short = published - model.total_params
+    if abs(short) <= NO_WEIGHTS * published:
+        short = 0
     kind = "" if not short else unserved_kind(model, answer, short)
     if kind is None:
         return Finding(hf_id, f"by hand: {model.total_params} weights read, the Hub counts {published}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from advisor.spec.models.layers import BYTES_16BIT, BYTES_32BIT, dense_ffn, latent_attention, moe_ffn
 from advisor.spec.models.model import Attention
 from advisor.spec.models.transformer import (
@@ -86,16 +88,25 @@ def _longcat(c: ConfigValues, max_context: int) -> Body:
     return Body(layers=pair * layer_count(c), tied=False, final_norm_params=hidden)
 
 
-def delta_attention(*, hidden: int, heads: int, width: int, kernel: int) -> Attention:
-    """Kimi's delta attention: per head a width × width state at 32 bits, gates through narrow projections."""
+def delta_attention(
+    *, hidden: int, heads: int, width: int, kernel: int, wide_gate: bool = False
+) -> Attention:
+    """Kimi's delta attention: per head a width × width state at 32 bits, gates through narrow projections.
+
+    `wide_gate`: the output's gate is one whole matrix (Kimi K3).
+    """
     inner = heads * width
+    narrow = hidden * width + width * inner
     return Attention(
         kind="linear",
         query_heads=heads,
         qk_head_dim=width,
         v_head_dim=width,
         # q, k, v, output; the forget and the output gate in two steps; one number per head.
-        linear_params=4 * hidden * inner + 2 * (hidden * width + width * inner) + hidden * heads,
+        linear_params=4 * hidden * inner
+        + narrow
+        + (hidden * inner if wide_gate else narrow)
+        + hidden * heads,
         # three convolutions, the gate's bias and decay, the norm
         other_params=3 * inner * kernel + inner + heads + width,
         state_bytes_per_sequence=3 * inner * (kernel - 1) * BYTES_16BIT + inner * width * BYTES_32BIT,
@@ -104,7 +115,11 @@ def delta_attention(*, hidden: int, heads: int, width: int, kernel: int) -> Atte
 
 
 def _kimi_linear(c: ConfigValues, max_context: int) -> Body:
-    """Kimi Linear: delta attention, latent attention on some layers, experts."""
+    """Kimi Linear and K3: delta attention, latent attention on some layers, experts.
+
+    K3's experts work on narrowed inputs, its gates are whole matrices, and each layer reads what earlier
+    blocks of layers left (vLLM 0.33.0, models/kimi_k3).
+    """
     hidden, layers = hidden_size(c), layer_count(c)
     own = c.section("linear_attn_config") or c
     kinds, whole = c.texts("layer_types"), own.numbers("full_attn_layers")
@@ -120,9 +135,11 @@ def _kimi_linear(c: ConfigValues, max_context: int) -> Body:
         heads=own.count("num_heads", "linear_num_heads"),
         width=own.count("head_dim" if own is not c else "linear_head_dim"),
         kernel=own.count("short_conv_kernel_size", "linear_conv_kernel_dim", default=4),
+        wide_gate=own.flag("use_full_rank_gate", False),
     )
     experts, inner = c.count(*EXPERTS), c.count("moe_intermediate_size")
     first, step = c.count_or_zero("first_k_dense_replace", default=1), c.count("moe_layer_freq", default=1)
+    narrowed = c.count_or_none("routed_expert_hidden_size")
     dense = dense_ffn(hidden=hidden, inner=inner_size(c))
     routed = moe_ffn(
         hidden=hidden,
@@ -131,19 +148,27 @@ def _kimi_linear(c: ConfigValues, max_context: int) -> Body:
         inner=inner,
         shared_inner=inner * c.count_or_zero("num_shared_experts", "n_shared_experts"),
         router_bias=True,
+        expert_hidden=narrowed,
+        linear_extra=2 * hidden * (narrowed or 0),
+        other_extra=(narrowed or 0) if c.flag("latent_moe_use_norm", False) else 0,
     )
     latent = _latent(c)
+    if c.flag("mla_use_output_gate", False):
+        gate = hidden * latent.query_heads * c.count("v_head_dim")
+        latent = dataclasses.replace(latent, linear_params=latent.linear_params + gate)
+    # a norm and one number a channel, before attention, before the experts and at the end
+    left = 2 * hidden if c.count_or_none("attn_res_block_size") else 0
     return Body(
         layers=tuple(
             (
                 latent if i in full else linear,
                 routed if i >= first and i % step == 0 else dense,
-                2 * hidden,
+                2 * hidden + 2 * left,
             )
             for i in range(layers)
         ),
         tied=False,
-        final_norm_params=hidden,
+        final_norm_params=hidden + left,
     )
 
 

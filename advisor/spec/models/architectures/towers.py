@@ -142,6 +142,17 @@ def _kimi(v: ConfigValues, outer: ConfigValues, text_hidden: int) -> int:
     return embedding + _encoder(layers=layers, hidden=hidden, inner=inner) + 2 * hidden + projector
 
 
+def _kimi_k3(v: ConfigValues, outer: ConfigValues, text_hidden: int) -> int:
+    """Kimi K3's MoonViT: attention wider than its stream, no biases, a merger with its norm at the end."""
+    hidden, patch = v.count("vt_hidden_size", "hidden_size"), v.count("patch_size")
+    layers = v.count("vt_num_hidden_layers", "num_hidden_layers")
+    inner, inside = v.count("vt_intermediate_size", "intermediate_size"), v.count("qkv_hidden_size")
+    positions = v.count("init_pos_emb_height", default=64) * v.count("init_pos_emb_width", default=64)
+    tower = layers * (4 * hidden * inside + 2 * hidden * inner + 2 * hidden) + hidden
+    wide = hidden * 4
+    return (3 * patch * patch + positions) * hidden + tower + wide * wide + wide * text_hidden + text_hidden
+
+
 def _glm4v(v: ConfigValues, outer: ConfigValues, text_hidden: int) -> int:
     """GLM-4.1V and later: gated MLPs as wide as the output, a merger as wide as `intermediate_size`."""
     hidden, out = v.count("hidden_size"), v.count("out_hidden_size", default=text_hidden)
@@ -167,6 +178,7 @@ TOWERS: dict[str, Tower] = {
     "qwen3_5": _qwen3_vl,
     "qwen3_5_moe": _qwen3_vl,
     "kimi_k25": _kimi,
+    "kimi_k3": _kimi_k3,
     "glm4v": _glm4v,
     "glm4v_moe": _glm4v,
     "glm46v": _glm4v,
