@@ -22,7 +22,8 @@ import numpy as np
 
 from advisor.advise.measuring.value_of_information import Problem, best_now, gain, losses_now
 from advisor.cost.evaluation.decisions import NEAR, usd_per_query
-from advisor.cost.evaluation.held_out import HeldOut, Optimum, leave_groups_out
+from advisor.cost.evaluation.held_out import HeldOut, leave_groups_out
+from advisor.cost.evaluation.optimum import Optimum
 from advisor.cost.fitting.evidence import shape_key
 from advisor.cost.fitting.observations import observe
 from advisor.cost.predict.predictor import REPEAT, REPEAT_MAXIMUM, Z90, Predictor

@@ -54,38 +54,59 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cost/serving/engines": {"cost/arrays", "cost/serving"},
     "cost/simulation": {"cost/arrays", "cost/serving", "cost/step", *SPEC},
     "cost/fitting": {"cost/arrays", "cost/serving", "cost/step", "record", *SPEC},
-    "cost/uncertainty": {"cost/arrays", "cost/step", *SPEC},
+    "cost/uncertainty": {"cost/arrays", "cost/normal", "cost/step", *SPEC},
     "cost/fit_file": {"cost/arrays", "cost/fitting", "cost/step", "cost/uncertainty", *SPEC},
+    "cost/fit_report": set(),
     "cost/calibrated": {"cost/arrays", "cost/fit_file", "cost/step", "record", *SPEC},
     "cost/predict": {
         *("cost/arrays", "cost/estimate", "cost/fit_file", "cost/fitting", "cost/serving"),
         *("cost/simulation", "cost/step", "cost/uncertainty", *SPEC),
     },
     "cost/evaluation": {
-        *("cost/arrays", "cost/fit_file", "cost/fitting", "cost/serving", "cost/step", "cost/uncertainty"),
+        *("cost/arrays", "cost/fit_report", "cost/fitting", "cost/serving", "cost/step", "cost/uncertainty"),
+        *("record", *SPEC),
+    },
+    "cost/learn_more": {
+        *("cost/arrays", "cost/fit_file", "cost/fitting", "cost/step", "cost/uncertainty"),
         *("record", *SPEC),
     },
     "cost/learn": {
-        *("cost/arrays", "cost/evaluation", "cost/fit_file", "cost/fitting", "cost/step"),
-        *("cost/uncertainty", "record", *SPEC),
+        *("cost/arrays", "cost/evaluation", "cost/fit_file", "cost/fit_report", "cost/fitting"),
+        *("cost/learn_more", "cost/uncertainty", "record", *SPEC),
     },
     "cost/quality/fitting": {"cost/quality", "record", *SPEC},
     "cost/quality": {"cost/arrays", "cost/estimate", "cost/uncertainty", "record", *SPEC},
     "cost": set(),
     "text": {"cost/estimate", *SPEC},
     # decides
-    "advise/choose": {*COST, "record", "text", *SPEC},
+    "advise/choose": {*COST, "cost/uncertainty", "record", "text", *SPEC},
     "advise/certainty": {"advise/choose", *COST, "cost/uncertainty", "text", *SPEC},
     "advise/sensitivity": {
         *("advise/certainty", "advise/choose", *COST, "cost/uncertainty", "text", *SPEC),
     },
     "advise/measuring": {"advise/certainty", "advise/choose", *COST, "text", *SPEC},
-    "advise/compare": {"advise/certainty", "advise/choose", *COST, "record/importers", "text", *SPEC},
+    "advise/compare": {
+        "advise/certainty",
+        "advise/choose",
+        *COST,
+        "cost/uncertainty",
+        "record/importers",
+        "text",
+        *SPEC,
+    },
     "advise": {"advise", "cost", "record", "text", *SPEC},
     # shows
     "report/commands": {*COST, "text", *SPEC},
     "report/documents": {"report/commands", *ADVISE, *COST, "text", *SPEC},
-    "report/terminal": {"report/commands", "report/documents", *ADVISE, *COST, "text", *SPEC},
+    "report/terminal": {
+        "cost/fit_report",
+        "report/commands",
+        "report/documents",
+        *ADVISE,
+        *COST,
+        "text",
+        *SPEC,
+    },
     "report/manifests": {
         *("report/commands", "report/documents", "report/terminal", *ADVISE, *COST, "text", *SPEC),
     },
@@ -264,6 +285,19 @@ def loaded_after(code: str) -> set[str]:
 def test_starting_the_command_line_loads_nothing_heavy() -> None:
     loaded = loaded_after("import advisor.cli.app")
     assert not loaded & (HEAVY | {"numpy", "pydantic", "yaml"})
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from advisor.advise.api import recommend; recommend('Llama-3.1-8B-Instruct', 'chat', gpus=['H100'])",
+        "from advisor.cost.learn_more import learn_more",
+        "from advisor.advise.compare.deployments import compare",
+        "from advisor.advise.sensitivity.crossover import crossover",
+    ],
+)
+def test_an_answer_and_learning_from_own_records_need_neither_scikit_learn_nor_scipy(code: str) -> None:
+    assert not loaded_after(code) & {"sklearn", "scipy"}
 
 
 def test_importing_the_library_loads_nothing_at_all() -> None:

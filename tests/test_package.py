@@ -76,7 +76,7 @@ def project() -> dict[str, object]:
 
 def test_the_core_install_is_small() -> None:
     needs = {re.split(r"[<>=\[]", line)[0] for line in project()["project"]["dependencies"]}  # type: ignore[index]
-    assert needs == {"typer", "rich", "pyyaml", "numpy", "scipy", "scikit-learn"}
+    assert needs == {"typer", "rich", "pyyaml", "numpy"}
 
 
 def test_every_dependency_has_a_floor() -> None:

@@ -65,7 +65,7 @@ def _fitted(
     kept: Path | None,
     progress: Callable[[str], None],
 ) -> Predictor:
-    from advisor.cost.learn import learn_more
+    from advisor.cost.learn_more import learn_more
     from advisor.cost.predict.predictor import Predictor
 
     if not own:

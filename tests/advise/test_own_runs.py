@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from advisor.cost.fit_file import Fit
-from advisor.cost.learn import learn_more
+from advisor.cost.learn_more import learn_more
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.serving.load_table import run_table
 from advisor.data import shipped

@@ -144,7 +144,7 @@ def test_a_fit_is_written_where_it_is_told_to(quantadvise: Command, tmp_path: Pa
     assert result.code == 0, result.err
     assert "## Held-out error of speed" in result.out
     assert "held_out_model" in result.out
-    assert sorted(path.name for path in out.iterdir()) == ["fit.json", "quality_fit.json"]
+    assert sorted(path.name for path in out.iterdir()) == ["fit.json", "fit_report.json", "quality_fit.json"]
     assert json.loads((out / "fit.json").read_text(encoding="utf-8"))["version"] == fit_file.VERSION
     again = quantadvise("fit", folder, "--out", out, "--dry-run")
     assert again.code == 0, again.err

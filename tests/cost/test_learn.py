@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 import pytest
 
-from advisor.cost import fit_file
+from advisor.cost import fit_file, fit_report
 from advisor.cost.evaluation.decisions import blocks, named_by_another_source, score_choices
-from advisor.cost.evaluation.held_out import GROUP_STEPS, Optimum, leave_groups_out
+from advisor.cost.evaluation.held_out import leave_groups_out
+from advisor.cost.evaluation.optimum import GROUP_STEPS, Optimum
+from advisor.cost.fit_report import FitReport, FoldRow
 from advisor.cost.fitting.evidence import shape_key
 from advisor.cost.fitting.observations import Observations, arrangements, observe
 from advisor.cost.fitting.step_estimator import FittedSpeed, SpeedProblem, fit_speed
@@ -20,7 +23,6 @@ from advisor.cost.predict.predictor import Predictor
 from advisor.data import shipped
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.store import read_speed
-from advisor.report.accuracy import shipped_markdown
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import parse_engine
 from advisor.spec.formats.catalog import find_format
@@ -46,24 +48,26 @@ def fitted(paper: Observations) -> FittedSpeed:
     return fit_speed(paper)
 
 
-def report_row(table: str, **wanted: str) -> dict[str, float]:
-    rows = Predictor.shipped().report()[table]
-    [found] = [r for r in rows if all(r[k] == v for k, v in wanted.items())]
-    return dict(found)  # type: ignore[arg-type]
+@lru_cache(maxsize=1)
+def report() -> FitReport:
+    return fit_report.read(shipped("measurements") / fit_report.NAME)
+
+
+def fold(left_out: str, quantity: str) -> FoldRow:
+    [found] = [r for r in report().by_fold if (r.left_out, r.quantity) == (left_out, quantity)]
+    return found
 
 
 def test_single_stream_latency_is_right_within_six_percent_on_models_left_out():
-    row = report_row(
-        "by_fold", **{"left out": "model", "quantity": "single-stream latency (paper's harness)"}
-    )
-    assert row["mean"] <= 0.06
-    assert row["rows"] > 500
+    errors = fold("model", "single-stream latency (paper's harness)").errors
+    assert errors.mean <= 0.06
+    assert errors.rows > 500
 
 
 def test_maximum_throughput_is_right_within_twelve_percent_on_models_left_out():
-    row = report_row("by_fold", **{"left out": "model", "quantity": "maximum throughput (paper's harness)"})
-    assert row["mean"] <= 0.12
-    assert row["rows"] > 450
+    errors = fold("model", "maximum throughput (paper's harness)").errors
+    assert errors.mean <= 0.12
+    assert errors.rows > 450
 
 
 @pytest.mark.parametrize(
@@ -75,7 +79,7 @@ def test_maximum_throughput_is_right_within_twelve_percent_on_models_left_out():
     ],
 )
 def test_what_nobody_measured_is_predicted_as_well_as_that(left_out, quantity, statistic, most):
-    assert report_row("by_fold", **{"left out": left_out, "quantity": quantity})[statistic] <= most
+    assert getattr(fold(left_out, quantity).errors, statistic) <= most
 
 
 @pytest.mark.parametrize(
@@ -95,7 +99,9 @@ def test_what_nobody_measured_is_predicted_as_well_as_that(left_out, quantity, s
     ],
 )
 def test_intervals_hold_nine_of_ten_of_what_was_left_out(left_out: str, quantity: str):
-    assert 0.85 <= report_row("by_fold", **{"left out": left_out, "quantity": quantity})["coverage"] <= 0.95
+    intervals = fold(left_out, quantity).intervals
+    assert intervals is not None
+    assert 0.85 <= intervals.coverage <= 0.95
 
 
 def test_another_source_may_name_another_format(rows: list[SpeedMeasurement]):
@@ -114,18 +120,20 @@ def test_another_source_may_name_another_format(rows: list[SpeedMeasurement]):
 
 
 def test_predictions_beat_the_data_sheets_by_far():
-    plain = report_row(
-        "baselines", baseline="pure roofline", quantity="single-stream latency (paper's harness)"
-    )
-    assert plain["mean"] > 5 * 0.06
+    [plain] = [
+        row
+        for row in report().baselines
+        if (row.baseline, row.quantity) == ("pure roofline", "single-stream latency (paper's harness)")
+    ]
+    assert plain.errors.mean > 5 * 0.06
 
 
 def test_the_paper_is_chosen_as_it_chose_with_its_rows_left_out():
     blocks = right = 0.0
     for load in ("single", "maximum"):
-        row = report_row("decisions", load=load, by="prediction, seed paper left out")
-        blocks += row["blocks"]
-        right += row["within 2 %"] * row["blocks"]
+        [row] = [r for r in report().decisions if (r.load, r.by) == (load, "prediction, seed paper left out")]
+        blocks += row.blocks
+        right += row.near * row.blocks
     assert right / blocks >= 0.90
 
 
@@ -228,11 +236,29 @@ def test_the_file_reads_back_as_it_was_written():
     assert json.loads(path.read_text(encoding="utf-8"))["version"] == fit_file.VERSION
 
 
+def test_the_report_reads_back_as_it_was_written():
+    path = shipped("measurements") / fit_report.NAME
+    assert fit_report.dumps(report()) == path.read_text(encoding="utf-8")
+
+
+def test_the_probability_that_a_limit_is_kept_is_about_the_share_that_are():
+    rows = report().reliability
+    assert sum(row.limits for row in rows) >= 500
+    for row in rows:
+        assert row.kept == pytest.approx(row.said, abs=0.2)
+
+
+def test_the_fit_is_free_of_its_report():
+    assert "report" not in fit_file.read(shipped("measurements") / fit_file.NAME).summary
+
+
 def test_the_accuracy_page_is_that_of_the_fit(regenerate: bool):
+    from docs.tools.accuracy import page as text
+
     page = shipped("measurements").parent / "ACCURACY.md"
     if not page.exists():
         pytest.skip("ACCURACY.md is in the repository, not in a wheel")
-    check_file(page, shipped_markdown(), regenerate=regenerate)
+    check_file(page, text(), regenerate=regenerate)
 
 
 @pytest.mark.heavy

@@ -20,6 +20,7 @@ from advisor.cost.predict.predictor import Z90
 from advisor.cost.step.work import kernel_family
 from advisor.cost.uncertainty import shared_errors
 from advisor.cost.uncertainty.error_class import DISTANCES, EngineClass
+from advisor.cost.uncertainty.error_shape import error_of_score
 from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares
 from advisor.spec.engines.engine import defaults
 from advisor.spec.workloads.load_kind import LoadClass
@@ -70,7 +71,7 @@ def outcomes(found: JudgedTable, load: int, at: Ints, errors: dict[str, Floats])
             objective = value + np.where(z > 0, high - value, value - low) * z / Z90
         else:
             stretch = np.where(z > 0, np.log(high / value), np.log(value / low))
-            objective = value * np.exp(stretch * z / Z90)
+            objective = value * np.exp(stretch * error_of_score(z) / Z90)
     objective = np.where(np.isfinite(value), objective, np.inf)
     return Draws(at=at, keeps=keeps, objective=objective, errors=errors)
 

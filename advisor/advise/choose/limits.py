@@ -16,6 +16,7 @@ from advisor.cost.arrays import Bools, Floats, Ints, each_column
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.predict.predictor import Z90
 from advisor.cost.quality.answer import Recovery
+from advisor.cost.uncertainty.error_shape import error_of_score, normal_score
 from advisor.spec.metrics import LatencyMetric
 from advisor.spec.workloads.workload import Goodput, LatencyLimit, Load, Workload
 
@@ -204,16 +205,20 @@ def end_at(of: Range, z: Floats | float) -> Floats:
     """The value that is as far from the central one as `z` standard deviations of the error in logs."""
     with np.errstate(invalid="ignore", divide="ignore"):
         stretch = np.where(np.asarray(z) > 0, np.log(of.high / of.value), np.log(of.value / of.low))
-        return np.asarray(of.value * np.exp(stretch * z / Z90))
+        return np.asarray(of.value * np.exp(stretch * error_of_score(np.asarray(z, dtype=np.float64)) / Z90))
 
 
 def margin_sd(slack: Floats, of: Range, *, at_least: bool) -> Floats:
-    """Standard deviations to the limit, on the side of the interval that it lies on; slack in logs."""
+    """The standard normal value that is exceeded as rarely as the limit; slack in logs.
+
+    It is 1.645 at the pessimistic end of the interval; between and beyond, errors have the shape of held-out
+    errors (`error_shape`).
+    """
     with np.errstate(invalid="ignore", divide="ignore"):
         down, up = np.log(of.value / of.low), np.log(of.high / of.value)
         worse, better = (down, up) if at_least else (up, down)
         margin = Z90 * slack / np.where(slack >= 0, worse, better)
-        return np.asarray(np.where((slack == 0) | np.isnan(margin) & np.isfinite(slack), 0.0, margin))
+        return normal_score(np.where((slack == 0) | np.isnan(margin) & np.isfinite(slack), 0.0, margin))
 
 
 def vouching_limits(goodput: Goodput) -> tuple[LatencyLimit, ...]:

@@ -17,6 +17,7 @@ from advisor.advise.choose.space import Space
 from advisor.cost.arrays import Floats
 from advisor.cost.predict.prediction_table import Range
 from advisor.cost.predict.predictor import Z90
+from advisor.cost.uncertainty.error_shape import error_of_score
 from advisor.errors import InputError, UnsupportedError
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine
@@ -153,7 +154,7 @@ def _difference(name: str, unit: str, of: Range, errors: Floats) -> Difference |
     if not (np.isfinite(of.value[:2]).all() and (of.value[:2] > 0).all()):
         return None
     stretch = np.where(errors > 0, np.log(of.high / of.value), np.log(of.value / of.low))
-    drawn = np.log(of.value) + stretch * errors / Z90
+    drawn = np.log(of.value) + stretch * error_of_score(errors) / Z90
     ratio = np.exp(drawn[:, 1] - drawn[:, 0]) - 1.0
     change = float(of.value[1] / of.value[0] - 1.0)
     low, high = (float(q) for q in np.quantile(ratio, (0.05, 0.95)))

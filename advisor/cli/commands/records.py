@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from advisor.cli import options as o
 from advisor.cli import values as v
-from advisor.errors import InputError
+from advisor.errors import InputError, MissingToolError
+
+if TYPE_CHECKING:
+    from advisor.cost.fit_file import Fit
+    from advisor.cost.fit_report import FitReport
 
 
 def check(
@@ -84,8 +88,7 @@ def fit(
     """
     from advisor.advise.own_records import write_whole
     from advisor.cli.progress import working
-    from advisor.cost import fit_file
-    from advisor.cost.learn import learn
+    from advisor.cost import fit_file, fit_report
     from advisor.cost.quality import file as quality_file
     from advisor.cost.quality.recovery import fit_quality
     from advisor.data import shipped
@@ -93,19 +96,24 @@ def fit(
     from advisor.record.sources import known_sources
     from advisor.record.store import read_quality, read_speed
 
+    learn = _learner()
     base = folder or shipped("measurements")
     if not base.is_dir():
         raise InputError(f"{base}: no such folder; give a folder of measurements")
     folders = [base, *v.record_folders(records)]
     with working("Learning") as say:
         rows = [row for folder in folders for row in read_speed(folder)]
-        speed, _ = learn(rows, sources=known_sources(folders), progress=say)
+        speed, held_out = learn(rows, sources=known_sources(folders), progress=say)
         say("fitting accuracy")
         quality = fit_quality(
             [row for folder in folders for row in read_quality(folder)],
             [constant for folder in folders for constant in read_accuracy_constants(folder)],
         )
-    texts = {fit_file.NAME: fit_file.dumps(speed), quality_file.NAME: quality.to_json()}
+    texts = {
+        fit_file.NAME: fit_file.dumps(speed),
+        fit_report.NAME: fit_report.dumps(held_out),
+        quality_file.NAME: quality.to_json(),
+    }
     changed = []
     for name, text in texts.items():
         path = (out or base) / name
@@ -117,14 +125,27 @@ def fit(
         verb = "would change" if dry_run else "written"
         typer.echo(f"{path}: {'as it was, bit for bit' if same else verb}", err=True)
     if report:
-        from advisor.report.accuracy import fit_markdown
+        from advisor.report.fit_tables import fit_tables
         from advisor.report.quality_accuracy import quality_markdown
 
-        typer.echo(f"{fit_markdown(speed)}\n{quality_markdown(quality.about)}", nl=False)
+        typer.echo(f"{fit_tables(held_out)}\n{quality_markdown(quality.about)}", nl=False)
     for line in _summary_lines(*(_without_report(about) for about in (speed.summary, quality.about))):
         typer.echo(line)
     if dry_run and changed:
         raise typer.Exit(1)
+
+
+def _learner() -> Callable[..., tuple[Fit, FitReport]]:
+    """`learn`, which needs scikit-learn. Raises MissingToolError without it."""
+    try:
+        from advisor.cost.learn import learn
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("sklearn", "scipy"):
+            raise
+        raise MissingToolError(
+            "fit: scikit-learn is not installed; pip install 'quantadvise[fit]'"
+        ) from error
+    return learn
 
 
 def _without_report(summary: Mapping[str, object]) -> dict[str, object]:

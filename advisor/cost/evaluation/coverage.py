@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from advisor.cost.arrays import Bools, Floats
+from advisor.cost.evaluation.figures import intervals_of
 from advisor.cost.evaluation.held_out import HeldOut
+from advisor.cost.fit_report import IntervalFigures
 from advisor.cost.fitting.evidence import DeploymentKey
-from advisor.cost.uncertainty.conformal import COVERAGE
 from advisor.cost.uncertainty.error_class import Distance
 from advisor.cost.uncertainty.intervals import UNKNOWN, build, family
 
@@ -29,26 +30,12 @@ class Judged:
     def known(self) -> Bools:
         return np.asarray(np.isfinite(self.error) & np.isfinite(self.low))
 
-    @property
-    def inside(self) -> Bools:
-        return np.asarray((self.low <= self.error) & (self.error <= self.high))
-
-    @property
-    def score(self) -> Floats:
-        """Interval score (Gneiting and Raftery 2007), in logs: the width, and 20 × what lies outside."""
-        outside = np.maximum(self.low - self.error, 0.0) + np.maximum(self.error - self.high, 0.0)
-        return np.asarray(self.high - self.low + 2.0 / (1.0 - COVERAGE) * outside)
-
-    def of(self, chosen: Bools) -> dict[str, float]:
-        """Of the rows in the mask: the share inside, the median width (high ÷ low), the mean score."""
+    def of(self, chosen: Bools) -> IntervalFigures | None:
+        """Of the rows in the mask; None where they are too few."""
         rows = chosen & self.known
         if rows.sum() < _FEWEST:
-            return {}
-        return {
-            "coverage": round(float(np.mean(self.inside[rows])), 4),
-            "width": round(float(np.exp(np.median(self.high[rows] - self.low[rows]))), 3),
-            "score": round(float(np.mean(self.score[rows])), 3),
-        }
+            return None
+        return intervals_of(self.error[rows], self.low[rows], self.high[rows])
 
 
 def judged(

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from advisor.cost.evaluation.experiment_design import most_informative
-from advisor.cost.evaluation.held_out import GROUP_STEPS, Optimum
+from advisor.cost.evaluation.optimum import GROUP_STEPS, Optimum
+from advisor.cost.fit_report import LearningRow
 from advisor.cost.fitting.row_noise import noise
 
 POINTS = (0, 1, 3, 5, 10)
@@ -15,7 +16,7 @@ _FEWEST = 40
 _DRAWS = 3
 
 
-def learning_curve(optimum: Optimum, gpus: Sequence[str], chosen: np.ndarray) -> list[dict[str, float | str]]:
+def learning_curve(optimum: Optimum, gpus: Sequence[str], chosen: np.ndarray) -> tuple[LearningRow, ...]:
     """Mean error on a GPU's rows with 0, 1, 3, 5, 10 of them known, chosen by `suggest` and at random.
 
     gpus: of each row. chosen: mask of the rows that count. Every other GPU's rows are known throughout. The
@@ -24,7 +25,7 @@ def learning_curve(optimum: Optimum, gpus: Sequence[str], chosen: np.ndarray) ->
     names = np.array(gpus)
     seen = optimum.problem.seen
     scatter = noise(seen.rows, optimum.problem.noise, seen.sources)
-    rows: list[dict[str, float | str]] = []
+    rows: list[LearningRow] = []
     for gpu in sorted(set(names[chosen])):
         mine = np.flatnonzero(chosen & (names == gpu))
         if len(mine) < _FEWEST:
@@ -35,21 +36,22 @@ def learning_curve(optimum: Optimum, gpus: Sequence[str], chosen: np.ndarray) ->
         order = mine[most_informative(optimum.slopes[mine], scatter[mine], curvature, max(POINTS))]
         rng = np.random.default_rng(0)
         draws = [rng.permutation(mine) for _ in range(_DRAWS)]
-        suggested = {f"suggested {k}": _error(optimum, out, mine, order[:k]) for k in POINTS}
+        suggested = {str(k): _error(optimum, out, mine, order[:k]) for k in POINTS}
         random = {
-            f"random {k}": float(np.mean([_error(optimum, out, mine, draw[:k]) for draw in draws]))
+            str(k): float(np.mean([_error(optimum, out, mine, draw[:k]) for draw in draws]))
             for k in POINTS[1:]
         }
         known = np.abs(np.exp(-optimum.log_errors(optimum.vector)[mine]) - 1.0)
         rows.append(
-            {
-                "GPU": str(gpu),
-                "rows": len(mine),
-                **{name: round(value, 4) for name, value in (suggested | random).items()},
-                "all": round(float(np.nanmean(known)), 4),
-            }
+            LearningRow(
+                gpu=str(gpu),
+                rows=len(mine),
+                suggested={k: round(value, 4) for k, value in suggested.items()},
+                random={k: round(value, 4) for k, value in random.items()},
+                all=round(float(np.nanmean(known)), 4),
+            )
         )
-    return rows
+    return tuple(rows)
 
 
 def _error(optimum: Optimum, out: np.ndarray, mine: np.ndarray, shown: np.ndarray) -> float:

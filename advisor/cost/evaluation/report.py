@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from advisor.cost.arrays import Floats
+from advisor.cost.arrays import Bools, Floats
+from advisor.cost.evaluation.calibration import deciles, known_best, points, ratio_rows, reliability
 from advisor.cost.evaluation.coverage import Judged, distances_without, judged
 from advisor.cost.evaluation.decisions import (
     EIGHT_BITS,
@@ -20,109 +21,135 @@ from advisor.cost.evaluation.decisions import (
     score,
     score_choices,
 )
-from advisor.cost.evaluation.held_out import (
-    HeldOut,
-    Optimum,
-    leave_groups_out,
-    load_class,
-    quantity,
-)
+from advisor.cost.evaluation.figures import errors_of
+from advisor.cost.evaluation.held_out import HeldOut, leave_groups_out, load_class
 from advisor.cost.evaluation.learning_curve import learning_curve
+from advisor.cost.evaluation.optimum import Optimum
+from advisor.cost.fit_report import (
+    BaselineRow,
+    DecisionRow,
+    FitReport,
+    FoldRow,
+    HardestRow,
+    ReasonRow,
+    RepeatRow,
+    SplitRow,
+)
+from advisor.cost.fitting.corrections import quantity
 from advisor.cost.fitting.evidence import DeploymentKey, release
 from advisor.cost.step.roofline import roofline
 from advisor.cost.uncertainty.error_class import LOADS
 
-Figures = Mapping[str, float | int | str]
 _FEWEST = 5
 _HARDEST = 2
 ANOTHER = "what another source measured there"
+SINGLE, MAXIMUM = "single-stream latency (paper's harness)", "maximum throughput (paper's harness)"
 
 
-def report(optimum: Optimum, held: HeldOut, keys: Sequence[DeploymentKey]) -> dict[str, list[Figures]]:
-    """Tables of figures by name; every error is |predicted ÷ measured − 1| on rows not trained on."""
+def report(optimum: Optimum, held: HeldOut, keys: Sequence[DeploymentKey], text: str) -> FitReport:
+    """Tables of figures; every error is |predicted ÷ measured − 1| on rows not trained on.
+
+    keys: of each row's deployment. text: one sentence about the fit.
+    """
     seen = held.seen
-    kinds, loads = np.array(quantity(seen)), np.array(load_class(seen))
-    shapes, gpus, sources = held.shapes, held.gpus, held.sources
-    generations, moe = held.generations, held.moe
-    formats = [row.format for row in seen.rows]
+    loads = np.array(load_class(seen))
+    sources = held.sources
     alone = {
         name: leave_groups_out(optimum, [s if s == name else None for s in sources])
         for name in seen.sources.left_out_alone
         if name in sources
     }
-    tens = [str(i % 10) for i in range(len(shapes))]
-    folds: dict[str, tuple[Floats, Sequence[str]]] = {
-        "rows": (held.row, tens),
-        "model": (held.model, shapes),
-        "GPU": (held.gpu, gpus),
-        "source": (held.source, sources),
-        "source, its deployments known": (held.elsewhere, sources),
-        **{name: (errors, sources) for name, errors in alone.items()},
-    }
-    holds = _holds(held, keys, tens)
-    harness = np.array([seen.sources.is_reference(row.source) for row in seen.rows])
-    dense = ~np.array(moe)
-    new = np.array([g == "v1" for g in generations])
+    holds = _holds(held, keys)
+    what = _quantities(held)
     loaded = loads == "loaded"
-    what = {
-        "single-stream latency (paper's harness)": harness & (loads == "single"),
-        "maximum throughput (paper's harness)": harness & (loads == "maximum") & (kinds == "throughput"),
+    parts = {"single": what[SINGLE], "maximum": what[MAXIMUM], "loaded": loaded}
+    every_load: dict[str, Bools] = {kind: loads == kind for kind in LOADS}
+    formats = [row.format for row in seen.rows]
+    return FitReport(
+        text=text,
+        noise=dict(sorted(optimum.problem.noise.items())),
+        deployments=known_best(held, keys, holds["source"]),
+        by_fold=_by_fold(held, alone, holds, what),
+        by_percentile=_by_fold(held, alone, holds, _percentiles(held)),
+        ratios=ratio_rows(held),
+        deciles=deciles(held, holds["source"]),
+        reliability=reliability(held, holds["source"]),
+        points=points(held, holds["source"]),
+        decisions=_decisions(held, alone),
+        repeats=_repeats(held),
+        hardest=_hardest(held, {name: what[name] for name in (SINGLE, MAXIMUM)}),
+        learning=learning_curve(optimum, held.gpus, what[SINGLE]),
+        baselines=_baselines(held, formats, what),
+        by_model=_split(held.model, [row.model for row in seen.rows], parts),
+        by_format=_split(held.model, formats, parts),
+        by_gpu=_split(held.gpu, held.gpus, every_load),
+        by_generation=_split(held.model, held.generations, every_load),
+        by_release=_split(held.source, [f"vLLM {release(d)}" for d in held.deployments], {"loaded": loaded}),
+        by_source=_split(held.source, sources, every_load),
+        left_out_rows=_reasons(held),
+    )
+
+
+def _quantities(held: HeldOut) -> dict[str, Bools]:
+    """Rows of each quantity that is reported by itself."""
+    kinds, loads = np.array(quantity(held.seen)), np.array(load_class(held.seen))
+    harness = np.array([held.seen.sources.is_reference(row.source) for row in held.seen.rows])
+    dense = ~np.array(held.moe) & np.array([g == "v1" for g in held.generations])
+    loaded = loads == "loaded"
+    return {
+        SINGLE: harness & (loads == "single"),
+        MAXIMUM: harness & (loads == "maximum") & (kinds == "throughput"),
         "TPOT, one stream (others)": ~harness & (loads == "single") & (kinds == "tpot"),
         "TTFT, one stream (others)": ~harness & (loads == "single") & (kinds == "ttft"),
         "TPOT under load": loaded & (kinds == "tpot"),
-        "TPOT under load, dense models on V1": loaded & (kinds == "tpot") & dense & new,
+        "TPOT under load, dense models on V1": loaded & (kinds == "tpot") & dense,
         "TTFT under load": loaded & (kinds == "ttft"),
         "throughput under load": loaded & (kinds == "throughput"),
-        "throughput under load, dense models on V1": loaded & (kinds == "throughput") & dense & new,
+        "throughput under load, dense models on V1": loaded & (kinds == "throughput") & dense,
         "maximum throughput (others)": ~harness & (loads == "maximum") & (kinds == "throughput"),
         "static batches": loads == "batch",
     }
-    percentiles = {
-        name: (loads != "batch") & (kinds == name) for name in sorted(set(kinds[[" " in k for k in kinds]]))
+
+
+def _percentiles(held: HeldOut) -> dict[str, Bools]:
+    kinds, loads = np.array(quantity(held.seen)), np.array(load_class(held.seen))
+    return {name: (loads != "batch") & (kinds == name) for name in sorted({k for k in kinds if " " in k})}
+
+
+def _by_fold(
+    held: HeldOut, alone: Mapping[str, Floats], holds: Mapping[str, Judged], what: Mapping[str, Bools]
+) -> tuple[FoldRow, ...]:
+    folds: dict[str, tuple[Floats, Sequence[str] | None]] = {
+        "rows": (held.row, None),
+        "model": (held.model, held.shapes),
+        "GPU": (held.gpu, held.gpus),
+        "source": (held.source, held.sources),
+        "source, its deployments known": (held.elsewhere, held.sources),
+        **{name: (errors, held.sources) for name, errors in alone.items()},
     }
-
-    def by(parts: Mapping[str, np.ndarray], name: str) -> list[Figures]:
-        return [
-            {
-                "left out": fold,
-                name: part,
-                **_errors(errors[chosen]),
-                **(holds[fold].of(chosen) if fold in holds else {}),
-                **({} if groups is tens else _spread_over(groups, chosen & np.isfinite(errors))),
-            }
-            for fold, (errors, groups) in folds.items()
-            for part, chosen in parts.items()
-            if np.isfinite(errors[chosen]).sum() >= _FEWEST
-        ]
-
-    single, maximum = list(what.values())[:2]
-    return {
-        "by_fold": by(what, "quantity"),
-        "by_percentile": by(percentiles, "percentile"),
-        "by_model": _split(
-            held.model,
-            [row.model for row in seen.rows],
-            {"single": single, "maximum": maximum, "loaded": loaded},
-        ),
-        "by_format": _split(held.model, formats, {"single": single, "maximum": maximum, "loaded": loaded}),
-        "by_gpu": _split(held.gpu, gpus, {kind: loads == kind for kind in LOADS}),
-        "by_generation": _split(held.model, generations, {kind: loads == kind for kind in LOADS}),
-        "by_release": _split(
-            held.source, [f"vLLM {release(d)}" for d in held.deployments], {"loaded": loaded}
-        ),
-        "by_source": _split(held.source, sources, {kind: loads == kind for kind in LOADS}),
-        "baselines": _baselines(held, shapes, formats, what),
-        "decisions": _decisions(held, alone, shapes),
-        "learning": [*learning_curve(optimum, gpus, single)],
-        "repeats": _repeats(held, shapes),
-        "hardest": _hardest(held, dict(list(what.items())[:2])),
-        "left_out_rows": _reasons(held),
-    }
+    rows = []
+    for fold, (errors, groups) in folds.items():
+        for name, chosen in what.items():
+            known = chosen & np.isfinite(errors)
+            if known.sum() < _FEWEST:
+                continue
+            count = None if groups is None else np.unique(np.array(groups)[known], return_counts=True)[1]
+            rows.append(
+                FoldRow(
+                    left_out=fold,
+                    quantity=name,
+                    errors=errors_of(errors[known]),
+                    intervals=holds[fold].of(chosen) if fold in holds else None,
+                    groups=None if count is None else len(count),
+                    largest=None if count is None else round(float(count.max() / count.sum()), 4),
+                )
+            )
+    return tuple(rows)
 
 
-def _holds(held: HeldOut, keys: Sequence[DeploymentKey], tens: Sequence[str]) -> dict[str, Judged]:
+def _holds(held: HeldOut, keys: Sequence[DeploymentKey]) -> dict[str, Judged]:
     """Errors beside intervals made without their group, by what was left out."""
-    sources = held.sources
+    sources, tens = held.sources, [str(i % 10) for i in range(len(keys))]
     distances = distances_without(held, keys, sources)
     # Where another source has measured the deployment, its own records correct the prediction as well.
     of_source = np.where(np.isfinite(held.elsewhere), held.elsewhere, held.source)
@@ -135,41 +162,21 @@ def _holds(held: HeldOut, keys: Sequence[DeploymentKey], tens: Sequence[str]) ->
     }
 
 
-def _errors(log_errors: Floats) -> dict[str, float | int]:
-    """rows, mean, median and p90 of the error."""
-    known = log_errors[np.isfinite(log_errors)]
-    errors = np.abs(np.exp(-known) - 1.0)
-    return {
-        "rows": len(errors),
-        "mean": round(float(errors.mean()), 4),
-        "median": round(float(np.median(errors)), 4),
-        "p90": round(float(np.quantile(errors, 0.9)), 4),
-    }
-
-
-def _spread_over(groups: Sequence[str], rows: np.ndarray) -> dict[str, float | int]:
-    """How many groups were left out in turn, and the largest one's share of the rows (a mask)."""
-    _, count = np.unique(np.array(groups)[rows], return_counts=True)
-    return {"groups": len(count), "largest": round(float(count.max() / count.sum()), 4)}
-
-
-def _split(errors: Floats, labels: Sequence[str], parts: Mapping[str, np.ndarray]) -> list[Figures]:
+def _split(errors: Floats, labels: Sequence[str], parts: Mapping[str, Bools]) -> tuple[SplitRow, ...]:
     names = np.array(labels)
-    return [
-        {"of": label, "load": part, **_errors(errors[here])}
+    return tuple(
+        SplitRow(of=label, load=part, errors=errors_of(errors[here]))
         for label in sorted(set(labels))
         for part, chosen in parts.items()
         if np.isfinite(errors[here := chosen & (names == label)]).sum() >= _FEWEST
-    ]
+    )
 
 
-def _baselines(
-    held: HeldOut, shapes: Sequence[str], formats: Sequence[str], what: Mapping[str, np.ndarray]
-) -> list[Figures]:
+def _baselines(held: HeldOut, formats: Sequence[str], what: Mapping[str, Bools]) -> tuple[BaselineRow, ...]:
     """The same rows by simpler means: the data sheets alone, and these times a mean ratio per format."""
     seen = held.seen
     plain = seen.log_value - np.log(seen.predict(roofline(seen.arrays)))
-    shape, fmt = np.array(shapes), np.array(formats)
+    shape, fmt = np.array(held.shapes), np.array(formats)
     by_format = np.full(len(plain), np.nan)
     for chosen in what.values():
         for one in sorted(set(shape[chosen])):
@@ -180,23 +187,23 @@ def _baselines(
                 if len(others):
                     by_format[mine] = plain[mine] - np.median(others)
     ways = {"pure roofline": plain, "roofline × format's ratio, model left out": by_format}
-    return [
-        {"baseline": way, "quantity": name, **_errors(errors[chosen])}
+    return tuple(
+        BaselineRow(baseline=way, quantity=name, errors=errors_of(errors[chosen]))
         for way, errors in ways.items()
         for name, chosen in what.items()
         if np.isfinite(errors[chosen]).sum() >= _FEWEST
-    ]
+    )
 
 
-def _decisions(held: HeldOut, alone: Mapping[str, Floats], shapes: Sequence[str]) -> list[Figures]:
+def _decisions(held: HeldOut, alone: Mapping[str, Floats]) -> tuple[DecisionRow, ...]:
     seen = held.seen
     measured = np.exp(seen.log_value)
     every = blocks(seen)
-    rows: list[Figures] = []
+    rows: list[DecisionRow] = []
 
     def add(load: str, way: str, found: list[Block], choose: Callable[[Block], str]) -> None:
         if found:
-            rows.append({"load": load, "by": way, **_score(score(seen, found, choose))})
+            rows.append(_decision(load, way, score(seen, found, choose)))
 
     for load, counted in (
         ("single", ("single",)),
@@ -207,31 +214,33 @@ def _decisions(held: HeldOut, alone: Mapping[str, Floats], shapes: Sequence[str]
         add(load, "prediction, model left out", found, by_prediction(seen, measured * np.exp(-held.model)))
         add(load, "always 8 bits", found, always(EIGHT_BITS))
         add(load, "the paper's rule of thumb", found, always(RULE_OF_THUMB))
-        twice = named_by_another_source(seen, found, shapes)
+        twice = named_by_another_source(seen, found, held.shapes)
         if twice:
-            rows.append({"load": load, "by": ANOTHER, **_score(score_choices(seen, twice))})
+            rows.append(_decision(load, ANOTHER, score_choices(seen, twice)))
         for name, errors in alone.items():
             theirs = [
                 b for b in found if any(seen.sources.family(seen.rows[i].source) == name for i in b.rows)
             ]
             predicted = by_prediction(seen, measured * np.exp(-errors))
             add(load, f"prediction, {name} left out", theirs, predicted)
-    return rows
+    return tuple(rows)
 
 
-def _score(found: DecisionScore) -> dict[str, float | int]:
-    return {
-        "blocks": found.blocks,
-        "best": round(found.best, 4),
-        "within 2 %": round(found.near, 4),
-        "regret": round(found.regret, 4),
-    }
+def _decision(load: str, by: str, found: DecisionScore) -> DecisionRow:
+    return DecisionRow(
+        load=load,
+        by=by,
+        blocks=found.blocks,
+        best=round(found.best, 4),
+        near=round(found.near, 4),
+        regret=round(found.regret, 4),
+    )
 
 
-def _repeats(held: HeldOut, shapes: Sequence[str]) -> list[Figures]:
+def _repeats(held: HeldOut) -> tuple[RepeatRow, ...]:
     """How far two sources differ on the same cell of the same shape: no model can do better."""
     groups: dict[tuple[object, ...], dict[str, list[float]]] = {}
-    for row, shape in zip(held.seen.rows, shapes, strict=True):
+    for row, shape in zip(held.seen.rows, held.shapes, strict=True):
         if held.seen.sources.is_reference(row.source) and row.load in ("single", "maximum"):
             cell: tuple[object, ...] = (
                 row.load,
@@ -248,24 +257,22 @@ def _repeats(held: HeldOut, shapes: Sequence[str]) -> list[Figures]:
         means = [float(np.mean(v)) for v in values.values()]
         for i, first in enumerate(means):
             found.setdefault(str(cell[0]), []).extend(abs(first / other - 1.0) for other in means[i + 1 :])
-    return [
-        {
-            "load": load,
-            "pairs": len(gaps),
-            "mean": round(float(np.mean(gaps)), 4),
-            "median": round(float(np.median(gaps)), 4),
-            "mean of a perfect model": round(float(np.mean(gaps)) / 2**0.5, 4),
-            "its median": round(float(np.median(gaps)) / 2**0.5, 4),
-        }
+    return tuple(
+        RepeatRow(
+            load=load,
+            pairs=len(gaps),
+            mean=round(float(np.mean(gaps)), 4),
+            median=round(float(np.median(gaps)), 4),
+        )
         for load, gaps in sorted(found.items(), reverse=True)
         if gaps
-    ]
+    )
 
 
-def _hardest(held: HeldOut, what: Mapping[str, np.ndarray]) -> list[Figures]:
+def _hardest(held: HeldOut, what: Mapping[str, Bools]) -> tuple[HardestRow, ...]:
     """Errors with the model left out: of all models, and without those that are furthest off, one by one."""
     models = np.array([row.model for row in held.seen.rows])
-    found: list[Figures] = []
+    found: list[HardestRow] = []
     for name, chosen in what.items():
         known = chosen & np.isfinite(held.model)
         off = np.abs(np.exp(-held.model) - 1.0)
@@ -275,12 +282,13 @@ def _hardest(held: HeldOut, what: Mapping[str, np.ndarray]) -> list[Figures]:
             rest = known & ~np.isin(models, worst[:count])
             if rest.any():
                 without = f"without {' and '.join(worst[:count])}" if count else "all"
-                found.append({"quantity": name, "models": without, **_errors(held.model[rest])})
-    return found
+                found.append(HardestRow(quantity=name, models=without, errors=errors_of(held.model[rest])))
+    return tuple(found)
 
 
-def _reasons(held: HeldOut) -> list[Figures]:
+def _reasons(held: HeldOut) -> tuple[ReasonRow, ...]:
     counts: dict[str, int] = {}
     for _, why in held.seen.left_out:
         counts[why] = counts.get(why, 0) + 1
-    return [{"why": why, "rows": n} for why, n in sorted(counts.items(), key=lambda kv: (-kv[1], kv[0]))]
+    ordered = sorted(counts.items(), key=lambda kv: (-kv[1], kv[0]))
+    return tuple(ReasonRow(why=why, rows=n) for why, n in ordered)

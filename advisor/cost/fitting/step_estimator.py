@@ -88,9 +88,9 @@ class SpeedProblem:
         rows, sources = self.seen.rows, self.seen.sources
         self.weight = np.where(self.used, crowding(rows, sources) / noise_of(rows, noise, sources), 0.0)
 
-    def predict(self, vector: Floats) -> Floats:
-        """Predicted value of each row, in its metric's unit."""
-        return self.seen.predict(step_costs(self.seen.arrays, self.design.values(vector)))
+    def predict(self, vector: Floats, only: np.ndarray | None = None) -> Floats:
+        """Predicted value of each row (those in the mask `only`), in its metric's unit."""
+        return self.seen.predict(step_costs(self.seen.arrays, self.design.values(vector)), only)
 
     def errors(self, vector: Floats) -> Floats:
         """log(predicted ÷ measured), less what the printed precision excuses, no farther than counts; of rows

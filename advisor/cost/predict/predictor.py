@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -55,11 +55,7 @@ class Predictor:
 
     def summary(self) -> dict[str, object]:
         """What the numbers rest on: rows, sources, held-out error, and one sentence of it (`text`)."""
-        return {name: value for name, value in self.fit.summary.items() if name != "report"}
-
-    def report(self) -> Mapping[str, Sequence[Mapping[str, object]]]:
-        """Tables of held-out errors; see `evaluation.report`."""
-        return self.fit.summary["report"]  # type: ignore[return-value]
+        return dict(self.fit.summary)
 
     def table(
         self,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from advisor.cost import fit_report
 from advisor.cost.evaluation.experiment_design import most_informative
-from advisor.cost.predict.predictor import Predictor
+from advisor.data import shipped
 
 
 def test_what_is_known_already_is_not_measured_again():
@@ -33,9 +34,9 @@ def test_only_what_is_of_interest_counts():
 
 def test_five_suggested_points_take_half_of_what_an_unseen_gpu_adds_to_the_error():
     # the shipped report: each GPU of the paper's harness left out in turn
-    rows = Predictor.shipped().report()["learning"]
+    rows = fit_report.read(shipped("measurements") / fit_report.NAME).learning
     assert len(rows) >= 4
-    before = np.mean([float(r["suggested 0"]) for r in rows])  # type: ignore[arg-type]
-    after = np.mean([float(r["suggested 5"]) for r in rows])  # type: ignore[arg-type]
-    every = np.mean([float(r["all"]) for r in rows])  # type: ignore[arg-type]
+    before = np.mean([float(r.suggested["0"]) for r in rows])
+    after = np.mean([float(r.suggested["5"]) for r in rows])
+    every = np.mean([float(r.all) for r in rows])
     assert after - every <= 0.5 * (before - every)

@@ -1,0 +1,134 @@
+"""The fit that ships, moved by one's own records: needs neither scikit-learn nor rows held out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+
+from advisor.cost.arrays import Floats
+from advisor.cost.fit_file import Fit
+from advisor.cost.fitting.corrections import base_classes, effects, quantity
+from advisor.cost.fitting.evidence import DeploymentKey, Evidence, MeasuredCell, deployment_key, release
+from advisor.cost.fitting.observations import Observations, is_free_arrangement, observe
+from advisor.cost.fitting.run_conditions import benchmark_run
+from advisor.cost.fitting.step_estimator import FittedSpeed, fit_speed, teaches
+from advisor.cost.step.step_time import Design, step_costs, used_names
+from advisor.cost.uncertainty.intervals import Intervals
+from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
+from advisor.record.sources import Sources
+from advisor.spec.deployment import Deployment
+from advisor.spec.hardware.gpu import GpuSpec
+from advisor.spec.models.model import ModelSpec
+
+
+def learn_more(
+    rows: Sequence[SpeedMeasurement],
+    base: Fit,
+    *,
+    models: Mapping[str, ModelSpec] = MappingProxyType({}),
+    gpus: Mapping[str, GpuSpec] = MappingProxyType({}),
+    sources: Sources | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Fit:
+    """The fit `base` moved by `rows`, which are all there are: those it was made from and new ones.
+
+    models, gpus: those of the rows that stand in no catalog, by the name the rows use.
+
+    Its intervals stay: what is new shortens the distance of the deployments and GPUs it speaks of, not the
+    error at that distance.
+    """
+    seen = observe(rows, models=models, gpus=gpus, sources=sources)
+    progress(f"fitting {len(seen.rows):,} rows of {len(seen.deployments)} deployments")
+    speed = fit_speed(seen, start=base.speed, progress=progress)
+    summary = {**base.summary, "rows": len(seen.rows), "deployments": len(seen.deployments)}
+    fit = assembled(speed, seen, seen.row_deployments, base.intervals, summary)
+    return replace(fit, ratios=base.ratios, shared=base.shared)
+
+
+def row_keys(seen: Observations, deployments: Sequence[Deployment]) -> list[DeploymentKey]:
+    """The key of the deployment that each row is a measurement of."""
+    return [
+        deployment_key(d, any_arrangement=is_free_arrangement(row, seen.sources))
+        for row, d in zip(seen.rows, deployments, strict=True)
+    ]
+
+
+def assembled(
+    speed: FittedSpeed,
+    seen: Observations,
+    deployments: Sequence[Deployment],
+    intervals: Intervals,
+    summary: Mapping[str, object],
+) -> Fit:
+    """A Fit of parameters with the corrections and the evidence that the observations give."""
+    errors = _as_answered(seen, speed)
+    keys = row_keys(seen, deployments)
+    return Fit(
+        speed=speed,
+        intervals=intervals,
+        effects=effects(
+            errors, keys, base_classes(seen), seen.rows, np.array([teaches(row) for row in seen.rows])
+        ),
+        evidence=_evidence(seen, deployments, keys),
+        measured=_measured(seen, keys, deployments, errors),
+        summary=summary,
+    )
+
+
+def _as_answered(seen: Observations, speed: FittedSpeed) -> Floats:
+    """log(measured ÷ physics) of each row, with what an answer knows: not whose harness it was."""
+    arrays = replace(seen.arrays, harness=("",) * len(seen.arrays))
+    names = used_names(arrays)
+    made = step_costs(arrays, Design(arrays, names).values(speed.vector(names)))
+    return np.asarray(seen.log_value - np.log(replace(seen, arrays=arrays).predict(made)))
+
+
+def _evidence(
+    seen: Observations, deployments: Sequence[Deployment], keys: Sequence[DeploymentKey]
+) -> tuple[Evidence, ...]:
+    groups: dict[tuple[DeploymentKey, str, str], list[int]] = {}
+    for i, (row, key) in enumerate(zip(seen.rows, keys, strict=True)):
+        groups.setdefault((key, row.model, seen.sources.family(row.source)), []).append(i)
+    found = []
+    for (key, model, source), at in groups.items():
+        row, d = seen.rows[at[0]], deployments[at[0]]
+        found.append(
+            Evidence(
+                model=model,
+                format=row.format,
+                gpu=d.gpu.name,
+                num_gpus=row.num_gpus,
+                engine=f"{row.engine} {row.engine_version or '(version not stated)'}",
+                source=source,
+                rows=len(at),
+                kernel=seen.arrays.kernel[seen.deployments.index(d)],
+                key=key,
+            )
+        )
+    return tuple(sorted(found, key=lambda e: (e.model, e.gpu, e.num_gpus, e.format, e.source, e.engine)))
+
+
+def _measured(
+    seen: Observations, keys: Sequence[DeploymentKey], deployments: Sequence[Deployment], errors: Floats
+) -> dict[DeploymentKey, list[MeasuredCell]]:
+    """Mean log(measured ÷ physics) of each cell that was seen, by deployment."""
+    found: dict[DeploymentKey, dict[tuple[str, float, float, str, float | None, str], list[float]]] = {}
+    kinds = zip(seen.rows, keys, deployments, quantity(seen), errors, strict=True)
+    for row, key, d, kind, error in kinds:
+        rate_of_tokens = kind == "throughput" and row.metric != "requests_per_s"
+        if row.load == "batch" or row.statistic != "mean" or rate_of_tokens or not np.isfinite(error):
+            continue
+        if row.origin not in OWN_ORIGINS and benchmark_run(row, seen.sources).sent_together is not None:
+            continue  # somebody's run that fills and drains is not the load that lasts, which is asked about
+        cell = (release(d), row.input_tokens, row.output_tokens, row.load, row.load_value, kind)
+        found.setdefault(key, {}).setdefault(cell, []).append(float(error))
+    return {
+        key: [
+            MeasuredCell(*cell, round(float(np.mean(v)), 5), len(v))
+            for cell, v in sorted(cells.items(), key=repr)
+        ]
+        for key, cells in found.items()
+    }
