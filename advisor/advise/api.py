@@ -15,11 +15,10 @@ from advisor.advise.choose.question import Choice, check_context
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.choose.rows import TableRows
 from advisor.advise.choose.space import Space
-from advisor.errors import InputError, UnsupportedError
+from advisor.advise.starting import check_splits, check_starts
+from advisor.errors import InputError
 from advisor.spec.deployment import Deployment, KvChoice, kv_choice
 from advisor.spec.engines.engine import Engine, newest_version, parse_engine
-from advisor.spec.engines.model_starts import starts_of
-from advisor.spec.engines.sharding import heads_text
 from advisor.spec.formats.catalog import find_format, known_formats
 from advisor.spec.formats.format import QuantFormat
 from advisor.spec.hardware.catalog import known_gpus
@@ -28,11 +27,9 @@ from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.hardware.prices import MAX_USD_PER_GPU_HOUR, price_of
 from advisor.spec.models.catalog import find_model, listed_checkpoint
 from advisor.spec.models.model import ModelSpec
-from advisor.spec.parallelism import Parallelism
 from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.workload import Objective, Workload
-from advisor.text import sizes_text, start_text
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
@@ -137,7 +134,7 @@ def choice_of(
     by_convention = asked.gpu_count != "free"
     runs_on = _engine(engine, asked)
     degrees = _degrees(tensor_parallel)
-    split_notes = _check_splits(chosen_model, degrees, runs_on)
+    split_notes = check_splits(chosen_model, degrees, runs_on)
     space = Space(
         model=chosen_model,
         gpus=_gpus(gpus),
@@ -215,34 +212,6 @@ def predict(
         choice, [asked.load], [deployment], known, quality or shipped_quality(), simulated=True
     )
     return TableRows(table, known, choice.border).assessment(0)
-
-
-def check_starts(deployment: Deployment) -> None:
-    """Raises UnsupportedError with a way on where vLLM does not start the deployment."""
-    if (why := start_text(deployment)) is not None:
-        raise UnsupportedError(why)
-    if deployment.format.execution(deployment.gpu) is None:
-        raise UnsupportedError(
-            f"{deployment.format.name} on {deployment.gpu.name}: its speed there is not known; "
-            "quantadvise formats lists what runs where"
-        )
-
-
-def _check_splits(model: ModelSpec, named: Sequence[int] | None, engine: Engine) -> tuple[str, ...]:
-    """What is to be said of named tensor-parallel sizes over which the model does not split.
-
-    Raises UnsupportedError where it splits over none of them.
-    """
-    known = starts_of(model)
-    reasons = {
-        degree: f"{model.name} over {degree} GPUs: {why} (it has {heads_text(known.shapes)})"
-        for degree in named or ()
-        if (why := known.split_misfit(Parallelism(tensor=degree), engine.version)) is not None
-    }
-    if named and len(reasons) == len(named):
-        first = next(iter(reasons.values()))
-        raise UnsupportedError(f"{first}; {sizes_text(known.sizes_that_split(engine.version))}")
-    return tuple(reasons.values())
 
 
 @lru_cache(maxsize=1)
