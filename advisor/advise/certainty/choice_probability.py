@@ -61,9 +61,9 @@ class Sureness:
     """Probability that it keeps every limit."""
     best: float
     """Probability that it keeps every limit and nothing that does is better by more than a tie."""
-    loss: float
+    loss: float | None
     """Share of its objective that would be saved on average by knowing which is the best that keeps the
-    limits, where the first keeps them."""
+    limits, where the first keeps them; None where nothing has an objective, for want of a price."""
     rival: Rival | None
     """The likeliest to be the best instead; None when nothing else could be."""
     fewer: Rival | None
@@ -73,7 +73,7 @@ class Sureness:
     def verdict(self) -> Verdict:
         if self.best >= SURE:
             return "sure"
-        return "tie" if self.loss <= NEAR else "doubt"
+        return "tie" if self.loss is not None and self.loss <= NEAR else "doubt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +122,16 @@ def sureness(of: Contest) -> Sureness:
         ),
         keeps_all=float(of.found.keeps_all[0, 0]),
         best=float(chance[0]),
-        loss=float(lost[held].mean()) if held.any() else 0.0,
+        loss=_mean(lost[held]),
         rival=_rival(of, chance),
         fewer=_fewer(of),
     )
+
+
+def _mean(lost: Floats) -> float | None:
+    """The mean loss; 0 where the first never keeps the limits, None where no draw has an objective."""
+    known = lost[np.isfinite(lost)]
+    return float(known.mean()) if len(known) else (0.0 if not len(lost) else None)
 
 
 def _rival(of: Contest, chance: Floats) -> Rival | None:

@@ -50,6 +50,8 @@ def _best_lines(sure: Sureness, best: str) -> list[str]:
                 f", and so is {deployment_text(sure.rival.deployment)} with {chance(sure.rival.probability)}"
             )
         lines.append(f"It is {that} with {chance(sure.best)}, a tie within 1 % included{also}.")
+    elif sure.loss is None:
+        lines.append(f"In doubt: it is {that} with {chance(sure.best)} only.{rival}")
     elif sure.verdict == "tie":
         lines.append(
             f"A near tie: it is {that} with {chance(sure.best)}, but taking another would save "
