@@ -100,7 +100,8 @@ def contest(
     first, choice = recommendation.winner, recommendation.choice
     if first is None or choice is None:
         return None
-    among = [first.deployment, *_rivals(recommendation)]
+    picked = [pick.offer.deployment for pick in recommendation.picks]
+    among = list({d.key: d for d in (first.deployment, *picked, *_rivals(recommendation))}.values())
     found = judge_fixed(choice, [choice.workload.load], among, predictor, quality)
     seen = draw(found, 0, np.arange(len(among)), predictor.fit.shared, draws=draws)
     return Contest(choice, found, seen)

@@ -53,16 +53,17 @@ def sensible(
     is_free = space.nodes is None and space.tensor_parallel is None
     spread = [is_free and d.parallelism.nodes > 1 for d in singles]
     on_one = {_kind(d) for d, holds, wide in zip(singles, held, spread, strict=True) if holds and not wide}
-    made: list[Deployment] = []
-    for d, holds, wide in zip(singles, held.tolist(), spread, strict=True):
-        if wide and _kind(d) in on_one:
-            continue
-        made.append(d)
-        if space.kv_where_needed and not holds:
-            narrow = d.with_kv("fp8")
-            if narrow.kernels.starts:
-                made.append(narrow)
-    return made
+    left = [
+        (d, h) for d, h, wide in zip(singles, held, spread, strict=True) if not (wide and _kind(d) in on_one)
+    ]
+    if not space.kv_where_needed:
+        return [d for d, _ in left]
+    narrow = {d.key: d.with_kv("fp8") for d, holds in left if not holds}
+    narrow = {key: d for key, d in narrow.items() if d.kernels.starts}
+    if narrow:
+        enough = predictor.max_context(list(narrow.values())) >= longest
+        narrow = {key: d for (key, d), holds in zip(narrow.items(), enough.tolist(), strict=True) if holds}
+    return [each for d, _ in left for each in (d, *([narrow[d.key]] if d.key in narrow else []))]
 
 
 def _kind(d: Deployment) -> tuple[str, str, str]:

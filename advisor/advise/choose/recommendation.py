@@ -11,7 +11,7 @@ import numpy as np
 from advisor.advise.choose import space as search
 from advisor.advise.choose.assessment import Assessment, RefusalKind
 from advisor.advise.choose.frontier import Offer, Pick, frontier, offers, offers_of, picks
-from advisor.advise.choose.gpu_count import unpriced
+from advisor.advise.choose.gpu_count import candidates, unpriced
 from advisor.advise.choose.judge import judge
 from advisor.advise.choose.judged import JudgedTable
 from advisor.advise.choose.question import Choice, check_context, statistics_of
@@ -21,6 +21,7 @@ from advisor.cost.arrays import Ints
 from advisor.cost.predict.prediction import Prediction
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.start_table import known_releases
+from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.workload import Workload
 
@@ -91,7 +92,7 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
         choice = replace(choice, space=replace(asked, gpus=tuple(g for g in asked.gpus if g not in gone)))
     table = _judged(choice, predictor, quality)
     others = [
-        *((d, PRICE) for d in search.deployments(replace(asked, gpus=gone))),
+        *((_on_one(asked, gpu), PRICE) for gpu in gone),
         *((d, _unsupported_kind(d)) for d in search.unsupported(asked)),
     ]
     fits = table is None or bool(table.answers.fits.any())
@@ -108,11 +109,17 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
 
 def _judged(choice: Choice, predictor: Predictor, quality: QualityModel | None) -> JudgedTable | None:
     """Without what the workload's convention on GPU counts leaves out; None where there is nothing."""
-    if not search.deployments(choice.space):
+    every = candidates(choice, predictor)
+    if not every:
         return None
-    table = judge(choice, [choice.workload.load], predictor, quality)
+    table = judge(choice, [choice.workload.load], predictor, quality, among=every)
     left = [limit.kept[0] for limit in table.limits if limit.kind == "convention"]
     return table.only(np.flatnonzero(left[0])) if left else table
+
+
+def _on_one(space: search.Space, gpu: GpuSpec) -> Deployment:
+    """What stands for all that a GPU without a price could run."""
+    return Deployment(model=space.model, format=space.formats[0], gpu=gpu, engine=space.engine)
 
 
 def recommendation_of(

@@ -72,6 +72,10 @@ class Suggestion:
     """What acting now is expected to cost beyond knowing everything, as a share of the first's objective; the
     most that measuring could save."""
     why_nothing: str = ""
+    usd_per_hour: float | None = None
+    """What the recommended costs; None where nothing is recommended, or no price is known."""
+    may_fall_to: float | None = None
+    """What the cheaper pick costs, which a measurement may admit; None where there is none."""
 
     @property
     def gain(self) -> float:
@@ -103,6 +107,8 @@ def measure_next(
         why = f"nothing has a chance of {share(LEAST_HOPE)} to keep every limit"
         return Suggestion(sure=None, kept=kept, measurements=(), loss=0.0, why_nothing=why)
     sure = sureness(of)
+    usd = {pick.role: pick.offer.usd_per_hour for pick in recommendation.picks}
+    now, cheaper = usd.get("recommended"), usd.get("cheaper")
     measurable = _measurable(of)
     problem = _problem(of, predictor, measurable)
     loss = _perfect(problem)
@@ -115,7 +121,15 @@ def measure_next(
         then = [_sure_after(of, problem, [n for n, _ in chosen[: i + 1]]) for i in range(len(chosen))]
         found = [replace(m, sure_then=chance) for m, chance in zip(found, then, strict=True)]
     why = "" if found else f"no measurement is expected to save {share(LEAST)} of what the first costs"
-    return Suggestion(sure=sure, kept=kept, measurements=tuple(found), loss=loss, why_nothing=why)
+    return Suggestion(
+        sure=sure,
+        kept=kept,
+        measurements=tuple(found),
+        loss=loss,
+        why_nothing=why,
+        usd_per_hour=now,
+        may_fall_to=cheaper,
+    )
 
 
 def settling(

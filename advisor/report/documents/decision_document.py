@@ -94,6 +94,8 @@ def suggestion_document(suggestion: Suggestion) -> dict[str, Any]:
         "expected_gain_share": suggestion.gain,
         "gpu_minutes": suggestion.gpu_minutes,
         "why_nothing": suggestion.why_nothing or None,
+        "usd_per_hour": suggestion.usd_per_hour,
+        "may_fall_to_usd_per_hour": suggestion.may_fall_to,
         "measurements": [_measurement(m) for m in suggestion.measurements],
     }
 

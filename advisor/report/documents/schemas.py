@@ -140,6 +140,11 @@ def _suggestion() -> tuple[str, str, Schema]:
             "expected_gain_share": {"description": "By all the measurements.", "type": "number"},
             "gpu_minutes": _SHARE,
             "why_nothing": {"description": "Where nothing is worth measuring.", "type": ["string", "null"]},
+            "usd_per_hour": {"description": "Of the recommended.", "type": ["number", "null"]},
+            "may_fall_to_usd_per_hour": {
+                "description": "Of the cheaper pick, which a measurement may admit.",
+                "type": ["number", "null"],
+            },
             "measurements": {
                 "description": "The most gain per GPU-minute first.",
                 "type": "array",

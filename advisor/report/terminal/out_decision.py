@@ -85,6 +85,9 @@ def suggestion_lines(found: Suggestion) -> list[str]:
         f"Knowing everything would save {share(found.loss)} {over}; these measurements "
         f"{share(min(found.gain, found.loss))}, in about {number(found.gpu_minutes, digits=2)} GPU-minutes:"
     )
+    if found.usd_per_hour is not None and found.may_fall_to is not None:
+        fall = f"from {number(found.usd_per_hour)} to {number(found.may_fall_to)} USD/h"
+        lines.append(f"If the cheaper pick keeps the limits, the bill falls {fall}.")
     for m in found.measurements:
         what = "accuracy of " if m.what == "accuracy" else ""
         load = "" if m.what == "accuracy" else f" at {_load(m.arrival.kind, m.arrival.value)}"

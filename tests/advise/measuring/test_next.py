@@ -83,7 +83,7 @@ def test_where_nothing_is_sure_measurements_could_make_something_so(unsure: Sugg
 
 def test_what_is_likely_kept_is_seen_to_be_about_as_often(unsure: Suggestion) -> None:
     # A measurement leaves little unknown: that it shows the limits kept is a little rarer than that they are.
-    answer = recommend(MODEL, strict(), gpus=["L40S"], formats=["fp8"], tensor_parallel=[1])
+    answer = recommend(MODEL, strict(), gpus=["L40S"], formats=["fp8", "int8"], tensor_parallel=[1])
     alone = measure_next(answer, count=1)
     assert alone is not None
     assert alone.sure is not None
@@ -133,3 +133,15 @@ def test_plans_are_not_written_over_without_asking(
     with pytest.raises(InputError, match="is there already"):
         write_plans(files, tmp_path, overwrite=False)
     write_plans(files, tmp_path, overwrite=True)
+
+
+def test_the_bill_may_fall_to_what_the_cheaper_pick_costs() -> None:
+    workload = override(load_workload("rag"), rate=1.0)
+    answer = recommend("Llama-3.3-70B-Instruct", workload, gpus=["A100", "H100", "H200"])
+    picks = {pick.role: pick.offer for pick in answer.picks}
+    suggestion = measure_next(answer)
+    assert suggestion is not None
+    assert suggestion.usd_per_hour == picks["recommended"].usd_per_hour
+    assert suggestion.may_fall_to == picks["cheaper"].usd_per_hour
+    among = {replace(pick.deployment, replicas=1).key for pick in picks.values()}
+    assert suggestion.measurements[0].deployment.key in among
