@@ -207,7 +207,8 @@ class TableRows:
         recovery = self.table.recoveries[i]
         if recovery is None:
             return prediction
-        note = "; ".join(part for part in (recovery.evidence, recovery.note, *recovery.warnings) if part)
+        parts = (recovery.evidence, recovery.new_score_text, recovery.note, *recovery.warnings)
+        note = "; ".join(part for part in parts if part)
         return replace(prediction, recovery=recovery.true, recovery_note=note)
 
 

@@ -35,6 +35,14 @@ class Recovery:
     warnings: tuple[str, ...] = ()
     """Single benchmarks that are known to break, with the scores that show it."""
 
+    @property
+    def new_score_text(self) -> str:
+        """Where nine of ten new scores would fall; empty without an estimate and of the reference itself."""
+        score = self.new_score
+        if score is None or score.high == score.low:
+            return ""
+        return f"a new score would fall between {100 * score.low:.4g} and {100 * score.high:.4g} %"
+
     def probability_at_least(self, floor: float) -> float | None:
         """The probability that the true recovery is `floor` or more; None without an estimate."""
         return None if self.loss is None else self.loss.probability_at_most(1.0 - floor)

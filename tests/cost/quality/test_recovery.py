@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -413,3 +416,23 @@ def test_a_renamed_model_is_predicted_as_a_new_one() -> None:
     estimate = QUALITY.recovery(renamed, "int4", ("MMLU",)).new_score
     assert estimate is not None
     assert estimate.basis == "fitted"
+
+
+def test_an_answer_loads_neither_scikit_learn_nor_scipy() -> None:
+    script = (
+        "import sys\n"
+        "from advisor.cost.quality.recovery import QualityModel\n"
+        "from advisor.spec.models.catalog import find_model\n"
+        "assert QualityModel.shipped().recovery(find_model('Qwen3-8B'), 'int4', ('maths',)).true\n"
+        "print([name for name in sys.modules if name.split('.')[0] in ('sklearn', 'scipy')])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_draws_agree_with_the_probability_of_a_floor() -> None:
+    found = recovery(LLAMA, "int4", "MMLU")
+    draws = found.draws(np.random.default_rng(3).standard_normal(200_000))
+    assert draws is not None
+    assert float((draws >= 0.98).mean()) == pytest.approx(found.probability_at_least(0.98), abs=5e-3)
+    assert float(np.quantile(draws, 0.05)) == pytest.approx(found.true.low, abs=5e-4)

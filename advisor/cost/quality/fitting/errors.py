@@ -52,7 +52,7 @@ class Errors:
         return 1.0 - self.mean / self.format_mean if self.format_mean else 0.0
 
 
-def _guesses(held: Sequence[HeldOut], apart: Callable[[HeldOut], str]) -> list[float | None]:
+def guesses(held: Sequence[HeldOut], apart: Callable[[HeldOut], str]) -> list[float | None]:
     """For each figure the mean of its format on its task over figures that are `apart`; None without any."""
     same: dict[tuple[str, str, bool], list[HeldOut]] = defaultdict(list)
     for h in held:
@@ -107,7 +107,7 @@ def judged_figures(
         found = calibrated([calibration[i] for i in train])
         widths |= {groups[i]: found for i in test}
     out = []
-    for h, guess in zip(held, _guesses(held, apart), strict=True):
+    for h, guess in zip(held, guesses(held, apart), strict=True):
         if guess is not None:
             pair = widths[h.traits.group][interval_class(h.distance, h.shape, h.format)]
             true = h.loss.widened(pair[0])
