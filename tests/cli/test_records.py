@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -148,7 +150,7 @@ def test_a_fit_is_written_where_it_is_told_to(quantadvise: Command, tmp_path: Pa
     assert json.loads((out / "fit.json").read_text(encoding="utf-8"))["version"] == fit_file.VERSION
     again = quantadvise("fit", folder, "--out", out, "--dry-run")
     assert again.code == 0, again.err
-    assert again.err.count("as it was, bit for bit") == 2
+    assert again.err.count("as it was, bit for bit") == 3
 
 
 def test_a_fit_to_a_folder_that_is_not_there(quantadvise: Command, tmp_path: Path) -> None:
@@ -178,3 +180,15 @@ def test_what_ships_can_be_read_as_ones_own(tmp_path: Path) -> None:
     rows = read_speed(shipped("measurements"))
     write_speed(tmp_path / "speed.csv", rows[:50])
     assert read_speed(tmp_path) == rows[:50]
+
+
+def test_fit_without_scikit_learn_ends_in_one_line_that_names_the_extra() -> None:
+    blocked = (
+        "import sys; sys.modules['sklearn'] = None\n"
+        "from advisor.__main__ import main\n"
+        "sys.argv = ['quantadvise', 'fit', '--dry-run']; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", blocked], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert done.stderr.strip().splitlines()[-1].endswith("pip install 'quantadvise[fit]'")
+    assert "Traceback" not in done.stderr
