@@ -197,3 +197,39 @@ def test_known_models_names_families_people_deploy():
     names = " ".join(known_models())
     missing = [family for family in FAMILIES.split() if family not in names]
     assert not missing
+
+
+# save_pretrained writes metadata.total_size (bytes) and, since transformers 4.57, total_parameters
+@pytest.mark.parametrize(
+    ("metadata", "sound"),
+    [
+        ({"total_size": 2 * 8_030_261_248}, True),
+        ({"total_size": 2 * 8_030_261_248, "total_parameters": 8_200_000_000}, True),
+        ({"total_size": 2 * 70_553_706_496}, False),
+        ({"total_parameters": 4_000_000_000}, False),
+        ({"total_size": float("inf")}, True),
+        ({}, True),
+        (None, True),
+    ],
+)
+def test_weights_read_are_held_to_the_index_beside_the_config(tmp_path, metadata, sound):
+    path = folder(tmp_path, {**llama_config(), "torch_dtype": "bfloat16"})
+    (path / "model.safetensors.index.json").write_text(json.dumps({"metadata": metadata, "weight_map": {}}))
+    if sound:
+        assert find_model(str(path)).total_params == 8_030_261_248
+        return
+    with pytest.raises(
+        UnsupportedError, match=r"reads as 8,030,261,248 weights, but model\.safetensors\.index"
+    ):
+        find_model(str(path))
+
+
+def test_an_index_of_packed_weights_or_of_32_bits_is_not_held_against_the_config(tmp_path):
+    packed = {"quant_method": "fp8", "activation_scheme": "dynamic"}
+    for name, more in (
+        ("a", {"quantization_config": packed, "dtype": "bfloat16"}),
+        ("b", {"dtype": "float32"}),
+    ):
+        path = folder(tmp_path, {**llama_config(), **more}, name)
+        (path / "model.safetensors.index.json").write_text('{"metadata": {"total_size": 32121044992}}')
+        assert find_model(str(path)).total_params == 8_030_261_248
