@@ -96,7 +96,8 @@ def measure_next(
 ) -> Suggestion | None:
     """Up to `count` measurements; None for an answer made by hand.
 
-    The gain is what choosing with their results is expected to save, averaged over what they might show.
+    The first is the one that decides between the picks, where there are several. The gain is what choosing
+    with their results is expected to save, averaged over what they might show.
     Where nothing keeps the limits for sure, over taking untested what is best to take.
     """
     if recommendation.choice is None:
@@ -120,6 +121,10 @@ def measure_next(
     if not kept:
         then = [_sure_after(of, problem, [n for n, _ in chosen[: i + 1]]) for i in range(len(chosen))]
         found = [replace(m, sure_then=chance) for m, chance in zip(found, then, strict=True)]
+    between = settling(recommendation, predictor, quality) if kept else None
+    if between is not None:
+        others = [m for m in found if (m.what, m.deployment) != (between.what, between.deployment)]
+        found = [between, *others][:count]
     why = "" if found else f"no measurement is expected to save {share(LEAST)} of what the first costs"
     return Suggestion(
         sure=sure,
