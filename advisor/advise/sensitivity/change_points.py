@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advisor.advise.choose.assessment import Assessment, RefusalKind
+from advisor.advise.choose.joint import RECOVERY, deviate, keeps_all
+from advisor.advise.choose.limits import recovery_at
 from advisor.advise.choose.question import filled, searches_replicas
 from advisor.advise.choose.rank import order
 from advisor.advise.choose.recommendation import Recommendation
@@ -97,17 +99,37 @@ def _recovery(recommendation: Recommendation) -> list[Flip]:
     now = recommendation.workload.quality.min_recovery
     found = []
 
-    def low(a: Assessment) -> float | None:
-        return None if a.recovery is None else a.recovery.low
+    floors = _floors(recommendation)
 
-    last, to = _last_of_its_kind(recommendation, low)
-    if last.recovery is not None and last.recovery.low < 1.0:
-        found.append(_floor(now, last.recovery, "first", None if to is None else to.deployment))
+    def highest(a: Assessment) -> float | None:
+        return floors.get(a.deployment.key)
+
+    last, to = _last_of_its_kind(recommendation, highest)
+    at = highest(last)
+    if last.recovery is not None and at is not None and at < 1.0:
+        found.append(_floor(now, at, last.recovery, "first", None if to is None else to.deployment))
     if now is not None:
-        better = _first_other(recommendation, "recovery", low)
-        if better is not None and better.recovery is not None:
-            found.append(_floor(now, better.recovery, "other", better.deployment))
+        better = _first_other(recommendation, "recovery", highest)
+        at = None if better is None else highest(better)
+        if better is not None and better.recovery is not None and at is not None:
+            found.append(_floor(now, at, better.recovery, "other", better.deployment))
     return found
+
+
+def _floors(recommendation: Recommendation) -> dict[tuple[object, ...], float]:
+    """Of each deployment the highest floor with which it keeps all limits with the confidence asked for."""
+    table = recommendation.table
+    if table is None:
+        return {}
+    confidence = table.workload.confidence
+    accurate = keeps_all({RECOVERY: table.margin_sd(RECOVERY)[0]}, 0.0)
+    fast = table.keeps_all[0] / np.maximum(accurate, 1e-9)
+    floors: dict[tuple[object, ...], float] = {}
+    for i, recovery in enumerate(table.recoveries):
+        needed = confidence / max(float(fast[i]), 1e-9)
+        if recovery is not None and recovery.loss is not None and needed < 1.0:
+            floors[table.deployment(0, i).key] = recovery_at(recovery, deviate(needed))
+    return floors
 
 
 def _last_of_its_kind(
@@ -149,15 +171,15 @@ def _first_other(
     return None
 
 
-def _floor(now: float | None, recovery: Estimate, whose: Whose, to: Deployment | None) -> Flip:
-    """It is judged at the pessimistic end; the true recovery may lie anywhere in its interval."""
+def _floor(now: float | None, at: float, recovery: Estimate, whose: Whose, to: Deployment | None) -> Flip:
+    """The true recovery may lie anywhere in its interval."""
     return Flip(
         assumption="min_recovery",
         unit="of BF16's accuracy",
         now=now,
-        at=recovery.low,
-        low=recovery.low,
-        high=recovery.high,
+        at=at,
+        low=min(recovery.low, at),
+        high=max(recovery.high, at),
         basis=recovery.basis,
         why="limit",
         limit="recovery",
