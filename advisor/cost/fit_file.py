@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from advisor.cost.fitting.evidence import DeploymentKey, Evidence, MeasuredCell
 from advisor.cost.fitting.step_estimator import FittedSpeed
@@ -17,7 +17,8 @@ from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares
 from advisor.errors import DataError
 
 NAME = "fit.json"
-VERSION = 4
+VERSION = 5
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +72,11 @@ def dumps(fit: Fit) -> str:
         "summary": fit.summary,
         "parameters": dict(sorted(fit.speed.theta.items())),
         "noise": dict(sorted(fit.speed.noise.items())),
-        "intervals": _interval_rows(fit.intervals),
-        "ratios": _interval_rows(fit.ratios),
+        "intervals": _rows(fit.intervals.table),
+        "ratios": _rows(fit.ratios.table),
         "shared_errors": {
             "first_token": fit.shared.first_token,
-            "shares": [{**_class_document(of), **asdict(shares)} for of, shares in _sorted(fit.shared.table)],
+            "shares": _rows(fit.shared.table),
         },
         "deployments": [list(key) for key in keys],
         "effects": [
@@ -96,32 +97,30 @@ def _sorted(table: Mapping[ErrorClass, Any]) -> list[tuple[ErrorClass, Any]]:
     return sorted(table.items(), key=lambda item: [str(part) for part in item[0]])
 
 
-def _class_document(of: ErrorClass) -> dict[str, object]:
+def _class_row(of: ErrorClass) -> list[object]:
+    return [of.metric, of.part, of.load, *of.engine, of.distance]
+
+
+def _class_of(row: Sequence[Any]) -> ErrorClass:
+    metric, part, load, generation, moe, fp4, distance = row
+    return ErrorClass(metric, part, load, EngineClass(generation, moe, fp4), distance)
+
+
+_CLASS_COLUMNS = 7
+"""Entries of a row that name its class; its figures follow, in the order of their type's fields."""
+
+
+def _rows(table: Mapping[ErrorClass, Any]) -> list[list[object]]:
+    """Figures by class, one row each."""
+    return [[*_class_row(of), *asdict(figures).values()] for of, figures in _sorted(table)]
+
+
+def _table(kind: type[T], rows: Sequence[Sequence[Any]]) -> dict[ErrorClass, T]:
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     return {
-        "metric": of.metric,
-        "part": of.part,
-        "load": of.load,
-        "generation": of.engine.generation,
-        "moe": of.engine.moe,
-        **({} if of.engine.fp4 is None else {"fp4": of.engine.fp4}),
-        "distance": of.distance,
+        _class_of(row[:_CLASS_COLUMNS]): kind(**dict(zip(names, row[_CLASS_COLUMNS:], strict=True)))
+        for row in rows
     }
-
-
-def _class_of(document: dict[str, Any]) -> ErrorClass:
-    """The class in a document, whose fields are taken out of it."""
-    metric, part, load, generation, moe, distance = (
-        document.pop(name) for name in ("metric", "part", "load", "generation", "moe", "distance")
-    )
-    return ErrorClass(metric, part, load, EngineClass(generation, moe, document.pop("fp4", None)), distance)
-
-
-def _interval_rows(intervals: Intervals) -> list[dict[str, object]]:
-    return [{**_class_document(of), **asdict(interval)} for of, interval in _sorted(intervals.table)]
-
-
-def _intervals(rows: Sequence[dict[str, Any]]) -> Intervals:
-    return Intervals(table={_class_of(row): Interval(**row) for row in rows})
 
 
 def _fields(evidence: Evidence) -> dict[str, object]:
@@ -138,8 +137,8 @@ def read(path: Path) -> Fit:
         shared = document["shared_errors"]
         return Fit(
             speed=FittedSpeed(theta=document["parameters"], noise=document["noise"]),
-            intervals=_intervals(document["intervals"]),
-            ratios=_intervals(document["ratios"]),
+            intervals=Intervals(table=_table(Interval, document["intervals"])),
+            ratios=Intervals(table=_table(Interval, document["ratios"])),
             effects={
                 (quantity, load): {keys[int(i)]: value for i, value in table.items()}
                 for quantity, load, table in document["effects"]
@@ -151,7 +150,7 @@ def read(path: Path) -> Fit:
             },
             summary=document["summary"],
             shared=SharedErrors(
-                table={_class_of(row): Shares(**row) for row in shared["shares"]},
+                table=_table(Shares, shared["shares"]),
                 first_token=float(shared["first_token"]),
             ),
         )
