@@ -8,6 +8,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import wraps
 from typing import Any, get_type_hints
 
+from advisor.cli import engine_options as e
 from advisor.cli import options as o
 
 
@@ -63,17 +64,17 @@ class Prices:
 class Served:
     """The engine and its settings."""
 
-    engine: o.EngineOption = None
-    max_num_seqs: o.MaxNumSeqsOption = None
-    max_num_batched_tokens: o.MaxNumBatchedTokensOption = None
-    gpu_memory_utilization: o.GpuMemoryUtilizationOption = None
-    prefix_caching: o.PrefixCachingOption = None
-    async_scheduling: o.AsyncSchedulingOption = None
-    enforce_eager: o.EnforceEagerOption = None
-    compilation: o.CompilationOption = None
-    allreduce_fusion: o.AllreduceFusionOption = None
-    stream_interval: o.StreamIntervalOption = None
-    ignore_engine_version: o.IgnoreEngineVersionOption = False
+    engine: e.EngineOption = None
+    max_num_seqs: e.MaxNumSeqsOption = None
+    max_num_batched_tokens: e.MaxNumBatchedTokensOption = None
+    gpu_memory_utilization: e.GpuMemoryUtilizationOption = None
+    prefix_caching: e.PrefixCachingOption = None
+    async_scheduling: e.AsyncSchedulingOption = None
+    enforce_eager: e.EnforceEagerOption = None
+    compilation: e.CompilationOption = None
+    allreduce_fusion: e.AllreduceFusionOption = None
+    stream_interval: e.StreamIntervalOption = None
+    ignore_engine_version: e.IgnoreEngineVersionOption = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,7 @@ class Chosen:
     nodes: o.NodesOption = None
     num_gpus: o.NumGpusOption = None
     tensor_parallel: o.TensorParallelChoiceOption = None
-    kv_cache_dtype: o.KvCacheDtypeOption = None
+    kv_cache_dtype: e.KvCacheDtypeOption = None
     asked: Asked
     objective: o.ObjectiveOption = None
     limits: Limits

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from advisor.cli.groups import grouped
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,31 +22,28 @@ _WHAT = "What the file does not say"
 _WHERE = "Where to"
 
 
-def import_results(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FILE…",
-            help="Of vLLM bench, GuideLLM, AIPerf, inference-perf, llm-d, InferenceX, lm-eval, MLPerf.",
-        ),
-    ],
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """What the file does not say about its deployment and load."""
+
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Name or Hub id.", rich_help_panel=_WHAT)
-    ] = None,
+        str | None, typer.Option("--model", "-m", help="Model: a name or Hub id.", rich_help_panel=_WHAT)
+    ] = None
     format: Annotated[
-        str | None, typer.Option("--format", help="bf16, fp8, int4, …", rich_help_panel=_WHAT)
-    ] = None,
-    gpu: Annotated[str | None, typer.Option(help="H100, L40S, …", rich_help_panel=_WHAT)] = None,
+        str | None, typer.Option("--format", help="Format: bf16, fp8, int4, …", rich_help_panel=_WHAT)
+    ] = None
+    gpu: Annotated[str | None, typer.Option(help="GPU: H100, L40S, …", rich_help_panel=_WHAT)] = None
     num_gpus: Annotated[
         int | None, typer.Option(min=1, help="Tensor parallel size.", rich_help_panel=_WHAT)
-    ] = None,
-    engine: Annotated[str | None, typer.Option(help="vllm unless said.", rich_help_panel=_WHAT)] = None,
+    ] = None
+    engine: Annotated[str | None, typer.Option(help="Engine (vllm).", rich_help_panel=_WHAT)] = None
     engine_version: Annotated[
-        str | None, typer.Option(metavar="VERSION|unknown", help="Of the engine.", rich_help_panel=_WHAT)
-    ] = None,
+        str | None,
+        typer.Option(metavar="VERSION|unknown", help="Release of the engine.", rich_help_panel=_WHAT),
+    ] = None
     kv_cache_dtype: Annotated[
-        str | None, typer.Option(metavar="16bit|fp8", help="16bit unless said.", rich_help_panel=_WHAT)
-    ] = None,
+        str | None, typer.Option(metavar="16bit|fp8", help="KV cache type (16bit).", rich_help_panel=_WHAT)
+    ] = None
     engine_args: Annotated[
         str | None,
         typer.Option(
@@ -52,42 +51,56 @@ def import_results(
             help="Settings of the server: '--max-num-seqs 64 --enforce-eager'.",
             rich_help_panel=_WHAT,
         ),
-    ] = None,
+    ] = None
     concurrency: Annotated[
         float | None, typer.Option(min=1, help="Requests in flight.", rich_help_panel=_WHAT)
-    ] = None,
-    rate: Annotated[float | None, typer.Option(help="Requests per second.", rich_help_panel=_WHAT)] = None,
+    ] = None
+    rate: Annotated[float | None, typer.Option(help="Requests per second.", rich_help_panel=_WHAT)] = None
     batch: Annotated[
         int | None,
         typer.Option(min=1, help="Requests of one static batch (vllm bench latency).", rich_help_panel=_WHAT),
-    ] = None,
+    ] = None
     maximum: Annotated[
         bool, typer.Option("--maximum", help="All requests at once.", rich_help_panel=_WHAT)
-    ] = False,
+    ] = False
     input_tokens: Annotated[
-        float | None, typer.Option(min=1, help="Mean per request.", rich_help_panel=_WHAT)
-    ] = None,
+        float | None, typer.Option(min=1, help="Mean prompt tokens per request.", rich_help_panel=_WHAT)
+    ] = None
     output_tokens: Annotated[
-        float | None, typer.Option(min=1, help="Mean per request.", rich_help_panel=_WHAT)
-    ] = None,
+        float | None, typer.Option(min=1, help="Mean answer tokens per request.", rich_help_panel=_WHAT)
+    ] = None
     algorithm: Annotated[
         str | None,
-        typer.Option(help="How it was quantized, for accuracy: gptq, rtn, …", rich_help_panel=_WHAT),
-    ] = None,
+        typer.Option(help="Quantization algorithm of the checkpoint: gptq, rtn, …", rich_help_panel=_WHAT),
+    ] = None
     licence: Annotated[
-        str | None, typer.Option(help="Of the figures; own unless said.", rich_help_panel=_WHAT)
-    ] = None,
+        str | None, typer.Option(help="Licence of the figures (own).", rich_help_panel=_WHAT)
+    ] = None
+
+
+@grouped
+def import_results(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE…",
+            help="Of vLLM bench, GuideLLM, AIPerf, inference-perf, llm-d, InferenceX, lm-eval or MLPerf.",
+        ),
+    ],
+    *,
+    stated: Stated,
     out: Annotated[
         Path,
         typer.Option(
             "--out",
             metavar="CSV|FOLDER",
-            help="Rows go at its end; a folder takes speed.csv and quality.csv.",
+            help="File that rows are added to; a folder takes speed.csv and quality.csv.",
             rich_help_panel=_WHERE,
         ),
     ] = Path("measurements.csv"),
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be added, add nothing.", rich_help_panel=_WHERE)
+        bool,
+        typer.Option("--dry-run", help="Print what would be added, and add nothing.", rich_help_panel=_WHERE),
     ] = False,
 ) -> None:
     """Results of other tools into a measurements file, which --records then learns from.
@@ -97,21 +110,8 @@ def import_results(
     """
     from advisor.record.importers.read import import_file
 
-    facts = _facts(
-        model=model,
-        format=format,
-        gpu=gpu,
-        num_gpus=num_gpus,
-        engine=engine,
-        engine_version=engine_version,
-        kv_format=kv_cache_dtype,
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        algorithm=algorithm,
-        licence=licence,
-        load=_load(concurrency, rate, batch, maximum),
-    )
-    found = [_with_settings(import_file(path, facts), engine_args) for path in files]
+    facts = _facts(stated)
+    found = [_with_settings(import_file(path, facts), stated.engine_args) for path in files]
     for imported in found:
         for note in imported.notes:
             typer.echo(f"quantadvise: {note}", err=True)
@@ -160,15 +160,27 @@ def _load(
     return ("maximum", None) if maximum else None
 
 
-def _facts(*, load: tuple[str, float | None] | None, licence: str | None, **said: object) -> DeploymentFacts:
+def _facts(stated: Stated) -> DeploymentFacts:
     from advisor.record.importers.facts import OWN, DeploymentFacts
     from advisor.spec.formats.catalog import find_kv_format
 
-    kv = said.pop("kv_format")
-    if kv is not None:
-        said["kv_format"] = find_kv_format(str(kv)).name
-    kind, value = load or (None, None)
-    return DeploymentFacts(load=kind, load_value=value, licence=licence or OWN, **said)  # type: ignore[arg-type]
+    kind, value = _load(stated.concurrency, stated.rate, stated.batch, stated.maximum) or (None, None)
+    kv = stated.kv_cache_dtype
+    return DeploymentFacts(
+        model=stated.model,
+        format=stated.format,
+        gpu=stated.gpu,
+        num_gpus=stated.num_gpus,
+        engine=stated.engine,
+        engine_version=stated.engine_version,
+        kv_format=None if kv is None else find_kv_format(kv).name,
+        input_tokens=stated.input_tokens,
+        output_tokens=stated.output_tokens,
+        algorithm=stated.algorithm,
+        licence=stated.licence or OWN,
+        load=kind,  # type: ignore[arg-type]
+        load_value=value,
+    )
 
 
 def _add(found: Sequence[Imported], out: Path, *, dry_run: bool) -> None:

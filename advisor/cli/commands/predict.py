@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from advisor.cli import engine_options as e
 from advisor.cli import options as o
 from advisor.cli import values as v
 from advisor.cli.groups import Asked, Limits, Named, Prices, Served, grouped
@@ -20,16 +22,16 @@ if TYPE_CHECKING:
     from advisor.spec.workloads.workload import Workload
 
 
-@grouped
-def predict(
-    *,
-    named: Named,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class One:
+    """The one deployment that is predicted."""
+
     gpu: Annotated[
         str | None, typer.Option("--gpu", "-g", metavar="NAME|FILE", help="The GPU; one's own as YAML.")
-    ] = None,
+    ] = None
     format: Annotated[
         str, typer.Option("--format", "--quantization", metavar="NAME", help="The quantization format.")
-    ] = "bf16",
+    ] = "bf16"
     tensor_parallel: Annotated[
         int,
         typer.Option(
@@ -39,18 +41,25 @@ def predict(
             metavar="N",
             help="GPUs that one replica is split over.",
         ),
-    ] = 1,
-    replicas: Annotated[int, typer.Option(metavar="N", help="Equal servers that share the load.")] = 1,
-    kv_cache_dtype: o.KvCacheDtypeOption = None,
+    ] = 1
+    replicas: Annotated[int, typer.Option(metavar="N", help="Equal servers that share the load.")] = 1
+    kv_cache_dtype: e.KvCacheDtypeOption = None
     expert_parallel: Annotated[
         bool, typer.Option("--enable-expert-parallel", help="Each GPU holds whole experts.")
-    ] = False,
+    ] = False
     checkpoint: Annotated[
         str | None,
         typer.Option(
             metavar="REPO", help="The published checkpoint to serve; the first that starts unless named."
         ),
-    ] = None,
+    ] = None
+
+
+@grouped
+def predict(
+    *,
+    named: Named,
+    one: One,
     asked: Asked,
     limits: Limits,
     prices: Prices,
@@ -72,7 +81,7 @@ def predict(
     quantadvise predict Llama-3.1-8B-Instruct --gpu A6000 --format int4 --workload chat
     """
     if cells is not None:
-        if any((named.model, named.model_option, named.params, gpu, asked.workload)):
+        if any((named.model, named.model_option, named.params, one.gpu, asked.workload)):
             raise InputError(
                 "--cells: its file names the models, GPUs and loads; leave out the other options"
             )
@@ -82,16 +91,11 @@ def predict(
     from advisor.spec.deployment import kv_formats
 
     chosen = v.the_model(named)
-    if gpu is None:
+    if one.gpu is None:
         raise InputError("gpu: none named; give --gpu (quantadvise gpus lists them)")
-    gpu, count = gpu_and_count(gpu)
-    if count is not None and tensor_parallel not in (1, count):
-        raise InputError(
-            f"--gpu: {count} GPUs, and --tensor-parallel-size {tensor_parallel}; keep one of them"
-        )
-    tensor_parallel = count or tensor_parallel
+    gpu, tensor_parallel = _counted(one.gpu, one.tensor_parallel)
     workload = v.the_workload(asked, limits, prices)
-    allowed = kv_formats(kv_cache_dtype) or (None,)
+    allowed = kv_formats(one.kv_cache_dtype) or (None,)
     if len(allowed) > 1:
         raise InputError("--kv-cache-dtype: any is no one deployment; say auto or fp8")
     predictor = v.the_predictor(records, models=[chosen], gpus=[gpu])
@@ -99,12 +103,12 @@ def predict(
         chosen,
         workload,
         gpu=gpu,
-        format=format,
+        format=one.format,
         tensor_parallel=tensor_parallel,
-        replicas=replicas,
+        replicas=one.replicas,
         kv_format=allowed[0],
-        expert_parallel=expert_parallel,
-        checkpoint=checkpoint,
+        expert_parallel=one.expert_parallel,
+        checkpoint=one.checkpoint,
         engine=v.the_engine(served, workload),
         prices=v.own_prices(prices.price),
         pricing=prices.pricing,
@@ -112,9 +116,23 @@ def predict(
         quality=v.the_quality(records),
         border=v.the_border(records),
     )
+    _print(assessment, workload, _replayed(asked, assessment, workload, predictor), output)
+    _require_fit(assessment)
+
+
+def _counted(gpu: str, tensor_parallel: int) -> tuple[str, int]:
+    """The GPU's name and how many share a replica: `2xA100` says both. Raises InputError for two counts."""
+    name, count = gpu_and_count(gpu)
+    if count is not None and tensor_parallel not in (1, count):
+        raise InputError(
+            f"--gpu: {count} GPUs, and --tensor-parallel-size {tensor_parallel}; keep one of them"
+        )
+    return name, count or tensor_parallel
+
+
+def _print(assessment: Assessment, workload: Workload, replayed: Replay | None, output: o.Output) -> None:
     from advisor.report.terminal import out
 
-    replayed = _replayed(asked, assessment, workload, predictor)
     if output is o.Output.table:
         out.print_assessment(assessment, workload)
         if replayed is not None:
@@ -130,7 +148,6 @@ def predict(
         if replayed is not None:
             document["replay"] = replay_document(replayed)
         out.print_document(document, output.value)
-    _require_fit(assessment)
 
 
 def _replayed(

@@ -86,7 +86,6 @@ def fit(
 
     The same measurements give the same files, bit for bit.
     """
-    from advisor.advise.own_records import write_whole
     from advisor.cli.progress import working
     from advisor.cost import fit_file, fit_report
     from advisor.cost.quality import file as quality_file
@@ -114,16 +113,7 @@ def fit(
         fit_report.NAME: fit_report.dumps(held_out),
         quality_file.NAME: quality.to_json(),
     }
-    changed = []
-    for name, text in texts.items():
-        path = (out or base) / name
-        same = path.exists() and path.read_text(encoding="utf-8") == text
-        if not same:
-            changed.append(path)
-            if not dry_run:
-                write_whole(path, text)
-        verb = "would change" if dry_run else "written"
-        typer.echo(f"{path}: {'as it was, bit for bit' if same else verb}", err=True)
+    changed = _write(texts, out or base, dry_run=dry_run)
     if report:
         from advisor.report.fit_tables import fit_tables
         from advisor.report.quality_accuracy import quality_markdown
@@ -133,6 +123,23 @@ def fit(
         typer.echo(line)
     if dry_run and changed:
         raise typer.Exit(1)
+
+
+def _write(texts: Mapping[str, str], folder: Path, *, dry_run: bool) -> list[Path]:
+    """Write each text into its file, and say which changed; `dry_run` only says it."""
+    from advisor.advise.own_records import write_whole
+
+    changed = []
+    for name, text in texts.items():
+        path = folder / name
+        same = path.exists() and path.read_text(encoding="utf-8") == text
+        if not same:
+            changed.append(path)
+            if not dry_run:
+                write_whole(path, text)
+        verb = "would change" if dry_run else "written"
+        typer.echo(f"{path}: {'as it was, bit for bit' if same else verb}", err=True)
+    return changed
 
 
 def _learner() -> Callable[..., tuple[Fit, FitReport]]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from advisor.errors import InputError
+
+if TYPE_CHECKING:
+    from advisor.spec.workloads.workload import Arrival
 
 
 def from_trace(
@@ -18,10 +21,8 @@ def from_trace(
             help="Azure or BurstGPT CSV, Mooncake, OpenAI-style or batch JSONL, ShareGPT JSON, vLLM log.",
         ),
     ],
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="YAML", help="Written there, else to stdout.")
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="Of the profile; else the file's.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="YAML", help="File to write (stdout).")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the profile (the file's).")] = None,
     chars_per_token: Annotated[
         float | None,
         typer.Option(metavar="N", help="Approximate counts where the log has text only: 4 for English."),
@@ -30,7 +31,9 @@ def from_trace(
         str | None, typer.Option(metavar="N", help="Answer tokens where the log says none: 256, 256±100.")
     ] = None,
     rate: Annotated[float | None, typer.Option(help="Requests per second, in place of the log's.")] = None,
-    concurrency: Annotated[int | None, typer.Option(min=1, help="Requests in flight, likewise.")] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Requests in flight, in place of the log's.")
+    ] = None,
 ) -> None:
     """Lengths, arrivals and prefix sharing of a request log as a profile.
 
@@ -39,18 +42,8 @@ def from_trace(
     from advisor.spec.workloads.profile import to_yaml
     from advisor.spec.workloads.profile_flags import parse_lengths
     from advisor.spec.workloads.trace import profile_from_trace
-    from advisor.spec.workloads.workload import Arrival
 
-    if rate is not None and concurrency is not None:
-        raise InputError("--rate and --concurrency: a workload has one load; keep one of them")
-    arrival = None
-    try:
-        if rate is not None:
-            arrival = Arrival(kind="rate", value=rate)
-        elif concurrency is not None:
-            arrival = Arrival(kind="concurrency", value=float(concurrency))
-    except ValueError as error:
-        raise InputError(f"{'--rate' if rate is not None else '--concurrency'}: {error}") from error
+    arrival = _arrival(rate, concurrency)
     answers = None if output_tokens is None else parse_lengths(output_tokens, where="--output-tokens")
     if out is not None and out.exists():
         raise InputError(f"{out}: exists; name another file or delete it")
@@ -72,6 +65,20 @@ def from_trace(
         f"{out}: {found.requests} requests; {load.input_tokens.mean:.4g} prompt and "
         f"{load.output_tokens.mean:.4g} answer tokens on average"
     )
+
+
+def _arrival(rate: float | None, concurrency: int | None) -> Arrival | None:
+    """The load that stands in place of the log's; None where the log's own counts. Raises InputError."""
+    from advisor.spec.workloads.workload import Arrival
+
+    if rate is not None and concurrency is not None:
+        raise InputError("--rate and --concurrency: a workload has one load; keep one of them")
+    try:
+        if rate is not None:
+            return Arrival(kind="rate", value=rate)
+        return None if concurrency is None else Arrival(kind="concurrency", value=float(concurrency))
+    except ValueError as error:
+        raise InputError(f"{'--rate' if rate is not None else '--concurrency'}: {error}") from error
 
 
 def register(profiles_app: typer.Typer) -> None:

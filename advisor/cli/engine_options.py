@@ -1,0 +1,90 @@
+"""The options that state an engine and its settings: one name, one meaning, one help text."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+_ENGINE = "Engine"
+
+EngineOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="vllm 0.11.0; the newest known by default.", rich_help_panel=_ENGINE),
+]
+MaxNumSeqsOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="Most sequences in one step (vLLM's --max-num-seqs).", rich_help_panel=_ENGINE
+    ),
+]
+MaxNumBatchedTokensOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Most tokens in one step (vLLM's --max-num-batched-tokens).",
+        rich_help_panel=_ENGINE,
+    ),
+]
+GpuMemoryUtilizationOption = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE", help="Share of a GPU's memory that vLLM may take.", rich_help_panel=_ENGINE
+    ),
+]
+PrefixCachingOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--enable-prefix-caching/--no-enable-prefix-caching",
+        help="Reuse the KV cache of prompts that begin alike.",
+        rich_help_panel=_ENGINE,
+    ),
+]
+AsyncSchedulingOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--async-scheduling/--no-async-scheduling",
+        help="Prepare the next step while the GPU runs this one.",
+        rich_help_panel=_ENGINE,
+    ),
+]
+EnforceEagerOption = Annotated[
+    bool | None,
+    typer.Option("--enforce-eager", help="No CUDA graphs and no compilation.", rich_help_panel=_ENGINE),
+]
+CompilationOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--compilation/--no-compilation", help="torch.compile and its fusions.", rich_help_panel=_ENGINE
+    ),
+]
+AllreduceFusionOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--allreduce-fusion/--no-allreduce-fusion",
+        help="One kernel for all-reduce, addition and norm.",
+        rich_help_panel=_ENGINE,
+    ),
+]
+StreamIntervalOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="Tokens sent to the client together (--stream-interval).", rich_help_panel=_ENGINE
+    ),
+]
+IgnoreEngineVersionOption = Annotated[
+    bool,
+    typer.Option(
+        "--ignore-engine-version",
+        help="Also models and formats that this vLLM is too old for.",
+        rich_help_panel=_ENGINE,
+    ),
+]
+KvCacheDtypeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|bfloat16|fp8|any",
+        help="auto = as the checkpoint says, any = 16 bits and FP8 are tried.",
+        rich_help_panel=_ENGINE,
+    ),
+]
