@@ -36,9 +36,13 @@ def _of_session(job: SessionJob, folder: Path) -> Iterator[str]:
     vllm, plan = _tool("vllm"), job.plan
     if job.needs is not None:
         job = located(job, str(folder / "checkpoints" / job.needs))
-    name = f"quantadvise-{steps.serve_step(job.target).key}"
-    yield shlex.join(server.command(vllm, job.target.serving, port=PORT, served_name=name))
-    endpoint = Endpoint(url=f"http://{server.HOST}:{PORT}", served_name=name, version=None)
+    running = job.target.running
+    if running is not None:  # nobody here starts it
+        endpoint = Endpoint(url=running.url, served_name=running.served_name, version=running.version)
+    else:
+        name = f"quantadvise-{steps.serve_step(job.target).key}"
+        yield shlex.join(server.command(vllm, job.target.serving, port=PORT, served_name=name))
+        endpoint = Endpoint(url=f"http://{server.HOST}:{PORT}", served_name=name, version=None)
     for point in plan.points if job.benches else ():
         yield shlex.join(
             bench.command(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from advisor.measure.execution.jobs import Job, QuantizeJob
-from advisor.measure.run import Prepared
+from advisor.measure.prepared import Prepared
 from advisor.measure.state.ledger import Ledger, Step
 from advisor.measure.steps import steady, steps
 from advisor.measure.steps.bench import Point

@@ -13,6 +13,7 @@ from advisor.measure.state.ledger import Entry
 from advisor.measure.steps import steady
 from advisor.measure.steps.bench import BenchResult, Point, saturated
 from advisor.measure.steps.quality import Difference, ItemScore, Score, difference
+from advisor.measure.steps.running_server import MAX_UNPLANNED_HITS
 from advisor.measure.tools import files
 from advisor.record.measurement import FailedRun, QualityMeasurement, SpeedMeasurement
 from advisor.spec.formats.recipes import UNQUANTIZED
@@ -144,7 +145,7 @@ def point_records(group: Sequence[Entry], run: str) -> list[SpeedMeasurement] | 
                 licence=LICENCE,
                 date=group[-1].date[:10],
                 conditions=_conditions(facts, group, worst),
-                suspect=_suspect(facts, worst),
+                suspect=_suspect(facts, group, worst),
                 requests=group[0].inputs["requests"],
                 repeats=len(group),
                 input_std=_pooled_std([r.input_std for r in results]),
@@ -174,7 +175,8 @@ def _mean(values: Iterable[float]) -> float:
 
 def _conditions(facts: Mapping[str, Any], group: Sequence[Entry], worst: float | None) -> str:
     """How it was measured, in one line."""
-    words = [f"vllm serve {' '.join(facts['arguments'])}"]
+    server = facts.get("server")
+    words = [f"vllm serve {' '.join(facts['arguments'])}" if server is None else server]
     words.append(f"{group[0].inputs['requests']} requests x {len(group)}")
     if worst is not None:
         words.append(f"variation {worst:.1%}")
@@ -192,9 +194,15 @@ def _conditions(facts: Mapping[str, Any], group: Sequence[Entry], worst: float |
     return "; ".join(words)
 
 
-def _suspect(facts: Mapping[str, Any], worst: float | None) -> str:
+def _suspect(facts: Mapping[str, Any], group: Sequence[Entry], worst: float | None) -> str:
+    """Why a row would bias the fit; empty where nothing is known that would."""
+    if facts.get("unknown"):
+        return f"unknown: {', '.join(facts['unknown'])}"
     if facts["prefix_hit_rate"]:
         return "prefix cache in use"
+    hits = max((entry.extra.get("prefix_hits", 0.0) for entry in group), default=0.0)
+    if hits > MAX_UNPLANNED_HITS:
+        return f"{hits:.0%} of the prompt tokens came from the prefix cache"
     if worst is not None and worst > steady.UNSTEADY:
         return f"repeats vary by {worst:.0%}"
     return ""

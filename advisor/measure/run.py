@@ -1,251 +1,31 @@
-"""A run: plan checked against this machine, its steps, their execution, its records."""
+"""Carrying out a prepared plan: its steps, their execution, its records."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from advisor.errors import InputError, QuantAdviseError
+from advisor.errors import QuantAdviseError
 from advisor.measure import commands
 from advisor.measure.execution.executor import Write
 from advisor.measure.execution.jobs import Job, QuantizeJob, checkpoint_folder
-from advisor.measure.execution.session_job import SessionJob
+from advisor.measure.prepared import Prepared
 from advisor.measure.records import Records, records
-from advisor.measure.starts import check_starts
 from advisor.measure.state.events import Done, Event
 from advisor.measure.state.ledger import Ledger
 from advisor.measure.state.site import Site
-from advisor.measure.steps import calibration, checkpoint, quality, server, steps
-from advisor.measure.steps.checkpoint import Checkpoint
-from advisor.measure.steps.plan import Plan
-from advisor.measure.steps.server import Serving
-from advisor.measure.steps.steps import Target, Versions
-from advisor.measure.tools import envs, files, machine
-from advisor.measure.tools.machine import Device
+from advisor.measure.steps import checkpoint, quality
+from advisor.measure.tools import files, machine
 from advisor.record import store
-from advisor.spec.formats.recipes import UNQUANTIZED
-from advisor.spec.models.catalog import find_model
-from advisor.spec.workloads.profile import load_workload
-from advisor.spec.workloads.workload import Workload
 
 
 class Executor(Protocol):
     """Where jobs run."""
 
     def run(self, jobs: Iterable[Job], site: Site, ledger: Ledger, write: Write) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A plan that was found possible here, as jobs."""
-
-    plan: Plan
-    workload: Workload
-    folder: Path
-    model: Checkpoint
-    model_name: str
-    devices: tuple[Device, ...]
-    versions: Versions
-    jobs: tuple[Job, ...]
-    offline: bool
-    endpoint: str | None = None
-
-    @property
-    def source(self) -> str:
-        """What records name as their source: model and content, no path."""
-        return f"quantadvise measure {self.model_name} {files.digest(self.model.identity)[:8]}"
-
-
-def name_of(model: str) -> str:
-    """The catalog's name of a model, else its folder's or repository's own."""
-    try:
-        return find_model(model).name
-    except QuantAdviseError:
-        return Path(model).name
-
-
-def native_format(model: str) -> tuple[bool, str | None]:
-    """Whether a model's configuration could be read, and the format its weights have (None = 16 bits)."""
-    try:
-        return True, find_model(model).native_format
-    except QuantAdviseError:
-        return False, None
-
-
-def _check_formats(plan: Plan) -> None:
-    """Refuse to call weights by another format than they have. Raises InputError."""
-    _, native = native_format(plan.model)
-    for format in plan.formats:
-        if native is not None and (format in UNQUANTIZED or plan.is_made(format)):
-            raise InputError(
-                f"{plan.model}: its weights are {native} already; give the 16-bit model, "
-                f"or --formats {native} --checkpoint {native}={plan.model}"
-            )
-    for format, path in plan.checkpoints:
-        read, found = native_format(path)
-        if read and found != format:
-            raise InputError(
-                f"--checkpoint {format}={path}: its weights are {found or '16-bit'}, not {format}"
-            )
-
-
-def prepare(
-    plan: Plan,
-    folder: Path,
-    *,
-    endpoint: str | None = None,
-    devices: Sequence[Device] | None = None,
-    need_tools: bool = True,
-) -> Prepared:
-    """Check all that can be checked before the first step. Raises QuantAdviseErrors, one line each."""
-    plan = replace(plan, model=checkpoint.on_disk_or_hub(plan.model))
-    workload = load_workload(plan.workload)
-    if plan.slo_search and not workload.limits and workload.goodput is None:
-        raise InputError(f"{plan.workload}: has no limits (slo:), so --slo-search has nothing to keep")
-    model = checkpoint.locate(plan.model, plan.revision, dummy=plan.dummy)
-    found = tuple(devices) if devices is not None else tuple(machine.choose(plan.gpus))
-    versions = _versions(plan, endpoint, need_tools=need_tools)
-    engine_version = versions.vllm
-    if endpoint is not None:
-        if len(plan.formats) > 1 or any(plan.is_made(format) for format in plan.formats):
-            raise InputError("--endpoint: serves one model; name its one format, 16-bit or with --checkpoint")
-        engine_version = server.connect(endpoint).version
-    _check_formats(plan)
-    if endpoint is None:
-        check_starts(plan, found[0], engine_version)
-    if plan.prompts is not None and not Path(plan.prompts).is_file():
-        raise InputError(f"{plan.prompts}: no such file of prompts")
-    tunes = any(plan.is_made(format) and plan.recipe(format).needs_data for format in plan.formats)
-    if tunes and plan.calibration.kind == "file":  # a bad file is found now, not after an hour
-        calibration.read_rows(Path(plan.calibration.source))
-    offline = Path(plan.model).is_dir() and not (tunes and plan.calibration.kind == "hub")
-    draft = Prepared(
-        plan=_with_context(plan, workload, endpoint),
-        workload=workload,
-        folder=folder.resolve(),
-        model=model,
-        model_name=name_of(plan.model),
-        devices=found,
-        versions=versions,
-        jobs=(),
-        offline=offline,
-        endpoint=endpoint,
-    )
-    return replace(draft, jobs=tuple(_jobs(draft, engine_version)))
-
-
-def _with_context(plan: Plan, workload: Workload, endpoint: str | None) -> Plan:
-    """The context the workload needs, where the plan names none: a model's own may not fit the KV cache."""
-    if plan.max_model_len is not None or plan.prompts is not None or endpoint is not None:
-        return plan
-    longest = workload.load.longest_context
-    # Some room: decoded random prompts may have a few tokens more, tasks bring their own lengths.
-    needed = longest + 64 if not plan.tasks else max(longest + 64, 4096)
-    return replace(plan, max_model_len=min(needed, _model_context(plan.model) or needed))
-
-
-def _model_context(model: str) -> int | None:
-    with contextlib.suppress(QuantAdviseError):
-        return find_model(model).max_context
-    return None
-
-
-def _versions(plan: Plan, endpoint: str | None, *, need_tools: bool) -> Versions:
-    """Versions of the tools that the plan needs. Raises MissingToolError."""
-    makes = any(plan.is_made(format) for format in plan.formats)
-    serves = bool(plan.points) or plan.slo_search or (bool(plan.tasks) and plan.evaluate_with == "server")
-
-    def version(name: str, needed: bool) -> str | None:
-        if not needed:
-            return None
-        found = envs.require(name) if need_tools else envs.find(name)
-        return None if found is None else found.version
-
-    return Versions(
-        quantize=version("quantize", makes),
-        vllm=version("vllm", serves),
-        evaluate=version("evaluate", bool(plan.tasks)),
-    )
-
-
-def _jobs(draft: Prepared, engine_version: str | None) -> Iterator[Job]:
-    plan = draft.plan
-    gpu = draft.devices[0].name
-    task_file = _task_digest(plan.task_folder)
-    for format in plan.formats:
-        needs: str | None = None
-        weights = draft.model
-        algorithm = "none" if format in UNQUANTIZED else "given"
-        if plan.is_made(format):
-            step = steps.quantize_step(plan, draft.model, format, draft.versions.quantize)
-            needs = step.key
-            weights = Checkpoint(path=str(checkpoint_folder(draft.folder, needs)), identity=f"made:{needs}")
-            algorithm = plan.recipe(format).algorithm
-            yield QuantizeJob(
-                plan=plan,
-                model=draft.model,
-                format=format,
-                step=step,
-                model_name=draft.model_name,
-                gpu=gpu,
-                engine_version=draft.versions.quantize,
-            )
-        elif format in dict(plan.checkpoints):
-            weights = checkpoint.locate(dict(plan.checkpoints)[format], None, dummy=plan.dummy)
-        for number, tensor_parallel in enumerate(plan.tensor_parallel):
-            serving = Serving(
-                model=weights.path,
-                revision=plan.revision if weights is draft.model else None,
-                tensor_parallel=tensor_parallel,
-                kv_fp8=plan.kv_fp8,
-                max_model_len=plan.max_model_len,
-                max_num_seqs=plan.max_num_seqs,
-                gpu_memory_utilization=plan.gpu_memory_utilization,
-                prefix_caching=draft.workload.load.prefix_hit_rate > 0,
-                dummy=plan.dummy,
-                seed=plan.seed,
-                extra=plan.engine_args,
-            )
-            yield SessionJob(
-                plan=plan,
-                workload=draft.workload,
-                target=Target(
-                    model=draft.model_name,
-                    format=format,
-                    algorithm=algorithm,
-                    weights=weights.identity,
-                    gpu=gpu,
-                    serving=serving,
-                    engine_version=engine_version,
-                ),
-                needs=needs,
-                task_file=task_file,
-                evaluate_version=draft.versions.evaluate,
-                # Accuracy does not depend on how many GPUs hold the weights: once per format.
-                tasks=plan.tasks if number == 0 else (),
-            )
-
-
-def _task_digest(folder: str | None) -> str | None:
-    """Digest of the user's task definitions and their data. Raises InputError without such a folder."""
-    if folder is None:
-        return None
-    path = Path(folder)
-    if not path.is_dir():
-        raise InputError(f"{folder}: no such folder of lm-eval tasks")
-    names = sorted(
-        file for file in path.rglob("*") if file.suffix in (".yaml", ".yml", ".py", ".json", ".jsonl")
-    )
-    return files.digest([[str(file.relative_to(path)), file_digest(file)] for file in names])
-
-
-def file_digest(path: Path) -> str:
-    """Digest of one file's bytes."""
-    return files.file_sha256(path)
 
 
 def drop_lost_checkpoints(prepared: Prepared, ledger: Ledger) -> list[str]:
@@ -305,7 +85,6 @@ def execute(
         folder=folder.resolve(),
         offline=prepared.offline,
         deadline=deadline,
-        endpoint=prepared.endpoint,
         port=port,
     )
     write_records(prepared, ledger)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from advisor.measure import commands
 from advisor.measure.planned import Planned
+from advisor.measure.prepared import Prepared
 from advisor.measure.records import Records
-from advisor.measure.run import Prepared
 from advisor.measure.tools import envs, install
 from advisor.record.measurement import SpeedMeasurement
 

@@ -44,9 +44,9 @@ def serve(words: list[str]) -> None:
             if self.path == "/die":
                 print("RuntimeError: CUDA error: an illegal memory access was encountered", flush=True)
                 os._exit(1)
-            self.send_response(200)
+            self.send_response(200 if self.path in answers else 404)
             self.end_headers()
-            self.wfile.write(answers[self.path].encode())
+            self.wfile.write(answers.get(self.path, "").encode())
 
         def log_message(self, format: str, *arguments: object) -> None:
             return

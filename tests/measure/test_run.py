@@ -293,7 +293,17 @@ def test_an_endpoint_is_measured_without_starting_anything(place: Place):
         done = place.run("--formats", "bf16", "--concurrency", "4", "--endpoint", f"http://127.0.0.1:{port}")
         assert done.returncode == 0, done.stderr
         assert len(place.calls("serve")) == 1  # the one above
-        assert {row.engine_version for row in store.read_speed(place.out / "records")} == {"0.32.0"}
+        rows = store.read_speed(place.out / "records")
+        assert {row.engine_version for row in rows} == {"0.32.0"}
+        # The stand-in states a version and nothing else: no row claims flags, and none enters the fit.
+        assert {row.suspect for row in rows} == {"unknown: engine, prefix caching, KV cache type"}
+        assert not any("--" in row.conditions or "vllm serve" in row.conditions for row in rows)
+        assert "serve m" not in (place.out / "commands.txt").read_text()
+        refused = place.run(
+            "--concurrency", "4", "--max-num-seqs", "8", "--endpoint", f"http://127.0.0.1:{port}"
+        )
+        assert refused.returncode == 1
+        assert "the server runs already; leave out --max-num-seqs" in refused.stderr
     finally:
         server.terminate()
         server.wait()

@@ -11,8 +11,8 @@ from advisor.errors import QuantAdviseError
 if TYPE_CHECKING:
     from advisor.advise.choose.recommendation import Recommendation
     from advisor.cli.measure.expected import Expectation
+    from advisor.measure.prepared import Prepared
     from advisor.measure.records import Records
-    from advisor.measure.run import Prepared
 
 
 def print_advice(prepared: Prepared, found: Records, expected: Expectation) -> None:

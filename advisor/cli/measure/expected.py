@@ -12,8 +12,8 @@ from advisor.units import BITS_PER_BYTE, GB
 
 if TYPE_CHECKING:
     from advisor.cost.predict.prediction_table import PredictionTable, Range
+    from advisor.measure.prepared import Prepared
     from advisor.measure.records import Records
-    from advisor.measure.run import Prepared
     from advisor.measure.steps.bench import Point
     from advisor.measure.steps.plan import Plan
     from advisor.record.measurement import SpeedMeasurement

@@ -132,6 +132,12 @@ class Where:
     endpoint: Annotated[
         str | None, _option(metavar="URL", help="Measure a server that already runs.", panel=_WHERE)
     ] = None
+    endpoint_gpu: Annotated[
+        str | None,
+        _option(
+            metavar="GPU", help="GPU of the server at --endpoint (default: this machine's).", panel=_WHERE
+        ),
+    ] = None
     port: Annotated[
         int | None, _option(help="Port of the server we start (default: a free one).", panel=_WHERE)
     ] = None

@@ -19,7 +19,8 @@ from advisor.measure import run, show
 from advisor.measure.execution import progress
 from advisor.measure.execution.executor import LocalExecutor
 from advisor.measure.planned import Planned, planned
-from advisor.measure.run import Executor, Prepared
+from advisor.measure.prepared import Prepared, prepare
+from advisor.measure.run import Executor
 from advisor.measure.state import ledger
 from advisor.measure.steps.plan import Plan
 from advisor.measure.tools import machine
@@ -34,10 +35,15 @@ def carry_out(plan: Plan, folder: Path, where: Where, *, dry_run: bool, yes: boo
     keep_broken_pipes()
     err = Console(stderr=True)
     gpu_file = None if where.gpu_file is None else str(where.gpu_file)
-    endpoint, executor, budget_s = where.endpoint, where.executor, where.budget_s
+    executor, budget_s = where.executor, where.budget_s
     if dry_run:
-        prepared = run.prepare(
-            plan, folder, endpoint=endpoint, devices=_devices(plan, gpu_file), need_tools=False
+        prepared = prepare(
+            plan,
+            folder,
+            endpoint=where.endpoint,
+            endpoint_gpu=where.endpoint_gpu,
+            devices=_devices(plan, gpu_file),
+            need_tools=False,
         )
         typer.echo(show.dry_run(prepared, planned(prepared, ledger.Ledger(folder))))
         expected = compare.Expectation(prepared, gpu_file)
@@ -57,7 +63,7 @@ def carry_out(plan: Plan, folder: Path, where: Where, *, dry_run: bool, yes: boo
         signal.signal(signal.SIGTERM, stop)
         deadline = None if budget_s is None else time.time() + budget_s
         try:
-            if executor == "local" and endpoint is None and done < len(rows):
+            if executor == "local" and prepared.running is None and done < len(rows):
                 machine.check_free(prepared.devices)
             if executor == "local":  # a cluster's nodes have lm-eval, its driver need not
                 run.check_tasks(prepared, (row.step.inputs["task"] for row in rows if _is_open_task(row)))
@@ -89,7 +95,13 @@ def _devices(plan: Plan, gpu_file: str | None) -> list[Device]:
 def _crew(plan: Plan, folder: Path, gpu_file: str | None, where: Where) -> tuple[Executor, Prepared]:
     """The executor, and the plan checked against the machines it reaches."""
     if where.executor == "local":
-        prepared = run.prepare(plan, folder, endpoint=where.endpoint, devices=_devices(plan, gpu_file))
+        prepared = prepare(
+            plan,
+            folder,
+            endpoint=where.endpoint,
+            endpoint_gpu=where.endpoint_gpu,
+            devices=_devices(plan, gpu_file),
+        )
         gpus = [device.index for device in prepared.devices if device.index is not None]
         return LocalExecutor(gpus), prepared
     if where.executor != "ray":
@@ -97,4 +109,6 @@ def _crew(plan: Plan, folder: Path, gpu_file: str | None, where: Where) -> tuple
     from advisor.measure.execution.ray_executor import RayExecutor
 
     crew = RayExecutor(where.address)
-    return crew, run.prepare(plan, folder, endpoint=where.endpoint, devices=crew.devices(plan.gpus))
+    if where.endpoint is not None:
+        raise InputError("--endpoint: is measured from this machine; leave --executor ray out")
+    return crew, prepare(plan, folder, devices=crew.devices(plan.gpus))

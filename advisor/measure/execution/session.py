@@ -15,7 +15,7 @@ from advisor.measure.state import failure
 from advisor.measure.state.events import CancelledError, Done, Event, Live, Said
 from advisor.measure.state.ledger import Entry, Failure, Step
 from advisor.measure.state.site import Site, now
-from advisor.measure.steps import bench, live, prompts, quality, server, steady, steps
+from advisor.measure.steps import bench, live, prompts, quality, running_server, server, steady, steps
 from advisor.measure.steps.bench import BenchResult, Point
 from advisor.measure.steps.server import Endpoint
 from advisor.measure.tools import files, telemetry, tool
@@ -124,6 +124,7 @@ class Session:
         assert self.endpoint is not None
         yield Said(job=job.title, text=f"{point}, repeat {repeat + 1}")
         start, mark = time.monotonic(), telemetry.size(self.samples)
+        cached = running_server.prefix_counters(running_server.metrics_of(self.endpoint.url))
         found: BenchResult | Failure
         watch = live.Watch(self.endpoint.url)
         with ThreadPoolExecutor(1) as beside:
@@ -140,6 +141,7 @@ class Session:
             "gpus": list(self.site.gpus),
             "serve": self.endpoint.facts,
             **telemetry.summary(self.samples, mark),
+            **self._prefix_hits(cached),
         }
         raw = self.site.work(step.key) / "result.json"
         attachments = {f"{step.key}.json": raw.read_text(encoding="utf-8")} if raw.exists() else {}
@@ -147,6 +149,15 @@ class Session:
             yield self._ended(step, start, result=found.to_json(), extra=extra, attachments=attachments)
         else:
             yield self._ended(step, start, failed=found, extra=extra, attachments=attachments)
+
+    def _prefix_hits(self, before: tuple[float, float] | None) -> dict[str, float]:
+        """The share of prompt tokens that the prefix cache gave since `before`, where the server counts."""
+        assert self.endpoint is not None
+        if before is None or self.endpoint.dead():
+            return {}
+        after = running_server.prefix_counters(running_server.metrics_of(self.endpoint.url))
+        share = running_server.hit_rate(before, after)
+        return {} if share is None else {"prefix_hits": round(share, 4)}
 
     def _measure(self, step: Step, point: Point) -> BenchResult | Failure:
         assert self.endpoint is not None
@@ -196,7 +207,7 @@ class Session:
             yield from self._serve()
             assert self.endpoint is not None
             arguments = quality.server_arguments(
-                self.endpoint.url, self.endpoint.served_name, serving.model, serving.max_model_len
+                self.endpoint.url, self.endpoint.served_name, serving.model, job.target.max_context
             )
             backend, device = "local-completions", None
         else:
@@ -247,8 +258,11 @@ class Session:
         if self.endpoint is not None and not self.endpoint.dead():
             return
         job, site = self.job, self.site
-        if site.endpoint is not None:
-            self.endpoint = server.connect(site.endpoint)
+        if job.target.running is not None:
+            running = job.target.running
+            self.endpoint = Endpoint(
+                url=running.url, served_name=running.served_name, version=running.version
+            )
             return
         step = steps.serve_step(job.target)
         known = self.done.get(step.key)

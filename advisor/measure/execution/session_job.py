@@ -9,6 +9,9 @@ from advisor.measure.steps.plan import Plan
 from advisor.measure.steps.steps import Target
 from advisor.spec.workloads.workload import Workload
 
+UNKNOWN_GPU = "unknown"
+"""What records name where a server runs elsewhere and nobody states on what."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionJob:
@@ -33,6 +36,13 @@ class SessionJob:
     def gpus(self) -> int:
         return self.target.serving.tensor_parallel
 
+    def _unknown(self) -> list[str]:
+        """What moves speed and nobody states; empty for a server of our own."""
+        target = self.target
+        if target.running is None:
+            return []
+        return [*target.running.unknown, *(["GPU"] if target.gpu == UNKNOWN_GPU else [])]
+
     def facts(self) -> dict[str, Any]:
         """What records say beside the figures; none of it changes a result."""
         target = self.target
@@ -44,12 +54,14 @@ class SessionJob:
             "model": target.model,
             "format": target.format,
             "algorithm": target.algorithm,
-            "kv_format": "fp8" if target.serving.kv_fp8 else "16bit",
+            "kv_format": target.kv_format,
             "gpu": target.gpu,
             "num_gpus": target.serving.tensor_parallel,
             "engine_version": target.engine_version,
-            "max_context": target.serving.max_model_len,
-            "arguments": target.serving.arguments(),
+            "max_context": target.max_context,
+            "arguments": target.serving.arguments() if target.running is None else None,
+            "server": None if target.running is None else target.running.conditions(),
+            "unknown": self._unknown(),
             "dummy": target.serving.dummy,
             "asked_input": load.input_tokens.mean,
             "asked_output": load.output_tokens.mean,

@@ -34,8 +34,6 @@ class Site:
     deadline: float | None = None
     """Unix time at which no further step begins."""
     cancelled: Callable[[], bool] = never
-    endpoint: str | None = None
-    """A server that somebody else runs, measured in place of our own."""
     port: int | None = None
 
     def tool(self, name: str) -> FoundTool:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import InputError, ToolFailedError
-from advisor.measure.tools import tool
+from advisor.errors import InputError
+from advisor.measure.steps.running_server import version_of
+from advisor.measure.tools import http, tool
 from advisor.measure.tools.envs import FoundTool
 
 POLL_S = 0.25
@@ -104,13 +102,6 @@ def check_port(port: int) -> None:
             raise InputError(f"port {port} is taken ({error.strerror}); leave --port out") from error
 
 
-def get(url: str, timeout_s: float = 10.0) -> Any:
-    """The JSON (or None for an empty body) that `url` answers. Raises OSError, ValueError."""
-    with urllib.request.urlopen(url, timeout=timeout_s) as answer:
-        body = answer.read()
-    return json.loads(body) if body.strip() else None
-
-
 _FACTS: tuple[tuple[str, str, Callable[[str], float]], ...] = (
     ("kv_cache_tokens", r"KV cache size: ([\d,]+) tokens", lambda text: float(text.replace(",", ""))),
     ("kv_cache_gib", r"Available KV cache memory: ([\d.]+) GiB", float),
@@ -133,19 +124,11 @@ def facts(log: str) -> dict[str, float]:
 def _ready(program: tool.Running, url: str, served_name: str) -> bool:
     """Whether our server, and no other, answers under `url`."""
     try:
-        get(f"{url}/health", timeout_s=5)
-        names = [row["id"] for row in get(f"{url}/v1/models", timeout_s=5)["data"]]
+        http.fetch(f"{url}/health", deadline_s=5, max_bytes=1_000)
+        names = [row["id"] for row in http.fetch_json(f"{url}/v1/models", deadline_s=5)["data"]]
     except (OSError, ValueError, KeyError, TypeError):
         return False
     return served_name in names and program.exit_code() is None
-
-
-def version_of(url: str) -> str | None:
-    """vLLM's version as the server says it; None when it does not."""
-    try:
-        return str(get(f"{url}/version")["version"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 @contextmanager
@@ -186,28 +169,3 @@ def serve(
                 program=program,
             )
             return
-
-
-def connect(url: str, *, model: str | None = None, timeout_s: float = 10.0) -> Endpoint:
-    """A server that somebody else runs. Raises InputError or ToolFailedError when it does not answer well."""
-    base = url.rstrip("/").removesuffix("/v1")
-    if not base.startswith(("http://", "https://")):
-        raise InputError(f"{url}: an endpoint begins with http:// or https://")
-    try:
-        names = [str(row["id"]) for row in get(f"{base}/v1/models", timeout_s)["data"]]
-    except urllib.error.HTTPError as error:
-        raise ToolFailedError(
-            f"{base}/v1/models: answers {error.code} {error.reason}; is it the server?"
-        ) from error
-    except TimeoutError as error:
-        raise ToolFailedError(f"{base}: no answer within {timeout_s:.0f} s; is the server up?") from error
-    except OSError as error:
-        why = getattr(error, "reason", error)
-        raise ToolFailedError(f"{base}: {why}; is the server up?") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ToolFailedError(f"{base}/v1/models: not an OpenAI-style list of models") from error
-    if not names:
-        raise ToolFailedError(f"{base}/v1/models: serves no model")
-    if model is not None and model not in names:
-        raise InputError(f"{base}: serves {', '.join(names)}, not {model}")
-    return Endpoint(url=base, served_name=model or names[0], version=version_of(base))

@@ -11,6 +11,7 @@ from advisor.measure.state.ledger import Step
 from advisor.measure.steps.bench import Point, Traffic
 from advisor.measure.steps.checkpoint import Checkpoint
 from advisor.measure.steps.plan import Plan
+from advisor.measure.steps.running_server import RunningServer
 from advisor.measure.steps.server import Serving
 from advisor.measure.tools import files
 from advisor.spec.workloads.workload import Lengths, Load, Workload
@@ -39,22 +40,37 @@ class Target:
     gpu: str
     serving: Serving
     engine_version: str | None
+    running: RunningServer | None = None
+    """The server that somebody else runs; None = one of our own, started with `serving`."""
 
     @property
     def title(self) -> str:
         return f"{self.format} ×{self.serving.tensor_parallel}"
 
+    @property
+    def kv_format(self) -> str:
+        """Of the KV cache, as records write it."""
+        if self.running is not None:
+            return self.running.kv_format
+        return "fp8" if self.serving.kv_fp8 else "16bit"
+
+    @property
+    def max_context(self) -> int | None:
+        """The longest sequence that the server takes, where it is known."""
+        return self.serving.max_model_len if self.running is None else self.running.max_model_len
+
     def identity(self) -> dict[str, Any]:
         """What decides how it behaves. The checkpoint's path does not."""
-        return {
+        row = {
             "weights": self.weights,
             "format": self.format,
             "gpu": self.gpu,
             "tensor_parallel": self.serving.tensor_parallel,
-            "kv_fp8": self.serving.kv_fp8,
-            "arguments": self.serving.arguments(),
             "engine_version": self.engine_version,
         }
+        if self.running is not None:
+            return row | {"running": self.running.identity()}
+        return row | {"kv_fp8": self.serving.kv_fp8, "arguments": self.serving.arguments()}
 
 
 def quantize_step(plan: Plan, model: Checkpoint, format: str, version: str | None) -> Step:

@@ -118,6 +118,11 @@ def cpu() -> Device:
     )
 
 
+def elsewhere(name: str) -> Device:
+    """The GPU of a server on another machine, of which nothing but its name is known."""
+    return Device(index=None, name=name, driver_name="elsewhere", memory_mib=0, in_catalog=False, facts={})
+
+
 def choose(wanted: tuple[int, ...] | None) -> list[Device]:
     """The devices to measure on: those asked for, else all free GPUs, else the CPU. Raises InputError."""
     found = nvidia()

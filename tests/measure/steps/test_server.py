@@ -1,17 +1,13 @@
-"""Servers: memory figures of real logs, commands as text, endpoints that err or hang as one line."""
+"""Servers: memory figures of real logs, commands as text."""
 
 from __future__ import annotations
 
-import http.server
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from advisor.errors import InputError, ToolFailedError
+from advisor.errors import InputError
 from advisor.measure.steps import server
 from advisor.measure.steps.server import Serving
 from advisor.measure.tools import envs, tool
@@ -20,26 +16,6 @@ CPU_LOG = (  # vLLM 0.32.0 on a CPU
     "(EngineCore pid=16143) INFO 11-23 11:46:43 [kv_cache_utils.py:2327] CPU KV cache size: 524,288 tokens, "
     "Maximum concurrency for 1,024 tokens per request: 512.00x\n"
 )
-
-
-@contextmanager
-def answering(status: int, body: str) -> Iterator[str]:
-    """A real HTTP server on loopback that gives one answer."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            return
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as one:
-        thread = threading.Thread(target=one.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{one.server_address[1]}"
-        one.shutdown()
 
 
 def test_memory_figures_of_a_log():
@@ -60,47 +36,6 @@ def test_the_command_of_a_server():
         "--port 8123 --tensor-parallel-size 2 --seed 0 --no-enable-prefix-caching --kv-cache-dtype fp8 "
         "--max-model-len 4096 --load-format dummy"
     )
-
-
-def test_an_endpoint_that_serves_a_model():
-    with answering(200, '{"data": [{"id": "llama"}]}') as url:
-        found = server.connect(f"{url}/v1/")
-    assert (found.served_name, found.url) == ("llama", url)
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "message"),
-    [
-        (500, "oops", "answers 500"),
-        (200, "<html>", "not an OpenAI-style list of models"),
-        (200, '{"data": []}', "serves no model"),
-    ],
-)
-def test_an_endpoint_that_errs_is_one_line(status: int, body: str, message: str):
-    with answering(status, body) as url, pytest.raises(ToolFailedError, match=message) as caught:
-        server.connect(url)
-    assert "\n" not in str(caught.value)
-
-
-def test_an_endpoint_that_hangs_is_given_up():
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        with pytest.raises(ToolFailedError, match="is the server up"):
-            server.connect(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout_s=0.5)
-
-
-def test_nobody_listens():
-    with pytest.raises(ToolFailedError, match="refused; is the server up"):
-        server.connect(f"http://127.0.0.1:{server.free_port()}")
-
-
-def test_another_model_than_the_one_asked_for():
-    with (
-        answering(200, '{"data": [{"id": "llama"}]}') as url,
-        pytest.raises(InputError, match="serves llama, not qwen"),
-    ):
-        server.connect(url, model="qwen")
 
 
 def test_a_taken_port_is_one_line():
