@@ -49,6 +49,18 @@ def disk_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
+class NotAllMeasuredError(QuantAdviseError):
+    """A run ended, and some steps of its plan have no result; what has one is recorded."""
+
+    exit_code = 4
+
+
+class NothingMeasuredError(QuantAdviseError):
+    """A run ended, and no step of its plan has a result."""
+
+    exit_code = 5
+
+
 class NothingFitsError(QuantAdviseError):
     """No deployment keeps the limits."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from advisor.errors import NotAllMeasuredError, NothingMeasuredError
 from advisor.measure.execution.jobs import Job, QuantizeJob
 from advisor.measure.prepared import Prepared
 from advisor.measure.state.ledger import Ledger, Step
@@ -19,6 +21,21 @@ class Planned:
     step: Step
     state: str
     """`done`, `failed: reason`, `to do`."""
+
+
+def check_complete(rows: Sequence[Planned], folder: Path) -> None:
+    """Raises NotAllMeasuredError or NothingMeasuredError where steps of a run that ended have no result."""
+    wanted = [row for row in rows if row.step.kind not in ("quantize", "serve")]
+    missing = [row for row in wanted if row.state != "done"]
+    if not missing:
+        return
+    first = f"{missing[0].step.title} ({missing[0].state})"
+    if len(missing) == len(wanted):
+        raise NothingMeasuredError(f"{folder}: nothing was measured; first: {first}; see the failures above")
+    raise NotAllMeasuredError(
+        f"{folder}: {len(missing)} of {len(wanted)} steps have no result; first: {first}; "
+        "the same command tries again what may succeed"
+    )
 
 
 def planned(prepared: Prepared, ledger: Ledger) -> list[Planned]:

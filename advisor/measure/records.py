@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from advisor.measure.steps import steady
 from advisor.measure.steps.bench import BenchResult, Point, saturated
 from advisor.measure.steps.quality import Difference, ItemScore, Score, difference
 from advisor.measure.steps.running_server import MAX_UNPLANNED_HITS
-from advisor.measure.tools import files
+from advisor.measure.tools import files, tool_files
 from advisor.record.measurement import FailedRun, QualityMeasurement, SpeedMeasurement
 from advisor.spec.formats.recipes import UNQUANTIZED
 from advisor.spec.workloads.load_kind import LoadKind
@@ -273,13 +272,15 @@ def difference_text(score: Score, paired: Difference) -> str:
 def scores_of(entry: Entry, raw: Path) -> list[Score]:
     """The scores of an entry with their items, read back from `raw`."""
     path = raw / f"{entry.key}.items.json"
-    items: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    found = []
-    for row in (entry.result or {})["scores"]:
-        name = row["metric"] if row["filter"] == "none" else f"{row['metric']},{row['filter']}"
-        own = tuple((str(key), _item(value)) for key, value in items.get(f"{row['task']}/{name}", []))
-        found.append(Score(**row, items=own))
-    return found
+    items: dict[str, Any] = tool_files.read_json(path, what="a task's items") if path.exists() else {}
+    with tool_files.expected(str(path), "a task's items"):
+        return [_score(row, items) for row in (entry.result or {})["scores"]]
+
+
+def _score(row: Mapping[str, Any], items: Mapping[str, Any]) -> Score:
+    name = row["metric"] if row["filter"] == "none" else f"{row['metric']},{row['filter']}"
+    own = tuple((str(key), _item(value)) for key, value in items.get(f"{row['task']}/{name}", []))
+    return Score(**row, items=own)
 
 
 def _item(value: Any) -> ItemScore:

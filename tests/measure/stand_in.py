@@ -4,7 +4,8 @@
 It answers with what the real tools wrote (tests/measure/data), serves health and model list over HTTP, and
 fails where the environment says so: STAND_IN_OOM=format of a checkpoint that does not fit,
 STAND_IN_DIES=point at which the server dies, STAND_IN_SLOW=seconds each bench takes,
-STAND_IN_VLLM=version. Every call is noted in $STAND_IN_NOTES.
+STAND_IN_VLLM=version, STAND_IN_RESULT=text (or "folder", "pipe", "bytes") that a benchmark writes as its
+result, STAND_IN_SIGNAL=signal that ends it. Every call is noted in $STAND_IN_NOTES.
 """
 
 import http.server
@@ -73,12 +74,30 @@ def bench(words: list[str]) -> None:
             time.sleep(0.3)
         sys.exit("aiohttp.client_exceptions.ClientConnectorError: Cannot connect to host 127.0.0.1")
     time.sleep(float(os.environ.get("STAND_IN_SLOW", "0")))
+    if "STAND_IN_SIGNAL" in os.environ:
+        os.kill(os.getpid(), int(os.environ["STAND_IN_SIGNAL"]))
+    if "STAND_IN_RESULT" in os.environ:
+        hostile(Path(after(words, "--result-dir"), after(words, "--result-filename")))
+        return
     row = json.loads((DATA / "vllm_0.32_bench_concurrency.json").read_text())
     factor = 1 + (int(after(words, "--seed")) % 7) / 1_000
     for key, value in row.items():
         if key.endswith("_ms") and isinstance(value, float):
             row[key] = value * factor
     Path(after(words, "--result-dir"), after(words, "--result-filename")).write_text(json.dumps(row))
+
+
+def hostile(result: Path) -> None:
+    """Something in place of a result file."""
+    text = os.environ["STAND_IN_RESULT"]
+    if text == "folder":
+        result.mkdir()
+    elif text == "pipe":
+        os.mkfifo(result)
+    elif text == "bytes":
+        result.write_bytes(b"\xff\x00" * 99)
+    else:
+        result.write_text(text)
 
 
 def quantize(words: list[str]) -> None:

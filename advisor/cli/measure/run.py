@@ -17,11 +17,12 @@ from advisor.cli.streams import keep_broken_pipes
 from advisor.errors import InputError
 from advisor.measure import run, show
 from advisor.measure.execution import progress
-from advisor.measure.execution.executor import LocalExecutor
-from advisor.measure.planned import Planned, planned
+from advisor.measure.execution.executor import LocalExecutor, check_room
+from advisor.measure.planned import Planned, check_complete, planned
 from advisor.measure.prepared import Prepared, prepare
 from advisor.measure.run import Executor
 from advisor.measure.state import ledger
+from advisor.measure.steps import server
 from advisor.measure.steps.plan import Plan
 from advisor.measure.tools import machine
 from advisor.measure.tools.machine import Device
@@ -37,6 +38,8 @@ def carry_out(plan: Plan, folder: Path, where: Where, *, dry_run: bool, yes: boo
     gpu_file = None if where.gpu_file is None else str(where.gpu_file)
     executor, budget_s = where.executor, where.budget_s
     if dry_run:
+        if executor not in ("local", "ray"):
+            raise InputError(f"--executor: '{executor}' is neither local nor ray")
         prepared = prepare(
             plan,
             folder,
@@ -45,6 +48,10 @@ def carry_out(plan: Plan, folder: Path, where: Where, *, dry_run: bool, yes: boo
             devices=_devices(plan, gpu_file),
             need_tools=False,
         )
+        if executor == "local" and prepared.running is None:
+            check_room(prepared.jobs, [one.index for one in prepared.devices if one.index is not None])
+            if where.port is not None:
+                server.check_port(where.port)
         typer.echo(show.dry_run(prepared, planned(prepared, ledger.Ledger(folder))))
         expected = compare.Expectation(prepared, gpu_file)
         typer.echo("\n" + "\n".join(compare.cost_lines(prepared, expected)))
@@ -77,6 +84,7 @@ def carry_out(plan: Plan, folder: Path, where: Where, *, dry_run: bool, yes: boo
     if compared := compare.comparison(prepared, found, expected):
         typer.echo(f"\n{compared}")
     advice.print_advice(prepared, found, expected)
+    check_complete(planned(prepared, ledger.Ledger(folder)), folder)
 
 
 def _is_open_task(row: Planned) -> bool:

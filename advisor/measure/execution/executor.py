@@ -40,6 +40,15 @@ def split(
     return ready, lost
 
 
+def check_room(jobs: Iterable[Job], gpus: Sequence[int]) -> None:
+    """Raises UnsupportedError for a job that needs more GPUs than there are; a CPU is one slot for all."""
+    for job in jobs:
+        if gpus and job.gpus > len(gpus):
+            raise UnsupportedError(
+                f"{job.title}: needs {job.gpus} GPUs, there are {len(gpus)}; take a smaller --tp"
+            )
+
+
 class LocalExecutor:
     """Threads that each drive one job; the calling thread alone writes."""
 
@@ -50,11 +59,7 @@ class LocalExecutor:
     def run(self, jobs: Iterable[Job], site: Site, ledger: Ledger, write: Write) -> None:
         """Run all jobs; raise the first failure of the user's after all that ended has been written."""
         waiting = list(jobs)
-        for job in waiting:
-            if self.gpus and job.gpus > len(self.gpus):
-                raise UnsupportedError(
-                    f"{job.title}: needs {job.gpus} GPUs, there are {len(self.gpus)}; take a smaller --tp"
-                )
+        check_room(waiting, self.gpus)
         crew = _Crew(self.gpus, site)
         try:
             while waiting or crew.running:

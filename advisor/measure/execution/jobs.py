@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from advisor.errors import DataError
 from advisor.measure.execution.session import Session, Steps
 from advisor.measure.execution.session_job import SessionJob, located
 from advisor.measure.state import failure
@@ -65,55 +66,65 @@ def run_quantize(job: QuantizeJob, site: Site) -> Steps:
     result: dict[str, object] | None = None
     failed: Failure | None = None
     try:
-        made = quantize.measure(
-            found,
-            job.model,
-            job.plan.revision,
-            recipe,
-            job.plan.calibration,
-            checkpoint_folder(site.folder, job.step.key),
-            work=work,
-            log=log,
-            env=site.env(),
-            limit_s=job.plan.quantize_limit_s,
-            kv_fp8=job.plan.kv_fp8,
-            seed=job.plan.seed,
-        )
-        result = {
-            "identity": made.identity,
-            "weight_bytes": made.weight_bytes,
-            "original_bytes": job.model.weight_bytes,
-            "files": [list(row) for row in made.files],
-        }
+        result = _made(job, site, work, log)
     except tool.ToolError as error:
         if site.cancelled():
             raise CancelledError("stopped; the same command goes on") from error
         failed = failure.classify(error)
-    yield Done(
-        job=job.title,
-        entry=Entry(
-            key=job.step.key,
-            kind="quantize",
-            title=job.step.title,
-            inputs=job.step.inputs,
-            seconds=time.monotonic() - start,
-            date=now(),
-            result=result,
-            failure=failed,
-            extra={
-                "log": f"work/{job.step.key}/quantize.log",
-                "facts": {
-                    "model": job.model_name,
-                    "format": job.format,
-                    "algorithm": recipe.algorithm,
-                    "kv_format": "fp8" if job.plan.kv_fp8 else "16bit",
-                    "gpu": job.gpu,
-                    "num_gpus": 1,
-                    "engine_version": job.engine_version,
-                    "max_context": None,
-                },
+    except DataError as error:  # it ended well, and the checkpoint is not what it should be
+        failed = Failure(reason="crash", detail=str(error))
+    yield Done(job=job.title, entry=_entry(job, time.monotonic() - start, result, failed))
+
+
+def _made(job: QuantizeJob, site: Site, work: Path, log: Path) -> dict[str, object]:
+    """The checkpoint as the ledger keeps it. Raises like `quantize.measure`."""
+    made = quantize.measure(
+        site.tool("quantize"),
+        job.model,
+        job.plan.revision,
+        job.plan.recipe(job.format),
+        job.plan.calibration,
+        checkpoint_folder(site.folder, job.step.key),
+        work=work,
+        log=log,
+        env=site.env(),
+        limit_s=job.plan.quantize_limit_s,
+        kv_fp8=job.plan.kv_fp8,
+        seed=job.plan.seed,
+    )
+    return {
+        "identity": made.identity,
+        "weight_bytes": made.weight_bytes,
+        "original_bytes": job.model.weight_bytes,
+        "files": [list(row) for row in made.files],
+    }
+
+
+def _entry(
+    job: QuantizeJob, seconds: float, result: dict[str, object] | None, failed: Failure | None
+) -> Entry:
+    return Entry(
+        key=job.step.key,
+        kind="quantize",
+        title=job.step.title,
+        inputs=job.step.inputs,
+        seconds=seconds,
+        date=now(),
+        result=result,
+        failure=failed,
+        extra={
+            "log": f"work/{job.step.key}/quantize.log",
+            "facts": {
+                "model": job.model_name,
+                "format": job.format,
+                "algorithm": job.plan.recipe(job.format).algorithm,
+                "kv_format": "fp8" if job.plan.kv_fp8 else "16bit",
+                "gpu": job.gpu,
+                "num_gpus": 1,
+                "engine_version": job.engine_version,
+                "max_context": None,
             },
-        ),
+        },
     )
 
 

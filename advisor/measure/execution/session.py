@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import InputError
+from advisor.errors import DataError, InputError
 from advisor.measure.execution.session_job import SessionJob
 from advisor.measure.state import failure
 from advisor.measure.state.events import CancelledError, Done, Event, Live, Said
@@ -18,7 +18,7 @@ from advisor.measure.state.site import Site, now
 from advisor.measure.steps import bench, live, prompts, quality, running_server, server, steady, steps
 from advisor.measure.steps.bench import BenchResult, Point
 from advisor.measure.steps.server import Endpoint
-from advisor.measure.tools import files, telemetry, tool
+from advisor.measure.tools import files, telemetry, tool, tool_files
 from advisor.spec.metrics import percentile_of
 
 MAX_RESTARTS = 2
@@ -136,6 +136,8 @@ class Session:
             found = running.result()
         except tool.ToolError as error:
             found = self._why(error)
+        except DataError as error:  # the tool ended well and wrote nonsense
+            found = Failure(reason="crash", detail=str(error))
         extra: dict[str, Any] = {
             "log": f"work/{step.key}/bench.log",
             "gpus": list(self.site.gpus),
@@ -143,8 +145,10 @@ class Session:
             **telemetry.summary(self.samples, mark),
             **self._prefix_hits(cached),
         }
-        raw = self.site.work(step.key) / "result.json"
-        attachments = {f"{step.key}.json": raw.read_text(encoding="utf-8")} if raw.exists() else {}
+        attachments: dict[str, str] = {}
+        if isinstance(found, BenchResult):
+            raw = self.site.work(step.key) / "result.json"
+            attachments[f"{step.key}.json"] = tool_files.read_text(raw, what="a result")
         if isinstance(found, BenchResult):
             yield self._ended(step, start, result=found.to_json(), extra=extra, attachments=attachments)
         else:
@@ -239,6 +243,8 @@ class Session:
         except tool.ToolError as error:
             yield self._ended(step, start, failed=self._why(error), extra=extra)
             return
+        except DataError as error:
+            scores = Failure(reason="crash", detail=str(error))
         if isinstance(scores, Failure):
             yield self._ended(step, start, failed=scores, extra=extra)
             return

@@ -59,4 +59,5 @@ def classify(error: ToolError) -> Failure:
     unsupported = _matches(_UNSUPPORTED, error.tail)
     if unsupported is not None:
         return Failure(reason="unsupported", detail=unsupported)
-    return Failure(reason="crash", detail=reason_line(error.tail))
+    signalled = f"{error.why}: " if error.why.startswith("ended by SIG") else ""
+    return Failure(reason="crash", detail=f"{signalled}{reason_line(error.tail)}")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from advisor.errors import DataError, QuantAdviseError
-from advisor.measure.tools import files
+from advisor.measure.tools import files, tool_files
 
 LEDGER_VERSION = 1
 MAX_ATTEMPTS = 3
@@ -120,12 +120,13 @@ class Ledger:
         self._entries: dict[str, Entry] = {}
         for path in sorted(self.folder.glob("*.json")) if self.folder.is_dir() else []:
             try:
-                row = json.loads(path.read_text(encoding="utf-8"))
-                if row["ledger"] != LEDGER_VERSION:
-                    continue  # another version's work is not taken for ours; it is done anew
-                entry = Entry.from_json(row)
-            except (ValueError, KeyError, TypeError) as error:
-                raise DataError(f"{path}: damaged ({error}); remove it and its step is done again") from error
+                row = tool_files.read_json(path, what="an entry of the ledger")
+                with tool_files.expected(str(path), "an entry of the ledger"):
+                    if row["ledger"] != LEDGER_VERSION:
+                        continue  # another version's work is not taken for ours; it is done anew
+                    entry = Entry.from_json(row)
+            except DataError as error:
+                raise DataError(f"{error}: damaged; remove it and its step is done again") from error
             if entry.key != path.stem:
                 raise DataError(f"{path}: holds the step {entry.key}; remove it and its step is done again")
             self._entries[entry.key] = entry

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from advisor.errors import DataError
 from advisor.measure.state.ledger import Failure
 from advisor.measure.steps.server import Endpoint
-from advisor.measure.tools import tool
+from advisor.measure.tools import tool, tool_files
 from advisor.measure.tools.envs import FoundTool
 from advisor.spec.benchmark_run import BenchmarkRun
 
@@ -161,13 +161,16 @@ def parse(text: str, *, where: str) -> BenchResult | Failure:
     Raises DataError when the file is not one. vLLM writes 0.0 ms where nothing came through, and latencies
     only of the requests that did: neither is taken for a figure.
     """
-    try:
-        row = json.loads(text)
-        completed, failed = int(row["completed"]), int(row["failed"])
-        duration_s = float(row["duration"])
-        tokens_in, tokens_out = float(row["total_input_tokens"]), float(row["total_output_tokens"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{where}: not a result of `vllm bench serve` ({error!r})") from error
+    with tool_files.expected(where, "a result of `vllm bench serve`"):
+        return _parse(json.loads(text), where)
+
+
+def _parse(row: Mapping[str, Any], where: str) -> BenchResult | Failure:
+    completed, failed = int(row["completed"]), int(row["failed"])
+    duration_s = float(row["duration"])
+    tokens_in, tokens_out = float(row["total_input_tokens"]), float(row["total_output_tokens"])
+    if completed < 0 or failed < 0 or not tokens_in > 0 or not 0 <= tokens_out < math.inf:
+        return Failure(reason="crash", detail=f"{where}: impossible counts of requests or tokens")
     if completed == 0 or failed > MAX_FAILED_SHARE * (completed + failed):
         why = _first_error(row)
         return Failure(
@@ -255,4 +258,4 @@ def measure(
     ended = tool.run(argv, log=log, limit_s=limit_s, name="vllm bench serve", env=env)
     if not result.exists():
         raise DataError(f"{result}: vllm bench serve ended well but wrote no result; log: {ended.log}")
-    return parse(result.read_text(encoding="utf-8"), where=str(result))
+    return parse(tool_files.read_text(result, what="a result of `vllm bench serve`"), where=str(result))

@@ -11,7 +11,7 @@ from typing import Any
 
 from advisor.errors import DataError
 from advisor.measure.state.site import Site
-from advisor.measure.tools import files, machine, tool
+from advisor.measure.tools import files, machine, tool, tool_files
 from advisor.measure.tools.envs import FoundTool
 from advisor.measure.tools.machine import Device
 from advisor.record.kernel import KernelTiming
@@ -72,15 +72,13 @@ def command(found: FoundTool, spec: Path, result: Path) -> list[str]:
 
 def parse(text: str, device: Device, *, where: str) -> Calibration:
     """The worker's result. Raises DataError when it is not one or holds an impossible rate."""
-    try:
+    with tool_files.expected(where, "a result of the calibration worker"):
         row = json.loads(text)
         timings = tuple(_timing(one) for one in row["rows"])
         torch, threads = str(row["torch"]), int(row["threads"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{where}: not a result of the calibration worker ({error!r})") from error
-    for one in timings:
-        if one.rate is not None and not (math.isfinite(one.rate) and one.rate > 0):
-            raise DataError(f"{where}: {one.what} has the rate {one.rate}")
+        for one in timings:
+            if one.rate is not None and not (math.isfinite(one.rate) and one.rate > 0):
+                raise DataError(f"{where}: {one.what} has the rate {one.rate}")
     return Calibration(device=device, torch=torch, threads=threads, timings=timings)
 
 
@@ -106,7 +104,7 @@ def measure(found: FoundTool, site: Site, device: Device, *, seconds: float) -> 
     files.write(spec, json.dumps({"device": kind, "seconds": seconds}))
     argv = command(found, spec, result)
     tool.run(argv, log=work / "log", limit_s=4 * seconds + 300, name="calibrate", env=site.env())
-    return parse(result.read_text(encoding="utf-8"), device, where=str(result))
+    return parse(tool_files.read_text(result, what="the timings"), device, where=str(result))
 
 
 def to_json(found: Calibration, date: str) -> dict[str, Any]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from advisor.errors import DataError, InputError
-from advisor.measure.tools import files
+from advisor.measure.tools import files, tool_files
 from advisor.spec.formats.recipes import Recipe
 from advisor.spec.models.catalog import find_model
+from advisor.spec.reading.file_bytes import is_there
 
+MAX_CONFIG_BYTES = 100_000_000
 HASHED_BYTES = 1 << 30
 """A weight file below this is told by all of its bytes, a larger one by its header, size and time."""
 
@@ -32,12 +33,9 @@ class Checkpoint:
 
 def _config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{folder}: no config.json; give a model folder or a Hub name owner/name") from error
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON ({error})") from error
+    if not is_there(path):
+        raise InputError(f"{folder}: no config.json; give a model folder or a Hub name owner/name")
+    config = tool_files.read_json(path, what="a model's config.json", max_bytes=MAX_CONFIG_BYTES)
     if not isinstance(config, dict):
         raise DataError(f"{path}: must hold an object")
     return config
@@ -129,6 +127,11 @@ def of_folder(folder: Path, *, need_weights: bool = True) -> Checkpoint:
 
 def verify(folder: Path, recipe: Recipe, original_bytes: int | None) -> Checkpoint:
     """The checkpoint that `recipe` should have made. Raises DataError where config or size say otherwise."""
+    with tool_files.expected(f"{folder}/config.json", "a compressed-tensors checkpoint's"):
+        return _verified(folder, recipe, original_bytes)
+
+
+def _verified(folder: Path, recipe: Recipe, original_bytes: int | None) -> Checkpoint:
     config = _config(folder).get("quantization_config")
     if not isinstance(config, dict) or config.get("quant_method") != "compressed-tensors":
         raise DataError(f"{folder}: config.json has no compressed-tensors quantization_config")

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import DataError, InputError
+from advisor.errors import InputError
 from advisor.measure.state.ledger import Failure
-from advisor.measure.tools import files, tool
+from advisor.measure.tools import files, tool, tool_files
 from advisor.measure.tools.envs import FoundTool
 
 WORKER = Path(__file__).with_name("workers") / "evaluate_worker.py"
@@ -146,12 +146,12 @@ def measure(
     result.unlink(missing_ok=True)
     files.write(spec_path, json.dumps(dict(row), indent=1, sort_keys=True))
     tool.run(command(found, spec_path, result), log=log, limit_s=limit_s, name="lm-eval", env=env)
-    return parse(result.read_text(encoding="utf-8"), row, where=str(result))
+    return parse(tool_files.read_text(result, what="a result of lm-eval"), row, where=str(result))
 
 
 def parse(text: str, asked: Mapping[str, Any], *, where: str) -> list[Score] | Failure:
     """The worker's result: every metric with a finite value. Raises DataError when it is not a result."""
-    try:
+    with tool_files.expected(where, "a result of the lm-eval worker"):
         row = json.loads(text)
         scores = [
             score
@@ -159,8 +159,6 @@ def parse(text: str, asked: Mapping[str, Any], *, where: str) -> list[Score] | F
             if task in row["configs"]
             for score in _scores(task, found, row, asked)
         ]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{where}: not a result of the lm-eval worker ({error!r})") from error
     if not scores:
         return Failure(reason="crash", detail=f"{asked['task']}: lm-eval gave no finite score")
     return sorted(scores, key=lambda score: (score.task, score.metric, score.filter))

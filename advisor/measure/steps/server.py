@@ -19,6 +19,8 @@ from advisor.measure.tools.envs import FoundTool
 POLL_S = 0.25
 HOST = "127.0.0.1"
 PORT_ATTEMPTS = 3
+MAX_START_LOG_BYTES = 8_000_000
+"""What is read of a log for its memory figures; vLLM writes about 20 kB until it is up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,8 +161,9 @@ def serve(
                 taken = "address already in use" in tool.tail(log).lower()
                 if taken and port is None and attempt + 1 < PORT_ATTEMPTS:
                     continue  # somebody took the port between our look and vLLM's
-                raise program.failure(f"ended with code {code} before it was ready")
-            text = log.read_text(encoding="utf-8", errors="replace")
+                raise program.failure(f"{tool.ending(code)} before it was ready")
+            with log.open("rb") as file:
+                text = file.read(MAX_START_LOG_BYTES).decode("utf-8", "replace")
             yield Endpoint(
                 url=url,
                 served_name=served_name,

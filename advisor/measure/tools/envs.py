@@ -11,13 +11,13 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.errors import InputError, MissingToolError
+from advisor.measure.tools import query
 
 MARKER = "quantadvise-environment.json"
 """Written last: an environment without it was interrupted and is not used."""
@@ -137,13 +137,18 @@ _versions_cache: dict[Path, Mapping[str, str]] = {}
 def versions(python: Path) -> Mapping[str, str]:
     """Distributions of an interpreter by normalised name; empty when it does not run."""
     if python not in _versions_cache:
+        found = query.answer([str(python), "-c", _LIST_VERSIONS])
         try:
-            out = subprocess.run(
-                [python, "-c", _LIST_VERSIONS], capture_output=True, text=True, timeout=120, check=True
-            ).stdout
-            _versions_cache[python] = json.loads(out)
-        except (OSError, subprocess.SubprocessError, ValueError):
+            rows = json.loads(found or "")
+        except (ValueError, RecursionError):
             return {}
+        if not isinstance(rows, dict):
+            return {}
+        _versions_cache[python] = {
+            str(name): version
+            for name, version in rows.items()
+            if isinstance(version, str) and re.match(r"\d", version) and version.isprintable()
+        }
     return _versions_cache[python]
 
 
@@ -201,8 +206,4 @@ def has_cuda() -> bool:
     program = shutil.which("nvidia-smi")
     if program is None:
         return False
-    try:
-        done = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=30, check=False)
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return done.returncode == 0 and "GPU" in done.stdout
+    return "GPU" in (query.answer([program, "-L"]) or "")

@@ -20,6 +20,8 @@ import time
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 POLL_S = 0.05
+MAX_LOG_BYTES = 64_000_000
+"""A log that grows beyond this is begun anew: its last lines say why a program ended."""
 
 
 def _prctl(option: int, value: int) -> None:
@@ -98,6 +100,16 @@ def _adopted_by_child(child: subprocess.Popen[bytes]) -> None:
     _end(child, 0.0)
 
 
+def _bound_log() -> None:
+    """Empty the log on standard output when it is too large; what is appended next goes on from its start."""
+    try:
+        if os.fstat(1).st_size > MAX_LOG_BYTES:
+            os.ftruncate(1, 0)
+            os.write(1, b"(more than 64 MB were written here; they were dropped)\n")
+    except OSError:
+        return
+
+
 def _prepare_child() -> None:
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -130,6 +142,7 @@ def main(arguments: list[str]) -> int:
             continue
         if ready and not os.read(0, 1024):
             asked_to_end = True
+        _bound_log()
     if asked_to_end:
         _end(child, grace_s)
     else:

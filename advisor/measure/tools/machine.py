@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from advisor.errors import InputError, UnknownNameError
-from advisor.measure.tools import envs
+from advisor.measure.tools import envs, query
 from advisor.spec.hardware.gpus import find_gpu
 
 _QUERY = (
@@ -54,12 +53,8 @@ def nvidia() -> list[Device]:
     program = shutil.which("nvidia-smi")
     if program is None:
         return []
-    query = [program, f"--query-gpu={','.join(_QUERY)}", "--format=csv,noheader,nounits"]
-    try:
-        done = subprocess.run(query, capture_output=True, text=True, timeout=30, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return parse_nvidia(done.stdout)
+    words = [program, f"--query-gpu={','.join(_QUERY)}", "--format=csv,noheader,nounits"]
+    return parse_nvidia(query.answer(words) or "")
 
 
 def parse_nvidia(text: str) -> list[Device]:
@@ -67,10 +62,12 @@ def parse_nvidia(text: str) -> list[Device]:
     devices = []
     for line in text.splitlines():
         values = [value.strip() for value in line.split(",")]
-        if len(values) != len(_QUERY) or not values[0].isdigit():
+        if len(values) != len(_QUERY) or not values[0].isdecimal():
             continue
         row = dict(zip(_QUERY, values, strict=True))
-        memory_mib = int(float(row["memory.total"]))
+        if not row["memory.total"].isdecimal():  # '[N/A]' or '[Unknown Error]': a GPU that is out of order
+            continue
+        memory_mib = int(row["memory.total"])
         name, known = catalog_name(row["name"], memory_mib)
         devices.append(
             Device(
@@ -80,7 +77,7 @@ def parse_nvidia(text: str) -> list[Device]:
                 memory_mib=memory_mib,
                 in_catalog=known,
                 facts={key: row[key] for key in ("driver_version", "uuid", "power.limit", "compute_cap")},
-                used_mib=int(row["memory.used"]) if row["memory.used"].isdigit() else 0,
+                used_mib=int(row["memory.used"]) if row["memory.used"].isdecimal() else 0,
             )
         )
     return devices

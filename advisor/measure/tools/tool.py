@@ -27,8 +27,11 @@ GRACE_S = 15.0
 class ToolError(ToolFailedError):
     """A program that ended badly: its last lines, its log, how long it ran."""
 
-    def __init__(self, message: str, *, tail: str, log: Path, seconds: float, timed_out: bool) -> None:
+    def __init__(
+        self, message: str, *, tail: str, log: Path, seconds: float, timed_out: bool, why: str = ""
+    ) -> None:
         super().__init__(message)
+        self.why = why
         self.tail = tail
         self.log = log
         self.seconds = seconds
@@ -79,7 +82,8 @@ def complaints(text: str) -> list[str]:
 
     Its first lines warn of 'OSError: Too many open files' on any machine with a low limit.
     """
-    kept = [line for line in text.splitlines() if line.strip() and not _CALM.search(line)]
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("$ ")]
+    kept = [line for line in lines if not _CALM.search(line)]
     return [_PREFIX.sub("", line).strip() for line in kept]
 
 
@@ -91,6 +95,19 @@ def reason_line(text: str) -> str:
         if _SAYS_WHY.search(line) and "root cause above" not in line:
             return line[:400]
     return lines[-1][:400] if lines else "it said nothing"
+
+
+_SIGNALLED = {"SIGKILL": "somebody, or the kernel for want of memory", "SIGSEGV": "a fault in its own code"}
+
+
+def ending(code: int) -> str:
+    """An exit status in words; the guard writes a signal as 128 + its number, as a shell does."""
+    number = code - 128 if code > 128 else -code
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"ended with code {code}"
+    return f"ended by {name} ({_SIGNALLED[name]})" if name in _SIGNALLED else f"ended by {name}"
 
 
 class Running:
@@ -177,6 +194,7 @@ class Running:
             log=self.log,
             seconds=self.seconds,
             timed_out=timed_out,
+            why=why,
         )
 
 
@@ -213,6 +231,5 @@ def run(
         if code is None:
             raise program.failure(f"still running after its limit of {limit_s:.0f} s", timed_out=True)
         if code != 0:
-            signalled = f"signal {code - 128}" if code > 128 else f"code {code}"
-            raise program.failure(f"ended with {signalled if code > 0 else f'signal {-code}'}")
+            raise program.failure(ending(code))
         return Ended(seconds=program.seconds, log=log)

@@ -74,7 +74,7 @@ def test_a_damaged_entry_is_named_and_not_skipped(tmp_path: Path):
     ledger.Ledger(tmp_path).add(entry())
     path = tmp_path / "ledger" / f"{'0' * 16}.json"
     path.write_text(path.read_text()[:40])
-    with pytest.raises(DataError, match=r"0{16}\.json: damaged"):
+    with pytest.raises(DataError, match=r"0{16}\.json: .*damaged; remove it"):
         ledger.Ledger(tmp_path)
 
 
