@@ -119,7 +119,7 @@ def test_a_failure_changes_what_is_recommended(quantadvise: Command, tmp_path: P
     assert {("int8", "16bit"), ("bf16", "16bit"), ("int4", "16bit")} <= before
     assert {("int8", "16bit"), ("bf16", "16bit")} <= before - after
     assert ("int4", "16bit") in after
-    table = quantadvise(*ask, "--records", tmp_path).out
+    table = quantadvise(*ask, "--explain", "--records", tmp_path).out
     assert "that were tried and failed" in table
     assert "CUDA out of memory. Tried to allocate 20.00 GiB." in table
 
