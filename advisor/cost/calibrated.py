@@ -63,7 +63,7 @@ def with_ceilings(fit: Fit, rows: Iterable[KernelTiming], gpus: Mapping[str, Gpu
     theta = dict(fit.speed.theta)
     for name, timings in sorted(by_gpu.items()):
         gpu = gpus[name]
-        theta |= _moved(theta, gpu, shares(timings, gpu), served=name in served)
+        theta |= _moved(theta, fit.speed.kernels, gpu, shares(timings, gpu), served=name in served)
     dates = sorted({row.date for found in by_gpu.values() for row in found if row.date})
     said = f"Ceilings of {', '.join(sorted(by_gpu))} by quantadvise calibrate"
     text = f"{fit.summary.get('text', '')} {said}{', ' + dates[-1] if dates else ''}.".strip()
@@ -104,16 +104,24 @@ def shares(rows: Sequence[KernelTiming], gpu: GpuSpec) -> Shares:
     return Shares(reached=reached, ceilings=ceilings)
 
 
-def _moved(theta: Mapping[str, float], gpu: GpuSpec, found: Shares, *, served: bool) -> dict[str, float]:
-    """The GPU's own deviations, by name in Theta."""
+def _moved(
+    theta: Mapping[str, float],
+    kernels: Mapping[str, float],
+    gpu: GpuSpec,
+    found: Shares,
+    *,
+    served: bool,
+) -> dict[str, float]:
+    """The GPU's own deviations, by name in Theta, which are distances from what `kernels` says."""
     out = {}
     for name in {**found.reached, **found.ceilings}:
         parameter = BY_NAME.get(name)
         if parameter is None or "gpu" not in parameter.by or not parameter.share:
             continue
-        common = theta.get(name, 0.0)
+        common = theta.get(name, 0.0) + kernels.get(name, 0.0) + kernels.get(f"{name}@{gpu.name}", 0.0)
         if "architecture" in parameter.by:
-            common += theta.get(f"{name}@{gpu.vendor}-{gpu.capability:g}", 0.0)
+            key = f"{name}@{gpu.vendor}-{gpu.capability:g}"
+            common += theta.get(key, 0.0) + kernels.get(key, 0.0)
         start = _log_odds(parameter.start) + common
         believed = start + theta.get(f"{name}@{gpu.name}", 0.0)
         value = believed

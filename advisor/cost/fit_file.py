@@ -17,7 +17,7 @@ from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares
 from advisor.errors import DataError
 
 NAME = "fit.json"
-VERSION = 5
+VERSION = 6
 T = TypeVar("T")
 
 
@@ -72,6 +72,7 @@ def dumps(fit: Fit) -> str:
         "summary": fit.summary,
         "parameters": dict(sorted(fit.speed.theta.items())),
         "noise": dict(sorted(fit.speed.noise.items())),
+        "kernels": dict(sorted(fit.speed.kernels.items())),
         "intervals": _rows(fit.intervals.table),
         "ratios": _rows(fit.ratios.table),
         "shared_errors": {
@@ -136,7 +137,9 @@ def read(path: Path) -> Fit:
         keys = [DeploymentKey(*key) for key in document["deployments"]]
         shared = document["shared_errors"]
         return Fit(
-            speed=FittedSpeed(theta=document["parameters"], noise=document["noise"]),
+            speed=FittedSpeed(
+                theta=document["parameters"], noise=document["noise"], kernels=document["kernels"]
+            ),
             intervals=Intervals(table=_table(Interval, document["intervals"])),
             ratios=Intervals(table=_table(Interval, document["ratios"])),
             effects={

@@ -22,11 +22,13 @@ from advisor.cost.evaluation.report import report
 from advisor.cost.fit_file import Fit
 from advisor.cost.fit_report import FitReport
 from advisor.cost.fitting.evidence import shape_key
+from advisor.cost.fitting.kernel_estimator import fit_kernels
 from advisor.cost.fitting.observations import Observations, observe
 from advisor.cost.fitting.step_estimator import FittedSpeed, fit_speed
 from advisor.cost.learn_more import assembled, row_keys
 from advisor.cost.uncertainty.intervals import Intervals, build
 from advisor.errors import DataError
+from advisor.record.kernel import KernelTiming
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.sources import Sources
 
@@ -34,13 +36,15 @@ from advisor.record.sources import Sources
 def learn(
     rows: Sequence[SpeedMeasurement],
     *,
+    kernels: Sequence[KernelTiming] = (),
     start: FittedSpeed | None = None,
     sources: Sources | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[Fit, FitReport]:
     """Fit to all sound rows with intervals from rows held out, and how far off it is on those.
 
-    sources: what is known of the rows' sources; by default those that ship.
+    kernels: timings of kernels alone, where the step's efficiencies start. sources: what is known of the
+    rows' sources; by default those that ship.
     Raises DataError when no row can be used.
     """
     sound = [row for row in rows if not row.suspect]
@@ -48,7 +52,7 @@ def learn(
         raise DataError("measurements: no sound row to fit on; quantadvise check says what is wrong")
     seen = observe(rows, sources=sources)
     progress(f"fitting {len(seen.rows):,} rows of {len(seen.deployments)} deployments")
-    speed = fit_speed(seen, start=start, progress=progress)
+    speed = fit_speed(seen, start=start, kernels=fit_kernels(kernels), progress=progress)
     optimum = Optimum.of(seen, speed)
     held = hold_out(optimum, progress)
     progress("scoring")

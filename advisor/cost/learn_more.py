@@ -15,7 +15,6 @@ from advisor.cost.fitting.evidence import DeploymentKey, Evidence, MeasuredCell,
 from advisor.cost.fitting.observations import Observations, is_free_arrangement, observe
 from advisor.cost.fitting.run_conditions import benchmark_run
 from advisor.cost.fitting.step_estimator import FittedSpeed, fit_speed, teaches
-from advisor.cost.step.step_time import Design, step_costs, used_names
 from advisor.cost.uncertainty.intervals import Intervals
 from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
 from advisor.record.sources import Sources
@@ -80,9 +79,9 @@ def assembled(
 
 def _as_answered(seen: Observations, speed: FittedSpeed) -> Floats:
     """log(measured ÷ physics) of each row, with what an answer knows: not whose harness it was."""
-    arrays = replace(seen.arrays, harness=("",) * len(seen.arrays))
-    names = used_names(arrays)
-    made = step_costs(arrays, Design(arrays, names).values(speed.vector(names)))
+    nobody = ("",) * len(seen.arrays)
+    arrays = replace(seen.arrays, harness=nobody, client=nobody)
+    made = speed.step_costs(arrays)
     return np.asarray(seen.log_value - np.log(replace(seen, arrays=arrays).predict(made)))
 
 

@@ -7,8 +7,27 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 KernelKind = Literal[
-    "memory read", "memory copy", "gemm", "attention prefill", "attention decode", "launch", "all-reduce"
+    "memory read",
+    "memory copy",
+    "gemm",
+    "attention prefill",
+    "attention decode",
+    "launch",
+    "all-reduce",
 ]
+_COUNTS = (
+    "num_gpus",
+    "tokens",
+    "width",
+    "context",
+    "batch",
+    "size_bytes",
+    "depth",
+    "heads",
+    "kv_heads",
+    "head_dim",
+    "window",
+)
 _KINDS: frozenset[str] = frozenset(get_args(KernelKind))
 
 
@@ -22,11 +41,11 @@ class KernelTiming:
     """1 but for all-reduce."""
     what: KernelKind
     dtype: str | None
-    """Of a GEMM: `bf16 fp16 fp8 int8`, or `int4 weights` with 16-bit activations."""
+    """Of a GEMM: `bf16 fp16 fp8 fp8-block int8 nvfp4`, or `int4 weights` with 16-bit activations."""
     tokens: int | None
     """Rows of a GEMM."""
     width: int | None
-    """Both other sides of a GEMM."""
+    """Outputs of a GEMM, and its inputs where `depth` does not say."""
     context: int | None
     """Cached tokens per sequence, of attention."""
     batch: int | None
@@ -42,6 +61,16 @@ class KernelTiming:
     date: str | None
     conditions: str = ""
     """Library and its version, threads, driver."""
+    depth: int | None = None
+    """Inputs of a GEMM; None: `width`."""
+    heads: int | None = None
+    """Query heads of attention, those of one GPU."""
+    kv_heads: int | None = None
+    head_dim: int | None = None
+    window: int | None = None
+    """Tokens that attention looks back; None: all."""
+    kv_dtype: str | None = None
+    """Of the KV cache: `bf16` or `fp8`; None: 16 bits."""
 
     def __post_init__(self) -> None:
         if not (self.gpu and self.unit and self.source and self.licence):
@@ -53,7 +82,10 @@ class KernelTiming:
         for name in ("value", "seconds"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}; a finite number above 0")
-        for name in ("num_gpus", "tokens", "width", "context", "batch", "size_bytes"):
+        for name in ("value", "seconds"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}; a finite number above 0")
+        for name in _COUNTS:
             count = getattr(self, name)
             if count is not None and count < 1:
                 raise ValueError(f"{name} is {count}; 1 or more")

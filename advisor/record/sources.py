@@ -11,6 +11,7 @@ import yaml
 
 from advisor.data import shipped
 from advisor.errors import DataError
+from advisor.spec.engines.engine import SETTINGS
 from advisor.spec.workloads.load_kind import LoadKind
 
 NAME = "sources.yaml"
@@ -19,7 +20,7 @@ Use = Literal["all", "part", "check"]
 GpuCount = Literal["one replica", "any arrangement"]
 """What `num_gpus` counts at maximum throughput: GPUs of one replica, or of as many as served best."""
 _TEXTS = ("match", "title", "url", "licences", "taken", "fit", "why")
-_OPTIONAL = ("family", "reference", "left_out_alone", "engine_version", "gpu_count")
+_OPTIONAL = ("family", "reference", "left_out_alone", "engine_version", "engine_settings", "gpu_count")
 _NUMBERS = ("requests_per_client", "scatter")
 _KEYS = (*_TEXTS, *_OPTIONAL, *_NUMBERS)
 _LOADS: tuple[str, ...] = get_args(LoadKind)
@@ -46,6 +47,8 @@ class Source:
     """Whether the held-out report has a fold of its own for the family."""
     engine_version: str | None = None
     """The engine's version in rows that state none."""
+    engine_settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that its runs gave the engine, by `Engine`'s names, where a row does not say otherwise."""
     gpu_count: GpuCount = "one replica"
     requests_per_client: float | None = None
     """Requests of each client of its closed loops, whatever `samples` count; inf: no start of a run shows."""
@@ -151,6 +154,7 @@ def _source(where: str, row: Any) -> Source:
         reference=row.get("reference", False),
         left_out_alone=row.get("left_out_alone", False),
         engine_version=version,
+        engine_settings=_settings(where, row.get("engine_settings", {})),
         gpu_count=_one_of(where, "gpu_count", row.get("gpu_count", "one replica"), get_args(GpuCount)),
         requests_per_client=_requests_per_client(where, row.get("requests_per_client")),
         scatter=_scatter(where, row.get("scatter", {})),
@@ -169,6 +173,14 @@ def _requests_per_client(where: str, given: Any) -> float | None:
     if isinstance(given, bool) or not isinstance(given, (int, float)) or not given >= 1:
         raise DataError(f"{where}: requests_per_client is '{given}'; a number from 1 on, or .inf")
     return float(given)
+
+
+def _settings(where: str, given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise DataError(f"{where}: engine_settings is '{given}'; give names and values of engine settings")
+    for name in given:
+        _one_of(where, "a name of engine_settings", name, SETTINGS)
+    return dict(given)
 
 
 def _scatter(where: str, given: Any) -> dict[str, float]:

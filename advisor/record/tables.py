@@ -163,7 +163,14 @@ KERNELS = Table(
         ("licence", "text"),
         ("date", "text?"),
         ("conditions", "text"),
+        ("depth", "count?"),
+        ("heads", "count?"),
+        ("kv_heads", "count?"),
+        ("head_dim", "count?"),
+        ("window", "count?"),
+        ("kv_dtype", "text?"),
     ),
+    later=6,
 )
 KINDS = tuple(table.kind for table in (SPEED, QUALITY, FAILURES, COSTS, KERNELS))
 

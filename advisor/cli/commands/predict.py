@@ -74,6 +74,12 @@ def predict(
             "listed in docs/reference.md.",
         ),
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="A decode step and a prompt as sums of kernels, in ms, with their basis."
+        ),
+    ] = False,
     output: o.OutputOption = o.Output.table,
 ) -> None:
     """What one deployment will do: latency, throughput, cost, accuracy, memory, and what binds it.
@@ -116,7 +122,8 @@ def predict(
         quality=v.the_quality(records),
         border=v.the_border(records),
     )
-    _print(assessment, workload, _replayed(asked, assessment, workload, predictor), output)
+    replayed = _replayed(asked, assessment, workload, predictor)
+    _print(assessment, workload, replayed, output, explain=explain)
     _require_fit(assessment)
 
 
@@ -130,11 +137,18 @@ def _counted(gpu: str, tensor_parallel: int) -> tuple[str, int]:
     return name, count or tensor_parallel
 
 
-def _print(assessment: Assessment, workload: Workload, replayed: Replay | None, output: o.Output) -> None:
+def _print(
+    assessment: Assessment,
+    workload: Workload,
+    replayed: Replay | None,
+    output: o.Output,
+    *,
+    explain: bool,
+) -> None:
     from advisor.report.terminal import out
 
     if output is o.Output.table:
-        out.print_assessment(assessment, workload)
+        out.print_assessment(assessment, workload, explain=explain)
         if replayed is not None:
             out.print_replay(replayed, workload)
     elif output is o.Output.csv:

@@ -93,7 +93,7 @@ def fit(
     from advisor.data import shipped
     from advisor.record.constants import read_accuracy_constants
     from advisor.record.sources import known_sources
-    from advisor.record.store import read_quality, read_speed
+    from advisor.record.store import read_kernels, read_quality, read_speed
 
     learn = _learner()
     base = folder or shipped("measurements")
@@ -102,7 +102,9 @@ def fit(
     folders = [base, *v.record_folders(records)]
     with working("Learning") as say:
         rows = [row for folder in folders for row in read_speed(folder)]
-        speed, held_out = learn(rows, sources=known_sources(folders), progress=say)
+        speed, held_out = learn(
+            rows, kernels=read_kernels(base), sources=known_sources(folders), progress=say
+        )
         say("fitting accuracy")
         quality = fit_quality(
             [row for folder in folders for row in read_quality(folder)],

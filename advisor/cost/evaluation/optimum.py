@@ -38,7 +38,7 @@ class Optimum:
 
     @classmethod
     def of(cls, seen: Observations, fitted: FittedSpeed) -> Optimum:
-        p = SpeedProblem(seen, noise=fitted.noise)
+        p = SpeedProblem(seen, noise=fitted.noise, kernels=fitted.kernels)
         vector = fitted.vector(p.names)
         errors, slopes = p.errors(vector), p.slopes(vector)
         soft = soft_weights(errors, p.weight)

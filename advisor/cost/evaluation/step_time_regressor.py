@@ -47,7 +47,7 @@ class StepTimeRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         rows[_positions(X)] = True
         if self.optimum is None:
             speed = fit_speed(seen, rows=None if rows.all() else rows, start=self.start)
-            self.problem_ = SpeedProblem(seen, noise=speed.noise)
+            self.problem_ = SpeedProblem(seen, noise=speed.noise, kernels=speed.kernels)
             self.vector_ = speed.vector(self.problem_.names)
             self.speed_ = speed
         else:

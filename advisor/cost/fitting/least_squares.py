@@ -36,7 +36,7 @@ def soft_weights(errors: Floats, weight: Floats) -> Floats:
 
 def newton(p: Problem, vector: Floats, errors: Floats, slopes: Floats, soft: Floats) -> tuple[Floats, Floats]:
     """(curvature, gradient) of the loss with its priors."""
-    prior = soft_weights(vector, 1.0 / p.sd)
+    prior = 1.0 / p.sd**2
     counted = np.flatnonzero(soft)
     weighted = slopes[counted] * np.sqrt(soft[counted])[:, None]
     # A matrix times its own transpose is symmetric: NumPy computes one half.
@@ -50,9 +50,9 @@ def step(curvature: Floats, gradient: Floats) -> Floats:
 
 
 def loss(p: Problem, vector: Floats, errors: Floats) -> float:
-    """Soft-L1 of errors and priors."""
-    residuals = np.concatenate([errors * p.weight, vector / p.sd])
-    return float((np.sqrt(1.0 + residuals**2) - 1.0).sum())
+    """Soft-L1 of errors, squares of the distances from the priors: far off is unlikely, not merely far."""
+    residuals = errors * p.weight
+    return float((np.sqrt(1.0 + residuals**2) - 1.0).sum() + 0.5 * ((vector / p.sd) ** 2).sum())
 
 
 def minimise(p: Problem, vector: Floats, *, tolerance: float) -> tuple[Floats, float, int]:

@@ -209,6 +209,8 @@ class _Found:
     harness: list[str] = field(default_factory=list)
     """Of each deployment kept."""
     cells: dict[tuple[float | str, ...], int] = field(default_factory=dict)
+    client: list[str] = field(default_factory=list)
+    """Of each deployment kept."""
     options: list[tuple[int, int, str]] = field(default_factory=list)
     """(row, cell, statistic) of each."""
 
@@ -222,13 +224,15 @@ class _Found:
             return
         # V0 schedules, samples and feeds the GPU in turn: how long that takes is the host's affair.
         rules = RULES[defaults(made.engine, made.gpu).generation]
-        whose = harness(row, self.sources) if rules.runs_on_the_host else ""
+        client = harness(row, self.sources)
+        whose = client if rules.runs_on_the_host else ""
         for option in arrangements(made) if is_free_arrangement(row, self.sources) else [made]:
-            at = (*key, option.tensor_parallel, option.replicas, whose)
+            at = (*key, option.tensor_parallel, option.replicas, client)
             if at not in self.deployments:
                 self.deployments[at] = len(self.kept)
                 self.kept.append(option)
                 self.harness.append(whose)
+                self.client.append(client)
             cell = _cell(row, self.deployments[at], self.sources)
             number = self.cells.setdefault(cell, len(self.cells))
             self.options.append((len(self.rows), number, _statistic(row)))
@@ -252,7 +256,7 @@ class _Found:
         return self.made[key]
 
     def observations(self) -> Observations:
-        arrays = replace(deployment_arrays(self.kept), harness=tuple(self.harness))
+        arrays = replace(deployment_arrays(self.kept), harness=tuple(self.harness), client=tuple(self.client))
         kinds = np.array([cell[3] for cell in self.cells], dtype=np.str_)
         numbers = [cell[:3] + cell[4:] for cell in self.cells]
         columns = np.array(numbers, dtype=np.float64).reshape(-1, 8).T

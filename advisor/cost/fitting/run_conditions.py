@@ -28,7 +28,16 @@ def row_engine(row: SpeedMeasurement, sources: Sources) -> Engine:
     """The engine that made a row; its version by the row, else by the row's source."""
     entry = sources.of(row.source)
     version = row.engine_version or (entry and entry.engine_version) or _OLDEST
-    return engine_of(row.engine, version, row.conditions)
+    made = engine_of(row.engine, version, row.conditions)
+    if entry is None or not entry.engine_settings:
+        return made
+    given = {name: value for name, value in entry.engine_settings.items() if name not in made.stated}
+    return _with_settings(made, tuple(given.items()))
+
+
+@lru_cache(maxsize=4096)
+def _with_settings(engine: Engine, settings: tuple[tuple[str, object], ...]) -> Engine:
+    return replace(engine, **dict(settings))  # type: ignore[arg-type]
 
 
 def benchmark_run(row: SpeedMeasurement, sources: Sources) -> BenchmarkRun:

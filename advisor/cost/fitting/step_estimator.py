@@ -15,6 +15,7 @@ from advisor.cost.fitting.row_noise import noise as noise_of
 from advisor.cost.fitting.row_noise import seen_noise
 from advisor.cost.step.step_time import (
     Design,
+    StepCosts,
     column_of,
     prior_sd,
     step_cost_columns,
@@ -22,6 +23,7 @@ from advisor.cost.step.step_time import (
     used_names,
     with_column,
 )
+from advisor.cost.step.work import DeploymentArrays
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.sources import Sources
 
@@ -57,6 +59,13 @@ class FittedSpeed:
     """See `parameters.PARAMETERS`; a missing entry is zero."""
     noise: Mapping[str, float] = field(default_factory=dict)
     """How far each class of rows scatters about it, in logs; see `row_noise.noise_class`."""
+    kernels: Mapping[str, float] = field(default_factory=dict)
+    """Where kernels timed alone put the parameters, by `theta`'s names; `theta` starts from there."""
+
+    def step_costs(self, arrays: DeploymentArrays) -> StepCosts:
+        """Each deployment's seconds per unit of work."""
+        names = used_names(arrays)
+        return step_costs(arrays, Design(arrays, names, self.kernels).values(self.vector(names)))
 
     def vector(self, names: Sequence[str]) -> Floats:
         return np.array([self.theta.get(name, 0.0) for name in names], dtype=np.float64)
@@ -70,11 +79,13 @@ class SpeedProblem:
         seen: Observations,
         rows: np.ndarray | None = None,
         noise: Mapping[str, float] = MappingProxyType({}),
+        kernels: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         self.seen = seen
         self.names = used_names(seen.arrays)
-        self.design = Design(seen.arrays, self.names)
-        self.sd = np.array([prior_sd(name) for name in self.names])
+        self.kernels = kernels
+        self.design = Design(seen.arrays, self.names, kernels)
+        self.sd = np.array([prior_sd(name, kernels) for name in self.names])
         self.taught = np.array([teaches(row) for row in seen.rows], dtype=bool)
         self.used = self.taught if rows is None else self.taught & rows
         self.believe(noise)
@@ -158,6 +169,7 @@ def fit_speed(
     *,
     rows: np.ndarray | None = None,
     start: FittedSpeed | None = None,
+    kernels: Mapping[str, float] = MappingProxyType({}),
     progress: Callable[[str], None] | None = None,
 ) -> FittedSpeed:
     """Efficiencies that explain the observations (those in the mask `rows`, when given).
@@ -165,9 +177,10 @@ def fit_speed(
     Soft-L1 loss, so that a cell far off pulls like a distance, not like a square. Rows weigh by how far their
     class scatters, which is learnt too: from a first fit with the noise that is expected, which trusts no row
     much, and once more from the second. Deterministic: the same rows give the same result to the last digit.
-    A `start` has its noise already, and saves time.
+    A `start` has its noise already, and saves time. `kernels`: what timings of kernels alone say, where no
+    `start` has it.
     """
-    problem = SpeedProblem(seen, rows)
+    problem = SpeedProblem(seen, rows, kernels=kernels if start is None else start.kernels)
     vector = np.zeros(len(problem.names))
     if start is not None:
         vector = start.vector(problem.names)
@@ -181,4 +194,4 @@ def fit_speed(
             errors = seen.log_value - np.log(problem.predict(vector))
             problem.believe(seen_noise(seen.rows, errors, problem.used, seen.sources))
     theta = {n: round(float(v), 6) for n, v in zip(problem.names, vector, strict=True) if abs(v) >= 5e-7}
-    return FittedSpeed(theta=theta, noise=problem.noise)
+    return FittedSpeed(theta=theta, noise=problem.noise, kernels=problem.kernels)

@@ -12,7 +12,7 @@ from advisor.cost.arrays import ArrayTable, Floats, Ints
 from advisor.cost.fit_file import Fit
 from advisor.cost.fitting.evidence import DeploymentKey, deployment_keys, shape_key
 from advisor.cost.step.memory import Memory, longest_context, memory
-from advisor.cost.step.step_time import Design, StepCosts, step_costs, used_names
+from advisor.cost.step.step_time import StepCosts
 from advisor.cost.step.work import DeploymentArrays, defaults_of, deployment_arrays
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine, EngineDefaults
@@ -149,6 +149,5 @@ class DeploymentTables:
 
     def _worked_out(self, deployments: Sequence[Deployment]) -> ReplicaTable:
         arrays = deployment_arrays(deployments)
-        names = used_names(arrays)
-        costs = step_costs(arrays, Design(arrays, names).values(self.fit.speed.vector(names)))
+        costs = self.fit.speed.step_costs(arrays)
         return ReplicaTable(arrays, costs, memory(arrays), tuple(defaults_of(deployments)))

@@ -16,6 +16,7 @@ from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.serving.load_table import LoadTable
 from advisor.cost.serving.replica import typical_steps
 from advisor.cost.step.bottleneck import Bottleneck, bottleneck, times_ms
+from advisor.cost.step.kernel_shares import KernelShare, kernel_shares
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Load
 
@@ -68,6 +69,9 @@ class Prediction:
     prefill_ms: Mapping[Bottleneck, float] = field(default_factory=dict, hash=False)
     decode_ms: Mapping[Bottleneck, float] = field(default_factory=dict, hash=False)
     """What one prompt, and one decode step, spends its time on."""
+    prefill_kernels: tuple[KernelShare, ...] = ()
+    decode_kernels: tuple[KernelShare, ...] = ()
+    """The same by family of kernels, the longest first."""
     nearest_evidence: str = ""
     batch: float | None = None
     """Mean sequences in a decode step."""
@@ -82,9 +86,12 @@ def predictions_of(
     table: PredictionTable,
     goodput_share: Range | None,
     evidence: EvidenceIndex,
+    kernels: Mapping[str, float],
 ) -> list[Prediction]:
-    """One prediction per deployment, each under the load of its place; goodput_share: of requests within
-    their limits."""
+    """One prediction per deployment, each under the load of its place.
+
+    goodput_share: of requests within their limits. kernels: what kernels timed alone say (`FittedSpeed`).
+    """
     m = table.stats
     n = len(p.deployments)
     plans = memory_plans(p, table)
@@ -98,6 +105,9 @@ def predictions_of(
     uncached = rows.input_tokens * (1.0 - rows.prefix_hit_rate)
     prefill_ms = times_ms(prompt, p.replica.costs, uncached)
     decode_ms = times_ms(decode, p.replica.costs, np.where(np.isfinite(m.batch), m.batch, 1.0))
+    prefill_kernels, decode_kernels = (
+        kernel_shares(one, p.replica.arrays, kernels) for one in (prompt, decode)
+    )
     batch, kv_use = m.batch.tolist(), m.kv_use.tolist()
     endless, waiting = (~np.isfinite(m.tpot_s)).tolist(), m.saturated.tolist()
     made = []
@@ -126,6 +136,8 @@ def predictions_of(
                 regime_decode=bottleneck(decode_ms[i]),
                 prefill_ms=prefill_ms[i],
                 decode_ms=decode_ms[i],
+                prefill_kernels=prefill_kernels[i],
+                decode_kernels=decode_kernels[i],
                 nearest_evidence=evidence.nearest(deployment, p.keys[i]),
                 batch=batch[i] if fits else None,
                 kv_use=kv_use[i] if fits else None,

@@ -114,7 +114,7 @@ class Predictor:
         share = None
         if goodput is not None:
             share = goodput_share(self.fit.intervals, d, rows, table, goodput)
-        return predictions_of(d, loads, rows, table, share, self._evidence)
+        return predictions_of(d, loads, rows, table, share, self._evidence, self.fit.speed.kernels)
 
     def replay(
         self, deployment: Deployment, load: Load, log: Sequence[SentRequest], statistics: Sequence[str] = ()

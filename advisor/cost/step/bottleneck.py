@@ -22,7 +22,7 @@ def times_ms(breakdown: StepBreakdown, c: StepCosts, tokens: Floats) -> list[dic
         breakdown.weights_s,
         breakdown.kv_s + breakdown.head_s,
         breakdown.attention_s + breakdown.elementwise_s,
-        breakdown.overhead_s + breakdown.eager_s,
+        breakdown.overhead_s + breakdown.eager_s + breakdown.launch_s,
         breakdown.communication_s,
     )
     shares = _read_shares(c, tokens)

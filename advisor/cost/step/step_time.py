@@ -10,20 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from advisor.cost.arrays import ArrayTable, Floats
+from advisor.cost.kernels.formulas import all_reduce_s, blend
 from advisor.cost.step.layers import MAX_KV_GROUPS
-from advisor.cost.step.parameters import BY_NAME, PARAMETERS
+from advisor.cost.step.parameters import BY_NAME, PARAMETERS, Parameter
 from advisor.cost.step.work import KERNELS, DeploymentArrays
 
 # Theta: `name` → the common value's distance from its start, in log-odds (shares) or logs;
 # `name@group` → a group's deviation from that.
 
 
-def _group_keys(arrays: DeploymentArrays, by: str) -> tuple[str, ...]:
+def group_keys(arrays: object, by: str) -> tuple[str, ...]:
+    """The group of each deployment: a column of names, or two joined by `*`."""
     if "*" in by:
         left, right = by.split("*")
         return tuple(f"{a}*{b}" for a, b in zip(getattr(arrays, left), getattr(arrays, right), strict=True))
@@ -43,26 +46,45 @@ def used_names(arrays: DeploymentArrays) -> list[str]:
             continue
         names.append(p.name)
         for by in p.by:
-            keys = _group_keys(arrays, by)
+            keys = group_keys(arrays, by)
             if verb in ("read", "multiply") and tail in KERNELS and tail != "bf16":
                 keys = tuple(k for k, kernel in zip(keys, arrays.kernel, strict=True) if kernel == tail)
             names += [f"{p.name}@{key}" for key in sorted(set(keys)) if key]
     return names
 
 
-def prior_sd(name: str) -> float:
-    """How far an entry of Theta may be expected to lie from zero."""
-    p = BY_NAME[name.partition("@")[0]]
-    return p.group_prior if "@" in name else p.prior
+def prior_sd(name: str, kernels: Mapping[str, float] = MappingProxyType({})) -> float:
+    """How far an entry of Theta may be expected to lie from zero; `kernels` as `Design` takes it."""
+    parameter, _, group = name.partition("@")
+    p = BY_NAME[parameter]
+    prior = p.group_prior if group else p.prior
+    timed = p.timed_by is not None and name in kernels
+    # Hosts without a switch between their GPUs differ several times over; those with one do not.
+    if parameter in ("all_reduce_s", "all_reduce_root_s", "link_share"):
+        return prior if group == "pcie" or not timed else SWITCH_SD
+    # Compilers fuse the quantization of activations into other kernels, which no timing alone shows.
+    return min(prior, SERVED_SD) if timed and parameter != "kernel_fixed_s" else prior
+
+
+SERVED_SD = 0.08
+"""How far, in log-odds or logs, steps may be expected to move what kernels timed alone say of a parameter."""
+SWITCH_SD = 0.03
+"""The same of all-reduces: what other causes add to a step of several GPUs must not end up in them."""
 
 
 class Design:
     """Which entries of Theta move which parameter of which deployment: built once, used at every step.
 
-    `names` orders Theta as a vector (T,); `values(vector)` gives each parameter as an array (D,).
+    `names` orders Theta as a vector (T,); `values(vector)` gives each parameter as an array (D,). `kernels`:
+    what kernels timed alone say, by Theta's names; each parameter starts there.
     """
 
-    def __init__(self, arrays: DeploymentArrays, names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        arrays: DeploymentArrays,
+        names: Sequence[str],
+        kernels: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
         self.names = tuple(names)
         position = {name: i for i, name in enumerate(self.names)}
         missing = len(self.names)
@@ -70,10 +92,11 @@ class Design:
         for p in PARAMETERS:
             columns = [np.full(len(arrays), position.get(p.name, missing))]
             for by in p.by:
-                keys = _group_keys(arrays, by)
+                keys = group_keys(arrays, by)
                 slot = {key: position.get(f"{p.name}@{key}", missing) for key in set(keys)}
                 columns.append(np.array([slot[key] for key in keys]))
             self._slots.append(np.stack(columns, axis=1).astype(np.intp))
+        self._timed = [timed_distance(arrays, p, kernels) for p in PARAMETERS]
 
     def incidence(self) -> npt.NDArray[np.bool_]:
         """(D, T): whether an entry of Theta moves anything of a deployment."""
@@ -86,13 +109,26 @@ class Design:
         """Each parameter for each deployment: its start, moved by the common distance and the groups'."""
         padded = np.append(vector, 0.0)
         found: dict[str, Floats] = {}
-        for p, slots in zip(PARAMETERS, self._slots, strict=True):
-            moved = padded[slots].sum(axis=1)
-            if p.share:
-                found[p.name] = 1.0 / (1.0 + (1.0 - p.start) / p.start * np.exp(-moved))
-            else:
-                found[p.name] = p.start * np.exp(moved)
+        for p, slots, timed in zip(PARAMETERS, self._slots, self._timed, strict=True):
+            found[p.name] = value_of(p, padded[slots].sum(axis=1) + timed)
         return found
+
+
+def value_of(p: Parameter, distance: Floats) -> Floats:
+    """A parameter so far from its start, in log-odds or logs."""
+    if p.share:
+        return np.asarray(1.0 / (1.0 + (1.0 - p.start) / p.start * np.exp(-distance)))
+    return np.asarray(p.start * np.exp(distance))
+
+
+def timed_distance(arrays: DeploymentArrays, p: Parameter, kernels: Mapping[str, float]) -> Floats:
+    """How far from its start kernels timed alone put a parameter, for each deployment."""
+    distance = np.full(len(arrays), kernels.get(p.name, 0.0) if p.timed_by is not None else 0.0)
+    for by in p.timed_by or ():
+        keys = group_keys(arrays, by)
+        table = {key: kernels.get(f"{p.name}@{key}", 0.0) for key in set(keys)}
+        distance = distance + np.array([table[key] for key in keys])
+    return distance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,16 +160,23 @@ class StepCosts(ArrayTable):
     step_s: Floats
     """The engine's own part of `fixed_s` (scheduling)."""
     sequence_s: Floats
+    """The engine's own time per sampled token."""
+    sample_s: Floats
+    """The GPU's time per sampled token: casts, penalties, softmax and sort of its logits."""
     request_s: Floats
     reduce_s: Floats
     """All-reduces' fixed time per iteration."""
     reduce_token_s: Floats
     """Per token of an all-reduce that is large."""
-    large_reduce: Floats
-    """Tokens from which one is."""
+    reduce_root_s2: Floats
+    """Per token of one of some megabytes, squared seconds."""
     eager_s: Floats
     """Least time of an iteration without CUDA graphs."""
     graph_limit: Floats
+    launch_s: Floats
+    """Least time of an iteration of more tokens than CUDA graphs were captured for: launching its kernels."""
+    graph_tokens: Floats
+    """Most tokens of an iteration that CUDA graphs serve."""
     spread: Floats
     active_share: Floats
     """Active ÷ all routed experts; 0 = dense."""
@@ -141,12 +184,6 @@ class StepCosts(ArrayTable):
 
 _UNPACK_POWER = 4.0
 """How sharply reading turns from bandwidth-bound to unpacking-bound (p-norm): the two overlap."""
-
-_LARGE_REDUCE_BYTES = 4e6
-"""All-reduces of fewer bytes reach less of the link, by the root of their size: vLLM's own kernels, which
-take what is smaller than 8 MB, and not NCCL's rings."""
-
-_OVERHEADS = ("fixed_s", "step_s", "sequence_s", "eager_s")
 
 
 def step_costs(a: DeploymentArrays, v: Mapping[str, Floats]) -> StepCosts:
@@ -159,19 +196,25 @@ def step_costs(a: DeploymentArrays, v: Mapping[str, Floats]) -> StepCosts:
     read, multiply = by_kernel("read"), by_kernel("multiply")
     read16, multiply16 = v["read_bf16"], v["multiply_bf16"]
     scaled = np.array([k in ("fp8", "int8", "fp4", "w4a8") for k in a.kernel])
-    narrow = np.array([k != "bf16" for k in a.kernel])
     moe = a.experts > 0
     ring = 2 * (a.tensor_parallel - 1) / a.tensor_parallel
     reduces = np.where(a.tensor_parallel > 1, 2 * a.layers, 0.0)
     bytes_per_element = v["elementwise"] + np.where(scaled, v["quantize_activations"], 0.0)
-    engine_speed = v["pace"]
-    layer_s = a.layers * v["layer_overhead_s"] + np.where(moe, a.moe_layers * v["expert_layer_s"], 0.0)
+    narrow_kv = a.kv_bits < 16
+    kv_slower = np.where(narrow_kv, v["kv_narrow"], 1.0)
+    # With async scheduling the CPU prepares a step while the GPU runs the one before it.
+    exposed = np.where(a.async_scheduling > 0, v["async_exposed"], 1.0)
+    # Releases change what the engine adds, not what the hardware can do.
+    exposed = exposed * v["pace"]
+    step_s = exposed * (v["step_overhead_s"] + np.where(a.tensor_parallel > 1, v["shard_step_s"], 0.0))
+    small_s = v["layer_overhead_s"] * np.where(a.fused_all_reduce > 0, v["fused_share"], 1.0)
+    layer_s = a.layers * small_s + np.where(moe, a.moe_layers * v["expert_layer_s"], 0.0)
     # Weight-only kernels read no faster than the multiprocessors unpack.
     unpacks = np.array([k in ("wo4", "wo8") for k in a.kernel])
     streamed = a.bandwidth * read
     unpacked = np.where(unpacks, a.sms * v["unpack_per_s"] / a.weights_per_byte, np.inf)
     stream = streamed * (1.0 + (streamed / unpacked) ** _UNPACK_POWER) ** (-1.0 / _UNPACK_POWER)
-    made = StepCosts(
+    return StepCosts(
         weights_s=a.quant_bytes / stream + a.kept_bytes / (a.bandwidth * read16),
         experts_s=a.expert_bytes / (stream * v["expert_read"]),
         token_s=(a.quant_flop + a.expert_flop / v["expert_multiply"]) / (a.rate * multiply)
@@ -180,35 +223,37 @@ def step_costs(a: DeploymentArrays, v: Mapping[str, Floats]) -> StepCosts:
         overlap_exponent=1.0 + v["blend"],
         head_read_s=a.head_bytes / (a.bandwidth * read16),
         head_token_s=a.head_flop / (a.rate16 * multiply16),
-        kv_token_s=a.kv_read_bytes / (a.bandwidth * v["kv_read"])[:, None]
+        kv_token_s=a.kv_read_bytes / (a.bandwidth * v["kv_read"] * kv_slower)[:, None]
         + a.decode_pair_flop / (a.rate16 * v["attend"])[:, None],
-        pair_s=a.pair_flop / (a.rate16 * v["attend"])[:, None],
+        pair_s=a.pair_flop / (a.rate16 * v["attend"] * np.where(narrow_kv, v["attend_narrow"], 1.0))[:, None],
         window=a.kv_window,
         state_s=a.state_bytes / (a.bandwidth * v["kv_read"]),
         elementwise_s=a.activation_elements * bytes_per_element / a.bandwidth
         + a.linear_mixer_flop / (a.rate16 * v["attend"]),
-        fixed_s=layer_s + np.where(narrow, a.matmuls * v["quant_kernel_s"], 0.0) + v["step_overhead_s"],
-        step_s=v["step_overhead_s"],
-        sequence_s=v["sequence_overhead_s"]
-        + np.where(a.pipeline_parallel > 1, v["node_sequence_s"], 0.0)
-        + a.vocab * v["logit_bytes"] / a.bandwidth,
+        fixed_s=layer_s
+        + a.matmuls * v["kernel_fixed_s"]
+        + np.where(narrow_kv, a.layers * v["narrow_layer_s"], 0.0)
+        + step_s,
+        step_s=step_s,
+        sequence_s=exposed * v["sequence_overhead_s"]
+        + np.where(a.pipeline_parallel > 1, v["node_sequence_s"] * v["pace"], 0.0),
+        sample_s=a.vocab * v["logit_bytes"] / a.bandwidth,
         request_s=v["request_overhead_s"],
         reduce_s=reduces * v["all_reduce_s"],
         reduce_token_s=reduces * ring * a.hidden_bytes / (a.link_bandwidth * v["link_share"]),
-        large_reduce=_LARGE_REDUCE_BYTES / a.hidden_bytes,
+        reduce_root_s2=reduces**2 * a.hidden_bytes * v["all_reduce_root_s"] / a.link_bandwidth,
         eager_s=a.layers * v["eager_layer_s"],
         graph_limit=a.graph_limit,
+        launch_s=a.layers * v["launch_layer_s"] * v["pace"],
+        graph_tokens=a.graph_tokens,
         spread=v["expert_spread"],
         active_share=np.where(moe, a.active_experts / np.maximum(a.experts, 1), 0.0),
     )
-    # Releases change what the engine adds, not what the hardware can do.
-    slowed = {name: getattr(made, name) * engine_speed for name in _OVERHEADS}
-    return replace(made, **slowed)
 
 
 def step_cost_columns(c: StepCosts) -> list[tuple[str, int | None]]:
     """Every learnt (D,) column: a field, or one column of a field of shape (D, G)."""
-    given = ("window", "graph_limit", "active_share", "large_reduce")
+    given = ("window", "graph_limit", "graph_tokens", "active_share")
     learnt = [f.name for f in fields(c) if f.name not in given]
     return [
         (name, g)
@@ -246,19 +291,13 @@ class StepBreakdown(ArrayTable):
     overhead_s: Floats
     communication_s: Floats
     eager_s: Floats
-    """What launching without CUDA graphs adds."""
+    """What launching without CUDA graphs adds to a decode step beyond V0's limit of context."""
+    launch_s: Floats
+    """What launching adds to a step with more tokens than graphs were captured for."""
 
     @property
     def total_s(self) -> Floats:
         return np.asarray(sum(getattr(self, f.name) for f in fields(self)))
-
-
-def _blend(read: Floats, multiply: Floats, p: Floats) -> Floats:
-    """(read^p + multiply^p)^(1/p), safely for zeros."""
-    top = np.maximum(read, multiply)
-    low = np.minimum(read, multiply)
-    ratio = np.divide(low, top, out=np.zeros_like(top), where=top > 0)
-    return np.asarray(top * (1.0 + ratio**p) ** (1.0 / p))
 
 
 def step_breakdown(
@@ -281,9 +320,9 @@ def step_breakdown(
     )
     work = tokens * c.token_s
     work = work - c.last_wave_s * np.expm1(-work / np.maximum(c.last_wave_s, 1e-12))
-    gemm = _blend(c.weights_s + c.experts_s * touched, work, c.overlap_exponent)
+    gemm = blend(c.weights_s + c.experts_s * touched, work, c.overlap_exponent)
     sampled = sequences + prompts
-    head = _blend(c.head_read_s, sampled * c.head_token_s, c.overlap_exponent)
+    head = blend(c.head_read_s, sampled * c.head_token_s, c.overlap_exponent)
     kv = sequences * c.state_s
     attention = np.zeros_like(tokens)
     for g in range(MAX_KV_GROUPS):
@@ -294,9 +333,12 @@ def step_breakdown(
             prefill_tokens * np.minimum(prefill_context, c.window[:, g]) * c.pair_s[:, g]
         )
     elementwise = tokens * c.elementwise_s
-    overhead = c.fixed_s + sampled * c.sequence_s
-    communication = c.reduce_s + np.sqrt(tokens * np.maximum(tokens, c.large_reduce)) * c.reduce_token_s
+    overhead = c.fixed_s + sampled * (c.sequence_s + c.sample_s)
+    communication = all_reduce_s(tokens, c.reduce_s, c.reduce_token_s, c.reduce_root_s2)
     launched = gemm + head + kv + elementwise + overhead - c.step_s
+    unlaunched = np.where(
+        tokens > c.graph_tokens, np.maximum(c.launch_s - launched - attention - communication, 0.0), 0.0
+    )
     # Decode alone runs eagerly beyond the graph limit; the slower of launching and working counts.
     eager = np.where(
         (sequences > 0) & (prefill_tokens == 0) & (context > c.graph_limit),
@@ -312,4 +354,5 @@ def step_breakdown(
         overhead_s=overhead,
         communication_s=communication,
         eager_s=eager,
+        launch_s=unlaunched,
     )

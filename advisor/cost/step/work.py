@@ -62,12 +62,18 @@ class DeploymentArrays(ArrayTable):
     """Kernel family of the quantized matrices."""
     link: tuple[str, ...]
     """`none` (one GPU), `nvlink`, `pcie` or `xgmi`."""
+    gpus: tuple[str, ...]
+    """GPUs that share each layer, as a name: `4`."""
     generation: tuple[Generation, ...]
     """Engine generation, `v0` or `v1`."""
     release: tuple[str, ...]
     """Engine version, first two numbers: `0.7`."""
+    era: tuple[str, ...]
+    """Releases between which the engine's kernels and launches changed little; see ERAS."""
     harness: tuple[str, ...]
     """Whose machine a published row ran on, where its CPU counts (V0); empty: nobody's in particular."""
+    client: tuple[str, ...]
+    """Whose client and server a published row's requests went through; empty: nobody's in particular."""
     bandwidth: Floats
     """Memory bandwidth, bytes/s."""
     rate: Floats
@@ -112,6 +118,8 @@ class DeploymentArrays(ArrayTable):
     # attention
     kv_read_bytes: Floats
     """(D, MAX_KV_GROUPS) bytes read per cached token and decoding sequence."""
+    kv_bits: Floats
+    """Of one number in the KV cache."""
     kv_window: Floats
     """(D, MAX_KV_GROUPS) tokens; inf = no window."""
     pair_flop: Floats
@@ -145,11 +153,28 @@ class DeploymentArrays(ArrayTable):
     """1: prompts are cut to the token budget; 0: worked on whole."""
     async_scheduling: Floats
     """1: a step is settled while the step before it runs."""
+    graph_tokens: Floats
+    """Most tokens of a step that CUDA graphs serve; 0 = none does."""
+    fused_all_reduce: Floats
+    """1: the all-reduce, the addition and the norm after it are one kernel."""
     graph_limit: Floats
     """Context beyond which decode runs without CUDA graphs; inf = never."""
 
     def __len__(self) -> int:
         return len(self.gpu)
+
+
+ERAS = ((17, "since 0.17"), (14, "0.14 to 0.16"), (11, "0.11 to 0.13"), (0, "0.8 to 0.10"))
+"""V1 by minor release: one CUDA graph for a whole decode step (0.11), async scheduling by default (0.14),
+fused all-reduces by default (0.17). A release that no one has measured is like its era."""
+
+
+def era_of(version: str, generation: str) -> str:
+    """The era of a release of vLLM."""
+    if generation == "v0":
+        return "v0"
+    major, minor = (int(part) for part in version.split(".")[:2])
+    return next(name for since, name in ERAS if major > 0 or minor >= since)
 
 
 def _one(deployment: Deployment, limits: EngineDefaults, once: Once) -> dict[str, object]:
@@ -182,9 +207,12 @@ def _one(deployment: Deployment, limits: EngineDefaults, once: Once) -> dict[str
         "architecture": f"{gpu.vendor}-{gpu.capability:g}",
         "kernel": kernel_family(fmt, execution),
         "link": link,
+        "gpus": str(tp),
         "generation": limits.generation,
         "release": ".".join(deployment.engine.version.split(".")[:2]),
+        "era": era_of(deployment.engine.version, limits.generation),
         "harness": "",
+        "client": "",
         "bandwidth": gpu.memory_bytes_per_s,
         "rate": rate,
         "rate16": rate16,
@@ -208,6 +236,7 @@ def _one(deployment: Deployment, limits: EngineDefaults, once: Once) -> dict[str
         "activation_elements": (shape.dense + shape.active_expert_params) / model.hidden / tp
         + shape.layers * model.hidden,
         "kv_read_bytes": [g.read for g in groups],
+        "kv_bits": deployment.kv_bits,
         "kv_window": [g.window for g in groups],
         "pair_flop": [g.prefill_flop for g in groups],
         "decode_pair_flop": [g.decode_flop for g in groups],
@@ -227,11 +256,16 @@ def _one(deployment: Deployment, limits: EngineDefaults, once: Once) -> dict[str
         "memory_utilization": limits.gpu_memory_utilization,
         "chunked_prefill": float(limits.chunked_prefill),
         "async_scheduling": float(limits.async_scheduling),
+        "graph_tokens": float(limits.graph_batch_limit),
+        "fused_all_reduce": float(limits.allreduce_fusion and tp in limits.allreduce_fusion_bytes),
         "graph_limit": float("inf") if limits.graph_context_limit is None else limits.graph_context_limit,
     }
 
 
-_NAMES = ("gpu", "architecture", "kernel", "link", "generation", "release", "harness")
+_NAMES = (
+    *("gpu", "architecture", "kernel", "link", "gpus"),
+    *("generation", "release", "era", "harness", "client"),
+)
 
 
 def defaults_of(deployments: Sequence[Deployment]) -> list[EngineDefaults]:

@@ -166,10 +166,10 @@ def _ranking(
         to.print(tables.nearly_table(recommendation, top=min(top, CLOSEST_ROWS)))
 
 
-def print_assessment(assessment: Assessment, workload: Workload) -> None:
-    """One deployment in full."""
+def print_assessment(assessment: Assessment, workload: Workload, *, explain: bool = False) -> None:
+    """One deployment in full; explain: with its steps as sums of kernels."""
     from advisor.report.documents import refusal_words
-    from advisor.report.terminal import binding, evidence, tables, words
+    from advisor.report.terminal import binding, evidence, tables, why, words
     from advisor.text import deployment_text
 
     to = console()
@@ -182,6 +182,8 @@ def print_assessment(assessment: Assessment, workload: Workload) -> None:
     prediction = assessment.prediction
     if prediction is not None:
         _section(to, "What binds it", [f"{line}." for line in binding.binding_lines(prediction)])
+        if explain:
+            _section(to, "Kernels", why.kernel_lines(prediction))
         _section(to, "Memory of one GPU", words.memory_lines(assessment))
         _section(to, "Accuracy", words.accuracy_lines(prediction, head=""))
     _section(to, "Limits missed", [refusal_words.refusal_text(assessment, r) for r in assessment.refusals])

@@ -99,3 +99,17 @@ def number_lines(recommendation: Recommendation) -> list[str]:
             lines += [f"  {line}." for line in binding_lines(assessment.prediction)]
             lines += [f"  {line}." for line in time_lines(assessment.prediction)]
     return lines
+
+
+def kernel_lines(prediction: Prediction) -> list[str]:
+    """A decode step and one prompt as sums of kernel families, each with its milliseconds and its basis."""
+    lines = []
+    named = (("a decode step", prediction.decode_kernels), ("one prompt alone", prediction.prefill_kernels))
+    for what, shares in named:
+        total = sum(one.ms for one in shares)
+        if total > 0:
+            lines.append(f"{what}: {number(total)} ms")
+            lines += [
+                f"  {one.name}: {number(one.ms)} ms ({share(one.ms / total)}), {one.basis}" for one in shares
+            ]
+    return lines
