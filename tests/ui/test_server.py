@@ -269,3 +269,18 @@ def test_a_model_of_ones_own_is_not_taken_for_the_known_one() -> None:
     answerer.shelf = Shelf(models={"Llama-3.1-8B-Instruct": small})
     other = answerer.answer({"model": "Llama-3.1-8B-Instruct", "gpu": "L40S"})
     assert one["parts"] != other["parts"]
+
+
+def test_fifty_browsers_at_once_are_all_answered(server: Server) -> None:
+    """Each asks for the page and for an answer of its own, and gets both."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def browse(k: int) -> list[int]:
+        page = get(server, "/")[0]
+        answer, _ = ask(server, model="Llama-3.1-8B-Instruct", load="concurrency", level=str(1 + k))
+        return [page, answer]
+
+    with ThreadPoolExecutor(50) as clients:
+        statuses = [status for pair in clients.map(browse, range(50)) for status in pair]
+    assert set(statuses) <= {200, 409}  # 409: another question was asked meanwhile
+    assert statuses.count(200) >= 51
