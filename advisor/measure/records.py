@@ -184,9 +184,12 @@ def _conditions(facts: Mapping[str, Any], group: Sequence[Entry], worst: float |
     if facts["prefix_hit_rate"]:
         words.append(f"prefix hit rate {facts['prefix_hit_rate']:g}")
     extra = group[0].extra
-    for name, unit in (("memory_mib", "MiB"), ("power_w", "W"), ("sm_clock_mhz", "MHz")):
-        if name in extra:
-            words.append(f"{extra[name]:g} {unit}")
+    units = (("memory_mib", "MiB"), ("power_w", "W"), ("sm_clock_mhz", "MHz"), ("temperature_c", "°C"))
+    words += [f"{extra[name]:g} {unit}" for name, unit in units if name in extra]
+    busy = [entry.extra["host_load"] for entry in group if "host_load" in entry.extra]
+    if busy:
+        words.append(f"host load {max(busy):g} per core before it")
+    words += [f"{name} {extra[name]}" for name in ("quantadvise", "fit") if name in extra]
     tokens = extra.get("serve", {}).get("kv_cache_tokens")
     if tokens:
         words.append(f"KV cache {tokens:g} tokens")

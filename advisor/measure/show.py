@@ -11,6 +11,7 @@ from advisor.measure.prepared import Prepared
 from advisor.measure.records import Records
 from advisor.measure.tools import envs, install
 from advisor.record.measurement import SpeedMeasurement
+from advisor.spec.benchmark_run import REPEATS
 
 _SEEN = (
     ("ttft_ms", "mean", "TTFT ms"),
@@ -100,9 +101,17 @@ def speed_table(rows: Sequence[SpeedMeasurement]) -> str:
             one = figures.get((metric, statistic))
             error = "" if one is None or one.stderr is None or statistic != "mean" else f" ± {one.stderr:.2g}"
             cells.append("-" if one is None else f"{one.value:.4g}{error}")
-        suspect = next((one.suspect for one in figures.values() if one.suspect), "")
-        lines.append([*cells, suspect])
+        lines.append([*cells, _remark(tuple(figures.values()))])
     return table(("format", "GPUs", "load", *(name for _, _, name in _SEEN), "remark"), lines)
+
+
+def _remark(figures: Sequence[SpeedMeasurement]) -> str:
+    """Why a point's figures are less certain than they look."""
+    suspect = next((one.suspect for one in figures if one.suspect), "")
+    repeats = figures[0].repeats
+    if suspect or repeats is None or repeats >= REPEATS:
+        return suspect
+    return f"{repeats} repeat{'s' if repeats > 1 else ''} only: scatter unknown"
 
 
 def tools() -> str:

@@ -74,6 +74,7 @@ class Expectation:
 
         None where there is no prediction.
         """
+        from advisor.cost.predict.predictor import MEANS
         from advisor.cost.serving.load_table import run_table
 
         load = self.prepared.workload.load
@@ -91,7 +92,10 @@ class Expectation:
                     output_tokens=means[1],
                     prefix_hit_rate=load.prefix_hit_rate,
                 )
-                self._cache[key] = self.predictor.table(deployments, loads)
+                limits = [(limit.metric, limit.statistic) for limit in self.prepared.workload.limits]
+                self._cache[key] = self.predictor.table(
+                    deployments, loads, tuple(dict.fromkeys([*MEANS, *limits]))
+                )
             except (QuantAdviseError, ValueError):
                 self._cache[key] = None
         return self._cache[key]

@@ -12,6 +12,7 @@ import typer
 
 from advisor.cli.measure import advice
 from advisor.cli.measure import expected as compare
+from advisor.cli.measure.expected_rate import with_expected_rates
 from advisor.cli.measure.options import Where
 from advisor.cli.streams import keep_broken_pipes
 from advisor.errors import InputError
@@ -63,6 +64,8 @@ def carry_out(plan: Plan, folder: Path, where: Where, *, dry_run: bool, yes: boo
     with ledger.locked(folder):
         book = ledger.Ledger(folder)
         crew, prepared = _crew(plan, folder, gpu_file, where)
+        if plan.slo_search:
+            prepared = with_expected_rates(prepared, compare.Expectation(prepared, gpu_file))
         rows = planned(prepared, book)
         done = sum(row.state != "to do" and not row.state.startswith("again") for row in rows)
         if not yes and sys.stdin.isatty() and err.is_terminal and done < len(rows):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from advisor.cost.arrays import Floats
 from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
 from advisor.record.sources import Sources
+from advisor.spec.benchmark_run import REPEATS
 from advisor.spec.metrics import METRICS
 from advisor.spec.workloads.load_kind import LOAD_CLASS, LoadClass
 
@@ -37,11 +39,21 @@ def expected_noise(row: SpeedMeasurement, sources: Sources) -> float:
     if load == "maximum" and row.metric == "tpot_ms":
         return 1.0  # a queue of a thousand: how prompts and decodes take turns is the scheduler's whim
     if row.origin in OWN_ORIGINS:
-        base = _OWN_SCATTER.get(load, _OWN_SCATTER_UNDER_LOAD)
+        base = _own_scatter(row, _OWN_SCATTER.get(load, _OWN_SCATTER_UNDER_LOAD))
     else:
         entry = sources.of(row.source)
         base = _SCATTER[load] if entry is None else entry.scatter.get(load, _SCATTER[load])
     return base * (2.0 if row.metric == "ttft_ms" else 1.0)
+
+
+def _own_scatter(row: SpeedMeasurement, usual: float) -> float:
+    """Scatter of one's own mean: the usual one and the standard error over repeats, both.
+
+    The usual one is of `REPEATS` repeats; fewer average less away.
+    """
+    repeats = REPEATS if row.repeats is None else min(row.repeats, REPEATS)
+    seen = 0.0 if row.stderr is None else row.stderr / row.value
+    return math.hypot(usual * math.sqrt(REPEATS / repeats), seen)
 
 
 def load_class_of(row: SpeedMeasurement) -> LoadClass:

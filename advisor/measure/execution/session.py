@@ -18,7 +18,8 @@ from advisor.measure.state.site import Site, now
 from advisor.measure.steps import bench, live, prompts, quality, running_server, server, steady, steps
 from advisor.measure.steps.bench import BenchResult, Point
 from advisor.measure.steps.server import Endpoint
-from advisor.measure.tools import files, telemetry, tool, tool_files
+from advisor.measure.steps.slo_search import Probe, SloSearch
+from advisor.measure.tools import files, provenance, telemetry, tool, tool_files
 from advisor.spec.metrics import percentile_of
 
 MAX_RESTARTS = 2
@@ -78,7 +79,7 @@ class Session:
                 return
 
     def _search(self) -> Steps:
-        """Bisection between nothing and the maximum rate; every probe is a step of its own."""
+        """The highest rate within the limits, below the maximum; every probe is a step of its own."""
         job = self.job
         limits = {
             "limits": [[one.metric, one.statistic, one.max_ms] for one in job.workload.limits],
@@ -92,23 +93,27 @@ class Session:
         if self.entry.result is None:
             return
         top = BenchResult.from_json(self.entry.result).figures["requests_per_s/mean"]
-        bisection = steady.Bisection(low=0.0, high=top)
+        search = SloSearch(top=top, expected=job.expected_rate)
         start = time.monotonic()
-        while not bisection.done:
-            rate = bisection.next_rate
-            point = Point(kind="rate", value=rate)
+        while not search.done:
+            at = search.next_step
+            point = Point(kind="rate", value=search.rate(at))
             yield from self._bench(point, 0)
             if self.entry.result is None:
-                bisection.saw(rate, False)
+                search.saw(Probe(step=at, kept=False))
                 continue
             result = BenchResult.from_json(self.entry.result)
-            bisection.saw(rate, steady.keeps(job.workload, point, result))
-        while not bisection.confirmed:
-            point = Point(kind="rate", value=bisection.low)
+            kept, margin = (
+                steady.keeps(job.workload, point, result),
+                steady.margin(job.workload, point, result),
+            )
+            search.saw(Probe(step=at, kept=kept, margin=margin))
+        while not search.confirmed:
+            point = Point(kind="rate", value=search.rate(search.low))
             yield from self._point(point)
-            kept = [steady.keeps(job.workload, point, result) for result in self.results]
-            bisection.repeated(kept)
-        found = {"rate": bisection.low or None, "breaks_at": bisection.high, "maximum": top}
+            search.repeated([steady.keeps(job.workload, point, result) for result in self.results])
+        rate = search.rate(search.low) if search.low else None
+        found = {"rate": rate, "breaks_at": search.rate(search.high), "maximum": top}
         yield self._ended(step, start, result=found)
 
     def _bench(self, point: Point, repeat: int) -> Steps:
@@ -123,7 +128,7 @@ class Session:
         yield from self._serve()
         assert self.endpoint is not None
         yield Said(job=job.title, text=f"{point}, repeat {repeat + 1}")
-        start, mark = time.monotonic(), telemetry.size(self.samples)
+        start, mark, busy = time.monotonic(), telemetry.size(self.samples), provenance.host_load()
         cached = running_server.prefix_counters(running_server.metrics_of(self.endpoint.url))
         found: BenchResult | Failure
         watch = live.Watch(self.endpoint.url)
@@ -144,6 +149,8 @@ class Session:
             "serve": self.endpoint.facts,
             **telemetry.summary(self.samples, mark),
             **self._prefix_hits(cached),
+            **({} if busy is None else {"host_load": busy}),
+            **provenance.made_by(),
         }
         attachments: dict[str, str] = {}
         if isinstance(found, BenchResult):

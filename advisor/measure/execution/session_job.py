@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from advisor.measure.steps.plan import Plan
+from advisor.measure.steps.slo_search import ExpectedRate
 from advisor.measure.steps.steps import Target
 from advisor.spec.workloads.workload import Workload
 
@@ -27,6 +28,8 @@ class SessionJob:
     evaluate_version: str | None = None
     benches: bool = True
     tasks: tuple[str, ...] = ()
+    expected_rate: ExpectedRate | None = None
+    """Where the search for the highest rate within the limits begins; no part of any result."""
 
     @property
     def title(self) -> str:

@@ -1,10 +1,9 @@
-"""When enough repeats agree, and which highest rate keeps the limits. Pure."""
+"""When enough repeats agree, and whether a result keeps the limits. Pure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from advisor.measure.steps.bench import BenchResult, Point, saturated
 from advisor.spec.workloads.workload import Goodput, LatencyLimit, Workload
@@ -12,9 +11,6 @@ from advisor.spec.workloads.workload import Goodput, LatencyLimit, Workload
 STEADY_FIGURES = ("requests_per_s/mean", "e2e_ms/mean", "tpot_ms/mean")
 UNSTEADY = 0.20
 """A coefficient of variation above this makes a figure suspect (AIPerf's advice: look again)."""
-MAX_RETREATS = 8
-SEARCH_STEPS = 6
-"""Halvings of [0, maximum]: 1.6 % of the maximum rate."""
 
 
 def variation(values: Sequence[float]) -> float | None:
@@ -74,41 +70,14 @@ def goodput_arguments(goodput: Goodput | None) -> tuple[str, ...]:
     return tuple(f"{name}:{value:g}" for name, value in pairs if value is not None)
 
 
-@dataclass(slots=True, kw_only=True)
-class Bisection:
-    """The highest rate that keeps the limits, between 0 and the server's maximum."""
-
-    low: float
-    high: float
-    steps: int = 0
-    confirmed: bool = False
-    """Whether repeats keep the limits at `low`, or nothing does."""
-    retreats: int = 0
-
-    @property
-    def done(self) -> bool:
-        return self.steps >= SEARCH_STEPS
-
-    @property
-    def next_rate(self) -> float:
-        """Three digits, so that a rerun asks for the very same rates."""
-        return float(f"{(self.low + self.high) / 2:.3g}")
-
-    def saw(self, rate: float, kept: bool) -> None:
-        self.steps += 1
-        if kept:
-            self.low = rate
-        else:
-            self.high = rate
-        self.confirmed = self.done and self.low == 0
-
-    def repeated(self, kept: Sequence[bool]) -> None:
-        """Most repeats at `low` must keep the limits; else a tenth less is tried, eight times."""
-        if 2 * sum(kept) > len(kept):
-            self.confirmed = True
-            return
-        self.high = self.low
-        self.low = float(f"{0.9 * self.low:.3g}")
-        self.retreats += 1
-        if self.retreats > MAX_RETREATS:
-            self.low, self.confirmed = 0.0, True
+def margin(workload: Workload, point: Point, result: BenchResult) -> float | None:
+    """log(figure ÷ limit) of the latency limit that decides; None where saturated or with a goodput."""
+    if saturated(point, result) or workload.goodput is not None:
+        return None
+    found = [result.figures.get(f"{one.metric}_ms/{one.statistic}") for one in workload.limits]
+    ratios = [
+        math.log(value / limit.max_ms)
+        for value, limit in zip(found, workload.limits, strict=True)
+        if value is not None and value > 0
+    ]
+    return max(ratios) if ratios and len(ratios) == len(found) else None

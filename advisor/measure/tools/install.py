@@ -19,8 +19,9 @@ TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 """PyPI's Linux torch is the CUDA build; the CPU builds live here."""
 ENVIRONMENTS = ("vllm-cuda", "quantize-cuda", "all-cpu", "guidellm-cpu")
 LIMIT_S = 3_600.0
-PYTHONS = ("python3.12", "python3.11", "python3.13", "python3.10")
+PYTHONS = ("python3.12", "python3.11", "python3.13")
 """Interpreters that vLLM 0.32 and llm-compressor 0.14 have wheels for, most tried first."""
+OLDEST, NEWEST = (3, 11), (3, 13)
 
 STAND_IN = """Metadata-Version: 2.1
 Name: vllm
@@ -37,16 +38,22 @@ def environment_for(name: str, *, cuda: bool) -> str:
 
 
 def interpreter() -> Path:
-    """A Python to build on: ours when it will do, else the first of PYTHONS on PATH."""
-    if (3, 10) <= sys.version_info[:2] <= (3, 13):
+    """Our Python when it will do, else the first of PYTHONS on PATH. Raises MissingToolError."""
+    ours = sys.version_info[:2]
+    if OLDEST <= ours <= NEWEST:
         return Path(sys.executable)
     for name in PYTHONS:
         found = shutil.which(name)
         if found:
             return Path(found)
     raise MissingToolError(
-        "no Python 3.10 to 3.13 found; vLLM has no wheels for this one: install python3.12"
+        f"the tools need Python {OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]} (vLLM has wheels for no "
+        f"other), this is {ours[0]}.{ours[1]} and no other is on PATH; install python3.12"
     )
+
+
+def _wrong_age() -> str:
+    return "old" if sys.version_info[:2] < OLDEST else "new"
 
 
 @contextmanager
@@ -81,6 +88,9 @@ def install(environment: str, *, say: Callable[[str], None]) -> Path:
         if is_current(environment):
             say(f"{environment}: already there ({folder})")
             return folder
+        chosen = interpreter()  # before the old environment goes
+        if chosen != Path(sys.executable):
+            say(f"{environment}: built on {chosen}; this Python is too {_wrong_age()} for vLLM")
         if folder.exists():
             shutil.rmtree(folder)
         log = envs.root() / f"{environment}.log"
@@ -91,7 +101,7 @@ def install(environment: str, *, say: Callable[[str], None]) -> Path:
             say(f"{environment}: {what}")
             tool.run([str(part) for part in argv], log=log, limit_s=LIMIT_S, name=what, env=_environment())
 
-        step("venv", interpreter(), "-m", "venv", folder)
+        step("venv", chosen, "-m", "venv", folder)
         step("install uv", python, "-m", "pip", "install", "--quiet", "uv")
         pins = PINS / f"{environment}.txt"
         overrides = PINS / f"{environment}-overrides.txt"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import InputError, UnknownNameError
-from advisor.measure.tools import envs, query
+from advisor.measure.tools import envs, provenance, query
 from advisor.spec.hardware.gpus import find_gpu
 
 _QUERY = (
@@ -162,6 +162,8 @@ def environment(devices: list[Device]) -> dict[str, Any]:
             }
     return {
         "platform": platform.platform(),
+        "made_by": provenance.made_by(),
+        "host_load_per_core": provenance.host_load(),
         "python": platform.python_version(),
         "devices": [
             {

@@ -15,7 +15,7 @@ from advisor.measure.steps.bench import Point
 from advisor.measure.steps.plan import Plan
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.row_run import run_of
-from advisor.spec.workloads.workload import Arrival, Lengths, Load
+from advisor.spec.workloads.workload import Arrival, Lengths, Load, Workload
 from tests.advise.test_own_runs import FORMAT, GPU, MODEL, TOKENS, VERSION, by_measure, by_measure_of_four
 
 LOAD = Load(
@@ -32,7 +32,7 @@ def prepared(**plan: Any) -> Any:
         plan=Plan(model=MODEL, workload="chat", formats=("bf16",), points=POINTS, **plan),
         devices=[SimpleNamespace(name=GPU)],
         versions=SimpleNamespace(vllm=VERSION),
-        workload=SimpleNamespace(load=LOAD),
+        workload=Workload(name="chat", about="any", load=LOAD),
     )
 
 

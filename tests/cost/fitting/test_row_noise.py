@@ -82,3 +82,11 @@ def test_the_paper_and_the_cards_are_of_one_harness(
     [paper] = rows_of("seed paper", 1, load="single")
     assert noise_class(paper, SOURCES) == noise_class(cards[0], SOURCES) != noise_class(others[0], SOURCES)
     assert harness(replace(paper, origin="imported"), SOURCES) == ""
+
+
+def test_own_repeats_that_scatter_or_are_few_are_trusted_less(cards: list[SpeedMeasurement]):
+    steady = replace(cards[0], origin="measured", repeats=3, stderr=0.0)
+    assert expected_noise(replace(steady, stderr=0.2 * steady.value), SOURCES) > 0.2
+    # One repeat has the scatter of a single run, the mean of three a third of its variance.
+    single = expected_noise(replace(steady, repeats=1), SOURCES)
+    assert single == pytest.approx(3**0.5 * expected_noise(steady, SOURCES))

@@ -1,10 +1,8 @@
-"""When repeats agree, and the highest rate within limits."""
+"""When repeats agree, and which results keep the limits."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from advisor.measure.steps import steady
 from advisor.measure.steps.bench import BenchResult, Point
@@ -65,16 +63,6 @@ def test_goodput_counts_requests():
     assert steady.broken([], goal, result(share=0.96)) == []
 
 
-@given(border=st.floats(0.05, 0.95), top=st.floats(0.1, 1_000))
-def test_bisection_finds_the_border_within_a_few_percent_of_the_top(border: float, top: float):
-    search = steady.Bisection(low=0.0, high=top)
-    while not search.done:
-        rate = search.next_rate
-        search.saw(rate, rate <= border * top)
-    assert search.low <= border * top <= search.high
-    assert search.high - search.low <= top * (1 / 2**steady.SEARCH_STEPS + 0.02)
-
-
 def test_a_saturated_point_keeps_no_limit():
     from advisor.spec.workloads.workload import Arrival, Lengths, Load, Workload
 
@@ -87,18 +75,3 @@ def test_a_saturated_point_keeps_no_limit():
     point = Point(kind="rate", value=20.0)
     assert not steady.keeps(workload, point, result(rate=10.0))
     assert steady.keeps(workload, point, result(rate=19.0))
-
-
-def test_a_rate_that_repeats_do_not_confirm_is_lowered_by_a_tenth():
-    search = steady.Bisection(low=40.0, high=50.0)
-    search.repeated([True, False, False])
-    assert (search.low, search.high, search.confirmed) == (36.0, 40.0, False)
-    search.repeated([True, True, False])
-    assert (search.low, search.confirmed) == (36.0, True)
-
-
-def test_a_search_that_nothing_confirms_ends_with_no_rate():
-    search = steady.Bisection(low=40.0, high=50.0)
-    while not search.confirmed:
-        search.repeated([])
-    assert search.low == 0
