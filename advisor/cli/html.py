@@ -10,7 +10,6 @@ import typer
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
-    from advisor.advise.choose.question import Choice
     from advisor.advise.choose.recommendation import Recommendation
     from advisor.advise.decision import Decision
     from advisor.cost.predict.predictor import Predictor
@@ -46,7 +45,6 @@ def check_html(path: Path | None, *, overwrite: bool) -> None:
 
 def write_html(
     recommendation: Recommendation,
-    choice: Choice,
     path: Path | None,
     predictor: Predictor,
     quality: QualityModel,
@@ -55,17 +53,13 @@ def write_html(
     """Write the page and say so on stderr; nothing where no file is named."""
     if path is None:
         return
-    from advisor.advise.sensitivity.crossover_map import format_maps
-    from advisor.advise.sensitivity.load_curves import curve_deployments, curves
+    from advisor.advise.sensitivity.along_load import along_load
     from advisor.cli.progress import working
     from advisor.report.html.page import Findings, report_page
 
     with working(f"Drawing {path}"):
-        drawn = curves(curve_deployments(recommendation), recommendation.workload, predictor)
-        maps = format_maps(choice, recommendation, predictor, quality)
-        text = report_page(
-            Findings(recommendation=recommendation, curves=drawn, maps=maps, decision=decision)
-        )
+        along = along_load(recommendation, predictor, quality)
+        text = report_page(Findings(recommendation=recommendation, along=along, decision=decision))
         try:
             path.write_text(text, encoding="utf-8")
         except OSError as error:

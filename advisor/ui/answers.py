@@ -12,21 +12,21 @@ from contextlib import contextmanager
 from advisor.advise.choose.question import Choice
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.decision import decision
-from advisor.advise.sensitivity.crossover_map import format_maps, in_flight
-from advisor.advise.sensitivity.load_curves import curve_deployments, curves
+from advisor.advise.sensitivity.along_load import along_load
 from advisor.cost.predict.cache import CachedPredictor
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.quality.recovery import QualityModel
-from advisor.report.html.answer import answer_section, why_section
+from advisor.report.documents.document import recommendation_document
+from advisor.report.html.answer import answer_section, ways
+from advisor.report.html.charts.certainty import certainty_chart
 from advisor.report.html.charts.chart import Chart, figure
-from advisor.report.html.charts.crossover import crossover_chart
-from advisor.report.html.charts.map import map_chart
-from advisor.report.html.elements.markup import joined
-from advisor.report.html.page import Findings, head_section, report_charts
+from advisor.report.html.charts.load import load_chart
+from advisor.report.html.elements.markup import joined, tag
+from advisor.report.html.page import DOCUMENT_ROWS, Findings, folds, head_section, report_charts
 from advisor.report.html.sure import sure_section
-from advisor.report.html.tables.evidence import evidence_section
 from advisor.report.html.tables.ranking import ranking_section
-from advisor.report.html.tables.refused import refused_section
+from advisor.report.html.verdict import badge, settles
+from advisor.report.terminal.answer import headline
 from advisor.spec.workloads.load_kind import SPELLING
 from advisor.ui.cached_quality import CachedQuality
 from advisor.ui.question import Shelf, read_choice
@@ -70,29 +70,32 @@ class Answerer:
                 self._urgent -= 1
             self._latest = _key(said)
             choice, recommendation = self._recommend(said)
+            picture = certainty_chart(recommendation)
             parts = {
                 "head": head_section(recommendation),
-                "first": joined(answer_section(recommendation), why_section(recommendation)),
+                "first": answer_section(recommendation, picture),
             }
             asked = asked_values(choice)
-        return {"parts": parts, "asked": asked, "ms": _ms_since(begun)}
+        return {
+            "parts": parts,
+            "drawings": [] if picture is None else picture.payload,
+            "asked": asked,
+            "headline": _headline(recommendation),
+            "ms": _ms_since(begun),
+        }
 
     def rest(self, said: Mapping[str, str]) -> dict[str, object]:
         """The tables and charts of the same answer: each chart with its place and what draws it."""
         begun = time.perf_counter()
         with self._lock:
             _, recommendation = self._recommend(said)
-            tables = joined(
-                ranking_section(recommendation),
-                evidence_section(recommendation),
-                refused_section(recommendation),
-            )
-            drawn = curves(curve_deployments(recommendation), recommendation.workload, self.predictor)
-            made = report_charts(Findings(recommendation=recommendation, curves=drawn))
-        return {"tables": tables, "charts": _charts(*made), "ms": _ms_since(begun)}
+            tables = ranking_section(recommendation)
+            folded = folds(recommendation, tag("div", id="sure-place"))
+            made = report_charts(Findings(recommendation=recommendation))
+        return {"tables": tables, "folds": folded, "charts": _charts(*made), "ms": _ms_since(begun)}
 
     def sure(self, said: Mapping[str, str]) -> dict[str, object]:
-        """How sure the same answer is, and what would change it."""
+        """How certain the same answer is, and what would change it."""
         begun = time.perf_counter()
         with self._lock:
             self._give_way(said)
@@ -100,20 +103,28 @@ class Answerer:
             known = decision(recommendation, predictor=self.predictor, quality=self.quality)
         return {
             "html": joined(sure_section(recommendation, known)),
-            "charts": _charts(crossover_chart(known.crossover)),
+            "badge": badge(recommendation, known),
+            "settles": settles(recommendation, known),
+            "ways": joined(ways(known)),
             "ms": _ms_since(begun),
         }
 
-    def maps(self, said: Mapping[str, str]) -> dict[str, object]:
-        """The crossover map of the same answer: hundreds of loads, hence last, and a row at a time."""
+    def along(self, said: Mapping[str, str]) -> dict[str, object]:
+        """The load story of the same answer: the ranking under many loads, hence last."""
         begun = time.perf_counter()
         with self._lock:
-            choice, recommendation = self._recommend(said)
-            found = format_maps(
-                choice, recommendation, self.predictor, self.quality, pause=lambda: self._give_way(said)
+            self._give_way(said)
+            _, recommendation = self._recommend(said)
+            found = along_load(
+                recommendation, self.predictor, self.quality, pause=lambda: self._give_way(said)
             )
-        chart = map_chart(found, recommendation.workload, in_flight(recommendation))
-        return {"charts": _charts(chart), "ms": _ms_since(begun)}
+        return {"charts": _charts(load_chart(found, recommendation.workload)), "ms": _ms_since(begun)}
+
+    def document(self, said: Mapping[str, str]) -> dict[str, object]:
+        """The same answer for programs, as `recommend --output json` gives it."""
+        with self._lock:
+            _, recommendation = self._recommend(said)
+            return recommendation_document(recommendation, top=DOCUMENT_ROWS)
 
     def _give_way(self, said: Mapping[str, str]) -> None:
         """Let answers that wait go first; the lock is held before and after.
@@ -159,7 +170,13 @@ def _key(said: Mapping[str, str]) -> Said:
 
 def _charts(*charts: Chart | None) -> list[dict[str, object]]:
     """Each with its place in the page and what draws it; those that there is nothing to draw of left out."""
-    return [{"html": figure(chart), **chart.payload} for chart in charts if chart is not None]
+    return [{"html": figure(chart), "drawings": chart.payload} for chart in charts if chart is not None]
+
+
+def _headline(recommendation: Recommendation) -> str:
+    """What another answer is compared with."""
+    first = recommendation.winner
+    return "nothing keeps the limits" if first is None else headline(first, recommendation.workload)
 
 
 def _ms_since(begun: float) -> float:
@@ -176,6 +193,7 @@ def asked_values(choice: Choice) -> dict[str, object]:
         "input": load.input_tokens.mean,
         "output": load.output_tokens.mean,
         "recovery": workload.quality.min_recovery,
+        "confidence": workload.confidence,
         "objective": workload.objective,
     }
     for metric in ("ttft", "tpot", "e2e"):

@@ -36,11 +36,19 @@ def ui_page(first: Mapping[str, str], shelf: Shelf) -> str:
                 "div",
                 tag("p", "", id="message", role="alert", hidden=True, class_="message"),
                 tag("div", id="part-head"),
+                tag(
+                    "div",
+                    tag("span", "", id="was"),
+                    tag("button", "Undo", type="button", class_="quiet", id="undo"),
+                    class_="change",
+                    id="change",
+                    role="status",
+                    hidden=True,
+                ),
                 tag("div", id="part-first", class_="parts"),
-                tag("div", id="part-sure", class_="parts"),
+                tag("div", id="part-folds", class_="parts"),
+                tag("div", id="part-load", class_="charts"),
                 tag("div", id="part-charts", class_="charts"),
-                tag("div", id="part-crossover", class_="charts"),
-                tag("div", id="part-map", class_="charts"),
                 tag("div", id="part-tables", class_="parts"),
                 class_="parts",
                 id="answered",
@@ -51,6 +59,7 @@ def ui_page(first: Mapping[str, str], shelf: Shelf) -> str:
         data=[data_script("first", {**FIRST, **first})],
         scripts=[library_script(), asset("page.js"), asset("ui.js")],
         style=asset("ui.css"),
+        save=True,
         connect=True,
     )
 
@@ -59,94 +68,10 @@ def _form(shelf: Shelf) -> Html:
     return tag(
         "form",
         tag("h2", "Ask", class_="unseen"),
-        _group(
-            "Model and use",
-            [
-                _field(
-                    "model",
-                    "Model",
-                    _text("model", list_="models", placeholder="Llama-3.1-8B-Instruct or 13B"),
-                ),
-                tag(
-                    "datalist",
-                    [tag("option", value=name) for name in (*shelf.models, *known_models())],
-                    id="models",
-                ),
-                _field(
-                    "workload",
-                    "Workload",
-                    _select("workload", [(name, name) for name in (*shelf.workloads, *known_workloads())]),
-                ),
-                _field(
-                    "objective",
-                    "Aim",
-                    _select(
-                        "objective",
-                        [
-                            ("", "as the workload has it"),
-                            ("cost", "least cost"),
-                            ("latency", "least latency"),
-                            ("throughput", "most throughput"),
-                            ("accuracy", "most accuracy"),
-                        ],
-                    ),
-                ),
-            ],
-        ),
+        _use(shelf),
+        _load(),
         _gpus(shelf),
-        _group(
-            "Load",
-            [
-                _field(
-                    "load",
-                    "Requests",
-                    _select(
-                        "load",
-                        [
-                            ("", "as the workload has it"),
-                            ("rate", "per second (open loop)"),
-                            ("concurrency", "in flight (closed loop)"),
-                            ("single", "one at a time"),
-                            ("max", "all at once"),
-                        ],
-                    ),
-                ),
-                _field("level", "How many", _text("level", inputmode="decimal")),
-                _field("input", "Prompt, tokens", _text("input")),
-                _field("output", "Answer, tokens", _text("output")),
-            ],
-        ),
-        _group(
-            "Limits",
-            [
-                _field("ttft", "TTFT, ms", _text("ttft", inputmode="decimal")),
-                _field("tpot", "TPOT, ms", _text("tpot", inputmode="decimal")),
-                _field("e2e", "E2E, ms", _text("e2e", inputmode="decimal")),
-                _field(
-                    "at",
-                    "of the",
-                    _select(
-                        "at",
-                        [
-                            ("", "p95"),
-                            ("p50", "p50"),
-                            ("p90", "p90"),
-                            ("p99", "p99"),
-                            ("mean", "mean"),
-                            ("none", "no limits"),
-                        ],
-                    ),
-                ),
-                _field("recovery", "Recovery, share", _text("recovery", inputmode="decimal")),
-                _field(
-                    "maxgpus", "GPUs at most", _text("maxgpus", inputmode="numeric", placeholder="any number")
-                ),
-                _field(
-                    "budget", "USD per hour at most", _text("budget", inputmode="decimal", placeholder="any")
-                ),
-                _field("kv", "KV cache", _select("kv", [("", "any"), ("auto", "16 bits"), ("fp8", "FP8")])),
-            ],
-        ),
+        _limits(),
         _formats(),
         tag(
             "p",
@@ -162,6 +87,93 @@ def _form(shelf: Shelf) -> Html:
     )
 
 
+AIMS = (
+    ("", "as the workload has it"),
+    ("cost", "least cost"),
+    ("latency", "least latency"),
+    ("throughput", "most throughput"),
+    ("accuracy", "most accuracy"),
+)
+UNITS = (
+    ("", "as the workload has it"),
+    ("rate", "requests/s"),
+    ("concurrency", "in flight"),
+    ("single", "one at a time"),
+    ("max", "all at once"),
+)
+STATISTICS = (
+    ("", "p95"),
+    ("p50", "p50"),
+    ("p90", "p90"),
+    ("p99", "p99"),
+    ("mean", "mean"),
+    ("none", "no limits"),
+)
+KV = (("", "any"), ("auto", "16 bits"), ("fp8", "FP8"))
+
+
+def _use(shelf: Shelf) -> Html:
+    workloads = [(name, name) for name in (*shelf.workloads, *known_workloads())]
+    names = [tag("option", value=name) for name in (*shelf.models, *known_models())]
+    return _group(
+        "Model and use",
+        [
+            _field(
+                "model",
+                "Model",
+                _text("model", list_="models", placeholder="Llama-3.1-8B-Instruct or 13B"),
+            ),
+            tag("datalist", names, id="models"),
+            _field("workload", "Workload", _select("workload", workloads)),
+            _field("objective", "Aim", _select("objective", AIMS)),
+        ],
+    )
+
+
+def _load() -> Html:
+    """The unit stands inside the control: a number is never without one."""
+    level = tag(
+        "div",
+        tag("span", "Load"),
+        tag(
+            "div",
+            _text("level", inputmode="decimal", aria_label="Load"),
+            _select("load", UNITS, aria_label="Unit of the load"),
+            class_="with-unit",
+        ),
+        class_="field",
+        data_field="level",
+    )
+    return _group(
+        "Load",
+        [
+            level,
+            _field("input", "Prompt, tokens", _text("input")),
+            _field("output", "Answer, tokens", _text("output")),
+        ],
+    )
+
+
+def _limits() -> Html:
+    decimal = {"inputmode": "decimal"}
+    return _group(
+        "Limits",
+        [
+            _field("ttft", "TTFT, ms", _text("ttft", **decimal)),
+            _field("tpot", "TPOT, ms", _text("tpot", **decimal)),
+            _field("e2e", "E2E, ms", _text("e2e", **decimal)),
+            _field("at", "of the", _select("at", STATISTICS)),
+            _field("recovery", "Accuracy kept, %", _text("recovery", **decimal)),
+            _field("confidence", "Confidence, %", _text("confidence", **decimal)),
+            _field(
+                "maxgpus", "GPUs at most", _text("maxgpus", inputmode="numeric", placeholder="any number")
+            ),
+            _field("budget", "USD per hour at most", _text("budget", placeholder="any", **decimal)),
+            _field("kv", "KV cache", _select("kv", KV)),
+        ],
+    )
+
+
 def _group(legend: str, fields: Iterable[Html]) -> Html:
     return tag("fieldset", tag("legend", legend), tag("div", list(fields), class_="fields"), class_="group")
 
@@ -174,8 +186,10 @@ def _text(name: str, **attributes: object) -> Html:
     return tag("input", type="text", name=name, spellcheck="false", aria_describedby="message", **attributes)
 
 
-def _select(name: str, options: Iterable[tuple[str, str]]) -> Html:
-    return tag("select", [tag("option", text, value=value) for value, text in options], name=name)
+def _select(name: str, options: Iterable[tuple[str, str]], **attributes: object) -> Html:
+    return tag(
+        "select", [tag("option", text, value=value) for value, text in options], name=name, **attributes
+    )
 
 
 def _gpus(shelf: Shelf) -> Html:
@@ -212,6 +226,14 @@ def _gpus(shelf: Shelf) -> Html:
             "p",
             tag("button", "None ticked: any", type="button", class_="quiet", id="any-gpu"),
             class_="tools",
+        ),
+        tag(
+            "input",
+            type="search",
+            id="gpu-find",
+            placeholder="search GPUs",
+            aria_label="Search GPUs",
+            spellcheck="false",
         ),
         tag("div", rows, class_="gpu-list", tabindex="0", role="group", aria_label="GPUs"),
         class_="group",

@@ -35,7 +35,8 @@ class Server(ThreadingHTTPServer):
             "/api/answer": answerer.answer,
             "/api/rest": answerer.rest,
             "/api/sure": answerer.sure,
-            "/api/map": answerer.maps,
+            "/api/load": answerer.along,
+            "/api/document": answerer.document,
         }
         super().__init__((LOOPBACK, port), _Handler)
 

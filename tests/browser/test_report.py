@@ -55,13 +55,13 @@ def test_every_chart_is_drawn_and_the_page_fetched_nothing(page: Browser) -> Non
     assert page.js("return document.querySelector('main').textContent.includes('undefined')") is False
     for chart in page.all(".chart"):
         marks = chart.find_elements("css selector", "path[aria-label]")
-        assert len(marks) >= 3
+        assert len(marks) >= 1
     assert page.js("return performance.getEntriesByType('resource').length") == 0
 
 
 def test_the_answer_comes_first(page: Browser) -> None:
     assert page.find("#answer h2").text == "fp8 on 1× L40S"
-    below = [page.find(what).location["y"] for what in ("#answer", "#why", ".charts", "#ranked", "#refusals")]
+    below = [page.find(what).location["y"] for what in ("#answer", "#why-fold", ".charts", "#ranked")]
     assert below == sorted(below)
 
 
@@ -72,7 +72,7 @@ def test_a_head_sorts_by_its_numbers_both_ways(page: Browser) -> None:
         .filter((body) => !body.hidden).map((body) => Number(body.rows[0].cells[2].dataset.v))"""
     page.click(head)
     up = page.js(read)
-    assert len(up) > 50
+    assert len(up) > 30
     assert up == sorted(up)
     assert page.find("#ranking thead th:nth-child(3)").get_attribute("aria-sort") == "ascending"
     page.click(head)
@@ -105,11 +105,9 @@ def test_a_row_opens_with_its_command(page: Browser) -> None:
 
 
 def test_a_point_tells_its_figures_when_pointed_at(page: Browser) -> None:
-    page.hover(page.find("[data-chart=curves] path[role='graphics-symbol']"))
+    page.hover(page.find("[data-chart=certainty] path[role='graphics-symbol']"))
     told = page.until(lambda: page.find("#tip").text, "a tip is shown")
-    assert re.search(
-        r"TTFT [\d.,]+ ms\n90 % interval [\d.,]+–[\d.,]+ ms\n(extrapolated|fitted|measured)", told
-    )
+    assert re.search(r".+ on \d+× .+\n[\d.,]+ USD/h\nkeeps all limits [\d.]+ %", told)
     page.hover(page.find("#ranking tbody.row td[data-basis]"))
     told = page.until(lambda: page.find("#tip").text, "a tip is shown")
     assert re.match(r"TTFT p95: [\d.,]+ ms\n90 % interval [\d.,]+–[\d.,]+ ms\n\w+", told)
@@ -140,24 +138,32 @@ def test_tab_reaches_everything_that_can_be_used(page: Browser) -> None:
                 return e.id || e.dataset.chart || e.dataset.copy || e.dataset.find || e.className"""
             )
         )
-    assert {"theme", "save", "command", "tradeoff", "headroom", "curves", "skip"} <= reached
+    assert {"theme", "save", "command", "certainty", "load", "load-ttft", "tradeoff", "skip"} <= reached
 
 
-def test_another_latency_and_gpu_redraw_the_curves(page: Browser) -> None:
-    labels = """return [...document.querySelectorAll('[data-chart=curves] path[role="graphics-symbol"]')]
-        .map((mark) => mark.getAttribute('aria-label'))"""
-    assert all("p95 TTFT" in label and "L40S" in label for label in page.js(labels))
-    page.click(page.find("input[name='curves-metric'][value='tpot_p95_ms'] + span"))
-    page.until(lambda: page.counted("changed") == 1, "the chart is redrawn")
-    page.click(page.find("input[name='curves-gpu'][value='1× H100'] + span"))
-    page.until(lambda: page.counted("changed") == 2, "the chart is redrawn")
-    assert all("p95 TPOT" in label and "H100" in label for label in page.js(labels))
-    before = len(page.js(labels))
-    page.click(page.find("input[name='curves-format'][value='bf16'] + span"))
-    page.until(lambda: page.counted("changed") == 3, "the chart is redrawn")
-    after = page.js(labels)
-    assert 0 < len(after) < before
-    assert not any(label.startswith("bf16") for label in after)
+def test_one_crosshair_reads_all_drawings_of_the_load(page: Browser) -> None:
+    page.hover(page.find("[data-chart=load-tpot] svg"))
+    told = page.until(lambda: page.find("#tip").text, "the crosshair tells")
+    assert re.match(r"[\d.,]+ requests/s\nbest: .+ on .+\np95 TTFT ", told)
+    lines = page.js(
+        "return [...document.querySelectorAll('.cross')].map((line) => line.getBoundingClientRect().x)"
+    )
+    assert len(lines) == 4
+    assert max(lines) - min(lines) < 1
+
+
+def test_a_chip_of_the_question_names_its_flag(page: Browser) -> None:
+    page.hover(page.find(".fact[data-goto=ttft]"))
+    assert "--slo changes it" in page.until(lambda: page.find("#tip").text, "a tip is shown")
+
+
+def test_the_first_screen_holds_the_answer_its_picture_and_the_command(page: Browser) -> None:
+    page.resize(1440, 900)
+    for what in ("#answer-title", "[data-chart=certainty] svg", ".strip", "#command"):
+        box = page.js(
+            "const r = arguments[0].getBoundingClientRect(); return [r.top, r.bottom]", page.find(what)
+        )
+        assert 0 <= box[0] < box[1] <= 900, what
 
 
 def test_no_format_at_all_says_so_instead_of_failing(page: Browser) -> None:
@@ -187,7 +193,7 @@ def test_the_theme_follows_the_system_until_the_button_says_otherwise(page: Brow
 def test_text_stands_out_from_its_ground(page: Browser, dark: bool) -> None:
     page.dark(dark)
     card = page.js("return getComputedStyle(document.querySelector('.card')).backgroundColor")
-    for selector in (".answer h2", ".lead", ".says", ".note", "td", "thead th", ".tiles .name", "summary"):
+    for selector in (".answer h2", ".lead", ".says", ".note", "td", "thead th", ".strip .name", "summary"):
         colour = page.js(f"return getComputedStyle(document.querySelector('{selector}')).color")
         assert contrast(colour, card) >= 4.5, f"{selector}: {colour} on {card}"
     # Graphics need 3 : 1 (WCAG 1.4.11).

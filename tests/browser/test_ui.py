@@ -80,14 +80,16 @@ def test_it_opens_with_an_answer_its_charts_and_tables(page: Browser) -> None:
     assert page.find("#message").is_displayed() is False
 
 
-def test_how_sure_it_is_and_the_map_follow(page: Browser) -> None:
+def test_how_certain_it_is_and_the_load_story_follow(page: Browser) -> None:
     complete(page)
-    assert "keeps every limit" in page.find("#part-sure").text
-    assert len(page.all("#part-map .chart svg")) == 1
-    before = page.find("#part-sure").text
+    read = "return document.getElementById('sure-place').textContent"
+    before = page.js(read)
+    assert "keeps every limit" in before
+    assert page.find("#badge").text in ("Sure", "Close call", "In doubt")
+    assert len(page.all("#part-load .chart svg")) == 4
     change(page, "ttft", "260")
     complete(page)
-    assert page.find("#part-sure").text != before
+    assert page.js(read) != before
 
 
 def test_load_limits_gpus_and_prices_move_the_answer(page: Browser) -> None:
@@ -109,7 +111,7 @@ def test_load_limits_gpus_and_prices_move_the_answer(page: Browser) -> None:
     assert "H100" not in title(page)
     # A limit that nothing keeps is an answer too.
     change(page, "ttft", "1")
-    assert title(page) == "Nothing keeps the limits for sure"
+    assert title(page) == "Nothing keeps the limits with 80 %"
     assert page.find("#message").is_displayed() is False
     settled(page)
 
@@ -129,7 +131,8 @@ def test_another_model_and_workload_move_everything(page: Browser) -> None:
     [
         ("model", "Lama-3.1-8B-Instruct", "unknown model 'Lama-3.1-8B-Instruct'; did you mean"),
         ("ttft", "soon", "'soon' is no upper limit in ms"),
-        ("recovery", "99", "--min-recovery"),
+        ("recovery", "101", "--min-recovery"),
+        ("level", "abc", "'abc' is no number"),
         ("maxgpus", "two", "'two' is no whole number"),
         ("input", "9999999", "longer than"),
     ],
@@ -169,13 +172,45 @@ def test_a_question_is_an_address(page: Browser, address: str) -> None:
 
 
 def test_what_a_reader_chose_in_a_chart_stays(page: Browser) -> None:
-    page.click(page.find("input[name='curves-metric'][value='tpot_p95_ms'] + span"))
+    page.click(page.find("input[name='tradeoff-format'][value='bf16'] + span"))
     page.until(lambda: page.counted("changed") == 1, "the chart is redrawn")
-    change(page, "load", "rate")
     change(page, "level", "3")
     settled(page)
-    assert page.find("input[name='curves-metric'][value='tpot_p95_ms']").is_selected()
-    assert "p95 TPOT" in page.find("[data-chart=curves] path[aria-label]").get_attribute("aria-label")
+    assert not page.find("input[name='tradeoff-format'][value='bf16']").is_selected()
+
+
+def test_a_number_without_a_unit_moves_the_load(page: Browser) -> None:
+    change(page, "level", "50")
+    assert "50 requests/s" in page.find("#question").text
+
+
+def test_back_undoes_and_undo_goes_back(page: Browser) -> None:
+    before = title(page)
+    change(page, "level", "40")
+    settled(page)
+    moved = title(page)
+    assert moved != before
+    assert f"was {before}" in page.find("#was").text
+    answers = page.counted("answered")
+    page.driver.back()
+    page.until(lambda: page.counted("answered") > answers, "the earlier answer comes")
+    assert title(page) == before
+    assert page.find("#ask [name=level]").get_attribute("value") == ""
+    answers = page.counted("answered")
+    page.driver.forward()
+    page.until(lambda: page.counted("answered") > answers, "the later answer comes")
+    assert title(page) == moved
+    answers = page.counted("answered")
+    page.click(page.find("#undo"))
+    page.until(lambda: page.counted("answered") > answers, "the answer before comes")
+    assert title(page) == before
+
+
+def test_gpus_are_searched(page: Browser) -> None:
+    page.find("#gpu-find").send_keys("h200")
+    shown = [row.get_attribute("data-name") for row in page.all(".gpu-row") if row.is_displayed()]
+    assert shown
+    assert all("h200" in name.lower() for name in shown)
 
 
 def test_nothing_is_asked_of_anyone_else(page: Browser, address: str) -> None:

@@ -160,33 +160,35 @@ def test_an_answer_is_what_recommend_says(server: Server) -> None:
     winner = recommend("Llama-3.1-8B-Instruct", workload, gpus=FIRST["gpu"].split(",")).winner
     assert winner is not None
     assert (
-        f"{winner.deployment.format.name}</span> on 1× {winner.deployment.gpu.label}"
+        f"{winner.deployment.format.name} on 1× {winner.deployment.gpu.label}</span>"
         in answer["parts"]["first"]
     )
     assert answer["asked"]["level"] == 8
     assert answer["asked"]["ttft"] == 500
     status, rest = ask(server, "rest", load="rate", level="8", recovery="0.97")
     assert status == 200
-    assert {"tradeoff", "curves"} <= {chart["name"] for chart in rest["charts"]}
+    assert "tradeoff" in {chart["drawings"][0]["name"] for chart in rest["charts"]}
     assert 'id="ranking"' in rest["tables"]
     status, sure = ask(server, "sure", load="rate", level="8", recovery="0.97")
     assert (status, "How sure" in sure["html"]) == (200, True)
-    status, maps = ask(server, "map", load="rate", level="8", recovery="0.97")
-    assert [chart["name"] for chart in maps["charts"]] == ["map"]
+    status, along = ask(server, "load", load="rate", level="8", recovery="0.97")
+    assert [chart["drawings"][0]["name"] for chart in along["charts"]] == ["load"]
+    status, document = ask(server, "document", load="rate", level="8", recovery="0.97")
+    assert document["ranked"][0]["deployment"]["format"] == winner.deployment.format.name
 
 
 def test_what_nobody_waits_for_any_more_is_left(server: Server) -> None:
     assert ask(server, load="rate", level="6")[0] == 200
     assert ask(server, load="rate", level="7")[0] == 200
-    for what in ("sure", "map"):
+    for what in ("sure", "load"):
         status, said = ask(server, what, load="rate", level="6")
         assert (status, said) == (409, {"error": "another question was asked meanwhile"})
     assert ask(server, load="rate", level="6")[0] == 200
     assert ask(server, "sure", load="rate", level="6")[0] == 200
 
 
-def test_an_answer_does_not_wait_for_a_map() -> None:
-    """A map of hundreds of loads gives way to the next question, and ends there."""
+def test_an_answer_does_not_wait_for_what_is_behind_it() -> None:
+    """The load story gives way to the next question, and ends there."""
     answerer = Answerer(shipped_predictor(), shipped_quality(), Shelf())
     first, second = ({**FIRST, "load": "rate", "level": level} for level in ("2", "3"))
     answerer.answer(first)
@@ -201,7 +203,7 @@ def test_an_answer_does_not_wait_for_a_map() -> None:
 
     def draw() -> None:
         try:
-            answerer.maps(first)
+            answerer.along(first)
             seen.append("drawn")
         except Superseded:
             seen.append("superseded")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil, exp, log
 from typing import Literal, get_args
@@ -130,17 +129,6 @@ def _check(over: Over, low: float, high: float, load: Load, model: ModelSpec) ->
     least, most = bounds.get(over, (1, model.max_context))
     if low < least or high > most:
         raise InputError(f"range: {low:g} to {high:g} {UNITS[over]} is not within {least:,g} and {most:,g}")
-
-
-def loads_along(load: Load, found: Axis, other: Axis | None = None) -> Sequence[Load]:
-    """The loads of one axis, or of two: the first varies fastest."""
-    if other is None:
-        return [load_at(load, found.over, level) for level in found.levels]
-    return [
-        load_at(load_at(load, other.over, outer), found.over, level)
-        for outer in other.levels
-        for level in found.levels
-    ]
 
 
 def midpoint(low: float, high: float) -> float:

@@ -13,7 +13,7 @@ from advisor.advise.choose.judged import JudgedTable
 from advisor.advise.choose.question import Choice
 from advisor.advise.choose.rank import best as best_of
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.sensitivity.axis import Axis, Over, axis, between, level_of, load_at, loads_along
+from advisor.advise.sensitivity.axis import Axis, Over, axis, between, level_of, load_at
 from advisor.advise.sensitivity.crossing import Why, basis_of, turn_at, where_it_turns
 from advisor.cost.arrays import Ints
 from advisor.cost.estimate import Basis
@@ -88,36 +88,6 @@ class Crossover:
         return next((s for s in self.stretches if level <= s.last), self.stretches[-1])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BestMap:
-    """The best over a grid of loads: along `across`, and along `down` where two things are varied."""
-
-    across: Axis
-    down: Axis | None
-    best: tuple[tuple[Deployment | None, ...], ...]
-    """One row for each level of `down` (one row without it), one column for each level of `across`."""
-
-
-def best_map(
-    choice: Choice,
-    across: Axis,
-    down: Axis | None,
-    predictor: Predictor,
-    quality: QualityModel | None = None,
-) -> BestMap:
-    """What `recommend` would put first at every load of a grid."""
-    base = choice.workload.load
-    loads = loads_along(base, across, down)
-    found = judge(_under(choice, loads[0]), loads, predictor, quality)
-    best = _names(found)
-    width = len(across.levels)
-    return BestMap(
-        across=across,
-        down=down,
-        best=tuple(tuple(best[start : start + width]) for start in range(0, len(best), width)),
-    )
-
-
 def crossover(
     choice: Choice,
     along: Axis,
@@ -125,10 +95,12 @@ def crossover(
     quality: QualityModel | None = None,
     *,
     rounds: int = ROUNDS,
+    among: Sequence[Deployment] | None = None,
 ) -> Crossover:
-    """Where along the axis the format or the GPU that `recommend` puts first changes."""
+    """Where along the axis the format or the GPU that `recommend` puts first changes; of the deployments
+    `among`, of all in the choice without it."""
     levels = list(along.levels)
-    found = _contenders(choice, _survey_at(choice, along, levels, predictor, quality))
+    found = _contenders(choice, _survey_at(choice, along, levels, predictor, quality, among=among))
     for _ in range(rounds):
         kinds = [_kind(d) for d in _names(found)]
         steps = [i for i in range(len(levels) - 1) if kinds[i] != kinds[i + 1]][:MOST_CROSSINGS]
@@ -186,7 +158,7 @@ def _survey_at(
     among: Sequence[Deployment] | None = None,
 ) -> JudgedTable:
     loads = [load_at(choice.workload.load, along.over, level) for level in levels]
-    return judge(_under(choice, loads[0]), loads, predictor, quality, among=among)
+    return judge(under(choice, loads[0]), loads, predictor, quality, among=among)
 
 
 def _contenders(choice: Choice, found: JudgedTable) -> JudgedTable:
@@ -201,7 +173,7 @@ def _contenders(choice: Choice, found: JudgedTable) -> JudgedTable:
     return found.only(np.flatnonzero(near.any(axis=0)))
 
 
-def _under(choice: Choice, load: Load) -> Choice:
+def under(choice: Choice, load: Load) -> Choice:
     """The choice with its requests arriving as in `load`; what a convention fixes stays fixed."""
     own = replace(choice.workload.load, arrival=load.arrival)
     return replace(choice, workload=replace(choice.workload, load=own))

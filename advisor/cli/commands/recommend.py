@@ -71,7 +71,7 @@ def recommend(
         from advisor.report.terminal.out import print_pareto
 
         print_pareto(recommendation)
-    h.write_html(recommendation, choice, html, predictor, quality, more)
+    h.write_html(recommendation, html, predictor, quality, more)
     w.write_row(recommendation, write, row=row, overwrite=overwrite)
     if not recommendation.ranked:
         from advisor.report.terminal.refused import nothing_kept_line

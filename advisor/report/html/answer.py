@@ -1,20 +1,41 @@
-"""The answer first: what to deploy, its figures against the limits, why, and how to run it."""
+"""The first screen: the question, what to deploy, what a surer answer costs, how near the limits are, how to
+run it; and behind it why, with every figure."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
+from advisor.advise.decision import Decision
 from advisor.cost.estimate import Estimate
+from advisor.report.html.charts.chart import Chart, figure
 from advisor.report.html.elements.markup import Html, tag
 from advisor.report.html.elements.palette import swatch
 from advisor.report.html.elements.quantities import Quantity, quantities
-from advisor.report.terminal.evidence import assessment_evidence, workload_lines
+from advisor.report.html.verdict import badge, settles
+from advisor.report.terminal import certainty
+from advisor.report.terminal.answer import headline, short_text
+from advisor.report.terminal.evidence import assessment_evidence
 from advisor.report.terminal.refused import nothing_kept_line
 from advisor.report.terminal.words import command_lines, winner_lines
-from advisor.text import deployment_text, gpus_text, low_high, number
+from advisor.spec.workloads.profile_text import arrival_text, goodput_text, lengths_text, limit_text
+from advisor.text import deployment_text, low_high, number, share
 
 BAR = 200.0
 """Width of an interval's drawing, in its own units."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chip:
+    """One part of the question, and what changes it."""
+
+    text: str
+    flag: str
+    field: str
+    """Of the live page's form."""
+    about: str = ""
 
 
 def question_text(recommendation: Recommendation) -> str:
@@ -22,67 +43,180 @@ def question_text(recommendation: Recommendation) -> str:
 
 
 def question(recommendation: Recommendation) -> Html:
-    """What was asked, so that nobody has to guess a percentile."""
-    facts = [line.split(maxsplit=1) for line in workload_lines(recommendation.workload)]
+    """What was asked as chips: each opens its field in the live page, and names its flag in a report."""
     return tag(
-        "dl", [tag("div", tag("dt", name), tag("dd", text)) for name, text in facts], class_="facts asked"
+        "ul",
+        [
+            tag(
+                "li",
+                tag(
+                    "button",
+                    chip.text,
+                    type="button",
+                    class_="fact",
+                    data_goto=chip.field,
+                    data_tip=f"{chip.about + chr(10) if chip.about else ''}{chip.flag} changes it",
+                ),
+            )
+            for chip in _chips(recommendation)
+        ],
+        class_="facts",
+        aria_label="The question",
     )
 
 
-def answer_section(recommendation: Recommendation) -> Html:
+def _chips(recommendation: Recommendation) -> Iterator[Chip]:
+    workload = recommendation.workload
+    load = workload.load
+    yield Chip(text=arrival_text(load.arrival), flag="--rate, --concurrency or --single", field="level")
+    for lengths, noun, flag, field in (
+        (load.input_tokens, "prompt", "--input-tokens", "input"),
+        (load.output_tokens, "answer", "--output-tokens", "output"),
+    ):
+        text = f"{noun} {number(lengths.mean, digits=6)}"
+        yield Chip(text=text, flag=flag, field=field, about=lengths_text(lengths))
+    for limit in workload.limits:
+        yield Chip(text=limit_text(limit), flag="--slo", field=limit.metric)
+    if workload.goodput is not None:
+        yield Chip(text=goodput_text(workload.goodput), flag="--goodput", field="ttft")
+    if workload.quality.min_recovery is not None:
+        floor = share(workload.quality.min_recovery)
+        yield Chip(text=f"accuracy ≥ {floor}", flag="--min-recovery", field="recovery", about="of BF16's")
+    if recommendation.choice is not None:
+        gpus = recommendation.choice.space.gpus
+        names = ", ".join(gpu.label for gpu in gpus) if len(gpus) <= MOST_GPUS else f"{len(gpus)} GPUs"
+        yield Chip(text=names, flag="--gpu", field="gpu")
+    yield Chip(text=f"{share(workload.confidence)} confidence", flag="--confidence", field="confidence")
+    yield Chip(text=f"by {workload.objective}", flag="--objective", field="objective")
+
+
+MOST_GPUS = 4
+"""GPUs that are named; more are counted."""
+
+
+def answer_section(
+    recommendation: Recommendation, picture: Chart | None = None, decision: Decision | None = None
+) -> Html:
     winner = recommendation.winner
     if winner is None:
-        return _nothing(recommendation)
-    deployment = winner.deployment
-    cost = winner.cost
+        return _nothing(recommendation, picture, decision)
+    name, *parts = headline(winner, recommendation.workload).split(" · ")
     return tag(
         "section",
-        tag("p", "Deploy", class_="kicker"),
         tag(
-            "h2",
-            swatch(deployment.format.name),
-            tag("span", deployment.format.name, class_="format"),
-            f" on {gpus_text(deployment)}",
-            id="answer-title",
-        ),
-        tag(
-            "p",
-            deployment.format.title,
-            ", FP8 KV cache" if deployment.kv_format == "fp8" else None,
-            None
-            if cost is None
-            else f" · {number(cost.usd_per_hour)} USD per hour for "
-            f"{deployment.num_gpus} GPU{'s' if deployment.num_gpus > 1 else ''}",
-            class_="lead",
+            "div",
+            tag(
+                "h2",
+                swatch(winner.deployment.format.name),
+                tag("span", name, class_="format"),
+                id="answer-title",
+            ),
+            tag("p", " · ".join(parts), class_="lead"),
+            badge(recommendation, decision),
+            class_="verdict",
         ),
         _notes(recommendation),
-        tag("ul", [_tile(winner, q) for q in quantities(recommendation.workload)], class_="tiles"),
+        _side_by_side(picture, _cards(recommendation)),
+        _strip(winner, quantities(recommendation.workload)),
+        settles(recommendation, decision),
+        _command(winner),
         class_="card answer",
         aria_labelledby="answer-title",
         id="answer",
     )
 
 
+def _side_by_side(picture: Chart | None, cards: Html | None) -> Html | None:
+    if picture is None:
+        return cards
+    return tag("div", figure(picture, bare=True), cards, class_="first" if cards else "alone")
+
+
+def _cards(recommendation: Recommendation) -> Html | None:
+    """What there is to choose between."""
+    picks = [certainty.pick_words(pick) for pick in recommendation.picks]
+    if len(picks) < 2:
+        return None
+    return tag(
+        "ul",
+        [
+            tag(
+                "li",
+                tag("span", pick.role, class_="name"),
+                tag("strong", swatch(pick.deployment.format.name), short_text(pick.deployment)),
+                tag("span", f"{pick.cost} · {pick.certainty}"),
+                data_key=short_text(pick.deployment),
+            )
+            for pick in picks
+        ],
+        class_="cards",
+        aria_label="To choose between",
+    )
+
+
+def _strip(winner: Assessment, every: Sequence[Quantity]) -> Html | None:
+    """Of each limit how much of it is used, the nearest first."""
+    used = []
+    for quantity in every:
+        estimate, limit = quantity.read(winner), quantity.limit
+        if estimate is None or not limit:
+            continue
+        near = estimate.high / limit if quantity.at_most is not None else limit / max(estimate.low, 1e-9)
+        used.append((near, quantity, estimate))
+    if not used:
+        return None
+    return tag(
+        "ul",
+        [
+            tag(
+                "li",
+                tag("span", quantity.name, class_="name"),
+                _bar(estimate, quantity),
+                tag(
+                    "span",
+                    f"{number(estimate.value, digits=quantity.digits)} {quantity.unit}, ",
+                    quantity.limit_text,
+                ),
+            )
+            for _, quantity, estimate in sorted(used, key=lambda one: -one[0])
+        ],
+        class_="strip",
+        aria_label="The limits, the nearest first",
+    )
+
+
+def _command(winner: Assessment) -> Html:
+    return tag(
+        "div",
+        tag("pre", tag("code", _serve(winner), id="command"), tabindex="0"),
+        tag("button", "Copy", type="button", class_="quiet", data_copy="command"),
+        class_="copy",
+        aria_label="The command that runs it",
+        role="group",
+    )
+
+
+def _serve(winner: Assessment) -> str:
+    """The command alone; what it assumes stands behind Why."""
+    return "\n".join(line for line in command_lines(winner) if not line.startswith("#"))
+
+
 def why_section(recommendation: Recommendation) -> Html | None:
+    """Why, and every figure with its interval."""
     winner = recommendation.winner
     if winner is None:
         return None
     lines = [line.strip() for line in winner_lines(recommendation)]
     return tag(
         "section",
-        tag("div", tag("h2", "Why", id="why-title"), tag("ul", [tag("li", line) for line in lines])),
+        tag("h2", "Why", id="why-title"),
+        tag("ul", [tag("li", line) for line in lines]),
         tag(
-            "div",
-            tag("h2", "Run it"),
-            tag(
-                "div",
-                tag("pre", tag("code", "\n".join(command_lines(winner)), id="command"), tabindex="0"),
-                tag("button", "Copy", type="button", class_="quiet", data_copy="command"),
-                class_="copy",
-            ),
-            [tag("p", line, class_="note") for line in assessment_evidence(winner)],
+            "ul", [_tile(winner, q) for q in quantities(recommendation.workload)], class_="tiles", id="tiles"
         ),
-        class_="card two",
+        tag("pre", tag("code", "\n".join(command_lines(winner))), tabindex="0"),
+        [tag("p", line, class_="note") for line in assessment_evidence(winner)],
+        class_="card",
         aria_labelledby="why-title",
         id="why",
     )
@@ -94,14 +228,19 @@ def _notes(recommendation: Recommendation) -> Html | None:
     return tag("ul", [tag("li", f"Note: {note}.") for note in recommendation.notes], class_="notes")
 
 
-def _nothing(recommendation: Recommendation) -> Html:
-    likely = recommendation.likely[:5]
+def _nothing(recommendation: Recommendation, picture: Chart | None, decision: Decision | None) -> Html:
+    likely = () if decision is not None and decision.ways_out else recommendation.likely[:5]
     return tag(
         "section",
-        tag("p", "No deployment", class_="kicker"),
-        tag("h2", "Nothing keeps the limits for sure", id="answer-title"),
+        tag(
+            "h2",
+            f"Nothing keeps the limits with {share(recommendation.workload.confidence)}",
+            id="answer-title",
+        ),
         tag("p", nothing_kept_line(recommendation) + ".", class_="lead"),
         _notes(recommendation),
+        _side_by_side(picture, _cards(recommendation)),
+        tag("div", ways(decision), id="ways"),
         [
             tag("p", "These do by their central estimates; a measurement could make sure:"),
             tag("ul", [tag("li", deployment_text(a.deployment)) for a in likely]),
@@ -112,6 +251,12 @@ def _nothing(recommendation: Recommendation) -> Html:
         aria_labelledby="answer-title",
         id="answer",
     )
+
+
+def ways(decision: Decision | None) -> Html | None:
+    """What would have to change for something to keep the limits."""
+    lines = [] if decision is None else certainty.way_out_lines(decision.ways_out)
+    return tag("ul", [tag("li", line) for line in lines]) if lines else None
 
 
 def _tile(winner: Assessment, quantity: Quantity) -> Html | None:

@@ -10,17 +10,14 @@ from importlib.metadata import version
 
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
-from advisor.advise.sensitivity.crossover_map import FormatMap, in_flight
-from advisor.advise.sensitivity.load_curves import Curve
+from advisor.advise.sensitivity.along_load import AlongLoad
 from advisor.report.documents.document import recommendation_document
 from advisor.report.html.answer import answer_section, question, question_text, why_section
 from advisor.report.html.assets import asset
+from advisor.report.html.charts.certainty import certainty_chart
 from advisor.report.html.charts.chart import Chart, figure
-from advisor.report.html.charts.crossover import crossover_chart
-from advisor.report.html.charts.curves import curves_chart
-from advisor.report.html.charts.headroom import headroom_chart
 from advisor.report.html.charts.intervals import intervals_chart
-from advisor.report.html.charts.map import map_chart
+from advisor.report.html.charts.load import load_chart
 from advisor.report.html.charts.tradeoff import tradeoff_chart
 from advisor.report.html.elements.markup import Html, data_script, joined, tag
 from advisor.report.html.elements.vega import library_script
@@ -39,8 +36,7 @@ class Findings:
     """All that a page shows."""
 
     recommendation: Recommendation
-    curves: tuple[Curve, ...] = ()
-    maps: tuple[FormatMap, ...] = ()
+    along: AlongLoad | None = None
     decision: Decision | None = None
 
 
@@ -64,7 +60,7 @@ def report_page(findings: Findings) -> str:
         title=body.title,
         main=body.html,
         data=[
-            data_script("charts", [chart.payload for chart in body.charts]),
+            data_script("charts", [drawing for chart in body.charts for drawing in chart.payload]),
             data_script("document", document),
         ],
         scripts=[library_script(), asset("page.js")],
@@ -74,34 +70,51 @@ def report_page(findings: Findings) -> str:
 
 def report_body(findings: Findings) -> Body:
     """What stands between the page's head and its foot."""
-    recommendation = findings.recommendation
+    recommendation, decision = findings.recommendation, findings.decision
+    picture = certainty_chart(recommendation)
     charts = report_charts(findings)
     return Body(
         title=question_text(recommendation),
         html=joined(
             head_section(recommendation),
-            answer_section(recommendation),
-            why_section(recommendation),
-            sure_section(recommendation, findings.decision),
-            flips_section(findings.decision),
+            answer_section(recommendation, picture, decision),
+            folds(
+                recommendation,
+                joined(sure_section(recommendation, decision), flips_section(decision)),
+            ),
             charts_section(charts),
             ranking_section(recommendation),
-            evidence_section(recommendation),
-            refused_section(recommendation),
         ),
-        charts=charts,
+        charts=charts if picture is None else (picture, *charts),
     )
 
 
+def folds(recommendation: Recommendation, certain: Html) -> Html:
+    """Why, how certain, on what evidence, what was refused: one line each until it is opened."""
+    refused = len(recommendation.refused)
+    return tag(
+        "div",
+        fold("why-fold", "Why, and every figure with its interval", why_section(recommendation)),
+        fold("sure-fold", "How certain the choice is, and what would change it", certain or None),
+        fold("evidence-fold", "The measurements behind it", evidence_section(recommendation)),
+        fold("refused-fold", f"Why {refused:,} were refused", refused_section(recommendation)),
+        class_="folds",
+    )
+
+
+def fold(name: str, line: str, content: Html | None) -> Html | None:
+    if content is None:
+        return None
+    return tag("details", tag("summary", line), content, id=name, class_="fold")
+
+
 def report_charts(findings: Findings) -> tuple[Chart, ...]:
+    """The charts below the first screen."""
     recommendation = findings.recommendation
     made = (
+        load_chart(findings.along, recommendation.workload),
         tradeoff_chart(recommendation),
         intervals_chart(recommendation),
-        headroom_chart(recommendation),
-        curves_chart(findings.curves, recommendation.workload),
-        crossover_chart(None if findings.decision is None else findings.decision.crossover),
-        map_chart(findings.maps, recommendation.workload, in_flight(recommendation)),
     )
     return tuple(chart for chart in made if chart is not None)
 
@@ -167,7 +180,7 @@ def page_text(
             tag(
                 "p",
                 f"quantadvise {version('quantadvise')}. Intervals are 90 % intervals; percentiles are named; "
-                "limits are judged at the pessimistic end.",
+                "a deployment is ranked where it keeps all limits at once with the confidence asked for.",
             ),
         ),
         tag("div", id="tip", role="tooltip", hidden=True),

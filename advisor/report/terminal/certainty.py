@@ -35,8 +35,8 @@ def pick_lines(recommendation: Recommendation, settles: Measurement | None = Non
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OtherPick:
-    """A pick beside the recommended one, in words."""
+class PickWords:
+    """A pick in words."""
 
     role: str
     deployment: Deployment
@@ -44,22 +44,19 @@ class OtherPick:
     certainty: str
 
 
-def other_picks(recommendation: Recommendation) -> list[OtherPick]:
+def other_picks(recommendation: Recommendation) -> list[PickWords]:
     """The picks beside the first: surer, and cheaper."""
-    return [
-        OtherPick(
-            role=_ROLES[pick.role],
-            deployment=pick.offer.deployment,
-            cost=(
-                "price unknown"
-                if pick.offer.usd_per_hour is None
-                else f"{number(pick.offer.usd_per_hour)} USD/h"
-            ),
-            certainty=f"keeps all limits {share(pick.offer.keeps_all_limits)}",
-        )
-        for pick in recommendation.picks
-        if pick.role != "recommended"
-    ]
+    return [pick_words(pick) for pick in recommendation.picks if pick.role != "recommended"]
+
+
+def pick_words(pick: Pick) -> PickWords:
+    usd = pick.offer.usd_per_hour
+    return PickWords(
+        role=_ROLES[pick.role],
+        deployment=pick.offer.deployment,
+        cost="price unknown" if usd is None else f"{number(usd)} USD/h",
+        certainty=f"keeps all limits {share(pick.offer.keeps_all_limits)}",
+    )
 
 
 def _cost(offer: Offer) -> str:

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
 from advisor.advise.choose.recommendation import choose
-from advisor.advise.sensitivity.axis import Axis, Over, axis, load_at, scaled
+from advisor.advise.sensitivity.axis import Over, axis, load_at, scaled
 from advisor.advise.sensitivity.crossover import (
     Crossing,
     Crossover,
     Stretch,
     apart,
-    best_map,
     crossover,
     usual_axis,
 )
@@ -70,21 +69,6 @@ def test_stretches_follow_each_other_and_differ() -> None:
 def test_a_crossing_is_narrow_to_two_per_cent() -> None:
     for crossing in along("rate").crossings:
         assert crossing.following / crossing.level < 1.02
-
-
-def test_a_map_has_a_row_per_level_down_and_agrees_with_recommend() -> None:
-    choice = choice_of(MODEL, "chat", gpus=["H100"])
-    across = Axis(over="concurrency", levels=(1, 16, 128))
-    down = Axis(over="input-tokens", levels=(128, 1024))
-    found = best_map(choice, across, down, shipped_predictor(), shipped_quality())
-    assert [len(row) for row in found.best] == [3, 3]
-    load = load_at(load_at(choice.workload.load, "input-tokens", 1024), "concurrency", 16)
-    asked = replace(choice.workload, load=load)
-    winner = choose(replace(choice, workload=asked), shipped_predictor(), shipped_quality()).winner
-    best = found.best[1][1]
-    assert winner is not None
-    assert best is not None
-    assert best.key == winner.deployment.key
 
 
 # Axes

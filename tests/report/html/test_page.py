@@ -17,36 +17,38 @@ import pytest
 
 from advisor import load_workload, recommend
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
+from advisor.advise.choose.frontier import Offer, Pick
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.decision import decision
-from advisor.advise.sensitivity.crossover_map import format_maps
-from advisor.advise.sensitivity.load_curves import curve_deployments, curves
+from advisor.advise.sensitivity.along_load import along_load
 from advisor.report.documents.document import recommendation_document
-from advisor.report.html.charts.crossover import crossover_chart
+from advisor.report.html.charts.certainty import certainty_chart
+from advisor.report.html.charts.load import load_chart
 from advisor.report.html.elements.quantities import quantities
 from advisor.report.html.page import DOCUMENT_ROWS, Findings, report_body, report_page
+from advisor.report.html.verdict import badge_of
 from advisor.report.terminal.decision_words import chance, change_lines, sure_lines
 from advisor.report.terminal.flip_words import flip_rows
 from advisor.spec.workloads.profile_flags import override
+from advisor.text import number
 from tests.command import Command
 from tests.report.builders import three
 from tests.report.page import Element, read_page
 
-MOST_BYTES = 2_000_000
+MOST_BYTES = 1_500_000
 
 
 def findings(answer: Recommendation) -> Findings:
-    drawn = curves(curve_deployments(answer), answer.workload, shipped_predictor())
-    return Findings(recommendation=answer, curves=drawn)
+    along = along_load(answer, shipped_predictor(), shipped_quality())
+    return Findings(recommendation=answer, along=along)
 
 
 def everything(gpus: list[str], **flags: Any) -> Findings:
-    """As the command makes it: the map needs what was chosen from."""
+    """As the command makes it."""
     workload = override(load_workload("chat"), **flags)
     choice = choice_of("Llama-3.1-8B-Instruct", workload, gpus=gpus)
     answer = choose(choice, shipped_predictor(), shipped_quality())
-    maps = format_maps(choice, answer, shipped_predictor(), shipped_quality(), gpus=2)
-    return replace(findings(answer), maps=maps, decision=decision(answer))
+    return replace(findings(answer), decision=decision(answer))
 
 
 def ask(gpus: list[str] | None = None, **flags: Any) -> Recommendation:
@@ -114,12 +116,10 @@ def test_the_policy_lets_run_what_is_in_it_and_nothing_else(page: Element) -> No
         assert not [name for name in element.attributes if name.startswith("on") or name == "style"]
 
 
-def test_it_weighs_less_than_two_megabytes_even_with_every_gpu() -> None:
+def test_it_weighs_less_than_a_megabyte_and_a_half_even_with_every_gpu() -> None:
     widest = ask(rate=2.0)
-    assert len(widest.ranked) > 1000
-    # The map's size does not depend on how much there is to choose from.
-    maps = everything(["L40S", "H100"], rate=2.0).maps
-    assert len(report_page(replace(findings(widest), maps=maps)).encode()) < MOST_BYTES
+    assert len(widest.ranked) > 400
+    assert len(report_page(findings(widest)).encode()) < MOST_BYTES
 
 
 def test_figures_are_those_of_the_document(answer: Recommendation, page: Element) -> None:
@@ -166,28 +166,71 @@ def test_how_sure_it_is_is_what_the_decision_says(found: Findings, page: Element
         assert line in page.by_id("sure").text
 
 
-def test_the_strip_of_the_load_is_the_crossover(found: Findings) -> None:
-    assert found.decision is not None
-    crossover = found.decision.crossover
-    assert crossover is not None
+def test_the_band_of_the_load_is_the_crossover(found: Findings) -> None:
+    assert found.along is not None
+    crossover = found.along.crossover
     assert crossover.crossings
-    chart = crossover_chart(crossover)
+    chart = load_chart(found.along, found.recommendation.workload)
     assert chart is not None
-    strip, marks = chart.sets["stretches"], chart.sets["crossings"]
+    strip = chart.sets["stretches"]
     named = [s.best.format.name if s.best else "none" for s in crossover.stretches]
     assert [row["format"] for row in strip] == named
-    assert [row["x"] for row in strip][1:] == [c.following for c in crossover.crossings]
-    # No gaps, from the first level looked at to the last.
+    # The sentence and the band say the same levels.
+    assert [row["x2"] for row in strip][:-1] == [c.level for c in crossover.crossings]
+    for crossing in crossover.crossings:
+        assert f"up to {number(crossing.level)}" in chart.says
+    # No gaps, from the first level to the last.
     assert [row["x2"] for row in strip][:-1] == [row["x"] for row in strip][1:]
     assert (strip[0]["x"], strip[-1]["x2"]) == (crossover.axis.levels[0], crossover.axis.levels[-1])
-    for row, crossing in zip(marks, crossover.crossings, strict=True):
-        assert row["low"] == (crossover.axis.levels[0] if crossing.low is None else crossing.low)
-        assert row["high"] == (crossover.axis.levels[-1] if crossing.high is None else crossing.high)
-    assert crossover_chart(None) is None
+    assert load_chart(None, found.recommendation.workload) is None
+
+
+def test_the_picture_has_a_dot_for_each_deployment_and_the_confidence(answer: Recommendation) -> None:
+    chart = certainty_chart(answer)
+    assert chart is not None
+    dots = [*chart.sets["frontier"], *chart.sets["others"]]
+    tips = [str(row["tip"]).splitlines()[0] for row in dots]
+    assert len(tips) == len(set(tips))
+    assert [row["x"] for row in chart.sets["frontier"]] == [o.usd_per_hour for o in answer.frontier]
+    assert chart.sets["asked"][0]["y"] == 100 * answer.workload.confidence
+    # Refused deployments are there too.
+    assert min(float(str(row["y"])) for row in dots) < 100 * answer.workload.confidence
+    first = answer.picks[0].offer
+    assert {"x": first.usd_per_hour, "text": "recommended"}.items() <= chart.sets["picks"][0].items()
+
+
+@pytest.mark.parametrize(
+    ("kept", "best", "surer", "word"),
+    [
+        (0.9, 0.85, None, "Sure"),
+        (0.9, 0.79, None, "Close call"),
+        (0.9, 0.5, 1.4, "Close call"),
+        (0.9, 0.5, 1.6, "In doubt"),
+        (0.7, 0.9, 1.6, "In doubt"),
+    ],
+)
+def test_the_badge(kept: float, best: float, surer: float | None, word: str) -> None:
+    """Sure: kept with the confidence asked and the best with 80 %; in doubt: surer costs over 1.5 times."""
+    made = three()
+    first = made.ranked[0]
+    offer = Offer(deployment=first.deployment, usd_per_hour=1.0, keeps_all_limits=kept)
+    picks = [Pick(role="recommended", offer=offer)]
+    if surer is not None:
+        picks.append(Pick(role="surer", offer=replace(offer, usd_per_hour=surer, keeps_all_limits=0.97)))
+    ranked = (replace(first, keeps_all_limits=kept),)
+    assert badge_of(replace(made, ranked=ranked, picks=tuple(picks)), best) == word
+
+
+def test_the_first_screen_is_short(page: Element) -> None:
+    """All but the folded and the tips: what a reader meets before the first chart of the rest."""
+    first = page.by_id("question").text.split() + page.by_id("answer").text.split()
+    table = page.by_id("answer").all("table")[0].text.split()
+    keys = page.by_id("certainty-keys").text.split()
+    assert len(first) - len(table) - len(keys) <= 120
 
 
 def test_every_figure_of_the_answer_has_unit_interval_and_basis(page: Element) -> None:
-    tiles = page.by_id("answer").all("li")
+    tiles = page.by_id("tiles").all("li")
     assert len(tiles) >= 6
     for tile in tiles:
         assert re.search(r"\d (ms|s|requests/s|USD|%)", tile.text), tile.text
@@ -198,16 +241,17 @@ def test_every_figure_of_the_answer_has_unit_interval_and_basis(page: Element) -
 
 def test_every_chart_has_its_text(page: Element) -> None:
     charts = page.where("data-chart")
-    assert {c.attributes["data-chart"] for c in charts} >= {"tradeoff", "headroom", "curves", "map"}
+    assert {c.attributes["data-chart"] for c in charts} >= {"certainty", "tradeoff", "load", "load-ttft"}
     drawn = {chart["name"] for chart in json.loads(page.by_id("charts").text)}
     assert drawn == {c.attributes["data-chart"] for c in charts}
     for chart in charts:
-        for attribute in ("aria-labelledby", "aria-describedby"):
-            for name in chart.attributes[attribute].split():
-                assert len(page.by_id(name).text) > 10
-        figure = page.by_id(chart.attributes["data-chart"])
+        labels = [page.by_id(name).text for name in chart.attributes.get("aria-labelledby", "").split()]
+        assert "".join(labels) or len(chart.attributes["aria-label"]) > 5
+        for name in chart.attributes["aria-describedby"].split():
+            assert len(page.by_id(name).text) > 10
+    for figure in page.all("figure"):
         assert len(figure.all("table")) == 1
-        assert len(figure.all("table")[0].all("tr")) > 2
+        assert len(figure.all("table")[0].all("tr")) > 1
 
 
 def test_every_picture_is_hidden_from_readers_or_named(page: Element) -> None:
@@ -303,12 +347,16 @@ def test_the_same_question_gives_the_same_bytes() -> None:
     ],
 )
 def test_every_kind_of_load_and_aim_has_its_page(flags: dict[str, Any]) -> None:
-    body = report_body(findings(ask(["L40S", "H100"], **flags)))
+    answer = ask(["L40S", "H100"], **flags)
+    body = report_body(findings(answer))
     names = {chart.name for chart in body.charts}
-    assert "curves" in names
+    assert "load" in names
     assert "tradeoff" in names
+    # Without limits everything keeps them: there is nothing that a surer answer could cost.
+    assert ("certainty" in names) == bool(answer.table is not None and answer.table.uncertain)
     for chart in body.charts:
-        assert any(len(rows) for rows in chart.sets.values())
+        for drawing in chart.payload:
+            assert any(len(rows) for rows in drawing["sets"].values())
         json.dumps(chart.payload, allow_nan=False)
     read_page(f"<main>{body.html}</main>")
 
@@ -317,7 +365,7 @@ def test_where_nothing_keeps_the_limits_the_page_says_so() -> None:
     answer = ask(["A6000"], rate=2.0, slo=["ttft_p95_ms=1"])
     assert not answer.ranked
     page = read_page(report_page(findings(answer)))
-    assert "Nothing keeps the limits for sure" in page.by_id("answer").text
+    assert "Nothing keeps the limits with 80 %" in page.by_id("answer").text
     assert "closest is" in page.by_id("answer").text
     assert len(page.by_id("refused").where("class", "row")) == len(answer.refused)
 

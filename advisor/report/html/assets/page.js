@@ -212,21 +212,65 @@
   });
   document.addEventListener("focusin", (event) => {
     if (event.target.matches?.(MARK)) tipOf(event.target);
-    else if (event.target.closest?.("[data-tip]") === null) hideTip();
+    else if (event.target.matches?.(".fact")) {
+      const box = event.target.getBoundingClientRect();
+      showTip(event.target.dataset.tip, box.left, box.bottom);
+    } else if (event.target.closest?.("[data-tip]") === null) hideTip();
   });
+
+  // --- one crosshair through the drawings of a chart that share an axis ---
+  const readingAt = (group, clientX) => {
+    const place = group.querySelector(".chart");
+    const known = views.get(place?.dataset.chart);
+    const view = known?.result.view;
+    if (!view || !known.chart.readings?.length) return null;
+    const left = place.querySelector("svg").getBoundingClientRect().left + view.origin()[0];
+    const scale = view.scale("x");
+    const at = Math.log(scale.invert(clientX - left));
+    const best = known.chart.readings.reduce((a, b) =>
+      Math.abs(Math.log(b.x) - at) < Math.abs(Math.log(a.x) - at) ? b : a);
+    return { ...best, clientX: left + scale(best.x) };
+  };
+  const moveCross = (group, clientX) => {
+    for (const place of $$(".chart", group)) {
+      let line = place.querySelector(".cross");
+      if (!line) { line = document.createElement("div"); line.className = "cross"; place.append(line); }
+      line.style.left = `${clientX - place.getBoundingClientRect().left}px`;
+    }
+  };
+  document.addEventListener("pointermove", (event) => {
+    const group = event.target.closest?.(".panels[data-over]");
+    for (const line of $$(".cross")) if (!group?.contains(line)) line.remove();
+    const reading = group && readingAt(group, event.clientX);
+    if (!reading) return;
+    moveCross(group, reading.clientX);
+    showTip(reading.tip, event.clientX, event.clientY);
+  });
+  document.addEventListener("click", (event) => {
+    const group = event.target.closest?.(".panels[data-over]");
+    const reading = group && readingAt(group, event.clientX);
+    if (reading) document.dispatchEvent(new CustomEvent("load-level", { detail: { over: group.dataset.over, level: reading.x } }));
+  });
+
+  // On paper nothing can be opened.
+  addEventListener("beforeprint", () => { for (const fold of $$("details")) fold.open = true; });
 
   // --- the answer for programs ---
   document.getElementById("save")?.addEventListener("click", () => {
-    const text = JSON.stringify(JSON.parse(document.getElementById("document").textContent), null, 1);
+    const inside = document.getElementById("document");
+    if (!inside) return;
+    saveText("recommendation.json", "application/json", JSON.stringify(JSON.parse(inside.textContent), null, 1));
+  });
+  const saveText = (name, type, text) => {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-    link.download = "recommendation.json";
+    link.href = URL.createObjectURL(new Blob([text], { type }));
+    link.download = name;
     link.click();
     URL.revokeObjectURL(link.href);
-  });
+  };
 
   const filterAll = () => { for (const table of $$("table.sortable")) filterRows(table); };
-  globalThis.quantadvise = { draw: drawAll, filterAll };
+  globalThis.quantadvise = { draw: drawAll, filterAll, saveText };
   filterAll();
   const data = document.getElementById("charts");
   if (data) drawAll(JSON.parse(data.textContent));

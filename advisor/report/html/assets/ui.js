@@ -5,7 +5,9 @@
   const form = $("ask");
   const first = JSON.parse($("first").textContent);
   const WAIT_MS = 40; // between keys; shorter than a person waits, longer than a key repeats
-  const MAP_WAIT_MS = 350;
+  const LATER_MS = 350; // the load story is of many loads: asked for once the question stands still
+  const BURST_MS = 1200; // keys of one word make one step of Back
+  const PARTS = ["part-head", "part-first", "part-folds", "part-load", "part-charts", "part-tables"];
 
   // --- form <-> question ---
   const question = () => {
@@ -25,7 +27,7 @@
   };
   const fill = (said) => {
     for (const name of ["model", "workload", "objective", "load", "level", "input", "output", "ttft", "tpot", "e2e",
-                        "at", "recovery", "maxgpus", "budget", "kv", "pricing"]) {
+                        "at", "recovery", "confidence", "maxgpus", "budget", "kv", "pricing"]) {
       form.elements[name].value = said[name] ?? (name === "workload" ? "chat" : "");
     }
     const list = (text) => (text ?? "").split(",").map((part) => part.trim()).filter(Boolean);
@@ -42,11 +44,14 @@
   };
   const show = (asked) => {
     const own = { level: asked.level, input: asked.input, output: asked.output, ttft: asked.ttft, tpot: asked.tpot,
-                  e2e: asked.e2e, recovery: asked.recovery };
+                  e2e: asked.e2e, 
+                  recovery: asked.recovery === null ? null : 100 * asked.recovery, confidence: 100 * asked.confidence };
     for (const [name, value] of Object.entries(own)) {
       form.elements[name].placeholder = value === null ? (name === "recovery" ? "none" : "–") : String(+Number(value).toPrecision(6));
     }
-    form.elements.level.disabled = asked.load === "single" || asked.load === "max";
+    // What a number without a unit is of.
+    const unit = { rate: "requests/s", concurrency: "in flight", single: "one at a time", max: "all at once" }[asked.load];
+    if (form.elements.load.value === "") form.elements.load.options[0].textContent = unit;
     for (const field of form.elements.price) {
       const usd = asked.prices[field.dataset.gpu];
       if (usd !== undefined && field.value === "") field.placeholder = usd === null ? "unknown" : String(+usd.toPrecision(4));
@@ -88,14 +93,14 @@
       if (before) chart.replaceChildren(...before.children);
     }
     recall(place, old);
-    return globalThis.quantadvise.draw(charts);
+    return globalThis.quantadvise.draw(charts.flatMap((chart) => chart.drawings));
   };
   const wrong = (text, name) => {
     for (const field of document.querySelectorAll("[data-wrong]")) delete field.dataset.wrong;
     for (const field of form.elements) field.removeAttribute("aria-invalid");
     $("message").hidden = text === null;
     $("message").textContent = text ?? "";
-    for (const id of ["part-first", "part-sure", "part-charts", "part-crossover", "part-map", "part-tables", "part-head"]) $(id).classList.toggle("stale", text !== null);
+    for (const id of PARTS) $(id).classList.toggle("stale", text !== null);
     if (text === null) return;
     const field = name && document.querySelector(`[data-field="${CSS.escape(name)}"]`);
     if (field) {
@@ -103,6 +108,33 @@
       field.querySelector("input, select").setAttribute("aria-invalid", "true");
     }
   };
+
+  // --- what a change did, and back ---
+  let current = { query: "", headline: "" }; // the last answer
+  let base = null; // the answer before the change
+  let pushed = 0;
+  const remembered = (query) => {
+    if (query === current.query) return;
+    if (performance.now() - pushed > BURST_MS) {
+      base = current.headline ? current : null;
+      history.pushState(null, "", `?${query}`);
+    } else history.replaceState(null, "", `?${query}`);
+    pushed = performance.now();
+  };
+  const compare = (headline, query) => {
+    current = { query, headline };
+    const moved = base !== null && base.query !== query;
+    $("change").hidden = !moved;
+    if (!moved) return;
+    const same = base.headline === headline;
+    $("was").textContent = same ? "The answer stays the same." : `was ${base.headline} → now ${headline}`;
+  };
+  $("undo").addEventListener("click", () => {
+    if (base === null) return;
+    fill(Object.fromEntries(new URLSearchParams(base.query)));
+    pushed = 0;
+    ask({ push: true });
+  });
 
   // --- asking ---
   let asking = null;
@@ -124,7 +156,7 @@
     const turn = ++asked;
     const said = question();
     const query = new URLSearchParams(said).toString();
-    if (push) history.replaceState(null, "", `?${query}`);
+    if (push) remembered(query);
     $("answered").setAttribute("aria-busy", "true");
     const begun = performance.now();
     try {
@@ -139,6 +171,8 @@
       own = answer.asked;
       swap("part-head", answer.parts.head);
       swap("part-first", answer.parts.first);
+      compare(answer.headline, query);
+      await globalThis.quantadvise.draw(answer.drawings);
       const seen = performance.now() - begun;
       $("took").textContent = `answered in ${Math.round(seen)} ms`;
       document.documentElement.dataset.seenMs = seen.toFixed(1);
@@ -149,25 +183,28 @@
       if (signal.aborted) return;
       const [told, rest] = await fetchJson("api/rest", query, signal);
       if (!told) return;
+      const weighedBefore = $("sure-place")?.innerHTML ?? "";
+      swap("part-folds", rest.folds);
+      $("sure-place").innerHTML = weighedBefore;
       swap("part-tables", rest.tables);
       globalThis.quantadvise.filterAll();
       await swapCharts("part-charts", rest.charts);
       document.documentElement.dataset.restMs = String(rest.ms);
-      // The map is of hundreds of loads: asked for once the question stands still.
-      await new Promise((done) => setTimeout(done, MAP_WAIT_MS));
+      await new Promise((done) => setTimeout(done, LATER_MS));
       if (signal.aborted) return;
-      for (const id of ["part-sure", "part-crossover", "part-map"]) $(id).classList.add("stale");
+      for (const id of ["sure-place", "part-load"]) $(id).classList.add("stale");
       const [weighed, sure] = await fetchJson("api/sure", query, signal);
       if (!weighed) return;
-      swap("part-sure", sure.html);
-      await swapCharts("part-crossover", sure.charts);
+      $("sure-place").innerHTML = sure.html;
+      for (const id of ["badge", "settles"]) { const place = $(id); if (place) place.outerHTML = sure[id]; }
+      if ($("ways")) $("ways").innerHTML = sure.ways;
       document.documentElement.dataset.sureMs = String(sure.ms);
-      for (const id of ["part-sure", "part-crossover"]) $(id).classList.remove("stale");
-      const [mapped, map] = await fetchJson("api/map", query, signal);
-      if (!mapped) return;
-      await swapCharts("part-map", map.charts);
-      $("part-map").classList.remove("stale");
-      document.documentElement.dataset.mapMs = String(map.ms);
+      $("sure-place").classList.remove("stale");
+      const [walked, load] = await fetchJson("api/load", query, signal);
+      if (!walked) return;
+      await swapCharts("part-load", load.charts);
+      $("part-load").classList.remove("stale");
+      document.documentElement.dataset.loadMs = String(load.ms);
       document.documentElement.dataset.complete = String(turn);
       document.documentElement.dataset.settled = String(turn);
       document.title = `${document.querySelector("h1")?.textContent ?? "live"} · quantadvise`;
@@ -183,9 +220,37 @@
     // A kind of load that needs a number begins with one: the workload's own, else a modest one.
     const kind = form.elements.load.value;
     const start = { rate: 1, concurrency: 16 }[kind];
-    form.elements.level.disabled = kind === "single" || kind === "max";
-    if (start === undefined) form.elements.level.value = "";
-    else if (form.elements.level.value.trim() === "") form.elements.level.value = own.load === kind ? own.level : start;
+    if (kind === "single" || kind === "max") form.elements.level.value = "";
+    else if (start !== undefined && form.elements.level.value.trim() === "") {
+      form.elements.level.value = own.load === kind ? own.level : start;
+    }
+  });
+  // A level of the load story, clicked.
+  document.addEventListener("load-level", ({ detail }) => {
+    const level = String(+Number(detail.level).toPrecision(4));
+    if (detail.over === "input-tokens") form.elements.input.value = level;
+    else { form.elements.load.value = detail.over; form.elements.level.value = level; }
+    ask({ push: true });
+  });
+  // A chip of the question opens its field.
+  document.addEventListener("click", (event) => {
+    const chip = event.target.closest?.("[data-goto]");
+    if (!chip) return;
+    $("panel").open = true;
+    const field = chip.dataset.goto === "gpu" ? $("gpu-find") : form.elements[chip.dataset.goto];
+    field?.focus();
+    field?.select?.();
+  });
+  $("gpu-find").addEventListener("input", (event) => {
+    event.stopPropagation(); // a search is no part of the question
+    const words = event.target.value.toLowerCase().split(/\s+/).filter(Boolean);
+    for (const row of document.querySelectorAll(".gpu-row")) {
+      row.hidden = !words.every((word) => row.dataset.name.toLowerCase().includes(word));
+    }
+  });
+  $("save").addEventListener("click", async () => {
+    const [ok, value] = await fetchJson("api/document", current.query);
+    if (ok) globalThis.quantadvise.saveText("recommendation.json", "application/json", JSON.stringify(value, null, 1));
   });
   form.addEventListener("input", () => {
     clearTimeout(timer);
@@ -197,10 +262,17 @@
     for (const box of form.elements.gpu) box.checked = false;
     ask({ push: true });
   });
-  addEventListener("popstate", () => { fill({ ...Object.fromEntries(new URLSearchParams(location.search)) }); ask({ push: false }); });
+  const addressed = () => {
+    const given = Object.fromEntries(new URLSearchParams(location.search));
+    return Object.keys(given).length ? given : first;
+  };
+  addEventListener("popstate", () => {
+    base = current.headline ? current : null;
+    fill(addressed());
+    ask({ push: false });
+  });
   // Where the form stands above the answer, the answer comes first.
   if (matchMedia("(max-width: 980px)").matches) $("panel").open = false;
-  const given = Object.fromEntries(new URLSearchParams(location.search));
-  fill(Object.keys(given).length ? given : first);
+  fill(addressed());
   ask({ push: false });
 })();

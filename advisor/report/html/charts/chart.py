@@ -33,6 +33,16 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """One of several drawings of a chart that stand under one another and share an axis."""
+
+    name: str
+    title: str
+    spec: Mapping[str, Any]
+    sets: Mapping[str, Rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
     """A chart with all that goes with it."""
 
@@ -46,11 +56,26 @@ class Chart:
     table: Html
     controls: tuple[Control, ...] = ()
     notes: tuple[str, ...] = ()
+    panels: tuple[Drawing, ...] = ()
+    """Drawn below on the same axis."""
+    readings: Rows = ()
+    """What a crosshair through all drawings says at each `x`; without them there is none."""
+    over: str = ""
+    """What the crosshair's axis is a level of: `rate`."""
 
     @property
-    def payload(self) -> dict[str, object]:
-        """What the page's script needs to draw it."""
-        return {"name": self.name, "says": self.says, "spec": self.spec, "sets": self.sets}
+    def payload(self) -> list[dict[str, object]]:
+        """What the page's script needs to draw it: its drawings, from the top."""
+        own: dict[str, object] = {
+            "name": self.name,
+            "spec": self.spec,
+            "sets": self.sets,
+            "readings": list(self.readings),
+        }
+        below: list[dict[str, object]] = [
+            {"name": panel.name, "spec": panel.spec, "sets": panel.sets} for panel in self.panels
+        ]
+        return [own, *below]
 
 
 def layered(layers: Sequence[Mapping[str, Any]], *, height: int, **more: Any) -> dict[str, Any]:
@@ -117,22 +142,20 @@ def short_name(deployment: Deployment) -> str:
     return f"{deployment.format.name}, {deployment.num_gpus}× {deployment.gpu.label}"
 
 
-def figure(chart: Chart) -> Html:
-    """The chart's place in the page. Without scripts the table still tells everything."""
+def figure(chart: Chart, *, bare: bool = False) -> Html:
+    """The chart's place in the page, bare within another card. Without scripts the table still has it all."""
     title = f"{chart.name}-title"
     return tag(
         "figure",
         tag("h3", chart.title, id=title),
-        tag("p", chart.says, id=f"{chart.name}-says", class_="says"),
+        tag("p", chart.says, id=f"{chart.name}-says", class_="says") if chart.says else None,
         [_control(chart, control) for control in chart.controls],
         tag(
             "div",
-            class_="chart",
-            data_chart=chart.name,
-            tabindex="0",
-            role="group",
-            aria_labelledby=title,
-            aria_describedby=f"{chart.name}-says {chart.name}-keys",
+            _place(chart, chart.name, labelled={"aria_labelledby": title}),
+            [_place(chart, panel.name, labelled={"aria_label": panel.title}) for panel in chart.panels],
+            class_="panels",
+            data_over=chart.over or None,
         ),
         tag(
             "p",
@@ -142,8 +165,37 @@ def figure(chart: Chart) -> Html:
         ),
         [tag("p", note, class_="note") for note in chart.notes],
         tag("details", tag("summary", "The same as a table"), tag("div", chart.table, class_="scroll")),
-        class_="card figure",
+        class_="figure" if bare else "card figure",
         id=chart.name,
+    )
+
+
+def _place(chart: Chart, name: str, *, labelled: Mapping[str, str]) -> Html:
+    says = f"{chart.name}-says " if chart.says else ""
+    return tag(
+        "div",
+        class_="chart",
+        data_chart=name,
+        tabindex="0",
+        role="group",
+        aria_describedby=f"{says}{chart.name}-keys",
+        **labelled,
+    )
+
+
+def plain_table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> Html:
+    """A table whose rows begin with what they are of."""
+    return tag(
+        "table",
+        tag("thead", tag("tr", [tag("th", head, scope="col") for head in heads])),
+        tag(
+            "tbody",
+            [
+                tag("tr", tag("th", row[0], scope="row"), [tag("td", cell) for cell in row[1:]])
+                for row in rows
+            ],
+        ),
+        class_="plain",
     )
 
 

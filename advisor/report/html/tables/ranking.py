@@ -12,7 +12,7 @@ from advisor.report.html.elements.quantities import Quantity, quantities
 from advisor.report.terminal.binding import binding_lines
 from advisor.report.terminal.tables import shown_rows
 from advisor.report.terminal.words import accuracy_lines, command_lines, memory_lines
-from advisor.text import deployment_text, low_high, number
+from advisor.text import deployment_text, low_high, number, share
 
 MOST_ROWS = 100
 """Rows of a page: beyond them nobody reads, and `--output csv` has all."""
@@ -40,8 +40,8 @@ def ranking_section(recommendation: Recommendation) -> Html | None:
         tag("h2", "Every deployment that keeps the limits", id="ranking-title"),
         tag(
             "p",
-            f"{total:,} of {total + len(recommendation.refused):,} deployments keep the limits, judged at "
-            "the pessimistic end of their intervals. ",
+            f"{total:,} of {total + len(recommendation.refused):,} deployments keep all limits at once with "
+            f"{share(recommendation.workload.confidence)}. ",
             f"Shown are the best of each format on a GPU ({len(best)})." if len(best) < len(rows) else None,
             f" The last {rest:,} are left out here; --output csv has them." if rest > 0 else None,
             class_="says",

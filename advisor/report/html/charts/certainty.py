@@ -1,0 +1,155 @@
+"""What certainty costs: USD per hour against the probability that all limits are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from advisor.advise.choose.frontier import LEAST, Offer
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.report.html.charts.chart import LIMIT_RULE, LIMIT_TEXT, Chart, layered, plain_table
+from advisor.report.html.elements.palette import scales, swatch
+from advisor.report.terminal.answer import short_text
+from advisor.spec.deployment import Deployment
+from advisor.text import deployment_text, number, share
+
+MOST_OTHERS = 60
+"""Deployments off the frontier that are drawn, the cheapest."""
+DEAREST = 3.0
+"""Times the dearest pick up to which they are drawn."""
+PERCENT = 100.0
+
+
+def certainty_chart(recommendation: Recommendation) -> Chart | None:
+    """None without limits, which everything keeps, or where fewer than two prices are known."""
+    offers = recommendation.frontier
+    others = _others(recommendation)
+    if not any(offer.tightest for offer in offers) or len(offers) + len(others) < 2:
+        return None
+    picks = {pick.offer.deployment.key: pick.role for pick in recommendation.picks}
+    on_line = [_point(o.deployment, o.usd_per_hour, o.keeps_all_limits) for o in offers]
+    confidence = recommendation.workload.confidence
+    rows = [*on_line, *others]
+    formats = list(dict.fromkeys(str(row["format"]) for row in rows))
+    return Chart(
+        name="certainty",
+        title="What a surer answer costs",
+        says="",
+        spec=_spec(formats),
+        sets={
+            "others": others,
+            "frontier": on_line,
+            "picks": [
+                {**point, "text": picks[offer.deployment.key]}
+                for point, offer in zip(on_line, offers, strict=True)
+                if offer.deployment.key in picks
+            ],
+            "asked": [{"y": PERCENT * confidence, "text": f"asked: {share(confidence)}"}],
+        },
+        table=plain_table(
+            ("deployment", "USD per hour", "keeps all limits", "tightest limit"),
+            [
+                (
+                    [swatch(o.deployment.format.name), deployment_text(o.deployment)],
+                    number(o.usd_per_hour or 0.0),
+                    share(o.keeps_all_limits),
+                    f"{o.tightest} {share(o.keeps_tightest)}" if o.tightest else "–",
+                )
+                for o in offers
+            ],
+        ),
+    )
+
+
+def _point(deployment: Deployment, usd: float | None, keeps: float) -> dict[str, object]:
+    return {
+        "format": deployment.format.name,
+        "key": short_text(deployment),
+        "x": usd,
+        "y": PERCENT * keeps,
+        "tip": f"{deployment_text(deployment)}\n{number(usd or 0.0)} USD/h\nkeeps all limits {share(keeps)}",
+    }
+
+
+def _others(recommendation: Recommendation) -> list[dict[str, object]]:
+    """The cheapest of those judged that are not on the frontier, kept limits or not."""
+    table = recommendation.table
+    if table is None:
+        return []
+    usd, keeps = table.usd_per_hour[0], table.keeps_all[0]
+    known = {offer.deployment.key for offer in recommendation.frontier}
+    dearest = max((o.usd_per_hour or 0.0 for o in _shown(recommendation)), default=0.0)
+    at = np.flatnonzero(np.isfinite(usd) & (keeps >= LEAST) & (usd <= DEAREST * dearest))
+    order = at[np.argsort(usd[at], kind="stable")].tolist()
+    made = []
+    for i in order:
+        deployment = table.deployment(0, i)
+        if deployment.key not in known:
+            made.append(_point(deployment, float(usd[i]), float(keeps[i])))
+        if len(made) == MOST_OTHERS:
+            break
+    return made
+
+
+def _shown(recommendation: Recommendation) -> Iterator[Offer]:
+    """What the range of costs has to hold: the picks, without them the frontier."""
+    picks = [pick.offer for pick in recommendation.picks]
+    yield from picks or recommendation.frontier
+
+
+def _spec(formats: Sequence[str]) -> dict[str, Any]:
+    known = scales(formats)
+    x = {
+        "field": "x", "type": "quantitative", "title": "USD per hour (log)",
+        "scale": {"type": "log", "nice": False, "padding": 28}, "axis": {"format": "~g", "tickCount": 6},
+    }  # fmt: skip
+    y = {
+        "field": "y", "type": "quantitative", "title": "keeps all limits, %",
+        "scale": {"domain": [0, 104], "nice": False}, "axis": {"values": [0, 25, 50, 75, 100]},
+    }  # fmt: skip
+    color = {"field": "format", "type": "nominal", "scale": known["color"], "legend": None}
+    shape = {"field": "format", "type": "nominal", "scale": known["shape"], "legend": None}
+    named = {"tooltip": {"field": "tip"}, "description": {"field": "tip"}}
+    at = {"y": {"field": "y", "type": "quantitative"}}
+    dot = {"type": "point", "filled": True}
+    return layered(
+        [
+            {"data": {"name": "asked"}, "mark": LIMIT_RULE, "encoding": at},
+            {"data": {"name": "asked"}, "mark": LIMIT_TEXT, "encoding": {**at, "text": {"field": "text"}}},
+            {
+                "data": {"name": "frontier"},
+                "mark": {
+                    "type": "line", "color": "var(--ink-2)", "strokeWidth": 1.5, "aria": False,
+                    "interpolate": "step-after",
+                },
+                "encoding": {"x": x, "y": y, "order": {"field": "x", "type": "quantitative"}},
+            },
+            {
+                "data": {"name": "picks"},
+                "mark": {
+                    "type": "point", "size": 340, "strokeWidth": 2, "color": "var(--ink)", "aria": False,
+                },
+                "encoding": {"x": x, "y": y},
+            },
+            {
+                "data": {"name": "picks"},
+                "mark": {
+                    "type": "text", "align": "left", "dx": 14, "dy": 3, "fontWeight": 600, "aria": False,
+                },
+                "encoding": {"x": x, "y": y, "text": {"field": "text"}},
+            },
+            {
+                "data": {"name": "others"},
+                "mark": {**dot, "size": 46, "opacity": 0.3},
+                "encoding": {"x": x, "y": y, "color": color, "shape": shape, **named},
+            },
+            {
+                "data": {"name": "frontier"},
+                "mark": {**dot, "size": 110, "opacity": 1},
+                "encoding": {"x": x, "y": y, "color": color, "shape": shape, **named},
+            },
+        ],
+        height=270,
+    )  # fmt: skip

@@ -1,0 +1,312 @@
+"""The load story: what is best along the question's own load, and below it the latencies, on one axis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from advisor.advise.sensitivity.along_load import AlongLoad, LoadCurve
+from advisor.advise.sensitivity.axis import UNITS
+from advisor.advise.sensitivity.crossover import Crossing, Crossover, Stretch
+from advisor.report.html.charts.chart import LIMIT_RULE, LIMIT_TEXT, Chart, Drawing, layered, plain_table
+from advisor.report.html.elements.markup import Html
+from advisor.report.html.elements.palette import scales, swatch
+from advisor.report.terminal.answer import short_text
+from advisor.report.terminal.decision_words import why_text
+from advisor.spec.workloads.workload import LatencyLimit, Workload
+from advisor.text import deployment_text, latency_name, number, share, span
+
+NONE = "none"
+METRICS = ("ttft", "tpot", "e2e")
+LABELLED = 1.35
+"""A stretch has room for its name when its ends are this factor apart."""
+EXTENT = 64
+"""Pixels left of every drawing, so that their axes stand under one another."""
+
+
+def load_chart(along: AlongLoad | None, workload: Workload) -> Chart | None:
+    """None where nothing is ranked."""
+    if along is None or not along.curves or not along.curves[0].points:
+        return None
+    crossover = along.crossover
+    unit = UNITS[crossover.axis.over]
+    statistics = _statistics(along.curves[0], workload)
+    return Chart(
+        name="load",
+        title=f"As the load changes: {unit}",
+        says=_says(along, workload, unit),
+        spec=_band(crossover),
+        sets={"stretches": _stretches(crossover, unit), "here": _here(crossover)},
+        panels=tuple(_panel(along, workload, metric, statistic) for metric, statistic in statistics),
+        readings=_readings(along, statistics, unit),
+        over=crossover.axis.over,
+        table=_table(crossover, unit),
+        notes=(
+            "Below: the recommended deployment as it stands. The thick line is the upper end of the 90 % "
+            "interval, the thin one the middle; pale lines are the other picks.",
+        ),
+    )
+
+
+def _statistics(curve: LoadCurve, workload: Workload) -> list[tuple[str, str]]:
+    """For each latency the statistic that a limit is on, else the mean."""
+    known = curve.points[0].latency
+    made = [(metric, _statistic(metric, workload)) for metric in METRICS]
+    return [one for one in made if one in known]
+
+
+def _statistic(metric: str, workload: Workload) -> str:
+    return next((limit.statistic for limit in workload.limits if limit.metric == metric), "mean")
+
+
+def _name(stretch: Stretch) -> str:
+    if stretch.either:
+        return "either of " + ", ".join(deployment_text(d) for d in stretch.either)
+    return "nothing keeps the limits" if stretch.best is None else deployment_text(stretch.best)
+
+
+def _format(stretch: Stretch) -> str:
+    return NONE if stretch.best is None else stretch.best.format.name
+
+
+def _bounds(crossover: Crossover) -> list[tuple[float, float]]:
+    """Each stretch ends where its change stands, and the next begins there: no gaps."""
+    inner = [crossing.level for crossing in crossover.crossings]
+    starts = [crossover.stretches[0].first, *inner]
+    return list(zip(starts, [*inner, crossover.stretches[-1].last], strict=True))
+
+
+def _stretches(crossover: Crossover, unit: str) -> list[dict[str, object]]:
+    return [
+        {
+            "format": _format(stretch),
+            "x": start,
+            "x2": end,
+            "middle": (start * end) ** 0.5,
+            "label": _fitting_label(stretch, end / start),
+            "tip": f"{_name(stretch)}\nfrom {number(stretch.first)} to {number(stretch.last)} {unit}",
+        }
+        for stretch, (start, end) in zip(crossover.stretches, _bounds(crossover), strict=True)
+    ]
+
+
+def _fitting_label(stretch: Stretch, width: float) -> str:
+    """Cut to the leading name where all have no room, empty where that has none either."""
+    if stretch.best is None or width < LABELLED:
+        return ""
+    full = _label(stretch)
+    if width >= LABELLED ** len(stretch.kinds):
+        return full
+    return f"{stretch.kinds[0].format.name} · {stretch.kinds[0].gpu.label} …"
+
+
+def _label(stretch: Stretch) -> str:
+    """`fp8 · H100`, of several that cannot be told apart `fp8 · H100 or int8 · H100`."""
+    return " or ".join(f"{d.format.name} · {d.gpu.label}" for d in stretch.kinds)
+
+
+def _here(crossover: Crossover) -> list[dict[str, object]]:
+    return [] if crossover.here is None else [{"x": crossover.here, "text": "asked"}]
+
+
+def _x(crossover: Crossover, *, title: str | None = None) -> dict[str, Any]:
+    levels = crossover.axis.levels
+    return {
+        "field": "x", "type": "quantitative", "title": title,
+        "scale": {"type": "log", "nice": False, "domain": [levels[0], levels[-1]]},
+        "axis": {"format": "~g", "tickCount": 8, "grid": False},
+    }  # fmt: skip
+
+
+_LEFT = {"minExtent": EXTENT, "maxExtent": EXTENT}
+
+
+def _band(crossover: Crossover) -> dict[str, Any]:
+    formats = list(dict.fromkeys(f for f in map(_format, crossover.stretches) if f != NONE))
+    known = scales(formats)["color"]
+    colour = {"domain": [*formats, NONE], "range": [*known["range"], "var(--grid)"]}  # type: ignore[misc]
+    x = {**_x(crossover), "axis": None}
+    y = {
+        "datum": 0.5, "type": "quantitative", "scale": {"domain": [0, 1]},
+        "axis": {**_LEFT, "values": [0.5], "labelExpr": "'best'", "ticks": False, "grid": False,
+                 "domain": False, "title": None},
+    }  # fmt: skip
+    text = {"type": "text", "aria": False}
+    return layered(
+        [
+            {
+                "data": {"name": "stretches"},
+                "mark": {"type": "rect", "height": 34, "stroke": "var(--card)", "strokeWidth": 2},
+                "encoding": {
+                    "x": x, "x2": {"field": "x2"}, "y": y,
+                    "color": {"field": "format", "type": "nominal", "scale": colour, "legend": None},
+                    "tooltip": {"field": "tip"}, "description": {"field": "tip"},
+                },
+            },
+            {
+                "name": "labels",
+                "data": {"name": "stretches"},
+                "mark": {**text, "color": "var(--on)", "fontWeight": 600},
+                "encoding": {"x": {**x, "field": "middle"}, "y": y, "text": {"field": "label"}},
+            },
+            {
+                "data": {"name": "here"},
+                "mark": {"type": "rule", "strokeDash": [2, 3], "aria": False},
+                "encoding": {"x": x},
+            },
+        ],
+        height=44,
+    )  # fmt: skip
+
+
+def _panel(along: AlongLoad, workload: Workload, metric: str, statistic: str) -> Drawing:
+    crossover = along.crossover
+    limit = next((l for l in workload.limits if (l.metric, l.statistic) == (metric, statistic)), None)  # noqa: E741
+    points = [_points(curve, metric, statistic, along) for curve in along.curves]
+    last = metric == METRICS[-1]
+    return Drawing(
+        name=f"load-{metric}",
+        title=latency_name(metric, statistic),
+        spec=_panel_spec(crossover, latency_name(metric, statistic), last=last),
+        sets={
+            "own": points[0],
+            "others": [row for rows in points[1:] for row in rows],
+            "limit": [] if limit is None else [_limit(limit)],
+            "here": _here(crossover),
+        },
+    )
+
+
+def _limit(limit: LatencyLimit) -> dict[str, object]:
+    return {"y": limit.max_ms, "text": f"limit {number(limit.max_ms)} ms"}
+
+
+def _points(curve: LoadCurve, metric: str, statistic: str, along: AlongLoad) -> list[dict[str, object]]:
+    unit = UNITS[along.crossover.axis.over]
+    rows: list[dict[str, object]] = []
+    for point in curve.points:
+        estimate = point.latency.get((metric, statistic))
+        if estimate is not None:
+            rows.append(
+                {
+                    "format": curve.deployment.format.name,
+                    "key": short_text(curve.deployment),
+                    "x": point.level,
+                    "y": _rounded(estimate.value),
+                    "high": _rounded(estimate.high),
+                    "tip": f"{deployment_text(curve.deployment)}\n{number(point.level)} {unit}\n"
+                    f"{latency_name(metric, statistic)} {span(estimate)} ms\n{estimate.basis}",
+                }
+            )
+    return rows
+
+
+def _rounded(value: float) -> float:
+    """Six digits: more than a pixel can show, and a third of the bytes."""
+    return float(f"{value:.6g}")
+
+
+def _panel_spec(crossover: Crossover, name: str, *, last: bool) -> dict[str, Any]:
+    x = _x(crossover, title=f"{UNITS[crossover.axis.over]} (log)" if last else None)
+    if not last:
+        x["axis"] = {**x["axis"], "labels": False, "ticks": False}
+    y = {
+        "field": "high", "type": "quantitative", "title": f"{name}, ms",
+        "scale": {"type": "log", "nice": False, "padding": 10},
+        "axis": {**_LEFT, "tickCount": 3, "format": "~g"},
+    }  # fmt: skip
+    accent = "var(--accent)"
+    at = {"y": {"field": "y", "type": "quantitative"}}
+    line = {"type": "line", "aria": False}
+    return layered(
+        [
+            {
+                "data": {"name": "here"},
+                "mark": {"type": "rule", "strokeDash": [2, 3], "aria": False},
+                "encoding": {"x": x},
+            },
+            {
+                "data": {"name": "others"},
+                "mark": {**line, "color": "var(--ink-2)", "opacity": 0.4, "strokeWidth": 1.5},
+                "encoding": {"x": x, "y": y, "detail": {"field": "key"}},
+            },
+            {"data": {"name": "limit"}, "mark": LIMIT_RULE, "encoding": at},
+            {"data": {"name": "limit"}, "mark": LIMIT_TEXT, "encoding": {**at, "text": {"field": "text"}}},
+            {
+                "data": {"name": "own"},
+                "mark": {**line, "color": accent, "strokeWidth": 1, "opacity": 0.8},
+                "encoding": {"x": x, "y": {**y, "field": "y"}},
+            },
+            {
+                "data": {"name": "own"},
+                "mark": {**line, "color": accent, "strokeWidth": 3},
+                "encoding": {"x": x, "y": y},
+            },
+            {
+                "data": {"name": "own"},
+                "mark": {"type": "point", "filled": True, "size": 40, "opacity": 1, "color": accent},
+                "encoding": {"x": x, "y": y, "tooltip": {"field": "tip"}, "description": {"field": "tip"}},
+            },
+        ],
+        height=150 if last else 116,
+    )
+
+
+def _readings(
+    along: AlongLoad, statistics: Sequence[tuple[str, str]], unit: str
+) -> tuple[Mapping[str, object], ...]:
+    """What the crosshair says at each level: the best there, and the recommended deployment's latencies."""
+    own = {point.level: point.latency for point in along.curves[0].points}
+    made = []
+    for level in along.crossover.axis.levels:
+        lines = [f"{number(level)} {unit}", f"best: {_name(along.crossover.at(level))}"]
+        latency = own.get(level)
+        if latency is None:
+            lines.append("the recommended deployment cannot serve this load")
+        else:
+            lines += [f"{latency_name(*one)} {span(latency[one])} ms" for one in statistics if one in latency]
+        made.append({"x": level, "tip": "\n".join(lines)})
+    return tuple(made)
+
+
+def _says(along: AlongLoad, workload: Workload, unit: str) -> str:
+    """What is best from where to where, and how far the load may grow before the recommended gives in."""
+    crossover = along.crossover
+    parts = [
+        f"{'nothing' if s.best is None else _label(s)} up to {number(c.level)}"
+        for s, c in zip(crossover.stretches, crossover.crossings, strict=False)
+    ]
+    last = crossover.stretches[-1]
+    name = "nothing" if last.best is None else _label(last)
+    best = f"Best: {', '.join([*parts, f'{name} above'])}." if parts else f"Best throughout: {name}."
+    here, end = crossover.here, along.kept_up_to
+    if end is None or here is None:
+        return best
+    room = f", {share(end / here - 1)} above the asked {number(here)}" if end > here else ", the asked load"
+    return (
+        f"{best} The recommended deployment keeps all limits with {share(workload.confidence)} "
+        f"up to {number(end)} {unit}{room}."
+    )
+
+
+def _interval(crossing: Crossing) -> str:
+    low = "anywhere below" if crossing.low is None else number(crossing.low)
+    high = "anywhere above" if crossing.high is None else number(crossing.high)
+    return f"90 % interval {low} – {high}"
+
+
+def _table(crossover: Crossover, unit: str) -> Html:
+    rows: list[tuple[object, ...]] = []
+    for at, stretch in enumerate(crossover.stretches):
+        change = crossover.crossings[at] if at < len(crossover.crossings) else None
+        after = None if change is None else crossover.stretches[at + 1]
+        mark = [] if stretch.best is None else [swatch(stretch.best.format.name)]
+        rows.append(
+            (
+                [*mark, _name(stretch)],
+                f"{number(stretch.first)} to {number(stretch.last)}",
+                "–" if change is None else _interval(change),
+                "–" if change is None or after is None else why_text(change, stretch, after),
+            )
+        )
+    return plain_table(("best", unit, "where the change after it lies", "why it changes"), rows)

@@ -1,0 +1,61 @@
+"""The badge beside the answer: whether it is safe to take, and the measurement that would settle it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from advisor.advise.certainty.choice_probability import SURE
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.advise.decision import Decision
+from advisor.report.html.elements.markup import Html, tag
+from advisor.report.terminal.certainty import settles_text
+from advisor.report.terminal.decision_words import BEST, chance
+
+Badge = Literal["Sure", "Close call", "In doubt"]
+DEARER = 1.5
+"""Where the surer pick costs more than so many times the recommended, the answer is in doubt."""
+
+
+def badge_of(recommendation: Recommendation, best: float) -> Badge:
+    """Sure: all limits are kept with the confidence asked for, and it is the best with 80 % or more.
+    In doubt: a surer answer costs over 1.5 times as much. Close call: else.
+
+    best: the probability that it keeps all limits and nothing that does is better.
+    """
+    first = recommendation.winner
+    kept = first is not None and first.keeps_all_limits >= recommendation.workload.confidence
+    if kept and best >= SURE:
+        return "Sure"
+    usd = {pick.role: pick.offer.usd_per_hour for pick in recommendation.picks}
+    own, surer = usd.get("recommended"), usd.get("surer")
+    return "In doubt" if own and surer and surer > DEARER * own else "Close call"
+
+
+def badge(recommendation: Recommendation, decision: Decision | None) -> Html:
+    """Its place in the page, empty while the probabilities are not known."""
+    if decision is None or decision.sure is None:
+        return tag("span", id="badge", class_="badge")
+    best = decision.sure.best
+    word = badge_of(recommendation, best)
+    title = f"the {BEST[recommendation.workload.objective]} that keeps the limits with {chance(best)}"
+    return tag(
+        "span", word, id="badge", class_=f"badge {word.lower().replace(' ', '-')}", title=title, role="status"
+    )
+
+
+def settles(recommendation: Recommendation, decision: Decision | None) -> Html:
+    """The measurement to make where the answer is not sure; else an empty place."""
+    known = None if decision is None else decision.settles
+    if known is None or decision is None or decision.sure is None:
+        return tag("p", id="settles", hidden=True)
+    if badge_of(recommendation, decision.sure.best) == "Sure":
+        return tag("p", id="settles", hidden=True)
+    text = settles_text(recommendation.picks, known)
+    return tag(
+        "p",
+        tag("span", f"{text[0].upper()}{text[1:]}.", id="settles-text"),
+        " ",
+        tag("button", "Copy", type="button", class_="quiet", data_copy="settles-text"),
+        id="settles",
+        class_="settles",
+    )
