@@ -51,7 +51,7 @@ class AlongLoad:
     """The ranking at every level of the question's own axis."""
 
     crossover: Crossover
-    """Its stretch at the workload's own level names the recommended deployment first."""
+    """Its stretch at the workload's own level is of the recommended deployment."""
     curves: tuple[LoadCurve, ...]
     """Of the recommended deployment first, then of the other picks."""
     kept_up_to: float | None
@@ -83,27 +83,16 @@ def along_load(
     free = choice.workload.gpu_count == "free"
     # A convention on the count of GPUs is applied under each load anew, to all that there is.
     among = recommendation.table.deployments if free else None
-    found = crossover(priced, along, predictor, quality, rounds=1, among=among)
+    found = crossover(priced, along, predictor, quality, rounds=1, among=among, zones=False)
     pause()
     offered = dict.fromkeys([first.deployment, *(pick.offer.deployment for pick in recommendation.picks)])
     curves = _curves(priced, along, list(offered), predictor)
     pause()
     return AlongLoad(
-        crossover=_winner_first(found, first.deployment),
+        crossover=found,
         curves=curves,
         kept_up_to=_kept_up_to(priced, along, first.deployment, predictor, quality),
     )
-
-
-def _winner_first(found: Crossover, winner: Deployment) -> Crossover:
-    """Of a stretch in which predictions cannot tell several apart, the one that the answer names leads."""
-    if found.here is None or not found.at(found.here).either:
-        return found
-    own = found.at(found.here)
-    kind = (winner.format, winner.gpu)
-    rest = tuple(d for d in own.either if (d.format, d.gpu) != kind)
-    led = replace(own, best=winner, either=(winner, *rest))
-    return replace(found, stretches=tuple(led if s is own else s for s in found.stretches))
 
 
 def own_axis(choice: Choice) -> Axis:

@@ -96,9 +96,10 @@ def crossover(
     *,
     rounds: int = ROUNDS,
     among: Sequence[Deployment] | None = None,
+    zones: bool = True,
 ) -> Crossover:
     """Where along the axis the format or the GPU that `recommend` puts first changes; of the deployments
-    `among`, of all in the choice without it."""
+    `among`, of all in the choice without it. zones: stretches that predictions cannot tell apart are one."""
     levels = list(along.levels)
     found = _contenders(choice, _survey_at(choice, along, levels, predictor, quality, among=among))
     for _ in range(rounds):
@@ -116,7 +117,7 @@ def crossover(
         order = np.argsort([*levels, *new], kind="stable")
         levels = [float(level) for level in np.array([*levels, *new])[order]]
         found = found.take(order)
-    return _Walk(choice, found, along, levels, predictor, quality).told()
+    return _Walk(choice, found, along, levels, predictor, quality).told(zones=zones)
 
 
 def nearby(
@@ -225,7 +226,7 @@ class _Walk:
     predictor: Predictor
     quality: QualityModel | None
 
-    def told(self) -> Crossover:
+    def told(self, *, zones: bool) -> Crossover:
         best, names = best_of(self.found), _names(self.found)
         kinds = [_kind(d) for d in names]
         levels = self.levels
@@ -235,11 +236,12 @@ class _Walk:
             Stretch(first=levels[a], last=levels[b], best=names[a], until=names[b])
             for a, b in zip(starts, ends, strict=True)
         ]
-        zones, crossings = apart(stretches, self._crossings(best, ends[:-1]))
+        crossings = self._crossings(best, ends[:-1])
+        shown, changes = apart(stretches, crossings) if zones else (tuple(stretches), crossings)
         return Crossover(
             axis=self.along,
-            stretches=zones,
-            crossings=crossings,
+            stretches=shown,
+            crossings=changes,
             here=level_of(self.choice.workload.load, self.along.over),
         )
 

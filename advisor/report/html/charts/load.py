@@ -7,7 +7,7 @@ from typing import Any
 
 from advisor.advise.sensitivity.along_load import AlongLoad, LoadCurve
 from advisor.advise.sensitivity.axis import UNITS
-from advisor.advise.sensitivity.crossover import Crossing, Crossover, Stretch
+from advisor.advise.sensitivity.crossover import Crossing, Crossover, Stretch, apart
 from advisor.report.html.charts.chart import LIMIT_RULE, LIMIT_TEXT, Chart, Drawing, layered, plain_table
 from advisor.report.html.elements.markup import Html
 from advisor.report.html.elements.palette import scales, swatch
@@ -60,8 +60,6 @@ def _statistic(metric: str, workload: Workload) -> str:
 
 
 def _name(stretch: Stretch) -> str:
-    if stretch.either:
-        return "either of " + ", ".join(deployment_text(d) for d in stretch.either)
     return "nothing keeps the limits" if stretch.best is None else deployment_text(stretch.best)
 
 
@@ -83,26 +81,16 @@ def _stretches(crossover: Crossover, unit: str) -> list[dict[str, object]]:
             "x": start,
             "x2": end,
             "middle": (start * end) ** 0.5,
-            "label": _fitting_label(stretch, end / start),
+            "label": "" if stretch.best is None or end / start < LABELLED else _label(stretch),
             "tip": f"{_name(stretch)}\nfrom {number(stretch.first)} to {number(stretch.last)} {unit}",
         }
         for stretch, (start, end) in zip(crossover.stretches, _bounds(crossover), strict=True)
     ]
 
 
-def _fitting_label(stretch: Stretch, width: float) -> str:
-    """Cut to the leading name where all have no room, empty where that has none either."""
-    if stretch.best is None or width < LABELLED:
-        return ""
-    full = _label(stretch)
-    if width >= LABELLED ** len(stretch.kinds):
-        return full
-    return f"{stretch.kinds[0].format.name} · {stretch.kinds[0].gpu.label} …"
-
-
 def _label(stretch: Stretch) -> str:
-    """`fp8 · H100`, of several that cannot be told apart `fp8 · H100 or int8 · H100`."""
-    return " or ".join(f"{d.format.name} · {d.gpu.label}" for d in stretch.kinds)
+    assert stretch.best is not None, "a stretch without a deployment has no label"
+    return f"{stretch.best.format.name} · {stretch.best.gpu.label}"
 
 
 def _here(crossover: Crossover) -> list[dict[str, object]]:
@@ -279,6 +267,11 @@ def _says(along: AlongLoad, workload: Workload, unit: str) -> str:
     last = crossover.stretches[-1]
     name = "nothing" if last.best is None else _label(last)
     best = f"Best: {', '.join([*parts, f'{name} above'])}." if parts else f"Best throughout: {name}."
+    certain = len(apart(crossover.stretches, crossover.crossings)[1])
+    if certain < len(parts):
+        best += (
+            f" Predictions tell {certain} of these {len(parts)} changes apart; the table has their intervals."
+        )
     here, end = crossover.here, along.kept_up_to
     if end is None or here is None:
         return best
