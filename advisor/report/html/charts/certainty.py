@@ -28,8 +28,7 @@ def certainty_chart(recommendation: Recommendation) -> Chart | None:
     others = _others(recommendation)
     if not any(offer.tightest for offer in offers) or len(offers) + len(others) < 2:
         return None
-    picks = {pick.offer.deployment.key: pick.role for pick in recommendation.picks}
-    on_line = [_point(o.deployment, o.usd_per_hour, o.keeps_all_limits) for o in offers]
+    on_line = [_offered(offer) for offer in offers]
     confidence = recommendation.workload.confidence
     rows = [*on_line, *others]
     formats = list(dict.fromkeys(str(row["format"]) for row in rows))
@@ -42,9 +41,9 @@ def certainty_chart(recommendation: Recommendation) -> Chart | None:
             "others": others,
             "frontier": on_line,
             "picks": [
-                {**point, "text": picks[offer.deployment.key]}
-                for point, offer in zip(on_line, offers, strict=True)
-                if offer.deployment.key in picks
+                {**_offered(pick.offer), "text": pick.role}
+                for pick in recommendation.picks
+                if pick.offer.usd_per_hour is not None
             ],
             "asked": [{"y": PERCENT * confidence, "text": f"asked: {share(confidence)}"}],
         },
@@ -63,6 +62,10 @@ def certainty_chart(recommendation: Recommendation) -> Chart | None:
     )
 
 
+def _offered(offer: Offer) -> dict[str, object]:
+    return _point(offer.deployment, offer.usd_per_hour, offer.keeps_all_limits)
+
+
 def _point(deployment: Deployment, usd: float | None, keeps: float) -> dict[str, object]:
     return {
         "format": deployment.format.name,
@@ -74,7 +77,7 @@ def _point(deployment: Deployment, usd: float | None, keeps: float) -> dict[str,
 
 
 def _others(recommendation: Recommendation) -> list[dict[str, object]]:
-    """The cheapest of those judged that are not on the frontier, kept limits or not."""
+    """The picks and the cheapest of those judged that are not on the frontier, kept limits or not."""
     table = recommendation.table
     if table is None:
         return []
@@ -83,12 +86,17 @@ def _others(recommendation: Recommendation) -> list[dict[str, object]]:
     dearest = max((o.usd_per_hour or 0.0 for o in _shown(recommendation)), default=0.0)
     at = np.flatnonzero(np.isfinite(usd) & (keeps >= LEAST) & (usd <= DEAREST * dearest))
     order = at[np.argsort(usd[at], kind="stable")].tolist()
-    made = []
+    made = [
+        _offered(pick.offer)
+        for pick in recommendation.picks
+        if pick.offer.deployment.key not in known and pick.offer.usd_per_hour is not None
+    ]
+    known |= {pick.offer.deployment.key for pick in recommendation.picks}
     for i in order:
         deployment = table.deployment(0, i)
         if deployment.key not in known:
             made.append(_point(deployment, float(usd[i]), float(keeps[i])))
-        if len(made) == MOST_OTHERS:
+        if len(made) >= MOST_OTHERS:
             break
     return made
 

@@ -258,28 +258,43 @@ def _readings(
 
 
 def _says(along: AlongLoad, workload: Workload, unit: str) -> str:
-    """What is best from where to where, and how far the load may grow before the recommended gives in."""
+    """What is best at the asked load and beside it, and how far the load may grow before the recommended
+    gives in."""
     crossover = along.crossover
-    parts = [
-        f"{'nothing' if s.best is None else _label(s)} up to {number(c.level)}"
-        for s, c in zip(crossover.stretches, crossover.crossings, strict=False)
-    ]
-    last = crossover.stretches[-1]
-    name = "nothing" if last.best is None else _label(last)
-    best = f"Best: {', '.join([*parts, f'{name} above'])}." if parts else f"Best throughout: {name}."
-    certain = len(apart(crossover.stretches, crossover.crossings)[1])
-    if certain < len(parts):
-        best += (
-            f" Predictions tell {certain} of these {len(parts)} changes apart; the table has their intervals."
-        )
     here, end = crossover.here, along.kept_up_to
+    text = _beside(crossover, unit)
     if end is None or here is None:
-        return best
-    room = f", {share(end / here - 1)} above the asked {number(here)}" if end > here else ", the asked load"
+        return text
+    room = f", {share(end / here - 1)} above the asked load" if end > here else ", the asked load"
     return (
-        f"{best} The recommended deployment keeps all limits with {share(workload.confidence)} "
+        f"{text} The recommended deployment keeps all limits with {share(workload.confidence)} "
         f"up to {number(end)} {unit}{room}."
     )
+
+
+def _beside(crossover: Crossover, unit: str) -> str:
+    here = crossover.axis.levels[0] if crossover.here is None else crossover.here
+    at = crossover.stretches.index(crossover.at(here))
+    name = _short(crossover.stretches[at])
+    if not crossover.crossings:
+        return f"{name} is best at every load shown."
+    parts = []
+    if at > 0:
+        below = crossover.crossings[at - 1].level
+        parts.append(f"up to {number(below)} {_short(crossover.stretches[at - 1])}")
+    if at < len(crossover.crossings):
+        above = crossover.crossings[at].level
+        parts.append(f"above {number(above)} {_short(crossover.stretches[at + 1])}")
+    certain = len(apart(crossover.stretches, crossover.crossings)[1])
+    every = len(crossover.crossings)
+    return (
+        f"At the asked {number(here)} {unit} {name} is best, {', '.join(parts)}. "
+        f"Predictions tell {certain} of the {every} changes shown apart from their own error."
+    )
+
+
+def _short(stretch: Stretch) -> str:
+    return "nothing" if stretch.best is None else _label(stretch)
 
 
 def _interval(crossing: Crossing) -> str:
