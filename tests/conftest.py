@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from advisor.advise import api
+from advisor.cost import fit_file
+from advisor.cost.predict.predictor import Predictor
+from advisor.cost.quality import file as quality_file
+from advisor.cost.quality.recovery import QualityModel
 from tests.command import Command
+
+FROZEN_FIT = Path(__file__).parent / "data" / "frozen_fit"
 
 # Several workers on few cores: OpenMP threads would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -50,6 +59,33 @@ def quantadvise(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
 def regenerate(request: pytest.FixtureRequest) -> bool:
     """Whether a test that compares a generated text writes it instead; asking for this makes it one."""
     return bool(request.config.getoption("--regenerate"))
+
+
+@lru_cache(maxsize=1)
+def frozen_predictor() -> Predictor:
+    return Predictor(fit_file.read(FROZEN_FIT / fit_file.NAME))
+
+
+@lru_cache(maxsize=1)
+def frozen_quality() -> QualityModel:
+    return QualityModel.read(FROZEN_FIT / quality_file.NAME)
+
+
+@pytest.fixture(scope="module")
+def frozen_fit() -> Iterator[None]:
+    """Answers rest on the small fit in tests/data, not on the one that ships, until the module ends.
+
+    For tests of whole texts: new measurements then leave them as they are. benchmarks/freeze_fit.py renews it.
+    """
+    caches = (api.shipped_predictor, api.shipped_quality)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Predictor, "shipped", frozen_predictor)
+        patch.setattr(QualityModel, "shipped", frozen_quality)
+        for cache in caches:
+            cache.cache_clear()
+        yield
+    for cache in caches:
+        cache.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ from tests.command import Command
 from tests.golden_text import check_text
 from tests.report.documents.test_document import SCHEMA
 
+pytestmark = pytest.mark.usefixtures("frozen_fit")
+
 PAPER = (
     "Llama-3.1-8B-Instruct",
     "--workload",

@@ -17,6 +17,8 @@ from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
 from tests.golden_text import check_text
 
+pytestmark = pytest.mark.usefixtures("frozen_fit")
+
 WIDTHS = (80, 100, 120, 160)
 
 
