@@ -75,7 +75,7 @@ def frozen_quality() -> QualityModel:
 def frozen_fit() -> Iterator[None]:
     """Answers rest on the small fit in tests/data, not on the one that ships, until the module ends.
 
-    For tests of whole texts: new measurements then leave them as they are. benchmarks/freeze_fit.py renews it.
+    New measurements then leave whole texts as they are. benchmarks/freeze_fit.py renews it.
     """
     caches = (api.shipped_predictor, api.shipped_quality)
     with pytest.MonkeyPatch.context() as patch:
