@@ -1,10 +1,11 @@
-"""Writes the small fit that tests of whole answers read, so that new measurements rewrite none of those texts.
+"""Writes the small fit that tests of whole answers read: new measurements then rewrite none of their texts.
 
     python benchmarks/freeze_fit.py [--out tests/data/frozen_fit]
 
-It is a true fit, by the code that fits, to the rows that ship of a few sources: the seed paper's, and enough of vLLM
-V1, of AMD's GPUs and of mixtures of experts that every question of the tests has an interval and a neighbour. Make it
-anew only when the files' form or what they hold changes; then `pytest --regenerate` rewrites the texts.
+It is a true fit, by the code that fits, to the rows that ship of a few sources: the seed paper's, and enough
+of vLLM V1, AMD's GPUs and mixtures of experts that every question of the tests has intervals and neighbours.
+Renew it only when the version or the meaning of the files changes; `pytest --regenerate` then rewrites the
+texts.
 """
 
 from __future__ import annotations

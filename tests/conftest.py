@@ -15,6 +15,7 @@ from advisor.cost import fit_file
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.quality import file as quality_file
 from advisor.cost.quality.recovery import QualityModel
+from advisor.errors import DataError
 from tests.command import Command
 
 FROZEN_FIT = Path(__file__).parent / "data" / "frozen_fit"
@@ -63,7 +64,10 @@ def regenerate(request: pytest.FixtureRequest) -> bool:
 
 @lru_cache(maxsize=1)
 def frozen_predictor() -> Predictor:
-    return Predictor(fit_file.read(FROZEN_FIT / fit_file.NAME))
+    try:
+        return Predictor(fit_file.read(FROZEN_FIT / fit_file.NAME))
+    except DataError as error:
+        raise DataError(f"{error}: no, python benchmarks/freeze_fit.py renews this one") from error
 
 
 @lru_cache(maxsize=1)
