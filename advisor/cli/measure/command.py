@@ -9,6 +9,7 @@ import typer
 
 from advisor.cli.groups import grouped
 from advisor.cli.measure.calibrate import calibrate
+from advisor.cli.measure.doctor import doctor
 from advisor.cli.measure.options import How, What, Where, plan_values
 from advisor.cli.measure.tools import tools_app
 
@@ -38,4 +39,5 @@ def register(app: typer.Typer) -> None:
     """Add the commands to quantadvise."""
     app.command()(grouped(measure))
     app.command()(calibrate)
+    app.command()(doctor)
     app.add_typer(tools_app, name="tools")
