@@ -308,3 +308,9 @@ def test_an_endpoint_is_measured_without_starting_anything(place: Place):
     finally:
         server.terminate()
         server.wait()
+
+
+def test_the_log_of_a_server_that_starts_is_named_at_once(place: Place):
+    done = place.run("--formats", "bf16", "--concurrency", "1", "--repeats", "1")
+    [line] = [line for line in done.stderr.splitlines() if "starting vLLM" in line]
+    assert Path(line.partition("log: ")[2]).is_file()

@@ -286,22 +286,28 @@ class Session:
             if self.restarts > MAX_RESTARTS:
                 raise ServeFailedError
         self.stack.close()
-        yield Said(job=job.title, text="starting vLLM")
         start, work = time.monotonic(), site.work(step.key)
         log = work / (f"serve-{self.restarts}.log" if self.restarts else "serve.log")
         log.unlink(missing_ok=True)
+        yield Said(job=job.title, text=f"starting vLLM; log: {log}")
+        serving = server.serve(
+            site.tool("vllm"),
+            job.target.serving,
+            served_name=f"quantadvise-{step.key}",
+            log=log,
+            env=site.env(),
+            limit_s=job.plan.serve_limit_s,
+            port=site.port,
+        )
         try:
-            self.endpoint = self.stack.enter_context(
-                server.serve(
-                    site.tool("vllm"),
-                    job.target.serving,
-                    served_name=f"quantadvise-{step.key}",
-                    log=log,
-                    env=site.env(),
-                    limit_s=job.plan.serve_limit_s,
-                    port=site.port,
-                )
-            )
+            with ThreadPoolExecutor(1) as beside:
+                starting = beside.submit(self.stack.enter_context, serving)
+                while not wait([starting], live.EVERY_S).done:
+                    if line := tool.tail(log, 1)[:120]:
+                        yield Live(
+                            job=job.title, text=f"starting vLLM, {time.monotonic() - start:.0f} s: {line}"
+                        )
+            self.endpoint = starting.result()
         except tool.ToolError as error:
             yield self._ended(
                 step, start, failed=self._why(error), extra={"log": f"work/{step.key}/{log.name}"}
