@@ -57,6 +57,7 @@ class Answerer:
         self._counting = threading.Lock()
         self._urgent = 0
         """Answers that wait for the lock."""
+        self._uncollected_answers = 0
         self._latest: Said | None = None
         self._known: OrderedDict[Said, tuple[Choice, Recommendation]] = OrderedDict()
 
@@ -65,7 +66,7 @@ class Answerer:
         begun = time.perf_counter()
         with self._counting:
             self._urgent += 1
-        with self._lock, _uncollected():
+        with self._lock, self._uncollected():
             with self._counting:
                 self._urgent -= 1
             self._latest = _key(said)
@@ -92,6 +93,7 @@ class Answerer:
             tables = ranking_section(recommendation)
             folded = folds(recommendation, tag("div", id="sure-place"))
             made = report_charts(Findings(recommendation=recommendation))
+            self._collect()
         return {"tables": tables, "folds": folded, "charts": _charts(*made), "ms": _ms_since(begun)}
 
     def sure(self, said: Mapping[str, str]) -> dict[str, object]:
@@ -118,6 +120,7 @@ class Answerer:
             found = along_load(
                 recommendation, self.predictor, self.quality, pause=lambda: self._give_way(said)
             )
+            self._collect()
         return {"charts": _charts(load_chart(found, recommendation.workload)), "ms": _ms_since(begun)}
 
     def document(self, said: Mapping[str, str]) -> dict[str, object]:
@@ -125,6 +128,29 @@ class Answerer:
         with self._lock:
             _, recommendation = self._recommend(said)
             return recommendation_document(recommendation, top=DOCUMENT_ROWS)
+
+    @contextmanager
+    def _uncollected(self) -> Iterator[None]:
+        """No search for unreachable cycles while somebody waits, nor soon among what was made here.
+
+        Searching the hundreds of thousands of values that are remembered takes as long as an answer. An
+        answer that is forgotten has cycles; they are freed by `_collect`, when nobody waits.
+        """
+        gc.disable()
+        try:
+            yield
+        finally:
+            gc.freeze()
+            gc.enable()
+            self._uncollected_answers += 1
+
+    def _collect(self) -> None:
+        """Frees the answers forgotten since the last time; the lock is held."""
+        if self._uncollected_answers >= REMEMBERED and not self._urgent:
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
+            self._uncollected_answers = 0
 
     def _give_way(self, said: Mapping[str, str]) -> None:
         """Let answers that wait go first; the lock is held before and after.
@@ -147,21 +173,6 @@ class Answerer:
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return self._known[key]
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """No search for unreachable cycles while somebody waits, nor later among what was made here.
-
-    What is remembered are values without cycles, hundreds of thousands of them: searching them takes as
-    long as an answer, and finds nothing.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _key(said: Mapping[str, str]) -> Said:

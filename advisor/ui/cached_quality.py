@@ -7,10 +7,13 @@ from dataclasses import dataclass, field, fields
 from advisor.cost.quality.answer import Question, Recovery
 from advisor.cost.quality.recovery import QualityModel
 
+MAX_KNOWN = 50_000
+"""Recoveries kept: a dozen models in every format on every GPU."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CachedQuality(QualityModel):
-    """Keeps every recovery that it has given, some hundred bytes each."""
+    """Keeps the recoveries that it has given, some hundred bytes each; the oldest go first."""
 
     known: dict[Question, Recovery] = field(default_factory=dict, compare=False, repr=False)
 
@@ -21,4 +24,6 @@ class CachedQuality(QualityModel):
     def answer(self, q: Question) -> Recovery:
         if q not in self.known:
             self.known[q] = super().answer(q)
+            while len(self.known) > MAX_KNOWN:
+                del self.known[next(iter(self.known))]
         return self.known[q]

@@ -125,7 +125,11 @@ def _spec(formats: Sequence[str]) -> dict[str, Any]:
     return layered(
         [
             {"data": {"name": "asked"}, "mark": LIMIT_RULE, "encoding": at},
-            {"data": {"name": "asked"}, "mark": LIMIT_TEXT, "encoding": {**at, "text": {"field": "text"}}},
+            {
+                "data": {"name": "asked"},
+                "mark": {**LIMIT_TEXT, "x": "width", "align": "right", "baseline": "top", "dx": -4, "dy": 5},
+                "encoding": {**at, "text": {"field": "text"}},
+            },
             {
                 "data": {"name": "frontier"},
                 "mark": {
@@ -144,7 +148,7 @@ def _spec(formats: Sequence[str]) -> dict[str, Any]:
             {
                 "data": {"name": "picks"},
                 "mark": {
-                    "type": "text", "align": "left", "dx": 14, "dy": 3, "fontWeight": 600, "aria": False,
+                    "type": "text", "align": "left", "dx": 9, "dy": 19, "fontWeight": 600, "aria": False,
                 },
                 "encoding": {"x": x, "y": y, "text": {"field": "text"}},
             },

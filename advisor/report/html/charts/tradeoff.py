@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
@@ -73,16 +73,7 @@ def _spec(formats: Sequence[str], *, many: bool) -> dict[str, object]:
     named = {"tooltip": {"field": "tip"}, "description": {"field": "tip"}}
     return layered(
         [
-            {
-                "data": {"name": "floor"},
-                "mark": LIMIT_RULE,
-                "encoding": {"y": {"field": "y", "type": "quantitative"}},
-            },
-            {
-                "data": {"name": "floor"},
-                "mark": LIMIT_TEXT,
-                "encoding": {"y": {"field": "y", "type": "quantitative"}, "text": {"field": "text"}},
-            },
+            *_FLOOR,
             {
                 "data": {"name": "front"},
                 "mark": {
@@ -111,21 +102,42 @@ def _spec(formats: Sequence[str], *, many: bool) -> dict[str, object]:
                 "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
                 "encoding": {"x": x, "y": y, "color": color, "shape": shape, **named},
             },
-            {
-                "data": {"name": "first"},
-                "mark": {
-                    "type": "point", "size": 340, "strokeWidth": 2, "color": "var(--ink)", "aria": False,
-                },
-                "encoding": {"x": x, "y": y},
-            },
-            {
-                "data": {"name": "first"},
-                "mark": {"type": "text", "dy": -18, "fontWeight": 600, "aria": False},
-                "encoding": {"x": x, "y": y, "text": {"value": "first"}},
-            },
+            *_first(x, y),
         ],
         height=360,
     )  # fmt: skip
+
+
+_FLOOR = (
+    {
+        "data": {"name": "floor"},
+        "mark": LIMIT_RULE,
+        "encoding": {"y": {"field": "y", "type": "quantitative"}},
+    },
+    {
+        "data": {"name": "floor"},
+        "mark": LIMIT_TEXT,
+        "encoding": {"y": {"field": "y", "type": "quantitative"}, "text": {"field": "text"}},
+    },
+)
+
+
+def _first(x: Mapping[str, object], y: Mapping[str, object]) -> list[dict[str, object]]:
+    """The ring and the word at the first of the ranking."""
+    return [
+        {
+            "data": {"name": "first"},
+            "mark": {
+                "type": "point", "size": 340, "strokeWidth": 2, "color": "var(--ink)", "aria": False,
+            },
+            "encoding": {"x": x, "y": y},
+        },
+        {
+            "data": {"name": "first"},
+            "mark": {"type": "text", "dy": -18, "fontWeight": 600, "aria": False},
+            "encoding": {"x": x, "y": y, "text": {"value": "first"}},
+        },
+    ]  # fmt: skip
 
 
 def _row(place: int, assessment: Assessment, *, on_front: bool) -> dict[str, object]:
