@@ -20,7 +20,7 @@ from advisor.measure.execution.jobs import Job, run_job
 from advisor.measure.state.events import BudgetEndedError, Said
 from advisor.measure.state.ledger import Ledger
 from advisor.measure.state.site import Site
-from advisor.measure.tools import files, machine
+from advisor.measure.tools import envs, files, machine
 from advisor.measure.tools.machine import Device
 
 PREFIX = "gpu:"
@@ -36,9 +36,13 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise MissingToolError(
-            "ray is not installed beside quantadvise; pip install 'ray>=2.40' in this environment"
-        ) from error
+        found = envs.find("ray")
+        remedy = (
+            "pip install 'ray>=2.40' here"
+            if found is None
+            else f"install quantadvise beside it and run there: {found.python} -m advisor measure …"
+        )
+        raise MissingToolError(f"--executor ray: this environment has no Ray; {remedy}") from error
     return ray
 
 
