@@ -17,6 +17,8 @@ from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.workload import Arrival, LatencyLimit, Workload
 from tests.advise.builders import workload
 
+pytestmark = pytest.mark.usefixtures("frozen_fit")
+
 MODEL = "Llama-3.1-8B-Instruct"
 
 
@@ -59,7 +61,7 @@ def test_a_sure_choice_has_nothing_to_gain(asked: Workload) -> None:
 
 def strict() -> Workload:
     """What asks for a little more than is sure."""
-    return override(load_workload("chat-strict"), slo=["ttft_p99_ms=120"])
+    return override(load_workload("chat-strict"), slo=["ttft_p99_ms=90"])
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,8 @@ from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.workload import Workload
 
+pytestmark = pytest.mark.usefixtures("frozen_fit")
+
 MODEL = "Llama-3.1-8B-Instruct"
 GPUS = ["A6000", "L40S", "H100"]
 
