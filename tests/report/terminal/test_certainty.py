@@ -1,0 +1,118 @@
+"""What certainty costs, in lines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from advisor.advise.choose.frontier import Offer, Pick
+from advisor.advise.measuring.next import Measurement
+from advisor.advise.sensitivity.ways_out import WayOut
+from advisor.report.terminal.certainty import (
+    BAR,
+    MOST_POINTS,
+    frontier_bars,
+    frontier_line,
+    other_picks,
+    pick_lines,
+    settles_text,
+    way_out_lines,
+)
+from advisor.spec.workloads.workload import Arrival
+from tests.advise.builders import deployment
+from tests.report.builders import three
+
+
+def offer(usd: float | None, keeps: float, *, replicas: int = 1, tightest: str = "ttft_p95_ms") -> Offer:
+    return Offer(
+        deployment=deployment(replicas=replicas),
+        usd_per_hour=usd,
+        keeps_all_limits=keeps,
+        tightest=tightest,
+        keeps_tightest=keeps,
+    )
+
+
+PICKS = (
+    Pick(role="recommended", offer=offer(2.0, 0.84, replicas=2)),
+    Pick(role="surer", offer=offer(3.0, 0.97, replicas=3)),
+    Pick(role="cheaper", offer=offer(1.0, 0.55)),
+)
+MEASUREMENT = Measurement(
+    what="speed",
+    deployment=deployment(),
+    arrival=Arrival(kind="rate", value=1.0),
+    gpu_minutes=9.23,
+    gain=0.1,
+)
+
+
+def test_a_pick_says_its_cost_by_hour_and_month_and_how_probably_it_keeps_all_limits() -> None:
+    first, *_ = pick_lines(replace(three(), picks=PICKS))
+    assert first == (
+        "recommended: bf16 on 2 replicas of 1× A6000, 2 USD/h (1,460 a month), "
+        "keeps all limits with 84 % (tightest: ttft_p95_ms, 84 %)"
+    )
+
+
+def test_without_a_price_or_limits_none_is_made_up() -> None:
+    [line] = pick_lines(
+        replace(three(), picks=(Pick(role="recommended", offer=offer(None, 1.0, tightest="")),))
+    )
+    assert line.endswith("price unknown, no limits asked")
+
+
+def test_the_other_picks_are_those_beside_the_recommended() -> None:
+    others = other_picks(replace(three(), picks=PICKS))
+    assert [(pick.role, pick.cost, pick.certainty) for pick in others] == [
+        ("surer", "3 USD/h", "keeps all limits 97 %"),
+        ("cheaper, measure first", "1 USD/h", "keeps all limits 55 %"),
+    ]
+
+
+@pytest.mark.parametrize(("picks", "saved"), [(PICKS, True), (PICKS[:2], False)])
+def test_a_measurement_may_save_the_difference_to_the_cheaper_pick(
+    picks: tuple[Pick, ...], saved: bool
+) -> None:
+    text = settles_text(picks, MEASUREMENT)
+    assert text.startswith("to settle it, measure bf16 on 1× A6000 (9.2 GPU-minutes)")
+    assert text.endswith("; the bill may fall by 1 USD/h") == saved
+    assert "the accuracy of bf16" in settles_text(picks, replace(MEASUREMENT, what="accuracy"))
+
+
+def test_the_frontier_is_one_line_of_at_most_eight_points_and_nothing_where_nothing_is_to_choose() -> None:
+    points = tuple(offer(float(i), i / 20, replicas=i) for i in range(1, 13))
+    line = frontier_line(replace(three(), frontier=points))
+    assert line.count("USD/h") == MOST_POINTS
+    assert line.startswith("What certainty costs, all limits kept: 1 USD/h 5 %, 2 USD/h 10 %")
+    assert frontier_line(replace(three(), frontier=points[:1])) == ""
+    assert frontier_bars(replace(three(), frontier=points[:1])) == []
+
+
+def test_bars_are_as_long_as_the_probability() -> None:
+    points = (offer(9.5, 0.5), offer(15.0, 1.0, replicas=2))
+    half, whole = frontier_bars(replace(three(), frontier=points))
+    assert (half.count("█"), whole.count("█")) == (BAR // 2, BAR)
+    assert half.index("█") == whole.index("█")
+
+
+@pytest.mark.parametrize(
+    ("way", "text"),
+    [
+        (
+            {"change": "limit", "limit": "ttft_p95_ms", "bound": 200.0, "to": 310.0},
+            "loosen ttft_p95_ms from 200 to 310: ",
+        ),
+        (
+            {"change": "limit", "limit": "recovery", "bound": 0.995, "to": 0.98},
+            "loosen recovery from 99.5 to 98 %: ",
+        ),
+        ({"change": "confidence"}, "accept that all limits are kept with 60 % (--confidence): "),
+        ({"change": "gpus"}, "allow more GPUs or a larger budget: "),
+        ({"change": "gpu"}, "allow every GPU (--gpu any): "),
+    ],
+)
+def test_a_way_out_says_what_to_change_from_what_to_what(way: dict[str, object], text: str) -> None:
+    made = WayOut(deployment=deployment(), usd_per_hour=0.8, keeps_all_limits=0.6, **way)  # type: ignore[arg-type]
+    assert way_out_lines([made]) == [f"{text}bf16 on 1× A6000, 0.8 USD/h"]
