@@ -174,8 +174,9 @@ def _strip(winner: Assessment, every: Sequence[Quantity]) -> Html | None:
                 _bar(estimate, quantity),
                 tag(
                     "span",
-                    f"{number(estimate.value, digits=quantity.digits)} {quantity.unit}, ",
-                    quantity.limit_text,
+                    f"{number(estimate.value, digits=quantity.digits)} "
+                    f"{'of' if quantity.at_most is not None else '≥'} "
+                    f"{number(quantity.limit or 0.0, digits=quantity.digits)} {quantity.unit}",
                 ),
             )
             for _, quantity, estimate in sorted(used, key=lambda one: -one[0])
