@@ -123,7 +123,7 @@ def wait_for(run: subprocess.Popen[str], words: str) -> None:
 WORDS = ("--formats", "bf16,int8,int4", "--concurrency", "1,4,8", "--repeats", "2")
 
 
-def test_a_killed_node_a_killed_driver_and_a_late_node_lose_no_record(cluster: Cluster):
+def test_a_killed_node_a_killed_driver_and_a_late_node_lose_no_record(cluster: Cluster) -> None:
     first, _ = cluster.add_node(), cluster.add_node()
     driver = cluster.measure(*WORDS)
     wait_for(driver, "#1:")

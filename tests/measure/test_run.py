@@ -314,3 +314,15 @@ def test_the_log_of_a_server_that_starts_is_named_at_once(place: Place):
     done = place.run("--formats", "bf16", "--concurrency", "1", "--repeats", "1")
     [line] = [line for line in done.stderr.splitlines() if "starting vLLM" in line]
     assert Path(line.partition("log: ")[2]).is_file()
+
+
+def test_a_checkpoint_that_its_scores_show_broken_is_not_benchmarked(place: Place):
+    words = ("--formats", "bf16,int4", "--concurrency", "1,4", "--repeats", "1", "--tasks", "tiny_mc")
+    done = place.run(*words, STAND_IN_BROKEN="int4")
+    assert done.returncode == 4
+    assert "benchmarks left out, the checkpoint is broken: tiny_mc acc is 0.1, with 16 bits 0." in done.stderr
+    assert {row.format for row in store.read_speed(place.out / "records")} == {"bf16"}
+    assert {row.format for row in store.read_quality(place.out / "records")} == {"bf16", "int4"}
+    again = place.run(*words, "--no-quality-gate")
+    assert again.returncode == 0, again.stderr
+    assert {row.format for row in store.read_speed(place.out / "records")} == {"bf16", "int4"}

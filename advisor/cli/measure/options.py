@@ -75,6 +75,12 @@ class How:
     chat_template: Annotated[
         bool | None, _option("--chat-template", help="Ask tasks in the model's chat template.", panel=_HOW)
     ] = None
+    no_quality_gate: Annotated[
+        bool | None,
+        _option(
+            "--no-quality-gate", help="Benchmark also what lost over 10 % of a task's score.", panel=_HOW
+        ),
+    ] = None
     evaluate_with: Annotated[
         str | None,
         _option(metavar="server|hf", help="Score tasks on the vLLM server or with transformers.", panel=_HOW),
@@ -181,6 +187,7 @@ def plan_values(what: What, how: How, where: Where) -> Mapping[str, Any]:
         "tensor_parallel": _whole_numbers(what.tp, "--tp"),
         "points": points_of(what.concurrency, what.rates) if has_points else None,
         "slo_search": what.slo_search,
+        "quality_gate": False if how.no_quality_gate else None,
         "tasks": None if what.tasks is None else tuple(w.strip() for w in what.tasks.split(",") if w.strip()),
         "task_folder": None if what.task_folder is None else str(what.task_folder),
         "dummy": None if how.load_format is None else how.load_format == "dummy",

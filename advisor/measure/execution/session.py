@@ -15,7 +15,17 @@ from advisor.measure.state import failure
 from advisor.measure.state.events import CancelledError, Done, Event, Live, Said
 from advisor.measure.state.ledger import Entry, Failure, Step
 from advisor.measure.state.site import Site, now
-from advisor.measure.steps import bench, live, prompts, quality, running_server, server, steady, steps
+from advisor.measure.steps import (
+    bench,
+    live,
+    prompts,
+    quality,
+    quality_gate,
+    running_server,
+    server,
+    steady,
+    steps,
+)
 from advisor.measure.steps.bench import BenchResult, Point
 from advisor.measure.steps.server import Endpoint
 from advisor.measure.steps.slo_search import Probe, SloSearch
@@ -52,17 +62,27 @@ class Session:
         job = self.job
         with self.stack:
             try:
-                if job.benches:
-                    for point in job.plan.points:
-                        yield from self._point(point)
-                    if job.plan.slo_search:
-                        yield from self._search()
-                for task in job.tasks:
+                for task in job.tasks:  # first: minutes that may save hours of benchmarks
                     yield from self._evaluate(task)
+                if job.benches:
+                    yield from self._benches()
             except ServeFailedError:
                 yield Said(job=job.title, text="does not serve; its other steps are left out")
 
     # -- speed
+
+    def _benches(self) -> Steps:
+        """Every point and the search, unless the checkpoint is broken by its own scores."""
+        job = self.job
+        why = quality_gate.why_broken(self.done.values(), job.target.model, job.target.format)
+        if why is not None and job.plan.quality_gate and (job.plan.points or job.plan.slo_search):
+            text = f"benchmarks left out, the checkpoint is broken: {why}; --no-quality-gate runs them"
+            yield Said(job=job.title, text=text)
+            return
+        for point in job.plan.points:
+            yield from self._point(point)
+        if job.plan.slo_search:
+            yield from self._search()
 
     def _point(self, point: Point) -> Steps:
         """Repeats of a point until they agree."""

@@ -38,6 +38,8 @@ class Plan:
     tensor_parallel: tuple[int, ...] = (1,)
     points: tuple[Point, ...] = ()
     slo_search: bool = False
+    quality_gate: bool = True
+    """Leave the benchmarks of a checkpoint out whose scores show that it is broken."""
     tasks: tuple[str, ...] = ()
     task_folder: str | None = None
     fewshot: int | None = None
@@ -193,6 +195,7 @@ _READERS: Mapping[str, Any] = {
     "gpus": lambda given: _numbers(given, 1_000),
     "tensor_parallel": lambda given: _numbers(given, 1_000),
     "slo_search": _truth,
+    "quality_gate": _truth,
     "tasks": lambda given: tuple(_words(_comma(given))),
     "task_folder": _path,
     "fewshot": lambda given: given.whole(low=0, high=1_000),
