@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import pytest
 
-from advisor.report.documents.schemas import FOLDER, NAMES, schema_of, schema_text
+from advisor.advise.certainty.choice_probability import Verdict
+from advisor.advise.choose.assessment import RefusalKind
+from advisor.advise.choose.frontier import Role
+from advisor.advise.measuring.next import What
+from advisor.advise.sensitivity.axis import Over
+from advisor.advise.sensitivity.change_point import Whose
+from advisor.advise.sensitivity.change_points import EXACT
+from advisor.advise.sensitivity.crossing import Why
+from advisor.advise.sensitivity.ways_out import Change
+from advisor.cost.estimate import Basis
+from advisor.cost.predict.prediction import Status
+from advisor.cost.step.bottleneck import Bottleneck
+from advisor.report.documents.schemas import FOLDER, NAMES, recommendation_schema, schema_of, schema_text
+from advisor.spec.deployment import KvFormat
+from advisor.spec.engines.dtypes import Dtype
+from advisor.spec.formats.checkpoint import Evidence
+from advisor.spec.formats.format import ExecutionKind
+from advisor.spec.workloads.load_kind import ArrivalKind
+from advisor.spec.workloads.workload import GpuCount, Objective
 from tests.command import Command
 from tests.golden_text import check_file
 
@@ -48,6 +67,55 @@ def closed(schema: Any) -> Any:
         return schema
     made = {key: value if key == "$defs" else closed(value) for key, value in schema.items()}
     return made | {"additionalProperties": False} if "properties" in schema else made
+
+
+CHOICES: dict[str, tuple[object, ...]] = {
+    "change": get_args(Change),
+    "flips basis": (*get_args(Basis), EXACT),
+    "why": get_args(Why),
+    "whose": (*get_args(get_args(Whose)[0]), None),
+    "what": get_args(What),
+    "kind": get_args(ArrivalKind),
+    "verdict": get_args(Verdict),
+    "over": get_args(Over),
+    "objective": get_args(Objective),
+    "gpu_count": get_args(GpuCount),
+    "basis": get_args(Basis),
+    "kv_format": get_args(KvFormat),
+    "refusal_kind": get_args(RefusalKind),
+    "role": get_args(Role),
+    "status": get_args(Status),
+    "bound_by": (*get_args(Bottleneck), None),
+    "kv_scales": ("fp8", None),
+    "evidence": get_args(Evidence),
+    "runs": (*get_args(ExecutionKind), None),
+    "dtype": get_args(Dtype),
+}
+"""What the types allow where the schema lists the choices, by the key."""
+
+
+def choices(part: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], list[object]]]:
+    """Every list of choices in a schema, with the way to it."""
+    if isinstance(part, list):
+        for inner in part:
+            yield from choices(inner, path)
+    elif isinstance(part, dict):
+        if "enum" in part:
+            yield path, part["enum"]
+        for key, inner in part.items():
+            yield from choices(inner, (*path, key))
+
+
+WORDS_OF_A_SCHEMA = {"properties", "items", "additionalProperties", "$defs", "anyOf"}
+
+
+def test_the_choices_in_the_schema_are_those_of_the_types() -> None:
+    found = {tuple(p for p in path if p not in WORDS_OF_A_SCHEMA): enum
+             for path, enum in choices(recommendation_schema())}  # fmt: skip
+    for path, enum in found.items():
+        name = "flips basis" if path[-2:] == ("flips", "basis") else path[-1]
+        assert enum == list(CHOICES[name]), path
+    assert {path[-1] for path in found} == {name.split()[-1] for name in CHOICES}
 
 
 @pytest.mark.parametrize("name", NAMES)
