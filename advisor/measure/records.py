@@ -97,17 +97,7 @@ def point_records(group: Sequence[Entry], run: str) -> list[SpeedMeasurement] | 
     results = [BenchResult.from_json(entry.result or {}) for entry in group]
     over = [result for result in results if saturated(point, result)]
     if over:
-        grew = over[0].ttft_growth
-        came = over[0].figures["requests_per_s/mean"]
-        detail = f"saturated at {point}: {came:.3g} requests/s came back"
-        return _failed_run(
-            facts,
-            group[0],
-            stage="bench",
-            reason="unsteady",
-            detail=detail if grew is None else f"{detail}, TTFT grew {grew:.1f} times over the run",
-            run=run,
-        )
+        return _saturated(facts, group[0], point, over[0], run)
     worst = steady.worst_variation(results)
     load, value = load_of(point)
     names = [name for name in results[0].figures if all(name in result.figures for result in results)]
@@ -153,6 +143,15 @@ def point_records(group: Sequence[Entry], run: str) -> list[SpeedMeasurement] | 
             )
         )
     return rows
+
+
+def _saturated(
+    facts: Mapping[str, Any], entry: Entry, point: Point, result: BenchResult, run: str
+) -> FailedRun:
+    came, grew = result.figures["requests_per_s/mean"], result.ttft_growth
+    detail = f"saturated at {point}: {came:.3g} requests/s came back"
+    detail = detail if grew is None else f"{detail}, TTFT grew {grew:.1f} times over the run"
+    return _failed_run(facts, entry, stage="bench", reason="unsteady", detail=detail, run=run)
 
 
 def _pooled_std(found: Sequence[float | None]) -> float | None:

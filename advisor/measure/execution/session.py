@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import DataError, InputError
+from advisor.measure.execution.bench_step import measured
 from advisor.measure.execution.session_job import SessionJob
 from advisor.measure.state import failure
 from advisor.measure.state.events import CancelledError, Done, Event, Live, Said
@@ -18,7 +19,6 @@ from advisor.measure.state.site import Site, now
 from advisor.measure.steps import (
     bench,
     live,
-    prompts,
     quality,
     quality_gate,
     running_server,
@@ -30,7 +30,6 @@ from advisor.measure.steps.bench import BenchResult, Point
 from advisor.measure.steps.server import Endpoint
 from advisor.measure.steps.slo_search import Probe, SloSearch
 from advisor.measure.tools import files, provenance, telemetry, tool, tool_files
-from advisor.spec.metrics import percentile_of
 
 MAX_RESTARTS = 2
 """How often a server that died is started again within one session."""
@@ -153,7 +152,7 @@ class Session:
         found: BenchResult | Failure
         watch = live.Watch(self.endpoint.url)
         with ThreadPoolExecutor(1) as beside:
-            running = beside.submit(self._measure, step, point)
+            running = beside.submit(measured, job, self.site, self.endpoint, step, point)
             while not wait([running], live.EVERY_S).done:
                 if text := watch.words():
                     yield Live(job=job.title, text=f"{point}, repeat {repeat + 1}: {text}")
@@ -189,39 +188,6 @@ class Session:
         after = running_server.prefix_counters(running_server.metrics_of(self.endpoint.url))
         share = running_server.hit_rate(before, after)
         return {} if share is None else {"prefix_hits": round(share, 4)}
-
-    def _measure(self, step: Step, point: Point) -> BenchResult | Failure:
-        assert self.endpoint is not None
-        job, work = self.job, self.site.work(step.key)
-        vllm = self.site.tool("vllm")
-        seed = int(step.inputs["seed"])
-        drawn = None
-        if prompts.needed(job.plan, job.workload.load):
-            drawn = prompts.draw(
-                vllm, job.target.serving, job.workload.load, step.inputs, work, self.site.env()
-            )
-        limits = job.workload.limits
-        wanted = [percentile_of(limit.statistic) for limit in limits if limit.statistic != "mean"]
-        percentiles = sorted({*bench.PERCENTILES, *(p for p in wanted if p is not None)})
-        argv = bench.command(
-            vllm,
-            self.endpoint,
-            tokenizer=job.target.serving.model,
-            traffic=steps.traffic_of(job.plan, job.workload.load, drawn),
-            point=point,
-            run=job.plan.run_at(point),
-            seed=seed,
-            result=work / "result.json",
-            goodput=tuple(step.inputs["goodput"]),
-            percentiles=percentiles,
-        )
-        return bench.measure(
-            argv,
-            work / "result.json",
-            log=work / "bench.log",
-            env=self.site.env(),
-            limit_s=job.plan.bench_limit_s,
-        )
 
     # -- accuracy
 

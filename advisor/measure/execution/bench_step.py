@@ -1,0 +1,45 @@
+"""One benchmark of a session: its prompts, its command, its result."""
+
+from __future__ import annotations
+
+from advisor.measure.execution.session_job import SessionJob
+from advisor.measure.state.ledger import Failure, Step
+from advisor.measure.state.site import Site
+from advisor.measure.steps import bench, prompts, steps
+from advisor.measure.steps.bench import BenchResult, Point
+from advisor.measure.steps.server import Endpoint
+from advisor.spec.metrics import percentile_of
+
+
+def measured(
+    job: SessionJob, site: Site, endpoint: Endpoint, step: Step, point: Point
+) -> BenchResult | Failure:
+    """Run `vllm bench serve` for a step. Raises ToolError, DataError."""
+    work = site.work(step.key)
+    vllm = site.tool("vllm")
+    seed = int(step.inputs["seed"])
+    drawn = None
+    if prompts.needed(job.plan, job.workload.load):
+        drawn = prompts.draw(vllm, job.target.serving, job.workload.load, step.inputs, work, site.env())
+    limits = job.workload.limits
+    wanted = [percentile_of(limit.statistic) for limit in limits if limit.statistic != "mean"]
+    percentiles = sorted({*bench.PERCENTILES, *(p for p in wanted if p is not None)})
+    argv = bench.command(
+        vllm,
+        endpoint,
+        tokenizer=job.target.serving.model,
+        traffic=steps.traffic_of(job.plan, job.workload.load, drawn),
+        point=point,
+        run=job.plan.run_at(point),
+        seed=seed,
+        result=work / "result.json",
+        goodput=tuple(step.inputs["goodput"]),
+        percentiles=percentiles,
+    )
+    return bench.measure(
+        argv,
+        work / "result.json",
+        log=work / "bench.log",
+        env=site.env(),
+        limit_s=job.plan.bench_limit_s,
+    )
