@@ -73,6 +73,7 @@ def arguments(folder: Path, out: str, formats: tuple[str, ...] = FORMATS) -> lis
         *("--tasks", "tiny_facts,tiny_pages", "--task-folder", str(folder / "tasks")),
         *("--calibration", str(folder / "calibration.jsonl"), "--calibration-length", "256"),
         *("--max-model-len", "1024", "--max-num-seqs", "8", "--engine-arg=--enforce-eager"),
+        "--no-quality-gate",  # so small a model loses a fifth of a score in int4
     ]
 
 
