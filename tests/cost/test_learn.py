@@ -22,7 +22,7 @@ from advisor.cost.predict.prediction import Prediction
 from advisor.cost.predict.predictor import Predictor
 from advisor.data import shipped
 from advisor.record.measurement import SpeedMeasurement
-from advisor.record.store import read_speed
+from advisor.record.store import read_kernels, read_speed
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import parse_engine
 from advisor.spec.formats.catalog import find_format
@@ -279,5 +279,5 @@ def test_the_accuracy_page_is_that_of_the_fit(regenerate: bool):
 
 @pytest.mark.heavy
 def test_the_shipped_fit_is_learnt_from_the_shipped_measurements_bit_for_bit(rows: list[SpeedMeasurement]):
-    fit, _ = learn(rows)
+    fit, _ = learn(rows, kernels=read_kernels(shipped("measurements")))
     assert fit_file.dumps(fit) == (shipped("measurements") / fit_file.NAME).read_text(encoding="utf-8")
