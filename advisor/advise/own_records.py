@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.cost import fit_file
+from advisor.cost.fitting.evidence import MeasuredCell
 from advisor.data import shipped
 from advisor.errors import InputError, UnknownNameError
 from advisor.record.sources import NAME as SOURCES
@@ -127,9 +128,10 @@ def _existing(folder: Path) -> Path:
 
 
 def _digest(folders: Sequence[Path], models: Sequence[ModelSpec], gpus: Sequence[GpuSpec]) -> str:
-    """Changes with every byte of every measurement file, the fit that ships and what is asked about."""
+    """Changes with every byte of every measurement file, the fit that ships, what is asked about and what a
+    kept fit holds of a cell."""
     digest = hashlib.sha256((shipped("measurements") / fit_file.NAME).read_bytes())
-    digest.update(repr((tuple(models), tuple(gpus))).encode())
+    digest.update(repr((tuple(models), tuple(gpus), MeasuredCell._fields)).encode())
     for folder in folders:
         for path in [*files(folder), *folder.glob(SOURCES)]:
             digest.update(path.name.encode() + b"\0" + path.read_bytes())

@@ -86,7 +86,9 @@ def dumps(fit: Fit) -> str:
         ],
         "evidence": [{**_fields(e), "key": number[e.key]} for e in fit.evidence],
         "measured": {
-            str(number[key]): [list(cell) for cell in cells] for key, cells in sorted(fit.measured.items())
+            # A cell of the release's own settings, as every published one, names none.
+            str(number[key]): [list(cell) if cell.settings else list(cell)[:-1] for cell in cells]
+            for key, cells in sorted(fit.measured.items())
         },
     }
     lines = json.dumps(document, indent=1, ensure_ascii=False)

@@ -11,7 +11,14 @@ import numpy as np
 from advisor.cost.arrays import Floats
 from advisor.cost.fit_file import Fit
 from advisor.cost.fitting.corrections import base_classes, effects, quantity
-from advisor.cost.fitting.evidence import DeploymentKey, Evidence, MeasuredCell, deployment_key, release
+from advisor.cost.fitting.evidence import (
+    DeploymentKey,
+    Evidence,
+    MeasuredCell,
+    deployment_key,
+    release,
+    settings_of,
+)
 from advisor.cost.fitting.observations import Observations, is_free_arrangement, observe
 from advisor.cost.fitting.run_conditions import benchmark_run
 from advisor.cost.fitting.step_estimator import FittedSpeed, fit_speed, teaches
@@ -114,7 +121,7 @@ def _measured(
     seen: Observations, keys: Sequence[DeploymentKey], deployments: Sequence[Deployment], errors: Floats
 ) -> dict[DeploymentKey, list[MeasuredCell]]:
     """Mean log(measured ÷ physics) of each cell that was seen, by deployment."""
-    found: dict[DeploymentKey, dict[tuple[str, float, float, str, float | None, str], list[float]]] = {}
+    found: dict[DeploymentKey, dict[MeasuredCell, list[float]]] = {}
     kinds = zip(seen.rows, keys, deployments, quantity(seen), errors, strict=True)
     for row, key, d, kind, error in kinds:
         rate_of_tokens = kind == "throughput" and row.metric != "requests_per_s"
@@ -122,11 +129,21 @@ def _measured(
             continue
         if row.origin not in OWN_ORIGINS and benchmark_run(row, seen.sources).sent_together is not None:
             continue  # somebody's run that fills and drains is not the load that lasts, which is asked about
-        cell = (release(d), row.input_tokens, row.output_tokens, row.load, row.load_value, kind)
+        cell = MeasuredCell(
+            release=release(d),
+            input_tokens=row.input_tokens,
+            output_tokens=row.output_tokens,
+            load=row.load,
+            level=row.load_value,
+            quantity=kind,
+            log_ratio=0.0,
+            rows=0,
+            settings=settings_of(d) if row.origin in OWN_ORIGINS else "",
+        )
         found.setdefault(key, {}).setdefault(cell, []).append(float(error))
     return {
         key: [
-            MeasuredCell(*cell, round(float(np.mean(v)), 5), len(v))
+            cell._replace(log_ratio=round(float(np.mean(v)), 5), rows=len(v))
             for cell, v in sorted(cells.items(), key=repr)
         ]
         for key, cells in found.items()

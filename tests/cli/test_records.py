@@ -14,35 +14,25 @@ from advisor.data import shipped
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.store import read_quality, read_speed, write_quality, write_speed
 from tests.command import Command
+from tests.record.build import speed
 
 ASK = ("predict", "Llama-3.1-8B-Instruct", "--gpu", "L40S", "--format", "int4", "-w", "docstring", "--single")
 
 
-def own(e2e_ms: float) -> SpeedMeasurement:
+def own(e2e_ms: float, conditions: str = "") -> SpeedMeasurement:
     """A latency that somebody measured on a GPU and in a format that the shipped records lack."""
-    return SpeedMeasurement(
-        model="Llama-3.1-8B-Instruct",
+    return speed(
         format="int4",
-        kv_format="16bit",
         gpu="L40S",
-        num_gpus=1,
         input_tokens=768,
         output_tokens=128,
-        lengths="constant",
-        load="single",
-        load_value=None,
-        engine="vllm",
         engine_version="0.32.0",
-        metric="e2e_ms",
-        statistic="mean",
         value=e2e_ms,
         half_width=None,
         samples=100,
-        stderr=None,
         origin="measured",
         source="a test",
-        licence="CC0-1.0",
-        date="2026-11-01",
+        conditions=conditions,
     )
 
 
@@ -111,6 +101,23 @@ def test_imported_results_change_the_recommendation(
     # What was learnt is kept: the second answer fits nothing and is the same.
     again = quantadvise(*ask, "--records", mine)
     assert (again.out, again.err) == (answer.out, "")
+
+
+def test_a_run_with_other_settings_is_not_this_deployment_measured(
+    quantadvise: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Launches one by one are slower than CUDA graphs: a run with the former has not seen the latter."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    write_speed(tmp_path / "speed.csv", [own(900.0, "vllm serve --enforce-eager --no-enable-prefix-caching")])
+    ask = (*ASK, "--kv-cache-dtype", "auto", "--records", tmp_path, "-o", "json")
+    found = {}
+    for flags in ((), ("--enforce-eager",)):
+        answer = quantadvise(*ask, *flags)
+        assert answer.code == 0, answer.err
+        found[flags] = json.loads(answer.out)["prediction"]["estimates"]["e2e_mean_ms"]
+    assert found[()]["basis"] != "measured"
+    assert found["--enforce-eager",]["basis"] == "measured"
+    assert found["--enforce-eager",]["low"] <= 900.0 <= found["--enforce-eager",]["high"]
 
 
 def test_a_folder_of_records_that_is_not_there(quantadvise: Command, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from advisor.spec.deployment import Deployment
-from advisor.spec.engines.engine import defaults
+from advisor.spec.engines.engine import Engine, defaults
 from advisor.spec.models.model import ModelSpec
 
 
@@ -49,6 +49,21 @@ def release(d: Deployment) -> str:
     return ".".join(d.engine.version.split(".")[:2])
 
 
+_SAME_CELL = {"gpu_memory_utilization", "kv_cache_dtype", "prefix_caching"}
+"""Settings that a measurement may differ in: the share only bounds the cache, the type is part of its key,
+and cells are of prompts that share nothing."""
+
+
+def settings_of(d: Deployment) -> str:
+    """The engine's settings that move speed and differ from the release's own; empty where none does."""
+    stated = d.engine.stated.keys() - _SAME_CELL
+    if not stated:
+        return ""
+    plain, used = defaults(Engine(version=d.engine.version), d.gpu), defaults(d.engine, d.gpu)
+    moved = [name for name in stated if getattr(plain, name) != getattr(used, name)]
+    return " ".join(f"{name}={getattr(used, name)}" for name in sorted(moved))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """One deployment that the fit has measurements of."""
@@ -84,3 +99,5 @@ class MeasuredCell(NamedTuple):
     log_ratio: float
     """log(measured ÷ physics)."""
     rows: int
+    settings: str = ""
+    """As `settings_of` gives them; of one's own runs only, since published rows seldom state them all."""

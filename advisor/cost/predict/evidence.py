@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from advisor.cost.arrays import Floats, Ints
-from advisor.cost.fitting.evidence import DeploymentKey, Evidence, MeasuredCell, release, shape_key
+from advisor.cost.fitting.evidence import (
+    DeploymentKey,
+    Evidence,
+    MeasuredCell,
+    release,
+    settings_of,
+    shape_key,
+)
 from advisor.cost.serving.load_table import LoadTable
 from advisor.spec.deployment import Deployment
 
@@ -40,12 +47,13 @@ def measured_rows(
         [loads.deployment.astype(np.float64), kind, level, loads.input_tokens, loads.output_tokens], axis=1
     )
     order = np.lexsort(rows[:, :3].T[::-1])
+    ordered = rows[order, :3]
     found: dict[str, tuple[Ints, Floats]] = {}
     for quantity, cells in known.items():
         places: list[Ints] = []
         ratios: list[Floats] = []
         for exact, lengths, ratio in cells:
-            first, last = _equal_rows(rows[order, :3], exact)
+            first, last = _equal_rows(ordered, exact)
             here = order[first:last]
             near = np.all(np.abs(rows[here, 3:] / lengths - 1.0) <= SAME_LENGTH, axis=1)
             near &= loads.prefix_hit_rate[here] == 0.0
@@ -57,10 +65,6 @@ def measured_rows(
     return found
 
 
-_SAME_CELL = {"gpu_memory_utilization", "kv_cache_dtype"}
-"""Settings that a measurement may differ in: the share only bounds the cache, the type is part of its key."""
-
-
 def _known(
     deployments: Sequence[Deployment],
     keys: Sequence[tuple[DeploymentKey, ...]],
@@ -69,16 +73,17 @@ def _known(
     """By quantity: (deployment, kind, level), the two lengths, log ratio."""
     known: dict[str, list[tuple[tuple[float, float, float], Floats, float]]] = {}
     for number, (d, names) in enumerate(zip(deployments, keys, strict=True)):
-        if d.parallelism.expert or d.engine.stated.keys() - _SAME_CELL:
-            continue  # other settings than the release's own are another cell
-        for name in names:
-            for made, tokens_in, tokens_out, load, level, quantity, ratio, _ in measured.get(name, ()):
-                if made != release(d):
-                    continue
-                share = {"single": 1.0, "maximum": np.inf}.get(load, (level or 0.0) / d.replicas)
-                kind = _KINDS.index("single" if load == "concurrency" and share == 1.0 else load)
-                lengths = np.array([tokens_in, tokens_out])
-                known.setdefault(quantity, []).append(((number, kind, share), lengths, ratio))
+        if d.parallelism.expert:
+            continue
+        seen = [cell for name in names for cell in measured.get(name, ())]
+        here = (release(d), settings_of(d)) if seen else None
+        for cell in seen:
+            if (cell.release, cell.settings) != here:
+                continue  # other settings are another cell
+            share = {"single": 1.0, "maximum": np.inf}.get(cell.load, (cell.level or 0.0) / d.replicas)
+            kind = _KINDS.index("single" if cell.load == "concurrency" and share == 1.0 else cell.load)
+            lengths = np.array([cell.input_tokens, cell.output_tokens])
+            known.setdefault(cell.quantity, []).append(((number, kind, share), lengths, cell.log_ratio))
     return known
 
 
