@@ -14,7 +14,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from advisor.advise.own_records import write_whole
+from advisor import whole_file
 from advisor.cost import fit_file
 from advisor.cost.learn import learn
 from advisor.cost.quality import file as quality_file
@@ -64,7 +64,7 @@ def main(out: Path) -> None:
     speed, _ = learn(speed_rows(read_speed(base)), progress=print)
     quality = fit_quality(quality_rows(read_quality(base)), read_accuracy_constants(base))
     for name, text in ((fit_file.NAME, fit_file.dumps(speed)), (quality_file.NAME, quality.to_json())):
-        write_whole(out / name, text)
+        whole_file.write_output(out / name, text)
         print(f"{out / name}: {len(text) / 1000:.0f} kB")
 
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from advisor import whole_file
 from advisor.cost import fit_file
 from advisor.cost.fitting.evidence import MeasuredCell
 from advisor.data import shipped
@@ -83,7 +84,7 @@ def _fitted(
             sources=known_sources(folders),
             progress=progress,
         )
-        write_whole(path, fit_file.dumps(fit))
+        whole_file.write_output(path, fit_file.dumps(fit))
     return Predictor(fit_file.read(path))
 
 
@@ -108,17 +109,6 @@ def kept_folder() -> Path:
     """Where fits to own records are kept: $XDG_CACHE_HOME/quantadvise, or ~/.cache/quantadvise."""
     root = os.environ.get("XDG_CACHE_HOME")
     return (Path(root) if root else Path.home() / ".cache") / "quantadvise"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """`text` in `path`, which is never seen half written."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or 'cannot be written'}; name another folder") from error
 
 
 def _existing(folder: Path) -> Path:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from advisor import whole_file
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
@@ -60,10 +61,7 @@ def write_html(
     with working(f"Drawing {path}"):
         along = along_load(recommendation, predictor, quality)
         text = report_page(Findings(recommendation=recommendation, along=along, decision=decision))
-        try:
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"--html: {path}: {error.strerror}; name a file that can be written") from error
+        whole_file.write_output(path, text)
     typer.echo(f"{path}: {len(text.encode()) / 1e6:.1f} MB; open it in a browser", err=True)
 
 

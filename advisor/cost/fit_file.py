@@ -52,11 +52,6 @@ class Fit:
         return frozenset((e.gpu, e.key.generation) for e in self.evidence)
 
 
-def write(path: Path, fit: Fit) -> None:
-    """The fit as JSON with sorted keys, replacing `path` whole."""
-    path.write_text(dumps(fit), encoding="utf-8")
-
-
 def dumps(fit: Fit) -> str:
     """The file's text."""
     keys = sorted(

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from advisor import whole_file
 from advisor.errors import QuantAdviseError
 from advisor.measure import commands
 from advisor.measure.execution.executor import Write
@@ -76,7 +77,7 @@ def execute(
     def write(event: Event) -> None:
         if isinstance(event, Done):
             for name, text in event.attachments.items():
-                files.write(raw / name, text)
+                whole_file.write(raw / name, text)
             event = replace(event, entry=ledger.add(event.entry))
             write_records(prepared, ledger)
         say(event)
@@ -120,8 +121,8 @@ def _describe(prepared: Prepared) -> None:
         "model": {**asdict(prepared.model), "commit": commit},
         "name": prepared.model_name,
     }
-    files.write(folder / "plan.json", json.dumps(plan, indent=1, sort_keys=True, default=str) + "\n")
+    whole_file.write(folder / "plan.json", json.dumps(plan, indent=1, sort_keys=True, default=str) + "\n")
     row: dict[str, Any] = machine.environment(list(prepared.devices))
-    files.write(folder / "environment.json", json.dumps(row, indent=1, sort_keys=True) + "\n")
+    whole_file.write(folder / "environment.json", json.dumps(row, indent=1, sort_keys=True) + "\n")
     lines = [line for job in prepared.jobs for line in commands.of_job(job, folder)]
-    files.write(folder / "commands.txt", "\n".join(lines) + "\n")
+    whole_file.write(folder / "commands.txt", "\n".join(lines) + "\n")

@@ -10,14 +10,14 @@ from __future__ import annotations
 import csv
 import os
 import re
-import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from advisor.errors import DataError, DiskFullError, disk_full, nearest
+from advisor import whole_file
+from advisor.errors import DataError, nearest
 from advisor.record.tables import KINDS, MARK, SPEED, VERSION
 from advisor.spec.reading.file_bytes import read_bytes
 from advisor.units import MIB
@@ -159,33 +159,8 @@ def set_torn_line_aside(path: Path) -> str | None:
     # The count of the first line then is that of the rows that are left, if no other row is missing.
     first, after, rest = content[:kept].partition(b"\n")
     first = re.sub(rb"\brows=%d$" % (line - 2), b"rows=%d" % (line - 3), first)
-    replace(path, first + after + rest)
+    whole_file.write(path, first + after + rest)
     return f"{path}:{line}: the last line was cut off while being written; it is set aside in {aside.name}"
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write beside `path`, onto the disk, then rename over it: a crash leaves the old file or the new one.
-
-    Raises DiskFullError where there is no room; the old file then stands as it was.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    name = None
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files only their owner may read; measurements are for others too
-        os.chmod(name, path.stat().st_mode & 0o777 if path.exists() else 0o644)
-        os.replace(name, path)
-    except BaseException as error:
-        if name is not None:
-            with suppress(OSError):
-                os.unlink(name)
-        if disk_full(error):
-            raise DiskFullError(f"{path}: no space left; make room and run the same command again") from error
-        raise
 
 
 def _split(path: Path) -> list[str]:

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
 
+from advisor import whole_file
 from advisor.errors import DataError, InputError, nearest
 from advisor.record.kernel import KernelTiming
 from advisor.record.measurement import FailedRun, PrintedCost, QualityMeasurement, SpeedMeasurement
@@ -36,7 +37,6 @@ from advisor.record.measurement_file import (
     is_torn,
     lines_of,
     locked,
-    replace,
     set_torn_line_aside,
     text_of,
 )
@@ -301,7 +301,7 @@ def _lines(table: Table[Record], rows: Iterable[Record]) -> list[str]:
 
 
 def _write(path: Path, table: Table[Record], rows: Iterable[Record]) -> None:
-    replace(path, text_of(table.first_line, table.names, _lines(table, rows)).encode("utf-8"))
+    whole_file.write(path, text_of(table.first_line, table.names, _lines(table, rows)))
 
 
 def _append(path: Path, table: Table[Record], rows: Iterable[Record]) -> None:
@@ -315,4 +315,4 @@ def _append(path: Path, table: Table[Record], rows: Iterable[Record]) -> None:
             raise DataError(f"{path}:1: holds {head.kind}, not {table.kind}; append to another file")
         _, older, lacks = _rows(path, table)
         body = [line + "," * lacks for line in older]
-    replace(path, text_of(table.first_line, table.names, [*body, *fresh]).encode("utf-8"))
+    whole_file.write(path, text_of(table.first_line, table.names, [*body, *fresh]))

@@ -129,7 +129,7 @@ def fit(
 
 def _write(texts: Mapping[str, str], folder: Path, *, dry_run: bool) -> list[Path]:
     """Write each text into its file, and say which changed; `dry_run` only says it."""
-    from advisor.advise.own_records import write_whole
+    from advisor import whole_file
 
     changed = []
     for name, text in texts.items():
@@ -138,7 +138,7 @@ def _write(texts: Mapping[str, str], folder: Path, *, dry_run: bool) -> list[Pat
         if not same:
             changed.append(path)
             if not dry_run:
-                write_whole(path, text)
+                whole_file.write_output(path, text)
         verb = "would change" if dry_run else "written"
         typer.echo(f"{path}: {'as it was, bit for bit' if same else verb}", err=True)
     return changed

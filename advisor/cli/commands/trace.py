@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from advisor import whole_file
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,10 +57,7 @@ def from_trace(
     if out is None:
         typer.echo(text, nl=False)
         return
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{out}: {error.strerror or error}; choose another place") from error
+    whole_file.write_output(out, text)
     load = found.workload.load
     typer.echo(
         f"{out}: {found.requests} requests; {load.input_tokens.mean:.4g} prompt and "

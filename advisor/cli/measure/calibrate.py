@@ -20,6 +20,7 @@ def calibrate(
     import json
     import shlex
 
+    from advisor import whole_file
     from advisor.measure import show
     from advisor.measure.state.site import Site, now
     from advisor.measure.steps import calibrate as timing
@@ -30,12 +31,12 @@ def calibrate(
     site = Site(folder=out.resolve(), gpus=() if device.index is None else (device.index,))
     found, date = timing.measure(envs.require("torch"), site, device, seconds=seconds), now()
     with files.room_expected(out):
-        files.write(out / "calibration.json", json.dumps(timing.to_json(found, date), indent=1) + "\n")
+        whole_file.write(out / "calibration.json", json.dumps(timing.to_json(found, date), indent=1) + "\n")
         store.write_kernels(out / "kernels.csv", timing.records(found, date))
     typer.echo(show.table(("what", "shape", "rate"), timing.lines(found)))
     own = timing.gpu_file(found)
     if own is not None:
-        files.write(out / "gpu.yaml", own)
+        whole_file.write(out / "gpu.yaml", own)
     elif not device.in_catalog:
         typer.echo(f"{device.driver_name}: too slow, or too little timed, for a GPU file", err=True)
         return

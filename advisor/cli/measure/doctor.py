@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from advisor import whole_file
 from advisor.errors import NotAllMeasuredError
 
 
@@ -22,7 +23,7 @@ def doctor(
     """Try driver, tools, a matrix product per format, a collective and vLLM; about two minutes."""
     from advisor.measure.state.site import Site, now
     from advisor.measure.steps import doctor as steps
-    from advisor.measure.tools import files, machine
+    from advisor.measure.tools import machine
 
     devices = machine.nvidia() if gpu is None else machine.choose((gpu,))
     devices = devices or [machine.cpu()]
@@ -37,7 +38,7 @@ def doctor(
     typer.echo("")
     for format, verdict in steps.verdicts(checks).items():
         typer.echo(f"{format:<10} {verdict}")
-    files.write(out / "doctor.json", steps.to_json(checks, devices, now()))
+    whole_file.write(out / "doctor.json", steps.to_json(checks, devices, now()))
     typer.echo(f"attach to an issue: {out / 'doctor.json'}", err=True)
     failed = [check.what for check in checks if check.works is False]
     if failed:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from advisor import whole_file
 from advisor.errors import InputError, MissingToolError, QuantAdviseError, ToolFailedError
 from advisor.measure.execution.executor import Write, settled, split
 from advisor.measure.execution.jobs import Job, run_job
@@ -112,7 +113,7 @@ class RayExecutor:
         """Run all jobs; raise the first failure of the user's after all that ended has been written."""
         ray = _ray()
         token = files.digest([time.time(), str(site.folder)])
-        files.write(site.folder / "ray-token", token)
+        whole_file.write(site.folder / "ray-token", token)
         waiting = list(jobs)
         running: list[_Task] = []
         first: BaseException | None = None

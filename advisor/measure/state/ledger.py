@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from advisor import whole_file
 from advisor.errors import DataError, QuantAdviseError
 from advisor.measure.tools import files, tool_files
 
@@ -149,7 +150,7 @@ class Ledger:
             row = entry.to_json() | {"attempts": earlier.attempts + 1}
             entry = Entry.from_json(row)
         text = json.dumps(entry.to_json(), indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
-        files.write(self.folder / f"{entry.key}.json", text + "\n")
+        whole_file.write(self.folder / f"{entry.key}.json", text + "\n")
         self._entries[entry.key] = entry
         return entry
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from advisor import whole_file
 from advisor.errors import DataError
 from advisor.measure.state.site import Site
-from advisor.measure.tools import files, machine, tool, tool_files
+from advisor.measure.tools import machine, tool, tool_files
 from advisor.measure.tools.envs import FoundTool
 from advisor.measure.tools.machine import Device
 from advisor.record.kernel import KernelTiming
@@ -101,7 +102,7 @@ def measure(found: FoundTool, site: Site, device: Device, *, seconds: float) -> 
     result.unlink(missing_ok=True)
     (work / "log").unlink(missing_ok=True)
     kind = "cpu" if device.index is None else "cuda"
-    files.write(spec, json.dumps({"device": kind, "seconds": seconds}))
+    whole_file.write(spec, json.dumps({"device": kind, "seconds": seconds}))
     argv = command(found, spec, result)
     tool.run(argv, log=work / "log", limit_s=4 * seconds + 300, name="calibrate", env=site.env())
     return parse(tool_files.read_text(result, what="the timings"), device, where=str(result))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from advisor import whole_file
 from advisor.errors import InputError
 from advisor.measure.tools import files
 
@@ -49,7 +50,7 @@ class Calibration:
         rows = read_rows(_existing(self.source))
         drawn = random.Random(self.seed).sample(rows, min(self.samples, len(rows)))
         path = folder / "calibration.jsonl"
-        files.write(path, "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in drawn))
+        whole_file.write(path, "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in drawn))
         return row | {"kind": "file", "path": str(path), "samples": len(drawn)}
 
 

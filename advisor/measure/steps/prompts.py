@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from advisor import whole_file
 from advisor.measure.steps.plan import Plan
 from advisor.measure.steps.server import Serving
-from advisor.measure.tools import files, tool
+from advisor.measure.tools import tool
 from advisor.measure.tools.envs import FoundTool
 from advisor.spec.workloads.lengths import sample
 from advisor.spec.workloads.workload import Load
@@ -49,7 +50,7 @@ def draw(
         "lengths": lengths(load, int(inputs["requests"]), int(inputs["seed"])),
     }
     spec_path, out = work / "prompts.spec.json", work / "prompts.jsonl"
-    files.write(spec_path, json.dumps(spec))
+    whole_file.write(spec_path, json.dumps(spec))
     argv = [str(found.python), str(WORKER), str(spec_path), str(out)]
     tool.run(argv, log=work / "prompts.log", limit_s=LIMIT_S, name="prompts", env=env)
     return out

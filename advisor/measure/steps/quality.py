@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from advisor import whole_file
 from advisor.errors import InputError
 from advisor.measure.state.ledger import Failure
 from advisor.measure.tools import files, tool, tool_files
@@ -127,7 +128,7 @@ def check(
     """
     folder = None if task_folder is None else str(task_folder.resolve())
     spec_path, log = work / "tasks.json", work / "tasks.log"
-    files.write(spec_path, json.dumps({"tasks": list(tasks), "task_folder": folder}))
+    whole_file.write(spec_path, json.dumps({"tasks": list(tasks), "task_folder": folder}))
     log.unlink(missing_ok=True)
     argv = [str(found.python), str(WORKER), "--check", str(spec_path)]
     try:
@@ -144,7 +145,7 @@ def measure(
     """Run the task that `row` (see `spec`) describes. Raises ToolError when lm-eval ends badly."""
     spec_path, result = work / "spec.json", work / "result.json"
     result.unlink(missing_ok=True)
-    files.write(spec_path, json.dumps(dict(row), indent=1, sort_keys=True))
+    whole_file.write(spec_path, json.dumps(dict(row), indent=1, sort_keys=True))
     tool.run(command(found, spec_path, result), log=log, limit_s=limit_s, name="lm-eval", env=env)
     return parse(tool_files.read_text(result, what="a result of lm-eval"), row, where=str(result))
 

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from advisor import whole_file
 from advisor.measure.steps import checkpoint
 from advisor.measure.steps.calibration import Calibration
 from advisor.measure.steps.checkpoint import Checkpoint
@@ -72,7 +73,7 @@ def measure(
     data = calibration.prepare(work) if needs_data else None
     row = spec(model.path, revision, recipe, data, partial, kv_fp8=kv_fp8, seed=seed)
     spec_path = work / "spec.json"
-    files.write(spec_path, json.dumps(row, indent=1, sort_keys=True))
+    whole_file.write(spec_path, json.dumps(row, indent=1, sort_keys=True))
     tool.run(command(found, spec_path), log=log, limit_s=limit_s, name="llm-compressor", env=env)
     checkpoint.verify(partial, recipe, model.weight_bytes)
     files.publish_folder(partial, final)

@@ -1,8 +1,7 @@
-"""Writing a file so that it is there in full or not at all."""
+"""Folders that are there in full or not at all, and digests of values and files."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from advisor import whole_file
 from advisor.errors import DiskFullError, disk_full
 
 
@@ -25,34 +25,6 @@ def room_expected(path: Path) -> Iterator[None]:
         raise
 
 
-def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` survive a power cut; a file system that cannot is left alone."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def write(path: Path, text: str) -> None:
-    """Temporary file beside it, fsync, rename, fsync of the folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with room_expected(path):
-        try:
-            with temporary.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
-    sync_folder(path.parent)
-
-
 def publish_folder(partial: Path, final: Path) -> None:
     """fsync everything below `partial`, then rename it to `final`, which must not exist."""
     with room_expected(final):
@@ -64,7 +36,7 @@ def publish_folder(partial: Path, final: Path) -> None:
                 finally:
                     os.close(descriptor)
         partial.replace(final)
-    sync_folder(final.parent)
+    whole_file.sync_folder(final.parent)
 
 
 def canonical_json(value: Any) -> str:

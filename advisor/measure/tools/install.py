@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from advisor import whole_file
 from advisor.errors import InputError, MissingToolError
 from advisor.measure.tools import envs, files, tool
 
@@ -116,7 +117,7 @@ def install(environment: str, *, say: Callable[[str], None]) -> Path:
         if environment.endswith("-cpu"):
             _name_vllm(python)
         row = {"environment": environment, "pins": pins_digest(environment)}
-        files.write(folder / envs.MARKER, files.canonical_json(row) + "\n")
+        whole_file.write(folder / envs.MARKER, files.canonical_json(row) + "\n")
         envs._versions_cache.pop(python, None)
         say(f"{environment}: ready in {folder}")
     return folder
@@ -151,6 +152,8 @@ def _name_vllm(python: Path) -> None:
         check=True,
     ).stdout.strip()
     info = Path(where) / f"vllm-{version}.dist-info"
-    files.write(info / "METADATA", STAND_IN.format(version=version))
-    files.write(info / "INSTALLER", "quantadvise\n")
-    files.write(info / "RECORD", f"{info.name}/METADATA,,\n{info.name}/INSTALLER,,\n{info.name}/RECORD,,\n")
+    whole_file.write(info / "METADATA", STAND_IN.format(version=version))
+    whole_file.write(info / "INSTALLER", "quantadvise\n")
+    whole_file.write(
+        info / "RECORD", f"{info.name}/METADATA,,\n{info.name}/INSTALLER,,\n{info.name}/RECORD,,\n"
+    )

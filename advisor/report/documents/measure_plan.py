@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from advisor import whole_file
 from advisor.advise.measuring.next import Measurement, Suggestion
 from advisor.errors import InputError
 from advisor.report.commands.commands import checkpoint_of
@@ -61,16 +60,8 @@ def write_plans(files: Mapping[str, str], folder: Path, *, overwrite: bool) -> l
     there = [path.name for path in paths if path.exists()]
     if there and not overwrite:
         raise InputError(f"{folder}: {there[0]} is there already; --overwrite replaces it")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, text in zip(paths, files.values(), strict=True):
-            partial = path.with_name(f".{path.name}.{os.getpid()}")
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise InputError(f"{folder}: {error.strerror or 'cannot be written'}; name another folder") from error
+    for path, text in zip(paths, files.values(), strict=True):
+        whole_file.write_output(path, text)
     return paths
 
 

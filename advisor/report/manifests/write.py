@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from pathlib import Path
 
+from advisor import whole_file
 from advisor.advise.choose.assessment import Assessment
 from advisor.cost.predict.prediction import Prediction
 from advisor.errors import InputError
@@ -57,12 +56,8 @@ def write_all(
             raise InputError(
                 f"{folder / name}: belongs to another deployment; remove it or name another folder"
             )
-    try:
-        for name, text in files.items():
-            _write(folder / name, text)
-    except OSError as error:
-        where = error.filename or folder
-        raise InputError(f"{where}: {error.strerror}; name a folder that can be written") from error
+    for name, text in files.items():
+        whole_file.write_output(folder / name, text, executable=text.startswith("#!"))
     return [folder / name for name in files]
 
 
@@ -79,21 +74,3 @@ def _clustered(subject: Subject) -> tuple[dict[str, str], str | None]:
     if isinstance(scaling, str):
         return files, scaling
     return {**files, "kubernetes/autoscaler.yaml": kubernetes.autoscaler_yaml(subject, scaling)}, None
-
-
-def _write(path: Path, text: str) -> None:
-    """A temporary file beside it, then a rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        if text.startswith("#!"):
-            temporary.chmod(0o755)
-        temporary.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.errors import DataError, DiskFullError
+from advisor.errors import DataError
 from advisor.measure.state import ledger
 from advisor.measure.tools import files
 
@@ -133,17 +133,3 @@ def test_the_second_run_on_a_folder_is_refused(tmp_path: Path):
         other.kill()
     with ledger.locked(tmp_path):  # a killed run leaves no lock behind
         pass
-
-
-def test_a_full_disk_says_so_and_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    target = tmp_path / "file"
-    files.write(target, "old")
-
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(DiskFullError, match="no space left; make room and run the same command again"):
-        files.write(target, "new")
-    assert target.read_text() == "old"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]

@@ -465,7 +465,7 @@ def test_another_answers_file_is_not_left_among_them(tmp_path: Path) -> None:
 def test_a_folder_that_is_a_file_is_said_in_one_line(tmp_path: Path) -> None:
     under = asked()
     (tmp_path / "taken").write_text("", encoding="utf-8")
-    with pytest.raises(InputError, match="name a folder that can be written"):
+    with pytest.raises(InputError, match="taken: not a folder; name another place"):
         write_all(prediction(under=under), under, tmp_path / "taken")
 
 
