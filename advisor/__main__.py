@@ -29,15 +29,16 @@ def run() -> int:
         return streams.FAILED
     try:
         from advisor.cli.app import app
-        from advisor.cli.arguments import check
+        from advisor.cli.arguments import check, joined
 
+        sys.argv[1:] = joined(sys.argv[1:])
         check(sys.argv[1:])
         app(prog_name="quantadvise", standalone_mode=True)
         code = 0
     except SystemExit as ended:
         code = _code(ended)
     except QuantAdviseError as error:
-        streams.complain(one_line(str(error)))
+        streams.complain(_as_typed(one_line(str(error))))
         code = error.exit_code
     except KeyboardInterrupt:
         code = streams.INTERRUPTED
@@ -47,6 +48,16 @@ def run() -> int:
         streams.complain(f"stdout: {error.strerror}; the answer could not be written")
         code = streams.FAILED
     return streams.flushed(code)
+
+
+def _as_typed(line: str) -> str:
+    """An error's line with the options by the names they were typed with."""
+    import typer
+
+    from advisor.cli.app import app
+    from advisor.cli.arguments import as_typed
+
+    return as_typed(line, sys.argv[1:], typer.main.get_command(app))
 
 
 def one_line(text: str) -> str:

@@ -28,7 +28,7 @@ from advisor.spec.hardware.prices import MAX_USD_PER_GPU_HOUR, price_of
 from advisor.spec.models.catalog import find_model, listed_checkpoint
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.profile import load_workload
-from advisor.spec.workloads.profile_flags import override
+from advisor.spec.workloads.profile_flags import Share, override
 from advisor.spec.workloads.workload import Objective, Workload
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ def recommend(
     nodes: int | None = None,
     engine: str | Engine | None = None,
     objective: Objective | None = None,
-    min_recovery: float | None = None,
+    min_recovery: Share | None = None,
+    confidence: Share | None = None,
     prices: Mapping[str, float] | None = None,
     pricing: str | None = None,
     max_usd_per_hour: float | None = None,
@@ -73,7 +74,8 @@ def recommend(
     that the model can be had in and whose accuracy was measured. `kv_formats` None = 16 bits, and FP8 where
     that does not hold the longest request. `num_gpus` is exact, `max_gpus` a bound on all replicas together,
     `nodes` one on the machines of a replica (None = several only where one does not hold the model). `prices`
-    maps a GPU's name to USD per GPU-hour. `pricing` is a term of the price catalog (`on-demand`, `spot` …).
+    maps a GPU's name to USD per GPU-hour. `confidence` is the least probability that all
+    limits are kept at once (0.95 or "95%"). `pricing` is a term of the price catalog (`on-demand`, `spot` …).
     `border` holds runs that failed (see `border_with`): what they rule out is refused, with the reason.
 
     Nothing that keeps the limits is no error: `ranked` is empty and `refused` has the reasons.
@@ -92,6 +94,7 @@ def recommend(
         engine=engine,
         objective=objective,
         min_recovery=min_recovery,
+        confidence=confidence,
         prices=prices,
         pricing=pricing,
         max_usd_per_hour=max_usd_per_hour,
@@ -113,7 +116,8 @@ def choice_of(
     nodes: int | None = None,
     engine: str | Engine | None = None,
     objective: Objective | None = None,
-    min_recovery: float | None = None,
+    min_recovery: Share | None = None,
+    confidence: Share | None = None,
     prices: Mapping[str, float] | None = None,
     pricing: str | None = None,
     max_usd_per_hour: float | None = None,
@@ -122,8 +126,8 @@ def choice_of(
     """What `recommend` chooses from and by what, with the names resolved; arguments as there."""
     chosen_model = find_model(model) if isinstance(model, str) else model
     asked = load_workload(workload) if isinstance(workload, str) else workload
-    if objective is not None or min_recovery is not None:
-        asked = override(asked, objective=objective, min_recovery=min_recovery)
+    if any(stated is not None for stated in (objective, min_recovery, confidence)):
+        asked = override(asked, objective=objective, min_recovery=min_recovery, confidence=confidence)
     for name, count in (("num_gpus", num_gpus), ("max_gpus", max_gpus), ("nodes", nodes)):
         _check_count(name, count)
     if max_usd_per_hour is not None and not 0 < max_usd_per_hour <= MOST_USD_PER_HOUR:

@@ -17,7 +17,9 @@ from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.models.catalog import find_model, listed_checkpoint
 from advisor.spec.models.model import ModelSpec
+from advisor.spec.reading.given import Given
 from advisor.spec.workloads.load_kind import LoadKind, is_maximum
+from advisor.spec.workloads.profile_keys import read_prefix_hit_rate
 from advisor.spec.workloads.workload import MAX_CONCURRENCY, MAX_REQUESTS_PER_S, MAX_TOKENS
 from advisor.text import start_text
 
@@ -80,7 +82,7 @@ def question_of(row: Mapping[str, str], *, any_format: bool) -> Question:
             output_tokens=_number(row, "output_tokens", MAX_TOKENS),
             input_std=_between(row, "input_std", high=MAX_TOKENS),
             output_std=_between(row, "output_std", high=MAX_TOKENS),
-            prefix_hit_rate=_share(row, "prefix_hit_rate"),
+            prefix_hit_rate=_hit_rate(row, "prefix_hit_rate"),
             **_load(row),
         )
     except QuantAdviseError as error:
@@ -235,12 +237,8 @@ def _between(row: Mapping[str, str], column: str, *, high: float) -> float:
     return value
 
 
-def _share(row: Mapping[str, str], column: str) -> float:
-    text = row.get(column, "").strip()
-    value = _parsed(text or "0")
-    if not 0 <= value < 1:
-        raise InputError(f"{column}: '{text}' is no share from 0 to below 1")
-    return value
+def _hit_rate(row: Mapping[str, str], column: str) -> float:
+    return read_prefix_hit_rate(Given(value=row.get(column, "").strip() or "0", where=column))
 
 
 def _whole(text: str, column: str, most: int, *, also: str = "") -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from advisor.errors import InputError
 
@@ -35,6 +36,39 @@ def check(arguments: Sequence[str]) -> None:
             for word in re.split(r"[,;\s±:/-]+", value):
                 _check_number(option, word)
         before = argument if argument.startswith("-") else ""
+
+
+def joined(arguments: Sequence[str]) -> list[str]:
+    """The arguments with a per cent sign that stands alone put to its number: `--confidence 95 %`."""
+    parts: list[str] = []
+    for argument in arguments:
+        if argument == "%" and parts and _NUMBER.fullmatch(parts[-1]):
+            parts[-1] += "%"
+        else:
+            parts.append(argument)
+    return parts
+
+
+def as_typed(line: str, arguments: Sequence[str], command: Any) -> str:
+    """An error's line that names options as they were typed (`--users`, where --concurrency is meant).
+
+    An argument of the library in front (`max_gpus: …`) becomes the option that it came from.
+    """
+    words = list(arguments)
+    while words and words[0] in (known := getattr(command, "commands", {})):
+        command = known[words.pop(0)]
+    used = {word.partition("=")[0] for word in words}
+    for parameter in command.params:
+        options = [option for option in parameter.opts if option.startswith("--")]
+        typed = next((option for option in parameter.opts if option in used), None)
+        if typed is None or not options:
+            continue
+        if line.startswith(f"{parameter.name}:"):
+            line = typed + line[len(parameter.name or "") :]
+        for other in options:
+            if typed.startswith("--") and other not in used:
+                line = re.sub(rf"(?<![\w'-]){other}(?![\w-])", typed, line)
+    return line
 
 
 def _check_number(option: str, word: str) -> None:

@@ -27,9 +27,11 @@ MaxNumBatchedTokensOption = Annotated[
     ),
 ]
 GpuMemoryUtilizationOption = Annotated[
-    float | None,
+    str | None,
     typer.Option(
-        metavar="SHARE", help="Share of a GPU's memory that vLLM may take.", rich_help_panel=_ENGINE
+        metavar="SHARE",
+        help="Share of a GPU's memory that vLLM may take: 0.9 or 90%.",
+        rich_help_panel=_ENGINE,
     ),
 ]
 PrefixCachingOption = Annotated[

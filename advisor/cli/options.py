@@ -85,14 +85,14 @@ ConcurrencyOption = Annotated[
     ),
 ]
 RateOption = Annotated[
-    float | None,
+    str | None,
     typer.Option(
         "--rate",
         "--request-rate",
         "--rps",
         "--qps",
         metavar="R",
-        help="Open loop: requests per second that arrive.",
+        help="Open loop: requests that arrive: 4 (per second), 300/min, 10k/day.",
         rich_help_panel=_WORKLOAD,
     ),
 ]
@@ -100,14 +100,17 @@ BurstinessOption = Annotated[
     float | None,
     typer.Option(
         metavar="B",
-        help="Of the gaps between requests, as vLLM bench: 1 = Poisson, less = burstier.",
+        help="Shape of the gaps between requests (vLLM bench's --burstiness): 1, the default, is Poisson; "
+        "less is burstier.",
         rich_help_panel=_WORKLOAD,
     ),
 ]
 PrefixHitRateOption = Annotated[
-    float | None,
+    str | None,
     typer.Option(
-        metavar="SHARE", help="Share of prompt tokens found in the prefix cache.", rich_help_panel=_WORKLOAD
+        metavar="SHARE",
+        help="Share of prompt tokens found in the prefix cache: 0.5 or 50%; 0 by default.",
+        rich_help_panel=_WORKLOAD,
     ),
 ]
 ContextOption = Annotated[str | None, typer.Option("--context", "--context-length", hidden=True)]
@@ -130,22 +133,26 @@ GoodputOption = Annotated[
     ),
 ]
 MinShareOption = Annotated[
-    float | None,
+    str | None,
     typer.Option(
-        metavar="SHARE", help="Share of requests that must keep --goodput.", rich_help_panel=_LIMITS
+        metavar="SHARE",
+        help="Share of requests that must keep --goodput: 0.9 or 90%; 0.95 by default.",
+        rich_help_panel=_LIMITS,
     ),
 ]
 MinRecoveryOption = Annotated[
-    float | None,
+    str | None,
     typer.Option(
-        metavar="SHARE", help="Least share of BF16's accuracy to keep: 0.99.", rich_help_panel=_LIMITS
+        metavar="SHARE",
+        help="Least share of BF16's accuracy to keep: 0.99 or 99%.",
+        rich_help_panel=_LIMITS,
     ),
 ]
 ConfidenceOption = Annotated[
-    float | None,
+    str | None,
     typer.Option(
         metavar="SHARE",
-        help="Least probability that all limits are kept at once; 0.8 by default.",
+        help="Least probability that all limits are kept at once: 0.95 or 95%; 0.8 by default.",
         rich_help_panel=_LIMITS,
     ),
 ]

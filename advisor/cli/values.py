@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from advisor.errors import InputError
+from advisor.spec.reading.amounts import count as count_of
+from advisor.spec.reading.given import Given
 from advisor.spec.reading.lists import named
 from advisor.spec.workloads.load_kind import is_maximum
 
@@ -116,12 +118,9 @@ def _arrival(concurrency: str | None) -> dict[str, Any]:
         return {}
     if is_maximum(concurrency):
         return {"maximum": True}
-    try:
-        return {"concurrency": float(concurrency)}
-    except ValueError as error:
-        raise InputError(
-            f"--concurrency: '{concurrency}' is no number; give a whole number or max"
-        ) from error
+    if isinstance(count_of(concurrency), str):
+        raise InputError(f"--concurrency: '{concurrency}' is no number; give a whole number or max")
+    return {"concurrency": concurrency}
 
 
 def the_engine(served: Served, workload: Workload) -> Engine:
@@ -140,10 +139,11 @@ def the_engine(served: Served, workload: Workload) -> Engine:
     ):
         if count is not None and not 1 <= count <= 10_000_000:
             raise InputError(f"{flag}: {count} is not between 1 and 10,000,000")
-    share = served.gpu_memory_utilization
-    if share is not None and not 0 < share <= 1:
-        raise InputError(f"--gpu-memory-utilization: {share} is not above 0 and up to 1")
     given = {name: getattr(served, name, None) for name in SETTINGS}
+    share = served.gpu_memory_utilization
+    if share is not None:
+        where = "--gpu-memory-utilization"
+        given["gpu_memory_utilization"] = Given(value=share, where=where).share(above=0)
     stated = {name: value for name, value in given.items() if value is not None}
     return replace(engine, **stated, takes_any_format=served.ignore_engine_version)
 

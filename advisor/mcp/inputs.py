@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Share = float | Annotated[str, Field(max_length=40)]
+"""`0.97`, `97` and `97 %` are the same; the profile's own reader checks it."""
 
 
 class Inputs(BaseModel):
@@ -27,8 +28,10 @@ class WorkloadInputs(Inputs):
         None, description="Prompt tokens in place of the profile's: '512', '512±128', '100-300'."
     )
     output_tokens: str | None = Field(None, description="Answer tokens, written like input_tokens.")
-    request_rate: Positive | None = Field(
-        None, description="Requests per second that arrive (open loop). Give at most one kind of load."
+    request_rate: Positive | Annotated[str, Field(max_length=40)] | None = Field(
+        None,
+        description="Requests that arrive (open loop): 4 (per second), '300/min', '10k/day'. Give at most "
+        "one kind of load.",
     )
     concurrency: Count | None = Field(None, description="Requests in flight at once (closed loop).")
     single: bool = Field(False, description="One request at a time.")
@@ -38,8 +41,17 @@ class WorkloadInputs(Inputs):
         description="Latency limits in ms such as 'ttft_p95_ms=500', 'tpot_mean_ms=40'; ['none'] drops all.",
         max_length=32,
     )
+    prefix_hit_rate: Share | None = Field(
+        None,
+        description="Share of prompt tokens found in the prefix cache: 0.5 or '50%'; default: the profile's.",
+    )
     min_recovery: Share | None = Field(
-        None, description="Least share of the 16-bit model's accuracy to keep, 0 to 1, such as 0.98."
+        None, description="Least share of the 16-bit model's accuracy to keep: 0.98 or '98%'."
+    )
+    confidence: Share | None = Field(
+        None,
+        description="Least probability that all limits are kept at once: 0.95 or '95%'; default: the "
+        "profile's, else 0.8.",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
@@ -40,12 +41,32 @@ def answered(name: str, arguments: dict[str, Any] | None) -> types.CallToolResul
     try:
         document = _document(name, arguments or {})
     except QuantAdviseError as error:
-        line = " ".join(str(error).split())
+        line = in_fields(" ".join(str(error).split()))
         return types.CallToolResult(content=[types.TextContent(type="text", text=line)], is_error=True)
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     return types.CallToolResult(
         content=[types.TextContent(type="text", text=text)], structured_content=document
     )
+
+
+FIELDS = {
+    "--rate": "request_rate",
+    "--slo": "limits",
+    "--concurrency max": "maximum",
+    "--gpu": "gpus",
+    "--price": "prices",
+    "--max-cost-per-hour": "max_usd_per_hour",
+    "--tensor-parallel-size": "tensor_parallel",
+    "--engine": "engine",
+}
+"""Fields of the tools that have another name than the command line's option."""
+
+
+def in_fields(line: str) -> str:
+    """An error's line that names the tools' fields where it names the command line's options."""
+    for option, name in FIELDS.items():
+        line = re.sub(rf"(?<![\w-]){option}(?![\w-])", name, line)
+    return re.sub(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)", lambda match: match[1].replace("-", "_"), line)
 
 
 def serve() -> None:

@@ -57,7 +57,9 @@ def _workload(given: i.WorkloadInputs, objective: str | None = None) -> Workload
         single=given.single,
         maximum=given.maximum,
         slo=given.limits,
+        prefix_hit_rate=given.prefix_hit_rate,
         min_recovery=given.min_recovery,
+        confidence=given.confidence,
         objective=objective,
     )
 

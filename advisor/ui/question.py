@@ -37,7 +37,8 @@ LOADS = ("", *SPELLING.values())
 
 FLAGS: Mapping[str, str] = {
     "--model": "model", "--gpu": "gpu", "--workload": "workload", "--load": "load", "--rate": "level",
-    "--concurrency": "level", "--maximum": "load", "--input-tokens": "input", "--output-tokens": "output",
+    "--concurrency": "level", "--concurrency max": "load", "--input-tokens": "input",
+    "--output-tokens": "output",
     "--min-recovery": "recovery", "--confidence": "confidence", "--objective": "objective",
     "--formats": "formats", "--kv-cache-dtype": "kv", "--max-gpus": "maxgpus", "max_gpus": "maxgpus",
     "--price": "price", "--pricing": "pricing", "--max-cost-per-hour": "budget", "max_usd_per_hour": "budget",
@@ -51,7 +52,6 @@ LEVELLED: tuple[ArrivalKind, ...] = ("rate", "concurrency")
 """Kinds of load that have a number."""
 
 MOST_CHARACTERS = 2_000
-PERCENT = 100.0
 _SIZE = re.compile(r"\d+(\.\d+)?[bB]")
 
 
@@ -157,8 +157,6 @@ def _workload(get: Mapping[str, str], shelf: Shelf) -> Workload:
     base = _profile(get["workload"] or "chat", shelf)
     kind = _kind(get, base)
     level = get["level"]
-    recovery = _share(get["recovery"], flag="--min-recovery")
-    confidence = _share(get["confidence"], flag="--confidence")
     if get["at"] not in ("", "none"):
         with _field("at"):
             parse_slos([f"{latency_key('ttft', get['at'])}=1"])
@@ -171,11 +169,11 @@ def _workload(get: Mapping[str, str], shelf: Shelf) -> Workload:
         output_tokens=get["output"] or None,
         single=kind == "single",
         maximum=kind == "maximum",
-        rate=_number(level, flag="--rate") if kind == "rate" else None,
-        concurrency=_number(level, flag="--concurrency") if kind == "concurrency" else None,
+        rate=(level or None) if kind == "rate" else None,
+        concurrency=(level or None) if kind == "concurrency" else None,
         slo=_limits(get, base),
-        min_recovery=recovery,
-        confidence=confidence,
+        min_recovery=get["recovery"] or None,
+        confidence=get["confidence"] or None,
         objective=get["objective"] or None,
     )
 
@@ -249,25 +247,6 @@ def _prices(text: str, shelf: Shelf) -> dict[str, float]:
 def _usd_per_hour(text: str) -> float | None:
     with _field("budget"):
         return usd_per_hour(text, where="--max-cost-per-hour") if text else None
-
-
-def _share(text: str, *, flag: str) -> float | None:
-    """`0.97`, `97 %` or `97`: more than 1 is per cent."""
-    value = _number(text.removesuffix("%").strip(), flag=flag)
-    if value is None:
-        if text:
-            raise FieldError(f"{flag}: '{text}' is no number", FLAGS[flag])
-        return None
-    return value / PERCENT if text.endswith("%") or value > 1 else value
-
-
-def _number(text: str, *, flag: str) -> float | None:
-    if not text:
-        return None
-    try:
-        return float(text)
-    except ValueError as error:
-        raise FieldError(f"{flag}: '{text}' is no number", FLAGS[flag]) from error
 
 
 def _count(text: str, *, flag: str) -> int | None:

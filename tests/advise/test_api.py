@@ -69,6 +69,12 @@ def test_a_floor_on_recovery_does_not_stop_replicas_from_being_added() -> None:
     assert replicas(min_recovery=0.9) == replicas() > 1
 
 
+@pytest.mark.parametrize("confidence", [0.95, "95%"])
+def test_confidence_stands_in_place_of_the_workloads(confidence: float | str) -> None:
+    answer = recommend(MODEL, workload(), gpus=["H100"], confidence=confidence)
+    assert answer.choice.workload.confidence == 0.95
+
+
 def test_a_bound_on_gpus_counts_replicas_too() -> None:
     asked = workload(arrival=Arrival(kind="rate", value=8.0))
     answer = recommend(MODEL, asked, gpus=["A6000"], max_gpus=8)

@@ -81,7 +81,7 @@ def test_list_lists(quantadvise: Command, what: str) -> None:
         (("--gpu", " , "), "--gpu: is empty; name GPUs"),
         (("--formats", ","), "--formats: is empty; name formats"),
         (("--gpu", "2xA100", "--num-gpus", "4"), "2 and 4 GPUs are asked for; give one count"),
-        (("--budget", "cheap"), "--max-cost-per-hour: 'cheap' is no amount of money; write 5, $2.5/h"),
+        (("--budget", "cheap"), "--budget: 'cheap' is no amount of money; write 5, $2.5/h"),
     ],
 )
 def test_what_is_vague_or_empty_is_one_line(quantadvise: Command, words: tuple[str, ...], says: str) -> None:
@@ -95,3 +95,31 @@ def test_a_word_that_no_name_contains_is_an_error(quantadvise: Command) -> None:
     result = quantadvise("gpus", "abacus")
     assert (result.code, result.out) == (1, "")
     assert "unknown GPU 'abacus'" in result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--users abc", "--users: 'abc' is no number; give a whole number or max"),
+        ("--rps -1", "--rps: '-1' is no rate"),
+        ("--users 5 --qps 4", "--users and --qps contradict each other"),
+        ("--users max", "--users max: 'chat' has latency limits, which no queue of all requests keeps"),
+        ("--max-gpus 0", "--max-gpus: 0 is not a number of GPUs"),
+        ("--tp 0", "--tp: 0 is not a number of GPUs"),
+        ("--budget 0", "--budget: '0' is not above 0"),
+        ("--max-concurrency 1.5", "--max-concurrency: expected a whole number, found 1.5"),
+    ],
+)
+def test_an_error_names_the_option_as_it_was_typed(quantadvise: Command, words: str, message: str) -> None:
+    result = quantadvise("recommend", "llama3.1-8b", "-w", "chat", "--gpu", "L40S", *words.split())
+    assert result.code == 1
+    assert message in result.err
+
+
+@pytest.mark.parametrize("words", ["95%", "95 %", "95", "0.95"])
+def test_a_share_may_be_typed_as_per_cent(quantadvise: Command, words: str) -> None:
+    """A per cent sign that stands alone, as a shell hands it over, belongs to its number."""
+    asked = ("recommend", "llama3.1-8b", "-w", "chat", "--gpu", "L40S", "-o", "json", "--top", 1)
+    said = quantadvise(*asked, "--confidence", *words.split(), "--min-recovery", *words.split())
+    workload = json.loads(said.out)["workload"]
+    assert (workload["confidence"], workload["quality"]["min_recovery"]) == (0.95, 0.95)

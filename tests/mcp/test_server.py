@@ -18,7 +18,10 @@ pytest.importorskip("mcp", reason="the SDK is not installed")
 
 SMALL = {"model": "Llama-3.1-8B-Instruct", "workload": "chat"}
 CALLS: dict[str, tuple[dict[str, Any], str | None]] = {
-    "recommend": ({**SMALL, "gpus": ["L40S", "A6000"], "request_rate": 4, "top": 2}, "recommendation"),
+    "recommend": (
+        {**SMALL, "gpus": ["L40S", "A6000"], "request_rate": "240/min", "confidence": "90 %", "top": 2},
+        "recommendation",
+    ),
     "predict": ({**SMALL, "gpu": "L40S", "format": "fp8", "concurrency": 8}, "prediction"),
     "crossover": ({**SMALL, "gpus": ["L40S"], "over": "concurrency", "low": 1, "high": 64}, "crossover"),
     "compare": ({**SMALL, "first": "fp8@L40S", "second": "int4@L40S"}, "comparison"),
@@ -29,7 +32,7 @@ CALLS: dict[str, tuple[dict[str, Any], str | None]] = {
 }
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "recommend": ({**SMALL, "gpus": ["H1000"]}, "unknown GPU 'H1000'"),
-    "predict": ({**SMALL, "gpu": "L40S", "format": "int9"}, "unknown format 'int9'"),
+    "predict": ({**SMALL, "gpu": "L40S", "request_rate": "5/fortnight"}, "request_rate: '5/fortnight' is no"),
     "crossover": ({**SMALL, "over": "temperature"}, "over: Input should be"),
     "compare": ({**SMALL, "first": "fp8", "second": "int4@L40S"}, "fp8"),
     "measure_next": ({"model": "Llama-3.1-8B-Instruct", "gpus": []}, "gpus: is empty"),
@@ -80,6 +83,7 @@ def test_each_tool_answers_with_the_document_of_its_schema(name: str, good: Any)
 def test_an_answer_is_what_the_command_line_says(good: Any, quantadvise: Command) -> None:
     said = quantadvise(
         *("recommend", SMALL["model"], "-w", "chat", "--rate", 4, "--gpu", "L40S,A6000", "--top", 2),
+        *("--confidence", 0.9),
         *("-o", "json"),
     )
     assert good[1]["recommend"].structured_content == json.loads(said.out)
@@ -104,6 +108,11 @@ def test_bad_input_is_one_line_that_the_agent_can_act_on() -> None:
         [content] = result.content
         assert message in content.text
         assert "\n" not in content.text
+
+
+def test_an_error_names_the_field_and_no_option_of_the_command_line() -> None:
+    _, results = asked({"predict": {**SMALL, "gpu": "L40S", "min_recovery": 1.5}})
+    assert results["predict"].content[0].text.startswith("min_recovery: expected a share above 0 and up to 1")
 
 
 def test_two_kinds_of_load_are_refused() -> None:

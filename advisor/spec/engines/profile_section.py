@@ -35,7 +35,7 @@ def read_engine(given: Given) -> Engine:
         elif name in FLAGS:
             stated[name] = _flag(entry)
         elif name == "gpu_memory_utilization":
-            stated[name] = entry.number(above=0, high=1)
+            stated[name] = entry.share(above=0)
         elif name == "kv_cache_dtype":
             stated[name] = entry.choice(get_args(KvCacheDtype))
     return replace(engine, **stated)

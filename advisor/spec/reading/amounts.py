@@ -16,7 +16,21 @@ _HOURS = {
     **dict.fromkeys(("y", "yr", "year"), 12 * HOURS_PER_MONTH),
 }
 _NUMBER = r"[0-9][0-9,_]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+_PERCENT = re.compile(rf"({_NUMBER}|\.[0-9]+)\s*%")
+_PLAIN = re.compile(rf"[+-]?(?:{_NUMBER}|\.[0-9]+)")
+LEAST_PERCENT = 10.0
+"""From here on a number without a sign is per cent; between 1 and this it is refused: 1.5 may be a slip."""
 _COUNT = re.compile(rf"({_NUMBER}|\.[0-9]+)\s*([kKmM]?)")
+_THOUSANDS = {"": 1, "k": 1_000, "m": 1_000_000}
+_PER_SECOND = {
+    **dict.fromkeys(("s", "sec", "second", "rps", "qps"), 1.0),
+    **dict.fromkeys(("min", "minute", "rpm"), 1 / 60),
+    **dict.fromkeys(("h", "hr", "hour"), 1 / 3_600),
+    **dict.fromkeys(("d", "day", "rpd"), 1 / 86_400),
+}
+_RATE = re.compile(
+    rf"({_NUMBER}|\.[0-9]+)\s*([kKM]?)\s*([rqRQ][pP][smdSMD]|(?:req(?:uest)?s?)?\s*(?:/|per)\s*([A-Za-z]+))?"
+)
 _MONEY = re.compile(
     rf"(?:\$|USD)?\s*({_NUMBER}|\.[0-9]+)\s*(?:\$|USD)?\s*(?:/|per|a)?\s*([A-Za-z]*)", re.IGNORECASE
 )
@@ -27,8 +41,43 @@ def tokens(text: str) -> str:
     match = _COUNT.fullmatch(text.strip())
     if match is None or not match[2]:
         return text
-    value = _number(match[1]) * {"k": 1_000, "m": 1_000_000}[match[2].lower()]
+    value = _number(match[1]) * _THOUSANDS[match[2].lower()]
     return str(int(value)) if value.is_integer() else str(value)
+
+
+def count(value: object) -> object:
+    """`50` and `1k` as numbers; anything else as it is, for the reader to refuse."""
+    if not isinstance(value, str) or not _COUNT.fullmatch(value.strip()):
+        return value
+    return _number(tokens(value.strip()))
+
+
+def share(value: object) -> object:
+    """`0.97`, `97 %`, `97%` and `97` as 0.97; anything else as it is, for the reader to refuse."""
+    if isinstance(value, str):
+        text = value.strip()
+        if match := _PERCENT.fullmatch(text):
+            return _hundredth(_number(match[1]))
+        if not _PLAIN.fullmatch(text):
+            return value
+        value = float(text.replace(",", "").replace("_", ""))
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value
+    return _hundredth(value) if LEAST_PERCENT <= value <= 100 else value
+
+
+def _hundredth(percent: float) -> float:
+    """`percent` ÷ 100 as people write it: 99.7 is 0.997, not 0.9970000000000001."""
+    return float(f"{percent / 100:.12g}")
+
+
+def per_second(text: object) -> object:
+    """`5`, `5/s`, `2.5 rps`, `300/min`, `10k/day` per second; anything else as it is."""
+    match = _RATE.fullmatch(text.strip()) if isinstance(text, str) else None
+    unit = (match[4] or match[3] or "s").lower() if match else ""
+    if match is None or unit not in _PER_SECOND:
+        return text
+    return _number(match[1]) * _THOUSANDS[match[2].lower()] * _PER_SECOND[unit]
 
 
 def usd_per_hour(text: str, *, where: str) -> float:
@@ -37,7 +86,10 @@ def usd_per_hour(text: str, *, where: str) -> float:
     unit = (match[2] if match else "").lower().removesuffix("s") if match else ""
     if match is None or (unit and unit not in _HOURS):
         raise InputError(f"{where}: '{text}' is no amount of money; write 5, $2.5/h, 60/day or 5000/month")
-    return _number(match[1]) / (_HOURS[unit] if unit else 1.0)
+    value = _number(match[1]) / (_HOURS[unit] if unit else 1.0)
+    if value == 0:
+        raise InputError(f"{where}: '{text}' is not above 0; write 5, $2.5/h, 60/day or 5000/month")
+    return value
 
 
 def _number(text: str) -> float:

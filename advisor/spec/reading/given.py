@@ -9,9 +9,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from advisor.errors import InputError, nearest
+from advisor.spec.reading import amounts
 
 T = TypeVar("T")
 
@@ -33,6 +34,10 @@ def _kind(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return "a list"
     return f"'{plain(str(value))}'"
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _digits(value: float) -> str:
@@ -72,6 +77,10 @@ class Given:
         return Given(
             value=value, where=self.where, path=(*self.path, key), lines=self.lines, folder=self.folder
         )
+
+    def like(self, value: object) -> Given:
+        """`value` at the same place."""
+        return Given(value=value, where=self.where, path=self.path, lines=self.lines, folder=self.folder)
 
     def mapping(self) -> dict[str, Given]:
         """The entries of a mapping, in the order written."""
@@ -128,7 +137,7 @@ class Given:
     ) -> float:
         """A finite number with above < number, low <= number <= high."""
         value = self.value
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if not _is_number(value):
             raise self.error(f"expected a number, found {_kind(value)}")
         unit = f" {unit}" if unit else ""
         floor = (
@@ -140,6 +149,18 @@ class Given:
             raise self.error(f"expected a number{floor}{unit}, found {_digits(value)}")
         if value > high:
             raise self.error(f"expected a number of at most {high:,.10g}{unit}, found {_digits(value)}")
+        return float(value)
+
+    def share(self, *, above: float | None = None, low: float = 0.0, high: float = 1.0) -> float:
+        """A share with above < share, low <= share <= high; `0.97`, `97` and `97 %` are the same."""
+        value = amounts.share(self.value)
+        if not _is_number(value) or not low <= value <= high or (above is not None and value <= above):
+            bounds = f"from {low:g} to {high:g}" if above is None else f"above {above:g} and up to {high:g}"
+            example = min(0.97, high)
+            found = _digits(self.value) if _is_number(self.value) else _kind(self.value)
+            raise self.error(
+                f"expected a share {bounds}, such as {example:g} or {100 * example:g}%, found {found}"
+            )
         return float(value)
 
     def whole(self, *, low: int, high: int, unit: str = "") -> int:

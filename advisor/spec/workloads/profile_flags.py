@@ -24,6 +24,12 @@ from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Leng
 TokenCount = int | float | str | Lengths
 """`512`, `512+-128` (lognormal), `100-300` (uniform), `{kind: …}` as in a profile, or Lengths."""
 
+Share = float | str
+"""`0.97`, `97` and `97 %` are the same."""
+
+MAXIMUM = "--concurrency max"
+"""How the command line says that all requests are queued at once."""
+
 _SPREAD = re.compile(r"([0-9.]+)\s*(?:±|\+-|\+/-)\s*([0-9.]+)")
 _RANGE = re.compile(r"([0-9]+)\s*(?:-|…|\.\.)\s*([0-9]+)")
 
@@ -64,21 +70,21 @@ def override(
     input_tokens: TokenCount | None = None,
     output_tokens: TokenCount | None = None,
     single: bool = False,
-    concurrency: float | None = None,
-    rate: float | None = None,
+    concurrency: float | str | None = None,
+    rate: float | str | None = None,
     burstiness: float | None = None,
     maximum: bool = False,
     slo: Sequence[str] = (),
     goodput: str | None = None,
-    min_share: float | None = None,
-    min_recovery: float | None = None,
+    min_share: Share | None = None,
+    min_recovery: Share | None = None,
     tasks: Sequence[str] | None = None,
     recipe: str | None = None,
     objective: str | None = None,
     gpu_count: str | None = None,
-    confidence: float | None = None,
+    confidence: Share | None = None,
     price_list: str | None = None,
-    prefix_hit_rate: float | None = None,
+    prefix_hit_rate: Share | None = None,
 ) -> Workload:
     """`workload` with what the flags say in place of its own; None and empty leave it alone.
 
@@ -110,7 +116,7 @@ def override(
             values[key] = READERS[key](Given(value=said, where=_flag(key)))
     if turned_maximum and (values["slo"] or values["goodput"]) and not slo and not goodput:
         raise InputError(
-            f"--maximum: '{workload.name}' has latency limits, which no queue of all requests keeps; "
+            f"{MAXIMUM}: '{workload.name}' has latency limits, which no queue of all requests keeps; "
             "add --slo none, or state --rate or --concurrency"
         )
     return build(values, where="flags")
@@ -148,8 +154,8 @@ def _flag(key: str) -> str:
 def _arrival(
     own: Arrival,
     single: bool,
-    concurrency: float | None,
-    rate: float | None,
+    concurrency: float | str | None,
+    rate: float | str | None,
     burstiness: float | None,
     maximum: bool,
 ) -> Arrival:
@@ -157,7 +163,7 @@ def _arrival(
         "--single": single,
         "--concurrency": concurrency is not None,
         "--rate": rate is not None,
-        "--maximum": maximum,
+        MAXIMUM: maximum,
     }
     flags = [flag for flag, is_said in said.items() if is_said]
     if len(flags) > 1:
@@ -189,24 +195,24 @@ def _limits(own: tuple[LatencyLimit, ...], texts: Sequence[str]) -> tuple[Latenc
     return (*(limit for limit in own if limit.metric not in metrics), *said)
 
 
-def _goodput(own: Goodput | None, text: str | None, min_share: float | None) -> Goodput | None:
+def _goodput(own: Goodput | None, text: str | None, min_share: Share | None) -> Goodput | None:
     if text is not None:
         return parse_goodput(text, min_share=min_share)
     if min_share is None:
         return own
     if own is None:
         raise InputError("--min-share: belongs to goodput; add --goodput 'ttft:500 tpot:50'")
-    share = Given(value=min_share, where="--min-share").number(above=0, high=1)
+    share = Given(value=min_share, where="--min-share").share(above=0)
     return Goodput(ttft_ms=own.ttft_ms, tpot_ms=own.tpot_ms, e2e_ms=own.e2e_ms, min_share=share)
 
 
 def _quality(
-    own: Quality, min_recovery: float | None, tasks: Sequence[str] | None, recipe: str | None
+    own: Quality, min_recovery: Share | None, tasks: Sequence[str] | None, recipe: str | None
 ) -> Quality:
     floor = own.min_recovery
     how = own.recipe if recipe is None else Given(value=recipe, where="--recipe").text()
     if min_recovery is not None:
-        floor = Given(value=min_recovery, where="--min-recovery").number(above=0, high=1)
+        floor = Given(value=min_recovery, where="--min-recovery").share(above=0)
     if tasks is None:
         return Quality(min_recovery=floor, recipe=how, tasks=own.tasks)
     given = Given(value=list(tasks), where="--tasks")

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 from advisor.spec.engines.profile_section import read_engine, write_engine
-from advisor.spec.reading.given import Given
+from advisor.spec.reading import amounts
+from advisor.spec.reading.given import Given, plain
 from advisor.spec.reading.located_yaml import plain_number
 from advisor.spec.workloads.slo import read_goodput, read_limits, write_goodput, write_limits
 from advisor.spec.workloads.workload import (
@@ -112,12 +113,15 @@ def write_lengths(lengths: Lengths) -> object:
 
 def read_concurrency(given: Given) -> int:
     """Requests in flight."""
-    return given.whole(low=1, high=MAX_CONCURRENCY)
+    return given.like(amounts.count(given.value)).whole(low=1, high=MAX_CONCURRENCY)
 
 
 def read_rate(given: Given) -> float:
     """Requests per second."""
-    return given.number(above=0, high=MAX_REQUESTS_PER_S, unit="requests/s")
+    value = amounts.per_second(given.value)
+    if isinstance(value, str):
+        raise given.error(f"'{plain(value)}' is no rate; write 4 (requests per second), 300/min or 10k/day")
+    return given.like(value).number(above=0, high=MAX_REQUESTS_PER_S, unit="requests/s")
 
 
 def read_burstiness(given: Given) -> float:
@@ -160,7 +164,7 @@ def read_quality(given: Given) -> Quality:
     if given.value == "none":
         return Quality()
     entries = given.keys(("min_recovery", "recipe", "tasks"))
-    floor = entries["min_recovery"].number(above=0, high=1) if "min_recovery" in entries else None
+    floor = entries["min_recovery"].share(above=0) if "min_recovery" in entries else None
     tasks = tuple(item.text() for item in entries["tasks"].items()) if "tasks" in entries else ()
     recipe = entries["recipe"].text() if "recipe" in entries else None
     return given.build(lambda: Quality(min_recovery=floor, recipe=recipe, tasks=tasks))
@@ -179,7 +183,7 @@ def read_price_list(given: Given) -> str | None:
 
 
 def read_prefix_hit_rate(given: Given) -> float:
-    rate = given.number(low=0, high=1)
+    rate = given.share()
     if rate == 1:
         raise given.error("1 is impossible (the last prompt token is always computed); state a share below 1")
     return rate
@@ -209,7 +213,7 @@ READERS: Mapping[str, Callable[[Given], Any]] = {
     "quality": read_quality,
     "objective": lambda given: given.choice(get_args(Objective)),
     "gpu_count": lambda given: given.choice(get_args(GpuCount)),
-    "confidence": lambda given: given.number(low=MIN_CONFIDENCE, high=MAX_CONFIDENCE),
+    "confidence": lambda given: given.share(low=MIN_CONFIDENCE, high=MAX_CONFIDENCE),
     "price_list": read_price_list,
     "engine": read_engine,
 }

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from advisor.spec.engines.engine import KvCacheDtype
 from advisor.spec.engines.profile_section import COUNTS, FLAGS
+from advisor.spec.reading.amounts import LEAST_PERCENT
 from advisor.spec.workloads.profile_keys import LENGTH_KEYS, READERS
 from advisor.spec.workloads.slo import GOODPUT_NAMES, LIMIT_KEY_PATTERN, LIMIT_KEYS
 from advisor.spec.workloads.workload import (
@@ -31,7 +32,23 @@ _TOKENS: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_TOKENS}
 _AVERAGE: Schema = {"type": "number", "minimum": 1, "maximum": MAX_TOKENS}
 _ABOVE_0: Schema = {"type": "number", "exclusiveMinimum": 0}
 _MS: Schema = _ABOVE_0 | {"maximum": MAX_LATENCY_MS}
-_SHARE: Schema = _ABOVE_0 | {"maximum": 1}
+_RATE = r"^\s*[0-9]"
+_PERCENT = r"^\s*([0-9]+([.][0-9]*)?|[.][0-9]+)\s*%?\s*$"
+"""A share as text: 97 %, 97%."""
+
+
+def _share(least: Schema, most: Schema) -> Schema:
+    """A share as a number, or as per cent: from 10 on, or with its sign. Readers hold it to the bounds."""
+    return {
+        "anyOf": [
+            {"type": "number"} | least | most,
+            {"type": "number", "minimum": LEAST_PERCENT, "maximum": 100},
+            {"type": "string", "pattern": _PERCENT},
+        ]
+    }
+
+
+_SHARE: Schema = _share({"exclusiveMinimum": 0}, {"maximum": 1})
 _NONE: Schema = {"const": "none"}
 
 
@@ -81,7 +98,12 @@ _LOAD: Schema = {
         ),
         _object(
             {
-                "requests_per_s": _ABOVE_0 | {"maximum": MAX_REQUESTS_PER_S},
+                "requests_per_s": {
+                    "anyOf": [
+                        _ABOVE_0 | {"maximum": MAX_REQUESTS_PER_S},
+                        {"type": "string", "pattern": _RATE, "description": "300/min, 10k/day"},
+                    ]
+                },
                 "burstiness": {
                     "type": "number",
                     "minimum": 0.01,
@@ -112,7 +134,7 @@ _SLO: Schema = {
 _GOODPUT: Schema = {
     "anyOf": [
         _LINE | {"description": "as vLLM's --goodput: 'ttft:500 tpot:50 e2el:5000', or 'none'"},
-        _object(dict.fromkeys(GOODPUT_NAMES, _MS) | {"min_share": _SHARE}, minProperties=1),
+        _object(dict.fromkeys(GOODPUT_NAMES, _LIMIT) | {"min_share": _SHARE}, minProperties=1),
     ]
 }
 
@@ -168,7 +190,7 @@ PROPERTIES: dict[str, tuple[Schema, str]] = {
         "themselves. maximum: all queued at once.",
     ),
     "prefix_hit_rate": (
-        {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+        _share({"minimum": 0}, {"exclusiveMaximum": 1}),
         "Share of prompt tokens found in the engine's prefix cache.",
     ),
     "slo": (_SLO, "Limits on a statistic over all requests, ms: ttft_p95_ms: 300."),
@@ -181,7 +203,7 @@ PROPERTIES: dict[str, tuple[Schema, str]] = {
         "free: searched.",
     ),
     "confidence": (
-        {"type": "number", "minimum": MIN_CONFIDENCE, "maximum": MAX_CONFIDENCE},
+        _share({"minimum": MIN_CONFIDENCE}, {"maximum": MAX_CONFIDENCE}),
         "Least probability that all limits are kept at once; 0.8 unless stated.",
     ),
     "price_list": (_LINE, "A named list of prices, or none for today's."),

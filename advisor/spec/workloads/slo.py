@@ -114,7 +114,7 @@ def _bound_ms(given: Given, default_unit: str | None) -> float:
             number = float(match[2]) * (MS_PER_S if unit == "s" else 1.0)
         except ValueError as error:
             raise given.error(f"'{plain(match[2])}' is no number") from error
-        given = Given(value=number, where=given.where, path=given.path, lines=given.lines)
+        given = given.like(number)
     return given.number(above=0, high=MAX_LATENCY_MS, unit="ms")
 
 
@@ -172,14 +172,14 @@ def read_goodput(given: Given) -> Goodput | None:
     fields: dict[str, float] = {}
     for key, entry in entries.items():
         if key == "min_share":
-            fields["min_share"] = entry.number(above=0, high=1)
+            fields["min_share"] = entry.share(above=0)
             continue
         name = GOODPUT_NAMES.get(key)
         if name is None:
             raise entry.unknown_key((*GOODPUT_KEYS, "ttft", "tpot", "e2el"))
         if name in fields:
             raise entry.error(f"{name} stands twice; keep one")
-        fields[name] = entry.number(above=0, high=MAX_LATENCY_MS, unit="ms")
+        fields[name] = _bound_ms(entry, default_unit="ms")
     return given.build(lambda: Goodput(**fields))
 
 
@@ -188,24 +188,22 @@ def _goodput_pairs(given: Given) -> dict[str, Given]:
     entries: dict[str, Given] = {}
     for word in given.text().replace(",", " ").split():
         key, _, value = word.partition(":")
-        try:
-            number = float(value)
-        except ValueError as error:
-            raise given.error(
-                f"'{plain(word)}' is no KEY:VALUE in ms; write ttft:500 tpot:50 e2el:5000"
-            ) from error
+        if not _BOUND.fullmatch(value):
+            raise given.error(f"'{plain(word)}' is no KEY:VALUE in ms; write ttft:500 tpot:50 e2el:5000")
         if key in entries:
             raise given.error(f"'{plain(key)}' stands twice; keep one")
-        entries[key] = given.child(key, number)
+        entries[key] = given.child(key, value)
     return entries
 
 
-def parse_goodput(text: str, *, min_share: float | None = None, where: str = "--goodput") -> Goodput | None:
+def parse_goodput(
+    text: str, *, min_share: float | str | None = None, where: str = "--goodput"
+) -> Goodput | None:
     """Per-request thresholds from a flag, vLLM's or AIPerf's words, in ms; None for `none`."""
     found = read_goodput(Given(value=text.strip(), where=where))
     if found is None or min_share is None:
         return found
-    share = Given(value=min_share, where="--min-share").number(above=0, high=1)
+    share = Given(value=min_share, where="--min-share").share(above=0)
     return Goodput(ttft_ms=found.ttft_ms, tpot_ms=found.tpot_ms, e2e_ms=found.e2e_ms, min_share=share)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.errors import InputError
-from advisor.spec.reading.amounts import tokens, usd_per_hour
+from advisor.spec.reading.amounts import count, per_second, share, tokens, usd_per_hour
 from advisor.spec.reading.lists import gpu_and_count
 
 
@@ -39,6 +39,48 @@ def test_what_is_no_amount_of_money_is_refused(text: str) -> None:
 )
 def test_tokens_take_k_and_m(text: str, count: str) -> None:
     assert tokens(text) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "per_s"),
+    [
+        ("5", 5.0),
+        ("5/s", 5.0),
+        ("2.5 rps", 2.5),
+        ("300/min", 5.0),
+        ("300rpm", 5.0),
+        ("90 req/min", 1.5),
+        ("10 requests per second", 10.0),
+        ("86.4k/day", 1.0),
+        ("1.8M/hour", 500.0),
+    ],
+)
+def test_a_rate_is_read_per_second(text: str, per_s: float) -> None:
+    assert per_second(text) == pytest.approx(per_s)
+
+
+@pytest.mark.parametrize("text", ["", "5m", "3min", "5/fortnight", "-1", "nan", "5x", "٣", "five"])
+def test_what_is_no_rate_stays_as_it_is(text: str) -> None:
+    assert per_second(text) == text
+
+
+@pytest.mark.parametrize("value", [0.97, 97, "0.97", "97", "97%", "97 %", " 97.0 % ", ".97"])
+def test_a_share_may_be_per_cent(value: object) -> None:
+    assert share(value) == 0.97
+
+
+@pytest.mark.parametrize(("value", "same"), [(1.5, 1.5), ("9", 9.0), (101, 101), ("x", "x"), (True, True)])
+def test_a_number_between_one_and_ten_is_no_share_and_no_per_cent(value: object, same: object) -> None:
+    assert share(value) == same
+
+
+@given(st.floats(0.1, 1))
+def test_a_share_written_in_per_cent_is_the_same_share(value: float) -> None:
+    assert share(f"{100 * value:.10g} %") == pytest.approx(value, rel=1e-9)
+
+
+def test_a_count_takes_k() -> None:
+    assert (count("1k"), count("50"), count("many"), count(7)) == (1000, 50, "many", 7)
 
 
 @pytest.mark.parametrize(

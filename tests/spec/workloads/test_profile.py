@@ -198,6 +198,7 @@ def test_lengths_are_a_number_or_a_distribution(text: str, lengths: Lengths) -> 
         ("maximum", Arrival(kind="maximum")),
         ("{concurrency: 32}", Arrival(kind="concurrency", value=32)),
         ("{requests_per_s: 4}", Arrival(kind="rate", value=4)),
+        ("{requests_per_s: 300/min}", Arrival(kind="rate", value=5)),
         ("{requests_per_s: 0.5, burstiness: 0.3}", Arrival(kind="rate", value=0.5, burstiness=0.3)),
     ],
 )
@@ -288,10 +289,13 @@ def test_an_unknown_key_names_the_nearest_and_the_place(tmp_path: Path) -> None:
         ("goodput: {itl: 5}", "goodput: unknown key 'itl'"),
         ("goodput: {min_share: 0.9}", "goodput needs at least one of ttft_ms, tpot_ms, e2e_ms"),
         (
-            "goodput: {ttft: 500, min_share: 99}",
-            "goodput.min_share: expected a number of at most 1, found 99",
+            "goodput: {ttft: 500, min_share: 101}",
+            "goodput.min_share: expected a share above 0 and up to 1, such as 0.97 or 97%, found 101",
         ),
-        ("quality: {min_recovery: 99}", "quality.min_recovery: expected a number of at most 1, found 99"),
+        (
+            "quality: {min_recovery: 1.5}",
+            "quality.min_recovery: expected a share above 0 and up to 1, such as 0.97 or 97%, found 1.5",
+        ),
         ("quality: {tasks: code}", "quality.tasks: expected a list, found 'code'"),
         ("quality: {tasks: [code, code]}", "quality: a task is named twice"),
         ("prefix_hit_rate: 1", "prefix_hit_rate: 1 is impossible"),

@@ -111,7 +111,7 @@ def test_flags_stand_over_the_scenario() -> None:
     ("flags", "message"),
     [
         ({"concurrency": 4, "rate": 2}, "--concurrency and --rate contradict each other; keep one"),
-        ({"single": True, "maximum": True}, "--single and --maximum contradict each other; keep one"),
+        ({"single": True, "maximum": True}, "--single and --concurrency max contradict each other; keep one"),
         ({"concurrency": 4, "burstiness": 2}, "--burstiness: belongs to a rate; add --rate"),
         ({"concurrency": 0}, "--concurrency: expected a number of at least 1, found 0"),
         (
@@ -120,7 +120,7 @@ def test_flags_stand_over_the_scenario() -> None:
         ),
         ({"rate": -1}, "found -1"),
         ({"burstiness": 0}, "--burstiness: expected a number of at least 0.01, found 0"),
-        ({"maximum": True}, "--maximum: 'chat' has latency limits"),
+        ({"maximum": True}, "--concurrency max: 'chat' has latency limits"),
         ({"maximum": True, "slo": ["ttft_p95_ms=1"]}, "load maximum queues all requests at once"),
         ({"input_tokens": 0}, "--input-tokens: expected a number of at least 1 tokens, found 0"),
         ({"output_tokens": "many"}, "--output-tokens: expected a number, found 'many'"),
@@ -129,11 +129,21 @@ def test_flags_stand_over_the_scenario() -> None:
         ({"slo": ["none", "ttft_p95_ms=1"]}, "--slo: none contradicts the other limits"),
         ({"slo": [""]}, "--slo: is empty; write for example ttft_p95_ms=300"),
         ({"min_share": 0.9}, "--min-share: belongs to goodput; add --goodput 'ttft:500 tpot:50'"),
-        ({"min_recovery": 99}, "--min-recovery: expected a number of at most 1, found 99"),
+        (
+            {"min_recovery": 101},
+            "--min-recovery: expected a share above 0 and up to 1, such as 0.97 or 97%, found 101",
+        ),
+        ({"min_recovery": "1.5"}, "--min-recovery: expected a share above 0 and up to 1"),
+        ({"confidence": "100%"}, "--confidence: expected a share from 0.05 to 0.999"),
+        ({"rate": "5/fortnight"}, "--rate: '5/fortnight' is no rate; write 4 (requests per second)"),
+        ({"goodput": "ttft:5m"}, "--goodput: 'ttft:5m' is no KEY:VALUE in ms"),
         ({"tasks": ["code", ""]}, "--tasks: 1: expected a text, found ''"),
         ({"objective": "speed"}, "--objective: unknown value 'speed'; "),
         ({"gpu_count": "few"}, "--gpu-count: unknown value 'few'"),
-        ({"prefix_hit_rate": 1.5}, "--prefix-hit-rate: expected a number of at most 1, found 1.5"),
+        (
+            {"prefix_hit_rate": 1.5},
+            "--prefix-hit-rate: expected a share from 0 to 1, such as 0.97 or 97%, found 1.5",
+        ),
         ({"scenario": "offline"}, "unknown scenario 'offline'"),
     ],
 )

@@ -64,6 +64,10 @@ RIGHT = [
     "spread: none",
     "price_list: none",
     "prefix_hit_rate: 0",
+    "prefix_hit_rate: 50%",
+    "quality: {min_recovery: 99}",
+    "confidence: 95 %",
+    "goodput: {ttft: 0.5s, min_share: 90%}",
 ]
 WRONG = [
     "slo: {ttft_p95: 300}",
@@ -75,7 +79,9 @@ WRONG = [
     "goodput: {itl: 5}",
     "goodput: {ttft: 0}",
     "goodput: {}",
-    "quality: {min_recovery: 99}",
+    "quality: {min_recovery: 101}",
+    "quality: {min_recovery: 1.5}",
+    "confidence: lots",
     "quality: {min_recovery: 0}",
     "quality: {tasks: code}",
     "quality: {tasks: [code, code]}",
