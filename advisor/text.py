@@ -12,6 +12,7 @@ from advisor.spec.engines.engine import is_older
 from advisor.spec.engines.model_starts import starts_of
 from advisor.spec.engines.start_table import known_releases
 from advisor.spec.formats.catalog import known_formats
+from advisor.spec.reading.amounts import HOURS_PER_MONTH
 
 WIDE = 1.6
 """Intervals are written as a factor from this factor on, as per cent below it."""
@@ -56,6 +57,13 @@ def plus_minus(estimate: Estimate, *, digits: int = 3, points: bool = False) -> 
     if factor < WIDE:
         return f"{value} ±{100 * (factor - 1):.0f} %"
     return f"{value} ×÷{number(factor, digits=2)}" if factor < inf else value
+
+
+def bill_text(usd_per_hour: float | None) -> str:
+    """`1.09 USD/h (796 a month)`."""
+    if usd_per_hour is None:
+        return "price unknown"
+    return f"{number(usd_per_hour)} USD/h ({usd_per_hour * HOURS_PER_MONTH:,.0f} a month)"
 
 
 def latency_name(metric: str, statistic: str) -> str:

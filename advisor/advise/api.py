@@ -136,7 +136,7 @@ def choice_of(
         )
     searched, notes = formats_for(chosen_model, formats)
     by_convention = asked.gpu_count != "free"
-    runs_on = _engine(engine, asked)
+    runs_on = engine_of(engine, asked)
     degrees = _degrees(tensor_parallel)
     split_notes = check_splits(chosen_model, degrees, runs_on)
     space = Space(
@@ -197,7 +197,7 @@ def predict(
         gpu=find_gpu(gpu) if isinstance(gpu, str) else gpu,
         tensor_parallel=tensor_parallel,
         replicas=replicas,
-        engine=_engine(engine, asked),
+        engine=engine_of(engine, asked),
     )
     if checkpoint is not None:
         single = replace(single, checkpoint=listed_checkpoint(checkpoint, chosen_model, single.format.name))
@@ -314,7 +314,7 @@ def _check_count(name: str, count: int | None) -> None:
         raise InputError(f"{name}: {count} is not a number of GPUs; give 1 to {MOST_GPUS:,}")
 
 
-def _engine(named: str | Engine | None, asked: Workload) -> Engine:
+def engine_of(named: str | Engine | None, asked: Workload) -> Engine:
     """As named, else as the workload states it, else the default release."""
     if named is None:
         return asked.engine or Engine(version=newest_version())

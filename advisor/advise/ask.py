@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from advisor.advise.api import choice_of, price_source, shipped_predictor, shipped_quality
+from advisor.advise.api import choice_of, engine_of, price_source, shipped_predictor, shipped_quality
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.compare import deployments as side_by_side
 from advisor.advise.compare.deployments import Difference, parse_deployment
@@ -15,7 +15,7 @@ from advisor.advise.sensitivity import crossover as along
 from advisor.advise.sensitivity.axis import Over
 from advisor.advise.sensitivity.crossover import Crossover
 from advisor.spec.deployment import Deployment
-from advisor.spec.engines.engine import Engine, newest_version, parse_engine
+from advisor.spec.engines.engine import Engine
 from advisor.spec.models.catalog import find_model
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.profile import load_workload
@@ -77,8 +77,7 @@ def compare(
     """
     asked = load_workload(workload) if isinstance(workload, str) else workload
     served = find_model(model) if isinstance(model, str) else model
-    stated = engine or asked.engine or Engine(version=newest_version())
-    runs_on = parse_engine(stated) if isinstance(stated, str) else stated
+    runs_on = engine_of(engine, asked)
 
     def deployment(said: str | Deployment) -> Deployment:
         if isinstance(said, Deployment):

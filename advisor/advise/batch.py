@@ -53,8 +53,8 @@ def answer_cells(
     whys = [question.why for question in questions]
     if asked:
         chosen = [questions[index] for index in asked]
-        told = _speed_rows(chosen, predictor)
-        for index, question, (row, fits) in zip(asked, chosen, told, strict=True):
+        answered = _speed_rows(chosen, predictor)
+        for index, question, (row, fits) in zip(asked, chosen, answered, strict=True):
             why = _unanswerable(question, fits)
             # A refused cell keeps whether it fits and how many sequences do: that is known.
             answers[index] = [*[""] * (len(SPEED) - 2), *row[-2:]] if why else row

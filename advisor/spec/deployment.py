@@ -128,6 +128,11 @@ class Deployment:
         return self.start.kernels
 
     @property
+    def format_and_gpu(self) -> tuple[str, str]:
+        """Names of both: deployments that share them are listed as one choice."""
+        return self.format.name, self.gpu.name
+
+    @property
     def key(self) -> tuple[str, str, str, str, int, int, str]:
         """Names that tell this deployment from every other."""
         return (

@@ -208,7 +208,7 @@ def asked_values(choice: Choice) -> dict[str, object]:
         "objective": workload.objective,
     }
     for metric in ("ttft", "tpot", "e2e"):
-        limit = next((limit for limit in workload.limits if limit.metric == metric), None)
+        limit = workload.limit_on(metric)
         values[metric] = None if limit is None else limit.max_ms
     statistics = {limit.statistic for limit in workload.limits}
     values["at"] = statistics.pop() if len(statistics) == 1 else None

@@ -39,7 +39,7 @@ def hopefuls(recommendation: Recommendation, predictor: Predictor) -> Contest | 
     if not len(likeliest):
         return None
     keeps = draw(found, 0, likeliest, predictor.fit.shared).keeps.mean(axis=0)
-    order = np.argsort(_cost(found.objective.value[0, likeliest], keeps), kind="stable")
+    order = np.argsort(_with_misses(found.objective.value[0, likeliest], keeps), kind="stable")
     chosen = likeliest[order[keeps[order] >= LEAST]][:MOST]
     if not len(chosen):
         return None
@@ -47,6 +47,6 @@ def hopefuls(recommendation: Recommendation, predictor: Predictor) -> Contest | 
     return Contest(choice, left, draw(left, 0, np.arange(len(chosen)), predictor.fit.shared))
 
 
-def _cost(objective: Floats, keeps: Floats) -> Floats:
+def _with_misses(objective: Floats, keeps: Floats) -> Floats:
     """The objective with what a miss adds to it on average."""
     return objective * (keeps + MISS * (1.0 - keeps))

@@ -12,7 +12,7 @@ from advisor.advise.certainty.error_draws import Draws, as_good, draw
 from advisor.advise.choose.joint import probability
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged import JudgedTable
-from advisor.advise.choose.question import Choice
+from advisor.advise.choose.question import Choice, filled
 from advisor.advise.choose.rank import TIE
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.arrays import Floats
@@ -93,8 +93,6 @@ def contest(
     recommendation: Recommendation,
     predictor: Predictor,
     quality: QualityModel | None = None,
-    *,
-    draws: int = 2_048,
 ) -> Contest | None:
     """The first against what could be better; None where nothing is ranked."""
     first, choice = recommendation.winner, recommendation.choice
@@ -103,7 +101,7 @@ def contest(
     picked = [pick.offer.deployment for pick in recommendation.picks]
     among = list({d.key: d for d in (first.deployment, *picked, *_rivals(recommendation))}.values())
     found = judge_fixed(choice, [choice.workload.load], among, predictor, quality)
-    seen = draw(found, 0, np.arange(len(among)), predictor.fit.shared, draws=draws)
+    seen = draw(found, 0, np.arange(len(among)), predictor.fit.shared)
     return Contest(choice, found, seen)
 
 
@@ -141,7 +139,7 @@ def _rival(of: Contest, chance: Floats) -> Rival | None:
     others = [
         (float(chance[i]), i)
         for i, d in enumerate(of.deployments)
-        if (d.format.name, d.gpu.name) != (first.format.name, first.gpu.name)
+        if d.format_and_gpu != first.format_and_gpu
     ]
     if not others:
         return None
@@ -174,21 +172,14 @@ def _rivals(recommendation: Recommendation) -> list[Deployment]:
     possible = np.flatnonzero(np.isfinite(value) & (table.kept[0] | table.likely[0]))
     reaches = value[possible] * _optimistic_share(table)[possible] <= own * (1.0 + TIE)
     found = {served[i].key: (float(value[i]), served[i]) for i in possible[reaches].tolist()}
-    if (
-        table.workload.objective == "cost"
-        and table.workload.gpu_count == "free"
-        and not _count_fixed(recommendation)
-    ):
+    choice = recommendation.choice
+    if table.workload.objective == "cost" and choice is not None and filled(choice) is None:
         for i in possible.tolist():
             for fewer, deployment in _with_fewer(table, served[i], i, own):
                 found.setdefault(deployment.key, (fewer, deployment))
     found.pop(served[0].key, None)
     near = sorted(found.values(), key=lambda one: (one[0], one[1].key))
     return [deployment for _, deployment in near[:MOST]]
-
-
-def _count_fixed(recommendation: Recommendation) -> bool:
-    return recommendation.choice is not None and recommendation.choice.space.num_gpus is not None
 
 
 def _optimistic_share(table: JudgedTable) -> Floats:

@@ -14,13 +14,13 @@ from functools import lru_cache
 import numpy as np
 
 from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT, JudgedTable
+from advisor.advise.choose.limits import end_at
 from advisor.advise.choose.rank import TIE
-from advisor.cost.arrays import Bools, Floats, Ints
+from advisor.cost.arrays import Bools, Floats, Ints, each_column
 from advisor.cost.predict.predictor import Z90
 from advisor.cost.step.work import kernel_family
 from advisor.cost.uncertainty import shared_errors
 from advisor.cost.uncertainty.error_class import DISTANCES, EngineClass
-from advisor.cost.uncertainty.error_shape import error_of_score
 from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares
 from advisor.spec.engines.engine import defaults
 from advisor.spec.workloads.load_kind import LoadClass
@@ -63,16 +63,13 @@ def outcomes(found: JudgedTable, load: int, at: Ints, errors: dict[str, Floats])
     for cause, z in errors.items():
         keeps &= z <= found.margin_sd(cause)[load, at]
     z = errors[RECOVERY if found.workload.objective == "accuracy" else SLOW]
-    value, low, high = (
-        array[load, at] for array in (found.objective.value, found.objective.low, found.objective.high)
-    )
-    with np.errstate(invalid="ignore", divide="ignore"):
-        if found.workload.objective == "accuracy":
-            objective = value + np.where(z > 0, high - value, value - low) * z / Z90
-        else:
-            stretch = np.where(z > 0, np.log(high / value), np.log(value / low))
-            objective = value * np.exp(stretch * error_of_score(z) / Z90)
-    objective = np.where(np.isfinite(value), objective, np.inf)
+    o = each_column(lambda column: column[load, at], found.objective)
+    if found.workload.objective == "accuracy":
+        with np.errstate(invalid="ignore"):
+            objective = o.value + np.where(z > 0, o.high - o.value, o.value - o.low) * z / Z90
+    else:
+        objective = end_at(o, z)
+    objective = np.where(np.isfinite(o.value), objective, np.inf)
     return Draws(at=at, keeps=keeps, objective=objective, errors=errors)
 
 

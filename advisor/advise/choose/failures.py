@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from advisor.advise.choose.assessment import RefusalKind
 from advisor.record.measurement import FailedRun, SpeedMeasurement
 from advisor.spec.deployment import Deployment
+from advisor.spec.engines.release import minor_release
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.workloads.workload import Workload
 
@@ -150,11 +151,7 @@ def _newer(d: Deployment, run: FailedRun) -> bool:
     """Whether the engine asked about came after the one that failed, and may have learnt it since."""
     if run.engine_version is None:
         return False
-    return _release(d.engine.version) > _release(run.engine_version)
-
-
-def _release(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version.split("+")[0])[:2])
+    return minor_release(d.engine.version) > minor_release(run.engine_version)
 
 
 def failure_text(run: FailedRun) -> str:

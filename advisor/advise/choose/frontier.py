@@ -14,6 +14,7 @@ from advisor.advise.choose.judged import JudgedTable
 from advisor.advise.choose.question import Choice, searches_replicas
 from advisor.advise.choose.rank import TIE
 from advisor.spec.deployment import Deployment
+from advisor.spec.reading.amounts import HOURS_PER_MONTH
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
@@ -32,7 +33,6 @@ STEP = 0.005
 VARIED = 24
 """Deployments, cheapest first, that other counts of replicas are tried of: of the kept and of the refused."""
 PARTS = (0.5, 0.75, 1.5, 2.0)
-HOURS_PER_MONTH = 730.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,11 @@ class Pick:
 
     role: Role
     offer: Offer
+
+
+def usd_by_role(picks: Iterable[Pick]) -> dict[Role, float | None]:
+    """USD per hour of each pick."""
+    return {pick.role: pick.offer.usd_per_hour for pick in picks}
 
 
 def offers(

@@ -49,8 +49,8 @@ def min_replicas(most: Ints, guess: Ints, single: tuple[Bools, Bools], verdicts:
         if not len(active):
             return np.where(state.keeps > 0, state.keeps, most)
         tried = following[active]
-        told = known.of(active, tried, likely[active])
-        ready = np.flatnonzero(told >= 0)
+        verdict = known.of(active, tried, likely[active])
+        ready = np.flatnonzero(verdict >= 0)
         # Whoever can go on without a look does so first: a look is for as many as possible.
         if not len(ready):
             asked = _ahead(active, state, guess, most)
@@ -58,7 +58,7 @@ def min_replicas(most: Ints, guess: Ints, single: tuple[Bools, Bools], verdicts:
             known.learn(*new, verdicts(*new))
             continue
         here, counts = active[ready], tried[ready]
-        holds = told[ready] > 0
+        holds = verdict[ready] > 0
         state.keeps[here[holds]] = counts[holds]
         state.fails[here[~holds]] = np.maximum(state.fails[here[~holds]], counts[~holds])
 
@@ -76,17 +76,17 @@ class _Known:
 
     def __init__(self, positions: int) -> None:
         self._positions = positions
-        self._told: dict[int, tuple[bool, bool]] = {}
+        self._verdicts: dict[int, tuple[bool, bool]] = {}
 
     def learn(self, at: Ints, counts: Ints, found: tuple[Bools, Bools]) -> None:
         pairs = zip(found[0].tolist(), found[1].tolist(), strict=True)
-        self._told.update(zip(self._names(at, counts), pairs, strict=True))
+        self._verdicts.update(zip(self._names(at, counts), pairs, strict=True))
 
     def of(self, at: Ints, counts: Ints, likely: Bools) -> Ints:
         """1: holds, 0: does not, -1: unknown."""
         return np.array(
             [
-                -1 if (told := self._told.get(name)) is None else int(told[which])
+                -1 if (verdict := self._verdicts.get(name)) is None else int(verdict[which])
                 for name, which in zip(self._names(at, counts), likely.tolist(), strict=True)
             ],
             dtype=np.intp,
@@ -95,7 +95,7 @@ class _Known:
     def new(self, at: Ints, counts: Ints) -> tuple[Ints, Ints]:
         """Those of the pairs that nothing is known of, each once."""
         names = np.unique(np.array(self._names(at, counts), dtype=np.int64))
-        names = np.array([name for name in names.tolist() if name not in self._told], dtype=np.int64)
+        names = np.array([name for name in names.tolist() if name not in self._verdicts], dtype=np.int64)
         counts, at = np.divmod(names, self._positions)
         return np.asarray(at, dtype=np.intp), np.asarray(counts, dtype=np.intp)
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from advisor.spec.deployment import Deployment, KvChoice, resolved_kv
-from advisor.spec.engines.engine import Engine, newest_version
-from advisor.spec.engines.model_starts import starts_of
+from advisor.spec.engines.engine import Engine
 from advisor.spec.formats.format import QuantFormat
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.models.model import ModelSpec
-from advisor.spec.parallelism import Parallelism
 
 TENSOR_PARALLEL = (1, 2, 4, 8, 16)
 """16 spans two nodes of eight, as the seed paper's 405B tables do."""
@@ -81,26 +79,16 @@ def starts(d: Deployment) -> bool:
     return d.format.execution(d.gpu) is not None and d.kernels.starts
 
 
-def divides(model: ModelSpec, degree: int, version: str = "") -> bool:
-    """True when vLLM splits the model over `degree` GPUs at 16 bits: heads, vocabulary, widths."""
-    split = Parallelism(tensor=degree)
-    return starts_of(model).split_misfit(split, version or newest_version()) is None
-
-
-def _degrees(space: Space, gpu: GpuSpec) -> Iterable[int]:
-    asked = TENSOR_PARALLEL if space.tensor_parallel is None else space.tensor_parallel
-    most = min(bound for bound in (space.max_gpus, space.num_gpus, max(asked)) if bound is not None)
-    exact = space.num_gpus
-    machine = max(gpu.gpus_per_node, 1)
-    nodes = space.nodes or (2 if machine >= 8 else 1)
-    if space.tensor_parallel is None and space.nodes:
-        asked = tuple(sorted({*asked, *(machine * n for n in range(1, nodes + 1))}))
-        most = min(bound for bound in (space.max_gpus, space.num_gpus, max(asked)) if bound is not None)
-    for degree in asked:
-        if degree > most:
-            continue
-        if space.tensor_parallel is None and degree > nodes * machine:
-            continue
-        if exact is not None and exact % degree:
-            continue
-        yield degree
+def _degrees(space: Space, gpu: GpuSpec) -> Iterator[int]:
+    """GPUs of one replica: as named, else powers of two and whole machines; within every bound."""
+    bounds = [bound for bound in (space.max_gpus, space.num_gpus) if bound is not None]
+    tried = space.tensor_parallel
+    if tried is None:
+        machine = max(gpu.gpus_per_node, 1)
+        whole = (machine * n for n in range(1, (space.nodes or 0) + 1))
+        tried = tuple(sorted({*TENSOR_PARALLEL, *whole}))
+        bounds.append(machine * (space.nodes or (2 if machine >= 8 else 1)))
+    for degree in tried:
+        divides = space.num_gpus is None or space.num_gpus % degree == 0
+        if divides and all(degree <= bound for bound in bounds):
+            yield degree

@@ -11,7 +11,8 @@ import numpy as np
 from advisor.advise.certainty.at_risk_candidates import LEAST as LEAST_HOPE
 from advisor.advise.certainty.at_risk_candidates import MISS, hopefuls
 from advisor.advise.certainty.choice_probability import Contest, Sureness, contest, sureness
-from advisor.advise.certainty.error_draws import draw, loadings_of, outcomes
+from advisor.advise.certainty.error_draws import as_good, draw, loadings_of, outcomes
+from advisor.advise.choose.frontier import usd_by_role
 from advisor.advise.choose.joint import deviate
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT
@@ -108,7 +109,7 @@ def measure_next(
         why = f"nothing has a chance of {share(LEAST_HOPE)} to keep every limit"
         return Suggestion(sure=None, kept=kept, measurements=(), loss=0.0, why_nothing=why)
     sure = sureness(of)
-    usd = {pick.role: pick.offer.usd_per_hour for pick in recommendation.picks}
+    usd = usd_by_role(recommendation.picks)
     now, cheaper = usd.get("recommended"), usd.get("cheaper")
     measurable = _measurable(of)
     problem = _problem(of, predictor, measurable)
@@ -176,11 +177,8 @@ def _measurable(of: Contest) -> list[Measurement]:
     for i, d in enumerate(of.deployments):
         if not of.found.measured[0, i]:
             kinds.setdefault(d.times(1).key, i)
-    best = of.draws.best()
-    matter = [
-        float((of.draws.keeps[:, i] & (of.draws.objective[:, i] <= best * 1.01)).mean()) + (i == 0)
-        for i in range(len(of.deployments))
-    ]
+    matter = as_good(of.draws).mean(axis=0)
+    matter[0] += 1.0  # the first always does
     chosen = sorted(kinds.values(), key=lambda i: (-matter[i], i))[:MOST_KINDS]
     found = []
     for i in chosen:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from advisor.advise.choose.gpu_count import unpriced
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.question import Choice, statistics_of
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.sensitivity.axis import Axis, Over, between, level_of, load_at
+from advisor.advise.sensitivity.axis import Axis, between, level_of, load_at, own_level
 from advisor.advise.sensitivity.crossover import Crossover, crossover, under, usual_axis
 from advisor.cost.estimate import Estimate
 from advisor.spec.deployment import Deployment
@@ -77,30 +76,24 @@ def along_load(
     along = own_axis(choice)
     if len(along.levels) < 2:
         return None
-    gone = unpriced(choice)
-    space = replace(choice.space, gpus=tuple(gpu for gpu in choice.space.gpus if gpu not in gone))
-    priced = replace(choice, space=space)
     free = choice.workload.gpu_count == "free"
     # A convention on the count of GPUs is applied under each load anew, to all that there is.
     among = recommendation.table.deployments if free else None
-    found = crossover(priced, along, predictor, quality, rounds=1, among=among, zones=False)
+    found = crossover(choice, along, predictor, quality, rounds=1, among=among, zones=False)
     pause()
     offered = dict.fromkeys([first.deployment, *(pick.offer.deployment for pick in recommendation.picks)])
-    curves = _curves(priced, along, list(offered), predictor)
+    curves = _curves(choice, along, list(offered), predictor)
     pause()
     return AlongLoad(
         crossover=found,
         curves=curves,
-        kept_up_to=_kept_up_to(priced, along, first.deployment, predictor, quality),
+        kept_up_to=_kept_up_to(choice, along, first.deployment, predictor, quality),
     )
 
 
 def own_axis(choice: Choice) -> Axis:
     """Levels around the workload's own, which is one of them."""
-    load = choice.workload.load
-    kind = load.arrival.kind
-    over: Over = kind if kind == "rate" or kind == "concurrency" else "input-tokens"
-    here = level_of(load, over) or 1.0
+    over, here = own_level(choice.workload.load)
     usual = usual_axis(choice, over)
     low, high = max(here / REACH, min(usual.levels[0], here)), min(here * REACH, max(usual.levels[-1], here))
     below = between(low, here, PER_SIDE + 1, whole=usual.whole) if low < here else ()

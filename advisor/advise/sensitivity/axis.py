@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import ceil, exp, log
+from math import ceil, log
 from typing import Literal, get_args
 
 import numpy as np
@@ -55,7 +55,7 @@ def axis(
     least, most = _usual(over, load, model)
     first = least if low is None else low
     last = most if high is None else high
-    _check(over, first, last, load, model)
+    _check(over, first, last, model)
     count = max(2, ceil(log(last / first) / log(2) * PER_OCTAVE - 1e-9) + 1)
     return Axis(over=over, levels=between(first, last, count, whole=over != "rate"))
 
@@ -91,6 +91,14 @@ def level_of(load: Load, over: Over) -> float | None:
     return load.arrival.value if load.arrival.kind == over else None
 
 
+def own_level(load: Load) -> tuple[Over, float]:
+    """What a load states of its own, and how much of it: its rate, its concurrency, else its prompts' mean
+    length."""
+    kind = load.arrival.kind
+    over: Over = kind if kind == "rate" or kind == "concurrency" else "input-tokens"
+    return over, level_of(load, over) or 1.0
+
+
 def scaled(lengths: Lengths, mean: float) -> Lengths:
     """Lengths of the same shape with another mean; whole tokens, so that it is met to within one."""
     factor = mean / lengths.mean
@@ -122,15 +130,10 @@ def _usual(over: Over, load: Load, model: ModelSpec) -> tuple[float, float]:
     return least, max(least * 2, min(most, float(int(room))))
 
 
-def _check(over: Over, low: float, high: float, load: Load, model: ModelSpec) -> None:
+def _check(over: Over, low: float, high: float, model: ModelSpec) -> None:
     if not 0 < low < high:
         raise InputError(f"range: {low:g} to {high:g} is no range; give two numbers above 0, the lower first")
     bounds = {"concurrency": (1, MAX_CONCURRENCY), "rate": (0.0, MAX_REQUESTS_PER_S)}
     least, most = bounds.get(over, (1, model.max_context))
     if low < least or high > most:
         raise InputError(f"range: {low:g} to {high:g} {UNITS[over]} is not within {least:,g} and {most:,g}")
-
-
-def midpoint(low: float, high: float) -> float:
-    """The middle of two levels by factors."""
-    return exp((log(low) + log(high)) / 2)

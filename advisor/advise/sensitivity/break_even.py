@@ -98,7 +98,7 @@ def _ratios(
     errors = {c: errors_of(found, 0, at, predictor.fit.shared, c, DRAWS) for c in (SLOW, TTFT)}
     drawn = outcomes(found, 0, at, errors)
     ends = np.cumsum([len(of) for of in counts])
-    costs = [_cost(drawn, end - len(of), end) for of, end in zip(counts, ends, strict=True)]
+    costs = [_least_cost(drawn, end - len(of), end) for of, end in zip(counts, ends, strict=True)]
     ratios: dict[tuple[object, ...], tuple[float, ...]] = {}
     for a, cost in zip(others, costs[1:], strict=True):
         value = own / (_usd(a) or own)
@@ -115,7 +115,7 @@ def _counts(choice: Choice, deployment: Deployment) -> list[int]:
     return sorted({max(1, round(n * part)) for part in PARTS} | {n + 1})
 
 
-def _cost(drawn: Draws, start: int, end: int) -> Floats:
+def _least_cost(drawn: Draws, start: int, end: int) -> Floats:
     """Of each draw the cost with the fewest replicas that keep the limits; with the most where none do."""
     keeps, objective = drawn.keeps[:, start:end], drawn.objective[:, start:end]
     least = np.where(keeps, objective, np.inf).min(axis=1)

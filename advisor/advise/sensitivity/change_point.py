@@ -56,4 +56,4 @@ class Flip:
 
 
 def kind_of(deployment: Deployment | None) -> tuple[str, str] | None:
-    return None if deployment is None else (deployment.format.name, deployment.gpu.name)
+    return None if deployment is None else deployment.format_and_gpu

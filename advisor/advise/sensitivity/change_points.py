@@ -64,7 +64,7 @@ def contenders(recommendation: Recommendation) -> list[Deployment]:
     for spread in (1, MOST):
         for i in at:
             d = table.deployment(0, i)
-            kind = (d.format.name, d.gpu.name)
+            kind = d.format_and_gpu
             one = d if is_fixed else d.times(1)
             if len(chosen) < MOST and one.key not in chosen and seen.get(kind, 0) < spread:
                 chosen[one.key] = one

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from advisor.advise.certainty.error_draws import draw
-from advisor.advise.choose.judged import JudgedTable
+from advisor.advise.choose.judged import JudgedTable, least_margin
 from advisor.cost.arrays import Floats
 from advisor.cost.estimate import BASES, Basis
 from advisor.cost.predict.predictor import Z90
@@ -107,10 +107,7 @@ def where_limit_is_met(found: JudgedTable, levels: Sequence[float], end: int, *,
     one. Beyond what it can serve by the central estimate there is no latency to judge, yet a better pace
     would move that point: the optimistic end is where the capacity's own is exceeded, too.
     """
-    reach = np.full(len(levels), np.inf)
-    for limit in found.uncertain:
-        reach = np.minimum(reach, limit.margin_sd[:, 0])
-    reach = np.where(found.possible[:, 0], reach, -np.inf)
+    reach = np.where(found.possible[:, 0], least_margin(found)[:, 0], -np.inf)
     measure = -reach if ends else reach
     low, high = _interval(levels, measure, end, lambda i: measure[i], -Z90, Z90)
     hopeful = np.flatnonzero(reach > -Z90)

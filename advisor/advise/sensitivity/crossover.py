@@ -13,7 +13,8 @@ from advisor.advise.choose.judged import JudgedTable
 from advisor.advise.choose.question import Choice
 from advisor.advise.choose.rank import best as best_of
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.sensitivity.axis import Axis, Over, axis, between, level_of, load_at
+from advisor.advise.sensitivity.axis import Axis, Over, axis, between, level_of, load_at, own_level
+from advisor.advise.sensitivity.change_point import kind_of
 from advisor.advise.sensitivity.crossing import Why, basis_of, turn_at, where_it_turns
 from advisor.cost.arrays import Ints
 from advisor.cost.estimate import Basis
@@ -103,7 +104,7 @@ def crossover(
     levels = list(along.levels)
     found = _contenders(choice, _survey_at(choice, along, levels, predictor, quality, among=among))
     for _ in range(rounds):
-        kinds = [_kind(d) for d in _names(found)]
+        kinds = [kind_of(d) for d in _names(found)]
         steps = [i for i in range(len(levels) - 1) if kinds[i] != kinds[i + 1]][:MOST_CROSSINGS]
         new = [
             level
@@ -117,7 +118,7 @@ def crossover(
         order = np.argsort([*levels, *new], kind="stable")
         levels = [float(level) for level in np.array([*levels, *new])[order]]
         found = found.take(order)
-    return _Walk(choice, found, along, levels, predictor, quality).told(zones=zones)
+    return _Survey(choice, found, along, levels, predictor, quality).crossover(zones=zones)
 
 
 def nearby(
@@ -135,9 +136,7 @@ def nearby(
     own = first.deployment
     space = replace(choice.space, gpus=(own.gpu,), tensor_parallel=(own.tensor_parallel,))
     choice = replace(choice, space=space)
-    kind = choice.workload.load.arrival.kind
-    over: Over = kind if kind == "rate" or kind == "concurrency" else "input-tokens"
-    here = level_of(choice.workload.load, over) or 1.0
+    over, here = own_level(choice.workload.load)
     along = usual_axis(choice, over)
     along = replace(along, levels=tuple(v for v in along.levels[::2] if here / WITHIN <= v <= here * WITHIN))
     if len(along.levels) < 2:
@@ -184,10 +183,6 @@ def _names(found: JudgedTable) -> list[Deployment | None]:
     return [None if at < 0 else found.deployment(load, int(at)) for load, at in enumerate(best_of(found))]
 
 
-def _kind(deployment: Deployment | None) -> tuple[str, str] | None:
-    return None if deployment is None else (deployment.format.name, deployment.gpu.name)
-
-
 def apart(
     stretches: Sequence[Stretch], crossings: Sequence[Crossing]
 ) -> tuple[tuple[Stretch, ...], tuple[Crossing, ...]]:
@@ -200,7 +195,7 @@ def apart(
             zones.append(following)
             kept.append(crossing)
             continue
-        either = {_kind(d): d for d in (*following.kinds, *zone.kinds)}
+        either = {d.format_and_gpu: d for d in (*following.kinds, *zone.kinds)}
         zones[-1] = replace(
             zone, last=following.last, until=following.until, either=tuple(reversed(either.values()))
         )
@@ -216,7 +211,7 @@ def _is_noise(zone: Stretch, crossing: Crossing, following: Stretch) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Walk:
+class _Survey:
     """A survey along an axis, at its levels and those put between."""
 
     choice: Choice
@@ -226,9 +221,9 @@ class _Walk:
     predictor: Predictor
     quality: QualityModel | None
 
-    def told(self, *, zones: bool) -> Crossover:
+    def crossover(self, *, zones: bool) -> Crossover:
         best, names = best_of(self.found), _names(self.found)
-        kinds = [_kind(d) for d in names]
+        kinds = [kind_of(d) for d in names]
         levels = self.levels
         starts = [0, *(i for i in range(1, len(levels)) if kinds[i] != kinds[i - 1])]
         ends = [*(start - 1 for start in starts[1:]), len(levels) - 1]

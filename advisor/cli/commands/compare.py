@@ -53,8 +53,8 @@ def compare(
             )
         from advisor.advise.compare.results import compare_results
 
-        told = compare_results(Path(first), Path(second))
-        out.print_comparison(first, second, told.differences, told.notes, output.value)
+        compared = compare_results(Path(first), Path(second))
+        out.print_comparison(first, second, compared.differences, compared.notes, output.value)
         return
     named = Named(model_option=model_option, params=params)
     names, differences = _deployments((first, second), named, asked, limits, prices, served, records)

@@ -17,7 +17,7 @@ def sure_section(recommendation: Recommendation, decision: Decision | None) -> H
     sure = decision.sure
     best = BEST[recommendation.workload.objective]
     bars = [
-        (f"keeps {limit_name(kept)}", kept.probability) for kept in sure.limits
+        (f"keeps {limit_name(kept.limit)}", kept.probability) for kept in sure.limits
     ] + ([("keeps every limit", sure.keeps_all)] if len(sure.limits) > 1 else [])  # fmt: skip
     bars.append((f"is the {best} that keeps them" if sure.limits else f"is the {best}", sure.best))
     changes = change_lines(recommendation, decision)

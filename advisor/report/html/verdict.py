@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from advisor.advise.certainty.choice_probability import SURE
+from advisor.advise.choose.frontier import usd_by_role
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
 from advisor.report.html.elements.markup import Html, tag
@@ -26,7 +27,7 @@ def badge_of(recommendation: Recommendation, best: float) -> Badge:
     kept = first is not None and first.keeps_all_limits >= recommendation.workload.confidence
     if kept and best >= SURE:
         return "Sure"
-    usd = {pick.role: pick.offer.usd_per_hour for pick in recommendation.picks}
+    usd = usd_by_role(recommendation.picks)
     own, surer = usd.get("recommended"), usd.get("surer")
     return "In doubt" if own and surer and surer > DEARER * own else "Close call"
 

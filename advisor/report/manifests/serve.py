@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from advisor.report.commands.commands import option_words
 from advisor.report.manifests.subject import MODEL_MOUNT, PORT, Subject, yaml_text
+from advisor.spec.engines.release import minor_release
 
 NATIVE_NODES_SINCE = (0, 32)
 """vLLM's own --nnodes were read in 0.32's help; for older versions Ray is used, which all of them take."""
@@ -59,14 +60,9 @@ def serve_script(subject: Subject) -> str:
         if subject.deployment.replicas > 1:
             note = [f"# One of {subject.deployment.replicas} replicas; a load balancer shares requests out."]
         return script(*note, f"exec {wrapped([*quoted, chr(34) + '$@' + chr(34)])}")
-    if _release(subject) >= NATIVE_NODES_SINCE:
+    if minor_release(subject.deployment.engine.version) >= NATIVE_NODES_SINCE:
         return _native_nodes(subject, quoted)
     return _ray_nodes(subject, quoted)
-
-
-def _release(subject: Subject) -> tuple[int, ...]:
-    parts = subject.deployment.engine.version.split(".")[:2]
-    return tuple(int("".join(c for c in part if c.isdigit()) or 0) for part in parts)
 
 
 def _native_nodes(subject: Subject, quoted: list[str]) -> str:

@@ -18,10 +18,9 @@ from advisor.report.terminal import certainty, evidence, words
 from advisor.report.terminal.fitting_table import Column, fitting_table
 from advisor.report.terminal.tables import shown_rows
 from advisor.spec.deployment import Deployment
-from advisor.spec.reading.amounts import HOURS_PER_MONTH
 from advisor.spec.workloads.profile_text import arrival_text, limits_text, quality_text
 from advisor.spec.workloads.workload import LatencyLimit, Lengths, Workload
-from advisor.text import deployment_text, number, plus_minus, share
+from advisor.text import bill_text, deployment_text, number, plus_minus, share
 from advisor.units import MS_PER_S
 
 if TYPE_CHECKING:
@@ -118,10 +117,7 @@ def _mean(lengths: Lengths) -> str:
 
 
 def _cost(assessment: Assessment) -> str:
-    if assessment.cost is None:
-        return "price unknown"
-    usd = assessment.cost.usd_per_hour
-    return f"{number(usd)} USD/h ({usd * HOURS_PER_MONTH:,.0f} a month)"
+    return bill_text(None if assessment.cost is None else assessment.cost.usd_per_hour)
 
 
 def _plain(texts: Iterable[str]) -> list[Line]:
@@ -220,8 +216,7 @@ def _used(assessment: Assessment, limit: LatencyLimit) -> float | None:
 
 
 def _latency(metric: str, assessments: Sequence[Assessment], workload: Workload) -> Column:
-    limited = [limit.statistic for limit in workload.limits if limit.metric == metric]
-    statistic = limited[0] if limited else "mean"
+    statistic = workload.statistic_of(metric)
     unit, factor = ("s", 1 / MS_PER_S) if metric == "e2e" else ("ms", 1.0)
     cells = []
     for assessment in assessments:

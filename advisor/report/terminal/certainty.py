@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from advisor.advise.choose.frontier import Offer, Pick, Role
+from advisor.advise.choose.frontier import Offer, Pick, Role, usd_by_role
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.measuring.next import Measurement
 from advisor.advise.sensitivity.ways_out import WayOut
 from advisor.spec.deployment import Deployment
-from advisor.text import deployment_text, number, share
+from advisor.text import bill_text, deployment_text, number, share
 
 _ROLES: dict[Role, str] = {
     "recommended": "recommended",
@@ -25,8 +25,8 @@ def pick_lines(recommendation: Recommendation, settles: Measurement | None = Non
     """At most three offers, each with its cost and how probably it keeps all limits; and the measurement that
     would settle between them."""
     lines = [
-        f"{_ROLES[pick.role]}: {deployment_text(pick.offer.deployment)}, {_cost(pick.offer)}, "
-        f"{_certainty(pick.offer)}"
+        f"{_ROLES[pick.role]}: {deployment_text(pick.offer.deployment)}, "
+        f"{bill_text(pick.offer.usd_per_hour)}, {_certainty(pick.offer)}"
         for pick in recommendation.picks
     ]
     if settles is not None:
@@ -59,12 +59,6 @@ def pick_words(pick: Pick) -> PickWords:
     )
 
 
-def _cost(offer: Offer) -> str:
-    if offer.usd_per_hour is None or offer.usd_per_month is None:
-        return "price unknown"
-    return f"{number(offer.usd_per_hour)} USD/h ({offer.usd_per_month:,.0f} a month)"
-
-
 def _certainty(offer: Offer) -> str:
     if not offer.tightest:
         return "no limits asked"
@@ -75,7 +69,7 @@ def _certainty(offer: Offer) -> str:
 def settles_text(picks: Sequence[Pick], m: Measurement) -> str:
     """The one measurement that would settle between the picks, and by how much the bill may fall."""
     what = "the accuracy of " if m.what == "accuracy" else ""
-    usd = {pick.role: pick.offer.usd_per_hour for pick in picks}
+    usd = usd_by_role(picks)
     first, cheaper = usd.get("recommended"), usd.get("cheaper")
     saved = (
         f"; the bill may fall by {number(first - cheaper)} USD/h"

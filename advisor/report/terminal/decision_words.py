@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from advisor.advise.certainty.choice_probability import Kept, Sureness
+from advisor.advise.certainty.choice_probability import Sureness
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
 from advisor.advise.sensitivity.axis import UNITS
@@ -32,7 +32,7 @@ def sure_lines(recommendation: Recommendation, decision: Decision) -> list[str]:
         return []
     lines = []
     if sure.limits:
-        each = ", ".join(f"{limit_name(kept)} {chance(kept.probability)}" for kept in sure.limits)
+        each = ", ".join(f"{limit_name(kept.limit)} {chance(kept.probability)}" for kept in sure.limits)
         lines.append(f"It keeps every limit with {chance(sure.keeps_all)} ({each}).")
     return [*lines, *_best_lines(sure, BEST[recommendation.workload.objective])]
 
@@ -70,10 +70,10 @@ def _best_lines(sure: Sureness, best: str) -> list[str]:
     return lines
 
 
-def limit_name(kept: Kept) -> str:
-    """`p95 TTFT` for `ttft_p95_ms`."""
-    latency = latency_of_key(kept.limit)
-    return kept.limit if latency is None else latency_name(*latency)
+def limit_name(key: str) -> str:
+    """`p95 TTFT` for `ttft_p95_ms`; a limit on something else is its own name."""
+    latency = latency_of_key(key)
+    return key if latency is None else latency_name(*latency)
 
 
 def chance(probability: float) -> str:
@@ -177,5 +177,5 @@ def why_text(crossing: Crossing, stretch: Stretch, following: Stretch) -> str:
     if crossing.why == "replicas":
         return f"{_name(stretch.until)} takes another replica"
     who = _name(following.best) if stretch.until is None else _name(stretch.until)
-    limit = limit_name(Kept(limit=crossing.limit, probability=0.0))
+    limit = limit_name(crossing.limit)
     return f"{who} {'misses' if stretch.best is not None else 'keeps'} {limit}"

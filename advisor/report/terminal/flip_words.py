@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from advisor.advise.certainty.choice_probability import Kept
 from advisor.advise.sensitivity.change_point import SHARES, Flip
 from advisor.advise.sensitivity.change_points import EXACT
 from advisor.report.terminal.decision_words import limit_name
@@ -51,7 +50,7 @@ def name(flip: Flip) -> str:
     if said.startswith("goodput "):
         return f"goodput limit on {said.removeprefix('goodput ').removesuffix('_ms').upper()}, ms"
     if said.endswith("_ms"):
-        said = f"limit on {limit_name(Kept(limit=said, probability=0.0))}"
+        said = f"limit on {limit_name(said)}"
     return f"{said}, {flip.unit}"
 
 
@@ -84,5 +83,5 @@ def _because(first: Deployment, flip: Flip) -> str:
         return f"{short} {'takes another replica' if flip.whose == 'first' else 'takes a replica less'}"
     if flip.limit == "memory":
         return f"{short} {'no longer fits' if flip.whose == 'first' else 'fits'}"
-    limit = "the budget" if flip.limit == "budget" else limit_name(Kept(limit=flip.limit, probability=0.0))
+    limit = "the budget" if flip.limit == "budget" else limit_name(flip.limit)
     return f"{short} {'misses' if flip.whose == 'first' else 'keeps'} {limit}"

@@ -46,7 +46,7 @@ def print_crossover(choice: Choice, found: Crossover) -> None:
             decision_words.level(stretch.last),
             _best(stretch),
             why,
-            "" if crossing is None else _between(crossing, unit),
+            "" if crossing is None else _interval(crossing),
             "" if crossing is None else crossing.basis,
         )
     to.print(table)
@@ -139,7 +139,8 @@ def _best(stretch: Stretch) -> str:
     return first if first == last else f"{first} → {last}"
 
 
-def _between(crossing: Crossing, unit: str) -> str:
+def _interval(crossing: Crossing) -> str:
+    """The levels between which the change lies."""
     low = "below the range" if crossing.low is None else decision_words.level(crossing.low)
     high = "beyond the range" if crossing.high is None else decision_words.level(crossing.high)
     return f"{low} to {high}"

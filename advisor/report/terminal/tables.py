@@ -38,7 +38,7 @@ def shown_rows(assessments: Sequence[Assessment], top: int) -> list[tuple[int, A
     seen: set[tuple[str, str]] = set()
     rows: list[tuple[int, Assessment]] = []
     for place, assessment in enumerate(assessments, start=1):
-        kind = (assessment.deployment.format.name, assessment.deployment.gpu.name)
+        kind = assessment.deployment.format_and_gpu
         if kind not in seen and len(rows) < top:
             seen.add(kind)
             rows.append((place, assessment))
@@ -122,8 +122,7 @@ def _capacity(assessment: Assessment) -> Estimate | None:
 
 def _latency_column(workload: Workload, metric: LatencyMetric, unit: str, factor: float) -> Column:
     """The statistic that a limit is on, the mean where there is none."""
-    limited = [limit.statistic for limit in workload.limits if limit.metric == metric]
-    statistic = limited[0] if limited else "mean"
+    statistic = workload.statistic_of(metric)
 
     def read(assessment: Assessment) -> Estimate | None:
         estimate = assessment.estimate(metric, statistic)

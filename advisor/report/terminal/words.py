@@ -98,7 +98,7 @@ def _tie_text(recommendation: Recommendation, first: Assessment) -> str:
     others = {
         f"{a.deployment.format.name} on {a.deployment.gpu.label}": a
         for a in recommendation.ties
-        if (a.deployment.format.name, a.deployment.gpu.name) != (own.format.name, own.gpu.name)
+        if a.deployment.format_and_gpu != own.format_and_gpu
     }
     if not others:
         return ""

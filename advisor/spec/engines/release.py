@@ -29,6 +29,11 @@ def order(version: str) -> tuple[int, ...]:
     return (*padded, -1 if match["pre"] else int(match["post"] or 0))
 
 
+def minor_release(version: str) -> tuple[int, ...]:
+    """Its first two numbers: `(0, 11)` for `0.11.2.post1`; fewer for what has fewer."""
+    return tuple(int(part) for part in re.findall(r"\d+", version.split("+")[0])[:2])
+
+
 def is_older(version: str, release: str) -> bool:
     """Whether `version` came before `release`; raises InputError for what is no version."""
     return order(version) < order(release)

@@ -273,6 +273,16 @@ class Workload:
         """Tokens that a mean prompt and a mean answer take together: the length at which accuracy counts."""
         return round(self.load.input_tokens.mean + self.load.output_tokens.mean)
 
+    def limit_on(self, metric: str, statistic: str | None = None) -> LatencyLimit | None:
+        """The first limit on a metric, on one statistic of it where that is named; None without any."""
+        on = (limit for limit in self.limits if limit.metric == metric)
+        return next((limit for limit in on if statistic in (None, limit.statistic)), None)
+
+    def statistic_of(self, metric: str) -> Statistic:
+        """The statistic of a metric that an answer shows: the one that a limit is on, else the mean."""
+        limit = self.limit_on(metric)
+        return "mean" if limit is None else limit.statistic
+
     def __post_init__(self) -> None:
         _require(bool(self.name), "a workload needs a name")
         for what, text in (("name", self.name), ("about", self.about), ("source", self.source)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from advisor.advise.choose.space import (
     Space,
     deployments,
-    divides,
     unsupported,
 )
 from advisor.spec.formats.catalog import find_format
@@ -51,7 +50,6 @@ def test_an_exact_number_of_gpus_is_divided_evenly() -> None:
 def test_heads_that_do_not_divide_are_not_split() -> None:
     # Qwen2.5-0.5B has 14 query heads: tensor parallelism of 4 is refused by vLLM.
     assert degrees(space("H100", query_heads=14)) == [1, 2]
-    assert not divides(llama_8b(query_heads=14), 4)
 
 
 def test_an_fp8_kv_cache_is_tried_where_attention_can_read_it() -> None:

@@ -51,12 +51,8 @@ def load_chart(along: AlongLoad | None, workload: Workload) -> Chart | None:
 def _statistics(curve: LoadCurve, workload: Workload) -> list[tuple[str, str]]:
     """For each latency the statistic that a limit is on, else the mean."""
     known = curve.points[0].latency
-    made = [(metric, _statistic(metric, workload)) for metric in METRICS]
+    made = [(metric, workload.statistic_of(metric)) for metric in METRICS]
     return [one for one in made if one in known]
-
-
-def _statistic(metric: str, workload: Workload) -> str:
-    return next((limit.statistic for limit in workload.limits if limit.metric == metric), "mean")
 
 
 def _name(stretch: Stretch) -> str:
@@ -149,7 +145,7 @@ def _band(crossover: Crossover) -> dict[str, Any]:
 
 def _panel(along: AlongLoad, workload: Workload, metric: str, statistic: str) -> Drawing:
     crossover = along.crossover
-    limit = next((l for l in workload.limits if (l.metric, l.statistic) == (metric, statistic)), None)  # noqa: E741
+    limit = workload.limit_on(metric, statistic)
     points = [_points(curve, metric, statistic, along) for curve in along.curves]
     last = metric == METRICS[-1]
     return Drawing(

@@ -9,8 +9,6 @@ from typing import Any
 
 VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
 
-Child = "str | Html | None | Iterable[str | Html | None]"
-
 
 class Html(str):
     """Text that is markup already."""

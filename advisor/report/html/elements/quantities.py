@@ -10,7 +10,7 @@ from advisor.cost.estimate import Estimate
 from advisor.report.terminal.tables import ASKED, PRICED, REFERENCE
 from advisor.spec.metrics import LatencyMetric, latency_key
 from advisor.spec.workloads.workload import Workload
-from advisor.text import low_high, number
+from advisor.text import number
 from advisor.units import MS_PER_S
 
 PERCENT = 100.0
@@ -110,8 +110,8 @@ def quantities(workload: Workload) -> tuple[Quantity, ...]:
 
 def _latency(workload: Workload, metric: LatencyMetric, unit: str, factor: float, about: str) -> Quantity:
     """The statistic that a limit is on, the mean where there is none."""
-    limit = next((limit for limit in workload.limits if limit.metric == metric), None)
-    statistic = "mean" if limit is None else limit.statistic
+    limit = workload.limit_on(metric)
+    statistic = workload.statistic_of(metric)
 
     def read(assessment: Assessment) -> Estimate | None:
         estimate = assessment.estimate(metric, statistic)
@@ -125,12 +125,3 @@ def _latency(workload: Workload, metric: LatencyMetric, unit: str, factor: float
         at_most=None if limit is None else limit.max_ms * factor,
         about=about,
     )
-
-
-def figure_text(estimate: Estimate, quantity: Quantity) -> str:
-    """`164 ms (90 % interval 97–284 ms; extrapolated)`."""
-    value = f"{number(estimate.value, digits=quantity.digits)} {quantity.unit}"
-    if estimate.low == estimate.high:
-        return f"{value} ({quantity.given or estimate.basis})"
-    ends = low_high(estimate, digits=quantity.digits)
-    return f"{value} (90 % interval {ends}; {estimate.basis})"
