@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from advisor.spec.engines.engine import Engine
 
 _ENGINE = "Engine"
 
@@ -90,3 +93,27 @@ KvCacheDtypeOption = Annotated[
         rich_help_panel=_ENGINE,
     ),
 ]
+
+
+def engine_words(engine: Engine) -> list[str]:
+    """The options of a command that state an engine: its release, and the settings that it states."""
+    words = ["--engine", str(engine)]
+    for name, value in engine.stated.items():
+        option = _SWITCHES.get(name)
+        if option is None:
+            words += [f"--{name.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
+        elif value:
+            words.append(f"--{option}")
+        elif name != "enforce_eager":  # which has no other half: it is off where it is not said
+            words.append(f"--no-{option}")
+    return words
+
+
+_SWITCHES = {
+    "prefix_caching": "enable-prefix-caching",
+    "async_scheduling": "async-scheduling",
+    "enforce_eager": "enforce-eager",
+    "compilation": "compilation",
+    "allreduce_fusion": "allreduce-fusion",
+}
+"""Settings that are on or off, by field of `Engine`."""

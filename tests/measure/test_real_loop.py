@@ -196,9 +196,8 @@ def test_the_same_command_again_changes_nothing(rerun: Rerun):
     assert "the interval missed" in rerun.parts[0]
 
 
-@pytest.mark.xfail(strict=True, reason="the short answer after a run does not name the basis of its speeds")
 def test_the_answer_after_a_run_names_its_basis(rerun: Rerun):
-    assert "speed measured" in rerun.parts[1]
+    assert "Basis: of the first speed measured" in rerun.parts[1]
 
 
 def test_a_lost_checkpoint_is_made_again_and_nothing_else(run: Path, folder: Path):

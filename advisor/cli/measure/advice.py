@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import typer
@@ -48,6 +49,7 @@ def _recommendation(prepared: Prepared, found: Records, expected: Expectation) -
     """As `command` would answer. Raises QuantAdviseError."""
     from advisor.advise.api import recommend
     from advisor.advise.own_records import border_with, predictor_with, quality_with
+    from advisor.measure.served_engine import served_engine
     from advisor.spec.workloads.profile_flags import override
 
     folders = [prepared.folder / "records"]
@@ -58,6 +60,7 @@ def _recommendation(prepared: Prepared, found: Records, expected: Expectation) -
         workload,
         gpus=[expected.gpu],
         kv_formats=["fp8" if prepared.plan.kv_fp8 else "16bit"],
+        engine=served_engine(prepared),
         predictor=predictor_with(
             folders,
             models=[expected.model],
@@ -70,14 +73,18 @@ def _recommendation(prepared: Prepared, found: Records, expected: Expectation) -
 
 
 def command(prepared: Prepared, found: Records, expected: Expectation) -> str:
-    """The command that answers with these records, for the KV cache and the tasks that were measured."""
+    """The command that answers with these records, for the engine, the KV cache and the tasks measured."""
+    from advisor.cli.engine_options import engine_words
+    from advisor.measure.served_engine import served_engine
+
     plan = prepared.plan
-    gpu = "" if expected.why_not else f" --gpu {expected.gpu_name}"
-    kv = " --kv-cache-dtype " + ("fp8" if plan.kv_fp8 else "auto")
     tasks = scored_tasks(prepared, found)
-    kv += f" --tasks {','.join(tasks)}" if tasks else ""
-    records = prepared.folder / "records"
-    return (
-        f"recommend from them: quantadvise recommend --model {plan.model} --workload {plan.workload}"
-        f"{gpu}{kv} --records {records}"
-    )
+    words = [
+        *("quantadvise", "recommend", "--model", plan.model, "--workload", plan.workload),
+        *(() if expected.why_not else ("--gpu", expected.gpu_name)),
+        *engine_words(served_engine(prepared)),
+        *("--kv-cache-dtype", "fp8" if plan.kv_fp8 else "auto"),
+        *(("--tasks", ",".join(tasks)) if tasks else ()),
+        *("--records", str(prepared.folder / "records")),
+    ]
+    return f"recommend from them: {shlex.join(words)}"

@@ -47,24 +47,17 @@ class Expectation:
 
     def deployment(self, format: str, tensor_parallel: int) -> Deployment:
         """What a session serves, in the cost model's terms."""
+        from advisor.measure.served_engine import served_engine
         from advisor.spec.deployment import Deployment
-        from advisor.spec.engines.engine import Engine
         from advisor.spec.formats.catalog import find_format
 
-        plan = self.prepared.plan
-        version = (self.prepared.versions.vllm or Engine().version).partition("+")[0]
-        engine = Engine(
-            version=version,
-            max_num_seqs=plan.max_num_seqs,
-            gpu_memory_utilization=plan.gpu_memory_utilization,
-        )
         return Deployment(
             model=self.model,
             format=find_format(format),
             gpu=self.gpu,
             tensor_parallel=tensor_parallel,
-            kv_format="fp8" if plan.kv_fp8 else "16bit",
-            engine=engine,
+            kv_format="fp8" if self.prepared.plan.kv_fp8 else "16bit",
+            engine=served_engine(self.prepared),
         )
 
     def of(

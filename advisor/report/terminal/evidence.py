@@ -6,7 +6,7 @@ from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.spec.workloads.profile_text import arrival_text, lengths_text, limits_text, quality_text
 from advisor.spec.workloads.workload import Workload
-from advisor.text import number
+from advisor.text import deployment_text, listed, number
 
 
 def workload_lines(workload: Workload) -> list[str]:
@@ -49,6 +49,27 @@ def evidence_lines(recommendation: Recommendation) -> list[str]:
     if summary:
         lines.append(str(summary))
     return lines if recommendation.winner is None else lines + assessment_evidence(recommendation.winner)
+
+
+def basis_line(recommendation: Recommendation) -> str:
+    """`Basis: of the first speed measured, accuracy fitted. Speed measured of 1 of 8 ranked: bf16 on …`."""
+    ranked = recommendation.ranked
+    words = ", ".join(basis_words(ranked[0])) or "no figures"
+    measured = [a for a in ranked if "speed measured" in basis_words(a)]
+    names = listed(deployment_text(a.deployment) for a in measured)
+    return (
+        f"Basis: of the first {words}. Speed measured of {len(measured)} of {len(ranked)} ranked"
+        f"{': ' + names if measured else ''}."
+    )
+
+
+def basis_words(assessment: Assessment) -> list[str]:
+    """What speed rests on, and what accuracy rests on; each where there is one."""
+    speed = assessment.estimate("e2e") or assessment.requests_per_s
+    words = [] if speed is None else [f"speed {speed.basis}"]
+    if assessment.recovery is not None:
+        words.append(f"accuracy {assessment.recovery.basis}")
+    return words
 
 
 def assessment_evidence(assessment: Assessment) -> list[str]:

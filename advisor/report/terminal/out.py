@@ -133,9 +133,12 @@ def print_pareto(recommendation: Recommendation) -> None:
 
 
 def print_brief(recommendation: Recommendation) -> None:
-    """The answer alone, for those who have just seen all else."""
+    """The answer alone and what its figures are, for those who have just seen all else."""
+    from advisor.report.terminal.evidence import basis_line
+
     if recommendation.ranked:
         print_recommendation(recommendation, top=None, explain=False)
+        console().print(basis_line(recommendation), soft_wrap=True)
         return
     to = console()
     to.print(f"{recommendation.model.name} for {recommendation.workload.name}", style="bold")

@@ -10,6 +10,7 @@ from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Estimate
 from advisor.report.documents.refusal_words import limit_text
+from advisor.report.terminal.evidence import basis_words
 from advisor.spec.metrics import LatencyMetric
 from advisor.spec.workloads.workload import Workload
 from advisor.text import deployment_text, low_high, missed_by, number, share
@@ -200,8 +201,4 @@ def _cell(estimate: Estimate | None, digits: int) -> str:
 
 def _basis_cell(assessment: Assessment) -> str:
     """What speed rests on, over what accuracy rests on."""
-    speed = assessment.estimate("e2e") or assessment.requests_per_s
-    lines = [] if speed is None else [f"speed {speed.basis}"]
-    if assessment.recovery is not None:
-        lines.append(f"accuracy {assessment.recovery.basis}")
-    return "\n".join(lines) or DASH
+    return "\n".join(basis_words(assessment)) or DASH

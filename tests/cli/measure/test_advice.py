@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,9 +52,43 @@ def test_a_run_ends_with_what_is_recommended_now_and_the_command_for_it(place: P
     assert not any("FP8 KV cache" in line for line in lines)  # not what was measured
     assert lines[-1] == (
         f"recommend from them: quantadvise recommend --model {place.root / 'model'} "
-        f"--workload {place.root / 'w.yaml'} --gpu {place.root / 'cpu.yaml'} --kv-cache-dtype auto "
-        f"--tasks tiny_mc --records {place.out / 'records'}"
+        f"--workload {place.root / 'w.yaml'} --gpu {place.root / 'cpu.yaml'} --engine 'vllm 0.32.0' "
+        f"--kv-cache-dtype auto --tasks tiny_mc --records {place.out / 'records'}"
     )
+
+
+def test_the_advice_is_for_the_engine_as_the_run_set_it(place: Place) -> None:
+    """A run without CUDA graphs says nothing of a server with them."""
+    speed = ("--formats", "bf16", "--concurrency", "4", "--repeats", "1", "--requests", "40")
+    settings = ("--max-num-seqs", "8", "--engine-arg=--enforce-eager")
+    done = place.run(*speed, *settings, "--gpu-file", str(place.root / "cpu.yaml"))
+    assert done.returncode == 0, done.stderr
+    advice = done.stdout.partition(HEAD)[2]
+    assert "Speed measured of 1 of " in advice
+    assert "ranked: bf16 on 1× cpu." in advice
+    command = shlex.split(advice.splitlines()[-1].partition(": ")[2])
+    assert command[0] == "quantadvise"
+    for words in (("--engine", "vllm 0.32.0"), ("--max-num-seqs", "8")):
+        assert command[command.index(words[0]) + 1] == words[1]
+    assert "--enforce-eager" in command
+    again = subprocess.run(
+        [sys.executable, "-m", "advisor", *command[1:], "--output", "json"],
+        capture_output=True, text=True, env=place.env, check=False,
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    [first] = [row for row in json.loads(again.stdout)["ranked"] if row["deployment"]["format"] == "bf16"][:1]
+    assert first["estimates"]["tpot_mean_ms"]["basis"] == "measured"
+
+
+def test_the_command_is_quoted_for_a_shell(tmp_path: Path) -> None:
+    hostile = tmp_path / "it's $(touch pwned); a folder"
+    hostile.mkdir()
+    place = Place(hostile)
+    (place.root / "model" / "config.json").write_text(json.dumps(LLAMA))
+    done = place.run("--formats", "bf16", "--concurrency", "4", "--repeats", "1", "--requests", "40")
+    assert done.returncode == 0, done.stderr
+    words = shlex.split(done.stdout.splitlines()[-1].partition(": ")[2])
+    assert words[words.index("--records") + 1] == str(place.out / "records")
 
 
 def test_what_hinders_the_recommendation_is_one_line_and_the_run_stands(place: Place) -> None:

@@ -32,6 +32,7 @@ def prepared(**plan: Any) -> Any:
         plan=Plan(model=MODEL, workload="chat", formats=("bf16",), points=POINTS, **plan),
         devices=[SimpleNamespace(name=GPU)],
         versions=SimpleNamespace(vllm=VERSION),
+        running=None,
         workload=Workload(name="chat", about="any", load=LOAD),
     )
 

@@ -14,10 +14,13 @@ def brief(found: Recommendation, capsys: pytest.CaptureFixture[str]) -> list[str
     return capsys.readouterr().out.splitlines()
 
 
-def test_the_brief_answer_is_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_brief_answer_is_the_answer_and_its_basis(capsys: pytest.CaptureFixture[str]) -> None:
     short = brief(three(), capsys)
     out.print_recommendation(three(), top=None, explain=False)
-    assert short == capsys.readouterr().out.splitlines()
+    assert short[:-1] == capsys.readouterr().out.splitlines()
+    assert short[-1] == (
+        "Basis: of the first speed fitted, accuracy measured. Speed measured of 0 of 3 ranked."
+    )
     assert short[0].startswith("int4 on ") or " USD/h " in short[0]
 
 

@@ -10,6 +10,7 @@ from advisor.report.html.elements.markup import Html, tag
 from advisor.report.html.elements.palette import swatch
 from advisor.report.html.elements.quantities import Quantity, quantities
 from advisor.report.terminal.binding import binding_lines
+from advisor.report.terminal.evidence import basis_words
 from advisor.report.terminal.tables import shown_rows
 from advisor.report.terminal.words import accuracy_lines, command_lines, memory_lines
 from advisor.text import deployment_text, low_high, number, share
@@ -144,10 +145,7 @@ def _cell(assessment: Assessment, quantity: Quantity) -> Html:
 
 
 def _basis(assessment: Assessment) -> Html:
-    speed = assessment.estimate("e2e") or assessment.requests_per_s
-    recovery = assessment.recovery
-    lines = [] if speed is None else [f"speed {speed.basis}"]
-    lines += [] if recovery is None else [f"accuracy {recovery.basis}"]
+    lines = basis_words(assessment)
     return tag("td", [tag("span", line, class_="line") for line in lines] or "–", data_v=" ".join(lines))
 
 

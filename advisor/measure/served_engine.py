@@ -1,0 +1,42 @@
+"""The engine that a run serves with, in the cost model's terms: its version and the settings it states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from advisor.measure.prepared import Prepared
+from advisor.measure.steps.plan import Plan
+from advisor.spec.engines.conditions import stated_settings
+from advisor.spec.engines.engine import Engine
+
+_OF_THE_RUN = {"prefix_caching", "kv_cache_dtype"}
+"""Settings that follow from what is measured and not from how it is to be served: prompts that share nothing
+are sent with the prefix cache off, and the KV cache's type is a deployment's own field."""
+
+
+def served_engine(prepared: Prepared) -> Engine:
+    """The engine of a run's servers; the newest release that is known where no version is stated."""
+    running = prepared.running
+    version = prepared.versions.vllm if running is None else running.version
+    stated = plan_settings(prepared.plan) if running is None else running.settings
+    return engine_with(version, stated)
+
+
+def plan_settings(plan: Plan) -> Mapping[str, Any]:
+    """The settings that a plan's fields and its own arguments of `vllm serve` state, by field of `Engine`."""
+    own = {
+        "max_num_seqs": plan.max_num_seqs,
+        "gpu_memory_utilization": plan.gpu_memory_utilization,
+    }
+    stated = {name: value for name, value in own.items() if value is not None}
+    return {**stated, **stated_settings(" ".join(plan.engine_args))}
+
+
+def engine_with(version: str | None, settings: Mapping[str, Any]) -> Engine:
+    """An engine of a release (`0.32.0+cpu` counts as 0.32.0) with `settings`, less those of the run alone."""
+    known = {field.name for field in fields(Engine)} - _OF_THE_RUN
+    kept = {name: value for name, value in settings.items() if name in known}
+    release = (version or Engine().version).partition("+")[0]
+    return Engine(version=release, **kept)

@@ -1,0 +1,51 @@
+"""The engine that a run's figures hold for: what its plan, its own arguments and its server state."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from advisor.measure.served_engine import engine_with, plan_settings, served_engine
+from advisor.measure.steps.bench import Point
+from advisor.measure.steps.plan import Plan
+from advisor.spec.engines.engine import Engine
+
+
+def plan(**fields: Any) -> Plan:
+    return Plan(model="m", workload="chat", points=(Point(kind="maximum"),), **fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "settings"),
+    [
+        ({}, {}),
+        ({"gpu_memory_utilization": 0.5}, {"gpu_memory_utilization": 0.5}),
+        ({"engine_args": ("--enforce-eager",)}, {"enforce_eager": True}),
+        ({"engine_args": ("--max-num-batched-tokens", "512")}, {"max_num_batched_tokens": 512}),
+        # vLLM takes the last
+        ({"max_num_seqs": 8, "engine_args": ("--max-num-seqs=16",)}, {"max_num_seqs": 16}),
+    ],
+)  # fmt: skip
+def test_what_a_plan_states_of_the_engine(fields: dict[str, Any], settings: dict[str, Any]) -> None:
+    assert plan_settings(plan(**fields)) == settings
+
+
+def test_the_run_s_own_prefix_cache_is_no_setting_of_the_deployment() -> None:
+    found = engine_with(
+        "0.32.0+cpu", {"prefix_caching": False, "kv_cache_dtype": "fp8", "enforce_eager": True}
+    )
+    assert found == Engine(version="0.32.0", enforce_eager=True)
+
+
+def test_of_a_running_server_its_own_statements_count() -> None:
+    running = SimpleNamespace(version="0.11.0", settings={"gpu_memory_utilization": 0.8})
+    prepared: Any = SimpleNamespace(plan=plan(), running=running, versions=SimpleNamespace(vllm="0.32.0"))
+    assert served_engine(prepared) == Engine(version="0.11.0", gpu_memory_utilization=0.8)
+
+
+def test_a_server_that_states_no_version_counts_as_the_default_engine() -> None:
+    running = SimpleNamespace(version=None, settings={})
+    prepared: Any = SimpleNamespace(plan=plan(), running=running, versions=SimpleNamespace(vllm=None))
+    assert served_engine(prepared) == Engine()
