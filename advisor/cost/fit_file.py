@@ -81,8 +81,7 @@ def dumps(fit: Fit) -> str:
         ],
         "evidence": [{**_fields(e), "key": number[e.key]} for e in fit.evidence],
         "measured": {
-            # A cell of the release's own settings, as every published one, names none.
-            str(number[key]): [list(cell) if cell.settings else list(cell)[:-1] for cell in cells]
+            str(number[key]): [_cell_row(cell) for cell in cells]
             for key, cells in sorted(fit.measured.items())
         },
     }
@@ -102,6 +101,16 @@ def _class_row(of: ErrorClass) -> list[object]:
 def _class_of(row: Sequence[Any]) -> ErrorClass:
     metric, part, load, generation, moe, fp4, distance = row
     return ErrorClass(metric, part, load, EngineClass(generation, moe, fp4), distance)
+
+
+def _cell_row(cell: MeasuredCell) -> list[object]:
+    """Its fields without the last ones that are as they are by default: published cells state neither."""
+    row: list[object] = list(cell)
+    names, usual = list(cell._fields), cell._field_defaults
+    while names and row[-1] == usual.get(names[-1], ...):
+        row.pop()
+        names.pop()
+    return row
 
 
 _CLASS_COLUMNS = 7

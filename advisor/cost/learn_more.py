@@ -10,7 +10,7 @@ import numpy as np
 
 from advisor.cost.arrays import Floats
 from advisor.cost.fit_file import Fit
-from advisor.cost.fitting.corrections import base_classes, effects, quantity
+from advisor.cost.fitting.corrections import base_classes, effects
 from advisor.cost.fitting.evidence import (
     DeploymentKey,
     Evidence,
@@ -20,6 +20,7 @@ from advisor.cost.fitting.evidence import (
     settings_of,
 )
 from advisor.cost.fitting.observations import Observations, is_free_arrangement, observe
+from advisor.cost.fitting.row_noise import shown_error
 from advisor.cost.fitting.run_conditions import benchmark_run
 from advisor.cost.fitting.step_estimator import FittedSpeed, fit_speed, teaches
 from advisor.cost.uncertainty.intervals import Intervals
@@ -27,6 +28,7 @@ from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
 from advisor.record.sources import Sources
 from advisor.spec.deployment import Deployment
 from advisor.spec.hardware.gpu import GpuSpec
+from advisor.spec.metrics import METRICS
 from advisor.spec.models.model import ModelSpec
 
 
@@ -121,13 +123,13 @@ def _measured(
     seen: Observations, keys: Sequence[DeploymentKey], deployments: Sequence[Deployment], errors: Floats
 ) -> dict[DeploymentKey, list[MeasuredCell]]:
     """Mean log(measured ÷ physics) of each cell that was seen, by deployment."""
-    found: dict[DeploymentKey, dict[MeasuredCell, list[float]]] = {}
-    kinds = zip(seen.rows, keys, deployments, quantity(seen), errors, strict=True)
-    for row, key, d, kind, error in kinds:
-        rate_of_tokens = kind == "throughput" and row.metric != "requests_per_s"
-        if row.load == "batch" or row.statistic != "mean" or rate_of_tokens or not np.isfinite(error):
+    found: dict[DeploymentKey, dict[MeasuredCell, list[tuple[float, float]]]] = {}
+    for row, key, d, error in zip(seen.rows, keys, deployments, errors, strict=True):
+        kind = _cell_quantity(row)
+        if kind is None or not np.isfinite(error):
             continue
-        if row.origin not in OWN_ORIGINS and benchmark_run(row, seen.sources).sent_together is not None:
+        own = row.origin in OWN_ORIGINS
+        if not own and benchmark_run(row, seen.sources).sent_together is not None:
             continue  # somebody's run that fills and drains is not the load that lasts, which is asked about
         cell = MeasuredCell(
             release=release(d),
@@ -138,13 +140,36 @@ def _measured(
             quantity=kind,
             log_ratio=0.0,
             rows=0,
-            settings=settings_of(d) if row.origin in OWN_ORIGINS else "",
+            settings=settings_of(d) if own else "",
         )
-        found.setdefault(key, {}).setdefault(cell, []).append(float(error))
+        shown = shown_error(row) if own else 0.0
+        found.setdefault(key, {}).setdefault(cell, []).append((float(error), shown))
     return {
-        key: [
-            cell._replace(log_ratio=round(float(np.mean(v)), 5), rows=len(v))
-            for cell, v in sorted(cells.items(), key=repr)
-        ]
+        key: [_with_figures(cell, figures) for cell, figures in sorted(cells.items(), key=repr)]
         for key, cells in found.items()
     }
+
+
+def _cell_quantity(row: SpeedMeasurement) -> str | None:
+    """What a row is a cell of: a mean, or of one's own runs a percentile; None for what is asked of no cell.
+
+    The median of a lone stream is compared with its mean, so that it is no cell of its own.
+    """
+    of = METRICS[row.metric].quantity
+    if row.load == "batch" or (of == "throughput" and row.metric != "requests_per_s"):
+        return None
+    if row.statistic == "mean":
+        return of
+    tail = row.load in ("concurrency", "rate") or (row.load == "single" and row.statistic != "p50")
+    if row.origin not in OWN_ORIGINS or not tail or of == "throughput":
+        return None
+    return f"{row.metric.removesuffix('_ms')} {row.statistic}"
+
+
+def _with_figures(cell: MeasuredCell, figures: Sequence[tuple[float, float]]) -> MeasuredCell:
+    """The cell with the mean of its (log ratio, standard error) pairs."""
+    ratios, shown = np.array(figures).T
+    scatter = float(np.sqrt(np.mean(shown**2) / len(shown)))
+    return cell._replace(
+        log_ratio=round(float(np.mean(ratios)), 5), rows=len(ratios), scatter=round(scatter, 5)
+    )

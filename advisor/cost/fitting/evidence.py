@@ -86,7 +86,7 @@ class Evidence:
 
 
 class MeasuredCell(NamedTuple):
-    """A mean that was measured on a deployment."""
+    """A mean or a percentile that was measured on a deployment."""
 
     release: str
     """Of the engine, as `release` gives it."""
@@ -96,8 +96,11 @@ class MeasuredCell(NamedTuple):
     level: float | None
     """Clients or requests/s; None where the load has none."""
     quantity: str
+    """ttft, tpot, e2e or throughput; of one's own runs also percentiles, such as `ttft p95`."""
     log_ratio: float
     """log(measured ÷ physics)."""
     rows: int
     settings: str = ""
     """As `settings_of` gives them; of one's own runs only, since published rows seldom state them all."""
+    scatter: float = 0.0
+    """Relative standard error that the run itself shows of its figure; 0 where it is not known."""

@@ -11,7 +11,7 @@ from advisor.cost.arrays import Floats
 from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
 from advisor.record.sources import Sources
 from advisor.spec.benchmark_run import REPEATS
-from advisor.spec.metrics import METRICS
+from advisor.spec.metrics import METRICS, percentile_of
 from advisor.spec.workloads.load_kind import LOAD_CLASS, LoadClass
 
 _OWN_SCATTER = {"single": 0.035, "maximum": 0.07}
@@ -54,6 +54,22 @@ def _own_scatter(row: SpeedMeasurement, usual: float) -> float:
     repeats = REPEATS if row.repeats is None else min(row.repeats, REPEATS)
     seen = 0.0 if row.stderr is None else row.stderr / row.value
     return math.hypot(usual * math.sqrt(REPEATS / repeats), seen)
+
+
+def shown_error(row: SpeedMeasurement) -> float:
+    """Relative standard error that one's own run shows of its figure; 0 where nothing is known of it.
+
+    It is that over repeats where there are enough of them. A percentile of one or two repeats scatters as an
+    order statistic of an exponential tail does: `sqrt(q / ((1 - q) n)) / -log(1 - q)` of `n` requests.
+    """
+    known = 0.0 if row.stderr is None else row.stderr / row.value
+    percent = percentile_of(row.statistic) if row.statistic != "mean" else None
+    enough = row.stderr is not None and row.repeats is not None and row.repeats >= REPEATS
+    if percent is None or enough or row.samples is None:
+        return known
+    below = percent / 100.0
+    tail = math.sqrt(below / ((1.0 - below) * row.samples)) / -math.log1p(-below)
+    return max(known, tail)
 
 
 def load_class_of(row: SpeedMeasurement) -> LoadClass:

@@ -3,7 +3,8 @@ one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,18 +26,30 @@ SAME_LENGTH = 0.03
 """Mean lengths this close are the same cell: a benchmark's random lengths come out a little off."""
 
 
+class MeasuredRows(NamedTuple):
+    """The rows of a table of loads whose very quantity was measured."""
+
+    at: Ints
+    """Positions."""
+    log_ratio: Floats
+    """log(measured ÷ physics)."""
+    scatter: Floats
+    """Relative standard error that the runs themselves show."""
+
+
 def measured_rows(
     deployments: Sequence[Deployment],
     keys: Sequence[tuple[DeploymentKey, ...]],
     measured: Mapping[DeploymentKey, Sequence[MeasuredCell]],
     loads: LoadTable,
-) -> dict[str, tuple[Ints, Floats]]:
-    """quantity → (positions in `loads`, log(measured ÷ physics) there), for the very rows that were measured.
+    quantities: Collection[str],
+) -> dict[str, MeasuredRows]:
+    """By quantity, of `quantities`: the very rows that were measured.
 
     The same release of the engine only: an older one's measurement corrects the deployment as a whole,
     but is not this cell. One client in a closed loop is a single stream.
     """
-    known = _known(deployments, keys, measured)
+    known = _known(deployments, keys, measured, quantities)
     if not known:
         return {}
     kind = np.select([loads.kind == one for one in _KINDS], [float(n) for n in range(len(_KINDS))])
@@ -48,20 +61,21 @@ def measured_rows(
     )
     order = np.lexsort(rows[:, :3].T[::-1])
     ordered = rows[order, :3]
-    found: dict[str, tuple[Ints, Floats]] = {}
+    found: dict[str, MeasuredRows] = {}
     for quantity, cells in known.items():
         places: list[Ints] = []
-        ratios: list[Floats] = []
-        for exact, lengths, ratio in cells:
+        figures: list[tuple[float, float]] = []
+        for exact, cell in cells:
             first, last = _equal_rows(ordered, exact)
             here = order[first:last]
+            lengths = np.array([cell.input_tokens, cell.output_tokens])
             near = np.all(np.abs(rows[here, 3:] / lengths - 1.0) <= SAME_LENGTH, axis=1)
             near &= loads.prefix_hit_rate[here] == 0.0
             places.append(here[near])
-            ratios.append(np.full(int(near.sum()), ratio))
-        at = np.concatenate(places)
-        if len(at):
-            found[quantity] = (at, np.concatenate(ratios))
+            figures += [(cell.log_ratio, cell.scatter)] * int(near.sum())
+        if figures:
+            log_ratio, scatter = np.array(figures).T
+            found[quantity] = MeasuredRows(np.concatenate(places), log_ratio, scatter)
     return found
 
 
@@ -69,21 +83,21 @@ def _known(
     deployments: Sequence[Deployment],
     keys: Sequence[tuple[DeploymentKey, ...]],
     measured: Mapping[DeploymentKey, Sequence[MeasuredCell]],
-) -> dict[str, list[tuple[tuple[float, float, float], Floats, float]]]:
-    """By quantity: (deployment, kind, level), the two lengths, log ratio."""
-    known: dict[str, list[tuple[tuple[float, float, float], Floats, float]]] = {}
+    quantities: Collection[str],
+) -> dict[str, list[tuple[tuple[float, float, float], MeasuredCell]]]:
+    """By quantity: (deployment, kind, level), and what was measured there."""
+    known: dict[str, list[tuple[tuple[float, float, float], MeasuredCell]]] = {}
     for number, (d, names) in enumerate(zip(deployments, keys, strict=True)):
         if d.parallelism.expert:
             continue
         seen = [cell for name in names for cell in measured.get(name, ())]
         here = (release(d), settings_of(d)) if seen else None
         for cell in seen:
-            if (cell.release, cell.settings) != here:
+            if (cell.release, cell.settings) != here or cell.quantity not in quantities:
                 continue  # other settings are another cell
             share = {"single": 1.0, "maximum": np.inf}.get(cell.load, (cell.level or 0.0) / d.replicas)
             kind = _KINDS.index("single" if cell.load == "concurrency" and share == 1.0 else cell.load)
-            lengths = np.array([cell.input_tokens, cell.output_tokens])
-            known.setdefault(cell.quantity, []).append(((number, kind, share), lengths, cell.log_ratio))
+            known.setdefault(cell.quantity, []).append(((number, kind, share), cell))
     return known
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,10 +13,17 @@ from advisor.cost import fit_file
 from advisor.cost.arrays import Bools, Floats, Ints
 from advisor.cost.fit_file import Fit
 from advisor.cost.predict.deployment_table import DeploymentTable, DeploymentTables
-from advisor.cost.predict.evidence import EvidenceIndex, measured_rows
+from advisor.cost.predict.evidence import EvidenceIndex, MeasuredRows, measured_rows
 from advisor.cost.predict.prediction import Prediction, predictions_of
 from advisor.cost.predict.prediction_table import PredictionTable, Range
-from advisor.cost.predict.with_intervals import goodput_share, latencies, log_bounds, queue_of, ratios_of
+from advisor.cost.predict.with_intervals import (
+    goodput_share,
+    latencies,
+    log_bounds,
+    queue_of,
+    ratios_of,
+    with_measured,
+)
 from advisor.cost.serving.load_table import LoadTable, load_table, loads_of
 from advisor.cost.serving.queue import Queue
 from advisor.cost.serving.replica import replica_stats
@@ -134,21 +141,36 @@ class Predictor:
     ) -> PredictionTable:
         has_tails = any(statistic != "mean" for _, statistic in wanted)
         queue = queue_of(d, loads) if has_tails else None
-        table = self._means(d, loads, queue, capacity=capacity)
+        measured = self._measured(d, loads, wanted)
+        table = self._means(d, loads, queue, measured, capacity=capacity)
         if queue is None:
             return table
         ratios = ratios_of(queue, wanted)
-        return replace(table, latency_ms=latencies(self.fit.intervals, d, loads, table, wanted, ratios))
+        found = latencies(self.fit.intervals, d, loads, table, wanted, ratios)
+        return replace(table, latency_ms=with_measured(found, measured, table, ratios, REPEAT))
+
+    def _measured(
+        self, d: DeploymentTable, loads: LoadTable, wanted: Sequence[tuple[str, str]]
+    ) -> dict[str, MeasuredRows]:
+        """By quantity: the rows whose mean, or percentile among `wanted`, was measured."""
+        tails = {f"{metric} {statistic}" for metric, statistic in wanted if statistic != "mean"}
+        quantities = {"ttft", "tpot", "e2e", "throughput"} | tails
+        return measured_rows(d.deployments, d.keys, self.fit.measured, loads, quantities)
 
     def _means(
-        self, d: DeploymentTable, loads: LoadTable, queue: Queue | None, *, capacity: bool
+        self,
+        d: DeploymentTable,
+        loads: LoadTable,
+        queue: Queue | None,
+        measured: Mapping[str, MeasuredRows],
+        *,
+        capacity: bool,
     ) -> PredictionTable:
         """The means of each row; queue: of the rows in the steady state, where it is known already."""
         r, at = d.replica, loads.deployment
         m = replica_stats(r.arrays, r.costs, r.memory.kv_bytes, loads, capacity=capacity, queue=queue)
         replicas = d.replicas[at]
         near = near_capacity(m, loads)
-        measured = measured_rows(d.deployments, d.keys, self.fit.measured, loads)
 
         def ranged(quantity: str, value: Floats) -> Range:
             return self._ranged(quantity, value, d, loads, near, measured.get(quantity))
@@ -167,8 +189,8 @@ class Predictor:
         exact = Range(value=arriving, low=arriving, high=arriving)
         served = exact.where(loads.is_kind("rate") & np.isfinite(m.tpot_s), served)
         is_measured = np.zeros(len(loads), dtype=np.bool_)
-        for rows, _ in measured.values():
-            is_measured[rows] = True
+        for rows in measured.values():
+            is_measured[rows.at] = True
         return PredictionTable(
             latency_ms={
                 ("ttft", "mean"): ranged("ttft", m.ttft_s * MS_PER_S),
@@ -193,10 +215,10 @@ class Predictor:
         d: DeploymentTable,
         loads: LoadTable,
         near: Bools,
-        measured: tuple[Ints, Floats] | None,
+        measured: MeasuredRows | None,
     ) -> Range:
         """Predicted values with the corrections and the interval of their quantity; near: whether
-        each load is near the capacity; measured: (rows, log ratio)."""
+        each load is near the capacity."""
         log_low, log_high = log_bounds(self.fit.intervals, d, loads, quantity, "mean", near)
         effect = np.zeros(len(loads))
         for load_class in LOADS:
@@ -205,9 +227,10 @@ class Predictor:
                 here = loads.load_class == load_class
                 effect[here] = corrections[loads.deployment[here]]
         if measured is not None:
-            at, ratio = measured
-            effect[at] = ratio
-            repeat = np.where(loads.is_kind("maximum")[at], REPEAT_MAXIMUM, REPEAT) * Z90
+            at = measured.at
+            effect[at] = measured.log_ratio
+            usual = np.where(loads.is_kind("maximum")[at], REPEAT_MAXIMUM, REPEAT)
+            repeat = np.hypot(usual, measured.scatter) * Z90
             log_low[at], log_high[at] = -repeat, repeat
         centre = value * np.exp(effect)
         return Range(value=centre, low=centre * np.exp(log_low), high=centre * np.exp(log_high))
@@ -219,7 +242,8 @@ class Predictor:
         tails = tuple(one for one in table.latency_ms if one[1] != "mean")
         if not tails:
             return table
-        ratios = ratios_of(queue_of(d, rows), tails)
+        closed = ratios_of(queue_of(d, rows), tails)
+        ratios = {one: ratio.copy() for one, ratio in closed.items()}
         r = d.replica
         for i in np.flatnonzero(np.isfinite(table.stats.tpot_s) & (table.max_concurrency >= 1)).tolist():
             row = rows.take(np.array([i]))
@@ -227,7 +251,10 @@ class Predictor:
             for one, ratio in simulated.items():
                 ratios[one][i] = ratio
         wanted = tuple(table.latency_ms)
-        return replace(table, latency_ms=latencies(self.fit.intervals, d, rows, table, wanted, ratios))
+        found = latencies(self.fit.intervals, d, rows, table, wanted, ratios)
+        # What was measured was set against the closed form.
+        measured = self._measured(d, rows, tails)
+        return replace(table, latency_ms=with_measured(found, measured, table, closed, REPEAT))
 
 
 @lru_cache(maxsize=4)

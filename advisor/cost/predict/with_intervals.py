@@ -9,10 +9,12 @@ import numpy as np
 
 from advisor.cost.arrays import Bools, Floats
 from advisor.cost.predict.deployment_table import DeploymentTable
+from advisor.cost.predict.evidence import MeasuredRows
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.serving.load_table import LoadTable
 from advisor.cost.serving.queue import Queue, limits_s
 from advisor.cost.serving.serving_stats import near_capacity
+from advisor.cost.uncertainty.conformal import Z90
 from advisor.cost.uncertainty.error_class import DISTANCES, LOADS, EngineClass, error_class
 from advisor.cost.uncertainty.intervals import Intervals
 from advisor.spec.metrics import LatencyMetric
@@ -83,6 +85,39 @@ def latencies(
         low, high = log_bounds(intervals, p, loads, metric, statistic, near)
         found[metric, statistic] = Range(value=value, low=value * np.exp(low), high=value * np.exp(high))
     return found
+
+
+def with_measured(
+    found: Mapping[tuple[str, str], Range],
+    measured: Mapping[str, MeasuredRows],
+    answers: PredictionTable,
+    ratios: Mapping[tuple[str, str], Floats],
+    repeat: float,
+) -> dict[tuple[str, str], Range]:
+    """The latencies with the percentiles that were measured in place of multiples of their mean.
+
+    ratios: each percentile ÷ its mean in the steady state, before any correction. repeat: standard deviation,
+    in logs, of what is measured again; the interval also holds the error that the run itself shows, and that
+    of a tail is never wider than where nobody measured it.
+    """
+    m = answers.stats
+    means_s = {"ttft": m.ttft_s, "tpot": m.tpot_s, "itl": m.tpot_s, "e2e": m.e2e_s}
+    made = dict(found)
+    for (metric, statistic), ratio in ratios.items():
+        rows = measured.get(f"{metric} {statistic}")
+        if rows is None:
+            continue
+        at, usual = rows.at, found[metric, statistic]
+        value = means_s[metric][at] * MS_PER_S * ratio[at] * np.exp(rows.log_ratio)
+        down = up = Z90 * np.hypot(repeat, rows.scatter)
+        if statistic != "p50":  # whose interval is its mean's
+            with np.errstate(invalid="ignore", divide="ignore"):
+                down = np.fmin(down, np.log(usual.value[at] / usual.low[at]))
+                up = np.fmin(up, np.log(usual.high[at] / usual.value[at]))
+        values, low, high = (array.copy() for array in (usual.value, usual.low, usual.high))
+        values[at], low[at], high[at] = value, value * np.exp(-down), value * np.exp(up)
+        made[metric, statistic] = Range(value=values, low=low, high=high)
+    return made
 
 
 def goodput_share(
