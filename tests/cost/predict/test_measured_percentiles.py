@@ -125,5 +125,5 @@ def test_the_error_that_a_run_shows() -> None:
 
 def test_the_file_keeps_cells_of_percentiles(tmp_path: Path) -> None:
     fit = fit_with(own("ttft_ms", "mean", 60.0, stderr=None), own("ttft_ms", "p95", 300.0))
-    fit_file.write(tmp_path / "fit.json", fit)
+    (tmp_path / "fit.json").write_text(fit_file.dumps(fit), encoding="utf-8")
     assert fit_file.read(tmp_path / "fit.json").measured == fit.measured
