@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from advisor.advise.api import predict, recommend
-    from advisor.advise.ask import compare, crossover, measure_next
+    from advisor.advise.ask import compare, crossover, measure_next, mixed_fleet
     from advisor.advise.choose.assessment import Assessment, Cost, Refusal
     from advisor.advise.choose.recommendation import Recommendation
     from advisor.advise.compare.deployments import Difference
     from advisor.advise.decision import Decision, decision
     from advisor.advise.measuring.next import Suggestion
+    from advisor.advise.mixed.fleet import Mix
     from advisor.advise.sensitivity.crossover import Crossover
     from advisor.cost.estimate import Estimate
     from advisor.cost.predict.prediction import Prediction
@@ -44,10 +45,12 @@ _HOME = {
     "crossover": "advisor.advise.ask",
     "compare": "advisor.advise.ask",
     "measure_next": "advisor.advise.ask",
+    "mixed_fleet": "advisor.advise.ask",
     "decision": "advisor.advise.decision",
     "Crossover": "advisor.advise.sensitivity.crossover",
     "Difference": "advisor.advise.compare.deployments",
     "Decision": "advisor.advise.decision",
+    "Mix": "advisor.advise.mixed.fleet",
     "Suggestion": "advisor.advise.measuring.next",
     "Recommendation": "advisor.advise.choose.recommendation",
     "Assessment": "advisor.advise.choose.assessment",
@@ -94,6 +97,7 @@ __all__ = [
     "LatencyLimit",
     "Lengths",
     "Load",
+    "Mix",
     "ModelSpec",
     "Prediction",
     "QuantAdviseError",
@@ -114,6 +118,7 @@ __all__ = [
     "known_workloads",
     "load_workload",
     "measure_next",
+    "mixed_fleet",
     "parse_engine",
     "predict",
     "prediction_document",

@@ -76,6 +76,15 @@ def share(ratio: float) -> str:
     return f"{number(100 * ratio, digits=2)} %"
 
 
+def chance(probability: float) -> str:
+    """A probability as per cent; never a certainty that nobody has."""
+    if probability > 0.995:
+        return "over 99 %"
+    if probability < 0.005:
+        return "under 1 %"
+    return f"{100 * probability:.0f} %"
+
+
 def missed_by(excess: float) -> str:
     """How far a limit is missed: `missed by 13 %`, `missed 9.2-fold`."""
     return f"missed by {share(excess)}" if excess < 1 else f"missed {number(1 + excess, digits=2)}-fold"
@@ -91,6 +100,14 @@ def deployment_text(deployment: Deployment) -> str:
     """`int4 on 4× A6000`, with the KV cache where it is not at 16 bits."""
     kv = " with FP8 KV cache" if deployment.kv_format == "fp8" else ""
     return f"{deployment.format.name}{kv} on {gpus_text(deployment)}"
+
+
+def short_text(deployment: Deployment) -> str:
+    """`int8 with FP8 KV on 2 of 8× H100`: two replicas of eight GPUs, as a table has room for."""
+    kv = " with FP8 KV" if deployment.kv_format == "fp8" else ""
+    several = "" if deployment.replicas == 1 else f"{deployment.replicas} of "
+    gpus = f"{several}{deployment.tensor_parallel}× {deployment.gpu.label}"
+    return f"{deployment.format.name}{kv} on {gpus}"
 
 
 def listed(names: Iterable[str], *, most: int = 4) -> str:

@@ -87,6 +87,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("advise/certainty", "advise/choose", *COST, "cost/uncertainty", "text", *SPEC),
     },
     "advise/measuring": {"advise/certainty", "advise/choose", *COST, "text", *SPEC},
+    "advise/mixed": {"advise/certainty", "advise/choose", *COST, "text", *SPEC},
     "advise/compare": {
         "advise/certainty",
         "advise/choose",

@@ -55,6 +55,7 @@ def recommend(
     tensor_parallel: Sequence[int] | None = None,
     num_gpus: int | None = None,
     max_gpus: int | None = None,
+    stock: Mapping[str, int] | None = None,
     nodes: int | None = None,
     engine: str | Engine | None = None,
     objective: Objective | None = None,
@@ -73,9 +74,10 @@ def recommend(
     profile's name, a YAML file, or a `Workload`. `gpus` None = every known GPU; `formats` None = every format
     that the model can be had in and whose accuracy was measured. `kv_formats` None = 16 bits, and FP8 where
     that does not hold the longest request. `num_gpus` is exact, `max_gpus` a bound on all replicas together,
-    `nodes` one on the machines of a replica (None = several only where one does not hold the model). `prices`
-    maps a GPU's name to USD per GPU-hour. `confidence` is the least probability that all
-    limits are kept at once (0.95 or "95%"). `pricing` is a term of the price catalog (`on-demand`, `spot` …).
+    `stock` one on each kind of GPU by name, `nodes` one on the machines of a replica (None = several only
+    where one does not hold the model). `prices` maps a GPU's name to USD per GPU-hour. `confidence` is the
+    least probability that all limits are kept at once (0.95 or "95%"). `pricing` is a term of the price
+    catalog (`on-demand`, `spot` …).
     `border` holds runs that failed (see `border_with`): what they rule out is refused, with the reason.
 
     Nothing that keeps the limits is no error: `ranked` is empty and `refused` has the reasons.
@@ -90,6 +92,7 @@ def recommend(
         tensor_parallel=tensor_parallel,
         num_gpus=num_gpus,
         max_gpus=max_gpus,
+        stock=stock,
         nodes=nodes,
         engine=engine,
         objective=objective,
@@ -113,6 +116,7 @@ def choice_of(
     tensor_parallel: Sequence[int] | None = None,
     num_gpus: int | None = None,
     max_gpus: int | None = None,
+    stock: Mapping[str, int] | None = None,
     nodes: int | None = None,
     engine: str | Engine | None = None,
     objective: Objective | None = None,
@@ -150,6 +154,7 @@ def choice_of(
         tensor_parallel=degrees,
         num_gpus=num_gpus,
         max_gpus=max_gpus,
+        stock=_stock(stock),
         engine=runs_on,
     )
     return Choice(
@@ -299,6 +304,12 @@ def _kv_formats(named: Sequence[KvChoice] | None, engine: Engine) -> tuple[KvCho
     if named is not None:
         return tuple(dict.fromkeys(named))
     return ("16bit",) if engine.kv_cache_dtype == "auto" else (kv_choice(engine),)
+
+
+def _stock(named: Mapping[str, int] | None) -> dict[str, int]:
+    for name, count in (named or {}).items():
+        _check_count(f"stock of {name}", count)
+    return {find_gpu(name).name: count for name, count in (named or {}).items()}
 
 
 def _degrees(named: Sequence[int] | None) -> tuple[int, ...] | None:

@@ -11,6 +11,7 @@ from advisor.advise.compare import deployments as side_by_side
 from advisor.advise.compare.deployments import Difference, parse_deployment
 from advisor.advise.measuring import next as suggest
 from advisor.advise.measuring.next import Suggestion
+from advisor.advise.mixed.fleet import Mix, mix
 from advisor.advise.sensitivity import crossover as along
 from advisor.advise.sensitivity.axis import Over
 from advisor.advise.sensitivity.crossover import Crossover
@@ -57,6 +58,20 @@ def measure_next(
     return suggest.measure_next(
         recommendation, predictor or shipped_predictor(), quality or shipped_quality(), count=count
     )
+
+
+def mixed_fleet(
+    recommendation: Recommendation,
+    *,
+    predictor: Predictor | None = None,
+    quality: QualityModel | None = None,
+) -> Mix | None:
+    """The cheapest fleet of two or more kinds of GPU beside the best single kind; None for an answer made by
+    hand.
+
+    Raises InputError for a load that cannot be shared, MissingToolError without SciPy (extra `mixed`).
+    """
+    return mix(recommendation, predictor or shipped_predictor(), quality or shipped_quality())
 
 
 def compare(

@@ -13,6 +13,7 @@ from advisor.errors import InputError
 if TYPE_CHECKING:
     from advisor.advise.choose.recommendation import Recommendation
     from advisor.advise.decision import Decision
+    from advisor.advise.mixed.fleet import Mix
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.recovery import QualityModel
 
@@ -50,6 +51,7 @@ def write_html(
     predictor: Predictor,
     quality: QualityModel,
     decision: Decision | None = None,
+    mix: Mix | None = None,
 ) -> None:
     """Write the page and say so on stderr; nothing where no file is named."""
     if path is None:
@@ -60,7 +62,8 @@ def write_html(
 
     with working(f"Drawing {path}"):
         along = along_load(recommendation, predictor, quality)
-        text = report_page(Findings(recommendation=recommendation, along=along, decision=decision))
+        findings = Findings(recommendation=recommendation, along=along, decision=decision, mix=mix)
+        text = report_page(findings)
         whole_file.write_output(path, text)
     typer.echo(f"{path}: {len(text.encode()) / 1e6:.1f} MB; open it in a browser", err=True)
 

@@ -229,6 +229,15 @@ MaxGpusOption = Annotated[
     int | None,
     typer.Option(metavar="N", help="At most so many GPUs, replicas included.", rich_help_panel=_CHOICE),
 ]
+AllowMixedOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-mixed",
+        help="Two or more kinds of GPU for one load, too, where that is cheaper; 4xA100,8xL40S in --gpu are "
+        "then at most so many of each.",
+        rich_help_panel=_CHOICE,
+    ),
+]
 NodesOption = Annotated[
     int | None,
     typer.Option(

@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     from advisor.cost.quality.recovery import QualityModel
 
 
-def asked_choice(named: Named, chosen: Chosen) -> tuple[Choice, Predictor, QualityModel]:
-    """The choice that a command's options stand for, and what is known."""
+def asked_choice(
+    named: Named, chosen: Chosen, *, owned: bool = False
+) -> tuple[Choice, Predictor, QualityModel]:
+    """The choice that a command's options stand for, and what is known.
+
+    owned: counts of GPUs (`4xA100,8xL40S`) are the most there may be of each kind.
+    """
     from advisor.advise.api import choice_of
     from advisor.spec.deployment import kv_formats
 
@@ -26,7 +31,10 @@ def asked_choice(named: Named, chosen: Chosen) -> tuple[Choice, Predictor, Quali
     workload = v.the_workload(
         chosen.asked, chosen.limits, chosen.prices, objective=chosen.objective, gpu_count=chosen.gpu_count
     )
-    gpus, num_gpus = _gpus(chosen.gpu, chosen.num_gpus)
+    counts = _counted(chosen.gpu)
+    gpus = None if counts is None else [name for name, _ in counts]
+    stock = {name: count for name, count in counts or () if count is not None} if owned else {}
+    num_gpus = chosen.num_gpus if owned else _num_gpus(counts, chosen.num_gpus)
     predictor = v.the_predictor(chosen.records, models=[model], gpus=gpus or ())
     choice = choice_of(
         model,
@@ -37,6 +45,7 @@ def asked_choice(named: Named, chosen: Chosen) -> tuple[Choice, Predictor, Quali
         tensor_parallel=_degrees(chosen.tensor_parallel),
         num_gpus=num_gpus,
         max_gpus=chosen.max_gpus,
+        stock=stock,
         nodes=chosen.nodes,
         engine=v.the_engine(chosen.served, workload),
         prices=v.own_prices(chosen.prices.price),
@@ -51,26 +60,33 @@ def asked_choice(named: Named, chosen: Chosen) -> tuple[Choice, Predictor, Quali
     return choice, predictor, v.the_quality(chosen.records)
 
 
-def _gpus(texts: list[str] | None, num_gpus: int | None) -> tuple[list[str] | None, int | None]:
-    """GPU names and how many are wanted: `2xA100` and `A100x2` say both. None stands for every GPU.
+def _counted(texts: list[str] | None) -> list[tuple[str, int | None]] | None:
+    """GPU names and how many are wanted of each: `2xA100` and `A100x2` say both. None: every GPU.
 
-    Raises InputError for an empty list, and for counts that contradict each other.
+    Raises InputError for an empty list, and for two counts of one GPU.
     """
     names = named(texts, where="--gpu", what="GPUs (quantadvise gpus lists them)")
-    if names is None:
-        return None, num_gpus
-    if [name.lower() for name in names] == ["any"]:
-        return None, num_gpus
+    if names is None or [name.lower() for name in names] == ["any"]:
+        return None
     counted = [gpu_and_count(name) for name in names]
-    counts = {count for _, count in counted if count is not None} | (
+    for name, count in counted:
+        for other, second in counted:
+            if other == name and None not in (count, second) and count != second:
+                raise InputError(f"--gpu: {count} and {second} {name} are asked for; give one count")
+    return counted
+
+
+def _num_gpus(counted: list[tuple[str, int | None]] | None, num_gpus: int | None) -> int | None:
+    """The count that all have. Raises InputError for counts that contradict each other."""
+    counts = {count for _, count in counted or () if count is not None} | (
         {num_gpus} if num_gpus is not None else set()
     )
     if len(counts) > 1:
         raise InputError(
             f"--gpu: {' and '.join(map(str, sorted(counts)))} GPUs are asked for; give one count for all "
-            "(--num-gpus), or ask twice"
+            "(--num-gpus), or add --allow-mixed to recommend, which takes at most so many of each"
         )
-    return [name for name, _ in counted], next(iter(counts), None)
+    return next(iter(counts), None)
 
 
 def _formats(texts: list[str] | None) -> list[str] | None:

@@ -11,6 +11,7 @@ from advisor.errors import InputError
 
 if TYPE_CHECKING:
     from advisor.advise.choose.recommendation import Recommendation
+    from advisor.advise.mixed.fleet import Mix
 
 _PANEL = "Output"
 
@@ -64,3 +65,13 @@ def write_row(
     written = write_all(chosen, recommendation.workload, folder, overwrite=overwrite)
     what = deployment_text(chosen.deployment)
     typer.echo(f"{folder}: {len(written)} files for {what}; begin with {written[0].name}", err=True)
+
+
+def write_mix(mix: Mix, folder: Path | None, *, overwrite: bool = False) -> None:
+    """Write the folder of a fleet of several kinds and say so on stderr; nothing where no folder is named."""
+    if folder is None:
+        return
+    from advisor.report.manifests import write_fleet
+
+    written = write_fleet(mix, folder, overwrite=overwrite)
+    typer.echo(f"{folder}: {len(written)} files for the mix; begin with {written[0].name}", err=True)

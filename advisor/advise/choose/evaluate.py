@@ -189,9 +189,12 @@ class DeploymentEvaluator:
             known = np.isfinite(low) & (low > 0)
             needed = np.where(known, np.maximum(np.ceil(value / np.where(known, low, 1.0)), 1.0), 1.0)
         most: Floats = SPARE * needed
-        degree = np.array([d.tensor_parallel for d in self.deployments])[self.of[pairs]]
-        if self.choice.space.max_gpus is not None:
-            most = np.minimum(most, self.choice.space.max_gpus // degree)
+        bounds = [self.choice.space.most_gpus(d.gpu) for d in self.deployments]
+        held = [
+            np.inf if bound is None else bound // d.tensor_parallel
+            for bound, d in zip(bounds, self.deployments, strict=True)
+        ]
+        most = np.minimum(most, np.array(held)[self.of[pairs]])
         if not rate:
             most = np.minimum(most, np.floor(value))
         top = np.asarray(np.maximum(most, 1), dtype=np.intp)

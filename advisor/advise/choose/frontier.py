@@ -103,13 +103,13 @@ def offers_of(table: JudgedTable) -> list[Offer]:
 
 def _varied(choice: Choice, found: Sequence[Offer]) -> list[Deployment]:
     """The cheapest on either side of the confidence, with fewer and with more replicas."""
-    confidence, most = choice.workload.confidence, choice.space.max_gpus
+    confidence = choice.workload.confidence
     made: dict[tuple[object, ...], Deployment] = {}
     for side in (True, False):
         some = [o for o in found if (o.keeps_all_limits >= confidence) is side and o.usd_per_hour is not None]
         for offer in sorted(some, key=_cheapest)[:VARIED]:
             d = offer.deployment
-            n = d.replicas
+            n, most = d.replicas, choice.space.most_gpus(d.gpu)
             for count in sorted({1, n - 1, n + 1, *(round(n * part) for part in PARTS)} - {n}):
                 if count >= 1 and (most is None or count * d.tensor_parallel <= most):
                     made[d.times(count).key] = d.times(count)

@@ -198,7 +198,7 @@ def _unsupported_kind(deployment: Deployment) -> RefusalKind:
 def _smallest_that_holds(choice: Choice, predictor: Predictor) -> Prediction | None:
     """The fewest GPUs, then the least memory in all, that hold the model: first on the GPUs and in the
     formats asked for whatever their number, then on any GPU in any format."""
-    own = replace(choice.space, num_gpus=None, max_gpus=None, tensor_parallel=HOLDING_DEGREES)
+    own = replace(choice.space.unbounded(), tensor_parallel=HOLDING_DEGREES)
     anywhere = replace(own, gpus=choice.every_gpu, formats=choice.every_format)
     for space in (own, anywhere):
         predicted = predictor.predictions(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from advisor.spec.deployment import Deployment, KvChoice, resolved_kv
 from advisor.spec.engines.engine import Engine
@@ -27,6 +27,8 @@ class Space:
     num_gpus: int | None = None
     """Exactly so many GPUs in all."""
     max_gpus: int | None = None
+    stock: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """Of a kind of GPU, by name, at most so many; the others are bounded by `max_gpus` alone."""
     nodes: int | None = None
     """At most so many machines for one replica; None: several only where one does not hold the model."""
     kv_where_needed: bool = False
@@ -34,6 +36,20 @@ class Space:
     unmeasured_formats: bool = True
     """False: no format whose accuracy nobody measured."""
     engine: Engine = Engine()
+
+    def most_gpus(self, gpu: GpuSpec) -> int | None:
+        """How many of this kind there may be at most, all replicas together; None = no bound."""
+        bounds = (self.max_gpus, self.num_gpus, self.stock.get(gpu.name))
+        return min((bound for bound in bounds if bound is not None), default=None)
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether any number of GPUs is bounded."""
+        return self.max_gpus is not None or self.num_gpus is not None or bool(self.stock)
+
+    def unbounded(self) -> Space:
+        """The same with as many GPUs as it takes."""
+        return replace(self, max_gpus=None, num_gpus=None, stock={})
 
 
 def deployments(space: Space) -> list[Deployment]:
@@ -81,7 +97,8 @@ def starts(d: Deployment) -> bool:
 
 def _degrees(space: Space, gpu: GpuSpec) -> Iterator[int]:
     """GPUs of one replica: as named, else powers of two and whole machines; within every bound."""
-    bounds = [bound for bound in (space.max_gpus, space.num_gpus) if bound is not None]
+    most = space.most_gpus(gpu)
+    bounds = [] if most is None else [most]
     tried = space.tensor_parallel
     if tried is None:
         machine = max(gpu.gpus_per_node, 1)

@@ -122,12 +122,8 @@ def _less_certain(table: JudgedTable) -> Iterator[WayOut]:
 def _wider(choice: Choice) -> Iterator[tuple[Change, Choice]]:
     """The question with bounds on GPUs taken away, then with every GPU."""
     space = choice.space
-    free = replace(
-        choice,
-        space=replace(space, max_gpus=None, num_gpus=None),
-        max_usd_per_hour=None,
-    )
-    if space.max_gpus is not None or space.num_gpus is not None or choice.max_usd_per_hour is not None:
+    free = replace(choice, space=space.unbounded(), max_usd_per_hour=None)
+    if space.is_bounded or choice.max_usd_per_hour is not None:
         yield "gpus", free
     if choice.every_gpu and not set(choice.every_gpu) <= set(space.gpus):
         priced = tuple(gpu for gpu in choice.every_gpu if choice.price_of(gpu, 1) is not None)

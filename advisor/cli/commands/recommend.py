@@ -14,8 +14,12 @@ from advisor.cli.question import asked_choice
 from advisor.errors import InputError, NothingFitsError
 
 if TYPE_CHECKING:
+    from advisor.advise.choose.question import Choice
     from advisor.advise.choose.recommendation import Recommendation
     from advisor.advise.decision import Decision
+    from advisor.advise.mixed.fleet import Mix
+    from advisor.cost.predict.predictor import Predictor
+    from advisor.cost.quality.recovery import QualityModel
 
 
 @grouped
@@ -23,6 +27,7 @@ def recommend(
     *,
     named: Named,
     chosen: Chosen,
+    allow_mixed: o.AllowMixedOption = False,
     output: o.OutputOption = o.Output.table,
     top: Annotated[
         str | None,
@@ -58,25 +63,60 @@ def recommend(
     h.check_html(html, overwrite=overwrite)
     if plot and output is not o.Output.table:
         raise InputError(f"--plot: it is for people; --output {output.value} is for programs, leave one out")
+    if allow_mixed and output is o.Output.csv:
+        raise InputError("--allow-mixed: a fleet of several kinds is no row of a CSV; add --output json")
     rows = _rows(top, output)
-    choice, predictor, quality = asked_choice(named, chosen)
+    choice, predictor, quality = asked_choice(named, chosen, owned=allow_mixed)
+    if allow_mixed:
+        check_mixing(choice)
     with working(f"Judging every deployment of {choice.space.model.name}"):
         recommendation = choose(choice, predictor, quality)
     more = None
     if output is not o.Output.csv or html is not None:
         with working("Weighing how sure it is"):
             more = decision(recommendation, predictor=predictor, quality=quality, explain=explain)
-    _print(recommendation, output, more, top=rows, explain=explain)
+    mix = mixed(recommendation, predictor, quality) if allow_mixed else None
+    if mix is not None and mix.recommended and top is None:
+        rows = _beside_a_fleet(output, rows)
+    _print(recommendation, output, more, top=rows, explain=explain, mix=mix)
     if plot:
         from advisor.report.terminal.out import print_pareto
 
         print_pareto(recommendation)
-    h.write_html(recommendation, html, predictor, quality, more)
+    h.write_html(recommendation, html, predictor, quality, more, mix)
+    if mix is not None and mix.recommended and row is None:
+        w.write_mix(mix, write, overwrite=overwrite)
+        return
     w.write_row(recommendation, write, row=row, overwrite=overwrite)
     if not recommendation.ranked:
         from advisor.report.terminal.refused import nothing_kept_line
 
         raise NothingFitsError(nothing_kept_line(recommendation))
+
+
+def check_mixing(choice: Choice) -> None:
+    """Refuse before any work what has no mix. Raises InputError or MissingToolError."""
+    from advisor.advise.mixed.fleet import check_mixable
+    from advisor.advise.mixed.program import check_installed
+
+    check_mixable(choice)
+    check_installed()
+
+
+def mixed(recommendation: Recommendation, predictor: Predictor, quality: QualityModel) -> Mix | None:
+    """The cheapest fleet of several kinds beside the best single kind."""
+    from advisor.advise.mixed.fleet import mix
+    from advisor.cli.progress import working
+
+    with working("Mixing kinds of GPU"):
+        return mix(recommendation, predictor, quality)
+
+
+def _beside_a_fleet(output: o.Output, rows: int | None) -> int | None:
+    """How many single kinds stand beside a fleet."""
+    from advisor.report.terminal.mix_answer import SINGLE_ROWS
+
+    return SINGLE_ROWS if output is o.Output.table else rows
 
 
 def _rows(top: str | None, output: o.Output) -> int | None:
@@ -101,6 +141,7 @@ def _print(
     *,
     top: int | None,
     explain: bool,
+    mix: Mix | None = None,
 ) -> None:
     from advisor.report.terminal import out
 
@@ -109,8 +150,14 @@ def _print(
         return
     if output is o.Output.table:
         shown = len(recommendation.ranked) if top is None else top
-        out.print_recommendation(recommendation, top=shown or out.TABLE_ROWS, explain=explain, decision=more)
+        rows = shown or out.TABLE_ROWS
+        out.print_recommendation(recommendation, top=rows, explain=explain, decision=more, mix=mix)
         return
     from advisor.report.documents.document import recommendation_document
 
-    out.print_document(recommendation_document(recommendation, top=top, decision=more), output.value)
+    document = recommendation_document(recommendation, top=top, decision=more)
+    if mix is not None:
+        from advisor.report.documents.mix_document import mix_document
+
+        document["mixed"] = mix_document(mix)
+    out.print_document(document, output.value)

@@ -15,6 +15,7 @@ from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine
 from advisor.spec.engines.model_starts import Start
 from advisor.spec.formats.checkpoint import SIXTEEN_BIT
+from advisor.spec.models.model import ModelSpec
 
 Setting: TypeAlias = str | int | float | bool
 """Value of an option of `vllm serve`."""
@@ -51,6 +52,11 @@ class Commands:
     """The checkpoint's packaging and scheme, and the kernels that the figures assume."""
     recipe: str | None
     """llm-compressor's recipe, YAML, that makes the checkpoint; None when it is published or not needed."""
+
+
+def common_name(model: ModelSpec) -> str:
+    """What requests call a model that several checkpoints serve behind one router."""
+    return model.hf_id or model.name
 
 
 def commands_for(prediction: Prediction) -> Commands:

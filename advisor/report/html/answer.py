@@ -16,12 +16,12 @@ from advisor.report.html.elements.palette import swatch
 from advisor.report.html.elements.quantities import Quantity, quantities
 from advisor.report.html.verdict import badge, settles
 from advisor.report.terminal import certainty
-from advisor.report.terminal.answer import headline, short_text
+from advisor.report.terminal.answer import headline
 from advisor.report.terminal.evidence import assessment_evidence
 from advisor.report.terminal.refused import nothing_kept_line
 from advisor.report.terminal.words import command_lines, winner_lines
 from advisor.spec.workloads.profile_text import arrival_text, goodput_text, lengths_text, limit_text
-from advisor.text import deployment_text, low_high, number, share
+from advisor.text import deployment_text, low_high, number, share, short_text
 
 BAR = 200.0
 """Width of an interval's drawing, in its own units."""

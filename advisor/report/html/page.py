@@ -10,8 +10,10 @@ from importlib.metadata import version
 
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
+from advisor.advise.mixed.fleet import Mix
 from advisor.advise.sensitivity.along_load import AlongLoad
 from advisor.report.documents.document import recommendation_document
+from advisor.report.documents.mix_document import mix_document
 from advisor.report.html.answer import answer_section, question, question_text, why_section
 from advisor.report.html.assets import asset
 from advisor.report.html.charts.certainty import certainty_chart
@@ -24,6 +26,7 @@ from advisor.report.html.elements.vega import library_script
 from advisor.report.html.sure import sure_section
 from advisor.report.html.tables.evidence import evidence_section
 from advisor.report.html.tables.flips import flips_section
+from advisor.report.html.tables.mix import mix_section
 from advisor.report.html.tables.ranking import ranking_section
 from advisor.report.html.tables.refused import refused_section
 
@@ -38,6 +41,7 @@ class Findings:
     recommendation: Recommendation
     along: AlongLoad | None = None
     decision: Decision | None = None
+    mix: Mix | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,8 @@ def report_page(findings: Findings) -> str:
     """
     body = report_body(findings)
     document = recommendation_document(findings.recommendation, top=DOCUMENT_ROWS, decision=findings.decision)
+    if findings.mix is not None:
+        document["mixed"] = mix_document(findings.mix)
     return page_text(
         title=body.title,
         main=body.html,
@@ -77,6 +83,7 @@ def report_body(findings: Findings) -> Body:
         title=question_text(recommendation),
         html=joined(
             head_section(recommendation),
+            mix_section(findings.mix),
             answer_section(recommendation, picture, decision),
             folds(
                 recommendation,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
 from advisor.report.html.elements.markup import Html, tag
-from advisor.report.terminal.decision_words import BEST, chance, change_lines, limit_name, sure_lines
+from advisor.report.terminal.decision_words import BEST, change_lines, limit_name, sure_lines
+from advisor.text import chance
 
 WIDE = 100.0
 

@@ -10,7 +10,8 @@ from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
 from advisor.report.html.elements.markup import Html, tag
 from advisor.report.terminal.certainty import settles_text
-from advisor.report.terminal.decision_words import BEST, chance
+from advisor.report.terminal.decision_words import BEST
+from advisor.text import chance
 
 Badge = Literal["Sure", "Close call", "In doubt"]
 DEARER = 1.5

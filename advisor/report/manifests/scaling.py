@@ -31,6 +31,8 @@ def scaling_of(subject: Subject) -> Scaling | str:
     """The target, or the reason why there is none."""
     prediction, arrival = subject.prediction, subject.prediction.load.arrival
     replicas = subject.deployment.replicas
+    if subject.kind:
+        return "the router's shares are for these replicas"
     if subject.num_nodes > 1:
         return "a replica takes several machines, which a HorizontalPodAutoscaler cannot start together"
     if arrival.kind == "single":

@@ -9,7 +9,7 @@ from typing import Any
 from advisor.advise.choose.assessment import Assessment
 from advisor.cost.predict.prediction import Prediction
 from advisor.errors import UnsupportedError
-from advisor.report.commands.commands import Commands, Setting, commands_for, parallel_split
+from advisor.report.commands.commands import Commands, Setting, commands_for, common_name, parallel_split
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Workload
 
@@ -32,6 +32,8 @@ class Subject:
     commands: Commands = field(hash=False)
     assessment: Assessment | None = None
     """With prices and verdicts, where the deployment was judged."""
+    kind: str = ""
+    """Of a fleet of several kinds of GPU: what tells this one from the others; empty for one by itself."""
 
     @property
     def deployment(self) -> Deployment:
@@ -49,17 +51,17 @@ class Subject:
 
     @property
     def served_name(self) -> str:
-        """What a request calls the model."""
+        """What a request calls the model; the same for all kinds of a fleet."""
+        if self.kind:
+            return common_name(self.deployment.model)
         return self.folder_name if self.is_local else self.commands.checkpoint
 
     @property
     def name(self) -> str:
         """For Kubernetes: lower case, digits and hyphens, begins with a letter (RFC 1035)."""
-        slug = re.sub(
-            r"[^a-z0-9]+", "-", f"{self.deployment.model.name}-{self.deployment.format.name}".lower()
-        )
-        slug = slug if slug[:1].isalpha() else f"m-{slug}"
-        return slug[:NAME_LENGTH].strip("-")
+        if self.kind:
+            return f"{slug(self.deployment.model.name, NAME_LENGTH - len(self.kind) - 1)}-{self.kind}"
+        return slug(f"{self.deployment.model.name}-{self.deployment.format.name}")
 
     @property
     def num_nodes(self) -> int:
@@ -82,7 +84,7 @@ class Subject:
 
     def settings(self) -> dict[str, Setting]:
         """Options of `vllm serve`, with the name that requests use where the checkpoint is a folder."""
-        named = {"served-model-name": self.served_name} if self.is_local else {}
+        named = {"served-model-name": self.served_name} if self.is_local or self.kind else {}
         return {**named, **self.commands.settings}
 
     @property
@@ -91,7 +93,14 @@ class Subject:
         return f"{MODEL_MOUNT}/{self.folder_name}" if self.is_local else self.commands.checkpoint
 
 
-def subject_of(answer: Assessment | Prediction, workload: Workload) -> Subject:
+def slug(text: str, length: int = NAME_LENGTH) -> str:
+    """A name for Kubernetes, no longer than this."""
+    made = re.sub(r"[^a-z0-9]+", "-", text.lower())
+    made = made if made[:1].isalpha() else f"m-{made}"
+    return made[:length].strip("-")
+
+
+def subject_of(answer: Assessment | Prediction, workload: Workload, *, kind: str = "") -> Subject:
     """The subject of an answer. Raises UnsupportedError where the GPU cannot run the format at all."""
     prediction = answer.prediction if isinstance(answer, Assessment) else answer
     if prediction is None:
@@ -102,6 +111,7 @@ def subject_of(answer: Assessment | Prediction, workload: Workload) -> Subject:
         workload=workload,
         commands=commands_for(prediction),
         assessment=answer if isinstance(answer, Assessment) else None,
+        kind=kind,
     )
 
 

@@ -18,9 +18,12 @@ from advisor.spec.workloads.workload import Workload
 README = "README.md"
 
 
-def texts(answer: Assessment | Prediction, workload: Workload) -> dict[str, str]:
-    """Every file of the folder by its name in it. Raises UnsupportedError where nothing can be run."""
-    subject = subject_of(answer, workload)
+def texts(answer: Assessment | Prediction, workload: Workload, *, kind: str = "") -> dict[str, str]:
+    """Every file of the folder by its name in it; kind as in `Subject`.
+
+    Raises UnsupportedError where nothing can be run.
+    """
+    subject = subject_of(answer, workload, kind=kind)
     files = {"serve.sh": serve.serve_script(subject)}
     omitted = []
     if subject.num_nodes > 1:
@@ -47,7 +50,11 @@ def write_all(
     Raises InputError, before anything is written, when a file would be lost or one of another answer
     would be left among them, and when the folder cannot be written.
     """
-    files = texts(answer, workload)
+    return write_files(texts(answer, workload), folder, overwrite=overwrite)
+
+
+def write_files(files: dict[str, str], folder: Path, *, overwrite: bool) -> list[Path]:
+    """Write all of them, or none: the paths. Raises InputError as `write_all`."""
     for name in files:
         if (folder / name).exists() and not overwrite:
             raise InputError(f"{folder / name}: exists already; --overwrite replaces it")

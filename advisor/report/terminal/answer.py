@@ -17,10 +17,9 @@ from advisor.report.commands.commands import commands_for
 from advisor.report.terminal import certainty, evidence, words
 from advisor.report.terminal.fitting_table import Column, fitting_table
 from advisor.report.terminal.tables import shown_rows
-from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.profile_text import arrival_text, limits_text, quality_text
 from advisor.spec.workloads.workload import LatencyLimit, Lengths, Workload
-from advisor.text import bill_text, deployment_text, number, plus_minus, share
+from advisor.text import bill_text, deployment_text, number, plus_minus, share, short_text
 from advisor.units import MS_PER_S
 
 if TYPE_CHECKING:
@@ -43,25 +42,29 @@ class Line:
 
 
 def answer_lines(
-    recommendation: Recommendation, decision: Decision | None, *, width: int, top: int | None = None
+    recommendation: Recommendation,
+    decision: Decision | None,
+    *,
+    width: int,
+    top: int | None = None,
+    aside: str = "",
 ) -> list[Line]:
-    """The answer for a person; empty where nothing keeps the limits."""
+    """The answer for a person; empty where nothing keeps the limits. aside: a sentence after the picks."""
     first = recommendation.winner
     if first is None:
         return []
     return [
-        *[Line(text, "bold") for text in _wrapped(headline(first, recommendation.workload), width)],
-        *_plain(_wrapped(question_text(recommendation), width)),
-        *_plain(
-            part for note in recommendation.notes for part in _wrapped(f"Note: {note}.", width, indent=6)
-        ),
-        *_picks(recommendation, decision, width),
+        *[Line(text, "bold") for text in wrapped(headline(first, recommendation.workload), width)],
+        *plain(wrapped(question_text(recommendation), width)),
+        *plain(part for note in recommendation.notes for part in wrapped(f"Note: {note}.", width, indent=6)),
+        *pick_lines(recommendation, decision, width),
+        *plain(wrapped(f"  {aside}", width, indent=4) if aside else []),
         Line(),
-        *_table(recommendation, width, top or ROWS),
+        *ranking_lines(recommendation, width, top or ROWS),
         Line(),
-        *_plain(part for text in _why(recommendation, first) for part in _wrapped(text, width)),
-        *_plain(_run(first, width)),
-        *_plain(_wrapped(_more(recommendation, decision), width)),
+        *plain(part for text in _why(recommendation, first) for part in wrapped(text, width)),
+        *plain(run_lines(first, width)),
+        *plain(wrapped(more_line(recommendation, decision), width)),
     ]
 
 
@@ -104,14 +107,6 @@ def question_text(recommendation: Recommendation) -> str:
     )
 
 
-def short_text(deployment: Deployment) -> str:
-    """`int8 with FP8 KV on 2 of 8× H100`: two replicas of eight GPUs, as a table has room for."""
-    kv = " with FP8 KV" if deployment.kv_format == "fp8" else ""
-    several = "" if deployment.replicas == 1 else f"{deployment.replicas} of "
-    gpus = f"{several}{deployment.tensor_parallel}× {deployment.gpu.label}"
-    return f"{deployment.format.name}{kv} on {gpus}"
-
-
 def _mean(lengths: Lengths) -> str:
     return number(lengths.mean, digits=6)
 
@@ -120,17 +115,17 @@ def _cost(assessment: Assessment) -> str:
     return bill_text(None if assessment.cost is None else assessment.cost.usd_per_hour)
 
 
-def _plain(texts: Iterable[str]) -> list[Line]:
+def plain(texts: Iterable[str]) -> list[Line]:
     return [Line(text) for text in texts]
 
 
-def _wrapped(text: str, width: int, indent: int = 2) -> list[str]:
+def wrapped(text: str, width: int, indent: int = 2) -> list[str]:
     return textwrap.wrap(
         text, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
     )
 
 
-def _picks(recommendation: Recommendation, decision: Decision | None, width: int) -> list[Line]:
+def pick_lines(recommendation: Recommendation, decision: Decision | None, width: int) -> list[Line]:
     """What else to choose, what would settle it, and what certainty costs."""
     rows = certainty.other_picks(recommendation)
     lines = fitting_table(
@@ -145,13 +140,13 @@ def _picks(recommendation: Recommendation, decision: Decision | None, width: int
     texts = [f"  {line}" for line in lines]
     if decision is not None and decision.settles is not None:
         settles = certainty.settles_text(recommendation.picks, decision.settles)
-        texts += _wrapped(f"  {settles[0].upper()}{settles[1:]}.", width, indent=4)
+        texts += wrapped(f"  {settles[0].upper()}{settles[1:]}.", width, indent=4)
     frontier = certainty.frontier_line(recommendation)
-    texts += _wrapped(f"  {frontier}", width, indent=4) if frontier else []
+    texts += wrapped(f"  {frontier}", width, indent=4) if frontier else []
     return [Line(text) for text in texts]
 
 
-def _table(recommendation: Recommendation, width: int, top: int) -> list[Line]:
+def ranking_lines(recommendation: Recommendation, width: int, top: int) -> list[Line]:
     rows = shown_rows(recommendation.ranked, top)
     assessments = [assessment for _, assessment in rows]
     workload = recommendation.workload
@@ -171,7 +166,7 @@ def _table(recommendation: Recommendation, width: int, top: int) -> list[Line]:
     return [
         Line(head, "bold"),
         *[Line(text) for text in body],
-        *[Line(text, "dim") for text in _wrapped(evidence.counts_line(recommendation, len(rows)), width)],
+        *[Line(text, "dim") for text in wrapped(evidence.counts_line(recommendation, len(rows)), width)],
     ]
 
 
@@ -241,13 +236,17 @@ def _why(recommendation: Recommendation, first: Assessment) -> list[str]:
     return lines + words.accuracy_lines(prediction)[:1]
 
 
-def _run(first: Assessment, width: int) -> list[str]:
-    """The command, on as many lines as it takes; a shell takes them as they stand."""
+def run_lines(first: Assessment, width: int, *, head: str = "Run:", served_as: str = "") -> list[str]:
+    """The command, on as many lines as it takes; a shell takes them as they stand.
+
+    served_as: the name that requests use, where several deployments must have the same.
+    """
     if first.prediction is None:
         return []
     commands = commands_for(first.prediction)
-    parts = [shlex.quote(word) for word in shlex.split(commands.serve)]
-    lines, indent = [f"Run: {parts[0]}"], " " * 7
+    words = [*shlex.split(commands.serve), *(["--served-model-name", served_as] if served_as else [])]
+    parts = [shlex.quote(word) for word in words]
+    lines, indent = [f"{head} {parts[0]}"], " " * 7
     for part in parts[1:]:
         if len(lines[-1]) + len(part) + 3 <= width:
             lines[-1] += f" {part}"
@@ -261,7 +260,7 @@ def _run(first: Assessment, width: int) -> list[str]:
     return lines
 
 
-def _more(recommendation: Recommendation, decision: Decision | None) -> str:
+def more_line(recommendation: Recommendation, decision: Decision | None) -> str:
     """One line that says what else there is, and how to see it."""
     parts = ["every figure with its interval and basis"]
     if decision is not None:

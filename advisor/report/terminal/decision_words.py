@@ -12,7 +12,7 @@ from advisor.advise.sensitivity.break_even import BreakEven
 from advisor.advise.sensitivity.crossover import Crossing, Crossover, Stretch
 from advisor.spec.deployment import Deployment
 from advisor.spec.metrics import latency_of_key
-from advisor.text import deployment_text, latency_name, number, share
+from advisor.text import chance, deployment_text, latency_name, number, share
 
 BEST: Mapping[str, str] = {
     "cost": "cheapest",
@@ -74,15 +74,6 @@ def limit_name(key: str) -> str:
     """`p95 TTFT` for `ttft_p95_ms`; a limit on something else is its own name."""
     latency = latency_of_key(key)
     return key if latency is None else latency_name(*latency)
-
-
-def chance(probability: float) -> str:
-    """A probability as per cent; never a certainty that nobody has."""
-    if probability > 0.995:
-        return "over 99 %"
-    if probability < 0.005:
-        return "under 1 %"
-    return f"{100 * probability:.0f} %"
 
 
 def change_lines(recommendation: Recommendation, decision: Decision) -> list[str]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from advisor.advise.decision import Decision
     from advisor.advise.measuring.next import Measurement
+    from advisor.advise.mixed.fleet import Mix
     from advisor.advise.sensitivity.change_point import Flip
     from advisor.cost.predict.replayed import Replay
 
@@ -51,16 +52,47 @@ def answer_width(to: Console) -> int:
 
 
 def print_recommendation(
-    recommendation: Recommendation, *, top: int | None, explain: bool, decision: Decision | None = None
+    recommendation: Recommendation,
+    *,
+    top: int | None,
+    explain: bool,
+    decision: Decision | None = None,
+    mix: Mix | None = None,
 ) -> None:
     """The answer for people, in at most thirty lines; `explain` adds every figure and what it rests on."""
     to = console()
-    for line in answer_lines(recommendation, decision, width=answer_width(to), top=top):
+    width = answer_width(to)
+    if mix is None:
+        lines = answer_lines(recommendation, decision, width=width, top=top)
+    else:
+        from advisor.report.terminal.mix_answer import mix_lines
+
+        lines = mix_lines(recommendation, mix, decision, width=width, top=top)
+    for line in lines:
         to.print(line.text, style=line.style or None, soft_wrap=True)
-    if not recommendation.ranked:
+    if not lines:
         _nothing_kept(to, recommendation, top, decision)
+        if mix is not None:
+            from advisor.report.terminal.mix_words import compared_text
+
+            to.print(compared_text(mix))
+    if explain and mix is not None and mix.recommended:
+        _kinds(to, mix)
     if explain:
         print_explanation(to, recommendation, top=top or TABLE_ROWS, decision=decision)
+
+
+def _kinds(to: Console, mix: Mix) -> None:
+    """Every figure of each kind of a fleet under its share of the load."""
+    from advisor.report.terminal import evidence, tables, words
+    from advisor.text import deployment_text
+
+    for part in () if mix.fleet is None else mix.fleet.parts:
+        to.print()
+        to.print(deployment_text(part.deployment), style="bold")
+        to.print(tables.estimates_table(part.assessment))
+        for line in (*words.command_lines(part.assessment), *evidence.assessment_evidence(part.assessment)):
+            to.print(f"  {line}")
 
 
 def _nothing_kept(

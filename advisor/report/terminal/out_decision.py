@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from advisor.advise.sensitivity.axis import UNITS
 from advisor.report.terminal import decision_words
 from advisor.report.terminal.out import console, print_document
-from advisor.text import deployment_text
+from advisor.text import chance, deployment_text
 
 if TYPE_CHECKING:
     from advisor.advise.choose.question import Choice
@@ -91,7 +91,7 @@ def suggestion_lines(found: Suggestion) -> list[str]:
     for m in found.measurements:
         what = "accuracy of " if m.what == "accuracy" else ""
         load = "" if m.what == "accuracy" else f" at {_load(m.arrival.kind, m.arrival.value)}"
-        then = "" if m.sure_then is None else f"; then one is sure with {decision_words.chance(m.sure_then)}"
+        then = "" if m.sure_then is None else f"; then one is sure with {chance(m.sure_then)}"
         lines.append(
             f"  {what}{deployment_text(m.deployment)}{load}: saves {share(m.gain)} on average, "
             f"{number(m.gpu_minutes, digits=2)} GPU-minutes{then}"
@@ -104,7 +104,7 @@ def _stands(found: Suggestion) -> str:
     sure = found.sure
     if sure is None:
         return "Now: nothing keeps the limits; recommend says what is near, and by how much it misses them."
-    kept = decision_words.chance(sure.keeps_all)
+    kept = chance(sure.keeps_all)
     if not found.kept:
         return (
             f"Now: nothing keeps the limits for sure; the best bet is {deployment_text(sure.deployment)}, "
@@ -112,7 +112,7 @@ def _stands(found: Suggestion) -> str:
         )
     return (
         f"Now: {deployment_text(sure.deployment)}; it keeps every limit with {kept} and is the best that "
-        f"does with {decision_words.chance(sure.best)}."
+        f"does with {chance(sure.best)}."
     )
 
 

@@ -27,10 +27,10 @@ from advisor.report.html.charts.load import load_chart
 from advisor.report.html.elements.quantities import quantities
 from advisor.report.html.page import DOCUMENT_ROWS, Findings, report_body, report_page
 from advisor.report.html.verdict import badge_of
-from advisor.report.terminal.decision_words import chance, change_lines, sure_lines
+from advisor.report.terminal.decision_words import change_lines, sure_lines
 from advisor.report.terminal.flip_words import flip_rows
 from advisor.spec.workloads.profile_flags import override
-from advisor.text import number
+from advisor.text import chance, number
 from tests.command import Command
 from tests.report.builders import three
 from tests.report.page import Element, read_page

@@ -11,9 +11,8 @@ from advisor.advise.choose.frontier import LEAST, Offer
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.html.charts.chart import LIMIT_RULE, LIMIT_TEXT, Chart, layered, plain_table
 from advisor.report.html.elements.palette import scales, swatch
-from advisor.report.terminal.answer import short_text
 from advisor.spec.deployment import Deployment
-from advisor.text import deployment_text, number, share
+from advisor.text import deployment_text, number, share, short_text
 
 MOST_OTHERS = 60
 """Deployments off the frontier that are drawn, the cheapest."""

@@ -11,10 +11,9 @@ from advisor.advise.sensitivity.crossover import Crossing, Crossover, Stretch, a
 from advisor.report.html.charts.chart import LIMIT_RULE, LIMIT_TEXT, Chart, Drawing, layered, plain_table
 from advisor.report.html.elements.markup import Html
 from advisor.report.html.elements.palette import scales, swatch
-from advisor.report.terminal.answer import short_text
 from advisor.report.terminal.decision_words import why_text
 from advisor.spec.workloads.workload import LatencyLimit, Workload
-from advisor.text import deployment_text, latency_name, number, share, span
+from advisor.text import deployment_text, latency_name, number, share, short_text, span
 
 NONE = "none"
 METRICS = ("ttft", "tpot", "e2e")
