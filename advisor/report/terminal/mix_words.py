@@ -6,9 +6,8 @@ from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.rank import TIE
 from advisor.advise.mixed.fleet import Fleet, FleetPart, Mix
 from advisor.report.terminal.fitting_table import Column, fitting_table
-from advisor.spec.reading.amounts import HOURS_PER_MONTH
 from advisor.spec.workloads.workload import Workload
-from advisor.text import chance, number, plus_minus, share, short_text
+from advisor.text import bill_text, chance, number, plus_minus, share, short_text
 from advisor.units import MS_PER_S
 
 KEEPS_ITSELF = "Every kind keeps all limits itself, so the whole does."
@@ -21,7 +20,6 @@ def fleet_text(fleet: Fleet) -> str:
 
 def fleet_headline(fleet: Fleet) -> str:
     """`fp8 on 1× H100 + int8 on 1× L40S · 4.94 USD/h (3,606 a month) · keeps all limits 88 % · …`."""
-    usd = fleet.usd_per_hour
     known = [part.assessment.recovery for part in fleet.parts]
     least = min((r.value for r in known if r is not None), default=None)
     accuracy = (
@@ -32,7 +30,7 @@ def fleet_headline(fleet: Fleet) -> str:
     return " · ".join(
         [
             fleet_text(fleet),
-            f"{number(usd)} USD/h ({usd * HOURS_PER_MONTH:,.0f} a month)",
+            bill_text(fleet.usd_per_hour),
             f"keeps all limits {chance(fleet.keeps_all_limits)}",
             accuracy,
         ]
