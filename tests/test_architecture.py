@@ -110,6 +110,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "text",
         *SPEC,
     },
+    "report/terminal/mixed": {"report/commands", "report/terminal", *ADVISE, *COST, "text", *SPEC},
     "report/manifests": {
         *("report/commands", "report/documents", "report/terminal", *ADVISE, *COST, "text", *SPEC),
     },

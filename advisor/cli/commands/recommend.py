@@ -114,7 +114,7 @@ def mixed(recommendation: Recommendation, predictor: Predictor, quality: Quality
 
 def _beside_a_fleet(output: o.Output, rows: int | None) -> int | None:
     """How many single kinds stand beside a fleet."""
-    from advisor.report.terminal.mix_answer import SINGLE_ROWS
+    from advisor.report.terminal.mixed.answer import SINGLE_ROWS
 
     return SINGLE_ROWS if output is o.Output.table else rows
 

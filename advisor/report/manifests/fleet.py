@@ -11,7 +11,7 @@ from advisor.advise.mixed.fleet import FleetPart, Mix
 from advisor.report.manifests.subject import PORT, Subject, slug, subject_of, yaml_text
 from advisor.report.manifests.write import README, texts, write_files
 from advisor.report.terminal.evidence import workload_lines
-from advisor.report.terminal.mix_words import KEEPS_ITSELF, fleet_headline, kind_columns
+from advisor.report.terminal.mixed.words import KEEPS_ITSELF, fleet_headline, kind_columns
 from advisor.spec.workloads.workload import Workload
 from advisor.text import deployment_text, number
 

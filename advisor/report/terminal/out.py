@@ -65,7 +65,7 @@ def print_recommendation(
     if mix is None:
         lines = answer_lines(recommendation, decision, width=width, top=top)
     else:
-        from advisor.report.terminal.mix_answer import mix_lines
+        from advisor.report.terminal.mixed.answer import mix_lines
 
         lines = mix_lines(recommendation, mix, decision, width=width, top=top)
     for line in lines:
@@ -73,7 +73,7 @@ def print_recommendation(
     if not lines:
         _nothing_kept(to, recommendation, top, decision)
         if mix is not None:
-            from advisor.report.terminal.mix_words import compared_text
+            from advisor.report.terminal.mixed.words import compared_text
 
             to.print(compared_text(mix))
     if explain and mix is not None and mix.recommended:

@@ -76,6 +76,7 @@ CHOICES: dict[str, tuple[object, ...]] = {
     "whose": (*get_args(get_args(Whose)[0]), None),
     "what": get_args(What),
     "kind": get_args(ArrivalKind),
+    "load_unit": ("requests_per_s", "concurrency"),
     "verdict": get_args(Verdict),
     "over": get_args(Over),
     "objective": get_args(Objective),

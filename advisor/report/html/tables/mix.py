@@ -5,7 +5,7 @@ from __future__ import annotations
 from advisor.advise.mixed.fleet import Mix
 from advisor.report.html.elements.markup import Html, tag
 from advisor.report.terminal.fitting_table import Column
-from advisor.report.terminal.mix_words import compared_text, fleet_headline, kind_columns, router_text
+from advisor.report.terminal.mixed.words import compared_text, fleet_headline, kind_columns, router_text
 
 
 def mix_section(mix: Mix | None) -> Html | None:

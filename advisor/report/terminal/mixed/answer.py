@@ -16,7 +16,7 @@ from advisor.report.terminal.answer import (
     run_lines,
     wrapped,
 )
-from advisor.report.terminal.mix_words import compared_text, fleet_headline, kinds_table, router_text
+from advisor.report.terminal.mixed.words import compared_text, fleet_headline, kinds_table, router_text
 
 if TYPE_CHECKING:
     from advisor.advise.decision import Decision
