@@ -16,8 +16,20 @@ from advisor.cost.normal import median_of_largest
 from advisor.cost.serving.batching import closed_loop
 from advisor.cost.serving.engine import EngineTable, request_work
 from advisor.cost.serving.load_table import LoadTable
-from advisor.cost.serving.request import RequestWork
+from advisor.cost.serving.request import TINY, RequestWork
 from advisor.cost.serving.serving_stats import SteadyState
+
+_NORMAL_NODES = (
+    (0.0, 0.533333),
+    (-1.355626, 0.222076),
+    (1.355626, 0.222076),
+    (-2.856970, 0.011257),
+    (2.856970, 0.011257),
+)
+"""Gauss-Hermite quadrature of the standard normal: (where, weight)."""
+_ENDED = 0.3
+"""Share of a burst's answers that have ended in the time of a mean one, where lengths vary as much as they
+are long: for exponential lengths, 1 - ln 2."""
 
 
 def benchmark_run(steady: SteadyState, engines: EngineTable, loads: LoadTable) -> SteadyState:
@@ -47,22 +59,21 @@ def benchmark_run(steady: SteadyState, engines: EngineTable, loads: LoadTable) -
     # Where preemption lengthens TPOT, a request is admitted sooner than the capacity alone says.
     at_least_s = of_runs(steady.request.wait_s + steady.request.prefill_s)
     admitted_s = np.maximum(ttft - np.where(late > 0, late / capacity, 0.0), np.minimum(at_least_s, ttft))
-    late_s = 0.5 * late / capacity + spread * admitted_s + (1.0 - spread) * (0.5 * top / capacity + burst_s)
+    variation = loads.output_std / output
+    behind = 0.5 * np.maximum(1.0 - variation**2, 0.0) * top / capacity
+    late_s = 0.5 * late / capacity + behind + spread * admitted_s + burst_s
     at_start = (first * burst_s + late * late_s) / clients
     run_ttft = (at_start + (per_client - 1.0) * ttft) / per_client
-    # The prompts of a burst are through, and those of the next ones not yet there, for half of the first
-    # wave's tokens; at the end it is the other way round.
-    decode_step_s = request.step_s(np.maximum(first, 1.0), np.zeros(len(loads)))
-    run_tpot = tpot - np.clip(tpot - decode_step_s, 0.0, 0.5 * tpot) / per_client
+    run_tpot = _run_tpot(request, loads, first, clients * per_client, tpot)
 
     # The drain: clients end one after another; what is left runs faster by as much as the step gets
     # shorter with half the batch.
-    variation = loads.output_std / output
     scattered = np.minimum(np.sqrt(12.0 * per_client) * variation, 1.0)
     half = closed_loop(request, np.maximum(0.5 * first, 1.0), np.zeros(len(loads), dtype=np.bool_)).tpot_s
     idle = np.where(first > 1, np.clip(2.0 * half / tpot - 1.0, 0.0, 1.0), 0.0)
     drain_s = 0.5 * scattered * idle * np.where(late > 0, top / capacity, e2e)
-    drain_s = np.where(per_client > 1.0, drain_s, _last_s(request, output, variation, first, late > 0))
+    last_s = _last_s(request, output, variation, first, late > 0)
+    drain_s = np.where(per_client > 1.0, np.maximum(drain_s, last_s), last_s)
     requests = clients * per_client
     run_served = requests / (requests / served + drain_s)
     return replace(
@@ -72,6 +83,57 @@ def benchmark_run(steady: SteadyState, engines: EngineTable, loads: LoadTable) -
         e2e_s=np.where(runs, run_ttft + request.decode_steps * run_tpot, steady.e2e_s),
         requests_per_s=np.where(runs, run_served, steady.requests_per_s),
     )
+
+
+def _run_tpot(
+    request: RequestWork, loads: LoadTable, first: Floats, requests: Floats, tpot: Floats
+) -> Floats:
+    """Mean TPOT over a run of so many `requests`, of which the `first` are admitted together.
+
+    An answer is slowed by the prompts that are computed while it lasts: in the long run by as many as are
+    admitted in its time; those that came first by the rest of the first burst, those that came last by fewer.
+    """
+    none = np.zeros_like(first)
+    variation = loads.output_std / loads.output_tokens
+    at_once = np.where(request.prefill_first, 0.0, 0.5 * first)
+    room = np.maximum(request.token_budget - at_once, 1.0)
+    burst_steps = np.maximum(first * request.uncached_tokens / room - 1.0, 0.0)
+    # Answers of different lengths end one by one, and the batch shrinks while the last ones run.
+    last_wave = np.minimum(first / requests, 1.0)
+    alive = np.maximum(first * (1.0 - _ENDED * np.minimum(variation, 1.0) * last_wave), 1.0)
+    decode_s = request.step_s(alive, none)
+    slower_s = np.maximum(
+        request.prefill_step_s(at_once, room) - np.where(request.prefill_first, 0.0, decode_s), TINY
+    )
+    steady_s = request.step_s(np.maximum(first, 1.0), none)
+    share = np.maximum(tpot - steady_s, 0.0) / slower_s
+    share = np.where(request.prefill_first, share, np.minimum(share, 1.0))
+    in_burst = _slowed_share(request, burst_steps, variation)
+    spread = np.minimum(np.sqrt(12.0) * variation, 1.0)
+    later = np.maximum(requests - first, 0.0)
+    follow = np.minimum(later / first, 1.0)
+    free = np.where(request.prefill_first, 1.0, 1.0 - in_burst)
+    of_first = in_burst + follow * share * (spread * free + (1.0 - spread) * 0.5)
+    ending = (
+        0.5 * np.minimum(later, first) * np.minimum(request.decode_steps / np.maximum(burst_steps, TINY), 1.0)
+    )
+    mean_share = (first * of_first + np.maximum(later - ending, 0.0) * share) / requests
+    return np.asarray(np.where(request.decode_steps > 0, decode_s + mean_share * slower_s, tpot))
+
+
+def _slowed_share(request: RequestWork, burst_steps: Floats, variation: Floats) -> Floats:
+    """Share of its decode steps that an answer of a burst meets in the rest of that burst, on average.
+
+    Lengths of answers are taken as lognormal. Where prompts have steps of their own it may exceed 1.
+    """
+    width = np.sqrt(np.log1p(variation**2))
+    share = np.zeros_like(burst_steps)
+    for node, weight in _NORMAL_NODES:
+        steps = np.maximum(request.decode_steps * np.exp(width * node - 0.5 * width**2), 1.0)
+        ratio = burst_steps / steps
+        capped = np.where(ratio <= 1.0, 0.5 * ratio, 1.0 - 0.5 / np.maximum(ratio, 1.0))
+        share = share + weight * np.where(request.prefill_first, 0.5 * ratio, capped)
+    return share
 
 
 def _last_s(
