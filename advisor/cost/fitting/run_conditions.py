@@ -51,6 +51,6 @@ def requests_per_client(row: SpeedMeasurement, run: BenchmarkRun) -> float:
 
     Medians do not show the first burst, unless it is all there is.
     """
-    if row.statistic == "p50" and run.sent_together is None:
+    if row.statistic == "p50" and run.requests_per_client > 1.0:
         return math.inf
     return run.requests_per_client

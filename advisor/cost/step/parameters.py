@@ -21,6 +21,8 @@ class Parameter:
     harness, or two joined by `*`."""
     group_prior: float = 0.15
     """Standard deviation of a group's deviation."""
+    era_prior: float | None = None
+    """The same for an era of releases, where less is to be expected of one; None: `group_prior`."""
     timed_by: tuple[str, ...] | None = None
     """Groups of which kernels timed alone say something; they start there, and steps move them less. None:
     no such timing speaks of it."""
@@ -123,7 +125,7 @@ PARAMETERS: tuple[Parameter, ...] = (
               by=("generation",), group_prior=0.5,
               meaning="further, per sequence of a batch that spans nodes: pickling and sending its tokens"),
     Parameter(name="request_overhead_s", start=8e-3, prior=0.7, share=False,
-              by=("generation", "era", "client"), group_prior=0.5,
+              by=("generation", "era", "client"), group_prior=0.5, era_prior=0.2,
               meaning="per request, before the first token: HTTP, tokenizing, admission"),
     Parameter(name="eager_layer_s", start=400 * _US, prior=0.5, share=False,
               by=("gpu", "kernel", "link"), group_prior=0.2,

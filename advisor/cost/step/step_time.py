@@ -19,7 +19,7 @@ from advisor.cost.arrays import ArrayTable, Floats
 from advisor.cost.kernels.formulas import all_reduce_s, blend
 from advisor.cost.step.layers import MAX_KV_GROUPS
 from advisor.cost.step.parameters import BY_NAME, PARAMETERS, Parameter
-from advisor.cost.step.work import KERNELS, DeploymentArrays
+from advisor.cost.step.work import ERAS, KERNELS, DeploymentArrays
 
 # Theta: `name` → the common value's distance from its start, in log-odds (shares) or logs;
 # `name@group` → a group's deviation from that.
@@ -58,6 +58,8 @@ def prior_sd(name: str, kernels: Mapping[str, float] = MappingProxyType({})) -> 
     parameter, _, group = name.partition("@")
     p = BY_NAME[parameter]
     prior = p.group_prior if group else p.prior
+    if p.era_prior is not None and group in _ERA_NAMES:
+        prior = p.era_prior
     timed = p.timed_by is not None and name in kernels
     # Hosts without a switch between their GPUs differ several times over; those with one do not.
     if parameter in ("all_reduce_s", "all_reduce_root_s", "link_share"):
@@ -66,6 +68,7 @@ def prior_sd(name: str, kernels: Mapping[str, float] = MappingProxyType({})) -> 
     return min(prior, SERVED_SD) if timed and parameter != "kernel_fixed_s" else prior
 
 
+_ERA_NAMES = frozenset(name for _, name in ERAS)
 SERVED_SD = 0.08
 """How far, in log-odds or logs, steps may be expected to move what kernels timed alone say of a parameter."""
 SWITCH_SD = 0.03
