@@ -74,7 +74,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "cost/learn": {
         *("cost/arrays", "cost/evaluation", "cost/fit_file", "cost/fit_report", "cost/fitting"),
-        *("cost/learn_more", "cost/uncertainty", "record", *SPEC),
+        *("cost/learn_more", "cost/step", "cost/uncertainty", "record", *SPEC),
     },
     "cost/quality/fitting": {"cost/quality", "record", *SPEC},
     "cost/quality": {"cost/arrays", "cost/estimate", "cost/uncertainty", "record", *SPEC},

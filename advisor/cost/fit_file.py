@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from advisor.cost.fitting.evidence import DeploymentKey, Evidence, MeasuredCell
-from advisor.cost.fitting.step_estimator import FittedSpeed
+from advisor.cost.step.fitted_speed import FittedSpeed
 from advisor.cost.uncertainty.error_class import EngineClass, ErrorClass
 from advisor.cost.uncertainty.intervals import Interval, Intervals
 from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares

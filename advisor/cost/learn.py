@@ -24,8 +24,9 @@ from advisor.cost.fit_report import FitReport
 from advisor.cost.fitting.evidence import shape_key
 from advisor.cost.fitting.kernel_estimator import fit_kernels
 from advisor.cost.fitting.observations import Observations, observe
-from advisor.cost.fitting.step_estimator import FittedSpeed, fit_speed
+from advisor.cost.fitting.step_estimator import fit_speed
 from advisor.cost.learn_more import assembled, row_keys
+from advisor.cost.step.fitted_speed import FittedSpeed
 from advisor.cost.uncertainty.intervals import Intervals, build
 from advisor.errors import DataError
 from advisor.record.kernel import KernelTiming

@@ -22,7 +22,8 @@ from advisor.cost.fitting.evidence import (
 from advisor.cost.fitting.observations import Observations, is_free_arrangement, observe
 from advisor.cost.fitting.row_noise import shown_error
 from advisor.cost.fitting.run_conditions import benchmark_run
-from advisor.cost.fitting.step_estimator import FittedSpeed, fit_speed, teaches
+from advisor.cost.fitting.step_estimator import fit_speed, teaches
+from advisor.cost.step.fitted_speed import FittedSpeed
 from advisor.cost.uncertainty.intervals import Intervals
 from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
 from advisor.record.sources import Sources

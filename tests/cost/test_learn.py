@@ -16,10 +16,11 @@ from advisor.cost.evaluation.optimum import GROUP_STEPS, Optimum
 from advisor.cost.fit_report import FitReport, FoldRow
 from advisor.cost.fitting.evidence import shape_key
 from advisor.cost.fitting.observations import Observations, arrangements, observe
-from advisor.cost.fitting.step_estimator import FittedSpeed, SpeedProblem, fit_speed
+from advisor.cost.fitting.step_estimator import SpeedProblem, fit_speed
 from advisor.cost.learn import learn
 from advisor.cost.predict.prediction import Prediction
 from advisor.cost.predict.predictor import Predictor
+from advisor.cost.step.fitted_speed import FittedSpeed
 from advisor.data import shipped
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.store import read_kernels, read_speed

@@ -13,7 +13,8 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from advisor.cost.arrays import Floats
 from advisor.cost.evaluation.optimum import Optimum
 from advisor.cost.fitting.observations import Observations
-from advisor.cost.fitting.step_estimator import FittedSpeed, SpeedProblem, fit_speed
+from advisor.cost.fitting.step_estimator import SpeedProblem, fit_speed
+from advisor.cost.step.fitted_speed import FittedSpeed
 
 
 class StepTimeRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]

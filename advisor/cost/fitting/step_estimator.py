@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
@@ -13,9 +12,9 @@ from advisor.cost.fitting.least_squares import minimise
 from advisor.cost.fitting.observations import Observations
 from advisor.cost.fitting.row_noise import noise as noise_of
 from advisor.cost.fitting.row_noise import seen_noise
+from advisor.cost.step.fitted_speed import FittedSpeed
 from advisor.cost.step.step_time import (
     Design,
-    StepCosts,
     column_of,
     prior_sd,
     step_cost_columns,
@@ -23,7 +22,6 @@ from advisor.cost.step.step_time import (
     used_names,
     with_column,
 )
-from advisor.cost.step.work import DeploymentArrays
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.sources import Sources
 
@@ -49,26 +47,6 @@ def crowding(rows: Sequence[SpeedMeasurement], sources: Sources) -> Floats:
     for key in keys:
         counts[key] = counts.get(key, 0) + 1
     return np.array([min(1.0, (8.0 / counts[key]) ** 0.5) for key in keys])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FittedSpeed:
-    """The learnt part of the step-time model."""
-
-    theta: Mapping[str, float]
-    """See `parameters.PARAMETERS`; a missing entry is zero."""
-    noise: Mapping[str, float] = field(default_factory=dict)
-    """How far each class of rows scatters about it, in logs; see `row_noise.noise_class`."""
-    kernels: Mapping[str, float] = field(default_factory=dict)
-    """Where kernels timed alone put the parameters, by `theta`'s names; `theta` starts from there."""
-
-    def step_costs(self, arrays: DeploymentArrays) -> StepCosts:
-        """Each deployment's seconds per unit of work."""
-        names = used_names(arrays)
-        return step_costs(arrays, Design(arrays, names, self.kernels).values(self.vector(names)))
-
-    def vector(self, names: Sequence[str]) -> Floats:
-        return np.array([self.theta.get(name, 0.0) for name in names], dtype=np.float64)
 
 
 class SpeedProblem:

@@ -12,7 +12,8 @@ from advisor.cost.evaluation.held_out import leave_groups_out
 from advisor.cost.evaluation.optimum import GROUP_STEPS, Optimum
 from advisor.cost.evaluation.step_time_regressor import StepTimeRegressor
 from advisor.cost.fitting.observations import Observations, observe
-from advisor.cost.fitting.step_estimator import FittedSpeed, fit_speed
+from advisor.cost.fitting.step_estimator import fit_speed
+from advisor.cost.step.fitted_speed import FittedSpeed
 from advisor.data import shipped
 from advisor.record.store import read_speed
 
