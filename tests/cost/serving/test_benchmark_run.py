@@ -65,6 +65,30 @@ def test_all_at_once_and_never_again(clients):
     assert found.requests_per_s[0] == pytest.approx(seen.requests_per_s, rel=0.1)
 
 
+def spread_lengths(mean: int, variation: float) -> Lengths:
+    return Lengths.lognormal(mean, variation * mean) if variation else Lengths.constant(mean)
+
+
+@pytest.mark.parametrize("setup", [V1, V0], ids=["v1", "v0"])
+@pytest.mark.parametrize(("prompt", "output"), [(2000, 100), (200, 200), (4000, 30)])
+@pytest.mark.parametrize("variation", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("requests", [50, 1000])
+def test_answers_of_a_burst_are_slowed_by_its_other_prompts(setup, prompt, output, variation, requests):
+    asked = Load(
+        input_tokens=spread_lengths(prompt, variation),
+        output_tokens=spread_lengths(output, variation),
+        arrival=Arrival(kind="concurrency", value=requests),
+    )
+    runs = [simulate(setup, asked, seed=s, num_requests=requests, window="whole") for s in range(3)]
+    seen = np.mean([run.latency_ms["tpot", "mean"] for run in runs])
+    found = run(setup, [asked], [1.0])
+    assert found.tpot_s[0] * 1000 == pytest.approx(seen, rel=0.12 if setup is V1 else 0.15)
+    # a burst of prompts this long is not the long run's few prompts beside many answers
+    if prompt >= 2000 and requests == 1000:
+        alone = float(setup.step.step_s(*np.atleast_2d([50.0, prompt, 0.0, 0.0]).T)[0])
+        assert found.tpot_s[0] > 1.5 * alone
+
+
 @pytest.mark.parametrize("slots", [256, 1024])
 @pytest.mark.parametrize("variation", [0.5, 1.0])
 @pytest.mark.parametrize("requests", [100, 1000])
