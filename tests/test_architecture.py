@@ -32,7 +32,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "spec/formats": {"spec/hardware", "spec/reading"},
     "spec/engines": {"spec/formats", "spec/hardware", "spec/models", "spec/parallelism", "spec/reading"},
     "spec/metrics": set(),
-    "spec/workloads": {"spec/engines", "spec/metrics", "spec/reading"},
+    "spec/api_price": {"spec/reading"},
+    "spec/workloads": {"spec/api_price", "spec/engines", "spec/metrics", "spec/reading"},
     "spec": {"spec"},
     # what was measured
     "record": SPEC,

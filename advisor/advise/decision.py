@@ -12,6 +12,7 @@ from advisor.advise.sensitivity.break_even import BreakEven, break_evens
 from advisor.advise.sensitivity.change_point import Flip
 from advisor.advise.sensitivity.change_points import flips
 from advisor.advise.sensitivity.crossover import Crossover, nearby
+from advisor.advise.sensitivity.own_or_api import OwnOrApi, own_or_api
 from advisor.advise.sensitivity.ways_out import WayOut, ways_out
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class Decision:
     """The measurement that helps most to choose between the picks."""
     ways_out: tuple[WayOut, ...] = ()
     """Where nothing keeps the limits: what would have to change."""
+    own_or_api: OwnOrApi | None = None
+    """None: the workload states no price of an API."""
     flips: tuple[Flip, ...] | None = None
     """None: not asked for; it takes longer than the recommendation itself."""
 
@@ -40,10 +43,14 @@ def decision(
     predictor: Predictor | None = None,
     quality: QualityModel | None = None,
     explain: bool = False,
+    api: bool = True,
 ) -> Decision:
-    """How sure the first is, the prices and the loads at which another would be; with `explain` every
-    assumption that could flip it. What is known must be what the recommendation was made with (by default
-    what ships)."""
+    """How sure the first is, the prices and the loads at which another would be.
+
+    With `explain` every assumption that could flip it; with `api` the break-even with the price of an API
+    that the workload states. What is known must be what the recommendation was made with (by default what
+    ships).
+    """
     from advisor.advise.api import shipped_predictor, shipped_quality
 
     known, scores = predictor or shipped_predictor(), quality or shipped_quality()
@@ -55,5 +62,6 @@ def decision(
         crossover=nearby(recommendation, known, scores),
         settles=settling(recommendation, known, scores),
         ways_out=ways_out(recommendation, known, scores),
+        own_or_api=own_or_api(recommendation, known, scores) if api else None,
         flips=flips(recommendation, prices, known, scores) if explain else None,
     )

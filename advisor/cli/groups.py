@@ -61,6 +61,14 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostedApi:
+    """What an API would cost instead."""
+
+    api_price: o.ApiPriceOption = None
+    utilization: o.UtilizationOption = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
     """The engine and its settings."""
 

@@ -196,6 +196,24 @@ PriceListOption = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="A named list of prices: paper-2024-10.", rich_help_panel=_PRICES),
 ]
+ApiPriceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="USD/USD",
+        help="A hosted API's price per million prompt/answer tokens: 0.20/0.60 (with cached prompt tokens "
+        "0.20/0.02/0.60); says from which traffic on owning costs less.",
+        rich_help_panel=_PRICES,
+    ),
+]
+UtilizationOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SHARE",
+        help="Mean traffic over a day as a share of the load asked for, which the GPUs are sized for: 0.4 or "
+        "40%; 1 by default.",
+        rich_help_panel=_PRICES,
+    ),
+]
 RecordsOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from advisor.cli import options as o
@@ -12,13 +13,13 @@ from advisor.spec.reading.lists import gpu_and_count, named
 
 if TYPE_CHECKING:
     from advisor.advise.choose.question import Choice
-    from advisor.cli.groups import Chosen, Named
+    from advisor.cli.groups import Chosen, HostedApi, Named
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.recovery import QualityModel
 
 
 def asked_choice(
-    named: Named, chosen: Chosen, *, owned: bool = False
+    named: Named, chosen: Chosen, api: HostedApi | None = None, *, owned: bool = False
 ) -> tuple[Choice, Predictor, QualityModel]:
     """The choice that a command's options stand for, and what is known.
 
@@ -29,8 +30,15 @@ def asked_choice(
 
     model = v.the_model(named)
     workload = v.the_workload(
-        chosen.asked, chosen.limits, chosen.prices, objective=chosen.objective, gpu_count=chosen.gpu_count
+        chosen.asked,
+        chosen.limits,
+        chosen.prices,
+        objective=chosen.objective,
+        gpu_count=chosen.gpu_count,
+        **({} if api is None else asdict(api)),
     )
+    if api is not None and api.utilization is not None and workload.api_price is None:
+        raise InputError("--utilization: counts against the price of an API; add --api-price 0.20/0.60")
     counts = _counted(chosen.gpu)
     gpus = None if counts is None else [name for name, _ in counts]
     stock = {name: count for name, count in counts or () if count is not None} if owned else {}

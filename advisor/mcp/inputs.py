@@ -87,6 +87,22 @@ class ChoiceInputs(ModelInputs):
     top: Annotated[int, Field(ge=1, le=100)] = Field(5, description="Ranked deployments to return.")
 
 
+class RecommendInputs(ChoiceInputs):
+    """What may be deployed, and what a hosted API would cost instead."""
+
+    api_price: str | None = Field(
+        None,
+        description="Hosted API's price, USD per million prompt/answer tokens: '0.20/0.60' (with cached "
+        "prompt tokens '0.20/0.02/0.60'). decision.own_or_api then has the traffic (requests/s, per day, per "
+        "month) from which on own GPUs cost less.",
+    )
+    utilization: Share | None = Field(
+        None,
+        description="Mean traffic over a day as a share of the load asked for, which the GPUs are sized "
+        "for: 0.4 or '40%'.",
+    )
+
+
 class DeploymentInputs(ModelInputs):
     """One deployment."""
 

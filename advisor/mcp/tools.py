@@ -35,7 +35,7 @@ def _model(name: str) -> ModelSpec:
     return typical_model(parse_params(name)) if _SIZE.fullmatch(name) else find_model(name)
 
 
-def _workload(given: i.WorkloadInputs, objective: str | None = None) -> Workload:
+def _workload(given: i.WorkloadInputs, objective: str | None = None, **more: Any) -> Workload:
     from advisor.spec.workloads.profile import load_workload
     from advisor.spec.workloads.profile_flags import override
 
@@ -61,16 +61,17 @@ def _workload(given: i.WorkloadInputs, objective: str | None = None) -> Workload
         min_recovery=given.min_recovery,
         confidence=given.confidence,
         objective=objective,
+        **more,
     )
 
 
-def _choice(given: i.ChoiceInputs) -> Mapping[str, Any]:
+def _choice(given: i.ChoiceInputs, **more: Any) -> Mapping[str, Any]:
     for name in ("gpus", "formats"):
         if getattr(given, name) == []:
             raise InputError(f"{name}: is empty; leave it out for all, or name some")
     return {
         "model": _model(given.model),
-        "workload": _workload(given, given.objective),
+        "workload": _workload(given, given.objective, **more),
         "gpus": given.gpus,
         "formats": given.formats,
         "max_gpus": given.max_gpus,
@@ -81,12 +82,16 @@ def _choice(given: i.ChoiceInputs) -> Mapping[str, Any]:
     }
 
 
-def _recommend(given: i.ChoiceInputs) -> Document:
+def _recommend(given: i.RecommendInputs) -> Document:
     from advisor.advise.api import recommend
     from advisor.advise.decision import decision
     from advisor.report.documents.document import recommendation_document
 
-    found = recommend(**_choice(given))
+    if given.utilization is not None and given.api_price is None:
+        raise InputError(
+            "utilization: counts against the price of an API; state api_price, such as 0.20/0.60"
+        )
+    found = recommend(**_choice(given, api_price=given.api_price, utilization=given.utilization))
     return recommendation_document(found, top=given.top, decision=decision(found))
 
 
@@ -187,8 +192,9 @@ TOOLS: tuple[Tool, ...] = (
         about="Best deployments of an LLM on vLLM for a workload: quantization format, GPU, GPU count, "
         "replicas; each with latency (ms), throughput (requests/s), cost (USD/h, USD per million output "
         "tokens), accuracy recovery (%) and 90 % intervals; and what was refused, with the reason. Nothing "
-        "ranked means that no deployment keeps the limits.",
-        inputs=i.ChoiceInputs,
+        "ranked means that no deployment keeps the limits. With a hosted API's price: from which traffic on "
+        "own GPUs cost less.",
+        inputs=i.RecommendInputs,
         schema="recommendation",
         answer=_recommend,
     ),

@@ -13,6 +13,7 @@ from advisor.advise.choose.question import Choice
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.decision import decision
 from advisor.advise.sensitivity.along_load import along_load
+from advisor.advise.sensitivity.own_or_api import own_or_api
 from advisor.cost.predict.cache import CachedPredictor
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.quality.recovery import QualityModel
@@ -21,6 +22,7 @@ from advisor.report.html.answer import answer_section, ways
 from advisor.report.html.charts.certainty import certainty_chart
 from advisor.report.html.charts.chart import Chart, figure
 from advisor.report.html.charts.load import load_chart
+from advisor.report.html.charts.own_or_api import own_or_api_chart
 from advisor.report.html.elements.markup import joined, tag
 from advisor.report.html.page import DOCUMENT_ROWS, Findings, folds, head_section, report_charts
 from advisor.report.html.sure import sure_section
@@ -102,7 +104,7 @@ class Answerer:
         with self._lock:
             self._give_way(said)
             _, recommendation = self._recommend(said)
-            known = decision(recommendation, predictor=self.predictor, quality=self.quality)
+            known = decision(recommendation, predictor=self.predictor, quality=self.quality, api=False)
         return {
             "html": joined(sure_section(recommendation, known)),
             "badge": badge(recommendation, known),
@@ -120,8 +122,11 @@ class Answerer:
             found = along_load(
                 recommendation, self.predictor, self.quality, pause=lambda: self._give_way(said)
             )
+            self._give_way(said)
+            own = own_or_api(recommendation, self.predictor, self.quality)
             self._collect()
-        return {"charts": _charts(load_chart(found, recommendation.workload)), "ms": _ms_since(begun)}
+        made = _charts(load_chart(found, recommendation.workload), own_or_api_chart(own))
+        return {"charts": made, "ms": _ms_since(begun)}
 
     def document(self, said: Mapping[str, str]) -> dict[str, object]:
         """The same answer for programs, as `recommend --output json` gives it."""

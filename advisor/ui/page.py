@@ -170,6 +170,8 @@ def _limits() -> Html:
             ),
             _field("budget", "USD per hour at most", _text("budget", placeholder="any", **decimal)),
             _field("kv", "KV cache", _select("kv", KV)),
+            _field("api", "API, USD per million", _text("api", placeholder="0.20/0.60")),
+            _field("used", "Mean of the load, %", _text("used", placeholder="100", **decimal)),
         ],
     )
 

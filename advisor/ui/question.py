@@ -28,7 +28,7 @@ from advisor.spec.workloads.workload import Workload
 
 KEYS = (
     "model", "gpu", "workload", "load", "level", "input", "output", "ttft", "tpot", "e2e", "at", "recovery",
-    "confidence", "objective", "formats", "kv", "maxgpus", "price", "pricing", "budget",
+    "confidence", "objective", "formats", "kv", "maxgpus", "price", "pricing", "budget", "api", "used",
 )  # fmt: skip
 """What a question may say, in the order of the form; absent and empty are the same."""
 
@@ -42,6 +42,7 @@ FLAGS: Mapping[str, str] = {
     "--min-recovery": "recovery", "--confidence": "confidence", "--objective": "objective",
     "--formats": "formats", "--kv-cache-dtype": "kv", "--max-gpus": "maxgpus", "max_gpus": "maxgpus",
     "--price": "price", "--pricing": "pricing", "--max-cost-per-hour": "budget", "max_usd_per_hour": "budget",
+    "--api-price": "api", "--utilization": "used",
 }  # fmt: skip
 """Field that an error is about, by the words it begins with."""
 
@@ -157,6 +158,8 @@ def _workload(get: Mapping[str, str], shelf: Shelf) -> Workload:
     base = _profile(get["workload"] or "chat", shelf)
     kind = _kind(get, base)
     level = get["level"]
+    if get["used"] and not get["api"] and base.api_price is None:
+        raise FieldError("--utilization: counts against the price of an API; state one", "api")
     if get["at"] not in ("", "none"):
         with _field("at"):
             parse_slos([f"{latency_key('ttft', get['at'])}=1"])
@@ -175,6 +178,8 @@ def _workload(get: Mapping[str, str], shelf: Shelf) -> Workload:
         min_recovery=get["recovery"] or None,
         confidence=get["confidence"] or None,
         objective=get["objective"] or None,
+        api_price=get["api"] or None,
+        utilization=get["used"] or None,
     )
 
 

@@ -31,6 +31,10 @@ TEXTS: dict[str, tuple[object, ...]] = {
         "recommend", "Llama-3.3-70B-Instruct", "-w", "rag", "--gpu", "A100,H100,L40S", "--rate", 20,
         "--slo", "none", "--explain",
     ),
+    "own_or_api.txt": (
+        "recommend", "Llama-3.1-8B-Instruct", "-w", "chat", "--gpu", "L40S,H100", "--rate", 8, "--api-price",
+        "0.05/0.08", "--utilization", 0.8,
+    ),
     "recommend_nothing_kept.txt": (
         "recommend", "Llama-3.1-8B-Instruct", "-w", "docstring", "--gpu", "A6000", "--single",
         "--slo", "e2e_mean_ms=100",

@@ -19,7 +19,14 @@ pytest.importorskip("mcp", reason="the SDK is not installed")
 SMALL = {"model": "Llama-3.1-8B-Instruct", "workload": "chat"}
 CALLS: dict[str, tuple[dict[str, Any], str | None]] = {
     "recommend": (
-        {**SMALL, "gpus": ["L40S", "A6000"], "request_rate": "240/min", "confidence": "90 %", "top": 2},
+        {
+            **SMALL,
+            "gpus": ["L40S", "A6000"],
+            "request_rate": "240/min",
+            "confidence": "90 %",
+            "top": 2,
+            "api_price": "0.20/0.60",
+        },
         "recommendation",
     ),
     "predict": ({**SMALL, "gpu": "L40S", "format": "fp8", "concurrency": 8}, "prediction"),
@@ -83,7 +90,7 @@ def test_each_tool_answers_with_the_document_of_its_schema(name: str, good: Any)
 def test_an_answer_is_what_the_command_line_says(good: Any, quantadvise: Command) -> None:
     said = quantadvise(
         *("recommend", SMALL["model"], "-w", "chat", "--rate", 4, "--gpu", "L40S,A6000", "--top", 2),
-        *("--confidence", 0.9),
+        *("--confidence", 0.9, "--api-price", "0.20/0.60"),
         *("-o", "json"),
     )
     assert good[1]["recommend"].structured_content == json.loads(said.out)
@@ -118,6 +125,16 @@ def test_an_error_names_the_field_and_no_option_of_the_command_line() -> None:
 def test_two_kinds_of_load_are_refused() -> None:
     _, results = asked({"predict": {**SMALL, "gpu": "L40S", "concurrency": 8, "request_rate": 2}})
     assert "a workload has one kind of load" in results["predict"].content[0].text
+
+
+def test_a_wrong_price_of_an_api_is_one_line() -> None:
+    of = {**SMALL, "gpus": ["L40S"]}
+    for more, words in (
+        ({"api_price": "cheap"}, "'cheap' is no price"),
+        ({"utilization": 0.5}, "state api_price"),
+    ):
+        _, results = asked({"recommend": {**of, **more}})
+        assert words in results["recommend"].content[0].text
 
 
 def test_a_client_that_goes_away_ends_the_server_without_a_word() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from advisor.spec.api_price import MAX_USD_PER_MILLION, ApiPrice
 from advisor.spec.workloads.workload import (
     MAX_CONFIDENCE,
     MIN_CONFIDENCE,
@@ -76,6 +77,13 @@ loads = st.builds(
     arrival=arrivals,
     prefix_hit_rate=st.floats(0, 1, exclude_max=True),
 )
+usd = st.floats(0, MAX_USD_PER_MILLION)
+api_prices = st.builds(
+    lambda prompt, answer, cached: ApiPrice(prompt=prompt, answer=answer, cached=cached),
+    usd.filter(bool),
+    usd,
+    st.none() | st.just(0.0),
+)
 workloads = st.builds(
     Workload,
     name=words,
@@ -89,4 +97,6 @@ workloads = st.builds(
     gpu_count=st.sampled_from(["smallest", "same", "free"]),
     confidence=st.floats(MIN_CONFIDENCE, MAX_CONFIDENCE),
     price_list=st.none() | words.filter(lambda word: word != "none"),
+    api_price=st.none() | api_prices,
+    utilization=st.none() | st.floats(1e-6, 1),
 ).filter(lambda w: w.load.arrival.kind != "maximum" or (not w.limits and w.goodput is None))

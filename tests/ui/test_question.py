@@ -10,6 +10,7 @@ import pytest
 
 from advisor.advise.choose.question import check_context
 from advisor.errors import InputError, QuantAdviseError
+from advisor.spec.api_price import ApiPrice
 from advisor.spec.models.catalog import find_model
 from advisor.ui.question import Shelf, field_of, read_choice
 
@@ -32,7 +33,7 @@ def test_every_field_is_heard() -> None:
             "model": "13B", "gpu": "L40S, H100", "workload": "rag", "load": "concurrency", "level": "32",
             "input": "1000±200", "output": "100", "ttft": "800", "at": "p99", "recovery": "0.99",
             "objective": "latency", "formats": "fp8,int4", "kv": "fp8", "maxgpus": "4",
-            "price": "H100=2.1", "pricing": "spot", "budget": "20",
+            "price": "H100=2.1", "pricing": "spot", "budget": "20", "api": "0.20/0.60", "used": "40 %",
         },
         Shelf(),
     )  # fmt: skip
@@ -48,6 +49,8 @@ def test_every_field_is_heard() -> None:
     assert choice.space.kv_formats == ("fp8",)
     assert choice.space.max_gpus == 4
     assert choice.max_usd_per_hour == 20
+    assert choice.workload.api_price == ApiPrice(prompt=0.2, answer=0.6)
+    assert choice.workload.utilization == 0.4
     price = choice.price_of(choice.space.gpus[1], 1)
     assert price is not None
     assert price.usd_per_gpu_hour == 2.1

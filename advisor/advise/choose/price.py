@@ -25,6 +25,11 @@ def usd_per_hour(prices: Sequence[Price | None], num_gpus: Ints) -> Floats:
     return np.asarray(one * num_gpus)
 
 
+def most_replicas(price: Price, tensor_parallel: int, usd_per_hour: float) -> int:
+    """The most replicas that cost no more than `usd_per_hour` together."""
+    return int(usd_per_hour / (price.usd_per_gpu_hour * tensor_parallel))
+
+
 def usd_per_million(usd_per_hour: Floats, output_tokens_per_s: Range) -> Range:
     """USD per million output tokens; NaN where no price is known or nothing is served."""
     return inverse(output_tokens_per_s, usd_per_hour / S_PER_HOUR * TOKENS_PER_MILLION)

@@ -9,7 +9,7 @@ import typer
 from advisor.cli import html as h
 from advisor.cli import options as o
 from advisor.cli import write as w
-from advisor.cli.groups import Chosen, Named, grouped
+from advisor.cli.groups import Chosen, HostedApi, Named, grouped
 from advisor.cli.question import asked_choice
 from advisor.errors import InputError, NothingFitsError
 
@@ -28,6 +28,7 @@ def recommend(
     named: Named,
     chosen: Chosen,
     allow_mixed: o.AllowMixedOption = False,
+    api: HostedApi,
     output: o.OutputOption = o.Output.table,
     top: Annotated[
         str | None,
@@ -65,8 +66,10 @@ def recommend(
         raise InputError(f"--plot: it is for people; --output {output.value} is for programs, leave one out")
     if allow_mixed and output is o.Output.csv:
         raise InputError("--allow-mixed: a fleet of several kinds is no row of a CSV; add --output json")
+    if api.api_price is not None and output is o.Output.csv and html is None:
+        raise InputError("--api-price: --output csv lists deployments alone; say table, json or yaml")
     rows = _rows(top, output)
-    choice, predictor, quality = asked_choice(named, chosen, owned=allow_mixed)
+    choice, predictor, quality = asked_choice(named, chosen, api, owned=allow_mixed)
     if allow_mixed:
         check_mixing(choice)
     with working(f"Judging every deployment of {choice.space.model.name}"):

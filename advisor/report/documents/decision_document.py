@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from advisor.report.documents.plain import deployment_document
+from advisor.spec.api_price import ApiPrice
 from advisor.spec.deployment import Deployment
+from advisor.spec.reading.amounts import HOURS_PER_DAY, HOURS_PER_MONTH
+from advisor.units import S_PER_HOUR
 
 if TYPE_CHECKING:
     from advisor.advise.certainty.choice_probability import Rival, Sureness
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from advisor.advise.measuring.next import Measurement, Suggestion
     from advisor.advise.sensitivity.change_point import Flip
     from advisor.advise.sensitivity.crossover import Crossover
+    from advisor.advise.sensitivity.own_or_api import OwnOrApi, TrafficBreakEven, TrafficPoint
     from advisor.advise.sensitivity.ways_out import WayOut
 
 
@@ -35,6 +39,7 @@ def decision_document(decision: Decision) -> dict[str, Any]:
         "crossover": None if decision.crossover is None else crossover_document(decision.crossover),
         "settles": None if decision.settles is None else _measurement(decision.settles),
         "ways_out": [_way_out(way) for way in decision.ways_out],
+        "own_or_api": None if decision.own_or_api is None else own_or_api_document(decision.own_or_api),
         "flips": None if decision.flips is None else [_flip(flip) for flip in decision.flips],
     }
 
@@ -163,3 +168,51 @@ def _rival(rival: Rival | None) -> dict[str, Any] | None:
 
 def _or_none(deployment: Deployment | None) -> dict[str, Any] | None:
     return None if deployment is None else deployment_document(deployment)
+
+
+def own_or_api_document(found: OwnOrApi) -> dict[str, Any]:
+    """Costs are of a day, 24 hours; traffic is its mean."""
+    first, lasting = found.first, found.lasting
+    return {
+        "api_price": api_price_document(found.api_price),
+        "api_usd_per_request": found.usd_per_request,
+        "utilization": found.utilization,
+        "utilization_is_assumed": found.is_assumed,
+        "first": None if first is None else _traffic_break_even(first),
+        "lasting": None if lasting is None else _traffic_break_even(lasting),
+        "break_evens": [_traffic_break_even(one) for one in found.break_evens],
+        "here": None if found.here is None else _traffic_point(found.here),
+        "curve": [_traffic_point(point) for point in found.points],
+    }
+
+
+def _traffic_break_even(one: TrafficBreakEven) -> dict[str, Any]:
+    price = one.price
+    return {
+        "requests_per_s": one.requests_per_s,
+        "low_requests_per_s": one.low,
+        "high_requests_per_s": one.high,
+        "requests_per_day": one.requests_per_s * S_PER_HOUR * HOURS_PER_DAY,
+        "requests_per_month": one.requests_per_s * S_PER_HOUR * HOURS_PER_MONTH,
+        "cheaper_above": one.cheaper,
+        "deployment": _or_none(one.fleet),
+        "usd_per_gpu_hour": None if price is None else price.usd_per_gpu_hour,
+        "price_source": None if price is None else price.source,
+        "price_date": None if price is None else price.date or None,
+        "basis": one.basis,
+    }
+
+
+def _traffic_point(point: TrafficPoint) -> dict[str, Any]:
+    return {
+        "requests_per_s": point.requests_per_s,
+        "own_usd_per_day": point.own_usd_per_day,
+        "api_usd_per_day": point.api_usd_per_day,
+        "own_is_cheaper": point.own_cheaper,
+        "deployment": _or_none(point.fleet),
+    }
+
+
+def api_price_document(price: ApiPrice) -> dict[str, Any]:
+    """USD per million tokens."""
+    return {"prompt": price.prompt, "cached": price.cached, "answer": price.answer}

@@ -16,6 +16,7 @@ from advisor.cost.estimate import Estimate
 from advisor.cost.predict.prediction import Prediction
 from advisor.report.commands.commands import commands_for
 from advisor.report.documents.decision_document import (
+    api_price_document,
     decision_document,
     offer_document,
     pick_document,
@@ -201,6 +202,8 @@ def workload_document(workload: Workload) -> dict[str, Any]:
         "objective": workload.objective,
         "gpu_count": workload.gpu_count,
         "price_list": workload.price_list,
+        "api_price": None if workload.api_price is None else api_price_document(workload.api_price),
+        "utilization": workload.utilization,
         "engine": None if workload.engine is None else write_engine(workload.engine),
     }
 

@@ -20,6 +20,7 @@ from advisor.report.html.charts.certainty import certainty_chart
 from advisor.report.html.charts.chart import Chart, figure
 from advisor.report.html.charts.intervals import intervals_chart
 from advisor.report.html.charts.load import load_chart
+from advisor.report.html.charts.own_or_api import own_or_api_chart
 from advisor.report.html.charts.tradeoff import tradeoff_chart
 from advisor.report.html.elements.markup import Html, data_script, joined, tag
 from advisor.report.html.elements.vega import library_script
@@ -120,6 +121,7 @@ def report_charts(findings: Findings) -> tuple[Chart, ...]:
     recommendation = findings.recommendation
     made = (
         load_chart(findings.along, recommendation.workload),
+        own_or_api_chart(None if findings.decision is None else findings.decision.own_or_api),
         tradeoff_chart(recommendation),
         intervals_chart(recommendation),
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.commands.commands import commands_for
-from advisor.report.terminal import certainty, evidence, words
+from advisor.report.terminal import certainty, decision_words, evidence, words
 from advisor.report.terminal.fitting_table import Column, fitting_table
 from advisor.report.terminal.tables import shown_rows
 from advisor.spec.workloads.profile_text import arrival_text, limits_text, quality_text
@@ -143,6 +143,8 @@ def pick_lines(recommendation: Recommendation, decision: Decision | None, width:
         texts += wrapped(f"  {settles[0].upper()}{settles[1:]}.", width, indent=4)
     frontier = certainty.frontier_line(recommendation)
     texts += wrapped(f"  {frontier}", width, indent=4) if frontier else []
+    if decision is not None and decision.own_or_api is not None:
+        texts += wrapped(f"  {decision_words.own_or_api_text(decision.own_or_api)}", width, indent=4)
     return [Line(text) for text in texts]
 
 

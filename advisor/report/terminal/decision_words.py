@@ -10,9 +10,14 @@ from advisor.advise.decision import Decision
 from advisor.advise.sensitivity.axis import UNITS
 from advisor.advise.sensitivity.break_even import BreakEven
 from advisor.advise.sensitivity.crossover import Crossing, Crossover, Stretch
+from advisor.advise.sensitivity.own_or_api import OwnOrApi, TrafficBreakEven, TrafficPoint
+from advisor.spec.api_price import ApiPrice
 from advisor.spec.deployment import Deployment
+from advisor.spec.hardware.gpu import Price
 from advisor.spec.metrics import latency_of_key
+from advisor.spec.reading.amounts import HOURS_PER_DAY, HOURS_PER_MONTH
 from advisor.text import chance, deployment_text, latency_name, number, share
+from advisor.units import S_PER_HOUR
 
 BEST: Mapping[str, str] = {
     "cost": "cheapest",
@@ -170,3 +175,115 @@ def why_text(crossing: Crossing, stretch: Stretch, following: Stretch) -> str:
     who = _name(following.best) if stretch.until is None else _name(stretch.until)
     limit = limit_name(crossing.limit)
     return f"{who} {'misses' if stretch.best is not None else 'keeps'} {limit}"
+
+
+def own_or_api_text(found: OwnOrApi) -> str:
+    """The break-even with a hosted API in one paragraph."""
+    return f"Own or API ({_price_text(found.api_price)}): {own_or_api_says(found)}"
+
+
+def _price_text(price: ApiPrice) -> str:
+    """`0.2/0.02/0.6 USD per million prompt/cached/answer tokens`."""
+    kinds = "prompt/answer" if price.cached is None else "prompt/cached/answer"
+    return f"{price} USD per million {kinds} tokens"
+
+
+def own_or_api_says(found: OwnOrApi) -> str:
+    """From which traffic on which of the two costs less, and what both cost at the asked one."""
+    parts = [_break_even(found)]
+    if found.here is not None:
+        parts.append(_here(found, found.here))
+    if found.is_assumed and found.points:
+        parts.append("Traffic is taken as even day and night (--utilization).")
+    return " ".join(parts)
+
+
+def _break_even(found: OwnOrApi) -> str:
+    first, lasting = found.first, found.lasting
+    if not found.points:
+        return "none of these GPUs has a known price; --price GPU=USD states one."
+    top = number(found.points[-1].requests_per_s)
+    if first is None:
+        ratio = found.least_ratio
+        if ratio is None:
+            return f"no fleet keeps the limits at any traffic up to {top} requests/s."
+        if ratio <= 1.0:
+            return f"owning costs less at every traffic up to {top} requests/s."
+        return (
+            f"the API costs less at every traffic up to {top} requests/s; owning costs at least "
+            f"{number(ratio)} times as much."
+        )
+    text = f"owning costs less from {_traffic(first)}, with {_fleet(first)}"
+    if lasting is None:
+        last = found.break_evens[-1].requests_per_s
+        return f"{text}; above {number(last)} requests/s the API does again, where {_step(found)}."
+    if lasting is not first:
+        return (
+            f"{text}; for good from {number(lasting.requests_per_s)} requests/s{_range(lasting)}: between "
+            "them the API does where the fleet has to grow."
+        )
+    return f"{text}."
+
+
+def _step(found: OwnOrApi) -> str:
+    fleet = found.break_evens[-1].fleet
+    return "nothing keeps the limits" if fleet is None else f"{deployment_text(fleet)} is needed"
+
+
+def _traffic(one: TrafficBreakEven) -> str:
+    """`0.575 requests/s (0.5–0.7) on: 49,700 a day, 1.51 million a month`."""
+    hourly = one.requests_per_s * S_PER_HOUR
+    return (
+        f"{number(one.requests_per_s)} requests/s{_range(one)} on: {_count(hourly * HOURS_PER_DAY)} a day, "
+        f"{_count(hourly * HOURS_PER_MONTH)} a month"
+    )
+
+
+def _count(requests: float) -> str:
+    """Three digits of a large number: `49,700`, `1.51 million`."""
+    if requests >= 1e6:
+        return f"{number(requests / 1e6)} million"
+    return number(float(f"{requests:.3g}"))
+
+
+def _range(one: TrafficBreakEven) -> str:
+    if one.low == one.high:
+        return " (prices alone decide)"
+    if one.low is None or one.high is None:
+        return "" if one.low is None else f" (90 %: from {number(one.low)} on)"
+    return f" (90 %: {number(one.low)}–{number(one.high)})"
+
+
+def _fleet(one: TrafficBreakEven) -> str:
+    return "nothing" if one.fleet is None else f"{deployment_text(one.fleet)} ({one.basis})"
+
+
+def _here(found: OwnOrApi, here: TrafficPoint) -> str:
+    own = "nothing that keeps the limits" if here.own_usd_per_day is None else number(here.own_usd_per_day)
+    mean = "" if found.utilization == 1.0 else ", the mean of the rate asked for"
+    return (
+        f"At {number(here.requests_per_s)} requests/s{mean}: own {own}, API {number(here.api_usd_per_day)} "
+        f"USD a day; a fleet no dearer than the API keeps all limits with {chance(here.own_cheaper)}."
+    )
+
+
+def own_or_api_lines(found: OwnOrApi) -> list[str]:
+    """The same with every traffic at which the cheaper one changes, and what it rests on."""
+    says = own_or_api_says(found)
+    lines = [f"{_price_text(found.api_price)}: {says}"]
+    for one in found.break_evens:
+        what = "owning costs less" if one.cheaper == "own" else "the API costs less"
+        price = "" if one.price is None else f", {_price_of(one.price)}"
+        with_ = "" if one.fleet is None else f": {_fleet(one)}{price}"
+        lines.append(f"from {number(one.requests_per_s)} requests/s{_range(one)} {what}{with_}")
+    lines.append(
+        f"A mean request costs {number(found.usd_per_request)} USD at the API; a fleet is sized for the mean "
+        f"traffic ÷ {number(found.utilization)}, keeps all limits there and is paid all day. Whether the API "
+        "keeps them is not known. Intervals are of the predictions: prices and lengths are taken as stated."
+    )
+    return lines
+
+
+def _price_of(price: Price) -> str:
+    dated = f", {price.date}" if price.date else ""
+    return f"{number(price.usd_per_gpu_hour)} USD per GPU-hour ({price.provider}{dated})"

@@ -100,7 +100,7 @@ def _nothing_kept(
 ) -> None:
     """What was asked, what comes nearest, what would have to change, why the rest was refused, and what the
     figures rest on."""
-    from advisor.report.terminal import certainty, evidence, refused
+    from advisor.report.terminal import certainty, decision_words, evidence, refused
 
     workload = recommendation.workload
     to.print(f"{recommendation.model.name} for {workload.name}", style="bold")
@@ -111,6 +111,8 @@ def _nothing_kept(
     _ranking(to, recommendation, top or TABLE_ROWS, None if decision is None else decision.settles)
     if decision is not None:
         _section(to, "Ways out", certainty.way_out_lines(decision.ways_out))
+        if decision.own_or_api is not None:
+            _section(to, "Own or API", decision_words.own_or_api_lines(decision.own_or_api))
     _section(to, "Refused", refused.refused_lines(recommendation))
     _section(to, "What this rests on", evidence.evidence_lines(recommendation))
 
@@ -132,6 +134,8 @@ def print_explanation(
     if decision is not None:
         _section(to, "How sure", decision_words.sure_lines(recommendation, decision))
         _section(to, "What would change it", decision_words.change_lines(recommendation, decision))
+        if decision.own_or_api is not None and first is not None:
+            _section(to, "Own or API", decision_words.own_or_api_lines(decision.own_or_api))
         if decision.flips is not None and first is not None:
             _flips(to, first, decision.flips)
     if first is not None:

@@ -7,11 +7,12 @@ import re
 
 from advisor.errors import InputError
 
+HOURS_PER_DAY = 24.0
 HOURS_PER_MONTH = 730.0
 """365 × 24 ÷ 12, as cloud providers bill a month."""
 _HOURS = {
     **dict.fromkeys(("h", "hr", "hour"), 1.0),
-    **dict.fromkeys(("d", "day"), 24.0),
+    **dict.fromkeys(("d", "day"), HOURS_PER_DAY),
     **dict.fromkeys(("mo", "month"), HOURS_PER_MONTH),
     **dict.fromkeys(("y", "yr", "year"), 12 * HOURS_PER_MONTH),
 }

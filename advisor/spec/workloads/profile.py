@@ -79,6 +79,8 @@ def values_of(workload: Workload) -> dict[str, Any]:
         "gpu_count": workload.gpu_count,
         "confidence": workload.confidence,
         "price_list": workload.price_list,
+        "api_price": workload.api_price,
+        "utilization": workload.utilization,
         "engine": workload.engine,
     }
 
@@ -230,6 +232,8 @@ def build(values: Mapping[str, Any], *, where: str) -> Workload:
             gpu_count=values.get("gpu_count", "free"),
             confidence=values.get("confidence", USUAL_CONFIDENCE),
             price_list=values.get("price_list"),
+            api_price=values.get("api_price"),
+            utilization=values.get("utilization"),
             engine=values.get("engine"),
             source=values.get("source", ""),
         )

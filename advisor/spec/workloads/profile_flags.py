@@ -85,6 +85,8 @@ def override(
     confidence: Share | None = None,
     price_list: str | None = None,
     prefix_hit_rate: Share | None = None,
+    api_price: str | float | None = None,
+    utilization: Share | None = None,
 ) -> Workload:
     """`workload` with what the flags say in place of its own; None and empty leave it alone.
 
@@ -110,6 +112,8 @@ def override(
         "confidence": confidence,
         "price_list": price_list,
         "prefix_hit_rate": prefix_hit_rate,
+        "api_price": api_price,
+        "utilization": utilization,
     }
     for key, said in plain.items():
         if said is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
+from advisor.spec.api_price import read_api_price
 from advisor.spec.engines.profile_section import read_engine, write_engine
 from advisor.spec.reading import amounts
 from advisor.spec.reading.given import Given, plain
@@ -215,6 +216,8 @@ READERS: Mapping[str, Callable[[Given], Any]] = {
     "gpu_count": lambda given: given.choice(get_args(GpuCount)),
     "confidence": lambda given: given.share(low=MIN_CONFIDENCE, high=MAX_CONFIDENCE),
     "price_list": read_price_list,
+    "api_price": read_api_price,
+    "utilization": lambda given: given.share(above=0),
     "engine": read_engine,
 }
 """Every key of a profile and its strict reader, in the order they are written."""
@@ -228,6 +231,8 @@ WRITERS: Mapping[str, Callable[[Any], object]] = {
     "goodput": write_goodput,
     "quality": write_quality,
     "confidence": plain_number,
+    "api_price": str,
+    "utilization": plain_number,
     "engine": write_engine,
 }
 """The way back, for keys whose value is not written as it is."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, get_args
 
+from advisor.spec.api_price import MAX_USD_PER_MILLION
 from advisor.spec.engines.engine import KvCacheDtype
 from advisor.spec.engines.profile_section import COUNTS, FLAGS
 from advisor.spec.reading.amounts import LEAST_PERCENT
@@ -157,6 +158,15 @@ _QUALITY: Schema = {
     ]
 }
 
+_USD: Schema = {"type": "number", "minimum": 0, "maximum": MAX_USD_PER_MILLION}
+_API_PRICE: Schema = {
+    "anyOf": [
+        _LINE,
+        _USD,
+        _object(dict.fromkeys(("prompt", "cached", "answer"), _USD), ("prompt", "answer")),
+    ]
+}
+
 _ENGINE: Schema = {
     "anyOf": [
         _LINE,
@@ -207,6 +217,11 @@ PROPERTIES: dict[str, tuple[Schema, str]] = {
         "Least probability that all limits are kept at once; 0.8 unless stated.",
     ),
     "price_list": (_LINE, "A named list of prices, or none for today's."),
+    "api_price": (
+        _API_PRICE,
+        "What a hosted API asks, USD per million prompt/answer or prompt/cached/answer tokens: 0.20/0.60.",
+    ),
+    "utilization": (_SHARE, "Mean traffic over a day, as a share of the load that must be served: 0.4."),
     "engine": (_ENGINE, "The release of vLLM, vllm 0.19.0, or with settings that a deployment states."),
 }
 

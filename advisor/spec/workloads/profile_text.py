@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.errors import QuantAdviseError
+from advisor.spec.api_price import ApiPrice
 from advisor.spec.engines.profile_section import engine_text
 from advisor.spec.metrics import percentile_of
 from advisor.spec.reading.given import Given
@@ -90,6 +91,11 @@ def describe(workload: Workload) -> list[tuple[str, str]]:
         ("objective", workload.objective),
         ("GPU count", _GPU_COUNTS[workload.gpu_count]),
         ("prices", workload.price_list or "the newest known"),
+        ("API price", "" if workload.api_price is None else api_price_text(workload.api_price)),
+        (
+            "utilization",
+            "" if workload.utilization is None else f"{workload.utilization:.3g} on average over a day",
+        ),
         ("engine", "" if workload.engine is None else engine_text(workload.engine)),
         ("source", workload.source),
     ]
@@ -140,6 +146,14 @@ def limits_text(workload: Workload) -> str:
     """Every latency limit and the goodput in one line; empty when there is none."""
     goodput = [] if workload.goodput is None else [goodput_text(workload.goodput)]
     return ", ".join([*(limit_text(limit) for limit in workload.limits), *goodput])
+
+
+def api_price_text(price: ApiPrice) -> str:
+    """`0.2 USD per million prompt tokens, 0.02 cached, 0.6 per million answer tokens`."""
+    cached = "" if price.cached is None else f", {price.cached:g} cached"
+    return (
+        f"{price.prompt:g} USD per million prompt tokens{cached}, {price.answer:g} per million answer tokens"
+    )
 
 
 def quality_text(quality: Quality) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from advisor.errors import InputError
-from advisor.spec.workloads.trace_arrivals import arrival_of, burstiness
+from advisor.spec.workloads.trace_arrivals import arrival_of, burstiness, day_of
 from advisor.spec.workloads.trace_read import read_trace
 from advisor.spec.workloads.traced import SentRequest, Trace, TracedRequest
 from advisor.spec.workloads.workload import Arrival, Lengths, Load, Workload
@@ -67,7 +67,7 @@ def profile_from_trace(
             f"{media} of {len(trace.requests)} requests carry images, sound or video: the work of their "
             "encoder is not counted, nor are their tokens where the log has text alone"
         )
-    arrives = arrival or _arrival(trace, path, notes)
+    arrives, utilization = (arrival, None) if arrival is not None else _arrival(trace, path, notes)
     if len(prompts) > MAX_VALUES and max(prompts) > 1.5 * lengths_of(prompts).longest:
         notes.append(f"the longest prompt has {max(prompts)} tokens: mind --max-model-len")
     shared = prefix_hit_rate(trace.requests)
@@ -88,6 +88,7 @@ def profile_from_trace(
         about=f"Traffic of {len(trace.requests)} requests in {path.name}",
         load=load,
         source=f"{trace.format} log {path.name}",
+        utilization=utilization,
     )
     return TraceProfile(
         workload=workload,
@@ -170,19 +171,29 @@ def prefix_hit_rate(requests: Sequence[TracedRequest]) -> float | None:
     return None
 
 
-def _arrival(trace: Trace, path: Path, notes: list[str]) -> Arrival:
+def _arrival(trace: Trace, path: Path, notes: list[str]) -> tuple[Arrival, float | None]:
+    """How requests come, at the busiest hour of a whole day, and the mean of the day as a share of that."""
     if trace.format == "batch":
         notes.append(
             "a batch has no arrivals: all requests at once is taken (load maximum); --rate or --concurrency "
             "state another load"
         )
-        return Arrival(kind="maximum")
+        return Arrival(kind="maximum"), None
     times = [one.at_s for one in trace.requests if one.at_s is not None]
     if len(times) < len(trace.requests) or len(times) < 2 or max(times) <= min(times):
         raise InputError(f"{path}: does not say when requests came; add --rate or --concurrency")
     arrival, remarks = arrival_of(trace.requests, trace.resolution_s)
     notes += remarks
-    return arrival
+    day = day_of(sorted(times))
+    if day is None or arrival.value is None:
+        return arrival, None
+    served = float(f"{max(day.busiest, arrival.value):.4g}")
+    utilization = float(f"{min(day.mean / served, 1.0):.3g}")
+    notes.append(
+        f"over the day the rate is {day.mean:.3g} requests/s, in its busiest hour {day.busiest:.3g}: the "
+        f"profile has the {served:g} to be served, and the mean as its utilization, {utilization:g}"
+    )
+    return replace(arrival, value=served), utilization
 
 
 __all__ = ["TraceProfile", "burstiness", "lengths_of", "prefix_hit_rate", "profile_from_trace"]

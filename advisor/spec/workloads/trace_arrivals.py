@@ -23,6 +23,11 @@ _CHANCE = 1e-3
 """That one of the gaps of a Poisson process, at the rate of the busy spells, would be as long."""
 _BUSY_S = 60.0
 _HOUR_S = 3600.0
+_HOURS_PER_DAY = 24
+_MOST_HOURS = 100_000
+"""Eleven years: a log that claims more has no clock to be believed."""
+_VARIES = 1.5
+"""Hours differ where the busiest has so many times the requests of the quietest."""
 _COARSE = 5
 """Gaps of fewer units of the clock say nothing by themselves."""
 _WINDOW_REQUESTS = 20
@@ -58,6 +63,35 @@ def busy_spells(gaps: Sequence[float]) -> Spells:
     if sum(silences) < LEAST_SILENT_SHARE * sum(gaps) or len(gaps) / (len(silences) + 1) < LEAST_SPELL:
         return whole
     return Spells(gaps=inside, silences=silences)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """The rates of a log that covers at least a day, over its whole days."""
+
+    mean: float
+    """Requests per second."""
+    busiest: float
+    """Of the busiest hour."""
+
+
+def day_of(times: Sequence[float]) -> Day | None:
+    """The day of a log, from its ascending times in seconds; None where it is shorter or its hours alike."""
+    hours = _hours(times)
+    days = len(hours) // _HOURS_PER_DAY
+    counts = hours[: days * _HOURS_PER_DAY]
+    if not days or max(counts) < _VARIES * max(min(counts), 1):
+        return None
+    return Day(mean=statistics.fmean(counts) / _HOUR_S, busiest=max(counts) / _HOUR_S)
+
+
+def _hours(times: Sequence[float]) -> list[int]:
+    """Requests in each whole hour since the first; one that lacks a minute at the end counts as whole."""
+    whole = int((times[-1] - times[0] + _BUSY_S) // _HOUR_S)
+    if whole > _MOST_HOURS:
+        return []
+    hours = Counter(math.floor((at - times[0]) / _HOUR_S) for at in times)
+    return [hours.get(hour, 0) for hour in range(whole)]
 
 
 def burstiness(gaps: Sequence[float]) -> float:
@@ -139,17 +173,14 @@ def _busiest(times: Sequence[float], rate: float) -> list[str]:
 
 
 def _trend(times: Sequence[float]) -> list[str]:
-    """The rate over the hours, where there are some and they differ."""
-    hours = Counter(math.floor((at - times[0]) / _HOUR_S) for at in times)
-    whole = range(int((times[-1] - times[0]) // _HOUR_S))
-    if len(whole) < 3:
-        return []
-    counts = sorted(hours.get(hour, 0) for hour in whole)
-    if counts[-1] < 1.5 * max(counts[0], 1):
+    """The rate over the hours, where they differ and are no whole day."""
+    counts = sorted(_hours(times))
+    if len(counts) < 3 or counts[-1] < _VARIES * max(counts[0], 1) or day_of(times) is not None:
         return []
     return [
-        f"over {len(whole)} hours the rate goes from {counts[0] / _HOUR_S:.3g} to {counts[-1] / _HOUR_S:.3g} "
-        "requests/s: one rate stands for none of them, give --rate for the hour to serve"
+        f"over {len(counts)} hours the rate goes from {counts[0] / _HOUR_S:.3g} to "
+        f"{counts[-1] / _HOUR_S:.3g} requests/s: one rate stands for none of them, give --rate for the hour "
+        "to serve"
     ]
 
 

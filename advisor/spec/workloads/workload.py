@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from advisor.spec.api_price import ApiPrice
 from advisor.spec.engines.engine import Engine
 from advisor.spec.metrics import LatencyMetric, Statistic, latency_key, percentile_of
 from advisor.spec.workloads import lognormal
@@ -267,6 +268,10 @@ class Workload:
     """Where the shape and the limits were read."""
     engine: Engine | None = None
     """The release and the settings it is served with; None = the default release as it comes."""
+    api_price: ApiPrice | None = None
+    """What a hosted API would ask for the same requests; None = nobody wants to know."""
+    utilization: float | None = None
+    """Mean traffic over a day ÷ the traffic of `load`, which the deployment is sized for; None = unknown."""
 
     @property
     def context_tokens(self) -> int:
@@ -294,5 +299,8 @@ class Workload:
         _require(self.gpu_count in get_args(GpuCount), f"gpu_count '{self.gpu_count}' is unknown")
         possible = _within(self.confidence, MIN_CONFIDENCE, MAX_CONFIDENCE)
         _require(possible, f"confidence {self.confidence} is not from {MIN_CONFIDENCE} to {MAX_CONFIDENCE}")
+        used = self.utilization
+        possible = used is None or (_within(used, 0, 1) and used > 0)
+        _require(possible, f"utilization {used} is not above 0 and up to 1; 40 % is 0.4")
         kept = {(limit.metric, limit.statistic) for limit in self.limits}
         _require(len(kept) == len(self.limits), "one statistic of one metric has two limits")

@@ -18,6 +18,7 @@ from advisor.advise.sensitivity.axis import Over
 from advisor.advise.sensitivity.change_point import Whose
 from advisor.advise.sensitivity.change_points import EXACT
 from advisor.advise.sensitivity.crossing import Why
+from advisor.advise.sensitivity.own_or_api import Cheaper
 from advisor.advise.sensitivity.ways_out import Change
 from advisor.cost.estimate import Basis
 from advisor.cost.predict.prediction import Status
@@ -79,6 +80,7 @@ CHOICES: dict[str, tuple[object, ...]] = {
     "load_unit": ("requests_per_s", "concurrency"),
     "verdict": get_args(Verdict),
     "over": get_args(Over),
+    "cheaper_above": get_args(Cheaper),
     "objective": get_args(Objective),
     "gpu_count": get_args(GpuCount),
     "basis": get_args(Basis),

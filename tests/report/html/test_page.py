@@ -24,6 +24,7 @@ from advisor.advise.sensitivity.along_load import along_load
 from advisor.report.documents.document import recommendation_document
 from advisor.report.html.charts.certainty import certainty_chart
 from advisor.report.html.charts.load import load_chart
+from advisor.report.html.charts.own_or_api import own_or_api_chart
 from advisor.report.html.elements.quantities import quantities
 from advisor.report.html.page import DOCUMENT_ROWS, Findings, report_body, report_page
 from advisor.report.html.verdict import badge_of
@@ -407,3 +408,23 @@ def test_assumptions_that_could_flip_the_choice_are_a_table_of_their_own(found: 
     rows = [[cell.text for cell in row.children] for row in page.by_id("flips").all("tbody")[0].all("tr")]
     assert rows == [list(row) for row in flip_rows(explained.sure.deployment, flips)]
     assert 'id="flips"' not in report_page(replace(found, decision=replace(explained, flips=None)))
+
+
+def test_own_or_api_is_a_chart_and_a_table() -> None:
+    found = everything(["L40S", "H100"], rate=8.0, api_price="0.05/0.08")
+    assert found.decision is not None
+    known = found.decision.own_or_api
+    assert known is not None
+    page = read_page(report_page(found))
+    place = page.by_id("own-or-api")
+    assert number(known.break_evens[0].requests_per_s) in page.by_id("own-or-api-says").text
+    rows = place.all("tr")
+    assert len(rows) == 1 + len(known.break_evens) + len(known.points)
+    chart = own_or_api_chart(known)
+    assert chart is not None
+    assert [row["y"] for row in chart.sets["own"]] == [p.own_usd_per_day for p in known.points]
+    assert own_or_api_chart(None) is None
+
+
+def test_without_a_price_of_an_api_there_is_no_such_chart(page: Element) -> None:
+    assert not page.where("id", "own-or-api")

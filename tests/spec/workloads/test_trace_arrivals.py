@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from advisor.errors import InputError
 from advisor.spec.workloads.trace import profile_from_trace
-from advisor.spec.workloads.trace_arrivals import arrival_of, busy_spells
+from advisor.spec.workloads.trace_arrivals import arrival_of, busy_spells, day_of
 from advisor.spec.workloads.traced import TracedRequest
 
 
@@ -181,3 +181,52 @@ def test_an_unknown_log_is_described(tmp_path: Path) -> None:
     path.write_text("GET /health 200\n", encoding="utf-8")
     with pytest.raises(InputError, match="begins with 'GET /health 200'"):
         profile_from_trace(path)
+
+
+def a_day(rates: list[float], seed: int = 3) -> list[float]:
+    """Poisson arrivals of one rate for each hour."""
+    rng, times = random.Random(seed), []
+    for hour, rate in enumerate(rates):
+        at = 3600.0 * hour
+        while (at := at + rng.expovariate(rate)) < 3600.0 * (hour + 1):
+            times.append(at)
+    return times
+
+
+DAY = [0.05] * 8 + [0.2] * 8 + [0.4] * 4 + [0.1] * 4
+
+
+def test_a_day_has_its_mean_and_its_busiest_hour() -> None:
+    day = day_of(a_day(DAY))
+    assert day is not None
+    assert day.mean == pytest.approx(sum(DAY) / 24, rel=0.05)
+    assert day.busiest == pytest.approx(0.4, rel=0.1)
+
+
+def test_half_a_day_and_an_even_one_are_no_day() -> None:
+    assert day_of(a_day(DAY[:20])) is None
+    assert day_of(a_day([0.3] * 24)) is None
+
+
+def test_only_whole_days_count() -> None:
+    """A log that ends in the second morning does not count that morning twice."""
+    longer, day = day_of(a_day(DAY + DAY[:6])), day_of(a_day(DAY))
+    assert longer is not None
+    assert day is not None
+    assert longer.mean == pytest.approx(day.mean, rel=1e-3)
+
+
+def test_a_clock_of_centuries_is_no_day() -> None:
+    assert day_of([0.0, 1.0, 1e15]) is None
+
+
+def test_the_profile_of_a_day_serves_its_busiest_hour_and_knows_the_idle_ones(tmp_path: Path) -> None:
+    log = tmp_path / "day.csv"
+    lines = [f"{at:.3f},500,100" for at in a_day(DAY)]
+    log.write_text("\n".join(["TIMESTAMP,ContextTokens,GeneratedTokens", *lines]), encoding="utf-8")
+    found = profile_from_trace(log)
+    rate, used = found.workload.load.arrival.value, found.workload.utilization
+    assert rate == pytest.approx(0.4, rel=0.1)
+    assert used == pytest.approx(sum(DAY) / 24 / 0.4, rel=0.15)
+    assert any("busiest hour" in note for note in found.notes)
+    assert not any("one rate stands for none" in note for note in found.notes)
