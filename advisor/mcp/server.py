@@ -58,8 +58,6 @@ FIELDS = {
     "--max-cost-per-hour": "max_usd_per_hour",
     "--tensor-parallel-size": "tensor_parallel",
     "--engine": "engine",
-    "--api-price": "api_price",
-    "--utilization": "utilization",
 }
 """Fields of the tools that have another name than the command line's option."""
 

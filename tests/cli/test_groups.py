@@ -11,13 +11,18 @@ from docs.tools.reference import CommandText, commands
 
 BY_NAME: dict[str, CommandText] = {command.name: command for command in commands()}
 
+RECOMMEND_ALONE = {
+    *("--top", "--explain", "--write", "--row", "--plot", "--html", "--overwrite"),
+    *("--api-price", "--utilization"),
+}
+
 
 @pytest.mark.parametrize(
     ("command", "own"),
     [
         ("crossover", {"--over", "--from", "--to"}),
         ("measure-next", {"--count", "--write", "--overwrite"}),
-        ("recommend", {"--top", "--explain", "--write", "--row", "--plot", "--html", "--overwrite"}),
+        ("recommend", RECOMMEND_ALONE),
     ],
 )
 def test_what_is_chosen_from_is_said_alike(command: str, own: set[str]) -> None:
@@ -27,8 +32,7 @@ def test_what_is_chosen_from_is_said_alike(command: str, own: set[str]) -> None:
             assert option == shared[option.names[0]]
     common = [name for name in shared if name not in own]
     told = [option.names[0] for option in BY_NAME[command].options if option.names[0] not in own]
-    extra = {"--top", "--explain", "--write", "--row", "--plot", "--html", "--overwrite"}
-    assert told == [name for name in common if name not in extra]
+    assert told == [name for name in common if name not in RECOMMEND_ALONE]
 
 
 def test_one_word_has_one_meaning_in_every_command_that_answers() -> None:
