@@ -148,6 +148,7 @@ HEAVY = {
     "ray",
     "vl_convert",
     "mcp",
+    "gpuhunt",
 }
 
 

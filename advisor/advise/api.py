@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.failures import Border
 from advisor.advise.choose.judge import judge_fixed
-from advisor.advise.choose.price import PriceOf
 from advisor.advise.choose.question import Choice, check_context
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.choose.rows import TableRows
 from advisor.advise.choose.space import Space
+from advisor.advise.price_source import live_prices, price_source
 from advisor.advise.starting import check_splits, check_starts
 from advisor.errors import InputError
 from advisor.spec.deployment import Deployment, KvChoice, kv_choice
@@ -22,9 +22,9 @@ from advisor.spec.engines.engine import Engine, newest_version, parse_engine
 from advisor.spec.formats.catalog import find_format, known_formats
 from advisor.spec.formats.format import QuantFormat
 from advisor.spec.hardware.catalog import known_gpus
-from advisor.spec.hardware.gpu import GpuSpec, Price
+from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.hardware.gpus import find_gpu
-from advisor.spec.hardware.prices import MAX_USD_PER_GPU_HOUR, price_of
+from advisor.spec.hardware.live_prices import LivePrices
 from advisor.spec.models.catalog import find_model, listed_checkpoint
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.profile import load_workload
@@ -63,6 +63,8 @@ def recommend(
     confidence: Share | None = None,
     prices: Mapping[str, float] | None = None,
     pricing: str | None = None,
+    region: str | None = None,
+    live: LivePrices | None = None,
     max_usd_per_hour: float | None = None,
     predictor: Predictor | None = None,
     quality: QualityModel | None = None,
@@ -77,7 +79,8 @@ def recommend(
     `stock` one on each kind of GPU by name, `nodes` one on the machines of a replica (None = several only
     where one does not hold the model). `prices` maps a GPU's name to USD per GPU-hour. `confidence` is the
     least probability that all limits are kept at once (0.95 or "95%"). `pricing` is a term of the price
-    catalog (`on-demand`, `spot` …).
+    catalog (`on-demand`, `spot` …), or `live` or `live-spot` for what was fetched last, of which `region`
+    takes a part.
     `border` holds runs that failed (see `border_with`): what they rule out is refused, with the reason.
 
     Nothing that keeps the limits is no error: `ranked` is empty and `refused` has the reasons.
@@ -100,6 +103,8 @@ def recommend(
         confidence=confidence,
         prices=prices,
         pricing=pricing,
+        region=region,
+        live=live,
         max_usd_per_hour=max_usd_per_hour,
         border=border,
     )
@@ -124,6 +129,8 @@ def choice_of(
     confidence: Share | None = None,
     prices: Mapping[str, float] | None = None,
     pricing: str | None = None,
+    region: str | None = None,
+    live: LivePrices | None = None,
     max_usd_per_hour: float | None = None,
     border: Border | None = None,
 ) -> Choice:
@@ -157,14 +164,15 @@ def choice_of(
         stock=_stock(stock),
         engine=runs_on,
     )
+    live = live or live_prices(pricing, region=region)
     return Choice(
         space=space,
         workload=asked,
-        price_of=price_source(prices, pricing=pricing, price_list=asked.price_list),
+        price_of=price_source(prices, pricing=pricing, price_list=asked.price_list, live=live),
         max_usd_per_hour=max_usd_per_hour,
         every_gpu=known_gpus(),
         every_format=known_formats(),
-        notes=(*_model_notes(chosen_model), *notes, *split_notes),
+        notes=(*_model_notes(chosen_model), *notes, *split_notes, *(() if live is None else live.notes())),
         border=border or Border(),
     )
 
@@ -183,6 +191,7 @@ def predict(
     engine: str | Engine | None = None,
     prices: Mapping[str, float] | None = None,
     pricing: str | None = None,
+    live: LivePrices | None = None,
     predictor: Predictor | None = None,
     quality: QualityModel | None = None,
     border: Border | None = None,
@@ -214,7 +223,7 @@ def predict(
     choice = Choice(
         space=Space(model=chosen_model, gpus=(deployment.gpu,), formats=(deployment.format,)),
         workload=asked,
-        price_of=price_source(prices, pricing=pricing, price_list=asked.price_list),
+        price_of=price_source(prices, pricing=pricing, price_list=asked.price_list, live=live),
         border=border or Border(),
     )
     table = judge_fixed(
@@ -263,31 +272,6 @@ def formats_for(
         f"{model.name} comes in {native.name}: wider formats would not bring back what it lost; "
         "name them with --formats to see them all the same",
     )
-
-
-def price_source(own: Mapping[str, float] | None, *, pricing: str | None, price_list: str | None) -> PriceOf:
-    """Prices as the user says, and where he says none as the named list or the catalog has them."""
-    overrides = {find_gpu(name).name: usd for name, usd in (own or {}).items()}
-    for name, usd in overrides.items():
-        if not 0 < usd <= MAX_USD_PER_GPU_HOUR:
-            raise InputError(
-                f"price of {name}: {usd} is not above 0 and up to {MAX_USD_PER_GPU_HOUR:,.0f} USD"
-            )
-    term = "on-demand" if pricing is None else pricing
-
-    def look_up(gpu: GpuSpec, num_gpus: int) -> Price | None:
-        return price_of(gpu, num_gpus, term=term, price_list=price_list, overrides=overrides)
-
-    look_up(known_gpus()[0], 1)  # an unknown term or list is said before anything is computed
-    known: dict[tuple[str, int], Price | None] = {}
-
-    def remembered(gpu: GpuSpec, num_gpus: int) -> Price | None:
-        key = (gpu.name, num_gpus)
-        if key not in known:
-            known[key] = look_up(gpu, num_gpus)
-        return known[key]
-
-    return remembered
 
 
 def _gpus(named: Sequence[str | GpuSpec] | None) -> tuple[GpuSpec, ...]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from advisor.advise.api import choice_of, engine_of, price_source, shipped_predictor, shipped_quality
+from advisor.advise.api import choice_of, engine_of, shipped_predictor, shipped_quality
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.compare import deployments as side_by_side
 from advisor.advise.compare.deployments import Difference, parse_deployment
 from advisor.advise.measuring import next as suggest
 from advisor.advise.measuring.next import Suggestion
 from advisor.advise.mixed.fleet import Mix, mix
+from advisor.advise.price_source import price_source
 from advisor.advise.sensitivity import crossover as along
 from advisor.advise.sensitivity.axis import Over
 from advisor.advise.sensitivity.crossover import Crossover

@@ -14,6 +14,7 @@ from advisor.cli.commands import (
     mcp,
     measure_next,
     predict,
+    prices,
     profiles,
     recommend,
     records,
@@ -55,6 +56,7 @@ app.command()(predict.predict)
 crossover.register(app)
 compare.register(app)
 app.add_typer(profiles.app, name="profiles")
+app.add_typer(prices.app, name="prices")
 app.command()(records.check)
 app.command()(records.fit)
 app.command()(catalog.models)

@@ -11,6 +11,18 @@ if TYPE_CHECKING:
 
 _ENGINE = "Engine"
 
+SpeculativeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--speculative",
+        "--speculative-config",
+        "--speculative-model",
+        metavar="draft|mtp|eagle|ngram",
+        help="Refused: says what is known of a kind of speculative decoding, and why there is no number.",
+        rich_help_panel=_ENGINE,
+    ),
+]
+
 EngineOption = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="vllm 0.11.0; the newest known by default.", rich_help_panel=_ENGINE),

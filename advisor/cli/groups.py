@@ -57,6 +57,7 @@ class Prices:
 
     price: o.PriceOption = None
     pricing: o.PricingOption = None
+    region: o.RegionOption = None
     price_list: o.PriceListOption = None
 
 
@@ -83,6 +84,7 @@ class Served:
     allreduce_fusion: e.AllreduceFusionOption = None
     stream_interval: e.StreamIntervalOption = None
     ignore_engine_version: e.IgnoreEngineVersionOption = False
+    speculative: e.SpeculativeOption = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -188,7 +188,15 @@ PricingOption = Annotated[
         "--pricing",
         "--pricing-model",
         metavar="TERM",
-        help="Term of known prices: on-demand, spot, …",
+        help="Term of known prices: on-demand, spot, …; live or live-spot fetches today's of many clouds.",
+        rich_help_panel=_PRICES,
+    ),
+]
+RegionOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help="Of live prices those in regions with this in their name.",
         rich_help_panel=_PRICES,
     ),
 ]

@@ -58,6 +58,7 @@ def asked_choice(
         engine=v.the_engine(chosen.served, workload),
         prices=v.own_prices(chosen.prices.price),
         pricing=chosen.prices.pricing,
+        live=v.the_live_prices(chosen.prices),
         max_usd_per_hour=(
             None
             if chosen.max_cost_per_hour is None

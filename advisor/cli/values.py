@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from advisor.cost.quality.recovery import QualityModel
     from advisor.spec.engines.engine import Engine
     from advisor.spec.hardware.gpu import GpuSpec
+    from advisor.spec.hardware.live_prices import LivePrices
     from advisor.spec.models.model import ModelSpec
     from advisor.spec.workloads.trace import TraceProfile
     from advisor.spec.workloads.workload import Workload
@@ -128,7 +129,10 @@ def the_engine(served: Served, workload: Workload) -> Engine:
     from dataclasses import replace
 
     from advisor.spec.engines.engine import SETTINGS, Engine, newest_version, parse_engine
+    from advisor.spec.engines.speculative import refusal
 
+    if served.speculative is not None:
+        raise refusal(served.speculative, where="--speculative")
     engine = workload.engine or Engine(version=newest_version())
     if served.engine is not None:
         engine = replace(engine, version=parse_engine(served.engine).version)
@@ -153,6 +157,35 @@ def own_prices(texts: Iterable[str] | None) -> dict[str, float]:
     from advisor.spec.hardware.prices import parse_prices
 
     return parse_prices(named(texts, where="--price", what="a GPU and its price, H100=2.5") or ())
+
+
+def the_live_prices(prices: Prices) -> LivePrices | None:
+    """Prices of the live catalog, fetched where they are not today's; None for another `--pricing`.
+
+    Where they cannot be fetched, one line says so, and those that were fetched last count, or the shipped
+    table. Raises MissingToolError without the extra and without anything fetched before.
+    """
+    from datetime import date
+
+    from advisor.advise.price_source import live_prices
+    from advisor.spec.hardware.live_prices import LIVE
+
+    if prices.pricing in LIVE:
+        from advisor.cli.progress import working
+        from advisor.errors import MissingToolError
+        from advisor.spec.hardware.live_catalog import fetched_day, folder
+        from advisor.spec.hardware.live_fetch import FetchError, fetch
+
+        last, today = fetched_day(folder()), date.today()
+        if last != today:
+            try:
+                with working("Fetching today's prices"):
+                    fetch(folder(), today=today)
+            except (FetchError, MissingToolError) as error:
+                if last is None and isinstance(error, MissingToolError):
+                    raise
+                typer.echo(f"quantadvise: {error}", err=True)
+    return live_prices(prices.pricing, region=prices.region)
 
 
 def record_folders(texts: Iterable[str] | None) -> list[Path]:

@@ -88,7 +88,18 @@ class ChoiceInputs(ModelInputs):
 
 
 class RecommendInputs(ChoiceInputs):
-    """What may be deployed, and what a hosted API would cost instead."""
+    """What may be deployed, at which prices, and what a hosted API would cost instead."""
+
+    pricing: (
+        Literal["on-demand", "marketplace", "spot", "1yr", "3yr", "ownership", "live", "live-spot"] | None
+    ) = Field(
+        None,
+        description="Which known prices; live and live-spot: many clouds', as `quantadvise prices update` "
+        "fetched them last (nothing is fetched here). Default: on-demand.",
+    )
+    region: str | None = Field(
+        None, description="Of live prices those in regions with this in their name.", max_length=100
+    )
 
     api_price: str | None = Field(
         None,

@@ -91,7 +91,8 @@ def _recommend(given: i.RecommendInputs) -> Document:
         raise InputError(
             "utilization: counts against the price of an API; state api_price, such as 0.20/0.60"
         )
-    found = recommend(**_choice(given, api_price=given.api_price, utilization=given.utilization))
+    asked = _choice(given, api_price=given.api_price, utilization=given.utilization)
+    found = recommend(**asked, pricing=given.pricing, region=given.region)
     return recommendation_document(found, top=given.top, decision=decision(found))
 
 

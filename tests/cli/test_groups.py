@@ -13,7 +13,7 @@ BY_NAME: dict[str, CommandText] = {command.name: command for command in commands
 
 RECOMMEND_ALONE = {
     *("--top", "--explain", "--write", "--row", "--plot", "--html", "--overwrite"),
-    *("--api-price", "--utilization"),
+    *("--api-price", "--utilization", "--allow-mixed"),
 }
 
 

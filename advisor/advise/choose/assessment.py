@@ -67,6 +67,8 @@ class Cost:
     price: Price
     """The price that was taken; it has its provider, date and source."""
     usd_per_hour: float
+    gpus_bought: int
+    """GPUs that are paid for; more than the deployment's where machines are rented whole."""
     usd_per_million_output_tokens: Estimate | None
     usd_per_thousand_queries: Estimate | None
 

@@ -206,7 +206,7 @@ class DeploymentEvaluator:
         of = self._pairs(pairs, found)
         prices = tuple(self.choice.price_of(d.gpu, d.tensor_parallel) for d in self.deployments)
         degree = np.array([d.tensor_parallel for d in self.deployments])[self.of]
-        usd = usd_per_hour([prices[i] for i in self.of.tolist()], degree * count)
+        usd = usd_per_hour([prices[i] for i in self.of.tolist()], degree, count)
         accuracy = self.accuracy
         judged = [
             *self._failed_limits(pairs, count),

@@ -9,6 +9,7 @@ import numpy as np
 
 from advisor.advise.choose import space as search
 from advisor.advise.choose.judged import JudgedTable
+from advisor.advise.choose.price import replicas_at_no_cost
 from advisor.advise.choose.question import Choice, filled
 from advisor.cost.arrays import Bools
 from advisor.cost.predict.predictor import Predictor
@@ -32,9 +33,19 @@ def candidates(choice: Choice, predictor: Predictor) -> list[Deployment]:
         fits = predictor.table(wide, choice.workload.load).fits.tolist() if wide else []
         return arranged(singles, sixteen_bit_count(wide, fits), space.num_gpus)
     fill = filled(choice)
+    if fill is None and choice.workload.load.arrival.kind == "maximum":
+        return [_filling(choice, d) for d in singles]
     if fill is None:
         return singles
     return [d.times(max(1, fill // d.tensor_parallel)) for d in singles]
+
+
+def _filling(choice: Choice, d: Deployment) -> Deployment:
+    """With the replicas that the machine it must rent holds anyway: all requests at once use them all."""
+    replicas = replicas_at_no_cost(choice.price_of(d.gpu, d.tensor_parallel), d.tensor_parallel)
+    if choice.space.max_gpus is not None:
+        replicas = min(replicas, choice.space.max_gpus // d.tensor_parallel)
+    return d.times(max(replicas, 1))
 
 
 def unpriced(choice: Choice) -> tuple[GpuSpec, ...]:

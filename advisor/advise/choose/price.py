@@ -10,6 +10,8 @@ from advisor.advise.choose.assessment import Cost
 from advisor.cost.arrays import Floats, Ints, each_column
 from advisor.cost.estimate import Basis, Estimate
 from advisor.cost.predict.prediction_table import Range
+from advisor.spec.deployment import Deployment
+from advisor.spec.hardware import rented
 from advisor.spec.hardware.gpu import GpuSpec, Price
 from advisor.units import S_PER_HOUR, TOKENS_PER_MILLION
 
@@ -19,15 +21,42 @@ PriceOf = Callable[[GpuSpec, int], Price | None]
 THOUSAND = 1_000
 
 
-def usd_per_hour(prices: Sequence[Price | None], num_gpus: Ints) -> Floats:
-    """All GPUs together, replicas priced as rented one by one; NaN where no price is known."""
+def usd_per_hour(prices: Sequence[Price | None], tensor_parallel: Ints, replicas: Ints) -> Floats:
+    """All replicas together, on whole machines where the price is of those; NaN where no price is known."""
     one = np.array([np.nan if price is None else price.usd_per_gpu_hour for price in prices])
-    return np.asarray(one * num_gpus)
+    usd = np.asarray(one * tensor_parallel * replicas)
+    for i, price in enumerate(prices):
+        if price is not None and price.sizes:
+            usd[i] = rented.purchase(price.sizes, int(tensor_parallel[i]), int(replicas[i])).usd_per_hour
+    return usd
+
+
+def gpus_bought(price: Price, tensor_parallel: int, replicas: int) -> int:
+    """GPUs that are paid for, used or not."""
+    if not price.sizes:
+        return tensor_parallel * replicas
+    return rented.purchase(price.sizes, tensor_parallel, replicas).num_gpus
 
 
 def most_replicas(price: Price, tensor_parallel: int, usd_per_hour: float) -> int:
     """The most replicas that cost no more than `usd_per_hour` together."""
-    return int(usd_per_hour / (price.usd_per_gpu_hour * tensor_parallel))
+    if price.sizes:
+        return rented.most_replicas(price.sizes, tensor_parallel, usd_per_hour)
+    return int(usd_per_hour / (price.usd_per_gpu_hour * tensor_parallel) + rented.ROUNDING)
+
+
+def machine_of(price: Price, tensor_parallel: int) -> tuple[int, float]:
+    """GPUs that are bought at once and their USD per hour, of the machine on which a replica costs least."""
+    if not price.sizes:
+        return 1, price.usd_per_gpu_hour
+    return rented.best_size(price.sizes, tensor_parallel)
+
+
+def replicas_at_no_cost(price: Price | None, tensor_parallel: int) -> int:
+    """Replicas that the machine which one needs holds for the same money."""
+    if price is None or not price.sizes:
+        return 1
+    return most_replicas(price, tensor_parallel, price.usd_per_hour)
 
 
 def usd_per_million(usd_per_hour: Floats, output_tokens_per_s: Range) -> Range:
@@ -44,7 +73,11 @@ def inverse(of: Range, factor: Floats) -> Range:
 
 
 def cost_of(
-    price: Price | None, usd_per_hour: float, tokens_per_s: Estimate | None, queries_per_s: Estimate | None
+    price: Price | None,
+    served: Deployment,
+    usd_per_hour: float,
+    tokens_per_s: Estimate | None,
+    queries_per_s: Estimate | None,
 ) -> Cost | None:
     """The cost of one row; None when no price of its GPU is known."""
     if price is None:
@@ -53,6 +86,7 @@ def cost_of(
     return Cost(
         price=price,
         usd_per_hour=usd_per_hour,
+        gpus_bought=gpus_bought(price, served.tensor_parallel, served.replicas),
         usd_per_million_output_tokens=_per(usd_per_s * TOKENS_PER_MILLION, tokens_per_s),
         usd_per_thousand_queries=_per(usd_per_s * THOUSAND, queries_per_s),
     )

@@ -133,6 +133,7 @@ class TableRows:
         fits = bool(means.fits[i])
         cost = cost_of(
             table.prices[i],
+            self._served[i],
             float(table.usd_per_hour[0, i]),
             estimate_at(means.output_tokens_per_s, i, basis) if fits else None,
             estimate_at(means.requests_per_s, i, basis) if fits else None,

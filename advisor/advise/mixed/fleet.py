@@ -181,7 +181,8 @@ def _kind(one: Capacity) -> Kind:
     return Kind(
         gpu=one.deployment.gpu.name,
         gpus=one.deployment.tensor_parallel,
-        usd_per_machine=one.usd_per_gpu_hour,
+        usd_per_machine=one.usd_per_machine,
+        gpus_per_machine=one.gpus_per_machine,
         capacity=one.at_level,
     )
 

@@ -38,7 +38,7 @@ def models(
         }
         for model in wanted
     ]
-    _show(rows, output, "models")
+    show(rows, output, "models")
 
 
 def gpus(
@@ -62,7 +62,7 @@ def gpus(
         for gpu in known_gpus()
         if gpu.name in names
     ]
-    _show(rows, output, "gpus")
+    show(rows, output, "gpus")
 
 
 def formats(output: o.OutputOption = o.Output.table) -> None:
@@ -85,7 +85,7 @@ def formats(output: o.OutputOption = o.Output.table) -> None:
                 "also": ", ".join(fmt.aliases),
             }
         )
-    _show(rows, output, "formats")
+    show(rows, output, "formats")
 
 
 def _matching(names: Iterable[str], pattern: str, what: str) -> list[str]:
@@ -99,7 +99,7 @@ def _matching(names: Iterable[str], pattern: str, what: str) -> list[str]:
     return found
 
 
-def _show(rows: Sequence[Mapping[str, object]], output: o.Output, name: str) -> None:
+def show(rows: Sequence[Mapping[str, object]], output: o.Output, name: str) -> None:
     from advisor.report.terminal import out
 
     if output is o.Output.table:

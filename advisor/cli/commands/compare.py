@@ -70,9 +70,9 @@ def _deployments(
     served: Served,
     records: list[str] | None,
 ) -> tuple[tuple[str, str], Any]:
-    from advisor.advise.api import price_source
     from advisor.advise.compare.deployments import compare as side_by_side
     from advisor.advise.compare.deployments import parse_deployment
+    from advisor.advise.price_source import price_source
     from advisor.text import deployment_text
 
     if named.model_option is None and named.params is None:
@@ -84,7 +84,10 @@ def _deployments(
     engine = v.the_engine(served, workload)
     first, second = (parse_deployment(text, model, engine) for text in texts)
     price_of = price_source(
-        v.own_prices(prices.price), pricing=prices.pricing, price_list=workload.price_list
+        v.own_prices(prices.price),
+        pricing=prices.pricing,
+        price_list=workload.price_list,
+        live=v.the_live_prices(prices),
     )
     found = side_by_side(
         first,

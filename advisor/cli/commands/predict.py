@@ -118,6 +118,7 @@ def predict(
         engine=v.the_engine(served, workload),
         prices=v.own_prices(prices.price),
         pricing=prices.pricing,
+        live=v.the_live_prices(prices),
         predictor=predictor,
         quality=v.the_quality(records),
         border=v.the_border(records),

@@ -260,6 +260,9 @@ def _cost(cost: Cost) -> dict[str, Any]:
     return {
         "usd_per_hour": cost.usd_per_hour,
         "usd_per_gpu_hour": cost.price.usd_per_gpu_hour,
+        "gpus_paid_for": cost.gpus_bought,
+        "machine": cost.price.machine or None,
+        "region": cost.price.region or None,
         "provider": cost.price.provider,
         "term": cost.price.term,
         "date": cost.price.date or None,

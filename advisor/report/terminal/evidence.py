@@ -72,6 +72,17 @@ def basis_words(assessment: Assessment) -> list[str]:
     return words
 
 
+def rented_text(assessment: Assessment) -> str:
+    """`aws p5.48xlarge in us-east-1, 8 GPUs paid for, 2 used`; empty where GPUs are priced one by one."""
+    cost = assessment.cost
+    if cost is None or not cost.price.machine:
+        return ""
+    price, used = cost.price, assessment.deployment.num_gpus
+    where = f" in {price.region}" if price.region else ""
+    idle = "" if cost.gpus_bought == used else f", {used} used: a machine is rented whole"
+    return f"{price.provider} {price.machine}{where}, {cost.gpus_bought} GPUs paid for{idle}"
+
+
 def assessment_evidence(assessment: Assessment) -> list[str]:
     """The nearest measurement to a deployment, and its price's source."""
     lines = []
@@ -81,6 +92,8 @@ def assessment_evidence(assessment: Assessment) -> list[str]:
     if cost is not None:
         price = cost.price
         dated = f", {price.date}" if price.date else ""
+        if price.machine:
+            lines.append(f"Rented: {rented_text(assessment)}")
         lines.append(
             f"Price: {number(price.usd_per_gpu_hour)} USD per GPU-hour, "
             f"{price.provider}, {price.term}{dated} ({price.source})"

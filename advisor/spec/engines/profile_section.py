@@ -14,18 +14,24 @@ from advisor.spec.engines.engine import (
     newest_version,
     parse_engine,
 )
+from advisor.spec.engines.speculative import refusal
 from advisor.spec.reading.given import Given
 from advisor.spec.reading.located_yaml import plain_number
 
 COUNTS = ("max_num_seqs", "max_num_batched_tokens", "stream_interval")
 FLAGS = ("prefix_caching", "async_scheduling", "enforce_eager", "compilation", "allreduce_fusion")
 MAX_COUNT = 10_000_000
+SPECULATIVE_KEYS = frozenset({"speculative", "speculative_config", "speculative_model"})
+"""What people write for a setting that no figure has in it."""
 
 
 def read_engine(given: Given) -> Engine:
     """`vllm 0.19.0`, or `{version: vllm 0.19.0, max_num_seqs: 64, enforce_eager: true}`."""
     if not isinstance(given.value, Mapping):
         return _release(given)
+    stated_keys = given.mapping()
+    for key in SPECULATIVE_KEYS & set(stated_keys):
+        raise refusal(str(stated_keys[key].value), where=f"{given.place}: engine.{key}")
     entries = given.keys(("version", *SETTINGS))
     engine = _release(entries["version"]) if "version" in entries else Engine(version=newest_version())
     stated: dict[str, Any] = {}

@@ -28,6 +28,12 @@ class Price:
     """Where it was read, with its licence."""
     note: str = ""
     """How it was chosen among several, or what it leaves out."""
+    region: str = ""
+    machine: str = ""
+    """The provider's own name of the machine; empty for a price of GPUs alone."""
+    sizes: tuple[tuple[int, float], ...] = ()
+    """(GPUs of a machine, USD per hour for all of it) where machines are rented whole, `num_gpus` then being
+    those of the machines that hold one replica; empty where GPUs are priced one by one."""
 
     @property
     def usd_per_gpu_hour(self) -> float:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from advisor.errors import InputError, unknown
 from advisor.spec.hardware.gpu import GpuSpec, Price
 from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.reading.amounts import usd_per_hour
 from advisor.spec.reading.catalog_yaml import read_catalog
+
+T = TypeVar("T")
 
 TERMS = ("on-demand", "marketplace", "spot", "1yr", "3yr", "ownership")
 """on-demand: the provider's own machines, by the hour. marketplace: other people's machines, cheaper and
@@ -152,6 +154,12 @@ def parse_prices(texts: Iterable[str]) -> dict[str, float]:
     return dict(parse_price(text) for text in texts)
 
 
+def newest_day(term: str) -> date | None:
+    """Of the catalog's offers of a term; None where it has none."""
+    days = [date.fromisoformat(o.date) for of in _catalog().values() for o in of if o.term == term]
+    return max(days, default=None)
+
+
 def _typical(found: tuple[Offer, ...], num_gpus: int) -> Price | None:
     if not found:
         return None
@@ -162,16 +170,20 @@ def _typical(found: tuple[Offer, ...], num_gpus: int) -> Price | None:
             by_provider.setdefault(offer.provider, offer)
     # One provider for every count, so that more GPUs never cost less.
     ranked = sorted(by_provider.values(), key=lambda offer: (offer.usd_of_one, offer.provider))
-    middle = _lower_median(ranked).usd_of_one
-    plausible = [
-        offer for offer in ranked if middle / OUTLIER_FACTOR <= offer.usd_of_one <= middle * OUTLIER_FACTOR
-    ]
-    note = f"lower median of {len(plausible)} providers" if len(plausible) > 1 else ""
-    return _lower_median(plausible).price(num_gpus, note)
+    kept = plausible(ranked, lambda offer: offer.usd_of_one)
+    note = f"lower median of {len(kept)} providers" if len(kept) > 1 else ""
+    return lower_median(kept).price(num_gpus, note)
 
 
-def _lower_median(sorted_offers: list[Offer]) -> Offer:
-    return sorted_offers[(len(sorted_offers) - 1) // 2]
+def plausible(ranked: Sequence[T], usd: Callable[[T], float]) -> list[T]:
+    """Those of the ascending offers that are within `OUTLIER_FACTOR` of their lower median."""
+    middle = usd(lower_median(ranked))
+    return [one for one in ranked if middle / OUTLIER_FACTOR <= usd(one) <= middle * OUTLIER_FACTOR]
+
+
+def lower_median(ranked: Sequence[T]) -> T:
+    """The middle one of ascending offers; of two in the middle the cheaper."""
+    return ranked[(len(ranked) - 1) // 2]
 
 
 def _own_offer(prices: list[Price]) -> Offer:

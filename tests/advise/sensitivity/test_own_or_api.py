@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 
 from advisor.advise.api import recommend, shipped_predictor, shipped_quality
 from advisor.advise.sensitivity.own_or_api import OwnOrApi, own_or_api
+from advisor.spec.hardware.live_catalog import LiveCatalog, Machine
+from advisor.spec.hardware.live_prices import LivePrices
 from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
 
@@ -182,3 +185,29 @@ def test_what_the_recommendation_ranks_by_does_not_matter() -> None:
     made = own_or_api(fast, shipped_predictor(), shipped_quality())
     assert made is not None
     assert made.break_evens == compared("0.20/0.60").break_evens
+
+
+def test_a_machine_that_is_rented_whole_is_what_the_api_must_beat() -> None:
+    """Below the price of eight GPUs there is nothing to own, and up to what they carry nothing dearer."""
+    found = recommend(
+        MODEL,
+        override(load_workload("chat"), api_price="0.20/0.60", rate=8.0),
+        gpus=["H100"],
+        live=by_eight(),
+    )
+    made = own_or_api(found, shipped_predictor(), shipped_quality())
+    assert made is not None
+    assert made.first is not None
+    assert made.first.requests_per_s == pytest.approx(80.0 / 3600 / made.usd_per_request)
+    costs = {p.own_usd_per_day for p in made.points if p.own_usd_per_day is not None}
+    assert all(usd % (24 * 80.0) == pytest.approx(0.0, abs=1e-6) for usd in costs)
+
+
+def by_eight() -> LivePrices:
+    machine = Machine(
+        provider="aws", name="p5.48xlarge", region="us-east-1", gpu="H100-SXM", num_gpus=8, usd_per_hour=80.0,
+        is_spot=False,
+    )  # fmt: skip
+    day = date(2026, 11, 30)
+    catalog = LiveCatalog(machines=(machine,), fetched=day, versions={"aws": "1"}, gpuhunt="0.1.34")
+    return LivePrices(catalog, pricing="live", today=day)

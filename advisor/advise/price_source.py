@@ -1,0 +1,66 @@
+"""Where a question's prices come from: the user's own, a named list, the live catalog, the shipped table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+from advisor.advise.choose.price import PriceOf
+from advisor.errors import InputError
+from advisor.spec.hardware.catalog import known_gpus
+from advisor.spec.hardware.gpu import GpuSpec, Price
+from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.live_catalog import folder, read_catalog
+from advisor.spec.hardware.live_prices import LIVE, LivePrices
+from advisor.spec.hardware.prices import MAX_USD_PER_GPU_HOUR, price_of
+
+
+def live_prices(pricing: str | None, *, region: str | None = None) -> LivePrices | None:
+    """The prices that were fetched last, for a `pricing` of `live` or `live-spot`; None for another.
+
+    Nothing is fetched here: `quantadvise prices update` does. Raises InputError for a region that is none.
+    """
+    if pricing is None or pricing not in LIVE:
+        if region is not None:
+            raise InputError("--region: belongs to live prices; add --pricing live")
+        return None
+    return LivePrices(read_catalog(folder()), pricing=pricing, today=date.today(), region=region)
+
+
+def price_source(
+    own: Mapping[str, float] | None,
+    *,
+    pricing: str | None,
+    price_list: str | None,
+    live: LivePrices | None = None,
+) -> PriceOf:
+    """Prices as the user says, and where he says none as the named list, the live catalog or the shipped
+    table has them.
+
+    Of a live catalog that was never fetched the shipped table takes the place.
+    """
+    overrides = {find_gpu(name).name: usd for name, usd in (own or {}).items()}
+    for name, usd in overrides.items():
+        if not 0 < usd <= MAX_USD_PER_GPU_HOUR:
+            raise InputError(
+                f"price of {name}: {usd} is not above 0 and up to {MAX_USD_PER_GPU_HOUR:,.0f} USD"
+            )
+    live = live or live_prices(pricing)
+    term = live.term if live is not None else "on-demand" if pricing is None else pricing
+
+    def look_up(gpu: GpuSpec, num_gpus: int) -> Price | None:
+        is_stated = gpu.name in overrides or price_list is not None or gpu.prices
+        if live is not None and live.catalog is not None and not is_stated:
+            return live.price(gpu, num_gpus)
+        return price_of(gpu, num_gpus, term=term, price_list=price_list, overrides=overrides)
+
+    look_up(known_gpus()[0], 1)  # an unknown term or list is said before anything is computed
+    known: dict[tuple[str, int], Price | None] = {}
+
+    def remembered(gpu: GpuSpec, num_gpus: int) -> Price | None:
+        key = (gpu.name, num_gpus)
+        if key not in known:
+            known[key] = look_up(gpu, num_gpus)
+        return known[key]
+
+    return remembered

@@ -1,0 +1,176 @@
+"""`quantadvise prices` and `--pricing live`: gpuhunt itself, against a catalog served on this machine."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from advisor.spec.hardware.live_catalog import INDEX
+from tests.command import Command
+from tests.live_catalog import publish, served
+
+MODEL = "Llama-3.3-70B-Instruct"
+NOWHERE = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where prices are kept; nothing is, and gpuhunt's catalog is out of reach."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("GPUHUNT_CATALOG_URL", NOWHERE)
+    return tmp_path / "cache" / "quantadvise" / "prices"
+
+
+@pytest.fixture
+def published(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """gpuhunt's catalog within reach."""
+    publish(tmp_path / "published")
+    with served(tmp_path / "published") as url:
+        monkeypatch.setenv("GPUHUNT_CATALOG_URL", url)
+        yield cache
+
+
+def aged(cache: Path, day: str) -> None:
+    """As if the last fetch had been on that day."""
+    index = json.loads((cache / INDEX).read_text(encoding="utf-8"))
+    (cache / INDEX).write_text(json.dumps(index | {"fetched": day}), encoding="utf-8")
+
+
+def test_update_fetches_and_show_shows(quantadvise: Command, published: Path) -> None:
+    done = quantadvise("prices", "update")
+    assert done.code == 0, done.err
+    assert "18 prices of 7 GPUs known here, of aws, azure, gcp, lambdalabs, nebius, oci, runpod" in done.out
+    shown = quantadvise("prices", "show", "-o", "json")
+    rows = {row["gpu"]: row for row in json.loads(shown.out)["prices"]}
+    assert rows["B200"] == {
+        "gpu": "B200", "usd_per_gpu_hour": 14.2413, "least_gpus": 8, "provider": "aws",
+        "machine": "p6-b200.48xlarge", "region": "us-east-1", "date": rows["B200"]["date"],
+        "of": "lower median of 2 providers",
+    }  # fmt: skip
+    assert "today's, of 7 providers; machines are rented whole" in shown.err
+    one = quantadvise("prices", "show", "H100", "--region", "eu", "-o", "csv")
+    assert [line.split(",")[3] for line in one.out.splitlines()] == ["provider", "nebius", "nebius", "aws"]
+    spot = quantadvise("prices", "show", "--spot", "-o", "csv")
+    assert len(spot.out.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("show", "H1000"), "unknown GPU 'H1000'"),
+        (("show", "A30"), "prices: none of A30 here (on-demand)"),
+        (("show", "--region", "mars"), "--region: no machine of the catalog is in 'mars'"),
+        (("show", "--region", "us-eats-1"), "did you mean us-east-1,"),
+    ],
+)
+def test_what_is_not_there_is_one_line(
+    quantadvise: Command, published: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    assert quantadvise("prices", "update").code == 0
+    done = quantadvise("prices", *arguments)
+    assert (done.code, done.out) == (1, "")
+    assert words in done.err.splitlines()[-1]
+
+
+def test_an_answer_with_live_prices_fetches_them_once_a_day(
+    quantadvise: Command, published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = ("recommend", MODEL, "-w", "chat", "--rate", 2, "--gpu", "B200", "--pricing", "live", "-o", "json")
+    first = quantadvise(*ask)
+    assert first.code == 0, first.err
+    assert (published / INDEX).exists()
+    monkeypatch.setenv("GPUHUNT_CATALOG_URL", NOWHERE)
+    assert quantadvise(*ask) == first
+
+
+def test_a_machine_is_paid_for_whole_and_the_answer_says_so(quantadvise: Command, published: Path) -> None:
+    ask = ("recommend", MODEL, "-w", "chat", "--rate", 2, "--gpu", "B200", "--pricing", "live")
+    done = quantadvise(*ask)
+    assert "on 1× B200 · 114 USD/h" in done.out
+    assert (
+        "Rented: aws p6-b200.48xlarge in us-east-1, 8 GPUs paid for, 1 used: a machine is rented whole"
+        in done.out
+    )
+    cost = json.loads(quantadvise(*ask, "-o", "json").out)["ranked"][0]["cost"]
+    assert (cost["usd_per_hour"], cost["gpus_paid_for"], cost["machine"]) == (113.93, 8, "p6-b200.48xlarge")
+    assert cost["usd_per_gpu_hour"] == pytest.approx(113.93 / 8)
+
+
+def test_requests_that_all_come_at_once_fill_the_machine(quantadvise: Command, published: Path) -> None:
+    done = quantadvise(
+        "recommend", MODEL, "-w", "batch", "--gpu", "B200", "--tp", 2, "--pricing", "live", "-o", "json"
+    )
+    first = json.loads(done.out)["ranked"][0]
+    assert (first["deployment"]["tensor_parallel"], first["deployment"]["replicas"]) == (2, 4)
+    assert first["cost"]["gpus_paid_for"] == 8
+
+
+def test_out_of_reach_the_last_prices_count_with_their_age(
+    quantadvise: Command, published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert quantadvise("prices", "update").code == 0
+    aged(published, "2026-01-02")
+    monkeypatch.setenv("GPUHUNT_CATALOG_URL", NOWHERE)
+    done = quantadvise("recommend", MODEL, "-w", "chat", "--gpu", "B200", "--pricing", "live")
+    assert done.code == 0
+    assert done.err.startswith(
+        "quantadvise: prices: Failed to load catalogs of all providers; is there a network?"
+    )
+    assert "gpuhunt's of 2026-01-02" in done.out
+    assert "which is old: quantadvise prices" in " ".join(done.out.split())
+
+
+def test_out_of_reach_without_any_the_shipped_table_counts_with_its_age(
+    quantadvise: Command, cache: Path
+) -> None:
+    done = quantadvise("recommend", MODEL, "-w", "chat", "--gpu", "H100", "--pricing", "live")
+    assert done.code == 0
+    assert "prices are the shipped table's" in " ".join(done.out.split())
+    assert "Rented:" not in done.out
+    update = quantadvise("prices", "update")
+    assert (update.code, update.out) == (1, "")
+    assert len(update.err.splitlines()) == 1
+
+
+def test_without_live_prices_nothing_is_fetched_or_written(quantadvise: Command, cache: Path) -> None:
+    assert quantadvise("recommend", MODEL, "-w", "chat", "--gpu", "H100").code == 0
+    assert quantadvise("prices", "show").code == 0
+    assert not cache.exists()
+
+
+def test_without_the_extra_one_line_says_what_to_install(
+    quantadvise: Command, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "gpuhunt", None)
+    for command in (("prices", "update"), ("recommend", MODEL, "--gpu", "H100", "--pricing", "live")):
+        done = quantadvise(*command, *(() if command[0] == "prices" else ("-w", "chat")))
+        assert (done.code, done.out) == (1, "")
+        assert done.err == "quantadvise: gpuhunt is not installed; pip install 'quantadvise[prices]'\n"
+
+
+def test_a_region_without_live_prices_is_refused(quantadvise: Command, cache: Path) -> None:
+    done = quantadvise("recommend", MODEL, "-w", "chat", "--gpu", "H100", "--region", "eu")
+    assert done.err == "quantadvise: --region: belongs to live prices; add --pricing live\n"
+
+
+def test_a_damaged_catalog_is_one_line_and_is_fetched_anew(quantadvise: Command, published: Path) -> None:
+    assert quantadvise("prices", "update").code == 0
+    (published / "aws.csv").write_bytes(b"\x00\xff")
+    done = quantadvise("prices", "show")
+    assert done.code == 1
+    assert done.err.endswith("fetch them anew: quantadvise prices update\n")
+    assert quantadvise("prices", "update").code == 0
+    assert quantadvise("prices", "show").code == 0
+
+
+@pytest.mark.parametrize("command", ["predict", "crossover", "measure-next"])
+def test_every_command_that_prices_takes_them(quantadvise: Command, published: Path, command: str) -> None:
+    more = ("--format", "fp8") if command == "predict" else ()
+    done = quantadvise(
+        command, MODEL, "-w", "chat", "--gpu", "H200", *more, "--pricing", "live", "--price", "H200=3"
+    )
+    assert done.code in (0, 3), done.err

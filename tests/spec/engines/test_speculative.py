@@ -1,0 +1,63 @@
+"""Speculative decoding is refused by name: each kind with what is known of it, and no number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from advisor.errors import UnsupportedError
+from advisor.spec.engines.speculative import KINDS, kind_of, refusal
+from advisor.spec.workloads.profile import load_workload
+from tests.command import Command
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("draft", "draft"), ("draft_model", "draft"), ("mtp", "mtp"), ("deepseek_mtp", "mtp"),
+        ("EAGLE", "eagle"), ("eagle3", "eagle"), ("EAGLE-2", "eagle"), ("medusa", "medusa"),
+        ("ngram", "ngram"), ("n-gram", "ngram"),
+        ('{"method": "eagle3", "model": "x/y", "num_speculative_tokens": 3}', "eagle"),
+        ("{'method': 'mtp'}", "mtp"), ("meta-llama/Llama-3.2-1B-Instruct", "draft"),
+        ("yuhuili/EAGLE-LLaMA3.1-Instruct-8B", "eagle"), ("lookahead", None), ("", None),
+    ],
+)  # fmt: skip
+def test_the_kind_is_read_as_people_and_vllm_write_it(text: str, kind: str | None) -> None:
+    assert kind_of(text) == kind
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_is_refused_with_what_is_known_of_it(quantadvise: Command, kind: str) -> None:
+    said = quantadvise(
+        "recommend", "Llama-3.1-8B-Instruct", "-w", "chat", "--gpu", "L40S", "--speculative", kind
+    )
+    assert (said.code, said.out) == (1, "")
+    [line] = said.err.splitlines()
+    assert f"{kind}: {KINDS[kind]}" in line
+    assert "no measurement here states" in line
+    assert "vllm bench serve" in line
+
+
+@pytest.mark.parametrize("command", ["predict", "crossover", "measure-next"])
+def test_every_command_that_takes_an_engine_refuses_it(quantadvise: Command, command: str) -> None:
+    more = ("--format", "fp8") if command == "predict" else ()
+    said = quantadvise(
+        command, "Llama-3.1-8B-Instruct", "-w", "chat", "--gpu", "L40S", *more, "--speculative-config", "{}"
+    )
+    assert said.code == 1
+    assert "'{}' is none of its kinds (draft, mtp, eagle, medusa, ngram)" in said.err
+
+
+def test_a_profile_that_states_it_is_refused_at_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "fast.yaml"
+    path.write_text("extends: chat\nengine:\n  speculative_config: {method: eagle3}\n", encoding="utf-8")
+    with pytest.raises(UnsupportedError, match=r"fast.yaml:2: engine.speculative_config: .* \(eagle: a head"):
+        load_workload(str(path))
+
+
+@given(st.text(max_size=200))
+def test_the_refusal_is_one_line_whatever_was_written(text: str) -> None:
+    assert "\n" not in str(refusal(text, where="--speculative"))
