@@ -43,7 +43,7 @@ def write(path: Path, content: str | bytes, *, executable: bool = False) -> None
     sync_folder(path.parent)
 
 
-def write_output(path: Path, content: str, *, executable: bool = False) -> None:
+def write_output(path: Path, content: str | bytes, *, executable: bool = False) -> None:
     """`write` of a file that the user named. Raises InputError where it cannot be written."""
     try:
         write(path, content, executable=executable)

@@ -6,9 +6,10 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from advisor.measure.execution import bench_step
 from advisor.measure.execution.jobs import Job, QuantizeJob
 from advisor.measure.execution.session_job import SessionJob, located
-from advisor.measure.steps import bench, prompts, quality, quantize, server, steps
+from advisor.measure.steps import prompts, quality, quantize, server, steady, steps
 from advisor.measure.steps.server import Endpoint
 from advisor.measure.tools import envs
 from advisor.measure.tools.envs import FoundTool
@@ -44,24 +45,16 @@ def _of_session(job: SessionJob, folder: Path) -> Iterator[str]:
         yield shlex.join(server.command(vllm, job.target.serving, port=PORT, served_name=name))
         endpoint = Endpoint(url=f"http://{server.HOST}:{PORT}", served_name=name, version=None)
     for point in plan.points if job.benches else ():
-        yield shlex.join(
-            bench.command(
-                vllm,
-                endpoint,
-                tokenizer=job.target.serving.model,
-                traffic=steps.traffic_of(plan, job.workload.load, _drawn(job)),
-                point=point,
-                run=plan.run_at(point),
-                seed=steps.seed_of(plan, point, 0),
-                result=Path("result.json"),
-            )
+        step = steps.bench_step(
+            plan, job.workload, job.target, point, 0, steady.goodput_arguments(job.workload.goodput)
         )
+        work = folder / "work" / step.key
+        drawn = work / "prompts.jsonl" if prompts.needed(plan, job.workload.load) else None
+        seed, result = int(step.inputs["seed"]), work / "result.json"
+        argv = bench_step.command(job, vllm, endpoint, point, seed=seed, drawn=drawn, result=result)
+        yield shlex.join(argv)
     for task in job.tasks:
         key = steps.evaluate_step(plan, job.target, task, job.evaluate_version, job.task_file).key
         work = folder / "work" / key
         argv = quality.command(_tool("evaluate"), work / "spec.json", work / "result.json")
         yield f"{shlex.join(argv)}  # lm-eval task {task}"
-
-
-def _drawn(job: SessionJob) -> Path | None:
-    return Path("prompts.jsonl") if prompts.needed(job.plan, job.workload.load) else None

@@ -4,9 +4,10 @@
 It answers with what the real tools wrote (tests/measure/data), serves health and model list over HTTP, and
 fails where the environment says so: STAND_IN_OOM=format of a checkpoint that does not fit,
 STAND_IN_DIES=point at which the server dies, STAND_IN_SLOW=seconds each bench takes,
-STAND_IN_VLLM=version, STAND_IN_RESULT=text (or "folder", "pipe", "bytes") that a benchmark writes as its
-result, STAND_IN_BROKEN=format whose scores are low, STAND_IN_SIGNAL=signal that ends it. Every call is noted
-in $STAND_IN_NOTES.
+STAND_IN_VLLM=version, STAND_IN_ARGV=file that every command line is added to,
+STAND_IN_RESULT=text (or "folder", "pipe", "bytes") that a benchmark writes as its result,
+STAND_IN_BROKEN=format whose scores are low, STAND_IN_SIGNAL=signal that ends it. Every call is noted in
+$STAND_IN_NOTES.
 """
 
 import http.server
@@ -85,6 +86,9 @@ def bench(words: list[str]) -> None:
     for key, value in row.items():
         if key.endswith("_ms") and isinstance(value, float):
             row[key] = value * factor
+    if "--metadata" in words:  # for an import: it is of this load, and the recording's drift is not
+        row |= dict(word.split("=", 1) for word in words[words.index("--metadata") + 1 :])
+        row |= {"max_concurrency": int(point), "itls": []}
     Path(after(words, "--result-dir"), after(words, "--result-filename")).write_text(json.dumps(row))
 
 
@@ -103,7 +107,8 @@ def hostile(result: Path) -> None:
 
 def quantize(words: list[str]) -> None:
     """A checkpoint with the config that llm-compressor would write."""
-    spec = json.loads(Path(words[-1]).read_text())
+    worker = next(at for at, word in enumerate(words) if word.endswith("quantize_worker.py"))
+    spec = json.loads(Path(words[worker + 1]).read_text())
     note(f"quantize {spec['format']}")
     time.sleep(float(os.environ.get("STAND_IN_SLOW", "0")))
     bits, kind, activations = {"fp8": (8, "float", 8), "int8": (8, "int", 8), "int4": (4, "int", None)}[
@@ -138,10 +143,25 @@ def evaluate(words: list[str]) -> None:
     Path(words[-1]).write_text(json.dumps(row))
 
 
+def lm_eval(words: list[str]) -> None:
+    """lm-eval's own command: its recorded results where it would write them."""
+    task, out = after(words, "--tasks"), Path(after(words, "--output_path"), "model")
+    note(f"lm_eval {task}")
+    row = json.loads((DATA.parents[1] / "data" / "lm_eval" / "results_full.json").read_text())
+    row["model_name"] = after(words, "--model_args").partition("=")[2]
+    out.mkdir(parents=True)
+    (out / "results_2026-11-30T10-00-00.json").write_text(json.dumps(row))
+
+
 def main(words: list[str]) -> None:
+    if "STAND_IN_ARGV" in os.environ and "-c" not in words:
+        with open(os.environ["STAND_IN_ARGV"], "a", encoding="utf-8") as file:
+            file.write(json.dumps(words) + "\n")
     if "-c" in words:
         vllm = os.environ.get("STAND_IN_VLLM", "0.32.0")
         print(json.dumps({"vllm": vllm, "llmcompressor": "0.14.0.1", "lm-eval": "0.4.13"}))
+    elif words[:2] == ["-m", "lm_eval"]:
+        lm_eval(words)
     elif "bench" in words:
         bench(words)
     elif "serve" in words:

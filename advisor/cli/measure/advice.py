@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -73,18 +74,29 @@ def _recommendation(prepared: Prepared, found: Records, expected: Expectation) -
 
 
 def command(prepared: Prepared, found: Records, expected: Expectation) -> str:
-    """The command that answers with these records, for the engine, the KV cache and the tasks measured."""
+    """The command that answers with these records."""
+    words = recommend_words(
+        prepared,
+        expected,
+        tasks=scored_tasks(prepared, found),
+        records=str(prepared.folder / "records"),
+    )
+    return f"recommend from them: {shlex.join(words)}"
+
+
+def recommend_words(
+    prepared: Prepared, expected: Expectation, *, tasks: Sequence[str], records: str
+) -> list[str]:
+    """`quantadvise recommend …` for the engine, the KV cache and the tasks that were measured."""
     from advisor.cli.engine_options import engine_words
     from advisor.measure.served_engine import served_engine
 
     plan = prepared.plan
-    tasks = scored_tasks(prepared, found)
-    words = [
+    return [
         *("quantadvise", "recommend", "--model", plan.model, "--workload", plan.workload),
         *(() if expected.why_not else ("--gpu", expected.gpu_name)),
         *engine_words(served_engine(prepared)),
         *("--kv-cache-dtype", "fp8" if plan.kv_fp8 else "auto"),
         *(("--tasks", ",".join(tasks)) if tasks else ()),
-        *("--records", str(prepared.folder / "records")),
+        *("--records", records),
     ]
-    return f"recommend from them: {shlex.join(words)}"

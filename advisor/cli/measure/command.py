@@ -22,17 +22,31 @@ def measure(
     what: What,
     how: How,
     where: Where,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, run nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan with its time and cost, run nothing.")
+    ] = False,
+    write_commands: Annotated[
+        Path | None,
+        typer.Option(
+            "--write-commands",
+            metavar="DIR",
+            help="Write the plan as scripts that need no quantadvise, run nothing.",
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")] = False,
 ) -> None:
     """Quantize, serve, benchmark and evaluate, for real; rerun the same command to go on."""
+    from advisor.cli.measure.planning import show_plan
     from advisor.cli.measure.run import carry_out
     from advisor.cli.measure.tasks import with_profile_tasks
     from advisor.measure.steps.plan import read_plan
 
     plan = with_profile_tasks(read_plan(plan_file, plan_values(what, how, where)))
     folder = where.out or Path("measured") / Path(plan.model).name
-    carry_out(plan, folder, where, dry_run=dry_run, yes=yes)
+    if dry_run or write_commands is not None:
+        show_plan(plan, folder, where, write_commands=write_commands)
+        return
+    carry_out(plan, folder, where, yes=yes)
 
 
 def register(app: typer.Typer) -> None:

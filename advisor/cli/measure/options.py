@@ -130,6 +130,14 @@ class How:
 class Where:
     """Where to measure and how long."""
 
+    gpu: Annotated[
+        str | None,
+        _option(
+            metavar="NAME|YAML",
+            help="GPU that the plan is for (default: this machine's); --dry-run plans for any.",
+            panel=_WHERE,
+        ),
+    ] = None
     gpus: Annotated[str | None, _option(help="GPUs by index: 0,1 (default: all).", panel=_WHERE)] = None
     gpu_file: Annotated[
         Path | None,
@@ -183,6 +191,7 @@ def plan_values(what: What, how: How, where: Where) -> Mapping[str, Any]:
         "formats": None if what.formats is None else formats_of(what.formats),
         "checkpoints": pairs_of(tuple(what.checkpoint), "--checkpoint") if what.checkpoint else None,
         "algorithms": pairs_of(tuple(how.algorithm), "--algorithm") if how.algorithm else None,
+        "gpu": where.gpu,
         "gpus": _whole_numbers(where.gpus, "--gpus"),
         "tensor_parallel": _whole_numbers(what.tp, "--tp"),
         "points": points_of(what.concurrency, what.rates) if has_points else None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -14,49 +13,28 @@ from advisor.cli.measure import advice
 from advisor.cli.measure import expected as compare
 from advisor.cli.measure.expected_rate import with_expected_rates
 from advisor.cli.measure.options import Where
+from advisor.cli.measure.planning import check_executor, check_gpu, devices_here
 from advisor.cli.streams import keep_broken_pipes
 from advisor.errors import InputError
 from advisor.measure import run, show
 from advisor.measure.execution import progress
-from advisor.measure.execution.executor import LocalExecutor, check_room
+from advisor.measure.execution.executor import LocalExecutor
 from advisor.measure.planned import Planned, check_complete, planned
 from advisor.measure.prepared import Prepared, prepare
 from advisor.measure.run import Executor
 from advisor.measure.state import ledger
-from advisor.measure.steps import server
 from advisor.measure.steps.plan import Plan
 from advisor.measure.tools import machine
-from advisor.measure.tools.machine import Device
-from advisor.spec.hardware.gpus import find_gpu
 
 
-def carry_out(plan: Plan, folder: Path, where: Where, *, dry_run: bool, yes: bool) -> None:
-    """Dry run, or the run itself; leaves with 130 when the user stops it."""
+def carry_out(plan: Plan, folder: Path, where: Where, *, yes: bool) -> None:
+    """The run itself; leaves with 130 when the user stops it."""
     from rich.console import Console
 
     keep_broken_pipes()
     err = Console(stderr=True)
     gpu_file = None if where.gpu_file is None else str(where.gpu_file)
     executor, budget_s = where.executor, where.budget_s
-    if dry_run:
-        if executor not in ("local", "ray"):
-            raise InputError(f"--executor: '{executor}' is neither local nor ray")
-        prepared = prepare(
-            plan,
-            folder,
-            endpoint=where.endpoint,
-            endpoint_gpu=where.endpoint_gpu,
-            devices=_devices(plan, gpu_file),
-            need_tools=False,
-        )
-        if executor == "local" and prepared.running is None:
-            check_room(prepared.jobs, [one.index for one in prepared.devices if one.index is not None])
-            if where.port is not None:
-                server.check_port(where.port)
-        typer.echo(show.dry_run(prepared, planned(prepared, ledger.Ledger(folder))))
-        expected = compare.Expectation(prepared, gpu_file)
-        typer.echo("\n" + "\n".join(compare.cost_lines(prepared, expected)))
-        return
 
     def stop(number: int, frame: object) -> None:
         raise KeyboardInterrupt
@@ -64,6 +42,7 @@ def carry_out(plan: Plan, folder: Path, where: Where, *, dry_run: bool, yes: boo
     with ledger.locked(folder):
         book = ledger.Ledger(folder)
         crew, prepared = _crew(plan, folder, gpu_file, where)
+        check_gpu(plan, prepared.devices)
         if plan.slo_search:
             prepared = with_expected_rates(prepared, compare.Expectation(prepared, gpu_file))
         rows = planned(prepared, book)
@@ -94,15 +73,6 @@ def _is_open_task(row: Planned) -> bool:
     return row.step.kind == "evaluate" and (row.state == "to do" or row.state.startswith("again"))
 
 
-def _devices(plan: Plan, gpu_file: str | None) -> list[Device]:
-    """The devices to measure on, under the name of the user's own GPU file where there is one."""
-    found = machine.choose(plan.gpus)
-    if gpu_file is None:
-        return found
-    name = find_gpu(gpu_file).name
-    return [replace(device, name=name, in_catalog=False) for device in found]
-
-
 def _crew(plan: Plan, folder: Path, gpu_file: str | None, where: Where) -> tuple[Executor, Prepared]:
     """The executor, and the plan checked against the machines it reaches."""
     if where.executor == "local":
@@ -111,12 +81,11 @@ def _crew(plan: Plan, folder: Path, gpu_file: str | None, where: Where) -> tuple
             folder,
             endpoint=where.endpoint,
             endpoint_gpu=where.endpoint_gpu,
-            devices=_devices(plan, gpu_file),
+            devices=devices_here(plan, gpu_file),
         )
         gpus = [device.index for device in prepared.devices if device.index is not None]
         return LocalExecutor(gpus), prepared
-    if where.executor != "ray":
-        raise InputError(f"--executor: '{where.executor}' is neither local nor ray")
+    check_executor(where.executor)
     from advisor.measure.execution.ray_executor import RayExecutor
 
     crew = RayExecutor(where.address)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from advisor.measure.execution.session_job import SessionJob
 from advisor.measure.state.ledger import Failure, Step
 from advisor.measure.state.site import Site
-from advisor.measure.steps import bench, prompts, steps
+from advisor.measure.steps import bench, prompts, steady, steps
 from advisor.measure.steps.bench import BenchResult, Point
 from advisor.measure.steps.server import Endpoint
+from advisor.measure.tools.envs import FoundTool
 from advisor.spec.metrics import percentile_of
 
 
@@ -21,10 +24,30 @@ def measured(
     drawn = None
     if prompts.needed(job.plan, job.workload.load):
         drawn = prompts.draw(vllm, job.target.serving, job.workload.load, step.inputs, work, site.env())
+    argv = command(job, vllm, endpoint, point, seed=seed, drawn=drawn, result=work / "result.json")
+    return bench.measure(
+        argv,
+        work / "result.json",
+        log=work / "bench.log",
+        env=site.env(),
+        limit_s=job.plan.bench_limit_s,
+    )
+
+
+def command(
+    job: SessionJob,
+    vllm: FoundTool,
+    endpoint: Endpoint,
+    point: Point,
+    *,
+    seed: int,
+    drawn: Path | None,
+    result: Path,
+) -> list[str]:
+    """`vllm bench serve` for one repeat of a point; `drawn` are the prompts made for lengths that vary."""
     limits = job.workload.limits
     wanted = [percentile_of(limit.statistic) for limit in limits if limit.statistic != "mean"]
-    percentiles = sorted({*bench.PERCENTILES, *(p for p in wanted if p is not None)})
-    argv = bench.command(
+    return bench.command(
         vllm,
         endpoint,
         tokenizer=job.target.serving.model,
@@ -32,14 +55,7 @@ def measured(
         point=point,
         run=job.plan.run_at(point),
         seed=seed,
-        result=work / "result.json",
-        goodput=tuple(step.inputs["goodput"]),
-        percentiles=percentiles,
-    )
-    return bench.measure(
-        argv,
-        work / "result.json",
-        log=work / "bench.log",
-        env=site.env(),
-        limit_s=job.plan.bench_limit_s,
+        result=result,
+        goodput=steady.goodput_arguments(job.workload.goodput),
+        percentiles=sorted({*bench.PERCENTILES, *(p for p in wanted if p is not None)}),
     )

@@ -34,6 +34,8 @@ class Plan:
     """Formats that need not be made, and where they are."""
     algorithms: tuple[tuple[str, str], ...] = ()
     """Formats made by another algorithm than our first choice."""
+    gpu: str | None = None
+    """The GPU that the plan is for; None = this machine's, whatever it is."""
     gpus: tuple[int, ...] | None = None
     tensor_parallel: tuple[int, ...] = (1,)
     points: tuple[Point, ...] = ()
@@ -192,6 +194,7 @@ _READERS: Mapping[str, Any] = {
     "algorithms": lambda given: tuple(
         (find_format(name).name, value.text()) for name, value in given.mapping().items()
     ),
+    "gpu": _path,
     "gpus": lambda given: _numbers(given, 1_000),
     "tensor_parallel": lambda given: _numbers(given, 1_000),
     "slo_search": _truth,

@@ -34,6 +34,16 @@ def lengths(load: Load, count: int, seed: int) -> list[tuple[int, int]]:
     return [(int(asked), int(answered)) for asked, answered in pairs]
 
 
+def spec(serving: Serving, load: Load, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What the worker is told of a bench step with `inputs` (see `steps.bench_step`)."""
+    return {
+        "tokenizer": serving.model,
+        "revision": serving.revision,
+        "seed": inputs["seed"],
+        "lengths": lengths(load, int(inputs["requests"]), int(inputs["seed"])),
+    }
+
+
 def draw(
     found: FoundTool,
     serving: Serving,
@@ -43,14 +53,8 @@ def draw(
     env: Mapping[str, str],
 ) -> Path:
     """`prompts.jsonl` for a bench step (see `steps.bench_step`). Raises ToolError."""
-    spec = {
-        "tokenizer": serving.model,
-        "revision": serving.revision,
-        "seed": inputs["seed"],
-        "lengths": lengths(load, int(inputs["requests"]), int(inputs["seed"])),
-    }
     spec_path, out = work / "prompts.spec.json", work / "prompts.jsonl"
-    whole_file.write(spec_path, json.dumps(spec))
+    whole_file.write(spec_path, json.dumps(spec(serving, load, inputs)))
     argv = [str(found.python), str(WORKER), str(spec_path), str(out)]
     tool.run(argv, log=work / "prompts.log", limit_s=LIMIT_S, name="prompts", env=env)
     return out

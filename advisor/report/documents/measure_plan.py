@@ -39,6 +39,7 @@ def plan_text(measurement: Measurement) -> str:
     plan: dict[str, Any] = {
         "model": d.model.hf_id or d.model.name,
         "workload": WORKLOAD,
+        "gpu": d.gpu.name,
         "formats": [d.format.name] if measurement.what == "speed" else ["bf16", d.format.name],
         "tensor_parallel": [d.tensor_parallel],
     }

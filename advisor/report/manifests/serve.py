@@ -3,42 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
 
 from advisor.report.commands.commands import option_words
+from advisor.report.commands.shell import script, wrapped
 from advisor.report.manifests.subject import MODEL_MOUNT, PORT, Subject, yaml_text
 from advisor.spec.engines.release import minor_release
 
 NATIVE_NODES_SINCE = (0, 32)
 """vLLM's own --nnodes were read in 0.32's help; for older versions Ray is used, which all of them take."""
-
-HEAD = "#!/usr/bin/env bash\n"
-SAFE = "set -euo pipefail\n"
-HERE = 'cd "$(dirname "$0")"\n'
-
-
-def script(*lines: str) -> str:
-    """A bash script that stops at the first error and runs in its own folder.
-
-    Whatever a line takes from outside is quoted by `shlex`, or stands behind `comment`.
-    """
-    return HEAD + SAFE + HERE + "".join(f"{line}\n" for line in lines)
-
-
-def comment(text: str) -> str:
-    """A line that the shell skips, whatever stands in it."""
-    return "# " + " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def wrapped(words: Iterable[str]) -> str:
-    """A command with each option on its own line; the words are quoted already."""
-    rows: list[str] = []
-    for word in words:
-        if rows and not word.startswith("--"):
-            rows[-1] += f" {word}"
-        else:
-            rows.append(word)
-    return " \\\n  ".join(rows)
 
 
 def config_yaml(subject: Subject) -> str:

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from advisor.cost.quality.tasks import find_task
-from advisor.report.manifests.serve import comment, script, wrapped
+from advisor.report.commands.shell import comment, script, wrapped
 from advisor.report.manifests.subject import PORT, Subject
 from advisor.spec.benchmark_run import BenchmarkRun
 from advisor.spec.benchmarks import known_averages

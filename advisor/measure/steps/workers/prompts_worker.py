@@ -1,4 +1,4 @@
-"""Write prompts of given lengths. `prompts_worker.py SPEC.json PROMPTS.jsonl`
+"""Write prompts of given lengths. `prompts_worker.py SPEC.json PROMPTS.jsonl [TOKENIZER]`
 
 Runs in vLLM's environment and imports nothing of ours. Token ids are drawn at random and decoded; a text
 whose tokens come out fewer or more is cut and filled until the count is right, or nearest.
@@ -49,4 +49,5 @@ def main(spec: dict[str, Any], out: str) -> None:
 
 if __name__ == "__main__":
     with open(sys.argv[1], encoding="utf-8") as spec_file:
-        main(json.load(spec_file), sys.argv[2])
+        asked = json.load(spec_file)
+    main(asked | {"tokenizer": sys.argv[3]} if len(sys.argv) > 3 else asked, sys.argv[2])

@@ -1,6 +1,7 @@
-"""Make one compressed-tensors checkpoint with llm-compressor. `quantize_worker.py SPEC.json`
+"""Make one compressed-tensors checkpoint with llm-compressor. `quantize_worker.py SPEC.json [MODEL]`
 
-Runs in llm-compressor's environment and imports nothing of ours. SPEC is what `quantize.spec` writes. The
+Runs in llm-compressor's environment and imports nothing of ours. SPEC is what `quantize.spec` writes; MODEL
+is where the model stands on this machine, if elsewhere than SPEC says. The
 parent decides everything; this script only carries it out, one checkpoint per process.
 """
 # mypy: disable-error-code="import-not-found"
@@ -133,4 +134,5 @@ def main(spec: dict[str, Any]) -> None:
 if __name__ == "__main__":
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     with open(sys.argv[1], encoding="utf-8") as spec_file:
-        main(json.load(spec_file))
+        asked = json.load(spec_file)
+    main(asked | {"model": sys.argv[2]} if len(sys.argv) > 2 else asked)
