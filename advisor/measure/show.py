@@ -41,7 +41,10 @@ def dry_run(prepared: Prepared, rows: Sequence[Planned]) -> str:
         table(("step", "state"), [(row.step.title, row.state) for row in rows]),
     ]
     lines = [line for job in prepared.jobs for line in commands.of_job(job, prepared.folder)]
-    parts.append("commands (the port is found when the server starts):\n" + "\n".join(lines))
+    parts.append(
+        "commands, which read files that a run makes (--write-commands DIR writes scripts that run as they "
+        "stand):\n" + "\n".join(lines)
+    )
     missing = [
         f"{tool.title} is not installed; run: quantadvise tools install {tool.name}"
         for tool in envs.TOOLS

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from advisor.errors import QuantAdviseError
-from advisor.units import BITS_PER_BYTE, GB
 
 if TYPE_CHECKING:
     from advisor.cost.predict.prediction_table import PredictionTable, Range
     from advisor.measure.prepared import Prepared
     from advisor.measure.records import Records
     from advisor.measure.steps.bench import Point
-    from advisor.measure.steps.plan import Plan
     from advisor.record.measurement import SpeedMeasurement
     from advisor.spec.benchmark_run import BenchmarkRun
     from advisor.spec.deployment import Deployment
     from advisor.spec.hardware.gpu import GpuSpec
-
-QUANTIZE_START_S, QUANTIZE_SHARE = 60.0, 0.3
-"""Our guess of what llm-compressor takes to load and save, and of the 16-bit peak that it reaches."""
 
 
 class Expectation:
@@ -92,62 +85,6 @@ class Expectation:
             except (QuantAdviseError, ValueError):
                 self._cache[key] = None
         return self._cache[key]
-
-
-def cost_lines(prepared: Prepared, expected: Expectation) -> Iterator[str]:
-    """GPU time and disk, as far as the cost model and the model's size say."""
-    disk = _disk_bytes(prepared, expected)
-    if disk is not None:
-        yield f"disk: about {disk / GB:.3g} GB for the checkpoints that are made"
-    if expected.why_not:
-        yield f"GPU time: no estimate ({expected.why_not})"
-        return
-    from advisor.advise.measuring.gpu_time import SERVER_START_S, bench_s
-
-    plan, load, unknown = prepared.plan, prepared.workload.load, 0
-    seconds = sum(_quantize_s(plan, expected, format) for format in plan.formats if plan.is_made(format))
-    for format in plan.formats:
-        for tensor_parallel in plan.tensor_parallel:
-            seconds += SERVER_START_S * tensor_parallel
-            for point in plan.points:
-                run = replace(
-                    plan.run_at(point), input_std=load.input_tokens.std, output_std=load.output_tokens.std
-                )
-                found = expected.of(format, tensor_parallel, run)
-                rate = math.nan if found is None else float(found.requests_per_s.value[0])
-                if not rate > 0:
-                    unknown += 1
-                    continue
-                seconds += run.repeats * bench_s(run.num_prompts, rate) * tensor_parallel
-    note = f"; {unknown} points have no prediction" if unknown else ""
-    more = ", the tasks not counted" if plan.tasks else ""
-    made = "making checkpoints and " if any(plan.is_made(format) for format in plan.formats) else ""
-    yield f"GPU time: about {seconds / 60:.0f} GPU-minutes for {made}serving at the least repeats{more}{note}"
-
-
-def _quantize_s(plan: Plan, expected: Expectation, format: str) -> float:
-    """Making one checkpoint: starting, and the calibration data twice through the model, with as much again
-    for what is learnt of each layer's inputs."""
-    if not plan.recipe(format).needs_data:
-        return QUANTIZE_START_S
-    tokens = plan.calibration.samples * plan.calibration.length
-    rate = expected.gpu.flop_per_s("bf16") or expected.gpu.flop_per_s("fp16")
-    if rate is None:
-        return QUANTIZE_START_S
-    return QUANTIZE_START_S + 3 * 2 * expected.model.active_params * tokens / (QUANTIZE_SHARE * rate)
-
-
-def _disk_bytes(prepared: Prepared, expected: Expectation) -> float | None:
-    if expected.why_not and not hasattr(expected, "model"):
-        return None
-    from advisor.spec.formats.catalog import find_format
-
-    made = [format for format in prepared.plan.formats if prepared.plan.is_made(format)]
-    model = expected.model
-    bits = sum(
-        model.linear_params * find_format(format).bits_per_weight + 16 * model.kept_params for format in made
-    )
-    return bits / BITS_PER_BYTE if made else None
 
 
 def comparison(prepared: Prepared, found: Records, expected: Expectation) -> str:

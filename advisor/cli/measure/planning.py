@@ -10,6 +10,7 @@ import typer
 
 from advisor.cli.measure import expected as compare
 from advisor.cli.measure.options import Where
+from advisor.cli.measure.plan_cost import cost_lines
 from advisor.cli.streams import keep_broken_pipes
 from advisor.errors import InputError, QuantAdviseError
 from advisor.measure import show
@@ -48,8 +49,9 @@ def show_plan(plan: Plan, folder: Path, where: Where, *, write_commands: Path | 
         check_room(prepared.jobs, [one.index for one in prepared.devices if one.index is not None])
         if where.port is not None:
             server.check_port(where.port)
-    typer.echo(show.dry_run(prepared, planned(prepared, ledger.Ledger(folder))))
-    typer.echo("\n" + "\n".join(compare.cost_lines(prepared, expected)))
+    book = ledger.Ledger(folder)
+    typer.echo(show.dry_run(prepared, planned(prepared, book)))
+    typer.echo("\n" + "\n".join(cost_lines(prepared, expected, book)))
 
 
 def check_executor(name: str) -> None:

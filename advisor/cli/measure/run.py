@@ -13,6 +13,7 @@ from advisor.cli.measure import advice
 from advisor.cli.measure import expected as compare
 from advisor.cli.measure.expected_rate import with_expected_rates
 from advisor.cli.measure.options import Where
+from advisor.cli.measure.plan_cost import time_of
 from advisor.cli.measure.planning import check_executor, check_gpu, devices_here
 from advisor.cli.streams import keep_broken_pipes
 from advisor.errors import InputError
@@ -48,7 +49,8 @@ def carry_out(plan: Plan, folder: Path, where: Where, *, yes: bool) -> None:
         rows = planned(prepared, book)
         done = sum(row.state != "to do" and not row.state.startswith("again") for row in rows)
         if not yes and sys.stdin.isatty() and err.is_terminal and done < len(rows):
-            typer.confirm(f"{len(rows) - done} steps into {folder}; go on?", abort=True, err=True)
+            takes = time_of(prepared, compare.Expectation(prepared, gpu_file), book)
+            typer.confirm(f"{len(rows) - done} steps into {folder}{takes}; go on?", abort=True, err=True)
         signal.signal(signal.SIGTERM, stop)
         deadline = None if budget_s is None else time.time() + budget_s
         try:

@@ -144,7 +144,7 @@ def test_results_come_back_as_records_with_the_engine_s_settings(place: Place) -
     assert (folder / "tasks" / "tiny_mc.yaml").read_bytes() == (tasks / "tiny_mc.yaml").read_bytes()
     done = run(place, folder)
     assert done.returncode == 0, done.stderr
-    program = place.root / "quantadvise"
+    program = place.root / "program"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m advisor "$@"\n')
     program.chmod(0o755)
     home = {"XDG_CACHE_HOME": str(place.root), "PYTHONPATH": os.getcwd()}
