@@ -268,11 +268,10 @@ def cost_lines(prepared: Prepared, expected: Expectation, ledger: Ledger) -> Ite
         yield "no price is known for this GPU"
     else:
         dated = f", {price.date}" if price.date else ""
-        yield (
-            f"prices: {price.usd_per_gpu_hour:.3g} USD per GPU-hour ({price.provider}, {price.term}{dated}); "
-            "steps one after another, at the least repeats; range: 90 % interval of a prediction, half "
-            "to twice a guess"
-        )
+        yield f"price: {price.usd_per_gpu_hour:.3g} USD per GPU-hour ({price.provider}, {price.term}{dated})"
+    yield (
+        "steps one after another, at the least repeats; range: a prediction's 90 % interval, half to twice a guess"
+    )
 
 
 def _row(one: StepCost, usd_per_s: float | None) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ def test_a_plan_for_a_gpu_that_is_not_here_has_time_range_basis_and_money(quanta
     total = row(rows, "all ")
     assert minutes(total[1]) == pytest.approx(sum(minutes(one[2]) for one in named), rel=0.05)
     assert any(
-        line.startswith(f"prices: {price.usd_per_gpu_hour:.3g} USD per GPU-hour ({price.provider}")
+        line.startswith(f"price: {price.usd_per_gpu_hour:.3g} USD per GPU-hour ({price.provider}")
         for line in rows
     )
 
