@@ -270,7 +270,8 @@ def cost_lines(prepared: Prepared, expected: Expectation, ledger: Ledger) -> Ite
         dated = f", {price.date}" if price.date else ""
         yield f"price: {price.usd_per_gpu_hour:.3g} USD per GPU-hour ({price.provider}, {price.term}{dated})"
     yield (
-        "steps one after another, at the least repeats; range: a prediction's 90 % interval, half to twice a guess"
+        "steps one after another, at the least repeats; range: a prediction's 90 % interval, half to twice "
+        "a guess"
     )
 
 
