@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from advisor.measure import commands
@@ -10,16 +10,20 @@ from advisor.measure.planned import Planned
 from advisor.measure.prepared import Prepared
 from advisor.measure.records import Records
 from advisor.measure.tools import envs, install
-from advisor.record.measurement import SpeedMeasurement
+from advisor.record.measurement import QualityMeasurement, SpeedMeasurement
 from advisor.spec.benchmark_run import REPEATS
 
 _SEEN = (
-    ("ttft_ms", "mean", "TTFT ms"),
+    ("ttft_ms", "mean", "TTFT mean, ms"),
+    ("ttft_ms", "p50", "p50"),
+    ("ttft_ms", "p95", "p95"),
     ("ttft_ms", "p99", "p99"),
-    ("tpot_ms", "mean", "TPOT ms"),
-    ("tpot_ms", "p99", "p99"),
+    ("tpot_ms", "mean", "TPOT mean, ms"),
+    ("tpot_ms", "p95", "p95"),
+    ("e2e_ms", "mean", "E2E mean, ms"),
+    ("e2e_ms", "p95", "p95"),
     ("requests_per_s", "mean", "requests/s"),
-    ("output_tokens_per_s", "mean", "tokens/s"),
+    ("output_tokens_per_s", "mean", "output tokens/s"),
 )
 
 
@@ -61,51 +65,58 @@ def _needed(prepared: Prepared) -> set[str]:
     return needed | ({"evaluate"} if plan.tasks else set())
 
 
-def seen(found: Records, folder: Path) -> str:
-    """The table of what was measured, scores with their paired differences, failures, where it all lies."""
-    parts = []
-    if found.speed:
-        parts.append(speed_table(found.speed))
-    if found.quality:
-        head = ("format", "task", "metric", "score", "baseline", "difference")
-        parts.append(
-            table(
-                head,
-                [
-                    (
-                        row.format,
-                        row.task,
-                        row.metric,
-                        f"{row.value:.4g}" + ("" if row.stderr is None else f" ± {row.stderr:.2g}"),
-                        "-" if row.baseline is None else f"{row.baseline:.4g}",
-                        row.conditions.removeprefix("paired difference to 16 bits ") or "-",
-                    )
-                    for row in found.quality
-                ],
-            )
+def records_line(found: Records, folder: Path) -> str:
+    """How many records of each kind there are, and where."""
+    counts = [
+        f"{len(rows)} {name}"
+        for rows, name in ((found.speed, "speed"), (found.quality, "quality"), (found.failures, "failure"))
+    ]
+    return f"{', '.join(counts[:2])} and {counts[2]} records in {folder / 'records'}"
+
+
+def quality_table(rows: Sequence[QualityMeasurement]) -> str:
+    """One line per score; ± is its standard error, the difference is over the same items."""
+    head = ("format", "task", "metric", "score", "16 bits", "difference")
+    lines = [
+        (
+            row.format,
+            row.task,
+            row.metric,
+            f"{row.value:.4g}" + ("" if row.stderr is None else f" ± {row.stderr:.2g}"),
+            "-" if row.baseline is None else f"{row.baseline:.4g}",
+            row.conditions.removeprefix("paired difference to 16 bits ") or "-",
         )
-    parts += found.rates
-    parts += [f"failed: {row.format} {row.stage} ({row.reason}): {row.detail}" for row in found.failures]
-    records = folder / "records"
-    parts.append(f"{len(found.speed)} speed and {len(found.quality)} quality records in {records}")
-    return "\n\n".join(parts)
+        for row in rows
+    ]
+    return table(head, lines)
 
 
 def speed_table(rows: Sequence[SpeedMeasurement]) -> str:
-    """One line per point; ± is the standard error over repeats."""
-    points: dict[tuple[str, int, str, float | None], dict[tuple[str, str], SpeedMeasurement]] = {}
+    """One line per point; ± is the standard error over repeats, a percentile stands beside its mean."""
+    points: dict[tuple[str, int, str, float | None, str], dict[tuple[str, str], SpeedMeasurement]] = {}
     for row in rows:
-        key = (row.format, row.num_gpus, row.load, row.load_value)
+        served = row.conditions.partition(";")[0]  # a folder may hold runs with other settings
+        key = (row.format, row.num_gpus, row.load, row.load_value, served)
         points.setdefault(key, {})[(row.metric, row.statistic)] = row
+    several = len({served for *_, served in points}) > len({(one, n) for one, n, *_ in points})
     lines = []
-    for (format, num_gpus, load, value), figures in points.items():
-        cells = [format, str(num_gpus), load if value is None else f"{load} {value:g}"]
-        for metric, statistic, _ in _SEEN:
-            one = figures.get((metric, statistic))
-            error = "" if one is None or one.stderr is None or statistic != "mean" else f" ± {one.stderr:.2g}"
-            cells.append("-" if one is None else f"{one.value:.4g}{error}")
-        lines.append([*cells, _remark(tuple(figures.values()))])
-    return table(("format", "GPUs", "load", *(name for _, _, name in _SEEN), "remark"), lines)
+    for (format, num_gpus, load, value, served), figures in points.items():
+        one = next(iter(figures.values()))
+        sent = "-" if one.requests is None or one.repeats is None else f"{one.repeats} × {one.requests}"
+        name = {"single": "concurrency 1"}.get(load, load) if value is None else f"{load} {value:g}"
+        remarks = [_remark(tuple(figures.values())), served if several else ""]
+        cells = (_figure(figures, metric, statistic) for metric, statistic, _ in _SEEN)
+        lines.append([format, str(num_gpus), name, sent, *cells, "; ".join(filter(None, remarks))])
+    return table(("format", "GPUs", "load", "requests", *(name for _, _, name in _SEEN), "remark"), lines)
+
+
+def _figure(figures: Mapping[tuple[str, str], SpeedMeasurement], metric: str, statistic: str) -> str:
+    """A figure, a mean with its standard error over repeats; a dash where it was not measured."""
+    one = figures.get((metric, statistic))
+    if one is None:
+        return "-"
+    error = "" if one.stderr is None or statistic != "mean" else f" ± {one.stderr:.2g}"
+    return f"{one.value:.4g}{error}"
 
 
 def _remark(figures: Sequence[SpeedMeasurement]) -> str:

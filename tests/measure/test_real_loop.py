@@ -197,7 +197,8 @@ def test_the_same_command_again_changes_nothing(rerun: Rerun):
 
 
 def test_the_answer_after_a_run_names_its_basis(rerun: Rerun):
-    assert "Basis: of the first speed measured" in rerun.parts[1]
+    assert "Basis: of the first speed " in rerun.parts[1]
+    assert f"Speed measured of {len(FORMATS)} of " in rerun.parts[1]
 
 
 def test_a_lost_checkpoint_is_made_again_and_nothing_else(run: Path, folder: Path):

@@ -10,6 +10,8 @@ import typer
 
 from advisor.errors import QuantAdviseError
 
+NOW = "What is recommended now, with these records:"
+
 if TYPE_CHECKING:
     from advisor.advise.choose.recommendation import Recommendation
     from advisor.cli.measure.expected import Expectation
@@ -17,22 +19,63 @@ if TYPE_CHECKING:
     from advisor.measure.records import Records
 
 
-def print_advice(prepared: Prepared, found: Records, expected: Expectation) -> None:
-    """The first lines of the recommendation, and the command for the rest.
+def advice_text(prepared: Prepared, found: Records, expected: Expectation) -> str:
+    """What predictions alone recommended, what is recommended with these records, and the command for more.
 
     The measurements stand whatever becomes of it: what hinders an answer is one line on stderr.
     """
+    lines: list[str] = []
     if not expected.why_not and (found.speed or found.quality or found.failures):
         try:
-            answer = _recommendation(prepared, found, expected)
+            now = _recommendation(prepared, expected, scored_tasks(prepared, found), with_records=True)
         except QuantAdviseError as error:
             typer.echo(f"no recommendation from these records: {' '.join(str(error).split())}", err=True)
         else:
-            from advisor.report.terminal import out
+            lines = [*_before_lines(prepared, expected, now), "", NOW, *_answer_lines(now), ""]
+    return "\n".join([*lines, command(prepared, found, expected)])
 
-            typer.echo("\nWhat is recommended now, with these records:")
-            out.print_brief(answer)
-    typer.echo(f"\n{command(prepared, found, expected)}")
+
+def _before_lines(prepared: Prepared, expected: Expectation, now: Recommendation) -> list[str]:
+    """The headline of the choice without the records, and whether they changed it.
+
+    Nobody had scores of the user's own tasks then: the workload's accuracy stands in their place.
+    """
+    from advisor.cost.quality.tasks import find_task
+    from advisor.report.terminal.answer import headline
+
+    known = tuple(task for task in prepared.plan.tasks if find_task(task).known)
+    try:
+        before = _recommendation(prepared, expected, known, with_records=False)
+    except QuantAdviseError as error:
+        return [f"Before this run, by predictions alone: no recommendation ({' '.join(str(error).split())})"]
+    first, then = before.winner, now.winner
+    if first is None:
+        return ["Before this run, by predictions alone: nothing kept the limits"]
+    same = then is not None and then.deployment.key == first.deployment.key
+    changed = "the choice stays" if same else "the choice has changed"
+    return [f"Before this run, by predictions alone: {headline(first, before.workload)}; {changed}"]
+
+
+def _answer_lines(recommendation: Recommendation) -> list[str]:
+    """The answer and its basis; where nothing keeps the limits, what comes nearest and what it misses."""
+    from advisor.report.documents.refusal_words import refusal_text
+    from advisor.report.terminal import evidence, out
+    from advisor.report.terminal.answer import answer_lines, headline
+
+    if recommendation.ranked:
+        lines = answer_lines(recommendation, None, width=out.answer_width(out.console()))
+        return [*(line.text for line in lines), evidence.basis_line(recommendation)]
+    nearest = recommendation.closest
+    lines_of_it = (
+        []
+        if nearest is None
+        else [
+            f"nearest: {headline(nearest, recommendation.workload)}",
+            *(f"  {refusal_text(nearest, refusal)}" for refusal in nearest.refusals),
+        ]
+    )
+    name = f"{recommendation.model.name} for {recommendation.workload.name}"
+    return [f"{name}: nothing keeps the limits", *lines_of_it]
 
 
 def scored_tasks(prepared: Prepared, found: Records) -> tuple[str, ...]:
@@ -46,15 +89,16 @@ def scored_tasks(prepared: Prepared, found: Records) -> tuple[str, ...]:
     )
 
 
-def _recommendation(prepared: Prepared, found: Records, expected: Expectation) -> Recommendation:
-    """As `command` would answer. Raises QuantAdviseError."""
+def _recommendation(
+    prepared: Prepared, expected: Expectation, tasks: tuple[str, ...], *, with_records: bool
+) -> Recommendation:
+    """As `command` would answer, with the run's records or without. Raises QuantAdviseError."""
     from advisor.advise.api import recommend
     from advisor.advise.own_records import border_with, predictor_with, quality_with
     from advisor.measure.served_engine import served_engine
     from advisor.spec.workloads.profile_flags import override
 
-    folders = [prepared.folder / "records"]
-    tasks = scored_tasks(prepared, found)
+    folders = [prepared.folder / "records"] if with_records else []
     workload = override(prepared.workload, tasks=tasks) if tasks else prepared.workload
     return recommend(
         expected.model,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from advisor.errors import QuantAdviseError
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from advisor.spec.benchmark_run import BenchmarkRun
     from advisor.spec.deployment import Deployment
     from advisor.spec.hardware.gpu import GpuSpec
+
+
+COMPARED = ("mean", "p95")
+"""Statistics of a latency that are set beside their prediction."""
 
 
 class Expectation:
@@ -78,26 +83,30 @@ class Expectation:
                     output_tokens=means[1],
                     prefix_hit_rate=load.prefix_hit_rate,
                 )
+                tails = [(metric, one) for metric, _ in MEANS for one in COMPARED if one != "mean"]
                 limits = [(limit.metric, limit.statistic) for limit in self.prepared.workload.limits]
                 self._cache[key] = self.predictor.table(
-                    deployments, loads, tuple(dict.fromkeys([*MEANS, *limits]))
+                    deployments, loads, tuple(dict.fromkeys([*MEANS, *tails, *limits]))
                 )
             except (QuantAdviseError, ValueError):
                 self._cache[key] = None
         return self._cache[key]
 
 
-def comparison(prepared: Prepared, found: Records, expected: Expectation) -> str:
-    """Seen against predicted, point by point, and how many intervals missed; empty without predictions."""
+def comparison(
+    prepared: Prepared, found: Records, expected: Expectation, *, statistics: Sequence[str] = COMPARED
+) -> str:
+    """Measured against predicted, point by point, and how many intervals missed; why there is none."""
     from advisor.measure.show import table
 
     if expected.why_not:
         return f"no predictions to compare with: {expected.why_not}"
-    lines = [line for row in found.speed if (line := _line(prepared, row, expected)) is not None]
+    rows = [row for row in found.speed if row.statistic in statistics]
+    lines = [line for row in rows if (line := _line(prepared, row, expected)) is not None]
     if not lines:
         return ""
     missed = sum(line[-1] == "missed" for line in lines)
-    head = ("format", "GPUs", "load", "figure", "seen", "predicted", "90 % interval", "")
+    head = ("format", "GPUs", "load", "figure", "measured", "predicted", "90 % interval", "basis", "")
     return (
         table(head, lines)
         + f"\nthe interval missed {missed} of {len(lines)} figures; learn from these with: quantadvise fit"
@@ -108,11 +117,11 @@ def _line(prepared: Prepared, row: SpeedMeasurement, expected: Expectation) -> t
     from advisor.record.row_run import run_of
 
     run = run_of(row)
-    if row.statistic != "mean" or row.suspect or point_of(run) not in prepared.plan.points:
+    if row.suspect or point_of(run) not in prepared.plan.points:
         return None
     found = expected.of(row.format, row.num_gpus, run, (row.input_tokens, row.output_tokens))
     one = None if found is None else _figure(row, found)
-    if one is None:
+    if found is None or one is None:
         return None
     value, low, high = (float(side[0]) for side in (one.value, one.low, one.high))
     if not math.isfinite(value):
@@ -121,10 +130,11 @@ def _line(prepared: Prepared, row: SpeedMeasurement, expected: Expectation) -> t
         row.format,
         str(row.num_gpus),
         str(point_of(run)),
-        row.metric,
+        _figure_name(row),
         f"{row.value:.4g}",
         f"{value:.4g}",
         f"{low:.4g} to {high:.4g}",
+        found.basis(0),
         "" if low <= row.value <= high else "missed",
     )
 
@@ -148,4 +158,11 @@ def _figure(row: SpeedMeasurement, found: PredictionTable) -> Range | None:
     if row.metric == "requests_per_s" and row.load != "rate":
         return found.requests_per_s
     metric = row.metric.removesuffix("_ms")
-    return found.mean_ms(metric) if metric in ("ttft", "tpot", "e2e") else None
+    return found.latency_ms.get((metric, row.statistic)) if metric in ("ttft", "tpot", "e2e") else None
+
+
+def _figure_name(row: SpeedMeasurement) -> str:
+    """`TTFT p95, ms`, `requests/s`."""
+    if row.metric == "requests_per_s":
+        return "requests/s"
+    return f"{row.metric.removesuffix('_ms').upper()} {row.statistic}, ms"

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import typer
 
-from advisor.cli.measure import advice
 from advisor.cli.measure import expected as compare
+from advisor.cli.measure import run_report
+from advisor.cli.measure.advice import advice_text
 from advisor.cli.measure.expected_rate import with_expected_rates
 from advisor.cli.measure.options import Where
 from advisor.cli.measure.plan_cost import time_of
 from advisor.cli.measure.planning import check_executor, check_gpu, devices_here
 from advisor.cli.streams import keep_broken_pipes
 from advisor.errors import InputError
-from advisor.measure import run, show
+from advisor.measure import run
 from advisor.measure.execution import progress
 from advisor.measure.execution.executor import LocalExecutor
 from advisor.measure.planned import Planned, check_complete, planned
@@ -63,12 +64,13 @@ def carry_out(plan: Plan, folder: Path, where: Where, *, yes: bool) -> None:
         except KeyboardInterrupt:
             err.print(f"stopped; what is done stands in {folder}, the same command goes on", soft_wrap=True)
             raise typer.Exit(130) from None
-    typer.echo(show.seen(found, folder))
     expected = compare.Expectation(prepared, gpu_file)
-    if compared := compare.comparison(prepared, found, expected):
-        typer.echo(f"\n{compared}")
-    advice.print_advice(prepared, found, expected)
-    check_complete(planned(prepared, ledger.Ledger(folder)), folder)
+    done_rows = planned(prepared, ledger.Ledger(folder))
+    advice = advice_text(prepared, found, expected)
+    parts = run_report.sections(prepared, found, expected, ledger.Ledger(folder), done_rows, advice)
+    typer.echo(run_report.terminal_text(parts))
+    typer.echo(f"report: {run_report.write(parts, prepared)}")
+    check_complete(done_rows, folder)
 
 
 def _is_open_task(row: Planned) -> bool:

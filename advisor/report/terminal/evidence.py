@@ -52,15 +52,17 @@ def evidence_lines(recommendation: Recommendation) -> list[str]:
 
 
 def basis_line(recommendation: Recommendation) -> str:
-    """`Basis: of the first speed measured, accuracy fitted. Speed measured of 1 of 8 ranked: bf16 on …`."""
+    """What the first rests on, and whose speed was measured; the best of those where it is not first."""
     ranked = recommendation.ranked
     words = ", ".join(basis_words(ranked[0])) or "no figures"
     measured = [a for a in ranked if "speed measured" in basis_words(a)]
     names = listed(deployment_text(a.deployment) for a in measured)
-    return (
-        f"Basis: of the first {words}. Speed measured of {len(measured)} of {len(ranked)} ranked"
-        f"{': ' + names if measured else ''}."
-    )
+    text = f"Basis: of the first {words}. Speed measured of {len(measured)} of {len(ranked)} ranked"
+    if not measured:
+        return f"{text}."
+    if measured[0] is ranked[0]:
+        return f"{text}: {names}."
+    return f"{text}: {names}; the best of them is {deployment_text(measured[0].deployment)}."
 
 
 def basis_words(assessment: Assessment) -> list[str]:

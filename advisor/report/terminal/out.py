@@ -168,19 +168,6 @@ def print_pareto(recommendation: Recommendation) -> None:
         to.print(line)
 
 
-def print_brief(recommendation: Recommendation) -> None:
-    """The answer alone and what its figures are, for those who have just seen all else."""
-    from advisor.report.terminal.evidence import basis_line
-
-    if recommendation.ranked:
-        print_recommendation(recommendation, top=None, explain=False)
-        console().print(basis_line(recommendation), soft_wrap=True)
-        return
-    to = console()
-    to.print(f"{recommendation.model.name} for {recommendation.workload.name}", style="bold")
-    _ranking(to, recommendation, TABLE_ROWS)
-
-
 def _ranking(
     to: Console, recommendation: Recommendation, top: int, settles: Measurement | None = None
 ) -> None:

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from advisor.record import store
-from tests.cli.measure.test_advice import GPU
-from tests.cli.measure.test_command import LLAMA
+from tests.cli.measure.test_advice import place_in
 from tests.measure.test_run import Place
 
 HOSTILE = 'it\'s $(touch pwned) `touch pwned`; "x" 模型'
@@ -26,14 +25,7 @@ def place(tmp_path: Path) -> Place:
     """A model of a known shape in a folder whose name would like to be run, and no driver."""
     root = tmp_path / HOSTILE
     root.mkdir()
-    made = Place(root)
-    (root / "model" / "config.json").write_text(json.dumps(LLAMA))
-    (root / "cpu.yaml").write_text(GPU)
-    (root / "bin").mkdir()
-    (root / "bin" / "nvidia-smi").write_text("#!/bin/sh\nexit 9\n")
-    (root / "bin" / "nvidia-smi").chmod(0o755)
-    made.env["PATH"] = f"{root / 'bin'}:{made.env['PATH']}"
-    return made
+    return place_in(root)
 
 
 def write(place: Place, *more: str) -> Path:

@@ -10,9 +10,8 @@ import pytest
 from advisor.cli.measure.plan_cost import duration
 from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.hardware.prices import price_of
-from tests.cli.measure.test_advice import place  # noqa: F401
+from tests.cli.measure.test_advice import place_in
 from tests.command import Command
-from tests.measure.test_run import Place
 
 PLAN = ("measure", "--model", "Llama-3.1-8B-Instruct", "--workload", "chat", "--dry-run")
 MINUTES = {"s": 1 / 60, "min": 1.0, "h": 60.0}
@@ -87,15 +86,14 @@ def test_a_task_that_nobody_knows_is_not_counted_and_said(quantadvise: Command) 
     assert "not counted, no prediction: bf16 ×1 my_own" in rows
 
 
-def test_what_is_done_is_not_counted(place: Place) -> None:  # noqa: F811
-    words = ("--formats", "bf16", "--concurrency", "1,4", "--repeats", "1", "--requests", "20")
-    gpu = ("--gpu-file", str(place.root / "cpu.yaml"))
-    assert place.run("--formats", "bf16", "--concurrency", "1", *words[4:], *gpu).returncode == 0
-    some = place.run(*words, *gpu, "--dry-run").stdout
+def test_what_is_done_is_not_counted(tmp_path: Path) -> None:
+    made = place_in(tmp_path)
+    words = ("--formats", "bf16", "--repeats", "1", "--requests", "20", "--concurrency")
+    assert made.run(*words, "1").returncode == 0
+    some = made.run(*words, "1,4", "--dry-run").stdout
     assert "bf16 ×1 concurrency 4, 1 × 20 requests" in some
     assert "bf16 ×1 concurrency 1, 1 × 20 requests" not in some
-    assert place.run(*words, *gpu).returncode == 0
-    assert place.run(*words, *gpu, "--dry-run").stdout.endswith("nothing is left to do\n")
+    assert made.run(*words, "1", "--dry-run").stdout.endswith("nothing is left to do\n")
 
 
 def test_without_a_known_gpu_the_plan_says_so(quantadvise: Command, tmp_path: Path) -> None:

@@ -1,0 +1,143 @@
+"""What a run ends with: figures beside their predictions, failures, the decision before and now, the records.
+
+The text goes to the terminal and into `report.md` of the run's folder. It is made of the ledger, so that
+a run that was resumed reports all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from advisor import whole_file
+
+if TYPE_CHECKING:
+    from advisor.cli.measure.expected import Expectation
+    from advisor.measure.planned import Planned
+    from advisor.measure.prepared import Prepared
+    from advisor.measure.records import Records
+    from advisor.measure.state.ledger import Ledger
+
+NAME = "report.md"
+_DID = {
+    "quantize": "making checkpoints",
+    "serve": "servers that did not start",
+    "bench": "benchmarks",
+    "search": "searches",
+    "evaluate": "tasks",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A part of the report: its head, and lines of plain text."""
+
+    head: str
+    body: str
+    brief: str | None = None
+    """For a terminal, where that is shorter; None = `body`."""
+
+
+def sections(
+    prepared: Prepared,
+    found: Records,
+    expected: Expectation,
+    ledger: Ledger,
+    rows: Sequence[Planned],
+    advice: str,
+) -> list[Section]:
+    """The parts that there is something to say in, in their order. advice: what is recommended now."""
+    from advisor.cli.measure.expected import comparison
+    from advisor.measure import show
+
+    parts = [
+        Section(head="Run", body="\n".join(_run_lines(prepared, ledger, rows))),
+        Section(head="Speed", body=show.speed_table(found.speed) if found.speed else ""),
+        Section(head="Accuracy", body=show.quality_table(found.quality) if found.quality else ""),
+        Section(head="Highest rates within the limits", body="\n".join(found.rates)),
+        Section(
+            head="Predicted before, and measured",
+            body=comparison(prepared, found, expected),
+            brief=comparison(prepared, found, expected, statistics=("mean",)),
+        ),
+        Section(head="Failed or not measured", body="\n".join(_failed_lines(prepared, found, ledger, rows))),
+        Section(head="Decision", body=advice),
+        Section(head="Records", body=show.records_line(found, prepared.folder)),
+    ]
+    return [part for part in parts if part.body]
+
+
+def terminal_text(parts: Sequence[Section]) -> str:
+    """The report for a terminal, which leaves the percentiles beside their predictions to the file."""
+    shown = ((part.head, part.body if part.brief is None else part.brief) for part in parts)
+    return "\n\n".join(f"{head}\n{body}" for head, body in shown)
+
+
+def write(parts: Sequence[Section], prepared: Prepared) -> Path:
+    """`report.md` in the run's folder: the same parts as Markdown, tables as they are on the terminal."""
+    title = f"# {prepared.model_name} on {prepared.devices[0].name}".replace("`", "'")
+    text = [title, *(f"## {part.head}\n\n{_fenced(part.body)}" for part in parts)]
+    path = prepared.folder / NAME
+    whole_file.write(path, "\n\n".join(text) + "\n")
+    return path
+
+
+def _fenced(body: str) -> str:
+    fence = "```"
+    while fence in body:
+        fence += "`"
+    return f"{fence}text\n{body}\n{fence}"
+
+
+def _run_lines(prepared: Prepared, ledger: Ledger, rows: Sequence[Planned]) -> Iterator[str]:
+    """Model, GPU, engine, how much is done, how long it took."""
+    from advisor.cli.measure.plan_cost import duration
+    from advisor.measure.tools import provenance
+
+    devices = ", ".join(sorted({f"{device.name} ({device.driver_name})" for device in prepared.devices}))
+    running = prepared.running
+    version = prepared.versions.vllm if running is None else running.version
+    yield f"{prepared.model_name} on {devices}, vLLM {version or '(version unknown)'}"
+    done = sum(row.state == "done" for row in rows)
+    entries = list(ledger)
+    dates = sorted(entry.date for entry in entries)
+    when = f", from {dates[0]} to {dates[-1]}" if dates else ""
+    yield f"{done} of {len(rows)} steps of the plan have a result{when}"
+    spent = [
+        f"{name} {duration(sum(entry.seconds for entry in entries if entry.kind == kind))}"
+        for kind, name in _DID.items()
+        if any(entry.kind == kind for entry in entries)
+    ]
+    if spent:
+        yield f"time: {', '.join(spent)} (the starts of servers that came up are not in it)"
+    by = provenance.made_by()
+    if by:
+        yield "measured by " + ", ".join(f"{name} {value}" for name, value in by.items())
+
+
+def _failed_lines(
+    prepared: Prepared, found: Records, ledger: Ledger, rows: Sequence[Planned]
+) -> Iterator[str]:
+    """Every failure with its reason and log, and what was left out because of it."""
+    logs = {entry.title: entry.extra.get("log") for entry in ledger if entry.failure is not None}
+    for row in found.failures:
+        log = next((text for title, text in logs.items() if row.detail.startswith(f"{title}: ")), None)
+        where = "" if log is None else f"; log: {prepared.folder / log}"
+        yield f"failed: {row.format} {row.stage} ({row.reason}): {row.detail}{where}"
+    yield from _broken_lines(prepared, ledger)
+    left = [row.step.title for row in rows if row.state == "to do"]
+    if left:
+        yield f"not measured: {', '.join(left)}"
+
+
+def _broken_lines(prepared: Prepared, ledger: Ledger) -> Iterator[str]:
+    """Checkpoints whose scores show that they are broken, whether or not they were benchmarked."""
+    from advisor.measure.steps import quality_gate
+
+    for format in prepared.plan.formats:
+        why = quality_gate.why_broken(list(ledger), prepared.model_name, format)
+        if why is not None:
+            kept = "no benchmarks" if prepared.plan.quality_gate else "benchmarked all the same"
+            yield f"broken by its scores: {format}, {why}; {kept}"

@@ -1,0 +1,49 @@
+"""A run as text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from advisor.measure.records import Records
+from advisor.measure.show import records_line, speed_table
+from tests.record.build import speed
+
+ROW = replace(
+    speed(load="concurrency", load_value=4.0, metric="ttft_ms", value=50.0, stderr=2.0, half_width=None),
+    requests=40,
+    repeats=3,
+    conditions="vllm serve --seed 0; 40 requests x 3",
+)
+
+
+def cells(line: str) -> list[str]:
+    return [cell for cell in line.split("  ") if cell]
+
+
+def test_a_point_is_a_line_with_units_and_errors() -> None:
+    tail = replace(ROW, statistic="p95", value=80.0)
+    head, line = speed_table([ROW, tail]).splitlines()
+    assert "TTFT mean, ms  p50  p95  p99" in head
+    assert [cell.strip() for cell in cells(line)][:8] == [
+        "bf16", "1", "concurrency 4", "3 × 40", "50 ± 2", "-", "80", "-",
+    ]  # fmt: skip
+
+
+def test_the_same_load_with_other_settings_is_another_line() -> None:
+    other = replace(ROW, value=90.0, conditions="vllm serve --seed 0 --enforce-eager; 40 requests x 3")
+    _, one, two = speed_table([ROW, other]).splitlines()
+    assert one.endswith("vllm serve --seed 0")
+    assert two.endswith("vllm serve --seed 0 --enforce-eager")
+    assert "50 ± 2" in one
+    assert "90 ± 2" in two
+
+
+def test_other_formats_with_the_same_settings_name_none() -> None:
+    lines = speed_table([ROW, replace(ROW, format="int4")]).splitlines()
+    assert not any("vllm serve" in line for line in lines)
+
+
+def test_how_many_records_there_are() -> None:
+    found = Records(speed=(ROW,), quality=(), failures=())
+    assert records_line(found, Path("run")) == "1 speed, 0 quality and 0 failure records in run/records"
