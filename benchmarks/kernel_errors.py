@@ -20,7 +20,7 @@ FOLDS = 5
 
 def main() -> None:
     rows = read_kernels(shipped("measurements"))
-    timed, _ = timed_kernels(rows)
+    timed = timed_kernels(rows)
     problem = KernelProblem(timed)
 
     def left_out(groups: np.ndarray) -> np.ndarray:

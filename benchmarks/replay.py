@@ -221,7 +221,6 @@ def held_out(predictor: Predictor) -> HeldOut:
     nothing = np.full(len(seen.rows), np.nan)
     return HeldOut(
         seen=seen,
-        deployments=of_row,
         row=nothing,
         model=model,
         gpu=gpu,
@@ -250,7 +249,6 @@ def main() -> None:
         nothing = np.full(len(seen.rows), np.nan)
         held = HeldOut(
             seen=seen,
-            deployments=seen.row_deployments,
             row=nothing,
             model=kept["model"],
             gpu=kept["gpu"],

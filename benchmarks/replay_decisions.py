@@ -174,7 +174,7 @@ def held_out(kept: Path | None) -> HeldOut:
     seen = observe(read_speed(shipped("measurements")))
     nothing = np.full(len(seen.rows), np.nan)
     unknown = HeldOut(
-        seen=seen, deployments=seen.row_deployments, row=nothing, model=nothing, gpu=nothing, source=nothing,
+        seen=seen, row=nothing, model=nothing, gpu=nothing, source=nothing,
         elsewhere=nothing, near_capacity=np.zeros(len(seen.rows), dtype=bool),
     )  # fmt: skip
     if kept is not None and kept.exists():

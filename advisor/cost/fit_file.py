@@ -38,7 +38,8 @@ class Fit:
     """What the errors of two predictions have in common."""
 
     @property
-    def seen(self) -> frozenset[DeploymentKey]:
+    def evidence_keys(self) -> frozenset[DeploymentKey]:
+        """Deployments that some evidence is of."""
         return frozenset(e.key for e in self.evidence)
 
     @property

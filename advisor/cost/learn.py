@@ -11,6 +11,7 @@ from advisor.cost.evaluation.error_correlation import format_pairs, learn_ratios
 from advisor.cost.evaluation.figures import errors_of
 from advisor.cost.evaluation.held_out import (
     HeldOut,
+    families,
     leave_groups_out,
     leave_rows_out,
     leave_sources_out,
@@ -23,11 +24,11 @@ from advisor.cost.fit_file import Fit
 from advisor.cost.fit_report import FitReport
 from advisor.cost.fitting.evidence import shape_key
 from advisor.cost.fitting.kernel_estimator import fit_kernels
-from advisor.cost.fitting.observations import Observations, observe
+from advisor.cost.fitting.observations import observe
 from advisor.cost.fitting.step_estimator import fit_speed
 from advisor.cost.learn_more import assembled, row_keys
 from advisor.cost.step.fitted_speed import FittedSpeed
-from advisor.cost.uncertainty.intervals import Intervals, build
+from advisor.cost.uncertainty.intervals import build
 from advisor.errors import DataError
 from advisor.record.kernel import KernelTiming
 from advisor.record.measurement import SpeedMeasurement
@@ -58,7 +59,7 @@ def learn(
     held = hold_out(optimum, progress)
     progress("scoring")
     fit = assemble(speed, held)
-    keys = row_keys(held.seen, held.deployments)
+    keys = row_keys(held.seen)
     return fit, report(optimum, held, keys, str(fit.summary["text"]))
 
 
@@ -66,7 +67,7 @@ def hold_out(optimum: Optimum, progress: Callable[[str], None] = lambda _: None)
     """Errors with rows, models, GPUs and sources left out in turn."""
     seen = optimum.problem.seen
     of_row = seen.row_deployments
-    keys = row_keys(seen, of_row)
+    keys = row_keys(seen)
     progress("holding out rows")
     row = leave_rows_out(optimum, keys)
     progress("holding out models")
@@ -77,7 +78,6 @@ def hold_out(optimum: Optimum, progress: Callable[[str], None] = lambda _: None)
     source, elsewhere = leave_sources_out(optimum, families(seen), keys)
     return HeldOut(
         seen=seen,
-        deployments=of_row,
         row=row,
         model=model,
         gpu=gpu,
@@ -87,17 +87,12 @@ def hold_out(optimum: Optimum, progress: Callable[[str], None] = lambda _: None)
     )
 
 
-def families(seen: Observations) -> list[str]:
-    """The source family of each row."""
-    return [seen.sources.family(row.source) for row in seen.rows]
-
-
 def assemble(speed: FittedSpeed, held: HeldOut) -> Fit:
     """The Fit of parameters and their held-out errors."""
     intervals = build(held.error_classes, held.metrics, held.errors, held.makes_intervals)
     ratios = learn_ratios(format_pairs(held))
     summary = _summary(held, load_class(held.seen))
-    fit = assembled(speed, held.seen, held.deployments, intervals, summary)
+    fit = assembled(speed, held.seen, intervals, summary)
     return replace(fit, ratios=ratios, shared=learn_shares(held, intervals, ratios))
 
 
@@ -111,7 +106,7 @@ def _summary(held: HeldOut, loads: Sequence[str]) -> dict[str, object]:
         "under load": held.model[kind == "loaded"],
     }
     figures = {name: errors_of(e) for name, e in by_load.items() if np.isfinite(e).any()}
-    sources = sorted(set(families(seen)))
+    sources = sorted(set(held.sources))
     held_text = [
         f"{name} {figures[name].mean:.1%} (median {figures[name].median:.1%})"
         for name in ("single-stream latency", "maximum throughput")
@@ -132,6 +127,3 @@ def _summary(held: HeldOut, loads: Sequence[str]) -> dict[str, object]:
             for name, found in figures.items()
         },
     }
-
-
-__all__ = ["HeldOut", "Intervals", "assemble", "hold_out", "learn"]

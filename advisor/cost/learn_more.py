@@ -16,7 +16,6 @@ from advisor.cost.fitting.evidence import (
     Evidence,
     MeasuredCell,
     deployment_key,
-    release,
     settings_of,
 )
 from advisor.cost.fitting.observations import Observations, is_free_arrangement, observe
@@ -27,7 +26,6 @@ from advisor.cost.step.fitted_speed import FittedSpeed
 from advisor.cost.uncertainty.intervals import Intervals
 from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
 from advisor.record.sources import Sources
-from advisor.spec.deployment import Deployment
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.metrics import METRICS
 from advisor.spec.models.model import ModelSpec
@@ -53,36 +51,35 @@ def learn_more(
     progress(f"fitting {len(seen.rows):,} rows of {len(seen.deployments)} deployments")
     speed = fit_speed(seen, start=base.speed, progress=progress)
     summary = {**base.summary, "rows": len(seen.rows), "deployments": len(seen.deployments)}
-    fit = assembled(speed, seen, seen.row_deployments, base.intervals, summary)
+    fit = assembled(speed, seen, base.intervals, summary)
     return replace(fit, ratios=base.ratios, shared=base.shared)
 
 
-def row_keys(seen: Observations, deployments: Sequence[Deployment]) -> list[DeploymentKey]:
+def row_keys(seen: Observations) -> list[DeploymentKey]:
     """The key of the deployment that each row is a measurement of."""
     return [
         deployment_key(d, any_arrangement=is_free_arrangement(row, seen.sources))
-        for row, d in zip(seen.rows, deployments, strict=True)
+        for row, d in zip(seen.rows, seen.row_deployments, strict=True)
     ]
 
 
 def assembled(
     speed: FittedSpeed,
     seen: Observations,
-    deployments: Sequence[Deployment],
     intervals: Intervals,
     summary: Mapping[str, object],
 ) -> Fit:
     """A Fit of parameters with the corrections and the evidence that the observations give."""
     errors = _as_answered(seen, speed)
-    keys = row_keys(seen, deployments)
+    keys = row_keys(seen)
     return Fit(
         speed=speed,
         intervals=intervals,
         effects=effects(
             errors, keys, base_classes(seen), seen.rows, np.array([teaches(row) for row in seen.rows])
         ),
-        evidence=_evidence(seen, deployments, keys),
-        measured=_measured(seen, keys, deployments, errors),
+        evidence=_evidence(seen, keys),
+        measured=_measured(seen, keys, errors),
         summary=summary,
     )
 
@@ -95,25 +92,24 @@ def _as_answered(seen: Observations, speed: FittedSpeed) -> Floats:
     return np.asarray(seen.log_value - np.log(replace(seen, arrays=arrays).predict(made)))
 
 
-def _evidence(
-    seen: Observations, deployments: Sequence[Deployment], keys: Sequence[DeploymentKey]
-) -> tuple[Evidence, ...]:
+def _evidence(seen: Observations, keys: Sequence[DeploymentKey]) -> tuple[Evidence, ...]:
+    places = seen.loads.deployment[seen.first_cells].tolist()
     groups: dict[tuple[DeploymentKey, str, str], list[int]] = {}
     for i, (row, key) in enumerate(zip(seen.rows, keys, strict=True)):
         groups.setdefault((key, row.model, seen.sources.family(row.source)), []).append(i)
     found = []
     for (key, model, source), at in groups.items():
-        row, d = seen.rows[at[0]], deployments[at[0]]
+        row, place = seen.rows[at[0]], places[at[0]]
         found.append(
             Evidence(
                 model=model,
                 format=row.format,
-                gpu=d.gpu.name,
+                gpu=seen.arrays.gpu[place],
                 num_gpus=row.num_gpus,
                 engine=f"{row.engine} {row.engine_version or '(version not stated)'}",
                 source=source,
                 rows=len(at),
-                kernel=seen.arrays.kernel[seen.deployments.index(d)],
+                kernel=seen.arrays.kernel[place],
                 key=key,
             )
         )
@@ -121,11 +117,11 @@ def _evidence(
 
 
 def _measured(
-    seen: Observations, keys: Sequence[DeploymentKey], deployments: Sequence[Deployment], errors: Floats
+    seen: Observations, keys: Sequence[DeploymentKey], errors: Floats
 ) -> dict[DeploymentKey, list[MeasuredCell]]:
     """Mean log(measured ÷ physics) of each cell that was seen, by deployment."""
     found: dict[DeploymentKey, dict[MeasuredCell, list[tuple[float, float]]]] = {}
-    for row, key, d, error in zip(seen.rows, keys, deployments, errors, strict=True):
+    for row, key, d, error in zip(seen.rows, keys, seen.row_deployments, errors, strict=True):
         kind = _cell_quantity(row)
         if kind is None or not np.isfinite(error):
             continue
@@ -133,7 +129,7 @@ def _measured(
         if not own and benchmark_run(row, seen.sources).sent_together is not None:
             continue  # somebody's run that fills and drains is not the load that lasts, which is asked about
         cell = MeasuredCell(
-            release=release(d),
+            release=d.engine.release,
             input_tokens=row.input_tokens,
             output_tokens=row.output_tokens,
             load=row.load,

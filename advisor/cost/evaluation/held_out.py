@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from sklearn.model_selection import LeaveOneGroupOut, PredefinedSplit, cross_val_predict
@@ -38,13 +39,11 @@ from advisor.spec.workloads.load_kind import LoadClass
 ROW_FOLDS = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: what is derived of all rows is worked out once
 class HeldOut:
     """log(measured ÷ predicted) of each observed row, by what was left out; NaN where nothing was."""
 
     seen: Observations
-    deployments: tuple[Deployment, ...]
-    """Of each row: its first arrangement."""
     row: Floats
     """One row in ten."""
     model: Floats
@@ -58,41 +57,46 @@ class HeldOut:
     near_capacity: Bools
     """Whether the row's load is near the deployment's capacity."""
 
-    @property
+    @cached_property
+    def deployments(self) -> tuple[Deployment, ...]:
+        """Of each row: its first arrangement."""
+        return self.seen.row_deployments
+
+    @cached_property
     def generations(self) -> list[str]:
         """Engine generation of each row."""
         return [defaults(d.engine, d.gpu).generation for d in self.deployments]
 
-    @property
+    @cached_property
     def moe(self) -> list[bool]:
         """Of each row: whether its model is a mixture of experts."""
         return [d.model.is_moe for d in self.deployments]
 
-    @property
+    @cached_property
     def shapes(self) -> list[str]:
         """Of each row: what its model has in common with those as fast as it."""
         return [shape_key(d.model) for d in self.deployments]
 
-    @property
+    @cached_property
     def gpus(self) -> list[str]:
         return [d.gpu.name for d in self.deployments]
 
-    @property
+    @cached_property
     def sources(self) -> list[str]:
         """The source family of each row."""
-        return [self.seen.sources.family(row.source) for row in self.seen.rows]
+        return families(self.seen)
 
-    @property
+    @cached_property
     def kernels(self) -> list[str]:
         """The kernel family that each row's deployment runs in."""
         at = self.seen.loads.deployment[self.seen.first_cells]
         return [self.seen.arrays.kernel[i] for i in at.tolist()]
 
-    @property
+    @cached_property
     def engines(self) -> list[EngineClass]:
         return [EngineClass(g, m) for g, m in zip(self.generations, self.moe, strict=True)]
 
-    @property
+    @cached_property
     def error_classes(self) -> list[ErrorClass]:
         """The class of each row's error; its distance is another question."""
         columns = zip(
@@ -103,18 +107,18 @@ class HeldOut:
             for row, load, engine, near in columns
         ]
 
-    @property
+    @cached_property
     def metrics(self) -> list[Metric]:
         return [row_metric(row) for row in self.seen.rows]
 
-    @property
+    @cached_property
     def makes_intervals(self) -> Bools:
         """Whether intervals are made of a row: not of the slowest of a few lone requests."""
         return np.array(
             [load_class_of(row) == "loaded" or row.statistic in MEANS for row in self.seen.rows], dtype=bool
         )
 
-    @property
+    @cached_property
     def errors(self) -> HeldOutErrors:
         """All that intervals are made of."""
         return HeldOutErrors(
@@ -139,6 +143,11 @@ def near_capacity(optimum: Optimum) -> Bools:
     made = step_costs(seen.arrays, p.design.values(optimum.vector))
     stats = replica_stats(seen.arrays, made, seen.kv_bytes, seen.loads, capacity=False)
     return np.asarray(is_near_capacity(stats, seen.loads)[seen.first_cells])
+
+
+def families(seen: Observations) -> list[str]:
+    """The source family of each row."""
+    return [seen.sources.family(row.source) for row in seen.rows]
 
 
 def load_class(seen: Observations) -> list[LoadClass]:

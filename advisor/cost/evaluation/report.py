@@ -36,7 +36,7 @@ from advisor.cost.fit_report import (
     SplitRow,
 )
 from advisor.cost.fitting.corrections import quantity
-from advisor.cost.fitting.evidence import DeploymentKey, release
+from advisor.cost.fitting.evidence import DeploymentKey
 from advisor.cost.step.roofline import roofline
 from advisor.cost.uncertainty.error_class import LOADS
 
@@ -84,7 +84,9 @@ def report(optimum: Optimum, held: HeldOut, keys: Sequence[DeploymentKey], text:
         by_format=_split(held.model, formats, parts),
         by_gpu=_split(held.gpu, held.gpus, every_load),
         by_generation=_split(held.model, held.generations, every_load),
-        by_release=_split(held.source, [f"vLLM {release(d)}" for d in held.deployments], {"loaded": loaded}),
+        by_release=_split(
+            held.source, [f"vLLM {d.engine.release}" for d in held.deployments], {"loaded": loaded}
+        ),
         by_source=_split(held.source, sources, every_load),
         left_out_rows=_reasons(held),
     )

@@ -44,11 +44,6 @@ def deployment_key(d: Deployment, *, any_arrangement: bool = False) -> Deploymen
     return deployment_keys(d, shape_key(d.model), generation)[int(any_arrangement)]
 
 
-def release(d: Deployment) -> str:
-    """The engine's version, first two numbers."""
-    return ".".join(d.engine.version.split(".")[:2])
-
-
 _SAME_CELL = {"gpu_memory_utilization", "kv_cache_dtype", "prefix_caching"}
 """Settings that a measurement may differ in: the share only bounds the cache, the type is part of its key,
 and cells are of prompts that share nothing."""
@@ -89,7 +84,7 @@ class MeasuredCell(NamedTuple):
     """A mean or a percentile that was measured on a deployment."""
 
     release: str
-    """Of the engine, as `release` gives it."""
+    """Of the engine: `0.11`."""
     input_tokens: float
     output_tokens: float
     load: str

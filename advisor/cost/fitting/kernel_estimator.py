@@ -143,7 +143,7 @@ def fit_kernels(rows: Sequence[KernelTiming], used: Bools | None = None) -> dict
 
     used: which of the timings that a family describes teach. Deterministic.
     """
-    timed, _ = timed_kernels(rows)
+    timed = timed_kernels(rows)
     if not len(timed):
         return {}
     problem = KernelProblem(timed, used)

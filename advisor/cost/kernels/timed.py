@@ -52,14 +52,9 @@ class TimedKernels(ArrayTable):
         return len(self.what)
 
 
-def timed_kernels(rows: Sequence[KernelTiming]) -> tuple[TimedKernels, tuple[KernelTiming, ...]]:
-    """Timings that a family of the step's parameters describes, and their rows."""
-    made, kept = [], []
-    for row in rows:
-        entry = _entry(row, find_gpu(row.gpu))
-        if entry is not None:
-            made.append(entry)
-            kept.append(row)
+def timed_kernels(rows: Sequence[KernelTiming]) -> TimedKernels:
+    """Those of the timings that a family of the step's parameters describes."""
+    made = [entry for row in rows if (entry := _entry(row, find_gpu(row.gpu))) is not None]
     columns: dict[str, object] = {}
     for name in TimedKernels.__dataclass_fields__:
         values = [entry.get(name, 0.0) for entry in made]
@@ -67,14 +62,14 @@ def timed_kernels(rows: Sequence[KernelTiming]) -> tuple[TimedKernels, tuple[Ker
             columns[name] = tuple(values)
         else:
             columns[name] = np.array(values, dtype=bool if name.startswith("is_") else np.float64)
-    return TimedKernels(**columns), tuple(kept)  # type: ignore[arg-type]
+    return TimedKernels(**columns)  # type: ignore[arg-type]
 
 
 def _entry(row: KernelTiming, gpu: GpuSpec) -> dict[str, object] | None:
     entry: dict[str, object] = {
         "what": row.what,
         "gpu": gpu.name,
-        "architecture": f"{gpu.vendor}-{gpu.capability:g}",
+        "architecture": gpu.capability_name,
         "kernel": "",
         "link": gpu.interconnect.kind if row.num_gpus > 1 else "none",
         "gpus": str(row.num_gpus),

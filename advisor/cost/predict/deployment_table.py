@@ -102,7 +102,7 @@ class DeploymentTables:
 
     def __init__(self, fit: Fit) -> None:
         self.fit = fit
-        self._seen, self._hosts, self._kernels = fit.seen, fit.hosts, fit.kernels
+        self._seen, self._hosts, self._kernels = fit.evidence_keys, fit.hosts, fit.kernels
         self._kept = _Kept(DeploymentNumbers(), {}, None)
 
     def table(self, deployments: Sequence[Deployment]) -> DeploymentTable:

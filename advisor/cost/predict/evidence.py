@@ -13,7 +13,6 @@ from advisor.cost.fitting.evidence import (
     DeploymentKey,
     Evidence,
     MeasuredCell,
-    release,
     settings_of,
     shape_key,
 )
@@ -91,7 +90,7 @@ def _known(
         if d.parallelism.expert:
             continue
         seen = [cell for name in names for cell in measured.get(name, ())]
-        here = (release(d), settings_of(d)) if seen else None
+        here = (d.engine.release, settings_of(d)) if seen else None
         for cell in seen:
             if (cell.release, cell.settings) != here or cell.quantity not in quantities:
                 continue  # other settings are another cell

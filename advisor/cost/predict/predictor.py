@@ -85,12 +85,10 @@ class Predictor:
         rows = loads if isinstance(loads, LoadTable) else load_table(loads, deployments)
         d = self._deployments.table(deployments)
         wanted = tuple(dict.fromkeys((*MEANS, *statistics)))
-        table = self._table(d, rows, wanted, capacity=capacity)
-        if not simulated:
-            return table
-        if isinstance(loads, LoadTable):
+        if simulated and isinstance(loads, LoadTable):
             raise TypeError("a simulation draws lengths of a load; a table of loads has only their means")
-        return self._with_simulated(d, loads, rows, table)
+        drawn_from = loads if simulated and not isinstance(loads, LoadTable) else None
+        return self._table(d, rows, wanted, capacity=capacity, drawn_from=drawn_from)
 
     def max_context(self, deployments: Sequence[Deployment]) -> Ints:
         """Tokens of the longest sequence that each deployment holds; 0 where the weights leave no room."""
@@ -137,8 +135,15 @@ class Predictor:
         return replay(engine, log, replicas=deployment.replicas, statistics=wanted)
 
     def _table(
-        self, d: DeploymentTable, loads: LoadTable, wanted: Sequence[tuple[str, str]], *, capacity: bool
+        self,
+        d: DeploymentTable,
+        loads: LoadTable,
+        wanted: Sequence[tuple[str, str]],
+        *,
+        capacity: bool,
+        drawn_from: Load | None = None,
     ) -> PredictionTable:
+        """drawn_from: the load whose requests are simulated for the percentiles; None: closed form alone."""
         has_tails = any(statistic != "mean" for _, statistic in wanted)
         queue = queue_of(d, loads) if has_tails else None
         measured = self._measured(d, loads, wanted)
@@ -146,7 +151,9 @@ class Predictor:
         if queue is None:
             return table
         ratios = ratios_of(queue, wanted)
-        found = latencies(self.fit.intervals, d, loads, table, wanted, ratios)
+        drawn = ratios if drawn_from is None else _simulated(d, drawn_from, loads, table, ratios)
+        found = latencies(self.fit.intervals, d, loads, table, wanted, drawn)
+        # What was measured was set against the closed form.
         return replace(table, latency_ms=with_measured(found, measured, table, ratios, REPEAT))
 
     def _measured(
@@ -235,26 +242,23 @@ class Predictor:
         centre = value * np.exp(effect)
         return Range(value=centre, low=centre * np.exp(log_low), high=centre * np.exp(log_high))
 
-    def _with_simulated(
-        self, d: DeploymentTable, load: Load, rows: LoadTable, table: PredictionTable
-    ) -> PredictionTable:
-        """The table with percentiles from simulations, of the rows that have a latency."""
-        tails = tuple(one for one in table.latency_ms if one[1] != "mean")
-        if not tails:
-            return table
-        closed = ratios_of(queue_of(d, rows), tails)
-        ratios = {one: ratio.copy() for one, ratio in closed.items()}
-        r = d.replica
-        for i in np.flatnonzero(np.isfinite(table.stats.tpot_s) & (table.max_concurrency >= 1)).tolist():
-            row = rows.take(np.array([i]))
-            simulated = simulated_ratios(r.arrays, r.costs, r.memory.kv_bytes, load, row, tails)
-            for one, ratio in simulated.items():
-                ratios[one][i] = ratio
-        wanted = tuple(table.latency_ms)
-        found = latencies(self.fit.intervals, d, rows, table, wanted, ratios)
-        # What was measured was set against the closed form.
-        measured = self._measured(d, rows, tails)
-        return replace(table, latency_ms=with_measured(found, measured, table, closed, REPEAT))
+
+def _simulated(
+    d: DeploymentTable,
+    load: Load,
+    rows: LoadTable,
+    table: PredictionTable,
+    ratios: Mapping[tuple[str, str], Floats],
+) -> dict[tuple[str, str], Floats]:
+    """Percentiles as multiples of their means, from a simulation in the rows that have a latency."""
+    made = {one: ratio.copy() for one, ratio in ratios.items()}
+    r = d.replica
+    for i in np.flatnonzero(np.isfinite(table.stats.tpot_s) & (table.max_concurrency >= 1)).tolist():
+        row = rows.take(np.array([i]))
+        found = simulated_ratios(r.arrays, r.costs, r.memory.kv_bytes, load, row, tuple(ratios))
+        for one, ratio in found.items():
+            made[one][i] = ratio
+    return made
 
 
 @lru_cache(maxsize=4)

@@ -71,6 +71,7 @@ def latencies(
 ) -> dict[tuple[str, str], Range]:
     """Every latency asked for; a percentile's interval is of the errors that percentiles showed."""
     found: dict[tuple[str, str], Range] = {}
+    near = near_capacity(answers.stats, loads)
     for metric, statistic in dict.fromkeys(wanted):
         mean = answers.mean_ms(metric)
         if statistic == "mean":
@@ -81,7 +82,6 @@ def latencies(
         if statistic == "p50" and metric != "itl":
             found[metric, statistic] = Range(value=value, low=mean.low * ratio, high=mean.high * ratio)
             continue
-        near = near_capacity(answers.stats, loads)
         low, high = log_bounds(intervals, p, loads, metric, statistic, near)
         found[metric, statistic] = Range(value=value, low=value * np.exp(low), high=value * np.exp(high))
     return found
@@ -126,9 +126,10 @@ def goodput_share(
     """Share of requests within their limits; its ends have all latencies at an end of their intervals."""
     queue = queue_of(p, loads)
     means = {"ttft": queue.run.ttft_s, "tpot": queue.run.tpot_s, "e2e": queue.run.e2e_s}
+    near = near_capacity(answers.stats, loads)
     ends: dict[str, dict[LatencyMetric, Floats]] = {"value": {}, "low": {}, "high": {}}
     for metric, limit in limits_s(goodput).items():
-        low, high = log_bounds(intervals, p, loads, metric, "p99", near_capacity(answers.stats, loads))
+        low, high = log_bounds(intervals, p, loads, metric, "p99", near)
         with np.errstate(invalid="ignore", divide="ignore"):
             # What the fit corrects of the mean, it corrects of every request.
             own = answers.mean_ms(metric).value / MS_PER_S / means[metric]

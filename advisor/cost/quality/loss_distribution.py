@@ -58,6 +58,11 @@ class LossDistribution:
         z = _NORMAL.inv_cdf(level)
         return float(self.at(np.array([z]))[0])
 
+    @property
+    def width(self) -> float:
+        """Width of the 90 % interval."""
+        return self.quantile(0.95) - self.quantile(0.05)
+
     def at(self, z: Floats) -> Floats:
         """The losses at standard normal deviates: draws of the loss, for draws of `z`."""
         if self.sd == 0.0 or self.skewness < _SYMMETRIC:

@@ -153,7 +153,7 @@ class QualityModel:
             true, basis = weighted_sum([(1.0, true), (1.0, cache)]), "extrapolated"
             notes.append(self._evidence.kv_remark)
         found = recovery_of(true, noise, basis)
-        if _width(true.with_noise(noise)) > WIDEST:
+        if true.with_noise(noise).width > WIDEST:
             found = Recovery(true=None)
             notes.insert(0, _too_wide(expected))
         return dataclasses.replace(
@@ -272,11 +272,6 @@ _NO_KV_SCORES = (
 
 def _tasks_of(q: Question) -> tuple[Task, ...]:
     return tuple(find_task(name) for name in q.tasks) or (find_task(""),)
-
-
-def _width(loss: LossDistribution) -> float:
-    """Width of the 90 % interval, before it is cut at a recovery of 0."""
-    return loss.quantile(0.95) - loss.quantile(0.05)
 
 
 def _too_wide(said: Expectation) -> str:

@@ -80,10 +80,6 @@ class ErrorClass(NamedTuple):
         above = self._replace(part="mean", metric=metric)
         return None if above == self else above
 
-    @property
-    def is_tail(self) -> bool:
-        return self.part.startswith("tail")
-
     def at(self, distance: Distance) -> ErrorClass:
         """The class of the same errors at another distance from the data."""
         return self._replace(distance=distance)

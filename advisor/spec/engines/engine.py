@@ -65,6 +65,11 @@ class Engine:
         return f"{self.name} {self.version}"
 
     @property
+    def release(self) -> str:
+        """Its version's first two numbers: `0.11` of `0.11.2`."""
+        return ".".join(self.version.split(".")[:2])
+
+    @property
     def stated(self) -> Mapping[str, Any]:
         """The settings that differ from the release's default, by field name."""
         rows = ((name, getattr(self, name)) for name in SETTINGS)

@@ -93,6 +93,11 @@ class GpuSpec:
         return self.family if self.usual else self.name
 
     @property
+    def capability_name(self) -> str:
+        """Vendor and capability: `nvidia-8.6`, `amd-9.42`."""
+        return f"{self.vendor}-{self.capability:g}"
+
+    @property
     def memory_bytes(self) -> int:
         return self.memory_mib * MIB
 

@@ -25,7 +25,7 @@ ROWS = read_kernels(shipped("measurements"))
 
 def held_out(of: Callable[[TimedKernels], np.ndarray]) -> tuple[TimedKernels, np.ndarray]:
     """Timings and their relative errors, the groups that `of` names left out one after the other."""
-    timed, _ = timed_kernels(ROWS)
+    timed = timed_kernels(ROWS)
     groups = of(timed)
     problem = KernelProblem(timed)
     errors = np.full(len(timed), np.nan)

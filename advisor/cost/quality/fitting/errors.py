@@ -128,15 +128,11 @@ def errors_of(rows: Sequence[Judged]) -> Errors:
         always_one=POINTS * mean_absolute_error(seen, zero),
         noise=POINTS * float(np.mean([r.figure.noise for r in rows]) * np.sqrt(2.0 / np.pi)),
         coverage=float(np.mean([r.inside for r in rows])),
-        width=POINTS * float(np.median([_width(r.score) for r in rows])),
+        width=POINTS * float(np.median([r.score.width for r in rows])),
         true_coverage=float(np.mean([r.inside_true for r in rows])),
         true_expected=float(np.mean([r.expected_inside_true for r in rows])),
-        true_width=POINTS * float(np.median([_width(r.true) for r in rows])),
+        true_width=POINTS * float(np.median([r.true.width for r in rows])),
     )
-
-
-def _width(loss: LossDistribution) -> float:
-    return loss.quantile(0.95) - loss.quantile(0.05)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,8 +52,6 @@ class HeldOut:
     """Predicted standard deviation of the true loss, before widening."""
     noise: float
     """Of a new score around it, from the benchmark's own noise: no model can be nearer on average."""
-    many: bool = False
-    """Whether it is a checkpoint's mean over four benchmarks or more."""
 
     @property
     def average(self) -> bool:
@@ -119,7 +117,6 @@ def _judge(fitted: Fitted, cells: Sequence[Cell], rows: Sequence[int]) -> Iterat
             mean=said.loss,
             true_sd=said.true_sd,
             noise=said.noise,
-            many=len(members) >= 4,
         )
 
 
@@ -214,5 +211,4 @@ def _closed(
         mean=seen - float(weight @ error),
         true_sd=math.sqrt(max(float(weight @ cov @ weight) - noise_variance, 0.0)),
         noise=math.sqrt(noise_variance),
-        many=len(members) >= 4,
     )

@@ -34,7 +34,6 @@ def figures(count: int, *, wider: float, seed: int = 3, models: int = 50) -> lis
                 mean=0.02,
                 true_sd=0.005,
                 noise=1e-5,
-                many=True,
             )
         )
     return made
