@@ -135,6 +135,7 @@ command line, the entry and the library's own surface put all of it together and
 FOR_ALL = {"errors", "units", "data", "whole_file"}
 ASSEMBLY = ("cli", "__main__", "__init__")
 MAX_MODULES, MAX_IN_ROOT = 16, 10
+MAX_FILE_LINES, MAX_FUNCTION_LINES = 350, 60
 
 HEAVY = {
     "torch",
@@ -224,6 +225,16 @@ def test_every_folder_is_named_and_none_is_crowded() -> None:
                 *(str(Path(name).parent) for name in MAY_IMPORT),
             }
         ), inside
+
+
+def test_no_file_and_no_function_is_too_long_to_be_read_at_once() -> None:
+    for path in modules():
+        text = path.read_text(encoding="utf-8")
+        assert text.count("\n") <= MAX_FILE_LINES, path.relative_to(PACKAGE)
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                assert lines <= MAX_FUNCTION_LINES, f"{path.relative_to(PACKAGE)}: {node.name}: {lines} lines"
 
 
 def test_no_import_goes_round_in_a_circle() -> None:

@@ -93,6 +93,22 @@ def predict(
             )
         _answer_cells(cells, records, output, any_format=served.ignore_engine_version)
         return
+    assessment, workload, predictor = _assessed(named, one, asked, limits, prices, served, records)
+    replayed = _replayed(asked, assessment, workload, predictor)
+    _print(assessment, workload, replayed, output, explain=explain)
+    _require_fit(assessment)
+
+
+def _assessed(
+    named: Named,
+    one: One,
+    asked: Asked,
+    limits: Limits,
+    prices: Prices,
+    served: Served,
+    records: list[str] | None,
+) -> tuple[Assessment, Workload, Predictor]:
+    """What the options' one deployment will do, under which workload, and the predictor that says so."""
     from advisor.advise.api import predict as answer
     from advisor.spec.deployment import kv_formats
 
@@ -123,9 +139,7 @@ def predict(
         quality=v.the_quality(records),
         border=v.the_border(records),
     )
-    replayed = _replayed(asked, assessment, workload, predictor)
-    _print(assessment, workload, replayed, output, explain=explain)
-    _require_fit(assessment)
+    return assessment, workload, predictor
 
 
 def _counted(gpu: str, tensor_parallel: int) -> tuple[str, int]:

@@ -10,8 +10,8 @@ from advisor.cost.arrays import Bools, Floats
 from advisor.cost.fitting.least_squares import minimise
 from advisor.cost.kernels.formulas import all_reduce_s, blend
 from advisor.cost.kernels.timed import TimedKernels, timed_kernels
+from advisor.cost.step.design import group_keys, value_of
 from advisor.cost.step.parameters import BY_NAME, PARAMETERS, Parameter
-from advisor.cost.step.step_time import group_keys, value_of
 from advisor.record.kernel import KernelTiming
 
 KERNEL_NOISE = 0.10

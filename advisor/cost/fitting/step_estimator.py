@@ -12,14 +12,12 @@ from advisor.cost.fitting.least_squares import minimise
 from advisor.cost.fitting.observations import Observations
 from advisor.cost.fitting.row_noise import noise as noise_of
 from advisor.cost.fitting.row_noise import seen_noise
+from advisor.cost.step.design import Design, prior_sd, used_names
 from advisor.cost.step.fitted_speed import FittedSpeed
 from advisor.cost.step.step_time import (
-    Design,
     column_of,
-    prior_sd,
     step_cost_columns,
     step_costs,
-    used_names,
     with_column,
 )
 from advisor.record.measurement import SpeedMeasurement

@@ -113,22 +113,13 @@ def predictions_of(
     made = []
     for i, (deployment, plan) in enumerate(zip(p.deployments, plans, strict=True)):
         fits = plan.fits
-        status: Status = "stable"
-        if not fits:
-            status = "does not fit"
-        elif loads[i].arrival.kind == "rate" and endless[i]:
-            status = "backlogged"
-        elif waiting[i]:
-            status = "saturated"
         made.append(
             Prediction(
                 deployment=deployment,
                 load=loads[i],
                 memory=plan,
-                status=status,
-                latency={name: e for name, values in of.items() if (e := values[i]) is not None}
-                if fits
-                else {},
+                status=_status(fits, loads[i], endless=endless[i], waiting=waiting[i]),
+                latency={name: e for name, values in of.items() if fits and (e := values[i]) is not None},
                 requests_per_s=rates[i] if fits else None,
                 output_tokens_per_s=tokens[i] if fits else None,
                 capacity_requests_per_s=capacities[i] if fits else None,
@@ -145,6 +136,15 @@ def predictions_of(
             )
         )
     return made
+
+
+def _status(fits: bool, load: Load, *, endless: bool, waiting: bool) -> Status:
+    """endless: it has no latency, as its queue would grow without bound. waiting: requests queue."""
+    if not fits:
+        return "does not fit"
+    if load.arrival.kind == "rate" and endless:
+        return "backlogged"
+    return "saturated" if waiting else "stable"
 
 
 def memory_plans(p: DeploymentTable, table: PredictionTable) -> list[MemoryPlan]:

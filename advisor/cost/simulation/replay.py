@@ -10,11 +10,10 @@ import numpy as np
 from advisor.cost.arrays import Floats
 from advisor.cost.serving.engine import EngineTable
 from advisor.cost.simulation.scheduler import run
-from advisor.cost.simulation.simulate import STATISTICS, check_fits, statistic_of
+from advisor.cost.simulation.simulate import STATISTICS, check_fits, latencies_ms
 from advisor.cost.simulation.trace import Requests
 from advisor.spec.metrics import percentile_of
 from advisor.spec.workloads.traced import SentRequest
-from advisor.units import MS_PER_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +45,10 @@ def replay(
     ordered = sorted(log, key=lambda request: request.sent_s)
     parts = [_on_one(engine, ordered[first::replicas]) for first in range(min(replicas, len(ordered)))]
     ttft, tpot, e2e, waited, sent, done = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    values = {"ttft": ttft, "tpot": tpot[np.isfinite(tpot)], "e2e": e2e}
+    values = {"ttft": (ttft, None), "tpot": (tpot[np.isfinite(tpot)], None), "e2e": (e2e, None)}
     return Replay(
         requests=len(ordered),
-        latency_ms={
-            (metric, statistic): MS_PER_S * statistic_of(seconds, None, statistic)
-            for metric, seconds in values.items()
-            if len(seconds)
-            for statistic in statistics
-        },
+        latency_ms=latencies_ms(values, statistics),
         longest_wait_s=float(np.max(waited)),
         most_in_flight=_most_in_flight(sent, done),
     )
@@ -70,10 +64,9 @@ def _on_one(engine: EngineTable, log: Sequence[SentRequest]) -> tuple[Floats, ..
     )
     check_fits(engine, requests)
     happened = run(engine, requests)
-    ttft, e2e = happened.first_s - happened.sent_s, happened.finish_s - happened.sent_s
-    after_first = requests.output_tokens - 1
-    tpot = np.where(after_first > 0, (e2e - ttft) / np.maximum(after_first, 1), np.nan)
-    return ttft, tpot, e2e, happened.admitted_s - happened.sent_s, happened.sent_s, happened.finish_s
+    tpot = np.where(requests.output_tokens > 1, happened.tpot_s, np.nan)
+    waited = happened.admitted_s - happened.sent_s
+    return happened.ttft_s, tpot, happened.e2e_s, waited, happened.sent_s, happened.finish_s
 
 
 def _most_in_flight(sent: Floats, done: Floats) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -227,12 +227,10 @@ def _result(
     requests_per_s, tokens_per_s = _throughput(happened, cut)
     if cut is not None and cut.queued:  # a run that starts full ends in waves; the capacity is free of them
         requests_per_s, tokens_per_s = capacity, capacity * float(np.mean(happened.requests.output_tokens))
-    ttft = happened.first_s - happened.sent_s
-    e2e = happened.finish_s - happened.sent_s
+    ttft, tpot, e2e = happened.ttft_s, happened.tpot_s, happened.e2e_s
     after_first = happened.requests.output_tokens - 1
-    tpot = (e2e - ttft) / np.maximum(after_first, 1)
     gaps = (happened.gap_end_s > start) & (happened.gap_end_s <= end)
-    lasting = {
+    lasting: dict[str, tuple[Floats, Floats | None]] = {
         "ttft": (ttft[counted], None),
         "tpot": (tpot[counted & (after_first > 0)], None),
         "itl": (happened.gap_s[gaps], happened.gap_count[gaps]),
@@ -246,12 +244,7 @@ def _result(
     return ServingResult(
         status=status,
         window="whole" if cut is None else "steady",
-        latency_ms={
-            (metric, statistic): MS_PER_S * statistic_of(values, weights, statistic)
-            for metric, (values, weights) in lasting.items()
-            if len(values)
-            for statistic in statistics
-        },
+        latency_ms=latencies_ms(lasting, statistics),
         requests_per_s=requests_per_s,
         output_tokens_per_s=tokens_per_s,
         capacity_requests_per_s=capacity,
@@ -267,6 +260,18 @@ def _result(
 def _average(values: Floats, weights: Floats) -> float:
     total = float(np.sum(weights))
     return float(np.sum(values * weights)) / total if total > 0 else 0.0
+
+
+def latencies_ms(
+    seconds: Mapping[str, tuple[Floats, Floats | None]], statistics: Sequence[str]
+) -> dict[tuple[str, str], float]:
+    """Each statistic of each metric's (values, weights), in ms; without the metrics that have no value."""
+    return {
+        (metric, statistic): MS_PER_S * statistic_of(values, weights, statistic)
+        for metric, (values, weights) in seconds.items()
+        if len(values)
+        for statistic in statistics
+    }
 
 
 def statistic_of(values: Floats, weights: Floats | None, statistic: str) -> float:

@@ -56,3 +56,18 @@ class Run:
     gap_s: Floats
     gap_count: Floats
     gap_end_s: Floats
+
+    @property
+    def ttft_s(self) -> Floats:
+        """Seconds from sending a request to its first token."""
+        return self.first_s - self.sent_s
+
+    @property
+    def e2e_s(self) -> Floats:
+        """Seconds from sending a request to its last token."""
+        return self.finish_s - self.sent_s
+
+    @property
+    def tpot_s(self) -> Floats:
+        """Seconds per token after the first; 0 of an answer of one token, which has none."""
+        return (self.e2e_s - self.ttft_s) / np.maximum(self.requests.output_tokens - 1, 1)

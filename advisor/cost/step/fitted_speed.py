@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from advisor.cost.arrays import Floats
-from advisor.cost.step.step_time import Design, StepCosts, step_costs, used_names
+from advisor.cost.step.design import Design, used_names
+from advisor.cost.step.step_time import StepCosts, step_costs
 from advisor.cost.step.work import DeploymentArrays
 
 

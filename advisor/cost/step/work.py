@@ -178,11 +178,22 @@ def era_of(version: str, generation: str) -> str:
 
 
 def _one(deployment: Deployment, limits: EngineDefaults, once: Once) -> dict[str, object]:
-    model, fmt, gpu = deployment.model, deployment.format, deployment.gpu
+    """Every column of one deployment. Raises UnsupportedError where the GPU cannot run the format."""
     # Across nodes vLLM's documentation splits layers (pipeline) and keeps tensor parallel within a node;
     # the seed paper's 16-GPU latencies fit that and not one group of 16.
-    tp = min(deployment.tensor_parallel, gpu.gpus_per_node)
+    tp = min(deployment.tensor_parallel, deployment.gpu.gpus_per_node)
     stages = deployment.tensor_parallel // tp
+    return {
+        **_machine(deployment, tp, stages),
+        **_matrices(deployment, tp, stages, once),
+        **_attention(deployment, tp, stages, once),
+        **_engine(deployment, tp, limits),
+    }
+
+
+def _machine(deployment: Deployment, tp: int, stages: int) -> dict[str, object]:
+    """Where it runs, and at which rates."""
+    fmt, gpu = deployment.format, deployment.gpu
     execution = fmt.execution(gpu)
     if execution is None:
         raise UnsupportedError(f"{gpu.name} cannot run {fmt.name}; vLLM has no kernel for it there")
@@ -190,27 +201,12 @@ def _one(deployment: Deployment, limits: EngineDefaults, once: Once) -> dict[str
     rate = gpu.flop_per_s(execution.compute)
     if rate16 is None or rate is None:
         raise UnsupportedError(f"{gpu.name}: no {execution.compute} rate is known; add it to its YAML")
-
-    bits = fmt.bits_per_weight
-    quant_params, kept_params, expert_params = once(widths, model, fmt.name)
-    shape = once(Shape.of, model)
-    head_params = float(model.vocab * model.hidden)
-    groups = once(kv_groups, model, deployment.kv_bits, tp)
-    groups = [*groups, *[KvGroup(float("inf"))] * (MAX_KV_GROUPS - len(groups))]
-    state = once(state_bytes, model, tp)
-
-    link = gpu.interconnect.kind if tp > 1 else "none"
-    wide_params = shape.dense - quant_params + shape.kept + shape.absorbed
-    weight_bytes = (quant_params + expert_params) * bits / BITS_PER_BYTE + wide_params * BYTES_16BIT
     return {
         "gpu": gpu.name,
-        "architecture": f"{gpu.vendor}-{gpu.capability:g}",
+        "architecture": gpu.capability_name,
         "kernel": kernel_family(fmt, execution),
-        "link": link,
+        "link": gpu.interconnect.kind if tp > 1 else "none",
         "gpus": str(tp),
-        "generation": limits.generation,
-        "release": ".".join(deployment.engine.version.split(".")[:2]),
-        "era": era_of(deployment.engine.version, limits.generation),
         "harness": "",
         "client": "",
         "bandwidth": gpu.memory_bytes_per_s,
@@ -219,6 +215,21 @@ def _one(deployment: Deployment, limits: EngineDefaults, once: Once) -> dict[str
         "link_bandwidth": gpu.link_bytes_per_s,
         "tensor_parallel": tp,
         "pipeline_parallel": stages,
+        "sms": gpu.sms or USUAL_SMS,
+        "memory_bytes": gpu.memory_bytes,
+    }
+
+
+def _matrices(deployment: Deployment, tp: int, stages: int, once: Once) -> dict[str, object]:
+    """Weights, the work of multiplying by them, and the kernels that do it."""
+    model, fmt, gpu = deployment.model, deployment.format, deployment.gpu
+    bits = fmt.bits_per_weight
+    quant_params, kept_params, expert_params = once(widths, model, fmt.name)
+    shape = once(Shape.of, model)
+    head_params = float(model.vocab * model.hidden)
+    wide_params = shape.dense - quant_params + shape.kept + shape.absorbed
+    weight_bytes = (quant_params + expert_params) * bits / BITS_PER_BYTE + wide_params * BYTES_16BIT
+    return {
         "quant_bytes": quant_params * bits / BITS_PER_BYTE / tp,
         "kept_bytes": kept_params * BYTES_16BIT / tp,
         "expert_bytes": expert_params * bits / BITS_PER_BYTE / tp,
@@ -230,11 +241,25 @@ def _one(deployment: Deployment, limits: EngineDefaults, once: Once) -> dict[str
         "kept_flop": 2 * kept_params / tp,
         "expert_flop": 2 * shape.active_expert_params / tp,
         "head_flop": 2 * head_params / tp,
-        "sms": gpu.sms or USUAL_SMS,
         "weights_per_byte": BITS_PER_BYTE / bits,
         "tile_flop": 2 * TILE**2 * (gpu.sms or USUAL_SMS) * once(inner_dims, model, tp),
         "activation_elements": (shape.dense + shape.active_expert_params) / model.hidden / tp
         + shape.layers * model.hidden,
+        "layers": shape.layers,
+        "matmuls": shape.matmuls,
+        "moe_layers": shape.moe_layers,
+        "hidden_bytes": model.hidden * BYTES_16BIT,
+        "weight_bytes": weight_bytes / tp / stages,
+    }
+
+
+def _attention(deployment: Deployment, tp: int, stages: int, once: Once) -> dict[str, object]:
+    """The KV cache and the recurrent state: what is kept of a token or a sequence, read and computed."""
+    model = deployment.model
+    groups = once(kv_groups, model, deployment.kv_bits, tp)
+    groups = [*groups, *[KvGroup(float("inf"))] * (MAX_KV_GROUPS - len(groups))]
+    state = once(state_bytes, model, tp)
+    return {
         "kv_read_bytes": [g.read for g in groups],
         "kv_bits": deployment.kv_bits,
         "kv_window": [g.window for g in groups],
@@ -242,15 +267,18 @@ def _one(deployment: Deployment, limits: EngineDefaults, once: Once) -> dict[str
         "decode_pair_flop": [g.decode_flop for g in groups],
         "state_bytes": 2 * state,
         "linear_mixer_flop": 2 * state,
-        "layers": shape.layers,
-        "matmuls": shape.matmuls,
-        "moe_layers": shape.moe_layers,
-        "hidden_bytes": model.hidden * BYTES_16BIT,
-        "weight_bytes": weight_bytes / tp / stages,
         "kv_store_bytes": [g.store / stages for g in groups],
         "sequence_state_bytes": state / stages,
-        "memory_bytes": gpu.memory_bytes,
         "max_context": model.max_context,
+    }
+
+
+def _engine(deployment: Deployment, tp: int, limits: EngineDefaults) -> dict[str, object]:
+    """The engine's release and what it sets on this GPU."""
+    return {
+        "generation": limits.generation,
+        "release": deployment.engine.release,
+        "era": era_of(deployment.engine.version, limits.generation),
         "max_num_seqs": limits.max_num_seqs,
         "max_num_batched_tokens": limits.max_num_batched_tokens,
         "memory_utilization": limits.gpu_memory_utilization,

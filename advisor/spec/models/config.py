@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from advisor.errors import UnsupportedError, nearest
 from advisor.spec.models.architectures import deepseek_v4, grouped, latent, recurrent, registry
@@ -15,7 +15,7 @@ from advisor.spec.models.native_kind import kind_of_config
 from advisor.spec.models.special import SPECIAL
 from advisor.spec.models.traits import TRAITS
 from advisor.spec.models.transformer import EXPERTS, Body, Layer, hidden_size, read_transformer
-from advisor.spec.models.values import ConfigValues, Scope
+from advisor.spec.models.values import ConfigValues
 
 OWN_LAYERS = {
     **SPECIAL,
@@ -101,8 +101,11 @@ def _grouped(layers: tuple[Layer, ...]) -> tuple[LayerGroup, ...]:
     )
 
 
-def _text_values(c: ConfigValues) -> tuple[ConfigValues, str]:
-    """The language model's keys, and its model_type."""
+def _text_values(c: ConfigValues, architectures: Sequence[str]) -> tuple[ConfigValues, str]:
+    """The language model's keys, and its model_type. Raises UnsupportedError for what writes no text."""
+    reason = registry.no_text(architectures[0]) if architectures else None
+    if reason is not None:
+        raise UnsupportedError(f"{c.where}: {architectures[0]} is {reason}; name a model that generates text")
     outer = c.text("model_type")
     for key in TEXT_SECTIONS:
         section = c.section(key)
@@ -119,6 +122,8 @@ def _text_values(c: ConfigValues) -> tuple[ConfigValues, str]:
         raise UnsupportedError(
             f"{c.where}: 'model_type' is missing, so the architecture is unknown; give a complete config.json"
         )
+    if section.flag("is_encoder_decoder", False):
+        raise UnsupportedError(f"{c.where}: encoder-decoder models cannot be read")
     return section, ALIASES.get(inner, inner)
 
 
@@ -157,14 +162,7 @@ def model_from_config(
     for key in OUTER_SECTIONS:
         outer = outer.section(key) or outer
     architectures = outer.texts("architectures") or ()
-    reason = registry.no_text(architectures[0]) if architectures else None
-    if reason is not None:
-        raise UnsupportedError(
-            f"{outer.where}: {architectures[0]} is {reason}; name a model that generates text"
-        )
-    c, model_type = _text_values(outer)
-    if c.flag("is_encoder_decoder", False):
-        raise UnsupportedError(f"{outer.where}: encoder-decoder models cannot be read")
+    c, model_type = _text_values(outer, architectures)
     reader = _reader(model_type, c, outer)
     defaults = TRAITS[model_type].defaults if model_type in TRAITS else {}
     c = c.over(ConfigValues(defaults, c.where))
@@ -202,4 +200,4 @@ def model_from_config(
     )
 
 
-__all__ = ["Scope", "model_from_config", "readable_types"]
+__all__ = ["model_from_config", "readable_types"]

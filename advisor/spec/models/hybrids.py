@@ -111,7 +111,6 @@ def _nemotron_h(c: ConfigValues, max_context: int) -> Body:
         raise UnsupportedError(f"{c.where}: layers of kind {', '.join(sorted(unread))} cannot be read yet")
     if "num_hidden_layers" in c and c.count("num_hidden_layers") != len(blocks):
         raise c.wrong("num_hidden_layers", f"is not the {len(blocks)} layers of hybrid_override_pattern")
-    bias = c.flag("attention_bias", False)
     makers: dict[str, Callable[[], Layer]] = {
         "mamba": lambda: (
             mamba2(
@@ -128,18 +127,7 @@ def _nemotron_h(c: ConfigValues, max_context: int) -> Body:
             NO_FFN,
             hidden,
         ),
-        "attention": lambda: (
-            grouped_attention(
-                hidden=hidden,
-                heads=head_count(c),
-                kv_heads=kv_head_count(c, "nemotron_h"),
-                head_dim=head_width(c),
-                qkv_bias=bias,
-                out_bias=bias,
-            ),
-            NO_FFN,
-            hidden,
-        ),
+        "attention": lambda: (plain_attention(c, "nemotron_h"), NO_FFN, hidden),
         "mlp": lambda: (
             NO_ATTENTION,
             dense_ffn(hidden=hidden, inner=inner_size(c), gated=False, bias=c.flag("mlp_bias", False)),
@@ -170,22 +158,50 @@ def _nemotron_experts(c: ConfigValues, hidden: int) -> Ffn:
     )
 
 
-def _granite_hybrid(c: ConfigValues, max_context: int) -> Body:
-    """Granite 4: Mamba-2 and attention layers, each with a shared MLP and, in some sizes, experts."""
-    hidden, layers = hidden_size(c), layer_count(c)
-    kinds = c.texts("layer_types") or c.texts("layers_block_type")
-    names = {"mamba": "mamba", "linear_attention": "mamba", "attention": "full", "full_attention": "full"}
-    if kinds is None or len(kinds) != layers or any(kind not in names for kind in kinds):
-        raise c.wrong("layer_types", f"is not {layers} of mamba and attention")
+def plain_attention(c: ConfigValues, family: str) -> Attention:
+    """Grouped attention as most configs give it: the usual sizes, one flag for the biases."""
     bias = c.flag("attention_bias", False)
-    full = grouped_attention(
-        hidden=hidden,
+    return grouped_attention(
+        hidden=hidden_size(c),
         heads=head_count(c),
-        kv_heads=kv_head_count(c, "granite"),
+        kv_heads=kv_head_count(c, family),
         head_dim=head_width(c),
         qkv_bias=bias,
         out_bias=bias,
     )
+
+
+def mamba2_mixer(c: ConfigValues, inner: int) -> Attention:
+    """Mamba-2 as Granite 4, Bamba and Falcon-H1 give it, over `inner` channels."""
+    heads = c.count("mamba_n_heads", default=128)
+    return mamba2(
+        hidden=hidden_size(c),
+        heads=heads,
+        head_dim=inner // heads if c.raw("mamba_d_head") in (None, "auto") else c.count("mamba_d_head"),
+        groups=c.count("mamba_n_groups", default=1),
+        state=c.count("mamba_d_state", default=256),
+        kernel=c.count("mamba_d_conv", default=4),
+        conv_bias=c.flag("mamba_conv_bias", True),
+        proj_bias=c.flag("mamba_proj_bias", False),
+        state_bytes=state_bytes(c),
+    )
+
+
+def _mamba_or_attention(c: ConfigValues, kinds: tuple[str, ...] | None, family: str) -> tuple[Attention, ...]:
+    """Each layer's token mixing by its kind; newer configs write `linear_attention` and `full_attention`."""
+    layers = layer_count(c)
+    is_mamba = {"mamba": True, "linear_attention": True, "attention": False, "full_attention": False}
+    if kinds is None or len(kinds) != layers or any(kind not in is_mamba for kind in kinds):
+        raise c.wrong("layer_types", f"is not {layers} of mamba and attention")
+    full = plain_attention(c, family)
+    linear = mamba2_mixer(c, c.count("mamba_expand", default=2) * hidden_size(c))
+    return tuple(linear if is_mamba[kind] else full for kind in kinds)
+
+
+def _granite_hybrid(c: ConfigValues, max_context: int) -> Body:
+    """Granite 4: Mamba-2 and attention layers, each with a shared MLP and, in some sizes, experts."""
+    hidden = hidden_size(c)
+    kinds = c.texts("layer_types") or c.texts("layers_block_type")
     shared, experts = c.count("shared_intermediate_size"), c.count_or_zero("num_local_experts")
     ffn = dense_ffn(hidden=hidden, inner=shared)
     if experts:
@@ -196,25 +212,8 @@ def _granite_hybrid(c: ConfigValues, max_context: int) -> Body:
             inner=c.count("intermediate_size"),
             shared_inner=shared,
         )
-    heads = c.count("mamba_n_heads", default=128)
-    head_dim = c.raw("mamba_d_head")
-    inner = c.count("mamba_expand", default=2) * hidden
-    linear = mamba2(
-        hidden=hidden,
-        heads=heads,
-        head_dim=inner // heads if head_dim in (None, "auto") else c.count("mamba_d_head"),
-        groups=c.count("mamba_n_groups", default=1),
-        state=c.count("mamba_d_state", default=256),
-        kernel=c.count("mamba_d_conv", default=4),
-        conv_bias=c.flag("mamba_conv_bias", True),
-        proj_bias=c.flag("mamba_proj_bias", False),
-        state_bytes=state_bytes(c),
-    )
-    return Body(
-        layers=tuple((linear if names[kind] == "mamba" else full, ffn, 2 * hidden) for kind in kinds),
-        tied=False,
-        final_norm_params=hidden,
-    )
+    mixing = _mamba_or_attention(c, kinds, "granite")
+    return Body(layers=tuple((one, ffn, 2 * hidden) for one in mixing), tied=False, final_norm_params=hidden)
 
 
 def _jamba(c: ConfigValues, max_context: int) -> Body:
@@ -263,40 +262,14 @@ def _jamba(c: ConfigValues, max_context: int) -> Body:
 
 def _bamba(c: ConfigValues, max_context: int) -> Body:
     """Bamba: Mamba-2 layers and a few attention layers, each with an MLP."""
-    hidden, layers, bias = hidden_size(c), layer_count(c), c.flag("attention_bias", False)
-    names = {"mamba": "mamba", "linear_attention": "mamba", "attention": "full", "full_attention": "full"}
+    hidden = hidden_size(c)
     kinds = c.texts("layer_types") or c.texts("layers_block_type")
     if kinds is None:
         full_at = c.numbers("attn_layer_indices") or ()
-        kinds = tuple("attention" if i in full_at else "mamba" for i in range(layers))
-    if len(kinds) != layers or any(kind not in names for kind in kinds):
-        raise c.wrong("layer_types", f"is not {layers} of mamba and attention")
-    full = grouped_attention(
-        hidden=hidden,
-        heads=head_count(c),
-        kv_heads=kv_head_count(c, "bamba"),
-        head_dim=head_width(c),
-        qkv_bias=bias,
-        out_bias=bias,
-    )
-    heads, inner = c.count("mamba_n_heads", default=128), c.count("mamba_expand", default=2) * hidden
-    linear = mamba2(
-        hidden=hidden,
-        heads=heads,
-        head_dim=inner // heads if c.raw("mamba_d_head") in (None, "auto") else c.count("mamba_d_head"),
-        groups=c.count("mamba_n_groups", default=1),
-        state=c.count("mamba_d_state", default=256),
-        kernel=c.count("mamba_d_conv", default=4),
-        conv_bias=c.flag("mamba_conv_bias", True),
-        proj_bias=c.flag("mamba_proj_bias", False),
-        state_bytes=state_bytes(c),
-    )
+        kinds = tuple("attention" if i in full_at else "mamba" for i in range(layer_count(c)))
     ffn = dense_ffn(hidden=hidden, inner=inner_size(c), bias=c.flag("mlp_bias", False))
-    return Body(
-        layers=tuple((linear if names[kind] == "mamba" else full, ffn, 2 * hidden) for kind in kinds),
-        tied=False,
-        final_norm_params=hidden,
-    )
+    mixing = _mamba_or_attention(c, kinds, "bamba")
+    return Body(layers=tuple((one, ffn, 2 * hidden) for one in mixing), tied=False, final_norm_params=hidden)
 
 
 def lfm2_layers(c: ConfigValues) -> tuple[Attention, ...]:

@@ -48,7 +48,8 @@ def _indexers(c: ConfigValues, layers: int) -> tuple[bool, ...]:
     return tuple(max(i - first + 1, 0) % every == 0 for i in range(layers))
 
 
-def _latent(c: ConfigValues, *, with_index: bool) -> Attention:
+def latent_mixer(c: ConfigValues, *, with_index: bool = False) -> Attention:
+    """Latent attention by the keys that DeepSeek gave it; `with_index`: with V3.2's indexer."""
     return latent_attention(
         hidden=hidden_size(c),
         heads=head_count(c),
@@ -74,7 +75,7 @@ def _deepseek(c: ConfigValues, max_context: int) -> Body:
     if len(kinds) != layers or set(kinds) - {"sparse", "dense"}:
         raise c.wrong("mlp_layer_types", f"is not {layers} of sparse and dense")
     indexed = _indexers(c, layers)
-    plain, sparse = _latent(c, with_index=False), _latent(c, with_index=True) if any(indexed) else None
+    plain, sparse = latent_mixer(c), latent_mixer(c, with_index=True) if any(indexed) else None
     dense = dense_ffn(hidden=hidden, inner=inner_size(c))
     experts = c.count_or_zero("n_routed_experts")
     moe = dense

@@ -10,8 +10,6 @@ from advisor.errors import InputError
 LARGEST = 10**9
 """No dimension, count or vocabulary of a real model comes near this; above it a file is damaged."""
 
-Scope = Mapping[str, object]
-
 
 def _shown(value: object) -> str:
     text = repr(value)
@@ -23,7 +21,7 @@ class ConfigValues:
 
     __slots__ = ("_values", "where")
 
-    def __init__(self, values: Scope, where: str) -> None:
+    def __init__(self, values: Mapping[str, object], where: str) -> None:
         self._values = values
         self.where = where
 

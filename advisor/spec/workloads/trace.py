@@ -61,12 +61,7 @@ def profile_from_trace(
         notes.append(f"token counts are approximate: {chars_per_token:g} characters taken for a token")
     if trace.skipped:
         notes.append(f"{trace.skipped} lines or requests without prompt and answer were left out")
-    media = sum(one.media > 0 for one in trace.requests)
-    if media:
-        notes.append(
-            f"{media} of {len(trace.requests)} requests carry images, sound or video: the work of their "
-            "encoder is not counted, nor are their tokens where the log has text alone"
-        )
+    notes += _media_notes(trace)
     arrives, utilization = (arrival, None) if arrival is not None else _arrival(trace, path, notes)
     if len(prompts) > MAX_VALUES and max(prompts) > 1.5 * lengths_of(prompts).longest:
         notes.append(f"the longest prompt has {max(prompts)} tokens: mind --max-model-len")
@@ -96,6 +91,16 @@ def profile_from_trace(
         notes=tuple(notes),
         log=_sent(trace, prompts, path, chars_per_token) if arrival is None and output_tokens is None else (),
     )
+
+
+def _media_notes(trace: Trace) -> list[str]:
+    media = sum(one.media > 0 for one in trace.requests)
+    if not media:
+        return []
+    return [
+        f"{media} of {len(trace.requests)} requests carry images, sound or video: the work of their "
+        "encoder is not counted, nor are their tokens where the log has text alone"
+    ]
 
 
 def _sent(

@@ -10,7 +10,7 @@ import pytest
 
 from advisor.cost.fitting.kernel_estimator import KernelProblem, fit_kernels
 from advisor.cost.kernels.timed import TimedKernels, timed_kernels
-from advisor.cost.step.step_time import Design, used_names
+from advisor.cost.step.design import Design, used_names
 from advisor.cost.step.work import deployment_arrays
 from advisor.data import shipped
 from advisor.record.kernel import KernelTiming

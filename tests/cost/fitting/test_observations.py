@@ -108,7 +108,8 @@ def test_ttft_and_tpot_of_one_run_are_one_cell():
 
 def test_percentiles_are_observed_beside_means_and_in_their_order():
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.step.step_time import Design, step_costs, used_names
+    from advisor.cost.step.design import Design, used_names
+    from advisor.cost.step.step_time import step_costs
 
     rows = [ROW, *(replace(ROW, statistic=p) for p in ("p50", "p95", "p99"))]
     seen = observe(rows)

@@ -52,7 +52,7 @@ def fit_with(*rows: SpeedMeasurement) -> Fit:
     """The fit that ships, with the cells of `rows`; its parameters are not fitted again."""
     base, seen = Predictor.shipped().fit, observe(rows)
     assert not seen.left_out
-    return assembled(base.speed, seen, seen.row_deployments, base.intervals, base.summary)
+    return assembled(base.speed, seen, base.intervals, base.summary)
 
 
 def test_a_measured_percentile_stands_whatever_the_mean_says() -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
-from advisor.spec.models.layers import BYTES_16BIT, BYTES_32BIT, dense_ffn, latent_attention, moe_ffn
+from advisor.spec.models.layers import BYTES_16BIT, BYTES_32BIT, dense_ffn, moe_ffn
 from advisor.spec.models.model import Attention
+from advisor.spec.models.special import latent_mixer
 from advisor.spec.models.transformer import (
     EXPERTS,
     Body,
     Layer,
     active_experts,
-    head_count,
     hidden_size,
     inner_size,
     layer_count,
@@ -19,23 +19,10 @@ from advisor.spec.models.transformer import (
 from advisor.spec.models.values import ConfigValues
 
 
-def _latent(c: ConfigValues) -> Attention:
-    return latent_attention(
-        hidden=hidden_size(c),
-        heads=head_count(c),
-        query_rank=c.count_or_none("q_lora_rank"),
-        kv_rank=c.count("kv_lora_rank"),
-        nope_dim=c.count("qk_nope_head_dim"),
-        rope_dim=c.count("qk_rope_head_dim"),
-        v_dim=c.count("v_head_dim"),
-        bias=c.flag("attention_bias", False),
-    )
-
-
 def _dense(c: ConfigValues, max_context: int) -> Body:
     """MiniCPM3 and Youtu: latent attention and a plain feed-forward part."""
     hidden = hidden_size(c)
-    layer = (_latent(c), dense_ffn(hidden=hidden, inner=inner_size(c)), 2 * hidden)
+    layer = (latent_mixer(c), dense_ffn(hidden=hidden, inner=inner_size(c)), 2 * hidden)
     return Body(layers=(layer,) * layer_count(c), tied=True, final_norm_params=hidden)
 
 
@@ -43,7 +30,7 @@ def _axk1(c: ConfigValues, max_context: int) -> Body:
     """A.X K1: DeepSeek V3's layers with a norm after the experts."""
     hidden, layers, experts = hidden_size(c), layer_count(c), c.count("n_routed_experts")
     first, inner = c.count_or_zero("first_k_dense_replace", default=1), c.count("moe_intermediate_size")
-    attention, dense = _latent(c), dense_ffn(hidden=hidden, inner=inner_size(c))
+    attention, dense = latent_mixer(c), dense_ffn(hidden=hidden, inner=inner_size(c))
     routed = moe_ffn(
         hidden=hidden,
         experts=experts,
@@ -72,7 +59,7 @@ def _longcat(c: ConfigValues, max_context: int) -> Body:
     inner = c.count("expert_ffn_hidden_size", "moe_intermediate_size")
     active = active_experts(c, experts + idle)
     wide = c.count("ffn_hidden_size", "intermediate_size")
-    attention = _latent(c)
+    attention = latent_mixer(c)
     routed = moe_ffn(
         hidden=hidden,
         experts=experts,
@@ -152,7 +139,7 @@ def _kimi_linear(c: ConfigValues, max_context: int) -> Body:
         linear_extra=2 * hidden * (narrowed or 0),
         other_extra=(narrowed or 0) if c.flag("latent_moe_use_norm", False) else 0,
     )
-    latent = _latent(c)
+    latent = latent_mixer(c)
     if c.flag("mla_use_output_gate", False):
         gate = hidden * latent.query_heads * c.count("v_head_dim")
         latent = dataclasses.replace(latent, linear_params=latent.linear_params + gate)

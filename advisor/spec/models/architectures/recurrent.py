@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from advisor.spec.models.hybrids import lfm2_layers, state_bytes
+from advisor.spec.models.hybrids import lfm2_layers, mamba2_mixer, plain_attention, state_bytes
 from advisor.spec.models.layers import (
     NO_FFN,
     dense_ffn,
     gated_delta_net,
     grouped_attention,
-    mamba2,
     moe_ffn,
 )
 from advisor.spec.models.transformer import (
@@ -26,29 +25,10 @@ from advisor.spec.models.values import ConfigValues
 
 def _falcon_h1(c: ConfigValues, max_context: int) -> Body:
     """Falcon-H1: attention and Mamba-2 read the same input side by side; counted here one after the other."""
-    hidden, bias = hidden_size(c), c.flag("attention_bias", False)
-    attention = grouped_attention(
-        hidden=hidden,
-        heads=head_count(c),
-        kv_heads=kv_head_count(c, "falcon_h1"),
-        head_dim=head_width(c),
-        qkv_bias=bias,
-        out_bias=bias,
-    )
+    hidden, attention = hidden_size(c), plain_attention(c, "falcon_h1")
     inner = c.count_or_none("mamba_d_ssm") or c.count("mamba_expand", default=2) * hidden
-    heads = c.count("mamba_n_heads", default=128)
     normed = c.flag("mamba_rms_norm", True)
-    mixer = mamba2(
-        hidden=hidden,
-        heads=heads,
-        head_dim=inner // heads if c.raw("mamba_d_head") in (None, "auto") else c.count("mamba_d_head"),
-        groups=c.count("mamba_n_groups", default=1),
-        state=c.count("mamba_d_state", default=256),
-        kernel=c.count("mamba_d_conv", default=4),
-        conv_bias=c.flag("mamba_conv_bias", True),
-        proj_bias=c.flag("mamba_proj_bias", False),
-        state_bytes=state_bytes(c),
-    )
+    mixer = mamba2_mixer(c, inner)
     ffn = dense_ffn(hidden=hidden, inner=inner_size(c), bias=c.flag("mlp_bias", False))
     pair = (
         # The gated norm is optional here; `mamba2` counts it.
