@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-KB = 1_000
 MB = 1_000_000
 GB = 1_000_000_000
 TERA = 1_000_000_000_000
-KIB = 1_024
 MIB = 1_024**2
 GIB = 1_024**3
 

@@ -15,17 +15,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from advisor.advise.measuring.value_of_information import Problem, best_now, gain, losses_now
+from advisor.cost.arrays import Floats
 from advisor.cost.evaluation.decisions import NEAR, usd_per_query
 from advisor.cost.evaluation.held_out import HeldOut, leave_groups_out
 from advisor.cost.evaluation.optimum import Optimum
 from advisor.cost.fitting.evidence import shape_key
-from advisor.cost.fitting.observations import observe
+from advisor.cost.fitting.observations import Observations, observe
 from advisor.cost.predict.predictor import REPEAT, REPEAT_MAXIMUM, Z90, Predictor
 from advisor.cost.uncertainty.error_class import Distance, EngineClass, error_class
 from advisor.cost.uncertainty.intervals import Interval
@@ -34,7 +35,6 @@ from advisor.data import shipped
 from advisor.record.store import read_speed
 from advisor.spec.engines.engine import defaults
 
-__all__ = ["Case", "replace"]
 STEPS = 6
 ORDERS = 20
 
@@ -218,6 +218,11 @@ def held_out(predictor: Predictor) -> HeldOut:
     of_row = seen.row_deployments
     model = leave_groups_out(optimum, [shape_key(d.model) for d in of_row])
     gpu = leave_groups_out(optimum, [d.gpu.name for d in of_row])
+    return errors_of(seen, model=model, gpu=gpu)
+
+
+def errors_of(seen: Observations, *, model: Floats, gpu: Floats) -> HeldOut:
+    """These errors; nothing held out otherwise, and no row near the capacity."""
     nothing = np.full(len(seen.rows), np.nan)
     return HeldOut(
         seen=seen,
@@ -246,16 +251,7 @@ def main() -> None:
     if path is not None and path.exists():
         seen = observe(read_speed(shipped("measurements")))
         kept = np.load(path)
-        nothing = np.full(len(seen.rows), np.nan)
-        held = HeldOut(
-            seen=seen,
-            row=nothing,
-            model=kept["model"],
-            gpu=kept["gpu"],
-            source=nothing,
-            elsewhere=nothing,
-            near_capacity=np.zeros(len(seen.rows), dtype=bool),
-        )
+        held = errors_of(seen, model=kept["model"], gpu=kept["gpu"])
     else:
         held = held_out(predictor)
         if path is not None:

@@ -12,10 +12,13 @@ import argparse
 import json
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from advisor.measure.steps import slo_search
-from advisor.measure.steps.slo_search import Z90, ExpectedRate, SloSearch
+from advisor.measure.steps.slo_search import Z90, ExpectedRate, Probe, SloSearch
+
+Benchmark = Callable[[float], tuple[bool, float | None]]
+"""A rate → whether it keeps the limits, and its margin."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,15 @@ def simulated(draw: random.Random) -> Simulated:
     return Simulated(top=draw.uniform(0.5, 80), power=power, headroom=headroom, expected=expected)
 
 
+def run(search: SloSearch, benchmark: Benchmark) -> SloSearch:
+    """The search carried to its end."""
+    while not search.done:
+        step = search.next_step
+        kept, margin = benchmark(search.rate(step))
+        search.saw(Probe(step=step, kept=kept, margin=margin))
+    return search
+
+
 def bisected(deployment: Simulated) -> tuple[float, int]:
     """The highest step that keeps the limit and the benchmarks of plain bisection on the same grid."""
     search = SloSearch(top=deployment.top)
@@ -54,7 +66,7 @@ def bisected(deployment: Simulated) -> tuple[float, int]:
     while not search.done:
         step = (search.low + search.high) // 2
         kept, _ = deployment.benchmark(search.rate(step))
-        search.saw(slo_search.Probe(step=step, kept=kept))
+        search.saw(Probe(step=step, kept=kept))
         count += 1
     return search.rate(search.low), count
 
@@ -66,7 +78,7 @@ def compare(deployments: int, seed: int) -> dict[str, float]:
     for _ in range(deployments):
         one = simulated(draw)
         rate, count = bisected(one)
-        search = slo_search.run(SloSearch(top=one.top, expected=one.expected), one.benchmark)
+        search = run(SloSearch(top=one.top, expected=one.expected), one.benchmark)
         plain, guided = plain + count, guided + len(search.probes)
         worse += search.rate(search.low) < rate
         most = max(most, len(search.probes))

@@ -20,7 +20,17 @@ class Planned:
 
     step: Step
     state: str
-    """`done`, `failed: reason`, `to do`."""
+    """`done`, `failed: reason`, `to do`, `again: reason`."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the run will do it."""
+        return self.state == "to do" or self.state.startswith("again")
+
+    @property
+    def is_open_task(self) -> bool:
+        """Whether the run will evaluate it."""
+        return self.step.kind == "evaluate" and self.is_open
 
 
 def check_complete(rows: Sequence[Planned], folder: Path) -> None:

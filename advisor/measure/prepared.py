@@ -176,21 +176,31 @@ def _model_context(model: str) -> int | None:
     return None
 
 
+def tools_needed(plan: Plan) -> frozenset[str]:
+    """Names of the tools that carry a plan out."""
+    serves = bool(plan.points) or plan.slo_search or (bool(plan.tasks) and plan.evaluate_with == "server")
+    needed = {
+        "quantize": any(plan.is_made(format) for format in plan.formats),
+        "vllm": serves,
+        "evaluate": bool(plan.tasks),
+    }
+    return frozenset(name for name, is_needed in needed.items() if is_needed)
+
+
 def _versions(plan: Plan, endpoint: str | None, *, need_tools: bool) -> Versions:
     """Versions of the tools that the plan needs. Raises MissingToolError."""
-    makes = any(plan.is_made(format) for format in plan.formats)
-    serves = bool(plan.points) or plan.slo_search or (bool(plan.tasks) and plan.evaluate_with == "server")
+    wanted = tools_needed(plan)
 
-    def version(name: str, needed: bool) -> str | None:
-        if not needed:
+    def version(name: str) -> str | None:
+        if name not in wanted:
             return None
         found = envs.require(name) if need_tools else envs.find(name)
         return None if found is None else found.version
 
     return Versions(
-        quantize=version("quantize", makes),
-        vllm=version("vllm", serves),
-        evaluate=version("evaluate", bool(plan.tasks)),
+        quantize=version("quantize"),
+        vllm=version("vllm"),
+        evaluate=version("evaluate"),
     )
 
 
@@ -262,11 +272,8 @@ def _task_digest(folder: str | None) -> str | None:
     if not path.is_dir():
         raise InputError(f"{folder}: no such folder of lm-eval tasks")
     names = sorted(
-        file for file in path.rglob("*") if file.suffix in (".yaml", ".yml", ".py", ".json", ".jsonl")
+        file
+        for file in path.rglob("*")
+        if file.suffix in (".yaml", ".yml", ".py", ".json", ".jsonl") and file.is_file()
     )
-    return files.digest([[str(file.relative_to(path)), file_digest(file)] for file in names])
-
-
-def file_digest(path: Path) -> str:
-    """Digest of one file's bytes."""
-    return files.file_sha256(path)
+    return files.digest([[str(file.relative_to(path)), files.file_sha256(file)] for file in names])

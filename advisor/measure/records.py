@@ -11,7 +11,7 @@ from typing import Any
 from advisor.measure.state.ledger import Entry
 from advisor.measure.steps import steady
 from advisor.measure.steps.bench import BenchResult, Point, saturated
-from advisor.measure.steps.quality import Difference, ItemScore, Score, difference
+from advisor.measure.steps.quality import Difference, Score, difference, item_of
 from advisor.measure.steps.running_server import MAX_UNPLANNED_HITS
 from advisor.measure.tools import files, tool_files
 from advisor.record.measurement import FailedRun, QualityMeasurement, SpeedMeasurement
@@ -281,12 +281,8 @@ def scores_of(entry: Entry, raw: Path) -> list[Score]:
 
 def _score(row: Mapping[str, Any], items: Mapping[str, Any]) -> Score:
     name = row["metric"] if row["filter"] == "none" else f"{row['metric']},{row['filter']}"
-    own = tuple((str(key), _item(value)) for key, value in items.get(f"{row['task']}/{name}", []))
+    own = tuple((str(key), item_of(value)) for key, value in items.get(f"{row['task']}/{name}", []))
     return Score(**row, items=own)
-
-
-def _item(value: Any) -> ItemScore:
-    return (float(value[0]), float(value[1])) if isinstance(value, list) else float(value)
 
 
 def failed(entry: Entry, run: str) -> FailedRun:

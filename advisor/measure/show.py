@@ -7,7 +7,7 @@ from pathlib import Path
 
 from advisor.measure import commands
 from advisor.measure.planned import Planned
-from advisor.measure.prepared import Prepared
+from advisor.measure.prepared import Prepared, tools_needed
 from advisor.measure.records import Records
 from advisor.measure.tools import envs, install
 from advisor.record.measurement import QualityMeasurement, SpeedMeasurement
@@ -49,10 +49,11 @@ def dry_run(prepared: Prepared, rows: Sequence[Planned]) -> str:
         "commands, which read files that a run makes (--write-commands DIR writes scripts that run as they "
         "stand):\n" + "\n".join(lines)
     )
+    needed = tools_needed(prepared.plan)
     missing = [
         f"{tool.title} is not installed; run: quantadvise tools install {tool.name}"
         for tool in envs.TOOLS
-        if tool.name in _needed(prepared) and envs.find(tool.name) is None
+        if tool.name in needed and envs.find(tool.name) is None
     ]
     return "\n\n".join([*parts, *(["\n".join(missing)] if missing else [])])
 

@@ -82,9 +82,6 @@ class KernelTiming:
         for name in ("value", "seconds"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}; a finite number above 0")
-        for name in ("value", "seconds"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}; a finite number above 0")
         for name in _COUNTS:
             count = getattr(self, name)
             if count is not None and count < 1:

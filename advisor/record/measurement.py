@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from advisor.spec.engines.kernel_choice import KvFormat
 from advisor.spec.metrics import MetricName
 from advisor.spec.workloads.load_kind import LoadKind
 from advisor.units import MS_PER_S, S_PER_HOUR
@@ -15,7 +16,6 @@ Origin = Literal["published", "derived", "measured", "imported"]
 """derived: recovered from a finer printed figure (queries per dollar). measured: by our own tool."""
 OWN_ORIGINS: tuple[Origin, ...] = ("measured", "imported")
 """Of a user's own records."""
-KvFormat = Literal["16bit", "fp8"]
 LengthKind = Literal["constant", "distribution"]
 Stage = Literal["quantize", "serve", "bench", "evaluate"]
 FailureReason = Literal["out_of_memory", "unsupported", "crash", "timeout", "unsteady", "too_many_failures"]

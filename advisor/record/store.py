@@ -32,6 +32,7 @@ from advisor.errors import DataError, InputError, nearest
 from advisor.record.kernel import KernelTiming
 from advisor.record.measurement import FailedRun, PrintedCost, QualityMeasurement, SpeedMeasurement
 from advisor.record.measurement_file import (
+    Head,
     checked_body,
     head_of,
     is_torn,
@@ -40,7 +41,18 @@ from advisor.record.measurement_file import (
     set_torn_line_aside,
     text_of,
 )
-from advisor.record.tables import COSTS, FAILURES, KERNELS, QUALITY, READERS, SPEED, Cell, Record, Table
+from advisor.record.tables import (
+    COSTS,
+    FAILURES,
+    KERNELS,
+    QUALITY,
+    READERS,
+    SPEED,
+    TABLES,
+    Cell,
+    Record,
+    Table,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,31 +92,15 @@ def read_kernels(folder: Path) -> list[KernelTiming]:
     return _records(folder, KERNELS)
 
 
-def read_located(folder: Path, table: Table[Record]) -> list[Located[Record]]:
-    """The same records, each with its file and line."""
-    return [
-        Located(record=record, file=path, line=line)
-        for path in files(folder)
-        for line, record in enumerate(_read_file(path, table), start=3)
+def read_file(path: Path) -> tuple[str, list[Located[Any]]]:
+    """What one file holds (`speed`, `quality` …), and its records. Raises DataError for damage."""
+    lines = lines_of(path)
+    head = head_of(path, lines)
+    table = next(table for table in TABLES if table.kind == head.kind)
+    records = _records_of(path, lines, head, table)
+    return table.kind, [
+        Located(record=record, file=path, line=line) for line, record in enumerate(records, start=3)
     ]
-
-
-def read_speed_columns(folder: Path, names: Sequence[str]) -> dict[str, list[Any]]:
-    """The columns `names` of all speed figures, rows as in `read_speed`, without making records of them.
-
-    A few times faster; what a record would refuse is not noticed. Raises as `read_speed` for other damage.
-    """
-    columns: dict[str, list[Any]] = {name: [] for name in names}
-    for path in files(folder):
-        rows, body, lacks = _rows(path, SPEED)
-        texts = list(zip(*rows, strict=True)) or [()] * len(SPEED.columns)
-        for at, (name, cell) in enumerate(SPEED.columns):
-            if name in columns:
-                try:
-                    columns[name] += _cells(texts[at], cell)
-                except ValueError:
-                    raise _first_damage(path, body, SPEED, lacks) from None
-    return columns
 
 
 def write_speed(path: Path, rows: Iterable[SpeedMeasurement]) -> None:
@@ -176,27 +172,29 @@ def files(folder: Path) -> list[Path]:
 
 
 def _records(folder: Path, table: Table[Record]) -> list[Record]:
-    return [record for path in files(folder) for record in _read_file(path, table)]
+    return [record for path in files(folder) for record in _of_kind(path, table)]
 
 
-def _read_file(path: Path, table: Table[Record]) -> list[Record]:
+def _of_kind(path: Path, table: Table[Record]) -> list[Record]:
     """The records of one file; none when the file is of another kind."""
-    rows, body, lacks = _rows(path, table)
+    lines = lines_of(path)
+    head = head_of(path, lines)
+    return _records_of(path, lines, head, table) if head.kind == table.kind else []
+
+
+def _records_of(path: Path, lines: list[str], head: Head, table: Table[Record]) -> list[Record]:
+    """The records of a file of the table's kind."""
+    rows, body, lacks = _rows(path, lines, head, table)
     try:
         return _convert(rows, table)
     except ValueError:
         raise _first_damage(path, body, table, lacks) from None
 
 
-def _rows(path: Path, table: Table[Any]) -> tuple[list[list[str]], list[str], int]:
-    """(cells, lines, how many of the later columns are missing) of one file, its header not counted.
-
-    No rows when the file is of another kind.
-    """
-    lines = lines_of(path)
-    head = head_of(path, lines)
-    if head.kind != table.kind:
-        return [], [], 0
+def _rows(
+    path: Path, lines: list[str], head: Head, table: Table[Any]
+) -> tuple[list[list[str]], list[str], int]:
+    """(cells, lines, how many of the later columns are missing) of one file, its header not counted."""
     lacks, body = _check_columns(path, head.columns, table), checked_body(path, head, lines)
     whole = [line + "," * lacks for line in body] if lacks else body
     try:
@@ -313,6 +311,6 @@ def _append(path: Path, table: Table[Record], rows: Iterable[Record]) -> None:
         head = head_of(path, lines)
         if head.kind != table.kind:
             raise DataError(f"{path}:1: holds {head.kind}, not {table.kind}; append to another file")
-        _, older, lacks = _rows(path, table)
+        _, older, lacks = _rows(path, lines, head, table)
         body = [line + "," * lacks for line in older]
     whole_file.write(path, text_of(table.first_line, table.names, [*body, *fresh]))

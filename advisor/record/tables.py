@@ -172,7 +172,8 @@ KERNELS = Table(
     ),
     later=6,
 )
-KINDS = tuple(table.kind for table in (SPEED, QUALITY, FAILURES, COSTS, KERNELS))
+TABLES: tuple[Table[Any], ...] = (SPEED, QUALITY, FAILURES, COSTS, KERNELS)
+KINDS = tuple(table.kind for table in TABLES)
 
 
 def _number(text: str) -> float:

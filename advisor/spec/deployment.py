@@ -8,7 +8,7 @@ from typing import Literal
 
 from advisor.errors import InputError
 from advisor.spec.engines.engine import Engine
-from advisor.spec.engines.kernel_choice import KernelChoice
+from advisor.spec.engines.kernel_choice import KernelChoice, KvFormat
 from advisor.spec.engines.model_starts import Start, starts_of
 from advisor.spec.formats.checkpoint import Checkpoint
 from advisor.spec.formats.format import QuantFormat
@@ -16,7 +16,6 @@ from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.parallelism import Parallelism
 
-KvFormat = Literal["16bit", "fp8"]
 KvChoice = Literal["auto", "16bit", "fp8"]
 """auto: as the checkpoint says, as vLLM does without a flag."""
 

@@ -177,10 +177,9 @@ def test_appended_rows_follow_the_old_ones(tmp_path: Path) -> None:
 
 def test_records_know_their_line(tmp_path: Path) -> None:
     store.write_speed(tmp_path / "a.csv", [build.speed(), build.speed(value=2.0)])
-    assert [(row.line, row.record.value) for row in store.read_located(tmp_path, tables.SPEED)] == [
-        (3, 3100.0),
-        (4, 2.0),
-    ]
+    kind, rows = store.read_file(tmp_path / "a.csv")
+    assert kind == "speed"
+    assert [(row.line, row.record.value) for row in rows] == [(3, 3100.0), (4, 2.0)]
 
 
 def test_what_a_spreadsheet_saves_is_still_read(tmp_path: Path) -> None:
@@ -402,18 +401,3 @@ def test_rows_are_not_appended_to_another_kind_of_file(tmp_path: Path) -> None:
     store.write_quality(tmp_path / "a.csv", [build.quality()])
     with pytest.raises(DataError, match="holds quality, not speed; append to another file"):
         store.append_speed(tmp_path / "a.csv", [build.speed()])
-
-
-def test_columns_are_those_of_the_records(tmp_path: Path) -> None:
-    store.write_speed(tmp_path / "a.csv", [build.speed(), build.speed(value=2.5, engine_version=None)])
-    store.write_quality(tmp_path / "b.csv", [build.quality()])
-    assert store.read_speed_columns(tmp_path, ["value", "engine_version"]) == {
-        "value": [3100.0, 2.5],
-        "engine_version": ["0.6.4.post1", None],
-    }
-
-
-def test_columns_of_a_damaged_file_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text(HEAD + GOOD + GOOD.replace("3100", "fast"))
-    with pytest.raises(DataError, match=r"a\.csv:4: value is 'fast', not a number"):
-        store.read_speed_columns(tmp_path, ["value"])

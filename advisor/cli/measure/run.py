@@ -21,7 +21,7 @@ from advisor.errors import InputError
 from advisor.measure import run
 from advisor.measure.execution import progress
 from advisor.measure.execution.executor import LocalExecutor
-from advisor.measure.planned import Planned, check_complete, planned
+from advisor.measure.planned import check_complete, planned
 from advisor.measure.prepared import Prepared, prepare
 from advisor.measure.run import Executor
 from advisor.measure.state import ledger
@@ -48,7 +48,7 @@ def carry_out(plan: Plan, folder: Path, where: Where, *, yes: bool) -> None:
         if plan.slo_search:
             prepared = with_expected_rates(prepared, compare.Expectation(prepared, gpu_file))
         rows = planned(prepared, book)
-        done = sum(row.state != "to do" and not row.state.startswith("again") for row in rows)
+        done = sum(not row.is_open for row in rows)
         if not yes and sys.stdin.isatty() and err.is_terminal and done < len(rows):
             takes = time_of(prepared, compare.Expectation(prepared, gpu_file), book)
             typer.confirm(f"{len(rows) - done} steps into {folder}{takes}; go on?", abort=True, err=True)
@@ -58,7 +58,7 @@ def carry_out(plan: Plan, folder: Path, where: Where, *, yes: bool) -> None:
             if executor == "local" and prepared.running is None and done < len(rows):
                 machine.check_free(prepared.devices)
             if executor == "local":  # a cluster's nodes have lm-eval, its driver need not
-                run.check_tasks(prepared, (row.step.inputs["task"] for row in rows if _is_open_task(row)))
+                run.check_tasks(prepared, (row.step.inputs["task"] for row in rows if row.is_open_task))
             with progress.shown(err, len(rows), done) as say:
                 found = run.execute(prepared, book, crew, say, deadline=deadline, port=where.port)
         except KeyboardInterrupt:
@@ -71,10 +71,6 @@ def carry_out(plan: Plan, folder: Path, where: Where, *, yes: bool) -> None:
     typer.echo(run_report.terminal_text(parts))
     typer.echo(f"report: {run_report.write(parts, prepared)}")
     check_complete(done_rows, folder)
-
-
-def _is_open_task(row: Planned) -> bool:
-    return row.step.kind == "evaluate" and (row.state == "to do" or row.state.startswith("again"))
 
 
 def _crew(plan: Plan, folder: Path, gpu_file: str | None, where: Where) -> tuple[Executor, Prepared]:

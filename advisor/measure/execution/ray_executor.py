@@ -20,7 +20,7 @@ from advisor.measure.execution.executor import Write, settled, split
 from advisor.measure.execution.jobs import Job, run_job
 from advisor.measure.state.events import BudgetEndedError, Said
 from advisor.measure.state.ledger import Ledger
-from advisor.measure.state.site import Site
+from advisor.measure.state.site import Site, never
 from advisor.measure.tools import envs, files, machine
 from advisor.measure.tools.machine import Device
 
@@ -176,12 +176,8 @@ class RayExecutor:
             num_returns="streaming",
             max_retries=0,  # Ray's own retry would yield again what has come back already
         )(_work)
-        own = replace(site, cancelled=_never)
+        own = replace(site, cancelled=never)
         return _Task(job=job, stream=task.remote(job, own, settled(ledger), token))
-
-
-def _never() -> bool:
-    return False
 
 
 def _first_device() -> Device:

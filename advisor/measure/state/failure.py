@@ -16,7 +16,6 @@ _OUT_OF_MEMORY = (
     r"No available memory for the cache blocks",
     r"larger than the (?:maximum number of tokens|available KV cache memory)",
     r"Free memory on device .* is less than desired",
-    r"larger than the maximum number of tokens that can be stored in KV cache",
     r"std::bad_alloc",
     r"Cannot allocate memory",
     r"MemoryError",

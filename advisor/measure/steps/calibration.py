@@ -11,9 +11,12 @@ from typing import Any, Literal
 from advisor import whole_file
 from advisor.errors import InputError
 from advisor.measure.tools import files
+from advisor.spec.reading.file_bytes import read_bytes
 
 DEFAULT_DATA = "garage-bAInd/Open-Platypus"
 """What the paper calibrated INT4 on (arXiv:2411.02355v4, section 3)."""
+MAX_DATA_BYTES = 1_000_000_000
+"""A calibration takes some hundred samples; whole data sets of instructions are below 1 GB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +67,14 @@ def _existing(source: str) -> Path:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Rows of a .jsonl, or each line of a .txt as {"text": …}. Raises InputError when there is none."""
-    _existing(str(path))
+    """Rows of a .jsonl, or each line of a .txt as {"text": …}. Raises InputError for what is neither."""
+    content = read_bytes(_existing(str(path)), max_bytes=MAX_DATA_BYTES, what="a calibration file")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text (byte {error.start}); give a .jsonl or a .txt") from error
     rows: list[dict[str, Any]] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         if path.suffix == ".txt":
@@ -75,8 +82,10 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             continue
         try:
             row = json.loads(line)
+        except RecursionError as error:
+            raise InputError(f"{path}:{number}: nested too deeply; write one sample per line") from error
         except ValueError as error:
-            raise InputError(f"{path}:{number}: not JSON ({error})") from error
+            raise InputError(f"{path}:{number}: not JSON ({error}); write one sample per line") from error
         if not isinstance(row, dict):
             raise InputError(f"{path}:{number}: must be an object with 'text', 'messages' or 'instruction'")
         rows.append(row)

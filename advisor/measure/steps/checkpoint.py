@@ -89,7 +89,7 @@ def cached_commit(model: str, revision: str | None) -> str | None:
         return revision
     try:
         return (repository / "refs" / (revision or "main")).read_text(encoding="utf-8").strip() or None
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-import urllib.request
 from dataclasses import dataclass
+
+from advisor.measure.tools import http
 
 EVERY_S = 2.0
 """Between two looks; each costs the server some milliseconds."""
-TIMEOUT_S = 2.0
+DEADLINE_S = 2.0
+"""For one whole look: a server too busy to answer is looked at the next time."""
 
 _LINE = re.compile(r"^(vllm:\w+)(?:\{[^}]*\})? ([-+0-9.eE]+)$", re.MULTILINE)
 _TTFT = ("vllm:time_to_first_token_seconds",)
@@ -75,7 +77,6 @@ class Watch:
 
     def _look(self) -> Totals | None:
         try:
-            with urllib.request.urlopen(self.url, timeout=TIMEOUT_S) as answer:
-                return parse(answer.read().decode("utf-8", "replace"))
+            return parse(http.fetch(self.url, deadline_s=DEADLINE_S).decode("utf-8", "replace"))
         except (OSError, ValueError):
             return None

@@ -189,7 +189,7 @@ def _scores(
                 protocol=_protocol(task, metric, name, row, asked, items),
                 higher_is_better=bool(row["higher_is_better"].get(task, {}).get(metric, True)),
                 items=tuple(
-                    (f"{item['prompt'][:16]}{item['target'][:16]}", _item(item["scores"][metric]))
+                    (f"{item['prompt'][:16]}{item['target'][:16]}", item_of(item["scores"][metric]))
                     for item in items
                     if metric in item["scores"]
                 ),
@@ -203,7 +203,8 @@ def _finite(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _item(value: Any) -> ItemScore:
+def item_of(value: Any) -> ItemScore:
+    """An item's score; of a weighted one also its weight."""
     return (float(value[0]), float(value[1])) if isinstance(value, list) else float(value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,6 @@ def measure(
     spec_path = work / "spec.json"
     whole_file.write(spec_path, json.dumps(row, indent=1, sort_keys=True))
     tool.run(command(found, spec_path), log=log, limit_s=limit_s, name="llm-compressor", env=env)
-    checkpoint.verify(partial, recipe, model.weight_bytes)
+    made = checkpoint.verify(partial, recipe, model.weight_bytes)
     files.publish_folder(partial, final)
-    return checkpoint.of_folder(final)
+    return replace(made, path=str(final.resolve()))

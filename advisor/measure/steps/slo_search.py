@@ -9,7 +9,7 @@ decides whether the limits are kept: both stop only when one step keeps them and
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 CELLS = 64
@@ -133,12 +133,3 @@ class SloSearch:
         self.retreats += 1
         if self.retreats > MAX_RETREATS or self.low <= 0:
             self.low, self.confirmed = 0, True
-
-
-def run(search: SloSearch, benchmark: Callable[[float], tuple[bool, float | None]]) -> SloSearch:
-    """Search to the end; `benchmark` takes a rate and gives whether it keeps the limits, and its margin."""
-    while not search.done:
-        step = search.next_step
-        kept, margin = benchmark(search.rate(step))
-        search.saw(Probe(step=step, kept=kept, margin=margin))
-    return search

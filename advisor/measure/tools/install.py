@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from advisor import whole_file
-from advisor.errors import InputError, MissingToolError
-from advisor.measure.tools import envs, files, tool
+from advisor.errors import DataError, InputError, MissingToolError
+from advisor.measure.tools import envs, files, tool, tool_files
 
 PINS = Path(__file__).with_name("pins")
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -77,7 +77,11 @@ def is_current(environment: str) -> bool:
     """Whether the environment stands complete with today's pins, on an interpreter that still runs."""
     folder = envs.root() / environment
     marker = folder / envs.MARKER
-    if not marker.is_file() or pins_digest(environment) not in marker.read_text(encoding="utf-8"):
+    try:
+        made_of = tool_files.read_text(marker, what="an environment's marker") if marker.is_file() else ""
+    except DataError:  # damaged: made anew
+        return False
+    if pins_digest(environment) not in made_of:
         return False
     return bool(envs.versions(folder / "bin" / "python"))
 

@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 
-from advisor.record.checks.finding import FLAG_IT, Finding, Severity
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.store import Located
 
 Row = Located[SpeedMeasurement]
-
-
-def find(row: Row, severity: Severity, what: str, *partners: Row, remedy: str = FLAG_IT) -> Finding:
-    """The finding on `row`; known when it, or a row it is compared with, is flagged already."""
-    flagged = any(one.record.suspect for one in (row, *partners))
-    return Finding(
-        file=row.file, line=row.line, severity="known" if flagged else severity, what=what, remedy=remedy
-    )
 
 
 def grouped(

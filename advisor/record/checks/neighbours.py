@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from advisor.record.checks.bounds import Bounds
 from advisor.record.checks.compare import (
     Row,
-    find,
     grouped,
     least,
     lengths,
@@ -17,7 +16,7 @@ from advisor.record.checks.compare import (
     place,
     requests_per_s,
 )
-from advisor.record.checks.finding import Finding, Severity
+from advisor.record.checks.finding import Finding, Severity, find
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpus import find_gpu

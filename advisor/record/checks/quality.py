@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from advisor.record.checks.finding import FLAG_IT, Finding, Severity, unknown_name
+from advisor.record.checks.finding import Finding, find, unknown_names
 from advisor.record.measurement import QualityMeasurement
 from advisor.record.store import Located
 from advisor.spec.formats.catalog import find_format
@@ -29,7 +29,7 @@ _RECOVERY_POINTS = 0.15
 def check_quality(rows: Sequence[Row]) -> Iterator[Finding]:
     """All findings on `rows`; those on flagged rows count as known."""
     for row in rows:
-        yield from _names(row)
+        yield from unknown_names(row, (find_model, row.record.model), (find_format, row.record.format))
         yield from _range(row)
         yield from _recovery(row)
     yield from _averages(rows)
@@ -37,33 +37,15 @@ def check_quality(rows: Sequence[Row]) -> Iterator[Finding]:
     yield from _repeats(rows)
 
 
-def _find(row: Row, severity: Severity, what: str, *partners: Row, remedy: str = FLAG_IT) -> Finding:
-    flagged = any(one.record.suspect for one in (row, *partners))
-    return Finding(
-        file=row.file, line=row.line, severity="known" if flagged else severity, what=what, remedy=remedy
-    )
-
-
-def _names(row: Row) -> Iterator[Finding]:
-    look_ups: tuple[tuple[Callable[[str], object], str], ...] = (
-        (find_model, row.record.model),
-        (find_format, row.record.format),
-    )
-    for look_up, name in look_ups:
-        problem = unknown_name(look_up, name)
-        if problem:
-            yield _find(row, "error", problem, remedy="correct the name or add it to the catalog")
-
-
 def _range(row: Row) -> Iterator[Finding]:
     r = row.record
     for name, score in (("value", r.value), ("baseline", r.baseline)):
         if score is not None and not 0 <= score <= 100:
-            yield _find(row, "error", f"{name} of {score:g} is no percentage", remedy="check the unit")
+            yield find(row, "error", f"{name} of {score:g} is no percentage", remedy="check the unit")
     if r.baseline == 0:
-        yield _find(row, "warning", "the 16-bit score is 0: no recovery follows from it")
+        yield find(row, "warning", "the 16-bit score is 0: no recovery follows from it")
     elif r.recovery is not None and not 0.3 <= r.recovery <= 1.5:
-        yield _find(row, "warning", f"recovery of {100 * r.recovery:.1f} %")
+        yield find(row, "warning", f"recovery of {100 * r.recovery:.1f} %")
 
 
 def _recovery(row: Row) -> Iterator[Finding]:
@@ -74,7 +56,7 @@ def _recovery(row: Row) -> Iterator[Finding]:
     computed = 100 * r.recovery
     rounding = computed * (_step(r.value) / max(r.value, 1e-9) + _step(r.baseline) / r.baseline)
     if abs(computed - r.printed_recovery_pct) > rounding + _RECOVERY_POINTS:
-        yield _find(
+        yield find(
             row,
             "error",
             f"{r.value:g} of {r.baseline:g} is {computed:.2f} %, printed is {r.printed_recovery_pct:g} %",
@@ -118,11 +100,11 @@ def _average(row: Row, parts: Sequence[Row]) -> Iterator[Finding]:
         if abs(mean - printed) > 2 * _ROUNDING_POINTS:
             where = ", ".join(str(part.line) for part in parts)
             what = f"the average's {name} is {printed:g}, the mean of its rows (lines {where}) {mean:.2f}"
-            yield _find(row, "error", what, *parts)
+            yield find(row, "error", what, *parts)
             for part, score in zip(parts, found, strict=True):
                 if score == printed:
                     what = f"{part.record.task} repeats the average, {printed:g}, which its rows do not have"
-                    yield _find(part, "error", f"{what} (line {row.line})", row)
+                    yield find(part, "error", f"{what} (line {row.line})", row)
 
 
 def _swaps(rows: Sequence[Row]) -> Iterator[Finding]:
@@ -149,7 +131,7 @@ def _swap(first: Mapping[str, Sequence[Row]], second: Mapping[str, Sequence[Row]
             if crossed and a.record.value != b.record.value:
                 for row, twin in ((a, c), (b, d), (c, a), (d, b)):
                     what = f"{row.record.task}: {one} and {other} are the other way round in line {twin.line}"
-                    yield _find(row, "error", f"{what}, {twin.record.source}", twin)
+                    yield find(row, "error", f"{what}, {twin.record.source}", twin)
 
 
 def _repeats(rows: Sequence[Row]) -> Iterator[Finding]:
@@ -165,7 +147,7 @@ def _repeats(rows: Sequence[Row]) -> Iterator[Finding]:
                 what = (
                     f"{row.record.value:g} here, {first.record.value:g} in line {first.line}, the same score"
                 )
-                yield _find(
+                yield find(
                     row, "warning", what, first, remedy="write what differs into protocol or conditions"
                 )
 

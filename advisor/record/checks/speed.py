@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from advisor.record.checks.bounds import Bounds, bounds
-from advisor.record.checks.compare import Row, find, least, requests_per_s
-from advisor.record.checks.finding import Finding, unknown_name
+from advisor.record.checks.compare import Row, least, requests_per_s
+from advisor.record.checks.finding import Finding, find, unknown_names
 from advisor.record.checks.neighbours import check_neighbours
 from advisor.record.checks.repeats import check_repeats
 from advisor.record.measurement import SpeedMeasurement
@@ -32,7 +32,8 @@ def check_speed(rows: Sequence[Row]) -> Iterator[Finding]:
     """All findings on `rows`, in no particular order; those on flagged rows count as known."""
     named: list[Row] = []
     for row in rows:
-        unknown = list(_names(row))
+        r = row.record
+        unknown = list(unknown_names(row, (find_model, r.model), (find_gpu, r.gpu), (find_format, r.format)))
         yield from unknown
         yield from _band(row)
         if not unknown:
@@ -57,18 +58,6 @@ class _Limits:
                 find_model(record.model), find_format(record.format), find_gpu(record.gpu), record.num_gpus
             )
         return self._known[key]
-
-
-def _names(row: Row) -> Iterator[Finding]:
-    look_ups: tuple[tuple[Callable[[str], object], str], ...] = (
-        (find_model, row.record.model),
-        (find_gpu, row.record.gpu),
-        (find_format, row.record.format),
-    )
-    for look_up, name in look_ups:
-        problem = unknown_name(look_up, name)
-        if problem:
-            yield find(row, "error", problem, remedy="correct the name or add it to the catalog")
 
 
 def _band(row: Row) -> Iterator[Finding]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from advisor.errors import InputError, UnknownNameError
-from advisor.record.measurement import KvFormat, LengthKind
+from advisor.record.measurement import LengthKind
+from advisor.spec.engines.kernel_choice import KvFormat
 from advisor.spec.formats.catalog import find_format, format_of_checkpoint
 from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.models.catalog import find_model

@@ -11,9 +11,9 @@ from advisor.errors import InputError
 from advisor.record.measurement import QualityMeasurement, SpeedMeasurement
 from advisor.record.measurement_file import locked
 from advisor.record.store import append_quality, append_speed, read_quality, read_speed
+from advisor.spec.formats.recipes import UNQUANTIZED
 
 _DIGEST = re.compile(r"\(sha256 ([0-9a-f]{12})\)$")
-_UNQUANTIZED = ("bf16", "fp16")
 _DEPLOYMENT = ("model", "format", "gpu", "num_gpus", "engine", "engine_version", "kv_format")
 
 
@@ -73,7 +73,7 @@ def with_baselines(
 ) -> list[QualityMeasurement]:
     """Each score with the unquantized model's under the very same protocol, where one is there."""
     rows = list(rows)
-    base = {_protocol_key(row): row.value for row in (*known, *rows) if row.format in _UNQUANTIZED}
+    base = {_protocol_key(row): row.value for row in (*known, *rows) if row.format in UNQUANTIZED}
     return [dataclasses.replace(row, baseline=base.get(_protocol_key(row), row.baseline)) for row in rows]
 
 

@@ -35,6 +35,7 @@ from advisor.record.importers.tools import (
 )
 from advisor.record.measurement import QualityMeasurement, SpeedMeasurement
 from advisor.spec.formats.catalog import find_format
+from advisor.spec.formats.recipes import UNQUANTIZED
 
 SPEED_TOOLS: tuple[ModuleType, ...] = (
     mlperf,
@@ -53,7 +54,6 @@ _NEEDED = (
     *("model", "format", "gpu", "num_gpus", "engine_version"),
     *("load", "input_tokens", "output_tokens"),
 )
-_UNQUANTIZED = ("bf16", "fp16")
 
 
 def import_file(path: Path, facts: DeploymentFacts) -> Imported:
@@ -253,7 +253,7 @@ def _quality(document: Mapping[str, Any], facts: DeploymentFacts, where: str, so
     assert said.model is not None
     assert said.format is not None
     model, format = model_name(said.model), find_format(said.format).name
-    if format in _UNQUANTIZED:
+    if format in UNQUANTIZED:
         said = dataclasses.replace(said, algorithm="none")
     missing(said, "algorithm", where=where)
     assert said.algorithm is not None

@@ -6,9 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from advisor.spec.engines.engine import SETTINGS
+from advisor.spec.engines.engine import COUNTS, SETTINGS
 
-COUNTS = ("max_num_seqs", "max_num_batched_tokens", "stream_interval")
 _NAMES = "|".join(name.replace("_", "[-_]") for name in SETTINGS)
 _WORD = re.compile(rf"\b({_NAMES})[ =](\d[\d.]*|true|false|auto|fp8\w*|bfloat16)\b", re.IGNORECASE)
 _SWITCH = re.compile(r"--(no-)?(enable-)?(prefix-caching|async-scheduling|enforce-eager)(?![ =]\w)")

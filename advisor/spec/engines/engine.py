@@ -89,6 +89,8 @@ SETTINGS = (
     "stream_interval",
 )
 """What profiles, commands, `--cells` and records can state of an engine; a contract."""
+COUNTS = ("max_num_seqs", "max_num_batched_tokens", "stream_interval")
+"""Of these, whole numbers from 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from advisor.errors import QuantAdviseError
 from advisor.spec.engines.engine import (
+    COUNTS,
     SETTINGS,
     Engine,
     KvCacheDtype,
@@ -18,7 +19,6 @@ from advisor.spec.engines.speculative import refusal
 from advisor.spec.reading.given import Given
 from advisor.spec.reading.located_yaml import plain_number
 
-COUNTS = ("max_num_seqs", "max_num_batched_tokens", "stream_interval")
 FLAGS = ("prefix_caching", "async_scheduling", "enforce_eager", "compilation", "allreduce_fusion")
 MAX_COUNT = 10_000_000
 SPECULATIVE_KEYS = frozenset({"speculative", "speculative_config", "speculative_model"})

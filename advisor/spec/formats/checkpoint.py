@@ -57,9 +57,6 @@ Evidence = Literal["config", "card", "recipe", "named", "own", "to be made"]
 """What was read: its config.json; its card, or a table made of cards; a recipe or loader test that names
 packaging or scheme; only a list of names. own: the model's own repository. to be made: by a recipe."""
 
-READ: tuple[Evidence, ...] = ("config", "card", "recipe", "own")
-"""Evidence from a text that describes the checkpoint, best first; `named` alone says that it is listed."""
-
 Parts = Literal["linear", "ffn", "experts"]
 
 

@@ -20,6 +20,8 @@ from advisor.spec.models.hub import config_from_hub
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.models.native import split_suffix
 from advisor.spec.models.typical import model_of_size, parse_params, typical_model
+from advisor.spec.reading.file_bytes import is_there
+from advisor.spec.reading.lists import split
 from advisor.spec.reading.names import printable
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -45,10 +47,6 @@ class _Entry:
     hf_id: str | None
 
 
-def _split(text: str | None) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()] if text else []
-
-
 @lru_cache(maxsize=1)
 def _lines() -> tuple[str, ...]:
     path = catalog("models.yaml")
@@ -66,7 +64,7 @@ def _index() -> dict[str, _Entry]:
         match = _ROW.match(line)
         if match is None:
             continue
-        name, ids, also = match.group(1).strip(), _split(match.group(2)), _split(match.group(3))
+        name, ids, also = match.group(1).strip(), split(match.group(2) or ""), split(match.group(3) or "")
         main = next((i for i in ids if _repo(i) == name), ids[0] if ids else None)
         first = _Entry(line=number, name=name, hf_id=main)
         index.setdefault(_fold(name), first)
@@ -148,13 +146,6 @@ def _catalog_model(name: str) -> ModelSpec | None:
     )
 
 
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # no name that a file can have, say a thousand letters
-        return False
-
-
 def catalog_model(name: str) -> ModelSpec:
     """The catalog's model of that name or id; no file is read, no Hub is asked. Raises UnknownNameError."""
     found = _catalog_model(name.strip())
@@ -190,13 +181,13 @@ def _find(text: str) -> ModelSpec:
         raise InputError("model: the name is empty; give a name, a Hub id or a folder")
     path = Path(text).expanduser()
     if _looks_like_path(text):
-        if not _is_there(path):
+        if not is_there(path):
             raise InputError(f"{text}: no such file or folder; give a folder with config.json")
         return model_from_file(path)
     model = _catalog_model(text) or _by_beginning(text)
     if model is not None:
         return model
-    if _is_there(path / "config.json"):
+    if is_there(path / "config.json"):
         return model_from_file(path)
     is_id = re.fullmatch(r"[\w.-]+/[\w.-]+", text) is not None
     names = [entry.name for entry in _index().values()]

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Literal
 
 from advisor.errors import UnsupportedError
+from advisor.spec.formats.checkpoint import Parts
 from advisor.spec.models import packaging
 from advisor.spec.models.values import ConfigValues
-
-Parts = Literal["linear", "ffn", "experts"]
 
 SUFFIXES: tuple[tuple[str, str], ...] = (
     # The longest that fits wins: try them in this order.

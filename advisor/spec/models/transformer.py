@@ -195,9 +195,8 @@ def feed_forward(c: ConfigValues, traits: Traits, model_type: str, layer: int) -
 
 
 def read_transformer(c: ConfigValues, model_type: str, max_context: int) -> Body:
-    """Layers of an attention-and-MLP model."""
+    """Layers of an attention-and-MLP model; `c` has the family's defaults already."""
     traits = TRAITS[model_type]
-    c = c.over(ConfigValues(traits.defaults, c.where))
     hidden, heads = hidden_size(c), head_count(c)
     head_dim = hidden // heads if traits.plain_heads else head_width(c)
     kv_heads = heads if traits.plain_heads else kv_head_count(c, model_type)

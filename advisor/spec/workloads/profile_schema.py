@@ -10,8 +10,8 @@ import json
 from typing import Any, get_args
 
 from advisor.spec.api_price import MAX_USD_PER_MILLION
-from advisor.spec.engines.engine import KvCacheDtype
-from advisor.spec.engines.profile_section import COUNTS, FLAGS
+from advisor.spec.engines.engine import COUNTS, KvCacheDtype
+from advisor.spec.engines.profile_section import FLAGS
 from advisor.spec.reading.amounts import LEAST_PERCENT
 from advisor.spec.workloads.profile_keys import LENGTH_KEYS, READERS
 from advisor.spec.workloads.slo import GOODPUT_NAMES, LIMIT_KEY_PATTERN, LIMIT_KEYS

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from advisor.advise.api import choice_of, recommend, shipped_predictor
+from advisor.advise.api import choice_of, recommend, shipped_predictor, shipped_quality
 from advisor.advise.choose.gpu_count import candidates
 from advisor.advise.choose.recommendation import Recommendation
+from advisor.cost.quality.recovery import QualityModel
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
@@ -43,16 +45,31 @@ def test_an_fp8_cache_is_tried_where_a_16_bit_one_does_not_hold_the_longest_requ
     assert [d for d in tried(SMALL, gpus=["H100"], kv_formats=["16bit", "fp8"]) if d.kv_format == "fp8"]
 
 
+def without_scores_in(format: str) -> QualityModel:
+    """The model that ships, as if nobody had scored a checkpoint in this format."""
+    shipped = shipped_quality()
+    kept = [i for i, cell in enumerate(shipped.fitted.cells) if cell.format != format]
+    fitted = replace(
+        shipped.fitted,
+        cells=tuple(shipped.fitted.cells[i] for i in kept),
+        weights=tuple(shipped.fitted.weights[i] for i in kept),
+    )
+    return replace(shipped, fitted=fitted)
+
+
 def refused_kinds(found: Recommendation) -> dict[str, set[str]]:
     return {reason.kind: {a.deployment.format.name for a in reason.rows} for reason in found.reasons}
 
 
 def test_a_format_whose_accuracy_nobody_measured_is_not_ranked_unless_it_is_named() -> None:
-    found = recommend(SMALL, "chat", gpus=["H100"])
+    unscored = without_scores_in("mxfp4")
+    found = recommend(SMALL, "chat", gpus=["B200"], quality=unscored)
     assert all(a.recovery is not None for a in found.ranked)
-    for name in refused_kinds(found).get("evidence", set()):
-        named = recommend(SMALL, "chat", gpus=["H100"], formats=[name])
-        assert "evidence" not in refused_kinds(named)
+    assert refused_kinds(found)["evidence"] == {"mxfp4"}
+    named = recommend(SMALL, "chat", gpus=["B200"], formats=["mxfp4"], quality=unscored)
+    assert {(a.deployment.format.name, a.recovery) for a in named.ranked} == {("mxfp4", None)}
+    # With its scores it is ranked like any other.
+    assert "mxfp4" in {a.deployment.format.name for a in recommend(SMALL, "chat", gpus=["B200"]).ranked}
 
 
 def test_a_gpu_that_was_named_is_ranked_without_a_price() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
 from advisor.measure.execution import progress
 from advisor.measure.state.events import Done, Live, Said
 from advisor.measure.state.ledger import Entry
 from advisor.measure.steps import live
+from tests.measure.raw_server import drip, serving
 
 # vLLM 0.32, after 16 requests of 64/16 tokens at concurrency 4
 METRICS = """\
@@ -53,6 +55,12 @@ def test_engines_are_added_up():
 def test_what_says_nothing_is_left_in_peace():
     assert live.parse("<html>not found</html>") is None
     assert live.Watch("http://127.0.0.1:9").words() == ""
+
+
+def test_a_server_that_answers_a_byte_at_a_time_is_not_waited_for(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(live, "DEADLINE_S", 0.3)
+    with serving({"/metrics": drip(b"HTTP/1.1 200 OK\r\nX: y\r\n")}) as url:
+        assert live.Watch(url).words() == ""
 
 
 def shown(*, terminal: bool) -> str:

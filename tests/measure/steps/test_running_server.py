@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 
 import pytest
@@ -48,15 +47,9 @@ def test_a_server_that_states_nothing_leaves_everything_unknown():
 
 
 def test_the_probe_counts_more_than_a_label():
-    hits = iter((0.0, 0.0, 0.0, 0.0))
     text = METRICS.replace('enable_prefix_caching="True"', 'enable_prefix_caching="False"')
-
-    def answer(connection: socket.socket) -> None:
-        next(hits)
-        connection.sendall(ok(text))
-
     completion = ok('{"usage": {"prompt_tokens_details": {"cached_tokens": 496}}}')
-    with serving(vllm(metrics=answer, v1__completions=completion)) as url:
+    with serving(vllm(metrics=ok(text), v1__completions=completion)) as url:
         found = running_server.inspect(url, "m")
     assert found.settings["prefix_caching"] is False  # the counters stood still
 

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.measure.steps import slo_search
 from advisor.measure.steps.slo_search import CELLS, ExpectedRate, SloSearch
-from benchmarks.slo_search import bisected, compare, simulated
+from benchmarks.slo_search import bisected, compare, run, simulated
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -32,7 +31,7 @@ def test_however_wrong_the_prediction_the_answer_is_the_grid_step_below_the_bord
         return rate <= border * top, None if slope is None else slope * (rate / top - border)
 
     expected = ExpectedRate(value=value, low=value / spread, high=value * spread)
-    search = slo_search.run(SloSearch(top=top, expected=expected), benchmark)
+    search = run(SloSearch(top=top, expected=expected), benchmark)
     assert len(search.probes) < CELLS
     assert search.low == 0 or benchmark(search.rate(search.low))[0]
     assert search.high == CELLS or not benchmark(search.rate(search.high))[0]
@@ -50,7 +49,7 @@ def test_a_sharp_prediction_is_benchmarked_on_both_its_sides_first():
     rate, _ = bisected(one)
     right = rate / one.top
     search = SloSearch(top=one.top, expected=ExpectedRate(value=right, low=right * 0.98, high=right * 1.02))
-    slo_search.run(search, one.benchmark)
+    run(search, one.benchmark)
     assert len(search.probes) <= 4
     assert search.rate(search.low) == rate
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from advisor.errors import MissingToolError
-from advisor.measure.tools import install
+from advisor.measure.tools import envs, install
 
 
 @pytest.mark.parametrize("ours", [(3, 10, 4), (3, 14, 0)])
@@ -30,3 +30,10 @@ def test_without_another_python_it_is_one_line_and_the_old_environment_stays(mon
     with pytest.raises(MissingToolError, match=r"need Python 3\.11 to 3\.13 .*this is 3\.10"):
         install.install("all-cpu", say=lambda line: None)
     assert old.is_dir()
+
+
+def test_an_environment_whose_marker_is_damaged_is_made_anew(monkeypatch, tmp_path: Path):
+    monkeypatch.setenv("QUANTADVISE_TOOLS_DIR", str(tmp_path))
+    (tmp_path / "all-cpu").mkdir()
+    (tmp_path / "all-cpu" / envs.MARKER).write_bytes(b"\xff" * 100)
+    assert not install.is_current("all-cpu")

@@ -35,7 +35,7 @@ def found(findings: list[Finding], file: str) -> set[int]:
 
 def speed_lines(file: str, **wanted: object) -> set[int]:
     """The lines of the shipped `file` whose records have the values `wanted`."""
-    rows = store.read_located(shipped("measurements") / file, tables.SPEED)
+    _, rows = store.read_file(shipped("measurements") / file)
     return {row.line for row in rows if _matches(row.record, wanted)}
 
 
@@ -44,7 +44,7 @@ def _matches(record: object, wanted: dict[str, object]) -> bool:
 
 
 def test_finds_that_405b_on_16_a100_was_priced_as_16_h100(blind: list[Finding]) -> None:
-    rows = store.read_located(shipped("measurements") / "queries_per_usd.csv", tables.COSTS)
+    _, rows = store.read_file(shipped("measurements") / "queries_per_usd.csv")
     wrong = {
         row.line
         for row in rows
@@ -83,7 +83,7 @@ def test_finds_the_70b_docstring_cells_of_table_6(blind: list[Finding]) -> None:
 
 
 def test_finds_that_r1_distill_70b_on_4_h100_was_priced_as_8(blind: list[Finding]) -> None:
-    rows = store.read_located(shipped("measurements") / "queries_per_usd.csv", tables.COSTS)
+    _, rows = store.read_file(shipped("measurements") / "queries_per_usd.csv")
     wrong = {
         row.line
         for row in rows
@@ -95,7 +95,7 @@ def test_finds_that_r1_distill_70b_on_4_h100_was_priced_as_8(blind: list[Finding
 
 
 def test_finds_the_mixed_prices_of_r1_distill_32b(blind: list[Finding]) -> None:
-    rows = store.read_located(shipped("measurements") / "queries_per_usd.csv", tables.COSTS)
+    _, rows = store.read_file(shipped("measurements") / "queries_per_usd.csv")
     lines = found(blind, "queries_per_usd.csv")
     formats = {
         row.record.format
@@ -113,7 +113,7 @@ def test_finds_the_misprint_of_granite_on_a6000(blind: list[Finding]) -> None:
 
 
 def test_finds_the_arena_hard_swap_of_table_3(blind: list[Finding]) -> None:
-    rows = store.read_located(shipped("measurements") / "published_accuracy.csv", tables.QUALITY)
+    _, rows = store.read_file(shipped("measurements") / "published_accuracy.csv")
     wrong = {
         row.line
         for row in rows
@@ -137,7 +137,7 @@ def test_finds_the_arena_hard_swap_of_table_3(blind: list[Finding]) -> None:
     ],
 )
 def test_finds_the_misprints_of_model_cards(blind: list[Finding], score: float, what: str) -> None:
-    rows = store.read_located(shipped("measurements") / "published_accuracy.csv", tables.QUALITY)
+    _, rows = store.read_file(shipped("measurements") / "published_accuracy.csv")
     lines = {row.line for row in rows if row.record.value == score}
     assert any(f.line in lines and what in f.what for f in blind if f.file.name == "published_accuracy.csv")
 
