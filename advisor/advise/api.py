@@ -141,10 +141,7 @@ def choice_of(
         asked = override(asked, objective=objective, min_recovery=min_recovery, confidence=confidence)
     for name, count in (("num_gpus", num_gpus), ("max_gpus", max_gpus), ("nodes", nodes)):
         _check_count(name, count)
-    if max_usd_per_hour is not None and not 0 < max_usd_per_hour <= MOST_USD_PER_HOUR:
-        raise InputError(
-            f"max_usd_per_hour: {max_usd_per_hour} is not above 0 and up to {MOST_USD_PER_HOUR:,} USD"
-        )
+    _check_budget(max_usd_per_hour)
     searched, notes = formats_for(chosen_model, formats)
     by_convention = asked.gpu_count != "free"
     runs_on = engine_of(engine, asked)
@@ -307,6 +304,13 @@ def _degrees(named: Sequence[int] | None) -> tuple[int, ...] | None:
 def _check_count(name: str, count: int | None) -> None:
     if count is not None and not 1 <= count <= MOST_GPUS:
         raise InputError(f"{name}: {count} is not a number of GPUs; give 1 to {MOST_GPUS:,}")
+
+
+def _check_budget(usd_per_hour: float | None) -> None:
+    if usd_per_hour is not None and not 0 < usd_per_hour <= MOST_USD_PER_HOUR:
+        raise InputError(
+            f"max_usd_per_hour: {usd_per_hour} is not above 0 and up to {MOST_USD_PER_HOUR:,} USD"
+        )
 
 
 def engine_of(named: str | Engine | None, asked: Workload) -> Engine:

@@ -14,6 +14,8 @@ from advisor.cli.question import asked_choice
 from advisor.errors import InputError, NothingFitsError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from advisor.advise.choose.question import Choice
     from advisor.advise.choose.recommendation import Recommendation
     from advisor.advise.decision import Decision
@@ -62,10 +64,7 @@ def recommend(
 
     w.check_options(write, row, overwrite, html=html)
     h.check_html(html, overwrite=overwrite)
-    if plot and output is not o.Output.table:
-        raise InputError(f"--plot: it is for people; --output {output.value} is for programs, leave one out")
-    if allow_mixed and output is o.Output.csv:
-        raise InputError("--allow-mixed: a fleet of several kinds is no row of a CSV; add --output json")
+    _check_output(output, plot=plot, allow_mixed=allow_mixed)
     if api.api_price is not None and output is o.Output.csv and html is None:
         raise InputError("--api-price: --output csv lists deployments alone; say table, json or yaml")
     rows = _rows(top, output)
@@ -87,10 +86,25 @@ def recommend(
 
         print_pareto(recommendation)
     h.write_html(recommendation, html, predictor, quality, more, mix)
+    _write(recommendation, mix, write, row=row, overwrite=overwrite)
+
+
+def _check_output(output: o.Output, *, plot: bool, allow_mixed: bool) -> None:
+    """Refuse before any work what this form cannot show. Raises InputError."""
+    if plot and output is not o.Output.table:
+        raise InputError(f"--plot: it is for people; --output {output.value} is for programs, leave one out")
+    if allow_mixed and output is o.Output.csv:
+        raise InputError("--allow-mixed: a fleet of several kinds is no row of a CSV; add --output json")
+
+
+def _write(
+    recommendation: Recommendation, mix: Mix | None, folder: Path | None, *, row: int | None, overwrite: bool
+) -> None:
+    """The folder that runs the answer, where one is named. Raises NothingFitsError without an answer."""
     if mix is not None and mix.recommended and row is None:
-        w.write_mix(mix, write, overwrite=overwrite)
+        w.write_mix(mix, folder, overwrite=overwrite)
         return
-    w.write_row(recommendation, write, row=row, overwrite=overwrite)
+    w.write_row(recommendation, folder, row=row, overwrite=overwrite)
     if not recommendation.ranked:
         from advisor.report.terminal.refused import nothing_kept_line
 
