@@ -136,6 +136,7 @@ FOR_ALL = {"errors", "units", "data", "whole_file"}
 ASSEMBLY = ("cli", "__main__", "__init__")
 MAX_MODULES, MAX_IN_ROOT = 16, 10
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 350, 60
+"""Of a function its code: an option or argument more makes no function harder to read."""
 
 HEAVY = {
     "torch",
@@ -233,7 +234,8 @@ def test_no_file_and_no_function_is_too_long_to_be_read_at_once() -> None:
         assert text.count("\n") <= MAX_FILE_LINES, path.relative_to(PACKAGE)
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                first = node.body[1 if ast.get_docstring(node) and len(node.body) > 1 else 0]
+                lines = (node.end_lineno or first.lineno) - first.lineno + 1
                 assert lines <= MAX_FUNCTION_LINES, f"{path.relative_to(PACKAGE)}: {node.name}: {lines} lines"
 
 
