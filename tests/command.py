@@ -23,10 +23,14 @@ class Command:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.monkeypatch, self.capsys = monkeypatch, capsys
 
-    def __call__(self, *arguments: object) -> Result:
+    def __call__(self, *arguments: object, columns: int | None = 110) -> Result:
+        """columns: of the terminal; None: not known."""
         self.monkeypatch.setattr(sys, "argv", ["quantadvise", *map(str, arguments)])
         # Help and usage are as wide as COLUMNS says, wherever the tests run.
-        self.monkeypatch.setenv("COLUMNS", "110")
+        if columns is None:
+            self.monkeypatch.delenv("COLUMNS", raising=False)
+        else:
+            self.monkeypatch.setenv("COLUMNS", str(columns))
         self.capsys.readouterr()
         code = run()
         seen = self.capsys.readouterr()

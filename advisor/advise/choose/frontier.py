@@ -12,7 +12,7 @@ from advisor.advise.choose.joint import probability
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged import JudgedTable
 from advisor.advise.choose.question import Choice, searches_replicas
-from advisor.advise.choose.rank import TIE
+from advisor.advise.choose.rank import TIE, sure_enough
 from advisor.spec.deployment import Deployment
 from advisor.spec.reading.amounts import HOURS_PER_MONTH
 
@@ -24,7 +24,6 @@ Role = Literal["recommended", "surer", "cheaper"]
 """recommended: the best by the objective of those that keep all limits with the confidence asked for. surer:
 the cheapest that keeps them nearly always. cheaper: the cheapest that keeps them more often than not and
 costs less than the recommended; to be measured before it is taken."""
-SURER = 0.95
 EVEN = 0.5
 LEAST = 0.05
 """Probability of keeping all limits below which a deployment is no offer."""
@@ -138,7 +137,7 @@ def picks(first: Offer | None, found: Sequence[Offer], confidence: float) -> tup
     """
     priced = sorted((o for o in found if o.usd_per_hour is not None), key=_cheapest)
     made = [] if first is None else [Pick(role="recommended", offer=first)]
-    least = max(SURER, (1.0 + confidence) / 2.0)
+    least = sure_enough(confidence)
     if first is None or first.keeps_all_limits < least:
         surer = next((o for o in priced if o.keeps_all_limits >= least), None)
         made += [] if surer is None else [Pick(role="surer", offer=surer)]

@@ -45,11 +45,11 @@ def most_replicas(price: Price, tensor_parallel: int, usd_per_hour: float) -> in
     return int(usd_per_hour / (price.usd_per_gpu_hour * tensor_parallel) + rented.ROUNDING)
 
 
-def machine_of(price: Price, tensor_parallel: int) -> tuple[int, float]:
-    """GPUs that are bought at once and their USD per hour, of the machine on which a replica costs least."""
+def lots(price: Price, tensor_parallel: int) -> tuple[tuple[int, float], ...]:
+    """(replicas that it holds, USD per hour) of everything that can be bought at once."""
     if not price.sizes:
-        return 1, price.usd_per_gpu_hour
-    return rented.best_size(price.sizes, tensor_parallel)
+        return ((1, price.usd_per_gpu_hour * tensor_parallel),)
+    return rented.lots(price.sizes, tensor_parallel)
 
 
 def replicas_at_no_cost(price: Price | None, tensor_parallel: int) -> int:

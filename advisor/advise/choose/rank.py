@@ -1,4 +1,4 @@
-"""Which kept deployment comes first: the objective, then quality among those as good as equal."""
+"""Which kept deployment comes first: the objective, then certainty and quality among those as good."""
 
 from __future__ import annotations
 
@@ -16,10 +16,21 @@ TIE = 0.01
 """Two deployments whose objective differs by less than this share are called a tie: published cells are
 printed with two or three digits, so a smaller difference could not be observed in a measurement either."""
 
+SURER = 0.95
+"""Probability of keeping all limits that a surer choice has at least."""
+AS_SURE = 0.02
+"""Probabilities that differ by less are alike: two thousand draws know them to one per cent."""
+
+
+def sure_enough(confidence: float) -> float:
+    """The probability that a surer choice has: 0.95, or halfway from the confidence to certainty."""
+    return max(SURER, (1.0 + confidence) / 2.0)
+
 
 def order(table: JudgedTable, load: int, at: Ints) -> Ints:
-    """The deployments at `at`, best first under one load. Ties in the objective are ordered by recovery (its
-    pessimistic end), then by the objective, then by cost.
+    """The deployments at `at`, best first under one load. Of ties in the objective the surer comes first (see
+    `_surer_first`), then the one with the better recovery (its pessimistic end), then by the objective and by
+    cost. By accuracy, recovery alone decides a tie.
 
     What has no objective, for want of a price, comes last: the fewest GPUs first, then the fastest. The order
     does not depend on the order of `at`.
@@ -33,8 +44,23 @@ def order(table: JudgedTable, load: int, at: Ints) -> Ints:
             groups[-1].append(i)
         else:
             groups.append([i])
-    ordered = [i for group in groups for i in sorted(group, key=lambda i: (-recovery[i], by_objective[i]))]
-    return np.array(ordered, dtype=np.intp)
+    by_quality = [sorted(group, key=lambda i: (-recovery[i], by_objective[i])) for group in groups]
+    if table.workload.objective != "accuracy":
+        # All that are sure enough are alike.
+        keeps = np.minimum(table.keeps_all[load], sure_enough(table.workload.confidence))
+        by_quality = [_surer_first(group, keeps) for group in by_quality]
+    return np.array([i for group in by_quality for i in group], dtype=np.intp)
+
+
+def _surer_first(group: list[int], keeps: Floats) -> list[int]:
+    """Each time the first of those that are as sure as the surest left."""
+    left, ordered = list(group), []
+    while left:
+        least = max(keeps[i] for i in left) - AS_SURE
+        chosen = next(i for i in left if keeps[i] >= least)
+        left.remove(chosen)
+        ordered.append(chosen)
+    return ordered
 
 
 def best(table: JudgedTable, among: Bools | None = None) -> Ints:

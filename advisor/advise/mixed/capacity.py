@@ -15,7 +15,7 @@ import numpy as np
 from advisor.advise.certainty.error_draws import DRAWS, errors_of
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged import JudgedTable
-from advisor.advise.choose.price import machine_of
+from advisor.advise.choose.price import lots
 from advisor.advise.choose.question import Choice
 from advisor.cost.arrays import Bools, Floats, Ints
 from advisor.spec.deployment import Deployment
@@ -43,9 +43,8 @@ class Capacity:
     """One deployment of one replica: what it takes, and how its errors turn out."""
 
     deployment: Deployment
-    usd_per_machine: float
-    """USD per hour of what is bought at once."""
-    gpus_per_machine: int
+    lots: tuple[tuple[int, float], ...]
+    """(replicas that it holds, USD per hour) of everything that can be bought at once."""
     loads: Floats
     """Rising."""
     margins: dict[str, Floats]
@@ -157,11 +156,9 @@ def _capacity(table: JudgedTable, i: int, values: Floats, predictor: Predictor) 
     keeps = falling_keeps(table)[:, i]
     price = table.prices[i]
     assert price is not None, "what has no price was left out"
-    gpus, usd = machine_of(price, table.deployments[i].tensor_parallel)
     return Capacity(
         deployment=table.deployments[i],
-        usd_per_machine=usd,
-        gpus_per_machine=gpus,
+        lots=lots(price, table.deployments[i].tensor_parallel),
         loads=values,
         margins=margins,
         errors=errors,

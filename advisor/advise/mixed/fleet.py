@@ -181,8 +181,7 @@ def _kind(one: Capacity) -> Kind:
     return Kind(
         gpu=one.deployment.gpu.name,
         gpus=one.deployment.tensor_parallel,
-        usd_per_machine=one.usd_per_machine,
-        gpus_per_machine=one.gpus_per_machine,
+        lots=one.lots,
         capacity=one.at_level,
     )
 

@@ -37,10 +37,9 @@ class Kind:
     gpu: str
     gpus: int
     """GPUs of one replica."""
-    usd_per_machine: float
-    """USD per hour of what is bought at once."""
-    gpus_per_machine: int = 1
-    """GPUs that are bought at once; 1: each by itself."""
+    lots: tuple[tuple[int, float], ...]
+    """(replicas that it holds, USD per hour) of everything that can be bought at once: a single replica's
+    GPUs, or whole machines of several sizes."""
     capacity: Floats
     """Load that one replica takes at each level, never rising: requests per second, or in flight."""
 
@@ -91,11 +90,15 @@ def cheapest_mix(kinds: Sequence[Kind], bounds: Bounds, required: Required) -> t
 
 
 def usd_per_hour(kinds: Sequence[Kind], counts: Sequence[int]) -> float:
-    """What the machines of a fleet cost."""
-    return sum(
-        kind.usd_per_machine * ceil(count * kind.gpus / kind.gpus_per_machine)
-        for kind, count in zip(kinds, counts, strict=True)
-    )
+    """What a fleet costs, of what can be bought the cheapest that holds its replicas."""
+    return sum(_usd_of(kind.lots, count) for kind, count in zip(kinds, counts, strict=True))
+
+
+def _usd_of(lots: Sequence[tuple[int, float]], count: int) -> float:
+    least = [0.0]
+    for n in range(1, count + 1):
+        least.append(min(usd + least[max(n - replicas, 0)] for replicas, usd in lots))
+    return least[count]
 
 
 def _roomiest(program: _Program, counts: tuple[int, ...], required: Required) -> tuple[int, ...]:
@@ -111,10 +114,12 @@ def _roomiest(program: _Program, counts: tuple[int, ...], required: Required) ->
 
 
 class _Program:
-    """Variables: of each kind its replicas, whether it is there, its machines."""
+    """Variables: of each kind its replicas and whether it is there; how often each lot is bought."""
 
     def __init__(self, kinds: Sequence[Kind], bounds: Bounds) -> None:
         self.kinds, self.bounds = kinds, bounds
+        self._lots = [(i, *lot) for i, kind in enumerate(kinds) for lot in kind.lots]
+        """(kind, replicas, USD per hour)."""
         self._cuts: list[tuple[Floats, float]] = []
         self._most = np.array([_most_replicas(kind, bounds) for kind in kinds], dtype=np.float64)
         self._rows = self._fixed_rows()
@@ -141,7 +146,7 @@ class _Program:
         """The cheapest counts under the cuts so far; with `at_usd` the roomiest that cost no more."""
         optimize: Any = import_module("scipy.optimize")
         kinds, count = self.kinds, len(self.kinds)
-        usd = self._row(machines={i: kind.usd_per_machine for i, kind in enumerate(kinds)})
+        usd = self._row(lots={n: usd for n, (_, _, usd) in enumerate(self._lots)})
         room = self._row(replicas={i: -float(kind.capacity[0]) for i, kind in enumerate(kinds)})
         rows = [*self._rows, *((row, low, np.inf) for row, low in self._cuts)]
         if at_usd is not None:
@@ -149,12 +154,12 @@ class _Program:
         if self.bounds.max_usd_per_hour is not None:
             rows.append((usd, -np.inf, self.bounds.max_usd_per_hour))
         matrix, low, high = (np.array(part) for part in zip(*rows, strict=True))
-        top = np.concatenate([self._most, np.ones(count), np.full(count, np.inf)])
+        top = np.concatenate([self._most, np.ones(count), np.full(len(self._lots), np.inf)])
         found = optimize.milp(
             usd if at_usd is None else room / self.bounds.demand,
             constraints=optimize.LinearConstraint(matrix, low, high),
-            integrality=np.ones(3 * count),
-            bounds=optimize.Bounds(np.zeros(3 * count), top),
+            integrality=np.ones(len(top)),
+            bounds=optimize.Bounds(np.zeros(len(top)), top),
             options={"mip_rel_gap": 0.0},
         )
         return None if found.x is None else tuple(round(x) for x in found.x[:count].tolist())
@@ -169,10 +174,11 @@ class _Program:
             (self._row(replicas=share), 1.0, np.inf),
             (self._row(there=dict.fromkeys(every, 1.0)), 2.0, float(bounds.most_kinds)),
         ]
-        for i, kind in enumerate(kinds):
+        for i in every:
             rows.append((self._row(replicas={i: 1.0}, there={i: -1.0}), 0.0, np.inf))
             rows.append((self._row(replicas={i: -1.0}, there={i: float(self._most[i])}), 0.0, np.inf))
-            bought = self._row(replicas={i: -gpus[i]}, machines={i: float(kind.gpus_per_machine)})
+            holds = {n: float(replicas) for n, (of, replicas, _) in enumerate(self._lots) if of == i}
+            bought = self._row(replicas={i: -1.0}, lots=holds)
             rows.append((bought, 0.0, np.inf))
         for gpu in dict.fromkeys(kind.gpu for kind in kinds):
             own = {i: 1.0 for i in every if kinds[i].gpu == gpu}
@@ -190,18 +196,20 @@ class _Program:
         self,
         replicas: dict[int, float] | None = None,
         there: dict[int, float] | None = None,
-        machines: dict[int, float] | None = None,
+        lots: dict[int, float] | None = None,
     ) -> Floats:
-        row = np.zeros((3, len(self.kinds)))
-        for part, values in enumerate((replicas, there, machines)):
+        count = len(self.kinds)
+        row = np.zeros(2 * count + len(self._lots))
+        for start, values in ((0, replicas), (count, there), (2 * count, lots)):
             for i, value in (values or {}).items():
-                row[part, i] = value
-        return row.ravel()
+                row[start + i] = value
+        return row
 
 
 def _most_replicas(kind: Kind, bounds: Bounds) -> int:
-    """More replicas than a fleet could want of a kind."""
+    """More replicas than a fleet could want of a kind, a lot that is bought for the last of them filled."""
     if bounds.exact_gpus is not None:
         return bounds.exact_gpus // kind.gpus
     least = kind.capacity[kind.capacity > 0].min(initial=np.inf)
-    return ceil(bounds.demand / least) if np.isfinite(least) else 0
+    filled = max(replicas for replicas, _ in kind.lots) - 1
+    return ceil(bounds.demand / least) + filled if np.isfinite(least) else 0

@@ -11,12 +11,50 @@ from advisor.cli import options as o
 from advisor.errors import unknown
 
 Pattern = Annotated[
-    str, typer.Argument(metavar="WORD", help="Only names that contain this text; list shows all.")
+    list[str] | None,
+    typer.Argument(
+        metavar="WORD", help="Only names that contain this text; list shows all, as nothing does."
+    ),
 ]
+MODEL_HEADS = {
+    "name": "model",
+    "params_b": "parameters, 10⁹",
+    "active_params_b": "active, 10⁹",
+    "max_context": "context, tokens",
+    "kv_bytes_per_token": "KV, bytes/token",
+    "native_format": "format",
+    "layers": "layers",
+    "hidden": "hidden size",
+    "hf_id": "Hugging Face id",
+}
+GPU_HEADS = {
+    "name": "GPU",
+    "memory_gib": "memory, GiB",
+    "bandwidth_gb_s": "bandwidth, GB/s",
+    "fp16_tflops": "FP16, TFLOPS",
+    "fp8_tflops": "FP8, TFLOPS",
+    "int8_tflops": "INT8, TOPS",
+    "fp4_tflops": "FP4, TFLOPS",
+    "power_w": "power, W",
+    "link": "link per direction",
+    "bf16_tflops": "BF16, TFLOPS",
+    "architecture": "architecture",
+    "capability": "capability",
+}
+FORMAT_HEADS = {
+    "name": "format",
+    "bits_per_weight": "bits/weight",
+    "activation_bits": "activation bits",
+    "native_on": "native on, GPUs",
+    "weight_only_on": "weight-only on, GPUs",
+    "title": "what it is",
+    "also": "also called",
+}
+"""Heads of the tables for people, with units; the columns that matter most come first."""
 
 
 def models(
-    pattern: Pattern = "",
+    pattern: Pattern = None,
     output: o.OutputOption = o.Output.table,
 ) -> None:
     """The models known by name; any other by folder, config.json, Hub id or --params."""
@@ -38,14 +76,14 @@ def models(
         }
         for model in wanted
     ]
-    show(rows, output, "models")
+    show(rows, output, "models", MODEL_HEADS)
 
 
 def gpus(
-    pattern: Pattern = "",
+    pattern: Pattern = None,
     output: o.OutputOption = o.Output.table,
 ) -> None:
-    """The GPUs known by name, with what their data sheets say."""
+    """The GPUs known by name, with what their data sheets say; rates are dense."""
     from advisor.spec.hardware.catalog import known_gpus
 
     names = set(_matching([gpu.name for gpu in known_gpus()], pattern, "GPU"))
@@ -58,11 +96,12 @@ def gpus(
             "link": f"{gpu.interconnect.kind} {gpu.interconnect.gb_s_per_direction:g} GB/s",
             "architecture": gpu.architecture,
             "capability": gpu.capability,
+            "power_w": gpu.power_w,
         }
         for gpu in known_gpus()
         if gpu.name in names
     ]
-    show(rows, output, "gpus")
+    show(rows, output, "gpus", GPU_HEADS)
 
 
 def formats(output: o.OutputOption = o.Output.table) -> None:
@@ -85,35 +124,57 @@ def formats(output: o.OutputOption = o.Output.table) -> None:
                 "also": ", ".join(fmt.aliases),
             }
         )
-    show(rows, output, "formats")
+    show(rows, output, "formats", FORMAT_HEADS)
 
 
-def _matching(names: Iterable[str], pattern: str, what: str) -> list[str]:
-    """The names that contain `pattern`; all of them for `list`. Raises UnknownNameError where none does."""
-    names = list(names)
-    found = (
-        names if pattern.lower() in ("list", "all") else [n for n in names if pattern.lower() in n.lower()]
-    )
+def _matching(names: Iterable[str], words: list[str] | None, what: str) -> list[str]:
+    """The names that contain the words after `list` or `show`; all of them without.
+
+    Raises UnknownNameError where none does.
+    """
+    names, given = list(names), list(words or ())
+    if given and given[0].lower() in ("list", "show", "all"):
+        given = given[1:]
+    pattern = " ".join(given)
+    found = [name for name in names if all(word.lower() in name.lower() for word in given)]
     if not found:
         raise unknown(what, pattern, names, otherwise=f"quantadvise {what.lower()}s lists all {len(names)}")
     return found
 
 
-def show(rows: Sequence[Mapping[str, object]], output: o.Output, name: str) -> None:
+def show(
+    rows: Sequence[Mapping[str, object]],
+    output: o.Output,
+    name: str,
+    heads: Mapping[str, str] | None = None,
+) -> None:
+    """A listing in one of the forms; heads: of its columns for people, the keys as words by default."""
     from advisor.report.terminal import out
+    from advisor.report.terminal.fitting_table import Column
 
     if output is o.Output.table:
-        heads = [head.replace("_", " ") for head in rows[0]] if rows else [name]
-        out.print_listing(heads, [tuple(_text(value) for value in row.values()) for row in rows])
+        heads = heads or {key: key.replace("_", " ") for row in rows[:1] for key in row}
+        columns = [
+            Column(
+                head,
+                [_text(row[key], version=key == "capability") for row in rows],
+                right=all(isinstance(row[key], (int, float)) or row[key] is None for row in rows),
+                keep=place == 0,
+            )
+            for place, (key, head) in enumerate(heads.items())
+        ]
+        out.print_columns(columns, more="--output csv has every column")
     elif output is o.Output.csv:
         out.print_rows(rows)
     else:
         out.print_document({name: [dict(row) for row in rows]}, output.value)
 
 
-def _text(value: object) -> str:
+def _text(value: object, *, version: bool = False) -> str:
+    """version: a number that is none, `9.0`."""
     if value is None:
         return "–"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
-    return f"{value:,.10g}"
+    text = f"{value:,.10g}"
+    return f"{text}.0" if version and "." not in text else text

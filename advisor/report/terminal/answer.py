@@ -5,6 +5,7 @@ All of it is text of a given width: columns are dropped until a table fits, and 
 
 from __future__ import annotations
 
+import re
 import shlex
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -19,7 +20,7 @@ from advisor.report.terminal.fitting_table import Column, fitting_table
 from advisor.report.terminal.tables import shown_rows
 from advisor.spec.workloads.profile_text import arrival_text, limits_text, quality_text
 from advisor.spec.workloads.workload import LatencyLimit, Lengths, Workload
-from advisor.text import bill_text, deployment_text, number, plus_minus, share, short_text
+from advisor.text import bill_text, chance, deployment_text, number, plus_minus, share, short_text
 from advisor.units import MS_PER_S
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ BAR = 8
 """Characters of the bar that shows how much of its tightest limit a deployment uses."""
 ROWS = 8
 """Deployments in the table unless --top says otherwise."""
+_UNIT = re.compile(r"(?<=\d) (?=%|USD|ms\b)")
+"""Between a number and its unit, where no line ends."""
 NARROW, WIDE = 90, 110
 """Columns from which the nearest limit is named, and accuracy has its interval."""
 
@@ -72,11 +75,8 @@ def answer_lines(
 def headline(first: Assessment, workload: Workload) -> str:
     """`fp8 on 2× H100 · 7.70 USD/h (5,600 a month) · keeps all limits 88 % · 99.8 % of BF16's accuracy`."""
     parts = [deployment_text(first.deployment), _cost(first)]
-    has_limits = bool(workload.limits or workload.goodput or workload.quality.min_recovery is not None)
     parts.append(
-        f"keeps all limits {share(first.keeps_all_limits)}"
-        if has_limits or workload.load.arrival.kind == "rate"
-        else "no limits asked"
+        f"keeps all limits {chance(first.keeps_all_limits)}" if _has_limits(workload) else "no limits asked"
     )
     recovery = first.recovery
     parts.append(
@@ -85,6 +85,12 @@ def headline(first: Assessment, workload: Workload) -> str:
         else f"{number(100 * recovery.value, digits=3)} % of BF16's accuracy"
     )
     return " · ".join(parts)
+
+
+def _has_limits(workload: Workload) -> bool:
+    """Whether anything must be kept; an open loop must at least keep up."""
+    limited = workload.limits or workload.goodput or workload.quality.min_recovery is not None
+    return bool(limited) or workload.load.arrival.kind == "rate"
 
 
 def question_text(recommendation: Recommendation) -> str:
@@ -121,9 +127,11 @@ def plain(texts: Iterable[str]) -> list[Line]:
 
 
 def wrapped(text: str, width: int, indent: int = 2) -> list[str]:
-    return textwrap.wrap(
-        text, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+    glued = _UNIT.sub("\N{NO-BREAK SPACE}", text)
+    lines = textwrap.wrap(
+        glued, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
     )
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def pick_lines(recommendation: Recommendation, decision: Decision | None, width: int) -> list[Line]:
@@ -161,7 +169,11 @@ def ranking_lines(recommendation: Recommendation, width: int, top: int) -> list[
         Column(
             "accuracy, %", [_recovery(a, narrow=width < WIDE) for a in assessments], right=True, keep=True
         ),
-        Column("all limits", [share(a.keeps_all_limits) for a in assessments], right=True),
+        Column(
+            "all limits",
+            [chance(a.keeps_all_limits) if _has_limits(workload) else "" for a in assessments],
+            right=True,
+        ),
         *[_latency(metric, assessments, workload) for metric in ("ttft", "tpot", "e2e")],
         Column("USD/M tokens", [_per_million(a) for a in assessments], right=True),
     ]
@@ -229,13 +241,7 @@ def _why(recommendation: Recommendation, first: Assessment) -> list[str]:
     prediction = first.prediction
     if prediction is None:
         return lines
-    bound = [
-        f"{what} is bound by {cause}"
-        for what, cause in (("decode", prediction.regime_decode), ("prefill", prediction.regime_prefill))
-        if cause is not None
-    ]
-    if bound:
-        lines.append(f"Bound: {', '.join(bound)}.")
+    lines.append(evidence.speed_line(first, recommendation.fit.get("rows")))
     return lines + words.accuracy_lines(prediction)[:1]
 
 

@@ -10,7 +10,7 @@ from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.measuring.next import Measurement
 from advisor.advise.sensitivity.ways_out import WayOut
 from advisor.spec.deployment import Deployment
-from advisor.text import bill_text, deployment_text, number, share
+from advisor.text import bill_text, chance, deployment_text, number
 
 _ROLES: dict[Role, str] = {
     "recommended": "recommended",
@@ -55,15 +55,15 @@ def pick_words(pick: Pick) -> PickWords:
         role=_ROLES[pick.role],
         deployment=pick.offer.deployment,
         cost="price unknown" if usd is None else f"{number(usd)} USD/h",
-        certainty=f"keeps all limits {share(pick.offer.keeps_all_limits)}",
+        certainty=f"keeps all limits {chance(pick.offer.keeps_all_limits)}" if pick.offer.tightest else "",
     )
 
 
 def _certainty(offer: Offer) -> str:
     if not offer.tightest:
         return "no limits asked"
-    tightest = f"tightest: {offer.tightest}, {share(offer.keeps_tightest)}"
-    return f"keeps all limits with {share(offer.keeps_all_limits)} ({tightest})"
+    tightest = f"tightest: {offer.tightest}, {chance(offer.keeps_tightest)}"
+    return f"keeps all limits with {chance(offer.keeps_all_limits)} ({tightest})"
 
 
 def settles_text(picks: Sequence[Pick], m: Measurement) -> str:
@@ -81,12 +81,12 @@ def settles_text(picks: Sequence[Pick], m: Measurement) -> str:
 
 
 def frontier_line(recommendation: Recommendation) -> str:
-    """`9 USD/h 55 %, 15.4 USD/h 84 %, 30.8 USD/h 92 %`; empty where there is nothing to choose."""
+    """`What certainty costs, USD/h (all limits kept): 9 (55 %), 15.4 (84 %)`; empty without a choice."""
     points = recommendation.frontier[:MOST_POINTS]
     if len(points) < 2:
         return ""
-    steps = ", ".join(f"{number(o.usd_per_hour or 0.0)} USD/h {share(o.keeps_all_limits)}" for o in points)
-    return f"What certainty costs, all limits kept: {steps}."
+    steps = ", ".join(f"{number(o.usd_per_hour or 0.0)} ({chance(o.keeps_all_limits)})" for o in points)
+    return f"What certainty costs, USD/h (all limits kept): {steps}."
 
 
 def frontier_bars(recommendation: Recommendation) -> list[str]:
@@ -97,7 +97,7 @@ def frontier_bars(recommendation: Recommendation) -> list[str]:
     costs = [f"{number(o.usd_per_hour or 0.0)} USD/h" for o in offers]
     width = max(map(len, costs))
     return [
-        f"{cost:>{width}} {'█' * round(BAR * o.keeps_all_limits):<{BAR}} {share(o.keeps_all_limits):>7}  "
+        f"{cost:>{width}} {'█' * round(BAR * o.keeps_all_limits):<{BAR}} {chance(o.keeps_all_limits):>7}  "
         f"{deployment_text(o.deployment)}"
         for cost, o in zip(costs, offers, strict=True)
     ]
@@ -114,7 +114,7 @@ def _change(way: WayOut) -> str:
         now, then = (number(percent * (value or 0.0)) for value in (way.bound, way.to))
         return f"loosen {way.limit} from {now} to {then}{' %' if percent == 100 else ''}"
     if way.change == "confidence":
-        return f"accept that all limits are kept with {share(way.keeps_all_limits)} (--confidence)"
+        return f"accept that all limits are kept with {chance(way.keeps_all_limits)} (--confidence)"
     return {"gpus": "allow more GPUs or a larger budget", "gpu": "allow every GPU (--gpu any)"}[way.change]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.spec.workloads.profile_text import arrival_text, lengths_text, limits_text, quality_text
@@ -63,6 +65,33 @@ def basis_line(recommendation: Recommendation) -> str:
     if measured[0] is ranked[0]:
         return f"{text}: {names}."
     return f"{text}: {names}; the best of them is {deployment_text(measured[0].deployment)}."
+
+
+_RESTS: Mapping[str, str] = {
+    "measured": "measured on this very deployment",
+    "fitted": "fitted to {}",
+    "extrapolated": "extrapolated from {}",
+    "roofline": "physics alone (roofline)",
+}
+
+
+def speed_line(assessment: Assessment, rows: object) -> str:
+    """`Speed: fitted to 8,015 measurements; decode bound by memory bandwidth, prefill by compute.`
+
+    rows: measurements behind the fit.
+    """
+    prediction = assessment.prediction
+    speed = assessment.estimate("e2e") or assessment.requests_per_s
+    parts = []
+    if speed is not None:
+        parts.append(
+            _RESTS[speed.basis].format(f"{rows:,} measurements" if isinstance(rows, int) else "measurements")
+        )
+    if prediction is not None:
+        causes = (("decode", prediction.regime_decode), ("prefill", prediction.regime_prefill))
+        bound = [f"{what} by {cause}" for what, cause in causes if cause is not None]
+        parts += [", ".join(bound).replace(" by ", " bound by ", 1)] if bound else []
+    return f"Speed: {'; '.join(parts)}." if parts else "Speed: not predicted."
 
 
 def basis_words(assessment: Assessment) -> list[str]:

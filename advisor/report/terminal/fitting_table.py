@@ -29,12 +29,18 @@ class Column:
         return all(cell in ("", "–") for cell in self.cells)
 
 
-def fitting_table(columns: Sequence[Column], width: int) -> list[str]:
-    """The lines, the head first where one column has one; of the columns as many as fit, in their order."""
+def fitting_columns(columns: Sequence[Column], width: int) -> list[Column]:
+    """As many of the columns as fit, in their order; those with nothing in them are left out first."""
     chosen = [column for column in columns if column.keep or not column.is_empty]
     while _width(chosen) > width and any(not column.keep for column in chosen):
         last = max(index for index, column in enumerate(chosen) if not column.keep)
         del chosen[last]
+    return chosen
+
+
+def fitting_table(columns: Sequence[Column], width: int) -> list[str]:
+    """The lines, the head first where one column has one; of the columns as many as fit, in their order."""
+    chosen = fitting_columns(columns, width)
     count = len(columns[0].cells) if columns else 0
     rows = [[column.cells[row] for column in chosen] for row in range(count)]
     if any(column.head for column in chosen):

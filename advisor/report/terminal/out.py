@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.report.terminal.answer import answer_lines
+from advisor.report.terminal.answer import answer_lines, wrapped
+from advisor.report.terminal.fitting_table import Column, fitting_columns, fitting_table
 from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
@@ -275,6 +276,25 @@ def print_cells(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(rows)
+
+
+def print_columns(columns: Sequence[Column], *, more: str) -> None:
+    """A listing that fits the terminal: columns are left out from the last, and a line names them.
+
+    more: how to see them. Outside a terminal of known width nothing is left out.
+    """
+    to = console()
+    narrow = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal()
+    width = answer_width(to) if narrow else NATURAL_WIDTH
+    shown = fitting_columns(columns, width)
+    head, *rows = fitting_table(columns, width)
+    to.print(head, style="bold", soft_wrap=True)
+    for row in rows:
+        to.print(row, soft_wrap=True)
+    left = [c.head.partition(",")[0] for c in columns if c not in shown and not c.is_empty]
+    if left:
+        for line in wrapped(f"Left out for the width: {', '.join(left)}; {more}.", width):
+            to.print(line, style="dim", soft_wrap=True)
 
 
 def print_listing(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -13,7 +13,7 @@ from advisor.report.documents.refusal_words import limit_text
 from advisor.report.terminal.evidence import basis_words
 from advisor.spec.metrics import LatencyMetric
 from advisor.spec.workloads.workload import Workload
-from advisor.text import deployment_text, low_high, missed_by, number, share
+from advisor.text import chance, deployment_text, low_high, missed_by, number
 from advisor.units import MS_PER_S
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def _deployment_cell(assessment: Assessment) -> str:
 def _misses_cell(assessment: Assessment) -> str:
     return "\n".join(
         f"{limit_text(assessment, r)}: "
-        + (f"kept with {share(r.probability)}" if r.likely_kept else missed_by(r.excess or 0.0))
+        + (f"kept with {chance(r.probability)}" if r.likely_kept else missed_by(r.excess or 0.0))
         for r in assessment.refusals
     )
 

@@ -13,7 +13,7 @@ from advisor.report.commands.commands import commands_for
 from advisor.report.documents.refusal_words import finding, limit_text, worst_refusal
 from advisor.report.terminal.why import regime_lines
 from advisor.spec.workloads.workload import Objective
-from advisor.text import deployment_text, listed, number, share, span
+from advisor.text import chance, deployment_text, listed, number, share, span
 from advisor.units import GB, MS_PER_S
 
 
@@ -129,7 +129,7 @@ def _likely_better(recommendation: Recommendation, first: Assessment) -> list[st
     doubt = worst_refusal(other)
     return [
         f"Not sure enough: {deployment_text(other.deployment)} {_difference(second / best - 1, objective)}, "
-        f"but {limit_text(other, doubt)} is kept with {share(doubt.probability)} only "
+        f"but {limit_text(other, doubt)} is kept with {chance(doubt.probability)} only "
         f"({finding(other, doubt)}); measure it to know."
     ]
 

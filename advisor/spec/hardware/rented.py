@@ -62,10 +62,10 @@ def usd_of_replica(sizes: Sizes, gpus_per_replica: int) -> float:
     return best.usd_per_hour / best.replicas
 
 
-def best_size(sizes: Sizes, gpus_per_replica: int) -> tuple[int, float]:
-    """The machine on which a replica costs least where replicas fill it."""
-    lots = [(_lot(size, usd, gpus_per_replica), (size, usd)) for size, usd in sizes]
-    return min(lots, key=lambda one: (one[0].usd_per_hour / one[0].replicas, one[0].num_gpus))[1]
+def lots(sizes: Sizes, gpus_per_replica: int) -> tuple[tuple[int, float], ...]:
+    """(replicas that it holds, USD per hour) of the least that can be bought of each size."""
+    made = (_lot(size, usd, gpus_per_replica) for size, usd in sizes)
+    return tuple((lot.replicas, lot.usd_per_hour) for lot in made)
 
 
 def size_for_one(sizes: Sizes, gpus_per_replica: int) -> int:

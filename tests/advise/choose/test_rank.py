@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from math import inf
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from advisor.advise.choose.rank import best, order, pareto
 from advisor.cost.estimate import Estimate
 from advisor.cost.predict.prediction import Prediction
-from advisor.spec.workloads.workload import Objective
+from advisor.spec.workloads.workload import LatencyLimit, Objective
 from tests.advise.builders import around, deployment, judged, prediction, workload
 
 
@@ -49,6 +50,35 @@ def test_the_cheapest_comes_first() -> None:
 
 def test_of_two_that_cost_alike_the_more_accurate_comes_first() -> None:
     assert names([served("int4", 4.01, 0.97), served("int8", 4.0, 0.995)]) == ["int8", "int4"]
+
+
+def under_limit(tpot_ms: dict[str, float], max_ms: float, recovery: dict[str, float]) -> list[str]:
+    """Formats that cost alike, best first, by their mean TPOT ±10 % under a limit, and their recovery."""
+    limit = LatencyLimit(metric="tpot", statistic="mean", max_ms=max_ms)
+    options = [
+        replace(
+            served(fmt, 4.0, recovery[fmt]),
+            latency={**served(fmt, 4.0).latency, ("tpot", "mean"): around(ms)},
+        )
+        for fmt, ms in tpot_ms.items()
+    ]
+    table = judged(options, workload(limits=(limit,)))
+    return [options[i].deployment.format.name for i in order(table, 0, np.arange(len(options))).tolist()]
+
+
+def test_of_two_that_cost_alike_the_surer_comes_first() -> None:
+    """At 100 ms a TPOT of 95 ms ±10 % is kept with some 80 %, one of 92 ms with some 91 %."""
+    assert under_limit({"bf16": 95.0, "int8": 92.0}, 100.0, {"bf16": 1.0, "int8": 0.99}) == ["int8", "bf16"]
+
+
+def test_of_two_that_are_sure_enough_the_more_accurate_comes_first() -> None:
+    """50 and 70 ms both keep 100 ms for certain, as far as anybody can tell."""
+    assert under_limit({"bf16": 70.0, "int8": 50.0}, 100.0, {"bf16": 1.0, "int8": 0.99}) == ["bf16", "int8"]
+
+
+def test_a_point_of_certainty_is_no_difference() -> None:
+    found = under_limit({"bf16": 95.0, "int8": 94.8}, 100.0, {"bf16": 1.0, "int8": 0.99})
+    assert found == ["bf16", "int8"]
 
 
 def test_a_real_difference_in_cost_outweighs_accuracy() -> None:

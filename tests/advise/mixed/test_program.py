@@ -16,14 +16,22 @@ from advisor.advise.mixed.program import Bounds, Kind, cheapest_mix, usd_per_hou
 from advisor.errors import MissingToolError
 
 LEVELS = 4
+LOTS: tuple[tuple[tuple[int, float], ...], ...] = (
+    (),
+    (),
+    ((4, 3.5),),
+    ((1, 1.7), (4, 4.2)),
+    ((2, 2.9), (3, 3.3)),
+)
+"""What is bought at once: single replicas, whole machines, machines of two sizes."""
 MOST = 5
 """Replicas of a kind that brute force tries."""
 
 
-def kind(gpu: str, usd: float, *takes: float, gpus: int = 1, machine: int = 1) -> Kind:
-    """A kind that takes so much at each level; one figure stands for all levels."""
+def kind(gpu: str, usd: float, *takes: float, gpus: int = 1, lots: Sequence[tuple[int, float]] = ()) -> Kind:
+    """A kind that takes so much at each level, one figure standing for all; usd is of one replica alone."""
     levels = takes if len(takes) == LEVELS else takes * LEVELS
-    return Kind(gpu=gpu, gpus=gpus, usd_per_machine=usd, gpus_per_machine=machine, capacity=np.array(levels))
+    return Kind(gpu=gpu, gpus=gpus, lots=tuple(lots) or ((1, usd),), capacity=np.array(levels))
 
 
 def at_capacity(there: frozenset[int]) -> int | None:
@@ -42,7 +50,7 @@ def kinds(draw: st.DrawFn) -> list[Kind]:
                 draw(st.integers(10, 400)) / 100,
                 *(top * np.cumprod(falls)).tolist(),
                 gpus=draw(st.sampled_from([1, 2])),
-                machine=draw(st.sampled_from([1, 1, 4])),
+                lots=draw(st.sampled_from(LOTS)),
             )
         )
     return made
@@ -172,12 +180,18 @@ def test_what_is_owned_is_not_exceeded() -> None:
 
 
 def test_machines_are_bought_whole() -> None:
-    # eight large cards for 16, of which two would do: three machines of one small card are cheaper beside one
-    of = [kind("large", 16.0, 10.0, machine=8), kind("small", 3.0, 3.0)]
-    counts = cheapest_mix(of, Bounds(demand=19.0), at_capacity)
-    assert counts is not None
-    assert usd_per_hour(of, counts) == 16.0 + 3.0
-    assert counts[0] <= 8
+    # eight large cards are sold together: as many as are paid for anyway carry the load beside one small card
+    of = [kind("large", 0.0, 10.0, lots=[(8, 16.0)]), kind("small", 3.0, 3.0)]
+    assert cheapest_mix(of, Bounds(demand=19.0), at_capacity) == (8, 1)
+
+
+def test_of_machines_of_several_sizes_the_cheapest_are_bought() -> None:
+    # one large card alone costs 3, eight cost 16: beside a small one, one is enough
+    of = [kind("large", 0.0, 10.0, lots=[(1, 3.0), (8, 16.0)]), kind("small", 1.0, 3.0)]
+    counts = cheapest_mix(of, Bounds(demand=12.0), at_capacity)
+    assert counts == (1, 1)
+    assert usd_per_hour(of, counts) == 4.0
+    assert usd_per_hour(of, (7, 0)) == 16.0
 
 
 def test_of_equally_cheap_fleets_the_roomiest_is_taken() -> None:

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from advisor.advise.choose.recommendation import Recommendation
+from advisor.cost.estimate import Basis
 from advisor.cost.step.bottleneck import Bottleneck
 from advisor.report.terminal.binding import binding_lines
-from advisor.report.terminal.evidence import counts_line, evidence_lines, workload_lines
+from advisor.report.terminal.evidence import counts_line, evidence_lines, speed_line, workload_lines
 from advisor.report.terminal.refused import nothing_kept_line, refused_lines
 from advisor.report.terminal.words import (
     accuracy_lines,
@@ -20,6 +21,7 @@ from advisor.report.terminal.words import (
 )
 from advisor.spec.models.model import Ffn, ModelSpec
 from advisor.spec.workloads.workload import Objective
+from advisor.text import chance
 from tests.advise.builders import GB, around, assessed, deployment, llama_8b, prediction, workload
 from tests.report.builders import answer, cannot_run, limited, recommendation, three
 
@@ -285,3 +287,33 @@ def test_nothing_is_said_of_what_was_never_predicted() -> None:
     bare = cannot_run("int4", "A100")
     assert memory_lines(bare) == command_lines(bare) == []
     assert objective_text(bare, "cost") == "its figure cannot be said"
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"),
+    [
+        (1.0, "over 99 %"),
+        (0.9999, "over 99 %"),
+        (0.994, "99 %"),
+        (0.5, "50 %"),
+        (0.006, "1 %"),
+        (0.0, "under 1 %"),
+    ],
+)
+def test_no_probability_is_a_certainty(probability: float, text: str) -> None:
+    assert chance(probability) == text
+
+
+@pytest.mark.parametrize(
+    ("basis", "words"),
+    [
+        ("measured", "measured on this very deployment"),
+        ("fitted", "fitted to 8,015 measurements"),
+        ("extrapolated", "extrapolated from 8,015 measurements"),
+        ("roofline", "physics alone (roofline)"),
+    ],
+)
+def test_the_basis_of_speeds_is_named(basis: Basis, words: str) -> None:
+    latency = {key: replace(estimate, basis=basis) for key, estimate in prediction().latency.items()}
+    of = replace(prediction(), latency=latency, regime_decode="compute", regime_prefill=None)
+    assert speed_line(assessed(of), 8015) == f"Speed: {words}; decode bound by compute."

@@ -12,7 +12,7 @@ from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.html.charts.chart import LIMIT_RULE, LIMIT_TEXT, Chart, layered, plain_table
 from advisor.report.html.elements.palette import scales, swatch
 from advisor.spec.deployment import Deployment
-from advisor.text import deployment_text, number, share, short_text
+from advisor.text import chance, deployment_text, number, share, short_text
 
 MOST_OTHERS = 60
 """Deployments off the frontier that are drawn, the cheapest."""
@@ -52,8 +52,8 @@ def certainty_chart(recommendation: Recommendation) -> Chart | None:
                 (
                     [swatch(o.deployment.format.name), deployment_text(o.deployment)],
                     number(o.usd_per_hour or 0.0),
-                    share(o.keeps_all_limits),
-                    f"{o.tightest} {share(o.keeps_tightest)}" if o.tightest else "–",
+                    chance(o.keeps_all_limits),
+                    f"{o.tightest} {chance(o.keeps_tightest)}" if o.tightest else "–",
                 )
                 for o in offers
             ],
@@ -71,7 +71,7 @@ def _point(deployment: Deployment, usd: float | None, keeps: float) -> dict[str,
         "key": short_text(deployment),
         "x": usd,
         "y": PERCENT * keeps,
-        "tip": f"{deployment_text(deployment)}\n{number(usd or 0.0)} USD/h\nkeeps all limits {share(keeps)}",
+        "tip": f"{deployment_text(deployment)}\n{number(usd or 0.0)} USD/h\nkeeps all limits {chance(keeps)}",
     }
 
 
