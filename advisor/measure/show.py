@@ -58,14 +58,6 @@ def dry_run(prepared: Prepared, rows: Sequence[Planned]) -> str:
     return "\n\n".join([*parts, *(["\n".join(missing)] if missing else [])])
 
 
-def _needed(prepared: Prepared) -> set[str]:
-    plan = prepared.plan
-    needed = {"vllm"} if plan.points or plan.slo_search else set()
-    if any(plan.is_made(format) for format in plan.formats):
-        needed.add("quantize")
-    return needed | ({"evaluate"} if plan.tasks else set())
-
-
 def records_line(found: Records, folder: Path) -> str:
     """How many records of each kind there are, and where."""
     counts = [
