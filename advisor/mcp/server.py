@@ -111,8 +111,6 @@ def _document(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
 @lru_cache
 def _schema(name: str | None) -> dict[str, Any] | None:
     """The JSON Schema of a document; lists have none."""
-    from advisor.report.documents.schemas import recommendation_schema, schema_of
+    from advisor.report.documents.schemas import shipped_schema
 
-    if name is None:
-        return None
-    return recommendation_schema() if name == "recommendation" else schema_of(name)
+    return None if name is None else shipped_schema(name)

@@ -93,7 +93,7 @@ def _recommend(given: i.RecommendInputs) -> Document:
         )
     asked = _choice(given, api_price=given.api_price, utilization=given.utilization)
     found = recommend(**asked, pricing=given.pricing, region=given.region)
-    return recommendation_document(found, top=given.top, decision=decision(found))
+    return {**recommendation_document(found, top=given.top, decision=decision(found))}
 
 
 def _predict(given: i.DeploymentInputs) -> Document:
@@ -112,7 +112,7 @@ def _predict(given: i.DeploymentInputs) -> Document:
         engine=given.engine,
         prices=given.prices,
     )
-    return prediction_document(assessment, workload)
+    return {**prediction_document(assessment, workload)}
 
 
 def _crossover(given: i.CrossoverInputs) -> Document:
@@ -122,7 +122,7 @@ def _crossover(given: i.CrossoverInputs) -> Document:
     choice = dict(_choice(given))
     model, workload = choice.pop("model"), choice.pop("workload")
     found = crossover(model, workload, over=given.over, low=given.low, high=given.high, **choice)
-    return crossover_answer(model, workload, found)
+    return {**crossover_answer(model, workload, found)}
 
 
 def _compare(given: i.CompareInputs) -> Document:
@@ -137,7 +137,7 @@ def _compare(given: i.CompareInputs) -> Document:
         engine=given.engine,
         prices=given.prices,
     )
-    return comparison_document(given.first, given.second, differences, ())
+    return {**comparison_document(given.first, given.second, differences, ())}
 
 
 def _measure_next(given: i.ChoiceInputs) -> Document:
@@ -149,7 +149,7 @@ def _measure_next(given: i.ChoiceInputs) -> Document:
     found = measure_next(recommend(**choice))
     if found is None:
         raise InputError("nothing to measure: no deployment was predicted")
-    return suggestion_answer(choice["model"], choice["workload"], found)
+    return {**suggestion_answer(choice["model"], choice["workload"], found)}
 
 
 def _names(key: str, rows: list[Document], contains: str) -> Document:

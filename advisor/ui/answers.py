@@ -128,7 +128,7 @@ class Answerer:
         made = _charts(load_chart(found, recommendation.workload), own_or_api_chart(own))
         return {"charts": made, "ms": _ms_since(begun)}
 
-    def document(self, said: Mapping[str, str]) -> dict[str, object]:
+    def document(self, said: Mapping[str, str]) -> Mapping[str, object]:
         """The same answer for programs, as `recommend --output json` gives it."""
         with self._lock:
             _, recommendation = self._recommend(said)

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from advisor.report.documents.schemas import recommendation_schema, schema_of
+from advisor.report.documents.schemas import shipped_schema
 from tests.command import Command
 
 pytest.importorskip("mcp", reason="the SDK is not installed")
@@ -82,7 +82,7 @@ def test_each_tool_answers_with_the_document_of_its_schema(name: str, good: Any)
     if schema is None:
         assert next(iter(document.values()))
         return
-    known = recommendation_schema() if schema == "recommendation" else schema_of(schema)
+    known = shipped_schema(schema)
     jsonschema.Draft202012Validator(known).validate(document)
     assert next(tool for tool in tools if tool.name == name).output_schema == known
 

@@ -7,6 +7,7 @@ from math import log
 from typing import Literal
 
 from advisor.advise.sensitivity.crossing import Why
+from advisor.cost.estimate import Basis
 from advisor.spec.deployment import Deployment
 
 SHARES = frozenset({"min_recovery", "goodput min_share", "prefix_hit_rate"})
@@ -14,6 +15,8 @@ SHARES = frozenset({"min_recovery", "goodput min_share", "prefix_hit_rate"})
 
 Whose = Literal["first", "other"] | None
 """Whose limit or replicas decide: of what is first now, or then; None: the order of the two does."""
+ChangeBasis = Basis | Literal["as asked"]
+"""as asked: the question and its prices alone decide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +33,7 @@ class Flip:
     high: float | None
     """Nine times of ten the change truly lies between these; None: beyond the values looked at. Without width
     where nothing that is predicted decides."""
-    basis: str
+    basis: ChangeBasis
     """What the interval rests on: the weakest basis of the predictions that decide, or `as asked`."""
     why: Why
     limit: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MOST = 48
 """Deployments that are looked at: the best of each kind first."""
-EXACT = "as asked"
+EXACT: Final = "as asked"
 """The basis of what follows from the question and its prices alone."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from advisor.report.documents.decision_document import crossover_document, suggestion_document
 from advisor.report.documents.document import VERSION, workload_document
@@ -12,9 +12,13 @@ from advisor.spec.workloads.workload import Workload
 if TYPE_CHECKING:
     from advisor.advise.measuring.next import Suggestion
     from advisor.advise.sensitivity.crossover import Crossover
+    from advisor.report.documents.contract import (
+        CrossoverAnswer,
+        SuggestionAnswer,
+    )
 
 
-def crossover_answer(model: ModelSpec, workload: Workload, found: Crossover) -> dict[str, Any]:
+def crossover_answer(model: ModelSpec, workload: Workload, found: Crossover) -> CrossoverAnswer:
     """The document of `crossover.schema.json`."""
     return {
         "version": VERSION,
@@ -24,7 +28,7 @@ def crossover_answer(model: ModelSpec, workload: Workload, found: Crossover) -> 
     }
 
 
-def suggestion_answer(model: ModelSpec, workload: Workload, found: Suggestion) -> dict[str, Any]:
+def suggestion_answer(model: ModelSpec, workload: Workload, found: Suggestion) -> SuggestionAnswer:
     """The document of `suggestion.schema.json`."""
     return {
         "version": VERSION,

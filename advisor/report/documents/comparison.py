@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from advisor.report.documents.document import VERSION
 
 if TYPE_CHECKING:
     from advisor.advise.compare.deployments import Difference
+    from advisor.report.documents.contract import (
+        ComparisonAnswer,
+    )
 
 
 def comparison_document(
     first: str, second: str, differences: Sequence[Difference], notes: Sequence[str]
-) -> dict[str, Any]:
+) -> ComparisonAnswer:
     """The document of `comparison.schema.json`."""
     return {
         "version": VERSION,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from advisor.report.documents.plain import deployment_document
 from advisor.spec.api_price import ApiPrice
@@ -19,9 +19,28 @@ if TYPE_CHECKING:
     from advisor.advise.sensitivity.crossover import Crossover
     from advisor.advise.sensitivity.own_or_api import OwnOrApi, TrafficBreakEven, TrafficPoint
     from advisor.advise.sensitivity.ways_out import WayOut
+    from advisor.report.documents.contract_decision import (
+        ChangePointDocument,
+        CrossoverDocument,
+        DecisionDocument,
+        MeasurementDocument,
+        OwnOrApiDocument,
+        RivalDocument,
+        SuggestionDocument,
+        SurenessDocument,
+        TrafficBreakEvenDocument,
+        TrafficPointDocument,
+        WayOutDocument,
+    )
+    from advisor.report.documents.contract_parts import (
+        ApiPriceDocument,
+        DeploymentDocument,
+        OfferDocument,
+        PickDocument,
+    )
 
 
-def decision_document(decision: Decision) -> dict[str, Any]:
+def decision_document(decision: Decision) -> DecisionDocument:
     return {
         "sure": None if decision.sure is None else sureness_document(decision.sure),
         "prices": [
@@ -44,7 +63,7 @@ def decision_document(decision: Decision) -> dict[str, Any]:
     }
 
 
-def sureness_document(sure: Sureness) -> dict[str, Any]:
+def sureness_document(sure: Sureness) -> SurenessDocument:
     return {
         "verdict": sure.verdict,
         "keeps_all_limits": sure.keeps_all,
@@ -56,7 +75,7 @@ def sureness_document(sure: Sureness) -> dict[str, Any]:
     }
 
 
-def crossover_document(crossover: Crossover) -> dict[str, Any]:
+def crossover_document(crossover: Crossover) -> CrossoverDocument:
     return {
         "over": crossover.axis.over,
         "levels": list(crossover.axis.levels),
@@ -86,7 +105,7 @@ def crossover_document(crossover: Crossover) -> dict[str, Any]:
     }
 
 
-def suggestion_document(suggestion: Suggestion) -> dict[str, Any]:
+def suggestion_document(suggestion: Suggestion) -> SuggestionDocument:
     return {
         "kept_for_sure": suggestion.kept,
         "sure": None
@@ -105,7 +124,7 @@ def suggestion_document(suggestion: Suggestion) -> dict[str, Any]:
     }
 
 
-def _measurement(m: Measurement) -> dict[str, Any]:
+def _measurement(m: Measurement) -> MeasurementDocument:
     return {
         "what": m.what,
         "deployment": deployment_document(m.deployment),
@@ -116,11 +135,11 @@ def _measurement(m: Measurement) -> dict[str, Any]:
     }
 
 
-def pick_document(pick: Pick) -> dict[str, Any]:
+def pick_document(pick: Pick) -> PickDocument:
     return {"role": pick.role, **offer_document(pick.offer)}
 
 
-def offer_document(offer: Offer) -> dict[str, Any]:
+def offer_document(offer: Offer) -> OfferDocument:
     return {
         "deployment": deployment_document(offer.deployment),
         "usd_per_hour": offer.usd_per_hour,
@@ -132,7 +151,7 @@ def offer_document(offer: Offer) -> dict[str, Any]:
     }
 
 
-def _way_out(way: WayOut) -> dict[str, Any]:
+def _way_out(way: WayOut) -> WayOutDocument:
     return {
         "change": way.change,
         "limit": way.limit or None,
@@ -144,7 +163,7 @@ def _way_out(way: WayOut) -> dict[str, Any]:
     }
 
 
-def _flip(flip: Flip) -> dict[str, Any]:
+def _flip(flip: Flip) -> ChangePointDocument:
     return {
         "assumption": flip.assumption,
         "unit": flip.unit,
@@ -160,17 +179,17 @@ def _flip(flip: Flip) -> dict[str, Any]:
     }
 
 
-def _rival(rival: Rival | None) -> dict[str, Any] | None:
+def _rival(rival: Rival | None) -> RivalDocument | None:
     if rival is None:
         return None
     return {"deployment": deployment_document(rival.deployment), "probability": rival.probability}
 
 
-def _or_none(deployment: Deployment | None) -> dict[str, Any] | None:
+def _or_none(deployment: Deployment | None) -> DeploymentDocument | None:
     return None if deployment is None else deployment_document(deployment)
 
 
-def own_or_api_document(found: OwnOrApi) -> dict[str, Any]:
+def own_or_api_document(found: OwnOrApi) -> OwnOrApiDocument:
     """Costs are of a day, 24 hours; traffic is its mean."""
     first, lasting = found.first, found.lasting
     return {
@@ -186,7 +205,7 @@ def own_or_api_document(found: OwnOrApi) -> dict[str, Any]:
     }
 
 
-def _traffic_break_even(one: TrafficBreakEven) -> dict[str, Any]:
+def _traffic_break_even(one: TrafficBreakEven) -> TrafficBreakEvenDocument:
     price = one.price
     return {
         "requests_per_s": one.requests_per_s,
@@ -203,7 +222,7 @@ def _traffic_break_even(one: TrafficBreakEven) -> dict[str, Any]:
     }
 
 
-def _traffic_point(point: TrafficPoint) -> dict[str, Any]:
+def _traffic_point(point: TrafficPoint) -> TrafficPointDocument:
     return {
         "requests_per_s": point.requests_per_s,
         "own_usd_per_day": point.own_usd_per_day,
@@ -213,6 +232,6 @@ def _traffic_point(point: TrafficPoint) -> dict[str, Any]:
     }
 
 
-def api_price_document(price: ApiPrice) -> dict[str, Any]:
+def api_price_document(price: ApiPrice) -> ApiPriceDocument:
     """USD per million tokens."""
     return {"prompt": price.prompt, "cached": price.cached, "answer": price.answer}

@@ -1,13 +1,13 @@
 """A recommendation as plain values, for JSON and YAML: a contract with a version, listed by hand.
 
-`schema/recommendation.schema.json` says the same for programs. A field is added freely; one that is renamed,
-removed or changes its meaning raises `VERSION`.
+`contract` has its types, of which `schema/` is made. A field is added freely; one that is renamed, removed or
+changes its meaning raises `VERSION`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from advisor.advise.choose.assessment import Assessment, Cost
 from advisor.advise.choose.recommendation import Recommendation
@@ -34,15 +34,31 @@ from advisor.spec.workloads.workload import Workload
 if TYPE_CHECKING:
     from advisor.advise.decision import Decision
     from advisor.cost.predict.replayed import Replay
+    from advisor.report.documents.contract import (
+        PredictionAnswer,
+        ReasonDocument,
+        RecommendationDocument,
+        RefusedDocument,
+    )
+    from advisor.report.documents.contract_parts import (
+        AssessmentDocument,
+        CheckpointDocument,
+        CostDocument,
+        EstimateDocument,
+        KernelsDocument,
+        ModelDocument,
+        RefusalDocument,
+        WorkloadDocument,
+    )
 
-VERSION = "2.0"
+VERSION: Final = "2.0"
 TOP = 50
 """Ranked deployments in a document, unless the caller says otherwise."""
 
 
 def recommendation_document(
     recommendation: Recommendation, *, top: int | None = TOP, decision: Decision | None = None
-) -> dict[str, Any]:
+) -> RecommendationDocument:
     """The answer with so many of the ranked, and the refused by reason; with `top` None all of either."""
     front = {id(assessment) for assessment in recommendation.pareto}
     tied = {id(assessment) for assessment in recommendation.ties}
@@ -80,7 +96,7 @@ def recommendation_document(
     }
 
 
-def _reason(reason: Reason) -> dict[str, Any]:
+def _reason(reason: Reason) -> ReasonDocument:
     nearest = reason.rows[0]
     worst = worst_refusal(nearest)
     return {
@@ -91,7 +107,7 @@ def _reason(reason: Reason) -> dict[str, Any]:
     }
 
 
-def assessment_document(assessment: Assessment) -> dict[str, Any]:
+def assessment_document(assessment: Assessment) -> AssessmentDocument:
     """One deployment with all that is expected of it; it must have a prediction."""
     prediction = assessment.prediction
     assert prediction is not None, "a format that the GPU cannot run has nothing to tell"
@@ -129,7 +145,7 @@ def assessment_document(assessment: Assessment) -> dict[str, Any]:
     }
 
 
-def _checkpoint(c: Checkpoint) -> dict[str, Any]:
+def _checkpoint(c: Checkpoint) -> CheckpointDocument:
     """What is known of the weights that are served, and how."""
     return {
         "repo": c.repo,
@@ -145,7 +161,7 @@ def _checkpoint(c: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _kernels(k: KernelChoice) -> dict[str, Any]:
+def _kernels(k: KernelChoice) -> KernelsDocument:
     """The kernels that the figures assume, and where that was read."""
     return {
         "linear": k.kernel,
@@ -158,7 +174,7 @@ def _kernels(k: KernelChoice) -> dict[str, Any]:
     }
 
 
-def refused_document(assessment: Assessment) -> dict[str, Any]:
+def refused_document(assessment: Assessment) -> RefusedDocument:
     """A refused deployment: what it is and why."""
     excess = assessment.excess
     return {
@@ -171,7 +187,7 @@ def refused_document(assessment: Assessment) -> dict[str, Any]:
     }
 
 
-def workload_document(workload: Workload) -> dict[str, Any]:
+def workload_document(workload: Workload) -> WorkloadDocument:
     """A workload in the keys of a profile."""
     goodput = workload.goodput
     load = workload.load
@@ -208,7 +224,7 @@ def workload_document(workload: Workload) -> dict[str, Any]:
     }
 
 
-def estimate_document(estimate: Estimate | None) -> dict[str, Any] | None:
+def estimate_document(estimate: Estimate | None) -> EstimateDocument:
     if estimate is None:
         return None
     return {
@@ -219,7 +235,7 @@ def estimate_document(estimate: Estimate | None) -> dict[str, Any] | None:
     }
 
 
-def _estimates(assessment: Assessment, prediction: Prediction) -> dict[str, Any]:
+def _estimates(assessment: Assessment, prediction: Prediction) -> dict[str, EstimateDocument]:
     latency = {
         latency_key(metric, statistic): estimate_document(estimate)
         for (metric, statistic), estimate in prediction.latency.items()
@@ -237,7 +253,7 @@ def _estimates(assessment: Assessment, prediction: Prediction) -> dict[str, Any]
     return latency | {name: estimate_document(estimate) for name, estimate in rest.items()}
 
 
-def _refusals(assessment: Assessment) -> list[dict[str, Any]]:
+def _refusals(assessment: Assessment) -> list[RefusalDocument]:
     return [
         {
             "kind": refusal.kind,
@@ -256,7 +272,7 @@ def _usd_per_hour(assessment: Assessment) -> float | None:
     return None if assessment.cost is None else assessment.cost.usd_per_hour
 
 
-def _cost(cost: Cost) -> dict[str, Any]:
+def _cost(cost: Cost) -> CostDocument:
     return {
         "usd_per_hour": cost.usd_per_hour,
         "usd_per_gpu_hour": cost.price.usd_per_gpu_hour,
@@ -270,7 +286,7 @@ def _cost(cost: Cost) -> dict[str, Any]:
     }
 
 
-def _model(model: ModelSpec) -> dict[str, Any]:
+def _model(model: ModelSpec) -> ModelDocument:
     return {
         "name": model.name,
         "hf_id": model.hf_id,
@@ -281,7 +297,7 @@ def _model(model: ModelSpec) -> dict[str, Any]:
     }
 
 
-def prediction_document(assessment: Assessment, workload: Workload) -> dict[str, Any]:
+def prediction_document(assessment: Assessment, workload: Workload) -> PredictionAnswer:
     """One deployment in full."""
     return {
         "version": VERSION,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.mixed.fleet import Fleet, FleetPart, Mix
@@ -12,8 +12,16 @@ from advisor.report.documents.plain import deployment_document
 from advisor.spec.reading.amounts import HOURS_PER_MONTH
 from advisor.spec.workloads.workload import Workload
 
+if TYPE_CHECKING:
+    from advisor.report.documents.contract import (
+        FleetDocument,
+        FleetKindDocument,
+        MixDocument,
+        SingleKindDocument,
+    )
 
-def mix_document(mix: Mix) -> dict[str, Any]:
+
+def mix_document(mix: Mix) -> MixDocument:
     """The cheapest fleet of two or more kinds beside the best single kind, and which of them is advised."""
     return {
         "recommended": mix.recommended,
@@ -25,7 +33,7 @@ def mix_document(mix: Mix) -> dict[str, Any]:
     }
 
 
-def _fleet(fleet: Fleet, workload: Workload) -> dict[str, Any]:
+def _fleet(fleet: Fleet, workload: Workload) -> FleetDocument:
     return {
         "usd_per_hour": fleet.usd_per_hour,
         "usd_per_month": fleet.usd_per_hour * HOURS_PER_MONTH,
@@ -36,7 +44,7 @@ def _fleet(fleet: Fleet, workload: Workload) -> dict[str, Any]:
     }
 
 
-def _part(part: FleetPart) -> dict[str, Any]:
+def _part(part: FleetPart) -> FleetKindDocument:
     return {
         "router_weight": part.weight,
         "load_share": part.share,
@@ -46,7 +54,7 @@ def _part(part: FleetPart) -> dict[str, Any]:
     }
 
 
-def _single(single: Assessment) -> dict[str, Any]:
+def _single(single: Assessment) -> SingleKindDocument:
     return {
         "deployment": deployment_document(single.deployment),
         "usd_per_hour": None if single.cost is None else single.cost.usd_per_hour,

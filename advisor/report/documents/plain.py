@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from advisor.spec.deployment import Deployment
 
+if TYPE_CHECKING:
+    from advisor.report.documents.contract_parts import (
+        DeploymentDocument,
+    )
 
-def deployment_document(deployment: Deployment) -> dict[str, Any]:
+
+def deployment_document(deployment: Deployment) -> DeploymentDocument:
     return {
         "model": deployment.model.name,
         "format": deployment.format.name,

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import jsonschema
 import pytest
 
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.documents.document import VERSION, prediction_document, recommendation_document
+from advisor.report.documents.schemas import shipped_schema
 from advisor.spec.workloads.workload import Goodput, Lengths, Quality
 from tests.advise.builders import GB, assessed, deployment, prediction
 from tests.report.builders import answer, cannot_run, limited, recommendation, three
 
-SCHEMA = json.loads(
-    (Path(__file__).parents[3] / "advisor/report/documents/schema/recommendation.schema.json").read_text(
-        encoding="utf-8"
-    )
-)
+SCHEMA = shipped_schema("recommendation")
 
 
 def validate(document: object) -> None:
@@ -116,10 +112,10 @@ def test_all_of_the_refused_are_there_when_asked_for() -> None:
 
 def test_a_prediction_has_the_same_shape_as_a_ranked_entry() -> None:
     document = prediction_document(answer("int4", 4.0, 0.98), limited())
-    defined = {**SCHEMA, "$ref": "#/$defs/assessment"}
-    for key in ("required", "properties", "type"):
-        defined.pop(key)
-    jsonschema.Draft202012Validator(defined).validate(document["prediction"])
+    jsonschema.Draft202012Validator(shipped_schema("prediction")).validate(document)
+    ranked = recommendation_document(three())["ranked"][0]
+    assert ranked.keys() - document["prediction"].keys() == {"rank", "tied_with_first", "pareto"}
+    assert document["prediction"].keys() <= ranked.keys()
 
 
 def test_limits_are_told_in_the_keys_of_a_profile() -> None:
