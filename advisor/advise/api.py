@@ -18,7 +18,7 @@ from advisor.advise.price_source import live_prices, price_source
 from advisor.advise.starting import check_splits, check_starts
 from advisor.errors import InputError
 from advisor.spec.deployment import Deployment, KvChoice, kv_choice
-from advisor.spec.engines.engine import Engine, newest_version, parse_engine
+from advisor.spec.engines.engine import Engine, newest_version, parse_engine, with_prefix_caching
 from advisor.spec.formats.catalog import find_format, known_formats
 from advisor.spec.formats.format import QuantFormat
 from advisor.spec.hardware.catalog import known_gpus
@@ -314,10 +314,13 @@ def _check_budget(usd_per_hour: float | None) -> None:
 
 
 def engine_of(named: str | Engine | None, asked: Workload) -> Engine:
-    """As named, else as the workload states it, else the default release."""
+    """As named, else as the workload states it, else the default release; a release that caches no prefixes
+    by itself is told to where prompts repeat."""
     if named is None:
-        return asked.engine or Engine(version=newest_version())
-    return parse_engine(named) if isinstance(named, str) else named
+        engine = asked.engine or Engine(version=newest_version())
+    else:
+        engine = parse_engine(named) if isinstance(named, str) else named
+    return with_prefix_caching(engine) if asked.load.conversation.repeats else engine
 
 
 def _model_notes(model: ModelSpec) -> tuple[str, ...]:

@@ -34,6 +34,10 @@ class Asked:
     rate: o.RateOption = None
     burstiness: o.BurstinessOption = None
     prefix_hit_rate: o.PrefixHitRateOption = None
+    turns: o.TurnsOption = None
+    think_time_s: o.ThinkTimeOption = None
+    system_tokens: o.SystemTokensOption = None
+    history: o.HistoryOption = None
     context: o.ContextOption = None
 
 

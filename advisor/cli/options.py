@@ -80,7 +80,8 @@ ConcurrencyOption = Annotated[
         "--max-concurrency",
         "--users",
         metavar="N|max",
-        help="Closed loop: requests in flight at once; max queues all of them.",
+        help="Closed loop: users, each with one request at a time: so many are in flight, fewer with "
+        "--think-time; max queues all requests.",
         rich_help_panel=_WORKLOAD,
     ),
 ]
@@ -92,7 +93,7 @@ RateOption = Annotated[
         "--rps",
         "--qps",
         metavar="R",
-        help="Open loop: requests that arrive: 4 (per second), 300/min, 10k/day.",
+        help="Open loop: requests that arrive, every turn counted: 4 (per second), 300/min, 10k/day.",
         rich_help_panel=_WORKLOAD,
     ),
 ]
@@ -110,6 +111,37 @@ PrefixHitRateOption = Annotated[
     typer.Option(
         metavar="SHARE",
         help="Share of prompt tokens found in the prefix cache: 0.5 or 50%; 0 by default.",
+        rich_help_panel=_WORKLOAD,
+    ),
+]
+TurnsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N",
+        help="Turns of a conversation: 4, 2.5 (on average), 2-8 (uniform), '{kind: geometric, mean: 4}'. "
+        "--input-tokens is then the new prompt of a turn.",
+        rich_help_panel=_WORKLOAD,
+    ),
+]
+ThinkTimeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--think-time",
+        metavar="S",
+        help="Seconds between an answer and the user's next prompt: 30, 30±40 (lognormal), 10-60, "
+        "'{kind: exponential, mean: 30}'.",
+        rich_help_panel=_WORKLOAD,
+    ),
+]
+SystemTokensOption = Annotated[
+    str | None,
+    typer.Option(metavar="N", help="Tokens that every prompt begins with.", rich_help_panel=_WORKLOAD),
+]
+HistoryOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TURNS",
+        help="Earlier turns that a prompt repeats: all, none, or how many of the last.",
         rich_help_panel=_WORKLOAD,
     ),
 ]

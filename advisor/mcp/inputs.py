@@ -30,12 +30,32 @@ class WorkloadInputs(Inputs):
     output_tokens: str | None = Field(None, description="Answer tokens, written like input_tokens.")
     request_rate: Positive | Annotated[str, Field(max_length=40)] | None = Field(
         None,
-        description="Requests that arrive (open loop): 4 (per second), '300/min', '10k/day'. Give at most "
-        "one kind of load.",
+        description="Requests that arrive, every turn counted (open loop): 4 (per second), '300/min', "
+        "'10k/day'. Give at most one kind of load.",
     )
-    concurrency: Count | None = Field(None, description="Requests in flight at once (closed loop).")
+    concurrency: Count | None = Field(
+        None, description="Users with one request at a time (closed loop): in flight unless they think."
+    )
     single: bool = Field(False, description="One request at a time.")
     maximum: bool = Field(False, description="All requests queued at once: maximum throughput.")
+    turns: str | None = Field(
+        None,
+        description="Turns of a conversation: '4', '2-8', '{kind: geometric, mean: 4}'; input_tokens is then "
+        "the new prompt of a turn.",
+        max_length=300,
+    )
+    think_time_s: str | None = Field(
+        None,
+        description="Seconds between an answer and the next prompt: '30', '10-60', "
+        "'{kind: exponential, mean: 30}'.",
+        max_length=300,
+    )
+    system_tokens: Annotated[int, Field(ge=0, le=100_000_000)] | None = Field(
+        None, description="Tokens that every prompt begins with."
+    )
+    history: str | None = Field(
+        None, description="Earlier turns that a prompt repeats: 'all', 'none' or a number.", max_length=20
+    )
     limits: list[str] = Field(
         default_factory=list,
         description="Latency limits in ms such as 'ttft_p95_ms=500', 'tpot_mean_ms=40'; ['none'] drops all.",

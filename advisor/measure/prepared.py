@@ -93,6 +93,11 @@ def prepare(
     """Check all that can be checked before the first step. Raises QuantAdviseErrors, one line each."""
     plan = replace(plan, model=checkpoint.on_disk_or_hub(plan.model))
     workload = load_workload(plan.workload)
+    if workload.load.conversation.repeats or workload.load.conversation.pauses:
+        raise InputError(
+            f"{plan.workload}: has conversations (turns, think_time_s, system_tokens), and measure sends "
+            "requests that stand alone; name a workload without, such as chat"
+        )
     if plan.slo_search and not workload.limits and workload.goodput is None:
         raise InputError(f"{plan.workload}: has no limits (slo:), so --slo-search has nothing to keep")
     model = checkpoint.locate(plan.model, plan.revision, dummy=plan.dummy)

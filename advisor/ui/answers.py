@@ -29,6 +29,7 @@ from advisor.report.html.sure import sure_section
 from advisor.report.html.tables.ranking import ranking_section
 from advisor.report.html.verdict import badge, settles
 from advisor.report.terminal.answer import headline
+from advisor.spec.workloads.conversations.keys import write_history
 from advisor.spec.workloads.load_kind import SPELLING
 from advisor.ui.cached_quality import CachedQuality
 from advisor.ui.question import Shelf, read_choice
@@ -208,6 +209,10 @@ def asked_values(choice: Choice) -> dict[str, object]:
         "level": load.arrival.value,
         "input": load.input_tokens.mean,
         "output": load.output_tokens.mean,
+        "turns": load.conversation.turns.mean,
+        "think": load.conversation.think_time.mean,
+        "system": load.conversation.system_tokens,
+        "history": write_history(load.conversation.history),
         "recovery": workload.quality.min_recovery,
         "confidence": workload.confidence,
         "objective": workload.objective,

@@ -97,7 +97,7 @@ AIMS = (
 UNITS = (
     ("", "as the workload has it"),
     ("rate", "requests/s"),
-    ("concurrency", "in flight"),
+    ("concurrency", "in flight, or users who think"),
     ("single", "one at a time"),
     ("max", "all at once"),
 )
@@ -150,6 +150,10 @@ def _load() -> Html:
             level,
             _field("input", "Prompt, tokens", _text("input")),
             _field("output", "Answer, tokens", _text("output")),
+            _field("turns", "Turns", _text("turns")),
+            _field("think", "Seconds between turns", _text("think")),
+            _field("system", "System prompt, tokens", _text("system", inputmode="numeric")),
+            _field("history", "Earlier turns repeated", _text("history")),
         ],
     )
 

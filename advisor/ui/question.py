@@ -27,8 +27,9 @@ from advisor.spec.workloads.slo import parse_slos
 from advisor.spec.workloads.workload import Workload
 
 KEYS = (
-    "model", "gpu", "workload", "load", "level", "input", "output", "ttft", "tpot", "e2e", "at", "recovery",
-    "confidence", "objective", "formats", "kv", "maxgpus", "price", "pricing", "budget", "api", "used",
+    "model", "gpu", "workload", "load", "level", "input", "output", "turns", "think", "system",
+    "history", "ttft", "tpot", "e2e", "at", "recovery", "confidence",
+    "objective", "formats", "kv", "maxgpus", "price", "pricing", "budget", "api", "used",
 )  # fmt: skip
 """What a question may say, in the order of the form; absent and empty are the same."""
 
@@ -39,6 +40,7 @@ FLAGS: Mapping[str, str] = {
     "--model": "model", "--gpu": "gpu", "--workload": "workload", "--load": "load", "--rate": "level",
     "--concurrency": "level", "--concurrency max": "load", "--input-tokens": "input",
     "--output-tokens": "output",
+    "--turns": "turns", "--think-time": "think", "--system-tokens": "system", "--history": "history",
     "--min-recovery": "recovery", "--confidence": "confidence", "--objective": "objective",
     "--formats": "formats", "--kv-cache-dtype": "kv", "--max-gpus": "maxgpus", "max_gpus": "maxgpus",
     "--price": "price", "--pricing": "pricing", "--max-cost-per-hour": "budget", "max_usd_per_hour": "budget",
@@ -170,6 +172,10 @@ def _workload(get: Mapping[str, str], shelf: Shelf) -> Workload:
         base,
         input_tokens=get["input"] or None,
         output_tokens=get["output"] or None,
+        turns=get["turns"] or None,
+        think_time_s=get["think"] or None,
+        system_tokens=get["system"] or None,
+        history=get["history"] or None,
         single=kind == "single",
         maximum=kind == "maximum",
         rate=(level or None) if kind == "rate" else None,

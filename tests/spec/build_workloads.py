@@ -5,6 +5,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from advisor.spec.api_price import MAX_USD_PER_MILLION, ApiPrice
+from advisor.spec.workloads.conversations.conversation import ALONE, Conversation
+from advisor.spec.workloads.conversations.distributions import ThinkTime, Turns
 from advisor.spec.workloads.workload import (
     MAX_CONFIDENCE,
     MIN_CONFIDENCE,
@@ -70,12 +72,11 @@ qualities = st.builds(
     min_recovery=st.none() | st.floats(0.01, 1),
     tasks=st.lists(words, max_size=3, unique=True).map(tuple),
 )
-loads = st.builds(
-    Load,
-    input_tokens=lengths,
-    output_tokens=lengths,
-    arrival=arrivals,
-    prefix_hit_rate=st.floats(0, 1, exclude_max=True),
+turns = st.one_of(
+    st.floats(1, 100).map(Turns.constant),
+    st.tuples(st.integers(1, 20), st.integers(0, 20)).map(lambda ends: Turns.uniform(ends[0], sum(ends))),
+    st.floats(1.01, 100).map(Turns.geometric),
+    st.lists(st.integers(1, 100), min_size=1, max_size=20).map(Turns.empirical),
 )
 usd = st.floats(0, MAX_USD_PER_MILLION)
 api_prices = st.builds(
@@ -84,6 +85,44 @@ api_prices = st.builds(
     usd,
     st.none() | st.just(0.0),
 )
+think_times = st.one_of(
+    st.floats(0, 1e5).map(ThinkTime.constant),
+    st.floats(1e-3, 1e5).map(ThinkTime.exponential),
+    st.builds(
+        lambda mean, cv: ThinkTime.lognormal(mean, mean * cv), st.floats(0.01, 1e5), st.floats(0.01, 5)
+    ),
+    st.tuples(st.floats(0, 1e4), st.floats(0, 1e4)).map(lambda ends: ThinkTime.uniform(ends[0], sum(ends))),
+    st.lists(st.floats(0, 1e5), min_size=1, max_size=20).map(ThinkTime.empirical),
+)
+conversations = st.builds(
+    Conversation,
+    turns=turns,
+    think_time=think_times,
+    system_tokens=st.integers(0, 10**6),
+    history=st.none() | st.integers(0, 50),
+)
+
+
+def _load(parts: tuple[Lengths, Lengths, Arrival, float, Conversation]) -> Load:
+    """Of what contradicts a conversation, the conversation goes."""
+    prompt, answer, arrival, hits, conversation = parts
+    queued = arrival.kind == "maximum" and conversation.has_turns
+    return Load(
+        input_tokens=prompt,
+        output_tokens=answer,
+        arrival=arrival,
+        prefix_hit_rate=hits,
+        conversation=ALONE if queued or (hits and conversation.repeats) else conversation,
+    )
+
+
+loads = st.tuples(
+    lengths,
+    lengths,
+    arrivals,
+    st.just(0.0) | st.floats(0, 1, exclude_max=True),
+    st.just(ALONE) | conversations,
+).map(_load)
 workloads = st.builds(
     Workload,
     name=words,

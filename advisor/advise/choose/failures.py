@@ -129,11 +129,11 @@ def _asks_as_much(run: FailedRun, d: Deployment, workload: Workload) -> bool:
     if run.load is None or run.input_tokens is None or run.output_tokens is None:
         return False
     shorter = (
-        workload.load.input_tokens.mean < SAME_LENGTH * run.input_tokens
+        workload.load.mean_prompt_tokens < SAME_LENGTH * run.input_tokens
         or workload.load.output_tokens.mean < SAME_LENGTH * run.output_tokens
     )
     kind = "single" if arrival.kind == "concurrency" and arrival.value == 1 else arrival.kind
-    if shorter or kind != run.load:
+    if shorter or kind != run.load or workload.load.conversation.pauses:
         return False
     return run.load_value is None or (arrival.value or 0.0) / d.replicas >= run.load_value
 

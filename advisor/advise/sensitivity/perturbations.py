@@ -150,6 +150,8 @@ def _of_load(choice: Choice) -> Iterator[Trial]:
             arrival.burstiness,
             lambda v: replace(load, arrival=replace(arrival, burstiness=v)),
         )
+    if load.conversation.repeats:
+        return
     hits = trial(
         "prefix_hit_rate", "of the prompt's tokens", load.prefix_hit_rate,
         lambda v: replace(load, prefix_hit_rate=v),

@@ -77,6 +77,11 @@ class Prediction:
     """Mean sequences in a decode step."""
     kv_use: float | None = None
     """Share of the KV cache in use, averaged over time."""
+    prefix_hits: float | None = None
+    """Share of prompt tokens that the prefix cache has, if conversations stay with their replica; None where
+    requests stand alone."""
+    prefix_hits_spread: float | None = None
+    """The share if each turn went to any of the replicas."""
 
 
 def predictions_of(
@@ -133,6 +138,10 @@ def predictions_of(
                 batch=batch[i] if fits else None,
                 kv_use=kv_use[i] if fits else None,
                 goodput_share=shares[i] if fits else None,
+                prefix_hits=None if table.prefix_hits is None else float(table.prefix_hits[i]),
+                prefix_hits_spread=(
+                    None if table.prefix_hits_spread is None else float(table.prefix_hits_spread[i])
+                ),
             )
         )
     return made

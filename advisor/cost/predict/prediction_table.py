@@ -47,6 +47,11 @@ class PredictionTable(ArrayTable):
     """Means of one replica, before any correction."""
     measured: Bools
     """Whether this very deployment was measured under this very load."""
+    prefix_hits: Floats | None = None
+    """Share of prompt tokens that the prefix cache has, of conversations that stay with their replica; None
+    where requests stand alone."""
+    prefix_hits_spread: Floats | None = None
+    """The share if each turn went to any of the replicas."""
 
     def mean_ms(self, metric: str) -> Range:
         """Mean of a metric; ITL's is TPOT's."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 from advisor.cost import fit_file
 from advisor.cost.arrays import Bools, Floats, Ints
 from advisor.cost.fit_file import Fit
+from advisor.cost.predict.conversations import spread_hits, standing_alone, with_simulated_hits
 from advisor.cost.predict.deployment_table import DeploymentTable, DeploymentTables
 from advisor.cost.predict.evidence import EvidenceIndex, MeasuredRows, measured_rows
 from advisor.cost.predict.prediction import Prediction, predictions_of
@@ -27,9 +28,11 @@ from advisor.cost.predict.with_intervals import (
 from advisor.cost.serving.load_table import LoadTable, load_table, loads_of
 from advisor.cost.serving.queue import Queue
 from advisor.cost.serving.replica import replica_stats
+from advisor.cost.serving.request import TINY
 from advisor.cost.serving.serving_stats import near_capacity
-from advisor.cost.simulation.percentiles import simulated_engine, simulated_ratios
+from advisor.cost.simulation.percentiles import ratios_to_mean, simulated_engine, simulated_row
 from advisor.cost.simulation.replay import Replay, replay
+from advisor.cost.simulation.result import ServingResult
 from advisor.cost.simulation.simulate import STATISTICS
 from advisor.cost.uncertainty.conformal import Z90
 from advisor.cost.uncertainty.error_class import LOADS
@@ -85,10 +88,11 @@ class Predictor:
         rows = loads if isinstance(loads, LoadTable) else load_table(loads, deployments)
         d = self._deployments.table(deployments)
         wanted = tuple(dict.fromkeys((*MEANS, *statistics)))
-        if simulated and isinstance(loads, LoadTable):
+        if not simulated:
+            return self._table(d, standing_alone(d, rows), wanted, capacity=capacity)
+        if isinstance(loads, LoadTable):
             raise TypeError("a simulation draws lengths of a load; a table of loads has only their means")
-        drawn_from = loads if simulated and not isinstance(loads, LoadTable) else None
-        return self._table(d, rows, wanted, capacity=capacity, drawn_from=drawn_from)
+        return self._simulated(d, loads, rows, wanted, capacity=capacity)
 
     def max_context(self, deployments: Sequence[Deployment]) -> Ints:
         """Tokens of the longest sequence that each deployment holds; 0 where the weights leave no room."""
@@ -113,7 +117,8 @@ class Predictor:
         if not deployments:
             return []
         d = self._deployments.table(deployments)
-        rows, loads = load_table(load, deployments, levels), loads_of(load, deployments, levels)
+        rows = standing_alone(d, load_table(load, deployments, levels))
+        loads = loads_of(load, deployments, levels)
         if table is None:
             table = self._table(d, rows, tuple(dict.fromkeys((*MEANS, *statistics))), capacity=True)
         share = None
@@ -130,7 +135,7 @@ class Predictor:
         """
         d = self._deployments.table([deployment])
         r, row = d.replica, load_table(load, [deployment]).take(np.array([0]))
-        engine = simulated_engine(r.arrays, r.costs, r.memory.kv_bytes, row)
+        engine = simulated_engine(r.arrays, r.costs, r.memory.kv_bytes, standing_alone(d, row))
         wanted = tuple(dict.fromkeys((*STATISTICS, *statistics)))
         return replay(engine, log, replicas=deployment.replicas, statistics=wanted)
 
@@ -141,9 +146,9 @@ class Predictor:
         wanted: Sequence[tuple[str, str]],
         *,
         capacity: bool,
-        drawn_from: Load | None = None,
+        runs_of: Callable[[PredictionTable], Mapping[int, ServingResult]] | None = None,
     ) -> PredictionTable:
-        """drawn_from: the load whose requests are simulated for the percentiles; None: closed form alone."""
+        """runs_of: simulations of rows, for the percentiles; None: closed form alone."""
         has_tails = any(statistic != "mean" for _, statistic in wanted)
         queue = queue_of(d, loads) if has_tails else None
         measured = self._measured(d, loads, wanted)
@@ -151,7 +156,7 @@ class Predictor:
         if queue is None:
             return table
         ratios = ratios_of(queue, wanted)
-        drawn = ratios if drawn_from is None else _simulated(d, drawn_from, loads, table, ratios)
+        drawn = ratios if runs_of is None else _drawn(ratios, runs_of(table))
         found = latencies(self.fit.intervals, d, loads, table, wanted, drawn)
         # What was measured was set against the closed form.
         return replace(table, latency_ms=with_measured(found, measured, table, ratios, REPEAT))
@@ -195,6 +200,8 @@ class Predictor:
         arriving = loads.level * replicas
         exact = Range(value=arriving, low=arriving, high=arriving)
         served = exact.where(loads.is_kind("rate") & np.isfinite(m.tpot_s), served)
+        served = _of_thinking_users(loads, e2e, replicas, served)
+        cached = loads.cached_prompts
         is_measured = np.zeros(len(loads), dtype=np.bool_)
         for rows in measured.values():
             is_measured[rows.at] = True
@@ -212,6 +219,8 @@ class Predictor:
             max_concurrency=(np.floor(np.minimum(m.batch_limit, 1e9)) * replicas).astype(np.intp),
             max_context=r.max_context[at],
             stats=m,
+            prefix_hits=None if cached is None else loads.prefix_hit_rate,
+            prefix_hits_spread=None if cached is None else spread_hits(loads, cached, replicas),
             measured=is_measured,
         )
 
@@ -242,23 +251,69 @@ class Predictor:
         centre = value * np.exp(effect)
         return Range(value=centre, low=centre * np.exp(log_low), high=centre * np.exp(log_high))
 
+    def _simulated(
+        self,
+        d: DeploymentTable,
+        load: Load,
+        asked: LoadTable,
+        wanted: Sequence[tuple[str, str]],
+        *,
+        capacity: bool,
+    ) -> PredictionTable:
+        """The table with percentiles from simulations; of conversations with the hits that they find, too."""
+        rows = standing_alone(d, asked)
+        tails = tuple(one for one in wanted if one[1] != "mean")
 
-def _simulated(
+        def runs_of(table: PredictionTable) -> Mapping[int, ServingResult]:
+            return _runs(d, load, asked, rows, table, tails)
+
+        if asked.conversations is None:
+            return self._table(d, rows, wanted, capacity=capacity, runs_of=runs_of)
+        runs = runs_of(self._table(d, rows, wanted, capacity=capacity))
+        if runs:
+            rows = with_simulated_hits(d, asked, rows, {i: run.hit_rate for i, run in runs.items()})
+        return self._table(d, rows, wanted, capacity=capacity, runs_of=lambda _: runs)
+
+
+def _runs(
     d: DeploymentTable,
     load: Load,
+    asked: LoadTable,
     rows: LoadTable,
     table: PredictionTable,
-    ratios: Mapping[tuple[str, str], Floats],
-) -> dict[tuple[str, str], Floats]:
-    """Percentiles as multiples of their means, from a simulation in the rows that have a latency."""
-    made = {one: ratio.copy() for one, ratio in ratios.items()}
+    tails: Sequence[tuple[str, str]],
+) -> dict[int, ServingResult]:
+    """A simulation of each row that has a latency."""
     r = d.replica
-    for i in np.flatnonzero(np.isfinite(table.stats.tpot_s) & (table.max_concurrency >= 1)).tolist():
-        row = rows.take(np.array([i]))
-        found = simulated_ratios(r.arrays, r.costs, r.memory.kv_bytes, load, row, tuple(ratios))
-        for one, ratio in found.items():
+    has_latency = np.isfinite(table.stats.tpot_s) & (table.max_concurrency >= 1)
+    return {
+        i: simulated_row(r.arrays, r.costs, r.memory.kv_bytes, load, asked, rows, i, tails)
+        for i in np.flatnonzero(has_latency).tolist()
+    }
+
+
+def _drawn(
+    ratios: Mapping[tuple[str, str], Floats], runs: Mapping[int, ServingResult]
+) -> dict[tuple[str, str], Floats]:
+    """Percentiles as multiples of their means, those of the simulated rows from their simulations."""
+    made = {one: ratio.copy() for one, ratio in ratios.items()}
+    for i, run in runs.items():
+        for one, ratio in ratios_to_mean(run, tuple(ratios)).items():
             made[one][i] = ratio
     return made
+
+
+def _of_thinking_users(loads: LoadTable, e2e: Range, replicas: Floats, served: Range) -> Range:
+    """Requests per second, of users who think as many as their answers and pauses leave time for."""
+    cached = loads.cached_prompts
+    if cached is None:
+        return served
+
+    def rate(e2e_ms: Floats) -> Floats:
+        return np.asarray(cached.thinking_users * replicas / (e2e_ms / MS_PER_S + cached.pause_s + TINY))
+
+    thinking = Range(value=rate(e2e.value), low=rate(e2e.high), high=rate(e2e.low))
+    return thinking.where((cached.thinking_users > 0) & np.isfinite(e2e.value), served)
 
 
 @lru_cache(maxsize=4)

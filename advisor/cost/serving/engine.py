@@ -42,6 +42,9 @@ class EngineTable(ArrayTable):
     """A step's batch is settled while the step before it still runs: a new request waits one step more."""
     request_overhead_s: Floats
     """From sending a request until the scheduler sees it: HTTP, tokenizing, hand-over."""
+    prefix_caching: Bools
+    """Blocks that nobody uses keep their content until they are needed; a prompt that begins alike finds
+    it."""
 
     @classmethod
     def one(
@@ -55,6 +58,7 @@ class EngineTable(ArrayTable):
         generation: Generation = "v1",
         async_scheduling: bool = False,
         request_overhead_s: float = 0.0,
+        prefix_caching: bool = True,
     ) -> EngineTable:
         """A single engine. Raises ValueError for limits that no engine has."""
         if not kv_tokens >= 0:
@@ -76,6 +80,7 @@ class EngineTable(ArrayTable):
             watermark=np.array([rules.watermark]),
             async_scheduling=np.array([async_scheduling]),
             request_overhead_s=np.array([request_overhead_s]),
+            prefix_caching=np.array([prefix_caching]),
         )
 
     @property
@@ -141,6 +146,7 @@ def engine_table(a: DeploymentArrays, costs: StepCosts, kv_bytes: Floats, loads:
         watermark=np.array([r.watermark for r in rules], dtype=np.float64)[d],
         async_scheduling=a.async_scheduling[d] > 0,
         request_overhead_s=costs.request_s[d],
+        prefix_caching=a.prefix_caching[d] > 0,
     )
 
 
@@ -148,18 +154,23 @@ def request_work(engines: EngineTable, loads: LoadTable) -> RequestWork:
     """The work of each row's mean request on its engine."""
     n = loads.input_tokens.shape
     prompt, output, hit = loads.input_tokens, loads.output_tokens, loads.prefix_hit_rate
+    uncached = np.maximum(prompt * (1.0 - hit), 1.0)
     variation = (loads.input_std / prompt) ** 2
+    # A token attends to what was cached and, on average, to half of what was not; long prompts have more
+    # tokens.
+    attended = prompt * (1.0 + variation) * (hit + 0.5 * (1.0 - hit))
+    if loads.cached_prompts is not None:
+        variation = (loads.cached_prompts.uncached_std / uncached) ** 2
+        attended = loads.cached_prompts.prefill_context
     unchunked = np.broadcast_to(~engines.chunked_prefill, n)
     return RequestWork(
         step=engines.step,
-        uncached_tokens=np.maximum(prompt * (1.0 - hit), 1.0),
+        uncached_tokens=uncached,
         prompt_variation=variation,
         decode_steps=output - 1.0,
         # Long answers make more of the steps, and the later ones.
         decode_context=prompt + 0.5 * output * (1.0 + (loads.output_std / output) ** 2),
-        # A token attends to what was cached and, on average, to half of what was not; long prompts have more
-        # tokens.
-        prefill_context=prompt * (1.0 + variation) * (hit + 0.5 * (1.0 - hit)),
+        prefill_context=attended,
         token_budget=np.maximum(engines.max_num_batched_tokens, np.where(unchunked, prompt, 1.0)),
         unchunked=unchunked,
         prefill_first=np.broadcast_to(engines.prefill_first, n),

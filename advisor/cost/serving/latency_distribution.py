@@ -115,7 +115,7 @@ def _ttft_spread(
     """(least, variance) of the time to first token."""
     times = steady.request
     added = _per_prompt_s(request, steady)
-    uneven = (loads.input_std / loads.input_tokens) ** 2
+    uneven = request.prompt_variation
     is_open = loads.requests_per_s > 0
     by_length = added**2 * uneven
     by_others = times.prefills_per_step * added**2 * (1.0 + uneven)

@@ -11,8 +11,29 @@ import numpy.typing as npt
 from advisor.cost.arrays import ArrayTable, Bools, Floats, Ints
 from advisor.spec.benchmark_run import REQUESTS_PER_CLIENT, BenchmarkRun
 from advisor.spec.deployment import Deployment
+from advisor.spec.workloads.conversations.conversation import ALONE, Conversation
 from advisor.spec.workloads.load_kind import LOAD_CLASS
 from advisor.spec.workloads.workload import Arrival, Load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachedPrompts(ArrayTable):
+    """What the prefix cache leaves of the prompts of conversations; arrays of shape (n,)."""
+
+    uncached_std: Floats
+    """Standard deviation of the prompt tokens to compute, over requests."""
+    prefill_context: Floats
+    """Tokens that a computed prompt token attends to, on average."""
+    shared_tokens: Floats
+    """Of a prompt, held once for all requests: the system prompt."""
+    history_hits: Floats
+    """Probability that the earlier turns of a conversation are still in the cache."""
+    system_hits: Floats
+    """Share of prompt tokens that is found there of the system prompt alone."""
+    thinking_users: Floats
+    """Users of a closed loop who think between requests; 0 = none do."""
+    pause_s: Floats
+    """How long they think, on average."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +57,11 @@ class LoadTable(ArrayTable):
     """Standard deviations of the lengths over requests."""
     burstiness: Floats
     """Of an open loop's arrivals: 1 = Poisson; see `Arrival`."""
+    conversations: tuple[Conversation, ...] | None = None
+    """How the requests of each row follow one another; the lengths are then those of a new prompt, and
+    `conversations` makes requests that stand alone of them. None = they do stand alone."""
+    cached_prompts: CachedPrompts | None = None
+    """Of requests that were conversations."""
 
     def __len__(self) -> int:
         return len(self.deployment)
@@ -109,6 +135,7 @@ def table_of_loads(loads: Sequence[Load]) -> LoadTable:
     ]
     columns = np.ascontiguousarray(np.array(lengths, dtype=np.float64).reshape(-1, 4).T)
     inputs, outputs, input_std, output_std = columns
+    conversations = tuple(load.conversation for load in loads)
     return LoadTable(
         deployment=np.arange(len(loads), dtype=np.intp),
         input_tokens=inputs,
@@ -120,6 +147,7 @@ def table_of_loads(loads: Sequence[Load]) -> LoadTable:
         input_std=input_std,
         output_std=output_std,
         burstiness=np.array([load.arrival.burstiness for load in loads], dtype=np.float64),
+        conversations=conversations if any(c != ALONE for c in conversations) else None,
     )
 
 

@@ -123,17 +123,25 @@ def _places(engines: EngineTable, loads: LoadTable) -> _Places:
     n = loads.input_tokens.shape
     prompt, output = loads.input_tokens, loads.output_tokens
     request = request_work(engines, loads)
-    held = prompt + 0.5 * output * (1.0 + (loads.output_std / output) ** 2) + BLOCK_TOKENS / 2
-    room = np.broadcast_to(engines.kv_tokens, n) * (1.0 - engines.watermark)
-    fits = room >= prompt + output
+    shared = np.zeros(n) if loads.cached_prompts is None else loads.cached_prompts.shared_tokens
+    held = held_tokens(loads)
+    room = np.broadcast_to(engines.kv_tokens, n) * (1.0 - engines.watermark) - shared
+    fits = room >= prompt - shared + output
     # A prompt is admitted when all of it fits: half of one lies free, on average.
-    by_memory = np.maximum((room - 0.5 * prompt) / held, 1.0)
+    by_memory = np.maximum((room - 0.5 * (prompt - shared)) / held, 1.0)
     slots = np.broadcast_to(engines.max_num_seqs, n)
     limit = np.where(fits, np.minimum(by_memory, slots), 0.0)
     in_lockstep = request.prefill_first & (loads.output_std == 0)
     return _Places(
         request, room, held, fits, by_memory, limit, by_memory < slots, in_lockstep, engines.watermark
     )
+
+
+def held_tokens(loads: LoadTable) -> Floats:
+    """Tokens of the cache that one request in the engine holds for itself, averaged over time."""
+    output = loads.output_tokens
+    held = loads.input_tokens + 0.5 * output * (1.0 + (loads.output_std / output) ** 2) + BLOCK_TOKENS / 2
+    return held if loads.cached_prompts is None else held - loads.cached_prompts.shared_tokens
 
 
 def _full_engine(loads: LoadTable, places: _Places) -> RequestTimes:
@@ -168,6 +176,7 @@ def _open(
     times = open_loop(request, rate, gap_variation, top)
     # Below capacity the batch suffices, even if prompts in between would let it grow beyond.
     longest_s = (top / np.maximum(rate, TINY) - times.prefill_s) / np.maximum(request.decode_steps, 1.0)
+    longest_s = np.maximum(longest_s, times.decode_step_s)  # nothing is faster than a step that only decodes
     times = replace(times, tpot_s=np.minimum(times.tpot_s, np.maximum(longest_s, TINY)))
     stay_s = times.prefill_s + request.decode_steps * times.tpot_s
     batch = np.minimum(rate * stay_s, top)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from advisor.cost.arrays import Floats
 from advisor.cost.serving.engine import EngineTable, FittedSteps, kv_tokens
 from advisor.cost.serving.load_table import LoadTable
+from advisor.cost.simulation.result import ServingResult
 from advisor.cost.simulation.simulate import simulate
 from advisor.cost.step.step_time import StepCosts
 from advisor.cost.step.work import DeploymentArrays
@@ -16,27 +19,34 @@ from advisor.spec.workloads.workload import Load
 SEED = 0
 
 
-def simulated_ratios(
+def simulated_row(
     a: DeploymentArrays,
     costs: StepCosts,
     kv_bytes: Floats,
     load: Load,
-    row: LoadTable,
+    asked: LoadTable,
+    rows: LoadTable,
+    i: int,
     wanted: Sequence[tuple[str, str]],
-) -> dict[tuple[str, str], float]:
-    """percentile ÷ mean of each wanted latency of the deployment of `row`, from a simulation of its requests.
+) -> ServingResult:
+    """What a simulation of the requests of row `i` finds, with the statistics wanted.
 
-    load: the load as a whole, of which `row` is one replica's share. Latencies that the simulation has none
-    of are left out.
+    load: the load as a whole, of which `asked` is one replica's share, and `rows` the same as requests that
+    stand alone.
     """
     arrival = load.arrival
     if arrival.value is not None:
-        level = float(row.level[0])
+        level = float(asked.level[i])
         share = float(round(level)) if arrival.kind == "concurrency" else max(level, 1e-6)
         load = replace(load, arrival=replace(arrival, value=share))
-    engine = simulated_engine(a, costs, kv_bytes, row)
+    engine = simulated_engine(a, costs, kv_bytes, rows.take(np.array([i])))
     statistics = tuple(dict.fromkeys(["mean", *(statistic for _, statistic in wanted)]))
-    latency_ms = simulate(engine, load, seed=SEED, statistics=statistics).latency_ms
+    return simulate(engine, load, seed=SEED, statistics=statistics)
+
+
+def ratios_to_mean(run: ServingResult, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], float]:
+    """percentile ÷ mean of each wanted latency; those that the simulation has none of are left out."""
+    latency_ms = run.latency_ms
     return {
         (metric, statistic): latency_ms[metric, statistic] / latency_ms[metric, "mean"]
         for metric, statistic in wanted
@@ -56,4 +66,5 @@ def simulated_engine(a: DeploymentArrays, costs: StepCosts, kv_bytes: Floats, ro
         generation=a.generation[d],
         async_scheduling=bool(a.async_scheduling[d] > 0),
         request_overhead_s=float(costs.request_s[d]),
+        prefix_caching=bool(a.prefix_caching[d] > 0),
     )

@@ -10,7 +10,8 @@ import numpy as np
 from advisor.cost.arrays import Floats
 from advisor.cost.serving.engine import EngineTable
 from advisor.cost.simulation.scheduler import run
-from advisor.cost.simulation.simulate import STATISTICS, check_fits, latencies_ms
+from advisor.cost.simulation.simulate import STATISTICS, check_fits
+from advisor.cost.simulation.statistic import latencies_ms
 from advisor.cost.simulation.trace import Requests
 from advisor.spec.metrics import percentile_of
 from advisor.spec.workloads.traced import SentRequest

@@ -39,5 +39,11 @@ class ServingResult:
     """Per request."""
     goodput_share: float | None
     """Share of requests that keep every limit of the load's Goodput; None without one."""
+    hit_rate: float
+    """Share of prompt tokens that needed no computing: the prefix cache had them."""
+    in_flight: float
+    """Requests sent and not answered, averaged over time; users who think are not among them."""
+    turn_ttft_ms: tuple[float, float] | None
+    """Mean TTFT of first turns and of later ones; None without conversations."""
     requests: int
     """Requests that the latencies are taken over."""

@@ -13,20 +13,18 @@ import heapq
 import math
 from collections import deque
 
-import numpy as np
-
 from advisor.cost.serving.engine import EngineTable
 from advisor.cost.simulation.step_table import StepTable
-from advisor.cost.simulation.trace import Requests, Run
+from advisor.cost.simulation.trace import Claim, Requests, Run
 from advisor.cost.step.memory import BLOCK_TOKENS
 
 
 def run(engine: EngineTable, requests: Requests) -> Run:
     """Serve `requests` to the last; every one must fit into the KV cache by itself."""
-    return _Scheduler(engine, requests).run()
+    return Scheduler(engine, requests).run()
 
 
-class _Scheduler:
+class Scheduler:
     """The scheduler's state; times in seconds, `counter` = decode steps so far."""
 
     def __init__(self, engine: EngineTable, requests: Requests) -> None:
@@ -56,9 +54,11 @@ class _Scheduler:
         self.admitted, self.first, self.finish = [math.nan] * n, [math.nan] * n, [math.nan] * n
         self.last_token = [math.nan] * n
         self.produced, self.preempted, self.held = [0] * n, [0] * n, [0] * n
+        self.before = [0] * n
+        """Tokens of a request's first admission that needed no computing."""
         self.base, self.joined, self.epoch = [0] * n, [0] * n, [0] * n
-        self.coming: deque[tuple[float, int]] = deque()
-        """(when the scheduler can see it, which), in order."""
+        self.coming: list[tuple[float, int]] = []
+        """Heap of (when the scheduler can see it, which)."""
         self.next_to_send = 0
         self.waiting: deque[int] = deque()
         # batch
@@ -82,10 +82,7 @@ class _Scheduler:
         self.gaps: list[tuple[float, int, float]] = []
 
     def run(self) -> Run:
-        n = len(self.requests)
-        burst = n if self.requests.sent_s is not None else min(n, self.requests.concurrency)
-        for _ in range(burst):
-            self._send(0.0)
+        self._start()
         while self.coming or self.waiting or self.running:
             if not self.running and not self.waiting:
                 # Single steps of the full batch would have admitted the requests that arrived meanwhile.
@@ -106,44 +103,50 @@ class _Scheduler:
                 self._mixed_step(chunks)
             elif self.decoding:
                 self._decode_steps(only_one=made_room)
-        stretches = np.array(self.stretches, dtype=np.float64).reshape(-1, 6).T
-        gaps = np.array(self.gaps, dtype=np.float64).reshape(-1, 3).T
-        return Run(
-            requests=self.requests,
-            sent_s=np.array(self.sent),
-            admitted_s=np.array(self.admitted),
-            first_s=np.array(self.first),
-            finish_s=np.array(self.finish),
-            preempted=np.array(self.preempted, dtype=np.int64),
-            start_s=stretches[0],
-            end_s=stretches[1],
-            steps=stretches[2],
-            decoding=stretches[3],
-            tokens=stretches[4],
-            blocks=stretches[5],
-            gap_s=gaps[0],
-            gap_count=gaps[1],
-            gap_end_s=gaps[2],
+        return Run.of(
+            self.requests,
+            {
+                "sent_s": self.sent,
+                "admitted_s": self.admitted,
+                "first_s": self.first,
+                "finish_s": self.finish,
+            },
+            {"cached_tokens": self.before, "preempted": self.preempted},
+            self.stretches,
+            self.gaps,
         )
 
     # arrivals
 
-    def _send(self, now: float) -> None:
+    def _start(self) -> None:
+        """The requests that are sent whatever happens."""
+        n = len(self.requests)
+        for _ in range(n if self.requests.sent_s is not None else min(n, self.requests.concurrency)):
+            self._send_next(0.0)
+
+    def _send_next(self, now: float) -> None:
         """The next request, if any, leaves its client."""
-        i = self.next_to_send
-        if i == len(self.requests):
-            return
-        self.next_to_send += 1
-        if self.requests.sent_s is None:
+        if self.next_to_send < len(self.requests):
+            self.next_to_send += 1
+            self._send(self.next_to_send - 1, now)
+
+    def _send(self, i: int, now: float) -> None:
+        """A request leaves its client now, unless its time is settled."""
+        if math.isnan(self.sent[i]):
             self.sent[i] = now
-        self.coming.append((self.sent[i] + self.overhead, i))
+        heapq.heappush(self.coming, (self.sent[i] + self.overhead, i))
+
+    def _follow(self, i: int) -> None:
+        """What a client sends when its request is answered."""
+        if self.requests.sent_s is None:
+            self._send_next(self.clock)
 
     def _take(self, now: float, *, inclusive: bool) -> None:
         """Requests that arrived by `now` join the queue. A request that arrives at the very end of a step is
         too late: the next step begins before a client can have read the last token."""
         coming = self.coming
         while coming and (coming[0][0] < now or (inclusive and coming[0][0] == now)):
-            self.waiting.append(coming.popleft()[1])
+            self.waiting.append(heapq.heappop(coming)[1])
 
     # admission
 
@@ -166,23 +169,36 @@ class _Scheduler:
         while waiting and budget > 0 and len(self.running) < self.slots:
             i = waiting[0]
             length = self.prompt[i] + self.produced[i]
-            tokens = length - self.cached[i]
+            claim = self._look_up(i, length)
+            tokens = length - claim.cached
             if tokens > budget and not self.chunked:
                 break
-            blocks = -(-length // BLOCK_TOKENS)
             # An empty engine takes any request, whatever its watermark.
-            if self.free - taken - blocks < (self.watermark if self.running else 0):
+            if self.free - taken - claim.free < (self.watermark if self.running else 0):
                 break
             waiting.popleft()
             if self.admitted[i] != self.admitted[i]:
-                self.admitted[i] = self.clock
-            self.free -= blocks
-            self.held[i], self.base[i] = blocks, length
+                self.admitted[i], self.before[i] = self.clock, claim.cached
+            self._claim(i, claim)
+            self.base[i] = length
             self.running[i] = None
             tokens = min(tokens, budget)
-            chunks.append((i, tokens, self.cached[i]))
+            chunks.append((i, tokens, claim.cached))
             budget -= tokens
         return chunks
+
+    def _look_up(self, i: int, length: int) -> Claim:
+        """What a request of `length` tokens would take now."""
+        blocks = -(-length // BLOCK_TOKENS)
+        return Claim(self.cached[i], blocks, blocks)
+
+    def _claim(self, i: int, claim: Claim) -> None:
+        self.free -= claim.free
+        self.held[i] = claim.own
+
+    def _release(self, i: int) -> None:
+        """The blocks of a request are free again."""
+        self.free += self.held[i]
 
     def _make_room(self) -> bool:
         """Preempt from the end until every decoding sequence can have its next token."""
@@ -194,7 +210,7 @@ class _Scheduler:
                 self.partial = None
             else:
                 self._leave(i)
-            self.free += self.held[i]
+            self._release(i)
             self.preempted[i] += 1
             self.waiting.appendleft(i)
         return preempted
@@ -220,14 +236,13 @@ class _Scheduler:
         self.decoding -= 1
         self.context -= length
         self.phase[(self.joined[i] - self.base[i]) % BLOCK_TOKENS] -= 1
-        self.held[i] = -(-length // BLOCK_TOKENS)
+        self.held[i] += -(-length // BLOCK_TOKENS) - (-(-self.base[i] // BLOCK_TOKENS))
 
     def _finish(self, i: int) -> None:
         self.finish[i] = self.clock
-        self.free += self.held[i]
+        self._release(i)
         del self.running[i]
-        if self.requests.sent_s is None:
-            self._send(self.clock)
+        self._follow(i)
 
     def _advance(self, steps: int) -> None:
         """Every decoding sequence is `steps` tokens further; the clock already is."""

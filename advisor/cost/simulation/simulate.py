@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,15 +11,27 @@ from advisor.cost.arrays import Floats
 from advisor.cost.serving.engine import EngineTable
 from advisor.cost.serving.load_table import table_of_loads
 from advisor.cost.serving.steady_state import steady_state
+from advisor.cost.simulation.conversation_scheduler import ConversationScheduler
+from advisor.cost.simulation.conversations import (
+    alone,
+    draw_conversations,
+    needs_conversations,
+    plain_load,
+    plain_mean,
+    queue_grows,
+    request_count,
+    steady_period,
+    turn_ttft_ms,
+)
 from advisor.cost.simulation.result import LoadStatus, ServingResult, Window
 from advisor.cost.simulation.scheduler import run
-from advisor.cost.simulation.trace import Requests, Run
+from advisor.cost.simulation.statistic import average, goodput_share, latencies_ms
+from advisor.cost.simulation.trace import Chains, Requests, Run
 from advisor.cost.step.memory import BLOCK_TOKENS
 from advisor.errors import UnsupportedError
 from advisor.spec.metrics import percentile_of
 from advisor.spec.workloads.lengths import sample
 from advisor.spec.workloads.workload import Arrival, Goodput, Load
-from advisor.units import MS_PER_S
 
 STATISTICS = ("mean", "p50", "p90", "p95", "p99")
 
@@ -57,14 +69,41 @@ def simulate(
     for statistic in statistics:
         percentile_of(statistic)
     rng = np.random.default_rng(seed)
-    n = len(sent_s) if sent_s is not None else num_requests or _default_count(engine, load)
-    requests = draw(load, n, rng, sent_s)
+    if sent_s is None and needs_conversations(load):
+        requests = draw_conversations(
+            load, num_requests or request_count(engine, load), rng, _answer_s(engine, load)
+        )
+    else:
+        n = len(sent_s) if sent_s is not None else num_requests or _default_count(engine, load)
+        requests = draw(load, n, rng, sent_s)
     check_fits(engine, requests)
-    happened = run(engine, requests)
-    capacity = capacity_requests_per_s(engine, load, seed=seed)
+    chains = requests.chains
+    if chains is None:
+        happened = run(engine, requests)
+        cut = _steady_cut(engine, load.arrival, happened) if window == "steady" else None
+    else:
+        happened = ConversationScheduler(engine, requests, chains).run()
+        cut = _conversation_cut(happened, chains) if window == "steady" else None
+        counted = np.ones(len(requests), dtype=bool) if cut is None else cut.counted
+        load = plain_load(load, requests, counted, _hit_rate(happened, counted))
+    system_tokens = 0 if chains is None else chains.system_tokens
+    capacity = capacity_requests_per_s(engine, load, seed=seed, system_tokens=system_tokens)
     status = _status(load.arrival, requests, happened, capacity, traced=sent_s is not None)
-    cut = _steady_cut(engine, load.arrival, happened) if window == "steady" else None
+    if (
+        chains is not None
+        and cut is not None
+        and load.arrival.kind == "rate"
+        and queue_grows(happened, cut.start_s, cut.end_s)
+    ):
+        status = "backlogged"
     return _result(engine, happened, cut, status, capacity, statistics, goodput)
+
+
+def _answer_s(engine: EngineTable, load: Load) -> float:
+    """About how long an answer takes, were there no queue."""
+    mean = plain_mean(load)
+    answer_s = float(steady_state(engine, table_of_loads([mean])).e2e_s[0])
+    return answer_s if np.isfinite(answer_s) else 1.0
 
 
 def draw(load: Load, n: int, rng: np.random.Generator, sent_s: Sequence[float] | None = None) -> Requests:
@@ -93,8 +132,10 @@ def draw(load: Load, n: int, rng: np.random.Generator, sent_s: Sequence[float] |
     )
 
 
-def capacity_requests_per_s(engine: EngineTable, load: Load, *, seed: int) -> float:
+def capacity_requests_per_s(engine: EngineTable, load: Load, *, seed: int, system_tokens: int = 0) -> float:
     """The most requests per second: the throughput while more wait than the batch can hold.
+
+    system_tokens: leading tokens of all prompts, which the cache holds once.
 
     The batch starts with sequences of all ages, as it would look after a long time; started all at
     once, they would end in waves for just as long.
@@ -112,7 +153,11 @@ def capacity_requests_per_s(engine: EngineTable, load: Load, *, seed: int) -> fl
         input_tokens=requests.input_tokens + done,
         output_tokens=np.maximum(requests.output_tokens - done, 1),
     )
-    happened = run(replace(engine, request_overhead_s=np.zeros(1)), aged)
+    fast = replace(engine, request_overhead_s=np.zeros(1))
+    if system_tokens:
+        happened = ConversationScheduler(fast, aged, alone(aged, system_tokens)).run()
+    else:
+        happened = run(fast, aged)
     start, end = float(happened.admitted_s[2 * batch]), float(np.max(happened.admitted_s))
     tokens = float(np.sum(_overlap(happened, start, end) * happened.tokens))
     return tokens / (end - start) / float(np.mean(requests.output_tokens))
@@ -191,6 +236,19 @@ def _steady_cut(engine: EngineTable, arrival: Arrival, happened: Run) -> _Cut | 
     return _Cut(start_s=start, end_s=end, counted=counted, queued=arrival.kind == "maximum")
 
 
+def _conversation_cut(happened: Run, chains: Chains) -> _Cut | None:
+    period = steady_period(happened, chains)
+    if period is None:
+        return None
+    start, end = period
+    counted = (happened.sent_s >= start) & (happened.sent_s < end)
+    return _Cut(start_s=start, end_s=end, counted=counted, queued=False) if counted.any() else None
+
+
+def _hit_rate(happened: Run, counted: np.ndarray) -> float:
+    return float(np.sum(happened.cached_tokens[counted]) / np.sum(happened.requests.input_tokens[counted]))
+
+
 def _overlap(happened: Run, start: float, end: float) -> Floats:
     """Share of each stretch of steps that lies between `start` and `end`."""
     inside = np.minimum(happened.end_s, end) - np.maximum(happened.start_s, start)
@@ -241,6 +299,8 @@ def _result(
     elif cut is not None and cut.queued:
         del lasting["ttft"], lasting["e2e"]
     waited = np.minimum(happened.admitted_s, end) - np.maximum(happened.sent_s, start)
+    there = np.minimum(happened.finish_s, end) - np.maximum(happened.sent_s, start)
+    chains = happened.requests.chains
     return ServingResult(
         status=status,
         window="whole" if cut is None else "steady",
@@ -248,49 +308,13 @@ def _result(
         requests_per_s=requests_per_s,
         output_tokens_per_s=tokens_per_s,
         capacity_requests_per_s=capacity,
-        decode_batch=_average(happened.decoding[decoding], steps[decoding]),
-        kv_use=_average(happened.blocks, lasted) / max(int(engine.kv_blocks[0]), 1),
+        decode_batch=average(happened.decoding[decoding], steps[decoding]),
+        kv_use=average(happened.blocks, lasted) / max(int(engine.kv_blocks[0]), 1),
         queue=float(np.sum(np.maximum(waited, 0.0))) / (end - start),
         preemptions=float(np.mean(happened.preempted[counted])),
-        goodput_share=None if goodput is None else _goodput_share(goodput, ttft, tpot, e2e, counted),
+        goodput_share=None if goodput is None else goodput_share(goodput, ttft, tpot, e2e, counted),
+        hit_rate=_hit_rate(happened, counted),
+        in_flight=float(np.sum(np.maximum(there, 0.0))) / (end - start),
+        turn_ttft_ms=None if chains is None else turn_ttft_ms(happened, chains, counted),
         requests=int(np.sum(counted)),
     )
-
-
-def _average(values: Floats, weights: Floats) -> float:
-    total = float(np.sum(weights))
-    return float(np.sum(values * weights)) / total if total > 0 else 0.0
-
-
-def latencies_ms(
-    seconds: Mapping[str, tuple[Floats, Floats | None]], statistics: Sequence[str]
-) -> dict[tuple[str, str], float]:
-    """Each statistic of each metric's (values, weights), in ms; without the metrics that have no value."""
-    return {
-        (metric, statistic): MS_PER_S * statistic_of(values, weights, statistic)
-        for metric, (values, weights) in seconds.items()
-        if len(values)
-        for statistic in statistics
-    }
-
-
-def statistic_of(values: Floats, weights: Floats | None, statistic: str) -> float:
-    """Mean or percentile; with weights, as if each value stood there so many times."""
-    percent = percentile_of(statistic)
-    if weights is None:
-        return float(np.mean(values) if percent is None else np.percentile(values, percent))
-    if percent is None:
-        return _average(values, weights)
-    order = np.argsort(values, kind="stable")
-    reached = np.cumsum(weights[order])
-    index = int(np.searchsorted(reached, percent / 100 * reached[-1]))
-    return float(values[order][min(index, len(values) - 1)])
-
-
-def _goodput_share(goodput: Goodput, ttft: Floats, tpot: Floats, e2e: Floats, counted: np.ndarray) -> float:
-    limits = ((goodput.ttft_ms, ttft), (goodput.tpot_ms, tpot), (goodput.e2e_ms, e2e))
-    good = counted.copy()
-    for limit_ms, seconds in limits:
-        if limit_ms is not None:
-            good &= seconds * MS_PER_S <= limit_ms
-    return float(np.sum(good)) / float(np.sum(counted))

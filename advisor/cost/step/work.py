@@ -153,6 +153,8 @@ class DeploymentArrays(ArrayTable):
     """1: prompts are cut to the token budget; 0: worked on whole."""
     async_scheduling: Floats
     """1: a step is settled while the step before it runs."""
+    prefix_caching: Floats
+    """1: a prompt that begins like an earlier one finds the keys and values of it in the cache."""
     graph_tokens: Floats
     """Most tokens of a step that CUDA graphs serve; 0 = none does."""
     fused_all_reduce: Floats
@@ -187,7 +189,7 @@ def _one(deployment: Deployment, limits: EngineDefaults, once: Once) -> dict[str
         **_machine(deployment, tp, stages),
         **_matrices(deployment, tp, stages, once),
         **_attention(deployment, tp, stages, once),
-        **_engine(deployment, tp, limits),
+        **_engine(deployment, tp, limits, once),
     }
 
 
@@ -273,8 +275,10 @@ def _attention(deployment: Deployment, tp: int, stages: int, once: Once) -> dict
     }
 
 
-def _engine(deployment: Deployment, tp: int, limits: EngineDefaults) -> dict[str, object]:
+def _engine(deployment: Deployment, tp: int, limits: EngineDefaults, once: Once) -> dict[str, object]:
     """The engine's release and what it sets on this GPU."""
+    # A recurrent state is of the whole sequence: it has no blocks that another prompt could begin with.
+    caches = limits.hybrid_prefix_caching or not once(state_bytes, deployment.model, tp)
     return {
         "generation": limits.generation,
         "release": deployment.engine.release,
@@ -284,6 +288,7 @@ def _engine(deployment: Deployment, tp: int, limits: EngineDefaults) -> dict[str
         "memory_utilization": limits.gpu_memory_utilization,
         "chunked_prefill": float(limits.chunked_prefill),
         "async_scheduling": float(limits.async_scheduling),
+        "prefix_caching": float(limits.prefix_caching and caches),
         "graph_tokens": float(limits.graph_batch_limit),
         "fused_all_reduce": float(limits.allreduce_fusion and tp in limits.allreduce_fusion_bytes),
         "graph_limit": float("inf") if limits.graph_context_limit is None else limits.graph_context_limit,

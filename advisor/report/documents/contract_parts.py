@@ -96,6 +96,10 @@ class WorkloadDocument(TypedDict):
     output_tokens: Annotated[Any, "A count, or the keys of a distribution."]
     load: Annotated[Any, "`single`, `maximum`, `{concurrency: …}` or `{requests_per_s: …}`."]
     prefix_hit_rate: Probability
+    turns: Annotated[Any, "Turns of a conversation: a mean, or the keys of a distribution."]
+    think_time_s: Annotated[Any, "Seconds between an answer and the next prompt: likewise."]
+    system_tokens: Annotated[int, rule(minimum=0), "Tokens that every prompt begins with."]
+    history: Annotated[Any, "`all`, `none`, or so many of the last turns."]
     slo: dict[str, Usd]
     goodput: GoodputDocument | None
     quality: QualityDocument
@@ -242,6 +246,15 @@ class JudgedDocument(TypedDict):
     time_ms: Annotated[TimeDocument, "What one prompt, and one decode step, spends its time on."]
     mean_batch: Annotated[float | None, "Sequences in a decode step."]
     kv_use: Annotated[float | None, rule(minimum=0, maximum=1), "Share of the KV cache, averaged over time."]
+    prefix_hits: Annotated[
+        float | None,
+        rule(minimum=0, maximum=1),
+        "Share of prompt tokens that the prefix cache has if conversations stay with their replica; null: "
+        "requests stand alone.",
+    ]
+    prefix_hits_spread: Annotated[
+        float | None, rule(minimum=0, maximum=1), "The share if each turn went to any of the replicas."
+    ]
     recovery_note: str | None
     nearest_evidence: str | None
     checkpoint: Annotated[

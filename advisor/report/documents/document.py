@@ -28,6 +28,7 @@ from advisor.spec.engines.profile_section import write_engine
 from advisor.spec.formats.checkpoint import Checkpoint
 from advisor.spec.metrics import latency_key
 from advisor.spec.models.model import ModelSpec
+from advisor.spec.workloads.conversations.keys import write_history, write_think_time, write_turns
 from advisor.spec.workloads.profile_keys import write_arrival, write_lengths
 from advisor.spec.workloads.workload import Workload
 
@@ -131,6 +132,8 @@ def assessment_document(assessment: Assessment) -> AssessmentDocument:
         "time_ms": {"prompt": dict(prediction.prefill_ms), "decode_step": dict(prediction.decode_ms)},
         "mean_batch": prediction.batch,
         "kv_use": prediction.kv_use,
+        "prefix_hits": prediction.prefix_hits,
+        "prefix_hits_spread": prediction.prefix_hits_spread,
         "recovery_note": prediction.recovery_note or None,
         "nearest_evidence": prediction.nearest_evidence or None,
         "checkpoint": _checkpoint(commands.start.checkpoint),
@@ -198,6 +201,10 @@ def workload_document(workload: Workload) -> WorkloadDocument:
         "output_tokens": write_lengths(load.output_tokens),
         "load": write_arrival(load.arrival),
         "prefix_hit_rate": load.prefix_hit_rate,
+        "turns": write_turns(load.conversation.turns),
+        "think_time_s": write_think_time(load.conversation.think_time),
+        "system_tokens": load.conversation.system_tokens,
+        "history": write_history(load.conversation.history),
         "slo": {limit.key: limit.max_ms for limit in workload.limits},
         "goodput": (
             None

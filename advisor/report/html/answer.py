@@ -20,7 +20,13 @@ from advisor.report.terminal.answer import headline
 from advisor.report.terminal.evidence import assessment_evidence
 from advisor.report.terminal.refused import nothing_kept_line
 from advisor.report.terminal.words import command_lines, winner_lines
-from advisor.spec.workloads.profile_text import arrival_text, goodput_text, lengths_text, limit_text
+from advisor.spec.workloads.profile_text import (
+    conversation_text,
+    goodput_text,
+    lengths_text,
+    limit_text,
+    load_text,
+)
 from advisor.text import deployment_text, low_high, number, share, short_text
 
 BAR = 200.0
@@ -68,13 +74,20 @@ def question(recommendation: Recommendation) -> Html:
 def _chips(recommendation: Recommendation) -> Iterator[Chip]:
     workload = recommendation.workload
     load = workload.load
-    yield Chip(text=arrival_text(load.arrival), flag="--rate, --concurrency or --single", field="level")
+    talk = conversation_text(load)
+    prompt = "new prompt" if talk else "prompt"
+    yield Chip(text=load_text(load), flag="--rate, --concurrency or --single", field="level")
     for lengths, noun, flag, field in (
-        (load.input_tokens, "prompt", "--input-tokens", "input"),
+        (load.input_tokens, prompt, "--input-tokens", "input"),
         (load.output_tokens, "answer", "--output-tokens", "output"),
     ):
         text = f"{noun} {number(lengths.mean, digits=6)}"
         yield Chip(text=text, flag=flag, field=field, about=lengths_text(lengths))
+    if talk:
+        turns = (
+            f"{load.conversation.turns.mean:.3g} turns" if load.conversation.has_turns else "system prompt"
+        )
+        yield Chip(text=turns, flag="--turns", field="turns", about=talk)
     for limit in workload.limits:
         yield Chip(text=limit_text(limit), flag="--slo", field=limit.metric)
     if workload.goodput is not None:

@@ -38,16 +38,24 @@ def deployment_yaml(subject: Subject) -> str:
 def service_yaml(subject: Subject) -> str:
     """One address for all replicas."""
     labels = _labels(subject)
+    spec: dict[str, Any] = {
+        "selector": labels,
+        "ports": [{"name": "http", "port": PORT, "targetPort": PORT, "protocol": "TCP"}],
+    }
+    comments: tuple[str, ...] = ()
+    if subject.prediction.load.conversation.has_turns and subject.deployment.replicas > 1:
+        spec["sessionAffinity"] = "ClientIP"
+        comments = (
+            "A conversation must stay with its replica, whose prefix cache has it. ClientIP does that where",
+            "clients come by themselves; behind a gateway, let the gateway route by user or by prefix.",
+        )
     document = {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": subject.name, "labels": labels},
-        "spec": {
-            "selector": labels,
-            "ports": [{"name": "http", "port": PORT, "targetPort": PORT, "protocol": "TCP"}],
-        },
+        "spec": spec,
     }
-    return yaml_text(document)
+    return yaml_text(document, comments=comments)
 
 
 def autoscaler_yaml(subject: Subject, scaling: Scaling) -> str:

@@ -63,7 +63,11 @@ def _in_flight(subject: Subject) -> float | None:
     arrival = subject.prediction.load.arrival
     if arrival.value is None:
         return None
+    rate = arrival.value
     if arrival.kind == "concurrency":
-        return arrival.value
+        served = subject.prediction.requests_per_s
+        if not subject.prediction.load.conversation.pauses or served is None:
+            return arrival.value
+        rate = served.value  # users who think are not in flight
     e2e = subject.prediction.latency.get(("e2e", "mean"))
-    return None if e2e is None else arrival.value * e2e.value / MS_PER_S
+    return None if e2e is None else rate * e2e.value / MS_PER_S

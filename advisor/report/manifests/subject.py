@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from advisor.advise.choose.assessment import Assessment
@@ -11,7 +11,8 @@ from advisor.cost.predict.prediction import Prediction
 from advisor.errors import UnsupportedError
 from advisor.report.commands.commands import Commands, Setting, commands_for, common_name, parallel_split
 from advisor.spec.deployment import Deployment
-from advisor.spec.workloads.workload import Workload
+from advisor.spec.workloads.conversations.conversation import ALONE
+from advisor.spec.workloads.workload import Arrival, Lengths, Load, Workload
 
 PORT = 8000
 """`vllm serve` listens here unless told otherwise (vLLM 0.32)."""
@@ -38,6 +39,25 @@ class Subject:
     @property
     def deployment(self) -> Deployment:
         return self.prediction.deployment
+
+    @property
+    def checked_load(self) -> Load:
+        """What a benchmark sends: the load itself; of conversations, requests of their mean prompt that share
+        a prefix as long as what the cache is expected to have."""
+        load, served = self.prediction.load, self.prediction.requests_per_s
+        if not load.conversation.repeats and not load.conversation.pauses:
+            return load
+        arrival = load.arrival
+        if arrival.kind == "concurrency" and load.conversation.pauses and served is not None:
+            arrival = Arrival(kind="rate", value=float(f"{served.value:.4g}"))
+        return replace(
+            load,
+            input_tokens=Lengths.constant(round(load.mean_prompt_tokens)),
+            output_tokens=load.output_tokens.at_mean(),
+            arrival=arrival,
+            prefix_hit_rate=self.prediction.prefix_hits or 0.0,
+            conversation=ALONE,
+        )
 
     @property
     def is_local(self) -> bool:

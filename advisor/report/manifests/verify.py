@@ -12,6 +12,7 @@ from advisor.report.manifests.subject import PORT, Subject
 from advisor.spec.benchmark_run import BenchmarkRun
 from advisor.spec.benchmarks import known_averages
 from advisor.spec.metrics import percentile_of
+from advisor.spec.workloads.conversations.conversation import ALONE
 from advisor.spec.workloads.workload import Arrival, Lengths, Load
 
 SEED = 0
@@ -68,7 +69,7 @@ def check_run(arrival: Arrival) -> BenchmarkRun:
 
 def bench_script(subject: Subject) -> str:
     """`vllm bench serve` (options as in vLLM 0.32)."""
-    load, workload = subject.prediction.load, subject.workload
+    load, workload = subject.checked_load, subject.workload
     arrival, run = load.arrival, check_run(load.arrival)
     concurrency = {"single": 1, "concurrency": arrival.value}.get(arrival.kind)
     rate = f"{arrival.value:g}" if arrival.kind == "rate" else "inf"
@@ -99,9 +100,20 @@ def bench_script(subject: Subject) -> str:
         f"{BASE_URL}  # all replicas together",
         "# What a result file does not say by itself; quantadvise import reads it.",
         'version="$(curl -fsS "$BASE_URL/version" | sed \'s/.*"version": *"\\([^"]*\\)".*/\\1/\')"',
+        *_stand_in(subject),
         *draw,
         f'exec {wrapped(words)} "$@"',
     )
+
+
+def _stand_in(subject: Subject) -> list[str]:
+    """What a benchmark of single requests says of conversations."""
+    if subject.prediction.load.conversation == ALONE:
+        return []
+    return [
+        "# Conversations are stood for by single requests of their mean prompt, at the expected rate, that",
+        "# share a prefix as long as the expected hits: this checks the steps, not what the cache forgets.",
+    ]
 
 
 def _metadata(subject: Subject) -> list[str]:
@@ -121,7 +133,7 @@ def _metadata(subject: Subject) -> list[str]:
 
 def guidellm_script(subject: Subject) -> str:
     """`guidellm run` (options as in GuideLLM 0.8.1)."""
-    load = subject.prediction.load
+    load = subject.checked_load
     arrival, run = load.arrival, check_run(load.arrival)
     profile = {
         "single": "kind=synchronous",
@@ -145,7 +157,7 @@ def guidellm_script(subject: Subject) -> str:
         *("--seed", f"kind=static,value={SEED}"),
         *("--output", "kind=json,path=results/guidellm.json", "--output", "kind=console"),
     ]
-    notes = []
+    notes = _stand_in(subject)
     if load.prefix_hit_rate:
         notes.append("# Its prompts share no prefix: the prefix cache of the workload is not checked here.")
     if any(lengths.kind not in ("constant",) for lengths in (load.input_tokens, load.output_tokens)):
@@ -214,7 +226,7 @@ def _is_drawn(load: Load) -> bool:
 
 
 def _bench_data(subject: Subject) -> list[str]:
-    load = subject.prediction.load
+    load = subject.checked_load
     if _is_drawn(load):
         return [
             *("--dataset-name", "custom", "--dataset-path", "prompts.jsonl"),
@@ -254,7 +266,7 @@ def _drawn_lengths(subject: Subject) -> str | None:
 
     from advisor.spec.workloads.lengths import sample
 
-    load = subject.prediction.load
+    load = subject.checked_load
     if not _is_drawn(load):
         return None
     count, rng = check_run(load.arrival).num_prompts, np.random.default_rng(SEED)

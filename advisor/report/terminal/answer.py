@@ -18,7 +18,7 @@ from advisor.report.commands.commands import commands_for
 from advisor.report.terminal import certainty, decision_words, evidence, words
 from advisor.report.terminal.fitting_table import Column, fitting_table
 from advisor.report.terminal.tables import shown_rows
-from advisor.spec.workloads.profile_text import arrival_text, limits_text, quality_text
+from advisor.spec.workloads.profile_text import conversation_text, limits_text, load_text, quality_text
 from advisor.spec.workloads.workload import LatencyLimit, Lengths, Workload
 from advisor.text import bill_text, chance, deployment_text, number, plus_minus, share, short_text
 from advisor.units import MS_PER_S
@@ -101,6 +101,8 @@ def question_text(recommendation: Recommendation) -> str:
     if workload.quality.min_recovery is not None:
         limits.append(quality_text(workload.quality))
     known = ", ".join(part for part in limits if part and part != "none")
+    conversation = conversation_text(load)
+    prompt, talks = ("new prompt", f"{conversation}; ") if conversation else ("prompt", "")
     aims = {
         "cost": "cheapest first",
         "latency": "fastest first",
@@ -108,8 +110,8 @@ def question_text(recommendation: Recommendation) -> str:
         "accuracy": "most accurate first",
     }
     return (
-        f"{recommendation.model.name} for {workload.name}: {_mean(load.input_tokens)} prompt and "
-        f"{_mean(load.output_tokens)} answer tokens, {arrival_text(load.arrival)}; {known or 'no limits'}; "
+        f"{recommendation.model.name} for {workload.name}: {_mean(load.input_tokens)} {prompt} and "
+        f"{_mean(load.output_tokens)} answer tokens, {load_text(load)}; {talks}{known or 'no limits'}; "
         f"{aims[workload.objective]}"
     )
 

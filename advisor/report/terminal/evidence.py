@@ -6,7 +6,13 @@ from collections.abc import Mapping
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.spec.workloads.profile_text import arrival_text, lengths_text, limits_text, quality_text
+from advisor.spec.workloads.profile_text import (
+    conversation_text,
+    lengths_text,
+    limits_text,
+    load_text,
+    quality_text,
+)
 from advisor.spec.workloads.workload import Workload
 from advisor.text import deployment_text, listed, number
 
@@ -15,10 +21,12 @@ def workload_lines(workload: Workload) -> list[str]:
     """Lengths, load and limits, so that no reader has to guess a percentile."""
     load = workload.load
     limits = [part for part in (limits_text(workload), _recovery_text(workload)) if part]
+    new = "new in a turn: " if load.conversation.has_turns else ""
     return [
-        f"prompt  {lengths_text(load.input_tokens)}",
+        f"prompt  {new}{lengths_text(load.input_tokens)}",
         f"answer  {lengths_text(load.output_tokens)}",
-        f"load    {arrival_text(load.arrival)}",
+        f"load    {load_text(load)}",
+        *([f"talk    {talk}"] if (talk := conversation_text(load)) else []),
         f"limits  {', '.join(limits) or 'none'}",
         f"aim     {workload.objective}{_convention(workload)}",
     ]

@@ -152,6 +152,25 @@ def memory_lines(assessment: Assessment) -> list[str]:
         f"KV cache {number(max(memory.kv_bytes, 0.0) / GB)} GB",
         f"holds {memory.max_concurrency:,} sequences of this load at once, "
         f"or one of {memory.max_context:,} tokens",
+        *_prefix_hits(prediction),
+    ]
+
+
+def _prefix_hits(prediction: Prediction) -> list[str]:
+    """What the prefix cache has of the prompts, and what it takes of the router that it does."""
+    hits, spread, replicas = (
+        prediction.prefix_hits,
+        prediction.prefix_hits_spread,
+        prediction.deployment.replicas,
+    )
+    if hits is None or not prediction.memory.fits:
+        return []
+    line = f"the prefix cache has {share(hits)} of the prompt tokens"
+    if replicas == 1 or spread is None or hits - spread < 0.005:
+        return [line]
+    return [
+        f"{line}, if each conversation stays with its replica (session affinity); spread over all "
+        f"{replicas}, {share(spread)}"
     ]
 
 

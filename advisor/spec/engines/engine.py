@@ -208,6 +208,12 @@ def _stated(engine: Engine, settings: EngineDefaults) -> EngineDefaults:
     )
 
 
+def with_prefix_caching(engine: Engine) -> Engine:
+    """The engine with `--enable-prefix-caching`, where its release (V0) leaves it off unless stated."""
+    off = engine.prefix_caching is None and _release(engine.version)["generation"] == "v0"
+    return replace(engine, prefix_caching=True) if off else engine
+
+
 def default_settings(version: str) -> Mapping[str, Mapping[str, Any]]:
     """The row of each setting that holds for a release, by setting; each names where it was read."""
     rows: list[Mapping[str, Any]] = read_catalog("engines.yaml")["settings"]

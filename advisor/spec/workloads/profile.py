@@ -11,6 +11,12 @@ from advisor.errors import InputError, unknown
 from advisor.spec.reading.given import Given, plain
 from advisor.spec.reading.located_yaml import parse_yaml, read_yaml, write_yaml
 from advisor.spec.reading.names import printable
+from advisor.spec.workloads.conversations.conversation import (
+    NO_PAUSE,
+    ONE_TURN,
+    Conversation,
+    values_of_conversation,
+)
 from advisor.spec.workloads.profile_keys import READERS, WRITERS
 from advisor.spec.workloads.workload import USUAL_CONFIDENCE, Load, Quality, Workload
 
@@ -71,7 +77,8 @@ def values_of(workload: Workload) -> dict[str, Any]:
         "input_tokens": workload.load.input_tokens,
         "output_tokens": workload.load.output_tokens,
         "load": workload.load.arrival,
-        "prefix_hit_rate": workload.load.prefix_hit_rate,
+        "prefix_hit_rate": None if workload.load.conversation.repeats else workload.load.prefix_hit_rate,
+        **values_of_conversation(workload.load.conversation),
         "slo": workload.limits,
         "goodput": workload.goodput,
         "quality": workload.quality,
@@ -223,7 +230,13 @@ def build(values: Mapping[str, Any], *, where: str) -> Workload:
                 input_tokens=values["input_tokens"],
                 output_tokens=values["output_tokens"],
                 arrival=arrival,
-                prefix_hit_rate=values.get("prefix_hit_rate", 0.0),
+                prefix_hit_rate=values.get("prefix_hit_rate") or 0.0,
+                conversation=Conversation(
+                    turns=values.get("turns") or ONE_TURN,
+                    think_time=values.get("think_time_s") or NO_PAUSE,
+                    system_tokens=values.get("system_tokens") or 0,
+                    history=values.get("history"),
+                ),
             ),
             limits=limits,
             goodput=goodput,

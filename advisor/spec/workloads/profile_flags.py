@@ -30,6 +30,9 @@ Share = float | str
 MAXIMUM = "--concurrency max"
 """How the command line says that all requests are queued at once."""
 
+Amount = int | float | str
+"""`4`, `4±2`, `2-8`, `{kind: …}` as in a profile, or a word."""
+
 _SPREAD = re.compile(r"([0-9.]+)\s*(?:±|\+-|\+/-)\s*([0-9.]+)")
 _RANGE = re.compile(r"([0-9]+)\s*(?:-|…|\.\.)\s*([0-9]+)")
 
@@ -50,6 +53,21 @@ def parse_lengths(text: TokenCount, *, where: str) -> Lengths:
     elif match := _RANGE.fullmatch(text):
         value = {"kind": "uniform", "min": _number(match[1]), "max": _number(match[2])}
     return read_lengths(Given(value=_number(value) if isinstance(value, str) else value, where=where))
+
+
+def parse_amount(text: Amount, *, where: str) -> Given:
+    """Turns, think time, system tokens or history as a flag states them, for the reader of the key."""
+    if not isinstance(text, str):
+        return Given(value=text, where=where)
+    text = text.strip()
+    if text.startswith("{"):
+        return parse_yaml(text, where=where)
+    text = re.sub(r"[^\s±+\-]+", lambda part: tokens_of(part[0]), re.sub(r"(?<=[0-9])\s*s(ec)?$", "", text))
+    if match := _SPREAD.fullmatch(text):
+        return Given(value={"mean": _number(match[1]), "std": _number(match[2])}, where=where)
+    if match := _RANGE.fullmatch(text):
+        return Given(value={"min": _number(match[1]), "max": _number(match[2])}, where=where)
+    return Given(value=_number(text), where=where)
 
 
 def _number(text: str) -> object:
@@ -87,6 +105,10 @@ def override(
     prefix_hit_rate: Share | None = None,
     api_price: str | float | None = None,
     utilization: Share | None = None,
+    turns: Amount | None = None,
+    think_time_s: Amount | None = None,
+    system_tokens: Amount | None = None,
+    history: Amount | None = None,
 ) -> Workload:
     """`workload` with what the flags say in place of its own; None and empty leave it alone.
 
@@ -101,6 +123,15 @@ def override(
         if tokens is not None:
             values[key] = parse_lengths(tokens, where=_flag(key))
     arrival = _arrival(values["load"], single, concurrency, rate, burstiness, maximum)
+    conversation = {
+        "turns": turns,
+        "think_time_s": think_time_s,
+        "system_tokens": system_tokens,
+        "history": history,
+    }
+    for key, amount in conversation.items():
+        if amount is not None:
+            values[key] = READERS[key](parse_amount(amount, where=_flag(key)))
     turned_maximum = arrival.kind == "maximum" and values["load"].kind != "maximum"
     values["load"] = arrival
     values["slo"] = _limits(values["slo"], slo)
@@ -152,7 +183,7 @@ def workload_from_flags(
 
 
 def _flag(key: str) -> str:
-    return "--" + key.replace("_", "-")
+    return "--" + key.removesuffix("_s").replace("_", "-")
 
 
 def _arrival(

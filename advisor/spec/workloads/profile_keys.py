@@ -10,6 +10,15 @@ from advisor.spec.engines.profile_section import read_engine, write_engine
 from advisor.spec.reading import amounts
 from advisor.spec.reading.given import Given, plain
 from advisor.spec.reading.located_yaml import plain_number
+from advisor.spec.workloads.conversations.keys import (
+    read_history,
+    read_system_tokens,
+    read_think_time,
+    read_turns,
+    write_history,
+    write_think_time,
+    write_turns,
+)
 from advisor.spec.workloads.slo import read_goodput, read_limits, write_goodput, write_limits
 from advisor.spec.workloads.workload import (
     MAX_CONCURRENCY,
@@ -209,6 +218,10 @@ READERS: Mapping[str, Callable[[Given], Any]] = {
     "spread": lambda given: given.choice(("kept", "none")),
     "load": read_arrival,
     "prefix_hit_rate": read_prefix_hit_rate,
+    "turns": read_turns,
+    "think_time_s": read_think_time,
+    "system_tokens": read_system_tokens,
+    "history": read_history,
     "slo": read_limits,
     "goodput": read_goodput,
     "quality": read_quality,
@@ -227,6 +240,9 @@ WRITERS: Mapping[str, Callable[[Any], object]] = {
     "output_tokens": write_lengths,
     "load": write_arrival,
     "prefix_hit_rate": plain_number,
+    "turns": write_turns,
+    "think_time_s": write_think_time,
+    "history": write_history,
     "slo": write_limits,
     "goodput": write_goodput,
     "quality": write_quality,

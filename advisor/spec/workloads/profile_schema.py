@@ -7,12 +7,16 @@ holds the two together on every shipped profile and on a list of right and wrong
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, get_args
 
 from advisor.spec.api_price import MAX_USD_PER_MILLION
 from advisor.spec.engines.engine import COUNTS, KvCacheDtype
 from advisor.spec.engines.profile_section import FLAGS
 from advisor.spec.reading.amounts import LEAST_PERCENT
+from advisor.spec.workloads.conversations.conversation import MAX_SYSTEM_TOKENS
+from advisor.spec.workloads.conversations.distributions import MAX_THINK_S, MAX_TURNS
+from advisor.spec.workloads.conversations.keys import THINK_KEYS, TURNS_KEYS
 from advisor.spec.workloads.profile_keys import LENGTH_KEYS, READERS
 from advisor.spec.workloads.slo import GOODPUT_NAMES, LIMIT_KEY_PATTERN, LIMIT_KEYS
 from advisor.spec.workloads.workload import (
@@ -58,11 +62,13 @@ def _object(properties: Schema, required: tuple[str, ...] = (), **more: object) 
     return schema | ({"required": list(required)} if required else {}) | more
 
 
-def _lengths_of(kind: str, properties: Schema, *needed: tuple[str, ...]) -> Schema:
-    """One kind of lengths; `needed` are the sets of keys of which one must be there."""
-    if tuple(properties) != LENGTH_KEYS[kind][1:]:
+def _lengths_of(
+    kind: str, properties: Schema, *needed: tuple[str, ...], keys: Mapping[str, tuple[str, ...]] = LENGTH_KEYS
+) -> Schema:
+    """One kind of a distribution; `needed` are the sets of keys of which one must be there."""
+    if tuple(properties) != keys[kind][1:]:
         raise AssertionError(f"{kind}: {tuple(properties)} are not the keys that are read")
-    either = [{"required": list(keys)} for keys in needed]
+    either = [{"required": list(names)} for names in needed]
     return _object({"kind": {"const": kind}} | properties, anyOf=either)
 
 
@@ -88,6 +94,45 @@ _LENGTHS: Schema = {
         ),
         _lengths_of("empirical", {"values": {"type": "array", "items": _TOKENS, "minItems": 1}}, ("values",)),
     ]
+}
+
+_TURN_COUNT: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_TURNS}
+_MEAN_TURNS: Schema = {"type": "number", "minimum": 1, "maximum": MAX_TURNS}
+_TURNS: Schema = {
+    "anyOf": [
+        _MEAN_TURNS,
+        _lengths_of("constant", {"value": _MEAN_TURNS}, ("value",), keys=TURNS_KEYS),
+        _lengths_of("uniform", {"min": _TURN_COUNT, "max": _TURN_COUNT}, ("min", "max"), keys=TURNS_KEYS),
+        _lengths_of(
+            "geometric", {"mean": _MEAN_TURNS | {"description": "one chance to end after each"}}, ("mean",),
+            keys=TURNS_KEYS,
+        ),
+        _lengths_of(
+            "empirical", {"values": {"type": "array", "items": _TURN_COUNT, "minItems": 1}}, ("values",),
+            keys=TURNS_KEYS,
+        ),
+    ]
+}  # fmt: skip
+_PAUSE: Schema = {"type": "number", "minimum": 0, "maximum": MAX_THINK_S}
+_MEAN_PAUSE: Schema = _ABOVE_0 | {"maximum": MAX_THINK_S}
+_THINK_TIME: Schema = {
+    "anyOf": [
+        _PAUSE,
+        _lengths_of("constant", {"value": _PAUSE}, ("value",), keys=THINK_KEYS),
+        _lengths_of("uniform", {"min": _PAUSE, "max": _PAUSE}, ("min", "max"), keys=THINK_KEYS),
+        _lengths_of("exponential", {"mean": _MEAN_PAUSE}, ("mean",), keys=THINK_KEYS),
+        _lengths_of(
+            "lognormal", {"mean": _MEAN_PAUSE, "std": _ABOVE_0, "cv": _ABOVE_0 | {"maximum": 10}},
+            ("mean", "std"), ("mean", "cv"), keys=THINK_KEYS,
+        ),
+        _lengths_of(
+            "empirical", {"values": {"type": "array", "items": _PAUSE, "minItems": 1}}, ("values",),
+            keys=THINK_KEYS,
+        ),
+    ]
+}  # fmt: skip
+_HISTORY: Schema = {
+    "anyOf": [{"enum": ["all", "none"]}, {"type": "integer", "minimum": 0, "maximum": MAX_TURNS}]
 }
 
 _LOAD: Schema = {
@@ -191,17 +236,39 @@ PROPERTIES: dict[str, tuple[Schema, str]] = {
         {"anyOf": [_LINE, {"type": "array", "items": _LINE}]},
         "A profile, or several, later over earlier, whose keys hold unless stated here: a name or a path.",
     ),
-    "input_tokens": (_LENGTHS, "Tokens of a prompt: a number or a distribution."),
+    "input_tokens": (
+        _LENGTHS,
+        "Tokens of a prompt: a number or a distribution. In a conversation, of the new prompt of a turn.",
+    ),
     "output_tokens": (_LENGTHS, "Tokens of an answer: a number or a distribution."),
     "spread": ({"enum": ["kept", "none"]}, "none: every length of the profile below at its mean."),
     "load": (
         _LOAD,
-        "single: one request at a time. concurrency: so many in flight. requests_per_s: they come by "
-        "themselves. maximum: all queued at once.",
+        "single: one request at a time. concurrency: so many in flight, or so many users if they think "
+        "between requests (think_time_s). requests_per_s: they come by themselves, every turn counted. "
+        "maximum: all queued at once.",
     ),
     "prefix_hit_rate": (
         _share({"minimum": 0}, {"exclusiveMaximum": 1}),
-        "Share of prompt tokens found in the engine's prefix cache.",
+        "Share of prompt tokens found in the engine's prefix cache; of a conversation it is computed.",
+    ),
+    "turns": (
+        _TURNS,
+        "Turns of a conversation, a prompt and its answer each: a mean (2.5 is a mix of 2 and 3) or a "
+        "distribution; 1 unless stated.",
+    ),
+    "think_time_s": (
+        _THINK_TIME,
+        "Seconds between an answer and the user's next prompt: a number or a distribution; 0 unless stated.",
+    ),
+    "system_tokens": (
+        {"type": "integer", "minimum": 0, "maximum": MAX_SYSTEM_TOKENS},
+        "Tokens that every prompt begins with, the same in all conversations; 0 unless stated.",
+    ),
+    "history": (
+        _HISTORY,
+        "Earlier turns (prompts and answers) that a prompt repeats: all, none, or so many of the last; all "
+        "unless stated.",
     ),
     "slo": (_SLO, "Limits on a statistic over all requests, ms: ttft_p95_ms: 300."),
     "goodput": (_GOODPUT, "Limits that each request must keep by itself, ms, and the share that must."),

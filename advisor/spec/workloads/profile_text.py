@@ -11,6 +11,8 @@ from advisor.spec.engines.profile_section import engine_text
 from advisor.spec.metrics import percentile_of
 from advisor.spec.reading.given import Given
 from advisor.spec.reading.located_yaml import read_yaml
+from advisor.spec.workloads.conversations.conversation import Conversation
+from advisor.spec.workloads.conversations.prompts import last_prompt, most_hits, turn_prompts
 from advisor.spec.workloads.profile import (
     build,
     known_scenarios,
@@ -20,7 +22,7 @@ from advisor.spec.workloads.profile import (
     scenario_profile,
 )
 from advisor.spec.workloads.profile_keys import READERS
-from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Lengths, Quality, Workload
+from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Lengths, Load, Quality, Workload
 
 _GPU_COUNTS = {
     "smallest": "each format on the fewest GPUs that hold it",
@@ -53,7 +55,7 @@ def profile_rows() -> list[ProfileRow]:
                 name=name,
                 is_scenario=False,
                 tokens=f"{load.input_tokens.mean:.0f}/{load.output_tokens.mean:.0f}",
-                load=arrival_text(load.arrival),
+                load=load_text(load),
                 limits=limits_text(workload),
                 about=workload.about,
             )
@@ -80,9 +82,10 @@ def describe(workload: Workload) -> list[tuple[str, str]]:
     rows = [
         ("name", workload.name),
         ("stands for", workload.about),
-        ("prompt", lengths_text(load.input_tokens)),
+        ("new prompt" if load.conversation.repeats else "prompt", lengths_text(load.input_tokens)),
         ("answer", lengths_text(load.output_tokens)),
-        ("load", arrival_text(load.arrival)),
+        ("load", load_text(load)),
+        ("conversation", conversation_text(load)),
         ("prefix cache", f"{load.prefix_hit_rate:.0%} of prompt tokens" if load.prefix_hit_rate else ""),
         ("limits", ", ".join(limit_text(limit) for limit in workload.limits) or "none"),
         ("goodput", "" if workload.goodput is None else goodput_text(workload.goodput)),
@@ -128,6 +131,49 @@ def arrival_text(arrival: Arrival) -> str:
     noun = "request/s" if arrival.value == 1 else "requests/s"
     gaps = "" if arrival.burstiness == 1 else f", burstiness {arrival.burstiness:g}"
     return f"{arrival.value:,.6g} {noun}{gaps}"
+
+
+def load_text(load: Load) -> str:
+    """`arrival_text`, and what its number counts in a conversation: `8 requests/s (2 conversations/s)`, `50
+    users, 30 s between an answer and the next prompt`."""
+    arrival, conversation = load.arrival, load.conversation
+    text = arrival_text(arrival)
+    if arrival.kind == "concurrency" and conversation.pauses:
+        noun = "user" if arrival.value == 1 else "users"
+        return f"{arrival.value:,.0f} {noun}, {_pause(conversation)} between an answer and the next prompt"
+    if arrival.kind == "rate" and conversation.has_turns and arrival.value is not None:
+        begun = arrival.value / conversation.turns.mean
+        return f"{text} ({begun:,.3g} {'conversation' if begun == 1 else 'conversations'}/s)"
+    return text
+
+
+def conversation_text(load: Load) -> str:
+    """`4 turns, 30 s apart; prompts of 512 tokens at the first and 2,816 at the last turn, up to 74% of their
+    tokens cached`; empty for requests that stand alone."""
+    conversation = load.conversation
+    if not conversation.repeats:
+        return ""
+    sizes = (load.input_tokens.mean, load.output_tokens.mean)
+    cached = f"up to {most_hits(conversation, *sizes):.0%} of prompt tokens cached"
+    system = f"{conversation.system_tokens:,} system tokens" if conversation.system_tokens else ""
+    if not conversation.has_turns:
+        return f"{system} begin every prompt, {cached}"
+    turns = conversation.turns
+    noun = f"{turns.mean:.3g} turns" + (
+        "" if turns.mean == turns.longest else f" on average, {turns.longest} at most"
+    )
+    kept = {None: "", 0: "without history"}.get(
+        conversation.history, f"with the last {conversation.history} turns as history"
+    )
+    apart = f"{_pause(conversation)} apart" if conversation.pauses else ""
+    first = next(turn_prompts(conversation, *sizes)).prompt
+    last = last_prompt(conversation, *sizes)
+    prompts = f"prompts of {first:,.0f} tokens at the first and {last:,.0f} at the last turn"
+    return f"{', '.join(filter(None, (noun, apart, system, kept)))}; {prompts}, {cached}"
+
+
+def _pause(conversation: Conversation) -> str:
+    return f"{conversation.think_time.mean:,.3g} s"
 
 
 def limit_text(limit: LatencyLimit) -> str:

@@ -11,6 +11,8 @@ from advisor.spec.api_price import ApiPrice
 from advisor.spec.engines.engine import Engine
 from advisor.spec.metrics import LatencyMetric, Statistic, latency_key, percentile_of
 from advisor.spec.workloads import lognormal
+from advisor.spec.workloads.conversations.conversation import ALONE, Conversation
+from advisor.spec.workloads.conversations.prompts import mean_prompt
 from advisor.spec.workloads.load_kind import ArrivalKind
 
 Objective = Literal["cost", "latency", "throughput", "accuracy"]
@@ -23,6 +25,8 @@ MAX_CONCURRENCY = 10_000_000
 MAX_REQUESTS_PER_S = 1e7
 MAX_LATENCY_MS = 1e9
 """Eleven days."""
+_Z999 = 3.0902323
+"""Standard normal quantile at 0.999."""
 USUAL_CONFIDENCE = 0.8
 MIN_CONFIDENCE, MAX_CONFIDENCE = 0.05, 0.999
 """Below, limits say nothing; above, no interval of ours reaches."""
@@ -127,8 +131,7 @@ class Lengths:
         if self.high is not None:
             return self.high
         sigma2 = math.log1p((self.std / self.mean) ** 2)
-        z999 = 3.0902323  # standard normal quantile at 0.999
-        return math.ceil(self.mean * math.exp(z999 * math.sqrt(sigma2) - sigma2 / 2))
+        return math.ceil(self.mean * math.exp(_Z999 * math.sqrt(sigma2) - sigma2 / 2))
 
     def at_mean(self) -> Lengths:
         """Every request at the mean, rounded to a whole token."""
@@ -140,8 +143,9 @@ class Arrival:
     """How requests come."""
 
     kind: ArrivalKind
-    """single: one at a time. concurrency: closed loop, `value` in flight. rate: open loop, `value`
-    requests per second. maximum: all queued at once, throughput is what counts."""
+    """single: one at a time. concurrency: closed loop, `value` users, all in flight unless they think
+    between requests. rate: open loop, `value` requests per second, every turn of a conversation counted.
+    maximum: all queued at once, throughput is what counts."""
     value: float | None = None
     burstiness: float = 1.0
     """Gamma shape of the gaps as in vLLM bench: 1 = Poisson, smaller = burstier."""
@@ -167,19 +171,49 @@ class Load:
     """What is asked: lengths, arrival, how much of a prompt is already cached."""
 
     input_tokens: Lengths
+    """Of a prompt; in a conversation, of what a turn adds to it."""
     output_tokens: Lengths
     arrival: Arrival
     prefix_hit_rate: float = 0.0
-    """Share of prompt tokens found in the prefix cache; 1 is impossible (the last token is computed)."""
+    """Share of prompt tokens found in the prefix cache; 1 is impossible (the last token is computed). Of a
+    conversation it is 0 here: it follows from the turns and the size of the cache."""
+    conversation: Conversation = ALONE
+    """What requests have to do with one another."""
 
     def __post_init__(self) -> None:
         possible = _within(self.prefix_hit_rate, 0, 1) and self.prefix_hit_rate < 1
         _require(possible, f"prefix_hit_rate {self.prefix_hit_rate} is not from 0 to below 1")
+        _require(
+            not (self.prefix_hit_rate and self.conversation.repeats),
+            f"prefix_hit_rate {self.prefix_hit_rate:g} contradicts turns and system_tokens, from which the "
+            "hits follow; drop it (prefix_hit_rate: 0)",
+        )
+        _require(
+            not (self.arrival.kind == "maximum" and self.conversation.has_turns),
+            "load maximum queues all requests at once, but a turn follows an answer; state concurrency or "
+            "requests_per_s, or turns: 1",
+        )
+
+    @property
+    def mean_prompt_tokens(self) -> float:
+        """Tokens of a prompt over all requests, system prompt and history included."""
+        return mean_prompt(self.conversation, self.input_tokens.mean, self.output_tokens.mean)
 
     @property
     def longest_context(self) -> int:
-        """Tokens that the longest prompt and the longest answer take together."""
-        return self.input_tokens.longest + self.output_tokens.longest
+        """Tokens that the longest prompt and the longest answer take together.
+
+        Of a conversation: the longest one's last turn. Sums of many lengths are taken where one in a thousand
+        lies above.
+        """
+        turns = self.conversation.kept_turns + 1
+        sides = (self.input_tokens, self.output_tokens)
+        most = turns * sum(side.longest for side in sides)
+        if turns > 1:
+            spread = math.sqrt(turns * sum(side.std**2 for side in sides))
+            usual = turns * sum(side.mean for side in sides) + _Z999 * spread
+            most = min(most, max(math.ceil(usual), sum(side.longest for side in sides)))
+        return self.conversation.system_tokens + most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,7 +310,7 @@ class Workload:
     @property
     def context_tokens(self) -> int:
         """Tokens that a mean prompt and a mean answer take together: the length at which accuracy counts."""
-        return round(self.load.input_tokens.mean + self.load.output_tokens.mean)
+        return round(self.load.mean_prompt_tokens + self.load.output_tokens.mean)
 
     def limit_on(self, metric: str, statistic: str | None = None) -> LatencyLimit | None:
         """The first limit on a metric, on one statistic of it where that is named; None without any."""

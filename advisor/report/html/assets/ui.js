@@ -26,8 +26,8 @@
     return said;
   };
   const fill = (said) => {
-    for (const name of ["model", "workload", "objective", "load", "level", "input", "output", "ttft", "tpot", "e2e",
-                        "at", "recovery", "confidence", "maxgpus", "budget", "kv", "pricing", "api", "used"]) {
+    for (const name of ["model", "workload", "objective", "load", "level", "input", "output", "turns",
+                        "think", "system", "history", "ttft", "tpot", "e2e", "at", "recovery", "confidence", "maxgpus", "budget", "kv", "pricing", "api", "used"]) {
       form.elements[name].value = said[name] ?? (name === "workload" ? "chat" : "");
     }
     const list = (text) => (text ?? "").split(",").map((part) => part.trim()).filter(Boolean);
