@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from datetime import date
 
 from advisor.advise.choose.price import PriceOf
-from advisor.errors import InputError
+from advisor.errors import InputError, unknown
 from advisor.spec.hardware.catalog import known_gpus
 from advisor.spec.hardware.gpu import GpuSpec, Price
 from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.hardware.live_catalog import folder, read_catalog
 from advisor.spec.hardware.live_prices import LIVE, LivePrices
-from advisor.spec.hardware.prices import MAX_USD_PER_GPU_HOUR, price_of
+from advisor.spec.hardware.prices import MAX_USD_PER_GPU_HOUR, TERMS, price_of
 
 
 def live_prices(pricing: str | None, *, region: str | None = None) -> LivePrices | None:
@@ -45,6 +45,8 @@ def price_source(
             raise InputError(
                 f"price of {name}: {usd} is not above 0 and up to {MAX_USD_PER_GPU_HOUR:,.0f} USD"
             )
+    if pricing is not None and pricing not in (*TERMS, *LIVE):
+        raise unknown("price term", pricing, (*TERMS, *LIVE))
     live = live or live_prices(pricing)
     term = live.term if live is not None else "on-demand" if pricing is None else pricing
 

@@ -174,3 +174,32 @@ def test_every_command_that_prices_takes_them(quantadvise: Command, published: P
         command, MODEL, "-w", "chat", "--gpu", "H200", *more, "--pricing", "live", "--price", "H200=3"
     )
     assert done.code in (0, 3), done.err
+
+
+def test_a_mix_counts_machines_by_the_size_that_one_replica_takes(
+    quantadvise: Command, published: Path
+) -> None:
+    """Lambda's H100 come one by one, too: the program does not buy eight for one."""
+    pytest.importorskip("scipy")
+    done = quantadvise(
+        "recommend", "Llama-3.1-8B-Instruct", "-w", "chat", "--rate", 60, "--gpu", "H100,L40S",
+        "--pricing", "live", "--allow-mixed", "-o", "json",
+    )  # fmt: skip
+    fleet = json.loads(done.out)["mixed"]["fleet"]
+    # One H100 at 3.29 and three or four L40S at 0.86, not a machine of eight H100.
+    assert fleet["usd_per_hour"] < 3.29 + 5 * 0.86
+
+
+def test_an_unknown_term_names_the_live_ones(quantadvise: Command, cache: Path) -> None:
+    done = quantadvise("recommend", MODEL, "-w", "chat", "--gpu", "H100", "--pricing", "liv")
+    assert done.err == "quantadvise: unknown price term 'liv'; did you mean live, live-spot?\n"
+
+
+def test_the_page_says_what_is_paid_for(quantadvise: Command, published: Path, tmp_path: Path) -> None:
+    pytest.importorskip("vl_convert")
+    page = tmp_path / "report.html"
+    done = quantadvise(
+        "recommend", MODEL, "-w", "chat", "--rate", 2, "--gpu", "B200", "--pricing", "live", "--html", page
+    )
+    assert done.code == 0, done.err
+    assert "8 GPUs paid for, 1 used: a machine is rented whole" in page.read_text(encoding="utf-8")

@@ -259,10 +259,12 @@ def _fleet(one: TrafficBreakEven) -> str:
 
 
 def _here(found: OwnOrApi, here: TrafficPoint) -> str:
-    own = "nothing that keeps the limits" if here.own_usd_per_day is None else number(here.own_usd_per_day)
+    own = (
+        "no fleet keeps the limits" if here.own_usd_per_day is None else f"own {number(here.own_usd_per_day)}"
+    )
     mean = "" if found.utilization == 1.0 else ", the mean of the rate asked for"
     return (
-        f"At {number(here.requests_per_s)} requests/s{mean}: own {own}, API {number(here.api_usd_per_day)} "
+        f"At {number(here.requests_per_s)} requests/s{mean}: {own}, API {number(here.api_usd_per_day)} "
         f"USD a day; a fleet no dearer than the API keeps all limits with {chance(here.own_cheaper)}."
     )
 

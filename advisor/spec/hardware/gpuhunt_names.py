@@ -87,6 +87,7 @@ NOT_KNOWN = frozenset(
 )
 """Names of NVIDIA's and AMD's GPUs that our catalog lacks: too old, or with too little memory, for it."""
 
+_FOLDED = {name.lower(): sizes for name, sizes in NAMES.items()}
 _PCIE: Mapping[str, str] = {
     "A100-SXM-40GB": "A100-PCIe-40GB",
     "A100-SXM-80GB": "A100-PCIe-80GB",
@@ -100,7 +101,7 @@ _TOLERANCE = 0.15
 
 def gpu_of(name: str, memory_gib: float | None, instance: str) -> str | None:
     """The name of our catalog; None for a GPU that it lacks, or a memory size that the name does not have."""
-    sizes = next((of for known, of in NAMES.items() if known.lower() == name.lower()), None)
+    sizes = _FOLDED.get(name.lower())
     if sizes is None:
         return None
     if _ANY in sizes:

@@ -193,6 +193,8 @@ def _index(path: Path) -> _Index:
 
 def _machine(row: Mapping[str, str | None], provider: str) -> Machine | None:
     """One row; None where it is no machine that is rented by itself, by the hour, with GPUs that we know."""
+    if row.get("gpu_count") == "0":  # most of a catalog: machines without a GPU
+        return None
     text = {column: (row.get(column) or "").strip() for column in COLUMNS}
     try:
         count, usd = int(text["gpu_count"] or 0), float(text["price"])
