@@ -1,4 +1,4 @@
-"""Many questions at once: a CSV of deployments and loads in, the same rows with their predictions out."""
+"""Predictions for a CSV of deployments and loads: the same rows with their figures added."""
 
 from __future__ import annotations
 

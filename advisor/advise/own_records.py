@@ -1,4 +1,4 @@
-"""The user's own measurements beside those that ship: what was learnt from both, kept for the next time."""
+"""Fits to the user's own measurements and those that ship, cached under the digest of their content."""
 
 from __future__ import annotations
 

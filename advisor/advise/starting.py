@@ -1,4 +1,4 @@
-"""Refusals of what vLLM does not start, before anything is predicted."""
+"""Refuses, before anything is predicted, what vLLM does not start."""
 
 from __future__ import annotations
 

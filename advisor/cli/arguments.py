@@ -1,4 +1,4 @@
-"""The door of every command: arguments that no option may take, whatever it is for."""
+"""Checks of arguments that hold for every option of every command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What takes over a second says so: on stderr, only on a terminal."""
+"""A progress line for work that takes over a second: on stderr, only on a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the options that `recommend`, `crossover` and `measure-next` share to what is chosen from."""
+"""From the options that `recommend`, `crossover` and `measure-next` share to a `Choice`."""
 
 from __future__ import annotations
 

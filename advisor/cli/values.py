@@ -1,4 +1,4 @@
-"""From what options say to values: the model, the workload, the engine, prices, records."""
+"""From options to values: the model, the workload, the engine, prices, records."""
 
 from __future__ import annotations
 

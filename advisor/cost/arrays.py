@@ -1,4 +1,4 @@
-"""Columns of numbers, and the table of columns that the step, serving and prediction tables are made from."""
+"""ArrayTable: the base of tables whose columns are arrays with one entry per row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fit that ships, moved by one's own records: needs neither scikit-learn nor rows held out."""
+"""Moves the fit that ships by the user's own records; needs neither scikit-learn nor held-out rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run as text: what is planned, what was seen, which tools there are. No decisions."""
+"""A run as text: what is planned, what was measured, which tools are missing. No decisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Coefficients learnt from figures that may not be shipped: what a fit knows before its own rows count."""
+"""Coefficients learnt from figures that may not be shipped: priors of a fit."""
 
 from __future__ import annotations
 

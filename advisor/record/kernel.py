@@ -1,4 +1,4 @@
-"""One kernel timed alone: what a GPU really does, apart from any engine or model."""
+"""KernelTiming: the rate that one kernel reached on one GPU, timed alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One number somebody saw, with everything that must be equal to pool it with another."""
+"""Measurements: one published or own figure each, with every condition it depends on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of how far the fit is off on data it had not seen, as Markdown: `quantadvise fit --report`."""
+"""Tables of held-out errors of the fit, as Markdown: `quantadvise fit --report`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where nothing keeps the limits for sure: what may keep them, weighed against each other."""
+"""Candidates that may keep the limits where none does with the confidence asked for, and the best of them."""
 
 from __future__ import annotations
 

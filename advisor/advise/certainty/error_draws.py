@@ -1,8 +1,9 @@
-"""What could turn out otherwise: joint draws of how far predictions are off, the same for the same question.
+"""Joint draws of the prediction errors of deployments; the same question gets the same draws.
 
-Each deployment's errors are normal in standard deviations, with the parts of them that it shares with others
-(`SharedErrors`); an interval that reaches further to one side stretches them there. A draw of a part belongs
-to its name alone, so that a deployment's draws do not hang on what else is looked at.
+A deployment's error is normal, in standard deviations, and the sum of parts that it shares with others
+(`SharedErrors`) and one of its own; an interval that is wider on one side stretches errors on that side.
+The draws of a part depend on its name alone, so that a deployment's draws do not depend on the others in
+the question.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where runs were seen to fail: what is not recommended because somebody tried it, with his reason."""
+"""Recorded runs that failed: which deployments they rule out, and the reason to show."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The probability that all limits are kept at once.
 
-Limits share errors: TPOT, E2E and throughput follow one error, the pace of tokens, and under load the wait
-for the first token is off together with it. The product of the limits' own probabilities would count such an
-error twice, so joint draws of the errors are judged against all limits.
+Limits share errors: TPOT, E2E and throughput depend on one error, that of the token rate, and under load
+the error of TTFT correlates with it. The product of the limits' own probabilities would count such an error
+twice, so joint draws of the errors are judged against all limits.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from advisor.cost.arrays import Floats
 
 SLOW, TTFT, RECOVERY = "slow", "ttft", "recovery"
-"""What can turn out worse than predicted: the pace of tokens, which TPOT, E2E and throughput all follow; the
+"""What can turn out worse than predicted: the token rate, which TPOT, E2E and throughput all follow; the
 wait for the first token; the accuracy. Limits on one of them are kept or missed together."""
 DRAWS = 2_048
 GOLDEN = (5.0**0.5 - 1.0) / 2.0

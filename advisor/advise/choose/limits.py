@@ -1,6 +1,6 @@
-"""What is judged: one function for each kind of limit, all deployments at once.
+"""Limits: one function for each kind, which judges all deployments at once.
 
-A limit that no prediction speaks to is not kept: what cannot be predicted is not promised.
+A limit on a quantity that has no prediction counts as missed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which kept deployment comes first: the objective, then certainty and quality among those as good."""
+"""The order of deployments that keep the limits: by the objective, ties by certainty, then by accuracy."""
 
 from __future__ import annotations
 

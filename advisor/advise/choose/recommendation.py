@@ -1,4 +1,4 @@
-"""Recommendation: every deployment judged and ranked; what was refused and why."""
+"""Recommendation: every deployment judged; those that keep the limits ranked, the others with the reason."""
 
 from __future__ import annotations
 

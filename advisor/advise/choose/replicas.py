@@ -1,7 +1,7 @@
-"""How many equal replicas each deployment needs to keep the limits: the smallest count that does.
+"""The smallest number of equal replicas with which each deployment keeps the limits.
 
-Many deployments, under many loads, are searched at once: looking at a hundred takes little longer than
-looking at one. Assumes what holds in the world: a further replica never makes a latency worse.
+Many deployments under many loads are searched at once, which costs little more than one. Assumes that a
+further replica never makes a latency worse.
 """
 
 from __future__ import annotations

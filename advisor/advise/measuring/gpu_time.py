@@ -1,4 +1,4 @@
-"""How long measuring takes: what `measure` is expected to occupy GPUs for."""
+"""GPU-minutes that `measure` is expected to take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What measurements are worth: by how much the choice is expected to improve once they are known.
+"""The value of information: the expected improvement of the choice by measurements.
 
 Errors are normal and made of independent parts (`loadings`), so that what a measurement of one says of all
 the others is exact. The expected loss of the best action after it, averaged over what might be seen, is what

@@ -1,4 +1,4 @@
-"""The values of assumptions at which another comes first: looked for, narrowed down, with their intervals."""
+"""Searches for the value of an assumption at which another deployment comes first, and its interval."""
 
 from __future__ import annotations
 

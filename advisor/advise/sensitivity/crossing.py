@@ -1,4 +1,4 @@
-"""Why the best changes between two levels, and between which levels the change truly lies."""
+"""Why the best deployment changes between two levels, and the interval of the level at which it does."""
 
 from __future__ import annotations
 

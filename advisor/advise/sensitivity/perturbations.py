@@ -1,4 +1,4 @@
-"""Trials: each assumption of a question that can be made larger or smaller, and the question it then is."""
+"""Perturbations: each assumption of a question scaled up and down, and the question that results."""
 
 from __future__ import annotations
 

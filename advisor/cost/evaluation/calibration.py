@@ -1,4 +1,4 @@
-"""Whether stated uncertainty is true: of ratios, by decile of width, of the probability to keep a limit."""
+"""Calibration of stated uncertainty: ratios of formats, intervals by width, probabilities of limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether intervals hold: each group's errors against intervals made from the others'."""
+"""Coverage of the intervals: each group's errors against intervals made from the other groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which cells, measured, would teach the fit most: before anything is measured."""
+"""Which cells would improve the fit most if they were measured (optimal design)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How few measurements on a GPU that the fit has never seen bring it close to one it knows."""
+"""Learning curves: the error on a GPU left out, by the number of its cells that are added to the fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fit's held-out errors are, in figures: by fold, load, format, GPU, source, beside baselines."""
+"""The report of a fit's held-out errors: by fold, load, format, GPU and source, beside baselines."""
 
 from __future__ import annotations
 

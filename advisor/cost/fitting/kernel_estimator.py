@@ -1,4 +1,4 @@
-"""Learns from kernels timed alone where the step's parameters start: robust least squares in log space."""
+"""Fits the start values of the step's parameters to kernels timed alone: robust least squares in logs."""
 
 from __future__ import annotations
 

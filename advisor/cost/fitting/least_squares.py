@@ -1,7 +1,8 @@
-"""The least of a robust sum of squares whose slopes cost thirty times what its errors cost.
+"""Minimises a robust sum of squares whose derivatives cost thirty times as much as its residuals.
 
-Levenberg-Marquardt on soft-L1 reweighted squares. Steps go on along slopes already known for as long as they
-gain what those promise; SciPy's solver, which asks for slopes at every step, took three times as long here.
+Levenberg-Marquardt on soft-L1 reweighted squares. Derivatives are reused for further steps as long as these
+reduce the sum as predicted; SciPy's solver, which evaluates them at every step, took three times as long
+here.
 """
 
 from __future__ import annotations

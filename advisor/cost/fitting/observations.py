@@ -1,4 +1,4 @@
-"""Records as the fit sees them: which deployment and load each row saw, and what it should equal."""
+"""Records as the fit needs them: the deployment and load of each row, and the value it should predict."""
 
 from __future__ import annotations
 

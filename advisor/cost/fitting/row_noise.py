@@ -1,4 +1,4 @@
-"""How far a row may lie from a perfect model: what its harness and its metric are known to scatter by."""
+"""The expected scatter of a row about a perfect model, by its harness and metric."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a row and its source say of how it was made: the engine and the benchmark run."""
+"""How a row was made, by its own statement and that of its source: the engine and the benchmark run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DeploymentTable: deployments with all that a prediction needs of them and that no load changes."""
+"""DeploymentTable: all that predictions need of deployments and that does not depend on the load."""
 
 from __future__ import annotations
 

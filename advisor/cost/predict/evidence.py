@@ -1,5 +1,4 @@
-"""Evidence for a prediction: the measurements of the very same rows, and the measured deployment nearest to
-one."""
+"""Evidence for a prediction: measurements of the same cell, and the nearest measured deployment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PredictionTable: many answers as arrays, with their 90 % intervals and how far the data is."""
+"""PredictionTable: predictions as arrays, with 90 % intervals and the distance from the data."""
 
 from __future__ import annotations
 

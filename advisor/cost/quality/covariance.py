@@ -1,4 +1,4 @@
-"""What is left around the expected loss: how cells that share something deviate together, and noise."""
+"""Covariance of losses about the expected loss: what cells share, and noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands behind an answer: the scores it rests on, how near they are, what must be said of them."""
+"""Evidence for an accuracy: the scores it rests on, how near they are, and remarks on them."""
 
 from __future__ import annotations
 

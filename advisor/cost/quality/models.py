@@ -1,4 +1,4 @@
-"""What of a model matters for what quantization costs it: its family, its size, how sparse it is.
+"""The traits of a model that decide how much quantization costs it: family, size, sparsity.
 
 Scores are published under many names; those of one base (Llama-3.1-8B-Instruct, its base model,
 DeepSeek-R1-Distill-Llama-8B) are kin: what is learned of one says something of the other, and none may

@@ -1,4 +1,4 @@
-"""What a user's own tasks say: scores of a model's formats on the same items as its 16-bit self.
+"""Scores on the user's own tasks: a model's formats against its 16-bit self on the same items.
 
 A benchmark that others publish moves the accuracy model as any score does (see `quality_cells`). A task that
 nobody else has can only answer for itself, and does so directly: score ÷ 16-bit score, with the standard

@@ -1,4 +1,4 @@
-"""Who made a checkpoint, and by which algorithm: two makers' GPTQ lose differently."""
+"""Recipe: who made a checkpoint and by which algorithm; two makers' GPTQ lose differently."""
 
 from __future__ import annotations
 

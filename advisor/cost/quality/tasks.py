@@ -1,4 +1,4 @@
-"""What people mean by the name of a task: a benchmark, an average of benchmarks, a family."""
+"""Tasks by name: a benchmark, an average of benchmarks, or a family of them."""
 
 from __future__ import annotations
 

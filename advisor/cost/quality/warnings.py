@@ -1,4 +1,4 @@
-"""Where single benchmarks are known to break, with the scores that say so."""
+"""Warnings of benchmarks that a format is known to break, with the scores that show it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mean times of one request in a batch, from the mean state in which the other requests keep the engine.
+"""Mean times of one request in a batch, given how busy the other requests keep the engine.
 
 Of B requests in the engine, each of the others starts its prefill once in its own number of iterations, and
 that prefill lengthens the iteration. Iterations with and without prefill are kept apart, because a step's

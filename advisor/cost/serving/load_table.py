@@ -1,4 +1,4 @@
-"""LoadTable: which deployment, which lengths, which arrivals, one question per row."""
+"""LoadTable: one load per row: its deployment, lengths and arrivals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request log sent through the simulation as it came: every request at its time, with its own lengths."""
+"""Replays a request log in the simulation: every request at its time, with its own lengths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a simulated load experiences."""
+"""ServingResult: the figures of a simulated load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests of a simulated run, and the times of what happened to each."""
+"""Requests of a simulated run, and the times of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an iteration's time goes into: memory bandwidth, compute, overhead or communication."""
+"""Splits an iteration's time into memory bandwidth, compute, overhead and communication."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was learnt of step times, and the step costs that it gives a deployment."""
+"""FittedSpeed: the learnt parameters of step times, and the step costs of deployments by them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sums over a model's layers, per GPU: what a step's features are made of."""
+"""Sums over a model's layers, per GPU, of which a step's features are made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must fit in a GPU's memory, and how many sequences what is left can hold.
+"""Memory of a GPU: weights, overhead, and the KV cache in the rest with the sequences it holds.
 
 vLLM takes `memory × gpu_memory_utilization`, loads the weights, runs one step at its largest size to
 see the activations' peak, and gives all that is left to the KV cache, in blocks of 16 tokens.

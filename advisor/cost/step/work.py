@@ -1,4 +1,4 @@
-"""What a deployment asks of its GPU per step, as arrays: one entry per deployment.
+"""The work of a deployment per step, as arrays with one entry per deployment.
 
 Everything is per GPU of one replica: tensor parallelism has already divided what it divides. Work of
 a step is summed over pipeline stages (a token passes them all); memory is of one stage.

@@ -1,4 +1,4 @@
-"""Which held-out errors the interval of a prediction is made of."""
+"""ErrorClass: the class of held-out errors that the interval of a prediction is made of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of a prediction's error it shares with other predictions for the same model.
+"""The parts of prediction errors that deployments of one model share.
 
 The standing error of a prediction has parts: one that all deployments of the model share under a kind of
 load, one by GPU, one by format, one by both, and its own. Shared parts cancel when two are compared.

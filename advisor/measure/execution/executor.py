@@ -1,4 +1,4 @@
-"""Handing jobs to this machine's GPUs, one worker per free set of them."""
+"""Runs jobs on this machine's GPUs, one worker per free set of them."""
 
 from __future__ import annotations
 

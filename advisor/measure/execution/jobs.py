@@ -1,4 +1,4 @@
-"""The pieces of work that an executor hands out: making a checkpoint, measuring a deployment."""
+"""Jobs: the work that an executor distributes: making a checkpoint, measuring a deployment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees while a run works: a live line on a terminal, a plain log elsewhere."""
+"""Progress of a run: a live line on a terminal, a plain log elsewhere."""
 
 from __future__ import annotations
 

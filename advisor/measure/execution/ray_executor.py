@@ -1,4 +1,4 @@
-"""The same jobs over a Ray cluster: workers measure, the driver alone writes.
+"""Runs jobs over a Ray cluster: workers measure, the driver alone writes.
 
 Nodes name their GPUs as a resource, `ray start --num-gpus 8 --resources '{"gpu:H100-SXM": 8}'` (a node
 without GPUs: `{"gpu:cpu": 1}`), see the run's folder under the same path, and have quantadvise and the tools

@@ -1,4 +1,4 @@
-"""One deployment: its server is started when a step needs it, and every step that is not done is done."""
+"""A session measures one deployment: it starts the server when a step needs it, and does what is not done."""
 
 from __future__ import annotations
 

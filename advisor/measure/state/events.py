@@ -1,4 +1,4 @@
-"""What a job tells its driver while it works."""
+"""Events that a job reports to its driver while it runs."""
 
 from __future__ import annotations
 

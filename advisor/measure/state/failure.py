@@ -1,4 +1,4 @@
-"""What a program's last words mean: out of memory, unsupported, a full disk, or a crash we cannot explain."""
+"""Classifies a program's last output: out of memory, unsupported, disk full, or a crash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done: one small file per step, keyed by the step's content, so that a rerun goes on.
+"""The ledger: one small file per finished step, keyed by its content, so that a rerun continues.
 
 A step's key is the digest of all that decides its result: its kind, its inputs, the tool's version, the keys
 of the steps it builds on. Asking for the same thing again finds the same key; a changed plan has other keys

@@ -1,4 +1,4 @@
-"""What this GPU really does, by PyTorch alone: bandwidth, GEMM rates, attention, launches, all-reduce."""
+"""Times kernels of this GPU with PyTorch alone: bandwidth, GEMMs, attention, launches, all-reduce."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model on disk: what it is made of, and whether it is the format it should be."""
+"""A checkpoint on disk: its identity, and whether it is in the format that it should be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server that is being measured says of itself meanwhile: TTFT, TPOT, tokens per second so far."""
+"""Live figures of a server that is being measured: TTFT, TPOT, tokens per second, from its /metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a checkpoint lost so much accuracy that benchmarks of it are wasted time. Pure."""
+"""The quality gate: whether a checkpoint lost so much accuracy that benchmarks of it are wasted. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server that somebody else runs states about itself; what it does not state stays unknown."""
+"""Settings that another's running server states; what it does not state stays unknown."""
 
 from __future__ import annotations
 

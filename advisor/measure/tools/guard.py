@@ -1,4 +1,5 @@
-"""Stand between us and one program: when we are gone, however we went, it ends with all that it started.
+"""A guard process around one program: when quantadvise ends, in whatever way, the program ends with its
+children.
 
 Run as a script by `tool`, alone (standard library only), as leader of its own session:
 `guard.py GRACE_S -- PROGRAM ARGUMENT…`. Standard input is a pipe whose other end the parent holds; the kernel

@@ -1,4 +1,4 @@
-"""What this machine is: GPUs by the driver's own words, CPU, versions. Nothing is guessed."""
+"""This machine: GPUs as the driver names them, CPU, versions. Nothing is guessed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What no engine can beat: times and rates that follow from data sheets and shapes alone.
+"""Bounds that no engine can beat: times and rates that follow from data sheets and shapes alone.
 
 Decode reads the weights that one token passes through at least once per step, at the memory bandwidth of
 all GPUs together; prefill multiplies every prompt token with them at the matrix units' dense rate. Both

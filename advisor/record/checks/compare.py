@@ -1,4 +1,4 @@
-"""Speed rows side by side: which may be compared, and how fast they are at most and at least."""
+"""Which speed rows may be compared with each other, and the bounds of their printed values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stood behind a benchmark: the facts that result files leave out and people know."""
+"""Facts of a benchmark that its result file leaves out and the user states."""
 
 from __future__ import annotations
 

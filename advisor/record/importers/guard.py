@@ -1,4 +1,4 @@
-"""When a run says nothing true about its deployment, and why.
+"""Refuses benchmark runs whose figures are not true of their deployment, with the reason.
 
 Tools report such runs with a straight face: vLLM writes 0.0 ms where every request failed and takes latencies
 only of those that came through; an overloaded open loop measures how long it was run; a prompt that was sent

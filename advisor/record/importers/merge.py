@@ -1,4 +1,4 @@
-"""Imported rows into a measurement file: nothing twice, nothing under two names."""
+"""Merges imported rows into a measurement file: no row twice, no model under two names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values as plain ones, for every document alike."""
+"""A deployment as plain values, for every document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The badge beside the answer: whether it is safe to take, and the measurement that would settle it."""
+"""The badge beside the answer: sure, close call or in doubt; and the measurement that would decide."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds decode and prefill back, with the numbers behind it."""
+"""What binds decode and prefill, with the numbers behind it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was asked and what the answer rests on, a line each."""
+"""The question, and what the answer rests on, a line each."""
 
 from __future__ import annotations
 

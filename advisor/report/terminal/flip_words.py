@@ -1,4 +1,4 @@
-"""Each assumption that could flip the choice, as a row of words."""
+"""Each assumption whose change would change the choice, as a row of words."""
 
 from __future__ import annotations
 

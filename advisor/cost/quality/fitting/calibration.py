@@ -1,4 +1,4 @@
-"""Intervals that hold: how far predicted deviations must be widened, from figures of models left out.
+"""Calibrates intervals: how far predicted deviations must be widened, from figures of models left out.
 
 The true loss cannot be seen; a score shows it with its noise. Averages of many benchmarks have the least
 noise, so they say how much wider both must be; single scores then say how wide the noise of their kind is.

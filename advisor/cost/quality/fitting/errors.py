@@ -1,4 +1,4 @@
-"""Errors of held-out figures: of the answer, of its intervals, and of what a limit would have done."""
+"""Held-out errors of the answered loss, of its intervals, and of decisions by a limit on it."""
 
 from __future__ import annotations
 

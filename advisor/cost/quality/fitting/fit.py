@@ -1,4 +1,4 @@
-"""The fit of the accuracy model: scores in, everything a prediction needs out, intervals that hold."""
+"""Fits the accuracy model to scores, and widens its intervals until they hold on models left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions of what the fit was not shown: whole models left out, whole sources left out, single scores.
+"""Held-out predictions of the accuracy model: whole models, whole sources or single scores left out.
 
 The errors of these, in units of the error that was predicted, widen the intervals (conformal), and are
 what the report prints.

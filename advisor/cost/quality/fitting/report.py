@@ -1,4 +1,4 @@
-"""How well recovery is predicted where the fit did not look, beside what anyone could guess."""
+"""The report of held-out recovery errors, beside simple guesses."""
 
 from __future__ import annotations
 

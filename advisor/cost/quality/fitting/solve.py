@@ -1,4 +1,4 @@
-"""The most likely factors given the cells: Gauss-Newton on correlated errors, and the spread's likelihood."""
+"""Maximum-likelihood factors given the cells: Gauss-Newton with correlated errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How near the choice is: the figure that ranks, with its interval, of the best of each format on a GPU."""
+"""How close the choice is: the ranking figure with its interval, of the best of each format on a GPU."""
 
 from __future__ import annotations
 

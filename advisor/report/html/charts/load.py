@@ -1,4 +1,4 @@
-"""The load story: what is best along the question's own load, and below it the latencies, on one axis."""
+"""The best deployment along the load of the question, and its latencies, on one axis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the answer rests on: the fit, its error on what it has not seen, the nearest measurements, prices."""
+"""What the answer rests on: the fit, its held-out error, the nearest measurements, prices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each assumption that could flip the choice: where it does, how sure that is, and why."""
+"""The assumptions whose change would change the choice: at which value, how sure, and why."""
 
 from __future__ import annotations
 
