@@ -255,12 +255,6 @@ class PrintedCost:
         return max(per_hour[0], 0.0) / queries[1], _ratio(per_hour[1], queries[0])
 
 
-def printed_half_width(figure: str) -> float:
-    """Half a unit of the last digit of a decimal figure as printed: '24.5' → 0.05, '183' → 0.5."""
-    _, _, decimals = figure.partition(".")
-    return float(f"5e-{len(decimals) + 1}")
-
-
 def _ratio(numerator: float, denominator: float) -> float:
     return numerator / denominator if denominator > 0 else math.inf
 

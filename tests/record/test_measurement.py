@@ -6,7 +6,6 @@ import math
 
 import pytest
 
-from advisor.record.measurement import printed_half_width
 from tests.record import build
 
 
@@ -45,11 +44,6 @@ def test_recovery_needs_a_baseline() -> None:
     assert build.quality(value=81.2, baseline=82.8).recovery == pytest.approx(0.98068, abs=1e-5)
     assert build.quality(baseline=None).recovery is None
     assert build.quality(value=0.0, baseline=0.0).recovery is None
-
-
-@pytest.mark.parametrize(("figure", "half"), [("24.5", 0.05), ("183", 0.5), ("0.05", 0.005)])
-def test_half_a_unit_of_the_last_printed_digit(figure: str, half: float) -> None:
-    assert printed_half_width(figure) == pytest.approx(half)
 
 
 def test_the_price_that_latency_and_queries_per_dollar_agree_on() -> None:

@@ -43,10 +43,6 @@ class Recovery:
             return ""
         return f"a new score would fall between {100 * score.low:.4g} and {100 * score.high:.4g} %"
 
-    def probability_at_least(self, floor: float) -> float | None:
-        """The probability that the true recovery is `floor` or more; None without an estimate."""
-        return None if self.loss is None else self.loss.probability_at_most(1.0 - floor)
-
     def draws(self, deviates: Floats) -> Floats | None:
         """True recoveries at standard normal deviates, a larger deviate giving a larger loss.
 

@@ -43,11 +43,6 @@ def covered(shapes: ModelShapes, kind: CheckpointKind) -> Iterator[Matrix]:
             yield matrix
 
 
-def kv_heads_per_gpu(kv_heads: int, tensor: int) -> int:
-    """Heads of the KV cache on each GPU: copied where there are more GPUs than heads."""
-    return max(1, kv_heads // tensor)
-
-
 def padded_vocab(vocab: int, multiple: int = 64) -> int:
     """Rows of the embedding as vLLM pads them."""
     return -(-vocab // multiple) * multiple

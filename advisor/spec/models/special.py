@@ -14,7 +14,7 @@ from advisor.spec.models.layers import (
     latent_attention,
     moe_ffn,
 )
-from advisor.spec.models.model import Attention
+from advisor.spec.models.model import Attention, Ffn
 from advisor.spec.models.traits import Traits
 from advisor.spec.models.transformer import (
     Body,
@@ -65,6 +65,19 @@ def latent_mixer(c: ConfigValues, *, with_index: bool = False) -> Attention:
     )
 
 
+def shared_and_routed(c: ConfigValues, *, router_bias: bool = True) -> Ffn:
+    """Routed experts beside shared ones of the same width, by the keys that DeepSeek gave them."""
+    experts, inner = c.count("n_routed_experts"), c.count("moe_intermediate_size")
+    return moe_ffn(
+        hidden=hidden_size(c),
+        experts=experts,
+        active=active_experts(c, experts),
+        inner=inner,
+        shared_inner=inner * c.count_or_zero("n_shared_experts"),
+        router_bias=router_bias,
+    )
+
+
 def _deepseek(c: ConfigValues, max_context: int) -> Body:
     """DeepSeek V2, V3, V3.2, Kimi K2, GLM-5: latent attention, shared and routed experts."""
     hidden, layers = hidden_size(c), layer_count(c)
@@ -77,18 +90,10 @@ def _deepseek(c: ConfigValues, max_context: int) -> Body:
     indexed = _indexers(c, layers)
     plain, sparse = latent_mixer(c), latent_mixer(c, with_index=True) if any(indexed) else None
     dense = dense_ffn(hidden=hidden, inner=inner_size(c))
-    experts = c.count_or_zero("n_routed_experts")
     moe = dense
-    if experts:
-        inner = c.count("moe_intermediate_size")
-        moe = moe_ffn(
-            hidden=hidden,
-            experts=experts,
-            active=active_experts(c, experts),
-            inner=inner,
-            shared_inner=inner * c.count_or_zero("n_shared_experts"),
-            router_bias=c.text("topk_method") != "greedy" and c.text("model_type") != "deepseek_v2",
-        )
+    if c.count_or_zero("n_routed_experts"):
+        older = c.text("topk_method") == "greedy" or c.text("model_type") == "deepseek_v2"
+        moe = shared_and_routed(c, router_bias=not older)
     return Body(
         layers=tuple(
             (
@@ -281,16 +286,7 @@ def _mimo_v2(c: ConfigValues, max_context: int) -> Body:
             sinks=local,
         )
 
-    dense, experts = dense_ffn(hidden=hidden, inner=inner_size(c)), c.count("n_routed_experts")
-    inner = c.count("moe_intermediate_size")
-    moe = moe_ffn(
-        hidden=hidden,
-        experts=experts,
-        active=active_experts(c, experts),
-        inner=inner,
-        shared_inner=inner * c.count_or_zero("n_shared_experts"),
-        router_bias=True,
-    )
+    dense, moe = dense_ffn(hidden=hidden, inner=inner_size(c)), shared_and_routed(c)
     made = {kind: attention(kind) for kind in dict.fromkeys(kinds)}
     return Body(
         layers=tuple(

@@ -48,11 +48,6 @@ def load_workload(name_or_path: str, *, scenario: str | None = None) -> Workload
     return build(values, where=_shown(path))
 
 
-def with_scenario(workload: Workload, scenario: str) -> Workload:
-    """`workload` under the conventions of a scenario (`synchronous`, `asynchronous`, a YAML file)."""
-    return build(values_over(values_of(workload), scenario_profile(scenario)), where=scenario)
-
-
 def parse_workload(text: str, *, where: str = "profile") -> Workload:
     """The workload of a profile's text."""
     given = parse_yaml(text, where=where)

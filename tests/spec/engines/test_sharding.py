@@ -10,7 +10,7 @@ import pytest
 
 from advisor.spec.engines.kernel_choice import KernelChoice, kernel_choice
 from advisor.spec.engines.model_shapes import ModelShapes, shapes_of
-from advisor.spec.engines.sharding import RULES, kv_heads_per_gpu, padded_vocab
+from advisor.spec.engines.sharding import RULES, padded_vocab
 from advisor.spec.engines.start_table import table_at
 from advisor.spec.formats.checkpoint import SIXTEEN_BIT, CheckpointKind, made_kind
 from advisor.spec.hardware.gpus import find_gpu
@@ -50,10 +50,6 @@ def test_ten_kv_heads_load_on_one_and_two_gpus_only(model: str) -> None:
 )
 def test_the_sizes_on_which_a_model_loads_at_16_bits(model: str, works: list[int]) -> None:
     assert [tp for tp in SIZES if split(model, SIXTEEN_BIT, tp).starts] == works
-
-
-def test_a_multiple_of_the_kv_heads_copies_them() -> None:
-    assert [kv_heads_per_gpu(8, tp) for tp in (1, 4, 8, 16)] == [8, 2, 1, 1]
 
 
 def test_the_vocabulary_is_padded_to_64() -> None:

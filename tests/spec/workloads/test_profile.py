@@ -11,12 +11,10 @@ from hypothesis import strategies as st
 from advisor.data import shipped
 from advisor.errors import InputError, QuantAdviseError, UnknownNameError
 from advisor.spec.workloads.profile import (
-    known_scenarios,
     known_workloads,
     load_workload,
     parse_workload,
     to_yaml,
-    with_scenario,
 )
 from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Lengths, Quality, Workload
 from tests.spec.build_workloads import workloads
@@ -115,8 +113,6 @@ def test_every_shipped_profile_says_what_it_stands_for_and_from_where(name: str)
     assert workload.name == name
     assert len(workload.about) > 10
     assert workload.source
-    for scenario in known_scenarios():
-        assert with_scenario(workload, scenario) == load_workload(name, scenario=scenario)
 
 
 @pytest.mark.parametrize("typed", ["Code_Completion", "code completion", "CODE-COMPLETION"])

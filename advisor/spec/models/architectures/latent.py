@@ -6,7 +6,7 @@ import dataclasses
 
 from advisor.spec.models.layers import BYTES_16BIT, BYTES_32BIT, dense_ffn, moe_ffn
 from advisor.spec.models.model import Attention
-from advisor.spec.models.special import latent_mixer
+from advisor.spec.models.special import latent_mixer, shared_and_routed
 from advisor.spec.models.transformer import (
     EXPERTS,
     Body,
@@ -28,17 +28,10 @@ def _dense(c: ConfigValues, max_context: int) -> Body:
 
 def _axk1(c: ConfigValues, max_context: int) -> Body:
     """A.X K1: DeepSeek V3's layers with a norm after the experts."""
-    hidden, layers, experts = hidden_size(c), layer_count(c), c.count("n_routed_experts")
-    first, inner = c.count_or_zero("first_k_dense_replace", default=1), c.count("moe_intermediate_size")
+    hidden, layers = hidden_size(c), layer_count(c)
+    first = c.count_or_zero("first_k_dense_replace", default=1)
     attention, dense = latent_mixer(c), dense_ffn(hidden=hidden, inner=inner_size(c))
-    routed = moe_ffn(
-        hidden=hidden,
-        experts=experts,
-        active=active_experts(c, experts),
-        inner=inner,
-        shared_inner=inner * c.count_or_zero("n_shared_experts"),
-        router_bias=True,
-    )
+    routed = shared_and_routed(c)
     return Body(
         layers=tuple(
             (attention, dense, 2 * hidden) if i < first else (attention, routed, 3 * hidden)
