@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "spec/metrics": set(),
     "spec/api_price": {"spec/reading"},
     "spec/workloads": {"spec/api_price", "spec/engines", "spec/metrics", "spec/reading"},
-    "spec/workloads/conversations": {"spec/reading"},
+    "spec/workloads/conversations": {"spec/reading", "spec/workloads"},
     "spec": {"spec"},
     # what was measured
     "record": SPEC,

@@ -41,14 +41,20 @@ def statistics_of(workload: Workload) -> tuple[tuple[str, str], ...]:
 
 
 def check_context(model: ModelSpec, workload: Workload) -> None:
-    longest = workload.load.longest_context
-    if longest > model.max_context:
-        load = workload.load
+    load, longest = workload.load, workload.load.longest_context
+    if longest <= model.max_context:
+        return
+    if load.conversation.repeats:
         raise InputError(
-            f"{workload.name}: a request of {load.input_tokens.longest:,} input + "
-            f"{load.output_tokens.longest:,} output tokens is longer than the {model.max_context:,} tokens "
-            f"of {model.name}; shorten it or choose a model with a longer context"
+            f"{workload.name}: the longest conversation has {longest:,} tokens, more than the "
+            f"{model.max_context:,} of {model.name}; let prompts repeat fewer turns (--history), state fewer "
+            "--turns, or choose a model with a longer context"
         )
+    raise InputError(
+        f"{workload.name}: a request of {load.input_tokens.longest:,} input + "
+        f"{load.output_tokens.longest:,} output tokens is longer than the {model.max_context:,} tokens "
+        f"of {model.name}; shorten it or choose a model with a longer context"
+    )
 
 
 def filled(choice: Choice) -> int | None:

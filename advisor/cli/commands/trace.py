@@ -35,8 +35,12 @@ def from_trace(
     concurrency: Annotated[
         int | None, typer.Option(min=1, help="Requests in flight, in place of the log's.")
     ] = None,
+    conversations: Annotated[
+        bool,
+        typer.Option(help="Take requests that go on from one another as conversations, or each by itself."),
+    ] = True,
 ) -> None:
-    """Lengths, arrivals and prefix sharing of a request log as a profile.
+    """Lengths, arrivals, conversations and prefix sharing of a request log as a profile.
 
     Token counts come from the log; text without counts needs the model's tokenizer, or --chars-per-token.
     """
@@ -49,7 +53,12 @@ def from_trace(
     if out is not None and out.exists():
         raise InputError(f"{out}: exists; name another file or delete it")
     found = profile_from_trace(
-        file, name=name, chars_per_token=chars_per_token, output_tokens=answers, arrival=arrival
+        file,
+        name=name,
+        chars_per_token=chars_per_token,
+        output_tokens=answers,
+        arrival=arrival,
+        conversations=conversations,
     )
     text = to_yaml(found.workload)
     for note in found.notes:

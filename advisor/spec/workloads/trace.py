@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from advisor.errors import InputError
+from advisor.spec.workloads.conversations.from_log import FoundConversations, conversations_of
+from advisor.spec.workloads.conversations.prompts import most_hits
 from advisor.spec.workloads.trace_arrivals import arrival_of, burstiness, day_of
 from advisor.spec.workloads.trace_read import read_trace
 from advisor.spec.workloads.traced import SentRequest, Trace, TracedRequest
@@ -41,8 +43,11 @@ def profile_from_trace(
     chars_per_token: float | None = None,
     output_tokens: Lengths | None = None,
     arrival: Arrival | None = None,
+    conversations: bool = True,
 ) -> TraceProfile:
     """The traffic of a log as a workload without limits.
+
+    conversations: False takes every request by itself, with the hits that the log shows.
 
     `chars_per_token` turns text into approximate token counts where the log has no counts; `output_tokens`
     and `arrival` stand for what it does not say, and go over what it does. Raises InputError, naming the
@@ -65,19 +70,11 @@ def profile_from_trace(
     arrives, utilization = (arrival, None) if arrival is not None else _arrival(trace, path, notes)
     if len(prompts) > MAX_VALUES and max(prompts) > 1.5 * lengths_of(prompts).longest:
         notes.append(f"the longest prompt has {max(prompts)} tokens: mind --max-model-len")
-    shared = prefix_hit_rate(trace.requests)
-    if shared:
-        notes.append(
-            f"{shared:.0%} of prompt tokens were seen before: a cache that forgets nothing finds them"
-        )
-    elif shared is None:
-        notes.append("the log does not say what prompts share; prefix_hit_rate is taken as 0")
-    load = Load(
-        input_tokens=lengths_of(prompts),
-        output_tokens=answers,
-        arrival=arrives,
-        prefix_hit_rate=round(shared or 0.0, 4),
-    )
+    talks = None
+    if conversations and output_tokens is None and arrives.kind != "maximum":
+        found_answers = _lengths(trace, "output", path, chars_per_token)
+        talks = conversations_of(trace.requests, prompts, found_answers)
+    load = _load(trace, prompts, answers, arrives, talks, notes)
     workload = Workload(
         name=name or path.stem,
         about=f"Traffic of {len(trace.requests)} requests in {path.name}",
@@ -101,6 +98,41 @@ def _media_notes(trace: Trace) -> list[str]:
         f"{media} of {len(trace.requests)} requests carry images, sound or video: the work of their "
         "encoder is not counted, nor are their tokens where the log has text alone"
     ]
+
+
+def _load(
+    trace: Trace,
+    prompts: Sequence[int],
+    answers: Lengths,
+    arrives: Arrival,
+    talks: FoundConversations | None,
+    notes: list[str],
+) -> Load:
+    """The load of a log, of conversations where it has some; adds what a reader should know."""
+    shared = prefix_hit_rate(trace.requests)
+    if shared:
+        notes.append(
+            f"{shared:.0%} of prompt tokens were seen before: a cache that forgets nothing finds them"
+        )
+    elif shared is None and talks is None:
+        notes.append("the log does not say what prompts share; prefix_hit_rate is taken as 0")
+    if talks is None:
+        return Load(
+            input_tokens=lengths_of(prompts),
+            output_tokens=answers,
+            arrival=arrives,
+            prefix_hit_rate=round(shared or 0.0, 4),
+        )
+    load = Load(
+        input_tokens=lengths_of(talks.new_tokens),
+        output_tokens=answers,
+        arrival=arrives,
+        conversation=talks.conversation,
+    )
+    notes += talks.notes
+    hits = most_hits(load.conversation, load.input_tokens.mean, load.output_tokens.mean)
+    notes.append(f"such a cache has {hits:.0%} of the prompt tokens of the profile's conversations")
+    return load
 
 
 def _sent(

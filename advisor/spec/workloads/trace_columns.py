@@ -31,6 +31,10 @@ ANSWERS = (
     *("generationtokens", "numoutputtokens", "numdecodetokens", "outputsequencelength"),
 )
 CACHED = ("cachedtokens", "cachedprompttokens", "promptcachedtokens", "cachereadinputtokens")
+SESSIONS = ("sessionid", "conversationid", "chatid", "threadid", "dialogueid", "dialogid")
+ENDS = ("endtime", "endedat", "finishedat", "completedat")
+LASTED = ("elapsedtime",)
+"""Seconds (BurstGPT's second form)."""
 MEDIA = ("numimages", "images", "numaudios", "numvideos")
 _FORMATS: Mapping[str, TraceFormat] = {"contexttokens": "azure", "requesttokens": "burstgpt"}
 
@@ -50,6 +54,7 @@ class Columns:
 
         self.time, self.prompt, self.answer = first(TIMES), first(PROMPTS), first(ANSWERS)
         self.cached, self.media = first(CACHED), first(MEDIA)
+        self.session, self.ended, self.lasted = first(SESSIONS), first(ENDS), first(LASTED)
         self.found = self.prompt is not None and self.answer is not None
 
     @property
@@ -61,13 +66,30 @@ class Columns:
         at = None if self.time is None else row.get(self.time)
         media = None if self.media is None else row.get(self.media)
         cached = None if self.cached is None else row.get(self.cached)
+        session = None if self.session is None else row.get(self.session)
+        sent_s = None if at in (None, "") else instant(at, where)
         return TracedRequest(
-            at_s=None if at in (None, "") else instant(at, where),
+            at_s=sent_s,
+            conversation=None if session in (None, "") else str(session),
+            ended_s=None if sent_s is None else self._ended_s(row, sent_s, where),
             input_tokens=count(row.get(self.prompt or ""), where, self.prompt or ""),
             output_tokens=count(row.get(self.answer or ""), where, self.answer or ""),
             cached_tokens=None if cached in (None, "") else count(cached, where, self.cached or ""),
             media=0 if media in (None, "") else count(media, where, self.media or ""),
         )
+
+    def _ended_s(self, row: Mapping[str, Any], sent_s: float, where: str) -> float | None:
+        """When the answer ended; None where the log does not say, or says what cannot be."""
+        ended = None if self.ended is None else row.get(self.ended)
+        if ended not in (None, ""):
+            at = instant(ended, where)
+            return at if at >= sent_s else None
+        lasted = None if self.lasted is None else row.get(self.lasted)
+        try:
+            seconds = float(lasted) if lasted not in (None, "") else -1.0
+        except (TypeError, ValueError):
+            return None
+        return sent_s + seconds if 0 <= seconds < 1e6 else None
 
 
 def read_columns(text: str, path: Path) -> Trace:

@@ -16,7 +16,7 @@ from advisor.errors import DataError, InputError
 from advisor.spec.reading.file_bytes import read_bytes
 from advisor.spec.workloads.trace_columns import Columns, count, instant, read_columns
 from advisor.spec.workloads.trace_vllm import is_vllm, read_vllm
-from advisor.spec.workloads.traced import Trace, TracedRequest, answered
+from advisor.spec.workloads.traced import Prefix, Trace, TracedRequest, answered
 from advisor.units import MB, MS_PER_S
 
 MAX_BYTES = 2000 * MB
@@ -87,12 +87,15 @@ def _mooncake(rows: list[tuple[str, Mapping[str, Any]]]) -> Trace:
     for where, row in rows:
         length = count(row.get("input_length"), where, "input_length")
         cached: int | None = None
+        prefixes: list[Prefix] = []
         blocks = row.get("hash_ids")
-        if isinstance(blocks, list):
+        if isinstance(blocks, list) and all(isinstance(block, (int, str)) for block in blocks):
             known = next((at for at, block in enumerate(blocks) if block not in seen), len(blocks))
             # The last token is computed in any case: its output is the first answer token.
             cached = min(known * MOONCAKE_BLOCK_TOKENS, max(length - 1, 0))
             seen.update(blocks)
+            whole = blocks[: length // MOONCAKE_BLOCK_TOKENS]
+            prefixes = [Prefix(b, at * MOONCAKE_BLOCK_TOKENS) for at, b in enumerate(whole, start=1)]
         at = row.get("timestamp")
         found.append(
             TracedRequest(
@@ -101,9 +104,18 @@ def _mooncake(rows: list[tuple[str, Mapping[str, Any]]]) -> Trace:
                 input_tokens=length,
                 output_tokens=count(row.get("output_length"), where, "output_length"),
                 cached_tokens=cached,
+                conversation=_name(row.get("session_id")),
+                prefixes=tuple(prefixes),
             )
         )
     return answered("mooncake", found)
+
+
+def _name(value: Any) -> str | None:
+    """A conversation's name; None where there is none."""
+    return (
+        str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) and value != "" else None
+    )
 
 
 def _milliseconds(value: Any, where: str) -> float:
@@ -125,6 +137,10 @@ def _openai(row: Mapping[str, Any], where: str) -> TracedRequest | None:
     # The times of a batch's answers are those of its processing: its requests have no arrivals.
     at = instant(times[0], where) if times and "custom_id" not in row else None
     media = _media(request.get("messages")) + _media(request.get("input"))
+    prefixes = _message_prefixes(request.get("messages"))
+    conversation = next(
+        (name for part in (row, request) for key in _NAMES if (name := _name(part.get(key)))), None
+    )
     usage = _inner(response, "usage") or _inner(row, "usage")
     if usage is not None:
         prompt = usage.get("prompt_tokens", usage.get("input_tokens"))
@@ -137,6 +153,9 @@ def _openai(row: Mapping[str, Any], where: str) -> TracedRequest | None:
             output_tokens=count(answer, where, "completion_tokens"),
             cached_tokens=None if cached is None else count(cached, where, "cached_tokens"),
             media=media,
+            conversation=conversation,
+            prefixes=prefixes,
+            in_tokens=False,
         )
     asked = _text_of(request.get("messages")) or _text_of(request.get("prompt") or request.get("input"))
     said = "".join(
@@ -156,8 +175,28 @@ def _openai(row: Mapping[str, Any], where: str) -> TracedRequest | None:
         input_chars=len(asked),
         output_chars=len(said) if said else None,
         media=media,
+        conversation=conversation,
+        prefixes=prefixes,
+        in_tokens=False,
         max_output_tokens=None if limit is None else count(limit, where, "max_tokens"),
     )
+
+
+_NAMES = ("session_id", "conversation_id", "conversation", "chat_id", "thread_id")
+
+
+def _message_prefixes(messages: Any) -> tuple[Prefix, ...]:
+    """The beginnings of a list of messages, at the end of each."""
+    if not isinstance(messages, list):
+        return ()
+    found: list[Prefix] = []
+    name, size = 0, 0
+    for message in messages:
+        role = message.get("role") if isinstance(message, Mapping) else None
+        text = _text_of(message)
+        name, size = hash((name, str(role), text)), size + len(text)
+        found.append(Prefix(name, size))
+    return tuple(found)
 
 
 def _media(value: Any) -> int:
@@ -199,11 +238,11 @@ def _sharegpt(text: str, path: Path) -> Trace:
         turns = row.get("conversations") if isinstance(row, Mapping) else None
         if not isinstance(turns, list):
             raise InputError(f"{path}: entry {at} has no conversations; ShareGPT JSON is a list of those")
-        found += _conversation(turns)
+        found += _conversation(turns, str(at))
     return answered("sharegpt", found)
 
 
-def _conversation(turns: list[Any]) -> Iterator[TracedRequest]:
+def _conversation(turns: list[Any], name: str) -> Iterator[TracedRequest]:
     before = cached = 0
     for turn in turns:
         said = _text_of(turn.get("value")) if isinstance(turn, Mapping) else ""
@@ -215,6 +254,7 @@ def _conversation(turns: list[Any]) -> Iterator[TracedRequest]:
                     input_chars=before,
                     output_chars=len(said),
                     cached_chars=cached,
+                    conversation=name,
                 )
             cached = before + len(said)
         before += len(said)

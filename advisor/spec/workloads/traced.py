@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 TraceFormat = Literal["azure", "burstgpt", "columns", "mooncake", "openai", "batch", "sharegpt", "vllm"]
+
+
+class Prefix(NamedTuple):
+    """A beginning of a prompt; another prompt with the same `name` begins alike."""
+
+    name: Hashable
+    size: int
+    """Tokens, or characters where the log has text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +34,14 @@ class TracedRequest:
     """Images, recordings and videos in the prompt."""
     max_output_tokens: int | None = None
     """The longest answer that the request allows; not how long it was."""
+    conversation: str | None = None
+    """The log's own name for the conversation."""
+    prefixes: tuple[Prefix, ...] = ()
+    """What the prompt begins with, shortest first: blocks of tokens, or messages."""
+    in_tokens: bool = True
+    """Whether `prefixes` are counted in tokens; otherwise in characters."""
+    ended_s: float | None = None
+    """When the last token of the answer was sent, on the clock of `at_s`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,10 +72,11 @@ def test_sharegpt_prompts_are_the_conversation_so_far() -> None:
     one_at_a_time = Arrival(kind="concurrency", value=4)
     found = profile_from_trace(TRACES / "sharegpt.json", chars_per_token=4, arrival=one_at_a_time)
     load = found.workload.load
-    assert load.input_tokens.values == (100, 150)
+    # 120 of the second prompt's 600 characters are new: 400 were asked and 80 answered before.
+    assert load.input_tokens.values == (30, 100)
     assert load.output_tokens.values == (20, 50)
-    # 480 of 400 + 600 characters had been said when the second question came.
-    assert load.prefix_hit_rate == 0.48
+    assert load.conversation.turns.values == (2,)
+    assert load.longest_context == 2 * (100 + 50)
     assert any("approximate: 4 characters taken for a token" in note for note in found.notes)
 
 
