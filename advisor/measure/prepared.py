@@ -10,6 +10,7 @@ from pathlib import Path
 from advisor.errors import InputError, QuantAdviseError
 from advisor.measure.execution.jobs import Job, QuantizeJob, checkpoint_folder
 from advisor.measure.execution.session_job import UNKNOWN_GPU, SessionJob
+from advisor.measure.served_engine import with_workload_engine
 from advisor.measure.starts import check_starts
 from advisor.measure.steps import calibration, checkpoint, running_server, steps
 from advisor.measure.steps.checkpoint import Checkpoint
@@ -108,6 +109,7 @@ def prepare(
     _check_formats(plan)
     if running is None:
         check_starts(plan, found[0], versions.vllm)
+        plan = with_workload_engine(plan, workload)
     if plan.prompts is not None and not Path(plan.prompts).is_file():
         raise InputError(f"{plan.prompts}: no such file of prompts")
     tunes = any(plan.is_made(format) and plan.recipe(format).needs_data for format in plan.formats)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 
-from advisor.measure.prepared import Prepared
 from advisor.measure.steps.plan import Plan
 from advisor.spec.engines.conditions import stated_settings
 from advisor.spec.engines.engine import Engine
+from advisor.spec.engines.serve_options import engine_options, option_words
+from advisor.spec.workloads.workload import Workload
+
+if TYPE_CHECKING:
+    from advisor.measure.prepared import Prepared
 
 _OF_THE_RUN = {"prefix_caching", "kv_cache_dtype"}
 """Settings that follow from what is measured and not from how it is to be served: prompts that share nothing
@@ -32,6 +36,19 @@ def plan_settings(plan: Plan) -> Mapping[str, Any]:
     }
     stated = {name: value for name, value in own.items() if value is not None}
     return {**stated, **stated_settings(" ".join(plan.engine_args))}
+
+
+def with_workload_engine(plan: Plan, workload: Workload) -> Plan:
+    """The plan with the settings that the workload states of its engine and the plan does not.
+
+    A server with other settings than the workload's would be measured for nobody.
+    """
+    if workload.engine is None:
+        return plan
+    own = plan_settings(plan)
+    kept = {name: value for name, value in workload.engine.stated.items() if name not in (*own, *_OF_THE_RUN)}
+    words = option_words(engine_options(Engine(**kept)))
+    return replace(plan, engine_args=(*words, *plan.engine_args))
 
 
 def engine_with(version: str | None, settings: Mapping[str, Any]) -> Engine:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from advisor.measure.served_engine import engine_with, plan_settings, served_engine
+from advisor.measure.served_engine import engine_with, plan_settings, served_engine, with_workload_engine
 from advisor.measure.steps.bench import Point
 from advisor.measure.steps.plan import Plan
 from advisor.spec.engines.engine import Engine
@@ -37,6 +37,30 @@ def test_the_run_s_own_prefix_cache_is_no_setting_of_the_deployment() -> None:
         "0.32.0+cpu", {"prefix_caching": False, "kv_cache_dtype": "fp8", "enforce_eager": True}
     )
     assert found == Engine(version="0.32.0", enforce_eager=True)
+
+
+@pytest.mark.parametrize(
+    ("own", "served"),
+    [
+        ({}, {"max_num_seqs": 16, "enforce_eager": True}),
+        ({"max_num_seqs": 8}, {"max_num_seqs": 8, "enforce_eager": True}),  # the plan's word counts more
+        (
+            {"engine_args": ("--no-async-scheduling",)},
+            {"max_num_seqs": 16, "enforce_eager": True, "async_scheduling": False},
+        ),
+    ],
+)  # fmt: skip
+def test_a_workload_s_engine_is_served_where_the_plan_says_nothing_else(
+    own: dict[str, Any], served: dict[str, Any]
+) -> None:
+    engine = Engine(max_num_seqs=16, enforce_eager=True, prefix_caching=True, kv_cache_dtype="fp8")
+    workload: Any = SimpleNamespace(engine=engine)
+    assert plan_settings(with_workload_engine(plan(**own), workload)) == served
+
+
+def test_a_workload_without_an_engine_changes_nothing() -> None:
+    workload: Any = SimpleNamespace(engine=None)
+    assert with_workload_engine(plan(max_num_seqs=8), workload) == plan(max_num_seqs=8)
 
 
 def test_of_a_running_server_its_own_statements_count() -> None:

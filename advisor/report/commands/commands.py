@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil
-from typing import TypeAlias
 
 from advisor.cost.predict.prediction import Prediction
 from advisor.report.commands.recipe import recipe_yaml
 from advisor.spec.deployment import Deployment
-from advisor.spec.engines.engine import Engine
 from advisor.spec.engines.model_starts import Start
+from advisor.spec.engines.serve_options import Setting, engine_options, option_words
 from advisor.spec.formats.checkpoint import SIXTEEN_BIT
 from advisor.spec.models.model import ModelSpec
-
-Setting: TypeAlias = str | int | float | bool
-"""Value of an option of `vllm serve`."""
 
 MODEL_LEN_STEP = 256
 """--max-model-len is rounded up to a multiple of this: a round number that leaves a little room."""
@@ -101,7 +96,7 @@ def serve_settings(deployment: Deployment, *, max_model_len: int) -> dict[str, S
         "max-model-len": max_model_len,
         "kv-cache-dtype": _kv_cache_dtype(deployment),
         "dtype": "float16" if start.kernels.dtype == "fp16" else None,
-        **_engine_settings(deployment.engine),
+        **engine_options(deployment.engine),
     }
     return {name: value for name, value in requested.items() if value is not None}
 
@@ -115,41 +110,10 @@ def _kv_cache_dtype(deployment: Deployment) -> str | None:
     return "float16" if deployment.kernels.dtype == "fp16" else "bfloat16"
 
 
-def _engine_settings(engine: Engine) -> dict[str, Setting | None]:
-    """What the engine states beside its release's defaults, as options."""
-
-    def either(name: str, value: bool | None) -> dict[str, Setting | None]:
-        return {} if value is None else {name if value else f"no-{name}": True}
-
-    fusion = engine.allreduce_fusion
-    passes = None if fusion is None else json.dumps({"pass_config": {"fuse_allreduce_rms": fusion}})
-    return {
-        "max-num-seqs": engine.max_num_seqs,
-        "max-num-batched-tokens": engine.max_num_batched_tokens,
-        "gpu-memory-utilization": engine.gpu_memory_utilization,
-        **either("enable-prefix-caching", engine.prefix_caching),
-        **either("async-scheduling", engine.async_scheduling),
-        "enforce-eager": engine.enforce_eager or None,
-        "optimization-level": 0 if engine.compilation is False else None,
-        "compilation-config": passes,
-        "stream-interval": engine.stream_interval,
-    }
-
-
 def serve_command(deployment: Deployment, checkpoint: str, *, max_model_len: int) -> str:
     """The `vllm serve` command line."""
     settings = serve_settings(deployment, max_model_len=max_model_len)
     return shlex.join(["vllm", "serve", checkpoint, *option_words(settings)])
-
-
-def option_words(settings: Mapping[str, Setting]) -> list[str]:
-    """Settings as words of a command line."""
-    words: list[str] = []
-    for name, value in settings.items():
-        words.append(f"--{name}")
-        if not isinstance(value, bool):
-            words.append(f"{value:g}" if isinstance(value, float) else str(value))
-    return words
 
 
 def _stored(format_name: str) -> str:

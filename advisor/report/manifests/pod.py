@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from advisor.report.commands.commands import option_words
 from advisor.report.manifests.subject import MODEL_MOUNT, PORT, Subject
+from advisor.spec.engines.serve_options import option_words
 
 STARTUP_MINUTES = 30
 """Time to fetch and load a checkpoint before Kubernetes starts again: ours, not measured."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 
-from advisor.report.commands.commands import option_words
 from advisor.report.commands.shell import script, wrapped
 from advisor.report.manifests.subject import MODEL_MOUNT, PORT, Subject, yaml_text
 from advisor.spec.engines.release import minor_release
+from advisor.spec.engines.serve_options import option_words
 
 NATIVE_NODES_SINCE = (0, 32)
 """vLLM's own --nnodes were read in 0.32's help; for older versions Ray is used, which all of them take."""

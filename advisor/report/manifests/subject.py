@@ -9,8 +9,9 @@ from typing import Any
 from advisor.advise.choose.assessment import Assessment
 from advisor.cost.predict.prediction import Prediction
 from advisor.errors import UnsupportedError
-from advisor.report.commands.commands import Commands, Setting, commands_for, common_name, parallel_split
+from advisor.report.commands.commands import Commands, commands_for, common_name, parallel_split
 from advisor.spec.deployment import Deployment
+from advisor.spec.engines.serve_options import Setting
 from advisor.spec.workloads.conversations.conversation import ALONE
 from advisor.spec.workloads.workload import Arrival, Lengths, Load, Workload
 

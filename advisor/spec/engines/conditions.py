@@ -11,6 +11,8 @@ from advisor.spec.engines.engine import COUNTS, SETTINGS
 _NAMES = "|".join(name.replace("_", "[-_]") for name in SETTINGS)
 _WORD = re.compile(rf"\b({_NAMES})[ =](\d[\d.]*|true|false|auto|fp8\w*|bfloat16)\b", re.IGNORECASE)
 _SWITCH = re.compile(r"--(no-)?(enable-)?(prefix-caching|async-scheduling|enforce-eager)(?![ =]\w)")
+_LEVEL = re.compile(r"--optimization-level[ =](\d)\b|(?<!\S)-O(\d)\b")
+_FUSION = re.compile(r'"fuse_allreduce_rms": ?(true|false)')
 
 
 def stated_settings(conditions: str) -> Mapping[str, Any]:
@@ -28,6 +30,12 @@ def stated_settings(conditions: str) -> Mapping[str, Any]:
             found[name] = value == "true"
     for no, _, name in _SWITCH.findall(conditions):
         found[name.replace("-", "_")] = not no
+    level = _LEVEL.search(conditions)
+    if level is not None and (level[1] or level[2]) == "0":
+        found["compilation"] = False
+    fusion = _FUSION.search(conditions)
+    if fusion is not None:
+        found["allreduce_fusion"] = fusion[1] == "true"
     return found
 
 
