@@ -29,6 +29,7 @@ def show_plan(plan: Plan, folder: Path, where: Where, *, write_commands: Path | 
     """Print the plan, what it takes and what it costs; with a folder write it as scripts instead."""
     keep_broken_pipes()
     check_executor(where.executor)
+    _ = where.budget_s  # a time that is none is refused here as by the run
     named = None if where.gpu_file is None else str(where.gpu_file)
     prepared = prepare(
         plan,

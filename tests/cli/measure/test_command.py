@@ -118,12 +118,17 @@ def test_a_missing_tool_is_one_line_with_its_remedy(quantadvise: Command):
     )
 
 
+def steps_of(text: str) -> list[str]:
+    """The steps of a dry run's first table, which says what is done."""
+    table = text.partition("commands, which read")[0]
+    return [line.split("  ")[0] for line in table.splitlines() if line.startswith("bf16")]
+
+
 def test_a_dry_run_lists_steps_and_commands_and_writes_nothing(quantadvise: Command, tmp_path: Path):
     before = sorted(tmp_path.rglob("*"))
     seen = quantadvise(*BASE, "--concurrency", "1,max", "--repeats", "2", "--dry-run")
     assert seen.code == 0
-    steps = [line.split("  ")[0] for line in seen.out.splitlines() if line.startswith("bf16")]
-    assert steps == [
+    assert steps_of(seen.out) == [
         "bf16 ×1 concurrency 1 #1",
         "bf16 ×1 concurrency 1 #2",
         "bf16 ×1 maximum #1",
@@ -137,16 +142,14 @@ def test_a_dry_run_lists_steps_and_commands_and_writes_nothing(quantadvise: Comm
 def test_without_points_the_workloads_own_load_is_measured(quantadvise: Command):
     seen = quantadvise(*BASE, "--repeats", "1", "--dry-run")
     assert seen.code == 0
-    steps = [line.split("  ")[0] for line in seen.out.splitlines() if line.startswith("bf16")]
-    assert steps == ["bf16 ×1 concurrency 4 #1"]
+    assert steps_of(seen.out) == ["bf16 ×1 concurrency 4 #1"]
 
 
 def test_the_profiles_tasks_are_lm_evals(quantadvise: Command):
     words = ("--workload", "code-completion", "--tasks", "profile", "--dry-run")
     seen = quantadvise("measure", "--model", "model", *words)
     assert seen.code == 0
-    steps = {line.split("  ")[0] for line in seen.out.splitlines() if line.startswith("bf16")}
-    assert steps == {"bf16 ×1 humaneval"}
+    assert steps_of(seen.out) == ["bf16 ×1 humaneval"]
 
 
 def test_a_dry_run_estimates_time_and_disk(quantadvise: Command, tmp_path: Path):
@@ -155,7 +158,15 @@ def test_a_dry_run_estimates_time_and_disk(quantadvise: Command, tmp_path: Path)
     seen = quantadvise("measure", "--model", "Llama-3.1-8B-Instruct", *words)
     # 8.03 billion weights: 4.13 bits each, head and embedding at 16
     assert "disk: about 5.7 GB for the checkpoints that are made" in seen.out
-    assert "GPU-minutes for making checkpoints and serving at the least repeats" in seen.out
+    assert "no price is known for this GPU" in seen.out
+    costs = seen.out.partition("disk: ")[2]
+    for step in (
+        "quantize int4 (gptq)",
+        "int4 ×1 start vLLM",
+        "int4 ×1 concurrency 4, 3 × 50 requests",
+        "all",
+    ):
+        assert f"\n{step}  " in costs
 
 
 def test_a_model_is_named_as_everywhere(quantadvise: Command):
