@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from advisor.cli.measure.expected import misses
 from advisor.errors import QuantAdviseError
 
 NOW = "What is recommended now, with these records:"
@@ -31,7 +32,8 @@ def advice_text(prepared: Prepared, found: Records, expected: Expectation) -> st
         except QuantAdviseError as error:
             typer.echo(f"no recommendation from these records: {' '.join(str(error).split())}", err=True)
         else:
-            lines = [*_before_lines(prepared, expected, now), "", NOW, *_answer_lines(now), ""]
+            answer = [*_answer_lines(now), *_doubt_lines(now, *misses(prepared, found, expected))]
+            lines = [*_before_lines(prepared, expected, now), "", NOW, *answer, ""]
     return "\n".join([*lines, command(prepared, found, expected)])
 
 
@@ -54,6 +56,21 @@ def _before_lines(prepared: Prepared, expected: Expectation, now: Recommendation
     same = then is not None and then.deployment.key == first.deployment.key
     changed = "the choice stays" if same else "the choice has changed"
     return [f"Before this run, by predictions alone: {headline(first, before.workload)}; {changed}"]
+
+
+def _doubt_lines(now: Recommendation, missed: int, compared: int) -> list[str]:
+    """A warning where the first is a prediction and the run shows that predictions are off here."""
+    from advisor.report.terminal.evidence import basis_words
+    from advisor.text import deployment_text
+
+    measured = [a for a in now.ranked if "speed measured" in basis_words(a)]
+    if not measured or measured[0] is now.ranked[0] or 2 * missed <= compared:
+        return []
+    best = deployment_text(measured[0].deployment)
+    return [
+        f"The first was not measured, and predictions missed {missed} of {compared} figures of this run: "
+        f"measure it before you rely on it; the best that was measured is {best}."
+    ]
 
 
 def _answer_lines(recommendation: Recommendation) -> list[str]:

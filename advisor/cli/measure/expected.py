@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from advisor.spec.hardware.gpu import GpuSpec
 
 
+MISSED = "missed"
 COMPARED = ("mean", "p95")
 """Statistics of a latency that are set beside their prediction."""
 
@@ -101,16 +102,28 @@ def comparison(
 
     if expected.why_not:
         return f"no predictions to compare with: {expected.why_not}"
-    rows = [row for row in found.speed if row.statistic in statistics]
-    lines = [line for row in rows if (line := _line(prepared, row, expected)) is not None]
+    lines = _lines(prepared, found, expected, statistics)
     if not lines:
         return ""
-    missed = sum(line[-1] == "missed" for line in lines)
+    missed = sum(line[-1] == MISSED for line in lines)
     head = ("format", "GPUs", "load", "figure", "measured", "predicted", "90 % interval", "basis", "")
     return (
         table(head, lines)
         + f"\nthe interval missed {missed} of {len(lines)} figures; learn from these with: quantadvise fit"
     )
+
+
+def misses(prepared: Prepared, found: Records, expected: Expectation) -> tuple[int, int]:
+    """How many means lay outside the 90 % interval predicted for them, and how many were compared."""
+    lines = [] if expected.why_not else _lines(prepared, found, expected, ("mean",))
+    return sum(line[-1] == MISSED for line in lines), len(lines)
+
+
+def _lines(
+    prepared: Prepared, found: Records, expected: Expectation, statistics: Sequence[str]
+) -> list[tuple[str, ...]]:
+    rows = [row for row in found.speed if row.statistic in statistics]
+    return [line for row in rows if (line := _line(prepared, row, expected)) is not None]
 
 
 def _line(prepared: Prepared, row: SpeedMeasurement, expected: Expectation) -> tuple[str, ...] | None:
@@ -135,7 +148,7 @@ def _line(prepared: Prepared, row: SpeedMeasurement, expected: Expectation) -> t
         f"{value:.4g}",
         f"{low:.4g} to {high:.4g}",
         found.basis(0),
-        "" if low <= row.value <= high else "missed",
+        "" if low <= row.value <= high else MISSED,
     )
 
 
