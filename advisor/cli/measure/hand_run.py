@@ -94,8 +94,8 @@ def write_commands(prepared: Prepared, expected: Expectation, folder: Path) -> l
         raise InputError(
             "--write-commands: --slo-search chooses each load by the results before it; add --rates"
         )
-    if plan.tasks and "," in plan.model:
-        raise InputError(f"{plan.model}: lm-eval takes no name with a comma; rename the folder")
+    if plan.tasks and "," in prepared.model.path:
+        raise InputError(f"{prepared.model.path}: lm-eval takes no name with a comma; rename the folder")
     made = dict(_files(prepared, expected, folder))
     taken = [name for name in made if (folder / name).exists()]
     if taken:
@@ -179,7 +179,7 @@ def _common(prepared: Prepared) -> str:
     if all(device.index is None and device.name == "cpu" for device in prepared.devices):
         # vLLM's CPU build takes a share of all memory unless told how many GiB.
         environment += 'export VLLM_CPU_KVCACHE_SPACE="${VLLM_CPU_KVCACHE_SPACE:-1}"\n'
-    model = f'default_model={word(prepared.plan.model)}\nMODEL="${{MODEL:-$default_model}}"\n'
+    model = f'default_model={word(prepared.model.path)}\nMODEL="${{MODEL:-$default_model}}"\n'
     return f"{environment}{model}{_LIBRARY}\n"
 
 
@@ -206,7 +206,7 @@ def _import_script(prepared: Prepared, expected: Expectation, sessions: list[Ses
     from advisor.cli.measure.advice import recommend_words
 
     lines = ["shopt -s nullglob", 'quantadvise="${QUANTADVISE:-quantadvise}"']
-    model, gpu = prepared.plan.model, expected.gpu_name
+    model, gpu = prepared.model.path, _anywhere(expected.gpu_name)
     for job in sessions:
         of = ["--model", model, "--format", job.target.format]
         settings = " ".join(job.target.serving.arguments())
@@ -216,7 +216,15 @@ def _import_script(prepared: Prepared, expected: Expectation, sessions: list[Ses
         lines += _import_lines(f"{folder}/*-[0-9]*.json", speed)
         lines += _import_lines(f"{folder}/lm_eval-*/*/results_*.json", scores)
     words = recommend_words(prepared, expected, tasks=prepared.plan.tasks, records="records")
+    for flag in ("--model", "--workload", "--gpu"):
+        if flag in words:
+            words[words.index(flag) + 1] = _anywhere(words[words.index(flag) + 1])
     return script(*lines, " ".join(quoted([Expanded('"$quantadvise"'), *words[1:]])))
+
+
+def _anywhere(name: str) -> str:
+    """A name as it stands; a path so that it holds in the scripts' own folder, too."""
+    return str(Path(name).resolve()) if Path(name).exists() else name
 
 
 def _import_lines(pattern: str, flags: list[str]) -> list[str]:

@@ -95,7 +95,7 @@ def _served_lines(job: SessionJob, made_by: QuantizeJob | None) -> list[str]:
     """Lines that set `served`, the checkpoint that is served."""
     given = dict(job.plan.checkpoints).get(job.target.format)
     if made_by is None:
-        return ['served="$MODEL"' if given is None else f"served={word(given)}"]
+        return ['served="$MODEL"' if given is None else f"served={word(job.target.serving.model)}"]
     spec, folder = f"quantize/{made_by.format}.json", checkpoint(made_by.format)
     worker = quoted([QUANTIZE, QUANTIZE_WORKER, spec, MODEL])
     return [

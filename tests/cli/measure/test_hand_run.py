@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from advisor.record import store
 from tests.cli.measure.test_advice import place_in
+from tests.command import Command
 from tests.measure.test_run import Place
 
 HOSTILE = 'it\'s $(touch pwned) `touch pwned`; "x" 模型'
@@ -176,6 +178,22 @@ def test_what_no_script_can_do_is_one_line(place: Place, words: tuple[str, ...],
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not folder.exists()
+
+
+def test_relative_paths_hold_in_the_scripts_own_folder(
+    place: Place, quantadvise: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place.root)
+    monkeypatch.setenv("QUANTADVISE_TOOLS_DIR", str(place.root))
+    words = ("--model", "model", "--workload", "w.yaml", "--gpu", "cpu.yaml", "--concurrency", "1")
+    done = quantadvise("measure", *words, "--write-commands", "by hand")
+    assert done.code == 0, done.err
+    common = (place.root / "by hand" / "common.bash").read_text(encoding="utf-8")
+    [model] = [line for line in common.splitlines() if line.startswith("default_model=")]
+    assert shlex.split(model) == [f"default_model={place.root / 'model'}"]
+    words = shlex.split((place.root / "by hand" / "import.sh").read_text(encoding="utf-8").splitlines()[-1])
+    for flag, name in (("--model", "model"), ("--workload", "w.yaml"), ("--gpu", "cpu.yaml")):
+        assert words[words.index(flag) + 1] == str(place.root / name)
 
 
 def test_no_file_is_replaced(place: Place) -> None:
