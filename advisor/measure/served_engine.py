@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from advisor.measure.steps.plan import Plan
+from advisor.measure.steps.running_server import RunningServer
 from advisor.spec.engines.conditions import stated_settings
 from advisor.spec.engines.engine import Engine
 from advisor.spec.engines.serve_options import engine_options, option_words
 from advisor.spec.workloads.workload import Workload
-
-if TYPE_CHECKING:
-    from advisor.measure.prepared import Prepared
 
 _OF_THE_RUN = {"prefix_caching", "kv_cache_dtype"}
 """Settings that follow from what is measured and not from how it is to be served: prompts that share nothing
 are sent with the prefix cache off, and the KV cache's type is a deployment's own field."""
 
 
-def served_engine(prepared: Prepared) -> Engine:
-    """The engine of a run's servers; the newest release that is known where no version is stated."""
-    running = prepared.running
-    version = prepared.versions.vllm if running is None else running.version
-    stated = plan_settings(prepared.plan) if running is None else running.settings
-    return engine_with(version, stated)
+def served_engine(plan: Plan, running: RunningServer | None, version: str | None) -> Engine:
+    """The engine of a run's servers; the newest release that is known where no version is stated.
+
+    running: the server that somebody else runs, whose statements count. version: of the vLLM that is here.
+    """
+    if running is not None:
+        return engine_with(running.version, running.settings)
+    return engine_with(version, plan_settings(plan))
 
 
 def plan_settings(plan: Plan) -> Mapping[str, Any]:

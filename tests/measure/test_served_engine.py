@@ -64,12 +64,10 @@ def test_a_workload_without_an_engine_changes_nothing() -> None:
 
 
 def test_of_a_running_server_its_own_statements_count() -> None:
-    running = SimpleNamespace(version="0.11.0", settings={"gpu_memory_utilization": 0.8})
-    prepared: Any = SimpleNamespace(plan=plan(), running=running, versions=SimpleNamespace(vllm="0.32.0"))
-    assert served_engine(prepared) == Engine(version="0.11.0", gpu_memory_utilization=0.8)
+    running: Any = SimpleNamespace(version="0.11.0", settings={"gpu_memory_utilization": 0.8})
+    assert served_engine(plan(), running, "0.32.0") == Engine(version="0.11.0", gpu_memory_utilization=0.8)
 
 
 def test_a_server_that_states_no_version_counts_as_the_default_engine() -> None:
-    running = SimpleNamespace(version=None, settings={})
-    prepared: Any = SimpleNamespace(plan=plan(), running=running, versions=SimpleNamespace(vllm=None))
-    assert served_engine(prepared) == Engine()
+    running: Any = SimpleNamespace(version=None, settings={})
+    assert served_engine(plan(), running, None) == Engine()

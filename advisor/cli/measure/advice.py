@@ -122,7 +122,7 @@ def _recommendation(
         workload,
         gpus=[expected.gpu],
         kv_formats=["fp8" if prepared.plan.kv_fp8 else "16bit"],
-        engine=served_engine(prepared),
+        engine=served_engine(prepared.plan, prepared.running, prepared.versions.vllm),
         predictor=predictor_with(
             folders,
             models=[expected.model],
@@ -156,7 +156,7 @@ def recommend_words(
     return [
         *("quantadvise", "recommend", "--model", plan.model, "--workload", plan.workload),
         *(() if expected.why_not else ("--gpu", expected.gpu_name)),
-        *engine_words(served_engine(prepared)),
+        *engine_words(served_engine(prepared.plan, prepared.running, prepared.versions.vllm)),
         *("--kv-cache-dtype", "fp8" if plan.kv_fp8 else "auto"),
         *(("--tasks", ",".join(tasks)) if tasks else ()),
         *("--records", records),

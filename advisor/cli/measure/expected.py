@@ -50,13 +50,14 @@ class Expectation:
         from advisor.spec.deployment import Deployment
         from advisor.spec.formats.catalog import find_format
 
+        run = self.prepared
         return Deployment(
             model=self.model,
             format=find_format(format),
             gpu=self.gpu,
             tensor_parallel=tensor_parallel,
             kv_format="fp8" if self.prepared.plan.kv_fp8 else "16bit",
-            engine=served_engine(self.prepared),
+            engine=served_engine(run.plan, run.running, run.versions.vllm),
         )
 
     def of(

@@ -57,19 +57,20 @@ def _own_scatter(row: SpeedMeasurement, usual: float) -> float:
 
 
 def shown_error(row: SpeedMeasurement) -> float:
-    """Relative standard error that one's own run shows of its figure; 0 where nothing is known of it.
+    """Relative standard error of one's own figure beyond what any of `REPEATS` repeats scatters by.
 
     It is that over repeats where there are enough of them. A percentile of one or two repeats scatters as an
-    order statistic of an exponential tail does: `sqrt(q / ((1 - q) n)) / -log(1 - q)` of `n` requests.
+    order statistic of an exponential tail does: `sqrt(q / ((1 - q) n)) / -log(1 - q)` of `n` requests. Fewer
+    repeats average less of the usual scatter away.
     """
     known = 0.0 if row.stderr is None else row.stderr / row.value
+    repeats = REPEATS if row.repeats is None else min(row.repeats, REPEATS)
     percent = percentile_of(row.statistic) if row.statistic != "mean" else None
-    enough = row.stderr is not None and row.repeats is not None and row.repeats >= REPEATS
-    if percent is None or enough or row.samples is None:
-        return known
-    below = percent / 100.0
-    tail = math.sqrt(below / ((1.0 - below) * row.samples)) / -math.log1p(-below)
-    return max(known, tail)
+    if percent is not None and row.samples is not None and (row.stderr is None or repeats < REPEATS):
+        below = percent / 100.0
+        known = max(known, math.sqrt(below / ((1.0 - below) * row.samples)) / -math.log1p(-below))
+    usual = _OWN_SCATTER.get(row.load, _OWN_SCATTER_UNDER_LOAD)
+    return math.hypot(known, usual * math.sqrt(REPEATS / repeats - 1.0))
 
 
 def load_class_of(row: SpeedMeasurement) -> LoadClass:

@@ -117,9 +117,11 @@ def test_the_error_that_a_run_shows() -> None:
     assert shown_error(own("ttft_ms", "mean", 60.0)) == pytest.approx(0.01)
     assert shown_error(own("ttft_ms", "mean", 60.0, stderr=None)) == 0.0
     assert shown_error(own("ttft_ms", "p99", 60.0)) == pytest.approx(0.01)  # over three repeats
-    # sqrt(0.95 / (0.05 x 100)) / -log(0.05) of one repeat of 100 requests
-    assert shown_error(own("ttft_ms", "p95", 60.0, stderr=None, repeats=1, samples=100)) == pytest.approx(
-        0.1455, abs=1e-4
+    # sqrt(0.95 / (0.05 x 100)) / -log(0.05) of 100 requests, and 0.06 x sqrt(3 - 1) of one repeat
+    alone = own("ttft_ms", "p95", 60.0, stderr=None, repeats=1, samples=100)
+    assert shown_error(alone) == pytest.approx(math.hypot(0.1455, 0.0849), abs=1e-4)
+    assert shown_error(own("ttft_ms", "mean", 60.0, stderr=None, repeats=1)) == pytest.approx(
+        0.0849, abs=1e-4
     )
 
 
