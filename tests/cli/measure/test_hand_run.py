@@ -58,7 +58,7 @@ def run(place: Place, folder: Path, **env: str) -> subprocess.CompletedProcess[s
         text=True,
         env=environment,
         cwd=place.root,
-        timeout=300,
+        timeout=900,
         check=False,
     )
 
@@ -132,8 +132,9 @@ def test_results_come_back_as_records_with_the_engine_s_settings(place: Place) -
     tasks = place.root / "tasks"
     tasks.mkdir()
     (tasks / "tiny_mc.yaml").write_text('{"task": "tiny_mc", "dataset_path": "json"}')
+    less = ("--concurrency", "4", "--repeats", "1")
     folder = write(
-        place, "--gpu", str(place.root / "cpu.yaml"), "--tasks", "tiny_mc", "--task-folder", str(tasks)
+        place, *less, "--gpu", str(place.root / "cpu.yaml"), "--tasks", "tiny_mc", "--task-folder", str(tasks)
     )
     assert (folder / "tasks" / "tiny_mc.yaml").read_bytes() == (tasks / "tiny_mc.yaml").read_bytes()
     done = run(place, folder)
@@ -144,7 +145,7 @@ def test_results_come_back_as_records_with_the_engine_s_settings(place: Place) -
     home = {"XDG_CACHE_HOME": str(place.root), "PYTHONPATH": os.getcwd()}
     back = subprocess.run(
         [folder / "import.sh"],
-        capture_output=True, text=True, check=False, timeout=300, cwd=place.root,
+        capture_output=True, text=True, check=False, timeout=900, cwd=place.root,
         env=place.env | home | {"QUANTADVISE": str(program)},
     )  # fmt: skip
     assert back.returncode == 0, back.stderr
