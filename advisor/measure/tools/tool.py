@@ -91,8 +91,9 @@ def reason_line(text: str) -> str:
     """The line of a program's last words that says why: the last that names an error, else the last."""
     lines = complaints(text)
     for line in reversed(lines):
-        # vLLM's front end ends with "Engine core initialization failed. See root cause above."
-        if _SAYS_WHY.search(line) and "root cause above" not in line:
+        # vLLM's front end ends with "Engine core initialization failed. See root cause above.", its executor
+        # with "WorkerProc initialization failed … See stack trace for root cause."
+        if _SAYS_WHY.search(line) and "root cause" not in line:
             return line[:400]
     return lines[-1][:400] if lines else "it said nothing"
 

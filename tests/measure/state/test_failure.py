@@ -39,6 +39,14 @@ def test_a_format_without_a_kernel_is_unsupported():
     )
 
 
+def test_a_build_without_a_kernel_is_unsupported_and_the_worker_s_own_words_say_why():
+    found = failure.classify(ended(log("no_fp8_kernel")))
+    assert found.reason == "unsupported"
+    assert found.detail.startswith(
+        "RuntimeError: _C::static_scaled_fp8_quant() expected at most 0 argument(s)"
+    )
+
+
 def test_a_warning_is_no_reason():
     # vLLM warns of too many open files on every start under a low limit
     first = log("kv_cache_too_small").splitlines()[:12]
