@@ -16,8 +16,11 @@ pytestmark = pytest.mark.heavy
 
 MAKER = Path(__file__).with_name("tiny_architectures.py")
 KINDS = {"moe": "bf16", "window": "bf16", "gptq": "int4", "awq": "int4"}
-"""What `tiny_architectures.py` makes, and the format that its records are of. The other packagings that vLLM's
-CPU build loads are compressed-tensors in FP8, INT8 and INT4, which test_real_loop.py makes and serves."""
+"""What `tiny_architectures.py` makes, and the format of its records.
+
+The other packagings that the CPU build of vLLM loads are compressed-tensors in FP8, INT8 and INT4, which
+test_real_loop.py makes and serves.
+"""
 
 
 def measured(kind: str, format: str, folder: Path) -> subprocess.CompletedProcess[str]:
