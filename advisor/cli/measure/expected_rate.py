@@ -40,7 +40,7 @@ def _rate(prepared: Prepared, expected: Expectation, job: SessionJob) -> Expecte
     format, tensor_parallel = job.target.format, job.target.serving.tensor_parallel
     most = expected.of(format, tensor_parallel, prepared.plan.run_at(Point(kind="maximum")))
     top = 0.0 if most is None else float(most.requests_per_s.value[0])
-    if not top > 0:
+    if most is None or not top > 0:
         return None
     best = {"value": 0.0, "low": 0.0, "high": 0.0}
     for step in range(1, GRID):
@@ -54,7 +54,12 @@ def _rate(prepared: Prepared, expected: Expectation, job: SessionJob) -> Expecte
             if best[end] == (step - 1) / GRID and _keeps(prepared, table, side):
                 best[end] = share
     half = 0.5 / GRID
-    return ExpectedRate(value=best["value"] + half, low=best["low"] + half, high=best["high"] + half)
+    return ExpectedRate(
+        value=best["value"] + half,
+        low=best["low"] + half,
+        high=best["high"] + half,
+        maximum=(float(most.requests_per_s.low[0]), float(most.requests_per_s.high[0])),
+    )
 
 
 def _keeps(prepared: Prepared, table: PredictionTable, side: str) -> bool:

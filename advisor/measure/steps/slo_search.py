@@ -31,6 +31,12 @@ class ExpectedRate:
     value: float
     low: float
     high: float
+    maximum: tuple[float, float] | None = None
+    """The 90 % interval of the server's maximum, in requests per second, where it was predicted, too."""
+
+    def holds(self, top: float) -> bool:
+        """Whether a measured maximum is what was predicted: where it is not, no share of it is, either."""
+        return self.maximum is None or self.maximum[0] <= top <= self.maximum[1]
 
     @property
     def log_spread(self) -> float:
@@ -61,6 +67,10 @@ class SloSearch:
     confirmed: bool = False
     """Whether repeats keep the limits at `low`, or nothing does."""
     retreats: int = 0
+
+    def __post_init__(self) -> None:
+        if self.expected is not None and not self.expected.holds(self.top):
+            self.expected = None  # bisection until margins are known
 
     @property
     def done(self) -> bool:

@@ -42,6 +42,13 @@ def test_without_a_prediction_it_is_bisection_until_margins_are_known():
     assert SloSearch(top=64.0).next_step == 32
 
 
+def test_a_prediction_whose_maximum_was_wrong_is_not_followed():
+    """Seen on a CPU: 200 requests/s predicted, 29.6 measured; the search crept down from the top."""
+    sharp = ExpectedRate(value=0.99, low=0.98, high=1.0, maximum=(175.0, 310.0))
+    assert SloSearch(top=29.6, expected=sharp).next_step == CELLS // 2
+    assert SloSearch(top=200.0, expected=sharp).next_step > CELLS - 3
+
+
 def test_a_sharp_prediction_is_benchmarked_on_both_its_sides_first():
     import random
 
