@@ -96,11 +96,18 @@ def speed_table(rows: Sequence[SpeedMeasurement]) -> str:
     for (format, num_gpus, load, value, served), figures in points.items():
         one = next(iter(figures.values()))
         sent = "-" if one.requests is None or one.repeats is None else f"{one.repeats} × {one.requests}"
-        name = {"single": "concurrency 1"}.get(load, load) if value is None else f"{load} {value:g}"
+        name = _load_name(load, value)
         remarks = [_remark(tuple(figures.values())), served if several else ""]
         cells = (_figure(figures, metric, statistic) for metric, statistic, _ in _SEEN)
         lines.append([format, str(num_gpus), name, sent, *cells, "; ".join(filter(None, remarks))])
     return table(("format", "GPUs", "load", "requests", *(name for _, _, name in _SEEN), "remark"), lines)
+
+
+def _load_name(load: str, value: float | None) -> str:
+    """As a plan's points are named: `concurrency 8`, `2.5 requests/s`, `maximum`."""
+    if value is None:
+        return {"single": "concurrency 1"}.get(load, load)
+    return f"{value:g} requests/s" if load == "rate" else f"{load} {value:g}"
 
 
 def _figure(figures: Mapping[tuple[str, str], SpeedMeasurement], metric: str, statistic: str) -> str:

@@ -44,6 +44,16 @@ def test_other_formats_with_the_same_settings_name_none() -> None:
     assert not any("vllm serve" in line for line in lines)
 
 
+def test_loads_are_named_as_in_a_plan() -> None:
+    rows = [
+        replace(ROW, load="single", load_value=None),
+        replace(ROW, load="rate", load_value=2.5),
+        replace(ROW, load="maximum", load_value=None, metric="requests_per_s"),
+    ]
+    named = [cells(line)[2].strip() for line in speed_table(rows).splitlines()[1:]]
+    assert named == ["concurrency 1", "2.5 requests/s", "maximum"]
+
+
 def test_how_many_records_there_are() -> None:
     found = Records(speed=(ROW,), quality=(), failures=())
     assert records_line(found, Path("run")) == "1 speed, 0 quality and 0 failure records in run/records"

@@ -21,11 +21,10 @@ if TYPE_CHECKING:
     from advisor.measure.state.ledger import Ledger
 
 NAME = "report.md"
-_DID = {
+_DID = {  # a search is made of benchmarks
     "quantize": "making checkpoints",
     "serve": "servers that did not start",
     "bench": "benchmarks",
-    "search": "searches",
     "evaluate": "tasks",
 }
 
