@@ -61,6 +61,16 @@ def test_the_page_shows_the_kinds_and_their_shares(quantadvise: Command, tmp_pat
     section = read_page(path.read_text(encoding="utf-8")).by_id("mixed")
     assert "fp8 on 2 of 1× L40S + int8 on 2 of 1× A6000" in section.text
     assert len(section.all("tbody")[0].all("tr")) == 2
+    answer = read_page(path.read_text(encoding="utf-8")).by_id("answer")
+    assert "No single kind of GPU keeps the limits with 80 %" in answer.text
+    assert "nothing keeps the limits" not in answer.text
+
+
+def test_an_explanation_has_every_kind_and_why_none_does_alone(quantadvise: Command) -> None:
+    out = quantadvise(*OWNED, "--rate", 28, "--explain").out
+    assert out.count("90 % interval") == 2
+    assert "Ways out" in out
+    assert "that miss capacity" in out
 
 
 def test_the_files_of_the_mix_are_written(quantadvise: Command, tmp_path: Path) -> None:
@@ -86,6 +96,7 @@ def test_a_row_that_is_named_is_written_alone(quantadvise: Command, tmp_path: Pa
         (("--gpu", "L40S,A100", "--gpu-count", "same"), "add --gpu-count free"),
         (("--gpu", "L40S,A100", "-o", "csv"), "add --output json"),
         (("--gpu", "4xA100,2xA100"), "give one count"),
+        (("--gpu", "L40S,A100", "--pricing", "3yr"), "add --price"),
         (("--gpu", "0xA100,2xL40S"), "give 1 to"),
     ],
 )

@@ -21,6 +21,7 @@ from advisor.cost.arrays import Bools, Floats
 from advisor.errors import InputError
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Workload
+from advisor.text import listed
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
@@ -122,6 +123,12 @@ def check_mixable(choice: Choice) -> None:
         )
     if len(choice.space.gpus) < 2:
         raise InputError("--allow-mixed: there is one kind of GPU to choose from; name two or more in --gpu")
+    unpriced = [gpu.name for gpu in choice.space.gpus if choice.price_of(gpu, 1) is None]
+    if len(choice.space.gpus) - len(unpriced) < 2:
+        raise InputError(
+            f"--allow-mixed: no price is known of {listed(unpriced)}, and a mix is chosen by its cost; "
+            f"add --price {unpriced[0]}=USD_PER_HOUR"
+        )
 
 
 def mix(

@@ -108,14 +108,20 @@ MOST_GPUS = 4
 
 
 def answer_section(
-    recommendation: Recommendation, picture: Chart | None = None, decision: Decision | None = None
+    recommendation: Recommendation,
+    picture: Chart | None = None,
+    decision: Decision | None = None,
+    *,
+    mixed: bool = False,
 ) -> Html:
+    """mixed: above it stands a fleet of several kinds that keeps the limits."""
     winner = recommendation.winner
     if winner is None:
-        return _nothing(recommendation, picture, decision)
+        return _nothing(recommendation, picture, decision, mixed=mixed)
     name, *parts = headline(winner, recommendation.workload).split(" · ")
     return tag(
         "section",
+        tag("p", "With a single kind of GPU:", class_="lead") if mixed else None,
         tag(
             "div",
             tag(
@@ -243,16 +249,19 @@ def _notes(recommendation: Recommendation) -> Html | None:
     return tag("ul", [tag("li", f"Note: {note}.") for note in recommendation.notes], class_="notes")
 
 
-def _nothing(recommendation: Recommendation, picture: Chart | None, decision: Decision | None) -> Html:
+def _nothing(
+    recommendation: Recommendation, picture: Chart | None, decision: Decision | None, *, mixed: bool
+) -> Html:
     likely = () if decision is not None and decision.ways_out else recommendation.likely[:5]
     return tag(
         "section",
         tag(
             "h2",
-            f"Nothing keeps the limits with {share(recommendation.workload.confidence)}",
+            f"{'No single kind of GPU' if mixed else 'Nothing'} keeps the limits with "
+            f"{share(recommendation.workload.confidence)}",
             id="answer-title",
         ),
-        tag("p", nothing_kept_line(recommendation) + ".", class_="lead"),
+        None if mixed else tag("p", nothing_kept_line(recommendation) + ".", class_="lead"),
         _notes(recommendation),
         _side_by_side(picture, _cards(recommendation)),
         tag("div", ways(decision), id="ways"),

@@ -80,12 +80,13 @@ def report_body(findings: Findings) -> Body:
     recommendation, decision = findings.recommendation, findings.decision
     picture = certainty_chart(recommendation)
     charts = report_charts(findings)
+    is_mixed = findings.mix is not None and findings.mix.recommended
     return Body(
         title=question_text(recommendation),
         html=joined(
             head_section(recommendation),
             mix_section(findings.mix),
-            answer_section(recommendation, picture, decision),
+            answer_section(recommendation, picture, decision, mixed=is_mixed),
             folds(
                 recommendation,
                 joined(sure_section(recommendation, decision), flips_section(decision)),

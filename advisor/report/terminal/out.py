@@ -79,6 +79,9 @@ def print_recommendation(
             to.print(compared_text(mix))
     if explain and mix is not None and mix.recommended:
         _kinds(to, mix)
+        if not recommendation.ranked:
+            to.print()
+            _nothing_kept(to, recommendation, top, decision)
     if explain:
         print_explanation(to, recommendation, top=top or TABLE_ROWS, decision=decision)
 

@@ -21,12 +21,11 @@ def fleet_text(fleet: Fleet) -> str:
 def fleet_headline(fleet: Fleet) -> str:
     """`fp8 on 1× H100 + int8 on 1× L40S · 4.94 USD/h (3,606 a month) · keeps all limits 88 % · …`."""
     known = [part.assessment.recovery for part in fleet.parts]
-    least = min((r.value for r in known if r is not None), default=None)
-    accuracy = (
-        "accuracy not measured"
-        if least is None or None in known
-        else f"at least {number(100 * least, digits=3)} % of BF16's accuracy"
-    )
+    left = sorted(100 * recovery.value for recovery in known if recovery is not None)
+    accuracy = "accuracy not measured"
+    if len(left) == len(known):
+        texts = [number(share_of, digits=3) for share_of in left]
+        accuracy = f"{'at least ' if texts[0] != texts[-1] else ''}{texts[0]} % of BF16's accuracy"
     return " · ".join(
         [
             fleet_text(fleet),
