@@ -121,6 +121,14 @@ class RecommendInputs(ChoiceInputs):
         None, description="Of live prices those in regions with this in their name.", max_length=100
     )
 
+    allow_mixed: bool = Field(
+        False,
+        description="Also look for a fleet of two or more kinds of GPU that share the load; 'mixed' then has "
+        "it beside the best single kind, with USD per hour, probability and router weights.",
+    )
+    owned_gpus: dict[str, Count] | None = Field(
+        None, description="Most GPUs that there are of each kind: {'A100': 4, 'L40S': 8}."
+    )
     api_price: str | None = Field(
         None,
         description="Hosted API's price, USD per million prompt/answer tokens: '0.20/0.60' (with cached "

@@ -88,16 +88,22 @@ def _choice(given: i.ChoiceInputs, **more: Any) -> Mapping[str, Any]:
 
 def _recommend(given: i.RecommendInputs) -> Document:
     from advisor.advise.api import recommend
+    from advisor.advise.ask import mixed_fleet
     from advisor.advise.decision import decision
     from advisor.report.documents.document import recommendation_document
+    from advisor.report.documents.mix_document import mix_document
 
     if given.utilization is not None and given.api_price is None:
         raise InputError(
             "utilization: counts against the price of an API; state api_price, such as 0.20/0.60"
         )
     asked = _choice(given, api_price=given.api_price, utilization=given.utilization)
-    found = recommend(**asked, pricing=given.pricing, region=given.region)
-    return {**recommendation_document(found, top=given.top, decision=decision(found))}
+    if given.owned_gpus and given.gpus is None:
+        asked = {**asked, "gpus": list(given.owned_gpus)}
+    found = recommend(**asked, stock=given.owned_gpus, pricing=given.pricing, region=given.region)
+    document = {**recommendation_document(found, top=given.top, decision=decision(found))}
+    mix = mixed_fleet(found) if given.allow_mixed else None
+    return document if mix is None else {**document, "mixed": mix_document(mix)}
 
 
 def _predict(given: i.DeploymentInputs) -> Document:

@@ -137,6 +137,19 @@ def test_a_wrong_price_of_an_api_is_one_line() -> None:
         assert words in results["recommend"].content[0].text
 
 
+def test_a_mix_of_what_is_owned_is_beside_the_single_kinds() -> None:
+    owned = {"A6000": 4, "L40S": 2}
+    question = {**SMALL, "request_rate": 26, "owned_gpus": owned, "allow_mixed": True, "top": 1}
+    _, results = asked({"recommend": question})
+    document = results["recommend"].structured_content
+    jsonschema.Draft202012Validator(recommendation_schema()).validate(document)
+    for kind in document["mixed"]["fleet"]["kinds"]:
+        name = kind["deployment"]["gpu"]
+        assert kind["deployment"]["num_gpus"] <= owned[name]
+    _, results = asked({"recommend": {**SMALL, "gpus": ["L40S"], "allow_mixed": True}})
+    assert results["recommend"].content[0].text.startswith("allow_mixed: there is one kind of GPU")
+
+
 def test_a_client_that_goes_away_ends_the_server_without_a_word() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "advisor", "mcp"], input=b"", capture_output=True, timeout=60
