@@ -142,7 +142,7 @@ def test_a_mix_of_what_is_owned_is_beside_the_single_kinds() -> None:
     question = {**SMALL, "request_rate": 26, "owned_gpus": owned, "allow_mixed": True, "top": 1}
     _, results = asked({"recommend": question})
     document = results["recommend"].structured_content
-    jsonschema.Draft202012Validator(schema_of("recommendation")).validate(document)
+    jsonschema.Draft202012Validator(shipped_schema("recommendation")).validate(document)
     for kind in document["mixed"]["fleet"]["kinds"]:
         name = kind["deployment"]["gpu"]
         assert kind["deployment"]["num_gpus"] <= owned[name]
