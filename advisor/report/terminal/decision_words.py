@@ -178,8 +178,31 @@ def why_text(crossing: Crossing, stretch: Stretch, following: Stretch) -> str:
 
 
 def own_or_api_text(found: OwnOrApi) -> str:
-    """The break-even with a hosted API in one paragraph."""
-    return f"Own or API ({_price_text(found.api_price)}): {own_or_api_says(found)}"
+    """The break-even with a hosted API in three lines; `own_or_api_says` says it in full."""
+    even = ", even traffic assumed" if found.is_assumed and found.points else ""
+    first, lasting, here = found.first, found.lasting, found.here
+    if first is None or lasting is None:
+        text = _break_even(found)
+    else:
+        later = (
+            "" if lasting is first else f", for good from {number(lasting.requests_per_s)}{_range(lasting)}"
+        )
+        text = f"owning costs less from {_traffic(first)}, with {_fleet(first)}{later}."
+    return (
+        f"Own or API ({found.api_price} USD per million tokens{even}): {text} {_costs(found, here)}".rstrip()
+    )
+
+
+def _costs(found: OwnOrApi, here: TrafficPoint | None) -> str:
+    """`At 8 requests/s: own 26.2, API 31.9 USD a day.`"""
+    if here is None:
+        return ""
+    own = (
+        "no fleet keeps the limits" if here.own_usd_per_day is None else f"own {number(here.own_usd_per_day)}"
+    )
+    mean = "" if found.utilization == 1.0 else " on average"
+    api = number(here.api_usd_per_day)
+    return f"At {number(here.requests_per_s)} requests/s{mean}: {own}, API {api} USD a day."
 
 
 def _price_text(price: ApiPrice) -> str:
@@ -231,10 +254,10 @@ def _step(found: OwnOrApi) -> str:
 
 
 def _traffic(one: TrafficBreakEven) -> str:
-    """`0.575 requests/s (0.5–0.7) on: 49,700 a day, 1.51 million a month`."""
+    """`0.575 requests/s (90 %: 0.5–0.7), 49,700 a day, 1.51 million a month`."""
     hourly = one.requests_per_s * S_PER_HOUR
     return (
-        f"{number(one.requests_per_s)} requests/s{_range(one)} on: {_count(hourly * HOURS_PER_DAY)} a day, "
+        f"{number(one.requests_per_s)} requests/s{_range(one)}, {_count(hourly * HOURS_PER_DAY)} a day, "
         f"{_count(hourly * HOURS_PER_MONTH)} a month"
     )
 

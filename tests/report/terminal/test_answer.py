@@ -27,6 +27,9 @@ def answered(question: str) -> tuple[Recommendation, Decision]:
     if question == "chat":
         workload = override(load_workload("chat"), rate=8.0, min_recovery=0.97)
         found = recommend("Llama-3.1-8B-Instruct", workload, gpus=["A6000", "L40S", "H100"])
+    elif question == "api":
+        workload = override(load_workload("chat"), rate=8.0, min_recovery=0.97, api_price="0.05/0.08")
+        found = recommend("Llama-3.1-8B-Instruct", workload, gpus=["A6000", "L40S", "H100"])
     elif question == "rag":
         found = recommend("Llama-3.3-70B-Instruct", "rag", gpus=["A100", "H100", "H200"])
     else:
@@ -41,7 +44,7 @@ def test_the_whole_answer(width: int, regenerate: bool) -> None:
     check_text(f"answer_{width}.txt", text, regenerate=regenerate)
 
 
-@pytest.mark.parametrize("question", ["chat", "rag", "no limits"])
+@pytest.mark.parametrize("question", ["chat", "rag", "no limits", "api"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_an_answer_fits_a_screen(question: str, width: int) -> None:
     found, more = answered(question)
