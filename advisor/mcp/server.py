@@ -52,6 +52,7 @@ def answered(name: str, arguments: dict[str, Any] | None) -> types.CallToolResul
 FIELDS = {
     "--rate": "request_rate",
     "--slo": "limits",
+    "--think-time": "think_time_s",
     "--concurrency max": "maximum",
     "--gpu": "gpus",
     "--price": "prices",

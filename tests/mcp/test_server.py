@@ -122,6 +122,17 @@ def test_an_error_names_the_field_and_no_option_of_the_command_line() -> None:
     assert results["predict"].content[0].text.startswith("min_recovery: expected a share above 0 and up to 1")
 
 
+def test_an_agent_asks_about_a_conversation() -> None:
+    talk = {"turns": "4", "think_time_s": "{mean: 30}", "system_tokens": 500, "concurrency": 20}
+    _, results = asked({"predict": {**SMALL, "gpu": "L40S", **talk}})
+    document = results["predict"].structured_content
+    assert document["workload"]["turns"] == 4
+    assert document["workload"]["think_time_s"] == {"kind": "exponential", "mean": 30}
+    assert 0.5 < document["prediction"]["prefix_hits"] < 1
+    _, results = asked({"predict": {**SMALL, "gpu": "L40S", "think_time_s": "long"}})
+    assert results["predict"].content[0].text == "think_time_s: expected a number, found 'long'"
+
+
 def test_two_kinds_of_load_are_refused() -> None:
     _, results = asked({"predict": {**SMALL, "gpu": "L40S", "concurrency": 8, "request_rate": 2}})
     assert "a workload has one kind of load" in results["predict"].content[0].text

@@ -56,6 +56,30 @@ def test_every_field_is_heard() -> None:
     assert price.usd_per_gpu_hour == 2.1
 
 
+def test_a_conversation_is_read_as_on_the_command_line() -> None:
+    said = {**CHAT, "turns": "2-6", "think": "30±20", "system": "800", "history": "3"}
+    conversation = read_choice(said, Shelf()).workload.load.conversation
+    assert (conversation.turns.low, conversation.turns.high) == (2, 6)
+    assert (conversation.think_time.mean, conversation.think_time.std) == (30, 20)
+    assert (conversation.system_tokens, conversation.history) == (800, 3)
+
+
+@pytest.mark.parametrize(
+    ("field", "flag"),
+    [
+        ("turns", "--turns"),
+        ("think", "--think-time"),
+        ("system", "--system-tokens"),
+        ("history", "--history"),
+    ],
+)
+def test_a_wrong_word_about_a_conversation_names_its_field(field: str, flag: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_choice({**CHAT, field: "often"}, Shelf())
+    assert str(caught.value).startswith(f"{flag}: expected ")
+    assert field_of(caught.value) == field
+
+
 def test_limits_can_be_dropped() -> None:
     assert read_choice({**CHAT, "at": "none"}, Shelf()).workload.limits == ()
 
