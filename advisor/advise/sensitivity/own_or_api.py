@@ -134,7 +134,7 @@ def usd_per_request(workload: Workload, price: ApiPrice) -> float:
     Prompt tokens that a prefix cache holds are taken to be in the API's, too, at its price of cached ones.
     """
     load = workload.load
-    return price.usd_per_request(load.input_tokens.mean, load.output_tokens.mean, load.prefix_hit_rate)
+    return price.usd_per_request(load.mean_prompt_tokens, load.output_tokens.mean, load.most_prefix_hits)
 
 
 class _Comparison:

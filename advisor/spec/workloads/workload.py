@@ -12,7 +12,7 @@ from advisor.spec.engines.engine import Engine
 from advisor.spec.metrics import LatencyMetric, Statistic, latency_key, percentile_of
 from advisor.spec.workloads import lognormal
 from advisor.spec.workloads.conversations.conversation import ALONE, Conversation
-from advisor.spec.workloads.conversations.prompts import mean_prompt
+from advisor.spec.workloads.conversations.prompts import mean_prompt, most_hits
 from advisor.spec.workloads.load_kind import ArrivalKind
 
 Objective = Literal["cost", "latency", "throughput", "accuracy"]
@@ -198,6 +198,13 @@ class Load:
     def mean_prompt_tokens(self) -> float:
         """Tokens of a prompt over all requests, system prompt and history included."""
         return mean_prompt(self.conversation, self.input_tokens.mean, self.output_tokens.mean)
+
+    @property
+    def most_prefix_hits(self) -> float:
+        """Share of prompt tokens that a prefix cache has which forgets nothing: an API's, or as stated."""
+        if not self.conversation.repeats:
+            return self.prefix_hit_rate
+        return most_hits(self.conversation, self.input_tokens.mean, self.output_tokens.mean)
 
     @property
     def longest_context(self) -> int:

@@ -36,6 +36,12 @@ def test_prompts_grow_by_what_was_said() -> None:
     assert math.isclose(most_hits(FOUR, 100, 200), (1000 + 1299 + 1599 + 1899) / 6200)
 
 
+def test_what_a_hosted_api_bills_is_the_whole_prompt() -> None:
+    assert load(FOUR).mean_prompt_tokens == 1550
+    assert math.isclose(load(FOUR).most_prefix_hits, 5797 / 6200)
+    assert load(Conversation()).most_prefix_hits == 0
+
+
 def test_a_window_on_the_history_breaks_the_prefix() -> None:
     window = Conversation(turns=Turns.constant(4), system_tokens=1000, history=1)
     turns = list(turn_prompts(window, 100.0, 200.0))
