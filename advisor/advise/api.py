@@ -77,15 +77,11 @@ def recommend(
     that the model can be had in and whose accuracy was measured. `kv_formats` None = 16 bits, and FP8 where
     that does not hold the longest request. `num_gpus` is exact, `max_gpus` a bound on all replicas together,
     `stock` one on each kind of GPU by name, `nodes` one on the machines of a replica (None = several only
-    where one does not hold the model). `prices` maps a GPU's name to USD per GPU-hour. `confidence` is the
-    least probability that all limits are kept at once (0.95 or "95%"). `pricing` is a term of the price
-    catalog (`on-demand`, `spot` …), or `live` or `live-spot` for what was fetched last, of which `region`
-    takes a part.
-    `border` holds runs that failed (see `border_with`): what they rule out is refused, with the reason.
-
-    Nothing that keeps the limits is no error: `ranked` is empty and `refused` has the reasons.
-    Raises InputError (UnknownNameError for names) for input that cannot be right.
-    """
+    where one does not hold the model). `confidence` is the least probability that all limits are kept at once
+    (0.95 or "95%"). `prices` maps a GPU's name to USD per GPU-hour; `pricing` is a term of the price catalog
+    (`on-demand`, `spot` …), or `live` or `live-spot` for those fetched last, in `region` where it is named.
+    `border` holds failed runs (`border_with`), which rule out deployments. Where nothing keeps the limits,
+    `ranked` is empty. Raises InputError (UnknownNameError for names) for input that cannot be right."""
     choice = choice_of(
         model,
         workload,
@@ -143,7 +139,6 @@ def choice_of(
         _check_count(name, count)
     _check_budget(max_usd_per_hour)
     searched, notes = formats_for(chosen_model, formats)
-    by_convention = asked.gpu_count != "free"
     runs_on = engine_of(engine, asked)
     degrees = _degrees(tensor_parallel)
     split_notes = check_splits(chosen_model, degrees, runs_on)
@@ -152,7 +147,7 @@ def choice_of(
         gpus=_gpus(gpus),
         formats=searched,
         kv_formats=_kv_formats(kv_formats, runs_on),
-        kv_where_needed=kv_formats is None and runs_on.kv_cache_dtype == "auto" and not by_convention,
+        kv_where_needed=kv_formats is None and runs_on.kv_cache_dtype == "auto" and asked.gpu_count == "free",
         unmeasured_formats=formats is not None,
         nodes=nodes,
         tensor_parallel=degrees,

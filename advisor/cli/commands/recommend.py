@@ -80,11 +80,7 @@ def recommend(
     mix = mixed(recommendation, predictor, quality) if allow_mixed else None
     if mix is not None and mix.recommended and top is None:
         rows = _beside_a_fleet(output, rows)
-    _print(recommendation, output, more, top=rows, explain=explain, mix=mix)
-    if plot:
-        from advisor.report.terminal.out import print_pareto
-
-        print_pareto(recommendation)
+    _print(recommendation, output, more, top=rows, explain=explain, mix=mix, plot=plot)
     h.write_html(recommendation, html, predictor, quality, more, mix)
     _write(recommendation, mix, write, row=row, overwrite=overwrite)
 
@@ -159,6 +155,7 @@ def _print(
     top: int | None,
     explain: bool,
     mix: Mix | None = None,
+    plot: bool = False,
 ) -> None:
     from advisor.report.terminal import out
 
@@ -169,6 +166,8 @@ def _print(
         shown = len(recommendation.ranked) if top is None else top
         rows = shown or out.TABLE_ROWS
         out.print_recommendation(recommendation, top=rows, explain=explain, decision=more, mix=mix)
+        if plot:
+            out.print_pareto(recommendation)
         return
     from advisor.report.documents.document import recommendation_document
 

@@ -98,14 +98,13 @@ def predictions_of(
     goodput_share: of requests within their limits. kernels: what kernels timed alone say (`FittedSpeed`).
     """
     m = table.stats
-    n = len(p.deployments)
     plans = memory_plans(p, table)
-    bases = [table.basis(i) for i in range(n)]
+    bases = [table.basis(i) for i in range(len(p.deployments))]
     of = {name: _estimates(values, bases) for name, values in table.latency_ms.items()}
     rates = _estimates(table.requests_per_s, bases)
     tokens = _estimates(table.output_tokens_per_s, bases)
     capacities = _estimates(table.capacity_requests_per_s, bases)
-    shares = [None] * n if goodput_share is None else _estimates(goodput_share, bases)
+    shares = [None] * len(bases) if goodput_share is None else _estimates(goodput_share, bases)
     prompt, decode = typical_steps(p.replica.arrays, p.replica.costs, rows, m)
     uncached = rows.input_tokens * (1.0 - rows.prefix_hit_rate)
     prefill_ms = times_ms(prompt, p.replica.costs, uncached)

@@ -123,15 +123,9 @@ def override(
         if tokens is not None:
             values[key] = parse_lengths(tokens, where=_flag(key))
     arrival = _arrival(values["load"], single, concurrency, rate, burstiness, maximum)
-    conversation = {
-        "turns": turns,
-        "think_time_s": think_time_s,
-        "system_tokens": system_tokens,
-        "history": history,
-    }
-    for key, amount in conversation.items():
-        if amount is not None:
-            values[key] = READERS[key](parse_amount(amount, where=_flag(key)))
+    values |= _conversation(
+        turns=turns, think_time_s=think_time_s, system_tokens=system_tokens, history=history
+    )
     turned_maximum = arrival.kind == "maximum" and values["load"].kind != "maximum"
     values["load"] = arrival
     values["slo"] = _limits(values["slo"], slo)
@@ -155,6 +149,12 @@ def override(
             "add --slo none, or state --rate or --concurrency"
         )
     return build(values, where="flags")
+
+
+def _conversation(**said: Amount | None) -> dict[str, Any]:
+    """What is stated of conversations, by key."""
+    stated = {key: amount for key, amount in said.items() if amount is not None}
+    return {key: READERS[key](parse_amount(amount, where=_flag(key))) for key, amount in stated.items()}
 
 
 def workload_from_flags(
