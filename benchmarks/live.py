@@ -17,7 +17,7 @@ from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.spec.hardware.catalog import known_gpus
 from advisor.ui.answers import Answerer
 from advisor.ui.page import FIRST
-from advisor.ui.question import Shelf
+from advisor.ui.shelf import Shelf
 
 MODELS = ("Qwen2.5-7B-Instruct", "Mistral-7B-Instruct-v0.3", "Llama-3.3-70B-Instruct", "Qwen2.5-32B-Instruct")
 

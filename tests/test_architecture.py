@@ -124,7 +124,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "report/html": {"report", *ADVISE, *COST, "text", *SPEC},
     "report": {"report", *ADVISE, "cost", "text", *SPEC},
-    "ui": {"report", *ADVISE, *COST, "text", *SPEC},
+    "ui": {"record/importers", "report", *ADVISE, *COST, "text", *SPEC},
     "mcp": {"report/documents", *ADVISE, "text", *SPEC},
 }
 """What each folder may import beside itself and `FOR_ALL`; a name stands for all below it.

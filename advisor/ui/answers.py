@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from advisor.advise.choose.question import Choice
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.decision import decision
+from advisor.advise.measuring.next import measure_next
+from advisor.advise.mixed.fleet import check_mixable, mix
+from advisor.advise.mixed.program import check_installed
 from advisor.advise.sensitivity.along_load import along_load
 from advisor.advise.sensitivity.own_or_api import own_or_api
 from advisor.cost.predict.cache import CachedPredictor
@@ -26,19 +29,29 @@ from advisor.report.html.charts.own_or_api import own_or_api_chart
 from advisor.report.html.elements.markup import joined, tag
 from advisor.report.html.page import DOCUMENT_ROWS, Findings, folds, head_section, report_charts
 from advisor.report.html.sure import sure_section
+from advisor.report.html.tables.mix import mix_section
 from advisor.report.html.tables.ranking import ranking_section
 from advisor.report.html.verdict import badge, settles
 from advisor.report.terminal.answer import headline
 from advisor.spec.workloads.conversations.keys import write_history
 from advisor.spec.workloads.load_kind import SPELLING
+from advisor.spec.workloads.profile import values_of
 from advisor.ui.cached_quality import CachedQuality
-from advisor.ui.question import Shelf, read_choice
+from advisor.ui.doors import ENGINE
+from advisor.ui.dropped import take
+from advisor.ui.fields import fields
+from advisor.ui.question import LIMITED, read_choice
+from advisor.ui.saves import command_line, compared_figures, folder_zip, rows_text
+from advisor.ui.sections import next_section, prices_section
+from advisor.ui.shelf import Shelf
 from advisor.units import MS_PER_S
 
 REMEMBERED = 16
 """Answers kept: going back to an earlier question costs nothing."""
 
 GIVE_WAY_S = 0.002
+PERCENT = 100.0
+NO_MIX = tag("p", "No kinds of GPU can be mixed for this question.", class_="card")
 
 Said = tuple[tuple[str, str], ...]
 
@@ -84,20 +97,35 @@ class Answerer:
             "parts": parts,
             "drawings": [] if picture is None else picture.payload,
             "asked": asked,
-            "headline": _headline(recommendation),
+            **_compared(recommendation),
             "ms": _ms_since(begun),
         }
 
+    def figures(self, said: Mapping[str, str]) -> dict[str, object]:
+        """What an answer is compared by; asking for it supersedes no other question."""
+        with self._lock:
+            return _compared(self._recommend(said)[1])
+
     def rest(self, said: Mapping[str, str]) -> dict[str, object]:
-        """The tables and charts of the same answer: each chart with its place and what draws it."""
+        """Why, the evidence and the refused of the same answer."""
         begun = time.perf_counter()
         with self._lock:
             _, recommendation = self._recommend(said)
-            tables = ranking_section(recommendation)
             folded = folds(recommendation, tag("div", id="sure-place"))
-            made = report_charts(Findings(recommendation=recommendation))
             self._collect()
-        return {"tables": tables, "folds": folded, "charts": _charts(*made), "ms": _ms_since(begun)}
+        return {"folds": folded, "ms": _ms_since(begun)}
+
+    def ranking(self, said: Mapping[str, str]) -> dict[str, object]:
+        """Every deployment of the same answer: each chart with its place and what draws it, and the table."""
+        begun = time.perf_counter()
+        with self._lock:
+            _, recommendation = self._recommend(said)
+            made = report_charts(Findings(recommendation=recommendation))
+            return {
+                "charts": _charts(*made),
+                "tables": ranking_section(recommendation),
+                "ms": _ms_since(begun),
+            }
 
     def sure(self, said: Mapping[str, str]) -> dict[str, object]:
         """How certain the same answer is, and what would change it."""
@@ -111,8 +139,19 @@ class Answerer:
             "badge": badge(recommendation, known),
             "settles": settles(recommendation, known),
             "ways": joined(ways(known)),
+            "prices": prices_section(recommendation, known),
             "ms": _ms_since(begun),
         }
+
+    def measuring(self, said: Mapping[str, str]) -> dict[str, object]:
+        """What to measure next."""
+        begun = time.perf_counter()
+        with self._lock:
+            self._give_way(said)
+            _, recommendation = self._recommend(said)
+            found = measure_next(recommendation, self.predictor, self.quality)
+        html = None if found is None else next_section(found, recommendation.workload)
+        return {"html": joined(html), "ms": _ms_since(begun)}
 
     def along(self, said: Mapping[str, str]) -> dict[str, object]:
         """The load story of the same answer: the ranking under many loads, hence last."""
@@ -129,11 +168,47 @@ class Answerer:
         made = _charts(load_chart(found, recommendation.workload), own_or_api_chart(own))
         return {"charts": made, "ms": _ms_since(begun)}
 
+    def mixing(self, said: Mapping[str, str]) -> dict[str, object]:
+        """What several kinds of GPU for one load cost. Raises InputError where nothing can be mixed,
+        MissingToolError without the extra."""
+        begun = time.perf_counter()
+        check_installed()
+        with self._lock:
+            self._give_way(said)
+            choice, recommendation = self._recommend(said)
+            check_mixable(choice)
+            found = mix(recommendation, self.predictor, self.quality)
+        return {"html": mix_section(found) or NO_MIX, "ms": _ms_since(begun)}
+
     def document(self, said: Mapping[str, str]) -> Mapping[str, object]:
         """The same answer for programs, as `recommend --output json` gives it."""
         with self._lock:
             _, recommendation = self._recommend(said)
             return recommendation_document(recommendation, top=DOCUMENT_ROWS)
+
+    def rows(self, said: Mapping[str, str]) -> dict[str, object]:
+        """The same as `recommend --output csv`."""
+        with self._lock:
+            return {"text": rows_text(self._recommend(said)[1])}
+
+    def folder(self, said: Mapping[str, str]) -> dict[str, object]:
+        """What `recommend --write` writes, as a zip. Raises InputError where nothing is recommended."""
+        with self._lock:
+            return {"base64": folder_zip(self._recommend(said)[1])}
+
+    def command(self, said: Mapping[str, str]) -> dict[str, object]:
+        """The command line that asks the same question."""
+        with self._lock:
+            self._recommend(said)
+            return {"command": command_line(said, self.shelf)}
+
+    def take(self, name: str, content: bytes) -> dict[str, object]:
+        """A file that was dropped on the page: from now on its name can be asked for."""
+        taken = take(name, content)
+        with self._lock:
+            self.shelf = taken.on(self.shelf)
+            self._known.clear()  # a name may mean something else from now on
+        return taken.told
 
     @contextmanager
     def _uncollected(self) -> Iterator[None]:
@@ -190,10 +265,12 @@ def _charts(*charts: Chart | None) -> list[dict[str, object]]:
     return [{"html": figure(chart), "drawings": chart.payload} for chart in charts if chart is not None]
 
 
-def _headline(recommendation: Recommendation) -> str:
-    """What another answer is compared with."""
+def _compared(recommendation: Recommendation) -> dict[str, object]:
+    """What another answer is compared with: one line, and every figure with its value."""
     first = recommendation.winner
-    return "nothing keeps the limits" if first is None else headline(first, recommendation.workload)
+    if first is None:
+        return {"headline": "nothing keeps the limits", "figures": []}
+    return {"headline": headline(first, recommendation.workload), "figures": compared_figures(recommendation)}
 
 
 def _ms_since(begun: float) -> float:
@@ -204,26 +281,38 @@ def asked_values(choice: Choice) -> dict[str, object]:
     """What was asked in the end, the profile's part included: what a form shows where nothing is typed."""
     workload = choice.workload
     load = workload.load
-    values: dict[str, object] = {
+    prices = {gpu.name: choice.price_of(gpu, 1) for gpu in (*choice.every_gpu, *choice.space.gpus)}
+    return {
         "load": SPELLING[load.arrival.kind],
         "level": load.arrival.value,
-        "input": load.input_tokens.mean,
-        "output": load.output_tokens.mean,
-        "turns": load.conversation.turns.mean,
-        "think": load.conversation.think_time.mean,
-        "system": load.conversation.system_tokens,
-        "history": write_history(load.conversation.history),
-        "recovery": workload.quality.min_recovery,
-        "confidence": workload.confidence,
-        "objective": workload.objective,
+        "shown": {name: shown(value) for name, value in stated_values(choice).items()},
+        "prices": {name: None if price is None else price.usd_per_gpu_hour for name, price in prices.items()},
     }
-    for metric in ("ttft", "tpot", "e2e"):
-        limit = workload.limit_on(metric)
-        values[metric] = None if limit is None else limit.max_ms
-    statistics = {limit.statistic for limit in workload.limits}
-    values["at"] = statistics.pop() if len(statistics) == 1 else None
-    prices = {gpu.name: choice.price_of(gpu, 1) for gpu in (*choice.every_gpu, *choice.space.gpus)}
-    values["prices"] = {
-        name: None if price is None else price.usd_per_gpu_hour for name, price in prices.items()
+
+
+def stated_values(choice: Choice) -> dict[str, object]:
+    """By field; None where nothing holds."""
+    workload, space = choice.workload, choice.space
+    recovery = workload.quality.min_recovery
+    limits = {metric: workload.limit_on(metric) for metric in LIMITED}
+    own = {**values_of(workload), **space.engine.stated}
+    return {
+        **{name: own[name] for name in fields() if isinstance(own.get(name), (int, float, str))},
+        **{metric: None if limit is None else limit.max_ms for metric, limit in limits.items()},
+        "level": workload.load.arrival.value,
+        "input": workload.load.input_tokens.mean,
+        "output": workload.load.output_tokens.mean,
+        "turns": workload.load.conversation.turns.mean,
+        "think": workload.load.conversation.think_time.mean,
+        "system": workload.load.conversation.system_tokens,
+        "history": write_history(workload.load.conversation.history),
+        "recovery": None if recovery is None else PERCENT * recovery,
+        "confidence": PERCENT * workload.confidence,
+        ENGINE: str(space.engine),
     }
-    return values
+
+
+def shown(value: object) -> str:
+    if value is None:
+        return "none"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

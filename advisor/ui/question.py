@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from advisor.advise.api import choice_of
-from advisor.advise.choose.question import Choice
+from advisor.advise.choose.question import Choice, check_context
 from advisor.errors import InputError, QuantAdviseError, unknown
 from advisor.spec.deployment import kv_formats
 from advisor.spec.formats.catalog import find_format
-from advisor.spec.hardware.gpu import GpuSpec
+from advisor.spec.hardware.gpu import GpuSpec, Price
 from advisor.spec.hardware.gpus import find_gpu
-from advisor.spec.hardware.prices import TERMS, parse_prices
+from advisor.spec.hardware.live_prices import LIVE
+from advisor.spec.hardware.prices import MAX_USD_PER_GPU_HOUR, TERMS, parse_prices
 from advisor.spec.metrics import latency_key
 from advisor.spec.models.catalog import catalog_model, model_of_size
 from advisor.spec.models.model import ModelSpec
@@ -25,28 +26,12 @@ from advisor.spec.workloads.profile import known_workloads, load_workload
 from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.slo import parse_slos
 from advisor.spec.workloads.workload import Workload
-
-KEYS = (
-    "model", "gpu", "workload", "load", "level", "input", "output", "turns", "think", "system",
-    "history", "ttft", "tpot", "e2e", "at", "recovery", "confidence",
-    "objective", "formats", "kv", "maxgpus", "price", "pricing", "budget", "api", "used",
-)  # fmt: skip
-"""What a question may say, in the order of the form; absent and empty are the same."""
+from advisor.ui.doors import further, stated_engine
+from advisor.ui.fields import field_of_words, fields
+from advisor.ui.shelf import Shelf
 
 LOADS = ("", *SPELLING.values())
 """How requests come; empty: as the profile has it."""
-
-FLAGS: Mapping[str, str] = {
-    "--model": "model", "--gpu": "gpu", "--workload": "workload", "--load": "load", "--rate": "level",
-    "--concurrency": "level", "--concurrency max": "load", "--input-tokens": "input",
-    "--output-tokens": "output",
-    "--turns": "turns", "--think-time": "think", "--system-tokens": "system", "--history": "history",
-    "--min-recovery": "recovery", "--confidence": "confidence", "--objective": "objective",
-    "--formats": "formats", "--kv-cache-dtype": "kv", "--max-gpus": "maxgpus", "max_gpus": "maxgpus",
-    "--price": "price", "--pricing": "pricing", "--max-cost-per-hour": "budget", "max_usd_per_hour": "budget",
-    "--api-price": "api", "--utilization": "used",
-}  # fmt: skip
-"""Field that an error is about, by the words it begins with."""
 
 LIMITED = ("ttft", "tpot", "e2e")
 """Latencies that a question may limit."""
@@ -55,24 +40,16 @@ LEVELLED: tuple[ArrivalKind, ...] = ("rate", "concurrency")
 """Kinds of load that have a number."""
 
 MOST_CHARACTERS = 2_000
-_SIZE = re.compile(r"\d+(\.\d+)?[bB]")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shelf:
-    """What a question may name besides the catalogs: what the command was started with.
-
-    The page itself reads no file and asks no Hub: a name that is not here is refused, so that nothing that
-    reaches the port can make this process open a path.
-    """
-
-    models: Mapping[str, ModelSpec] = field(default_factory=dict)
-    workloads: Mapping[str, Workload] = field(default_factory=dict)
-    gpus: Mapping[str, GpuSpec] = field(default_factory=dict)
+_ABOUT = re.compile(r"--[a-z-]+|[a-z0-9]+(_[a-z0-9.]+)+")
+"""A flag, or a key with its underscores, before the colon of an error."""
+SIZE = re.compile(r"\d+(\.\d+)?[bB]")
 
 
 class FieldError(InputError):
-    """A value that the question cannot use, with the field that it stands in; empty: the whole question."""
+    """A value that the question cannot use, with the field that it stands in; empty: the whole question.
+
+    A price's field has its GPU, where the GPU is known: `price:H100-SXM`.
+    """
 
     def __init__(self, message: str, field: str) -> None:
         super().__init__(message)
@@ -92,43 +69,75 @@ def _field(name: str) -> Iterator[None]:
 
 def field_of(error: QuantAdviseError) -> str:
     """The field that an error is about, empty where it is about several together."""
-    if isinstance(error, FieldError):
-        return error.field
-    text = str(error)
-    return next((name for flag, name in FLAGS.items() if text.startswith(f"{flag}:")), "")
+    return error.field if isinstance(error, FieldError) else field_of_words(str(error))
+
+
+def words_of(error: QuantAdviseError) -> str:
+    """An error in the form's words: without flag and key, where it stands beside its field."""
+    text = " ".join(str(error).split())
+    field = fields().get(field_of(error).partition(":")[0])
+    if field is None:
+        return text
+    begun, colon, rest = text.partition(": ")
+    while colon and (begun in field.flags or _ABOUT.fullmatch(begun)):
+        text = rest
+        begun, colon, rest = text.partition(": ")
+    return text
 
 
 def read_choice(said: Mapping[str, str], shelf: Shelf) -> Choice:
     """What there is to choose from and by what. Raises InputError, one line that names the field's flag."""
     for key, text in said.items():
-        if key not in KEYS:
-            raise FieldError(str(unknown("field", key, KEYS)), key)
+        if key not in fields():
+            raise FieldError(str(unknown("field", key, fields())), key)
         if len(text) > MOST_CHARACTERS or not text.isprintable():
             raise FieldError(f"--{key}: is not one line of at most {MOST_CHARACTERS:,} characters", key)
-    get = {key: said.get(key, "").strip() for key in KEYS}
-    with _field("gpu"):
-        names = split(get["gpu"])
-        everything = not names or [name.lower() for name in names] == ["any"]
-        gpus = None if everything else [_gpu(name, shelf) for name in names]
+    get = {key: said.get(key, "").strip() for key in fields()}
+    model, workload = _model(get["model"], shelf), _workload(get, shelf)
+    _check_lengths(model, workload, get)
+    gpus = _gpus(get["gpu"], shelf)
     with _field("formats"):
+        if get["formats"] == "none":
+            raise InputError("--formats: none is ticked; tick one")
         formats = [find_format(name) for name in split(get["formats"])] or None
     with _field("kv"):
         kv = kv_formats(get["kv"] or None)
-    if get["pricing"] and get["pricing"] not in TERMS:
-        raise FieldError(f"--pricing: {unknown('term', get['pricing'], TERMS)}", "pricing")
-    with _field("price"):
-        prices = _prices(get["price"], shelf)
+    terms = (*TERMS, *LIVE)
+    if get["pricing"] and get["pricing"] not in terms:
+        raise FieldError(f"--pricing: {unknown('term', get['pricing'], terms)}", "pricing")
+    prices, term = _prices(get["price"], shelf), get["pricing"] or "on-demand"
+    own = {name: usd for name, usd in prices.items() if name in shelf.gpus}
+    if gpus is not None:
+        gpus = [_priced(gpu, own[gpu.name], term) if gpu.name in own else gpu for gpu in gpus]
     return choice_of(
-        _model(get["model"], shelf),
-        _workload(get, shelf),
+        model,
+        workload,
         gpus=gpus,
         formats=formats,
         kv_formats=kv,
-        max_gpus=_count(get["maxgpus"], flag="--max-gpus"),
-        prices=prices,
+        max_gpus=_count(get["maxgpus"]),
+        prices={name: usd for name, usd in prices.items() if name not in own},
         pricing=get["pricing"] or None,
         max_usd_per_hour=_usd_per_hour(get["budget"]),
+        engine=stated_engine(get, workload),
+        **further(choice_of, get),
     )
+
+
+def _check_lengths(model: ModelSpec, workload: Workload, get: Mapping[str, str]) -> None:
+    """A request longer than the model takes is about the length that was typed, else about the workload."""
+    typed = [name for name in ("input", "output", "workload") if get[name]]
+    with _field(typed[0] if typed else "workload"):
+        check_context(model, workload)
+
+
+def _gpus(text: str, shelf: Shelf) -> list[GpuSpec] | None:
+    """None: all that are known."""
+    names = split(text)
+    with _field("gpu"):
+        if not names or [name.lower() for name in names] == ["any"]:
+            return None
+        return [_gpu(name, shelf) for name in names]
 
 
 def _model(text: str, shelf: Shelf) -> ModelSpec:
@@ -137,7 +146,7 @@ def _model(text: str, shelf: Shelf) -> ModelSpec:
             raise InputError("--model: none named; choose one of the list, or give a size (8B)")
         if text in shelf.models:
             return shelf.models[text]
-        if _SIZE.fullmatch(text):
+        if SIZE.fullmatch(text):
             return model_of_size(text)
         try:
             return catalog_model(text)
@@ -157,11 +166,10 @@ def _gpu(name: str, shelf: Shelf) -> GpuSpec:
 
 
 def _workload(get: Mapping[str, str], shelf: Shelf) -> Workload:
-    base = _profile(get["workload"] or "chat", shelf)
-    kind = _kind(get, base)
-    level = get["level"]
+    base = profile_said(get["workload"] or "chat", shelf)
+    kind = kind_said(get, base)
     if get["used"] and not get["api"] and base.api_price is None:
-        raise FieldError("--utilization: counts against the price of an API; state one", "api")
+        raise FieldError("--utilization: counts against the price of an API; state one", "used")
     if get["at"] not in ("", "none"):
         with _field("at"):
             parse_slos([f"{latency_key('ttft', get['at'])}=1"])
@@ -178,18 +186,19 @@ def _workload(get: Mapping[str, str], shelf: Shelf) -> Workload:
         history=get["history"] or None,
         single=kind == "single",
         maximum=kind == "maximum",
-        rate=(level or None) if kind == "rate" else None,
-        concurrency=(level or None) if kind == "concurrency" else None,
-        slo=_limits(get, base),
+        rate=(get["level"] or None) if kind == "rate" else None,
+        concurrency=(get["level"] or None) if kind == "concurrency" else None,
+        slo=limits_said(get, base),
         min_recovery=get["recovery"] or None,
         confidence=get["confidence"] or None,
         objective=get["objective"] or None,
         api_price=get["api"] or None,
         utilization=get["used"] or None,
+        **further(override, get),
     )
 
 
-def _profile(name: str, shelf: Shelf) -> Workload:
+def profile_said(name: str, shelf: Shelf) -> Workload:
     if name in shelf.workloads:
         return shelf.workloads[name]
     if name in known_workloads():
@@ -198,7 +207,7 @@ def _profile(name: str, shelf: Shelf) -> Workload:
     raise FieldError(f"--workload: {unknown('workload', name, known)}", "workload")
 
 
-def _kind(get: Mapping[str, str], base: Workload) -> ArrivalKind | None:
+def kind_said(get: Mapping[str, str], base: Workload) -> ArrivalKind | None:
     """How requests arrive; None: as in the profile. A level without a kind is of the profile's own kind, of
     clients where the profile's has no level."""
     word, level = get["load"], get["level"]
@@ -216,7 +225,7 @@ def _kind(get: Mapping[str, str], base: Workload) -> ArrivalKind | None:
     return kind
 
 
-def _limits(get: Mapping[str, str], base: Workload) -> list[str]:
+def limits_said(get: Mapping[str, str], base: Workload) -> list[str]:
     """Limits as `--slo` takes them. A statistic moves the profile's own limits too, and needs one to move."""
     given = _stated_limits(get)
     at = get["at"]
@@ -246,13 +255,30 @@ def _stated_limits(get: Mapping[str, str]) -> list[str]:
 
 
 def _prices(text: str, shelf: Shelf) -> dict[str, float]:
-    if ".yaml" in text.lower() or ".yml" in text.lower():
-        raise InputError("--price: the page reads no files; name the GPU: H100=2.5")
-    prices = parse_prices(split(text))
-    for name in prices:
-        if name not in shelf.gpus:
-            find_gpu(name)
+    """USD per GPU-hour by name; an error is about the row of its GPU."""
+    prices: dict[str, float] = {}
+    for part in split(text):
+        name = part.replace("=", ":", 1).rpartition(":")[0].strip()
+        if name.lower().endswith((".yaml", ".yml")):
+            raise FieldError("--price: the page reads no files; name the GPU: H100=2.5", "price")
+        if name in shelf.gpus:
+            with _field(f"price:{name}"):
+                prices[name] = usd_per_hour(part.replace("=", ":", 1).rpartition(":")[2], where="--price")
+            continue
+        with _field("price"):
+            row = find_gpu(name).name if name else ""
+        with _field(f"price:{row}" if row else "price"):
+            prices |= parse_prices([part])
     return prices
+
+
+def _priced(gpu: GpuSpec, usd: float, term: str) -> GpuSpec:
+    """A GPU of one's own at the price that is typed: no catalog of prices has it."""
+    with _field(f"price:{gpu.name}"):
+        if not 0 < usd <= MAX_USD_PER_GPU_HOUR:
+            raise InputError(f"--price: {usd:g} is not above 0 and up to {MAX_USD_PER_GPU_HOUR:,.0f} USD")
+    own = Price(provider="own", num_gpus=1, usd_per_hour=usd, term=term, date="", source="given by the user")
+    return replace(gpu, prices=(own,))
 
 
 def _usd_per_hour(text: str) -> float | None:
@@ -260,10 +286,10 @@ def _usd_per_hour(text: str) -> float | None:
         return usd_per_hour(text, where="--max-cost-per-hour") if text else None
 
 
-def _count(text: str, *, flag: str) -> int | None:
+def _count(text: str) -> int | None:
     if not text:
         return None
     try:
         return int(text)
     except ValueError as error:
-        raise FieldError(f"{flag}: '{text}' is no whole number", FLAGS[flag]) from error
+        raise FieldError(f"--max-gpus: '{text}' is no whole number", "maxgpus") from error

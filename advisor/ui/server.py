@@ -11,10 +11,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from advisor.errors import QuantAdviseError
 from advisor.ui.answers import Answerer, Superseded
-from advisor.ui.question import FieldError, field_of
+from advisor.ui.dropped import MOST_BYTES
+from advisor.ui.question import FieldError, field_of, words_of
 
 LOOPBACK = "127.0.0.1"
 MOST_URL = 16_384
+MOST_DIGITS = 12
+"""Of a length: more is a mistake, or worse."""
 READ_S = 30.0
 """A connection that says nothing for so long is closed."""
 
@@ -36,8 +39,16 @@ class Server(ThreadingHTTPServer):
             "/api/rest": answerer.rest,
             "/api/sure": answerer.sure,
             "/api/load": answerer.along,
+            "/api/figures": answerer.figures,
+            "/api/ranking": answerer.ranking,
+            "/api/next": answerer.measuring,
+            "/api/mixed": answerer.mixing,
             "/api/document": answerer.document,
+            "/api/rows": answerer.rows,
+            "/api/folder": answerer.folder,
+            "/api/command": answerer.command,
         }
+        self.take = answerer.take
         super().__init__((LOOPBACK, port), _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -64,6 +75,29 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = READ_S
 
     def do_GET(self) -> None:
+        if self._is_ours():
+            self._route()
+
+    def do_POST(self) -> None:
+        """A file that was dropped on the page, by its name."""
+        url = urlsplit(self.path)
+        length = self.headers.get("Content-Length", "")
+        # Whatever is not read of a body would be taken for the next request.
+        self.close_connection = True
+        if not self._is_ours():
+            return
+        if url.path != "/api/file":
+            self._refuse(HTTPStatus.NOT_FOUND, "there is no such page")
+        elif not (length.isascii() and length.isdecimal()):
+            self._refuse(HTTPStatus.LENGTH_REQUIRED, "a file is sent with its length")
+        elif len(length) > MOST_DIGITS or int(length) > MOST_BYTES:
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the file is larger than {MOST_BYTES:,} bytes")
+        else:
+            content = self.rfile.read(int(length))
+            self._answer(lambda: self.server.take(_given(url.query).get("name", "file"), content))
+
+    def _is_ours(self) -> bool:
+        """Whether the request is meant for this server and from its own page; refused where it is not."""
         hosts = self.headers.get_all("Host", [])
         origin = self.headers.get("Origin")
         if len(hosts) != 1 or hosts[0].lower() not in self.server.hosts:
@@ -76,7 +110,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif len(self.path) > MOST_URL:
             self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG, "the question is too long")
         else:
-            self._route()
+            return True
+        return False
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -90,14 +125,21 @@ class _Handler(BaseHTTPRequestHandler):
         if respond is None:
             self._refuse(HTTPStatus.NOT_FOUND, "there is no such page")
             return
+        self._answer(lambda: respond(_given(url.query)))
+
+    def _answer(self, respond: Callable[[], Mapping[str, object]]) -> None:
         try:
-            self._json(HTTPStatus.OK, respond(_given(url.query)))
+            self._json(HTTPStatus.OK, respond())
         except Superseded:
             self._refuse(HTTPStatus.CONFLICT, "another question was asked meanwhile")
         except QuantAdviseError as error:
             self._json(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
-                {"field": field_of(error), "error": " ".join(str(error).split())},
+                {
+                    "field": field_of(error),
+                    "error": " ".join(str(error).split()),
+                    "words": words_of(error),
+                },
             )
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:

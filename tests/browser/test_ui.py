@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import threading
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,13 +15,14 @@ import pytest
 from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.ui.answers import Answerer
 from advisor.ui.page import ui_page
-from advisor.ui.question import Shelf
 from advisor.ui.server import Server
+from advisor.ui.shelf import Shelf
 from tests.browser.chromium import Browser
 
 # WebDriver's names of keys: Control down, a, all keys up; Delete.
 SELECT_ALL = "\ue009a\ue000"
 DELETE = "\ue017"
+DATA = Path(__file__).resolve().parent.parent / "data"
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +69,11 @@ def settled(page: Browser) -> None:
     page.until(lambda: page.counted("settled") == page.counted("answered"), "tables and charts are there")
 
 
-def complete(page: Browser) -> None:
-    page.until(lambda: page.counted("complete") == page.counted("answered"), "all is there")
+def look(page: Browser, tab: str, selector: str) -> None:
+    """Open a tab and wait for what it shows."""
+    page.click(page.find(f"[data-tab={tab}]"))
+    page.until(lambda: page.all(f"#tab-{tab} {selector}"), f"{tab} is there")
+    page.until(lambda: not page.all(f"#tab-{tab} .stale, #part-{tab}.stale"), f"{tab} is of this answer")
 
 
 def gpu_row(page: Browser, name: str) -> Any:
@@ -75,21 +82,25 @@ def gpu_row(page: Browser, name: str) -> Any:
 
 def test_it_opens_with_an_answer_its_charts_and_tables(page: Browser) -> None:
     assert "on" in title(page)
-    assert len(page.all(".chart svg")) >= 3
+    assert len(page.all(".chart svg")) == 1
+    look(page, "ranking", "#ranking tbody.row")
     assert len(page.all("#ranking tbody.row")) > 20
+    page.until(lambda: page.all("#tab-ranking .chart svg"), "the chart is drawn")
     assert page.find("#message").is_displayed() is False
 
 
 def test_how_certain_it_is_and_the_load_story_follow(page: Browser) -> None:
-    complete(page)
+    settled(page)
     read = "return document.getElementById('sure-place').textContent"
     before = page.js(read)
     assert "keeps every limit" in before
     assert page.find("#badge").text in ("Sure", "Close call", "In doubt")
+    look(page, "load", ".chart svg")
     assert len(page.all("#part-load .chart svg")) == 4
     change(page, "ttft", "260")
-    complete(page)
+    settled(page)
     assert page.js(read) != before
+    assert "limit 260 ms" in page.find("#part-load").text
 
 
 def test_load_limits_gpus_and_prices_move_the_answer(page: Browser) -> None:
@@ -131,8 +142,8 @@ def test_another_model_and_workload_move_everything(page: Browser) -> None:
     [
         ("model", "Lama-3.1-8B-Instruct", "unknown model 'Lama-3.1-8B-Instruct'; did you mean"),
         ("ttft", "soon", "'soon' is no upper limit in ms"),
-        ("recovery", "101", "--min-recovery"),
-        ("level", "abc", "'abc' is no number"),
+        ("recovery", "101", "expected a share"),
+        ("level", "abc", "'abc' is no rate"),
         ("maxgpus", "two", "'two' is no whole number"),
         ("input", "9999999", "longer than"),
     ],
@@ -147,10 +158,11 @@ def test_wrong_input_shows_its_message_and_the_old_answer_stays(
     message = page.find("#message")
     page.until(lambda: message.is_displayed() and told in message.text, f"'{told}' is said")
     assert "\n" not in message.text
+    assert "--" not in message.text
     assert message.get_attribute("role") == "alert"
+    assert page.js("return arguments[0].closest('[data-field]').dataset.field", message) == name
     assert title(page) == before
-    if name != "input":
-        assert field.get_attribute("aria-invalid") == "true"
+    assert field.get_attribute("aria-invalid") == "true"
     # Mended, the message goes.
     field.send_keys(SELECT_ALL, "Llama-3.1-8B-Instruct" if name == "model" else DELETE)
     page.until(lambda: not message.is_displayed(), "the message goes")
@@ -172,6 +184,7 @@ def test_a_question_is_an_address(page: Browser, address: str) -> None:
 
 
 def test_what_a_reader_chose_in_a_chart_stays(page: Browser) -> None:
+    look(page, "ranking", ".chart svg")
     page.click(page.find("input[name='tradeoff-format'][value='bf16'] + span"))
     page.until(lambda: page.counted("changed") == 1, "the chart is redrawn")
     change(page, "level", "3")
@@ -255,3 +268,148 @@ def test_on_a_phone_the_answer_comes_first_and_the_form_opens(page: Browser) -> 
     assert page.find("#ask").is_displayed()
     change(page, "ttft", "900")
     assert "TTFT p95 ≤ 900 ms" in page.find("#question").text
+
+
+def test_the_keyboard_goes_round_the_tabs_and_the_address_has_them(page: Browser, address: str) -> None:
+    page.js("document.getElementById('to-answer').focus()")
+    page.keys("\ue014")
+    assert page.js("return document.activeElement.id") == "to-load"
+    assert page.js("return location.hash") == "#load"
+    assert page.find("#tab-load").is_displayed()
+    assert not page.find("#tab-answer").is_displayed()
+    page.keys("\ue012")
+    assert page.js("return location.hash") == ""
+    page.open(f"{address}#files")
+    page.driver.refresh()
+    page.until(lambda: page.find("#asks").text.startswith("quantadvise recommend"), "the command is there")
+
+
+def test_a_slider_moves_the_field_and_the_answer(page: Browser) -> None:
+    slider = page.find("[data-slides=level]")
+    # Where nothing is typed it stands at what holds.
+    assert slider.get_attribute("aria-valuetext") == "1"
+    before, place = page.counted("answered"), int(slider.get_attribute("value"))
+    page.js("arguments[0].focus()", slider)
+    for _ in range(20):
+        page.keys("\ue014")
+    page.until(lambda: page.counted("answered") > before, "an answer comes")
+    assert int(slider.get_attribute("value")) == place + 20
+    typed = page.find("#ask [name=level]").get_attribute("value")
+    assert float(typed) > 5
+    page.until(lambda: f"{typed} requests/s" in page.find("#question").text, "the question has it")
+    # What is typed moves the slider.
+    change(page, "level", "1000")
+    assert slider.get_attribute("value") == "100"
+
+
+def test_a_price_slides_until_the_choice_changes(page: Browser) -> None:
+    look(page, "prices", "[data-slides]")
+    before = title(page)
+    settled(page)
+    page.js("""document.querySelector("[data-slides='price:L40S']").focus()""")
+    for _ in range(50):
+        page.keys("\ue012")
+    page.until(lambda: "L40S" in title(page), "L40S becomes the first")
+    assert title(page) != before
+    assert (
+        float(gpu_row(page, "L40S").find_element("css selector", "[name=price]").get_attribute("value")) < 0.5
+    )
+    settled(page)
+    assert page.js("return document.activeElement.dataset.slides") == "price:L40S"
+
+
+def test_pinned_answers_stand_side_by_side_and_in_the_address(page: Browser) -> None:
+    page.click(page.find("#pin"))
+    assert page.find("#pin").get_attribute("aria-pressed") == "true"
+    change(page, "level", "40")
+    look(page, "compare", "th[scope=col]")
+    page.until(lambda: len(page.all("#part-compare th[scope=col]")) == 2, "both are there")
+    cost = [cell.text for cell in page.all("#part-compare tbody tr:first-child td")]
+    assert len(cost) == 2
+    assert "+" in cost[1]
+    assert "level 40" in page.find("#part-compare thead").text
+    there = page.js("return location.href")
+    page.open(there)
+    page.until(lambda: page.counted("settled") >= 1, "the answer is there")
+    page.until(lambda: len(page.all("#part-compare th[scope=col]")) == 2, "both are there again")
+    assert [cell.text for cell in page.all("#part-compare tbody tr:first-child td")] == cost
+    page.click(page.find("#part-compare button"))
+    page.until(lambda: len(page.all("#part-compare th[scope=col]")) == 1, "the pin is gone")
+    assert "pin=" not in page.js("return location.href")
+
+
+def dropped(page: Browser, *files: Path) -> None:
+    """As a person drops them on the page."""
+    page.click(page.find("[data-tab=files]"))
+    page.find("#drop").send_keys("\n".join(map(str, files)))
+
+
+def test_files_of_ones_own_become_part_of_the_question(page: Browser, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("extends: chat\nname: <b>mine</b>\ninput_tokens: 700\n")
+    dropped(page, mine)
+    page.until(lambda: "<b>mine</b>" in page.find("h1").text, "the workload is asked for")
+    assert "prompt 700" in page.find("#question").text
+    gpu = tmp_path / "gpu.yaml"
+    gpu.write_text("name: My-H100\nlike: H100-SXM\nmemory_bandwidth_gb_s: 3000\nusd_per_hour: 0.05\n")
+    dropped(page, gpu)
+    page.until(lambda: "5 GPUs" in page.find("#question").text, "the GPU is ticked")
+    assert gpu_row(page, "My-H100").find_element("css selector", "[name=gpu]").is_selected()
+    results = DATA / "vllm_bench" / "rate.json"
+    dropped(page, results)
+    page.until(lambda: "measured: rate.json" in page.find("#part-compare").text, "the figures are there")
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("extends: /etc/passwd\n")
+    dropped(page, wrong)
+    page.until(lambda: "opens no file" in page.find("#dropped").text, "the reason is told")
+
+
+def test_what_is_taken_away_is_saved(page: Browser, tmp_path: Path) -> None:
+    page.cdp("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    page.click(page.find("[data-tab=files]"))
+    for what, name in (("document", "recommendation.json"), ("folder", "deployment.zip")):
+        page.click(page.find(f"[data-save={what}]"))
+        page.until((tmp_path / name).exists, f"{name} is there")
+    page.until(lambda: (tmp_path / "deployment.zip").stat().st_size, "the zip is written")
+    with zipfile.ZipFile(tmp_path / "deployment.zip") as found:
+        assert "deployment/serve.sh" in found.namelist()
+    assert json.loads((tmp_path / "recommendation.json").read_text(encoding="utf-8"))["ranked"]
+
+
+def test_everything_else_that_can_be_said_is_there_and_moves_the_answer(page: Browser) -> None:
+    page.click(page.find("#more > summary"))
+    change(page, "num_gpus", "4")
+    assert "4" in title(page)
+    before = page.counted("answered")
+    page.click(page.find("#ask [name=num_gpus]"))
+    page.find("#ask [name=num_gpus]").send_keys(SELECT_ALL, "four")
+    message = page.find("#message")
+    page.until(lambda: message.is_displayed() and "whole number" in message.text, "it is told")
+    assert page.js("return arguments[0].closest('[data-field]').dataset.field", message) == "num_gpus"
+    assert page.counted("answered") == before
+
+
+def test_two_windows_do_not_answer_for_each_other(page: Browser, address: str) -> None:
+    mine = page.driver.current_window_handle
+    page.driver.switch_to.new_window("tab")
+    try:
+        page.open(f"{address}?model=Qwen2.5-7B-Instruct&workload=rag&gpu=L40S")
+        page.until(lambda: page.counted("settled") >= 1, "the other window has its answer")
+        assert page.find("h1").text == "Qwen2.5-7B-Instruct for rag"
+    finally:
+        page.driver.close()
+        page.driver.switch_to.window(mine)
+    change(page, "level", "5")
+    settled(page)
+    assert page.find("h1").text == "Llama-3.1-8B-Instruct for chat"
+    assert "5 requests/s" in page.find("#question").text
+
+
+@pytest.mark.parametrize("tab", ["answer", "load", "ranking", "prices", "mixed", "next", "compare", "files"])
+def test_no_tab_scrolls_sideways_on_a_phone(page: Browser, address: str, tab: str) -> None:
+    page.resize(390, 844, phone=True)
+    page.open(f"{address}#{tab}")
+    page.driver.refresh()
+    page.until(lambda: page.counted("settled") >= 1, "the answer is there")
+    assert page.find(f"#tab-{tab}").is_displayed()
+    assert page.js("return document.documentElement.scrollWidth") <= 390

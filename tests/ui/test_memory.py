@@ -10,7 +10,7 @@ from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.ui import cached_quality
 from advisor.ui.answers import REMEMBERED, Answerer
-from advisor.ui.question import Shelf
+from advisor.ui.shelf import Shelf
 
 
 def question(level: int) -> dict[str, str]:

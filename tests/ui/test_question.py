@@ -12,7 +12,8 @@ from advisor.advise.choose.question import check_context
 from advisor.errors import InputError, QuantAdviseError
 from advisor.spec.api_price import ApiPrice
 from advisor.spec.models.catalog import find_model
-from advisor.ui.question import Shelf, field_of, read_choice
+from advisor.ui.question import field_of, read_choice
+from advisor.ui.shelf import Shelf
 
 CHAT = {"model": "Llama-3.1-8B-Instruct", "workload": "chat"}
 
@@ -172,7 +173,11 @@ def test_a_share_is_also_taken_in_per_cent(text: str) -> None:
         ({"kv": "int2"}, "kv"),
         ({"objective": "beauty"}, "objective"),
         ({"pricing": "gold"}, "pricing"),
-        ({"price": "H100=x"}, "price"),
+        ({"price": "H100=x"}, "price:H100-SXM"),
+        ({"price": "H1000=2"}, "price"),
+        ({"formats": "none"}, "formats"),
+        ({"input": "200000"}, "input"),
+        ({"num_gpus": "0"}, "num_gpus"),
         ({"confidence": "2"}, "confidence"),
         ({"colour": "blue"}, "colour"),
     ],

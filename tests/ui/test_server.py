@@ -18,8 +18,8 @@ from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.spec.workloads.profile_flags import override
 from advisor.ui.answers import Answerer, Superseded
 from advisor.ui.page import FIRST, ui_page
-from advisor.ui.question import Shelf
 from advisor.ui.server import Server
+from advisor.ui.shelf import Shelf
 from tests.report.page import read_page
 
 
@@ -36,7 +36,7 @@ def server() -> Iterator[Server]:
 
 def get(server: Server, path: str, headers: Mapping[str, str] | None = None, method: str = "GET") -> Any:
     """(status, headers, body)."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=180)
     connection.request(method, path, headers=dict(headers or {}))
     response = connection.getresponse()
     body = response.read().decode()
@@ -164,11 +164,13 @@ def test_an_answer_is_what_recommend_says(server: Server) -> None:
         in answer["parts"]["first"]
     )
     assert answer["asked"]["level"] == 8
-    assert answer["asked"]["ttft"] == 500
+    assert answer["asked"]["shown"]["ttft"] == "500"
     status, rest = ask(server, "rest", load="rate", level="8", recovery="0.97")
+    assert (status, "Why" in rest["folds"]) == (200, True)
+    status, every = ask(server, "ranking", load="rate", level="8", recovery="0.97")
     assert status == 200
-    assert "tradeoff" in {chart["drawings"][0]["name"] for chart in rest["charts"]}
-    assert 'id="ranking"' in rest["tables"]
+    assert "tradeoff" in {chart["drawings"][0]["name"] for chart in every["charts"]}
+    assert 'id="ranking"' in every["tables"]
     status, sure = ask(server, "sure", load="rate", level="8", recovery="0.97")
     assert (status, "How sure" in sure["html"]) == (200, True)
     status, along = ask(server, "load", load="rate", level="8", recovery="0.97")
@@ -232,7 +234,9 @@ def test_wrong_input_is_told_in_one_line(server: Server) -> None:
     assert said["error"].startswith("--model: unknown model 'Lama-3.1-8B-Instruct'; did you mean")
     assert said["field"] == "model"
     status, said = ask(server, level="abc")
-    assert (status, said) == (422, {"field": "level", "error": "--rate: 'abc' is no number"})
+    assert (status, said["field"]) == (422, "level")
+    assert said["words"].startswith("'abc' is no rate")
+    assert said["error"] == f"--rate: {said['words']}"
     status, _, body = get(server, f"/api/answer?{urlencode(FIRST)}&model=13B")
     assert (status, json.loads(body)["field"]) == (422, "model")
     status, said = ask(server, input="999999")
@@ -254,7 +258,8 @@ def test_head_and_unknown_paths(server: Server) -> None:
     assert int(headers["Content-Length"]) > 900_000
     assert get(server, "/etc/passwd")[0] == 404
     assert get(server, "/api/answer?" + "a" * 20_000)[0] == 414
-    assert get(server, "/", method="POST")[0] == 501
+    assert get(server, "/", method="POST")[0] == 404
+    assert get(server, "/", method="PUT")[0] == 501
 
 
 def test_a_model_of_ones_own_is_not_taken_for_the_known_one() -> None:
@@ -286,3 +291,80 @@ def test_fifty_browsers_at_once_are_all_answered(server: Server) -> None:
         statuses = [status for pair in clients.map(browse, range(50)) for status in pair]
     assert set(statuses) <= {200, 409}  # 409: another question was asked meanwhile
     assert statuses.count(200) >= 51
+
+
+def post(server: Server, name: str, content: bytes, headers: Mapping[str, str] | None = None) -> Any:
+    """(status, what is told)."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=180)
+    path = f"/api/file?{urlencode({'name': name})}"
+    connection.request("POST", path, body=content, headers=dict(headers or {}))
+    response = connection.getresponse()
+    told = json.loads(response.read())
+    connection.close()
+    return response.status, told
+
+
+def test_a_file_that_was_dropped_can_be_asked_for(server: Server) -> None:
+    status, told = post(server, "mine.yaml", b"extends: chat\nname: of-mine\ninput_tokens: 700\n")
+    assert (status, told["kind"], told["name"]) == (200, "workload", "of-mine")
+    status, answer = ask(server, workload="of-mine")
+    assert (status, answer["asked"]["shown"]["input"]) == (200, "700")
+    # Dropped again under the same name, it is the new one.
+    post(server, "mine.yaml", b"extends: chat\nname: of-mine\ninput_tokens: 900\n")
+    assert ask(server, workload="of-mine")[1]["asked"]["shown"]["input"] == "900"
+    assert "--workload of-mine.yaml" in ask(server, "command", workload="of-mine")[1]["command"]
+
+
+def test_a_file_that_is_wrong_is_told_in_one_line(server: Server) -> None:
+    status, told = post(server, "mine.yaml", b"extends: chat\nslo: {ttft_p95_ms: soon}\n")
+    assert status == 422
+    assert told["error"].startswith("mine.yaml:2: slo.ttft_p95_ms:")
+
+
+def test_a_file_comes_from_its_own_page_alone(server: Server) -> None:
+    good = b"extends: chat\n"
+    assert post(server, "x.yaml", good, {"Origin": "http://evil.example"})[0] == 403
+    assert post(server, "x.yaml", good, {"Sec-Fetch-Site": "cross-site"})[0] == 403
+    assert post(server, "x.yaml", good, {"Host": "evil.example"})[0] == 421
+    origin = f"http://127.0.0.1:{server.server_port}"
+    assert post(server, "x.yaml", good, {"Origin": origin, "Sec-Fetch-Site": "same-origin"})[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("length", "status"), [("", 411), ("-1", 411), ("many", 411), ("9" * 9, 413), ("9" * 5000, 413)]
+)
+def test_a_length_that_cannot_be_is_refused_before_anything_is_read(
+    server: Server, length: str, status: int
+) -> None:
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=30) as to:
+        head = f"POST /api/file?name=x.yaml HTTP/1.1\r\nHost: 127.0.0.1:{server.server_port}\r\n"
+        to.sendall(f"{head}Content-Length: {length}\r\n\r\n".encode())
+        assert to.recv(64).startswith(f"HTTP/1.1 {status} ".encode())
+
+
+def test_every_view_of_an_answer_is_there(server: Server) -> None:
+    said = {"load": "rate", "level": "8", "recovery": "0.97"}
+    assert ask(server, **said)[0] == 200
+    status, sure = ask(server, "sure", **said)
+    assert (status, 'data-slides="price:L40S"' in sure["prices"]) == (200, True)
+    status, following = ask(server, "next", **said)
+    assert (status, "What to measure next" in following["html"]) == (200, True)
+    status, mixed = ask(server, "mixed", **said)
+    assert (status, "kind" in mixed["html"]) == (200, True)
+    status, figures = ask(server, "figures", **said)
+    assert (status, figures["headline"]) == (200, ask(server, **said)[1]["headline"])
+    assert ask(server, "rows", **said)[1]["text"].startswith("rank,")
+    assert ask(server, "folder", **said)[1]["base64"].startswith("UEs")
+
+
+def test_what_cannot_be_mixed_says_why(server: Server) -> None:
+    said = {"load": "single", "at": "none"}
+    assert ask(server, **said)[0] == 200
+    status, told = ask(server, "mixed", **said)
+    assert (status, "give --rate" in told["error"]) == (422, True)
+
+
+def test_comparing_supersedes_no_question(server: Server) -> None:
+    assert ask(server, load="rate", level="6")[0] == 200
+    assert ask(server, "figures", load="rate", level="7")[0] == 200
+    assert ask(server, "sure", load="rate", level="6")[0] == 200

@@ -14,7 +14,7 @@ from advisor.errors import InputError
 from advisor.spec.reading.lists import split_all
 
 if TYPE_CHECKING:
-    from advisor.ui.question import Shelf
+    from advisor.ui.shelf import Shelf
 
 PORT = 8717
 
@@ -86,7 +86,7 @@ def begin(model: str | None, workload: str | None, gpus: list[str]) -> tuple[dic
     from advisor.spec.models.catalog import find_model, known_models
     from advisor.spec.workloads.profile import known_workloads, load_workload
     from advisor.ui.page import FIRST
-    from advisor.ui.question import Shelf
+    from advisor.ui.shelf import Shelf
 
     first = dict(FIRST)
     models, workloads, own = {}, {}, {}

@@ -130,7 +130,7 @@ def answer_section(
                 tag("span", name, class_="format"),
                 id="answer-title",
             ),
-            tag("p", " · ".join(parts), class_="lead"),
+            tag("p", _together(" · ".join(parts)), class_="lead"),
             badge(recommendation, decision),
             class_="verdict",
         ),
@@ -164,7 +164,7 @@ def _cards(recommendation: Recommendation) -> Html | None:
                 "li",
                 tag("span", pick.role, class_="name"),
                 tag("strong", swatch(pick.deployment.format.name), short_text(pick.deployment)),
-                tag("span", f"{pick.cost} · {pick.certainty}"),
+                tag("span", _together(f"{pick.cost} · {pick.certainty}")),
                 data_key=short_text(pick.deployment),
             )
             for pick in picks
@@ -172,6 +172,11 @@ def _cards(recommendation: Recommendation) -> Html | None:
         class_="cards",
         aria_label="To choose between",
     )
+
+
+def _together(text: str) -> str:
+    """A number stays with its unit where the line breaks."""
+    return text.replace(" %", "\u00a0%").replace(" USD", "\u00a0USD")
 
 
 def _strip(winner: Assessment, every: Sequence[Quantity]) -> Html | None:
@@ -261,7 +266,7 @@ def _nothing(
             f"{share(recommendation.workload.confidence)}",
             id="answer-title",
         ),
-        None if mixed else tag("p", nothing_kept_line(recommendation) + ".", class_="lead"),
+        None if mixed else tag("p", _nearest(recommendation), class_="lead"),
         _notes(recommendation),
         _side_by_side(picture, _cards(recommendation)),
         tag("div", ways(decision), id="ways"),
@@ -275,6 +280,13 @@ def _nothing(
         aria_labelledby="answer-title",
         id="answer",
     )
+
+
+def _nearest(recommendation: Recommendation) -> str:
+    """What comes nearest; the model and the workload stand above it."""
+    said = f"{recommendation.model.name} for {recommendation.workload.name}: nothing keeps the limits; "
+    text = nothing_kept_line(recommendation).removeprefix(said)
+    return f"{text[:1].upper()}{text[1:].replace('<=', '≤')}."
 
 
 def ways(decision: Decision | None) -> Html | None:

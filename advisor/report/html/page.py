@@ -70,7 +70,7 @@ def report_page(findings: Findings) -> str:
             data_script("charts", [drawing for chart in body.charts for drawing in chart.payload]),
             data_script("document", document),
         ],
-        scripts=[library_script(), asset("page.js")],
+        scripts=[library_script(), asset("logic.js"), asset("page.js")],
         save=True,
     )
 

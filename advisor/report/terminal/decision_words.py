@@ -100,13 +100,13 @@ def price_lines(recommendation: Recommendation, prices: tuple[BreakEven, ...]) -
     for price in prices[:NEAREST]:
         until = "it costs more" if price.gpu == own.name else f"{price.label} costs less"
         lines.append(
-            f"{own.label} is the cheapest until {until} than {_price(price)} USD per "
+            f"{own.label} is the cheapest until {until} than {price_text(price)} USD per "
             f"GPU-hour (now {number(price.usd_per_gpu_hour)}); then {deployment_text(price.to)} is."
         )
     return lines
 
 
-def _price(price: BreakEven) -> str:
+def price_text(price: BreakEven) -> str:
     """`1.9 (1.5–2.3)`, the value alone where the load fixes it."""
     low, high = price.low_usd_per_gpu_hour, price.high_usd_per_gpu_hour
     value = number(price.at_usd_per_gpu_hour)

@@ -287,7 +287,7 @@ def test_names_that_people_give_stay_text() -> None:
     page = read_page(report_page(Findings(recommendation=named)))
     assert page.all("img") == []
     assert page.all("b") == []
-    assert len([s for s in page.all("script") if "type" not in s.attributes]) == 2
+    assert len([s for s in page.all("script") if "type" not in s.attributes]) == 3
     assert json.loads(page.by_id("document").text)["model"]["name"] == evil
     assert evil in page.all("h1")[0].text
 
@@ -315,7 +315,7 @@ def test_a_folder_may_be_called_script(tmp_path: Path, quantadvise: Command) -> 
     target = tmp_path / "report.html"
     ok(quantadvise, "recommend", str(folder), "-w", "chat", "--gpu", "A6000", "--html", str(target))
     page = read_page(target.read_text(encoding="utf-8"))
-    assert len([s for s in page.all("script") if "type" not in s.attributes]) == 2
+    assert len([s for s in page.all("script") if "type" not in s.attributes]) == 3
     assert "<script>alert(1)<" in page.all("h1")[0].text
 
 
@@ -369,7 +369,7 @@ def test_where_nothing_keeps_the_limits_the_page_says_so() -> None:
     assert not answer.ranked
     page = read_page(report_page(findings(answer)))
     assert "Nothing keeps the limits with 80 %" in page.by_id("answer").text
-    assert "closest is" in page.by_id("answer").text
+    assert "Closest is" in page.by_id("answer").text
     assert len(page.by_id("refused").where("class", "row")) == len(answer.refused)
 
 

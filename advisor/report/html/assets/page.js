@@ -5,6 +5,7 @@
   const tip = document.getElementById("tip");
   const spoken = document.getElementById("spoken");
   const $$ = (what, from = document) => [...from.querySelectorAll(what)];
+  const { value, order, has, words } = globalThis.quantadviseLogic;
 
   // --- theme: the system's, until a reader says otherwise ---
   const button = document.getElementById("theme");
@@ -60,14 +61,7 @@
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(); });
 
   // --- tables ---
-  const valueOf = (cell) => {
-    const text = cell?.dataset.v ?? cell?.textContent.trim() ?? "";
-    const number = Number(text);
-    return text !== "" && !Number.isNaN(number) ? number : text === "–" ? Infinity : text.toLowerCase();
-  };
-  const compare = (a, b) =>
-    typeof a === "number" && typeof b === "number" ? (a < b ? -1 : a > b ? 1 : 0)
-    : typeof a === typeof b ? a.localeCompare(b, "en") : typeof a === "number" ? -1 : 1;
+  const valueOf = (cell) => value(cell?.dataset.v ?? cell?.textContent.trim() ?? "");
   const sortBy = (head) => {
     const table = head.closest("table");
     const column = [...head.parentNode.children].indexOf(head);
@@ -78,16 +72,15 @@
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
     const bodies = $$("tbody.row", table).map((body) => [valueOf(body.rows[0].cells[column]), body]);
     // What is not known comes last either way.
-    bodies.sort(([a], [b]) => (a === Infinity || b === Infinity || !down ? compare(a, b) : compare(b, a)));
+    bodies.sort(([a], [b]) => order(a, b, down));
     for (const [, body] of bodies) table.append(body);
     spoken.textContent = `Sorted by ${head.innerText.split("\n")[0]}, ${down ? "descending" : "ascending"}`;
   };
   const filterRows = (table) => {
     const all = document.querySelector(`[data-all="${table.id}"]`)?.getAttribute("aria-expanded") !== "false";
-    const words = (document.querySelector(`[data-find="${table.id}"]`)?.value ?? "").toLowerCase().split(/\s+/).filter(Boolean);
+    const query = document.querySelector(`[data-find="${table.id}"]`)?.value ?? "";
     for (const body of $$("tbody.row", table)) {
-      const found = words.every((word) => body.dataset.text.includes(word));
-      body.hidden = !found || (!all && words.length === 0 && "rest" in body.dataset);
+      body.hidden = !has(body.dataset.text, query) || (!all && words(query).length === 0 && "rest" in body.dataset);
     }
   };
   document.addEventListener("click", (event) => {
@@ -259,18 +252,18 @@
   document.getElementById("save")?.addEventListener("click", () => {
     const inside = document.getElementById("document");
     if (!inside) return;
-    saveText("recommendation.json", "application/json", JSON.stringify(JSON.parse(inside.textContent), null, 1));
+    save("recommendation.json", "application/json", JSON.stringify(JSON.parse(inside.textContent), null, 1));
   });
-  const saveText = (name, type, text) => {
+  const save = (name, type, content) => {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type }));
+    link.href = URL.createObjectURL(new Blob([content], { type }));
     link.download = name;
     link.click();
     URL.revokeObjectURL(link.href);
   };
 
   const filterAll = () => { for (const table of $$("table.sortable")) filterRows(table); };
-  globalThis.quantadvise = { draw: drawAll, filterAll, saveText };
+  globalThis.quantadvise = { draw: drawAll, filterAll, save, sliding: false };
   filterAll();
   const data = document.getElementById("charts");
   if (data) drawAll(JSON.parse(data.textContent));

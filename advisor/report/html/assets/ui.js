@@ -2,35 +2,34 @@
 // The live page: what the form says goes to this page's own server, what comes back takes the old parts' place.
 (() => {
   const $ = (id) => document.getElementById(id);
+  const $$ = (what, from = document) => [...from.querySelectorAll(what)];
+  const { list, has, address, addressed, moved } = globalThis.quantadviseLogic;
   const form = $("ask");
   const first = JSON.parse($("first").textContent);
+  const root = document.documentElement;
   const WAIT_MS = 40; // between keys; shorter than a person waits, longer than a key repeats
-  const LATER_MS = 350; // the load story is of many loads: asked for once the question stands still
+  const LATER_MS = 350; // what is of many answers is asked for once the question stands still
   const BURST_MS = 1200; // keys of one word make one step of Back
-  const PARTS = ["part-head", "part-first", "part-folds", "part-load", "part-charts", "part-tables"];
+  const STALE = ["part-head", "part-first", "part-folds", "part-load", "part-ranking", "part-prices", "part-mixed", "part-next"];
+  // Fields that are lists of many controls; all others are one control each, whatever their names are.
+  const LISTS = ["gpu", "price", "formats"];
+  const controls = () => [...form.elements].filter((control) => control.name && !LISTS.includes(control.name));
 
   // --- form <-> question ---
   const question = () => {
     const said = {};
-    for (const [name, value] of new FormData(form)) {
-      if (name === "price" || name === "gpu" || name === "formats" || value.trim() === "") continue;
-      said[name] = value.trim();
-    }
+    for (const control of controls()) if (control.value.trim() !== "") said[control.name] = control.value.trim();
     const ticked = (name) => [...form.elements[name]].filter((box) => box.checked).map((box) => box.value);
     const gpus = ticked("gpu");
     if (gpus.length) said.gpu = gpus.join(",");
     const formats = ticked("formats");
-    if (formats.length < form.elements.formats.length) said.formats = formats.join(",");
+    if (formats.length < form.elements.formats.length) said.formats = formats.join(",") || "none";
     const prices = [...form.elements.price].filter((field) => field.value.trim() !== "");
     if (prices.length) said.price = prices.map((field) => `${field.dataset.gpu}=${field.value.trim()}`).join(",");
     return said;
   };
   const fill = (said) => {
-    for (const name of ["model", "workload", "objective", "load", "level", "input", "output", "turns",
-                        "think", "system", "history", "ttft", "tpot", "e2e", "at", "recovery", "confidence", "maxgpus", "budget", "kv", "pricing", "api", "used"]) {
-      form.elements[name].value = said[name] ?? (name === "workload" ? "chat" : "");
-    }
-    const list = (text) => (text ?? "").split(",").map((part) => part.trim()).filter(Boolean);
+    for (const control of controls()) control.value = said[control.name] ?? (control.name === "workload" ? "chat" : "");
     const gpus = new Set(list(said.gpu));
     for (const box of form.elements.gpu) box.checked = gpus.has(box.value);
     const formats = list(said.formats);
@@ -38,43 +37,45 @@
     const prices = Object.fromEntries(list(said.price).map((part) => part.split("=")));
     for (const field of form.elements.price) field.value = prices[field.dataset.gpu] ?? "";
     // Ticked ones stand first: what was chosen is seen without scrolling.
-    const rows = [...document.querySelectorAll(".gpu-row")];
-    const box = rows[0].parentNode;
-    box.prepend(...rows.filter((row) => row.querySelector("[name=gpu]").checked));
+    const rows = $$(".gpu-row");
+    rows[0].parentNode.prepend(...rows.filter((row) => row.querySelector("[name=gpu]").checked));
+    // What lies folded and is said is shown.
+    if (controls().some((control) => control.closest("#more") && control.value !== "")) $("more").open = true;
   };
   const show = (asked) => {
-    const own = { level: asked.level, input: asked.input, output: asked.output, ttft: asked.ttft, tpot: asked.tpot,
-                  e2e: asked.e2e, 
-                  recovery: asked.recovery === null ? null : 100 * asked.recovery, confidence: 100 * asked.confidence };
-    for (const [name, value] of Object.entries(own)) {
-      form.elements[name].placeholder = value === null ? (name === "recovery" ? "none" : "–") : String(+Number(value).toPrecision(6));
+    for (const [name, text] of Object.entries(asked.shown)) {
+      const control = form.elements[name];
+      if (control && "placeholder" in control) control.placeholder = text;
     }
     // What a number without a unit is of.
-    const unit = { rate: "requests/s", concurrency: "in flight", single: "one at a time", max: "all at once" }[asked.load];
-    if (form.elements.load.value === "") form.elements.load.options[0].textContent = unit;
+    const unit = form.elements.load;
+    const own = [...unit.options].find((option) => option.value === asked.load);
+    if (unit.value === "" && own) unit.options[0].textContent = own.textContent;
     for (const field of form.elements.price) {
       const usd = asked.prices[field.dataset.gpu];
       if (usd !== undefined && field.value === "") field.placeholder = usd === null ? "unknown" : String(+usd.toPrecision(4));
     }
+    const ticked = [...form.elements.gpu].filter((box) => box.checked).length;
+    $("gpu-count").textContent = ticked ? `${ticked} ticked` : `none ticked: all ${form.elements.gpu.length}`;
   };
 
   // --- parts of the page ---
+  const opened = (fold) => `${fold.closest("[id]")?.id}/${fold.querySelector("summary").textContent.split(" ")[0]}`;
   const remember = (place) => ({
-    open: [...place.querySelectorAll("details[open]")].map((d) => d.closest("[id]")?.id + "/" + d.querySelector("summary").textContent.split(" ")[0]),
-    find: Object.fromEntries([...place.querySelectorAll("[data-find]")].map((field) => [field.dataset.find, field.value])),
-    checked: new Map([...place.querySelectorAll("input[data-for]")].map((box) => [`${box.name}=${box.value}`, box.checked])),
-    focus: document.activeElement?.closest?.("[id]")?.id,
+    open: $$("details[open]", place).map(opened),
+    find: Object.fromEntries($$("[data-find]", place).map((field) => [field.dataset.find, field.value])),
+    checked: new Map($$("input[data-for]", place).map((box) => [`${box.name}=${box.value}`, box.checked])),
+    focus: place.contains(document.activeElement) ? document.activeElement.dataset.slides ?? document.activeElement.dataset.goto : undefined,
   });
   const recall = (place, old) => {
-    for (const d of place.querySelectorAll("details")) {
-      if (old.open.includes(d.closest("[id]")?.id + "/" + d.querySelector("summary").textContent.split(" ")[0])) d.open = true;
-    }
-    for (const field of place.querySelectorAll("[data-find]")) field.value = old.find[field.dataset.find] ?? "";
-    for (const box of place.querySelectorAll("input[data-for]")) {
+    for (const fold of $$("details", place)) if (old.open.includes(opened(fold))) fold.open = true;
+    for (const field of $$("[data-find]", place)) field.value = old.find[field.dataset.find] ?? "";
+    for (const box of $$("input[data-for]", place)) {
       const before = old.checked.get(`${box.name}=${box.value}`);
       if (box.type === "checkbox" && before !== undefined) box.checked = before;
       if (box.type === "radio" && before) box.checked = true;
     }
+    if (old.focus) $$("[data-slides], [data-goto]", place).find((e) => (e.dataset.slides ?? e.dataset.goto) === old.focus)?.focus({ preventScroll: true });
   };
   const swap = (id, html) => {
     const place = $(id);
@@ -82,56 +83,66 @@
     place.innerHTML = html; // ours: every name in it was escaped where it was written
     recall(place, old);
   };
-  const swapCharts = (id, charts) => {
+  const swapCharts = (id, charts, after = "") => {
     const place = $(id);
     const old = remember(place);
-    const drawn = new Map([...place.querySelectorAll(".chart")].map((chart) => [chart.dataset.chart, chart]));
-    place.innerHTML = charts.map((chart) => chart.html).join("");
-    for (const chart of place.querySelectorAll(".chart")) {
+    const drawn = new Map($$(".chart", place).map((chart) => [chart.dataset.chart, chart]));
+    place.innerHTML = charts.map((chart) => chart.html).join("") + after;
+    for (const chart of $$(".chart", place)) {
       // The old drawing stands until the new one is ready, so that the page does not jump.
       const before = drawn.get(chart.dataset.chart);
       if (before) chart.replaceChildren(...before.children);
     }
     recall(place, old);
+    globalThis.quantadvise.filterAll();
     return globalThis.quantadvise.draw(charts.flatMap((chart) => chart.drawings));
   };
+  // An error stands beside its field, in the form's words; where it is about no one field, above the answer.
   const wrong = (text, name) => {
-    for (const field of document.querySelectorAll("[data-wrong]")) delete field.dataset.wrong;
-    for (const field of form.elements) field.removeAttribute("aria-invalid");
-    $("message").hidden = text === null;
-    $("message").textContent = text ?? "";
-    for (const id of PARTS) $(id).classList.toggle("stale", text !== null);
-    if (text === null) return;
-    const field = name && document.querySelector(`[data-field="${CSS.escape(name)}"]`);
-    if (field) {
-      field.dataset.wrong = "";
-      field.querySelector("input, select").setAttribute("aria-invalid", "true");
+    for (const field of $$("[data-wrong]")) delete field.dataset.wrong;
+    for (const control of form.elements) control.removeAttribute("aria-invalid");
+    const message = $("message");
+    message.hidden = text === null;
+    message.textContent = text ?? "";
+    for (const id of STALE) $(id)?.classList.toggle("stale", text !== null);
+    const field = text !== null && name ? document.querySelector(`[data-field="${CSS.escape(name)}"]`) : null;
+    if (field === null) {
+      $("answered").prepend(message);
+      return;
     }
+    field.append(message);
+    field.dataset.wrong = "";
+    const control = field.querySelector(`[name="${CSS.escape(name)}"]`) ?? field.querySelector("[name=price], input, select");
+    control?.setAttribute("aria-invalid", "true");
+    for (const fold of [$("panel"), $("more")]) if (fold.contains(field)) fold.open = true;
   };
 
   // --- what a change did, and back ---
-  let current = { query: "", headline: "" }; // the last answer
+  let current = { query: "", headline: "", figures: [] }; // the last answer
   let base = null; // the answer before the change
+  let pins = [];
   let pushed = 0;
-  const remembered = (query) => {
-    if (query === current.query) return;
+  const listeners = [];
+  const remembered = (query, search) => {
+    if (query === current.query) {
+      history.replaceState(null, "", search);
+      return;
+    }
     if (performance.now() - pushed > BURST_MS) {
       base = current.headline ? current : null;
-      history.pushState(null, "", `?${query}`);
-    } else history.replaceState(null, "", `?${query}`);
+      history.pushState(null, "", search);
+    } else history.replaceState(null, "", search);
     pushed = performance.now();
   };
-  const compare = (headline, query) => {
-    current = { query, headline };
-    const moved = base !== null && base.query !== query;
-    $("change").hidden = !moved;
-    if (!moved) return;
-    const same = base.headline === headline;
-    $("was").textContent = same ? "The answer stays the same." : `was ${base.headline} → now ${headline}`;
+  const compare = (answer, query) => {
+    current = { query, headline: answer.headline, figures: answer.figures };
+    const shown = base !== null && base.query !== query;
+    $("change").hidden = !shown;
+    if (shown) $("was").textContent = moved(base.headline, answer.headline);
   };
   $("undo").addEventListener("click", () => {
     if (base === null) return;
-    fill(Object.fromEntries(new URLSearchParams(base.query)));
+    fill(addressed(base.query).said);
     pushed = 0;
     ask({ push: true });
   });
@@ -149,64 +160,102 @@
       await fetch(`api/answer?${query}`, { signal });
     }
   };
+  // What a tab shows, asked for when it is looked at; what it shows already is not asked for again.
+  const TABS = {
+    load: async (query, signal) => {
+      const [ok, load] = await fetchJson("api/load", query, signal);
+      if (ok) await swapCharts("part-load", load.charts);
+      if (ok) root.dataset.loadMs = String(load.ms);
+    },
+    ranking: async (query, signal) => {
+      const [ok, all] = await fetchJson("api/ranking", query, signal);
+      if (ok) await swapCharts("part-ranking", all.charts, all.tables);
+    },
+    mixed: async (query, signal) => {
+      const [ok, mixed] = await fetchJson("api/mixed", query, signal);
+      if (ok) swap("part-mixed", mixed.html);
+      else $("part-mixed").textContent = mixed.error;
+    },
+    next: async (query, signal) => {
+      const [ok, next] = await fetchJson("api/next", query, signal);
+      if (ok) swap("part-next", next.html);
+    },
+    files: async (query, signal) => {
+      const [ok, files] = await fetchJson("api/command", query, signal);
+      if (ok) $("asks").textContent = files.command;
+    },
+  };
+  const shown = {};
+  let tab = "answer";
+  const fillTab = async (signal) => {
+    const { query } = current;
+    if (!TABS[tab] || shown[tab] === query) return;
+    const here = tab;
+    const place = $(`part-${here}`);
+    if (place && !place.hasChildNodes()) place.textContent = "Working it out …";
+    place?.classList.add("stale");
+    await TABS[here](query, signal);
+    if (signal?.aborted) return;
+    shown[here] = query;
+    place?.classList.remove("stale");
+  };
+  const rest = async (query, signal) => {
+    const [told, more] = await fetchJson("api/rest", query, signal);
+    if (!told) return;
+    const weighedBefore = $("sure-place")?.innerHTML ?? "";
+    swap("part-folds", more.folds);
+    $("sure-place").innerHTML = weighedBefore;
+    root.dataset.restMs = String(more.ms);
+    await new Promise((done) => setTimeout(done, LATER_MS));
+    if (signal.aborted) return;
+    $("sure-place").classList.add("stale");
+    const [weighed, sure] = await fetchJson("api/sure", query, signal);
+    if (!weighed) return;
+    $("sure-place").innerHTML = sure.html;
+    for (const id of ["badge", "settles"]) { const place = $(id); if (place) place.outerHTML = sure[id]; }
+    if ($("ways")) $("ways").innerHTML = sure.ways;
+    if (!globalThis.quantadvise.sliding) swap("part-prices", sure.prices);
+    $("part-prices").classList.remove("stale");
+    root.dataset.sureMs = String(sure.ms);
+    $("sure-place").classList.remove("stale");
+  };
   const ask = async ({ push }) => {
     asking?.abort();
     asking = new AbortController();
     const { signal } = asking;
     const turn = ++asked;
-    const said = question();
-    const query = new URLSearchParams(said).toString();
-    if (push) remembered(query);
+    const query = address(question(), []);
+    if (push) remembered(query, `?${address(question(), pins)}${location.hash}`);
     $("answered").setAttribute("aria-busy", "true");
     const begun = performance.now();
     try {
       const [ok, answer] = await fetchJson("api/answer", query, signal);
       if (!ok) {
-        wrong(answer.error, answer.field);
+        wrong(answer.words ?? answer.error, answer.field);
         $("took").textContent = "";
         return;
       }
       wrong(null);
-      show(answer.asked);
       own = answer.asked;
+      show(answer.asked);
       swap("part-head", answer.parts.head);
       swap("part-first", answer.parts.first);
-      compare(answer.headline, query);
+      compare(answer, query);
+      for (const heard of listeners) heard(current, own);
       await globalThis.quantadvise.draw(answer.drawings);
       const seen = performance.now() - begun;
       $("took").textContent = `answered in ${Math.round(seen)} ms`;
-      document.documentElement.dataset.seenMs = seen.toFixed(1);
-      document.documentElement.dataset.serverMs = String(answer.ms);
-      document.documentElement.dataset.answered = String(turn);
+      root.dataset.seenMs = seen.toFixed(1);
+      root.dataset.serverMs = String(answer.ms);
+      root.dataset.answered = String(turn);
       // A frame for the eye before the longer parts.
       await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
       if (signal.aborted) return;
-      const [told, rest] = await fetchJson("api/rest", query, signal);
-      if (!told) return;
-      const weighedBefore = $("sure-place")?.innerHTML ?? "";
-      swap("part-folds", rest.folds);
-      $("sure-place").innerHTML = weighedBefore;
-      swap("part-tables", rest.tables);
-      globalThis.quantadvise.filterAll();
-      await swapCharts("part-charts", rest.charts);
-      document.documentElement.dataset.restMs = String(rest.ms);
-      await new Promise((done) => setTimeout(done, LATER_MS));
+      await rest(query, signal);
       if (signal.aborted) return;
-      for (const id of ["sure-place", "part-load"]) $(id).classList.add("stale");
-      const [weighed, sure] = await fetchJson("api/sure", query, signal);
-      if (!weighed) return;
-      $("sure-place").innerHTML = sure.html;
-      for (const id of ["badge", "settles"]) { const place = $(id); if (place) place.outerHTML = sure[id]; }
-      if ($("ways")) $("ways").innerHTML = sure.ways;
-      document.documentElement.dataset.sureMs = String(sure.ms);
-      $("sure-place").classList.remove("stale");
-      const [walked, load] = await fetchJson("api/load", query, signal);
-      if (!walked) return;
-      await swapCharts("part-load", load.charts);
-      $("part-load").classList.remove("stale");
-      document.documentElement.dataset.loadMs = String(load.ms);
-      document.documentElement.dataset.complete = String(turn);
-      document.documentElement.dataset.settled = String(turn);
+      await fillTab(signal);
+      if (signal.aborted) return;
+      root.dataset.settled = String(turn);
       document.title = `${document.querySelector("h1")?.textContent ?? "live"} · quantadvise`;
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -216,6 +265,10 @@
     }
   };
   let timer = 0;
+  const askSoon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => ask({ push: true }), WAIT_MS);
+  };
   form.elements.load.addEventListener("input", () => {
     // A kind of load that needs a number begins with one: the workload's own, else a modest one.
     const kind = form.elements.load.value;
@@ -238,41 +291,52 @@
     if (!chip) return;
     $("panel").open = true;
     const field = chip.dataset.goto === "gpu" ? $("gpu-find") : form.elements[chip.dataset.goto];
+    if (field && $("more").contains(field)) $("more").open = true;
     field?.focus();
     field?.select?.();
   });
   $("gpu-find").addEventListener("input", (event) => {
     event.stopPropagation(); // a search is no part of the question
-    const words = event.target.value.toLowerCase().split(/\s+/).filter(Boolean);
-    for (const row of document.querySelectorAll(".gpu-row")) {
-      row.hidden = !words.every((word) => row.dataset.name.toLowerCase().includes(word));
-    }
+    for (const row of $$(".gpu-row")) row.hidden = !has(row.dataset.name, event.target.value);
   });
-  $("save").addEventListener("click", async () => {
-    const [ok, value] = await fetchJson("api/document", current.query);
-    if (ok) globalThis.quantadvise.saveText("recommendation.json", "application/json", JSON.stringify(value, null, 1));
-  });
-  form.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => ask({ push: true }), WAIT_MS);
-  });
+  form.addEventListener("input", askSoon);
   form.addEventListener("submit", (event) => { event.preventDefault(); ask({ push: true }); });
   $("again").addEventListener("click", () => { fill(first); ask({ push: true }); });
   $("any-gpu").addEventListener("click", () => {
     for (const box of form.elements.gpu) box.checked = false;
     ask({ push: true });
   });
-  const addressed = () => {
-    const given = Object.fromEntries(new URLSearchParams(location.search));
-    return Object.keys(given).length ? given : first;
+  const read = () => {
+    const given = addressed(location.search);
+    pins = given.pins;
+    fill(Object.keys(given.said).length ? given.said : first);
   };
   addEventListener("popstate", () => {
     base = current.headline ? current : null;
-    fill(addressed());
+    read();
+    for (const heard of listeners) heard(current, own);
     ask({ push: false });
   });
-  // Where the form stands above the answer, the answer comes first.
-  if (matchMedia("(max-width: 980px)").matches) $("panel").open = false;
-  fill(addressed());
-  ask({ push: false });
+  globalThis.quantadviseLive = {
+    form, fetchJson, ask, askSoon, wrong,
+    answered: (heard) => listeners.push(heard),
+    current: () => current,
+    pins: () => pins,
+    pin: (changed) => {
+      pins = changed;
+      history.replaceState(null, "", `?${address(question(), pins)}${location.hash}`);
+      for (const heard of listeners) heard(current, own);
+    },
+    // The tab that is looked at; its content follows at once where the answer is there.
+    look: (name) => {
+      tab = name;
+      if (current.query) fillTab(asking?.signal).catch((error) => { if (error.name !== "AbortError") throw error; });
+    },
+    start: () => {
+      // Where the form stands above the answer, the answer comes first.
+      if (matchMedia("(max-width: 980px)").matches) $("panel").open = false;
+      read();
+      ask({ push: false });
+    },
+  };
 })();

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ MOST_OTHERS = 60
 DEAREST = 3.0
 """Times the dearest pick up to which they are drawn."""
 PERCENT = 100.0
+NEAR_USD, NEAR_POINTS = 1.04, 10.0
+"""Picks whose prices are this factor, and whose probabilities this many points apart, share one name."""
 
 
 def certainty_chart(recommendation: Recommendation) -> Chart | None:
@@ -29,7 +31,8 @@ def certainty_chart(recommendation: Recommendation) -> Chart | None:
         return None
     on_line = [_offered(offer) for offer in offers]
     confidence = recommendation.workload.confidence
-    rows = [*on_line, *others]
+    picks = _picks(recommendation)
+    rows = [*on_line, *others, *picks]
     formats = list(dict.fromkeys(str(row["format"]) for row in rows))
     return Chart(
         name="certainty",
@@ -39,11 +42,7 @@ def certainty_chart(recommendation: Recommendation) -> Chart | None:
         sets={
             "others": others,
             "frontier": on_line,
-            "picks": [
-                {**_offered(pick.offer), "text": pick.role}
-                for pick in recommendation.picks
-                if pick.offer.usd_per_hour is not None
-            ],
+            "picks": picks,
             "asked": [{"y": PERCENT * confidence, "text": f"asked: {share(confidence)}"}],
         },
         table=plain_table(
@@ -61,6 +60,24 @@ def certainty_chart(recommendation: Recommendation) -> Chart | None:
     )
 
 
+def _picks(recommendation: Recommendation) -> list[dict[str, object]]:
+    """What there is to choose between; names that would touch stand together at the lower."""
+    picks = [pick for pick in recommendation.picks if pick.offer.usd_per_hour is not None]
+    picks.sort(key=lambda pick: (pick.offer.usd_per_hour or 0.0, -pick.offer.keeps_all_limits))
+    made: list[dict[str, object]] = []
+    for pick in picks:
+        row = {**_offered(pick.offer), "text": pick.role}
+        if made and _near(made[-1], row):
+            row["text"], made[-1]["text"] = f"{made[-1]['text']} · {pick.role}", ""
+        made.append(row)
+    return made
+
+
+def _near(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two names would touch."""
+    return bool(other["x"] < NEAR_USD * one["x"] and abs(one["y"] - other["y"]) < NEAR_POINTS)
+
+
 def _offered(offer: Offer) -> dict[str, object]:
     return _point(offer.deployment, offer.usd_per_hour, offer.keeps_all_limits)
 
@@ -76,7 +93,7 @@ def _point(deployment: Deployment, usd: float | None, keeps: float) -> dict[str,
 
 
 def _others(recommendation: Recommendation) -> list[dict[str, object]]:
-    """The picks and the cheapest of those judged that are not on the frontier, kept limits or not."""
+    """The cheapest of those judged that are neither picks nor on the frontier, kept limits or not."""
     table = recommendation.table
     if table is None:
         return []
@@ -85,11 +102,7 @@ def _others(recommendation: Recommendation) -> list[dict[str, object]]:
     dearest = max((o.usd_per_hour or 0.0 for o in _shown(recommendation)), default=0.0)
     at = np.flatnonzero(np.isfinite(usd) & (keeps >= LEAST) & (usd <= DEAREST * dearest))
     order = at[np.argsort(usd[at], kind="stable")].tolist()
-    made = [
-        _offered(pick.offer)
-        for pick in recommendation.picks
-        if pick.offer.deployment.key not in known and pick.offer.usd_per_hour is not None
-    ]
+    made: list[dict[str, object]] = []
     known |= {pick.offer.deployment.key for pick in recommendation.picks}
     for i in order:
         deployment = table.deployment(0, i)
@@ -106,6 +119,18 @@ def _shown(recommendation: Recommendation) -> Iterator[Offer]:
     yield from picks or recommendation.frontier
 
 
+_AT: Mapping[str, Any] = {"y": {"field": "y", "type": "quantitative"}}
+_ASKED: tuple[Mapping[str, Any], ...] = (
+    {"data": {"name": "asked"}, "mark": LIMIT_RULE, "encoding": _AT},
+    {
+        "data": {"name": "asked"},
+        "mark": {**LIMIT_TEXT, "x": "width", "align": "right", "baseline": "top", "dx": -4, "dy": 5},
+        "encoding": {**_AT, "text": {"field": "text"}},
+    },
+)
+"""The confidence asked for, as a rule with its name."""
+
+
 def _spec(formats: Sequence[str]) -> dict[str, Any]:
     known = scales(formats)
     x = {
@@ -119,16 +144,10 @@ def _spec(formats: Sequence[str]) -> dict[str, Any]:
     color = {"field": "format", "type": "nominal", "scale": known["color"], "legend": None}
     shape = {"field": "format", "type": "nominal", "scale": known["shape"], "legend": None}
     named = {"tooltip": {"field": "tip"}, "description": {"field": "tip"}}
-    at = {"y": {"field": "y", "type": "quantitative"}}
     dot = {"type": "point", "filled": True}
     return layered(
         [
-            {"data": {"name": "asked"}, "mark": LIMIT_RULE, "encoding": at},
-            {
-                "data": {"name": "asked"},
-                "mark": {**LIMIT_TEXT, "x": "width", "align": "right", "baseline": "top", "dx": -4, "dy": 5},
-                "encoding": {**at, "text": {"field": "text"}},
-            },
+            *_ASKED,
             {
                 "data": {"name": "frontier"},
                 "mark": {
@@ -158,6 +177,11 @@ def _spec(formats: Sequence[str]) -> dict[str, Any]:
             },
             {
                 "data": {"name": "frontier"},
+                "mark": {**dot, "size": 110, "opacity": 1},
+                "encoding": {"x": x, "y": y, "color": color, "shape": shape, **named},
+            },
+            {
+                "data": {"name": "picks"},
                 "mark": {**dot, "size": 110, "opacity": 1},
                 "encoding": {"x": x, "y": y, "color": color, "shape": shape, **named},
             },

@@ -147,7 +147,7 @@ def figure(chart: Chart, *, bare: bool = False) -> Html:
     title = f"{chart.name}-title"
     return tag(
         "figure",
-        tag("h3", chart.title, id=title),
+        tag("h3" if bare else "h2", chart.title, id=title),
         tag("p", chart.says, id=f"{chart.name}-says", class_="says") if chart.says else None,
         [_control(chart, control) for control in chart.controls],
         tag(

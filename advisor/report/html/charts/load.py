@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import log
 from typing import Any
 
 from advisor.advise.sensitivity.along_load import AlongLoad, LoadCurve
@@ -17,8 +18,8 @@ from advisor.text import deployment_text, latency_name, number, share, short_tex
 
 NONE = "none"
 METRICS = ("ttft", "tpot", "e2e")
-LABELLED = 1.35
-"""A stretch has room for its name when its ends are this factor apart."""
+LABELLED, NAMED = 0.05, 0.14
+"""Of the axis that a stretch takes: from here on it has room for its format's name, and for the GPU's too."""
 EXTENT = 64
 """Pixels left of every drawing, so that their axes stand under one another."""
 
@@ -70,22 +71,26 @@ def _bounds(crossover: Crossover) -> list[tuple[float, float]]:
 
 
 def _stretches(crossover: Crossover, unit: str) -> list[dict[str, object]]:
+    levels = crossover.axis.levels
+    whole = log(levels[-1] / levels[0])
     return [
         {
             "format": _format(stretch),
             "x": start,
             "x2": end,
             "middle": (start * end) ** 0.5,
-            "label": "" if stretch.best is None or end / start < LABELLED else _label(stretch),
+            "label": _label(stretch, part=log(end / start) / whole),
             "tip": f"{_name(stretch)}\nfrom {number(stretch.first)} to {number(stretch.last)} {unit}",
         }
         for stretch, (start, end) in zip(crossover.stretches, _bounds(crossover), strict=True)
     ]
 
 
-def _label(stretch: Stretch) -> str:
-    assert stretch.best is not None, "a stretch without a deployment has no label"
-    return f"{stretch.best.format.name} · {stretch.best.gpu.label}"
+def _label(stretch: Stretch, *, part: float) -> str:
+    """What a stretch has room for."""
+    if stretch.best is None or part < LABELLED:
+        return ""
+    return stretch.best.format.name if part < NAMED else _short(stretch)
 
 
 def _here(crossover: Crossover) -> list[dict[str, object]]:
@@ -112,9 +117,11 @@ def _band(crossover: Crossover) -> dict[str, Any]:
     y = {
         "datum": 0.5, "type": "quantitative", "scale": {"domain": [0, 1]},
         "axis": {**_LEFT, "values": [0.5], "labelExpr": "'best'", "ticks": False, "grid": False,
-                 "domain": False, "title": None},
+                 "domain": False, "title": "\u00a0"},  # a title's room, as the drawings below have it
     }  # fmt: skip
-    text = {"type": "text", "aria": False}
+    # No name runs into the next stretch.
+    room = {"expr": "max(1, scale('x', datum.x2) - scale('x', datum.x) - 10)"}
+    text = {"type": "text", "aria": False, "limit": room}
     return layered(
         [
             {
@@ -289,7 +296,8 @@ def _beside(crossover: Crossover, unit: str) -> str:
 
 
 def _short(stretch: Stretch) -> str:
-    return "nothing" if stretch.best is None else _label(stretch)
+    """`fp8 · L40S`."""
+    return "nothing" if stretch.best is None else f"{stretch.best.format.name} · {stretch.best.gpu.label}"
 
 
 def _interval(crossing: Crossing) -> str:

@@ -51,6 +51,9 @@ def evidence_section(recommendation: Recommendation) -> Html:
     )  # fmt: skip
 
 
+_ERROR_HEADS = ("of", "rows", "mean", "median")
+
+
 def _held_out(errors: object) -> Html | None:
     """Error on models that the fit had not seen."""
     if not isinstance(errors, Mapping) or not errors:
@@ -61,7 +64,8 @@ def _held_out(errors: object) -> Html | None:
             "table",
             tag("caption", "Error on models left out of the fit, each in turn"),
             tag(
-                "thead", tag("tr", [tag("th", head, scope="col") for head in ("", "rows", "mean", "median")])
+                "thead",
+                tag("tr", [tag("th", head, scope="col") for head in ("of", "rows", "mean", "median")]),
             ),
             tag(
                 "tbody",

@@ -1,0 +1,107 @@
+"use strict";
+// What the pages' scripts reckon with, apart from any page: `node --test` runs it as it stands.
+(() => {
+  const words = (text) => (text ?? "").toLowerCase().split(/\s+/).filter(Boolean);
+  const list = (text) => (text ?? "").split(",").map((part) => part.trim()).filter(Boolean);
+  const has = (text, query) => words(query).every((word) => text.toLowerCase().includes(word));
+
+  // --- order of a table's cells: numbers before words, what is not known last ---
+  const value = (text) => {
+    const number = Number(text);
+    return text !== "" && !Number.isNaN(number) ? number : text === "–" ? Infinity : text.toLowerCase();
+  };
+  const ascending = (a, b) =>
+    typeof a === "number" && typeof b === "number" ? (a < b ? -1 : a > b ? 1 : 0)
+    : typeof a === typeof b ? a.localeCompare(b, "en") : typeof a === "number" ? -1 : 1;
+  const order = (a, b, down) => {
+    if (a === Infinity || b === Infinity) return a === b ? 0 : a === Infinity ? 1 : -1;
+    return down ? ascending(b, a) : ascending(a, b);
+  };
+
+  // --- sliders: 0 to 100 against a value, by factors or by differences ---
+  const rounded = (number) => Number(number.toPrecision(2));
+  const slid = (place, { low, high, factors }) => {
+    const part = Math.min(Math.max(place, 0), 100) / 100;
+    if (factors) return rounded(low * (high / low) ** part);
+    return Number((low + (high - low) * part).toFixed(high - low > 20 ? 0 : 1));
+  };
+  const placed = (number, { low, high, factors }) => {
+    if (!Number.isFinite(number) || number <= low) return 0;
+    if (number >= high) return 100;
+    return Math.round(100 * (factors ? Math.log(number / low) / Math.log(high / low) : (number - low) / (high - low)));
+  };
+  const typed = (text) => {
+    // What a person types in a field with a slider: `500`, `97 %`; a share of 1 or less is per cent there.
+    const match = /^\s*([0-9]*\.?[0-9]+)\s*(%?)\s*$/.exec(text ?? "");
+    return match ? Number(match[1]) : NaN;
+  };
+
+  // --- the question in the address: its fields, and the questions pinned beside it ---
+  const PIN = "pin";
+  const MOST_PINS = 4;
+  const query = (said) => new URLSearchParams(Object.entries(said).filter(([, text]) => text !== "")).toString();
+  const address = (said, pins) => {
+    const made = new URLSearchParams(query(said));
+    for (const pin of pins) made.append(PIN, pin);
+    return made.toString();
+  };
+  const addressed = (search) => {
+    const given = new URLSearchParams(search);
+    const said = {};
+    for (const [name, text] of given) if (name !== PIN) said[name] = text;
+    return { said, pins: given.getAll(PIN).slice(0, MOST_PINS) };
+  };
+  const pinned = (pins, pin) =>
+    pins.includes(pin) ? pins.filter((one) => one !== pin) : [...pins, pin].slice(-MOST_PINS);
+
+  // --- answers side by side ---
+  // Of shares in points, of all else in per cent of the first.
+  const against = (first, other, points) => {
+    if (points && Number.isFinite(first) && Number.isFinite(other)) {
+      const far = points * (other - first);
+      return Math.abs(far) < 0.05 ? "same" : `${far > 0 ? "+" : "−"}${Math.abs(far).toFixed(1)} points`;
+    }
+    if (first === null || other === null || first === undefined || other === undefined || !(first > 0)) return "";
+    const part = 100 * (other / first - 1);
+    if (Math.abs(part) < 0.5) return "same";
+    return `${part > 0 ? "+" : "−"}${Math.abs(part).toFixed(0)} %`;
+  };
+  // One row per quantity that any of them has, in the order of the first; a cell for each answer.
+  const sideBySide = (answers) => {
+    const names = [];
+    for (const answer of answers) for (const { name } of answer.figures) if (!names.includes(name)) names.push(name);
+    const of = (answer, name) => answer.figures.find((figure) => figure.name === name);
+    return names.map((name) => {
+      const first = answers.length ? of(answers[0], name) : undefined;
+      return {
+        name,
+        cells: answers.map((answer, at) => {
+          const own = of(answer, name);
+          return { text: own?.text ?? "–", change: at === 0 ? "" : against(first?.value, own?.value, own?.points) };
+        }),
+      };
+    });
+  };
+  // What two questions do not have in common, in words: `level 8`, `gpu without L40S`.
+  const difference = (one, other) => {
+    const [a, b] = [one, other].map((text) => Object.fromEntries(new URLSearchParams(text)));
+    const changed = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((name) => a[name] !== b[name]);
+    return changed.map((name) => (b[name] === undefined ? `no ${name}` : `${name} ${b[name].replaceAll(",", ", ")}`)).join("; ");
+  };
+
+  // --- tabs: which one the arrows lead to ---
+  const nextTab = (names, at, key) => {
+    const place = names.indexOf(at);
+    if (key === "Home") return names[0];
+    if (key === "End") return names[names.length - 1];
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
+    return step === undefined || place < 0 ? null : names[(place + step + names.length) % names.length];
+  };
+
+  const moved = (before, after) => (before === after ? "The answer stays the same." : `was ${before} → now ${after}`);
+
+  const logic = { words, list, has, value, order, slid, placed, typed, query, address, addressed, pinned, MOST_PINS,
+                  against, sideBySide, difference, nextTab, moved };
+  if (typeof module === "undefined") globalThis.quantadviseLogic = logic;
+  else module.exports = logic;
+})();

@@ -1,0 +1,143 @@
+"""What is taken away of an answer: figures to compare, rows, the folder that runs it, the command line."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import shlex
+import zipfile
+from collections.abc import Iterator, Mapping
+
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.errors import InputError
+from advisor.report.documents.rows import recommendation_rows
+from advisor.report.html.elements.quantities import PERCENT, quantities
+from advisor.report.manifests.write import texts
+from advisor.spec.reading.lists import split
+from advisor.text import number, share
+from advisor.ui.doors import NO, YES, flag
+from advisor.ui.fields import MORE, fields
+from advisor.ui.question import LEVELLED, SIZE, kind_said, limits_said, profile_said
+from advisor.ui.shelf import Shelf
+
+_LONG_AGO = (1980, 1, 1, 0, 0, 0)
+"""Of every file in a zip: the same answer, the same bytes."""
+_RUNS = 0o755 << 16
+_IS_READ = 0o644 << 16
+PLAIN = (
+    "recovery", "confidence", "objective", "formats", "kv", "pricing", "maxgpus", "budget", "api", "used",
+)  # fmt: skip
+"""Fields whose text is what the option takes."""
+_FLAGS = {"prefix_caching": "enable-prefix-caching", "tensor_parallel": "tensor-parallel-size"}
+"""Options of the command line that are called otherwise than their setting."""
+
+
+def compared_figures(recommendation: Recommendation) -> list[dict[str, object]]:
+    """Every figure of the first: its name with the unit, its value, and what a table shows."""
+    first = recommendation.winner
+    if first is None:
+        return []
+    made: list[dict[str, object]] = []
+    usd = None if first.cost is None else first.cost.usd_per_hour
+    if usd is not None:
+        made.append({"name": "USD per hour", "value": usd, "text": number(usd)})
+    if recommendation.workload.limits:
+        kept = first.keeps_all_limits
+        made.append({"name": "Keeps all limits", "value": kept, "points": PERCENT, "text": share(kept)})
+    for quantity in quantities(recommendation.workload):
+        estimate = quantity.read(first)
+        if estimate is not None:
+            text = number(estimate.value, digits=quantity.digits)
+            name = f"{quantity.name}, {quantity.unit}"
+            points = {"points": 1} if quantity.unit == "%" else {}
+            made.append({"name": name, "value": estimate.value, "text": text, **points})
+    return made
+
+
+def rows_text(recommendation: Recommendation) -> str:
+    """CSV of the ranked, as the command line prints it."""
+    rows = recommendation_rows(recommendation)
+    to = io.StringIO()
+    writer = csv.DictWriter(to, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return to.getvalue()
+
+
+def folder_zip(recommendation: Recommendation) -> str:
+    """The folder of `--write` as a zip in base64. Raises InputError where nothing is recommended."""
+    first = recommendation.winner
+    if first is None:
+        raise InputError("nothing keeps the limits, so there is nothing to run")
+    to = io.BytesIO()
+    with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, text in texts(first, recommendation.workload).items():
+            file = zipfile.ZipInfo(f"deployment/{name}", _LONG_AGO)
+            file.external_attr = _RUNS if text.startswith("#!") else _IS_READ
+            made.writestr(file, text, zipfile.ZIP_DEFLATED)
+    return base64.b64encode(to.getvalue()).decode()
+
+
+def command_line(said: Mapping[str, str], shelf: Shelf) -> str:
+    """The command that asks the same question. Files that were dropped stand by their names."""
+    get = {name: said.get(name, "").strip() for name in fields()}
+    return shlex.join(["quantadvise", "recommend", *_words(get, shelf)])
+
+
+def _words(get: Mapping[str, str], shelf: Shelf) -> Iterator[str]:
+    workload = get["workload"] or "chat"
+    yield from ("--params", get["model"]) if SIZE.fullmatch(get["model"]) else (get["model"],)
+    yield from ("--workload", f"{workload}.yaml" if workload in shelf.workloads else workload)
+    yield from _load_words(get, shelf)
+    for limit in limits_said(get, profile_said(workload, shelf)):
+        yield from ("--slo", limit)
+    if get["stock"]:
+        # What there is of each kind is said with the kinds, of a fleet that may mix them.
+        yield from ("--gpu", ",".join(split(get["stock"])), "--allow-mixed")
+    elif gpus := [f"{name}.yaml" if name in shelf.gpus else name for name in split(get["gpu"])]:
+        yield from ("--gpu", ",".join(gpus))
+    for price in split(get["price"]):
+        yield from ("--price", price)
+    for name in (
+        "recovery",
+        "confidence",
+        "objective",
+        "formats",
+        "kv",
+        "pricing",
+        "maxgpus",
+        "budget",
+        "api",
+        "used",
+    ):
+        if get[name]:
+            yield from (fields()[name].flags[0], get[name])
+    for name, field in fields().items():
+        if field.group == MORE and name != "stock" and get[name]:
+            yield from _further_words(name, get[name])
+
+
+def _load_words(get: Mapping[str, str], shelf: Shelf) -> Iterator[str]:
+    kind = kind_said(get, profile_said(get["workload"] or "chat", shelf))
+    if kind in LEVELLED:
+        yield from (f"--{kind}", get["level"])
+    elif kind == "single":
+        yield "--single"
+    elif kind == "maximum":
+        yield from ("--concurrency", "max")
+    for name in ("input", "output", "turns", "think", "system", "history"):
+        if get[name]:
+            yield from (fields()[name].flags[0], get[name])
+
+
+def _further_words(name: str, text: str) -> Iterator[str]:
+    option = f"--{_FLAGS[name]}" if name in _FLAGS else flag(name)
+    if text == YES:
+        yield option
+    elif text == NO and name == "enforce_eager":
+        return  # as it is by default, and the option has no other side
+    elif text == NO:
+        yield f"--no-{option[2:]}"
+    else:
+        yield from (option, text)
