@@ -92,6 +92,7 @@ def test_a_row_that_is_named_is_written_alone(quantadvise: Command, tmp_path: Pa
     [
         (("--gpu", "L40S"), "name two or more in --gpu"),
         (("--gpu", "L40S,A100", "--single"), "give --rate or --concurrency"),
+        (("--gpu", "L40S,A100", "--concurrency", "1"), "give --concurrency 2 or more"),
         (("--gpu", "L40S,A100", "--objective", "latency"), "add --objective cost"),
         (("--gpu", "L40S,A100", "--gpu-count", "same"), "add --gpu-count free"),
         (("--gpu", "L40S,A100", "-o", "csv"), "add --output json"),
@@ -111,6 +112,12 @@ def test_two_counts_without_the_flag_name_it(quantadvise: Command) -> None:
     result = quantadvise("recommend", "Llama-3.1-8B-Instruct", "-w", "chat", "--gpu", "4xA100,8xL40S")
     assert result.code == 1
     assert "add --allow-mixed" in result.err
+
+
+def test_few_requests_in_flight_are_shared_by_no_more_kinds(quantadvise: Command) -> None:
+    asked = (*ASKED, "-g", "A6000,A100,L40S,H100", "--concurrency", 2, "-o", "json")
+    fleet = json.loads(quantadvise(*asked).out)["mixed"]["fleet"]
+    assert [kind["router_weight"] for kind in fleet["kinds"]] == [1, 1]
 
 
 def test_without_scipy_the_remedy_is_said_before_any_work(

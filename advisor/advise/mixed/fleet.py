@@ -112,6 +112,10 @@ def check_mixable(choice: Choice) -> None:
             "--allow-mixed: kinds of GPU share requests per second, or requests in flight; give --rate or "
             "--concurrency"
         )
+    if workload.load.arrival.kind == "concurrency" and (workload.load.arrival.value or 0) < 2:
+        raise InputError(
+            "--allow-mixed: one request in flight cannot be shared; give --concurrency 2 or more"
+        )
     if workload.objective != "cost":
         raise InputError(
             f"--allow-mixed: a mix is chosen by its cost, and the aim is {workload.objective}; "
@@ -194,14 +198,15 @@ def _kind(one: Capacity) -> Kind:
 
 
 def _bounds(choice: Choice) -> Bounds:
-    space = choice.space
+    space, arrival = choice.space, choice.workload.load.arrival
+    most = max(MOST_KINDS, len(space.stock))
     return Bounds(
-        demand=choice.workload.load.arrival.value or 1.0,
+        demand=arrival.value or 1.0,
         stock=tuple(space.stock.items()),
         max_gpus=space.max_gpus,
         exact_gpus=space.num_gpus,
         max_usd_per_hour=choice.max_usd_per_hour,
-        most_kinds=max(MOST_KINDS, len(space.stock)),
+        most_kinds=min(most, round(arrival.value or 1.0)) if arrival.kind == "concurrency" else most,
     )
 
 
