@@ -58,7 +58,7 @@ def answer_cells(
             why = _unanswerable(question, fits)
             # A refused cell keeps whether it fits and how many sequences do: that is known.
             answers[index] = [*[""] * (len(SPEED) - 2), *row[-2:]] if why else row
-            whys[index] = why
+            whys[index] = why or _overloaded(question, row)
     with_task = "task" in rows[0]
     if with_task:
         for answer, index, (recovery, why) in zip(
@@ -151,6 +151,17 @@ def _unanswerable(question: Question, fits: bool) -> str:
         gpus = f"{deployment.tensor_parallel} × {deployment.gpu.name}"
         return f"does not fit: weights and one request's KV cache are more than {gpus} can hold"
     return ""
+
+
+def _overloaded(question: Question, row: Sequence[str]) -> str:
+    """Why an open loop has no TTFT though the deployment serves it; empty: it has one."""
+    if question.load != "rate" or row[SPEED.index("ttft_mean_ms")]:
+        return ""
+    served = float(row[SPEED.index("requests_per_s")])
+    about = f"{question.level:g} requests/s are about as many as can be served or more ({served:.3g})"
+    if isfinite(question.requests_per_client):
+        return f"{about}: so few prompts do not tell the queue that grows from chance"
+    return f"{about}: the queue grows as long as they come; fill num_prompts for a run that ends"
 
 
 def _recovery_rows(

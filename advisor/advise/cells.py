@@ -103,13 +103,13 @@ def _load(row: Mapping[str, str]) -> dict[str, Any]:
         value = _parsed(rate)
         if not 0 < value <= MAX_REQUESTS_PER_S:
             raise InputError(f"request_rate: '{rate}' is no rate above 0 and up to {MAX_REQUESTS_PER_S:,}/s")
-        return {"load": "rate", "level": value}
+        return {"load": "rate", "level": value, "requests_per_client": inf if prompts is None else prompts}
     level = inf
     if not is_maximum(concurrency):
         level = float(_whole(concurrency, "concurrency", MAX_CONCURRENCY, also=" or max"))
     if prompts is not None and 1 < prompts < inf and prompts <= level:
-        # No request waits for another's place: all are sent together, and the run ends with the last.
-        return {"load": "batch", "level": prompts}
+        # No client sends twice: all are sent together, and the run ends with the last.
+        return {"load": "concurrency", "level": prompts, "requests_per_client": 1.0}
     if level == 1 or prompts == 1:
         # One request in flight is a single stream: the same world by another name.
         return {"load": "single", "level": 1.0}

@@ -50,8 +50,9 @@ def test_empty_cells_are_the_same_question_as_no_cells() -> None:
         ({"num_prompts": "320"}, "concurrency", 16.0, 20.0),
         ({"num_prompts": "inf"}, "concurrency", 16.0, math.inf),
         # as many prompts as places: they are sent together, and the batch drains
-        ({"num_prompts": "16"}, "batch", 16.0, math.inf),
-        ({"num_prompts": "10", "concurrency": "max"}, "batch", 10.0, math.inf),
+        ({"num_prompts": "16"}, "concurrency", 16.0, 1.0),
+        ({"num_prompts": "10", "concurrency": "max"}, "concurrency", 10.0, 1.0),
+        ({"num_prompts": "300", "concurrency": "", "request_rate": "2.5"}, "rate", 2.5, 300.0),
         ({"num_prompts": "1"}, "single", 1.0, math.inf),
     ],
 )

@@ -53,16 +53,22 @@ def benchmark_run(steady: SteadyState, engines: EngineTable, loads: LoadTable) -
     # The first requests are admitted at once; of the others, each waits for between none and all before it.
     # Answers of nearly one length end in waves: half a wave later than at a steady rate, and with a burst
     # each.
+    together = _together(request, top)
     late = np.maximum(clients - top, 0.0)
     spread = np.minimum(np.sqrt(12.0) * loads.output_std / output, 1.0)
-    burst_s = _burst_s(request, first)
+    at_once = np.minimum(clients, together)
+    burst_s = _burst_s(request, at_once)
     # Where preemption lengthens TPOT, a request is admitted sooner than the capacity alone says.
     at_least_s = of_runs(steady.request.wait_s + steady.request.prefill_s)
     admitted_s = np.maximum(ttft - np.where(late > 0, late / capacity, 0.0), np.minimum(at_least_s, ttft))
     variation = loads.output_std / output
-    behind = 0.5 * np.maximum(1.0 - variation**2, 0.0) * top / capacity
-    late_s = 0.5 * late / capacity + behind + spread * admitted_s + burst_s
-    at_start = (first * burst_s + late * late_s) / clients
+    behind = 0.5 * np.maximum(1.0 - variation**2, 0.0) * together / capacity
+    waiting = clients - at_once
+    after_s = behind + spread * admitted_s + burst_s
+    # Where answers end while prompts of the burst are still computed, prompt simply follows prompt.
+    after_s = np.where(together < top, 2.0 * burst_s, after_s)
+    late_s = 0.5 * waiting / capacity + after_s
+    at_start = (at_once * burst_s + waiting * late_s) / clients
     run_ttft = (at_start + (per_client - 1.0) * ttft) / per_client
     run_tpot = _run_tpot(request, loads, first, clients * per_client, tpot)
 
@@ -134,6 +140,16 @@ def _slowed_share(request: RequestWork, burst_steps: Floats, variation: Floats) 
         capped = np.where(ratio <= 1.0, 0.5 * ratio, 1.0 - 0.5 / np.maximum(ratio, 1.0))
         share = share + weight * np.where(request.prefill_first, 0.5 * ratio, capped)
     return share
+
+
+def _together(request: RequestWork, top: Floats) -> Floats:
+    """Requests that are in the engine before the first of them leaves it, of at most `top`.
+
+    Where prompts are long and answers short, answers end while the burst is still being prefilled.
+    """
+    prompts_per_step = request.token_budget / np.maximum(request.uncached_tokens, 1.0)
+    reached = (request.decode_steps + 1.0) * prompts_per_step + 1.0
+    return np.asarray(np.where(request.prefill_first, top, np.clip(reached, 1.0, top)))
 
 
 def _last_s(

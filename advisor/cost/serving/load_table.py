@@ -51,7 +51,8 @@ class LoadTable(ArrayTable):
     prefix_hit_rate: Floats
     requests_per_client: Floats
     """Requests that each closed-loop client sends in a run: the first of them all come at once, which
-    lengthens a run's mean TTFT by their queue's share. inf = steady state."""
+    lengthens a run's mean TTFT by their queue's share. Of an open loop: all requests of the run, by which a
+    rate beyond the capacity has latencies. inf = steady state."""
     input_std: Floats
     output_std: Floats
     """Standard deviations of the lengths over requests."""

@@ -15,6 +15,7 @@ from advisor.cost.serving.benchmark_run import benchmark_run
 from advisor.cost.serving.engine import EngineTable, engine_table
 from advisor.cost.serving.latency_distribution import Spread, mixed, spread_of
 from advisor.cost.serving.load_table import LoadTable
+from advisor.cost.serving.overload import overloaded, overloaded_run
 from advisor.cost.serving.request import TINY
 from advisor.cost.serving.serving_stats import SteadyState
 from advisor.cost.serving.steady_state import steady_state
@@ -64,7 +65,10 @@ class Queue:
         """Means that a run of `loads.requests_per_client` requests per client reports."""
         if np.isinf(self.loads.requests_per_client).all():
             return self.steady
-        return benchmark_run(self.steady, self.engines, self.loads)
+        found = benchmark_run(self.steady, self.engines, self.loads)
+        if not overloaded(self.steady, self.loads).any():
+            return found
+        return overloaded_run(found, self.engines, self.loads)
 
     def percentile_s(self, metric: LatencyMetric, statistic: str) -> Floats:
         """A percentile of a latency in each row; NaN where the queue has no mean."""
