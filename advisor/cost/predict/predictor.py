@@ -199,7 +199,7 @@ class Predictor:
         # The arrivals are served, as long as they can be.
         arriving = loads.level * replicas
         exact = Range(value=arriving, low=arriving, high=arriving)
-keeps_up = m.requests_per_s >= loads.level * (1.0 - 1e-9)
+        keeps_up = m.requests_per_s >= loads.level * (1.0 - 1e-9)
         served = exact.where(loads.is_kind("rate") & np.isfinite(m.tpot_s) & keeps_up, served)
         served = _of_thinking_users(loads, e2e, replicas, served)
         cached = loads.cached_prompts
