@@ -1,4 +1,4 @@
-"""A foreign file's content as plain values: JSON, JSON values in a row, CSV, YAML or loadgen's text."""
+"""A foreign file's content as plain values: JSON, CSV, YAML, and what loadgen and benchmarks print."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import DataError
-from advisor.record.importers.tools import mlperf
+from advisor.record.importers.tools import mlperf, printed
 from advisor.spec.reading.file_bytes import read_bytes
 from advisor.units import MB
 
@@ -37,10 +37,13 @@ def parse(content: bytes, path: Path) -> Any:
         raise DataError(f"{path}: is not UTF-8 text; import the file as its tool wrote it") from error
     if not text.strip():
         raise DataError(f"{path}: is empty; was the run cut off?")
-    if text.lstrip()[0] in "{[":
+    if text.lstrip()[0] in "{[" and not printed.recognises(text):
         return _json(text, path)
     if mlperf.recognises(text):
         return text
+    if printed.recognises(text):
+        found = printed.results(text)
+        return found[0] if len(found) == 1 else found
     rows = _csv(text)
     if rows is not None:
         return rows
@@ -136,6 +139,8 @@ def _belongs(document: Mapping[Any, Any]) -> str:
     keys = {str(key) for key in document}
     if {"model_type", "architectures"} & keys and {"hidden_size", "text_config", "num_hidden_layers"} & keys:
         return ", a model's config.json: give it as the model of `quantadvise recommend`"
+    if {"pass@1", "pass@10"} <= keys:
+        return ", scores of a harness other than lm-eval: they state no protocol to compare by"
     if {"benchmark", "metric", "model"} <= keys:
         return ", vLLM's copy for PyTorch's benchmark database: import the .json beside it"
     if {"custom_id", "body"} <= keys or {"timestamp", "input_length"} <= keys:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from advisor.errors import QuantAdviseError
-from advisor.record.checks.bounds import bounds
+from advisor.record.checks.bounds import Bounds, bounds
 from advisor.record.importers.facts import Served
 from advisor.record.importers.run import Run
 from advisor.spec.formats.catalog import find_format
@@ -141,12 +142,40 @@ def _unsteady(run: Run) -> str | None:
     return None
 
 
-def contaminated(run: Run, served: Served) -> str | None:
-    """Faster than arithmetic allows on that GPU: a cached prompt, or another deployment than was said."""
+def without_chunk_gaps(run: Run, served: Served) -> Run:
+    """Without ITL percentiles shorter than one read of the weights: gaps inside a chunk of several tokens.
+
+    A client that reads two tokens at once measures nothing between them; the mean and TPOT stay right.
+    """
+    floor = _floor(served)
+    if floor is None:
+        return run
+    least_ms = _FLOOR_SLACK * floor.decode_step_ms
+    gone = [key for key, value in run.figures.items() if key[0] == "itl_ms" and value < least_ms]
+    if not gone or ("itl_ms", "mean") in gone:
+        return run
+    least = f"{floor.decode_step_ms:.3g} ms that reading the weights takes"
+    reason = f"below the {least}: tokens came several at a time"
+    return replace(
+        run,
+        figures={key: value for key, value in run.figures.items() if key not in gone},
+        left_out=(*run.left_out, *((f"{metric} {statistic}", reason) for metric, statistic in gone)),
+    )
+
+
+def _floor(served: Served) -> Bounds | None:
+    """The least times of a deployment; None where the catalogs do not know it."""
     try:
         model, fmt, gpu = find_model(served.model), find_format(served.format), find_gpu(served.gpu)
-        floor = bounds(model, fmt, gpu, served.num_gpus)
+        return bounds(model, fmt, gpu, served.num_gpus)
     except QuantAdviseError:
+        return None
+
+
+def contaminated(run: Run, served: Served) -> str | None:
+    """Faster than arithmetic allows on that GPU: a cached prompt, or another deployment than was said."""
+    floor = _floor(served)
+    if floor is None:
         return None
     assert run.input_tokens is not None
     least_ms = run.input_tokens * floor.prefill_ms_per_token

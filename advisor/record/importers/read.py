@@ -162,9 +162,10 @@ def _speed(tool: ModuleType, document: Any, facts: DeploymentFacts, where: str, 
     runs = _runs(tool, document, where)
     found: list[SpeedMeasurement] = []
     refused, notes = [], []
+    left: list[tuple[str, str]] = [pair for run in runs for pair in run.left_out]
     for run in runs:
         name = f"{where}: {run.name}" if run.name else where
-        reason = guard.refusal(run) or _other_engine(run.facts.engine)
+        reason = _other_engine(run.facts.engine) or guard.refusal(run)
         if reason is not None:
             refused.append(f"{name}: {reason}")
             continue
@@ -182,6 +183,8 @@ def _speed(tool: ModuleType, document: Any, facts: DeploymentFacts, where: str, 
         if reason is not None:
             refused.append(f"{name}: {reason}")
             continue
+        run = guard.without_chunk_gaps(run, served)
+        left += run.left_out
         try:
             found += rows(run, served, source=source, licence=said.licence)
         except ValueError as error:
@@ -192,7 +195,7 @@ def _speed(tool: ModuleType, document: Any, facts: DeploymentFacts, where: str, 
             notes.append(f"{name}: all requests at once, so only its throughput was kept")
         if run.suspect:
             notes.append(f"{name}: kept out of the fit, {run.suspect}")
-    notes += [f"{where}: not taken: {line}" for line in _left_out(runs)]
+    notes += [f"{where}: not taken: {line}" for line in _left_out(left)]
     return Imported(speed=tuple(found), refused=tuple(refused), notes=tuple(notes))
 
 
@@ -202,12 +205,11 @@ def _other_engine(engine: str | None) -> str | None:
     return f"{engine} served it; records and predictions are of vLLM"
 
 
-def _left_out(runs: Sequence[Run]) -> Iterator[str]:
+def _left_out(left: Sequence[tuple[str, str]]) -> Iterator[str]:
     """Every key of the file that gives no row, by reason, each once."""
     by_reason: dict[str, dict[str, None]] = {}
-    for run in runs:
-        for key, reason in run.left_out:
-            by_reason.setdefault(reason, {})[key] = None
+    for key, reason in left:
+        by_reason.setdefault(reason, {})[key] = None
     for reason, keys in by_reason.items():
         yield f"{', '.join(keys)} ({reason})"
 

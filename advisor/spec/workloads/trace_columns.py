@@ -20,15 +20,15 @@ from advisor.units import MS_PER_S
 
 TIMES = (
     *("timestamp", "arrivaltime", "arrivaltimestamp", "arrivedat", "arrival", "starttime", "requesttime"),
-    *("createdat", "created", "time", "sentat"),
+    *("createdat", "created", "time", "sentat", "ts", "t"),
 )
 PROMPTS = (
     *("contexttokens", "requesttokens", "prompttokens", "inputtokens", "inputlength", "inputlen"),
-    *("promptlength", "promptlen", "numprompttokens", "numprefilltokens", "inputsequencelength"),
+    *("promptlength", "promptlen", "numprompttokens", "numprefilltokens", "inputsequencelength", "in"),
 )
 ANSWERS = (
     *("generatedtokens", "responsetokens", "completiontokens", "outputtokens", "outputlength", "outputlen"),
-    *("generationtokens", "numoutputtokens", "numdecodetokens", "outputsequencelength"),
+    *("generationtokens", "numoutputtokens", "numdecodetokens", "outputsequencelength", "out"),
 )
 CACHED = ("cachedtokens", "cachedprompttokens", "promptcachedtokens", "cachereadinputtokens")
 SESSIONS = ("sessionid", "conversationid", "chatid", "threadid", "dialogueid", "dialogid")
@@ -36,6 +36,7 @@ ENDS = ("endtime", "endedat", "finishedat", "completedat")
 LASTED = ("elapsedtime",)
 """Seconds (BurstGPT's second form)."""
 MEDIA = ("numimages", "images", "numaudios", "numvideos")
+NS_PER_S = 1e9
 _FORMATS: Mapping[str, TraceFormat] = {"contexttokens": "azure", "requesttokens": "burstgpt"}
 
 
@@ -60,6 +61,10 @@ class Columns:
     @property
     def format(self) -> TraceFormat:
         return _FORMATS.get(folded(self.prompt or ""), "columns")
+
+    def says_a_length(self, row: Mapping[str, Any]) -> bool:
+        """Whether the row has a prompt or an answer length at all: others are steps of something else."""
+        return row.get(self.prompt or "") is not None or row.get(self.answer or "") is not None
 
     def request(self, row: Mapping[str, Any], where: str) -> TracedRequest:
         """One row. Raises DataError for a count or a time that is none."""
@@ -107,6 +112,67 @@ def read_columns(text: str, path: Path) -> Trace:
         )
     found = [columns.request(row, f"{path}:{rows.line_num}") for row in rows]
     return answered(columns.format, found)
+
+
+_USAGE: Mapping[str, tuple[str, ...]] = {
+    "prompt_tokens": ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.usage.prompt_tokens"),
+    "completion_tokens": (
+        *("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.usage.completion_tokens"),
+    ),
+    "cached_tokens": ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cached_tokens"),
+}
+"""OpenTelemetry's attributes of a model's answer; older and other instrumentations have other names."""
+
+
+def spans_of(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The spans of a row: itself, or those of OTLP's `resourceSpans` entry; none where it is no span."""
+    if isinstance(row.get("scopeSpans"), list):
+        scopes = [scope.get("spans") for scope in row["scopeSpans"] if isinstance(scope, Mapping)]
+        return [span for spans in scopes if isinstance(spans, list) for span in spans if _is_span(span)]
+    return [row] if _is_span(row) else []
+
+
+def _is_span(row: Any) -> bool:
+    return (
+        isinstance(row, Mapping)
+        and "attributes" in row
+        and {"span_id", "spanId", "context"} & row.keys() != set()
+    )
+
+
+def usage_of_span(span: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Time and token counts of a span under our names; None for a span of something else."""
+    attributes = _attributes(span.get("attributes"))
+    found = {
+        name: next((attributes[key] for key in keys if attributes.get(key) is not None), None)
+        for name, keys in _USAGE.items()
+    }
+    if found["prompt_tokens"] is None or found["completion_tokens"] is None:
+        return None
+    return {"timestamp": _began(span), **found}
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    """OTLP writes a list of `{key, value: {intValue}}`, exporters a mapping."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    pairs = [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+    return {
+        str(one.get("key")): next(iter(one["value"].values()), None)
+        for one in pairs
+        if isinstance(one.get("value"), Mapping)
+    }
+
+
+def _began(span: Mapping[str, Any]) -> Any:
+    """When a span began: ISO text, or seconds of OTLP's nanoseconds."""
+    nanoseconds = span.get("startTimeUnixNano", span.get("start_time_unix_nano"))
+    try:
+        if nanoseconds is not None:
+            return int(nanoseconds) / NS_PER_S
+    except (TypeError, ValueError):
+        return nanoseconds
+    return span.get("start_time", span.get("startTime"))
 
 
 def count(value: Any, where: str, name: str) -> int:

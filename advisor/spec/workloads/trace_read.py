@@ -1,20 +1,29 @@
 """Request logs → requests: when each came, how long it was, what it shared. One reader per format.
 
-CSV and flat JSONL with a column per fact (`trace_columns`), Mooncake (JSONL with `hash_ids`), OpenAI-style
-JSONL (request, response or batch lines, with `usage` or text), ShareGPT (JSON), vLLM's own log lines. The
+CSV and flat JSON rows with a column per fact (`trace_columns`), OpenTelemetry spans, Mooncake (rows with
+`hash_ids`), OpenAI-style rows (request, response or batch, with `usage` or text), datasets of prompts,
+ShareGPT, vLLM's own log lines. Rows are JSON Lines, a JSON array, or the list inside one JSON object. The
 format is recognised by content.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from advisor.errors import DataError, InputError
 from advisor.spec.reading.file_bytes import read_bytes
-from advisor.spec.workloads.trace_columns import Columns, count, instant, read_columns
+from advisor.spec.workloads.trace_columns import (
+    Columns,
+    count,
+    instant,
+    read_columns,
+    spans_of,
+    usage_of_span,
+)
 from advisor.spec.workloads.trace_vllm import is_vllm, read_vllm
 from advisor.spec.workloads.traced import Prefix, Trace, TracedRequest, answered
 from advisor.units import MB, MS_PER_S
@@ -22,8 +31,8 @@ from advisor.units import MB, MS_PER_S
 MAX_BYTES = 2000 * MB
 KNOWN = (
     "CSV with a column of prompt and of answer tokens, as Azure's and BurstGPT's; JSON Lines of Mooncake, of "
-    "OpenAI-style requests, responses or batches, of LiteLLM; ShareGPT JSON; vLLM's log with "
-    "--enable-log-requests"
+    "OpenAI-style requests, responses or batches, of LiteLLM, of prompts; the same as a JSON array; "
+    "OpenTelemetry spans with gen_ai.usage; ShareGPT JSON; vLLM's log with --enable-log-requests"
 )
 MOONCAKE_BLOCK_TOKENS = 512
 """Tokens behind one hash id (Mooncake's FAST'25 trace release)."""
@@ -41,43 +50,122 @@ def read_trace(path: Path) -> Trace:
     if not lines:
         raise InputError(f"{path}: is empty; give a log with requests")
     first = lines[0][1].lstrip()
-    if first.startswith("["):
-        return _sharegpt(text, path)
-    if first.startswith("{"):
-        return _jsonl(lines, path)
+    if first[0] in "[{":
+        return _rows(_documents(text, lines, path), path)
     if is_vllm(lines):
         return read_vllm(lines)
     if "," in first and len(lines) > 1 and not any(character.isdigit() for character in first[:1]):
         return read_columns(text, path)
+    if _SERVEGEN.fullmatch(first):
+        raise InputError(f"{path}: has {_CLIENTS}")
     raise InputError(f"{path}: begins with {first[:40]!r}, which is no request log that we know ({KNOWN})")
 
 
-def _jsonl(lines: list[tuple[int, str]], path: Path) -> Trace:
-    rows: list[tuple[str, Mapping[str, Any]]] = []
-    for number, line in lines:
-        where = f"{path}:{number}"
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{where}: damaged JSON ({error}); one request per line") from error
-        if not isinstance(row, Mapping):
-            raise DataError(f"{where}: no JSON object; one request per line")
-        rows.append((where, row))
+_SERVEGEN = re.compile(r"[0-9.]+,[0-9.e+-]+,[0-9.e+-]+,[A-Z][a-z]+(,[0-9.e+-]+)+")
+_CLIENTS = (
+    "rates and distributions of ServeGen's clients by window, and no requests; let ServeGen generate some "
+    "(its README has examples) and write them as CSV with timestamp, input_tokens, output_tokens"
+)
+_LISTS = ("spans", "resourceSpans", "requests", "data", "records", "logs", "items", "traces")
+"""Keys under which one JSON object keeps its rows."""
+Row = tuple[str, Mapping[str, Any]]
+
+
+def _documents(text: str, lines: list[tuple[int, str]], path: Path) -> list[Row]:
+    """The rows of JSON Lines, of an array, or of the list inside one object, each with its place."""
+    first = lines[0][1].strip()
+    if first.startswith("{") and len(lines) > 1 and _parsed(first) is not None:
+        return [_line(f"{path}:{number}", line) for number, line in lines]
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise DataError(
+            f"{path}: damaged JSON ({reason}); give a request per line, or one whole array"
+        ) from error
+    if isinstance(document, list):
+        rows = document
+    else:
+        rows = next((document[key] for key in _LISTS if isinstance(document.get(key), list)), [document])
+    found = [(f"{path}: entry {at}", row) for at, row in enumerate(rows, start=1)]
+    strange = next((where for where, row in found if not isinstance(row, Mapping)), None)
+    if strange is not None or not found:
+        raise InputError(f"{strange or path}: no JSON object; known are {KNOWN}")
+    return found
+
+
+def _parsed(text: str) -> Any:
+    """The JSON value of a text; None where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _line(where: str, line: str) -> Row:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where}: damaged JSON ({error}); one request per line") from error
+    if not isinstance(row, Mapping):
+        raise DataError(f"{where}: no JSON object; one request per line")
+    return where, row
+
+
+def _rows(rows: list[Row], path: Path) -> Trace:
     first = rows[0][1]
+    if isinstance(first.get("conversations"), list):
+        return _sharegpt(rows)
+    if len(rows) == 1 and _is_result(first):
+        raise _unknown(rows, path)
+    spans = [(where, span) for where, row in rows for span in spans_of(row)]
+    if spans:
+        told = [(where, flat) for where, span in spans if (flat := usage_of_span(span)) is not None]
+        if told:
+            columns = Columns(list(told[0][1]))
+            requests = [columns.request(row, where) for where, row in told]
+            return answered("spans", requests, skipped=len(spans) - len(told))
+        raise InputError(
+            f"{path}: its {len(spans)} spans state no gen_ai.usage.input_tokens and output_tokens; let the "
+            "instrumentation record token counts"
+        )
     if "input_length" in first and ("hash_ids" in first or "output_length" in first):
         return _mooncake(rows)
     columns = Columns(list(first))
     if columns.found:
-        return answered(columns.format, [columns.request(row, where) for where, row in rows])
+        kept = [(where, row) for where, row in rows if columns.says_a_length(row)]
+        requests = [columns.request(row, where) for where, row in kept]
+        return answered(columns.format, requests, skipped=len(rows) - len(kept))
     found = [_openai(row, where) for where, row in rows]
-    kept = [one for one in found if one is not None]
-    if not kept:
-        keys = ", ".join(str(key) for key in list(first)[:6])
-        raise InputError(
-            f"{path}: its lines have {keys}, and neither `usage` nor messages; known are {KNOWN}"
+    answers = [one for one in found if one is not None]
+    if not answers:
+        raise _unknown(rows, path)
+    batch = all("custom_id" in row or _is_dataset(row) for _, row in rows)
+    return answered("batch" if batch else "openai", answers, skipped=len(found) - len(answers))
+
+
+def _unknown(rows: list[Row], path: Path) -> InputError:
+    """What the file holds instead of requests."""
+    first = rows[0][1]
+    window = next(iter(first.values()), None)
+    if isinstance(window, Mapping) and str(window.get("input_tokens", "")).startswith("{"):
+        return InputError(f"{path}: has {_CLIENTS}")
+    keys = ", ".join(str(key) for key in list(first)[:6])
+    if _is_result(first):
+        return InputError(
+            f"{path}: has {keys}, a benchmark's result: quantadvise import {path.name} reads those"
         )
-    batch = all("custom_id" in row for _, row in rows)
-    return answered("batch" if batch else "openai", kept, skipped=len(found) - len(kept))
+    return InputError(f"{path}: its entries have {keys}, and neither `usage` nor messages; known are {KNOWN}")
+
+
+def _is_result(row: Mapping[str, Any]) -> bool:
+    """Whether a JSON object is what a benchmark found: throughput is of many requests."""
+    return any("throughput" in str(key) for key in row)
+
+
+def _is_dataset(row: Mapping[str, Any]) -> bool:
+    """A prompt of a dataset (vLLM's `--dataset-name custom`): no request that somebody sent at some time."""
+    return isinstance(row.get("prompt"), str) and not {"choices", "response", "usage"} & row.keys()
 
 
 def _mooncake(rows: list[tuple[str, Mapping[str, Any]]]) -> Trace:
@@ -163,7 +251,7 @@ def _openai(row: Mapping[str, Any], where: str) -> TracedRequest | None:
         for choice in response.get("choices") or ()
         if isinstance(choice, Mapping)
     )
-    is_request = "body" in row and "response" not in row
+    is_request = ("body" in row and "response" not in row) or _is_dataset(row)
     if not asked or not (said or is_request):
         return None
     limits = (request.get(key) for key in ("max_completion_tokens", "max_tokens", "max_output_tokens"))
@@ -171,7 +259,7 @@ def _openai(row: Mapping[str, Any], where: str) -> TracedRequest | None:
     return TracedRequest(
         at_s=at,
         input_tokens=None,
-        output_tokens=None,
+        output_tokens=_said_length(row, where),
         input_chars=len(asked),
         output_chars=len(said) if said else None,
         media=media,
@@ -197,6 +285,12 @@ def _message_prefixes(messages: Any) -> tuple[Prefix, ...]:
         name, size = hash((name, str(role), text)), size + len(text)
         found.append(Prefix(name, size))
     return tuple(found)
+
+
+def _said_length(row: Mapping[str, Any], where: str) -> int | None:
+    """Answer tokens that a dataset asks for beside its prompt."""
+    wanted = row.get("output_tokens", row.get("expected_output_len")) if _is_dataset(row) else None
+    return None if wanted is None else count(wanted, where, "output_tokens")
 
 
 def _media(value: Any) -> int:
@@ -227,18 +321,14 @@ def _text_of(value: Any) -> str:
     return "".join(_text_of(one) for one in value) if isinstance(value, list) else ""
 
 
-def _sharegpt(text: str, path: Path) -> Trace:
+def _sharegpt(rows: list[Row]) -> Trace:
     """A request per answer; its prompt is the conversation so far, which the server has seen before."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: damaged JSON ({error}); was it cut off while being written?") from error
     found: list[TracedRequest] = []
-    for at, row in enumerate(document):
-        turns = row.get("conversations") if isinstance(row, Mapping) else None
+    for where, row in rows:
+        turns = row.get("conversations")
         if not isinstance(turns, list):
-            raise InputError(f"{path}: entry {at} has no conversations; ShareGPT JSON is a list of those")
-        found += _conversation(turns, str(at))
+            raise InputError(f"{where} has no conversations; ShareGPT JSON is a list of those")
+        found += _conversation(turns, where)
     return answered("sharegpt", found)
 
 

@@ -6,7 +6,9 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-TraceFormat = Literal["azure", "burstgpt", "columns", "mooncake", "openai", "batch", "sharegpt", "vllm"]
+TraceFormat = Literal[
+    "azure", "burstgpt", "columns", "mooncake", "openai", "batch", "sharegpt", "spans", "vllm"
+]
 
 
 class Prefix(NamedTuple):

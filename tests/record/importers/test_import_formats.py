@@ -379,3 +379,59 @@ def test_a_window_without_the_runs_start_is_steady(tmp_path):
 
     row = import_file(changed(GUIDELLM / "v2_concurrent.json", tmp_path, warm), known()).speed[0]
     assert "steady window" in row.conditions
+
+
+def test_lm_eval_0_3_has_plain_metrics_and_one_number_of_shots(tmp_path: Path) -> None:
+    """As lm_eval 0.3.0's evaluator.simple_evaluate returns it; results alone (no config) are read too."""
+    document: dict[str, Any] = {
+        "results": {"arc_easy": {"acc": 0.75, "acc_stderr": 0.01, "acc_norm": 0.7, "acc_norm_stderr": 0.01}},
+        "versions": {"arc_easy": 0},
+        "config": {"model": "hf-causal", "model_args": "pretrained=x", "num_fewshot": 5, "limit": None},
+    }
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    rows = import_file(path, known(format="bf16")).quality
+    assert {(row.metric, row.value, row.stderr) for row in rows} == {
+        ("acc", 75.0, 1.0),
+        ("acc_norm", 70.0, 1.0),
+    }
+    assert rows[0].protocol.startswith("5-shot, task version 0, lm-eval 0.3, ")
+    del document["config"]
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert "shots not stated" in import_file(path, known(format="bf16")).quality[0].protocol
+
+
+def test_aiperf_of_2026_names_the_model_by_its_tokenizer(tmp_path: Path) -> None:
+    """Since 0.10 `input_config` has models.items and phases, one of them a warm-up; aliases are no models."""
+
+    def change(document: Any) -> None:
+        document.pop("run_info", None)
+        document["input_config"] = {
+            "models": {"items": [{"name": "my-alias"}]},
+            "phases": [
+                {"name": "warmup", "type": "concurrency", "exclude_from_results": True, "concurrency": 2},
+                {"name": "profiling", "type": "concurrency", "concurrency": 16},
+            ],
+            "tokenizer": {"name": "nvidia/Llama-3.1-8B-Instruct-FP8"},
+        }
+
+    path = changed(DATA / "aiperf" / "profile_export_aiperf.json", tmp_path, change)
+    facts = DeploymentFacts(num_gpus=1, engine_version="0.32.0")
+    row = import_file(path, facts).speed[0]
+    assert (row.model, row.format, row.load, row.load_value) == (
+        "Llama-3.1-8B-Instruct",
+        "fp8",
+        "concurrency",
+        16,
+    )
+
+
+def test_inference_perfs_prometheus_file_is_named(tmp_path: Path) -> None:
+    document = {
+        "load_summary": {},
+        "successes": {"count": 9, "rate": 1.5, "queue_len": {"mean": 0}, "request_latency": {"mean": 2.8}},
+        "failures": {},
+    }
+    path = tmp_path / "stage_0_prometheus_metrics.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert "the server's own metrics from Prometheus" in import_file(path, known()).refused[0]

@@ -7,6 +7,7 @@ and in python/sglang/bench_serving.py of sgl-project/sglang.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -274,3 +275,100 @@ def test_results_of_two_tools_in_one_file_are_named(tmp_path: Path) -> None:
     text = f"{json.dumps(recorded('concurrency'))}\n{json.dumps({'a': 1})}"
     with pytest.raises(InputError, match="result 2 of 2 is none of vllm bench serve"):
         import_file(written(tmp_path / "x.json", text), DeploymentFacts())
+
+
+TABLE = """\
+INFO 05-01 16:48:21 importing
+Namespace(backend='openai-chat', model='meta-llama/Llama-3.1-8B-Instruct', max_concurrency=None)
+Traffic request rate: {rate}
+Burstiness factor: 1.0 (Poisson process)
+Maximum request concurrency: {cap}
+100%|██████████| 200/200 [01:30<00:00]
+============ Serving Benchmark Result ============
+Successful requests:                     200
+Failed requests:                         0
+Benchmark duration (s):                  99.50
+Total input tokens:                      102400
+Total generated tokens:                  25600
+Request throughput (req/s):              2.01
+Output token throughput (tok/s):         257.29
+Total token throughput (tok/s):          1286.43
+---------------Time to First Token----------------
+Mean TTFT (ms):                          {ttft}
+P99 TTFT (ms):                           95.11
+-----Time per Output Token (excl. 1st token)------
+Mean TPOT (ms):                          10.72
+----------------End-to-end Latency----------------
+Mean E2EL (ms):                          1411.2
+==================================================
+"""
+
+
+@pytest.mark.parametrize(
+    ("rate", "cap", "load"),
+    [("2.0", "None", ("rate", 2.0)), ("inf", "8", ("concurrency", 8.0))],
+)
+def test_the_printed_table_is_the_result(
+    tmp_path: Path, rate: str, cap: str, load: tuple[str, float]
+) -> None:
+    path = written(tmp_path / "bench.log", TABLE.format(rate=rate, cap=cap, ttft="71.22"))
+    imported = import_file(
+        path, DeploymentFacts(format="bf16", gpu="H100", num_gpus=1, engine_version="0.20.0")
+    )
+    found = figures(imported)
+    row = imported.speed[0]
+    assert (row.model, row.load, row.load_value) == ("Llama-3.1-8B-Instruct", *load)
+    assert (row.input_tokens, row.output_tokens) == (512, 128)
+    assert found["ttft_ms/mean"] == 71.22
+    assert found["ttft_ms/p99"] == 95.11
+    assert found["e2e_ms/mean"] == 1411.2
+    assert found["requests_per_s/mean"] == pytest.approx(200 / 99.5)
+
+
+def test_a_log_of_several_tables_is_several_runs(tmp_path: Path) -> None:
+    text = "".join(TABLE.format(rate="inf", cap=cap, ttft=10 * cap) for cap in (4, 16))
+    imported = import_file(written(tmp_path / "bench.log", text), known())
+    assert {(row.load_value, row.value) for row in imported.speed if (row.metric, row.statistic) == TTFT} == {
+        (4.0, 40.0),
+        (16.0, 160.0),
+    }
+
+
+def test_sglangs_printed_table_is_recognised_and_its_engine_refused(tmp_path: Path) -> None:
+    table = TABLE.format(rate="inf", cap="None", ttft="71.22").replace("E2EL", "E2E Latency")
+    text = table.replace("Successful", "Backend:                                 sglang\nSuccessful")
+    imported = import_file(written(tmp_path / "bench.log", text), known())
+    assert imported.speed == ()
+    assert imported.refused[0].endswith("SGLang served it; records and predictions are of vLLM")
+
+
+def test_a_result_cut_down_to_latencies_asks_for_the_lengths(tmp_path: Path) -> None:
+    """Scripts that feed dashboards keep neither counts nor throughput."""
+    gone = (
+        "completed",
+        "total_input_tokens",
+        "total_output_tokens",
+        "request_throughput",
+        "output_throughput",
+    )
+    kept = {key: value for key, value in recorded("concurrency").items() if key not in gone}
+    path = written(tmp_path / "short.json", json.dumps(kept))
+    facts = known()
+    with pytest.raises(InputError, match="says no input tokens, output tokens; add --input-tokens"):
+        import_file(path, facts)
+    said = dataclasses.replace(facts, input_tokens=32.0, output_tokens=16.0)
+    assert figures(import_file(path, said))["ttft_ms/mean"] == kept["mean_ttft_ms"]
+
+
+def test_gaps_inside_a_chunk_are_no_itl(tmp_path: Path) -> None:
+    """A client that reads two tokens at once has a median gap near 0: the weights cannot be read so fast."""
+    result = recorded(
+        "concurrency", median_itl_ms=0.04, p50_itl_ms=0.04, p99_itl_ms=14.0, mean_itl_ms=7.0, mean_tpot_ms=7.0
+    )
+    facts = dataclasses.replace(known(), model="Llama-3.1-8B-Instruct", format="bf16", gpu="H100")
+    result["model_id"] = "meta-llama/Llama-3.1-8B-Instruct"
+    imported = import_file(written(tmp_path / "chunks.json", json.dumps(result)), facts)
+    found = figures(imported)
+    assert "itl_ms/p50" not in found
+    assert (found["itl_ms/mean"], found["itl_ms/p99"]) == (7.0, 14.0)
+    assert any("itl_ms p50 (below the" in note for note in imported.notes)

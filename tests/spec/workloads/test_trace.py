@@ -176,8 +176,8 @@ def test_the_profile_reads_back_as_itself(name: str) -> None:
         ("a.jsonl", '{"input_length": -3, "output_length": 4}\n', "input_length is -3"),
         ("a.jsonl", '{"input_length": 3, "output_length": 4, "timestamp": "x"}\n', "no number of ms"),
         ("a.jsonl", '{"usage": {"prompt_tokens": 3}}\n', "completion_tokens is None"),
-        ("a.jsonl", '{"hello": 1}\n', "its lines have hello, and neither `usage`"),
-        ("a.json", "[1, 2]", "entry 0 has no conversations"),
+        ("a.jsonl", '{"hello": 1}\n', "its entries have hello, and neither `usage`"),
+        ("a.json", "[1, 2]", "entry 1: no JSON object"),
         ("a.json", "[", "damaged JSON"),
         ("a.log", "nothing of use\n", "no request log that we know"),
         ("a.log", " \n", "is empty"),
@@ -188,6 +188,76 @@ def test_damaged_logs(tmp_path: Path, name: str, text: str, message: str) -> Non
         profile_from_trace(written(tmp_path, name, text))
     assert message in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+SPAN = {"span_id": "1", "name": "chat", "start_time": "2026-01-01T00:00:00+00:00"}
+USAGE = {"gen_ai.usage.input_tokens": 100, "gen_ai.usage.output_tokens": 20}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        [{"ts": 3.0, "prompt_tokens": 100, "completion_tokens": 20, "output": None}],
+        {"id": "x", "requests": [{"t": 3.0, "in": 100, "out": 20}, {"t": 4.0, "type": "subagent"}]},
+        {"data": [{"startTime": 3.0, "prompt_tokens": 100, "completion_tokens": 20}]},
+        {"trace_id": "t", "spans": [{**SPAN, "attributes": USAGE}, {**SPAN, "attributes": {"agent": 1}}]},
+        {
+            "resourceSpans": [
+                {
+                    "scopeSpans": [
+                        {
+                            "spans": [
+                                {
+                                    "spanId": "1",
+                                    "startTimeUnixNano": "1700000000000000000",
+                                    "attributes": [
+                                        {"key": key, "value": {"intValue": str(value)}}
+                                        for key, value in USAGE.items()
+                                    ],
+                                }
+                            ]
+                        }
+                    ]
+                }
+            ]
+        },
+    ],
+)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_rows_inside_one_json_document(tmp_path: Path, document: Any, indent: int | None) -> None:
+    """An array of a gateway's rows, the rows under a key, the spans of OpenTelemetry and of OTLP."""
+    trace = read_trace(written(tmp_path, "a.json", json.dumps(document, indent=indent)))
+    assert [(one.input_tokens, one.output_tokens) for one in trace.requests] == [(100, 20)]
+    assert trace.requests[0].at_s is not None
+
+
+def test_a_dataset_of_prompts_has_lengths_and_no_arrivals(tmp_path: Path) -> None:
+    path = written(tmp_path, "prompts.jsonl", '{"prompt": "12345678"}\n{"prompt": "1234"}\n')
+    answers = Lengths.constant(300)
+    found = profile_from_trace(path, chars_per_token=4, output_tokens=answers).workload.load
+    assert (found.input_tokens.values, found.output_tokens) == ((1, 2), answers)
+    assert found.arrival.kind == "maximum"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "0,0.09,1.36,Gamma,0.54,19.2\n600,0.1,2.1,Gamma,0.1,3.2\n",
+            "has rates and distributions of ServeGen",
+        ),
+        (
+            '{"0": {"input_tokens": "{120: 0.5}", "output_tokens": "{3: 1}"}}',
+            "of ServeGen's clients by window",
+        ),
+        (json.dumps({"spans": [{**SPAN, "attributes": {}}]}), "spans state no gen_ai.usage.input_tokens"),
+        ('{"request_throughput": 4, "mean_ttft_ms": 3}', "a benchmark's result: quantadvise import a.json"),
+        ('{\n "request_throughput": 4,\n "mean_ttft_ms": 3\n}', "a benchmark's result: quantadvise import"),
+    ],
+)
+def test_what_is_no_log_of_requests_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_trace(written(tmp_path, "a.json", text))
 
 
 @given(text=st.text(max_size=200), start=st.sampled_from(["", "[", "{", "TIMESTAMP,ContextTokens,"]))

@@ -135,6 +135,8 @@ def _recounted(found: dict[tuple[MetricName, str], float], document: Mapping[str
 def _values(node: Any, key: str) -> Iterator[float]:
     """Every number under `key`, however deep: the layout of `input_config` changed between versions."""
     if isinstance(node, Mapping):
+        if node.get("exclude_from_results") is True:
+            return  # a warm-up
         for name, inner in node.items():
             if str(name).rsplit(".", 1)[-1] == key and number(inner) is not None:
                 yield float(inner)
@@ -216,6 +218,12 @@ def _lengths(document: Mapping[str, Any]) -> LengthKind:
     return "constant"
 
 
+def _names(document: Mapping[str, Any], *path: str) -> list[Any]:
+    """The `name` of each entry of a list in the configuration (AIPerf from 0.10)."""
+    listed = section(document, "input_config", *path)
+    return [section(one, "name") for one in listed] if isinstance(listed, list) else []
+
+
 def _facts(document: Mapping[str, Any]) -> DeploymentFacts:
     names = section(document, "input_config", "endpoint", "model_names")
     name = names[0] if isinstance(names, list) and len(names) == 1 else None
@@ -224,6 +232,10 @@ def _facts(document: Mapping[str, Any]) -> DeploymentFacts:
             r"(?:--model(?:-names)?|-m)[ =](\S+)", str(section(document, "run_info", "cli_command"))
         )
         name = said[1].strip("'\"") if said else None
+    if known_model(name) is None:
+        # A server may call itself anything; the tokenizer is the model's own.
+        names = (*_names(document, "models", "items"), section(document, "input_config", "tokenizer", "name"))
+        name = next((one for one in names if known_model(one) is not None), name)
     gpus = {
         str(section(gpu, "gpu_name"))
         for endpoint in (section(document, "telemetry_data", "endpoints") or {}).values()

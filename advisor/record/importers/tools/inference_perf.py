@@ -70,6 +70,10 @@ def _mean(successes: Mapping[str, Any], *keys: str) -> float | None:
 
 
 def _refused(document: Mapping[str, Any]) -> str:
+    if section(document, "successes", "latency") is None and section(document, "successes", "queue_len"):
+        return (
+            "the server's own metrics from Prometheus; import stage_N_lifecycle_metrics.json, of the requests"
+        )
     status = section(document, "stage_metadata", "status")
     return "" if status in (None, "COMPLETED") else f"the stage ended as {status}: its figures are of a part"
 

@@ -1,8 +1,8 @@
 """lm-eval `results_*.json`: scores, each with the protocol that it may be compared under.
 
-Keys are `metric,filter`; a standard error that was not computed is the text "N/A". Shares (0 to 1) become
-per cent as published tables print them. Two scores compare only when task version, examples, filter, chat
-template, limit and seeds match: all of that stands in `protocol`.
+Keys are `metric,filter` (plain `metric` in 0.3); a standard error that was not computed is the text "N/A".
+Shares (0 to 1) become per cent as published tables print them. Two scores compare only when task version,
+examples, filter, chat template, limit and seeds match: all of that stands in `protocol`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,20 @@ _SHARES = re.compile(
 
 
 def recognises(document: Any) -> bool:
-    keys = {"results", "versions", "n-shot", "config"}
-    return isinstance(document, Mapping) and keys <= document.keys()
+    if not isinstance(document, Mapping) or not {"results", "versions"} <= document.keys():
+        return False
+    return {"n-shot", "config"} <= document.keys() or _is_0_3(document)
+
+
+def _is_0_3(document: Mapping[str, Any]) -> bool:
+    """lm-eval 0.3 and before, and forks of it: plain metric names, one version a task, no `n-shot`."""
+    results, versions = document["results"], document["versions"]
+    if "n-shot" in document or not isinstance(results, Mapping) or not isinstance(versions, Mapping):
+        return False
+    return bool(results) and all(
+        task in versions and isinstance(scores, Mapping) and not any("," in str(key) for key in scores)
+        for task, scores in results.items()
+    )
 
 
 def facts(document: Mapping[str, Any]) -> DeploymentFacts:
@@ -48,17 +60,18 @@ def scores(
     rows: list[QualityMeasurement] = []
     refused: list[str] = []
     limit = number(section(document, "config", "limit"))
+    wanted = "" if _is_0_3(document) else ","
     for task, found in document["results"].items():
         samples = whole(section(document, "n-samples", task, "effective"))
         for key, raw in found.items():
             metric, comma, filter_ = key.partition(",")
             value = number(raw)
-            if not comma or metric.endswith("_stderr") or value is None:
+            if comma != wanted or metric.endswith("_stderr") or value is None:
                 continue
             if not math.isfinite(value):
                 refused.append(f"{task} {metric}: {value} is no score")
                 continue
-            stderr = number(found.get(f"{metric}_stderr,{filter_}"))
+            stderr = number(found.get(f"{metric}_stderr{comma}{filter_}"))
             scale = 100.0 if _SHARES.fullmatch(metric) else 1.0
             suspect = []
             if section(document, "higher_is_better", task, metric) is False:
@@ -88,6 +101,14 @@ def scores(
     return rows, refused
 
 
+def _shots(document: Mapping[str, Any], task: str) -> str:
+    """`5-shot`; lm-eval 0.3 states it once for all tasks, results alone state none."""
+    if not _is_0_3(document):
+        return f"{section(document, 'n-shot', task) or 0}-shot"
+    stated = whole(section(document, "config", "num_fewshot"))
+    return "shots not stated" if stated is None else f"{stated}-shot"
+
+
 def _protocol(document: Mapping[str, Any], task: str, filter_: str, limit: float | None) -> str:
     """A readable head, and a digest over the rest that may move a score."""
     config = section(document, "configs", task) or {}
@@ -110,12 +131,12 @@ def _protocol(document: Mapping[str, Any], task: str, filter_: str, limit: float
     }
     digest = hashlib.sha256(json.dumps(rest, sort_keys=True, default=str).encode()).hexdigest()[:12]
     parts = [
-        f"{section(document, 'n-shot', task) or 0}-shot",
+        _shots(document, task),
         filter_,
         "chat template" if template else "",
         "" if limit is None else f"limit {limit:g}",
         f"task version {section(document, 'versions', task)}",
-        f"lm-eval {document.get('lm_eval_version') or 'unknown'}",
+        f"lm-eval {document.get('lm_eval_version') or ('0.3' if _is_0_3(document) else 'unknown')}",
         digest,
     ]
     return ", ".join(part for part in parts if part)

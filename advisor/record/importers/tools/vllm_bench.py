@@ -53,14 +53,23 @@ _ENDPOINTS = ("openai", "openai-chat", "openai-responses", "openai-comp", "gener
 
 
 def recognises(document: Any) -> bool:
-    keys = {"request_throughput", "completed", "model_id", "request_rate"}
-    return isinstance(document, Mapping) and keys <= document.keys()
+    if not isinstance(document, Mapping) or not {"model_id", "request_rate"} <= document.keys():
+        return False
+    return {"request_throughput", "completed"} <= document.keys() or _trimmed(document)
+
+
+def _trimmed(document: Mapping[str, Any]) -> bool:
+    """Whether it is a result that a script cut down to latencies: neither counts nor throughput are there."""
+    counts = {"request_throughput", "completed", "total_input_tokens", "total_output_tokens"}
+    return "mean_ttft_ms" in document and not counts & document.keys()
 
 
 def runs(document: Mapping[str, Any], *, where: str) -> list[Run]:
     """The one run of the document. Raises DataError when a key is missing that every version writes."""
-    completed = whole(needed(document, "completed", where=where))
-    tokens_in = number(needed(document, "total_input_tokens", where=where))
+    completed = tokens_in = None
+    if not _trimmed(document):
+        completed = whole(needed(document, "completed", where=where))
+        tokens_in = number(needed(document, "total_input_tokens", where=where))
     tokens_out = number(document.get("total_output_tokens"))
     requests = whole(document.get("num_prompts"))
     load, value, no_load = flat.load(document, requests)
