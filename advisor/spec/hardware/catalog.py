@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from advisor.errors import UnknownNameError, unknown
+from advisor.spec.hardware.accelerators import named_refusal
 from advisor.spec.hardware.gpu import COMPUTE_TYPES, GpuSpec, Interconnect
 from advisor.spec.reading.catalog_yaml import read_catalog
 from advisor.spec.reading.names import NameIndex, fold
@@ -28,10 +29,13 @@ def catalog_gpu(name: str) -> GpuSpec:
     """The catalog's GPU called `name`, whatever its case, blanks and hyphens.
 
     A family's name (`H100`, `A100`) is its usual variant. Raises UnknownNameError with
-    the nearest known names.
+    the nearest known names, UnsupportedError for an accelerator that is known and not predicted.
     """
     gpu = _index().get(_bare(name)) or _by_end(_bare(name))
     if gpu is None:
+        refusal = named_refusal(name, known_gpus())
+        if refusal is not None:
+            raise refusal
         near = unknown("GPU", name, _suggestions(), otherwise=f"quantadvise gpus lists all, {_OWN}")
         if _OWN in str(near):
             raise near

@@ -124,7 +124,7 @@ def test_a_price_is_read_in_both_spellings(text: str, expected: tuple[str, float
         ("H100", "write it like H100=2.5"),
         ("=2.5", "write it like H100=2.5"),
         ("H100=cheap", "'cheap' is no amount of money"),
-        ("H100=0", "expected above 0"),
+        ("H100=0", "'0' is not above 0"),
         ("H100=-1", "'-1' is no amount of money"),
         ("H100=nan", "'nan' is no amount of money"),
         ("H100=inf", "'inf' is no amount of money"),
