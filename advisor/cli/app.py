@@ -21,9 +21,10 @@ from advisor.cli.commands import (
     trace,
     ui,
 )
+from advisor.cli.help import App
 from advisor.cli.measure import command as measure
 
-app = typer.Typer(
+app = App(
     name="quantadvise",
     help="Which quantization format to deploy, on which GPU and how many: cost, speed, accuracy, how sure.",
     epilog="Exit codes: 0 done, 1 input wrong, 2 usage, 3 nothing keeps the limits.",

@@ -78,10 +78,10 @@ def test_the_engine_is_the_flags_then_the_profiles_then_the_newest() -> None:
 
 @pytest.mark.parametrize(
     "served",
-    [Served(max_num_seqs=0), Served(max_num_batched_tokens=10**9), Served(gpu_memory_utilization=1.2)],
+    [Served(max_num_seqs=0), Served(max_num_batched_tokens=10**9), Served(gpu_memory_utilization="1.2")],
 )
 def test_a_setting_that_no_engine_takes_is_refused(served: Served) -> None:
-    with pytest.raises(InputError, match="is not"):
+    with pytest.raises(InputError, match=r"is not|expected a share above 0 and up to 1"):
         values.the_engine(served, asked(workload="chat"))
 
 

@@ -21,7 +21,14 @@ def compare(
     first: Annotated[
         str, typer.Argument(metavar="A", help="A result file, a folder of repeats, or fp8@H100.")
     ],
-    second: Annotated[str, typer.Argument(metavar="B", help="Alike; int4+fp8kv@2xA6000*3 says it all.")],
+    second: Annotated[
+        str,
+        typer.Argument(
+            metavar="B",
+            help="The other, written alike: int4+fp8kv@2xA6000*3 is INT4, an FP8 KV cache, 2 GPUs a replica, "
+            "3 replicas.",
+        ),
+    ],
     model_option: Annotated[
         str | None,
         typer.Option(

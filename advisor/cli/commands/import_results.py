@@ -27,22 +27,49 @@ class Stated:
     """What the file does not say about its deployment and load."""
 
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Model: a name or Hub id.", rich_help_panel=_WHAT)
+        str | None,
+        typer.Option(
+            "--model", "-m", metavar="MODEL", help="Model: a name or Hub id.", rich_help_panel=_WHAT
+        ),
     ] = None
     format: Annotated[
-        str | None, typer.Option("--format", help="Format: bf16, fp8, int4, …", rich_help_panel=_WHAT)
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="Format of the weights: bf16, fp8, int4, …",
+            rich_help_panel=_WHAT,
+        ),
     ] = None
-    gpu: Annotated[str | None, typer.Option(help="GPU: H100, L40S, …", rich_help_panel=_WHAT)] = None
+    gpu: Annotated[
+        str | None, typer.Option(metavar="NAME", help="GPU: H100, L40S, …", rich_help_panel=_WHAT)
+    ] = None
     num_gpus: Annotated[
-        int | None, typer.Option(min=1, help="Tensor parallel size.", rich_help_panel=_WHAT)
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="GPUs of the one replica that was measured (tensor parallel size).",
+            rich_help_panel=_WHAT,
+        ),
     ] = None
-    engine: Annotated[str | None, typer.Option(help="Engine (vllm).", rich_help_panel=_WHAT)] = None
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Engine; vllm by default, results of others are refused.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None
     engine_version: Annotated[
         str | None,
-        typer.Option(metavar="VERSION|unknown", help="Release of the engine.", rich_help_panel=_WHAT),
+        typer.Option(metavar="VERSION|unknown", help="Release of the engine: 0.11.0.", rich_help_panel=_WHAT),
     ] = None
     kv_cache_dtype: Annotated[
-        str | None, typer.Option(metavar="16bit|fp8", help="KV cache type (16bit).", rich_help_panel=_WHAT)
+        str | None,
+        typer.Option(
+            metavar="16bit|fp8", help="Type of the KV cache; 16bit by default.", rich_help_panel=_WHAT
+        ),
     ] = None
     engine_args: Annotated[
         str | None,
@@ -53,28 +80,44 @@ class Stated:
         ),
     ] = None
     concurrency: Annotated[
-        float | None, typer.Option(min=1, help="Requests in flight.", rich_help_panel=_WHAT)
+        float | None,
+        typer.Option(min=1, metavar="N", help="Requests in flight at once.", rich_help_panel=_WHAT),
     ] = None
-    rate: Annotated[float | None, typer.Option(help="Requests per second.", rich_help_panel=_WHAT)] = None
+    rate: Annotated[
+        float | None,
+        typer.Option(metavar="R", help="Requests per second that arrived.", rich_help_panel=_WHAT),
+    ] = None
     batch: Annotated[
         int | None,
-        typer.Option(min=1, help="Requests of one static batch (vllm bench latency).", rich_help_panel=_WHAT),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Requests of one static batch (vllm bench latency).",
+            rich_help_panel=_WHAT,
+        ),
     ] = None
     maximum: Annotated[
-        bool, typer.Option("--maximum", help="All requests at once.", rich_help_panel=_WHAT)
+        bool, typer.Option("--maximum", help="All requests were queued at once.", rich_help_panel=_WHAT)
     ] = False
     input_tokens: Annotated[
-        float | None, typer.Option(min=1, help="Mean prompt tokens per request.", rich_help_panel=_WHAT)
+        float | None,
+        typer.Option(min=1, metavar="N", help="Mean prompt tokens per request.", rich_help_panel=_WHAT),
     ] = None
     output_tokens: Annotated[
-        float | None, typer.Option(min=1, help="Mean answer tokens per request.", rich_help_panel=_WHAT)
+        float | None,
+        typer.Option(min=1, metavar="N", help="Mean answer tokens per request.", rich_help_panel=_WHAT),
     ] = None
     algorithm: Annotated[
         str | None,
-        typer.Option(help="Quantization algorithm of the checkpoint: gptq, rtn, …", rich_help_panel=_WHAT),
+        typer.Option(
+            metavar="NAME",
+            help="Quantization algorithm of the checkpoint: gptq, rtn, …",
+            rich_help_panel=_WHAT,
+        ),
     ] = None
     licence: Annotated[
-        str | None, typer.Option(help="Licence of the figures (own).", rich_help_panel=_WHAT)
+        str | None,
+        typer.Option(metavar="TEXT", help="Licence of the figures; own by default.", rich_help_panel=_WHAT),
     ] = None
 
 
@@ -84,7 +127,8 @@ def import_results(
         list[Path],
         typer.Argument(
             metavar="FILE…",
-            help="Of vLLM bench, GuideLLM, AIPerf, inference-perf, llm-d, InferenceX, lm-eval or MLPerf.",
+            help="Results of vLLM bench (saved, or as it prints them), GuideLLM, AIPerf, inference-perf, "
+            "llm-d, InferenceX, lm-eval or MLPerf.",
         ),
     ],
     *,
@@ -107,6 +151,8 @@ def import_results(
 
     What a file does not say about the deployment is asked for by flag; runs that were contaminated, failed,
     unsteady or saturated are refused with the reason. The same file is never added twice.
+
+    quantadvise import result.json --format fp8 --gpu H100 --num-gpus 1 --engine-version 0.11.0 --out mine
     """
     from advisor.record.importers.read import import_file
 

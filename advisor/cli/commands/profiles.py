@@ -7,11 +7,10 @@ from typing import Annotated
 import typer
 
 from advisor.cli import options as o
+from advisor.cli.help import App
 from advisor.errors import InputError
 
-app = typer.Typer(
-    help="Workload profiles: list those that ship, show one, check one's own.", no_args_is_help=True
-)
+app = App(help="Workload profiles: list those that ship, show one, check one's own.", no_args_is_help=True)
 
 
 @app.command("list")

@@ -19,11 +19,16 @@ def from_trace(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="Azure or BurstGPT CSV, Mooncake, OpenAI-style or batch JSONL, ShareGPT JSON, vLLM log.",
+            help="Azure or BurstGPT CSV; JSON (Lines) of Mooncake, OpenAI-style, batches, LiteLLM, spans; "
+            "ShareGPT JSON; vLLM's log.",
         ),
     ],
-    out: Annotated[Path | None, typer.Option("--out", metavar="YAML", help="File to write (stdout).")] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the profile (the file's).")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="YAML", help="File to write; stdout by default.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Name of the profile; the file's by default.")
+    ] = None,
     chars_per_token: Annotated[
         float | None,
         typer.Option(metavar="N", help="Approximate counts where the log has text only: 4 for English."),
@@ -31,9 +36,11 @@ def from_trace(
     output_tokens: Annotated[
         str | None, typer.Option(metavar="N", help="Answer tokens where the log says none: 256, 256±100.")
     ] = None,
-    rate: Annotated[float | None, typer.Option(help="Requests per second, in place of the log's.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(metavar="R", help="Requests per second, in place of the log's.")
+    ] = None,
     concurrency: Annotated[
-        int | None, typer.Option(min=1, help="Requests in flight, in place of the log's.")
+        int | None, typer.Option(min=1, metavar="N", help="Requests in flight, in place of the log's.")
     ] = None,
     conversations: Annotated[
         bool,
@@ -43,6 +50,8 @@ def from_trace(
     """Lengths, arrivals, conversations and prefix sharing of a request log as a profile.
 
     Token counts come from the log; text without counts needs the model's tokenizer, or --chars-per-token.
+
+    quantadvise profiles from-trace requests.jsonl --out traffic.yaml
     """
     from advisor.spec.workloads.profile import to_yaml
     from advisor.spec.workloads.profile_flags import parse_lengths

@@ -35,7 +35,10 @@ def measure(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")] = False,
 ) -> None:
-    """Quantize, serve, benchmark and evaluate, for real; rerun the same command to go on."""
+    """Quantize, serve, benchmark and evaluate, for real; rerun the same command to go on.
+
+    quantadvise measure --model Llama-3.1-8B-Instruct --workload chat --formats bf16,int4 --dry-run
+    """
     from advisor.cli.measure.planning import show_plan
     from advisor.cli.measure.run import carry_out
     from advisor.cli.measure.tasks import with_profile_tasks

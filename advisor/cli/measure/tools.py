@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from advisor.cli.help import App
 from advisor.errors import InputError
 
-tools_app = typer.Typer(help="The real tools: which are found, where, and how to get the rest.")
+tools_app = App(help="The real tools: which are found, where, and how to get the rest.")
 
 
 @tools_app.callback(invoke_without_command=True)
