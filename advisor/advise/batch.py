@@ -171,16 +171,22 @@ def _recovery_rows(
 
     A question that has no deployment to run may still have an accuracy.
     """
-    known: dict[tuple[int, str, str, str, float], tuple[list[str], str]] = {}
+    known: dict[tuple[int, str, str, str, float, str | None], tuple[list[str], str]] = {}
     for question in questions:
         if question.model is None or not question.format or quality is None:
             yield [""] * len(RECOVERY), ""
             continue
         length = question.input_tokens + question.output_tokens
-        key = (id(question.model), question.format, question.task, question.recipe, length)
+        key = (id(question.model), question.format, question.task, question.recipe, length, _named(question))
         if key not in known:
             known[key] = _recovery_row(question, question.model, quality)
         yield known[key]
+
+
+def _named(question: Question) -> str | None:
+    """The checkpoint that the row names; None where it names none."""
+    named = None if question.deployment is None else question.deployment.checkpoint
+    return None if named is None else named.repo
 
 
 def _recovery_row(
@@ -195,6 +201,7 @@ def _recovery_row(
             (question.task,) if question.task else (),
             parse_recipe(question.recipe) if question.recipe else None,
             context_tokens=round(question.input_tokens + question.output_tokens) or None,
+            checkpoint=_named(question),
         )
     except QuantAdviseError as error:
         return [""] * len(RECOVERY), f"recovery: {error}"

@@ -274,18 +274,25 @@ def recoveries_of(
 
     asked = workload.quality
     recipe = parse_recipe(asked.recipe) if asked.recipe else None
-    known: dict[tuple[str, str], Recovery] = {}
-    for d in deployments:
-        if (d.format.name, d.kv_format) not in known:
-            known[d.format.name, d.kv_format] = quality.recovery(
+    known: dict[tuple[str, str, str], Recovery] = {}
+    keys = [(d.format.name, d.kv_format, served_checkpoint(d)) for d in deployments]
+    for d, key in zip(deployments, keys, strict=True):
+        if key not in known:
+            known[key] = quality.recovery(
                 d.model,
                 d.format.name,
                 asked.tasks,
                 recipe,
                 kv_format=d.kv_format,
                 context_tokens=workload.context_tokens,
+                checkpoint=key[-1],
             )
-    return tuple(known[d.format.name, d.kv_format] for d in deployments)
+    return tuple(known[key] for key in keys)
+
+
+def served_checkpoint(deployment: Deployment) -> str:
+    """The repository that starts there, which is not always the first listed; empty for one to be made."""
+    return deployment.start.checkpoint.repo or ""
 
 
 def _known(of: Range, shape: tuple[int, int]) -> Range:

@@ -66,6 +66,8 @@ class Question:
     kv_format: KvFormat = "16bit"
     context_tokens: int | None = None
     """Tokens of a prompt and its answer; None = as long as the tasks' own."""
+    checkpoint: str | None = None
+    """The repository that is served, empty for one that is to be made; None = the first that is listed."""
 
 
 def recovery_of(loss: LossDistribution, noise_sd: float, basis: Basis) -> Recovery:

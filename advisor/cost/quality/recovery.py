@@ -98,6 +98,7 @@ class QualityModel:
         recipe: Recipe | None = None,
         kv_format: KvFormat = "16bit",
         context_tokens: int | None = None,
+        checkpoint: str | None = None,
     ) -> Recovery:
         """Recovery of `model` in `format` (canonical name), the mean over `tasks`; none = accuracy at large.
 
@@ -113,6 +114,7 @@ class QualityModel:
                 recipe=recipe,
                 kv_format=kv_format,
                 context_tokens=context_tokens,
+                checkpoint=checkpoint,
             )
         )
 
@@ -173,7 +175,7 @@ class QualityModel:
         return self._distribution(expected, KV_FP8)[0]
 
     def _recipe(self, q: Question) -> Recipe:
-        """The recipe of the checkpoint that is meant: as given, the one a user scored, the best published.
+        """The recipe of the checkpoint meant: as given, one a user scored, the served, the best published.
 
         Where only a maker or only an algorithm is known, the other is what that format usually has.
         """
@@ -183,7 +185,9 @@ class QualityModel:
         if asked is None and mine:
             return max(mine, key=lambda c: c.scores).recipe
         if asked is None:
-            repository = known_checkpoint(q.model, q.format) if isinstance(q.model, ModelSpec) else None
+            repository = q.checkpoint
+            if repository is None and isinstance(q.model, ModelSpec):
+                repository = known_checkpoint(q.model, q.format)
             asked = recipe_of_checkpoint(repository) if repository else Recipe()
         if asked.algorithm:
             return asked
