@@ -7,6 +7,7 @@ import pytest
 from advisor import predict, recommend
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.errors import InputError, UnknownNameError
+from advisor.spec.workloads.profile_flags import workload_from_flags
 from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Objective, Quality
 from tests.advise.builders import workload
 
@@ -245,3 +246,42 @@ def test_unknown_names_are_refused_by_name() -> None:
         recommend(MODEL, SINGLE, gpus=["H1000"])
     with pytest.raises(UnknownNameError, match="unknown price term"):
         recommend(MODEL, SINGLE, gpus=["A100"], pricing="monthly")
+
+
+def test_a_first_token_that_nobody_waits_for_is_remarked_where_no_limit_speaks_of_it() -> None:
+    asked = {"input_tokens": 100_000, "output_tokens": 200, "concurrency": 8}
+    free = workload_from_flags(**asked)
+    said = recommend(MODEL, free, gpus=["A6000"], formats=["fp8"]).notes
+    assert any("longer than anyone waits in a chat" in note and "--prefix-hit-rate" in note for note in said)
+    limited = workload_from_flags(**asked, slo=["ttft_p95=600s"])
+    assert not any("anyone waits" in note for note in recommend(MODEL, limited, gpus=["A6000"]).notes)
+
+
+def test_int4_of_a_model_that_ships_in_mxfp4_is_searched_only_when_named() -> None:
+    asked = workload()
+    searched = recommend("gpt-oss-20b", asked, gpus=["H100"])
+    assert {one.deployment.format.name for one in (*searched.ranked, *searched.refused)} == {"mxfp4"}
+    named = recommend("gpt-oss-20b", asked, gpus=["H100"], formats=["int4"])
+    assert {one.deployment.format.name for one in (*named.ranked, *named.refused)} == {"int4"}
+
+
+def test_accuracy_is_measured_of_the_very_checkpoint_that_is_served() -> None:
+    """Red Hat's INT4 of Llama-3.1-8B orders weights by activation, which vLLM refuses since 0.30: another one
+    is served there, and its scores are none of Red Hat's."""
+
+    def accuracy(engine: str) -> tuple[str, str, str]:
+        found = predict(
+            MODEL, workload(quality=Quality(tasks=("mmlu",))), gpu="A100", format="int4", engine=engine
+        )
+        assert found.prediction is not None
+        assert found.recovery is not None
+        served = found.deployment.start.checkpoint.repo
+        return str(served), found.recovery.basis, found.prediction.recovery_note
+
+    red_hat, basis, evidence = accuracy("vllm 0.19.0")
+    assert red_hat.startswith("RedHatAI/")
+    assert (basis, "Red Hat's gptq checkpoint (this one)" in evidence) == ("measured", True)
+    other, basis, evidence = accuracy("vllm 0.32.0")
+    assert not other.startswith("RedHatAI/")
+    assert basis != "measured"
+    assert "this one" not in evidence

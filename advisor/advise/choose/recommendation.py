@@ -24,12 +24,16 @@ from advisor.spec.engines.start_table import known_releases
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.workload import Workload
+from advisor.text import number
+from advisor.units import MS_PER_S
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.recovery import QualityModel
 
 PRICE: RefusalKind = "price"
+PATIENCE_S = 10.0
+"""Mean seconds to the first token beyond which an answer without a limit on it says so."""
 HOLDING_DEGREES = (1, 2, 4, 8, 16, 32)
 """Tensor parallelism tried to say what would hold a model that fits nowhere."""
 
@@ -96,7 +100,7 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
         *((d, _unsupported_kind(d)) for d in search.unsupported(asked)),
     ]
     fits = table is None or bool(table.answers.fits.any())
-    return recommendation_of(
+    found = recommendation_of(
         choice,
         table,
         predictor,
@@ -104,6 +108,24 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
         offered=[] if table is None else offers(choice, table, predictor, quality),
         smallest=None if fits else _smallest_that_holds(choice, predictor),
         notes=(*choice.notes, *choice.border.notes(asked.model.name, [gpu.name for gpu in asked.gpus])),
+    )
+    return replace(found, notes=(*found.notes, *_waits(found)))
+
+
+def _waits(found: Recommendation) -> tuple[str, ...]:
+    """That the winner's first token takes longer than people wait, where no limit says how long they do."""
+    first, workload = found.winner, found.workload
+    limited = workload.goodput is not None or any(
+        limit.metric in ("ttft", "e2e") for limit in workload.limits
+    )
+    ttft = None if first is None else first.estimate("ttft", "mean")
+    offline = workload.load.arrival.kind == "maximum"
+    if ttft is None or limited or offline or ttft.value < MS_PER_S * PATIENCE_S:
+        return ()
+    cache = "of one person's growing context the prefix cache leaves only what is new (--prefix-hit-rate 95%)"
+    return (
+        f"the first token takes {number(ttft.value / MS_PER_S)} s on average, longer than anyone waits in a "
+        f"chat: limit it (--slo ttft_p95=5s){'' if workload.load.prefix_hit_rate else f'; {cache}'}",
     )
 
 

@@ -126,6 +126,7 @@ def measure_next(
     if between is not None:
         others = [m for m in found if (m.what, m.deployment) != (between.what, between.deployment)]
         found = [between, *others][:count]
+    found = _within(found, loss, keep=between)
     why = "" if found else f"no measurement is expected to save {share(LEAST)} of what the first costs"
     return Suggestion(
         sure=sure,
@@ -136,6 +137,21 @@ def measure_next(
         usd_per_hour=now,
         may_fall_to=cheaper,
     )
+
+
+def _within(found: Sequence[Measurement], loss: float, keep: Measurement | None) -> list[Measurement]:
+    """The measurements with gains that together are no more than knowing everything would save.
+
+    A gain is a mean over few imagined outcomes: of a choice that is nearly sure it is mostly chance.
+    `keep` stays whatever it saves.
+    """
+    kept, left = [], max(loss, 0.0)
+    for m in found:
+        gain = min(m.gain, left)
+        if gain >= LEAST or m is keep:
+            kept.append(replace(m, gain=gain))
+            left -= gain
+    return kept
 
 
 def settling(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from advisor.advise.choose.frontier import LEAST
+from advisor.advise.choose.frontier import EVEN
 from advisor.advise.choose.joint import deviate, keeps_all
 from advisor.advise.choose.judge import judge
 from advisor.advise.choose.judged import JudgedLimit, JudgedTable, least_margins
@@ -107,10 +107,10 @@ def _share(bound: float, to: float) -> float:
 
 
 def _less_certain(table: JudgedTable) -> Iterator[WayOut]:
-    """What keeps the limits with the greatest probability there is."""
+    """What keeps the limits with the greatest probability there is, where that is more often than not."""
     keeps: Floats = table.keeps_all[0]
     most = float(keeps.max(initial=0.0))
-    if most >= LEAST:
+    if most >= EVEN:
         near = np.flatnonzero(keeps >= most - 0.005)
         usd = np.nan_to_num(table.usd_per_hour[0, near], nan=np.inf)
         i = int(near[np.argmin(usd)])

@@ -154,7 +154,7 @@ def _side_by_side(picture: Chart | None, cards: Html | None) -> Html | None:
 
 def _cards(recommendation: Recommendation) -> Html | None:
     """What there is to choose between."""
-    picks = [certainty.pick_words(pick) for pick in recommendation.picks]
+    picks = [certainty.pick_words(pick, recommendation) for pick in recommendation.picks]
     if len(picks) < 2:
         return None
     return tag(

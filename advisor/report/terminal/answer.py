@@ -18,7 +18,13 @@ from advisor.report.commands.commands import commands_for
 from advisor.report.terminal import certainty, decision_words, evidence, words
 from advisor.report.terminal.fitting_table import Column, fitting_table
 from advisor.report.terminal.tables import shown_rows
-from advisor.spec.workloads.profile_text import conversation_text, limits_text, load_text, quality_text
+from advisor.spec.workloads.profile_text import (
+    asks_limits,
+    conversation_text,
+    limits_text,
+    load_text,
+    quality_text,
+)
 from advisor.spec.workloads.workload import LatencyLimit, Lengths, Workload
 from advisor.text import bill_text, chance, deployment_text, number, plus_minus, share, short_text
 from advisor.units import MS_PER_S
@@ -76,7 +82,7 @@ def headline(first: Assessment, workload: Workload) -> str:
     """`fp8 on 2× H100 · 7.70 USD/h (5,600 a month) · keeps all limits 88 % · 99.8 % of BF16's accuracy`."""
     parts = [deployment_text(first.deployment), _cost(first)]
     parts.append(
-        f"keeps all limits {chance(first.keeps_all_limits)}" if _has_limits(workload) else "no limits asked"
+        f"keeps all limits {chance(first.keeps_all_limits)}" if asks_limits(workload) else "no limits asked"
     )
     recovery = first.recovery
     parts.append(
@@ -85,12 +91,6 @@ def headline(first: Assessment, workload: Workload) -> str:
         else f"{number(100 * recovery.value, digits=3)} % of BF16's accuracy"
     )
     return " · ".join(parts)
-
-
-def _has_limits(workload: Workload) -> bool:
-    """Whether anything must be kept; an open loop must at least keep up."""
-    limited = workload.limits or workload.goodput or workload.quality.min_recovery is not None
-    return bool(limited) or workload.load.arrival.kind == "rate"
 
 
 def question_text(recommendation: Recommendation) -> str:
@@ -104,7 +104,8 @@ def question_text(recommendation: Recommendation) -> str:
     conversation = conversation_text(load)
     prompt, talks = ("new prompt", f"{conversation}; ") if conversation else ("prompt", "")
     aims = {
-        "cost": "cheapest first",
+        # Clients that wait for answers send more to a faster server: what counts is the price of a token.
+        "cost": "cheapest first" if load.arrival.kind == "rate" else "cheapest per token first",
         "latency": "fastest first",
         "throughput": "highest throughput first",
         "accuracy": "most accurate first",
@@ -171,10 +172,10 @@ def ranking_lines(recommendation: Recommendation, width: int, top: int) -> list[
         Column(
             "accuracy, %", [_recovery(a, narrow=width < WIDE) for a in assessments], right=True, keep=True
         ),
-        Column(
-            "all limits",
-            [chance(a.keeps_all_limits) if _has_limits(workload) else "" for a in assessments],
-            right=True,
+        *(
+            [Column("all limits", [chance(a.keeps_all_limits) for a in assessments], right=True)]
+            if asks_limits(workload)
+            else []
         ),
         *[_latency(metric, assessments, workload) for metric in ("ttft", "tpot", "e2e")],
         Column("USD/M tokens", [_per_million(a) for a in assessments], right=True),
@@ -277,7 +278,8 @@ def more_line(recommendation: Recommendation, decision: Decision | None) -> str:
     if decision is not None:
         parts.append("how sure the choice is and what would change it")
     if recommendation.refused:
-        parts.append(f"why {len(recommendation.refused):,} were refused")
+        refused = len(recommendation.refused)
+        parts.append("why 1 was refused" if refused == 1 else f"why {refused:,} were refused")
     rows = recommendation.fit.get("rows")
     parts.append(
         f"the {rows:,} measurements behind it" if isinstance(rows, int) else "the measurements behind it"

@@ -12,11 +12,9 @@ from advisor.advise.sensitivity.ways_out import WayOut
 from advisor.spec.deployment import Deployment
 from advisor.text import bill_text, chance, deployment_text, number
 
-_ROLES: dict[Role, str] = {
-    "recommended": "recommended",
-    "surer": "surer",
-    "cheaper": "cheaper, measure first",
-}
+_ROLES: dict[Role, str] = {"recommended": "recommended", "surer": "surer", "cheaper": "cheaper"}
+MEASURE_FIRST = ", measure first"
+"""Said of a cheaper pick that keeps the limits with less than the confidence asked for."""
 BAR = 40
 MOST_POINTS = 8
 
@@ -25,7 +23,7 @@ def pick_lines(recommendation: Recommendation, settles: Measurement | None = Non
     """At most three offers, each with its cost and how probably it keeps all limits; and the measurement that
     would settle between them."""
     lines = [
-        f"{_ROLES[pick.role]}: {deployment_text(pick.offer.deployment)}, "
+        f"{_role(pick, recommendation)}: {deployment_text(pick.offer.deployment)}, "
         f"{bill_text(pick.offer.usd_per_hour)}, {_certainty(pick.offer)}"
         for pick in recommendation.picks
     ]
@@ -46,13 +44,19 @@ class PickWords:
 
 def other_picks(recommendation: Recommendation) -> list[PickWords]:
     """The picks beside the first: surer, and cheaper."""
-    return [pick_words(pick) for pick in recommendation.picks if pick.role != "recommended"]
+    return [pick_words(pick, recommendation) for pick in recommendation.picks if pick.role != "recommended"]
 
 
-def pick_words(pick: Pick) -> PickWords:
+def _role(pick: Pick, recommendation: Recommendation) -> str:
+    unsure = pick.offer.keeps_all_limits < recommendation.workload.confidence
+    return _ROLES[pick.role] + (MEASURE_FIRST if pick.role == "cheaper" and unsure else "")
+
+
+def pick_words(pick: Pick, recommendation: Recommendation) -> PickWords:
+    """A pick of this answer, in words."""
     usd = pick.offer.usd_per_hour
     return PickWords(
-        role=_ROLES[pick.role],
+        role=_role(pick, recommendation),
         deployment=pick.offer.deployment,
         cost="price unknown" if usd is None else f"{number(usd)} USD/h",
         certainty=f"keeps all limits {chance(pick.offer.keeps_all_limits)}" if pick.offer.tightest else "",

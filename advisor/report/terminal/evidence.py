@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.spec.workloads.profile_text import (
+    asks_limits,
     conversation_text,
     lengths_text,
     limits_text,
@@ -49,7 +50,8 @@ def counts_line(recommendation: Recommendation, shown: int) -> str:
     """How many keep the limits, and how many of them a table shows."""
     kept, refused = len(recommendation.ranked), len(recommendation.refused)
     cut = "" if shown == kept else f"; shown are {shown}, the best of each format on each GPU"
-    return f"{kept:,} of {kept + refused:,} deployments keep the limits{cut}."
+    what = "keep the limits" if asks_limits(recommendation.workload) else "are possible"
+    return f"{kept:,} of {kept + refused:,} deployments {what}{cut}."
 
 
 def evidence_lines(recommendation: Recommendation) -> list[str]:

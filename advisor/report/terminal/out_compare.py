@@ -40,9 +40,8 @@ def print_comparison(
     for head in ("", "A", "B", "B against A", "90 % interval", "significant"):
         table.add_column(head, justify="left" if head in ("", "significant") else "right", overflow="fold")
     for d in differences:
-        unit = f", {d.unit}" if d.unit else ""
         table.add_row(
-            f"{d.name}{unit}", _value(d, d.first), _value(d, d.second), _change(d, d.change), _interval(d),
+            _head(d), _value(d, d.first), _value(d, d.second), _change(d, d.change), _interval(d),
             _verdict(d),
         )  # fmt: skip
     to.print(table)
@@ -50,6 +49,12 @@ def print_comparison(
         to.print(f"Intervals rest on {RESTS_ON[basis]}.")
     for note in notes:
         to.print(f"Note: {note}.")
+
+
+def _head(d: Difference) -> str:
+    """The figure with its unit, where its name does not say it already."""
+    said = not d.unit or d.unit in d.name or (d.unit == "1/s" and "per second" in d.name)
+    return d.name if said else f"{d.name}, {d.unit}"
 
 
 def _verdict(d: Difference) -> str:

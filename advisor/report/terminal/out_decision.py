@@ -111,8 +111,8 @@ def _stands(found: Suggestion) -> str:
             f"which keeps every limit with {kept}."
         )
     return (
-        f"Now: {deployment_text(sure.deployment)}; it keeps every limit with {kept} and is the best that "
-        f"does with {chance(sure.best)}."
+        f"Now: {deployment_text(sure.deployment)}. Probability that it keeps every limit: {kept}; that "
+        f"nothing better does: {chance(sure.best)}."
     )
 
 

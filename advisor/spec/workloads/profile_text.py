@@ -261,3 +261,9 @@ def _implies(tight: LatencyLimit, loose: LatencyLimit) -> bool:
         return loose.statistic == tight.statistic
     low, high = percentile_of(loose.statistic), percentile_of(tight.statistic)
     return loose.metric == tight.metric and low is not None and high is not None and low < high
+
+
+def asks_limits(workload: Workload) -> bool:
+    """Whether there is anything to keep: limits, a least recovery, or a rate that must be served."""
+    asked = workload.limits or workload.goodput or workload.quality.min_recovery is not None
+    return bool(asked) or workload.load.arrival.kind == "rate"

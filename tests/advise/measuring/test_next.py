@@ -49,6 +49,14 @@ def test_no_measurements_gain_more_than_knowing_everything(found: Suggestion) ->
     assert found.gain <= found.loss * 1.1
 
 
+def test_a_nearly_sure_choice_has_no_measurements_that_save_more_than_there_is_to_save() -> None:
+    """Each gain is a mean over 32 imagined outcomes: together they were six times what knowing all saves."""
+    chat = load_workload("chat")
+    suggestion = measure_next(recommend(MODEL, chat, gpus=["L40S"]))
+    assert suggestion is not None
+    assert suggestion.gain <= suggestion.loss + 1e-12
+
+
 def test_a_sure_choice_has_nothing_to_gain(asked: Workload) -> None:
     answer = recommend(
         MODEL, asked, gpus=["A6000"], formats=["int4"], kv_formats=["16bit"], tensor_parallel=[1]

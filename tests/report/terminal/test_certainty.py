@@ -71,6 +71,17 @@ def test_the_other_picks_are_those_beside_the_recommended() -> None:
     ]
 
 
+def test_a_cheaper_pick_that_is_sure_enough_need_not_be_measured_first() -> None:
+    """The recommended is the best by the objective, which is not always the cheapest by the hour."""
+    sure = Pick(role="cheaper", offer=offer(1.0, 0.97))
+    free = Pick(role="cheaper", offer=offer(1.0, 1.0, tightest=""))
+    others = other_picks(replace(three(), picks=(PICKS[0], sure, free)))
+    assert [(pick.role, pick.certainty) for pick in others] == [
+        ("cheaper", "keeps all limits 97 %"),
+        ("cheaper", ""),
+    ]
+
+
 @pytest.mark.parametrize(("picks", "saved"), [(PICKS, True), (PICKS[:2], False)])
 def test_a_measurement_may_save_the_difference_to_the_cheaper_pick(
     picks: tuple[Pick, ...], saved: bool
