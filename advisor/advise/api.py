@@ -141,6 +141,8 @@ def choice_of(
         asked = override(asked, objective=objective, min_recovery=min_recovery, confidence=confidence)
     for name, count in (("num_gpus", num_gpus), ("max_gpus", max_gpus), ("nodes", nodes)):
         _check_count(name, count)
+    if num_gpus is not None and max_gpus is not None and num_gpus > max_gpus:
+        raise InputError(f"num_gpus: {num_gpus} is more than max_gpus, {max_gpus}; keep one of them")
     _check_budget(max_usd_per_hour)
     searched, notes = formats_for(chosen_model, formats)
     runs_on = engine_of(engine, asked)

@@ -72,6 +72,8 @@ def as_typed(line: str, arguments: Sequence[str], command: Any) -> str:
 
 
 def _check_number(option: str, word: str) -> None:
+    if any(character.isdigit() and not character.isascii() for character in word):
+        raise InputError(f"{option}: '{word}' is no number here; write it with the digits 0 to 9 alone")
     if not _NUMBER.fullmatch(word):
         return
     if not word.isascii() or "_" in word:

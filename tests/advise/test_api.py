@@ -285,3 +285,8 @@ def test_accuracy_is_measured_of_the_very_checkpoint_that_is_served() -> None:
     assert not other.startswith("RedHatAI/")
     assert basis != "measured"
     assert "this one" not in evidence
+
+
+def test_an_exact_number_of_gpus_beyond_the_most_is_refused() -> None:
+    with pytest.raises(InputError, match="num_gpus: 2 is more than max_gpus, 1; keep one of them"):
+        recommend(MODEL, SINGLE, gpus=["A100"], num_gpus=2, max_gpus=1)

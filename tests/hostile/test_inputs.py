@@ -52,6 +52,26 @@ CONTENTS: dict[str, bytes] = {
     "other kind of records": b"#quantadvise nonsense 1\na,b\n1,2\n",
     "newer records": b"#quantadvise speed 99\na\n1\n",
     "HTML": b"<!doctype html><html><body>404</body></html>\n",
+    "UTF-32": '{"a": 1}'.encode("utf-32"),
+    "a byte order mark alone": "\ufeff".encode(),
+    "gzip": b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab\xae\x05\x00C\xbf\xa6\xa3",
+    "twenty thousand keys": b"{" + b",".join(b'"k%d":%d' % (i, i) for i in range(20_000)) + b"}",
+    "twenty thousand columns": b",".join(b"c%d" % i for i in range(20_000)) + b"\n" + b"1," * 19_999 + b"1\n",
+    "a list of nothing": b"[null, null]\n",
+    "spans of nothing": b'{"spans": [null, 1, {"spanId": 1, "attributes": null}]}\n',
+    "OTLP without spans": b'{"resourceSpans": [{"scopeSpans": 5}, {"scopeSpans": [{"spans": 7}]}]}\n',
+    "a table that prints no figures": b"============ Serving Benchmark Result ============\n" * 50,
+    "a table of what is no number": b"============ Serving Benchmark Result ============\n"
+    b"Successful requests:   nan\nBenchmark duration (s):  0.0\nMean TTFT (ms):   inf\n" + b"=" * 50 + b"\n",
+    "scores beyond their range": b'{"results": {"a": {"acc": 1.7}}, "versions": {"a": 0}}\n',
+    "scores in words": b'{"results": {"a": {"acc": "high"}}, "versions": {"a": 0}}\n',
+    "a rate that is an object": b'{"model_id": "Qwen/Qwen3-8B", "request_rate": {"a": 1}, "completed": true, '
+    b'"request_throughput": 1, "total_input_tokens": 5, "total_output_tokens": 5, "duration": 1}\n',
+    "negative counts": b'{"model_id": "Qwen/Qwen3-8B", "request_rate": "inf", "max_concurrency": 4, '
+    b'"request_throughput": -1, "completed": 500, "total_input_tokens": -5, "total_output_tokens": 5, '
+    b'"duration": 10, "mean_ttft_ms": -3}\n',
+    "times before the epoch": b"timestamp,input_tokens,output_tokens\n-9e15,10,10\n-9e15,10,10\n",
+    "tokens that are true": b'{"input_length": true, "output_length": 5, "timestamp": 1}\n',
     "a zip": b"PK\x03\x04" + b"\0" * 40,
 }  # fmt: skip
 
@@ -93,6 +113,10 @@ WORDS: dict[str, str] = {
     "an emoji": "🙂",
     "hexadecimal": "0x10",
     "a fraction bar": "1/2",
+    "more than all": "101%",
+    "a sign alone": "%",
+    "upside down": "9-1",
+    "full-width digits": "８B",
 }
 ASK = ("recommend", "Qwen3-8B", "-w", "chat", "--gpu", "L40S", "--top", 1)
 ONE = ("predict", "Qwen3-8B", "-w", "chat", "--gpu", "L40S")
@@ -106,6 +130,11 @@ OPTIONS: dict[str, tuple[object, ...]] = {
     "--slo": ASK,
     "--goodput": ASK,
     "--min-recovery": ASK,
+    "--min-share": (*ASK, "--goodput", "ttft:500"),
+    "--confidence": ASK,
+    "--users": ASK,
+    "--rps": ASK,
+    "--budget": ASK,
     "--tasks": ASK,
     "--price": ASK,
     "--pricing": ASK,
@@ -127,6 +156,7 @@ OPTIONS: dict[str, tuple[object, ...]] = {
     "--top": ASK[:-2],
     "--replicas": ONE,
     "--format": ONE,
+    "--checkpoint": ONE,
     "--params": ("recommend", "-w", "chat", "--gpu", "L40S"),
     "--gpu": ("recommend", "Qwen3-8B", "-w", "chat"),
     "--workload": ("recommend", "Qwen3-8B", "--gpu", "L40S"),

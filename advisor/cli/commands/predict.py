@@ -130,7 +130,7 @@ def _assessed(
         replicas=one.replicas,
         kv_format=allowed[0],
         expert_parallel=one.expert_parallel,
-        checkpoint=one.checkpoint,
+        checkpoint=_checkpoint(one.checkpoint),
         engine=v.the_engine(served, workload),
         prices=v.own_prices(prices.price),
         pricing=prices.pricing,
@@ -227,3 +227,10 @@ def _answer_cells(path: Path, records: list[str] | None, output: o.Output, *, an
     else:
         cells = [dict(zip(columns, (value or None for value in row), strict=True)) for row in answers]
         out.print_document({"cells": cells}, output.value)
+
+
+def _checkpoint(text: str | None) -> str | None:
+    """As named. Raises InputError for an empty name: an unset shell variable must not mean any."""
+    if text is not None and not text.strip():
+        raise InputError("--checkpoint: is empty; name a repository, or leave it out")
+    return text

@@ -12,6 +12,9 @@ from advisor.errors import InputError
 
 app = App(help="Workload profiles: list those that ship, show one, check one's own.", no_args_is_help=True)
 
+MOST_PROBLEMS = 9
+"""Lines that a check prints; a file of another kind has thousands of unknown keys."""
+
 
 @app.command("list")
 def list_profiles(output: o.OutputOption = o.Output.table) -> None:
@@ -82,8 +85,10 @@ def check(
     from advisor.spec.workloads.profile_text import check as problems_of
 
     problems = [problem for file in files for problem in problems_of(file)]
-    for problem in problems:
+    for problem in problems[:MOST_PROBLEMS]:
         typer.echo(f"quantadvise: {problem}", err=True)
+    if len(problems) > MOST_PROBLEMS:
+        typer.echo(f"quantadvise: and {len(problems) - MOST_PROBLEMS:,} more; mend these first", err=True)
     if problems:
         raise typer.Exit(1)
     for file in files:

@@ -70,7 +70,7 @@ def maker_name(text: str) -> str:
 def parse_recipe(text: str) -> Recipe:
     """`gptq`, `gptq@RedHatAI` or `@RedHatAI`. Raises InputError when neither is named."""
     algorithm, _, maker = (part.strip() for part in text.partition("@"))
-    if not algorithm and not maker:
+    if (not algorithm and not maker) or "@" in maker:
         raise InputError(f"recipe: '{text}' names no algorithm and no maker; gptq or gptq@RedHatAI do")
     return Recipe(
         algorithm=algorithm_name(algorithm) if algorithm else None,

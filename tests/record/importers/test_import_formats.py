@@ -435,3 +435,13 @@ def test_inference_perfs_prometheus_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "stage_0_prometheus_metrics.json"
     path.write_text(json.dumps(document), encoding="utf-8")
     assert "the server's own metrics from Prometheus" in import_file(path, known()).refused[0]
+
+
+def test_scores_of_lm_eval_beyond_their_range_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(
+        '{"results": {"a": {"acc": 1.7, "word_perplexity": 9.5}}, "versions": {"a": 0}}', encoding="utf-8"
+    )
+    imported = import_file(path, known(format="bf16"))
+    assert [(row.metric, row.value) for row in imported.quality] == [("word_perplexity", 9.5)]
+    assert "a acc: 1.7 is no share from 0 to 1" in imported.refused[0]

@@ -71,6 +71,9 @@ def scores(
             if not math.isfinite(value):
                 refused.append(f"{task} {metric}: {value} is no score")
                 continue
+            if _SHARES.fullmatch(metric) and not 0 <= value <= 1:
+                refused.append(f"{task} {metric}: {value:g} is no share from 0 to 1")
+                continue
             stderr = number(found.get(f"{metric}_stderr{comma}{filter_}"))
             scale = 100.0 if _SHARES.fullmatch(metric) else 1.0
             suspect = []
