@@ -202,7 +202,8 @@ def _costs(found: OwnOrApi, here: TrafficPoint | None) -> str:
     )
     mean = "" if found.utilization == 1.0 else " on average"
     api = number(here.api_usd_per_day)
-    return f"At {number(here.requests_per_s)} requests/s{mean}: {own}, API {api} USD a day."
+    unit = "request/s" if here.requests_per_s == 1.0 else "requests/s"
+    return f"At {number(here.requests_per_s)} {unit}{mean}: {own}, API {api} USD a day."
 
 
 def _price_text(price: ApiPrice) -> str:
