@@ -24,6 +24,7 @@ WITHOUT_EXAMPLE = {
     "tools",
     "doctor",
     "calibrate",
+    "prices",
 }
 """Commands that say all by their name."""
 
