@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from statistics import NormalDist
 from types import ModuleType
@@ -119,7 +120,7 @@ def test_suggestions_reach_the_right_choice_sooner_than_grid_or_random_order(
         loadings = case.problem().loadings
         errors = loadings @ rng.standard_normal(loadings.shape[1])
         published = predicted * np.exp(0.4 * errors / 1.645)
-        cases.append(replay.replace(case, published=published))
+        cases.append(replace(case, published=published))
     needed = {
         name: float(np.mean([replay.points_needed(replay.ORDERINGS[name](case)) for case in cases]))
         for name in ("suggested", "grid", "random")

@@ -141,8 +141,10 @@ def test_what_the_readers_refuse_the_schema_refuses(text: str) -> None:
     assert not accepts(text)
 
 
-def test_the_profile_that_the_readme_shows_is_one() -> None:
+def test_the_profiles_that_the_readme_shows_are_some() -> None:
     readme = (shipped("profiles") / "README.md").read_text(encoding="utf-8")
-    [shown] = re.findall(r"^```yaml\n(.*?)^```$", readme, flags=re.MULTILINE | re.DOTALL)
-    assert accepts(shown)
-    assert parse_workload(shown).quality.min_recovery == 0.99
+    shown = re.findall(r"^```yaml\n(.*?)^```$", readme, flags=re.MULTILINE | re.DOTALL)
+    assert all(accepts(text) for text in shown)
+    plain, conversation = (parse_workload(text) for text in shown)
+    assert plain.quality.min_recovery == 0.99
+    assert conversation.load.conversation.has_turns
