@@ -203,7 +203,7 @@ def test_back_undoes_and_undo_goes_back(page: Browser) -> None:
     settled(page)
     moved = title(page)
     assert moved != before
-    assert f"was {before}" in page.find("#was").text
+    page.until(lambda: f"was {before}" in page.find("#was").text, "what the answer was is said")
     answers = page.counted("answered")
     page.driver.back()
     page.until(lambda: page.counted("answered") > answers, "the earlier answer comes")
