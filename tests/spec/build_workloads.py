@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from advisor.spec.api_price import MAX_USD_PER_MILLION, ApiPrice
@@ -19,10 +21,13 @@ from advisor.spec.workloads.workload import (
     Workload,
 )
 
-lines = st.text(st.characters(codec="utf-8"), max_size=30).filter(
-    lambda text: text == text.strip() and text.isprintable()
-)
-words = lines.filter(bool)
+
+def _line(text: str) -> str:
+    return "".join(character for character in text if character.isprintable()).strip()
+
+
+lines = st.text(st.characters(codec="utf-8"), max_size=30).map(_line)
+words = lines.map(lambda text: text or "x")
 milliseconds = st.floats(1e-3, 1e9)
 
 
@@ -123,6 +128,15 @@ loads = st.tuples(
     st.just(0.0) | st.floats(0, 1, exclude_max=True),
     st.just(ALONE) | conversations,
 ).map(_load)
+
+
+def _possible(workload: Workload) -> Workload:
+    """A queue of all requests at once has no limits on latency."""
+    if workload.load.arrival.kind != "maximum":
+        return workload
+    return replace(workload, limits=(), goodput=None)
+
+
 workloads = st.builds(
     Workload,
     name=words,
@@ -138,4 +152,4 @@ workloads = st.builds(
     price_list=st.none() | words.filter(lambda word: word != "none"),
     api_price=st.none() | api_prices,
     utilization=st.none() | st.floats(1e-6, 1),
-).filter(lambda w: w.load.arrival.kind != "maximum" or (not w.limits and w.goodput is None))
+).map(_possible)
