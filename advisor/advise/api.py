@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.failures import Border
@@ -136,9 +136,7 @@ def choice_of(
 ) -> Choice:
     """What `recommend` chooses from and by what, with the names resolved; arguments as there."""
     chosen_model = find_model(model) if isinstance(model, str) else model
-    asked = load_workload(workload) if isinstance(workload, str) else workload
-    if any(stated is not None for stated in (objective, min_recovery, confidence)):
-        asked = override(asked, objective=objective, min_recovery=min_recovery, confidence=confidence)
+    asked = _asked(workload, objective=objective, min_recovery=min_recovery, confidence=confidence)
     for name, count in (("num_gpus", num_gpus), ("max_gpus", max_gpus), ("nodes", nodes)):
         _check_count(name, count)
     if num_gpus is not None and max_gpus is not None and num_gpus > max_gpus:
@@ -173,6 +171,12 @@ def choice_of(
         notes=(*_model_notes(chosen_model), *notes, *split_notes, *(() if live is None else live.notes())),
         border=border or Border(),
     )
+
+
+def _asked(workload: str | Workload, **stated: Any) -> Workload:
+    """The workload with what is stated in place of its own."""
+    asked = load_workload(workload) if isinstance(workload, str) else workload
+    return asked if all(value is None for value in stated.values()) else override(asked, **stated)
 
 
 def predict(

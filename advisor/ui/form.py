@@ -14,6 +14,7 @@ from advisor.spec.workloads.profile import known_workloads
 from advisor.ui.field import Field, Options
 from advisor.ui.fields import FORMATS, GPUS, GROUPS, LOAD, MORE, UNITS, USE, fields
 from advisor.ui.shelf import Shelf
+from advisor.ui.slider import slider
 
 
 def form(shelf: Shelf) -> Html:
@@ -125,22 +126,10 @@ def _text(field: Field, keyboard: str, **attributes: object) -> Html:
 
 
 def _slider(field: Field) -> Html | None:
-    """Steps of a slider are its own; what it means stands in the field beside it, which it fills."""
     if field.slider is None:
         return None
-    return tag(
-        "input",
-        type="range",
-        min="0",
-        max="100",
-        step="1",
-        class_="slider",
-        data_slides=field.name,
-        data_low=f"{field.slider.low:g}",
-        data_high=f"{field.slider.high:g}",
-        data_factors=field.slider.factors,
-        aria_label=f"{field.label}: slide",
-    )
+    low, high = f"{field.slider.low:g}", f"{field.slider.high:g}"
+    return slider(field.name, low, high, factors=field.slider.factors, label=f"{field.label}: slide")
 
 
 def _select(name: str, options: Options, **attributes: object) -> Html:

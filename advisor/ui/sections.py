@@ -13,6 +13,7 @@ from advisor.report.terminal.out_decision import suggestion_lines
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.workloads.workload import Workload
 from advisor.text import deployment_text, number
+from advisor.ui.slider import slider
 
 SPREAD = 4.0
 """A price slides from a quarter of what it is to four times that."""
@@ -63,26 +64,15 @@ def _price_row(recommendation: Recommendation, gpu: GpuSpec, at: BreakEven | Non
     choice = recommendation.choice
     price = None if choice is None else choice.price_of(gpu, 1)
     usd = None if price is None else price.usd_per_gpu_hour
-    slider = None
+    moved = None
     if usd is not None:
-        slider = tag(
-            "input",
-            type="range",
-            min="0",
-            max="100",
-            step="1",
-            class_="slider",
-            data_slides=f"price:{gpu.name}",
-            data_low=f"{usd / SPREAD:.4g}",
-            data_high=f"{usd * SPREAD:.4g}",
-            data_factors=True,
-            aria_label=f"Price of {gpu.name}: slide",
-        )
+        low, high = f"{usd / SPREAD:.4g}", f"{usd * SPREAD:.4g}"
+        moved = slider(f"price:{gpu.name}", low, high, factors=True, label=f"Price of {gpu.name}: slide")
     return tag(
         "tr",
         tag("th", gpu.label, scope="row"),
         tag("td", "unknown" if usd is None else number(usd), class_="n"),
-        tag("td", slider),
+        tag("td", moved),
         tag("td", _change(recommendation, gpu, at), class_="long"),
     )
 

@@ -15,22 +15,10 @@ from advisor.ui import dropped
 from advisor.ui.dropped import take
 from advisor.ui.question import read_choice
 from advisor.ui.shelf import Shelf
+from tests.spec.build_models import llama_config
 
 DATA = Path(__file__).resolve().parent.parent / "data"
-CONFIG = {
-    "_name_or_path": "/home/somebody/my-llama",
-    "architectures": ["LlamaForCausalLM"],
-    "model_type": "llama",
-    "hidden_size": 4096,
-    "intermediate_size": 14336,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "vocab_size": 128256,
-    "max_position_embeddings": 131072,
-    "torch_dtype": "bfloat16",
-    "tie_word_embeddings": False,
-}
+CONFIG = llama_config(_name_or_path="../models/my-llama", torch_dtype="bfloat16")
 
 
 def test_a_workload_is_the_one_that_the_command_line_reads() -> None:

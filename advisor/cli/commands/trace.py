@@ -11,6 +11,7 @@ from advisor import whole_file
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
+    from advisor.spec.workloads.trace import TraceProfile
     from advisor.spec.workloads.workload import Arrival
 
 
@@ -69,16 +70,20 @@ def from_trace(
         arrival=arrival,
         conversations=conversations,
     )
-    text = to_yaml(found.workload)
     for note in found.notes:
         typer.echo(f"quantadvise: {note}", err=True)
+    text = to_yaml(found.workload)
     if out is None:
         typer.echo(text, nl=False)
         return
     whole_file.write_output(out, text)
+    typer.echo(f"{out}: {_summary(found)}")
+
+
+def _summary(found: TraceProfile) -> str:
     load = found.workload.load
-    typer.echo(
-        f"{out}: {found.requests} requests; {load.input_tokens.mean:.4g} prompt and "
+    return (
+        f"{found.requests} requests; {load.input_tokens.mean:.4g} prompt and "
         f"{load.output_tokens.mean:.4g} answer tokens on average"
     )
 

@@ -41,33 +41,35 @@ def parse_lengths(text: TokenCount, *, where: str) -> Lengths:
     """Lengths as a flag states them."""
     if isinstance(text, Lengths):
         return text
-    if not isinstance(text, str):
-        return read_lengths(Given(value=text, where=where))
-    text = text.strip()
-    if text.startswith("{"):
-        return read_lengths(parse_yaml(text, where=where))
-    text = re.sub(r"[^\s±+\-]+", lambda part: tokens_of(part[0]), text)
-    value: object = text
-    if match := _SPREAD.fullmatch(text):
-        value = {"kind": "lognormal", "mean": _number(match[1]), "std": _number(match[2])}
-    elif match := _RANGE.fullmatch(text):
-        value = {"kind": "uniform", "min": _number(match[1]), "max": _number(match[2])}
-    return read_lengths(Given(value=_number(value) if isinstance(value, str) else value, where=where))
+    return read_lengths(_given(text, where, spread="lognormal", span="uniform"))
 
 
 def parse_amount(text: Amount, *, where: str) -> Given:
     """Turns, think time, system tokens or history as a flag states them, for the reader of the key."""
+    if isinstance(text, str):
+        text = re.sub(r"(?<=[0-9])\s*s(ec)?$", "", text.strip())
+    return _given(text, where)
+
+
+def _given(text: Amount, where: str, *, spread: str | None = None, span: str | None = None) -> Given:
+    """What a flag states, as the mapping or number that a profile states; spread, span: the `kind` of `4±2`
+    and of `2-8`, where the key's reader wants one."""
     if not isinstance(text, str):
         return Given(value=text, where=where)
     text = text.strip()
     if text.startswith("{"):
         return parse_yaml(text, where=where)
-    text = re.sub(r"[^\s±+\-]+", lambda part: tokens_of(part[0]), re.sub(r"(?<=[0-9])\s*s(ec)?$", "", text))
+    text = re.sub(r"[^\s±+\-]+", lambda part: tokens_of(part[0]), text)
+    value: object = _number(text)
     if match := _SPREAD.fullmatch(text):
-        return Given(value={"mean": _number(match[1]), "std": _number(match[2])}, where=where)
-    if match := _RANGE.fullmatch(text):
-        return Given(value={"min": _number(match[1]), "max": _number(match[2])}, where=where)
-    return Given(value=_number(text), where=where)
+        value = _of_kind(spread, mean=_number(match[1]), std=_number(match[2]))
+    elif match := _RANGE.fullmatch(text):
+        value = _of_kind(span, min=_number(match[1]), max=_number(match[2]))
+    return Given(value=value, where=where)
+
+
+def _of_kind(kind: str | None, **figures: object) -> dict[str, object]:
+    return figures if kind is None else {"kind": kind, **figures}
 
 
 def _number(text: str) -> object:
@@ -131,24 +133,27 @@ def override(
     values["slo"] = _limits(values["slo"], slo)
     values["goodput"] = _goodput(values["goodput"], goodput, min_share)
     values["quality"] = _quality(values["quality"], min_recovery, tasks, recipe)
-    plain = {
-        "objective": objective,
-        "gpu_count": gpu_count,
-        "confidence": confidence,
-        "price_list": price_list,
-        "prefix_hit_rate": prefix_hit_rate,
-        "api_price": api_price,
-        "utilization": utilization,
-    }
-    for key, said in plain.items():
-        if said is not None:
-            values[key] = READERS[key](Given(value=said, where=_flag(key)))
+    values |= _plain(
+        objective=objective,
+        gpu_count=gpu_count,
+        confidence=confidence,
+        price_list=price_list,
+        prefix_hit_rate=prefix_hit_rate,
+        api_price=api_price,
+        utilization=utilization,
+    )
     if turned_maximum and (values["slo"] or values["goodput"]) and not slo and not goodput:
         raise InputError(
             f"{MAXIMUM}: '{workload.name}' has latency limits, which no queue of all requests keeps; "
             "add --slo none, or state --rate or --concurrency"
         )
     return build(values, where="flags")
+
+
+def _plain(**said: str | float | None) -> dict[str, Any]:
+    """What is stated of keys that a flag states as a profile does, by key."""
+    stated = {key: value for key, value in said.items() if value is not None}
+    return {key: READERS[key](Given(value=value, where=_flag(key))) for key, value in stated.items()}
 
 
 def _conversation(**said: Amount | None) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from advisor.text import chance, number
 from tests.command import Command
 from tests.report.builders import three
 from tests.report.page import Element, read_page
+from tests.spec.build_models import llama_config
 
 MOST_BYTES = 1_500_000
 
@@ -295,23 +296,7 @@ def test_names_that_people_give_stay_text() -> None:
 def test_a_folder_may_be_called_script(tmp_path: Path, quantadvise: Command) -> None:
     folder = tmp_path / "<script>alert(1)<"
     folder.mkdir()
-    (folder / "config.json").write_text(
-        json.dumps(
-            {
-                "architectures": ["LlamaForCausalLM"],
-                "model_type": "llama",
-                "hidden_size": 4096,
-                "intermediate_size": 14336,
-                "num_hidden_layers": 32,
-                "num_attention_heads": 32,
-                "num_key_value_heads": 8,
-                "vocab_size": 128256,
-                "max_position_embeddings": 131072,
-                "torch_dtype": "bfloat16",
-                "tie_word_embeddings": False,
-            }
-        )
-    )
+    (folder / "config.json").write_text(json.dumps(llama_config(torch_dtype="bfloat16")))
     target = tmp_path / "report.html"
     ok(quantadvise, "recommend", str(folder), "-w", "chat", "--gpu", "A6000", "--html", str(target))
     page = read_page(target.read_text(encoding="utf-8"))
