@@ -36,7 +36,7 @@ _TYPES: Mapping[str, tuple[str, float, ComputeType]] = {
 }
 """A GEMM's type → kernel family, bits per weight, the rate it is a share of."""
 _LOOKALIKES = frozenset({"read_wo4", "multiply_wo4", "kv_read"})
-_UNDER_BF16 = frozenset({"multiply_wo4", "multiply_wo8", "attend"})
+_UNDER_BF16 = frozenset({"multiply_wo4", "multiply_wo8", "prefill_attention"})
 """Efficiencies stated as shares of the 16-bit peak."""
 
 
@@ -90,7 +90,7 @@ def shares(rows: Sequence[KernelTiming], gpu: GpuSpec) -> Shares:
             # A matrix that fits a cache reads faster than memory: no more than memory gives counts.
             reached[f"read_{family}"] = min(max(read) / bandwidth, streams)
     for what, name, peak in (
-        ("attention prefill", "attend", gpu.flop_per_s("bf16")),
+        ("attention prefill", "prefill_attention", gpu.flop_per_s("bf16")),
         ("attention decode", "kv_read", bandwidth),
     ):
         rates = [row.value for row in rows if row.what == what]

@@ -17,7 +17,17 @@ from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares
 from advisor.errors import DataError
 
 NAME = "fit.json"
-VERSION = 6
+VERSION = 7
+_NAMES_OF_VERSION_6 = {
+    "tail_waves": "wave_quantization",
+    "blend": "overlap_sharpness",
+    "pace": "engine_time_factor",
+    "attend": "prefill_attention",
+    "attend_narrow": "prefill_attention_fp8",
+    "kv_narrow": "kv_read_fp8",
+    "narrow_layer_s": "kv_to_fp8_layer_s",
+}
+"""Parameters by another name in version 6, which is otherwise the same."""
 T = TypeVar("T")
 
 
@@ -135,12 +145,20 @@ def _fields(evidence: Evidence) -> dict[str, object]:
     return {name: getattr(evidence, name) for name in Evidence.__dataclass_fields__ if name != "key"}
 
 
+def _renamed(parameters: Mapping[str, float]) -> dict[str, float]:
+    """Parameters of version 6 by today's names; a group follows its parameter's name after an `@`."""
+    split = ((name.partition("@"), value) for name, value in parameters.items())
+    return {_NAMES_OF_VERSION_6.get(name, name) + at + group: value for (name, at, group), value in split}
+
+
 def read(path: Path) -> Fit:
     """The fit in `path`. Raises DataError when it is missing, damaged or of another version."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        if document["version"] != VERSION:
+        if document["version"] not in (6, VERSION):
             raise DataError(f"{path}: version {document['version']}, known is {VERSION}; run quantadvise fit")
+        if document["version"] == 6:
+            document |= {part: _renamed(document[part]) for part in ("parameters", "kernels")}
         keys = [DeploymentKey(*key) for key in document["deployments"]]
         shared = document["shared_errors"]
         return Fit(

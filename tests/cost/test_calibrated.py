@@ -56,7 +56,7 @@ def test_the_shares_are_those_of_the_data_sheet():
     assert found.reached["read_bf16"] == pytest.approx(0.8)
     assert found.reached["multiply_bf16"] == pytest.approx(0.6)
     assert found.ceilings["read_wo4"] == pytest.approx(0.9)
-    assert found.ceilings["attend"] == pytest.approx(0.6)
+    assert found.ceilings["prefill_attention"] == pytest.approx(0.6)
 
 
 def test_a_matrix_in_the_cache_reads_no_faster_than_memory():

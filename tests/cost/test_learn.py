@@ -253,6 +253,22 @@ def test_the_file_reads_back_as_it_was_written():
     assert json.loads(path.read_text(encoding="utf-8"))["version"] == fit_file.VERSION
 
 
+def test_a_fit_of_version_6_reads_as_the_same_fit(tmp_path):
+    """It is the last whose parameters had other names; whoever fitted to own records keeps the figures."""
+    path = shipped("measurements") / fit_file.NAME
+    document = json.loads(path.read_text(encoding="utf-8")) | {"version": 6}
+    old = {new: old for old, new in fit_file._NAMES_OF_VERSION_6.items()}
+    assert set(old) <= {name for name in document["parameters"] if "@" not in name}
+    for part in ("parameters", "kernels"):
+        document[part] = {
+            "@".join([old.get(name.split("@")[0], name.split("@")[0]), *name.split("@")[1:]]): value
+            for name, value in document[part].items()
+        }
+    assert "blend@fp8" in document["parameters"]
+    (tmp_path / "fit.json").write_text(json.dumps(document), encoding="utf-8")
+    assert fit_file.read(tmp_path / "fit.json") == fit_file.read(path)
+
+
 def test_the_report_reads_back_as_it_was_written():
     path = shipped("measurements") / fit_report.NAME
     assert fit_report.dumps(report()) == path.read_text(encoding="utf-8")

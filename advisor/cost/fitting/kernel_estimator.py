@@ -8,7 +8,7 @@ import numpy as np
 
 from advisor.cost.arrays import Bools, Floats
 from advisor.cost.fitting.least_squares import minimise
-from advisor.cost.kernels.formulas import all_reduce_s, blend
+from advisor.cost.kernels.formulas import all_reduce_s, overlapped_s
 from advisor.cost.kernels.timed import TimedKernels, timed_kernels
 from advisor.cost.step.design import group_keys, value_of
 from advisor.cost.step.parameters import BY_NAME, PARAMETERS, Parameter
@@ -30,15 +30,15 @@ _FP4_LAUNCH_S = 4e-6
 def seconds(t: TimedKernels, v: dict[str, Floats]) -> Floats:
     """What each timed kernel takes with these parameters, one value per timing each."""
     one = np.ones(len(t))
-    gemm = v["kernel_fixed_s"] + blend(
+    gemm = v["kernel_fixed_s"] + overlapped_s(
         t.read_bytes / (t.bandwidth * _of_family(t, v, "read")),
         t.flop / np.maximum(t.rate * _of_family(t, v, "multiply"), 1.0),
-        1.0 + v["blend"],
+        1.0 + v["overlap_sharpness"],
     )
     gemm = gemm + np.where(np.array(t.kernel) == "fp4", _FP4_LAUNCH_S, 0.0)
-    kv_share = v["kv_read"] * np.where(t.is_narrow_kv, v["kv_narrow"], one)
+    kv_share = v["kv_read"] * np.where(t.is_narrow_kv, v["kv_read_fp8"], one)
     decode = _LAUNCH_S + t.read_bytes / (t.bandwidth * kv_share)
-    attend_share = v["attend"] * np.where(t.is_narrow_kv, v["attend_narrow"], one)
+    attend_share = v["prefill_attention"] * np.where(t.is_narrow_kv, v["prefill_attention_fp8"], one)
     prefill = _LAUNCH_S + t.flop / np.maximum(t.rate * attend_share, 1.0)
     gpus = np.array([float(n) for n in t.gpus])
     ring = 2.0 * (gpus - 1.0) / np.maximum(gpus, 1.0)
@@ -68,12 +68,12 @@ def _matters(t: TimedKernels, p: Parameter) -> Bools:
     what = np.array(t.what)
     if p.name.startswith(("read_", "multiply_")):
         return np.asarray(np.array(t.kernel) == p.name.partition("_")[2])
-    if p.name in ("blend", "kernel_fixed_s"):
+    if p.name in ("overlap_sharpness", "kernel_fixed_s"):
         return np.asarray(what == "gemm")
     if p.name.startswith("kv_"):
         return np.asarray((what == "attention decode") & (t.is_narrow_kv | (p.name == "kv_read")))
-    if p.name.startswith("attend"):
-        return np.asarray((what == "attention prefill") & (t.is_narrow_kv | (p.name == "attend")))
+    if p.name.startswith("prefill_attention"):
+        return np.asarray((what == "attention prefill") & (t.is_narrow_kv | (p.name == "prefill_attention")))
     return np.asarray(what == "all-reduce")
 
 

@@ -7,12 +7,15 @@ import numpy as np
 from advisor.cost.arrays import Floats
 
 
-def blend(read: Floats, multiply: Floats, sharpness: Floats) -> Floats:
-    """(read^p + multiply^p)^(1/p), safe for zeros: reading and multiplying overlap, more so the larger p."""
+def overlapped_s(read: Floats, multiply: Floats, exponent: Floats) -> Floats:
+    """Seconds of a kernel that reads and multiplies at the same time: (read^p + multiply^p)^(1/p).
+
+    The larger the exponent p, the more the two overlap; p = 1 is their sum. Zeros are allowed.
+    """
     top = np.maximum(read, multiply)
     low = np.minimum(read, multiply)
     ratio = np.divide(low, top, out=np.zeros_like(top), where=top > 0)
-    return np.asarray(top * (1.0 + ratio**sharpness) ** (1.0 / sharpness))
+    return np.asarray(top * (1.0 + ratio**exponent) ** (1.0 / exponent))
 
 
 def all_reduce_s(size_bytes: Floats, fixed_s: Floats, byte_s: Floats, root_byte_s2: Floats) -> Floats:

@@ -15,8 +15,8 @@ Bottleneck = Literal["memory bandwidth", "compute", "overhead", "communication",
 def times_ms(breakdown: StepBreakdown, c: StepCosts, tokens: Floats) -> list[dict[Bottleneck, float]]:
     """Milliseconds of each iteration by cause, `tokens` of each going through the matrices at once.
 
-    Matrices are read from memory and multiplied with at the same time; what they take is split as the blend
-    of the two weighs them.
+    A GEMM reads weights and multiplies at the same time; its seconds are split in the proportions that the
+    overlap formula gives the two.
     """
     columns = (
         breakdown.weights_s,

@@ -33,7 +33,7 @@ def kernel_shares(
             ("matrix products", None, breakdown.weights_s),
             ("lm_head", "read_bf16", breakdown.head_s),
             ("decode attention", "kv_read", breakdown.kv_s),
-            ("prefill attention", "attend", breakdown.attention_s),
+            ("prefill attention", "prefill_attention", breakdown.attention_s),
             ("norms, activations, quantization", "", breakdown.elementwise_s),
             ("all-reduces", "all_reduce_s", breakdown.communication_s),
             ("kernel starts and the engine", "", breakdown.overhead_s),

@@ -9,14 +9,14 @@ from advisor.cost.step.step_time import StepCosts, step_costs
 from advisor.cost.step.work import DeploymentArrays
 
 _SHARP = 50.0
-"""Exponent that makes the blend of reading and multiplying a maximum."""
+"""Exponent at which reading and multiplying overlap fully: the longer of the two counts."""
 
 
 def roofline(arrays: DeploymentArrays) -> StepCosts:
     """StepCosts of a GPU that does all that its data sheet says, and an engine that costs nothing."""
     n = len(arrays)
     values = {p.name: np.full(n, 1.0 if p.share else 0.0) for p in PARAMETERS}
-    values["blend"] = np.full(n, _SHARP)
-    values["pace"] = np.ones(n)
+    values["overlap_sharpness"] = np.full(n, _SHARP)
+    values["engine_time_factor"] = np.ones(n)
     values["unpack_per_s"] = np.full(n, np.inf)
     return step_costs(arrays, values)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from advisor.cost.arrays import ArrayTable, Floats
-from advisor.cost.kernels.formulas import all_reduce_s, blend
+from advisor.cost.kernels.formulas import all_reduce_s, overlapped_s
 from advisor.cost.step.layers import MAX_KV_GROUPS
 from advisor.cost.step.work import KERNELS, DeploymentArrays
 
@@ -97,11 +97,11 @@ def step_costs(a: DeploymentArrays, v: Mapping[str, Floats]) -> StepCosts:
     reduces = np.where(a.tensor_parallel > 1, 2 * a.layers, 0.0)
     bytes_per_element = v["elementwise"] + np.where(scaled, v["quantize_activations"], 0.0)
     narrow_kv = a.kv_bits < 16
-    kv_slower = np.where(narrow_kv, v["kv_narrow"], 1.0)
+    kv_slower = np.where(narrow_kv, v["kv_read_fp8"], 1.0)
     # With async scheduling the CPU prepares a step while the GPU runs the one before it.
     exposed = np.where(a.async_scheduling > 0, v["async_exposed"], 1.0)
     # Releases change what the engine adds, not what the hardware can do.
-    exposed = exposed * v["pace"]
+    exposed = exposed * v["engine_time_factor"]
     step_s = exposed * (v["step_overhead_s"] + np.where(a.tensor_parallel > 1, v["shard_step_s"], 0.0))
     small_s = v["layer_overhead_s"] * np.where(a.fused_all_reduce > 0, v["fused_share"], 1.0)
     layer_s = a.layers * small_s + np.where(moe, a.moe_layers * v["expert_layer_s"], 0.0)
@@ -111,24 +111,25 @@ def step_costs(a: DeploymentArrays, v: Mapping[str, Floats]) -> StepCosts:
         experts_s=a.expert_bytes / (stream * v["expert_read"]),
         token_s=(a.quant_flop + a.expert_flop / v["expert_multiply"]) / (a.rate * multiply)
         + a.kept_flop / (a.rate16 * multiply16),
-        last_wave_s=a.tile_flop * v["tail_waves"] / (a.rate * multiply),
-        overlap_exponent=1.0 + v["blend"],
+        last_wave_s=a.tile_flop * v["wave_quantization"] / (a.rate * multiply),
+        overlap_exponent=1.0 + v["overlap_sharpness"],
         head_read_s=a.head_bytes / (a.bandwidth * read16),
         head_token_s=a.head_flop / (a.rate16 * multiply16),
         kv_token_s=a.kv_read_bytes / (a.bandwidth * v["kv_read"] * kv_slower)[:, None]
-        + a.decode_pair_flop / (a.rate16 * v["attend"])[:, None],
-        pair_s=a.pair_flop / (a.rate16 * v["attend"] * np.where(narrow_kv, v["attend_narrow"], 1.0))[:, None],
+        + a.decode_pair_flop / (a.rate16 * v["prefill_attention"])[:, None],
+        pair_s=a.pair_flop
+        / (a.rate16 * v["prefill_attention"] * np.where(narrow_kv, v["prefill_attention_fp8"], 1.0))[:, None],
         window=a.kv_window,
         state_s=a.state_bytes / (a.bandwidth * v["kv_read"]),
         elementwise_s=a.activation_elements * bytes_per_element / a.bandwidth
-        + a.linear_mixer_flop / (a.rate16 * v["attend"]),
+        + a.linear_mixer_flop / (a.rate16 * v["prefill_attention"]),
         fixed_s=layer_s
         + a.matmuls * v["kernel_fixed_s"]
-        + np.where(narrow_kv, a.layers * v["narrow_layer_s"], 0.0)
+        + np.where(narrow_kv, a.layers * v["kv_to_fp8_layer_s"], 0.0)
         + step_s,
         step_s=step_s,
         sequence_s=exposed * v["sequence_overhead_s"]
-        + np.where(a.pipeline_parallel > 1, v["node_sequence_s"] * v["pace"], 0.0),
+        + np.where(a.pipeline_parallel > 1, v["node_sequence_s"] * v["engine_time_factor"], 0.0),
         sample_s=a.vocab * v["logit_bytes"] / a.bandwidth,
         request_s=v["request_overhead_s"],
         reduce_s=reduces * v["all_reduce_s"],
@@ -136,7 +137,7 @@ def step_costs(a: DeploymentArrays, v: Mapping[str, Floats]) -> StepCosts:
         reduce_root_s2=reduces**2 * a.hidden_bytes * v["all_reduce_root_s"] / a.link_bandwidth,
         eager_s=a.layers * v["eager_layer_s"],
         graph_limit=a.graph_limit,
-        launch_s=a.layers * v["launch_layer_s"] * v["pace"],
+        launch_s=a.layers * v["launch_layer_s"] * v["engine_time_factor"],
         graph_tokens=a.graph_tokens,
         spread=v["expert_spread"],
         active_share=np.where(moe, a.active_experts / np.maximum(a.experts, 1), 0.0),
@@ -212,9 +213,9 @@ def step_breakdown(
     )
     work = tokens * c.token_s
     work = work - c.last_wave_s * np.expm1(-work / np.maximum(c.last_wave_s, 1e-12))
-    gemm = blend(c.weights_s + c.experts_s * touched, work, c.overlap_exponent)
+    gemm = overlapped_s(c.weights_s + c.experts_s * touched, work, c.overlap_exponent)
     sampled = sequences + prompts
-    head = blend(c.head_read_s, sampled * c.head_token_s, c.overlap_exponent)
+    head = overlapped_s(c.head_read_s, sampled * c.head_token_s, c.overlap_exponent)
     kv = sequences * c.state_s
     attention = np.zeros_like(tokens)
     for g in range(MAX_KV_GROUPS):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.cost.kernels.formulas import all_reduce_s, blend
+from advisor.cost.kernels.formulas import all_reduce_s, overlapped_s
 
 SECONDS = st.floats(1e-7, 1.0)
 
@@ -20,12 +20,16 @@ def array(*values: float) -> np.ndarray:
 def test_a_product_takes_at_least_the_longer_of_reading_and_multiplying_and_at_most_both(
     read: float, multiply: float, sharpness: float
 ):
-    took = blend(array(read), array(multiply), array(sharpness))[0]
+    took = overlapped_s(array(read), array(multiply), array(sharpness))[0]
     assert max(read, multiply) * (1 - 1e-12) <= took <= (read + multiply) * (1 + 1e-12)
 
 
 def test_a_product_without_operations_is_read_in_full():
-    assert blend(array(2.0, 0.0, 0.0), array(0.0, 3.0, 0.0), array(2.0, 2.0, 2.0)).tolist() == [2.0, 3.0, 0.0]
+    assert overlapped_s(array(2.0, 0.0, 0.0), array(0.0, 3.0, 0.0), array(2.0, 2.0, 2.0)).tolist() == [
+        2.0,
+        3.0,
+        0.0,
+    ]
 
 
 @given(size=st.floats(1.0, 1e9), more=st.floats(1.0, 1e9))
