@@ -30,7 +30,7 @@ from advisor.cost.fitting.observations import Observations, observe
 from advisor.cost.predict.predictor import REPEAT, REPEAT_MAXIMUM, Z90, Predictor
 from advisor.cost.uncertainty.error_class import Distance, EngineClass, error_class
 from advisor.cost.uncertainty.intervals import Interval
-from advisor.cost.uncertainty.shared_errors import PACE, Shares
+from advisor.cost.uncertainty.shared_errors import TOKEN_RATE, Shares
 from advisor.data import shipped
 from advisor.record.store import read_speed
 from advisor.spec.engines.engine import defaults
@@ -204,7 +204,7 @@ def cases(held: HeldOut, predictor: Predictor, left_out: Distance) -> list[Case]
                 predicted=predicted,
                 published=published,
                 interval=interval,
-                shares=predictor.fit.shared.of(PACE, load, left_out, engine),
+                shares=predictor.fit.shared.of(TOKEN_RATE, load, left_out, engine),
                 noise=repeat * Z90 / max(interval.high, -interval.low),
             )
         )

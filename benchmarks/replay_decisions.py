@@ -29,7 +29,7 @@ from pathlib import Path
 
 import numpy as np
 
-from advisor.advise.choose.joint import SLOW, TTFT, keeps_all
+from advisor.advise.choose.joint import TOKEN_RATE, TTFT, keeps_all
 from advisor.advise.choose.limits import margin_sd
 from advisor.cost.arrays import Floats
 from advisor.cost.evaluation.held_out import HeldOut, Optimum, leave_groups_out, near_capacity
@@ -126,7 +126,7 @@ def cases(found: Sequence[Sequence[Option]]) -> Iterator[tuple[Sequence[Option],
 def margins(options: Sequence[Option], limits: dict[str, float]) -> dict[str, Floats]:
     """How much worse than predicted each option may be, in standard deviations."""
     made = {}
-    for cause, metric in ((SLOW, "tpot_ms"), (TTFT, "ttft_ms")):
+    for cause, metric in ((TOKEN_RATE, "tpot_ms"), (TTFT, "ttft_ms")):
         ranges = [option.predicted_ms[metric] for option in options]
         joined = Range(
             value=np.concatenate([r.value for r in ranges]),

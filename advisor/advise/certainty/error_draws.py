@@ -14,13 +14,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT, JudgedTable
+from advisor.advise.choose.joint import RECOVERY, TOKEN_RATE
+from advisor.advise.choose.judged import JudgedTable
 from advisor.advise.choose.limits import end_at
 from advisor.advise.choose.rank import TIE
 from advisor.cost.arrays import Bools, Floats, Ints, each_column
 from advisor.cost.predict.predictor import Z90
 from advisor.cost.step.work import kernel_family
-from advisor.cost.uncertainty import shared_errors
 from advisor.cost.uncertainty.error_class import DISTANCES, EngineClass
 from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares
 from advisor.spec.engines.engine import defaults
@@ -51,7 +51,7 @@ class Draws:
 
 def draw(found: JudgedTable, load: int, at: Ints, shared: SharedErrors, *, draws: int = DRAWS) -> Draws:
     """Joint draws for the deployments at `at` under one of the loads."""
-    asked = {SLOW, *(limit.cause for limit in found.uncertain)}
+    asked = {TOKEN_RATE, *(limit.cause for limit in found.uncertain)}
     if found.workload.objective == "accuracy":
         asked.add(RECOVERY)
     errors = {cause: errors_of(found, load, at, shared, cause, draws) for cause in sorted(asked)}
@@ -60,10 +60,10 @@ def draw(found: JudgedTable, load: int, at: Ints, shared: SharedErrors, *, draws
 
 def outcomes(found: JudgedTable, load: int, at: Ints, errors: dict[str, Floats]) -> Draws:
     """What given errors make of the limits and the objective."""
-    keeps = np.broadcast_to(found.possible[load, at], errors[SLOW].shape).copy()
+    keeps = np.broadcast_to(found.possible[load, at], errors[TOKEN_RATE].shape).copy()
     for cause, z in errors.items():
         keeps &= z <= found.margin_sd(cause)[load, at]
-    z = errors[RECOVERY if found.workload.objective == "accuracy" else SLOW]
+    z = errors[RECOVERY if found.workload.objective == "accuracy" else TOKEN_RATE]
     o = each_column(lambda column: column[load, at], found.objective)
     if found.workload.objective == "accuracy":
         with np.errstate(invalid="ignore"):
@@ -102,18 +102,17 @@ def _parts(found: JudgedTable, load: int, i: int, shared: SharedErrors, cause: s
         return {f"recovery {d.format.name} {d.kv_format}": 1.0}
     kind = found.loads[load].arrival.kind
     own = _speed_parts(found, load, i, shared, cause)
-    if cause == SLOW or kind == "single":
+    if cause == TOKEN_RATE or kind == "single":
         return own
     tied = shared.first_token
-    pace = _speed_parts(found, load, i, shared, SLOW)
-    return {name: tied * weight for name, weight in pace.items()} | {
+    rate = _speed_parts(found, load, i, shared, TOKEN_RATE)
+    return {name: tied * weight for name, weight in rate.items()} | {
         name: (1.0 - tied**2) ** 0.5 * weight for name, weight in own.items()
     }
 
 
 def _speed_parts(found: JudgedTable, load: int, i: int, shared: SharedErrors, cause: str) -> dict[str, float]:
     d = found.deployments[i]
-    error = shared_errors.TTFT if cause == TTFT else shared_errors.PACE
     # What was measured in this very cell is off by how measurements repeat, which nothing shares.
     if found.measured[load, i]:
         shares = Shares()
@@ -122,7 +121,7 @@ def _speed_parts(found: JudgedTable, load: int, i: int, shared: SharedErrors, ca
         execution = d.format.execution(d.gpu)
         fp4 = execution is not None and kernel_family(d.format, execution) == "fp4"
         engine = EngineClass(defaults(d.engine, d.gpu).generation, d.model.is_moe, fp4)
-        shares = shared.of(error, kind, DISTANCES[int(found.distance[load, i])], engine)
+        shares = shared.of(cause, kind, DISTANCES[int(found.distance[load, i])], engine)
     parts = {
         f"{cause} model": shares.model,
         f"{cause} gpu {d.gpu.name}": shares.gpu,

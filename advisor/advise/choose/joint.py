@@ -14,10 +14,13 @@ from statistics import NormalDist
 import numpy as np
 
 from advisor.cost.arrays import Floats
+from advisor.cost.uncertainty.shared_errors import TOKEN_RATE, TTFT
 
-SLOW, TTFT, RECOVERY = "slow", "ttft", "recovery"
-"""What can turn out worse than predicted: the token rate, which TPOT, E2E and throughput all follow; the
-wait for the first token; the accuracy. Limits on one of them are kept or missed together."""
+__all__ = ["RECOVERY", "TOKEN_RATE", "TTFT", "deviate", "keeps_all", "probability"]
+
+RECOVERY = "recovery"
+"""What can turn out worse than predicted, beside the token rate (which TPOT, E2E and throughput all follow)
+and TTFT: the accuracy. Limits on one of the three are kept or missed together."""
 DRAWS = 2_048
 GOLDEN = (5.0**0.5 - 1.0) / 2.0
 """Steps of this length fill the unit interval evenly, however many there are."""
@@ -39,9 +42,10 @@ def keeps_all(margins: Mapping[str, Floats], first_token: float) -> Floats:
     """The probability that the errors of each cause stay within its margin, for all causes at once.
 
     margins: for each cause the least margin of its limits, in standard deviations. first_token: the
-    correlation of the error in TTFT with that in pace. The error in accuracy has nothing to do with either.
+    correlation of the error in TTFT with that in the token rate. The error in accuracy is independent of
+    both.
     """
-    speed = _speed(margins.get(SLOW), margins.get(TTFT), first_token)
+    speed = _speed(margins.get(TOKEN_RATE), margins.get(TTFT), first_token)
     recovery = margins.get(RECOVERY)
     if recovery is None:
         return speed
@@ -54,7 +58,7 @@ def _speed(slow: Floats | None, ttft: Floats | None, first_token: float) -> Floa
     if slow is None and ttft is None:
         return np.ones(())
     shape = (ttft if slow is None else slow).shape  # type: ignore[union-attr]
-    pace, first = _draws(first_token)
+    rate, first = _draws(first_token)
     none = np.full(shape, np.inf)
     slow, ttft = (none if margin is None else margin for margin in (slow, ttft))
     columns = np.stack([slow.ravel(), ttft.ravel()])
@@ -62,15 +66,15 @@ def _speed(slow: Floats | None, ttft: Floats | None, first_token: float) -> Floa
     kept = np.empty(columns.shape[1])
     for start in range(0, len(kept), _BLOCK):
         some = columns[:, start : start + _BLOCK, None]
-        kept[start : start + _BLOCK] = np.count_nonzero((pace <= some[0]) & (first <= some[1]), axis=1)
+        kept[start : start + _BLOCK] = np.count_nonzero((rate <= some[0]) & (first <= some[1]), axis=1)
     return (kept / DRAWS).reshape(shape)
 
 
 @lru_cache(maxsize=8)
 def _draws(first_token: float) -> tuple[Floats, Floats]:
-    """Standard normal errors of pace and of the first token, evenly spread, with this correlation."""
+    """Standard normal errors of the token rate and of TTFT, evenly spread, with this correlation."""
     steps = np.arange(DRAWS)
-    pace = np.array([deviate(u) for u in ((steps + 0.5) / DRAWS).tolist()])
+    rate = np.array([deviate(u) for u in ((steps + 0.5) / DRAWS).tolist()])
     other = np.array([deviate(u) for u in ((steps * GOLDEN + 0.5) % 1.0).tolist()])
-    first = first_token * pace + (1.0 - first_token**2) ** 0.5 * other
-    return pace.astype(np.float32), first.astype(np.float32)
+    first = first_token * rate + (1.0 - first_token**2) ** 0.5 * other
+    return rate.astype(np.float32), first.astype(np.float32)

@@ -12,15 +12,12 @@ from typing import Any
 import numpy as np
 
 from advisor.advise.choose.assessment import RefusalKind
-from advisor.advise.choose.joint import RECOVERY, SLOW, TTFT
 from advisor.cost.arrays import Bools, Floats, Ints, each_column
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.quality.answer import Recovery
 from advisor.spec.deployment import Deployment
 from advisor.spec.hardware.gpu import Price
 from advisor.spec.workloads.workload import Goodput, Load, Workload
-
-__all__ = ["RECOVERY", "SLOW", "TTFT", "JudgedLimit", "JudgedTable"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +42,7 @@ class JudgedLimit:
     predicted: Range | None = None
     """None: nothing that has an interval."""
     cause: str = ""
-    """SLOW, TTFT or RECOVERY; empty: no error of a prediction changes it."""
+    """TOKEN_RATE, TTFT or RECOVERY; empty: no error of a prediction changes it."""
     metric: str = ""
     statistic: str = ""
     """Of a latency."""

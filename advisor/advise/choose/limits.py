@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.advise.choose.joint import deviate
-from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT, JudgedLimit
+from advisor.advise.choose.joint import RECOVERY, TOKEN_RATE, TTFT, deviate
+from advisor.advise.choose.judged import JudgedLimit
 from advisor.cost.arrays import Bools, Floats, Ints, each_column
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.predict.predictor import Z90
@@ -83,7 +83,7 @@ def capacity_limit(pairs: Pairs) -> JudgedLimit | None:
         likely=(capacity.value >= rate) & stable,
         excess=np.where(np.isfinite(excess), excess, np.nan),
         predicted=capacity,
-        cause=SLOW,
+        cause=TOKEN_RATE,
         margin_sd=margin,
     )
 
@@ -118,7 +118,7 @@ def latency_limits(pairs: Pairs, timed: Sequence[Sequence[TimedLimit]]) -> Itera
             likely=likely | backlogged,
             excess=np.where(np.isfinite(excess), excess, np.nan),
             predicted=latency,
-            cause=TTFT if first.limit.metric == "ttft" else SLOW,
+            cause=TTFT if first.limit.metric == "ttft" else TOKEN_RATE,
             margin_sd=margin,
             metric=first.limit.metric,
             statistic=first.limit.statistic,

@@ -10,8 +10,8 @@ import numpy as np
 
 from advisor.advise.certainty.error_draws import errors_of
 from advisor.advise.choose.evaluate import recoveries_of
+from advisor.advise.choose.joint import RECOVERY, TOKEN_RATE, TTFT
 from advisor.advise.choose.judge import judge_fixed
-from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT
 from advisor.advise.choose.question import Choice, check_context, statistics_of
 from advisor.advise.choose.space import Space
 from advisor.cost.arrays import Floats
@@ -129,12 +129,12 @@ def compare(
                 f"{first.model.name} and a request of this load; give it more GPUs"
             )
     shared = predictor.fit.shared
-    errors = {cause: errors_of(found, 0, at, shared, cause, DRAWS) for cause in (SLOW, TTFT, RECOVERY)}
-    slow = errors[SLOW]
+    errors = {cause: errors_of(found, 0, at, shared, cause, DRAWS) for cause in (TOKEN_RATE, TTFT, RECOVERY)}
+    slow = errors[TOKEN_RATE]
     answers = found.answers
     rows = []
     for metric, statistic in statistics_of(workload):
-        cause = TTFT if metric == "ttft" else SLOW
+        cause = TTFT if metric == "ttft" else TOKEN_RATE
         name = latency_name(metric, statistic)
         rows.append(_difference(name, "ms", answers.latency_ms[metric, statistic], errors[cause]))
     if workload.load.arrival.kind != "rate":

@@ -13,9 +13,8 @@ from advisor.advise.certainty.at_risk_candidates import MISS, hopefuls
 from advisor.advise.certainty.choice_probability import Contest, Sureness, contest, sureness
 from advisor.advise.certainty.error_draws import as_good, draw, loadings_of, outcomes
 from advisor.advise.choose.frontier import usd_by_role
-from advisor.advise.choose.joint import deviate
+from advisor.advise.choose.joint import RECOVERY, TOKEN_RATE, TTFT, deviate
 from advisor.advise.choose.judge import judge_fixed
-from advisor.advise.choose.judged import RECOVERY, SLOW, TTFT
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.measuring import gpu_time as effort
 from advisor.advise.measuring.value_of_information import Problem, errors_given, greedy, held_for_sure
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.recovery import QualityModel
 
-CAUSES = (SLOW, TTFT, RECOVERY)
+CAUSES = (TOKEN_RATE, TTFT, RECOVERY)
 LEAST = 0.005
 """Expected gain, as a share of the first's objective, below which measuring is not worth telling."""
 MOST_KINDS = 12
@@ -273,14 +272,14 @@ def _problem(of: Contest, predictor: Predictor, measurable: Sequence[Measurement
 
 
 def _speed_noise(of: Contest, i: int) -> Floats:
-    """How far a measurement is off, in standard deviations of the prediction's error: pace, first token."""
+    """How far a measurement is off, in standard deviations of the prediction's error: (token rate, TTFT)."""
     found = of.found.answers
     first = _half(found.latency_ms["ttft", "mean"], i)
     if of.choice.workload.load.arrival.kind == "maximum":
-        repeat, pace = REPEAT_MAXIMUM, _half(found.requests_per_s, i)
+        repeat, rate = REPEAT_MAXIMUM, _half(found.requests_per_s, i)
     else:
-        repeat, pace = REPEAT, _half(found.latency_ms["e2e", "mean"], i)
-    return np.array([Z90 * repeat / pace, Z90 * 2 * repeat / first])
+        repeat, rate = REPEAT, _half(found.latency_ms["e2e", "mean"], i)
+    return np.array([Z90 * repeat / rate, Z90 * 2 * repeat / first])
 
 
 def _half(of: Range, i: int) -> float:

@@ -10,8 +10,8 @@ import numpy as np
 
 from advisor.advise.certainty.error_draws import DRAWS, Draws, errors_of, outcomes
 from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.joint import TOKEN_RATE, TTFT
 from advisor.advise.choose.judge import judge_fixed
-from advisor.advise.choose.judged import SLOW, TTFT
 from advisor.advise.choose.question import Choice, searches_replicas
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.arrays import Floats
@@ -95,7 +95,7 @@ def _ratios(
     found = judge_fixed(choice, [choice.workload.load], among, predictor, quality)
     at = np.arange(len(among))
     # What accuracy may turn out to be changes no cost.
-    errors = {c: errors_of(found, 0, at, predictor.fit.shared, c, DRAWS) for c in (SLOW, TTFT)}
+    errors = {c: errors_of(found, 0, at, predictor.fit.shared, c, DRAWS) for c in (TOKEN_RATE, TTFT)}
     drawn = outcomes(found, 0, at, errors)
     ends = np.cumsum([len(of) for of in counts])
     costs = [_least_cost(drawn, end - len(of), end) for of, end in zip(counts, ends, strict=True)]

@@ -19,7 +19,7 @@ from advisor.cost.fitting.row_noise import load_class_of
 from advisor.cost.uncertainty.conformal import Z90
 from advisor.cost.uncertainty.error_class import DISTANCES, LOADS, MEANS, Distance, ErrorClass, Metric, sign
 from advisor.cost.uncertainty.intervals import HeldOutErrors, Interval, Intervals, build
-from advisor.cost.uncertainty.shared_errors import PACE, TTFT, SharedErrors, Shares, shared_class
+from advisor.cost.uncertainty.shared_errors import TOKEN_RATE, TTFT, SharedErrors, Shares, shared_class
 from advisor.spec.workloads.load_kind import LoadClass
 
 _MAX_SD = 2.5
@@ -117,7 +117,7 @@ def learn_shares(held: HeldOut, intervals: Intervals, ratios: Intervals) -> Shar
     )
     for distance in DISTANCES:
         cells = _cells(held, intervals, distance, by_distance[distance])
-        for error in (PACE, TTFT):
+        for error in (TOKEN_RATE, TTFT):
             products = {load: _products(cells, error, load) for load in _KINDS}
             every = _merged(list(products.values()))
             for load in _KINDS:
@@ -179,7 +179,7 @@ def _cells(
         if metric == "throughput" and load != "loaded":
             z = -z
         cell = (
-            TTFT if metric == "ttft" else PACE,
+            TTFT if metric == "ttft" else TOKEN_RATE,
             load,
             source,
             shape,
@@ -226,7 +226,7 @@ def _crossed(cells: Mapping[Cell, Sequence[_Error]]) -> Iterator[tuple[float, fl
         if cell[:2] != (TTFT, "loaded"):
             continue
         for first in errors:
-            for other in cells.get((PACE, *cell[1:]), ()):
+            for other in cells.get((TOKEN_RATE, *cell[1:]), ()):
                 same = (first.gpu, first.format, first.num_gpus, first.kv_format) == (
                     other.gpu, other.format, other.num_gpus, other.kv_format,
                 )  # fmt: skip

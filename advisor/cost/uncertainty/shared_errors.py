@@ -13,17 +13,18 @@ from dataclasses import dataclass, field
 from advisor.cost.uncertainty.error_class import EVERY_ENGINE, Distance, EngineClass, ErrorClass, error_class
 from advisor.spec.workloads.load_kind import LoadClass
 
-PACE, TTFT = "pace", "ttft"
-"""The two errors under one load: TPOT, E2E and throughput are one error, the first token is another."""
-_METRIC_OF_PACE = {"single": "e2e", "maximum": "throughput"}
-"""Which metric has measured the speed of tokens most under a load; TPOT under the others."""
+TOKEN_RATE, TTFT = "slow", "ttft"
+"""The two errors under one load: that of the token rate (TPOT, E2E and throughput share it) and that of TTFT.
+Random draws are seeded by these words: another word would draw other errors."""
+_METRIC_OF_TOKEN_RATE = {"single": "e2e", "maximum": "throughput"}
+"""The metric with most measurements of the token rate, by kind of load; TPOT under the others."""
 
 
 def shared_class(
     error: str, load: LoadClass, distance: Distance, engine: EngineClass = EVERY_ENGINE
 ) -> ErrorClass:
     """The class whose interval and ratios say what predictions share."""
-    metric = "ttft" if error == TTFT else _METRIC_OF_PACE.get(load, "tpot")
+    metric = "ttft" if error == TTFT else _METRIC_OF_TOKEN_RATE.get(load, "tpot")
     return error_class(metric, "mean", load, engine, distance)
 
 
@@ -66,7 +67,7 @@ class SharedErrors:
 
     table: Mapping[ErrorClass, Shares] = field(default_factory=dict)
     first_token: float = 0.0
-    """Correlation of a deployment's error in TTFT with that in the pace of its tokens, under load."""
+    """Correlation of a deployment's error in TTFT with that in its token rate, under load."""
 
     def of(
         self, error: str, load: LoadClass, distance: Distance, engine: EngineClass = EVERY_ENGINE

@@ -8,14 +8,16 @@ import pytest
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
 from advisor.advise.certainty.error_draws import as_good, draw
 from advisor.advise.choose.judge import judge_fixed
-from advisor.advise.choose.judged import SLOW, JudgedTable
+from advisor.advise.choose.judged import JudgedTable
 from advisor.cost.predict.predictor import Z90
 from advisor.cost.uncertainty.error_class import DISTANCES
-from advisor.cost.uncertainty.shared_errors import PACE, SharedErrors, Shares, shared_class
+from advisor.cost.uncertainty.shared_errors import TOKEN_RATE, SharedErrors, Shares, shared_class
 from advisor.spec.workloads.workload import Arrival
 from tests.advise.builders import deployment, workload
 
-SAME = SharedErrors(table={shared_class(PACE, "loaded", d): Shares(model=1.0, own=0.0) for d in DISTANCES})
+SAME = SharedErrors(
+    table={shared_class(TOKEN_RATE, "loaded", d): Shares(model=1.0, own=0.0) for d in DISTANCES}
+)
 
 
 def stand(*formats: str) -> JudgedTable:
@@ -42,8 +44,10 @@ def test_errors_that_are_shared_cancel() -> None:
 
 
 def test_the_correlation_of_draws_is_what_is_shared() -> None:
-    half = SharedErrors(table={shared_class(PACE, "loaded", d): Shares(gpu=0.5, own=0.5) for d in DISTANCES})
-    z = draw(stand("bf16", "int4"), 0, np.array([0, 1]), half).errors[SLOW]
+    half = SharedErrors(
+        table={shared_class(TOKEN_RATE, "loaded", d): Shares(gpu=0.5, own=0.5) for d in DISTANCES}
+    )
+    z = draw(stand("bf16", "int4"), 0, np.array([0, 1]), half).errors[TOKEN_RATE]
     assert np.corrcoef(z.T)[0, 1] == pytest.approx(0.5, abs=0.06)
 
 
@@ -56,7 +60,7 @@ def test_draws_do_not_hang_on_what_else_is_looked_at() -> None:
 def test_a_limit_at_the_pessimistic_end_is_kept_with_ninety_five_per_cent() -> None:
     found = stand("int8")
     reach = np.full(found.replicas.shape, Z90)
-    z = draw(found, 0, np.array([0]), SharedErrors()).errors[SLOW]
+    z = draw(found, 0, np.array([0]), SharedErrors()).errors[TOKEN_RATE]
     assert (z <= reach).mean() == pytest.approx(0.95, abs=0.01)
 
 

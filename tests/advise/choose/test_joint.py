@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.advise.choose.joint import RECOVERY, SLOW, TTFT, keeps_all, probability
+from advisor.advise.choose.joint import RECOVERY, TOKEN_RATE, TTFT, keeps_all, probability
 
 margins = st.floats(-3, 3)
 
 
 def joint(slow: float, ttft: float, first_token: float) -> float:
-    return float(keeps_all({SLOW: np.array([slow]), TTFT: np.array([ttft])}, first_token)[0])
+    return float(keeps_all({TOKEN_RATE: np.array([slow]), TTFT: np.array([ttft])}, first_token)[0])
 
 
 @given(slow=margins, ttft=margins)
@@ -39,10 +39,10 @@ def test_a_looser_limit_is_never_kept_less_often(
 
 
 def test_accuracy_has_nothing_to_do_with_speed() -> None:
-    both = keeps_all({SLOW: np.array([0.5]), RECOVERY: np.array([1.0])}, 0.3)
+    both = keeps_all({TOKEN_RATE: np.array([0.5]), RECOVERY: np.array([1.0])}, 0.3)
     assert float(both[0]) == pytest.approx(probability(0.5) * probability(1.0), abs=1e-3)
 
 
 def test_what_cannot_be_kept_is_never_kept() -> None:
-    never = keeps_all({SLOW: np.array([-np.inf, np.inf]), TTFT: np.array([np.inf, np.inf])}, 0.3)
+    never = keeps_all({TOKEN_RATE: np.array([-np.inf, np.inf]), TTFT: np.array([np.inf, np.inf])}, 0.3)
     assert never.tolist() == [0.0, 1.0]

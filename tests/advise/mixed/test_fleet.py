@@ -20,14 +20,18 @@ from advisor.advise.mixed.capacity import LEVELS, capacities, level_needed, toge
 from advisor.advise.mixed.fleet import Fleet, Mix, shared_out
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.uncertainty.error_class import DISTANCES
-from advisor.cost.uncertainty.shared_errors import PACE, TTFT, SharedErrors, Shares, shared_class
+from advisor.cost.uncertainty.shared_errors import TOKEN_RATE, TTFT, SharedErrors, Shares, shared_class
 from advisor.errors import InputError
 from advisor.spec.workloads.workload import Arrival, Quality, Workload
 from tests.advise.mixed.build import GPUS, MODEL, asked, in_flight, mixed, owned, recommended
 from tests.conftest import frozen_predictor, frozen_quality
 
 SAME = SharedErrors(
-    table={shared_class(e, "loaded", d): Shares(model=1.0, own=0.0) for e in (PACE, TTFT) for d in DISTANCES},
+    table={
+        shared_class(e, "loaded", d): Shares(model=1.0, own=0.0)
+        for e in (TOKEN_RATE, TTFT)
+        for d in DISTANCES
+    },
     first_token=1.0,
 )
 

@@ -8,7 +8,7 @@ import pytest
 from advisor.cost.evaluation.error_correlation import _correlation, _correlations, _shares
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.uncertainty.error_class import DISTANCES, EngineClass, error_class
-from advisor.cost.uncertainty.shared_errors import PACE, TTFT, Shares
+from advisor.cost.uncertainty.shared_errors import TOKEN_RATE, TTFT, Shares
 
 PARTS = {"model": 0.3, "gpu": 0.2, "format": 0.25, "pair": 0.1}
 Z90 = 1.645
@@ -65,7 +65,7 @@ def test_too_few_pairs_say_nothing() -> None:
 
 def test_the_fit_that_ships_knows_what_its_errors_share() -> None:
     shared = Predictor.shipped().fit.shared
-    for error in (PACE, TTFT):
+    for error in (TOKEN_RATE, TTFT):
         for load in ("single", "loaded", "maximum"):
             for distance in DISTANCES:
                 seen = shared.of(error, load, distance)
@@ -85,6 +85,6 @@ def test_the_ratio_of_two_formats_is_known_better_than_two_predictions_apart(dis
     apart = 2**0.5 * (alone.high - alone.low)
     assert ratio.high - ratio.low < 0.85 * apart
     assert ratio.high == pytest.approx(-ratio.low, abs=1e-4)  # which of the two comes first is arbitrary
-    shares = fit.shared.of(PACE, "loaded", distance, dense._replace(fp4=False))
+    shares = fit.shared.of(TOKEN_RATE, "loaded", distance, dense._replace(fp4=False))
     correlation = shares.correlation(same_gpu=True, same_format=False)
     assert apart * (1 - correlation) ** 0.5 == pytest.approx(ratio.high - ratio.low, rel=0.02)
