@@ -25,6 +25,7 @@ FLAGS = (
     "--disable-sync",
 )
 PATIENCE_S = 60.0
+DELETE = "\ue017"  # WebDriver's name of the key
 
 
 def missing() -> str | None:
@@ -74,7 +75,8 @@ class Browser:
         self.driver.execute_async_script(script, number)
 
     def counted(self, name: str) -> int:
-        """How often the page has done a thing: `drawn`, `changed`, `answered`, `settled`."""
+        """How often the page has done a thing: `drawn`, `changed`; the last question it has `asked`,
+        `answered` and `settled`, the first being 1."""
         return int(self.js(f"return document.documentElement.dataset.{name} ?? 0"))
 
     def complaints(self) -> list[str]:
@@ -85,6 +87,15 @@ class Browser:
         from selenium.webdriver.common.action_chains import ActionChains
 
         ActionChains(self.driver).send_keys(*keys).perform()
+
+    def put(self, field: Any, text: str) -> None:
+        """Write over what is in a field, in one step, as it is pasted: what is half typed is never asked."""
+        self.click(field)
+        self.js("arguments[0].select()", field)
+        if text:
+            self.cdp("Input.insertText", text=text)
+        else:
+            field.send_keys(DELETE)
 
     def hover(self, element: Any) -> None:
         from selenium.webdriver.common.action_chains import ActionChains

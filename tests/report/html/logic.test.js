@@ -110,3 +110,21 @@ test("what a change did is told as was and now", () => {
   assert.equal(logic.moved("a", "a"), "The answer stays the same.");
   assert.equal(logic.moved("a", "b"), "was a → now b");
 });
+
+test("keys in one field are one step of Back however late they are answered", () => {
+  const waiting = { field: "level", at: 1000, answered: null };
+  assert.ok(logic.sameStep(waiting, "level", 60_000));
+  // Answered at 9 s: the next key counts from there, not from the key before it.
+  const late = { field: "level", at: 1000, answered: 9000 };
+  assert.ok(logic.sameStep(late, "level", 9000 + logic.BURST_MS));
+  assert.ok(!logic.sameStep(late, "level", 9001 + logic.BURST_MS));
+  // Answered at once: it counts from the last key.
+  const quick = { field: "level", at: 1000, answered: 1050 };
+  assert.ok(!logic.sameStep(quick, "level", 5000));
+  assert.ok(logic.sameStep({ ...quick, at: 4900 }, "level", 5000));
+});
+
+test("another field, or the same one come back to, is another step of Back", () => {
+  assert.ok(!logic.sameStep({ field: "level", at: 1000, answered: null }, "ttft", 1001));
+  assert.ok(!logic.sameStep(null, "level", 1001));
+});

@@ -98,10 +98,17 @@
     return step === undefined || place < 0 ? null : names[(place + step + names.length) % names.length];
   };
 
+  // --- steps of Back: what is typed or slid in one field is one, until its answer has stood for a moment ---
+  // Times in ms. Counted from the key and from its answer, whichever is later: a slow machine makes no steps.
+  const BURST_MS = 1200;
+  const sameStep = (last, field, at) =>
+    last !== null && last.field === field
+    && (last.answered === null || at - Math.max(last.at, last.answered) <= BURST_MS);
+
   const moved = (before, after) => (before === after ? "The answer stays the same." : `was ${before} → now ${after}`);
 
   const logic = { words, list, has, value, order, slid, placed, typed, query, address, addressed, pinned, MOST_PINS,
-                  against, sideBySide, difference, nextTab, moved };
+                  against, sideBySide, difference, nextTab, sameStep, BURST_MS, moved };
   if (typeof module === "undefined") globalThis.quantadviseLogic = logic;
   else module.exports = logic;
 })();

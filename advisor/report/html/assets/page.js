@@ -118,6 +118,7 @@
     }
     const said = from.textContent;
     from.textContent = done ? "Copied" : "Select it";
+    spoken.textContent = done ? "Copied" : "Copying is not allowed here; select the text";
     setTimeout(() => { from.textContent = said; }, 1500);
   };
 

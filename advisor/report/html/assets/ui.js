@@ -3,13 +3,12 @@
 (() => {
   const $ = (id) => document.getElementById(id);
   const $$ = (what, from = document) => [...from.querySelectorAll(what)];
-  const { list, has, address, addressed, moved } = globalThis.quantadviseLogic;
+  const { list, has, address, addressed, moved, sameStep } = globalThis.quantadviseLogic;
   const form = $("ask");
   const first = JSON.parse($("first").textContent);
   const root = document.documentElement;
   const WAIT_MS = 40; // between keys; shorter than a person waits, longer than a key repeats
   const LATER_MS = 350; // what is of many answers is asked for once the question stands still
-  const BURST_MS = 1200; // keys of one word make one step of Back
   const STALE = ["part-head", "part-first", "part-folds", "part-load", "part-ranking", "part-prices", "part-mixed", "part-next"];
   // Fields that are lists of many controls; all others are one control each, whatever their names are.
   const LISTS = ["gpu", "price", "formats"];
@@ -121,18 +120,14 @@
   let current = { query: "", headline: "", figures: [] }; // the last answer
   let base = null; // the answer before the change
   let pins = [];
-  let pushed = 0;
+  let step = null; // of Back: the field it is typed in, when its last key and its answer came
+  let stands = null; // the question of the address
   const listeners = [];
-  const remembered = (query, search) => {
-    if (query === current.query) {
-      history.replaceState(null, "", search);
-      return;
-    }
-    if (performance.now() - pushed > BURST_MS) {
+  const remembered = (query, search, begins) => {
+    if (begins && query !== stands) {
       base = current.headline ? current : null;
       history.pushState(null, "", search);
     } else history.replaceState(null, "", search);
-    pushed = performance.now();
   };
   const compare = (answer, query) => {
     current = { query, headline: answer.headline, figures: answer.figures };
@@ -143,7 +138,6 @@
   $("undo").addEventListener("click", () => {
     if (base === null) return;
     fill(addressed(base.query).said);
-    pushed = 0;
     ask({ push: true });
   });
 
@@ -219,13 +213,20 @@
     root.dataset.sureMs = String(sure.ms);
     $("sure-place").classList.remove("stale");
   };
-  const ask = async ({ push }) => {
+  let timer = 0;
+  let fresh = false; // whether what is asked next begins a step of Back
+  const ask = async ({ push, typed = false }) => {
+    clearTimeout(timer);
     asking?.abort();
     asking = new AbortController();
     const { signal } = asking;
     const turn = ++asked;
+    root.dataset.asked = String(turn);
     const query = address(question(), []);
-    if (push) remembered(query, `?${address(question(), pins)}${location.hash}`);
+    if (!typed) step = null;
+    if (push) remembered(query, `?${address(question(), pins)}${location.hash}`, !typed || fresh);
+    fresh = false;
+    stands = query;
     $("answered").setAttribute("aria-busy", "true");
     const begun = performance.now();
     try {
@@ -243,6 +244,8 @@
       compare(answer, query);
       for (const heard of listeners) heard(current, own);
       await globalThis.quantadvise.draw(answer.drawings);
+      if (signal.aborted) return;
+      if (step !== null && root.dataset.asked === String(turn)) step.answered = performance.now();
       const seen = performance.now() - begun;
       $("took").textContent = `answered in ${Math.round(seen)} ms`;
       root.dataset.seenMs = seen.toFixed(1);
@@ -264,11 +267,15 @@
       if (turn === asked) $("answered").setAttribute("aria-busy", "false");
     }
   };
-  let timer = 0;
-  const askSoon = () => {
+  // `field`: what is typed or slid in; `at`: when the key came, in ms.
+  const askSoon = (field, at) => {
     clearTimeout(timer);
-    timer = setTimeout(() => ask({ push: true }), WAIT_MS);
+    if (!sameStep(step, field, at)) fresh = true;
+    step = { field, at, answered: null };
+    root.dataset.asked = String(asked + 1);
+    timer = setTimeout(() => ask({ push: true, typed: true }), WAIT_MS);
   };
+  form.addEventListener("focusout", () => { step = null; });
   form.elements.load.addEventListener("input", () => {
     // A kind of load that needs a number begins with one: the workload's own, else a modest one.
     const kind = form.elements.load.value;
@@ -299,7 +306,7 @@
     event.stopPropagation(); // a search is no part of the question
     for (const row of $$(".gpu-row")) row.hidden = !has(row.dataset.name, event.target.value);
   });
-  form.addEventListener("input", askSoon);
+  form.addEventListener("input", (event) => askSoon(event.target, event.timeStamp));
   form.addEventListener("submit", (event) => { event.preventDefault(); ask({ push: true }); });
   $("again").addEventListener("click", () => { fill(first); ask({ push: true }); });
   $("any-gpu").addEventListener("click", () => {

@@ -72,7 +72,7 @@
     field.value = String(clients ? Math.max(1, Math.round(number)) : number);
     slider.setAttribute("aria-valuetext", field.value);
     if (field.name === "level" && ["single", "max"].includes(form.elements.load.value)) form.elements.load.value = "rate";
-    live.askSoon();
+    live.askSoon(field, event.timeStamp);
   });
   document.addEventListener("change", (event) => {
     if (!event.target.closest?.("[data-slides]")) return;
