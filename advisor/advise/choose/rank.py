@@ -1,12 +1,14 @@
-"""The order of deployments that keep the limits: by the objective, ties by certainty, then by accuracy."""
+"""The order of deployments that keep the limits: by the objective; ties by certainty, accuracy and speed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite, isinf
+from math import inf, isfinite, isinf, log
+from typing import Literal
 
 import numpy as np
 
+from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.judged import JudgedTable
 from advisor.cost.arrays import Bools, Floats, Ints
 from advisor.cost.predict.prediction_table import Range
@@ -20,6 +22,10 @@ SURER = 0.95
 """Probability of keeping all limits that a surer choice has at least."""
 AS_SURE = 0.02
 """Probabilities that differ by less are alike: two thousand draws know them to one per cent."""
+AS_ACCURATE = 0.005
+"""Recoveries that differ by less are alike: an evaluation that is repeated moves by as much."""
+AS_FAST = 0.15
+"""Mean E2E, as a logarithm: formats on one GPU are not predicted to be told apart closer than this."""
 
 
 def sure_enough(confidence: float) -> float:
@@ -28,9 +34,12 @@ def sure_enough(confidence: float) -> float:
 
 
 def order(table: JudgedTable, load: int, at: Ints) -> Ints:
-    """The deployments at `at`, best first under one load. Of ties in the objective the surer comes first (see
-    `_surer_first`), then the one with the better recovery (its pessimistic end), then by the objective and by
-    cost. By accuracy, recovery alone decides a tie.
+    """The deployments at `at`, best first under one load.
+
+    Of ties in the objective the surer comes first, then the one with the better recovery (its pessimistic
+    end), then the one with fewer GPUs a replica, which need no fast links, then the faster (mean E2E); each
+    only where the difference is more than noise (`AS_SURE`, `AS_ACCURATE`, `AS_FAST`). What is alike in all
+    follows USD per hour, recovery and the objective. By accuracy, recovery alone decides a tie.
 
     What has no objective, for want of a price, comes last: the fewest GPUs first, then the fastest. The order
     does not depend on the order of `at`.
@@ -44,23 +53,57 @@ def order(table: JudgedTable, load: int, at: Ints) -> Ints:
             groups[-1].append(i)
         else:
             groups.append([i])
-    by_quality = [sorted(group, key=lambda i: (-recovery[i], by_objective[i])) for group in groups]
-    if table.workload.objective != "accuracy":
-        # All that are sure enough are alike.
-        keeps = np.minimum(table.keeps_all[load], sure_enough(table.workload.confidence))
-        by_quality = [_surer_first(group, keeps) for group in by_quality]
-    return np.array([i for group in by_quality for i in group], dtype=np.intp)
+    if table.workload.objective == "accuracy":
+        ranked = [sorted(group, key=lambda i: (-recovery[i], by_objective[i])) for group in groups]
+    else:
+        usd, scores = np.nan_to_num(table.usd_per_hour[load], nan=inf), _scores(table, load)
+        alike = [sorted(group, key=lambda i: (usd[i], -recovery[i], by_objective[i])) for group in groups]
+        ranked = [_by_what_differs(group, scores) for group in alike]
+    return np.array([i for group in ranked for i in group], dtype=np.intp)
 
 
-def _surer_first(group: list[int], keeps: Floats) -> list[int]:
-    """Each time the first of those that are as sure as the surest left."""
-    left, ordered = list(group), []
+def _scores(table: JudgedTable, load: int) -> tuple[tuple[Floats, float], ...]:
+    """What decides a tie, most important first: for each deployment, more is better; and what is noise."""
+    # All that are sure enough are alike.
+    keeps = np.minimum(table.keeps_all[load], sure_enough(table.workload.confidence))
+    split = np.array([float(d.tensor_parallel) for d in table.deployments])
+    of_load = slice(load * len(split), (load + 1) * len(split))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slow = np.log(table.answers.latency_ms["e2e", "mean"].value[of_load])
+    fast = np.where(np.isnan(slow), -np.inf, -slow)
+    return (keeps, AS_SURE), (table.recovery_low, AS_ACCURATE), (-split, 0.0), (fast, AS_FAST)
+
+
+def _by_what_differs(group: list[int], scores: Sequence[tuple[Floats, float]]) -> list[int]:
+    """Each time the first of those left that no other beats by more than noise: in the first score, and of
+    those that are alike in it in the next. The order of `group` decides what is alike in all."""
+    left, ranked = list(group), []
     while left:
-        least = max(keeps[i] for i in left) - AS_SURE
-        chosen = next(i for i in left if keeps[i] >= least)
-        left.remove(chosen)
-        ordered.append(chosen)
-    return ordered
+        alike = left
+        for score, noise in scores:
+            least = max(score[i] for i in alike) - noise
+            alike = [i for i in alike if score[i] >= least]
+        left.remove(alike[0])
+        ranked.append(alike[0])
+    return ranked
+
+
+Decided = Literal["certainty", "accuracy", "speed", "nothing"]
+
+
+def what_decided(first: Assessment, other: Assessment, confidence: float) -> Decided:
+    """Which difference put the first before another that ties with it (see `order`)."""
+    enough = sure_enough(confidence)
+    if min(first.keeps_all_limits, enough) - min(other.keeps_all_limits, enough) > AS_SURE:
+        return "certainty"
+    if (one := first.recovery) is not None and (
+        (two := other.recovery) is None or one.low - two.low > AS_ACCURATE
+    ):
+        return "accuracy"
+    mine, others = first.estimate("e2e"), other.estimate("e2e")
+    if mine is None or others is None or log(others.value / mine.value) <= AS_FAST:
+        return "nothing"
+    return "speed"
 
 
 def best(table: JudgedTable, among: Bools | None = None) -> Ints:

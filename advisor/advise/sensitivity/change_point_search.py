@@ -11,7 +11,7 @@ import numpy as np
 
 from advisor.advise.choose.judge import judge, judge_fixed
 from advisor.advise.choose.judged import JudgedTable
-from advisor.advise.choose.question import Choice
+from advisor.advise.choose.question import MEANS, Choice
 from advisor.advise.choose.rank import best as best_of
 from advisor.advise.sensitivity.change_point import Flip, Whose, kind_of
 from advisor.advise.sensitivity.crossing import Interval, Turn, basis_of, turn_at, where_it_turns
@@ -160,7 +160,7 @@ class _Look:
         if trial.adapted is None:
             return self._stand(worlds, served)
         found = [
-            _without_latencies(self._stand([world], [_adapted(trial, d, value) for d in served]))
+            _with_means_alone(self._stand([world], [_adapted(trial, d, value) for d in served]))
             for world, value in zip(worlds, values, strict=True)
         ]
         return reduce(JudgedTable.joined, found)
@@ -171,12 +171,13 @@ class _Look:
 
 
 def _row(found: JudgedTable, load: int) -> JudgedTable:
-    return _without_latencies(found.take(np.array([load])))
+    return _with_means_alone(found.take(np.array([load])))
 
 
-def _without_latencies(found: JudgedTable) -> JudgedTable:
+def _with_means_alone(found: JudgedTable) -> JudgedTable:
     """Worlds that ask for different percentiles have different ones, and their limits are told already."""
-    return replace(found, answers=replace(found.answers, latency_ms={}))
+    means = {name: found.answers.latency_ms[name] for name in MEANS}
+    return replace(found, answers=replace(found.answers, latency_ms=means))
 
 
 def _adapted(trial: Trial, deployment: Deployment, value: float) -> Deployment:

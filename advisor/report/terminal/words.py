@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from advisor.advise.choose.assessment import Assessment
-from advisor.advise.choose.rank import TIE
+from advisor.advise.choose.rank import TIE, what_decided
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.predict.prediction import Prediction
 from advisor.report.commands.checkpoint_words import start_words, why_made
 from advisor.report.commands.commands import commands_for
 from advisor.report.documents.refusal_words import finding, limit_text, worst_refusal
 from advisor.report.terminal.why import regime_lines
-from advisor.spec.workloads.workload import Objective
+from advisor.spec.workloads.workload import Objective, Workload
 from advisor.text import chance, deployment_text, listed, number, share, span
 from advisor.units import GB, MS_PER_S
 
@@ -55,41 +55,70 @@ def objective_text(assessment: Assessment, objective: Objective) -> str:
 
 def comparisons(recommendation: Recommendation, first: Assessment) -> list[str]:
     """The first against the best of another format, and against the best on another GPU."""
-    return list(_comparisons(recommendation, first, recommendation.workload.objective))
+    return list(_comparisons(recommendation, first))
 
 
-def _comparisons(recommendation: Recommendation, first: Assessment, objective: Objective) -> Iterable[str]:
-    rest = recommendation.ranked[1:]
+def _comparisons(recommendation: Recommendation, first: Assessment) -> Iterable[str]:
+    rest, workload = recommendation.ranked[1:], recommendation.workload
     own = first.deployment
     other_format = next((a for a in rest if a.deployment.format.name != own.format.name), None)
     other_gpu = next((a for a in rest if a.deployment.gpu.name != own.gpu.name), None)
     if other_format is not None:
-        yield _comparison("of another format", first, other_format, objective)
+        yield _comparison("of another format", first, other_format, workload)
     if other_gpu is not None and other_gpu is not other_format:
-        yield _comparison("on another GPU", first, other_gpu, objective)
+        yield _comparison("on another GPU", first, other_gpu, workload)
 
 
-def _comparison(what: str, first: Assessment, other: Assessment, objective: Objective) -> str:
+def _comparison(what: str, first: Assessment, other: Assessment, workload: Workload) -> str:
     best, second = first.objective, other.objective
     name = f"The best {what} is {deployment_text(other.deployment)}"
     if best is None or second is None:
         return name
-    return f"{name}: it {_difference(second / best - 1, objective)} ({objective_text(other, objective)})"
+    excess = second / best - 1
+    figure = f"({objective_text(other, workload.objective)})"
+    behind = _behind(first, other, workload) if abs(excess) <= TIE else ""
+    return f"{name}: it {_difference(excess, workload.objective)} {figure}{behind and f' and {behind}'}"
 
 
 def _difference(excess: float, objective: Objective) -> str:
     """How much worse the other is; `excess` is its objective's value over the first's, less 1."""
-    worse, better, times = {
-        "cost": ("costs {} more", "costs {} less", "costs {} times as much"),
-        "latency": ("takes {} longer", "is {} faster", "takes {} times as long"),
-        "throughput": ("takes {} longer per request", "takes {} less per request", "serves {} times fewer"),
-        "accuracy": ("loses {} more of the score", "loses {} less of the score", "loses {} times as much"),
+    worse, better, times, same = {
+        "cost": ("costs {} more", "costs {} less", "costs {} times as much", "costs the same"),
+        "latency": ("takes {} longer", "is {} faster", "takes {} times as long", "takes as long"),
+        "throughput": (
+            "takes {} longer per request",
+            "takes {} less per request",
+            "serves {} times fewer",
+            "serves as many",
+        ),
+        "accuracy": (
+            "loses {} more of the score",
+            "loses {} less of the score",
+            "loses {} times as much",
+            "loses as much",
+        ),
     }[objective]
     if abs(excess) < 0.0005:
-        return "does the same"
+        return same
     if excess >= 1:
         return times.format(number(1 + excess, digits=2))
     return (worse if excess > 0 else better).format(share(abs(excess)))
+
+
+def _behind(first: Assessment, other: Assessment, workload: Workload) -> str:
+    """In what the other of a tie stands behind the first; empty where accuracy itself is the objective."""
+    if workload.objective == "accuracy":
+        return ""
+    decided = what_decided(first, other, workload.confidence)
+    if decided == "certainty":
+        return f"keeps all limits with {chance(other.keeps_all_limits)} only"
+    if decided == "accuracy":
+        return "may lose more accuracy" if other.recovery is not None else "nobody measured what it loses"
+    mine, others = first.estimate("e2e"), other.estimate("e2e")
+    if decided == "nothing" or mine is None or others is None:
+        return ""
+    slower = share(others.value / mine.value - 1)
+    return f"takes {slower} longer for a request"
 
 
 def _tie_text(recommendation: Recommendation, first: Assessment) -> str:
@@ -102,8 +131,10 @@ def _tie_text(recommendation: Recommendation, first: Assessment) -> str:
     }
     if not others:
         return ""
-    why = "recovery decided" if first.recovery is not None else "no accuracy is known that could decide"
-    return f"A tie within 1 % with {listed(others)}: {why}."
+    confidence = recommendation.workload.confidence
+    decided = {what_decided(first, other, confidence) for other in others.values()} - {"nothing"}
+    why = listed(sorted(decided)) if decided else "the smaller difference"
+    return f"A tie within 1 % with {listed(others)}: {why} decided."
 
 
 def _unmeasured_accuracy(recommendation: Recommendation, first: Assessment) -> list[str]:
@@ -113,8 +144,7 @@ def _unmeasured_accuracy(recommendation: Recommendation, first: Assessment) -> l
     known = next((a for a in recommendation.ranked if a.recovery is not None), None)
     if known is None:
         return []
-    objective = recommendation.workload.objective
-    return [f"{_comparison('whose accuracy is known', first, known, objective)}."]
+    return [f"{_comparison('whose accuracy is known', first, known, recommendation.workload)}."]
 
 
 def _likely_better(recommendation: Recommendation, first: Assessment) -> list[str]:

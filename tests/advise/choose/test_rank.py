@@ -81,6 +81,27 @@ def test_a_point_of_certainty_is_no_difference() -> None:
     assert found == ["bf16", "int8"]
 
 
+def test_of_two_that_are_alike_in_cost_certainty_and_accuracy_the_faster_comes_first() -> None:
+    """0.3 points of recovery are within the noise of an evaluation, 1 point is not."""
+
+    def option(fmt: str, e2e_ms: float, recovery: float) -> Prediction:
+        one = served(fmt, 4.0, recovery)
+        return replace(one, latency={**one.latency, ("e2e", "mean"): around(e2e_ms)})
+
+    slow = option("int8", 6_000.0, 0.998)
+    assert names([slow, option("fp8", 4_000.0, 0.995)]) == ["fp8", "int8"]
+    assert names([slow, option("int4", 4_000.0, 0.988)]) == ["int8", "int4"]
+    assert names([slow, option("fp8", 5_500.0, 0.995)]) == ["int8", "fp8"], "9 % are no difference"
+
+
+def test_of_two_that_are_alike_the_one_that_needs_no_fast_links_comes_first() -> None:
+    replicas, split = served("int8", 4.0, 0.998), served("int8", 4.0, 0.998, gpus=2)
+    faster = replace(split, latency={**split.latency, ("e2e", "mean"): around(100.0)})
+    table = judged([replace(faster, deployment=split.deployment), replicas], workload(objective="latency"))
+    assert order(table, 0, np.arange(2)).tolist() == [0, 1], "latency is the objective"
+    assert ranked([split, replicas], "latency") == [1, 0]
+
+
 def test_a_real_difference_in_cost_outweighs_accuracy() -> None:
     assert names([served("int4", 4.2, 0.97), served("int8", 4.0, 0.995)]) == ["int4", "int8"]
 
