@@ -138,16 +138,18 @@ def _crossover(given: i.CrossoverInputs) -> Document:
 def _compare(given: i.CompareInputs) -> Document:
     from advisor.advise.ask import compare
     from advisor.report.documents.comparison import comparison_document
+    from advisor.spec.workloads.profile_text import api_not_weighed
 
+    workload = _workload(given)
     differences = compare(
         given.first,
         given.second,
-        _workload(given),
+        workload,
         model=_model(given.model),
         engine=given.engine,
         prices=given.prices,
     )
-    return {**comparison_document(given.first, given.second, differences, ())}
+    return {**comparison_document(given.first, given.second, differences, api_not_weighed(workload))}
 
 
 def _measure_next(given: i.ChoiceInputs) -> Document:

@@ -121,7 +121,7 @@ def _usual(over: Over, load: Load, model: ModelSpec) -> tuple[float, float]:
     if over == "rate":
         asked = load.arrival.value if load.arrival.kind == "rate" else None
         middle = asked or 1.0
-        return middle / REACH, middle * REACH
+        return middle / REACH, min(middle * REACH, MAX_REQUESTS_PER_S)
     least, most = (64.0, 32_768.0) if over == "input-tokens" else (16.0, 8_192.0)
     mine, other = load.input_tokens, load.output_tokens
     if over == "output-tokens":

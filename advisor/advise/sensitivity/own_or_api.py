@@ -21,7 +21,7 @@ from advisor.spec.api_price import ApiPrice
 from advisor.spec.deployment import Deployment
 from advisor.spec.hardware.gpu import Price
 from advisor.spec.reading.amounts import HOURS_PER_DAY
-from advisor.spec.workloads.workload import MAX_REQUESTS_PER_S, Workload
+from advisor.spec.workloads.workload import MAX_REQUESTS_PER_S
 from advisor.units import S_PER_HOUR
 
 if TYPE_CHECKING:
@@ -128,21 +128,14 @@ def own_or_api(
     return _Comparison(choice, choice.workload.api_price, Market(choice, predictor, quality)).made()
 
 
-def usd_per_request(workload: Workload, price: ApiPrice) -> float:
-    """What the API asks for the workload's mean request.
-
-    Prompt tokens that a prefix cache holds are taken to be in the API's, too, at its price of cached ones.
-    """
-    load = workload.load
-    return price.usd_per_request(load.mean_prompt_tokens, load.output_tokens.mean, load.most_prefix_hits)
-
-
 class _Comparison:
     """A choice against an API's price, along the mean traffic of a day."""
 
     def __init__(self, choice: Choice, price: ApiPrice, market: Market) -> None:
         self.price, self.market = price, market
-        self.usd_per_request = usd_per_request(choice.workload, price)
+        usd = choice.workload.api_usd_per_request
+        assert usd is not None, "the workload states the price"
+        self.usd_per_request = usd
         stated = choice.workload.utilization
         self.utilization, self.is_assumed = stated or 1.0, stated is None
         self.own_rate = level_of(choice.workload.load, "rate")

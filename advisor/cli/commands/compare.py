@@ -64,8 +64,8 @@ def compare(
         out.print_comparison(first, second, compared.differences, compared.notes, output.value)
         return
     named = Named(model_option=model_option, params=params)
-    names, differences = _deployments((first, second), named, asked, limits, prices, served, records)
-    out.print_comparison(*names, differences, (), output.value)
+    names, differences, notes = _deployments((first, second), named, asked, limits, prices, served, records)
+    out.print_comparison(*names, differences, notes, output.value)
 
 
 def _deployments(
@@ -76,10 +76,11 @@ def _deployments(
     prices: Prices,
     served: Served,
     records: list[str] | None,
-) -> tuple[tuple[str, str], Any]:
+) -> tuple[tuple[str, str], Any, tuple[str, ...]]:
     from advisor.advise.compare.deployments import compare as side_by_side
     from advisor.advise.compare.deployments import parse_deployment
     from advisor.advise.price_source import price_source
+    from advisor.spec.workloads.profile_text import api_not_weighed
     from advisor.text import deployment_text
 
     if named.model_option is None and named.params is None:
@@ -104,7 +105,7 @@ def _deployments(
         v.the_predictor(records, models=[model], gpus=[first.gpu, second.gpu]),
         v.the_quality(records),
     )
-    return (deployment_text(first), deployment_text(second)), found
+    return (deployment_text(first), deployment_text(second)), found, api_not_weighed(workload)
 
 
 def register(app: typer.Typer) -> None:

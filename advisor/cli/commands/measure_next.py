@@ -48,7 +48,7 @@ def measure_next(
         found = suggest(choose(choice, predictor, quality), predictor, quality, count=count)
     assert found is not None, "what was chosen from is known"
     if output is o.Output.table:
-        out.print_suggestion(choice.space.model.name, choice.workload.name, found)
+        out.print_suggestion(choice.space.model.name, choice.workload, found)
     else:
         out.print_suggestion_document(choice, found, output.value)
     if found.measurements:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from advisor.report.documents.decision_document import crossover_document, suggestion_document
 from advisor.report.documents.document import VERSION, workload_document
 from advisor.spec.models.model import ModelSpec
+from advisor.spec.workloads.profile_text import api_not_weighed
 from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def crossover_answer(model: ModelSpec, workload: Workload, found: Crossover) -> 
         "model": model.name,
         "workload": workload_document(workload),
         **crossover_document(found),
+        "notes": list(api_not_weighed(workload)),
     }
 
 
@@ -35,4 +37,5 @@ def suggestion_answer(model: ModelSpec, workload: Workload, found: Suggestion) -
         "model": model.name,
         "workload": workload_document(workload),
         "suggestion": suggestion_document(found),
+        "notes": list(api_not_weighed(workload)),
     }

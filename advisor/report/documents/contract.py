@@ -165,6 +165,7 @@ class CrossoverAnswer(CrossoverDocument):
     version: Version
     model: Annotated[str, "Its name."]
     workload: WorkloadDocument
+    notes: Annotated[list[str], "What of the question plays no part in the answer."]
 
 
 class SuggestionAnswer(TypedDict):
@@ -174,6 +175,7 @@ class SuggestionAnswer(TypedDict):
     model: Annotated[str, "Its name."]
     workload: WorkloadDocument
     suggestion: SuggestionDocument
+    notes: Annotated[list[str], "What of the question plays no part in the answer."]
 
 
 class ComparisonAnswer(TypedDict):

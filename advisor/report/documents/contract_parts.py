@@ -108,6 +108,11 @@ class WorkloadDocument(TypedDict):
     gpu_count: GpuCount
     price_list: str | None
     api_price: ApiPriceDocument | None
+    api_usd_per_thousand_queries: Annotated[
+        float | None,
+        FROM_0,
+        "At a hosted API; null: no price is stated.",
+    ]
     utilization: Annotated[
         float | None,
         rule(exclusiveMinimum=0, maximum=1),

@@ -226,6 +226,9 @@ def workload_document(workload: Workload) -> WorkloadDocument:
         "gpu_count": workload.gpu_count,
         "price_list": workload.price_list,
         "api_price": None if workload.api_price is None else api_price_document(workload.api_price),
+        "api_usd_per_thousand_queries": (
+            None if workload.api_usd_per_request is None else 1_000 * workload.api_usd_per_request
+        ),
         "utilization": workload.utilization,
         "engine": None if workload.engine is None else write_engine(workload.engine),
     }

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.spec.workloads.profile_text import (
+    api_bill_text,
     asks_limits,
     conversation_text,
     lengths_text,
@@ -28,6 +29,7 @@ def workload_lines(workload: Workload) -> list[str]:
         f"answer  {lengths_text(load.output_tokens)}",
         f"load    {load_text(load)}",
         *([f"talk    {talk}"] if (talk := conversation_text(load)) else []),
+        *([f"API     {bill}"] if (bill := api_bill_text(workload)) else []),
         f"limits  {', '.join(limits) or 'none'}",
         f"aim     {workload.objective}{_convention(workload)}",
     ]

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from advisor.advise.sensitivity.axis import UNITS
 from advisor.report.terminal import decision_words
 from advisor.report.terminal.out import console, print_document
+from advisor.spec.workloads.profile_text import api_not_weighed
 from advisor.text import chance, deployment_text
 
 if TYPE_CHECKING:
     from advisor.advise.choose.question import Choice
     from advisor.advise.measuring.next import Suggestion
     from advisor.advise.sensitivity.crossover import Crossing, Crossover, Stretch
+    from advisor.spec.workloads.workload import Workload
 
 
 def print_crossover(choice: Choice, found: Crossover) -> None:
@@ -58,6 +60,8 @@ def print_crossover(choice: Choice, found: Crossover) -> None:
         f"Looked at {len(found.axis.levels)} levels and between those where the best changes; what comes and "
         "goes between two levels is not seen."
     )
+    for note in api_not_weighed(choice.workload):
+        to.print(f"Note: {note}.")
 
 
 def print_crossover_document(choice: Choice, found: Crossover, form: str) -> None:
@@ -66,11 +70,11 @@ def print_crossover_document(choice: Choice, found: Crossover, form: str) -> Non
     print_document(crossover_answer(choice.space.model, choice.workload, found), form)
 
 
-def print_suggestion(model: str, workload: str, found: Suggestion) -> None:
+def print_suggestion(model: str, workload: Workload, found: Suggestion) -> None:
     """What to measure next, or why nothing."""
     to = console()
-    to.print(f"{model} for {workload}: what to measure next", style="bold")
-    for line in suggestion_lines(found):
+    to.print(f"{model} for {workload.name}: what to measure next", style="bold")
+    for line in (*suggestion_lines(found), *(f"Note: {note}." for note in api_not_weighed(workload))):
         to.print(f"  {line}")
 
 

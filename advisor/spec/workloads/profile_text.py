@@ -202,6 +202,20 @@ def api_price_text(price: ApiPrice) -> str:
     )
 
 
+def api_bill_text(workload: Workload) -> str:
+    """What a hosted API asks for a thousand of the workload's requests; empty without a price."""
+    price, usd = workload.api_price, workload.api_usd_per_request
+    if price is None or usd is None:
+        return ""
+    return f"{1_000 * usd:.3g} USD per thousand queries at a hosted API ({price} USD per million tokens)"
+
+
+def api_not_weighed(workload: Workload) -> tuple[str, ...]:
+    """What answers say that set no fleet against the workload's `api_price`; nothing without one."""
+    bill = api_bill_text(workload)
+    return (f"api_price, {bill}, is not weighed here: recommend sets own GPUs against it",) if bill else ()
+
+
 def quality_text(quality: Quality) -> str:
     """`recovery ≥ 0.99 on code`, `shown for chat, instruction`; empty when nothing is stated."""
     tasks = ", ".join(quality.tasks)

@@ -319,6 +319,18 @@ class Workload:
         """Tokens that a mean prompt and a mean answer take together: the length at which accuracy counts."""
         return round(self.load.mean_prompt_tokens + self.load.output_tokens.mean)
 
+    @property
+    def api_usd_per_request(self) -> float | None:
+        """What a hosted API at `api_price` asks for the mean request; None without a price.
+
+        Prompt tokens that a prefix cache holds are taken to be in the API's, too, at its price of cached
+        ones.
+        """
+        price, load = self.api_price, self.load
+        if price is None:
+            return None
+        return price.usd_per_request(load.mean_prompt_tokens, load.output_tokens.mean, load.most_prefix_hits)
+
     def limit_on(self, metric: str, statistic: str | None = None) -> LatencyLimit | None:
         """The first limit on a metric, on one statistic of it where that is named; None without any."""
         on = (limit for limit in self.limits if limit.metric == metric)
