@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 
 from advisor.advise.choose.price import PriceOf
 from advisor.errors import InputError, unknown
+from advisor.spec.hardware.age import today
 from advisor.spec.hardware.catalog import known_gpus
 from advisor.spec.hardware.gpu import GpuSpec, Price
 from advisor.spec.hardware.gpus import find_gpu
@@ -24,7 +24,7 @@ def live_prices(pricing: str | None, *, region: str | None = None) -> LivePrices
         if region is not None:
             raise InputError("--region: belongs to live prices; add --pricing live")
         return None
-    return LivePrices(read_catalog(folder()), pricing=pricing, today=date.today(), region=region)
+    return LivePrices(read_catalog(folder()), pricing=pricing, today=today(), region=region)
 
 
 def price_source(

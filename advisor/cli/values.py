@@ -165,18 +165,17 @@ def the_live_prices(prices: Prices) -> LivePrices | None:
     Where they cannot be fetched, one line says so, and those that were fetched last count, or the shipped
     table. Raises MissingToolError without the extra and without anything fetched before.
     """
-    from datetime import date
-
     from advisor.advise.price_source import live_prices
     from advisor.spec.hardware.live_prices import LIVE
 
     if prices.pricing in LIVE:
         from advisor.cli.progress import working
         from advisor.errors import MissingToolError
+        from advisor.spec.hardware.age import today as this_day
         from advisor.spec.hardware.live_catalog import fetched_day, folder
         from advisor.spec.hardware.live_fetch import FetchError, fetch
 
-        last, today = fetched_day(folder()), date.today()
+        last, today = fetched_day(folder()), this_day()
         if last != today:
             try:
                 with working("Fetching today's prices"):

@@ -186,7 +186,7 @@ def _list_gpus(given: i.ListInputs) -> Document:
             {
                 "name": gpu.name,
                 "memory_gib": round(gpu.memory_mib / 1024, 1),
-                "usd_per_gpu_hour": None if price is None else price.usd_per_hour,
+                "usd_per_gpu_hour": None if price is None else price.usd_per_gpu_hour,
             }
         )
     return _names("gpus", rows, given.contains)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,3 +124,36 @@ def test_a_share_may_be_typed_as_per_cent(quantadvise: Command, words: str) -> N
     said = quantadvise(*asked, "--confidence", *words.split(), "--min-recovery", *words.split())
     workload = json.loads(said.out)["workload"]
     assert (workload["confidence"], workload["quality"]["min_recovery"]) == (0.95, 0.95)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("predict", "Llama-3.1-8B-Instruct", "--gpu", "L40S"), "API     0.256 USD per thousand queries"),
+        (
+            ("crossover", "Llama-3.1-8B-Instruct", "--gpu", "L40S"),
+            "api_price, 0.256 USD per thousand queries",
+        ),
+        (
+            ("measure-next", "Llama-3.1-8B-Instruct", "--gpu", "L40S"),
+            "is not weighed here: recommend sets own",
+        ),
+        (("compare", "fp8@L40S", "int8@L40S", "--model", "Llama-3.1-8B-Instruct"), "is not weighed here"),
+    ],
+)
+def test_the_price_of_an_api_in_a_profile_is_used_or_named(
+    quantadvise: Command, tmp_path: Path, command: tuple[str, ...], words: str
+) -> None:
+    """512 prompt tokens at 0.2 and 256 answer tokens at 0.6 USD per million are 0.256 USD per thousand."""
+    profile = tmp_path / "priced.yaml"
+    profile.write_text("extends: chat\napi_price: 0.2/0.6\n", encoding="utf-8")
+    done = quantadvise(*command, "--workload", profile)
+    assert done.code == 0, done.err
+    assert words in done.out
+
+
+@pytest.mark.parametrize("rate", ["1e6", "1e7"])
+def test_a_rate_up_to_the_greatest_has_an_answer(quantadvise: Command, rate: str) -> None:
+    done = quantadvise("recommend", "Llama-3.1-8B-Instruct", "-w", "chat", "--gpu", "H100", "--rate", rate)
+    assert (done.code, done.err) == (0, "")
+    assert "replicas of 1× H100" in done.out.splitlines()[0]

@@ -47,8 +47,8 @@ def test_update_fetches_and_show_shows(quantadvise: Command, published: Path) ->
     shown = quantadvise("prices", "show", "-o", "json")
     rows = {row["gpu"]: row for row in json.loads(shown.out)["prices"]}
     assert rows["B200"] == {
-        "gpu": "B200", "usd_per_gpu_hour": 14.2413, "least_gpus": 8, "provider": "aws",
-        "machine": "p6-b200.48xlarge", "region": "us-east-1", "date": rows["B200"]["date"],
+        "gpu": "B200", "usd_per_gpu_hour": 14.2413, "gpus": 8, "provider": "aws",
+        "machine": "p6-b200.48xlarge", "region": "us-east-1", "date": rows["B200"]["date"], "days_old": 0,
         "of": "lower median of 2 providers",
     }  # fmt: skip
     assert "today's, of 7 providers; machines are rented whole" in shown.err
@@ -203,3 +203,29 @@ def test_the_page_says_what_is_paid_for(quantadvise: Command, published: Path, t
     )
     assert done.code == 0, done.err
     assert "8 GPUs paid for, 1 used: a machine is rented whole" in page.read_text(encoding="utf-8")
+
+
+def test_an_old_price_of_the_shipped_table_is_said_to_be_old(quantadvise: Command, cache: Path) -> None:
+    """Of the A6000 the newest offers are of March 2025; a price of one's own and a named list have no age."""
+    ask = ("recommend", "Llama-3.1-8B-Instruct", "-w", "chat", "--gpu", "A6000")
+    assert "Old price of A6000: 2025-03-07, 581 days old" in quantadvise(*ask).out
+    cost = json.loads(quantadvise(*ask, "-o", "json").out)["ranked"][0]["cost"]
+    assert (cost["date"], cost["days_old"]) == ("2025-03-07", 581)
+    for more in (("--price", "A6000=1"), ("--price-list", "paper-2024-10")):
+        assert "Old price" not in quantadvise(*ask, *more).out
+
+
+def test_gpus_that_the_shipped_table_has_by_the_machine_are_paid_for_by_the_machine(
+    quantadvise: Command, cache: Path
+) -> None:
+    done = quantadvise("recommend", "Llama-3.1-8B-Instruct", "-w", "chat", "--gpu", "A40")
+    assert "6.32 USD/h" in done.out
+    assert "Rented: RunPod machines of 8, 8 GPUs paid for" in done.out
+
+
+@pytest.mark.parametrize("gpu", [None, "H100"])
+def test_a_list_of_prices_has_a_heading(quantadvise: Command, cache: Path, gpu: str | None) -> None:
+    head, columns, *_ = quantadvise("prices", "show", *([gpu] if gpu else [])).out.splitlines()
+    assert head.startswith("Prices, on-demand, the shipped table's")
+    assert "USD per GPU-hour" in columns
+    assert "days old" in columns

@@ -24,14 +24,13 @@ def update() -> None:
 
     quantadvise prices update
     """
-    from datetime import date
-
     from advisor.cli.progress import working
+    from advisor.spec.hardware.age import today
     from advisor.spec.hardware.live_catalog import folder, read_catalog
     from advisor.spec.hardware.live_fetch import fetch
 
     with working("Fetching prices"):
-        rows = fetch(folder(), today=date.today())
+        rows = fetch(folder(), today=today())
     catalog = read_catalog(folder())
     assert catalog is not None, "what was just written is there"
     gpus = len({machine.gpu for machine in catalog.machines})
@@ -65,10 +64,37 @@ def show_prices(
     if not rows:
         what = "of any GPU" if gpu is None else f"of {gpu}"
         raise InputError(f"prices: none {what} here ({live.term}); quantadvise prices update fetches today's")
-    show(rows, output, "prices")
+    heads = None
+    if output is o.Output.table:
+        heads = {key: head for key, head in _HEADS.items() if key in rows[0]}
+        typer.echo(_heading(live, gpu))
+    show(rows, output, "prices", heads)
+
+
+_HEADS = {
+    "gpu": "GPU",
+    "usd_per_gpu_hour": "USD per GPU-hour",
+    "gpus": "GPUs of it",
+    "provider": "provider",
+    "machine": "machine",
+    "region": "region",
+    "date": "date",
+    "days_old": "days old",
+    "of": "chosen as",
+}
+
+
+def _heading(live: LivePrices, gpu: str | None) -> str:
+    """What prices these are, and what a row is."""
+    from advisor.spec.hardware.age import OLD_DAYS
+
+    whose = "the shipped table's" if live.catalog is None else "gpuhunt's"
+    of = "of each GPU the one that answers take" if gpu is None else f"every offer of {gpu}"
+    return f"Prices, {live.term}, {whose}: {of}. One of over {OLD_DAYS} days is old."
 
 
 def _of_each(live: LivePrices) -> list[dict[str, object]]:
+    from advisor.spec.hardware.age import days_old
     from advisor.spec.hardware.catalog import known_gpus
     from advisor.spec.hardware.prices import price_of
 
@@ -81,11 +107,12 @@ def _of_each(live: LivePrices) -> list[dict[str, object]]:
                 {
                     "gpu": gpu.name,
                     "usd_per_gpu_hour": round(price.usd_per_gpu_hour, 4),
-                    "least_gpus": price.num_gpus,
+                    "gpus": price.num_gpus,
                     "provider": price.provider,
                     "machine": price.machine or None,
                     "region": price.region or None,
                     "date": price.date,
+                    "days_old": days_old(price.date, live.today),
                     "of": price.note,
                 }
             )
@@ -93,6 +120,7 @@ def _of_each(live: LivePrices) -> list[dict[str, object]]:
 
 
 def _of_one(live: LivePrices, name: str) -> list[dict[str, object]]:
+    from advisor.spec.hardware.age import days_old
     from advisor.spec.hardware.gpus import find_gpu
     from advisor.spec.hardware.prices import offers
 
@@ -107,6 +135,7 @@ def _of_one(live: LivePrices, name: str) -> list[dict[str, object]]:
                 "machine": None,
                 "region": None,
                 "date": offer.date,
+                "days_old": days_old(offer.date, live.today),
             }
             for offer in offers(gpu, term=live.term)
             for size, usd in offer.bundles
@@ -125,6 +154,7 @@ def _of_one(live: LivePrices, name: str) -> list[dict[str, object]]:
             "machine": machine.name,
             "region": machine.region,
             "date": live.catalog.fetched.isoformat(),
+            "days_old": live.catalog.age_days(live.today),
         }
         for usd, machine in sorted(
             machines, key=lambda one: (one[0], one[1].provider, one[1].region, one[1].name)

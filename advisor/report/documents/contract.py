@@ -198,6 +198,9 @@ class _Prediction(TypedDict):
 class PredictionAnswer(_Prediction, total=False):
     """What `quantadvise predict --output json` prints: one deployment in full."""
 
+    api_usd_per_thousand_queries: Annotated[
+        float, FROM_0, "Where the workload states api_price: what a hosted API asks for its requests."
+    ]
     replay: Annotated[
         dict[str, Any], "Where the workload is a request log: what its requests meet, simulated one by one."
     ]

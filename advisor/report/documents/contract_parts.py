@@ -108,11 +108,6 @@ class WorkloadDocument(TypedDict):
     gpu_count: GpuCount
     price_list: str | None
     api_price: ApiPriceDocument | None
-    api_usd_per_thousand_queries: Annotated[
-        float | None,
-        FROM_0,
-        "At a hosted API; null: no price is stated.",
-    ]
     utilization: Annotated[
         float | None,
         rule(exclusiveMinimum=0, maximum=1),
@@ -176,6 +171,7 @@ class CostDocument(TypedDict):
     provider: str
     term: str
     date: str | None
+    days_old: Annotated[int | None, "Of the price, today; over 60 is old. null: it has no date."]
     source: str
 
 

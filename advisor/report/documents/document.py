@@ -26,6 +26,7 @@ from advisor.report.documents.refusal_words import finding, limit_text, worst_re
 from advisor.spec.engines.kernel_choice import KernelChoice
 from advisor.spec.engines.profile_section import write_engine
 from advisor.spec.formats.checkpoint import Checkpoint
+from advisor.spec.hardware.age import days_old, today
 from advisor.spec.metrics import latency_key
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.conversations.keys import write_history, write_think_time, write_turns
@@ -226,9 +227,6 @@ def workload_document(workload: Workload) -> WorkloadDocument:
         "gpu_count": workload.gpu_count,
         "price_list": workload.price_list,
         "api_price": None if workload.api_price is None else api_price_document(workload.api_price),
-        "api_usd_per_thousand_queries": (
-            None if workload.api_usd_per_request is None else 1_000 * workload.api_usd_per_request
-        ),
         "utilization": workload.utilization,
         "engine": None if workload.engine is None else write_engine(workload.engine),
     }
@@ -292,6 +290,7 @@ def _cost(cost: Cost) -> CostDocument:
         "provider": cost.price.provider,
         "term": cost.price.term,
         "date": cost.price.date or None,
+        "days_old": days_old(cost.price.date, today()),
         "source": cost.price.source,
     }
 
@@ -308,13 +307,16 @@ def _model(model: ModelSpec) -> ModelDocument:
 
 
 def prediction_document(assessment: Assessment, workload: Workload) -> PredictionAnswer:
-    """One deployment in full."""
-    return {
+    """One deployment in full; beside it what a hosted API asks, where the workload states its price."""
+    made: PredictionAnswer = {
         "version": VERSION,
         "model": _model(assessment.deployment.model),
         "workload": workload_document(workload),
         "prediction": assessment_document(assessment),
     }
+    if (usd := workload.api_usd_per_request) is not None:
+        made["api_usd_per_thousand_queries"] = 1_000 * usd
+    return made
 
 
 def replay_document(replayed: Replay) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from advisor.report.html.elements.quantities import Quantity, quantities
 from advisor.report.html.verdict import badge, settles
 from advisor.report.terminal import certainty
 from advisor.report.terminal.answer import headline
-from advisor.report.terminal.evidence import assessment_evidence, rented_text
+from advisor.report.terminal.evidence import assessment_evidence, old_price_text, rented_text
 from advisor.report.terminal.refused import nothing_kept_line
 from advisor.report.terminal.words import command_lines, winner_lines
 from advisor.spec.workloads.profile_text import (
@@ -134,6 +134,7 @@ def answer_section(
             badge(recommendation, decision),
             class_="verdict",
         ),
+        tag("p", old, class_="note") if (old := old_price_text(recommendation)) else None,
         tag("p", f"Rented: {rented}", class_="note") if (rented := rented_text(winner)) else None,
         _notes(recommendation),
         _side_by_side(picture, _cards(recommendation)),

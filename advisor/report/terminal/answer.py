@@ -66,6 +66,7 @@ def answer_lines(
         *[Line(text, "bold") for text in wrapped(headline(first, recommendation.workload), width)],
         *plain(wrapped(question_text(recommendation), width)),
         *plain(wrapped(f"Rented: {rented}", width) if (rented := evidence.rented_text(first)) else ()),
+        *plain(wrapped(old, width) if (old := evidence.old_price_text(recommendation)) else ()),
         *plain(part for note in recommendation.notes for part in wrapped(f"Note: {note}.", width, indent=6)),
         *pick_lines(recommendation, decision, width),
         *plain(wrapped(f"  {aside}", width, indent=4) if aside else []),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
+from advisor.spec.hardware.age import OLD_DAYS, age_text, days_old, today
 from advisor.spec.workloads.profile_text import (
     api_bill_text,
     asks_limits,
@@ -126,6 +127,21 @@ def rented_text(assessment: Assessment) -> str:
     return f"{price.provider} {price.machine}{where}, {cost.gpus_bought} GPUs paid for{idle}"
 
 
+def old_price_text(recommendation: Recommendation) -> str:
+    """`Old price of A6000: 2025-03-07, 633 days old …`, of the first; empty for a price of late, one without
+    a day, one of a named list, and a live one, of which a note says the age."""
+    first = recommendation.winner
+    cost = None if first is None else first.cost
+    if first is None or cost is None or cost.price.region or recommendation.workload.price_list:
+        return ""
+    days = days_old(cost.price.date, today())
+    if days is None or days <= OLD_DAYS:
+        return ""
+    gpu = first.deployment.gpu.name
+    how_old = f"{cost.price.date}, {age_text(days)}"
+    return f"Old price of {gpu}: {how_old}; fresher: --pricing live, or --price {gpu}=USD"
+
+
 def assessment_evidence(assessment: Assessment) -> list[str]:
     """The nearest measurement to a deployment, and its price's source."""
     lines = []
@@ -134,7 +150,9 @@ def assessment_evidence(assessment: Assessment) -> list[str]:
         lines.append(f"Nearest measurement: {prediction.nearest_evidence}")
     if cost is not None:
         price = cost.price
-        dated = f", {price.date}" if price.date else ""
+        days = days_old(price.date, today())
+        age = "" if days is None else f", {age_text(days)}{', which is old' if days > OLD_DAYS else ''}"
+        dated = f", {price.date}{age}" if price.date else ""
         if price.machine:
             lines.append(f"Rented: {rented_text(assessment)}")
         lines.append(

@@ -26,7 +26,6 @@ INDEX = "index.json"
 MAX_BYTES = 200 * MB
 """Of one provider's file; the largest of gpuhunt's, with every region and spot, has some ten MB."""
 MAX_PROVIDERS = 64
-OLD_DAYS = 60
 COLUMNS = ("instance_name", "location", "price", "gpu_count", "gpu_name", "gpu_memory", "spot", "flags")
 """What is read of gpuhunt's columns."""
 MARKETPLACES = frozenset({"vastai", "lium"})

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from advisor.errors import InputError, nearest
+from advisor.spec.hardware.age import OLD_DAYS, age_text
 from advisor.spec.hardware.gpu import GpuSpec, Price
-from advisor.spec.hardware.live_catalog import OLD_DAYS, LiveCatalog, Machine
+from advisor.spec.hardware.live_catalog import LiveCatalog, Machine
 from advisor.spec.hardware.prices import lower_median, newest_day, plausible
 from advisor.spec.hardware.rented import Sizes, purchase, size_for_one, that_hold, usd_of_replica
 from advisor.spec.reading.given import plain
@@ -111,7 +112,7 @@ class LivePrices:
 
 
 def _age(days: int) -> str:
-    text = "today's" if days <= 0 else f"{days} day{'s' if days != 1 else ''} old"
+    text = age_text(days)
     return f"{text}, which is old: quantadvise prices update" if days > OLD_DAYS else text
 
 

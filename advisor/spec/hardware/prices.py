@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from advisor.errors import InputError, unknown
 from advisor.spec.hardware.gpu import GpuSpec, Price
 from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.rented import purchase, that_hold
 from advisor.spec.reading.amounts import usd_per_hour
 from advisor.spec.reading.catalog_yaml import read_catalog
 
@@ -47,15 +48,13 @@ class Offer:
 
     def price(self, num_gpus: int, note: str = "") -> Price:
         """`num_gpus` put together from the largest bundles; what is left over takes the next larger bundle
-        where that is cheaper, and costs pro rata where it is less than the smallest bundle."""
+        where that is cheaper. Where no GPU is sold alone, machines are rented whole."""
+        if self.bundles[-1][0] > 1:
+            return self._of_machines(num_gpus, note)
         largest, usd_of_largest = self.bundles[0]
-        smallest, usd_of_smallest = self.bundles[-1]
         whole, left = divmod(num_gpus, largest)
         usd_per_hour = whole * usd_of_largest
-        if 0 < left < smallest:
-            usd_per_hour += left * usd_of_smallest / smallest
-            note = "; ".join([*([note] if note else []), f"sold in bundles of {smallest}, taken pro rata"])
-        elif left:
+        if left:
             usd_per_hour += min([self._together(left), *(usd for size, usd in self.bundles if size > left)])
         return Price(
             provider=self.provider,
@@ -65,6 +64,22 @@ class Offer:
             date=self.date,
             source=self.source,
             note=note,
+        )
+
+    def _of_machines(self, num_gpus: int, note: str) -> Price:
+        """Of the machines that hold one replica on `num_gpus`: its GPUs on one, or several filled by it."""
+        sizes = that_hold(self.bundles, num_gpus, 1) or self.bundles
+        one = purchase(sizes, num_gpus, 1)
+        return Price(
+            provider=self.provider,
+            num_gpus=one.num_gpus,
+            usd_per_hour=one.usd_per_hour,
+            term=self.term,
+            date=self.date,
+            source=self.source,
+            note=note,
+            machine=f"machines of {' or '.join(str(size) for size, _ in sorted(sizes))}",
+            sizes=sizes,
         )
 
     def _together(self, num_gpus: int) -> float:

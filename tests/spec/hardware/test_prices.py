@@ -82,10 +82,13 @@ def test_more_gpus_never_cost_less(gpu: GpuSpec, count: int) -> None:
             assert more.usd_per_hour >= fewer.usd_per_hour * (1 - 1e-12)
 
 
-def test_gpus_sold_only_in_bundles_are_taken_pro_rata_and_say_so() -> None:
+@pytest.mark.parametrize(("count", "usd", "bought"), [(1, 42.0, 4), (4, 42.0, 4), (8, 84.0, 8)])
+def test_gpus_sold_only_by_the_machine_are_rented_whole(count: int, usd: float, bought: int) -> None:
     offer = Offer(provider="A cloud", bundles=((4, 42.0),), term="on-demand", date="2026-09-20", source="")
-    price = offer.price(1)
-    assert (price.usd_per_hour, price.note) == (10.5, "sold in bundles of 4, taken pro rata")
+    price = offer.price(count)
+    assert (price.usd_per_hour, price.num_gpus, price.machine) == (usd, bought, "machines of 4")
+    assert price.usd_per_gpu_hour == 10.5
+    assert price.sizes == ((4, 42.0),)
 
 
 def test_no_other_term_stands_in() -> None:
