@@ -321,15 +321,10 @@ class Workload:
 
     @property
     def api_usd_per_request(self) -> float | None:
-        """What a hosted API at `api_price` asks for the mean request; None without a price.
-
-        Prompt tokens that a prefix cache holds are taken to be in the API's, too, at its price of cached
-        ones.
-        """
-        price, load = self.api_price, self.load
-        if price is None:
-            return None
-        return price.usd_per_request(load.mean_prompt_tokens, load.output_tokens.mean, load.most_prefix_hits)
+        """Of the mean request at a hosted API that has cached what a prefix cache would; None: no price."""
+        one, price = self.load, self.api_price
+        of = (one.mean_prompt_tokens, one.output_tokens.mean, one.most_prefix_hits)
+        return None if price is None else price.usd_per_request(*of)
 
     def limit_on(self, metric: str, statistic: str | None = None) -> LatencyLimit | None:
         """The first limit on a metric, on one statistic of it where that is named; None without any."""
