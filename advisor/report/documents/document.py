@@ -31,6 +31,7 @@ from advisor.spec.metrics import latency_key
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.conversations.keys import write_history, write_think_time, write_turns
 from advisor.spec.workloads.profile_keys import write_arrival, write_lengths
+from advisor.spec.workloads.profile_text import api_usd_per_request
 from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
@@ -314,7 +315,7 @@ def prediction_document(assessment: Assessment, workload: Workload) -> Predictio
         "workload": workload_document(workload),
         "prediction": assessment_document(assessment),
     }
-    if (usd := workload.api_usd_per_request) is not None:
+    if (usd := api_usd_per_request(workload)) is not None:
         made["api_usd_per_thousand_queries"] = 1_000 * usd
     return made
 

@@ -319,13 +319,6 @@ class Workload:
         """Tokens that a mean prompt and a mean answer take together: the length at which accuracy counts."""
         return round(self.load.mean_prompt_tokens + self.load.output_tokens.mean)
 
-    @property
-    def api_usd_per_request(self) -> float | None:
-        """Of the mean request at a hosted API that has cached what a prefix cache would; None: no price."""
-        one, price = self.load, self.api_price
-        of = (one.mean_prompt_tokens, one.output_tokens.mean, one.most_prefix_hits)
-        return None if price is None else price.usd_per_request(*of)
-
     def limit_on(self, metric: str, statistic: str | None = None) -> LatencyLimit | None:
         """The first limit on a metric, on one statistic of it where that is named; None without any."""
         on = (limit for limit in self.limits if limit.metric == metric)
