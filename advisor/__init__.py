@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from advisor.advise.api import predict, recommend
-    from advisor.advise.ask import compare, crossover, measure_next, mixed_fleet
+    from advisor.advise.api_follow_up import compare, crossover, measure_next, mixed_fleet
     from advisor.advise.choose.assessment import Assessment, Cost, Refusal
     from advisor.advise.choose.recommendation import Recommendation
     from advisor.advise.compare.deployments import Difference
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from advisor.cost.estimate import Estimate
     from advisor.cost.predict.prediction import Prediction
     from advisor.errors import QuantAdviseError
-    from advisor.report.documents.document import prediction_document, recommendation_document
+    from advisor.report.documents.recommendation_document import prediction_document, recommendation_document
     from advisor.spec.deployment import Deployment
     from advisor.spec.engines.engine import Engine, parse_engine
     from advisor.spec.formats.catalog import find_format, known_formats
     from advisor.spec.formats.format import QuantFormat
     from advisor.spec.hardware.catalog import known_gpus
     from advisor.spec.hardware.gpu import GpuSpec
-    from advisor.spec.hardware.gpus import find_gpu
+    from advisor.spec.hardware.gpu_by_name import find_gpu
     from advisor.spec.models.catalog import find_model, known_models, typical_model
     from advisor.spec.models.model import ModelSpec
     from advisor.spec.workloads.profile import known_workloads, load_workload
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 _HOME = {
     "recommend": "advisor.advise.api",
     "predict": "advisor.advise.api",
-    "crossover": "advisor.advise.ask",
-    "compare": "advisor.advise.ask",
-    "measure_next": "advisor.advise.ask",
-    "mixed_fleet": "advisor.advise.ask",
+    "crossover": "advisor.advise.api_follow_up",
+    "compare": "advisor.advise.api_follow_up",
+    "measure_next": "advisor.advise.api_follow_up",
+    "mixed_fleet": "advisor.advise.api_follow_up",
     "decision": "advisor.advise.decision",
     "Crossover": "advisor.advise.sensitivity.crossover",
     "Difference": "advisor.advise.compare.deployments",
@@ -58,13 +58,13 @@ _HOME = {
     "Cost": "advisor.advise.choose.assessment",
     "Prediction": "advisor.cost.predict.prediction",
     "Estimate": "advisor.cost.estimate",
-    "recommendation_document": "advisor.report.documents.document",
-    "prediction_document": "advisor.report.documents.document",
+    "recommendation_document": "advisor.report.documents.recommendation_document",
+    "prediction_document": "advisor.report.documents.recommendation_document",
     "find_model": "advisor.spec.models.catalog",
     "known_models": "advisor.spec.models.catalog",
     "typical_model": "advisor.spec.models.catalog",
     "ModelSpec": "advisor.spec.models.model",
-    "find_gpu": "advisor.spec.hardware.gpus",
+    "find_gpu": "advisor.spec.hardware.gpu_by_name",
     "known_gpus": "advisor.spec.hardware.catalog",
     "GpuSpec": "advisor.spec.hardware.gpu",
     "find_format": "advisor.spec.formats.catalog",

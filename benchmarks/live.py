@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping
 from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.spec.hardware.catalog import known_gpus
 from advisor.ui.answers import Answerer
+from advisor.ui.own_inputs import OwnInputs
 from advisor.ui.page import FIRST
-from advisor.ui.shelf import Shelf
 
 MODELS = ("Qwen2.5-7B-Instruct", "Mistral-7B-Instruct-v0.3", "Llama-3.3-70B-Instruct", "Qwen2.5-32B-Instruct")
 
@@ -43,7 +43,7 @@ def changes(base: Said) -> Iterator[tuple[str, list[Said]]]:
 
 
 def main() -> None:
-    answerer = Answerer(shipped_predictor(), shipped_quality(), Shelf())
+    answerer = Answerer(shipped_predictor(), shipped_quality(), OwnInputs())
 
     def took_ms(said: Said) -> float:
         begun = time.process_time()

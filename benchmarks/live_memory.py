@@ -23,9 +23,9 @@ from urllib.parse import urlencode
 
 from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.ui.answers import Answerer
+from advisor.ui.own_inputs import OwnInputs
 from advisor.ui.page import FIRST, ui_page
 from advisor.ui.server import Server
-from advisor.ui.shelf import Shelf
 
 MODELS = (
     "Llama-3.1-8B-Instruct",
@@ -98,7 +98,9 @@ def crowd(port: int) -> None:
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
-    server = Server(0, ui_page({}, Shelf()), Answerer(shipped_predictor(), shipped_quality(), Shelf()))
+    server = Server(
+        0, ui_page({}, OwnInputs()), Answerer(shipped_predictor(), shipped_quality(), OwnInputs())
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     crowd(server.server_port)

@@ -39,7 +39,7 @@ from advisor.cost.predict.predictor import Z90, Predictor
 from advisor.cost.uncertainty.error_class import Distance, ErrorClass
 from advisor.data import shipped
 from advisor.record.store import read_speed
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.prices import price_of
 
 LEVELS = tuple(float(x) for x in np.geomspace(1.05, 4.0, 8))

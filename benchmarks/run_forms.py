@@ -25,7 +25,7 @@ from advisor.cost.simulation.simulate import simulate
 from advisor.errors import UnsupportedError
 from advisor.spec.deployment import Deployment
 from advisor.spec.formats.catalog import find_format
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
 from advisor.spec.workloads.workload import Arrival, Lengths, Load
 from advisor.units import MS_PER_S

@@ -14,7 +14,7 @@ from advisor.spec.benchmark_run import REQUESTS_PER_CLIENT
 from advisor.spec.deployment import Deployment, KvChoice
 from advisor.spec.engines.engine import Engine, KvCacheDtype, newest_version, parse_engine
 from advisor.spec.formats.catalog import find_format
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model, listed_checkpoint
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.reading.given import Given

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from advisor.advise.certainty.choice_probability import Sureness, contest, sureness
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.measuring.next import Measurement, settling
-from advisor.advise.sensitivity.break_even import BreakEven, break_evens
 from advisor.advise.sensitivity.change_point import Flip
 from advisor.advise.sensitivity.change_points import flips
 from advisor.advise.sensitivity.crossover import Crossover, nearby
 from advisor.advise.sensitivity.own_or_api import OwnOrApi, own_or_api
+from advisor.advise.sensitivity.price_break_even import BreakEven, break_evens
 from advisor.advise.sensitivity.ways_out import WayOut, ways_out
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from advisor.errors import InputError, UnknownNameError
 from advisor.record.sources import NAME as SOURCES
 from advisor.record.sources import known_sources
 from advisor.record.store import files, read_failures, read_kernels, read_quality, read_speed
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 
 if TYPE_CHECKING:
     from advisor.advise.choose.failures import Border

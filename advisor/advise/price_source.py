@@ -9,7 +9,7 @@ from advisor.errors import InputError, unknown
 from advisor.spec.hardware.age import today
 from advisor.spec.hardware.catalog import known_gpus
 from advisor.spec.hardware.gpu import GpuSpec, Price
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.live_catalog import folder, read_catalog
 from advisor.spec.hardware.live_prices import LIVE, LivePrices
 from advisor.spec.hardware.prices import MAX_USD_PER_GPU_HOUR, TERMS, price_of

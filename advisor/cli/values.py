@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from advisor.spec.hardware.gpu import GpuSpec
     from advisor.spec.hardware.live_prices import LivePrices
     from advisor.spec.models.model import ModelSpec
-    from advisor.spec.workloads.trace import TraceProfile
+    from advisor.spec.workloads.trace_profile import TraceProfile
     from advisor.spec.workloads.workload import Workload
 
 USUAL_WORKLOAD = "chat"
@@ -92,7 +92,7 @@ def the_log(name: str) -> TraceProfile:
 
     import typer
 
-    from advisor.spec.workloads.trace import profile_from_trace
+    from advisor.spec.workloads.trace_profile import profile_from_trace
 
     found = profile_from_trace(Path(name).expanduser())
     for note in found.notes:
@@ -223,7 +223,7 @@ def the_predictor(
         return shipped_predictor()
     from advisor.advise.own_records import predictor_with
     from advisor.cli.progress import working
-    from advisor.spec.hardware.gpus import find_gpu
+    from advisor.spec.hardware.gpu_by_name import find_gpu
 
     with working("Learning from your records too") as say:
         return predictor_with(

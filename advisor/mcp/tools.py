@@ -88,10 +88,10 @@ def _choice(given: i.ChoiceInputs, **more: Any) -> Mapping[str, Any]:
 
 def _recommend(given: i.RecommendInputs) -> Document:
     from advisor.advise.api import recommend
-    from advisor.advise.ask import mixed_fleet
+    from advisor.advise.api_follow_up import mixed_fleet
     from advisor.advise.decision import decision
-    from advisor.report.documents.document import recommendation_document
     from advisor.report.documents.mix_document import mix_document
+    from advisor.report.documents.recommendation_document import recommendation_document
 
     if given.utilization is not None and given.api_price is None:
         raise InputError(
@@ -108,7 +108,7 @@ def _recommend(given: i.RecommendInputs) -> Document:
 
 def _predict(given: i.DeploymentInputs) -> Document:
     from advisor.advise.api import predict
-    from advisor.report.documents.document import prediction_document
+    from advisor.report.documents.recommendation_document import prediction_document
 
     workload = _workload(given)
     assessment = predict(
@@ -126,8 +126,8 @@ def _predict(given: i.DeploymentInputs) -> Document:
 
 
 def _crossover(given: i.CrossoverInputs) -> Document:
-    from advisor.advise.ask import crossover
-    from advisor.report.documents.answers import crossover_answer
+    from advisor.advise.api_follow_up import crossover
+    from advisor.report.documents.crossover_and_suggestion import crossover_answer
 
     choice = dict(_choice(given))
     model, workload = choice.pop("model"), choice.pop("workload")
@@ -136,9 +136,9 @@ def _crossover(given: i.CrossoverInputs) -> Document:
 
 
 def _compare(given: i.CompareInputs) -> Document:
-    from advisor.advise.ask import compare
+    from advisor.advise.api_follow_up import compare
     from advisor.report.documents.comparison import comparison_document
-    from advisor.spec.workloads.profile_text import api_not_weighed
+    from advisor.spec.workloads.profile_listing import api_not_weighed
 
     workload = _workload(given)
     differences = compare(
@@ -154,8 +154,8 @@ def _compare(given: i.CompareInputs) -> Document:
 
 def _measure_next(given: i.ChoiceInputs) -> Document:
     from advisor.advise.api import recommend
-    from advisor.advise.ask import measure_next
-    from advisor.report.documents.answers import suggestion_answer
+    from advisor.advise.api_follow_up import measure_next
+    from advisor.report.documents.crossover_and_suggestion import suggestion_answer
 
     choice = _choice(given)
     found = measure_next(recommend(**choice))

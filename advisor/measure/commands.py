@@ -9,7 +9,7 @@ from pathlib import Path
 from advisor.measure.execution import bench_step
 from advisor.measure.execution.jobs import Job, QuantizeJob
 from advisor.measure.execution.session_job import SessionJob, located
-from advisor.measure.steps import prompts, quality, quantize, server, steady, steps
+from advisor.measure.steps import prompts, quality, quantize, repeats_agree, server, steps
 from advisor.measure.steps.server import Endpoint
 from advisor.measure.tools import envs
 from advisor.measure.tools.envs import FoundTool
@@ -46,7 +46,7 @@ def _of_session(job: SessionJob, folder: Path) -> Iterator[str]:
         endpoint = Endpoint(url=f"http://{server.HOST}:{PORT}", served_name=name, version=None)
     for point in plan.points if job.benches else ():
         step = steps.bench_step(
-            plan, job.workload, job.target, point, 0, steady.goodput_arguments(job.workload.goodput)
+            plan, job.workload, job.target, point, 0, repeats_agree.goodput_arguments(job.workload.goodput)
         )
         work = folder / "work" / step.key
         drawn = work / "prompts.jsonl" if prompts.needed(plan, job.workload.load) else None

@@ -10,7 +10,7 @@ from advisor.errors import NotAllMeasuredError, NothingMeasuredError
 from advisor.measure.execution.jobs import Job, QuantizeJob
 from advisor.measure.prepared import Prepared
 from advisor.measure.state.ledger import Ledger, Step
-from advisor.measure.steps import steady, steps
+from advisor.measure.steps import repeats_agree, steps
 from advisor.measure.steps.bench import Point
 
 
@@ -67,7 +67,7 @@ def _steps(job: Job) -> Iterator[Step]:
     if isinstance(job, QuantizeJob):
         yield job.step
         return
-    goodput = steady.goodput_arguments(job.workload.goodput)
+    goodput = repeats_agree.goodput_arguments(job.workload.goodput)
     points: list[tuple[Point, int]] = [
         (point, repeat) for point in job.plan.points for repeat in range(job.plan.repeats)
     ]

@@ -21,7 +21,7 @@ from advisor.measure.steps.steps import Target, Versions
 from advisor.measure.tools import envs, files, http, machine
 from advisor.measure.tools.machine import Device
 from advisor.spec.formats.recipes import UNQUANTIZED
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
 from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.workload import Workload

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from advisor.measure.state.ledger import Entry
-from advisor.measure.steps import steady
+from advisor.measure.steps import repeats_agree
 from advisor.measure.steps.bench import BenchResult, Point, saturated
 from advisor.measure.steps.quality import Difference, Score, difference, item_of
 from advisor.measure.steps.running_server import MAX_UNPLANNED_HITS
-from advisor.measure.tools import files, tool_files
+from advisor.measure.tools import files, result_files
 from advisor.record.measurement import FailedRun, QualityMeasurement, SpeedMeasurement
 from advisor.spec.formats.recipes import UNQUANTIZED
 from advisor.spec.workloads.load_kind import LoadKind
@@ -98,7 +98,7 @@ def point_records(group: Sequence[Entry], run: str) -> list[SpeedMeasurement] | 
     over = [result for result in results if saturated(point, result)]
     if over:
         return _saturated(facts, group[0], point, over[0], run)
-    worst = steady.worst_variation(results)
+    worst = repeats_agree.worst_variation(results)
     load, value = load_of(point)
     names = [name for name in results[0].figures if all(name in result.figures for result in results)]
     rows = []
@@ -108,7 +108,7 @@ def point_records(group: Sequence[Entry], run: str) -> list[SpeedMeasurement] | 
             continue  # all queued at once: a latency there is a place in the queue
         values = [result.figures[name] for result in results]
         mean = math.fsum(values) / len(values)
-        varies = steady.variation(values)
+        varies = repeats_agree.variation(values)
         rows.append(
             SpeedMeasurement(
                 model=facts["model"],
@@ -204,7 +204,7 @@ def _suspect(facts: Mapping[str, Any], group: Sequence[Entry], worst: float | No
     hits = max((entry.extra.get("prefix_hits", 0.0) for entry in group), default=0.0)
     if hits > MAX_UNPLANNED_HITS:
         return f"{hits:.0%} of the prompt tokens came from the prefix cache"
-    if worst is not None and worst > steady.UNSTEADY:
+    if worst is not None and worst > repeats_agree.UNSTEADY:
         return f"repeats vary by {worst:.0%}"
     return ""
 
@@ -274,8 +274,8 @@ def difference_text(score: Score, paired: Difference) -> str:
 def scores_of(entry: Entry, raw: Path) -> list[Score]:
     """The scores of an entry with their items, read back from `raw`."""
     path = raw / f"{entry.key}.items.json"
-    items: dict[str, Any] = tool_files.read_json(path, what="a task's items") if path.exists() else {}
-    with tool_files.expected(str(path), "a task's items"):
+    items: dict[str, Any] = result_files.read_json(path, what="a task's items") if path.exists() else {}
+    with result_files.expected(str(path), "a task's items"):
         return [_score(row, items) for row in (entry.result or {})["scores"]]
 
 

@@ -13,7 +13,7 @@ from advisor.spec.formats.catalog import find_format
 from advisor.spec.formats.checkpoint import SIXTEEN_BIT, Checkpoint, CheckpointKind, made_kind
 from advisor.spec.formats.checkpoints import checkpoint_by_repo
 from advisor.spec.formats.recipes import UNQUANTIZED
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
 from advisor.spec.models.model import ModelSpec
 

@@ -20,30 +20,30 @@ from advisor.advise.sensitivity.own_or_api import own_or_api
 from advisor.cost.predict.cache import CachedPredictor
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.quality.recovery import QualityModel
-from advisor.report.documents.document import recommendation_document
+from advisor.report.documents.recommendation_document import recommendation_document
 from advisor.report.html.answer import answer_section, ways
+from advisor.report.html.certainty import sure_section
 from advisor.report.html.charts.certainty import certainty_chart
 from advisor.report.html.charts.chart import Chart, figure
 from advisor.report.html.charts.load import load_chart
 from advisor.report.html.charts.own_or_api import own_or_api_chart
 from advisor.report.html.elements.markup import joined, tag
 from advisor.report.html.page import DOCUMENT_ROWS, Findings, folds, head_section, report_charts
-from advisor.report.html.sure import sure_section
 from advisor.report.html.tables.mix import mix_section
 from advisor.report.html.tables.ranking import ranking_section
 from advisor.report.html.verdict import badge, settles
 from advisor.report.terminal.answer import headline
-from advisor.spec.workloads.conversations.keys import write_history
+from advisor.spec.workloads.conversations.profile_keys import write_history
 from advisor.spec.workloads.load_kind import SPELLING
 from advisor.spec.workloads.profile import values_of
 from advisor.ui.cached_quality import CachedQuality
-from advisor.ui.doors import ENGINE
 from advisor.ui.dropped import take
 from advisor.ui.fields import fields
+from advisor.ui.further_fields import ENGINE
+from advisor.ui.own_inputs import OwnInputs
 from advisor.ui.question import LIMITED, read_choice
 from advisor.ui.saves import command_line, compared_figures, folder_zip, rows_text
 from advisor.ui.sections import next_section, prices_section
-from advisor.ui.shelf import Shelf
 from advisor.units import MS_PER_S
 
 REMEMBERED = 16
@@ -63,11 +63,11 @@ class Superseded(Exception):
 class Answerer:
     """Answers questions with one fit; safe to ask from several threads, which take turns."""
 
-    def __init__(self, predictor: Predictor, quality: QualityModel, shelf: Shelf) -> None:
-        self.predictor, self.quality, self.shelf = (
+    def __init__(self, predictor: Predictor, quality: QualityModel, own_inputs: OwnInputs) -> None:
+        self.predictor, self.quality, self.own_inputs = (
             CachedPredictor(predictor),
             CachedQuality.of(quality),
-            shelf,
+            own_inputs,
         )
         self._lock = threading.Lock()
         self._counting = threading.Lock()
@@ -200,13 +200,13 @@ class Answerer:
         """The command line that asks the same question."""
         with self._lock:
             self._recommend(said)
-            return {"command": command_line(said, self.shelf)}
+            return {"command": command_line(said, self.own_inputs)}
 
     def take(self, name: str, content: bytes) -> dict[str, object]:
         """A file that was dropped on the page: from now on its name can be asked for."""
         taken = take(name, content)
         with self._lock:
-            self.shelf = taken.on(self.shelf)
+            self.own_inputs = taken.on(self.own_inputs)
             self._known.clear()  # a name may mean something else from now on
         return taken.told
 
@@ -248,7 +248,7 @@ class Answerer:
     def _recommend(self, said: Mapping[str, str]) -> tuple[Choice, Recommendation]:
         key = _key(said)
         if key not in self._known:
-            choice = read_choice(said, self.shelf)
+            choice = read_choice(said, self.own_inputs)
             self._known[key] = (choice, choose(choice, self.predictor, self.quality))
         self._known.move_to_end(key)
         while len(self._known) > REMEMBERED:

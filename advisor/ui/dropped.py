@@ -27,11 +27,11 @@ from advisor.spec.reading.located_yaml import parse_yaml
 from advisor.spec.reading.names import printable
 from advisor.spec.workloads.profile import parse_workload
 from advisor.spec.workloads.profile_keys import READERS
-from advisor.spec.workloads.trace import profile_from_trace
+from advisor.spec.workloads.trace_profile import profile_from_trace
 from advisor.spec.workloads.workload import Workload
 from advisor.text import number
 from advisor.ui.form import gpu_row
-from advisor.ui.shelf import Shelf
+from advisor.ui.own_inputs import OwnInputs
 from advisor.units import MB, MS_PER_S
 
 MOST_BYTES = int(64 * MB)
@@ -53,15 +53,15 @@ class Taken:
     workload: Workload | None = None
     gpu: GpuSpec | None = None
 
-    def on(self, shelf: Shelf) -> Shelf:
-        """The shelf with it."""
+    def on(self, inputs: OwnInputs) -> OwnInputs:
+        """These inputs with the dropped file added."""
         if self.model is not None:
-            return replace(shelf, models=_with(shelf.models, self.model.name, self.model))
+            return replace(inputs, models=_with(inputs.models, self.model.name, self.model))
         if self.workload is not None:
-            return replace(shelf, workloads=_with(shelf.workloads, self.workload.name, self.workload))
+            return replace(inputs, workloads=_with(inputs.workloads, self.workload.name, self.workload))
         if self.gpu is not None:
-            return replace(shelf, gpus=_with(shelf.gpus, self.gpu.name, self.gpu))
-        return shelf
+            return replace(inputs, gpus=_with(inputs.gpus, self.gpu.name, self.gpu))
+        return inputs
 
 
 def take(name: str, content: bytes) -> Taken:

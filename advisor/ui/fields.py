@@ -1,7 +1,7 @@
 """The one door of the page's question: every field, what stands beside it, and which errors are about it.
 
-The form, the address, the reading and the errors are made from this list. What the library's own doors come
-to take beyond it gets a field by itself (`doors`).
+The form, the address, the reading and the errors are made from this list. Arguments of the library
+beyond it get their fields from `further_fields`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from functools import lru_cache
 
 from advisor.spec.hardware.live_prices import LIVE
 from advisor.spec.hardware.prices import TERMS
-from advisor.ui.doors import further_fields
 from advisor.ui.field import Field, Options, Slider
+from advisor.ui.further_fields import further_fields
 
 AIMS: Options = (
     ("", "as the workload has it"),

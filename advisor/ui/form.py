@@ -13,16 +13,16 @@ from advisor.spec.models.catalog import known_models
 from advisor.spec.workloads.profile import known_workloads
 from advisor.ui.field import Field, Options
 from advisor.ui.fields import FORMATS, GPUS, GROUPS, LOAD, MORE, UNITS, USE, fields
-from advisor.ui.shelf import Shelf
+from advisor.ui.own_inputs import OwnInputs
 from advisor.ui.slider import slider
 
 
-def form(shelf: Shelf) -> Html:
+def form(own_inputs: OwnInputs) -> Html:
     """Every field of the question, in its groups."""
     return tag(
         "form",
         tag("h2", "Ask", class_="unseen"),
-        [_group(name, shelf) for name in GROUPS],
+        [_group(name, own_inputs) for name in GROUPS],
         tag(
             "p",
             tag("button", "Start again", type="button", class_="quiet", id="again"),
@@ -37,15 +37,15 @@ def form(shelf: Shelf) -> Html:
     )
 
 
-def _group(name: str, shelf: Shelf) -> Html:
+def _group(name: str, own_inputs: OwnInputs) -> Html:
     plain = [_field(field) for field in fields().values() if field.group == name and field.kind != "own"]
     if name == USE:
-        plain = [*_named(shelf), *plain]
+        plain = [*_named(own_inputs), *plain]
     elif name == LOAD:
         plain = [_load(), *plain]
     inside = tag("div", plain, class_="fields") if plain else None
     if name == GPUS:
-        return tag("fieldset", tag("legend", name), inside, _gpu_rows(shelf), class_="group")
+        return tag("fieldset", tag("legend", name), inside, _gpu_rows(own_inputs), class_="group")
     if name == FORMATS:
         return tag("fieldset", tag("legend", name), _format_chips(), inside, class_="group")
     if name == MORE:
@@ -56,8 +56,8 @@ def _group(name: str, shelf: Shelf) -> Html:
     return tag("fieldset", tag("legend", name), inside, class_="group")
 
 
-def _named(shelf: Shelf) -> list[Html]:
-    models = [tag("option", value=name) for name in (*shelf.models, *known_models())]
+def _named(own_inputs: OwnInputs) -> list[Html]:
+    models = [tag("option", value=name) for name in (*own_inputs.models, *known_models())]
     model = tag(
         "input",
         type="text",
@@ -67,7 +67,7 @@ def _named(shelf: Shelf) -> list[Html]:
         spellcheck="false",
         aria_describedby="message",
     )
-    workloads = tuple((name, name) for name in (*shelf.workloads, *known_workloads()))
+    workloads = tuple((name, name) for name in (*own_inputs.workloads, *known_workloads()))
     return [
         _around(fields()["model"], model),
         tag("datalist", models, id="models"),
@@ -142,9 +142,9 @@ def _select(name: str, options: Options, **attributes: object) -> Html:
     )
 
 
-def _gpu_rows(shelf: Shelf) -> Iterable[Html]:
+def _gpu_rows(own_inputs: OwnInputs) -> Iterable[Html]:
     """Every GPU, to be ticked, each with its price to be changed."""
-    names = [gpu.name for gpu in (*shelf.gpus.values(), *reversed(known_gpus()))]
+    names = [gpu.name for gpu in (*own_inputs.gpus.values(), *reversed(known_gpus()))]
     yield tag(
         "input",
         type="search",

@@ -9,7 +9,7 @@ from advisor.report.html.elements.markup import Html, data_script, tag
 from advisor.report.html.elements.vega import library_script
 from advisor.report.html.page import page_text
 from advisor.ui.form import form
-from advisor.ui.shelf import Shelf
+from advisor.ui.own_inputs import OwnInputs
 
 FIRST: Mapping[str, str] = {
     "model": "Llama-3.1-8B-Instruct",
@@ -37,13 +37,13 @@ SAVES = (
 )
 
 
-def ui_page(first: Mapping[str, str], shelf: Shelf) -> str:
+def ui_page(first: Mapping[str, str], own_inputs: OwnInputs) -> str:
     """The whole page. Raises MissingToolError when the `report` extra is not there."""
     return page_text(
         title="live",
         main=tag(
             "div",
-            tag("details", tag("summary", "Change the question"), form(shelf), open=True, id="panel"),
+            tag("details", tag("summary", "Change the question"), form(own_inputs), open=True, id="panel"),
             _answered(),
             class_="live",
         ),

@@ -13,7 +13,7 @@ from advisor.errors import InputError, QuantAdviseError, unknown
 from advisor.spec.deployment import kv_formats
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu import GpuSpec, Price
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.live_prices import LIVE
 from advisor.spec.hardware.prices import MAX_USD_PER_GPU_HOUR, TERMS, parse_prices
 from advisor.spec.metrics import latency_key
@@ -26,9 +26,9 @@ from advisor.spec.workloads.profile import known_workloads, load_workload
 from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.slo import parse_slos
 from advisor.spec.workloads.workload import Workload
-from advisor.ui.doors import further, stated_engine
 from advisor.ui.fields import field_of_words, fields
-from advisor.ui.shelf import Shelf
+from advisor.ui.further_fields import further, stated_engine
+from advisor.ui.own_inputs import OwnInputs
 
 LOADS = ("", *SPELLING.values())
 """How requests come; empty: as the profile has it."""
@@ -85,7 +85,7 @@ def words_of(error: QuantAdviseError) -> str:
     return text
 
 
-def read_choice(said: Mapping[str, str], shelf: Shelf) -> Choice:
+def read_choice(said: Mapping[str, str], own_inputs: OwnInputs) -> Choice:
     """What there is to choose from and by what. Raises InputError, one line that names the field's flag."""
     for key, text in said.items():
         if key not in fields():
@@ -93,9 +93,9 @@ def read_choice(said: Mapping[str, str], shelf: Shelf) -> Choice:
         if len(text) > MOST_CHARACTERS or not text.isprintable():
             raise FieldError(f"--{key}: is not one line of at most {MOST_CHARACTERS:,} characters", key)
     get = {key: said.get(key, "").strip() for key in fields()}
-    model, workload = _model(get["model"], shelf), _workload(get, shelf)
+    model, workload = _model(get["model"], own_inputs), _workload(get, own_inputs)
     _check_lengths(model, workload, get)
-    gpus = _gpus(get["gpu"], shelf)
+    gpus = _gpus(get["gpu"], own_inputs)
     with _field("formats"):
         if get["formats"] == "none":
             raise InputError("--formats: none is ticked; tick one")
@@ -105,8 +105,8 @@ def read_choice(said: Mapping[str, str], shelf: Shelf) -> Choice:
     terms = (*TERMS, *LIVE)
     if get["pricing"] and get["pricing"] not in terms:
         raise FieldError(f"--pricing: {unknown('term', get['pricing'], terms)}", "pricing")
-    prices, term = _prices(get["price"], shelf), get["pricing"] or "on-demand"
-    own = {name: usd for name, usd in prices.items() if name in shelf.gpus}
+    prices, term = _prices(get["price"], own_inputs), get["pricing"] or "on-demand"
+    own = {name: usd for name, usd in prices.items() if name in own_inputs.gpus}
     if gpus is not None:
         gpus = [_priced(gpu, own[gpu.name], term) if gpu.name in own else gpu for gpu in gpus]
     return choice_of(
@@ -131,21 +131,21 @@ def _check_lengths(model: ModelSpec, workload: Workload, get: Mapping[str, str])
         check_context(model, workload)
 
 
-def _gpus(text: str, shelf: Shelf) -> list[GpuSpec] | None:
+def _gpus(text: str, own_inputs: OwnInputs) -> list[GpuSpec] | None:
     """None: all that are known."""
     names = split(text)
     with _field("gpu"):
         if not names or [name.lower() for name in names] == ["any"]:
             return None
-        return [_gpu(name, shelf) for name in names]
+        return [_gpu(name, own_inputs) for name in names]
 
 
-def _model(text: str, shelf: Shelf) -> ModelSpec:
+def _model(text: str, own_inputs: OwnInputs) -> ModelSpec:
     with _field("model"):
         if not text:
             raise InputError("--model: none named; choose one of the list, or give a size (8B)")
-        if text in shelf.models:
-            return shelf.models[text]
+        if text in own_inputs.models:
+            return own_inputs.models[text]
         if SIZE.fullmatch(text):
             return model_of_size(text)
         try:
@@ -154,9 +154,9 @@ def _model(text: str, shelf: Shelf) -> ModelSpec:
             raise InputError(f"--model: {error}; for a folder of your own: quantadvise ui FOLDER") from error
 
 
-def _gpu(name: str, shelf: Shelf) -> GpuSpec:
-    if name in shelf.gpus:
-        return shelf.gpus[name]
+def _gpu(name: str, own_inputs: OwnInputs) -> GpuSpec:
+    if name in own_inputs.gpus:
+        return own_inputs.gpus[name]
     if name.lower().endswith((".yaml", ".yml")):
         raise InputError(f"--gpu: the page reads no files; start with: quantadvise ui --gpu {name}")
     try:
@@ -165,8 +165,8 @@ def _gpu(name: str, shelf: Shelf) -> GpuSpec:
         raise InputError(f"--gpu: {error}") from error
 
 
-def _workload(get: Mapping[str, str], shelf: Shelf) -> Workload:
-    base = profile_said(get["workload"] or "chat", shelf)
+def _workload(get: Mapping[str, str], own_inputs: OwnInputs) -> Workload:
+    base = profile_said(get["workload"] or "chat", own_inputs)
     kind = kind_said(get, base)
     if get["used"] and not get["api"] and base.api_price is None:
         raise FieldError("--utilization: counts against the price of an API; state one", "used")
@@ -198,12 +198,12 @@ def _workload(get: Mapping[str, str], shelf: Shelf) -> Workload:
     )
 
 
-def profile_said(name: str, shelf: Shelf) -> Workload:
-    if name in shelf.workloads:
-        return shelf.workloads[name]
+def profile_said(name: str, own_inputs: OwnInputs) -> Workload:
+    if name in own_inputs.workloads:
+        return own_inputs.workloads[name]
     if name in known_workloads():
         return load_workload(name)
-    known = [*known_workloads(), *shelf.workloads]
+    known = [*known_workloads(), *own_inputs.workloads]
     raise FieldError(f"--workload: {unknown('workload', name, known)}", "workload")
 
 
@@ -254,14 +254,14 @@ def _stated_limits(get: Mapping[str, str]) -> list[str]:
     return given
 
 
-def _prices(text: str, shelf: Shelf) -> dict[str, float]:
+def _prices(text: str, own_inputs: OwnInputs) -> dict[str, float]:
     """USD per GPU-hour by name; an error is about the row of its GPU."""
     prices: dict[str, float] = {}
     for part in split(text):
         name = part.replace("=", ":", 1).rpartition(":")[0].strip()
         if name.lower().endswith((".yaml", ".yml")):
             raise FieldError("--price: the page reads no files; name the GPU: H100=2.5", "price")
-        if name in shelf.gpus:
+        if name in own_inputs.gpus:
             with _field(f"price:{name}"):
                 prices[name] = usd_per_hour(part.replace("=", ":", 1).rpartition(":")[2], where="--price")
             continue

@@ -16,10 +16,10 @@ from advisor.report.html.elements.quantities import PERCENT, quantities
 from advisor.report.manifests.write import texts
 from advisor.spec.reading.lists import split
 from advisor.text import number, share
-from advisor.ui.doors import NO, YES, flag
 from advisor.ui.fields import MORE, fields
+from advisor.ui.further_fields import NO, YES, flag
+from advisor.ui.own_inputs import OwnInputs
 from advisor.ui.question import LEVELLED, SIZE, kind_said, limits_said, profile_said
-from advisor.ui.shelf import Shelf
 
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 """Of every file in a zip: the same answer, the same bytes."""
@@ -79,23 +79,23 @@ def folder_zip(recommendation: Recommendation) -> str:
     return base64.b64encode(to.getvalue()).decode()
 
 
-def command_line(said: Mapping[str, str], shelf: Shelf) -> str:
+def command_line(said: Mapping[str, str], own_inputs: OwnInputs) -> str:
     """The command that asks the same question. Files that were dropped stand by their names."""
     get = {name: said.get(name, "").strip() for name in fields()}
-    return shlex.join(["quantadvise", "recommend", *_words(get, shelf)])
+    return shlex.join(["quantadvise", "recommend", *_words(get, own_inputs)])
 
 
-def _words(get: Mapping[str, str], shelf: Shelf) -> Iterator[str]:
+def _words(get: Mapping[str, str], own_inputs: OwnInputs) -> Iterator[str]:
     workload = get["workload"] or "chat"
     yield from ("--params", get["model"]) if SIZE.fullmatch(get["model"]) else (get["model"],)
-    yield from ("--workload", f"{workload}.yaml" if workload in shelf.workloads else workload)
-    yield from _load_words(get, shelf)
-    for limit in limits_said(get, profile_said(workload, shelf)):
+    yield from ("--workload", f"{workload}.yaml" if workload in own_inputs.workloads else workload)
+    yield from _load_words(get, own_inputs)
+    for limit in limits_said(get, profile_said(workload, own_inputs)):
         yield from ("--slo", limit)
     if get["stock"]:
         # What there is of each kind is said with the kinds, of a fleet that may mix them.
         yield from ("--gpu", ",".join(split(get["stock"])), "--allow-mixed")
-    elif gpus := [f"{name}.yaml" if name in shelf.gpus else name for name in split(get["gpu"])]:
+    elif gpus := [f"{name}.yaml" if name in own_inputs.gpus else name for name in split(get["gpu"])]:
         yield from ("--gpu", ",".join(gpus))
     for price in split(get["price"]):
         yield from ("--price", price)
@@ -118,8 +118,8 @@ def _words(get: Mapping[str, str], shelf: Shelf) -> Iterator[str]:
             yield from _further_words(name, get[name])
 
 
-def _load_words(get: Mapping[str, str], shelf: Shelf) -> Iterator[str]:
-    kind = kind_said(get, profile_said(get["workload"] or "chat", shelf))
+def _load_words(get: Mapping[str, str], own_inputs: OwnInputs) -> Iterator[str]:
+    kind = kind_said(get, profile_said(get["workload"] or "chat", own_inputs))
     if kind in LEVELLED:
         yield from (f"--{kind}", get["level"])
     elif kind == "single":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
 from advisor.advise.measuring.next import Suggestion
-from advisor.advise.sensitivity.break_even import BreakEven
+from advisor.advise.sensitivity.price_break_even import BreakEven
 from advisor.report.documents.measure_plan import plan_files
 from advisor.report.html.elements.markup import Html, tag
 from advisor.report.terminal.decision_words import price_text

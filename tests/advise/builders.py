@@ -27,7 +27,7 @@ from advisor.cost.uncertainty.shared_errors import SharedErrors
 from advisor.spec.deployment import Deployment, KvFormat
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu import GpuSpec, Price
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.model import Attention, Ffn, LayerGroup, ModelSpec
 from advisor.spec.workloads.workload import Arrival, Lengths, Load, Workload
 

@@ -32,7 +32,7 @@ from advisor.spec.benchmark_run import REQUESTS_PER_CLIENT, BenchmarkRun
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine
 from advisor.spec.formats.catalog import find_format
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
 from advisor.spec.workloads.workload import Arrival
 

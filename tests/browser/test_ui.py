@@ -14,9 +14,9 @@ import pytest
 
 from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.ui.answers import Answerer
+from advisor.ui.own_inputs import OwnInputs
 from advisor.ui.page import ui_page
 from advisor.ui.server import Server
-from advisor.ui.shelf import Shelf
 from tests.browser.chromium import Browser
 
 # WebDriver's names of keys.
@@ -26,7 +26,9 @@ DATA = Path(__file__).resolve().parent.parent / "data"
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    server = Server(0, ui_page({}, Shelf()), Answerer(shipped_predictor(), shipped_quality(), Shelf()))
+    server = Server(
+        0, ui_page({}, OwnInputs()), Answerer(shipped_predictor(), shipped_quality(), OwnInputs())
+    )
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield server.address

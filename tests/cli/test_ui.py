@@ -75,9 +75,9 @@ def test_without_the_extra_one_line_names_the_remedy(
 def test_what_is_named_at_the_start_is_on_the_shelf(tmp_path: Path) -> None:
     profile = tmp_path / "mine.yaml"
     profile.write_text("input_tokens: 300\noutput_tokens: 100\nload: {requests_per_s: 2}\n")
-    first, shelf = begin("Llama-3.1-8B-Instruct", str(profile), ["L40S", "H100"])
+    first, own_inputs = begin("Llama-3.1-8B-Instruct", str(profile), ["L40S", "H100"])
     assert first == {"model": "Llama-3.1-8B-Instruct", "workload": "mine", "gpu": "L40S,H100-SXM"}
-    assert shelf.models == {}
-    assert set(shelf.workloads) == {"mine"}
-    assert shelf.gpus == {}
+    assert own_inputs.models == {}
+    assert set(own_inputs.workloads) == {"mine"}
+    assert own_inputs.gpus == {}
     assert begin(None, None, ["any"])[0]["gpu"] == ""

@@ -11,7 +11,7 @@ from advisor.cost.calibrated import shares, with_ceilings
 from advisor.cost.predict.predictor import Predictor
 from advisor.record import store
 from advisor.record.kernel import KernelTiming
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.workloads.workload import Arrival, Lengths, Load
 from tests.advise.builders import deployment
 from tests.record import build

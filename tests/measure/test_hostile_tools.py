@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from advisor.errors import DataError, QuantAdviseError
 from advisor.measure.state.ledger import Ledger
 from advisor.measure.steps import bench, calibrate, checkpoint, quality
-from advisor.measure.tools import guard, machine, tool
+from advisor.measure.tools import machine, process_guard, tool
 from tests.measure.test_run import Place
 
 DATA = Path(__file__).parent / "data"
@@ -133,10 +133,10 @@ def test_an_exit_status_in_words(code: int, words: str):
 def test_a_log_is_bounded_and_keeps_its_end(tmp_path: Path):
     body = (
         "import sys, time\n"
-        f"for _ in range({guard.MAX_LOG_BYTES // 1_000_000 + 20}):\n"
+        f"for _ in range({process_guard.MAX_LOG_BYTES // 1_000_000 + 20}):\n"
         "    sys.stdout.write('x' * 999_999 + '\\n'); sys.stdout.flush()\n"
         "time.sleep(0.3)\nraise SystemExit('ValueError: the reason')\n"
     )
     with pytest.raises(tool.ToolError, match="ValueError: the reason"):
         tool.run([sys.executable, "-c", body], log=tmp_path / "log", limit_s=60, name="loud")
-    assert (tmp_path / "log").stat().st_size < guard.MAX_LOG_BYTES
+    assert (tmp_path / "log").stat().st_size < process_guard.MAX_LOG_BYTES

@@ -10,11 +10,11 @@ import pytest
 from advisor.errors import InputError
 from advisor.spec.models.catalog import find_model
 from advisor.spec.workloads.profile import load_workload, to_yaml
-from advisor.spec.workloads.trace import profile_from_trace
+from advisor.spec.workloads.trace_profile import profile_from_trace
 from advisor.ui import dropped
 from advisor.ui.dropped import take
+from advisor.ui.own_inputs import OwnInputs
 from advisor.ui.question import read_choice
-from advisor.ui.shelf import Shelf
 from tests.spec.build_models import llama_config
 
 DATA = Path(__file__).resolve().parent.parent / "data"
@@ -24,7 +24,7 @@ CONFIG = llama_config(_name_or_path="../models/my-llama", torch_dtype="bfloat16"
 def test_a_workload_is_the_one_that_the_command_line_reads() -> None:
     taken = take("mine.yaml", b"extends: chat\nname: mine\ninput_tokens: 700\n")
     assert taken.told["kind"] == "workload"
-    choice = read_choice({"model": "Llama-3.1-8B-Instruct", "workload": "mine"}, taken.on(Shelf()))
+    choice = read_choice({"model": "Llama-3.1-8B-Instruct", "workload": "mine"}, taken.on(OwnInputs()))
     assert choice.workload.load.input_tokens.mean == 700
     assert choice.workload.limits == load_workload("chat").limits
 
@@ -50,7 +50,7 @@ def test_a_request_log_is_the_traffic_that_trace_reads(name: str) -> None:
 def test_a_config_is_a_model_by_its_own_name() -> None:
     taken = take("config.json", json.dumps(CONFIG).encode())
     assert taken.told["name"] == "my-llama"
-    model = read_choice({"model": "my-llama", "workload": "chat"}, taken.on(Shelf())).space.model
+    model = read_choice({"model": "my-llama", "workload": "chat"}, taken.on(OwnInputs())).space.model
     assert model.total_params == find_model("Llama-3.1-8B-Instruct").total_params
 
 
@@ -59,7 +59,7 @@ def test_a_gpu_gets_a_row_with_its_price() -> None:
     assert (taken.told["kind"], taken.told["name"]) == ("gpu", "My-H100")
     assert 'data-gpu="My-H100"' in str(taken.told["row"])
     said = {"model": "Llama-3.1-8B-Instruct", "gpu": "My-H100", "price": "My-H100=1.5"}
-    choice = read_choice(said, taken.on(Shelf()))
+    choice = read_choice(said, taken.on(OwnInputs()))
     price = choice.price_of(choice.space.gpus[0], 2)
     assert price is not None
     assert price.usd_per_hour == 3.0
@@ -128,10 +128,10 @@ def test_a_file_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_shelf_keeps_the_latest_few() -> None:
-    shelf = Shelf()
+    own_inputs = OwnInputs()
     for k in range(dropped.MOST_KEPT + 5):
-        shelf = take("mine.yaml", f"extends: chat\nname: mine-{k}\n".encode()).on(shelf)
-    assert list(shelf.workloads) == [f"mine-{k}" for k in range(5, dropped.MOST_KEPT + 5)]
-    again = take("mine.yaml", b"extends: rag\nname: mine-7\n").on(shelf)
+        own_inputs = take("mine.yaml", f"extends: chat\nname: mine-{k}\n".encode()).on(own_inputs)
+    assert list(own_inputs.workloads) == [f"mine-{k}" for k in range(5, dropped.MOST_KEPT + 5)]
+    again = take("mine.yaml", b"extends: rag\nname: mine-7\n").on(own_inputs)
     assert again.workloads["mine-7"].load == load_workload("rag").load
     assert len(again.workloads) == dropped.MOST_KEPT

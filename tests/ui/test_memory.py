@@ -10,7 +10,7 @@ from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.ui import cached_quality
 from advisor.ui.answers import REMEMBERED, Answerer
-from advisor.ui.shelf import Shelf
+from advisor.ui.own_inputs import OwnInputs
 
 
 def question(level: int) -> dict[str, str]:
@@ -19,7 +19,7 @@ def question(level: int) -> dict[str, str]:
 
 def test_recoveries_are_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cached_quality, "MAX_KNOWN", 3)
-    answerer = Answerer(shipped_predictor(), shipped_quality(), Shelf())
+    answerer = Answerer(shipped_predictor(), shipped_quality(), OwnInputs())
     answerer.answer(question(2))
     assert len(answerer.quality.known) == 3
 
@@ -28,7 +28,7 @@ def test_forgotten_answers_are_freed_when_nobody_waits() -> None:
     gc.unfreeze()
     gc.collect()
     before = sum(isinstance(thing, Recommendation) for thing in gc.get_objects())
-    answerer = Answerer(shipped_predictor(), shipped_quality(), Shelf())
+    answerer = Answerer(shipped_predictor(), shipped_quality(), OwnInputs())
     for level in range(1, REMEMBERED + 9):
         answerer.answer(question(level))
     answerer.rest(question(REMEMBERED + 8))

@@ -12,14 +12,14 @@ from advisor.advise.choose.question import check_context
 from advisor.errors import InputError, QuantAdviseError
 from advisor.spec.api_price import ApiPrice
 from advisor.spec.models.catalog import find_model
+from advisor.ui.own_inputs import OwnInputs
 from advisor.ui.question import field_of, read_choice
-from advisor.ui.shelf import Shelf
 
 CHAT = {"model": "Llama-3.1-8B-Instruct", "workload": "chat"}
 
 
 def test_an_empty_field_is_as_the_workload_has_it() -> None:
-    choice = read_choice({**CHAT, "load": "", "ttft": "", "gpu": ""}, Shelf())
+    choice = read_choice({**CHAT, "load": "", "ttft": "", "gpu": ""}, OwnInputs())
     assert choice.workload.load.arrival.value == 1
     assert {limit.key: limit.max_ms for limit in choice.workload.limits} == {
         "ttft_p95_ms": 500,
@@ -36,7 +36,7 @@ def test_every_field_is_heard() -> None:
             "objective": "latency", "formats": "fp8,int4", "kv": "fp8", "maxgpus": "4",
             "price": "H100=2.1", "pricing": "spot", "budget": "20", "api": "0.20/0.60", "used": "40 %",
         },
-        Shelf(),
+        OwnInputs(),
     )  # fmt: skip
     assert choice.space.model.typical
     assert [gpu.label for gpu in choice.space.gpus] == ["L40S", "H100"]
@@ -59,7 +59,7 @@ def test_every_field_is_heard() -> None:
 
 def test_a_conversation_is_read_as_on_the_command_line() -> None:
     said = {**CHAT, "turns": "2-6", "think": "30±20", "system": "800", "history": "3"}
-    conversation = read_choice(said, Shelf()).workload.load.conversation
+    conversation = read_choice(said, OwnInputs()).workload.load.conversation
     assert (conversation.turns.low, conversation.turns.high) == (2, 6)
     assert (conversation.think_time.mean, conversation.think_time.std) == (30, 20)
     assert (conversation.system_tokens, conversation.history) == (800, 3)
@@ -76,17 +76,17 @@ def test_a_conversation_is_read_as_on_the_command_line() -> None:
 )
 def test_a_wrong_word_about_a_conversation_names_its_field(field: str, flag: str) -> None:
     with pytest.raises(InputError) as caught:
-        read_choice({**CHAT, field: "often"}, Shelf())
+        read_choice({**CHAT, field: "often"}, OwnInputs())
     assert str(caught.value).startswith(f"{flag}: expected ")
     assert field_of(caught.value) == field
 
 
 def test_limits_can_be_dropped() -> None:
-    assert read_choice({**CHAT, "at": "none"}, Shelf()).workload.limits == ()
+    assert read_choice({**CHAT, "at": "none"}, OwnInputs()).workload.limits == ()
 
 
 def _asked(said: dict[str, str]) -> None:
-    choice = read_choice(said, Shelf())
+    choice = read_choice(said, OwnInputs())
     check_context(choice.space.model, choice.workload)
 
 
@@ -137,21 +137,21 @@ def test_wrong_input_ends_in_one_line_that_names_the_field(said: dict[str, str],
 def test_a_level_implies_its_kind(workload: str, kind: str | None) -> None:
     """Of the profile's own kind where that has a level, of clients where it has none."""
     said = {**CHAT, "workload": workload}
-    own = read_choice(said, Shelf()).workload.load.arrival
-    arrival = read_choice({**said, "level": "50"}, Shelf()).workload.load.arrival
+    own = read_choice(said, OwnInputs()).workload.load.arrival
+    arrival = read_choice({**said, "level": "50"}, OwnInputs()).workload.load.arrival
     assert arrival.value == 50
     assert arrival.kind == (own.kind if own.kind in ("rate", "concurrency") else "concurrency")
     assert kind in (None, arrival.kind)
 
 
 def test_a_statistic_moves_the_limits_of_the_workload() -> None:
-    limits = read_choice({**CHAT, "at": "p99", "ttft": "800"}, Shelf()).workload.limits
+    limits = read_choice({**CHAT, "at": "p99", "ttft": "800"}, OwnInputs()).workload.limits
     assert {limit.key: limit.max_ms for limit in limits} == {"ttft_p99_ms": 800, "tpot_p99_ms": 50}
 
 
 @pytest.mark.parametrize("text", ["0.97", "97", "97 %", "97%"])
 def test_a_share_is_also_taken_in_per_cent(text: str) -> None:
-    asked = read_choice({**CHAT, "recovery": text, "confidence": text}, Shelf()).workload
+    asked = read_choice({**CHAT, "recovery": text, "confidence": text}, OwnInputs()).workload
     assert (asked.quality.min_recovery, asked.confidence) == (0.97, 0.97)
 
 
@@ -184,7 +184,7 @@ def test_a_share_is_also_taken_in_per_cent(text: str) -> None:
 )
 def test_an_error_names_its_field(said: dict[str, str], field: str) -> None:
     with pytest.raises(QuantAdviseError) as error:
-        read_choice({**CHAT, **said}, Shelf())
+        read_choice({**CHAT, **said}, OwnInputs())
     assert field_of(error.value) == field
 
 
@@ -198,7 +198,7 @@ def test_no_question_opens_a_file_or_asks_the_hub(
     """A page of someone else's, if it ever got through, could not learn what lies on this disk."""
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "it.yaml").write_text("name: X")
-    read_choice(CHAT, Shelf())  # catalogs are read before files are watched
+    read_choice(CHAT, OwnInputs())  # catalogs are read before files are watched
 
     looked: list[str] = []
 
@@ -217,10 +217,10 @@ def test_no_question_opens_a_file_or_asks_the_hub(
     monkeypatch.setattr("socket.create_connection", lambda *a, **k: looked.append("the network"))
     text = name.format(folder=tmp_path) + ("=2" if key == "price" else "")
     with pytest.raises(InputError):
-        read_choice({**CHAT, key: text}, Shelf())
+        read_choice({**CHAT, key: text}, OwnInputs())
     assert looked == []
 
 
 def test_what_the_command_was_started_with_can_be_named() -> None:
     mine = replace(find_model("Llama-3.1-8B-Instruct"), name="./mine")
-    assert read_choice({"model": "./mine"}, Shelf(models={"./mine": mine})).space.model is mine
+    assert read_choice({"model": "./mine"}, OwnInputs(models={"./mine": mine})).space.model is mine

@@ -16,9 +16,9 @@ from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.errors import InputError
 from advisor.report.manifests.write import texts
 from advisor.spec.workloads.profile import load_workload
+from advisor.ui.own_inputs import OwnInputs
 from advisor.ui.question import read_choice
 from advisor.ui.saves import command_line, compared_figures, folder_zip, rows_text
-from advisor.ui.shelf import Shelf
 from tests.command import Command
 
 CHAT = {"model": "Llama-3.1-8B-Instruct", "workload": "chat", "gpu": "A6000,L40S"}
@@ -45,8 +45,8 @@ def answer() -> Recommendation:
 @pytest.mark.parametrize("said", QUESTIONS, ids=lambda said: " ".join(said) or "nothing")
 def test_the_command_line_asks_the_same(said: dict[str, str], quantadvise: Command) -> None:
     said = {**CHAT, **said}
-    found = choose(read_choice(said, Shelf()), shipped_predictor(), shipped_quality())
-    program, *arguments = shlex.split(command_line(said, Shelf()))
+    found = choose(read_choice(said, OwnInputs()), shipped_predictor(), shipped_quality())
+    program, *arguments = shlex.split(command_line(said, OwnInputs()))
     assert program == "quantadvise"
     printed = json.loads(quantadvise(*arguments, "--output", "json").out)
     rows = [
@@ -96,5 +96,5 @@ def test_figures_are_the_first_s_own(answer: Recommendation) -> None:
 
 
 def test_a_dropped_file_stands_by_its_name_in_the_command() -> None:
-    shelf = Shelf(workloads={"mine": load_workload("chat")})
-    assert "--workload mine.yaml" in command_line({**CHAT, "workload": "mine"}, shelf)
+    own_inputs = OwnInputs(workloads={"mine": load_workload("chat")})
+    assert "--workload mine.yaml" in command_line({**CHAT, "workload": "mine"}, own_inputs)

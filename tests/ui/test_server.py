@@ -17,15 +17,15 @@ from advisor import load_workload, recommend
 from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.spec.workloads.profile_flags import override
 from advisor.ui.answers import Answerer, Superseded
+from advisor.ui.own_inputs import OwnInputs
 from advisor.ui.page import FIRST, ui_page
 from advisor.ui.server import Server
-from advisor.ui.shelf import Shelf
 from tests.report.page import read_page
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    made = Server(0, ui_page({}, Shelf()), Answerer(shipped_predictor(), shipped_quality(), Shelf()))
+    made = Server(0, ui_page({}, OwnInputs()), Answerer(shipped_predictor(), shipped_quality(), OwnInputs()))
     thread = threading.Thread(target=made.serve_forever, daemon=True)
     thread.start()
     yield made
@@ -191,7 +191,7 @@ def test_what_nobody_waits_for_any_more_is_left(server: Server) -> None:
 
 def test_an_answer_does_not_wait_for_what_is_behind_it() -> None:
     """The load story gives way to the next question, and ends there."""
-    answerer = Answerer(shipped_predictor(), shipped_quality(), Shelf())
+    answerer = Answerer(shipped_predictor(), shipped_quality(), OwnInputs())
     first, second = ({**FIRST, "load": "rate", "level": level} for level in ("2", "3"))
     answerer.answer(first)
     begun, seen = threading.Event(), []
@@ -270,10 +270,10 @@ def test_a_model_of_ones_own_is_not_taken_for_the_known_one() -> None:
 
     known = find_model("Llama-3.1-8B-Instruct")
     small = replace(known, groups=tuple(replace(g, count=g.count // 2) for g in known.groups))
-    answerer = Answerer(shipped_predictor(), shipped_quality(), Shelf())
+    answerer = Answerer(shipped_predictor(), shipped_quality(), OwnInputs())
     one = answerer.answer({"model": "Llama-3.1-8B-Instruct", "gpu": "L40S"})
     answerer._known.clear()
-    answerer.shelf = Shelf(models={"Llama-3.1-8B-Instruct": small})
+    answerer.own_inputs = OwnInputs(models={"Llama-3.1-8B-Instruct": small})
     other = answerer.answer({"model": "Llama-3.1-8B-Instruct", "gpu": "L40S"})
     assert one["parts"] != other["parts"]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from advisor.advise.choose import space as search
 from advisor.advise.choose.assessment import Assessment, RefusalKind
-from advisor.advise.choose.frontier import Offer, Pick, frontier, offers, offers_of, picks
+from advisor.advise.choose.certainty_frontier import Offer, Pick, frontier, offers, offers_of, picks
 from advisor.advise.choose.gpu_count import candidates, unpriced
 from advisor.advise.choose.judge import judge
 from advisor.advise.choose.judged import JudgedTable

@@ -22,7 +22,7 @@ from advisor.errors import InputError, UnsupportedError
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine
 from advisor.spec.formats.catalog import find_format
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.workload import Workload
 from advisor.text import latency_name, start_text

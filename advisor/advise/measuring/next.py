@@ -12,7 +12,7 @@ from advisor.advise.certainty.at_risk_candidates import LEAST as LEAST_HOPE
 from advisor.advise.certainty.at_risk_candidates import MISS, hopefuls
 from advisor.advise.certainty.choice_probability import Contest, Sureness, contest, sureness
 from advisor.advise.certainty.error_draws import as_good, draw, loadings_of, outcomes
-from advisor.advise.choose.frontier import usd_by_role
+from advisor.advise.choose.certainty_frontier import usd_by_role
 from advisor.advise.choose.joint import RECOVERY, TOKEN_RATE, TTFT, deviate
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.recommendation import Recommendation

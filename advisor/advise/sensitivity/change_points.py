@@ -14,10 +14,10 @@ from advisor.advise.choose.limits import recovery_at
 from advisor.advise.choose.question import filled, searches_replicas
 from advisor.advise.choose.rank import order
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.sensitivity.break_even import BreakEven
 from advisor.advise.sensitivity.change_point import Flip, Whose, kind_of
 from advisor.advise.sensitivity.change_point_search import by_trial
 from advisor.advise.sensitivity.crossing import weakest
+from advisor.advise.sensitivity.price_break_even import BreakEven
 from advisor.cost.estimate import Estimate
 from advisor.spec.deployment import Deployment
 

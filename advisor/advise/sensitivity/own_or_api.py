@@ -21,7 +21,7 @@ from advisor.spec.api_price import ApiPrice
 from advisor.spec.deployment import Deployment
 from advisor.spec.hardware.gpu import Price
 from advisor.spec.reading.amounts import HOURS_PER_DAY
-from advisor.spec.workloads.profile_text import api_usd_per_request
+from advisor.spec.workloads.profile_listing import api_usd_per_request
 from advisor.spec.workloads.workload import MAX_REQUESTS_PER_S
 from advisor.units import S_PER_HOUR
 

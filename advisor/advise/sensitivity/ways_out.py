@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from advisor.advise.choose.frontier import EVEN
+from advisor.advise.choose.certainty_frontier import EVEN
 from advisor.advise.choose.joint import deviate, keeps_all
 from advisor.advise.choose.judge import judge
 from advisor.advise.choose.judged import JudgedLimit, JudgedTable, least_margins

@@ -150,7 +150,7 @@ def show(
 ) -> None:
     """A listing in one of the forms; heads: of its columns for people, the keys as words by default."""
     from advisor.report.terminal import out
-    from advisor.report.terminal.fitting_table import Column
+    from advisor.report.terminal.text_table import Column
 
     if output is o.Output.table:
         heads = heads or {key: key.replace("_", " ") for row in rows[:1] for key in row}

@@ -80,7 +80,7 @@ def _deployments(
     from advisor.advise.compare.deployments import compare as side_by_side
     from advisor.advise.compare.deployments import parse_deployment
     from advisor.advise.price_source import price_source
-    from advisor.spec.workloads.profile_text import api_not_weighed
+    from advisor.spec.workloads.profile_listing import api_not_weighed
     from advisor.text import deployment_text
 
     if named.model_option is None and named.params is None:

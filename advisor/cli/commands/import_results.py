@@ -174,7 +174,7 @@ def _with_settings(imported: Imported, engine_args: str | None) -> Imported:
         return imported
     from dataclasses import replace
 
-    from advisor.spec.engines.conditions import stated_settings, written_settings
+    from advisor.spec.engines.stated_settings import stated_settings, written_settings
 
     words = "; ".join(written_settings(stated_settings(engine_args)))
     if not words:

@@ -171,7 +171,7 @@ def _print(
 
         out.print_rows([assessment_row(assessment)])
     else:
-        from advisor.report.documents.document import prediction_document, replay_document
+        from advisor.report.documents.recommendation_document import prediction_document, replay_document
 
         document = prediction_document(assessment, workload)
         if replayed is not None:

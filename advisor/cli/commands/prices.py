@@ -121,7 +121,7 @@ def _of_each(live: LivePrices) -> list[dict[str, object]]:
 
 def _of_one(live: LivePrices, name: str) -> list[dict[str, object]]:
     from advisor.spec.hardware.age import days_old
-    from advisor.spec.hardware.gpus import find_gpu
+    from advisor.spec.hardware.gpu_by_name import find_gpu
     from advisor.spec.hardware.prices import offers
 
     gpu = find_gpu(name)

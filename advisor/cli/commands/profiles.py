@@ -20,7 +20,7 @@ MOST_PROBLEMS = 9
 def list_profiles(output: o.OutputOption = o.Output.table) -> None:
     """The profiles that ship: workloads, then the scenarios to lay over them."""
     from advisor.report.terminal import out
-    from advisor.spec.workloads.profile_text import profile_rows
+    from advisor.spec.workloads.profile_listing import profile_rows
 
     rows = profile_rows()
     if output is o.Output.table:
@@ -64,7 +64,7 @@ def show(
     """Everything a profile states, with the scenario laid over it."""
     from advisor.report.terminal import out
     from advisor.spec.workloads.profile import load_workload
-    from advisor.spec.workloads.profile_text import describe
+    from advisor.spec.workloads.profile_listing import describe
 
     workload = load_workload(profile, scenario=scenario)
     if output is o.Output.table:
@@ -72,7 +72,7 @@ def show(
     elif output is o.Output.csv:
         raise InputError("--output: a profile is no table of rows; say json, yaml or table")
     else:
-        from advisor.report.documents.document import workload_document
+        from advisor.report.documents.recommendation_document import workload_document
 
         out.print_document(workload_document(workload), output.value)
 
@@ -82,7 +82,7 @@ def check(
     files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Profiles of one's own.")],
 ) -> None:
     """Everything wrong or doubtful in profile files, a line each."""
-    from advisor.spec.workloads.profile_text import check as problems_of
+    from advisor.spec.workloads.profile_listing import check as problems_of
 
     problems = [problem for file in files for problem in problems_of(file)]
     for problem in problems[:MOST_PROBLEMS]:

@@ -134,7 +134,7 @@ def _beside_a_fleet(output: o.Output, rows: int | None) -> int | None:
 
 def _rows(top: str | None, output: o.Output) -> int | None:
     """How many deployments an answer has; None: all of them."""
-    from advisor.report.documents.document import TOP
+    from advisor.report.documents.recommendation_document import TOP
     from advisor.report.terminal.answer import ROWS
 
     if top is None:
@@ -169,7 +169,7 @@ def _print(
         if plot:
             out.print_pareto(recommendation)
         return
-    from advisor.report.documents.document import recommendation_document
+    from advisor.report.documents.recommendation_document import recommendation_document
 
     document = recommendation_document(recommendation, top=top, decision=more)
     if mix is not None:

@@ -11,7 +11,7 @@ from advisor import whole_file
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
-    from advisor.spec.workloads.trace import TraceProfile
+    from advisor.spec.workloads.trace_profile import TraceProfile
     from advisor.spec.workloads.workload import Arrival
 
 
@@ -56,7 +56,7 @@ def from_trace(
     """
     from advisor.spec.workloads.profile import to_yaml
     from advisor.spec.workloads.profile_flags import parse_lengths
-    from advisor.spec.workloads.trace import profile_from_trace
+    from advisor.spec.workloads.trace_profile import profile_from_trace
 
     arrival = _arrival(rate, concurrency)
     answers = None if output_tokens is None else parse_lengths(output_tokens, where="--output-tokens")

@@ -14,7 +14,7 @@ from advisor.errors import InputError
 from advisor.spec.reading.lists import split_all
 
 if TYPE_CHECKING:
-    from advisor.ui.shelf import Shelf
+    from advisor.ui.own_inputs import OwnInputs
 
 PORT = 8717
 
@@ -49,16 +49,18 @@ def ui(
     check_installed()
     if not 0 <= port <= 65_535:
         raise InputError(f"--port: {port} is no port; give 0 to 65,535")
-    first, shelf = begin(model, workload, split_all(gpu))
+    first, own_inputs = begin(model, workload, split_all(gpu))
     with working("Reading the measurements and the charts' library"):
         answerer = Answerer(
-            v.the_predictor(records, models=list(shelf.models.values()), gpus=list(shelf.gpus.values())),
+            v.the_predictor(
+                records, models=list(own_inputs.models.values()), gpus=list(own_inputs.gpus.values())
+            ),
             v.the_quality(records),
-            shelf,
+            own_inputs,
         )
         answerer.answer(first)
         answerer.rest(first)
-        page = ui_page(first, shelf)
+        page = ui_page(first, own_inputs)
     # What was read stays for good: looking it over for garbage would only lengthen answers.
     gc.freeze()
     try:
@@ -79,14 +81,14 @@ def ui(
         server.server_close()
 
 
-def begin(model: str | None, workload: str | None, gpus: list[str]) -> tuple[dict[str, str], Shelf]:
+def begin(model: str | None, workload: str | None, gpus: list[str]) -> tuple[dict[str, str], OwnInputs]:
     """The first question, and what it names that no catalog has: read here, once, and never by the page."""
     from advisor.spec.hardware.catalog import known_gpus
-    from advisor.spec.hardware.gpus import find_gpu
+    from advisor.spec.hardware.gpu_by_name import find_gpu
     from advisor.spec.models.catalog import find_model, known_models
     from advisor.spec.workloads.profile import known_workloads, load_workload
+    from advisor.ui.own_inputs import OwnInputs
     from advisor.ui.page import FIRST
-    from advisor.ui.shelf import Shelf
 
     first = dict(FIRST)
     models, workloads, own = {}, {}, {}
@@ -104,4 +106,4 @@ def begin(model: str | None, workload: str | None, gpus: list[str]) -> tuple[dic
         named = [] if [name.lower() for name in gpus] == ["any"] else [find_gpu(name) for name in gpus]
         first["gpu"] = ",".join(gpu.name for gpu in named)
         own = {gpu.name: gpu for gpu in named if gpu not in known_gpus()}
-    return first, Shelf(models=models, workloads=workloads, gpus=own)
+    return first, OwnInputs(models=models, workloads=workloads, gpus=own)

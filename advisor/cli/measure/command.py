@@ -39,9 +39,9 @@ def measure(
 
     quantadvise measure --model Llama-3.1-8B-Instruct --workload chat --formats bf16,int4 --dry-run
     """
-    from advisor.cli.measure.planning import show_plan
+    from advisor.cli.measure.dry_run import show_plan
+    from advisor.cli.measure.profile_tasks import with_profile_tasks
     from advisor.cli.measure.run import carry_out
-    from advisor.cli.measure.tasks import with_profile_tasks
     from advisor.measure.steps.plan import read_plan
 
     plan = with_profile_tasks(read_plan(plan_file, plan_values(what, how, where)))

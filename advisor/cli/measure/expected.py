@@ -28,7 +28,7 @@ class Expectation:
     """Predictions for a prepared run; `why_not` says why there are none."""
 
     def __init__(self, prepared: Prepared, gpu_file: str | None) -> None:
-        from advisor.spec.hardware.gpus import find_gpu
+        from advisor.spec.hardware.gpu_by_name import find_gpu
         from advisor.spec.models.catalog import find_model
 
         self.prepared = prepared

@@ -149,14 +149,14 @@ def _text(value: object) -> str:
 def _bench_lines(job: SessionJob, point: Point, repeat: int, served_name: str) -> list[str]:
     """`vllm bench serve` for one repeat, with the facts that `quantadvise import` needs in its result."""
     from advisor.measure.execution import bench_step
-    from advisor.measure.steps import prompts, steady, steps
+    from advisor.measure.steps import prompts, repeats_agree, steps
     from advisor.measure.steps.server import Endpoint
     from advisor.measure.tools.envs import FoundTool, find_tool_row
 
     plan, load = job.plan, job.workload.load
     final = RESULTS / name_of(job) / f"{point_name(point, repeat)}.json"
     partial = final.with_suffix(".json.partial")
-    goodput = steady.goodput_arguments(job.workload.goodput)
+    goodput = repeats_agree.goodput_arguments(job.workload.goodput)
     step = steps.bench_step(plan, job.workload, job.target, point, repeat, goodput)
     drawn = Path(_drawn_name(point, repeat)) if prompts.needed(plan, load) else None
     local = plan if plan.prompts is None else replace(plan, prompts=prompts_name(plan.prompts))
@@ -185,14 +185,14 @@ def _drawn_name(point: Point, repeat: int) -> str:
 
 def drawn_lengths(job: SessionJob) -> Iterator[tuple[str, object]]:
     """The lengths of each repeat's requests, where they vary; the same for every format."""
-    from advisor.measure.steps import prompts, steady, steps
+    from advisor.measure.steps import prompts, repeats_agree, steps
 
     load: Load = job.workload.load
     if not prompts.needed(job.plan, load):
         return
     for point in job.plan.points:
         for repeat in range(job.plan.repeats):
-            goodput = steady.goodput_arguments(job.workload.goodput)
+            goodput = repeats_agree.goodput_arguments(job.workload.goodput)
             step = steps.bench_step(job.plan, job.workload, job.target, point, repeat, goodput)
             row = prompts.spec(job.target.serving, load, step.inputs)
             yield f"{_drawn_name(point, repeat).removesuffix('.jsonl')}.lengths.json", row

@@ -88,9 +88,9 @@ def _quantize(job: QuantizeJob, expected: Expectation) -> StepCost:
 
 def _session(job: SessionJob, expected: Expectation, ledger: Ledger) -> Iterator[StepCost]:
     """The server's start, the tasks and the points of one deployment, where a step of it is left."""
-    from advisor.measure.steps import steady, steps
+    from advisor.measure.steps import repeats_agree, steps
 
-    goodput = steady.goodput_arguments(job.workload.goodput)
+    goodput = repeats_agree.goodput_arguments(job.workload.goodput)
     rest: list[StepCost] = []
     for task in job.tasks:
         step = steps.evaluate_step(job.plan, job.target, task, job.evaluate_version, job.task_file)

@@ -12,10 +12,10 @@ import typer
 from advisor.cli.measure import expected as compare
 from advisor.cli.measure import run_report
 from advisor.cli.measure.advice import advice_text
+from advisor.cli.measure.dry_run import check_executor, check_gpu, devices_here
 from advisor.cli.measure.expected_rate import with_expected_rates
 from advisor.cli.measure.options import Where
 from advisor.cli.measure.plan_cost import time_of
-from advisor.cli.measure.planning import check_executor, check_gpu, devices_here
 from advisor.cli.streams import keep_broken_pipes
 from advisor.errors import InputError
 from advisor.measure import run

@@ -16,7 +16,7 @@ import numpy as np
 from advisor.cost.arrays import Floats
 from advisor.cost.fitting.observations import Observations
 from advisor.record.measurement import SpeedMeasurement
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.prices import price_of
 from advisor.units import MS_PER_S, S_PER_HOUR
 

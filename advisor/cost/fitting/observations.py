@@ -26,7 +26,7 @@ from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import defaults
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu import GpuSpec
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.metrics import LATENCIES_MS, METRICS
 from advisor.spec.models.catalog import find_model
 from advisor.spec.models.model import ModelSpec

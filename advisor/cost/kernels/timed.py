@@ -10,7 +10,7 @@ import numpy as np
 from advisor.cost.arrays import ArrayTable, Bools, Floats
 from advisor.record.kernel import KernelTiming
 from advisor.spec.hardware.gpu import ComputeType, GpuSpec
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.units import BITS_PER_BYTE
 
 FAMILIES: dict[str, tuple[str, float, ComputeType]] = {

@@ -17,7 +17,7 @@ from advisor.cost.predict.predictor import MEANS, Predictor
 from advisor.cost.serving.load_table import LoadTable
 from advisor.cost.simulation.replay import Replay
 from advisor.spec.deployment import Deployment
-from advisor.spec.workloads.traced import SentRequest
+from advisor.spec.workloads.request_log import SentRequest
 from advisor.spec.workloads.workload import Goodput, Load
 
 MAX_BYTES = 128 * 2**20

@@ -16,7 +16,7 @@ from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.serving.load_table import LoadTable
 from advisor.cost.serving.replica import typical_steps
 from advisor.cost.step.bottleneck import Bottleneck, bottleneck, times_ms
-from advisor.cost.step.kernel_shares import KernelShare, kernel_shares
+from advisor.cost.step.kernel_breakdown import KernelShare, kernel_shares
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Load
 

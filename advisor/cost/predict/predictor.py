@@ -39,7 +39,7 @@ from advisor.cost.uncertainty.error_class import LOADS
 from advisor.data import shipped
 from advisor.spec.deployment import Deployment
 from advisor.spec.metrics import MEAN_LATENCIES
-from advisor.spec.workloads.traced import SentRequest
+from advisor.spec.workloads.request_log import SentRequest
 from advisor.spec.workloads.workload import Goodput, Load
 from advisor.units import MS_PER_S
 

@@ -14,7 +14,7 @@ from advisor.cost.simulation.simulate import STATISTICS, check_fits
 from advisor.cost.simulation.statistic import latencies_ms
 from advisor.cost.simulation.trace import Requests
 from advisor.spec.metrics import percentile_of
-from advisor.spec.workloads.traced import SentRequest
+from advisor.spec.workloads.request_log import SentRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from advisor.measure.execution.session_job import SessionJob
 from advisor.measure.state.ledger import Failure, Step
 from advisor.measure.state.site import Site
-from advisor.measure.steps import bench, prompts, steady, steps
+from advisor.measure.steps import bench, prompts, repeats_agree, steps
 from advisor.measure.steps.bench import BenchResult, Point
 from advisor.measure.steps.server import Endpoint
 from advisor.measure.tools.envs import FoundTool
@@ -56,6 +56,6 @@ def command(
         run=job.plan.run_at(point),
         seed=seed,
         result=result,
-        goodput=steady.goodput_arguments(job.workload.goodput),
+        goodput=repeats_agree.goodput_arguments(job.workload.goodput),
         percentiles=sorted({*bench.PERCENTILES, *(p for p in wanted if p is not None)}),
     )

@@ -18,18 +18,18 @@ from advisor.measure.state.ledger import Entry, Failure, Step
 from advisor.measure.state.site import Site, now
 from advisor.measure.steps import (
     bench,
-    live,
+    live_metrics,
     quality,
     quality_gate,
+    repeats_agree,
     running_server,
     server,
-    steady,
     steps,
 )
 from advisor.measure.steps.bench import BenchResult, Point
 from advisor.measure.steps.server import Endpoint
 from advisor.measure.steps.slo_search import Probe, SloSearch
-from advisor.measure.tools import files, provenance, telemetry, tool, tool_files
+from advisor.measure.tools import files, provenance, result_files, telemetry, tool
 
 MAX_RESTARTS = 2
 """How often a server that died is started again within one session."""
@@ -87,7 +87,9 @@ class Session:
         """Repeats of a point until they agree."""
         results = self.results = []
         plan = self.job.plan
-        while not steady.enough(results, least=plan.repeats, most=plan.most_repeats, steady=plan.steady):
+        while not repeats_agree.enough(
+            results, least=plan.repeats, most=plan.most_repeats, steady=plan.steady
+        ):
             yield from self._bench(point, len(results))
             assert self.entry is not None
             if self.entry.result is None:
@@ -102,7 +104,7 @@ class Session:
         job = self.job
         limits = {
             "limits": [[one.metric, one.statistic, one.max_ms] for one in job.workload.limits],
-            "goodput": list(steady.goodput_arguments(job.workload.goodput)),
+            "goodput": list(repeats_agree.goodput_arguments(job.workload.goodput)),
         }
         step = steps.search_step(job.plan, job.workload, job.target, limits)
         if step.key in self.done:
@@ -123,14 +125,14 @@ class Session:
                 continue
             result = BenchResult.from_json(self.entry.result)
             kept, margin = (
-                steady.keeps(job.workload, point, result),
-                steady.margin(job.workload, point, result),
+                repeats_agree.keeps(job.workload, point, result),
+                repeats_agree.margin(job.workload, point, result),
             )
             search.saw(Probe(step=at, kept=kept, margin=margin))
         while not search.confirmed:
             point = Point(kind="rate", value=search.rate(search.low))
             yield from self._point(point)
-            search.repeated([steady.keeps(job.workload, point, result) for result in self.results])
+            search.repeated([repeats_agree.keeps(job.workload, point, result) for result in self.results])
         rate = search.rate(search.low) if search.low else None
         found = {"rate": rate, "breaks_at": search.rate(search.high), "maximum": top}
         yield self._ended(step, start, result=found)
@@ -138,7 +140,7 @@ class Session:
     def _bench(self, point: Point, repeat: int) -> Steps:
         """One repeat of one point, unless it is done; `self.entry` afterwards is its entry."""
         job = self.job
-        goodput = steady.goodput_arguments(job.workload.goodput)
+        goodput = repeats_agree.goodput_arguments(job.workload.goodput)
         step = steps.bench_step(job.plan, job.workload, job.target, point, repeat, goodput)
         if step.key in self.done:
             self.entry = self.done[step.key]
@@ -150,10 +152,10 @@ class Session:
         start, mark, busy = time.monotonic(), telemetry.size(self.samples), provenance.host_load()
         cached = running_server.prefix_counters(running_server.metrics_of(self.endpoint.url))
         found: BenchResult | Failure
-        watch = live.Watch(self.endpoint.url)
+        watch = live_metrics.Watch(self.endpoint.url)
         with ThreadPoolExecutor(1) as beside:
             running = beside.submit(measured, job, self.site, self.endpoint, step, point)
-            while not wait([running], live.EVERY_S).done:
+            while not wait([running], live_metrics.EVERY_S).done:
                 if text := watch.words():
                     yield Live(job=job.title, text=f"{point}, repeat {repeat + 1}: {text}")
         try:
@@ -174,7 +176,7 @@ class Session:
         attachments: dict[str, str] = {}
         if isinstance(found, BenchResult):
             raw = self.site.work(step.key) / "result.json"
-            attachments[f"{step.key}.json"] = tool_files.read_text(raw, what="a result")
+            attachments[f"{step.key}.json"] = result_files.read_text(raw, what="a result")
         if isinstance(found, BenchResult):
             yield self._ended(step, start, result=found.to_json(), extra=extra, attachments=attachments)
         else:
@@ -288,7 +290,7 @@ class Session:
         try:
             with ThreadPoolExecutor(1) as beside:
                 starting = beside.submit(self.stack.enter_context, serving)
-                while not wait([starting], live.EVERY_S).done:
+                while not wait([starting], live_metrics.EVERY_S).done:
                     if line := tool.tail(log, 1)[:120]:
                         yield Live(
                             job=job.title, text=f"starting vLLM, {time.monotonic() - start:.0f} s: {line}"

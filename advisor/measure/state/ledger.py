@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from advisor import whole_file
 from advisor.errors import DataError, QuantAdviseError
-from advisor.measure.tools import files, tool_files
+from advisor.measure.tools import files, result_files
 
 LEDGER_VERSION = 1
 MAX_ATTEMPTS = 3
@@ -121,8 +121,8 @@ class Ledger:
         self._entries: dict[str, Entry] = {}
         for path in sorted(self.folder.glob("*.json")) if self.folder.is_dir() else []:
             try:
-                row = tool_files.read_json(path, what="an entry of the ledger")
-                with tool_files.expected(str(path), "an entry of the ledger"):
+                row = result_files.read_json(path, what="an entry of the ledger")
+                with result_files.expected(str(path), "an entry of the ledger"):
                     if row["ledger"] != LEDGER_VERSION:
                         continue  # another version's work is not taken for ours; it is done anew
                     entry = Entry.from_json(row)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from advisor.errors import DataError
 from advisor.measure.state.ledger import Failure
 from advisor.measure.steps.server import Endpoint
-from advisor.measure.tools import tool, tool_files
+from advisor.measure.tools import result_files, tool
 from advisor.measure.tools.envs import FoundTool
 from advisor.spec.benchmark_run import BenchmarkRun
 
@@ -161,7 +161,7 @@ def parse(text: str, *, where: str) -> BenchResult | Failure:
     Raises DataError when the file is not one. vLLM writes 0.0 ms where nothing came through, and latencies
     only of the requests that did: neither is taken for a figure.
     """
-    with tool_files.expected(where, "a result of `vllm bench serve`"):
+    with result_files.expected(where, "a result of `vllm bench serve`"):
         return _parse(json.loads(text), where)
 
 
@@ -258,4 +258,4 @@ def measure(
     ended = tool.run(argv, log=log, limit_s=limit_s, name="vllm bench serve", env=env)
     if not result.exists():
         raise DataError(f"{result}: vllm bench serve ended well but wrote no result; log: {ended.log}")
-    return parse(tool_files.read_text(result, what="a result of `vllm bench serve`"), where=str(result))
+    return parse(result_files.read_text(result, what="a result of `vllm bench serve`"), where=str(result))

@@ -12,7 +12,7 @@ from typing import Any
 from advisor import whole_file
 from advisor.errors import DataError
 from advisor.measure.state.site import Site
-from advisor.measure.tools import machine, tool, tool_files
+from advisor.measure.tools import machine, result_files, tool
 from advisor.measure.tools.envs import FoundTool
 from advisor.measure.tools.machine import Device
 from advisor.record.kernel import KernelTiming
@@ -73,7 +73,7 @@ def command(found: FoundTool, spec: Path, result: Path) -> list[str]:
 
 def parse(text: str, device: Device, *, where: str) -> Calibration:
     """The worker's result. Raises DataError when it is not one or holds an impossible rate."""
-    with tool_files.expected(where, "a result of the calibration worker"):
+    with result_files.expected(where, "a result of the calibration worker"):
         row = json.loads(text)
         timings = tuple(_timing(one) for one in row["rows"])
         torch, threads = str(row["torch"]), int(row["threads"])
@@ -105,7 +105,7 @@ def measure(found: FoundTool, site: Site, device: Device, *, seconds: float) -> 
     whole_file.write(spec, json.dumps({"device": kind, "seconds": seconds}))
     argv = command(found, spec, result)
     tool.run(argv, log=work / "log", limit_s=4 * seconds + 300, name="calibrate", env=site.env())
-    return parse(tool_files.read_text(result, what="the timings"), device, where=str(result))
+    return parse(result_files.read_text(result, what="the timings"), device, where=str(result))
 
 
 def to_json(found: Calibration, date: str) -> dict[str, Any]:

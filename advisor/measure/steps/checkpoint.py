@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import DataError, InputError
-from advisor.measure.tools import files, tool_files
+from advisor.measure.tools import files, result_files
 from advisor.spec.formats.recipes import Recipe
 from advisor.spec.models.catalog import find_model
 from advisor.spec.reading.file_bytes import is_there
@@ -35,7 +35,7 @@ def _config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     if not is_there(path):
         raise InputError(f"{folder}: no config.json; give a model folder or a Hub name owner/name")
-    config = tool_files.read_json(path, what="a model's config.json", max_bytes=MAX_CONFIG_BYTES)
+    config = result_files.read_json(path, what="a model's config.json", max_bytes=MAX_CONFIG_BYTES)
     if not isinstance(config, dict):
         raise DataError(f"{path}: must hold an object")
     return config
@@ -127,7 +127,7 @@ def of_folder(folder: Path, *, need_weights: bool = True) -> Checkpoint:
 
 def verify(folder: Path, recipe: Recipe, original_bytes: int | None) -> Checkpoint:
     """The checkpoint that `recipe` should have made. Raises DataError where config or size say otherwise."""
-    with tool_files.expected(f"{folder}/config.json", "a compressed-tensors checkpoint's"):
+    with result_files.expected(f"{folder}/config.json", "a compressed-tensors checkpoint's"):
         return _verified(folder, recipe, original_bytes)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.measure.state.site import Site
-from advisor.measure.tools import envs, machine, tool, tool_files
+from advisor.measure.tools import envs, machine, result_files, tool
 from advisor.measure.tools.machine import Device
 
 WORKER = Path(__file__).with_name("workers") / "doctor_worker.py"
@@ -67,7 +67,7 @@ def machine_checks(devices: Sequence[Device]) -> Iterator[Check]:
 
 def parse(rows: Any, *, where: str) -> list[Check]:
     """The worker's rows. Raises DataError."""
-    with tool_files.expected(where, "the worker's checks"):
+    with result_files.expected(where, "the worker's checks"):
         return [
             Check(
                 what=str(row["what"])[:100],
@@ -95,7 +95,7 @@ def tried(kind: str, tool_name: str, site: Site, *, limit_s: float) -> list[Chec
     except tool.ToolError as error:
         detail = f"{error.why}: {tool.reason_line(error.tail)}"
         failed = [Check(what=f"{kind} process", works=False, detail=detail)]
-    rows = tool_files.read_json(result, what="the worker's checks") if result.exists() else []
+    rows = result_files.read_json(result, what="the worker's checks") if result.exists() else []
     return [*parse(rows, where=str(result)), *failed]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from advisor import whole_file
 from advisor.errors import InputError
 from advisor.measure.state.ledger import Failure
-from advisor.measure.tools import files, tool, tool_files
+from advisor.measure.tools import files, result_files, tool
 from advisor.measure.tools.envs import FoundTool
 
 WORKER = Path(__file__).with_name("workers") / "evaluate_worker.py"
@@ -147,12 +147,12 @@ def measure(
     result.unlink(missing_ok=True)
     whole_file.write(spec_path, json.dumps(dict(row), indent=1, sort_keys=True))
     tool.run(command(found, spec_path, result), log=log, limit_s=limit_s, name="lm-eval", env=env)
-    return parse(tool_files.read_text(result, what="a result of lm-eval"), row, where=str(result))
+    return parse(result_files.read_text(result, what="a result of lm-eval"), row, where=str(result))
 
 
 def parse(text: str, asked: Mapping[str, Any], *, where: str) -> list[Score] | Failure:
     """The worker's result: every metric with a finite value. Raises DataError when it is not a result."""
-    with tool_files.expected(where, "a result of the lm-eval worker"):
+    with result_files.expected(where, "a result of the lm-eval worker"):
         row = json.loads(text)
         scores = [
             score

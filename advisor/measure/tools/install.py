@@ -13,7 +13,7 @@ from pathlib import Path
 
 from advisor import whole_file
 from advisor.errors import DataError, InputError, MissingToolError
-from advisor.measure.tools import envs, files, tool, tool_files
+from advisor.measure.tools import envs, files, result_files, tool
 
 PINS = Path(__file__).with_name("pins")
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -78,7 +78,7 @@ def is_current(environment: str) -> bool:
     folder = envs.root() / environment
     marker = folder / envs.MARKER
     try:
-        made_of = tool_files.read_text(marker, what="an environment's marker") if marker.is_file() else ""
+        made_of = result_files.read_text(marker, what="an environment's marker") if marker.is_file() else ""
     except DataError:  # damaged: made anew
         return False
     if pins_digest(environment) not in made_of:

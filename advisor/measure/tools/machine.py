@@ -12,7 +12,7 @@ from typing import Any
 
 from advisor.errors import InputError, UnknownNameError
 from advisor.measure.tools import envs, provenance, query
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 
 _QUERY = (
     "index",

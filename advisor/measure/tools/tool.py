@@ -17,7 +17,7 @@ from pathlib import Path
 
 from advisor.errors import ToolFailedError
 
-GUARD = Path(__file__).with_name("guard.py")
+GUARD = Path(__file__).with_name("process_guard.py")
 TAIL_LINES = 400
 """vLLM's front end prints a hundred lines of its own after the root cause."""
 GRACE_S = 15.0

@@ -19,7 +19,7 @@ from advisor.record.checks.compare import (
 from advisor.record.checks.finding import Finding, Severity, find
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.formats.catalog import find_format
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.metrics import LATENCIES_MS, RATES
 
 Limits = Callable[[SpeedMeasurement], Bounds]

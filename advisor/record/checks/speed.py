@@ -11,7 +11,7 @@ from advisor.record.checks.neighbours import check_neighbours
 from advisor.record.checks.repeats import check_repeats
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.formats.catalog import find_format
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
 from advisor.units import GB, MS_PER_S
 

@@ -10,7 +10,7 @@ from advisor.errors import InputError, UnknownNameError
 from advisor.record.measurement import LengthKind
 from advisor.spec.engines.kernel_choice import KvFormat
 from advisor.spec.formats.catalog import find_format, format_of_checkpoint
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
 from advisor.spec.workloads.load_kind import LoadKind
 

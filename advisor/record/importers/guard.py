@@ -17,7 +17,7 @@ from advisor.record.checks.bounds import Bounds, bounds
 from advisor.record.importers.facts import Served
 from advisor.record.importers.run import Run
 from advisor.spec.formats.catalog import find_format
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.metrics import LATENCIES_MS
 from advisor.spec.models.catalog import find_model
 

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from advisor.errors import DataError, InputError, QuantAdviseError
-from advisor.record.importers import batches, guard
+from advisor.record.importers import burst_runs, guard
 from advisor.record.importers import document as documents
 from advisor.record.importers.facts import (
     DeploymentFacts,
@@ -177,7 +177,7 @@ def _speed(tool: ModuleType, document: Any, facts: DeploymentFacts, where: str, 
         run = _completed(run, said, where=name)
         missing(_all_said(run, said), *_NEEDED, where=name)
         served = settled(said, where=where)
-        run = batches.settled_load(run, served)
+        run = burst_runs.settled_load(run, served)
         # A rate and a fast enough prompt show only with the user's facts.
         reason = guard.refusal(run) or guard.contaminated(run, served)
         if reason is not None:
@@ -190,7 +190,7 @@ def _speed(tool: ModuleType, document: Any, facts: DeploymentFacts, where: str, 
         except ValueError as error:
             raise DataError(f"{name}: {error}; import the file as its tool wrote it") from error
         if run.sent_together is not None:
-            notes.append(f"{name}: {batches.explained(run)}")
+            notes.append(f"{name}: {burst_runs.explained(run)}")
         elif run.load == "maximum":
             notes.append(f"{name}: all requests at once, so only its throughput was kept")
         if run.suspect:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from advisor.report.documents.document import VERSION
+from advisor.report.documents.recommendation_document import VERSION
 
 if TYPE_CHECKING:
     from advisor.advise.compare.deployments import Difference

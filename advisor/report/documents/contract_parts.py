@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypedDict
 
 from advisor.advise.choose.assessment import RefusalKind
-from advisor.advise.choose.frontier import Role
+from advisor.advise.choose.certainty_frontier import Role
 from advisor.cost.estimate import Basis
 from advisor.cost.predict.prediction import Status
 from advisor.cost.step.bottleneck import Bottleneck

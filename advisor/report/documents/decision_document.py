@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from advisor.report.documents.plain import deployment_document
+from advisor.report.documents.deployment_document import deployment_document
 from advisor.spec.api_price import ApiPrice
 from advisor.spec.deployment import Deployment
 from advisor.spec.reading.amounts import HOURS_PER_DAY, HOURS_PER_MONTH
@@ -12,7 +12,7 @@ from advisor.units import S_PER_HOUR
 
 if TYPE_CHECKING:
     from advisor.advise.certainty.choice_probability import Rival, Sureness
-    from advisor.advise.choose.frontier import Offer, Pick
+    from advisor.advise.choose.certainty_frontier import Offer, Pick
     from advisor.advise.decision import Decision
     from advisor.advise.measuring.next import Measurement, Suggestion
     from advisor.advise.sensitivity.change_point import Flip

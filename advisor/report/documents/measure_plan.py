@@ -10,7 +10,7 @@ from advisor import whole_file
 from advisor.advise.measuring.next import Measurement, Suggestion
 from advisor.errors import InputError
 from advisor.report.commands.commands import checkpoint_of
-from advisor.report.documents.document import workload_document
+from advisor.report.documents.recommendation_document import workload_document
 from advisor.spec.workloads.load_kind import SPELLING
 from advisor.spec.workloads.workload import Workload
 from advisor.text import deployment_text, number, share

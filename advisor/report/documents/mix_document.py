@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.mixed.fleet import Fleet, FleetPart, Mix
 from advisor.report.commands.commands import common_name
-from advisor.report.documents.document import assessment_document
-from advisor.report.documents.plain import deployment_document
+from advisor.report.documents.deployment_document import deployment_document
+from advisor.report.documents.recommendation_document import assessment_document
 from advisor.spec.reading.amounts import HOURS_PER_MONTH
 from advisor.spec.workloads.workload import Workload
 

@@ -19,8 +19,8 @@ from advisor.report.terminal import certainty
 from advisor.report.terminal.answer import headline
 from advisor.report.terminal.evidence import assessment_evidence, old_price_text, rented_text
 from advisor.report.terminal.refused import nothing_kept_line
-from advisor.report.terminal.words import command_lines, winner_lines
-from advisor.spec.workloads.profile_text import (
+from advisor.report.terminal.why_first import command_lines, winner_lines
+from advisor.spec.workloads.profile_listing import (
     conversation_text,
     goodput_text,
     lengths_text,

@@ -12,10 +12,11 @@ from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
 from advisor.advise.mixed.fleet import Mix
 from advisor.advise.sensitivity.along_load import AlongLoad
-from advisor.report.documents.document import recommendation_document
 from advisor.report.documents.mix_document import mix_document
+from advisor.report.documents.recommendation_document import recommendation_document
 from advisor.report.html.answer import answer_section, question, question_text, why_section
 from advisor.report.html.assets import asset
+from advisor.report.html.certainty import sure_section
 from advisor.report.html.charts.certainty import certainty_chart
 from advisor.report.html.charts.chart import Chart, figure
 from advisor.report.html.charts.intervals import intervals_chart
@@ -24,9 +25,8 @@ from advisor.report.html.charts.own_or_api import own_or_api_chart
 from advisor.report.html.charts.tradeoff import tradeoff_chart
 from advisor.report.html.elements.markup import Html, data_script, joined, tag
 from advisor.report.html.elements.vega import library_script
-from advisor.report.html.sure import sure_section
+from advisor.report.html.tables.change_points import flips_section
 from advisor.report.html.tables.evidence import evidence_section
-from advisor.report.html.tables.flips import flips_section
 from advisor.report.html.tables.mix import mix_section
 from advisor.report.html.tables.ranking import ranking_section
 from advisor.report.html.tables.refused import refused_section

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from advisor.advise.certainty.choice_probability import SURE
-from advisor.advise.choose.frontier import usd_by_role
+from advisor.advise.choose.certainty_frontier import usd_by_role
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
 from advisor.report.html.elements.markup import Html, tag

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.commands.commands import commands_for
-from advisor.report.terminal import certainty, decision_words, evidence, words
-from advisor.report.terminal.fitting_table import Column, fitting_table
-from advisor.report.terminal.tables import shown_rows
-from advisor.spec.workloads.profile_text import (
+from advisor.report.terminal import certainty, decision_words, evidence, why_first
+from advisor.report.terminal.ranking_tables import shown_rows
+from advisor.report.terminal.text_table import Column, fitting_table
+from advisor.spec.workloads.profile_listing import (
     asks_limits,
     conversation_text,
     limits_text,
@@ -241,12 +241,12 @@ def _latency(metric: str, assessments: Sequence[Assessment], workload: Workload)
 
 def _why(recommendation: Recommendation, first: Assessment) -> list[str]:
     """Three short lines: against what it won, what binds it, what its accuracy rests on."""
-    lines = [f"Why: {text}." for text in words.comparisons(recommendation, first)[:1]]
+    lines = [f"Why: {text}." for text in why_first.comparisons(recommendation, first)[:1]]
     prediction = first.prediction
     if prediction is None:
         return lines
     lines.append(evidence.speed_line(first, recommendation.fit.get("rows")))
-    return lines + words.accuracy_lines(prediction)[:1]
+    return lines + why_first.accuracy_lines(prediction)[:1]
 
 
 def run_lines(first: Assessment, width: int, *, head: str = "Run:", served_as: str = "") -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from advisor.advise.choose.frontier import Offer, Pick, Role, usd_by_role
+from advisor.advise.choose.certainty_frontier import Offer, Pick, Role, usd_by_role
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.measuring.next import Measurement
 from advisor.advise.sensitivity.ways_out import WayOut

@@ -8,9 +8,9 @@ from advisor.advise.certainty.choice_probability import Sureness
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
 from advisor.advise.sensitivity.axis import UNITS
-from advisor.advise.sensitivity.break_even import BreakEven
 from advisor.advise.sensitivity.crossover import Crossing, Crossover, Stretch
 from advisor.advise.sensitivity.own_or_api import OwnOrApi, TrafficBreakEven, TrafficPoint
+from advisor.advise.sensitivity.price_break_even import BreakEven
 from advisor.spec.api_price import ApiPrice
 from advisor.spec.deployment import Deployment
 from advisor.spec.hardware.gpu import Price

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.spec.hardware.age import OLD_DAYS, age_text, days_old, today
-from advisor.spec.workloads.profile_text import (
+from advisor.spec.workloads.profile_listing import (
     api_bill_text,
     asks_limits,
     conversation_text,

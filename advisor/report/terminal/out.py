@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.terminal.answer import answer_lines, wrapped
-from advisor.report.terminal.fitting_table import Column, fitting_columns, fitting_table
+from advisor.report.terminal.text_table import Column, fitting_columns, fitting_table
 from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
@@ -88,14 +88,17 @@ def print_recommendation(
 
 def _kinds(to: Console, mix: Mix) -> None:
     """Every figure of each kind of a fleet under its share of the load."""
-    from advisor.report.terminal import evidence, tables, words
+    from advisor.report.terminal import evidence, ranking_tables, why_first
     from advisor.text import deployment_text
 
     for part in () if mix.fleet is None else mix.fleet.parts:
         to.print()
         to.print(deployment_text(part.deployment), style="bold")
-        to.print(tables.estimates_table(part.assessment))
-        for line in (*words.command_lines(part.assessment), *evidence.assessment_evidence(part.assessment)):
+        to.print(ranking_tables.estimates_table(part.assessment))
+        for line in (
+            *why_first.command_lines(part.assessment),
+            *evidence.assessment_evidence(part.assessment),
+        ):
             to.print(f"  {line}")
 
 
@@ -126,7 +129,14 @@ def print_explanation(
 ) -> None:
     """Every figure of the ranked, how sure the choice is, what would change it, what was refused, and what it
     all rests on."""
-    from advisor.report.terminal import decision_words, evidence, refused, tables, why, words
+    from advisor.report.terminal import (
+        bottleneck_words,
+        decision_words,
+        evidence,
+        ranking_tables,
+        refused,
+        why_first,
+    )
 
     first = recommendation.winner
     if first is not None:
@@ -144,10 +154,10 @@ def print_explanation(
             _flips(to, first, decision.flips)
     if first is not None:
         to.print()
-        to.print(tables.estimates_table(first))
-        _section(to, "What binds it", why.number_lines(recommendation))
-        _section(to, "Memory of one GPU", words.memory_lines(first))
-        _section(to, "Run it", words.command_lines(first))
+        to.print(ranking_tables.estimates_table(first))
+        _section(to, "What binds it", bottleneck_words.number_lines(recommendation))
+        _section(to, "Memory of one GPU", why_first.memory_lines(first))
+        _section(to, "Run it", why_first.command_lines(first))
         _section(to, "Refused", refused.refused_lines(recommendation))
         _section(to, "What this rests on", evidence.evidence_lines(recommendation))
 
@@ -176,30 +186,36 @@ def _ranking(
     to: Console, recommendation: Recommendation, top: int, settles: Measurement | None = None
 ) -> None:
     """The best and why the first is first; where nothing keeps the limits, what comes nearest."""
-    from advisor.report.terminal import certainty, evidence, refused, tables, words
+    from advisor.report.terminal import certainty, evidence, ranking_tables, refused, why_first
 
     _section(to, "Choose between", certainty.pick_lines(recommendation, settles))
     if recommendation.ranked:
         to.print()
         if line := certainty.frontier_line(recommendation):
             to.print(line)
-        to.print(tables.ranking_table(recommendation, top=top))
-        rows = len(tables.shown_rows(recommendation.ranked, top))
+        to.print(ranking_tables.ranking_table(recommendation, top=top))
+        rows = len(ranking_tables.shown_rows(recommendation.ranked, top))
         to.print(evidence.counts_line(recommendation, rows))
-        _section(to, "Why", words.winner_lines(recommendation))
+        _section(to, "Why", why_first.winner_lines(recommendation))
     elif recommendation.closest is not None:
         to.print()
         to.print(
             f"Nothing keeps the limits with the confidence asked for. {refused.nearly_line(recommendation)}"
         )
         to.print()
-        to.print(tables.nearly_table(recommendation, top=min(top, CLOSEST_ROWS)))
+        to.print(ranking_tables.nearly_table(recommendation, top=min(top, CLOSEST_ROWS)))
 
 
 def print_assessment(assessment: Assessment, workload: Workload, *, explain: bool = False) -> None:
     """One deployment in full; explain: with its steps as sums of kernels."""
     from advisor.report.documents import refusal_words
-    from advisor.report.terminal import binding, evidence, tables, why, words
+    from advisor.report.terminal import (
+        bottleneck_numbers,
+        bottleneck_words,
+        evidence,
+        ranking_tables,
+        why_first,
+    )
     from advisor.text import deployment_text
 
     to = console()
@@ -208,17 +224,21 @@ def print_assessment(assessment: Assessment, workload: Workload, *, explain: boo
     for line in evidence.workload_lines(workload):
         to.print(f"  {line}")
     to.print()
-    to.print(tables.estimates_table(assessment))
+    to.print(ranking_tables.estimates_table(assessment))
     prediction = assessment.prediction
     if prediction is not None:
-        _section(to, "What binds it", [f"{line}." for line in binding.binding_lines(prediction)])
+        _section(
+            to,
+            "What binds it",
+            [f"{line}." for line in bottleneck_numbers.bottleneck_number_lines(prediction)],
+        )
         if explain:
-            _section(to, "Kernels", why.kernel_lines(prediction))
-        _section(to, "Memory of one GPU", words.memory_lines(assessment))
-        _section(to, "Accuracy", words.accuracy_lines(prediction, head=""))
+            _section(to, "Kernels", bottleneck_words.kernel_lines(prediction))
+        _section(to, "Memory of one GPU", why_first.memory_lines(assessment))
+        _section(to, "Accuracy", why_first.accuracy_lines(prediction, head=""))
     _section(to, "Limits missed", [refusal_words.refusal_text(assessment, r) for r in assessment.refusals])
     if assessment.kept:
-        _section(to, "Run it", words.command_lines(assessment))
+        _section(to, "Run it", why_first.command_lines(assessment))
     _section(to, "What this rests on", evidence.assessment_evidence(assessment))
 
 
@@ -233,16 +253,16 @@ def _flips(to: Console, first: Assessment, flips: Sequence[Flip]) -> None:
     from rich import box
     from rich.table import Table
 
-    from advisor.report.terminal import flip_words
+    from advisor.report.terminal import change_point_words
 
     if not flips:
-        _section(to, flip_words.HEAD, [flip_words.NONE])
+        _section(to, change_point_words.HEAD, [change_point_words.NONE])
         return
-    table = Table(*flip_words.HEADS, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for row in flip_words.flip_rows(first.deployment, flips):
+    table = Table(*change_point_words.HEADS, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for row in change_point_words.flip_rows(first.deployment, flips):
         table.add_row(*row)
     to.print()
-    to.print(flip_words.HEAD, style="bold")
+    to.print(change_point_words.HEAD, style="bold")
     to.print(table)
 
 

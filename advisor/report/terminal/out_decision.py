@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from advisor.advise.sensitivity.axis import UNITS
 from advisor.report.terminal import decision_words
 from advisor.report.terminal.out import console, print_document
-from advisor.spec.workloads.profile_text import api_not_weighed
+from advisor.spec.workloads.profile_listing import api_not_weighed
 from advisor.text import chance, deployment_text
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def print_crossover(choice: Choice, found: Crossover) -> None:
 
 
 def print_crossover_document(choice: Choice, found: Crossover, form: str) -> None:
-    from advisor.report.documents.answers import crossover_answer
+    from advisor.report.documents.crossover_and_suggestion import crossover_answer
 
     print_document(crossover_answer(choice.space.model, choice.workload, found), form)
 
@@ -129,7 +129,7 @@ def _load(kind: str, value: float | None) -> str:
 
 
 def print_suggestion_document(choice: Choice, found: Suggestion, form: str) -> None:
-    from advisor.report.documents.answers import suggestion_answer
+    from advisor.report.documents.crossover_and_suggestion import suggestion_answer
 
     print_document(suggestion_answer(choice.space.model, choice.workload, found), form)
 

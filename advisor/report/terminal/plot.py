@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Estimate
-from advisor.report.terminal.tables import PRICED, REFERENCE
+from advisor.report.terminal.ranking_tables import PRICED, REFERENCE
 from advisor.text import deployment_text, number, span
 
 if TYPE_CHECKING:

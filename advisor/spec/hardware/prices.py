@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from advisor.errors import InputError, unknown
 from advisor.spec.hardware.gpu import GpuSpec, Price
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.rented import purchase, that_hold
 from advisor.spec.reading.amounts import usd_per_hour
 from advisor.spec.reading.catalog_yaml import read_catalog

@@ -10,7 +10,7 @@ from advisor.spec.engines.profile_section import read_engine, write_engine
 from advisor.spec.reading import amounts
 from advisor.spec.reading.given import Given, plain
 from advisor.spec.reading.located_yaml import plain_number
-from advisor.spec.workloads.conversations.keys import (
+from advisor.spec.workloads.conversations.profile_keys import (
     read_history,
     read_system_tokens,
     read_think_time,

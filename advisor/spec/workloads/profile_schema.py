@@ -16,7 +16,7 @@ from advisor.spec.engines.profile_section import FLAGS
 from advisor.spec.reading.amounts import LEAST_PERCENT
 from advisor.spec.workloads.conversations.conversation import MAX_SYSTEM_TOKENS
 from advisor.spec.workloads.conversations.distributions import MAX_THINK_S, MAX_TURNS
-from advisor.spec.workloads.conversations.keys import THINK_KEYS, TURNS_KEYS
+from advisor.spec.workloads.conversations.profile_keys import THINK_KEYS, TURNS_KEYS
 from advisor.spec.workloads.profile_keys import LENGTH_KEYS, READERS
 from advisor.spec.workloads.slo import GOODPUT_NAMES, LIMIT_KEY_PATTERN, LIMIT_KEYS
 from advisor.spec.workloads.workload import (

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from advisor.spec.workloads.traced import TracedRequest
+from advisor.spec.workloads.request_log import TracedRequest
 from advisor.spec.workloads.workload import Arrival
 
 LEAST_GAPS = 20

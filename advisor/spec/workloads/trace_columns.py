@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import DataError, InputError
-from advisor.spec.workloads.traced import Trace, TracedRequest, TraceFormat, answered
+from advisor.spec.workloads.request_log import Trace, TracedRequest, TraceFormat, answered
 from advisor.units import MS_PER_S
 
 TIMES = (

@@ -16,6 +16,7 @@ from typing import Any
 
 from advisor.errors import DataError, InputError
 from advisor.spec.reading.file_bytes import read_bytes
+from advisor.spec.workloads.request_log import Prefix, Trace, TracedRequest, answered
 from advisor.spec.workloads.trace_columns import (
     Columns,
     count,
@@ -25,7 +26,6 @@ from advisor.spec.workloads.trace_columns import (
     usage_of_span,
 )
 from advisor.spec.workloads.trace_vllm import is_vllm, read_vllm
-from advisor.spec.workloads.traced import Prefix, Trace, TracedRequest, answered
 from advisor.units import MB, MS_PER_S
 
 MAX_BYTES = 2000 * MB

@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from advisor.spec.workloads.traced import Trace, TracedRequest, answered
+from advisor.spec.workloads.request_log import Trace, TracedRequest, answered
 
 _RECEIVED = re.compile(
     r"(?P<at>\d\d-\d\d \d\d:\d\d:\d\d)[^\n]*?\] ?Received request (?P<id>[^\s:]+): (?P<rest>.*)", re.DOTALL

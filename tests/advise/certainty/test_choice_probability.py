@@ -7,7 +7,7 @@ import pytest
 from advisor import decision, recommend
 from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.advise.certainty.choice_probability import Kept, Rival, Sureness, contest, sureness
-from advisor.advise.sensitivity.break_even import break_evens
+from advisor.advise.sensitivity.price_break_even import break_evens
 from advisor.spec.workloads.workload import Arrival, LatencyLimit
 from tests.advise.builders import deployment, workload
 

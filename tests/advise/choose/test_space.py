@@ -8,7 +8,7 @@ from advisor.advise.choose.space import (
     unsupported,
 )
 from advisor.spec.formats.catalog import find_format
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from tests.advise.builders import llama_8b
 
 

@@ -18,7 +18,7 @@ from advisor.advise.decision import decision
 from advisor.advise.sensitivity.change_point import Flip
 from advisor.advise.sensitivity.change_points import EXACT, contenders, flips
 from advisor.cost.predict.predictor import Z90
-from advisor.report.terminal.flip_words import HEADS, flip_rows
+from advisor.report.terminal.change_point_words import HEADS, flip_rows
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine, newest_version
 from advisor.spec.workloads.profile import load_workload

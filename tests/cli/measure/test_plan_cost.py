@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from advisor.cli.measure.plan_cost import duration
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.prices import price_of
 from tests.cli.measure.test_advice import place_in
 from tests.command import Command

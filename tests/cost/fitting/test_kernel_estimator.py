@@ -17,7 +17,7 @@ from advisor.record.kernel import KernelTiming
 from advisor.record.store import read_kernels
 from advisor.spec.deployment import Deployment
 from advisor.spec.formats.catalog import find_format
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
 
 ROWS = read_kernels(shipped("measurements"))

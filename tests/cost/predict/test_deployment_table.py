@@ -16,7 +16,7 @@ from advisor.errors import UnsupportedError
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import parse_engine
 from advisor.spec.formats.catalog import find_format
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
 
 MODEL = find_model("Llama-3.1-8B-Instruct")

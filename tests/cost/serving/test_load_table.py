@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from advisor.cost.serving.load_table import load_table, loads_of, table_of_loads
 from advisor.spec.deployment import Deployment
 from advisor.spec.formats.catalog import find_format
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
 from advisor.spec.workloads.workload import Arrival, Lengths, Load
 

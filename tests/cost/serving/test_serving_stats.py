@@ -14,7 +14,7 @@ from advisor.cost.predict.predictor import Predictor
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import parse_engine
 from advisor.spec.formats.catalog import find_format
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
 from advisor.spec.workloads.workload import Arrival, Lengths, Load
 

@@ -12,8 +12,8 @@ from advisor.cost.serving.engine import EngineTable
 from advisor.cost.simulation.replay import Replay, replay
 from advisor.cost.simulation.simulate import simulate
 from advisor.errors import UnsupportedError
-from advisor.spec.workloads.trace import TraceProfile, profile_from_trace
-from advisor.spec.workloads.traced import SentRequest
+from advisor.spec.workloads.request_log import SentRequest
+from advisor.spec.workloads.trace_profile import TraceProfile, profile_from_trace
 from advisor.spec.workloads.workload import LatencyLimit
 from tests.cost.standin import Textbook
 

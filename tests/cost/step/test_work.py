@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from advisor.cost.step.work import deployment_arrays, kernel_family
 from advisor.errors import UnsupportedError
 from advisor.spec.formats.catalog import find_format
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
 from tests.advise.builders import deployment
 

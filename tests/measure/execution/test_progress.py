@@ -10,7 +10,7 @@ from rich.console import Console
 from advisor.measure.execution import progress
 from advisor.measure.state.events import Done, Live, Said
 from advisor.measure.state.ledger import Entry
-from advisor.measure.steps import live
+from advisor.measure.steps import live_metrics
 from tests.measure.raw_server import drip, serving
 
 # vLLM 0.32, after 16 requests of 64/16 tokens at concurrency 4
@@ -39,28 +39,28 @@ DONE = Done(
 
 
 def test_counters_of_a_server_as_figures():
-    now = live.parse(METRICS)
+    now = live_metrics.parse(METRICS)
     assert now is not None
-    before = live.Totals(tokens=0.0, ttft=(0.0, 0.0), tpot=(0.0, 0.0))
-    assert live.words(before, now, 0.64) == "TTFT 40 ms, TPOT 5 ms, 400 tokens/s"
-    assert live.words(now, now, 1.0) == ""
+    before = live_metrics.Totals(tokens=0.0, ttft=(0.0, 0.0), tpot=(0.0, 0.0))
+    assert live_metrics.words(before, now, 0.64) == "TTFT 40 ms, TPOT 5 ms, 400 tokens/s"
+    assert live_metrics.words(now, now, 1.0) == ""
 
 
 def test_engines_are_added_up():
-    now = live.parse(METRICS + METRICS.replace('engine="0"', 'engine="1"'))
+    now = live_metrics.parse(METRICS + METRICS.replace('engine="0"', 'engine="1"'))
     assert now is not None
     assert now.tokens == 512
 
 
 def test_what_says_nothing_is_left_in_peace():
-    assert live.parse("<html>not found</html>") is None
-    assert live.Watch("http://127.0.0.1:9").words() == ""
+    assert live_metrics.parse("<html>not found</html>") is None
+    assert live_metrics.Watch("http://127.0.0.1:9").words() == ""
 
 
 def test_a_server_that_answers_a_byte_at_a_time_is_not_waited_for(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(live, "DEADLINE_S", 0.3)
+    monkeypatch.setattr(live_metrics, "DEADLINE_S", 0.3)
     with serving({"/metrics": drip(b"HTTP/1.1 200 OK\r\nX: y\r\n")}) as url:
-        assert live.Watch(url).words() == ""
+        assert live_metrics.Watch(url).words() == ""
 
 
 def shown(*, terminal: bool) -> str:

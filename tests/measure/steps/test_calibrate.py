@@ -12,7 +12,7 @@ import pytest
 from advisor.errors import DataError
 from advisor.measure.steps import calibrate
 from advisor.measure.tools.machine import Device
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 
 CPU = Device(
     index=None, name="cpu", driver_name="AMD EPYC", memory_mib=24_105, in_catalog=False, facts={"cores": "2"}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from advisor.record.checks.bounds import bounds
 from advisor.spec.formats.catalog import find_format, known_formats
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
 
 

@@ -13,7 +13,7 @@ from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine
 from advisor.spec.formats.catalog import find_format, known_formats
 from advisor.spec.formats.checkpoints import checkpoint_by_repo
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
 from tests.advise.builders import deployment, llama_8b, prediction, workload
 

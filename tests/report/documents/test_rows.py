@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from advisor.report.documents.plain import deployment_document
+from advisor.report.documents.deployment_document import deployment_document
 from advisor.report.documents.rows import assessment_row, recommendation_rows
 from tests.advise.builders import deployment
 from tests.report.builders import answer, cannot_run, three

@@ -17,19 +17,19 @@ import pytest
 
 from advisor import load_workload, recommend
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
-from advisor.advise.choose.frontier import Offer, Pick
+from advisor.advise.choose.certainty_frontier import Offer, Pick
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.decision import decision
 from advisor.advise.sensitivity.along_load import along_load
-from advisor.report.documents.document import recommendation_document
+from advisor.report.documents.recommendation_document import recommendation_document
 from advisor.report.html.charts.certainty import certainty_chart
 from advisor.report.html.charts.load import load_chart
 from advisor.report.html.charts.own_or_api import own_or_api_chart
 from advisor.report.html.elements.quantities import quantities
 from advisor.report.html.page import DOCUMENT_ROWS, Findings, report_body, report_page
 from advisor.report.html.verdict import badge_of
+from advisor.report.terminal.change_point_words import flip_rows
 from advisor.report.terminal.decision_words import change_lines, sure_lines
-from advisor.report.terminal.flip_words import flip_rows
 from advisor.spec.workloads.profile_flags import override
 from advisor.text import chance, number
 from tests.command import Command

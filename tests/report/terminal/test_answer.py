@@ -12,7 +12,7 @@ from advisor import decision, recommend
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
 from advisor.report.terminal.answer import answer_lines
-from advisor.report.terminal.fitting_table import Column, fitting_table
+from advisor.report.terminal.text_table import Column, fitting_table
 from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
 from tests.golden_text import check_text

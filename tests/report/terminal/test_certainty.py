@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from advisor.advise.choose.frontier import Offer, Pick
+from advisor.advise.choose.certainty_frontier import Offer, Pick
 from advisor.advise.measuring.next import Measurement
 from advisor.advise.sensitivity.ways_out import WayOut
 from advisor.report.terminal.certainty import (

@@ -14,7 +14,7 @@ from advisor.spec.engines.engine import (
     parse_engine,
 )
 from advisor.spec.hardware.catalog import known_gpus
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model, known_models
 from advisor.spec.reading.catalog_yaml import read_catalog
 

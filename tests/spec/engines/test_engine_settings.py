@@ -8,7 +8,7 @@ from advisor.errors import InputError
 from advisor.spec.engines.engine import SETTINGS, Engine, default_settings, defaults
 from advisor.spec.engines.release import is_older
 from advisor.spec.engines.start_table import known_releases
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.reading.catalog_yaml import read_catalog
 from advisor.units import MIB
 

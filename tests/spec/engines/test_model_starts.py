@@ -13,7 +13,7 @@ from advisor.spec.engines.model_starts import starts_of
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.formats.checkpoint import CheckpointKind
 from advisor.spec.formats.checkpoints import checkpoint_by_repo
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
 from advisor.text import start_text
 

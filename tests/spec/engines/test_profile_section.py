@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from advisor.errors import InputError
-from advisor.spec.engines.conditions import stated_settings, written_settings
 from advisor.spec.engines.engine import SETTINGS, Engine
+from advisor.spec.engines.stated_settings import stated_settings, written_settings
 from advisor.spec.workloads.profile import parse_workload, to_yaml
-from advisor.spec.workloads.profile_text import describe
+from advisor.spec.workloads.profile_listing import describe
 from advisor.spec.workloads.workload import Workload
 
 LOAD = "name: mine\ninput_tokens: 512\noutput_tokens: 128\nload: single\n"

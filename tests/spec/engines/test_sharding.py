@@ -13,7 +13,7 @@ from advisor.spec.engines.model_shapes import ModelShapes, shapes_of
 from advisor.spec.engines.sharding import RULES, padded_vocab
 from advisor.spec.engines.start_table import table_at
 from advisor.spec.formats.checkpoint import SIXTEEN_BIT, CheckpointKind, made_kind
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model, known_models
 from advisor.spec.parallelism import Parallelism
 

@@ -15,7 +15,7 @@ from advisor.spec.engines.start_table import every_row, known_releases, start_do
 from advisor.spec.formats.catalog import known_formats
 from advisor.spec.formats.checkpoint import CheckpointKind, Packaging, Scheme, made_kind
 from advisor.spec.hardware.catalog import known_gpus
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
 from advisor.spec.parallelism import Parallelism
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from advisor.errors import UnknownNameError
 from advisor.spec.hardware.catalog import known_gpus
 from advisor.spec.hardware.gpu import ComputeType, GpuSpec
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.units import GIB
 
 DEPLOYED = [

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from advisor.errors import InputError, QuantAdviseError
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.gpu_file import load_gpu_file
-from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.hardware.prices import price_of
 
 WHOLE = """\

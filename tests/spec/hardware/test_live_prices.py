@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from advisor.errors import InputError
 from advisor.spec.hardware.catalog import known_gpus
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.gpuhunt_names import NAMES, NOT_KNOWN, gpu_of
-from advisor.spec.hardware.gpus import find_gpu
 from advisor.spec.hardware.live_catalog import INDEX, LiveCatalog, read_catalog, read_provider
 from advisor.spec.hardware.live_fetch import FetchError, fetch
 from advisor.spec.hardware.live_prices import LivePrices

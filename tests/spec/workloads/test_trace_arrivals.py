@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.errors import InputError
-from advisor.spec.workloads.trace import profile_from_trace
+from advisor.spec.workloads.request_log import TracedRequest
 from advisor.spec.workloads.trace_arrivals import arrival_of, busy_spells, day_of
-from advisor.spec.workloads.traced import TracedRequest
+from advisor.spec.workloads.trace_profile import profile_from_trace
 
 
 def request(at: float, prompt: int = 500) -> TracedRequest:

@@ -16,8 +16,8 @@ from advisor.errors import UnknownNameError
 from advisor.record.importers.facts import DeploymentFacts, engine_name, known_gpu, known_model
 from advisor.record.importers.run import Run, day, needed, number, spread, whole
 from advisor.record.importers.tools import flat
-from advisor.spec.engines.conditions import written_settings
 from advisor.spec.engines.kernel_choice import KvFormat
+from advisor.spec.engines.stated_settings import written_settings
 from advisor.spec.formats.catalog import find_kv_format
 
 TOOL = "vllm bench serve"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from advisor.advise.choose.frontier import LEAST, Offer
+from advisor.advise.choose.certainty_frontier import LEAST, Offer
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.html.charts.chart import LIMIT_RULE, LIMIT_TEXT, Chart, layered, plain_table
 from advisor.report.html.elements.palette import scales, swatch

@@ -10,7 +10,7 @@ from advisor.cost.estimate import Estimate
 from advisor.report.html.charts.chart import INTERVAL_RULE, POINT, Chart, layered, short_name
 from advisor.report.html.elements.markup import Html, tag
 from advisor.report.html.elements.palette import scales, swatch
-from advisor.report.terminal.tables import shown_rows
+from advisor.report.terminal.ranking_tables import shown_rows
 from advisor.spec.workloads.workload import Workload
 from advisor.text import deployment_text, low_high, number, span
 from advisor.units import MS_PER_S

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.cost.estimate import Estimate
-from advisor.report.terminal.tables import ASKED, PRICED, REFERENCE
+from advisor.report.terminal.ranking_tables import ASKED, PRICED, REFERENCE
 from advisor.spec.metrics import LatencyMetric, latency_key
 from advisor.spec.workloads.workload import Workload
 from advisor.text import number

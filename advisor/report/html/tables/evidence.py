@@ -9,7 +9,7 @@ from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.html.elements.markup import Html, tag
 from advisor.report.html.elements.palette import swatch
-from advisor.report.terminal.tables import shown_rows
+from advisor.report.terminal.ranking_tables import shown_rows
 from advisor.text import deployment_text, number, share
 
 MOST_ROWS = 40

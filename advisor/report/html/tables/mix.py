@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from advisor.advise.mixed.fleet import Mix
 from advisor.report.html.elements.markup import Html, tag
-from advisor.report.terminal.fitting_table import Column
 from advisor.report.terminal.mixed.words import compared_text, fleet_headline, kind_columns, router_text
+from advisor.report.terminal.text_table import Column
 
 
 def mix_section(mix: Mix | None) -> Html | None:

@@ -9,10 +9,10 @@ from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.html.elements.markup import Html, tag
 from advisor.report.html.elements.palette import swatch
 from advisor.report.html.elements.quantities import Quantity, quantities
-from advisor.report.terminal.binding import binding_lines
+from advisor.report.terminal.bottleneck_numbers import bottleneck_number_lines
 from advisor.report.terminal.evidence import basis_words
-from advisor.report.terminal.tables import shown_rows
-from advisor.report.terminal.words import accuracy_lines, command_lines, memory_lines
+from advisor.report.terminal.ranking_tables import shown_rows
+from advisor.report.terminal.why_first import accuracy_lines, command_lines, memory_lines
 from advisor.text import deployment_text, low_high, number, share
 
 MOST_ROWS = 100
@@ -153,7 +153,7 @@ def _more(assessment: Assessment) -> Html:
     prediction = assessment.prediction
     assert prediction is not None, "what is ranked was predicted"
     lines = [
-        *binding_lines(prediction),
+        *bottleneck_number_lines(prediction),
         "Memory of one GPU: " + "; ".join(memory_lines(assessment)),
         *(line.strip() for line in accuracy_lines(prediction)),
         *([f"Nearest measurement: {prediction.nearest_evidence}"] if prediction.nearest_evidence else []),

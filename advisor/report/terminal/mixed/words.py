@@ -5,7 +5,7 @@ from __future__ import annotations
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.rank import TIE
 from advisor.advise.mixed.fleet import Fleet, FleetPart, Mix
-from advisor.report.terminal.fitting_table import Column, fitting_table
+from advisor.report.terminal.text_table import Column, fitting_table
 from advisor.spec.workloads.workload import Workload
 from advisor.text import bill_text, chance, number, plus_minus, share, short_text
 from advisor.units import MS_PER_S

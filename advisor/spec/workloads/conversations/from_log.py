@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from advisor.spec.workloads.conversations.conversation import NO_PAUSE, Conversation
 from advisor.spec.workloads.conversations.distributions import MAX_THINK_S, MAX_TURNS, ThinkTime, Turns
-from advisor.spec.workloads.traced import TracedRequest
+from advisor.spec.workloads.request_log import TracedRequest
 
 LEAST_FOLLOWING = 0.05
 """Share of the requests that go on a conversation, from which on the log is one of conversations."""

@@ -9,7 +9,7 @@ import pytest
 from advisor.spec.workloads.conversations.conversation import Conversation
 from advisor.spec.workloads.conversations.distributions import Turns
 from advisor.spec.workloads.conversations.prompts import last_prompt, mean_prompt, most_hits, turn_prompts
-from advisor.spec.workloads.profile_text import conversation_text, load_text
+from advisor.spec.workloads.profile_listing import conversation_text, load_text
 from advisor.spec.workloads.workload import Arrival, Lengths, Load
 
 FOUR = Conversation(turns=Turns.constant(4), system_tokens=1000)

@@ -1,4 +1,4 @@
-"""Whatever the library's doors take can be said on the page, and nothing that is said is ignored."""
+"""Whatever the library's functions take can be said on the page, and nothing that is said is ignored."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from advisor.errors import QuantAdviseError
 from advisor.spec.engines.engine import SETTINGS
 from advisor.spec.workloads.profile import parse_workload
 from advisor.spec.workloads.profile_flags import override
-from advisor.ui import doors
+from advisor.ui import further_fields
 from advisor.ui.field import Field, Slider
 from advisor.ui.fields import STATED, fields
+from advisor.ui.own_inputs import OwnInputs
 from advisor.ui.question import field_of, read_choice, words_of
-from advisor.ui.shelf import Shelf
 
 CHAT = {"model": "Llama-3.1-8B-Instruct", "workload": "chat", "gpu": "A6000,L40S"}
 
@@ -25,15 +25,15 @@ NO_FIELD = {"border", "live"}
 """Arguments that nobody types: failures of one's own runs, and prices as they were fetched."""
 
 
-def test_every_argument_of_the_doors_can_be_said() -> None:
+def test_every_argument_of_the_library_can_be_said() -> None:
     taken = {*inspect.signature(override).parameters, *inspect.signature(choice_of).parameters, *SETTINGS}
-    said = {*doors.WORKLOAD, *doors.CHOICE, "kv_cache_dtype", *fields()}
+    said = {*further_fields.WORKLOAD, *further_fields.CHOICE, "kv_cache_dtype", *fields()}
     assert taken - said == NO_FIELD
 
 
 def test_the_stated_fields_say_what_they_stand_for() -> None:
     names = {field.name for field in STATED}
-    for stated in (*doors.WORKLOAD.values(), *doors.CHOICE.values()):
+    for stated in (*further_fields.WORKLOAD.values(), *further_fields.CHOICE.values()):
         assert set(stated) <= names
 
 
@@ -53,7 +53,7 @@ def test_a_new_argument_becomes_a_field_by_its_type() -> None:
 
     told = {"rounds": "4", "pause_s": "2.5", "extra_tokens": "1k", "allow_mixed": "yes", "tasks": "a, b"}
     told["stock"] = "4xA100, L40S x 8"
-    assert doors.further(door, {**told, "sizes": "1,2"}) == {
+    assert further_fields.further(door, {**told, "sizes": "1,2"}) == {
         "rounds": 4,
         "pause_s": 2.5,
         "extra_tokens": "1k",
@@ -87,14 +87,14 @@ SAID: Sequence[tuple[str, str, Callable[[Choice], object], object]] = (
 def test_what_is_said_reaches_the_choice(
     name: str, text: str, read: Callable[[Choice], object], value: object
 ) -> None:
-    assert read(read_choice(CHAT, Shelf())) != value
-    assert read(read_choice({**CHAT, name: text}, Shelf())) == value
+    assert read(read_choice(CHAT, OwnInputs())) != value
+    assert read(read_choice({**CHAT, name: text}, OwnInputs())) == value
 
 
 def test_settings_stand_over_those_of_the_workload() -> None:
     mine = parse_workload("extends: chat\nengine: {version: vllm 0.11.0, max_num_seqs: 32}\n")
     said = {**CHAT, "enforce_eager": "yes", "workload": "mine"}
-    engine = read_choice(said, Shelf(workloads={"mine": mine})).space.engine
+    engine = read_choice(said, OwnInputs(workloads={"mine": mine})).space.engine
     assert engine.stated == {"max_num_seqs": 32, "enforce_eager": True}
     assert engine.version == "0.11.0"
 
@@ -108,7 +108,7 @@ def test_nonsense_in_a_field_is_told_at_that_field_in_one_line(field: Field, non
     """Or it is a value that the field can have (a name, say), and the question carries it."""
     found = _answer({**CHAT, field.name: nonsense})
     if isinstance(found, Choice):
-        assert _asked(found) != _asked(read_choice(CHAT, Shelf())), f"'{nonsense}' was ignored"
+        assert _asked(found) != _asked(read_choice(CHAT, OwnInputs())), f"'{nonsense}' was ignored"
         return
     assert field_of(found) == field.name
     words = words_of(found)
@@ -119,7 +119,7 @@ def test_nonsense_in_a_field_is_told_at_that_field_in_one_line(field: Field, non
 
 def _answer(said: dict[str, str]) -> Choice | QuantAdviseError:
     try:
-        return read_choice(said, Shelf())
+        return read_choice(said, OwnInputs())
     except QuantAdviseError as error:
         return error
 

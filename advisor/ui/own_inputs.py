@@ -1,4 +1,4 @@
-"""Shelf: what a question may name besides the catalogs."""
+"""OwnInputs: the user's own models, workloads and GPUs that a question on the page may name."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from advisor.spec.workloads.workload import Workload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shelf:
-    """What the command was started with, and what was dropped on the page since.
+class OwnInputs:
+    """What the command was started with, and what has been dropped on the page since.
 
     The page itself opens no path and asks no Hub: a name that is not here is refused, so that nothing that
     reaches the port can make this process open a file of this machine.

@@ -22,7 +22,7 @@ from advisor.measure.steps import server
 from advisor.measure.steps.plan import Plan
 from advisor.measure.tools import machine
 from advisor.measure.tools.machine import Device
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 
 
 def show_plan(plan: Plan, folder: Path, where: Where, *, write_commands: Path | None) -> None:

@@ -2,9 +2,9 @@
 children.
 
 Run as a script by `tool`, alone (standard library only), as leader of its own session:
-`guard.py GRACE_S -- PROGRAM ARGUMENT…`. Standard input is a pipe whose other end the parent holds; the kernel
-closes it when the parent dies, kill -9 included, and that is the signal to end everything. On Linux the guard
-adopts orphans (PR_SET_CHILD_SUBREAPER), so that a grandchild which left the process group is found as well.
+`process_guard.py GRACE_S -- PROGRAM ARGUMENT…`. Its standard input is a pipe whose other end the parent
+holds. The kernel closes it when the parent dies, kill -9 included, and the guard then ends everything. On
+Linux it adopts orphans (PR_SET_CHILD_SUBREAPER), so that it also finds a grandchild that left the group.
 """
 
 from __future__ import annotations

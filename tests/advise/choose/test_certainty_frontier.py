@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
-from advisor.advise.choose.frontier import Offer, frontier, picks
+from advisor.advise.choose.certainty_frontier import Offer, frontier, picks
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from advisor.cli.commands.trace import register
 from advisor.errors import DataError, InputError, QuantAdviseError
 from advisor.spec.workloads.profile import load_workload, parse_workload, to_yaml
-from advisor.spec.workloads.trace import burstiness, lengths_of, profile_from_trace
+from advisor.spec.workloads.trace_profile import burstiness, lengths_of, profile_from_trace
 from advisor.spec.workloads.trace_read import read_trace
 from advisor.spec.workloads.workload import Arrival, Lengths
 

@@ -7,7 +7,7 @@ import dataclasses
 from advisor.record.importers.facts import Served
 from advisor.record.importers.run import Run
 from advisor.spec.engines.engine import defaults, parse_engine
-from advisor.spec.hardware.gpus import find_gpu
+from advisor.spec.hardware.gpu_by_name import find_gpu
 
 
 def settled_load(run: Run, served: Served) -> Run:

@@ -7,7 +7,7 @@ from advisor.text import number
 from advisor.units import GB, MS_PER_S, TERA
 
 
-def binding_lines(prediction: Prediction) -> list[str]:
+def bottleneck_number_lines(prediction: Prediction) -> list[str]:
     """What holds decode and prefill back, with the numbers behind it."""
     lines = []
     if prediction.regime_decode is not None:

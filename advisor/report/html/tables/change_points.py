@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from advisor.advise.decision import Decision
 from advisor.report.html.elements.markup import Html, tag
-from advisor.report.terminal import flip_words
+from advisor.report.terminal import change_point_words
 
 
 def flips_section(decision: Decision | None) -> Html | None:
     """None where nothing is ranked, or where it was not asked for."""
     if decision is None or decision.sure is None or decision.flips is None:
         return None
-    heads = [tag("th", text, scope="col") for text in flip_words.HEADS]
+    heads = [tag("th", text, scope="col") for text in change_point_words.HEADS]
     rows = [
         tag("tr", tag("th", row[0], scope="row"), [tag("td", cell) for cell in row[1:]])
-        for row in flip_words.flip_rows(decision.sure.deployment, decision.flips)
+        for row in change_point_words.flip_rows(decision.sure.deployment, decision.flips)
     ]
     table = tag(
         "table",
@@ -25,8 +25,8 @@ def flips_section(decision: Decision | None) -> Html | None:
     )
     return tag(
         "section",
-        tag("h2", flip_words.HEAD, id="flips-title"),
-        tag("div", table, class_="scroll") if rows else tag("p", flip_words.NONE),
+        tag("h2", change_point_words.HEAD, id="flips-title"),
+        tag("div", table, class_="scroll") if rows else tag("p", change_point_words.NONE),
         class_="card",
         aria_labelledby="flips-title",
         id="flips",

@@ -1,4 +1,4 @@
-"""At which prices of GPUs the choice changes."""
+"""Prices of GPUs at which the choice changes."""
 
 from __future__ import annotations
 

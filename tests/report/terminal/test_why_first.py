@@ -9,10 +9,10 @@ import pytest
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Basis
 from advisor.cost.step.bottleneck import Bottleneck
-from advisor.report.terminal.binding import binding_lines
+from advisor.report.terminal.bottleneck_numbers import bottleneck_number_lines
 from advisor.report.terminal.evidence import counts_line, evidence_lines, speed_line, workload_lines
 from advisor.report.terminal.refused import nothing_kept_line, refused_lines
-from advisor.report.terminal.words import (
+from advisor.report.terminal.why_first import (
     accuracy_lines,
     command_lines,
     memory_lines,
@@ -68,7 +68,7 @@ def test_what_binds_is_said_with_its_numbers() -> None:
         batch=8.0,
     )
     # 16 GB over the A6000's 768 GB/s are 20.8 ms; INT4 multiplies at the 16-bit rate.
-    assert binding_lines(bound) == [
+    assert bottleneck_number_lines(bound) == [
         "Decode is bound by memory bandwidth: 16 GB of weights per GPU at 768 GB/s take 20.8 ms to read, "
         "of 20 ms per token; 8 sequences share a step",
         "Prefill is bound by compute: 155 dense TFLOPS in bf16, weights unpacked from int4",
@@ -76,7 +76,7 @@ def test_what_binds_is_said_with_its_numbers() -> None:
 
 
 def test_a_full_cache_is_told_as_a_bound_on_the_batch() -> None:
-    [line] = binding_lines(replace(prediction(max_concurrency=12), regime_decode="KV memory"))
+    [line] = bottleneck_number_lines(replace(prediction(max_concurrency=12), regime_decode="KV memory"))
     assert "its cache holds 12 sequences of this load at once" in line
 
 
@@ -211,7 +211,9 @@ def test_percentages_of_goodput_are_estimates_too() -> None:
 
 def test_a_mixture_of_experts_does_not_read_all_its_weights() -> None:
     moe = typical_moe()
-    [line] = binding_lines(replace(prediction(deployment(model=moe)), regime_decode="memory bandwidth"))
+    [line] = bottleneck_number_lines(
+        replace(prediction(deployment(model=moe)), regime_decode="memory bandwidth")
+    )
     assert "of which a step reads the experts it touches, 20 ms per token" in line
     assert "to read, of" not in line
 
@@ -225,7 +227,7 @@ def test_a_mixture_of_experts_does_not_read_all_its_weights() -> None:
     ],
 )
 def test_each_bound_of_decode_has_its_words(regime: Bottleneck, words: str) -> None:
-    [line] = binding_lines(replace(prediction(), regime_decode=regime))
+    [line] = bottleneck_number_lines(replace(prediction(), regime_decode=regime))
     assert line.startswith(f"Decode is bound by {regime}: ")
     assert words in line
 
@@ -239,7 +241,7 @@ def test_each_bound_of_decode_has_its_words(regime: Bottleneck, words: str) -> N
     ],
 )
 def test_each_bound_of_prefill_has_its_words(regime: Bottleneck, words: str) -> None:
-    [line] = binding_lines(replace(prediction(), regime_prefill=regime))
+    [line] = bottleneck_number_lines(replace(prediction(), regime_prefill=regime))
     assert words in line
 
 

@@ -9,7 +9,11 @@ import jsonschema
 import pytest
 
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.report.documents.document import VERSION, prediction_document, recommendation_document
+from advisor.report.documents.recommendation_document import (
+    VERSION,
+    prediction_document,
+    recommendation_document,
+)
 from advisor.report.documents.schemas import shipped_schema
 from advisor.spec.workloads.workload import Goodput, Lengths, Quality
 from tests.advise.builders import GB, assessed, deployment, prediction

@@ -11,7 +11,7 @@ from advisor.cost.predict.prediction import Prediction
 from advisor.report.commands.checkpoint_words import start_words, why_made
 from advisor.report.commands.commands import commands_for
 from advisor.report.documents.refusal_words import finding, limit_text, worst_refusal
-from advisor.report.terminal.why import regime_lines
+from advisor.report.terminal.bottleneck_words import bottleneck_lines
 from advisor.spec.workloads.workload import Objective, Workload
 from advisor.text import chance, deployment_text, listed, number, share, span
 from advisor.units import GB, MS_PER_S
@@ -29,7 +29,7 @@ def winner_lines(recommendation: Recommendation) -> list[str]:
         lines.append(tie)
     lines += _unmeasured_accuracy(recommendation, first)
     lines += _likely_better(recommendation, first)
-    lines += regime_lines(recommendation)
+    lines += bottleneck_lines(recommendation)
     if first.prediction is not None:
         lines += accuracy_lines(first.prediction)
     return lines

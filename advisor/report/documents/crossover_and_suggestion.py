@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from advisor.report.documents.decision_document import crossover_document, suggestion_document
-from advisor.report.documents.document import VERSION, workload_document
+from advisor.report.documents.recommendation_document import VERSION, workload_document
 from advisor.spec.models.model import ModelSpec
-from advisor.spec.workloads.profile_text import api_not_weighed
+from advisor.spec.workloads.profile_listing import api_not_weighed
 from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
-"""What the library's two doors of a question (`override` for the workload, `choice_of` for the choice) and an
-engine's settings take beyond the fields that the form states: a field for each, made from its type.
+"""Fields of the form that are made from signatures: one for each further argument of `override` (the
+workload) and `choice_of` (the choice), and for each engine setting.
 
-So a new argument of theirs is in the form, in the address and in the answer without a line here. What is no
-word, number or list of such (a predictor, say) is no field; a test names those that are left out.
+A new argument is therefore in the form, the address and the answer without a line here. An argument that is
+no word, number or list of these (a predictor, say) gets no field; a test names those that are left out.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ CHOICE: Mapping[str, tuple[str, ...]] = {
     "prices": ("price",), "pricing": ("pricing",), "max_usd_per_hour": ("budget",),
     "objective": ("objective",), "min_recovery": ("recovery",),
 }  # fmt: skip
-"""The same of `choice_of`."""
+"""Arguments of `choice_of`, and the stated fields that say them."""
 
 ENGINE = "engine"
 """The release; its settings are fields of their own. The cache's type is stated (`kv`)."""
@@ -68,7 +68,7 @@ WORDS: Mapping[str, str] = {
 
 @lru_cache(maxsize=1)
 def further_fields() -> tuple[Field, ...]:
-    """In the order in which the doors take them: the workload's, the choice's, the engine's."""
+    """The fields, in the order of their arguments: the workload's, the choice's, the engine's."""
     named = [name for door in (override, choice_of) for name in _further(door)]
     settings = (ENGINE, *(name for name in SETTINGS if name != "kv_cache_dtype"))
     return tuple(_field(name) for name in dict.fromkeys((*named, *settings)))

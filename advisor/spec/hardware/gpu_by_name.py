@@ -1,4 +1,4 @@
-"""A GPU by the name people type, from the catalog or from a YAML file of the user."""
+"""Finds a GPU by its name in the catalog, or in the user's YAML file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`crossover`, `measure_next` and `compare`, from the names people type; as `recommend` and `predict`."""
+"""`crossover`, `measure_next` and `compare`: the library's functions for what is asked after an answer."""
 
 from __future__ import annotations
 

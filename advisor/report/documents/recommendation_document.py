@@ -21,7 +21,7 @@ from advisor.report.documents.decision_document import (
     offer_document,
     pick_document,
 )
-from advisor.report.documents.plain import deployment_document
+from advisor.report.documents.deployment_document import deployment_document
 from advisor.report.documents.refusal_words import finding, limit_text, worst_refusal
 from advisor.spec.engines.kernel_choice import KernelChoice
 from advisor.spec.engines.profile_section import write_engine
@@ -29,9 +29,9 @@ from advisor.spec.formats.checkpoint import Checkpoint
 from advisor.spec.hardware.age import days_old, today
 from advisor.spec.metrics import latency_key
 from advisor.spec.models.model import ModelSpec
-from advisor.spec.workloads.conversations.keys import write_history, write_think_time, write_turns
+from advisor.spec.workloads.conversations.profile_keys import write_history, write_think_time, write_turns
 from advisor.spec.workloads.profile_keys import write_arrival, write_lengths
-from advisor.spec.workloads.profile_text import api_usd_per_request
+from advisor.spec.workloads.profile_listing import api_usd_per_request
 from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.predict.prediction import Prediction
 from advisor.cost.step.bottleneck import Bottleneck
-from advisor.report.terminal.binding import binding_lines
+from advisor.report.terminal.bottleneck_numbers import bottleneck_number_lines
 from advisor.text import deployment_text, number, share
 
 _DECODE: Mapping[Bottleneck, str] = {
@@ -30,7 +30,7 @@ _PREFILL: Mapping[Bottleneck, str] = {
 }
 
 
-def regime_lines(recommendation: Recommendation) -> list[str]:
+def bottleneck_lines(recommendation: Recommendation) -> list[str]:
     """What binds the first, and whether the same holds of the best of another format or GPU."""
     first = recommendation.winner
     if first is None or first.prediction is None:
@@ -96,7 +96,7 @@ def number_lines(recommendation: Recommendation) -> list[str]:
     for assessment in (recommendation.winner, runner_up(recommendation)):
         if assessment is not None and assessment.prediction is not None:
             lines.append(f"{deployment_text(assessment.deployment)}:")
-            lines += [f"  {line}." for line in binding_lines(assessment.prediction)]
+            lines += [f"  {line}." for line in bottleneck_number_lines(assessment.prediction)]
             lines += [f"  {line}." for line in time_lines(assessment.prediction)]
     return lines
 
