@@ -24,6 +24,9 @@ TEXT = (
     *("cohere", "cohere2", "phi", "phi3", "granite", "opt", "internlm2", "deepseek_v2", "deepseek_v3"),
     *("glm4", "glm4v_text", "glm4v_moe_text", "ernie4_5", "paddleocr_vl_text", "olmo2", "exaone4", "lfm2"),
     *("qwen2_vl_text", "qwen2_5_vl_text", "qwen3_vl_text", "qwen3_vl_moe_text", "smollm3"),
+    *("aria_text", "cohere_compass_text", "cosmos3_edge_text", "ernie4_5_vl_moe_text", "gemma3n_text"),
+    *("gemma4_unified_text", "glm5_next_text", "granite4_vision_text", "hunyuan_vl_text", "inkling_text"),
+    *("mistral4", "molmo2_text", "muse_glimmer_text", "muse_spark_text", "step3p5"),
 )
 TOWERS = (
     *("clip_vision_model", "siglip_vision_model", "siglip2_vision_model", "pixtral", "idefics3_vision"),

@@ -72,6 +72,13 @@ def state_bytes(model: ModelSpec, shards: int) -> float:
     return sum(g.count * g.attention.state_bytes_per_sequence for g in model.groups) / shards
 
 
+def reads(model: ModelSpec) -> float:
+    """How often a step reads a dense weight: more than once where layers use those of others."""
+    dense = sum(g.count * g.attention.linear_params + g.count * g.ffn.linear_params for g in model.stored)
+    again = sum(g.count * (g.attention.linear_params + g.ffn.linear_params) for g in model.groups if g.again)
+    return 1.0 + again / dense if again else 1.0
+
+
 def widths(model: ModelSpec, format: str) -> tuple[float, float, float]:
     """(dense weights the format narrows, dense weights that stay at 16 bits, routed expert weights).
 

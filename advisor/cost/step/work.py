@@ -20,6 +20,7 @@ from advisor.cost.step.layers import (
     Shape,
     inner_dims,
     kv_groups,
+    reads,
     state_bytes,
     widths,
 )
@@ -227,20 +228,20 @@ def _matrices(deployment: Deployment, tp: int, stages: int, once: Once) -> dict[
     model, fmt, gpu = deployment.model, deployment.format, deployment.gpu
     bits = fmt.bits_per_weight
     quant_params, kept_params, expert_params = once(widths, model, fmt.name)
-    shape = once(Shape.of, model)
+    shape, times = once(Shape.of, model), once(reads, model)
     head_params = float(model.vocab * model.hidden)
     wide_params = shape.dense - quant_params + shape.kept + shape.absorbed
     weight_bytes = (quant_params + expert_params) * bits / BITS_PER_BYTE + wide_params * BYTES_16BIT
     return {
-        "quant_bytes": quant_params * bits / BITS_PER_BYTE / tp,
-        "kept_bytes": kept_params * BYTES_16BIT / tp,
+        "quant_bytes": times * quant_params * bits / BITS_PER_BYTE / tp,
+        "kept_bytes": times * kept_params * BYTES_16BIT / tp,
         "expert_bytes": expert_params * bits / BITS_PER_BYTE / tp,
         "experts": shape.experts,
         "active_experts": shape.active,
         "vocab": model.vocab,
         "head_bytes": head_params * BYTES_16BIT / tp,
-        "quant_flop": 2 * quant_params / tp,
-        "kept_flop": 2 * kept_params / tp,
+        "quant_flop": times * 2 * quant_params / tp,
+        "kept_flop": times * 2 * kept_params / tp,
         "expert_flop": 2 * shape.active_expert_params / tp,
         "head_flop": 2 * head_params / tp,
         "weights_per_byte": BITS_PER_BYTE / bits,

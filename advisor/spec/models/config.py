@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from advisor.errors import UnsupportedError, nearest
-from advisor.spec.models.architectures import deepseek_v4, grouped, latent, recurrent, registry
+from advisor.spec.models.architectures import (
+    deepseek_v4,
+    delta,
+    extended,
+    gated,
+    gemma3n,
+    grouped,
+    latent,
+    looped,
+    mistral_params,
+    recurrent,
+    registry,
+    state_space,
+)
 from advisor.spec.models.architectures.class_defaults import class_defaults
 from advisor.spec.models.architectures.towers import vision_params
 from advisor.spec.models.hybrids import HYBRIDS
@@ -24,6 +37,12 @@ OWN_LAYERS = {
     **latent.READERS,
     **grouped.READERS,
     **recurrent.READERS,
+    **delta.READERS,
+    **extended.READERS,
+    **gated.READERS,
+    **gemma3n.READERS,
+    **looped.READERS,
+    **state_space.READERS,
 }
 """Readers of architectures whose layers are no row of `TRAITS`, by model_type."""
 TEXT_SECTIONS = ("text_config", "llm_config", "language_config", "text_model_config")
@@ -60,6 +79,15 @@ ALIASES = {
     "qwen3_vl_moe": "qwen3_vl_moe_text",
     "qwen3_5": "qwen3_5_text",
     "qwen3_5_moe": "qwen3_5_moe_text",
+    "gemma4_unified_text": "gemma4_text",
+    "granite4_vision_text": "granite",
+    "cohere_compass_text": "cohere2",
+    "hunyuan_vl_text": "hunyuan_v1_dense",
+    "hunyuan_vl": "hunyuan_v1_dense",
+    "emu3_text_model": "llama",
+    "mistral4": "deepseek_v3",
+    "mistral_large_3": "deepseek_v3",
+    "step3p5_text": "step3p5",
     "falcon_refinedweb": "falcon",
     "RefinedWeb": "falcon",
     "RefinedWebModel": "falcon",
@@ -85,27 +113,34 @@ def _reader(model_type: str, c: ConfigValues, outer: ConfigValues) -> Callable[[
 
 def _way_on(c: ConfigValues) -> str:
     """What gives an answer though the layers are not known: the size, of a mixture of experts both sizes."""
-    if any(key in c for key in EXPERTS):
+    sections = (c, *(section for key in TEXT_SECTIONS if (section := c.section(key)) is not None))
+    if any(key in section for section in sections for key in EXPERTS):
         return "give all and active weights instead, such as --params 284B-A13B"
     return "give its size instead, such as --params 8B"
 
 
-def _grouped(layers: tuple[Layer, ...]) -> tuple[LayerGroup, ...]:
+def _grouped(layers: tuple[Layer, ...], *, again: bool = False) -> tuple[LayerGroup, ...]:
     """Equal layers counted together, in the order they first appear."""
     counts: dict[Layer, int] = {}
     for layer in layers:
         counts[layer] = counts.get(layer, 0) + 1
     return tuple(
-        LayerGroup(count=n, attention=attention, ffn=ffn, norm_params=norms)
+        LayerGroup(count=n, attention=attention, ffn=ffn, norm_params=norms, again=again)
         for (attention, ffn, norms), n in counts.items()
     )
 
 
 def _text_values(c: ConfigValues, architectures: Sequence[str]) -> tuple[ConfigValues, str]:
     """The language model's keys, and its model_type. Raises UnsupportedError for what writes no text."""
-    reason = registry.no_text(architectures[0]) if architectures else None
-    if reason is not None:
-        raise UnsupportedError(f"{c.where}: {architectures[0]} is {reason}; name a model that generates text")
+    if architectures:
+        reason = registry.no_text(architectures[0])
+        if reason is not None:
+            raise UnsupportedError(
+                f"{c.where}: {architectures[0]} is {reason}; name a model that generates text"
+            )
+        reason = registry.REFUSED.get(architectures[0])
+        if reason is not None:
+            raise UnsupportedError(f"{c.where}: {architectures[0]} cannot be read: {reason}; {_way_on(c)}")
     outer = c.text("model_type")
     for key in TEXT_SECTIONS:
         section = c.section(key)
@@ -129,7 +164,10 @@ def _text_values(c: ConfigValues, architectures: Sequence[str]) -> tuple[ConfigV
 
 def _max_context(c: ConfigValues, model_type: str) -> int:
     """The longest context: what the config states, or what its YaRN scaling makes of the original."""
-    stated = c.count(*CONTEXT_KEYS, default=2048 if model_type in ("falcon", "bloom", "mpt") else None)
+    default = state_space.ENDLESS if model_type in state_space.WITHOUT_ATTENTION else None
+    if model_type in ("falcon", "bloom", "mpt"):
+        default = 2048
+    stated = c.count(*CONTEXT_KEYS, default=default)
     scaling = None
     for key in ("rope_scaling", "rope_parameters"):
         section = c.section(key)
@@ -151,13 +189,15 @@ def model_from_config(
     family: str | None = None,
     where: str | None = None,
 ) -> ModelSpec:
-    """The model that a config.json describes.
+    """The model that a config.json describes, or Mistral's params.json.
 
     `extra_params`: parameters beside the language model (vision tower, projector), where they are known;
     otherwise they are counted from `vision_config`. `where` begins error messages (default: `name`).
     Raises InputError for a missing or impossible value, UnsupportedError for an architecture, a vision
     tower or a quantization that is not known.
     """
+    if mistral_params.is_mistral(config):
+        config = mistral_params.transformers_config(config)
     outer = ConfigValues(config, where or name)
     for key in OUTER_SECTIONS:
         outer = outer.section(key) or outer
@@ -186,7 +226,7 @@ def model_from_config(
         hidden=hidden,
         vocab=vocab,
         max_context=max_context,
-        groups=_grouped(body.layers),
+        groups=_grouped(body.layers) + _grouped(body.again, again=True),
         embedding_params=vocab * hidden,
         lm_head_params=head,
         other_params=body.final_norm_params + body.other_params + beside,

@@ -8,6 +8,7 @@ from math import inf
 from pathlib import Path
 
 from advisor.errors import InputError, UnsupportedError
+from advisor.spec.models.architectures import mistral_params
 from advisor.spec.models.config import model_from_config
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.reading.file_bytes import read_bytes
@@ -57,8 +58,15 @@ def _indexed_weights(folder: Path, config: Mapping[str, object]) -> int | None:
 
 
 def model_from_file(path: Path) -> ModelSpec:
-    """The model of a local folder or config.json; hf_quant_config.json counts, the weights' index checks."""
-    file = path / "config.json" if path.is_dir() else path
+    """The model of a local folder, a config.json or Mistral's params.json.
+
+    hf_quant_config.json beside it counts, the weights' index checks.
+    """
+    file = path
+    if path.is_dir():
+        file = path / "config.json"
+        if not file.exists() and (path / mistral_params.FILE).exists():
+            file = path / mistral_params.FILE
     config = dict(_read_json(file))
     quant = file.parent / "hf_quant_config.json"
     if "quantization_config" not in config and quant.is_file():

@@ -8,7 +8,10 @@ import socket
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
+
+from advisor.spec.models.architectures import mistral_params
 
 REACH_S = 5.0
 """A Hub that does not take a connection within this many seconds is out of reach."""
@@ -26,6 +29,15 @@ def _reachable(endpoint: str) -> bool:
         return False
 
 
+def _downloaded(hub: Any, errors: Any, hf_id: str, *, offline: bool) -> str:
+    """Where config.json now is; some repositories of Mistral's have params.json alone."""
+    asked = {"etag_timeout": REACH_S, "local_files_only": offline}
+    try:
+        return str(hub.hf_hub_download(hf_id, "config.json", **asked))
+    except errors.EntryNotFoundError:
+        return str(hub.hf_hub_download(hf_id, mistral_params.FILE, **asked))
+
+
 def config_from_hub(hf_id: str) -> Mapping[str, object] | str:
     """The repository's config.json, or in words why it cannot be had and what would help.
 
@@ -39,7 +51,7 @@ def config_from_hub(hf_id: str) -> Mapping[str, object] | str:
         return "to look it up on the Hub, pip install 'quantadvise[hf]'; or give a folder with config.json"
     offline = bool(constants.HF_HUB_OFFLINE) or not _reachable(constants.ENDPOINT)
     try:
-        path = hub.hf_hub_download(hf_id, "config.json", etag_timeout=REACH_S, local_files_only=offline)
+        path = _downloaded(hub, errors, hf_id, offline=offline)
     except errors.GatedRepoError:
         return "on the Hub it is gated: accept its terms there and set HF_TOKEN"
     except errors.RepositoryNotFoundError:
@@ -47,7 +59,7 @@ def config_from_hub(hf_id: str) -> Mapping[str, object] | str:
     except errors.LocalEntryNotFoundError:
         return "the Hub is out of reach and its cache has no copy; give a folder with config.json"
     except errors.EntryNotFoundError:
-        return "the repository on the Hub has no config.json"
+        return "the repository on the Hub has neither config.json nor params.json"
     except (OSError, ValueError) as error:
         # HfHubHTTPError and refused names are of these kinds; the first line says which.
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -97,6 +97,8 @@ class LayerGroup:
     attention: Attention
     ffn: Ffn
     norm_params: int = 0
+    again: bool = False
+    """True: the weights are those of layers counted in another group."""
 
     def __post_init__(self) -> None:
         if self.count < 1:
@@ -148,23 +150,28 @@ class ModelSpec:
         return sum(group.count for group in self.groups)
 
     @property
+    def stored(self) -> tuple[LayerGroup, ...]:
+        """The groups that have weights of their own."""
+        return tuple(group for group in self.groups if not group.again)
+
+    @property
     def tied(self) -> bool:
         return self.lm_head_params == 0
 
     @property
     def linear_params(self) -> int:
         """Weights a format quantizes: every projection, expert and shared expert; not the router."""
-        return sum(group.linear_params for group in self.groups)
+        return sum(group.linear_params for group in self.stored)
 
     @property
     def expert_params(self) -> int:
         """The part of `linear_params` in routed experts."""
-        return sum(g.count * g.ffn.experts * g.ffn.expert_params for g in self.groups)
+        return sum(g.count * g.ffn.experts * g.ffn.expert_params for g in self.stored)
 
     @property
     def attention_params(self) -> int:
         """The part of `linear_params` in token mixing."""
-        return sum(g.count * g.attention.linear_params for g in self.groups)
+        return sum(g.count * g.attention.linear_params for g in self.stored)
 
     @property
     def native_params(self) -> int:
@@ -180,7 +187,7 @@ class ModelSpec:
         """Weights that stay at 16 bits whatever the format."""
         inside = sum(
             g.count * (g.attention.other_params + g.ffn.other_params + g.ffn.router_params + g.norm_params)
-            for g in self.groups
+            for g in self.stored
         )
         return inside + self.embedding_params + self.lm_head_params + self.other_params
 
@@ -192,18 +199,18 @@ class ModelSpec:
     def active_params(self) -> int:
         """Weights a text token passes through, embedding and head included, vision tower not."""
         idle = sum(
-            g.count * (g.ffn.experts - g.ffn.active_experts) * g.ffn.expert_params for g in self.groups
+            g.count * (g.ffn.experts - g.ffn.active_experts) * g.ffn.expert_params for g in self.stored
         )
         return self.total_params - self.other_params - idle
 
     @property
     def is_moe(self) -> bool:
-        return any(g.ffn.experts for g in self.groups)
+        return any(g.ffn.experts for g in self.stored)
 
     @property
     def absorbed_params(self) -> int:
         """Weights of which the engine keeps a second copy at 16 bits (MLA)."""
-        return sum(g.count * g.attention.absorbed_params for g in self.groups)
+        return sum(g.count * g.attention.absorbed_params for g in self.stored)
 
     def kv_bytes_per_token(self, kv_bits: int) -> float:
         """Bytes one token adds to the KV cache while no window is full."""

@@ -31,8 +31,8 @@ from advisor.spec.models.transformer import (
 from advisor.spec.models.values import ConfigValues
 
 
-def _indexers(c: ConfigValues, layers: int) -> tuple[bool, ...]:
-    """Which layers have DeepSeek-V3.2's indexer; the others share the one before (GLM-5.2)."""
+def indexers(c: ConfigValues, layers: int) -> tuple[bool, ...]:
+    """Which layers have DeepSeek-V3.2's indexer; the others attend to what the one before chose (GLM-5.2)."""
     if "index_topk" not in c:
         return (False,) * layers
     kinds = c.texts("indexer_types")
@@ -56,7 +56,7 @@ def latent_mixer(c: ConfigValues, *, with_index: bool = False) -> Attention:
         query_rank=c.count_or_none("q_lora_rank"),
         kv_rank=c.count("kv_lora_rank"),
         nope_dim=c.count("qk_nope_head_dim"),
-        rope_dim=c.count("qk_rope_head_dim"),
+        rope_dim=c.count_or_zero("qk_rope_head_dim"),
         v_dim=c.count("v_head_dim"),
         bias=c.flag("attention_bias", False),
         index_heads=c.count("index_n_heads") if with_index else 0,
@@ -87,12 +87,18 @@ def _deepseek(c: ConfigValues, max_context: int) -> Body:
     )
     if len(kinds) != layers or set(kinds) - {"sparse", "dense"}:
         raise c.wrong("mlp_layer_types", f"is not {layers} of sparse and dense")
-    indexed = _indexers(c, layers)
+    indexed = indexers(c, layers)
     plain, sparse = latent_mixer(c), latent_mixer(c, with_index=True) if any(indexed) else None
+    if sparse is not None:
+        plain = replace(plain, attended_tokens=sparse.attended_tokens)
     dense = dense_ffn(hidden=hidden, inner=inner_size(c))
     moe = dense
     if c.count_or_zero("n_routed_experts"):
-        older = c.text("topk_method") == "greedy" or c.text("model_type") == "deepseek_v2"
+        older = c.text("topk_method") == "greedy" or c.text("model_type") in (
+            "deepseek_v2",
+            "mistral4",
+            "mistral_large_3",
+        )
         moe = shared_and_routed(c, router_bias=not older)
     return Body(
         layers=tuple(

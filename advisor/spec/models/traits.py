@@ -266,6 +266,13 @@ TRAITS |= {
     "step1": Traits(mlp_bias_keys=("mlp_bias",)),
     "telechat3": Traits(mlp_bias_keys=("mlp_bias",)),
     "teleflm": Traits(bias_keys=()),
+    "muse_glimmer_text": Traits(norms=4, gate="wide", window_default="pattern", pattern=4),
+    "beam": Traits(
+        norms=4, qk_norm="head", gate="wide", first_dense=3, router_bias=True, window_default="none"
+    ),
+    "aria_text": Traits(shared_experts_key="moe_num_shared_experts"),
+    "cosmos3_edge_text": Traits(gated=False, mlp_bias_keys=("mlp_bias",)),
+    "telechat2": Traits(bias_keys=(), out_bias=True),
     "vaultgemma": Traits(tied=True, window_default="pattern", pattern=2),
 }
 """Checked module by module against transformers (5.23.0, the second part 5.24.0), but for the types it does

@@ -22,6 +22,8 @@ class Body:
     """What lies between the embedding and the head."""
 
     layers: tuple[Layer, ...]
+    again: tuple[Layer, ...] = ()
+    """Further layers that use the weights of others: read once more in each step, in memory once (Zamba2)."""
     tied: bool
     """Whether the head is the embedding, where the config does not say."""
     final_norm_params: int

@@ -14,6 +14,7 @@ from advisor.errors import UnsupportedError
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
+from advisor.spec.models.config import model_from_config
 from tests.advise.builders import deployment
 
 LAYERS = 32 * (4096 * (4096 + 2 * 1024) + 4096 * 4096 + 3 * 4096 * 14_336)
@@ -29,6 +30,29 @@ def test_llama_8b_at_16_bits_reads_each_matrix_once_and_multiplies_it_twice() ->
     # 2 (key, value) x 32 layers x 8 KV heads x 128 x 2 bytes
     assert work.kv_read_bytes[0].sum() == 131_072
     assert work.kv_store_bytes[0].sum() == 131_072
+
+
+def test_layers_that_run_again_are_read_again_and_stored_once() -> None:
+    """HRM-Text: two stacks of 16 layers; for a token the fast one runs six times and the slow one twice."""
+    layers = 2 * 16 * (5 * 1536 * 1536 + 3 * 1536 * 4096)
+    config = {
+        "architectures": ["HrmTextForCausalLM"],
+        "model_type": "hrm_text",
+        "hidden_size": 1536,
+        "intermediate_size": 4096,
+        "num_layers_per_stack": 16,
+        "num_hidden_layers": 128,
+        "num_attention_heads": 12,
+        "head_dim": 128,
+        "vocab_size": 151_808,
+        "max_position_embeddings": 2048,
+    }
+    model = model_from_config(config, name="HRM-Text-1B")
+    work = deployment_arrays([deployment(model=model, fmt="bf16", gpu="H100")])
+    assert model.linear_params == layers
+    assert work.quant_bytes[0] + work.kept_bytes[0] == 4 * 2 * layers
+    assert work.weight_bytes[0] == 2 * model.total_params
+    assert model.kv_bytes_per_token(16) == 128 * 2 * 1536 * 2
 
 
 def test_eight_bits_halve_what_the_matrices_read_and_leave_the_head() -> None:

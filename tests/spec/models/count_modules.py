@@ -14,7 +14,7 @@ from typing import Any
 
 TOWERS = re.compile(r"vision|visual|multi_modal|multimodal|audio|mm_projector")
 ROUTERS = re.compile(
-    r"lm_head|\.(gate|router|shared_expert_gate|wg|weights_proj|per_layer_model_projection)$"
+    r"lm_head|altup|\.(gate|router|shared_expert_gate|wg|weights_proj|per_layer_model_projection)$"
 )
 ROUTERS_INSIDE = re.compile(r"router\.(proj|layer)$")
 RENAMED = {"kimi_k2": "deepseek_v3", "mimo": "qwen2"}
@@ -38,12 +38,13 @@ def counts(config: dict[str, Any]) -> dict[str, Any]:
         model = transformers.AutoModelForCausalLM.from_config(made) if class_of is None else class_of(made)
     model.tie_weights()
     biases = sum(b.numel() for key, b in model.named_buffers() if "correction" in key)
-    linear = sum(
-        module.weight.numel()
+    matrices = {
+        id(module.weight): module.weight.numel()  # Zamba2 uses some in several layers
         for key, module in model.named_modules()
         if isinstance(module, torch.nn.Linear)
         and not (TOWERS.search(key) or ROUTERS.search(key) or ROUTERS_INSIDE.search(key))
-    )
+    }
+    linear = sum(matrices.values())
     linear += sum(p.numel() for key, p in model.named_parameters() if "experts." in key and p.dim() == 3)
     return {"total": sum(p.numel() for p in model.parameters()) + biases, "linear": linear}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ import pytest
 from advisor.errors import UnsupportedError
 from advisor.spec.models.architectures.registry import REFUSED, find_registered, registered
 from advisor.spec.models.config import model_from_config, readable_types
+from advisor.spec.models.files import model_from_file
 from docs.tools import architectures
 from tests.spec.build_models import llama_config, read
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "architectures"
 COUNTS: dict[str, Any] = json.loads((DATA / "counts.json").read_text(encoding="utf-8"))
+PUBLISHED: dict[str, Any] = json.loads((DATA / "published.json").read_text(encoding="utf-8"))
 WRAPPERS: dict[str, Any] = json.loads((DATA / "wrappers.json").read_text(encoding="utf-8"))
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "architectures.md"
 
@@ -25,6 +28,71 @@ def test_parameters_are_those_of_the_modules(model_type: str) -> None:
     row = COUNTS[model_type]
     model = model_from_config(row["config"], name=model_type)
     assert (model.total_params, model.linear_params) == (row["total"], row["linear"])
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_sizes_are_the_published_ones(name: str) -> None:
+    row = PUBLISHED[name]
+    model = model_from_config(row["config"], name=name)
+    assert model.total_params == pytest.approx(row["total"], rel=row["within"])
+    if "active" in row:
+        assert model.active_params == pytest.approx(row["active"], rel=row["active_within"])
+
+
+def test_a_state_stands_for_a_cache_in_models_without_attention() -> None:
+    """Codestral Mamba: 64 layers of 128 heads, 64 x 128 numbers each, and three tokens of a convolution."""
+    model = model_from_config(PUBLISHED["Mamba-Codestral-7B-v0.1"]["config"], name="m")
+    state = 64 * (128 * 64 * 128 * 2 + (8192 + 2 * 8 * 128) * 3 * 2)
+    assert model.kv_bytes_per_token(16) == 0
+    assert model.kv_bytes(1_000, 16) == model.kv_bytes(100_000, 16) == state
+
+
+def test_blocks_that_are_used_again_are_stored_once_and_cached_each_time() -> None:
+    """Zamba2-7B: 13 blocks with 7,168 wide keys and values each, weights for two of them."""
+    model = model_from_config(PUBLISHED["Zamba2-7B"]["config"], name="m")
+    assert model.kv_bytes_per_token(16) == 13 * 2 * 7168 * 2
+    blocks = [g for g in model.groups if g.attention.kind == "full"]
+    assert [(g.count, g.again) for g in blocks] == [(2, False), (11, True)]
+    whole = dataclasses.replace(
+        model, groups=tuple(dataclasses.replace(g, again=False) for g in model.groups)
+    )
+    block = blocks[0].attention.linear_params + blocks[0].ffn.linear_params
+    assert whole.linear_params - model.linear_params == 11 * block
+
+
+def test_layers_between_two_indexers_attend_to_what_the_first_chose() -> None:
+    """GLM-5.2: most layers have no indexer of their own and are as sparse as those that have one."""
+    model = model_from_config(
+        COUNTS["hy_v4"]["config"]
+        | {
+            "num_hidden_layers": 4,
+            "mlp_layer_types": ["dense"] + ["sparse"] * 3,
+            "indexer_types": ["full", "shared", "shared", "full"],
+        },
+        name="m",
+    )
+    assert {g.attention.attended_tokens for g in model.groups} == {2048}
+    assert sum(g.count for g in model.groups if g.attention.kv_extra_bytes_per_token) == 2
+
+
+def test_mistrals_own_file_is_read_as_vllm_reads_it(tmp_path: Path) -> None:
+    """Mistral Large 3 has params.json alone: latent attention, softmax routing, FP8, an image encoder."""
+    params = PUBLISHED["Mistral-Large-3-675B"]["config"]
+    (tmp_path / "params.json").write_text(json.dumps(params), encoding="utf-8")
+    model = model_from_file(tmp_path)
+    assert (model.max_context, model.native_format) == (294_912, "fp8")
+    assert model.kv_bytes_per_token(16) == 61 * (512 + 64) * 2
+    local = {**params, "sliding_window": [None, 4096, 4096, 4096], "n_layers": 8}
+    for key in ("moe", "vision_encoder", "quantization", *(k for k in params if "rank" in k or "qk_" in k)):
+        local.pop(key, None)
+    dense = model_from_config(local, name="m")
+    assert sorted((g.count, g.attention.window) for g in dense.groups if g.attention.window) == [(6, 4096)]
+
+
+@pytest.mark.parametrize("architecture", REFUSED)
+def test_what_is_refused_by_name_is_refused_whatever_its_keys(architecture: str) -> None:
+    with pytest.raises(UnsupportedError, match=r"cannot be read: .*--params"):
+        read(llama_config(architectures=[architecture]))
 
 
 @pytest.mark.parametrize("model_type", WRAPPERS)
@@ -96,8 +164,8 @@ def test_models_that_generate_no_text_are_named(architecture: str, words: str) -
 
 
 def test_a_refusal_names_the_reason_and_the_way_on() -> None:
-    with pytest.raises(UnsupportedError, match=r"no attention at all.*--params 8B"):
-        read(llama_config(model_type="mamba", architectures=["MambaForCausalLM"]))
+    with pytest.raises(UnsupportedError, match=r"experts of values inside attention.*--params 8B"):
+        read(llama_config(model_type="k2_horizon", architectures=["K2HorizonForCausalLM"]))
     config = llama_config(model_type="new_moe", architectures=["NewMoeForCausalLM"], n_routed_experts=256)
     with pytest.raises(UnsupportedError, match=r"nor does vLLM .* list it.*such as --params 284B-A13B"):
         read(config)

@@ -169,7 +169,7 @@ def test_nemotron_nas_leaves_attention_out_of_31_layers():
 @pytest.mark.parametrize(
     ("model_type", "words"),
     [
-        ("mamba", "'mamba'"),
+        ("rwkv", "'rwkv'"),
         ("t5", "'t5'"),
         ("mllama_text_model", "'mllama_text_model'"),
         ("deepseek_v9", "'deepseek_v9' cannot be read yet.*similar: deepseek_v"),

@@ -34,15 +34,16 @@ class HubErrors:
 
 @pytest.fixture
 def hub(monkeypatch):
-    """Sets what a download does: a path that it returns, or an exception that it raises."""
+    """Sets what a download does: a path that it returns, an exception that it raises, or these by file."""
     asked = []
 
     def installs(result):
         def hf_hub_download(repo_id, filename, *, etag_timeout, local_files_only):
             asked.append((repo_id, filename, local_files_only))
-            if isinstance(result, Exception):
-                raise result
-            return str(result)
+            outcome = result[filename] if isinstance(result, dict) else result
+            if isinstance(outcome, Exception):
+                raise outcome
+            return str(outcome)
 
         constants = SimpleNamespace(HF_HUB_OFFLINE=True, ENDPOINT="https://huggingface.co")
         package = SimpleNamespace(hf_hub_download=hf_hub_download)
@@ -78,7 +79,7 @@ def test_a_model_of_the_catalog_needs_no_hub(hub):
         (HubErrors.GatedRepoError("403"), "accept its terms there and set HF_TOKEN"),
         (HubErrors.RepositoryNotFoundError("404"), "the Hub has no such repository"),
         (HubErrors.LocalEntryNotFoundError("offline"), "the Hub is out of reach and its cache has no copy"),
-        (HubErrors.EntryNotFoundError("404"), "has no config.json"),
+        (HubErrors.EntryNotFoundError("404"), "has neither config.json nor params.json"),
         (HubErrors.HfHubHTTPError("500 Server Error\nfor url"), "could not be asked (500 Server Error)"),
         (TimeoutError(), "could not be asked (TimeoutError)"),
     ],
@@ -90,6 +91,16 @@ def test_what_the_hub_refuses_is_one_line(hub, failure, words):
     assert words in str(caught.value)
     assert str(caught.value).startswith("unknown model 'someone/my-own-llama'; ")
     assert "\n" not in str(caught.value)
+
+
+def test_mistrals_own_file_is_asked_for_where_there_is_no_config(hub, tmp_path):
+    path = tmp_path / "params.json"
+    params = {"dim": 4096, "n_layers": 32, "n_heads": 32, "n_kv_heads": 8, "hidden_dim": 14336}
+    path.write_text(json.dumps({**params, "head_dim": 128, "vocab_size": 32768}), encoding="utf-8")
+    asked = hub({"config.json": HubErrors.EntryNotFoundError("404"), "params.json": path})
+    # Mistral 7B v0.3
+    assert find_model("someone/my-own-llama").total_params == 7_248_023_552
+    assert [name for _, name, _ in asked] == ["config.json", "params.json"]
 
 
 @pytest.mark.parametrize(("text", "words"), [("{", "is damaged"), ("[]", "holds no keys")])

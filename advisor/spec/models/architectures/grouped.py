@@ -138,6 +138,7 @@ def _ling(c: ConfigValues, max_context: int) -> Body:
 
 READERS = {
     "minimax_m3": _minimax_m3,
+    "minimax_m3_text": _minimax_m3,
     "minimax_m3_vl": _minimax_m3,
     "minimax_m3_vl_text": _minimax_m3,
     "dbrx": _dbrx,

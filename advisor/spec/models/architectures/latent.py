@@ -42,7 +42,7 @@ def _axk1(c: ConfigValues, max_context: int) -> Body:
     )
 
 
-def _longcat(c: ConfigValues, max_context: int) -> Body:
+def longcat(c: ConfigValues, max_context: int) -> Body:
     """LongCat-Flash: a layer has attention and a dense part twice, and experts beside the first.
 
     Some of the experts compute nothing: on average a token passes that share fewer of the others.
@@ -69,11 +69,17 @@ def _longcat(c: ConfigValues, max_context: int) -> Body:
 
 
 def delta_attention(
-    *, hidden: int, heads: int, width: int, kernel: int, wide_gate: bool = False
+    *,
+    hidden: int,
+    heads: int,
+    width: int,
+    kernel: int,
+    wide_gate: bool = False,
+    wide_decay: bool = False,
 ) -> Attention:
     """Kimi's delta attention: per head a width × width state at 32 bits, gates through narrow projections.
 
-    `wide_gate`: the output's gate is one whole matrix (Kimi K3).
+    `wide_gate`: the output's gate is one whole matrix (Kimi K3); `wide_decay`: the forget gate (Ling 3.0).
     """
     inner = heads * width
     narrow = hidden * width + width * inner
@@ -84,7 +90,7 @@ def delta_attention(
         v_head_dim=width,
         # q, k, v, output; the forget and the output gate in two steps; one number per head.
         linear_params=4 * hidden * inner
-        + narrow
+        + (hidden * inner if wide_decay else narrow)
         + (hidden * inner if wide_gate else narrow)
         + hidden * heads,
         # three convolutions, the gate's bias and decay, the norm
@@ -152,10 +158,25 @@ def _kimi_linear(c: ConfigValues, max_context: int) -> Body:
     )
 
 
+def _pangu_ultra(c: ConfigValues, max_context: int) -> Body:
+    """openPangu Ultra: DeepSeek V3's layers with norms after both parts too (vLLM 0.33.0, openpangu.py)."""
+    hidden = hidden_size(c)
+    first = c.count_or_zero("first_k_dense_replace", "num_dense_layers")
+    attention, dense = latent_mixer(c), dense_ffn(hidden=hidden, inner=inner_size(c))
+    routed = shared_and_routed(c, router_bias=c.flag("router_enable_expert_bias", False))
+    norms = hidden * (4 if c.flag("sandwich_norm", False) else 2)
+    return Body(
+        layers=tuple((attention, dense if i < first else routed, norms) for i in range(layer_count(c))),
+        tied=False,
+        final_norm_params=hidden,
+    )
+
+
 READERS = {
     "axk1": _axk1,
     "minicpm3": _dense,
     "youtu": _dense,
-    "longcat_flash": _longcat,
+    "longcat_flash": longcat,
     "kimi_linear": _kimi_linear,
+    "pangu_ultra_moe": _pangu_ultra,
 }

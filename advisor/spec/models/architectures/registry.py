@@ -11,28 +11,24 @@ from advisor.spec.reading.catalog_yaml import read_catalog
 
 Kind = Literal["text", "multimodal", "pooling", "draft", "removed"]
 KINDS: tuple[Kind, ...] = ("text", "multimodal", "pooling", "draft", "removed")
+_ENCODER_DECODER = "an encoder with a decoder; only decoders are read"
 REFUSED: Mapping[str, str] = {
     "AliceAIForCausalLM": "gated delta net with a layout that no public class describes",
-    "BailingMoeV2_5ForCausalLM": "lightning attention",
-    "BailingMoeV3ForCausalLM": "delta attention with gates of full rank",
-    "BeamForCausalLM": "attention gates with a bias of their own",
-    "DomynEdgeForCausalLM": "a window of its own in each layer",
-    "DoryForCausalLM": "layers that run several times",
-    "Gemma3nForCausalLM": "residual streams that are mixed per layer (AltUp)",
-    "Gemma3nForConditionalGeneration": "residual streams that are mixed per layer (AltUp)",
-    "HYV4ForCausalLM": "mixed residual streams around latent attention",
-    "HrmTextForCausalLM": "layers that run several times",
-    "InklingForCausalLM": "short convolutions inside attention",
-    "InklingForConditionalGeneration": "short convolutions inside attention",
-    "IQuestLoopCoderForCausalLM": "layers that run several times",
+    "CohereAsrForConditionalGeneration": _ENCODER_DECODER,
+    "DiffusionGemmaForBlockDiffusion": "it writes blocks by diffusion, not token after token",
+    "DomynEdgeForCausalLM": "a window of its own in each layer, where three at most are modelled",
+    "Dots3NoteForCausalLM": "latent attention with other sizes in its local layers",
     "K2HorizonForCausalLM": "experts of values inside attention",
-    "LongcatFlashNgramForCausalLM": "embeddings of token sequences",
-    "Mamba2ForCausalLM": "no attention at all: a speed without a KV cache is not modelled",
-    "MambaForCausalLM": "no attention at all: a speed without a KV cache is not modelled",
-    "FalconMambaForCausalLM": "no attention at all: a speed without a KV cache is not modelled",
-    "NemotronHPuzzleForCausalLM": "every layer has sizes of its own",
-    "Qwen4ExpForCausalLM": "experimental layers",
-    "Zamba2ForCausalLM": "attention layers that share weights",
+    "NemotronHPuzzleForCausalLM": "every layer has sizes of its own, and no checkpoint is public",
+    "NemotronParseForConditionalGeneration": _ENCODER_DECODER,
+    "PanguProMoEV2ForCausalLM": "whole keys and values as attention sinks, and no checkpoint is public",
+    "Qwen4ExpForCausalLM": "experimental layers, and no checkpoint is public",
+    "Qwen4ExpForConditionalGeneration": "experimental layers, and no checkpoint is public",
+    "RadioMBartPrefixForCausalLM": _ENCODER_DECODER,
+    "Step5ForCausalLM": "an indexer over grouped heads",
+    "Step5ForConditionalGeneration": "an indexer over grouped heads",
+    "VibeVoiceAsrForConditionalGeneration": "two encoders of speech that are not counted here",
+    "WhisperForConditionalGeneration": _ENCODER_DECODER,
 }
 """Architectures whose layers are of a kind that no reader counts."""
 
@@ -45,6 +41,8 @@ class Registered:
     kind: Kind
     model_type: str | None
     """As in config.json, where it is known."""
+    text: str | None = None
+    """model_type of the section that holds its language model, where its class has one."""
     until: str | None
     """The last release that served it, of `removed` ones."""
 
@@ -62,12 +60,12 @@ class Registered:
         end = f" (vLLM served it until {self.until})" if self.until else ""
         if self.kind in ("pooling", "draft"):
             return f"refused: {self.reason}"
-        if self.model_type in readable:
-            return f"read{end}"
         if self.reason is not None:
             return f"refused: {self.reason}{end}"
-        if self.kind == "multimodal":
-            return f"read where its text_config is of a type that is read{end}"
+        if (self.text or self.model_type) in readable:
+            return f"read{end}"
+        if self.kind == "multimodal" and self.text is None:
+            return f"read where its language model is of a type that is read{end}"
         return f"refused: its layers are not known here{end}"
 
 
@@ -80,7 +78,13 @@ def registry_version() -> str:
 def _entries() -> Mapping[str, Registered]:
     catalog: Mapping[str, Any] = read_catalog("architectures.yaml")
     return {
-        name: Registered(architecture=name, kind=kind, model_type=facts.get("type"), until=facts.get("until"))
+        name: Registered(
+            architecture=name,
+            kind=kind,
+            model_type=facts.get("type"),
+            text=facts.get("text"),
+            until=facts.get("until"),
+        )
         for kind in KINDS
         for name, facts in catalog[kind].items()
     }

@@ -164,12 +164,62 @@ def _glm4v(v: ConfigValues, outer: ConfigValues, text_hidden: int) -> int:
     return tower + embedding + merger
 
 
+def _muse_audio(a: ConfigValues) -> int:
+    """Muse Spark's audio tower: stages of convolutional blocks, each over patches of the one before."""
+    kernel, out = a.count("conv_kernel_size", default=7), a.count("out_hidden_size", default=8192)
+    widths = a.numbers("hidden_sizes") or (256, 512, 1024, 2048)
+    patches, depths = a.numbers("patch_sizes") or (16, 6, 5, 4), a.numbers("depths") or (2, 2, 2, 2)
+    if not len(widths) == len(patches) == len(depths):
+        raise a.wrong("hidden_sizes", "is not as long as patch_sizes and depths")
+    total, before = 0, 1
+    for width, patch, depth in zip(widths, patches, depths, strict=True):
+        block = width * kernel + 2 * width + 8 * width * width + 5 * width
+        total += width * patch * before + 2 * width + depth * block
+        before = width
+    return total + before + before * out + 2 * out
+
+
+def _muse(v: ConfigValues, outer: ConfigValues, text_hidden: int) -> int:
+    """Muse Glimmer's and Spark's encoder over pairs of frames, and three matrices of projection."""
+    hidden, patch, merge = v.count("hidden_size"), v.count("patch_size"), v.count("merge_size", default=2)
+    rows = v.count("pos_emb_height", default=32) * v.count("pos_emb_width", default=32)
+    embedding = (3 * v.count("patch_temporal", default=2) * patch**2 + rows) * hidden
+    inner, layers = v.count("intermediate_size"), v.count("num_hidden_layers")
+    tower = _encoder(layers=layers, hidden=hidden, inner=inner) + 4 * hidden
+    wide = outer.count("projector_hidden_size", default=4096)
+    into = outer.count("out_hidden_size", default=hidden * merge**2)
+    audio = outer.section("audio_config")
+    projected = into * wide + wide * wide + wide * text_hidden
+    return embedding + tower + projected + (0 if audio is None else _muse_audio(audio))
+
+
+def _inkling(v: ConfigValues, outer: ConfigValues, text_hidden: int) -> int:
+    """Inkling's table of audio tokens, and a few matrices over image patches: a thousandth of the model."""
+    audio = outer.section("audio_config")
+    rows = (
+        0
+        if audio is None
+        else audio.count("mel_vocab_size", default=256) * audio.count("n_mel_bins", default=80)
+    )
+    return rows * text_hidden + text_hidden + 4 * text_hidden * text_hidden
+
+
+def _gemma3n(v: ConfigValues, outer: ConfigValues, text_hidden: int) -> int:
+    """Gemma 3n's MobileNet-V5-300M and conformer, of which the config names the first alone: an estimate."""
+    audio = 681_000_000 if outer.section("audio_config") is not None else 0
+    return 300_000_000 + audio + (v.count("hidden_size", default=2048) + 1536) * text_hidden
+
+
 Tower = Callable[[ConfigValues, ConfigValues, int], int]
 
 TOWERS: dict[str, Tower] = {
     "gemma3": _gemma3,
     "gemma4": _gemma4,
+    "gemma3n": _gemma3n,
+    "inkling_mm_model": _inkling,
     "mistral3": _pixtral,
+    "muse_glimmer": _muse,
+    "muse_spark": _muse,
     "llama4": _llama4,
     "qwen2_vl": _qwen2_vl,
     "qwen2_5_vl": _qwen25_vl,

@@ -1,0 +1,77 @@
+"""Models with one thing more than a row of `TRAITS` says: Beam, Molmo 2, ERNIE-VL, TeleChat 2.
+
+Shapes follow transformers 5.24.0; those of TeleChat 2 and of LongCat's n-gram tables vLLM 0.33.0.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from advisor.spec.models.architectures.latent import longcat
+from advisor.spec.models.layers import moe_ffn
+from advisor.spec.models.transformer import Body, hidden_size, read_transformer
+from advisor.spec.models.values import ConfigValues
+
+
+def _plus(body: Body, per_layer: int) -> Body:
+    """The same with so many more parameters in each layer, which no format narrows."""
+    layers = tuple((attention, ffn, norms + per_layer) for attention, ffn, norms in body.layers)
+    return dataclasses.replace(body, layers=layers)
+
+
+def _beam(c: ConfigValues, max_context: int) -> Body:
+    """Beam: the gate on the attention's output has one bias a head."""
+    return _plus(read_transformer(c, "beam", max_context), c.count("num_attention_heads"))
+
+
+def _telechat2(c: ConfigValues, max_context: int) -> Body:
+    """TeleChat 2: biases on the way out of attention and of the feed-forward part alone."""
+    return _plus(read_transformer(c, "telechat2", max_context), hidden_size(c))
+
+
+def _molmo2(c: ConfigValues, max_context: int) -> Body:
+    """Molmo 2: further rows of the embedding for image tokens."""
+    body = read_transformer(c, "qwen3", max_context)
+    return dataclasses.replace(
+        body, other_params=c.count("additional_vocab_size", default=128) * hidden_size(c)
+    )
+
+
+def _first(c: ConfigValues, key: str) -> int:
+    """The text's figure of a pair (text, images), or the figure itself."""
+    pair = c.raw(key)
+    return (c.numbers(key) or (0,))[0] if isinstance(pair, (list, tuple)) else c.count(key)
+
+
+def _ernie_vl(c: ConfigValues, max_context: int) -> Body:
+    """ERNIE 4.5 VL: ERNIE's experts for text, others for image tokens, which a text token does not pass."""
+    text = {key: _first(c, key) for key in ("moe_num_experts", "moe_intermediate_size") if key in c}
+    body = read_transformer(ConfigValues(text, c.where).over(c), "ernie4_5_moe", max_context)
+    if not isinstance(c.raw("moe_intermediate_size"), (list, tuple)):
+        return body
+    inner = c.numbers("moe_intermediate_size") or ()
+    pair = isinstance(c.raw("moe_num_experts"), (list, tuple))
+    count = (c.numbers("moe_num_experts") or ())[-1] if pair else c.count("moe_num_experts")
+    images = moe_ffn(hidden=hidden_size(c), experts=count, active=0, inner=inner[-1], router_bias=True)
+    each = images.total_linear_params + images.router_params + images.other_params
+    routed = sum(1 for _, ffn, _ in body.layers if ffn.experts)
+    return dataclasses.replace(body, other_params=body.other_params + routed * each)
+
+
+def _longcat_ngram(c: ConfigValues, max_context: int) -> Body:
+    """LongCat-Flash-Lite: hashed runs of tokens have embeddings of their own, then projected."""
+    hidden = hidden_size(c)
+    tables = c.count("emb_split_num") * (c.count("emb_neighbor_num") - 1)
+    width = hidden // tables
+    rows = tables * c.count("ngram_vocab_size_ratio") * c.count("vocab_size") + tables * tables
+    body = longcat(c, max_context)
+    return dataclasses.replace(body, other_params=rows * width + tables * width * hidden)
+
+
+READERS = {
+    "beam": _beam,
+    "telechat2": _telechat2,
+    "molmo2_text": _molmo2,
+    "ernie4_5_vl_moe_text": _ernie_vl,
+    "longcat_flash_ngram": _longcat_ngram,
+}
