@@ -165,7 +165,8 @@ def test_memory_adds_up() -> None:
 def test_the_evidence_has_the_fit_and_the_price() -> None:
     assert evidence_lines(three()) == [
         "Fitted on 100 rows.",
-        "Price: 0.8 USD per GPU-hour, paper, on-demand, 2024-10-28 (arXiv:2411.02355v4)",
+        "Price: 0.8 USD per GPU-hour, paper, on-demand, 2024-10-28, 711 days old, which is old "
+        "(arXiv:2411.02355v4)",
     ]
 
 
