@@ -9,7 +9,7 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 input or data wrong, 2 usage, 3 nothing keeps the limits, 130
-    interrupted, 141 (by the signal) nobody reads the answer."""
+    interrupted, 141 (by the signal) the output is closed."""
     try:
         from advisor.cli.streams import end_by_signals
 

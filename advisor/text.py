@@ -77,7 +77,7 @@ def share(ratio: float) -> str:
 
 
 def chance(probability: float) -> str:
-    """A probability as per cent; never a certainty that nobody has."""
+    """A probability as per cent, never 0 % or 100 %."""
     if probability > 0.995:
         return "over 99 %"
     if probability < 0.005:
@@ -91,7 +91,7 @@ def missed_by(excess: float) -> str:
 
 
 def gpus_text(deployment: Deployment) -> str:
-    """`4× A6000`; replicas are told apart: `3 replicas of 2× L40S`."""
+    """`4× A6000`; with replicas `3 replicas of 2× L40S`."""
     one = f"{deployment.tensor_parallel}× {deployment.gpu.label}"
     return one if deployment.replicas == 1 else f"{deployment.replicas} replicas of {one}"
 

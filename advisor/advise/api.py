@@ -320,7 +320,7 @@ def _check_budget(usd_per_hour: float | None) -> None:
 
 
 def engine_of(named: str | Engine | None, asked: Workload) -> Engine:
-    """As named, else as the workload states it, else the default release; a release that caches no prefixes
+    """The named engine, else the workload's, else the default release; a release that caches no prefixes
     by itself is told to where prompts repeat."""
     if named is None:
         engine = asked.engine or Engine(version=newest_version())

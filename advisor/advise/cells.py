@@ -45,7 +45,8 @@ class Question:
 
     deployment: Deployment | None = None
     model: ModelSpec | Traits | None = None
-    """Whose accuracy: known where the deployment cannot run, or only the name says what the model is."""
+    """The model whose accuracy is asked: known where the deployment cannot run, or only the name says what
+    the model is."""
     format: str = ""
     input_tokens: float = 0.0
     output_tokens: float = 0.0
@@ -53,7 +54,7 @@ class Question:
     level: float = 0.0
     """Requests in flight (infinite = all queued at once), requests per second, or requests sent together."""
     requests_per_client: float = inf
-    """Of a closed loop's run; infinite = the long run."""
+    """Requests each client sends in a closed loop; infinite = steady state."""
     input_std: float = 0.0
     output_std: float = 0.0
     prefix_hit_rate: float = 0.0
@@ -120,7 +121,7 @@ def _load(row: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _prompts(row: Mapping[str, str]) -> float | None:
-    """Requests of the whole run; infinite = the long run, None = not said."""
+    """Requests that the benchmark run sends; infinite = steady state, None = not stated."""
     text = row.get("num_prompts", "").strip().lower()
     if not text:
         return None
@@ -130,7 +131,7 @@ def _prompts(row: Mapping[str, str]) -> float | None:
 
 
 def _subject(name: str) -> ModelSpec | Traits | None:
-    """Whose accuracy a name means: a known model, or one whose size or family the name says."""
+    """The model that a name means for accuracy: a known model, or one whose size or family the name says."""
     from advisor.cost.quality.models import traits_by_family
 
     try:

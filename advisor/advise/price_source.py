@@ -34,10 +34,9 @@ def price_source(
     price_list: str | None,
     live: LivePrices | None = None,
 ) -> PriceOf:
-    """Prices as the user says, and where he says none as the named list, the live catalog or the shipped
-    table has them.
+    """Prices that the user states; else those of the named list, the live catalog or the shipped table.
 
-    Of a live catalog that was never fetched the shipped table takes the place.
+    The shipped table takes the place of a live catalog that was never fetched.
     """
     overrides = {find_gpu(name).name: usd for name, usd in (own or {}).items()}
     for name, usd in overrides.items():

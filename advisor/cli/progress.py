@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 PATIENCE_S = 0.5
-"""What is done sooner shows nothing: a spinner that flashes up tells nobody anything."""
+"""Work that is done sooner shows nothing: a spinner that only flashes up does not help."""
 
 
 @contextmanager

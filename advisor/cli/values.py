@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from advisor.spec.workloads.workload import Workload
 
 USUAL_WORKLOAD = "chat"
-"""What is assumed where nobody says what the requests are like."""
+"""The workload that is assumed where none is stated."""
 
 
 def the_model(named: Named) -> ModelSpec:

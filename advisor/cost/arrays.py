@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-"""NaN marks an entry without a value: a latency of a load beyond the capacity, a cell nobody measured."""
+"""NaN marks an entry without a value: a latency of a load beyond the capacity, a cell that was not
+measured."""
 Ints = npt.NDArray[np.intp]
 Bools = npt.NDArray[np.bool_]
 Rows = Ints | Bools

@@ -24,7 +24,8 @@ SERVED_SD, UNSERVED_SD = 0.10, 0.25
 """How far, in log-odds, an efficiency learnt from serving may be off on another host with the same GPU, and
 on a GPU that no one served on. Judged, from what GPUs of one architecture differ by in the fit (0.15)."""
 KERNEL_SD, LOOKALIKE_SD = 0.15, 0.50
-"""The same for a kernel timed alone: one that vLLM calls too, and one that only does the same work."""
+"""Standard deviation, in log-odds, of an efficiency from a kernel timed alone: one that vLLM calls too, and
+one that only does the same work."""
 MOST = 0.98
 """A share at which log-odds still mean something."""
 

@@ -29,7 +29,7 @@ class Estimate:
             raise ValueError(f"{self.value} is outside its own interval [{self.low}, {self.high}]")
 
     def scaled(self, factor: float) -> Estimate:
-        """The same estimate in another unit; `factor` > 0."""
+        """This estimate in another unit; `factor` > 0."""
         return Estimate(
             value=self.value * factor,
             low=self.low * factor,

@@ -43,7 +43,7 @@ class Fit:
     measured: Mapping[DeploymentKey, Sequence[MeasuredCell]]
     summary: Mapping[str, object]
     ratios: Intervals = Intervals(table={})
-    """Of the ratio of two formats of one model on the same GPUs under the same load; symmetric."""
+    """Intervals of the ratio of two formats of one model on the same GPUs and load; symmetric."""
     shared: SharedErrors = SharedErrors()
     """What the errors of two predictions have in common."""
 
@@ -115,7 +115,7 @@ def _class_of(row: Sequence[Any]) -> ErrorClass:
 
 
 def _cell_row(cell: MeasuredCell) -> list[object]:
-    """Its fields without the last ones that are as they are by default: published cells state neither."""
+    """The cell's fields, without trailing ones at their defaults: published cells do not state them."""
     row: list[object] = list(cell)
     names, usual = list(cell._fields), cell._field_defaults
     while names and row[-1] == usual.get(names[-1], ...):

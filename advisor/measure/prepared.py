@@ -41,7 +41,7 @@ class Prepared:
     jobs: tuple[Job, ...]
     offline: bool
     running: RunningServer | None = None
-    """The server that somebody else runs; None = servers of our own."""
+    """A server that is already running; None = servers of our own."""
 
     @property
     def source(self) -> str:

@@ -53,7 +53,7 @@ def check_starts(plan: Plan, device: Device, engine_version: str | None) -> None
 
 
 def _kind(plan: Plan, model: ModelSpec, format: str) -> CheckpointKind | None:
-    """Packaging and scheme of the weights that the plan serves; None where they cannot be told."""
+    """Packaging and scheme of the weights that the plan serves; None where they are unknown."""
     if plan.is_made(format):
         return made_kind(format)
     given = dict(plan.checkpoints).get(format)

@@ -41,7 +41,8 @@ class KernelTiming:
     """1 but for all-reduce."""
     what: KernelKind
     dtype: str | None
-    """Of a GEMM: `bf16 fp16 fp8 fp8-block int8 nvfp4`, or `int4 weights` with 16-bit activations."""
+    """Number format of a GEMM: `bf16 fp16 fp8 fp8-block int8 nvfp4`, or `int4 weights` with 16-bit
+    activations."""
     tokens: int | None
     """Rows of a GEMM."""
     width: int | None
@@ -55,7 +56,7 @@ class KernelTiming:
     """Of `value`: GB/s, TFLOPS, launches/s."""
     value: float
     seconds: float
-    """Of one call, the median of blocks."""
+    """Seconds of one call, the median of blocks."""
     source: str
     licence: str
     date: str | None
@@ -70,7 +71,7 @@ class KernelTiming:
     window: int | None = None
     """Tokens that attention looks back; None: all."""
     kv_dtype: str | None = None
-    """Of the KV cache: `bf16` or `fp8`; None: 16 bits."""
+    """Type of the KV cache: `bf16` or `fp8`; None: 16 bits."""
 
     def __post_init__(self) -> None:
         if not (self.gpu and self.unit and self.source and self.licence):

@@ -15,7 +15,7 @@ from advisor.units import MS_PER_S, S_PER_HOUR
 Origin = Literal["published", "derived", "measured", "imported"]
 """derived: recovered from a finer printed figure (queries per dollar). measured: by our own tool."""
 OWN_ORIGINS: tuple[Origin, ...] = ("measured", "imported")
-"""Of a user's own records."""
+"""Origins of a user's own records."""
 LengthKind = Literal["constant", "distribution"]
 Stage = Literal["quantize", "serve", "bench", "evaluate"]
 FailureReason = Literal["out_of_memory", "unsupported", "crash", "timeout", "unsteady", "too_many_failures"]

@@ -40,7 +40,8 @@ class Source:
     fit: Use
     why: str
     family: str = ""
-    """Whose harness made its rows: sources of one family share their habits and err alike. Empty: `match`."""
+    """The harness that made the rows: sources of one family share their habits and err alike. Empty:
+    `match`."""
     reference: bool = False
     """Whether its harness is the one that the headline figures are for: it measured formats side by side."""
     left_out_alone: bool = False
@@ -78,7 +79,7 @@ class Sources:
         return self._of[source]
 
     def family(self, source: str) -> str:
-        """Whose harness made a row; a source without an entry is a family of its own."""
+        """The harness that made a row; a source without an entry is a family of its own."""
         entry = self.of(source)
         return source if entry is None else entry.name
 

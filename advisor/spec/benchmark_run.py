@@ -15,7 +15,7 @@ its mean."""
 REPEATS = 3
 """The least that `measure` makes of a load."""
 MIN_REQUESTS = 50
-"""Of one repeat of a closed loop: fewer have no tail."""
+"""Least requests in one repeat of a closed loop: fewer have no tail."""
 OPEN_LOOP_S = 60.0
 """How long requests arrive in an open loop: enough for the queue, where one grows, to show."""
 MIN_OPEN_LOOP_REQUESTS, MAX_OPEN_LOOP_REQUESTS = 100, 2_000
@@ -42,7 +42,7 @@ class BenchmarkRun:
     level: float | None = None
     """Clients of a closed loop, requests per second or batch size; None for single and maximum."""
     requests: int | None = None
-    """Of one repeat; None: not known."""
+    """Requests of one repeat; None: not known."""
     repeats: int = 1
     """Each starts anew: the figures are means over them."""
     is_steady: bool = False

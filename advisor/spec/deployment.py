@@ -82,7 +82,7 @@ class Deployment:
         return 8 if self.kv_format == "fp8" else 16
 
     def times(self, replicas: int) -> Deployment:
-        """The same with so many replicas."""
+        """This deployment with `replicas` replicas."""
         if replicas == self.replicas:
             return self
         # Not `replace`: a search asks this thousands of times, and of one field.
@@ -97,7 +97,7 @@ class Deployment:
         )
 
     def with_kv(self, kv: KvChoice) -> Deployment:
-        """The same with a KV cache of this type; `auto` follows the checkpoint, as vLLM does."""
+        """This deployment with a KV cache of this type; `auto` follows the checkpoint, as vLLM does."""
         chosen = resolved_kv(
             kv,
             model=self.model,

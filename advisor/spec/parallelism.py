@@ -52,5 +52,5 @@ class Parallelism:
         return 1 if self.expert else self.tensor * self.data
 
     def times(self, replicas: int) -> Parallelism:
-        """The same split with so many replicas."""
+        """This split with `replicas` replicas."""
         return self if replicas == self.replicas else replace(self, replicas=replicas)

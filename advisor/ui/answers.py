@@ -57,7 +57,7 @@ Said = tuple[tuple[str, str], ...]
 
 
 class Superseded(Exception):
-    """Another question was asked meanwhile: nobody waits for this one any more."""
+    """Another question was asked meanwhile; the answer to this one is no longer wanted."""
 
 
 class Answerer:
@@ -181,13 +181,13 @@ class Answerer:
         return {"html": mix_section(found) or NO_MIX, "ms": _ms_since(begun)}
 
     def document(self, said: Mapping[str, str]) -> Mapping[str, object]:
-        """The same answer for programs, as `recommend --output json` gives it."""
+        """The answer for programs, as `recommend --output json` gives it."""
         with self._lock:
             _, recommendation = self._recommend(said)
             return recommendation_document(recommendation, top=DOCUMENT_ROWS)
 
     def rows(self, said: Mapping[str, str]) -> dict[str, object]:
-        """The same as `recommend --output csv`."""
+        """The rows of `recommend --output csv`."""
         with self._lock:
             return {"text": rows_text(self._recommend(said)[1])}
 

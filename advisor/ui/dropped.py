@@ -35,7 +35,7 @@ from advisor.ui.own_inputs import OwnInputs
 from advisor.units import MB, MS_PER_S
 
 MOST_BYTES = int(64 * MB)
-"""Of one file; what is larger goes to the command line, which reads it where it lies."""
+"""Largest dropped file; a larger one goes to the command line, which reads it where it lies."""
 MOST_KEPT = 16
 """Files of a kind that the page remembers; the oldest go first."""
 MOST_NAME = 80
@@ -74,7 +74,7 @@ def take(name: str, content: bytes) -> Taken:
         try:
             return _take(path, content, shown)
         except QuantAdviseError as error:
-            # Where it lay for a moment is nobody's business.
+            # The temporary path means nothing to the user.
             raise InputError(str(error).replace(f"{path.parent}/", "")) from error
 
 

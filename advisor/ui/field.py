@@ -28,7 +28,7 @@ class Field:
     name: str
     """In the address and in the form."""
     label: str
-    """With the unit; errors are told without the flag, beside it."""
+    """The label, with the unit; errors stand beside it and leave out the flag."""
     flags: tuple[str, ...]
     """What an error about it begins with, before the colon: the command line's flag, a library's argument."""
     group: str = "More"

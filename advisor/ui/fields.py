@@ -1,4 +1,5 @@
-"""The one door of the page's question: every field, what stands beside it, and which errors are about it.
+"""The only list of the fields of a question: every field, what stands beside it, and which errors are about
+it.
 
 The form, the address, the reading and the errors are made from this list. Arguments of the library
 beyond it get their fields from `further_fields`.

@@ -50,7 +50,8 @@ ENGINE = "engine"
 """The release; its settings are fields of their own. The cache's type is stated (`kv`)."""
 YES, NO = "yes", "no"
 Kind = Literal["yes-no", "number", "count", "amount", "text", "texts", "counts", "named"]
-"""amount: a number that may be written with its unit, read by the door itself. named: counts by GPU."""
+"""amount: a number that may be written with its unit, read by the function that takes it. named: counts by
+GPU."""
 
 WORDS: Mapping[str, str] = {
     "burstiness": "Burstiness (1: Poisson)",
@@ -75,7 +76,9 @@ def further_fields() -> tuple[Field, ...]:
 
 
 def further(door: Callable[..., object], get: Mapping[str, str]) -> dict[str, Any]:
-    """The arguments of a door that the further fields say. Raises InputError, which begins with the flag."""
+    """The arguments of a function that the further fields say. Raises InputError, which begins with the
+    flag.
+    """
     kinds = _further(door)
     return {name: _read(name, kind, get[name]) for name, kind in kinds.items() if get.get(name)}
 
@@ -103,7 +106,7 @@ def flag(name: str) -> str:
 
 @lru_cache(maxsize=4)
 def _further(door: Callable[..., object]) -> Mapping[str, Kind]:
-    """The arguments of a door that no stated field says and that a person can write, with their kinds."""
+    """The arguments of a function that no stated field says and a person can write, with their kinds."""
     stated = {*WORKLOAD, *CHOICE}
     hints = get_type_hints(door)
     found: dict[str, Kind] = {}

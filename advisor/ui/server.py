@@ -17,9 +17,9 @@ from advisor.ui.question import FieldError, field_of, words_of
 LOOPBACK = "127.0.0.1"
 MOST_URL = 16_384
 MOST_DIGITS = 12
-"""Of a length: more is a mistake, or worse."""
+"""Most digits of a length: more is a mistake, or an attack."""
 READ_S = 30.0
-"""A connection that says nothing for so long is closed."""
+"""Seconds of silence after which a connection is closed."""
 
 Respond = Callable[[Mapping[str, str]], Mapping[str, object]]
 
@@ -82,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
         """A file that was dropped on the page, by its name."""
         url = urlsplit(self.path)
         length = self.headers.get("Content-Length", "")
-        # Whatever is not read of a body would be taken for the next request.
+        # An unread part of the body would be taken for the next request.
         self.close_connection = True
         if not self._is_ours():
             return

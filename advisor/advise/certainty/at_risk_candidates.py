@@ -25,8 +25,8 @@ FEW = 256
 
 
 def hopefuls(recommendation: Recommendation, predictor: Predictor) -> Contest | None:
-    """Those refused that keep every limit with 5 % or more; the first is the best to take untested. None
-    where there are none."""
+    """Refused deployments that keep every limit with 5 % or more; the first is the best to take untested.
+    None where there are none."""
     choice, table = recommendation.choice, recommendation.table
     if choice is None or table is None:
         return None

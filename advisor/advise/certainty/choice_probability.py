@@ -67,7 +67,7 @@ class Sureness:
     rival: Rival | None
     """The likeliest to be the best instead; None when nothing else could be."""
     fewer: Rival | None
-    """The same with fewer replicas, and the chance that they keep every limit."""
+    """The same deployment with fewer replicas, and the probability that it keeps every limit."""
 
     @property
     def verdict(self) -> Verdict:

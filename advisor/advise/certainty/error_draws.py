@@ -36,7 +36,7 @@ class Draws:
     """Joint draws for some deployments under one load; arrays of shape (draws, deployments)."""
 
     at: Ints
-    """Positions in the standings."""
+    """Positions in the judged table."""
     keeps: Bools
     """Whether all limits are kept."""
     objective: Floats
@@ -45,7 +45,7 @@ class Draws:
     """By cause, standard deviations; positive is worse than predicted."""
 
     def best(self) -> Floats:
-        """Of each draw the least objective that keeps the limits; inf where none does."""
+        """The least objective, in each draw, among those that keep the limits; inf where none does."""
         return np.asarray(np.where(self.keeps, self.objective, np.inf).min(axis=1))
 
 
@@ -144,6 +144,6 @@ def _stream(name: str, draws: int) -> Floats:
 
 
 def as_good(of: Draws) -> Bools:
-    """In which draws each keeps the limits and is the best that does, a tie included."""
+    """Draws in which each deployment keeps the limits and is the best that does; ties count."""
     best = of.best()[:, None]
     return np.asarray(of.keeps & (of.objective <= best * (1.0 + TIE)))

@@ -44,7 +44,7 @@ class Refusal:
     """What was requested, in the limit's unit: ms, requests per second, a share, USD per hour, tokens."""
     metric: str = ""
     statistic: str = ""
-    """Of a latency."""
+    """`mean` or a percentile, where the limit is on a latency; else empty."""
     goodput: Goodput | None = None
     """The share of requests that the percentile vouches for."""
     expected: Estimate | None = None

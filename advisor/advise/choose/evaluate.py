@@ -84,7 +84,7 @@ class DeploymentEvaluator:
         return [*([] if capacity is None else [capacity]), *limit.latency_limits(pairs, self.timed)]
 
     def _evidence_limit(self) -> list[JudgedLimit]:
-        """Somebody measured what the format loses."""
+        """Where the accuracy of the format has been measured."""
         if self.choice.space.unmeasured_formats or all(r is None for r in self.recoveries):
             return []
         measured = np.array([r is not None and r.true is not None for r in self.recoveries])

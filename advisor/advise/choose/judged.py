@@ -45,7 +45,7 @@ class JudgedLimit:
     """TOKEN_RATE, TTFT or RECOVERY; empty: no error of a prediction changes it."""
     metric: str = ""
     statistic: str = ""
-    """Of a latency."""
+    """`mean` or a percentile, where the limit is on a latency; else empty."""
     goodput: Goodput | None = None
     """The share of requests that this percentile vouches for."""
 
@@ -107,7 +107,7 @@ class JudgedTable:
     recoveries: tuple[Recovery | None, ...]
     """(deployments,); None: no quality model."""
     answers: PredictionTable
-    """Of the pairs, flattened."""
+    """Predictions for every pair of load and deployment, flattened."""
 
     @property
     def possible(self) -> Bools:
@@ -169,7 +169,7 @@ class JudgedTable:
         return replace(made, loads=tuple(self.loads[int(i)] for i in order), answers=self.answers.take(flat))
 
     def only(self, at: Ints) -> JudgedTable:
-        """Of the deployments at `at`."""
+        """The table of the deployments at `at` alone."""
         width = len(self.deployments)
         flat = (np.arange(len(self.loads))[:, None] * width + at).ravel()
         places = at.tolist()

@@ -19,27 +19,29 @@ TIE = 0.01
 printed with two or three digits, so a smaller difference could not be observed in a measurement either."""
 
 SURER = 0.95
-"""Probability of keeping all limits that a surer choice has at least."""
+"""Least probability of keeping all limits that a safer choice must have."""
 AS_SURE = 0.02
 """Probabilities that differ by less are alike: two thousand draws know them to one per cent."""
 AS_ACCURATE = 0.005
 """Recoveries that differ by less are alike: an evaluation that is repeated moves by as much."""
 AS_FAST = 0.15
-"""Mean E2E, as a logarithm: formats on one GPU are not predicted to be told apart closer than this."""
+"""Mean E2E, as a logarithm: differences between formats on one GPU are not predicted more closely than
+this."""
 
 
 def sure_enough(confidence: float) -> float:
-    """The probability that a surer choice has: 0.95, or halfway from the confidence to certainty."""
+    """The probability that a safer choice must have: 0.95, or halfway from the confidence to certainty."""
     return max(SURER, (1.0 + confidence) / 2.0)
 
 
 def order(table: JudgedTable, load: int, at: Ints) -> Ints:
     """The deployments at `at`, best first under one load.
 
-    Of ties in the objective the surer comes first, then the one with the better recovery (its pessimistic
-    end), then the one with fewer GPUs a replica, which need no fast links, then the faster (mean E2E); each
-    only where the difference is more than noise (`AS_SURE`, `AS_ACCURATE`, `AS_FAST`). What is alike in all
-    follows USD per hour, recovery and the objective. By accuracy, recovery alone decides a tie.
+    Ties in the objective: the likelier to keep the limits comes first, then the one with the better recovery
+    (its pessimistic end), then the one with fewer GPUs a replica, which need no fast links, then the faster
+    (mean E2E); each only where the difference is more than noise (`AS_SURE`, `AS_ACCURATE`, `AS_FAST`). What
+    is alike in all follows USD per hour, recovery and the objective. By accuracy, recovery alone decides a
+    tie.
 
     What has no objective, for want of a price, comes last: the fewest GPUs first, then the fastest. The order
     does not depend on the order of `at`.

@@ -45,7 +45,7 @@ class Recommendation:
     model: ModelSpec
     workload: Workload
     ranked: Sequence[Assessment] = field(hash=False)
-    """Those that keep every limit, best first."""
+    """Deployments that keep every limit, best first."""
     refused: Sequence[Assessment] = field(hash=False)
     """The rest with the reasons, the nearest miss first."""
     pareto: Sequence[Assessment] = field(hash=False)
@@ -56,7 +56,7 @@ class Recommendation:
     """The refused that keep every limit by their central estimates, best first: a measurement could admit
     them."""
     ties: Sequence[Assessment] = field(default=(), hash=False)
-    """Those after the winner that the objective cannot tell from it."""
+    """Deployments after the winner whose objective is the same within its tolerance."""
     picks: tuple[Pick, ...] = field(default=(), hash=False)
     """At most three to choose between: recommended, surer, cheaper."""
     frontier: tuple[Offer, ...] = field(default=(), hash=False)
@@ -78,7 +78,7 @@ class Recommendation:
 
     @property
     def closest(self) -> Assessment | None:
-        """Of the refused the one that misses its worst limit by the least; None when no miss is a matter of
+        """The refused deployment that misses its worst limit by the least; None when no miss is a matter of
         degree."""
         nearest = self.refused[0] if self.refused else None
         return None if nearest is None or nearest.excess is None else nearest

@@ -27,7 +27,7 @@ Verdicts = Callable[[Ints, Ints], tuple[Bools, Bools]]
 
 
 def min_replicas(most: Ints, guess: Ints, single: tuple[Bools, Bools], verdicts: Verdicts) -> Ints:
-    """Of each position the least count that keeps the limits; where none up to `most` does, the least that
+    """The least count, for each position, that keeps the limits; where none up to `most` does, the least that
     likely does; where none does either, `most`, so that its verdict says how far replicas can carry it.
 
     single: the verdicts on one replica. guess: the count to begin with, at most `most`.
@@ -51,7 +51,7 @@ def min_replicas(most: Ints, guess: Ints, single: tuple[Bools, Bools], verdicts:
         tried = following[active]
         verdict = known.of(active, tried, likely[active])
         ready = np.flatnonzero(verdict >= 0)
-        # Whoever can go on without a look does so first: a look is for as many as possible.
+        # Advance every position that needs no new verdict first, so that one call judges as many as possible.
         if not len(ready):
             asked = _ahead(active, state, guess, most)
             new = known.new(*asked)

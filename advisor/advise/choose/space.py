@@ -28,13 +28,13 @@ class Space:
     """Exactly so many GPUs in all."""
     max_gpus: int | None = None
     stock: Mapping[str, int] = field(default_factory=dict, hash=False)
-    """Of a kind of GPU, by name, at most so many; the others are bounded by `max_gpus` alone."""
+    """Most GPUs of a kind, by its name; the others are bounded by `max_gpus` alone."""
     nodes: int | None = None
     """At most so many machines for one replica; None: several only where one does not hold the model."""
     kv_where_needed: bool = False
     """True: an FP8 KV cache, too, where a 16-bit one does not hold the longest request."""
     unmeasured_formats: bool = True
-    """False: no format whose accuracy nobody measured."""
+    """False: only formats whose accuracy has been measured."""
     engine: Engine = Engine()
 
     def most_gpus(self, gpu: GpuSpec) -> int | None:
@@ -48,7 +48,7 @@ class Space:
         return self.max_gpus is not None or self.num_gpus is not None or bool(self.stock)
 
     def unbounded(self) -> Space:
-        """The same with as many GPUs as it takes."""
+        """This space without a bound on the number of GPUs."""
         return replace(self, max_gpus=None, num_gpus=None, stock={})
 
 

@@ -54,7 +54,7 @@ class Difference:
     """Second ÷ first − 1; of a score, the difference in points."""
     low: float | None
     high: float | None
-    """Its 90 % interval; None where it cannot be said."""
+    """Upper end of the 90 % interval; None where it is unknown."""
     basis: Basis
     is_share: bool = True
 

@@ -33,7 +33,7 @@ class Seen:
 
     value: float
     stderr: float | None
-    """Of the requests of this run, where its file tells."""
+    """Standard error over the requests of this run, where its file has it."""
     unit: str
     maximum: bool
     tail: bool
@@ -159,7 +159,7 @@ def _half(first: Sequence[Seen], second: Sequence[Seen], means: Sequence[float])
         # Welch: degrees of freedom of two unequal variances.
         free = total**2 / spread if spread > 0 else float(len(first) + len(second) - 2)
         return _t95(free) * sqrt(total), "repeats"
-    # One run says nothing of how the next would come out; its requests' spread is the least of it.
+    # One run does not show how the next would come out; its requests' spread is the least of it.
     repeat = REPEAT_MAXIMUM if first[0].maximum else REPEAT
     scatter = repeat * (TAIL if first[0].tail else 1.0)
     variance = 0.0

@@ -36,7 +36,8 @@ LEAST = 0.005
 MOST_KINDS = 12
 """Measurements weighed against each other: of the deployments likeliest to matter."""
 STDERR = 0.006
-"""Of a recovery over a few tasks with all their items: what published scores of one model scatter by."""
+"""Standard error of a recovery over a few tasks with all their items: what published scores of one model
+scatter by."""
 
 What = Literal["speed", "accuracy"]
 

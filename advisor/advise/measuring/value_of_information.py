@@ -28,9 +28,9 @@ class Problem:
     losses: Callable[[Floats], Floats]
     """Errors (draws, errors) → the loss of each action (draws, actions)."""
     reveals: tuple[Ints, ...]
-    """Of each measurement: the errors it shows."""
+    """Indices of the errors that each measurement shows."""
     noise: tuple[Floats, ...]
-    """Of each measurement: how far what it shows is off, in standard deviations of the error."""
+    """Noise of each measurement, in standard deviations of the error it shows."""
 
 
 def losses_now(problem: Problem, known: Sequence[tuple[int, Floats]] = ()) -> Floats:

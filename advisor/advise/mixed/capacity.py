@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from advisor.cost.quality.recovery import QualityModel
 
 LEVELS = np.concatenate([[0.0], 1.0 - np.geomspace(0.5, 0.0005, 120)])
-"""Of each level the share of its own best certainty that a deployment keeps, where that is more than the
+"""For each level, the share of its own best certainty that a deployment keeps, where that is more than the
 confidence asked for. The best certainty is that at the lightest load."""
 MOST_SHARES = 256
 """A deployment that takes less than so small a part of the load is no part of a fleet."""
@@ -55,7 +55,7 @@ class Capacity:
     """The load at each of `LEVELS`; 0 where it never keeps the limits with the confidence asked for."""
 
     def keeps(self, load: float) -> Bools:
-        """In which draws all limits are kept under this load."""
+        """Draws in which all limits are kept under this load."""
         kept = np.ones(DRAWS, dtype=bool)
         for cause, errors in self.errors.items():
             kept &= errors <= np.interp(load, self.loads, self.margins[cause])
@@ -68,7 +68,7 @@ def capacities(
     predictor: Predictor,
     quality: QualityModel | None = None,
 ) -> list[Capacity]:
-    """Of each kind of GPU the deployments that may be part of the cheapest fleet, with what they take.
+    """For each kind of GPU, the deployments that may be part of the cheapest fleet, with what they take.
 
     Those without a price are left out, and those that keep the limits under no load.
     """
@@ -137,7 +137,7 @@ def _beats(one: int, other: int, usd: dict[int, float], takes: Floats) -> bool:
 
 
 def _highest(values: Floats, keeps: Floats, level: float) -> Floats:
-    """Of each column the highest of the values at which this probability is reached; 0 where none is."""
+    """The highest value, in each column, at which this probability is reached; 0 where none is."""
     return np.asarray(np.where(keeps >= level, values[:, None], 0.0).max(axis=0))
 
 

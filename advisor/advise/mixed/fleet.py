@@ -42,11 +42,11 @@ class FleetPart:
     assessment: Assessment
     """Judged under its share: its cost, and the probability that it keeps all limits itself."""
     weight: int
-    """Its part of `Fleet.weights`."""
+    """This kind's part of `Fleet.weights`."""
     share: float
-    """Of the load."""
+    """The part of the load that it takes, 0 to 1."""
     load: float
-    """Its share in requests per second, or in flight."""
+    """The load that it takes: requests per second, or requests in flight."""
     capacity: float
     """The highest load at which it keeps all limits with the confidence asked for; the load of the whole
     where it would carry that."""
@@ -100,7 +100,7 @@ class Mix:
 
     @property
     def usd_per_hour(self) -> float | None:
-        """Of what is recommended: the fleet or the single kind."""
+        """Price of what is recommended: the fleet, or the single kind."""
         return self.fleet.usd_per_hour if self.recommended and self.fleet else _usd(self.single)
 
 

@@ -102,7 +102,7 @@ def _usd_of(lots: Sequence[tuple[int, float]], count: int) -> float:
 
 
 def _roomiest(program: _Program, counts: tuple[int, ...], required: Required) -> tuple[int, ...]:
-    """Of the fleets that cost the same the one that keeps the most capacity to spare."""
+    """Among fleets that cost the same, the one with the most spare capacity."""
     usd = usd_per_hour(program.kinds, counts)
     for _ in range(MOST_CUTS):
         other = program.solve(at_usd=usd)

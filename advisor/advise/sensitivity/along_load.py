@@ -50,9 +50,9 @@ class AlongLoad:
     """The ranking at every level of the question's own axis."""
 
     crossover: Crossover
-    """Its stretch at the workload's own level is of the recommended deployment."""
+    """The best deployment by load; at the workload's own level it is the recommended one."""
     curves: tuple[LoadCurve, ...]
-    """Of the recommended deployment first, then of the other picks."""
+    """Curves of the recommended deployment, then of the other picks."""
     kept_up_to: float | None
     """The highest level at which the recommended deployment, as it stands, keeps all limits with the
     confidence asked for; None: beyond the axis."""

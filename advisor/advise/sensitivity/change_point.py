@@ -11,10 +11,11 @@ from advisor.cost.estimate import Basis
 from advisor.spec.deployment import Deployment
 
 SHARES = frozenset({"min_recovery", "goodput min_share", "prefix_hit_rate"})
-"""Assumptions that are shares: how far off a value is, is told by what it leaves (the loss, the misses)."""
+"""Assumptions that are shares: a change is measured by what the share leaves (the loss, the misses)."""
 
 Whose = Literal["first", "other"] | None
-"""Whose limit or replicas decide: of what is first now, or then; None: the order of the two does."""
+"""Which deployment's limit or replicas decide: the first one now, or the other; None: only their order
+does."""
 ChangeBasis = Basis | Literal["as asked"]
 """as asked: the question and its prices alone decide."""
 

@@ -117,7 +117,9 @@ def _recovery(recommendation: Recommendation) -> list[Flip]:
 
 
 def _floors(recommendation: Recommendation) -> dict[tuple[object, ...], float]:
-    """Of each deployment the highest floor with which it keeps all limits with the confidence asked for."""
+    """The highest accuracy floor, for each deployment, with which it keeps all limits with the confidence
+    asked for.
+    """
     table = recommendation.table
     if table is None:
         return {}

@@ -40,7 +40,7 @@ class Turn:
     limit: str = ""
     """Which, where one stops being kept: `tpot_p95_ms`."""
     whose: int | None = None
-    """Whose limits decide; None: the order of the two does."""
+    """The deployment whose limits decide; None: only the order of the two does."""
 
     @property
     def sides(self) -> tuple[tuple[int, int], ...]:
@@ -71,7 +71,7 @@ def turn_at(found: JudgedTable, end: int, before: int, after: int) -> Turn:
 
 
 def weakest(bases: Sequence[Basis]) -> Basis:
-    """Of what several figures rest on the least."""
+    """The weakest basis among several."""
     return max(bases, key=tuple(BASES).index, default="measured")
 
 

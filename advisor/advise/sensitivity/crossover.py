@@ -241,7 +241,7 @@ class _Survey:
         )
 
     def _crossings(self, best: Ints, ends: Sequence[int]) -> tuple[Crossing, ...]:
-        """Those after the levels at `ends`; what their intervals take is looked at together."""
+        """Crossings after the levels at `ends`; all levels that their intervals need are judged together."""
         turns = [turn_at(self.found, end, int(best[end]), int(best[end + 1])) for end in ends]
         if not turns:
             return ()

@@ -67,7 +67,7 @@ class Market:
         return np.asarray(draw(found, 0, at, self.predictor.fit.shared).keeps.any(axis=1))
 
     def affordable(self, of: JudgedTable, at: Ints, usd_per_hour: float) -> list[Deployment]:
-        """Of each deployment at `at` the largest fleet that costs no more.
+        """The largest fleet of each deployment at `at` that costs no more.
 
         A replica more never makes a latency worse."""
         space, budget = self.choice.space, self.choice.max_usd_per_hour
@@ -118,7 +118,7 @@ class FleetCurve:
         return np.asarray(order[usd[order] <= NEAR * usd[order[0]]][: int(np.isfinite(usd).sum())])
 
     def _usd_of_likely(self) -> Floats:
-        """Of what keeps the limits, surely enough or by its central estimates; else inf."""
+        """USD per hour of what keeps the limits by confidence or by central estimates; else inf."""
         found = self.found
         usd = np.where(found.kept | found.likely, found.usd_per_hour, np.inf)
         return np.asarray(np.where(np.isfinite(usd), usd, np.inf))
@@ -131,7 +131,7 @@ class FleetCurve:
         )
 
     def price(self, i: int) -> Price | None:
-        """Of the fleet's GPUs."""
+        """Price of the GPUs of the fleet at position `i`."""
         row = int(self._source[i])
         return self.found.prices[int(self._first[row])] if np.isfinite(self.usd_per_hour[i]) else None
 
@@ -160,7 +160,7 @@ class FleetCurve:
 
 
 def _least_from(cost: np.ndarray) -> Ints:
-    """Of each position that of the least value from there on; of equal ones the first."""
+    """For each position, the position of the least value from there on; the first among equals."""
     source = np.arange(len(cost))
     for i in range(len(cost) - 2, -1, -1):
         if cost[source[i + 1]] < cost[i]:

@@ -35,7 +35,7 @@ PER_OCTAVE = 2
 ROUNDS, PARTS = 2, 8
 """A step in which a fleet may grow dearer than the API is split into so many parts, so often: to 1 %."""
 AROUND = (0.5, 0.6, 0.7, 0.8, 0.9, 0.96, 1.0 - 1e-6, 1.0 + 1e-6, 1.04, 1.1, 1.25, 1.4, 1.7, 2.0)
-"""Of a break-even: traffic at which it is also asked whether owning is truly cheaper."""
+"""Multiples of a break-even's traffic at which owning is compared with the API again."""
 SAME = 1e-5
 """An end of an interval this near to its value is the value: nothing but prices decides it."""
 
@@ -72,7 +72,7 @@ class TrafficBreakEven:
     fleet: Deployment | None
     """The cheapest just above it; None: nothing keeps the limits there."""
     price: Price | None
-    """Of the fleet's GPUs."""
+    """Price of the fleet's GPUs."""
     basis: Basis | None
     """What the fleet's prediction rests on."""
 
@@ -83,7 +83,7 @@ class OwnOrApi:
 
     api_price: ApiPrice
     usd_per_request: float
-    """Of the API, at the workload's mean lengths and prefix hit rate."""
+    """What the API asks for one request, at the workload's mean lengths and prefix hit rate."""
     utilization: float
     """Mean traffic ÷ the traffic that a fleet is sized for; it stands all day."""
     is_assumed: bool

@@ -19,7 +19,7 @@ from advisor.spec.workloads.workload import Goodput, LatencyLimit, Lengths, Load
 FACTORS = (1.1, 1.3, 1.7, 2.5, 4.0, 8.0)
 """Times by which an assumption is made larger and smaller; what changes the choice beyond is left out."""
 COARSE = (1.2, 2.0, 4.0, 8.0)
-"""The same where every value takes a look of its own."""
+"""Factors where each value needs its own evaluation."""
 FOLLOWED = tuple(1.15**step for step in range(1, 26))
 """Times up to which the interval of a change is followed; its ends are met to within such a step."""
 FAR = (16.0, 32.0)
@@ -35,7 +35,7 @@ class World:
     choice: Choice
     load: Load
     limits: tuple[TimedLimit, ...]
-    """Those that a latency is judged by; see `timed_limits`."""
+    """Limits on latencies; see `timed_limits`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

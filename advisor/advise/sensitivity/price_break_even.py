@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from advisor.cost.quality.recovery import QualityModel
 
 PARTS = tuple(part / 10 for part in range(2, 12))
-"""Of the pessimistic count of replicas, what it may truly take; a count up to ten is so met exactly."""
+"""Shares of the pessimistic count of replicas that may turn out to suffice; a count up to ten is so met
+exactly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +38,8 @@ class BreakEven:
     """Below it (a GPU that is not the first's) or above it (the first's own) the choice changes."""
     low_usd_per_gpu_hour: float
     high_usd_per_gpu_hour: float
-    """Its 90 % interval, errors that both deployments share left out. Where the load asked for fixes what
-    both serve, it is the number of replicas that may turn out otherwise."""
+    """Upper end of the 90 % interval, without the errors that both deployments share. Where the load asked
+    for fixes what both serve, it is the number of replicas that may turn out otherwise."""
     to: Deployment
     """What is the cheapest then."""
 
@@ -55,7 +56,7 @@ class BreakEven:
 def break_evens(
     recommendation: Recommendation, predictor: Predictor, quality: QualityModel | None = None
 ) -> tuple[BreakEven, ...]:
-    """Of each GPU among the ranked, the nearest price first; empty unless cost ranks.
+    """Break-even prices for each GPU among the ranked, the nearest first; empty unless cost ranks.
 
     A price scales all deployments of its GPU alike, so that among them the order stays.
     """
@@ -87,7 +88,7 @@ def _ratios(
     predictor: Predictor,
     quality: QualityModel | None,
 ) -> dict[tuple[object, ...], tuple[float, ...]]:
-    """Of each other: the best's cost ÷ its own: low, value, high."""
+    """(low, value, high) of the best's cost ÷ the other's, for each other deployment."""
     own = _usd(best) or 0.0
     sides = (best, *others)
     counts = [_counts(choice, a.deployment) for a in sides]
@@ -116,7 +117,7 @@ def _counts(choice: Choice, deployment: Deployment) -> list[int]:
 
 
 def _least_cost(drawn: Draws, start: int, end: int) -> Floats:
-    """Of each draw the cost with the fewest replicas that keep the limits; with the most where none do."""
+    """The cost, in each draw, with the fewest replicas that keep the limits; with the most where none do."""
     keeps, objective = drawn.keeps[:, start:end], drawn.objective[:, start:end]
     least = np.where(keeps, objective, np.inf).min(axis=1)
     return np.asarray(np.where(np.isfinite(least), least, objective[:, -1]))

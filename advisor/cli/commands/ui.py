@@ -34,7 +34,7 @@ def ui(
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
     records: o.RecordsOption = None,
 ) -> None:
-    """The same answer live in a browser: change model, GPUs, load, limits and prices and see it move.
+    """The answer live in a browser: change model, GPUs, load, limits and prices and see it move.
 
     Served on 127.0.0.1 alone; the page fetches nothing from elsewhere and nothing leaves this machine.
 

@@ -109,7 +109,7 @@ def scored_tasks(prepared: Prepared, found: Records) -> tuple[str, ...]:
 def _recommendation(
     prepared: Prepared, expected: Expectation, tasks: tuple[str, ...], *, with_records: bool
 ) -> Recommendation:
-    """As `command` would answer, with the run's records or without. Raises QuantAdviseError."""
+    """The answer to `command`, with the run's records or without. Raises QuantAdviseError."""
     from advisor.advise.api import recommend
     from advisor.advise.own_records import border_with, predictor_with, quality_with
     from advisor.measure.served_engine import served_engine

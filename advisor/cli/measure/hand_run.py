@@ -154,7 +154,7 @@ def _own_files(prepared: Prepared) -> Iterator[tuple[str, bytes]]:
 
 
 def _calibration(prepared: Prepared) -> tuple[dict[str, object], str | None]:
-    """What the worker is told of its data, and the rows of a local file."""
+    """The worker's specification of its data, and the rows of a local file."""
     import tempfile
 
     with tempfile.TemporaryDirectory() as scratch:

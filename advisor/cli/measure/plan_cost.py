@@ -46,7 +46,7 @@ class StepCost:
     low_s: float = 0.0
     high_s: float = 0.0
     basis: str = ""
-    """Of the speed it follows from, or `our guess`."""
+    """Basis of the speed that the time follows from, or `our guess`."""
 
 
 def guessed(title: str, gpus: int, seconds: float) -> StepCost:

@@ -31,7 +31,7 @@ class Judged:
         return np.asarray(np.isfinite(self.error) & np.isfinite(self.low))
 
     def of(self, chosen: Bools) -> IntervalFigures | None:
-        """Of the rows in the mask; None where they are too few."""
+        """Coverage figures of the rows in the mask; None where they are too few."""
         rows = chosen & self.known
         if rows.sum() < _FEWEST:
             return None

@@ -91,7 +91,7 @@ def format_pairs(held: HeldOut) -> FormatPairs:
 
 
 def _reach(of: ErrorClass) -> int:
-    """Of two loads that nearer to the capacity says how far off a ratio may be."""
+    """1 for a class near capacity, else 0; of two classes the higher decides how far off a ratio may be."""
     return int(of.part.endswith("near capacity"))
 
 

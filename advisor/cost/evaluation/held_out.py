@@ -53,13 +53,13 @@ class HeldOut:
     source: Floats
     """All rows of the source's family."""
     elsewhere: Floats
-    """The same, for deployments that another source has measured: what a user's own machine meets."""
+    """Errors with the source left out, for deployments that another source measured: a user's own case."""
     near_capacity: Bools
     """Whether the row's load is near the deployment's capacity."""
 
     @cached_property
     def deployments(self) -> tuple[Deployment, ...]:
-        """Of each row: its first arrangement."""
+        """The deployment of each row: the first of its possible arrangements."""
         return self.seen.row_deployments
 
     @cached_property
@@ -69,12 +69,12 @@ class HeldOut:
 
     @cached_property
     def moe(self) -> list[bool]:
-        """Of each row: whether its model is a mixture of experts."""
+        """Whether each row's model is a mixture of experts."""
         return [d.model.is_moe for d in self.deployments]
 
     @cached_property
     def shapes(self) -> list[str]:
-        """Of each row: what its model has in common with those as fast as it."""
+        """Key of each row's model shape: models of one shape are equally fast."""
         return [shape_key(d.model) for d in self.deployments]
 
     @cached_property

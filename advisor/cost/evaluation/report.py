@@ -175,7 +175,9 @@ def _split(errors: Floats, labels: Sequence[str], parts: Mapping[str, Bools]) ->
 
 
 def _baselines(held: HeldOut, formats: Sequence[str], what: Mapping[str, Bools]) -> tuple[BaselineRow, ...]:
-    """The same rows by simpler means: the data sheets alone, and these times a mean ratio per format."""
+    """Errors of simpler models on these rows: the data sheets alone, and these times a mean ratio per
+    format.
+    """
     seen = held.seen
     plain = seen.log_value - np.log(seen.predict(roofline(seen.arrays)))
     shape, fmt = np.array(held.shapes), np.array(formats)

@@ -84,7 +84,7 @@ class MeasuredCell(NamedTuple):
     """A mean or a percentile that was measured on a deployment."""
 
     release: str
-    """Of the engine: `0.11`."""
+    """Release of the engine: `0.11`."""
     input_tokens: float
     output_tokens: float
     load: str
@@ -96,6 +96,6 @@ class MeasuredCell(NamedTuple):
     """log(measured ÷ physics)."""
     rows: int
     settings: str = ""
-    """As `settings_of` gives them; of one's own runs only, since published rows seldom state them all."""
+    """Engine settings, from `settings_of`; own runs only, since published rows seldom state them all."""
     scatter: float = 0.0
     """Relative standard error that the run itself shows of its figure; 0 where it is not known."""

@@ -24,7 +24,8 @@ _LAUNCH_S = 8e-6
 
 
 _FP4_LAUNCH_S = 4e-6
-"""The same for FP4 products, less a sixth of it: their fastest are so much above those in graphs of six."""
+"""Seconds a launch adds to an FP4 product: the fastest single ones are so much above those in graphs of
+six."""
 
 
 def seconds(t: TimedKernels, v: dict[str, Floats]) -> Floats:

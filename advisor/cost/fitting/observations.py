@@ -65,11 +65,11 @@ class Observations:
     row_of: Ints
     """Row of each option; ascending."""
     replicas: Floats
-    """Of each option."""
+    """Number of replicas of each option."""
     metric: npt.NDArray[np.str_]
-    """Of each option: `MetricName`."""
+    """`MetricName` of each option."""
     statistic: tuple[str, ...]
-    """Of each option: `mean`, or the percentile of a queue."""
+    """`mean`, or the percentile of a queue, of each option."""
     log_value: Floats
     """Per row."""
     half_width: Floats

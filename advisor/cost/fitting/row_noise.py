@@ -17,7 +17,7 @@ from advisor.spec.workloads.load_kind import LOAD_CLASS, LoadClass
 _OWN_SCATTER = {"single": 0.035, "maximum": 0.07}
 _OWN_SCATTER_UNDER_LOAD = 0.06
 _SCATTER = {"single": 0.10, "concurrency": 0.10, "batch": 0.20, "maximum": 0.25, "rate": 0.15}
-"""Of a published source by load, where measurements/sources.yaml gives none."""
+"""Scatter of a published source's rows by load, where measurements/sources.yaml gives none."""
 
 _BELIEF_ROWS = 10.0
 """What is expected of a class of rows counts as many rows as this."""
@@ -25,7 +25,7 @@ _FARTHEST = 1.0
 
 
 def harness(row: SpeedMeasurement, sources: Sources) -> str:
-    """Whose machines and client made a published row; empty for one's own."""
+    """The harness (machines and client) that made a published row; empty for own runs."""
     return "" if row.origin in OWN_ORIGINS else sources.harness(row.source)
 
 

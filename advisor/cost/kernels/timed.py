@@ -53,7 +53,7 @@ class TimedKernels(ArrayTable):
 
 
 def timed_kernels(rows: Sequence[KernelTiming]) -> TimedKernels:
-    """Those of the timings that a family of the step's parameters describes."""
+    """Timings that some family of the step's parameters describes, as arrays."""
     made = [entry for row in rows if (entry := _entry(row, find_gpu(row.gpu))) is not None]
     columns: dict[str, object] = {}
     for name in TimedKernels.__dataclass_fields__:

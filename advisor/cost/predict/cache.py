@@ -70,7 +70,7 @@ class CachedPredictor(Predictor):
         capacity: bool = True,
         simulated: bool = False,
     ) -> PredictionTable:
-        """As `Predictor.table`; the answers to a single load are kept, those to a table of loads are not."""
+        """`Predictor.table`, cached for a single load, not for a table of loads."""
         if isinstance(loads, LoadTable) or not deployments:
             return self._of.table(deployments, loads, statistics, capacity=capacity, simulated=simulated)
         names = self._names(deployments)
@@ -100,7 +100,7 @@ class CachedPredictor(Predictor):
         levels: Sequence[float] | None = None,
         goodput: Goodput | None = None,
     ) -> list[Prediction]:
-        """As `Predictor.predictions`; answers to a table of the caller's are kept by its statistics."""
+        """`Predictor.predictions`, cached; for a table of the caller's own, by its statistics."""
         names = self._names(deployments, levels)
         wanted = tuple(statistics) if table is None else tuple(table.latency_ms)
         question = ("predictions", load, wanted, goodput)
@@ -121,13 +121,13 @@ class CachedPredictor(Predictor):
         return [known.of[name] for name in names]
 
     def max_context(self, deployments: Sequence[Deployment]) -> Ints:
-        """As `Predictor.max_context`; nothing of it is kept."""
+        """`Predictor.max_context`, not cached."""
         return self._of.max_context(deployments)
 
     def replay(
         self, deployment: Deployment, load: Load, log: Sequence[SentRequest], statistics: Sequence[str] = ()
     ) -> Replay:
-        """As `Predictor.replay`; nothing of it is kept."""
+        """`Predictor.replay`, not cached."""
         return self._of.replay(deployment, load, log, statistics)
 
     def _names(self, deployments: Sequence[Deployment], levels: Sequence[float] | None = None) -> list[Name]:

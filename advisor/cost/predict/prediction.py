@@ -71,7 +71,7 @@ class Prediction:
     """What one prompt, and one decode step, spends its time on."""
     prefill_kernels: tuple[KernelShare, ...] = ()
     decode_kernels: tuple[KernelShare, ...] = ()
-    """The same by family of kernels, the longest first."""
+    """Milliseconds of a decode step by kernel family, the longest first."""
     nearest_evidence: str = ""
     batch: float | None = None
     """Mean sequences in a decode step."""

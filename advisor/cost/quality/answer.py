@@ -62,7 +62,8 @@ class Question:
     format: str
     tasks: tuple[str, ...] = ()
     recipe: Recipe | None = None
-    """Of the checkpoint that runs; None = the best known published one's, or as they are usually made."""
+    """Recipe of the checkpoint that runs; None = the best known published one's, or as they are usually
+    made."""
     kv_format: KvFormat = "16bit"
     context_tokens: int | None = None
     """Tokens of a prompt and its answer; None = as long as the tasks' own."""

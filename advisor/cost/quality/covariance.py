@@ -25,22 +25,23 @@ class Spread:
     """Standard deviations, fitted by the likelihood of all cells."""
 
     model: float = 0.002
-    """Of what one base model's checkpoint in one format loses beyond its factors, on every benchmark."""
+    """Standard deviation of what a checkpoint loses beyond its factors, on every benchmark alike."""
     fragile: float = 0.1
-    """The same as a share of the expected loss, in every format alike."""
+    """Standard deviation of a base model's own share of the expected loss, in every format alike."""
     fragile_in_format: float = 0.15
-    """The same in one format."""
+    """Standard deviation of a base model's own share of the expected loss, in one format."""
     activations: float = 2.0
-    """Ratio of the last, and of `recipe`, for formats that round activations too: outliers are a model's."""
+    """Factor on `fragile_in_format` and `recipe` for formats that round activations too: outliers are a
+    model's."""
     benchmark: float = 0.40
-    """Of what it loses on one benchmark, as a share of the expected loss."""
+    """Standard deviation of its loss on one benchmark, as a share of the expected loss."""
     checkpoint: float = 0.3
-    """The same for one maker's checkpoint by one algorithm alone."""
+    """Standard deviation on one benchmark for one maker's checkpoint by one algorithm."""
     recipe: float = 0.15
-    """Of what one maker's checkpoint loses on every benchmark, as a share of the expected loss."""
+    """Standard deviation of one maker's loss on every benchmark, as a share of the expected loss."""
     context: float = 0.5
-    """Of what one base model loses in one format, as a share, for each factor e of context beyond a short
-    one: a random walk, so that a score at one length says as much of longer ones."""
+    """Standard deviation of a base model's own share of the loss in one format, per factor e of context
+    beyond a short one: a random walk, so that a score at one length informs longer ones."""
     choice: float = 0.55
     """Noise of choice benchmarks, 4 bits, as a share of two independent scores' noise."""
     generated: float = 0.7

@@ -220,7 +220,7 @@ def _moves(index: Mapping[Key, int]) -> Iterator[tuple[list[int], dict[int, floa
 
 
 def centred(theta: Floats, covariance: Floats, x: Floats, index: Mapping[Key, int]) -> tuple[Floats, Floats]:
-    """The same factors, each a deviation from the mean of its kind, with their standard deviations.
+    """Factors as deviations from the mean of their kind, with their standard deviations.
 
     Predictions do not change. Stated like this the factors are nearly independent, so a value and an
     error each can stand for the whole covariance, and a factor never seen is 1: the mean of its kind.

@@ -85,7 +85,7 @@ class LossDistribution:
         return 1.0 if z == 0.0 and self.sd == 0.0 else _NORMAL.cdf(z)
 
     def widened(self, factor: float) -> LossDistribution:
-        """The same mean and skewness with `factor` times the standard deviation."""
+        """This distribution with `factor` times the standard deviation; mean and skewness stay."""
         return LossDistribution(mean=self.mean, sd=self.sd * factor, skewness=self.skewness)
 
     def with_noise(self, noise_sd: float) -> LossDistribution:

@@ -18,7 +18,7 @@ from advisor.spec.models.model import ModelSpec
 
 BILLION = 1e9
 SMALLEST_B = 0.001
-"""Sizes are told in steps of a million; a toy below one is taken as one, so that logarithms exist."""
+"""Sizes are in steps of a million parameters; a toy below one is taken as one, so that logarithms exist."""
 
 _FAMILIES: tuple[tuple[str, str], ...] = (
     (r"r1-distill-llama|llama-?3(?!\d)", "llama-3"),
@@ -135,7 +135,7 @@ def traits(model: ModelSpec) -> Traits:
 
 @lru_cache(maxsize=1024)
 def traits_by_name(name: str) -> Traits | None:
-    """Of a model a score is printed for: from the catalog, a table, or its name; None where none says.
+    """Traits of a model that a score is printed for: from the catalog, a table, or its name; None if unknown.
 
     Never asks a network (a name without an organisation is looked up here only): the same records give
     the same fit everywhere.
@@ -160,7 +160,7 @@ UNKNOWN_SIZE_B, UNKNOWN_SIZE_SD = 8.0, math.log(3.0)
 
 
 def traits_by_family(name: str) -> Traits | None:
-    """Of a model whose name says its family at most; None where it says neither family nor size."""
+    """Traits of a model whose name says no more than its family; None where it says not even that."""
     known = traits_by_name(name)
     if known is not None:
         return known

@@ -66,13 +66,13 @@ class Expectation:
     true_sd: float
     """Of the true loss: factors, the base model's own deviation, which benchmark of a family is meant."""
     noise: float
-    """Of a new score around the true loss: the noise of the benchmarks' finite items."""
+    """Standard deviation of a new score around the true loss: the benchmarks' finite items."""
     distance: Distance
     shape: Shape
 
     @property
     def sd(self) -> float:
-        """Of a new score around the expected loss."""
+        """Standard deviation of a new score around the expected loss."""
         return math.hypot(self.true_sd, self.noise)
 
 
@@ -285,7 +285,7 @@ def shape_of(tasks: Sequence[Task]) -> Shape:
 
 
 def interval_class(distance: str, shape: Shape, format: str) -> str:
-    """What interval widths are told apart by: how far from evidence, what is asked, how many bits."""
+    """What interval widths are grouped by: how far from evidence, what is asked, how many bits."""
     return f"{distance}, {shape}, {'4' if format in FOUR_BIT else '8'} bits"
 
 

@@ -46,7 +46,7 @@ class QualityModel:
     about: Mapping[str, object]
     """What it was fitted on and how well it predicts what was held out."""
     own: tuple[OwnScore, ...] = ()
-    """A user's scores on tasks of his own."""
+    """The user's scores on their own tasks."""
     user_cells: tuple[Cell, ...] = ()
     """A user's scores on benchmarks that others publish too."""
 
@@ -75,7 +75,7 @@ class QualityModel:
         return QualityModel(fitted=fitted, widths=widths, about=about)
 
     def with_rows(self, rows: Iterable[QualityMeasurement]) -> QualityModel:
-        """The same factors, conditioned on a user's own scores as well: no new fit, no waiting."""
+        """This model, conditioned on the user's own scores as well; its factors stay, nothing is fitted."""
         rows = list(rows)
         cells = cells_of(rows)
         fitted = dataclasses.replace(

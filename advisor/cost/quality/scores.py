@@ -34,7 +34,7 @@ KV_FP8 = "kv-fp8"
 KV_FORMATS = {"FP8 KV cache": KV_FP8, "INT8 KV cache": "kv-int8"}
 """What a record's conditions say of the KV cache → the format whose loss it shows."""
 MIN_BASELINE = 0.02
-"""Below 2 % of full score a ratio says nothing."""
+"""Below 2 % of full score a ratio is noise."""
 MIN_GAIN = 0.02
 MAX_LOSS = 0.6
 """A score that loses more than this is a broken run (a wrong template, a missing kernel), not a format."""
@@ -67,7 +67,7 @@ class Cell:
 
     @property
     def recipe(self) -> Recipe:
-        """The algorithm, and as maker whoever printed the scores."""
+        """The algorithm; the maker is taken to be the publisher of the scores."""
         return Recipe(algorithm=self.algorithm, maker=self.publisher)
 
     @property

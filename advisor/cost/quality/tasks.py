@@ -22,7 +22,7 @@ class Task:
     one_of: bool = False
     """True: a single unnamed benchmark, so the spread between them widens the interval."""
     known: bool = True
-    """False: a name that says nothing; only a user's own scores can have it."""
+    """False: an unknown name; only the user's own scores can have it."""
     context_tokens: int | None = None
     """Length that the name says (`RULER 128k`); None = the benchmark's own."""
     asked: str = ""
@@ -103,7 +103,7 @@ def _found(tokens: list[str], names: dict[str, str]) -> list[str]:
 def find_task(text: str) -> Task:
     """What people mean by a task name: a benchmark (also lm-eval's name of it), an average, a family.
 
-    Case, separators, few-shot counts and filters do not matter. A name that says nothing is not `known`.
+    Case, separators, few-shot counts and filters do not matter. An unknown name is not `known`.
     """
     tokens = _tokens(text)
     ours, averages, kinds = _names()

@@ -36,7 +36,7 @@ _FOREVER_S = 1e12
 _OPEN_SHARE = 0.5
 """Share of its users in flight up to which a closed loop sends like an open one: most of them think."""
 _OPEN_LOAD = 0.85
-"""Of the capacity, up to which it does: beyond, what waits is bounded by the users."""
+"""Share of the capacity up to which it does: beyond, what waits is bounded by the users."""
 EngineOf = Callable[[LoadTable], tuple[EngineTable, Floats]]
 """The engines of rows, and how many of them share each row's load (the stages of a pipeline)."""
 
@@ -179,7 +179,7 @@ class _Turns:
     returning: Floats
     """Tokens that a request leaves for the next turn, on average over all requests."""
     left: Floats
-    """Tokens that a request leaves for nobody."""
+    """Tokens of a request that no later request reads from the cache."""
     left_variation: Floats
     """Squared coefficient of variation of what requests leave."""
 

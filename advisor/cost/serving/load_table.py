@@ -25,7 +25,7 @@ class CachedPrompts(ArrayTable):
     prefill_context: Floats
     """Tokens that a computed prompt token attends to, on average."""
     shared_tokens: Floats
-    """Of a prompt, held once for all requests: the system prompt."""
+    """Tokens of a prompt that are held once for all requests: the system prompt."""
     history_hits: Floats
     """Probability that the earlier turns of a conversation are still in the cache."""
     system_hits: Floats

@@ -58,7 +58,7 @@ def overloaded_run(steady: SteadyState, engines: EngineTable, loads: LoadTable) 
 
 
 def _burst(engines: EngineTable, loads: LoadTable, requests: Floats) -> SteadyState:
-    """The same requests, all sent at once."""
+    """Statistics of these requests, had all been sent at once."""
     at_once = replace(
         loads,
         kind=np.full(len(loads), "concurrency"),

@@ -25,7 +25,7 @@ class ServingStats(ArrayTable):
     requests_per_s: Floats
     """Requests served: never more than the capacity."""
     capacity_requests_per_s: Floats
-    """Most requests that can be served; NaN also where nobody asked for it."""
+    """Most requests per second that can be served; NaN also where it was not computed."""
     batch: Floats
     """Sequences in flight, in prefill or in decode."""
     decode_batch: Floats

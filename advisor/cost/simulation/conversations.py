@@ -26,7 +26,7 @@ _MOST_HITS = 0.999
 _PAUSES = 12
 """Mean pauses that a run of an open loop lasts, at least."""
 _MOST_DEVIATIONS = 4.0
-"""Of the length of conversations that may still go on when a run begins."""
+"""Bound, in standard deviations, on the length of conversations already under way when a run begins."""
 _PER_USER = 6
 """Conversations of each user of a closed loop, at least."""
 

@@ -208,7 +208,7 @@ class _Cut:
     end_s: float
     counted: np.ndarray
     queued: bool
-    """All were sent at once: when one is sent says nothing."""
+    """All were sent at once, so that the time of sending does not order them."""
 
 
 def _steady_cut(engine: EngineTable, arrival: Arrival, happened: Run) -> _Cut | None:

@@ -42,7 +42,7 @@ class _Line:
         return low + (ys[i] - low) * (x - left) / (xs[i] - left)
 
     def area(self, x: float) -> float:
-        """Its integral from the first node to `x`."""
+        """Integral of the table from its first node to `x`."""
         xs, ys = self.x, self.y
         i = min(max(bisect_right(xs, x), 1), len(xs) - 1)
         d = x - xs[i - 1]

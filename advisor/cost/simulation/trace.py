@@ -75,7 +75,7 @@ class Run:
     admitted_s: Floats
     """Start of its first step."""
     first_s: Floats
-    """Its first token."""
+    """Time of the first token."""
     finish_s: Floats
     cached_tokens: Ints
     """Prompt tokens that needed no computing."""

@@ -67,7 +67,8 @@ _ERA_NAMES = frozenset(name for _, name in ERAS)
 SERVED_SD = 0.08
 """How far, in log-odds or logs, steps may be expected to move what kernels timed alone say of a parameter."""
 SWITCH_SD = 0.03
-"""The same of all-reduces: what other causes add to a step of several GPUs must not end up in them."""
+"""Standard deviation, in logs, of a group of all-reduces: other costs of several GPUs must not end up in
+them."""
 
 
 class Design:

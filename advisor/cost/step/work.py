@@ -72,9 +72,9 @@ class DeploymentArrays(ArrayTable):
     era: tuple[str, ...]
     """Releases between which the engine's kernels and launches changed little; see ERAS."""
     harness: tuple[str, ...]
-    """Whose machine a published row ran on, where its CPU counts (V0); empty: nobody's in particular."""
+    """The harness whose machine a row ran on, where its CPU counts (V0); empty: none in particular."""
     client: tuple[str, ...]
-    """Whose client and server a published row's requests went through; empty: nobody's in particular."""
+    """The harness whose client and server a row's requests went through; empty: none in particular."""
     bandwidth: Floats
     """Memory bandwidth, bytes/s."""
     rate: Floats
@@ -105,12 +105,12 @@ class DeploymentArrays(ArrayTable):
     quant_flop: Floats
     kept_flop: Floats
     expert_flop: Floats
-    """Of the active experts."""
+    """FLOP per token of the active experts."""
     head_flop: Floats
     sms: Floats
     """Streaming multiprocessors (compute units)."""
     weights_per_byte: Floats
-    """Of the quantized matrices."""
+    """Weights per byte in the quantized matrices."""
     tile_flop: Floats
     """A step's dense matrices: FLOP of one output tile on every multiprocessor, summed over them. A GEMM's
     tiles go in waves over the multiprocessors, and the last wave is as long as a full one."""
@@ -120,7 +120,7 @@ class DeploymentArrays(ArrayTable):
     kv_read_bytes: Floats
     """(D, MAX_KV_GROUPS) bytes read per cached token and decoding sequence."""
     kv_bits: Floats
-    """Of one number in the KV cache."""
+    """Bits of one number in the KV cache."""
     kv_window: Floats
     """(D, MAX_KV_GROUPS) tokens; inf = no window."""
     pair_flop: Floats

@@ -42,7 +42,7 @@ class Ends(NamedTuple):
     high: float
 
     def towards(self, other: Ends, share: float) -> Ends:
-        """These, and `share` of the other's."""
+        """These ends moved by `share` of the way towards the other's."""
         return Ends(
             (1.0 - share) * self.low + share * other.low, (1.0 - share) * self.high + share * other.high
         )
@@ -127,7 +127,7 @@ class Tree(Generic[K]):
     errors: Floats
     groups: Ints
     members: Sequence[tuple[K, ...]]
-    """Of each error the classes whose quantiles it makes, finest first."""
+    """Classes whose quantiles each error contributes to, finest first."""
     parent: Callable[[K], K | None]
 
     @cached_property
@@ -172,7 +172,7 @@ class Tree(Generic[K]):
         return made
 
     def needed(self) -> Floats:
-        """Of each error: its ratio to the end that the other groups give it. NaN: they give none."""
+        """Ratio of each error to the end that the other groups give it; NaN where they give none."""
         needed = np.full(len(self.errors), np.nan)
         rows: dict[tuple[int, K], list[int]] = {}
         for i, (group, keys) in enumerate(zip(self.groups.tolist(), self.members, strict=True)):

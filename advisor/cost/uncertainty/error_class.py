@@ -34,13 +34,13 @@ class EngineClass(NamedTuple):
     generation: str | None = None
     moe: bool | None = None
     fp4: bool | None = None
-    """Whether the matrices run in FP4 kernels. Told apart for the ratio of two formats, of which one in FP4
+    """Whether the matrices run in FP4 kernels. Distinguished only for the ratio of two formats, of which one in FP4
     is known less well; None for a single prediction, in which that does not show."""
 
     @property
     def wider(self) -> EngineClass | None:
-        """These models on all generations, then all models. FP4 is drawn towards the other kernels, which are
-        known better, and not they towards it."""
+        """The next wider class: these models on all generations, then all models. FP4 is drawn towards the
+        other kernels, which are known better, and not they towards it."""
         if self.generation is not None:
             return self._replace(generation=None)
         if self.moe is not None:

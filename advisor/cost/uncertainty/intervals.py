@@ -91,7 +91,7 @@ class Intervals:
         return UNKNOWN
 
     def of_metric(self, metric: str, wanted: ErrorClass) -> Interval:
-        """The same as the error of `metric`, which may be the class's upside down."""
+        """The interval as the error of `metric`, which may be the inverse of the class's metric."""
         found = self.of(wanted)
         return found if sign(metric, wanted.load) > 0 else found.upside_down
 

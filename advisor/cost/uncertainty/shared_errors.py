@@ -1,6 +1,6 @@
 """The parts of prediction errors that deployments of one model share.
 
-The standing error of a prediction has parts: one that all deployments of the model share under a kind of
+The lasting part of a prediction's error is a sum: one that all deployments of the model share under a kind of
 load, one by GPU, one by format, one by both, and its own. Shared parts cancel when two are compared.
 `learn_shares` says how large each is.
 """
@@ -46,7 +46,7 @@ class Shares:
     """Pairs of held-out errors it was learnt from."""
 
     def correlation(self, *, same_gpu: bool, same_format: bool) -> float:
-        """Of the errors of two deployments of one model."""
+        """Correlation of the errors of two deployments of one model."""
         found = self.model
         if same_gpu:
             found += self.gpu

@@ -15,7 +15,8 @@ from advisor.spec.reading.file_bytes import is_there
 
 MAX_CONFIG_BYTES = 100_000_000
 HASHED_BYTES = 1 << 30
-"""A weight file below this is told by all of its bytes, a larger one by its header, size and time."""
+"""Bytes up to which a weight file is identified by all of its content; a larger one by header, size and
+time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

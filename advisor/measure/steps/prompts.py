@@ -35,7 +35,7 @@ def lengths(load: Load, count: int, seed: int) -> list[tuple[int, int]]:
 
 
 def spec(serving: Serving, load: Load, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What the worker is told of a bench step with `inputs` (see `steps.bench_step`)."""
+    """The worker's specification for a bench step with `inputs` (see `steps.bench_step`)."""
     return {
         "tokenizer": serving.model,
         "revision": serving.revision,

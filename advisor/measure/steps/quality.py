@@ -78,7 +78,7 @@ def spec(
     seed: int,
     device: str | None,
 ) -> dict[str, Any]:
-    """What the worker is told."""
+    """The worker's specification."""
     return {
         "task": task,
         "backend": backend,

@@ -10,7 +10,8 @@ from advisor.measure.state.ledger import Entry
 from advisor.spec.formats.recipes import UNQUANTIZED
 
 MAX_LOST_SHARE = 0.10
-"""Of a score where higher is better. Published checkpoints of 8B and more lose 1 to 3 %."""
+"""Largest share of a score that may be lost, where higher is better; published checkpoints of 8B and more
+lose 1 to 3 %."""
 MAX_PERPLEXITY_RATIO = 1.5
 NOISE = 3.0
 """Standard errors that a loss must exceed, too."""

@@ -29,7 +29,7 @@ def spec(
     kv_fp8: bool,
     seed: int,
 ) -> dict[str, Any]:
-    """What the worker is told; the file is kept beside the checkpoint."""
+    """The worker's specification; its file is kept beside the checkpoint."""
     return {
         "model": model,
         "revision": revision,

@@ -39,7 +39,7 @@ class Serving:
     dummy: bool = False
     seed: int = 0
     extra: tuple[str, ...] = ()
-    """Further arguments, as the user gives them."""
+    """Arguments that the user adds, as typed."""
 
     def arguments(self) -> list[str]:
         """Everything after `vllm serve MODEL` that shapes speed; part of every record's conditions."""
@@ -71,7 +71,7 @@ class Endpoint:
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What its log says about memory."""
     program: tool.Running | None = None
-    """None when somebody else started it."""
+    """The process; None for a server that was already running."""
 
     def dead(self) -> bool:
         """Whether a server of ours has ended."""
@@ -88,14 +88,14 @@ def command(found: FoundTool, serving: Serving, *, port: int, served_name: str) 
 
 
 def free_port() -> int:
-    """A loopback port nobody listens on right now."""
+    """A loopback port that is free right now."""
     with socket.socket() as one:
         one.bind((HOST, 0))
         return int(one.getsockname()[1])
 
 
 def check_port(port: int) -> None:
-    """Raises InputError when somebody listens on `port` already."""
+    """Raises InputError when `port` is in use."""
     with socket.socket() as one:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

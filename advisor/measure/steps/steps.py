@@ -34,14 +34,14 @@ class Target:
     """The name its records carry."""
     format: str
     algorithm: str
-    """`none` for 16 bits, `given` for a checkpoint somebody else made."""
+    """`none` for 16 bits, `given` for a checkpoint that was not made here."""
     weights: str
     """Identity of the checkpoint: of its content, or of the step that makes it."""
     gpu: str
     serving: Serving
     engine_version: str | None
     running: RunningServer | None = None
-    """The server that somebody else runs; None = one of our own, started with `serving`."""
+    """A server that is already running; None = one of our own, started with `serving`."""
 
     @property
     def title(self) -> str:
@@ -49,7 +49,7 @@ class Target:
 
     @property
     def kv_format(self) -> str:
-        """Of the KV cache, as records write it."""
+        """Type of the KV cache, as records write it."""
         if self.running is not None:
             return self.running.kv_format
         return "fp8" if self.serving.kv_fp8 else "16bit"

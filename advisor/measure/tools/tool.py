@@ -159,7 +159,7 @@ class Running:
         return self._process.poll()
 
     def wait(self, limit_s: float) -> int | None:
-        """Its exit code; None when it still runs after `limit_s`."""
+        """The program's exit code; None when it still runs after `limit_s` seconds."""
         try:
             return self._process.wait(timeout=limit_s)
         except subprocess.TimeoutExpired:

@@ -135,7 +135,7 @@ def _swap(first: Mapping[str, Sequence[Row]], second: Mapping[str, Sequence[Row]
 
 
 def _repeats(rows: Sequence[Row]) -> Iterator[Finding]:
-    """The same score of the same source twice, with different values."""
+    """Scores that one source has twice, with different values."""
     groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in rows:
         r = row.record

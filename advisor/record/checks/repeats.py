@@ -33,7 +33,7 @@ def _dated_cell(r: SpeedMeasurement) -> tuple[Hashable, ...]:
 
 
 def _repeats(rows: Sequence[Row]) -> Iterator[Finding]:
-    """The same cell of the same source and day twice, more than a fifth apart."""
+    """Cells that one source has twice on one day, more than a fifth apart."""
     for group in grouped(rows, _dated_cell):
         low = min(group, key=lambda row: row.record.value)
         high = max(group, key=lambda row: row.record.value)

@@ -48,7 +48,7 @@ class DeploymentFacts:
     engine_version: str | None = None
     """`unknown` where nobody knows it any more."""
     kv_format: KvFormat | None = None
-    """None = 16 bits, what engines do unless told otherwise."""
+    """None = 16 bits, the engines' default."""
     load: LoadKind | None = None
     load_value: float | None = None
     input_tokens: float | None = None

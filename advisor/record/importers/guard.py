@@ -22,7 +22,7 @@ from advisor.spec.metrics import LATENCIES_MS
 from advisor.spec.models.catalog import find_model
 
 MAX_FAILED_SHARE = 0.01
-"""As for our own runs: more lost requests than this, and the survivors are a choice."""
+"""Most requests a run may lose, as in our own runs: beyond it the survivors are a biased sample."""
 MAX_GROWTH = 2.0
 """TTFT of the last third of requests over the first: above it the queue grows without end."""
 MAX_DRIFT = 1.5

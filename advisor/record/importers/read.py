@@ -75,7 +75,7 @@ def import_file(path: Path, facts: DeploymentFacts) -> Imported:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """What a file says, whoever served it: for comparing files, which needs no facts beside them."""
+    """What a file says without facts about the deployment: enough to compare files."""
 
     path: Path
     tool: str

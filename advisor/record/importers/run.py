@@ -165,7 +165,7 @@ def _holds(document: Any, step: str | int) -> bool:
 
 
 def needed(document: Any, *path: str | int, where: str) -> Any:
-    """As `section`; DataError where it is missing."""
+    """The section at `path`. Raises DataError where it is missing."""
     found = section(document, *path)
     if found is None:
         name = ".".join(map(str, path))

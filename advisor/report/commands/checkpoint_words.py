@@ -37,7 +37,7 @@ def start_words(start: Start) -> str:
 
 
 def why_made(deployment: Deployment) -> str:
-    """Why a checkpoint has to be made: nobody published one, or none of those published starts here."""
+    """Why a checkpoint has to be made: none is published, or none of those published starts here."""
     candidates = starts_of(deployment.model).candidates(deployment.format.name)
     published = sum(c.published for c in candidates)
     if not published:

@@ -1,4 +1,4 @@
-"""The first screen: the question, what to deploy, what a surer answer costs, how near the limits are, how to
+"""The first screen: the question, what to deploy, what more certainty costs, how near the limits are, how to
 run it; and behind it why, with every figure."""
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Chip:
     text: str
     flag: str
     field: str
-    """Of the live page's form."""
+    """Field of the live page's form."""
     about: str = ""
 
 
@@ -181,7 +181,7 @@ def _together(text: str) -> str:
 
 
 def _strip(winner: Assessment, every: Sequence[Quantity]) -> Html | None:
-    """Of each limit how much of it is used, the nearest first."""
+    """How much of each limit is used, the nearest first."""
     used = []
     for quantity in every:
         estimate, limit = quantity.read(winner), quantity.limit

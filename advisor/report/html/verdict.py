@@ -15,12 +15,12 @@ from advisor.text import chance
 
 Badge = Literal["Sure", "Close call", "In doubt"]
 DEARER = 1.5
-"""Where the surer pick costs more than so many times the recommended, the answer is in doubt."""
+"""Ratio of the safer pick's cost to the recommended one's above which the answer is in doubt."""
 
 
 def badge_of(recommendation: Recommendation, best: float) -> Badge:
     """Sure: all limits are kept with the confidence asked for, and it is the best with 80 % or more.
-    In doubt: a surer answer costs over 1.5 times as much. Close call: else.
+    In doubt: a safer answer costs over 1.5 times as much. Close call: else.
 
     best: the probability that it keeps all limits and nothing that does is better.
     """

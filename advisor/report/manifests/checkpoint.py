@@ -8,7 +8,7 @@ from advisor.report.manifests.subject import Subject
 DATA = "garage-bAInd/Open-Platypus"
 """What the seed paper calibrated INT4 on (arXiv:2411.02355v4, section 3)."""
 SAMPLES, LENGTH, SEED = 512, 2048, 0
-"""As `quantadvise measure` takes them; ours, the paper states no count."""
+"""Calibration samples, their tokens and seed, as `quantadvise measure` uses; the paper states no count."""
 
 _HEAD = '''\
 """Make a checkpoint by recipe.yaml. Run: python make_checkpoint.py [MODEL [FOLDER]]

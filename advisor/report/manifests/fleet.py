@@ -20,7 +20,7 @@ ROUTER_PORT = 8080
 READ_TIMEOUT_S = 3_600
 """A long answer that is streamed may pause; nginx gives up after a minute unless told otherwise."""
 KIND_LENGTH = 20
-"""Of a kind's name: a Kubernetes name has room for the model's beside it."""
+"""Longest name of a kind, in characters: a Kubernetes name must hold the model's beside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

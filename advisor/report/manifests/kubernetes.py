@@ -80,7 +80,7 @@ def autoscaler_yaml(subject: Subject, scaling: Scaling) -> str:
 
 
 def inference_service_yaml(subject: Subject) -> str:
-    """The same pods under KServe, in the mode that makes plain Deployments."""
+    """The pods under KServe, in the mode that makes plain Deployments."""
     replicas = subject.deployment.replicas
     document: dict[str, Any] = {
         "apiVersion": "serving.kserve.io/v1beta1",

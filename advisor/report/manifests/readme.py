@@ -59,7 +59,7 @@ def readme_text(subject: Subject, names: Iterable[str], omitted: Iterable[str]) 
 
 
 def _missed(subject: Subject) -> str:
-    """The limits that are not kept, first of all: who asked for a refused row shall not overlook it."""
+    """The limits that are not kept, first of all: a user who asked for a refused row must not overlook it."""
     if subject.assessment is None or subject.assessment.kept:
         return ""
     missed = "\n".join(

@@ -35,7 +35,7 @@ class Subject:
     assessment: Assessment | None = None
     """With prices and verdicts, where the deployment was judged."""
     kind: str = ""
-    """Of a fleet of several kinds of GPU: what tells this one from the others; empty for one by itself."""
+    """Name of this kind within a fleet of several kinds of GPU; empty for a fleet of one kind."""
 
     @property
     def deployment(self) -> Deployment:

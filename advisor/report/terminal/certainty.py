@@ -43,7 +43,7 @@ class PickWords:
 
 
 def other_picks(recommendation: Recommendation) -> list[PickWords]:
-    """The picks beside the first: surer, and cheaper."""
+    """The picks beside the first: safer, and cheaper."""
     return [pick_words(pick, recommendation) for pick in recommendation.picks if pick.role != "recommended"]
 
 

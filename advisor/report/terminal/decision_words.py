@@ -294,7 +294,7 @@ def _here(found: OwnOrApi, here: TrafficPoint) -> str:
 
 
 def own_or_api_lines(found: OwnOrApi) -> list[str]:
-    """The same with every traffic at which the cheaper one changes, and what it rests on."""
+    """Own GPUs against the API: every traffic at which the cheaper one changes, and what it rests on."""
     says = own_or_api_says(found)
     lines = [f"{_price_text(found.api_price)}: {says}"]
     for one in found.break_evens:

@@ -24,7 +24,7 @@ WIDEST = 100
 NARROWEST = 40
 HEIGHT = 14
 MOST_NAMED = 12
-"""Of the Pareto set: those that the list under the plot names."""
+"""Most of the Pareto set that the list under the plot names."""
 
 COLOURS = {
     "bf16": "white",
@@ -52,7 +52,7 @@ class Point:
     recovery: Estimate
     """Per cent."""
     on_front: bool
-    """Of the Pareto set, or the first: which a tie may put before what is a little faster."""
+    """Whether it is in the Pareto set, or first: a tie may put the first before a slightly faster one."""
 
 
 def pareto_lines(recommendation: Recommendation, *, width: int) -> list[Text]:

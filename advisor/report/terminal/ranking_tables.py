@@ -29,7 +29,7 @@ class Column:
     """A quantity that a table shows."""
 
     head: str
-    """Its name over its unit."""
+    """Name of the column over its unit."""
     read: Read
     digits: int = 3
 

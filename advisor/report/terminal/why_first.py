@@ -138,7 +138,7 @@ def _tie_text(recommendation: Recommendation, first: Assessment) -> str:
 
 
 def _unmeasured_accuracy(recommendation: Recommendation, first: Assessment) -> list[str]:
-    """Where nobody measured what the first loses: the best of which it is known, and what it costs."""
+    """Where the first's accuracy was not measured: the best deployment whose accuracy was, and its cost."""
     if first.recovery is not None:
         return []
     known = next((a for a in recommendation.ranked if a.recovery is not None), None)

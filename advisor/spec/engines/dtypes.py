@@ -1,4 +1,4 @@
-"""In which activation dtype a model runs: the start table's `dtypes` rows."""
+"""The activation dtype a model runs in: the start table's `dtypes` rows."""
 
 from __future__ import annotations
 

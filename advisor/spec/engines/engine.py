@@ -66,7 +66,7 @@ class Engine:
 
     @property
     def release(self) -> str:
-        """Its version's first two numbers: `0.11` of `0.11.2`."""
+        """The version's first two numbers: `0.11` of `0.11.2`."""
         return ".".join(self.version.split(".")[:2])
 
     @property

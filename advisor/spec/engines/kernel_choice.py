@@ -34,7 +34,7 @@ class KernelChoice:
     """What runs, where it was read; or which rule refuses it, and in what words."""
 
     kernel: str | None = None
-    """Of the quantized dense matrices (by weight); None = it does not start."""
+    """Kernel of the quantized dense matrices (by weight); None = it does not start."""
     runs: ExecutionKind | None = None
     """native: multiplies in its own type. weight_only: unpacks to 16 bits first."""
     compute: ComputeType | None = None

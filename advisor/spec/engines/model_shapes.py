@@ -22,7 +22,7 @@ class Matrix:
     inputs: int
     outputs: int
     weights: int
-    """Of all layers together."""
+    """Weights of all layers together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ def shapes_of(model: ModelSpec) -> ModelShapes:
 
 
 def padded(shapes: ModelShapes, inner: int) -> ModelShapes:
-    """The same with a feed-forward part of this width, for a model whose layers all have one width."""
+    """These shapes with a feed-forward part of this width, for a model whose layers all have one width."""
     [was] = shapes.inner
     return replace(
         shapes,

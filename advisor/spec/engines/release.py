@@ -30,7 +30,7 @@ def order(version: str) -> tuple[int, ...]:
 
 
 def minor_release(version: str) -> tuple[int, ...]:
-    """Its first two numbers: `(0, 11)` for `0.11.2.post1`; fewer for what has fewer."""
+    """A version's first two numbers: `(0, 11)` for `0.11.2.post1`; fewer where it has fewer."""
     return tuple(int(part) for part in re.findall(r"\d+", version.split("+")[0])[:2])
 
 

@@ -35,7 +35,7 @@ class Support:
     compute: ComputeType
     source: str
     since: str | None = None
-    """As in `Execution`."""
+    """First release that runs it, as in `Execution`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,7 @@ class Recipe:
 
     format: str
     algorithm: str
-    """As `QualityMeasurement.algorithm` names it."""
+    """The algorithm, by its name in `QualityMeasurement`."""
     modifiers: tuple[Modifier, ...]
     needs_data: bool
     weight_bits: int

@@ -24,7 +24,7 @@ from advisor.units import MB
 
 INDEX = "index.json"
 MAX_BYTES = 200 * MB
-"""Of one provider's file; the largest of gpuhunt's, with every region and spot, has some ten MB."""
+"""Largest file of one provider; the largest of gpuhunt's, with every region and spot, has some ten MB."""
 MAX_PROVIDERS = 64
 COLUMNS = ("instance_name", "location", "price", "gpu_count", "gpu_name", "gpu_memory", "spot", "flags")
 """What is read of gpuhunt's columns."""
@@ -143,7 +143,7 @@ def write_catalog(
 
 
 def _versions_kept(path: Path) -> Mapping[str, str]:
-    """Of what was fetched before; none where it is damaged, which is then replaced."""
+    """Versions fetched before; none where the file is damaged, which is then replaced."""
     try:
         kept = _index(path / INDEX) if is_there(path / INDEX) else None
     except InputError:

@@ -16,7 +16,7 @@ from advisor.errors import MissingToolError, QuantAdviseError
 from advisor.spec.hardware.live_catalog import write_catalog
 
 PATIENCE_S = 30.0
-"""A server that says nothing for so long is out of reach; gpuhunt itself would wait for ever."""
+"""Seconds without an answer after which a server is out of reach; gpuhunt itself would wait for ever."""
 
 
 class FetchError(QuantAdviseError):

@@ -29,7 +29,7 @@ class Place:
     """By their number of GPUs, the cheapest of each."""
 
     def sizes(self, gpu: GpuSpec, num_gpus: int) -> Sizes:
-        """Those that a replica on `num_gpus` can run on."""
+        """Sizes of machines that a replica on `num_gpus` can run on."""
         every = tuple((size, machine.usd_per_hour) for size, machine in sorted(self.machines.items()))
         return that_hold(every, num_gpus, gpu.gpus_per_node)
 

@@ -170,7 +170,7 @@ def parse_prices(texts: Iterable[str]) -> dict[str, float]:
 
 
 def newest_day(term: str) -> date | None:
-    """Of the catalog's offers of a term; None where it has none."""
+    """The newest day among the catalog's offers of a term; None where it has none."""
     days = [date.fromisoformat(o.date) for of in _catalog().values() for o in of if o.term == term]
     return max(days, default=None)
 
@@ -191,7 +191,7 @@ def _typical(found: tuple[Offer, ...], num_gpus: int) -> Price | None:
 
 
 def plausible(ranked: Sequence[T], usd: Callable[[T], float]) -> list[T]:
-    """Those of the ascending offers that are within `OUTLIER_FACTOR` of their lower median."""
+    """Offers, in ascending order, that are within `OUTLIER_FACTOR` of their lower median."""
     middle = usd(lower_median(ranked))
     return [one for one in ranked if middle / OUTLIER_FACTOR <= usd(one) <= middle * OUTLIER_FACTOR]
 

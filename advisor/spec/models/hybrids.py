@@ -300,7 +300,7 @@ def _lfm2(c: ConfigValues, max_context: int) -> Body:
     hidden = hidden_size(c)
     inner = c.count("block_ff_dim", "intermediate_size")
     if c.flag("block_auto_adjust_ff_dim", True):
-        # As in the first Llama: two thirds, times a factor, up to the next multiple.
+        # The first Llama's rule: two thirds, times a factor, up to the next multiple.
         inner = 2 * inner // 3
         if "block_ffn_dim_multiplier" in c:
             multiple = c.count("block_multiple_of", default=256)

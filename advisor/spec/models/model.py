@@ -55,7 +55,7 @@ class Attention:
 
     @property
     def decode_flop_per_pair(self) -> float:
-        """The same in decode; more for MLA, whose heads work on the latent."""
+        """FLOP per query-key pair in decode; more for MLA, whose heads work on the latent."""
         qk = self.qk_head_dim if self.decode_qk_dim is None else self.decode_qk_dim
         v = self.v_head_dim if self.decode_v_dim is None else self.decode_v_dim
         return 2.0 * self.query_heads * (qk + v)
@@ -76,7 +76,7 @@ class Ffn:
     inner: int | None = None
     """Width between up and down of the dense part or the shared experts; None = none, or not known."""
     expert_inner: int | None = None
-    """The same of one routed expert."""
+    """Width of one routed expert's feed-forward part."""
     matmuls: int = 2
     """Quantizable GEMM kernels: gate and up are one, the routed experts of a layer two; no router."""
 

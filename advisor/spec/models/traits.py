@@ -39,7 +39,7 @@ class Traits:
     router_bias: bool = False
     """One correction of the router per expert."""
     layer_extra: int = 0
-    """Further parameters of a layer that no format quantizes."""
+    """Parameters of a layer, beside the others, that no format quantizes."""
     plain_heads: bool = False
     """Every head has its own key and value, hidden / heads wide, whatever the config holds."""
     tied: bool = False

@@ -28,7 +28,7 @@ class Body:
     """Whether the head is the embedding, where the config does not say."""
     final_norm_params: int
     other_params: int = 0
-    """Further embeddings: positions, per-layer inputs."""
+    """Parameters of further embeddings: positions, per-layer inputs."""
     head_bias: bool = False
 
 
@@ -59,7 +59,7 @@ def head_width(c: ConfigValues) -> int:
 
 
 def kv_head_count(c: ConfigValues, model_type: str) -> int:
-    """Key and value heads, by the key each family uses; all heads where it says nothing."""
+    """Key and value heads, by the key each family uses; all heads where the config states none."""
     heads = head_count(c)
     if model_type == "falcon":
         if c.flag("new_decoder_architecture", False):

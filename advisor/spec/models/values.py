@@ -55,12 +55,12 @@ class ConfigValues:
         return value
 
     def count_or_zero(self, *keys: str, default: int = 0) -> int:
-        """As `count`, but 0 is a value: no experts, no shared layers."""
+        """A count that may be 0: no experts, no shared layers."""
         key = self._first(keys)
         return default if key is None else self._integer(key)
 
     def count_or_none(self, *keys: str) -> int | None:
-        """As `count`, None when absent or 0 (configs write either for "not used")."""
+        """A count; None when absent or 0 (configs write either for "not used")."""
         return self.count_or_zero(*keys) or None
 
     def _integer(self, key: str) -> int:
@@ -146,7 +146,7 @@ class ConfigValues:
         return tuple(self._values)
 
     def over(self, lower: ConfigValues) -> ConfigValues:
-        """These keys, and `lower`'s where these are silent."""
+        """These keys, with `lower`'s where these have none."""
         merged = {k: v for k, v in lower._values.items() if v is not None}
         merged.update({k: v for k, v in self._values.items() if v is not None})
         return ConfigValues(merged, self.where)

@@ -1,4 +1,4 @@
-"""The bytes of a file somebody else wrote: regular files only, and never more than a bound."""
+"""The bytes of a foreign file: regular files only, and never more than a bound."""
 
 from __future__ import annotations
 

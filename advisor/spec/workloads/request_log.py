@@ -54,7 +54,7 @@ class SentRequest:
     """Since the first request of the log."""
     input_tokens: int
     cached_tokens: int
-    """Of the prompt, found in the prefix cache."""
+    """Tokens of the prompt that were in the prefix cache."""
     output_tokens: int
 
 

@@ -16,7 +16,7 @@ LEAST_GAPS = 20
 """Fewer gaps between requests show no burstiness."""
 LEAST_SILENCE_S = 5.0
 LEAST_SILENT_SHARE = 0.2
-"""Of the time: less silence is a pause that the mean rate may hold."""
+"""Share of the time: with less silence than this the mean rate describes the log."""
 LEAST_SPELL = 20
 """Requests in a busy spell, on average; shorter spells are bursts, which burstiness describes."""
 _CHANCE = 1e-3
@@ -39,7 +39,7 @@ class Spells:
     """A log divided at its long silences."""
 
     gaps: tuple[float, ...]
-    """Those inside the busy spells, seconds."""
+    """Gaps inside the busy spells, in seconds."""
     silences: tuple[float, ...]
 
     @property
@@ -72,7 +72,7 @@ class Day:
     mean: float
     """Requests per second."""
     busiest: float
-    """Of the busiest hour."""
+    """Requests per second in the busiest hour."""
 
 
 def day_of(times: Sequence[float]) -> Day | None:
@@ -104,7 +104,7 @@ def burstiness(gaps: Sequence[float]) -> float:
 
 
 def burstiness_of_counts(times: Sequence[float], window_s: float) -> float | None:
-    """The same from how many requests fall into windows, for a clock too coarse for gaps; None: too few.
+    """Burstiness from how many requests fall into windows, for a clock too coarse for gaps; None: too few.
 
     Of a renewal process the variance of counts over their mean tends to 1 / shape. Successive windows are
     compared, so that a trend over the day counts as none.

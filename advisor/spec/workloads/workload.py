@@ -171,7 +171,7 @@ class Load:
     """What is asked: lengths, arrival, how much of a prompt is already cached."""
 
     input_tokens: Lengths
-    """Of a prompt; in a conversation, of what a turn adds to it."""
+    """Tokens of a prompt; in a conversation, those that a turn adds."""
     output_tokens: Lengths
     arrival: Arrival
     prefix_hit_rate: float = 0.0
@@ -239,7 +239,7 @@ class LatencyLimit:
 
     @property
     def key(self) -> str:
-        """Its key in a profile: `ttft_p95_ms`."""
+        """The limit's key in a profile: `ttft_p95_ms`."""
         return latency_key(self.metric, self.statistic)
 
 
@@ -310,7 +310,7 @@ class Workload:
     engine: Engine | None = None
     """The release and the settings it is served with; None = the default release as it comes."""
     api_price: ApiPrice | None = None
-    """What a hosted API would ask for the same requests; None = nobody wants to know."""
+    """What a hosted API would ask for the same requests; None = no comparison."""
     utilization: float | None = None
     """Mean traffic over a day ÷ the traffic of `load`, which the deployment is sized for; None = unknown."""
 

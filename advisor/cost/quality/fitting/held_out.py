@@ -51,7 +51,7 @@ class HeldOut:
     true_sd: float
     """Predicted standard deviation of the true loss, before widening."""
     noise: float
-    """Of a new score around it, from the benchmark's own noise: no model can be nearer on average."""
+    """Standard deviation of a new score from the benchmark's own noise; no model can be nearer on average."""
 
     @property
     def average(self) -> bool:

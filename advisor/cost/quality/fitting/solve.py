@@ -48,7 +48,7 @@ class Problem:
     shared: Shared
     blocks: tuple[NDArray[np.int64], ...]
     used: tuple[NDArray[np.int64], ...]
-    """Of each block the factors that its cells have."""
+    """Factors that the cells of each block have."""
     prior_mean: Floats
     prior_sd: Floats
 

@@ -31,7 +31,7 @@ def recognises(document: Any) -> bool:
 
 
 def as_v02(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The same report under the keys of version 0.2."""
+    """The report under the keys of version 0.2."""
     metrics = document["metrics"]
     throughput = section(metrics, "throughput") or {}
     return {

@@ -19,7 +19,8 @@ from advisor.text import deployment_text, latency_name, number, share, short_tex
 NONE = "none"
 METRICS = ("ttft", "tpot", "e2e")
 LABELLED, NAMED = 0.05, 0.14
-"""Of the axis that a stretch takes: from here on it has room for its format's name, and for the GPU's too."""
+"""Shares of the axis that a stretch must take: from here on it has room for its format's name, and for the
+GPU's too."""
 EXTENT = 64
 """Pixels left of every drawing, so that their axes stand under one another."""
 

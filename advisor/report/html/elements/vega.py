@@ -31,7 +31,7 @@ VEGA_LITE = "6.4"
 """The version of Vega-Lite that the charts are written for."""
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
-"""A name, by which the library knows the dialect; nobody fetches it."""
+"""The name of Vega's dialect; it is never fetched."""
 
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"
 

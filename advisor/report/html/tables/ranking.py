@@ -16,7 +16,7 @@ from advisor.report.terminal.why_first import accuracy_lines, command_lines, mem
 from advisor.text import deployment_text, low_high, number, share
 
 MOST_ROWS = 100
-"""Rows of a page: beyond them nobody reads, and `--output csv` has all."""
+"""Most rows of a page; `--output csv` has all."""
 
 DETAILED_ROWS = 24
 """Rows that open: the first of those shown; the rest have the same by `quantadvise predict`."""

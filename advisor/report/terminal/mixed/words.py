@@ -86,7 +86,7 @@ def kinds_table(mix: Mix, width: int) -> list[str]:
 
 
 def kind_columns(mix: Mix) -> list[Column]:
-    """Of each kind of the fleet what it takes, what it could take, and how it keeps the limits."""
+    """One row per kind of GPU: the load it takes, the load it could take, and how it keeps the limits."""
     if mix.fleet is None:
         return []
     parts, unit = mix.fleet.parts, load_unit(mix.workload)

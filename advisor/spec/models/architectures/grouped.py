@@ -68,7 +68,7 @@ def _minimax_m3(c: ConfigValues, max_context: int) -> Body:
 
 
 def _indexed(full: Attention, c: ConfigValues, sparse: ConfigValues, hidden: int) -> Attention:
-    """The same attention over the blocks that an indexer of its own queries and one key picks."""
+    """The attention over the blocks that an indexer (own queries, one key) picks."""
     index_heads = sparse.count("sparse_num_index_heads", "index_n_heads", default=4)
     index_width = sparse.count("sparse_index_dim", "index_head_dim", default=128)
     block = sparse.count("sparse_block_size", "index_block_size", default=128)

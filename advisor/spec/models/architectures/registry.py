@@ -40,7 +40,7 @@ class Registered:
     architecture: str
     kind: Kind
     model_type: str | None
-    """As in config.json, where it is known."""
+    """`model_type` of its config.json, where it is known."""
     text: str | None = None
     """model_type of the section that holds its language model, where its class has one."""
     until: str | None

@@ -33,7 +33,7 @@ class FoundConversations:
 
     conversation: Conversation
     new_tokens: tuple[int, ...]
-    """Of each request, the prompt tokens that its turn adds."""
+    """Prompt tokens that each request's turn adds."""
     notes: tuple[str, ...]
 
 

@@ -20,11 +20,11 @@ class TurnPrompt:
     number: int
     """From 1."""
     share: float
-    """Of all requests."""
+    """Share of all requests."""
     prompt: Any
     """Mean tokens."""
     variance: Any
-    """Of the tokens, between conversations."""
+    """Variance of the tokens between conversations."""
     reused: Any
     """Mean leading tokens that an endless prefix cache has: the earlier prompt and answer, or the system
     prompt."""
