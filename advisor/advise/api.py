@@ -184,7 +184,7 @@ def predict(
     workload: str | Workload,
     *,
     gpu: str | GpuSpec,
-    format: str | QuantFormat = "bf16",
+    format: str | QuantFormat | None = None,
     tensor_parallel: int = 1,
     replicas: int = 1,
     kv_format: KvChoice | None = None,
@@ -200,13 +200,16 @@ def predict(
 ) -> Assessment:
     """What is expected of one deployment under `workload`, what it costs, and which limits it misses.
 
-    Arguments as in `recommend`. Raises UnsupportedError when the GPU cannot run the format.
+    Arguments as in `recommend`; format None is the one that the model ships in, most often bf16. Raises
+    UnsupportedError when the GPU cannot run the format.
     """
     chosen_model = find_model(model) if isinstance(model, str) else model
     asked = load_workload(workload) if isinstance(workload, str) else workload
     check_context(chosen_model, asked)
     for name, count in (("tensor_parallel", tensor_parallel), ("replicas", replicas)):
         _check_count(name, count)
+    if format is None:
+        format = chosen_model.native_format or "bf16"
     single = Deployment(
         model=chosen_model,
         format=find_format(format) if isinstance(format, str) else format,

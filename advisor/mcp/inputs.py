@@ -146,7 +146,9 @@ class DeploymentInputs(ModelInputs):
     """One deployment."""
 
     gpu: str = Field(description="GPU, such as 'H100' or 'L40S'.", max_length=100)
-    format: str = Field("bf16", description="Quantization format: bf16, fp8, int8, int4, nvfp4, …")
+    format: str | None = Field(
+        None, description="Format: bf16, fp8, int8, int4, nvfp4, …; default: the one the model ships in."
+    )
     tensor_parallel: Count = Field(1, description="GPUs that one replica is split over.")
     replicas: Count = Field(1, description="Equal servers that share the load.")
     kv_cache_dtype: Literal["auto", "fp8"] = Field("auto", description="auto: 16 bits; fp8: 8 bits.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.measure import commands
@@ -25,6 +26,18 @@ _SEEN = (
     ("requests_per_s", "mean", "requests/s"),
     ("output_tokens_per_s", "mean", "output tokens/s"),
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Cells as text, under a head; shown as text or as a page."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def text(self) -> str:
+        return table(self.head, self.rows)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -67,7 +80,7 @@ def records_line(found: Records, folder: Path) -> str:
     return f"{', '.join(counts[:2])} and {counts[2]} records in {folder / 'records'}"
 
 
-def quality_table(rows: Sequence[QualityMeasurement]) -> str:
+def quality_table(rows: Sequence[QualityMeasurement]) -> Table:
     """One line per score; ± is its standard error, the difference is over the same items."""
     head = ("format", "task", "metric", "score", "16 bits", "difference")
     lines = [
@@ -81,10 +94,10 @@ def quality_table(rows: Sequence[QualityMeasurement]) -> str:
         )
         for row in rows
     ]
-    return table(head, lines)
+    return Table(head=head, rows=tuple(lines))
 
 
-def speed_table(rows: Sequence[SpeedMeasurement]) -> str:
+def speed_table(rows: Sequence[SpeedMeasurement]) -> Table:
     """One line per point; ± is the standard error over repeats, a percentile stands beside its mean."""
     points: dict[tuple[str, int, str, float | None, str], dict[tuple[str, str], SpeedMeasurement]] = {}
     for row in rows:
@@ -99,8 +112,9 @@ def speed_table(rows: Sequence[SpeedMeasurement]) -> str:
         name = _load_name(load, value)
         remarks = [_remark(tuple(figures.values())), served if several else ""]
         cells = (_figure(figures, metric, statistic) for metric, statistic, _ in _SEEN)
-        lines.append([format, str(num_gpus), name, sent, *cells, "; ".join(filter(None, remarks))])
-    return table(("format", "GPUs", "load", "requests", *(name for _, _, name in _SEEN), "remark"), lines)
+        lines.append((format, str(num_gpus), name, sent, *cells, "; ".join(filter(None, remarks))))
+    head = ("format", "GPUs", "load", "requests", *(name for _, _, name in _SEEN), "remark")
+    return Table(head=head, rows=tuple(lines))
 
 
 def _load_name(load: str, value: float | None) -> str:

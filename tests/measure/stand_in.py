@@ -149,6 +149,9 @@ def lm_eval(words: list[str]) -> None:
     note(f"lm_eval {task}")
     row = json.loads((DATA.parents[1] / "data" / "lm_eval" / "results_full.json").read_text())
     row["model_name"] = after(words, "--model_args").partition("=")[2]
+    model = next(word for word in words if word.startswith("tokenizer=")).partition("=")[2]
+    if read_format(model) in os.environ.get("STAND_IN_BROKEN", "").split(","):
+        row["results"]["tiny_mc"]["acc,none"] = 0.01
     out.mkdir(parents=True)
     (out / "results_2026-11-30T10-00-00.json").write_text(json.dumps(row))
 
@@ -162,6 +165,8 @@ def main(words: list[str]) -> None:
         print(json.dumps({"vllm": vllm, "llmcompressor": "0.14.0.1", "lm-eval": "0.4.13"}))
     elif words[:2] == ["-m", "lm_eval"]:
         lm_eval(words)
+    elif words[0].endswith("gate_worker.py"):
+        os.execv(sys.executable, [sys.executable, *words])
     elif "bench" in words:
         bench(words)
     elif "serve" in words:

@@ -59,18 +59,15 @@ def test_the_loop_with_another_architecture_or_packaging(kind: str, tools: Path,
     assert "1 of 1 steps of the plan have a result" in done.stdout
     assert "Predicted before, and measured" in done.stdout
     assert "E2E mean, ms" in done.stdout.partition("Predicted before, and measured")[2]
-    if format == "int4":
-        pytest.xfail(
-            "predict refuses a folder that is itself a packaged INT4 checkpoint: 'no recipe makes one'"
-        )
     answer = json.loads(
         quantadvise(
-            *("predict", model, "--gpu", tmp_path / "cpu.yaml", "--format", format),
+            *("predict", model, "--gpu", tmp_path / "cpu.yaml"),
             *("--workload", tmp_path / "workload.yaml", "--records", tmp_path / "run" / "records"),
             *("--enforce-eager", "--max-num-seqs", 8, "--kv-cache-dtype", "auto", "--output", "json"),
         ).stdout
     )
     seen = next(row.value for row in rows if (row.metric, row.statistic) == ("tpot_ms", "mean"))
+    assert answer["prediction"]["deployment"]["format"] == format  # what the folder holds, unnamed
     tpot = answer["prediction"]["estimates"]["tpot_mean_ms"]
     assert tpot["basis"] == "measured"
     assert tpot["low"] <= seen <= tpot["high"]

@@ -23,7 +23,7 @@ def cells(line: str) -> list[str]:
 
 def test_a_point_is_a_line_with_units_and_errors() -> None:
     tail = replace(ROW, statistic="p95", value=80.0)
-    head, line = speed_table([ROW, tail]).splitlines()
+    head, line = speed_table([ROW, tail]).text.splitlines()
     assert "TTFT mean, ms  p50  p95  p99" in head
     assert [cell.strip() for cell in cells(line)][:8] == [
         "bf16", "1", "concurrency 4", "3 × 40", "50 ± 2", "-", "80", "-",
@@ -32,7 +32,7 @@ def test_a_point_is_a_line_with_units_and_errors() -> None:
 
 def test_the_same_load_with_other_settings_is_another_line() -> None:
     other = replace(ROW, value=90.0, conditions="vllm serve --seed 0 --enforce-eager; 40 requests x 3")
-    _, one, two = speed_table([ROW, other]).splitlines()
+    _, one, two = speed_table([ROW, other]).text.splitlines()
     assert one.endswith("vllm serve --seed 0")
     assert two.endswith("vllm serve --seed 0 --enforce-eager")
     assert "50 ± 2" in one
@@ -40,7 +40,7 @@ def test_the_same_load_with_other_settings_is_another_line() -> None:
 
 
 def test_other_formats_with_the_same_settings_name_none() -> None:
-    lines = speed_table([ROW, replace(ROW, format="int4")]).splitlines()
+    lines = speed_table([ROW, replace(ROW, format="int4")]).text.splitlines()
     assert not any("vllm serve" in line for line in lines)
 
 
@@ -50,7 +50,7 @@ def test_loads_are_named_as_in_a_plan() -> None:
         replace(ROW, load="rate", load_value=2.5),
         replace(ROW, load="maximum", load_value=None, metric="requests_per_s"),
     ]
-    named = [cells(line)[2].strip() for line in speed_table(rows).splitlines()[1:]]
+    named = [cells(line)[2].strip() for line in speed_table(rows).text.splitlines()[1:]]
     assert named == ["concurrency 1", "2.5 requests/s", "maximum"]
 
 

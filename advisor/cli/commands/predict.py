@@ -30,8 +30,14 @@ class One:
         str | None, typer.Option("--gpu", "-g", metavar="NAME|FILE", help="The GPU; one's own as YAML.")
     ] = None
     format: Annotated[
-        str, typer.Option("--format", "--quantization", metavar="NAME", help="The quantization format.")
-    ] = "bf16"
+        str | None,
+        typer.Option(
+            "--format",
+            "--quantization",
+            metavar="NAME",
+            help="The quantization format; the one the model ships in (mostly bf16) unless named.",
+        ),
+    ] = None
     tensor_parallel: Annotated[
         int,
         typer.Option(

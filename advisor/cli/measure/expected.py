@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from advisor.errors import QuantAdviseError
 
 if TYPE_CHECKING:
     from advisor.cost.predict.prediction_table import PredictionTable, Range
+    from advisor.cost.predict.predictor import Predictor
     from advisor.measure.prepared import Prepared
     from advisor.measure.records import Records
+    from advisor.measure.show import Table
     from advisor.measure.steps.bench import Point
     from advisor.record.measurement import SpeedMeasurement
     from advisor.spec.benchmark_run import BenchmarkRun
@@ -25,9 +28,10 @@ COMPARED = ("mean", "p95")
 
 
 class Expectation:
-    """Predictions for a prepared run; `why_not` says why there are none."""
+    """Predictions for a prepared run, by the fit that ships unless another is given; `why_not` says why there
+    are none."""
 
-    def __init__(self, prepared: Prepared, gpu_file: str | None) -> None:
+    def __init__(self, prepared: Prepared, gpu_file: str | None, predictor: Predictor | None = None) -> None:
         from advisor.spec.hardware.gpu_by_name import find_gpu
         from advisor.spec.models.catalog import find_model
 
@@ -40,7 +44,7 @@ class Expectation:
 
             self.model = find_model(prepared.plan.model)
             self.gpu: GpuSpec = find_gpu(self.gpu_name)
-            self.predictor = Predictor.shipped()
+            self.predictor = predictor or Predictor.shipped()
         except QuantAdviseError as error:
             self.why_not = str(error)
 
@@ -95,39 +99,75 @@ class Expectation:
         return self._cache[key]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One figure of a run beside its prediction, in the figure's own unit."""
+
+    format: str
+    num_gpus: int
+    point: Point
+    figure: str
+    """`TTFT p95, ms`."""
+    measured: float
+    value: float
+    low: float
+    high: float
+    """Ends of the 90 % interval."""
+    basis: str
+
+    @property
+    def what(self) -> tuple[str, int, str, str]:
+        """Which figure of which deployment at which load."""
+        return (self.format, self.num_gpus, str(self.point), self.figure)
+
+    @property
+    def missed(self) -> bool:
+        """Whether it lies outside the interval."""
+        return not self.low <= self.measured <= self.high
+
+
+def compared(
+    prepared: Prepared, found: Records, expected: Expectation, statistics: Sequence[str] = COMPARED
+) -> list[Compared]:
+    """Every figure that there is a prediction of; none where `expected` says why there are none."""
+    if expected.why_not:
+        return []
+    rows = [row for row in found.speed if row.statistic in statistics]
+    return [one for row in rows if (one := _compared(prepared, row, expected)) is not None]
+
+
 def comparison(
     prepared: Prepared, found: Records, expected: Expectation, *, statistics: Sequence[str] = COMPARED
-) -> str:
+) -> tuple[Table | str, ...]:
     """Measured against predicted, point by point, and how many intervals missed; why there is none."""
-    from advisor.measure.show import table
+    from advisor.measure.show import Table
 
     if expected.why_not:
-        return f"no predictions to compare with: {expected.why_not}"
-    lines = _lines(prepared, found, expected, statistics)
-    if not lines:
-        return ""
-    missed = sum(line[-1] == MISSED for line in lines)
+        return (f"no predictions to compare with: {expected.why_not}",)
+    rows = compared(prepared, found, expected, statistics)
+    if not rows:
+        return ()
+    missed = sum(row.missed for row in rows)
     head = ("format", "GPUs", "load", "figure", "measured", "predicted", "90 % interval", "basis", "")
-    return (
-        table(head, lines)
-        + f"\nthe interval missed {missed} of {len(lines)} figures; learn from these with: quantadvise fit"
+    lines = tuple(
+        (
+            *(row.format, str(row.num_gpus), str(row.point), row.figure),
+            *(f"{row.measured:.4g}", f"{row.value:.4g}", f"{row.low:.4g} to {row.high:.4g}"),
+            *(row.basis, MISSED if row.missed else ""),
+        )
+        for row in rows
     )
+    said = f"the interval missed {missed} of {len(rows)} figures; learn from these with: quantadvise fit"
+    return (Table(head=head, rows=lines), said)
 
 
 def misses(prepared: Prepared, found: Records, expected: Expectation) -> tuple[int, int]:
     """How many means lay outside the 90 % interval predicted for them, and how many were compared."""
-    lines = [] if expected.why_not else _lines(prepared, found, expected, ("mean",))
-    return sum(line[-1] == MISSED for line in lines), len(lines)
+    rows = compared(prepared, found, expected, ("mean",))
+    return sum(row.missed for row in rows), len(rows)
 
 
-def _lines(
-    prepared: Prepared, found: Records, expected: Expectation, statistics: Sequence[str]
-) -> list[tuple[str, ...]]:
-    rows = [row for row in found.speed if row.statistic in statistics]
-    return [line for row in rows if (line := _line(prepared, row, expected)) is not None]
-
-
-def _line(prepared: Prepared, row: SpeedMeasurement, expected: Expectation) -> tuple[str, ...] | None:
+def _compared(prepared: Prepared, row: SpeedMeasurement, expected: Expectation) -> Compared | None:
     from advisor.record.row_run import run_of
 
     run = run_of(row)
@@ -140,16 +180,16 @@ def _line(prepared: Prepared, row: SpeedMeasurement, expected: Expectation) -> t
     value, low, high = (float(side[0]) for side in (one.value, one.low, one.high))
     if not math.isfinite(value):
         return None
-    return (
-        row.format,
-        str(row.num_gpus),
-        str(point_of(run)),
-        _figure_name(row),
-        f"{row.value:.4g}",
-        f"{value:.4g}",
-        f"{low:.4g} to {high:.4g}",
-        found.basis(0),
-        "" if low <= row.value <= high else MISSED,
+    return Compared(
+        format=row.format,
+        num_gpus=row.num_gpus,
+        point=point_of(run),
+        figure=_figure_name(row),
+        measured=row.value,
+        value=value,
+        low=low,
+        high=high,
+        basis=found.basis(0),
     )
 
 

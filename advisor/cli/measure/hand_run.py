@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from advisor import whole_file
 from advisor.cli.measure.hand_session import (
+    GATE_WORKER,
     PROMPTS_WORKER,
     QUANTIZE_WORKER,
     RESULTS,
     checkpoint,
     drawn_lengths,
+    gates,
     name_of,
     prompts_name,
     session_script,
@@ -21,6 +23,7 @@ from advisor.cli.measure.hand_session import (
 )
 from advisor.errors import InputError
 from advisor.report.commands.shell import Expanded, comment, quoted, script
+from advisor.spec.formats.recipes import UNQUANTIZED
 
 if TYPE_CHECKING:
     from advisor.cli.measure.expected import Expectation
@@ -68,6 +71,20 @@ start_server() {  # LOG COMMAND...: start, wait until it answers, ask for its ve
   version="$(curl -fsS "$URL/version" | sed 's/.*"version": *"\\([^"]*\\)".*/\\1/')"
 }"""
 
+_GATE = """\
+
+gate() {{  # FORMAT: whether its scores allow benchmarks; QUALITY_GATE=no lets all of them
+  local why code=0
+  if [ "${{QUALITY_GATE:-yes}}" = no ]; then return 0; fi
+  why="$("$LM_EVAL_PYTHON" {worker} {results} "$1" {base})" || code=$?
+  if [ "$code" = 4 ]; then
+    echo "$1: broken by its scores: $why; no benchmarks (QUALITY_GATE=no makes them all the same)" >&2
+  elif [ "$code" != 0 ]; then
+    echo "$1: {worker} ended with $code" >&2
+  fi
+  return "$code"
+}}"""
+
 _README = """\
 # {title}
 
@@ -109,7 +126,7 @@ def _files(prepared: Prepared, expected: Expectation, folder: Path) -> Iterator[
     """Every file by its name; calibration rows are drawn into the folder."""
     from advisor.measure.execution.jobs import QuantizeJob
     from advisor.measure.execution.session_job import SessionJob
-    from advisor.measure.steps import prompts, quantize
+    from advisor.measure.steps import prompts, quality_gate, quantize
 
     sessions = [job for job in prepared.jobs if isinstance(job, SessionJob)]
     quantized = {job.step.key: job for job in prepared.jobs if isinstance(job, QuantizeJob)}
@@ -137,6 +154,8 @@ def _files(prepared: Prepared, expected: Expectation, folder: Path) -> Iterator[
         yield f"quantize/{made.format}.json", json.dumps(row, indent=1, sort_keys=True) + "\n"
     if quantized:
         yield QUANTIZE_WORKER, quantize.WORKER.read_text(encoding="utf-8")
+    if any(gates(job) for job in sessions):
+        yield GATE_WORKER, quality_gate.WORKER.read_text(encoding="utf-8")
     if any(prompts.needed(job.plan, job.workload.load) for job in sessions):
         yield PROMPTS_WORKER, prompts.WORKER.read_text(encoding="utf-8")
     yield from _own_files(prepared)
@@ -180,16 +199,22 @@ def _common(prepared: Prepared) -> str:
         # vLLM's CPU build takes a share of all memory unless told how many GiB.
         environment += 'export VLLM_CPU_KVCACHE_SPACE="${VLLM_CPU_KVCACHE_SPACE:-1}"\n'
     model = f'default_model={word(prepared.model.path)}\nMODEL="${{MODEL:-$default_model}}"\n'
-    return f"{environment}{model}{_LIBRARY}\n"
+    gate = _GATE.format(worker=GATE_WORKER, results=RESULTS, base=" ".join(sorted(UNQUANTIZED)))
+    return f"{environment}{model}{_LIBRARY}\n{gate}\n"
 
 
 def _readme(prepared: Prepared) -> str:
+    from advisor.measure.execution.session_job import SessionJob
     from advisor.measure.tools.envs import find_tool_row
 
     gpus = prepared.devices[0].name
-    notes = [
-        "Not in these scripts: the quality gate, repeats beyond the least, the records' clocks and host load."
-    ]
+    notes = ["Not in these scripts: repeats beyond the least, the records' clocks and host load."]
+    if any(gates(job) for job in prepared.jobs if isinstance(job, SessionJob)):
+        notes.append(
+            "Tasks are scored first. A format that lost over 10 % of a score (and three standard errors)\n"
+            "against 16 bits, or whose perplexity is half again as high, is not benchmarked;\n"
+            "`QUALITY_GATE=no ./run.sh` benchmarks it all the same."
+        )
     if prepared.plan.slo_search:
         notes.append(
             "`--slo-search` chooses each load by the results before it; only the given loads are run here."
@@ -203,7 +228,7 @@ def _readme(prepared: Prepared) -> str:
 
 def _import_script(prepared: Prepared, expected: Expectation, sessions: list[SessionJob]) -> str:
     """`quantadvise import` for what each session left, and the recommendation from it."""
-    from advisor.cli.measure.advice import recommend_words
+    from advisor.cli.measure.report.advice import recommend_words
 
     lines = ["shopt -s nullglob", 'quantadvise="${QUANTADVISE:-quantadvise}"']
     model, gpu = prepared.model.path, _anywhere(expected.gpu_name)

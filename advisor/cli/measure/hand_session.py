@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.report.commands.shell import Expanded, comment, joined, quoted, script, wrapped
+from advisor.spec.formats.recipes import UNQUANTIZED
 
 if TYPE_CHECKING:
     from advisor.measure.execution.jobs import QuantizeJob
@@ -19,6 +20,7 @@ MODEL, SERVED, URL = Expanded('"$MODEL"'), Expanded('"$served"'), Expanded('"$UR
 VLLM, QUANTIZE, LM_EVAL = (Expanded(f'"${name}_PYTHON"') for name in ("VLLM", "QUANTIZE", "LM_EVAL"))
 RESULTS = Path("results")
 QUANTIZE_WORKER, PROMPTS_WORKER = "workers/quantize_worker.py", "workers/prompts_worker.py"
+GATE_WORKER = "workers/gate_worker.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +76,13 @@ def session_script(job: SessionJob, made_by: QuantizeJob | None) -> str:
         "source ./common.bash",
         f"if {' && '.join(done)}; then echo {word(f'{name_of(job)}: has all results')}; exit 0; fi",
         f"mkdir -p {results}",
+        *_gate_lines(job),
         *_served_lines(job, made_by),
         f"start_server {results}/serve.log {wrapped(quoted([VLLM, *serve]))}",
     ]
     for one in scored:
         lines += _score_lines(job, one, served_name)
+    lines += _gate_lines(job) if scored else []
     for point in job.plan.points if job.benches else ():
         for repeat in range(job.plan.repeats):
             lines += _bench_lines(job, point, repeat, served_name)
@@ -89,6 +93,18 @@ def _results(job: SessionJob) -> list[Path]:
     folder = RESULTS / name_of(job)
     points = job.plan.points if job.benches else ()
     return [folder / f"{point_name(p, n)}.json" for p in points for n in range(job.plan.repeats)]
+
+
+def gates(job: SessionJob) -> bool:
+    """Whether a broken checkpoint is not benchmarked: where there are scores, and 16-bit ones beside them."""
+    plan = job.plan
+    has_base = any(format in UNQUANTIZED for format in plan.formats)
+    return plan.quality_gate and bool(plan.tasks) and has_base and job.target.format not in UNQUANTIZED
+
+
+def _gate_lines(job: SessionJob) -> list[str]:
+    """The end of the script where the scores that are there show a broken checkpoint."""
+    return [f"gate {job.target.format} || exit 4"] if gates(job) else []
 
 
 def _served_lines(job: SessionJob, made_by: QuantizeJob | None) -> list[str]:

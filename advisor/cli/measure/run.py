@@ -10,19 +10,20 @@ from pathlib import Path
 import typer
 
 from advisor.cli.measure import expected as compare
-from advisor.cli.measure import run_report
-from advisor.cli.measure.advice import advice_text
 from advisor.cli.measure.dry_run import check_executor, check_gpu, devices_here
 from advisor.cli.measure.expected_rate import with_expected_rates
 from advisor.cli.measure.options import Where
 from advisor.cli.measure.plan_cost import time_of
+from advisor.cli.measure.report import page, parts
+from advisor.cli.measure.report.advice import advice_text, cannot_advise, with_these_records
 from advisor.cli.streams import keep_broken_pipes
-from advisor.errors import InputError
+from advisor.errors import InputError, QuantAdviseError
 from advisor.measure import run
 from advisor.measure.execution import progress
 from advisor.measure.execution.executor import LocalExecutor
 from advisor.measure.planned import check_complete, planned
 from advisor.measure.prepared import Prepared, prepare
+from advisor.measure.records import Records
 from advisor.measure.run import Executor
 from advisor.measure.state import ledger
 from advisor.measure.steps.plan import Plan
@@ -64,13 +65,31 @@ def carry_out(plan: Plan, folder: Path, where: Where, *, yes: bool) -> None:
         except KeyboardInterrupt:
             err.print(f"stopped; what is done stands in {folder}, the same command goes on", soft_wrap=True)
             raise typer.Exit(130) from None
-    expected = compare.Expectation(prepared, gpu_file)
-    done_rows = planned(prepared, ledger.Ledger(folder))
-    advice = advice_text(prepared, found, expected)
-    parts = run_report.sections(prepared, found, expected, ledger.Ledger(folder), done_rows, advice)
-    typer.echo(run_report.terminal_text(parts))
-    typer.echo(f"report: {run_report.write(parts, prepared)}")
-    check_complete(done_rows, folder)
+    report(prepared, found, compare.Expectation(prepared, gpu_file))
+
+
+def report(prepared: Prepared, found: Records, before: compare.Expectation) -> None:
+    """What the run ends with, on the terminal and as files. Raises where steps have no result."""
+    after: compare.Expectation | None = None
+    try:
+        after = with_these_records(prepared, found, before)
+    except QuantAdviseError as error:
+        cannot_advise(error)
+    book = ledger.Ledger(prepared.folder)
+    rows = planned(prepared, book)
+    outcome = parts.Outcome(
+        prepared=prepared,
+        found=found,
+        before=before,
+        after=after or before,
+        ledger=book,
+        rows=rows,
+        advice=advice_text(prepared, found, before, after),
+    )
+    made = parts.sections(outcome)
+    typer.echo(parts.terminal_text(made))
+    typer.echo(f"report: {parts.write(made, prepared)}, {page.write(made, outcome)}")
+    check_complete(rows, prepared.folder)
 
 
 def _crew(plan: Plan, folder: Path, gpu_file: str | None, where: Where) -> tuple[Executor, Prepared]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from advisor.measure.state.ledger import Entry
+from advisor.measure.steps.workers import gate_worker
 from advisor.spec.formats.recipes import UNQUANTIZED
 
-MAX_LOST_SHARE = 0.10
-"""Largest share of a score that may be lost, where higher is better; published checkpoints of 8B and more
-lose 1 to 3 %."""
-MAX_PERPLEXITY_RATIO = 1.5
-NOISE = 3.0
-"""Standard errors that a loss must exceed, too."""
+WORKER = Path(gate_worker.__file__)
+"""The same judgement for scripts on a machine without quantadvise."""
 
 
 def why_broken(entries: Iterable[Entry], model: str, format: str) -> str | None:
@@ -25,10 +22,8 @@ def why_broken(entries: Iterable[Entry], model: str, format: str) -> str | None:
     if format in UNQUANTIZED:
         return None
     for key in sorted(mine.keys() & base.keys()):
-        if _is_broken(mine[key], base[key]):
-            score, other = mine[key], base[key]
-            name = f"{score['task']} {score['metric']}"
-            return f"{name} is {score['value']:.4g}, with 16 bits {other['value']:.4g}"
+        if gate_worker.is_broken(mine[key], base[key]):
+            return gate_worker.loss_text(mine[key], base[key])
     return None
 
 
@@ -42,11 +37,3 @@ def _scores(rows: Iterable[Entry], model: str, formats: Iterable[str]) -> Iterat
 
 def _key(score: Mapping[str, Any]) -> tuple[str, str, str, str]:
     return (score["task"], score["metric"], score["filter"], score["protocol"])
-
-
-def _is_broken(score: Mapping[str, Any], base: Mapping[str, Any]) -> bool:
-    if not score["higher_is_better"]:
-        return bool(base["value"] > 0 and score["value"] > MAX_PERPLEXITY_RATIO * base["value"])
-    lost = base["value"] - score["value"]
-    noise = NOISE * math.hypot(score["stderr"] or 0.0, base["stderr"] or 0.0)
-    return bool(lost > MAX_LOST_SHARE * abs(base["value"]) and lost > noise)

@@ -12,7 +12,6 @@ from advisor.report.commands.recipe import recipe_yaml
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.model_starts import Start
 from advisor.spec.engines.serve_options import Setting, engine_options, option_words
-from advisor.spec.formats.checkpoint import SIXTEEN_BIT
 from advisor.spec.models.model import ModelSpec
 
 MODEL_LEN_STEP = 256
@@ -36,9 +35,9 @@ class Commands:
     """How to run one deployment."""
 
     checkpoint: str
-    """What `vllm serve` loads: a repository on the Hub, or the folder that `recipe` fills."""
+    """What `vllm serve` loads: a repository on the Hub, the model's own folder, or the one `recipe` fills."""
     published: bool
-    """True when the checkpoint is published, or the model needs none but its own."""
+    """True when the checkpoint is a repository on the Hub."""
     serve: str
     """For one replica."""
     settings: Mapping[str, Setting] = field(hash=False)
@@ -46,7 +45,7 @@ class Commands:
     start: Start
     """The checkpoint's packaging and scheme, and the kernels that the figures assume."""
     recipe: str | None
-    """llm-compressor's recipe, YAML, that makes the checkpoint; None when it is published or not needed."""
+    """llm-compressor's recipe, YAML, that makes the checkpoint; None when it is published or the user's."""
 
 
 def common_name(model: ModelSpec) -> str:
@@ -58,6 +57,7 @@ def commands_for(prediction: Prediction) -> Commands:
     """The commands for the prediction's deployment, with room for its load's longest request."""
     deployment = prediction.deployment
     checkpoint, published = checkpoint_of(deployment)
+    is_there = published or deployment.start.checkpoint.is_own
     max_model_len = _max_model_len(prediction)
     return Commands(
         checkpoint=checkpoint,
@@ -65,7 +65,7 @@ def commands_for(prediction: Prediction) -> Commands:
         serve=serve_command(deployment, checkpoint, max_model_len=max_model_len),
         settings=serve_settings(deployment, max_model_len=max_model_len),
         start=deployment.start,
-        recipe=None if published else recipe_yaml(_stored(deployment.format.name)),
+        recipe=None if is_there else recipe_yaml(_stored(deployment.format.name)),
     )
 
 
@@ -75,7 +75,7 @@ def checkpoint_of(deployment: Deployment) -> tuple[str, bool]:
     if served.repo is not None:
         return served.repo, True
     model, fmt = deployment.model, deployment.format
-    if served.kind == SIXTEEN_BIT and model.native_format is None:
+    if served.is_own:  # a folder of the user's
         return model.name, False
     return f"./{model.name}-{SUFFIXES.get(fmt.name, fmt.name)}", False
 

@@ -266,10 +266,12 @@ def run_lines(first: Assessment, width: int, *, head: str = "Run:", served_as: s
         else:
             lines[-1] += " \\"
             lines.append(f"{indent}{part}")
-    if not commands.published:
+    if commands.recipe is not None:
         lines.append(
             f"{indent}# {commands.checkpoint} has to be made first: --explain or --write has its recipe"
         )
+    elif not commands.published:
+        lines.append(f"{indent}# {commands.checkpoint} stands for your model's folder")
     return lines
 
 

@@ -107,6 +107,11 @@ class Checkpoint:
     def published(self) -> bool:
         return self.repo is not None
 
+    @property
+    def is_own(self) -> bool:
+        """Whether these are the weights of the model that was named, as they stand."""
+        return self.evidence == "own"
+
 
 _MADE: dict[str, CheckpointKind] = {
     "bf16": SIXTEEN_BIT,

@@ -231,10 +231,10 @@ def base_repo(model: ModelSpec) -> str:
 def checkpoints_for(model: ModelSpec, format: str) -> tuple[Checkpoint, ...]:
     """Published checkpoints of the model in a canonical format, in the order to offer them.
 
-    The model itself alone where it ships in that format.
+    The model itself alone where it ships in that format; of a folder without a repository.
     """
-    if model.native_format == format and model.hf_id is not None:
-        listed = checkpoint_by_repo(model.hf_id)
+    if model.native_format == format:
+        listed = None if model.hf_id is None else checkpoint_by_repo(model.hf_id)
         kind = model.native_kind or (None if listed is None else listed.kind) or made_kind(format)
         if kind is None:
             return ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from advisor.cli.measure.expected import Expectation, comparison
 from advisor.cost.predict.predictor import Predictor
 from advisor.measure.records import Records
+from advisor.measure.show import Table
 from advisor.measure.steps.bench import Point
 from advisor.measure.steps.plan import Plan
 from advisor.record.measurement import SpeedMeasurement
@@ -39,10 +39,14 @@ def prepared(**plan: Any) -> Any:
 
 
 def lines_of(rows: list[SpeedMeasurement]) -> list[list[str]]:
-    text = comparison(
+    table, said = comparison(
         prepared(), Records(speed=tuple(rows), quality=(), failures=()), Expectation(prepared(), None)
     )
-    return [re.split(r"  +", line) for line in text.splitlines() if line.startswith(FORMAT)]
+    assert isinstance(table, Table)
+    assert (
+        said == f"the interval missed 0 of {len(table.rows)} figures; learn from these with: quantadvise fit"
+    )
+    return [list(row) for row in table.rows if row[0] == FORMAT]
 
 
 @pytest.mark.parametrize("make", [by_measure, lambda fit, _: by_measure_of_four(fit)], ids=["now", "once"])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from advisor.record import store
-from tests.cli.measure.test_advice import place_in
+from tests.cli.measure.report.test_advice import place_in
 from tests.command import Command
 from tests.measure.test_run import Place
 
@@ -158,6 +158,24 @@ def test_results_come_back_as_records_with_the_engine_s_settings(place: Place) -
     assert {row.format for row in store.read_quality(folder / "records")} == {"bf16", "int4"}
     assert "on 1× cpu" in back.stdout
     assert not list(place.root.rglob("pwned"))
+
+
+def test_a_broken_checkpoint_is_not_benchmarked(place: Place) -> None:
+    folder = write(place, "--tasks", "tiny_mc", "--gpu", str(place.root / "cpu.yaml"))
+    assert "is not benchmarked" in (folder / "README.md").read_text(encoding="utf-8")
+    done = run(place, folder, STAND_IN_BROKEN="int4")
+    assert done.returncode == 1
+    said = "int4: broken by its scores: tiny_mc acc is 0.01, with 16 bits 0.2667; no benchmarks (QUALITY_GATE"
+    assert said in done.stderr
+    made = {path.parent.name for path in folder.glob("results/*/concurrency-*.json")}
+    assert made == {"bf16-tp1"}
+    starts = len(place.calls("serve"))
+    assert run(place, folder, STAND_IN_BROKEN="int4").returncode == 1
+    assert len(place.calls("serve")) == starts  # it is known now: no server is started for it again
+    done = run(place, folder, STAND_IN_BROKEN="int4", QUALITY_GATE="no")
+    assert done.returncode == 0, done.stderr
+    made = {path.parent.name for path in folder.glob("results/*/concurrency-*.json")}
+    assert made == {"bf16-tp1", "int4-tp1"}
 
 
 @pytest.mark.parametrize(

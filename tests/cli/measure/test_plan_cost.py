@@ -10,7 +10,7 @@ import pytest
 from advisor.cli.measure.plan_cost import duration
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.prices import price_of
-from tests.cli.measure.test_advice import place_in
+from tests.cli.measure.report.test_advice import place_in
 from tests.command import Command
 
 PLAN = ("measure", "--model", "Llama-3.1-8B-Instruct", "--workload", "chat", "--dry-run")

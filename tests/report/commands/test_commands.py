@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
 
+from advisor import predict, recommend
 from advisor.report.commands.commands import checkpoint_of, commands_for, serve_command, serve_settings
 from advisor.report.commands.recipe import PRESETS, recipe_yaml
 from advisor.spec.deployment import Deployment
@@ -16,6 +19,7 @@ from advisor.spec.formats.checkpoints import checkpoint_by_repo
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
 from tests.advise.builders import deployment, llama_8b, prediction, workload
+from tests.cli.measure.test_command import LLAMA
 
 
 def test_sixteen_bits_serve_the_model_itself() -> None:
@@ -25,6 +29,48 @@ def test_sixteen_bits_serve_the_model_itself() -> None:
 def test_a_checkpoint_in_its_own_format_needs_no_other() -> None:
     model = replace(llama_8b(), native_format="fp8", hf_id="somebody/model-FP8")
     assert checkpoint_of(deployment(fmt="fp8", model=model)) == ("somebody/model-FP8", True)
+
+
+@pytest.mark.parametrize(
+    ("quantization", "fmt", "scheme"),
+    [
+        (
+            {"quant_method": "gptq", "bits": 4, "group_size": 128, "desc_act": False, "sym": True},
+            "int4",
+            "w4a16",
+        ),
+        ({"quant_method": "awq", "bits": 4, "group_size": 128, "zero_point": True}, "int4", "w4a16"),
+        ({"quant_method": "fp8", "activation_scheme": "dynamic"}, "fp8", "fp8-tensor"),
+        ({"quant_method": "gptq", "bits": 8, "group_size": 128, "sym": True}, "int8-w8a16", "w8a16"),
+    ],
+)
+def test_a_folder_that_is_a_quantized_checkpoint_is_served_as_it_is(
+    quantization: dict[str, object], fmt: str, scheme: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({**LLAMA, "quantization_config": quantization}))
+    answer = predict(str(folder), "chat", gpu="L40S")  # the format is the folder's
+    assert answer.deployment.format.name == fmt
+    assert answer.prediction is not None
+    commands = commands_for(answer.prediction)
+    assert (commands.checkpoint, commands.published, commands.recipe) == ("mine", False, None)
+    kind = commands.start.checkpoint.kind
+    assert (kind.packaging, kind.scheme, kind.group_size) == (
+        quantization["quant_method"], scheme, quantization.get("group_size"),
+    )  # fmt: skip
+    found = recommend(str(folder), "chat", gpus=["L40S"], formats=[fmt])
+    assert any(row.deployment.format.name == fmt for row in [*found.ranked, *found.likely, *found.refused])
+    refused = {refusal.kind for row in found.refused for refusal in row.refusals}
+    assert not refused & {"format", "engine"}
+
+
+def test_a_model_is_predicted_in_the_format_it_ships_in() -> None:
+    shipped = {name: predict(name, "chat", gpu="H100") for name in ("gpt-oss-20b", "Llama-3.1-8B-Instruct")}
+    assert {name: answer.deployment.format.name for name, answer in shipped.items()} == {
+        "gpt-oss-20b": "mxfp4",
+        "Llama-3.1-8B-Instruct": "bf16",
+    }
 
 
 def test_fp8_run_weight_only_is_the_same_checkpoint() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
 import pytest
 
-from advisor.cli.measure.run_report import Section, terminal_text
-from tests.cli.measure.test_advice import place_in
+from advisor.cli.measure.report.parts import Section, terminal_text
+from tests.cli.measure.report.test_advice import place_in
 from tests.measure.test_run import Place
 
 WORDS = ("--formats", "bf16,int4", "--concurrency", "1,4", "--repeats", "2", "--requests", "40")
@@ -17,6 +18,7 @@ HEADS = (
     "Speed",
     "Accuracy",
     "Predicted before, and measured",
+    "What the fit learnt",
     "Failed or not measured",
     "Decision",
     "Records",
@@ -70,7 +72,59 @@ def test_a_run_that_was_resumed_reports_the_whole(resumed: tuple[Place, str]) ->
         "The first was not measured, and predictions missed 16 of 16 figures of this run" in found["Decision"]
     )
     assert f"92 speed, 4 quality and 0 failure records in {made.out / 'records'}" in found["Records"]
-    assert f"report: {made.out / 'report.md'}" in found["Records"]
+    assert f"report: {made.out / 'report.md'}, {made.out / 'report.html'}" in found["Records"]
+
+
+def test_what_the_fit_learnt_stands_beside_what_it_said_before(resumed: tuple[Place, str]) -> None:
+    _, text = resumed
+    lines = parts(text)["What the fit learnt"].splitlines()
+    head = re.split(r"  +", lines[0])
+    assert head[4:] == [
+        *("measured", "predicted before", "90 % interval", "predicted now", "90 % interval", "now is"),
+    ]
+    cells = [re.split(r"  +", line) for line in lines[1:17]]
+    assert {(row[0], row[3]) for row in cells} == {
+        (format, figure)
+        for format in ("bf16", "int4")
+        for figure in ("TTFT mean, ms", "TPOT mean, ms", "E2E mean, ms", "requests/s")
+    }
+    assert all(row[6].endswith(" missed") for row in cells)  # recordings of another model
+    assert all(row[9] == "measured" for row in cells)
+    # The stand-in answers four clients and one at the same rate: of one that rate is none.
+    cells = [row for row in cells if (row[2], row[3]) != ("concurrency 1", "requests/s")]
+    nearer = [
+        abs(math.log(float(row[7]) / float(row[4]))) < abs(math.log(float(row[5]) / float(row[4])))
+        for row in cells
+    ]
+    assert all(nearer)
+    assert lines[17].startswith("before: 0 of 16 inside their interval, median distance ×÷")
+    others = lines[lines.index("What these records say of formats that were not measured:") + 2 :]
+    assert {line.split()[0] for line in others if "TPOT mean, ms" in line} == {
+        *("fp8", "int8", "int8-w8a16", "nvfp4", "mxfp4", "w4a8-fp8"),
+    }
+    assert any(line.startswith("Parameters of the measured deployments' step time, the 6 ") for line in lines)
+    assert lines[-2].startswith("The rest is kept as corrections of the measured deployments by figure and ")
+
+
+def test_the_page_has_the_same_parts_and_fetches_nothing(resumed: tuple[Place, str]) -> None:
+    made, printed = resumed
+    page = (made.out / "report.html").read_text(encoding="utf-8")
+    assert re.findall(r"<h2>(.*?)</h2>", page) == list(parts(printed))
+    assert page.count('class="bar"') == 16
+    assert '<th scope="col">TTFT mean, ms</th>' in page
+    assert not re.search(r'(src|href)="(?!#|data:)', page)
+    assert "default-src &#x27;none&#x27;" in page
+
+
+def test_a_name_that_is_markup_is_text_on_the_page(tmp_path: Path) -> None:
+    hostile = tmp_path / "<img src=x onerror=alert(1)>"
+    hostile.mkdir()
+    made = place_in(hostile)
+    one = ("--formats", "bf16", "--concurrency", "4", "--repeats", "1", "--requests", "40")
+    assert made.run(*one).returncode == 0
+    page = (made.out / "report.html").read_text(encoding="utf-8")
+    assert "<img" not in page
+    assert "&lt;img src=x" in page
 
 
 def test_the_file_has_the_same_parts_and_the_percentiles(resumed: tuple[Place, str]) -> None:
@@ -79,9 +133,9 @@ def test_the_file_has_the_same_parts_and_the_percentiles(resumed: tuple[Place, s
     assert text.startswith("# model on cpu\n\n## Run\n\n```text\n")
     heads = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
     assert heads == list(parts(printed))
-    assert text.count("TTFT p95, ms") == 4
+    assert text.count("TTFT p95, ms") == 2 * 4  # beside its prediction, and before and now
     for head, part in parts(printed).items():
-        if head != "Predicted before, and measured":
+        if head not in ("Predicted before, and measured", "What the fit learnt"):
             assert part.partition("report: ")[0].strip() in text
 
 
@@ -104,6 +158,6 @@ def test_a_broken_checkpoint_is_named(tmp_path: Path) -> None:
     assert "broken by its scores: int4, tiny_mc acc is 0.1" in parts(done.stdout)["Failed or not measured"]
 
 
-@pytest.mark.parametrize(("brief", "shown"), [(None, "all"), ("some", "some"), ("", "")])
-def test_a_terminal_shows_the_shorter_text(brief: str | None, shown: str) -> None:
-    assert terminal_text([Section(head="Head", body="all", brief=brief)]) == f"Head\n{shown}"
+@pytest.mark.parametrize(("brief", "shown"), [(None, "all"), (("some",), "some"), ((), "")])
+def test_a_terminal_shows_the_shorter_text(brief: tuple[str, ...] | None, shown: str) -> None:
+    assert terminal_text([Section(head="Head", body=("all",), brief=brief)]) == f"Head\n{shown}"

@@ -1,7 +1,7 @@
 """What a run ends with: figures beside their predictions, failures, the decision before and now, the records.
 
-The text goes to the terminal and into `report.md` of the run's folder. It is made of the ledger, so that
-a run that was resumed reports all of it.
+The text goes to the terminal and into `report.md` of the run's folder, the same parts into `report.html`
+(`page.py`). It is made of the ledger, so that a run that was resumed reports all of it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor import whole_file
+from advisor.cli.measure.expected import comparison
+from advisor.cli.measure.report.learnt import learnt
+from advisor.measure import show
+from advisor.measure.show import Table
 
 if TYPE_CHECKING:
     from advisor.cli.measure.expected import Expectation
@@ -29,55 +33,83 @@ _DID = {  # a search is made of benchmarks
 }
 
 
+Part = Table | str
+"""Of a section: a table, or lines of plain text."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A part of the report: its head, and lines of plain text."""
+    """A part of the report under its head."""
 
     head: str
-    body: str
-    brief: str | None = None
+    body: tuple[Part, ...]
+    brief: tuple[Part, ...] | None = None
     """For a terminal, where that is shorter; None = `body`."""
 
 
-def sections(
-    prepared: Prepared,
-    found: Records,
-    expected: Expectation,
-    ledger: Ledger,
-    rows: Sequence[Planned],
-    advice: str,
-) -> list[Section]:
-    """The parts that there is something to say in, in their order. advice: what is recommended now."""
-    from advisor.cli.measure.expected import comparison
-    from advisor.measure import show
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run that ended is reported by."""
 
+    prepared: Prepared
+    found: Records
+    before: Expectation
+    """By the fit without the run's records."""
+    after: Expectation
+    """By the fit with them."""
+    ledger: Ledger
+    rows: Sequence[Planned]
+    advice: str
+    """What is recommended now."""
+
+
+def sections(run: Outcome) -> list[Section]:
+    """The parts that there is something to say in, in their order."""
+    prepared, found = run.prepared, run.found
+    means = ("mean",)
     parts = [
-        Section(head="Run", body="\n".join(_run_lines(prepared, ledger, rows))),
-        Section(head="Speed", body=show.speed_table(found.speed) if found.speed else ""),
-        Section(head="Accuracy", body=show.quality_table(found.quality) if found.quality else ""),
-        Section(head="Highest rates within the limits", body="\n".join(found.rates)),
+        Section(head="Run", body=tuple(_run_lines(prepared, run.ledger, run.rows))),
+        Section(head="Speed", body=(show.speed_table(found.speed),) if found.speed else ()),
+        Section(head="Accuracy", body=(show.quality_table(found.quality),) if found.quality else ()),
+        Section(head="Highest rates within the limits", body=found.rates),
         Section(
             head="Predicted before, and measured",
-            body=comparison(prepared, found, expected),
-            brief=comparison(prepared, found, expected, statistics=("mean",)),
+            body=comparison(prepared, found, run.before),
+            brief=comparison(prepared, found, run.before, statistics=means),
         ),
-        Section(head="Failed or not measured", body="\n".join(_failed_lines(prepared, found, ledger, rows))),
-        Section(head="Decision", body=advice),
-        Section(head="Records", body=show.records_line(found, prepared.folder)),
+        Section(
+            head="What the fit learnt",
+            body=learnt(prepared, found, run.before, run.after),
+            brief=learnt(prepared, found, run.before, run.after, means),
+        ),
+        Section(
+            head="Failed or not measured", body=tuple(_failed_lines(prepared, found, run.ledger, run.rows))
+        ),
+        Section(head="Decision", body=tuple(run.advice.splitlines())),
+        Section(head="Records", body=(show.records_line(found, prepared.folder),)),
     ]
     return [part for part in parts if part.body]
 
 
+def text_of(parts: Sequence[Part]) -> str:
+    """Tables and lines one below the other."""
+    return "\n".join(part if isinstance(part, str) else part.text for part in parts)
+
+
 def terminal_text(parts: Sequence[Section]) -> str:
-    """The report for a terminal, which leaves the percentiles beside their predictions to the file."""
-    shown = ((part.head, part.body if part.brief is None else part.brief) for part in parts)
+    """The report for a terminal, which leaves the percentiles beside their predictions to the files."""
+    shown = ((part.head, text_of(part.body if part.brief is None else part.brief)) for part in parts)
     return "\n\n".join(f"{head}\n{body}" for head, body in shown)
+
+
+def title_of(prepared: Prepared) -> str:
+    return f"{prepared.model_name} on {prepared.devices[0].name}"
 
 
 def write(parts: Sequence[Section], prepared: Prepared) -> Path:
     """`report.md` in the run's folder: the same parts as Markdown, tables as they are on the terminal."""
-    title = f"# {prepared.model_name} on {prepared.devices[0].name}".replace("`", "'")
-    text = [title, *(f"## {part.head}\n\n{_fenced(part.body)}" for part in parts)]
+    title = f"# {title_of(prepared)}".replace("`", "'")
+    text = [title, *(f"## {part.head}\n\n{_fenced(text_of(part.body))}" for part in parts)]
     path = prepared.folder / NAME
     whole_file.write(path, "\n\n".join(text) + "\n")
     return path

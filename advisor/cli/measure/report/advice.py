@@ -20,21 +20,45 @@ if TYPE_CHECKING:
     from advisor.measure.records import Records
 
 
-def advice_text(prepared: Prepared, found: Records, expected: Expectation) -> str:
+def with_these_records(prepared: Prepared, found: Records, expected: Expectation) -> Expectation:
+    """What would be expected of the run now: by the fit that has its records, too.
+
+    The same as `expected` where nothing was measured. Raises QuantAdviseError for records that hinder a fit.
+    """
+    from advisor.advise.own_records import predictor_with
+    from advisor.cli.measure.expected import Expectation
+
+    if expected.why_not or not (found.speed or found.quality or found.failures):
+        return expected
+    fitted = predictor_with(
+        [prepared.folder / "records"],
+        models=[expected.model],
+        gpus=[expected.gpu],
+        progress=lambda line: typer.echo(line, err=True),
+    )
+    return Expectation(prepared, expected.gpu_name, fitted)
+
+
+def advice_text(prepared: Prepared, found: Records, expected: Expectation, after: Expectation | None) -> str:
     """What predictions alone recommended, what is recommended with these records, and the command for more.
 
-    The measurements stand whatever becomes of it: what hinders an answer is one line on stderr.
+    after: None where no fit has these records. The measurements stand whatever becomes of it: what hinders an
+    answer is one line on stderr.
     """
     lines: list[str] = []
-    if not expected.why_not and (found.speed or found.quality or found.failures):
+    if after is not None and not expected.why_not and (found.speed or found.quality or found.failures):
         try:
-            now = _recommendation(prepared, expected, scored_tasks(prepared, found), with_records=True)
+            now = _recommendation(prepared, after, scored_tasks(prepared, found), with_records=True)
         except QuantAdviseError as error:
-            typer.echo(f"no recommendation from these records: {' '.join(str(error).split())}", err=True)
+            cannot_advise(error)
         else:
             answer = [*_answer_lines(now), *_doubt_lines(now, *misses(prepared, found, expected))]
             lines = [*_before_lines(prepared, expected, now), "", NOW, *answer, ""]
     return "\n".join([*lines, command(prepared, found, expected)])
+
+
+def cannot_advise(error: QuantAdviseError) -> None:
+    typer.echo(f"no recommendation from these records: {' '.join(str(error).split())}", err=True)
 
 
 def _before_lines(prepared: Prepared, expected: Expectation, now: Recommendation) -> list[str]:
@@ -109,9 +133,10 @@ def scored_tasks(prepared: Prepared, found: Records) -> tuple[str, ...]:
 def _recommendation(
     prepared: Prepared, expected: Expectation, tasks: tuple[str, ...], *, with_records: bool
 ) -> Recommendation:
-    """The answer to `command`, with the run's records or without. Raises QuantAdviseError."""
+    """The answer to `command`, with the run's records or without; `expected` has the fit of the one or the
+    other. Raises QuantAdviseError."""
     from advisor.advise.api import recommend
-    from advisor.advise.own_records import border_with, predictor_with, quality_with
+    from advisor.advise.own_records import border_with, quality_with
     from advisor.measure.served_engine import served_engine
     from advisor.spec.workloads.profile_flags import override
 
@@ -123,12 +148,7 @@ def _recommendation(
         gpus=[expected.gpu],
         kv_formats=["fp8" if prepared.plan.kv_fp8 else "16bit"],
         engine=served_engine(prepared.plan, prepared.running, prepared.versions.vllm),
-        predictor=predictor_with(
-            folders,
-            models=[expected.model],
-            gpus=[expected.gpu],
-            progress=lambda line: typer.echo(line, err=True),
-        ),
+        predictor=expected.predictor,
         quality=quality_with(folders),
         border=border_with(folders),
     )
