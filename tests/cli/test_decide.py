@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.command import Command, Result
-from tests.report.documents.test_document import SCHEMA
+from tests.report.documents.test_recommendation_document import SCHEMA
 
 MODEL = "Llama-3.1-8B-Instruct"
 SMALL = (MODEL, "-w", "chat", "--gpu", "A6000")

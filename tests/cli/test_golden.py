@@ -10,7 +10,7 @@ import yaml
 
 from tests.command import Command
 from tests.golden_text import check_text
-from tests.report.documents.test_document import SCHEMA
+from tests.report.documents.test_recommendation_document import SCHEMA
 
 pytestmark = pytest.mark.usefixtures("frozen_fit")
 

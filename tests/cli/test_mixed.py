@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from tests.command import Command
-from tests.report.documents.test_document import SCHEMA
+from tests.report.documents.test_recommendation_document import SCHEMA
 from tests.report.page import read_page
 
 pytestmark = pytest.mark.usefixtures("frozen_fit")
