@@ -18,14 +18,19 @@ SpeculativeOption = Annotated[
         "--speculative-config",
         "--speculative-model",
         metavar="draft|mtp|eagle|ngram",
-        help="Refused: says what is known of a kind of speculative decoding, and why there is no number.",
+        help="Refused, with what is known of this kind of speculative decoding and why its speed is "
+        "not predicted.",
         rich_help_panel=_ENGINE,
     ),
 ]
 
 EngineOption = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="vllm 0.11.0; the newest known by default.", rich_help_panel=_ENGINE),
+    typer.Option(
+        metavar="NAME",
+        help="Engine and release: vllm 0.11.0; the newest known by default.",
+        rich_help_panel=_ENGINE,
+    ),
 ]
 MaxNumSeqsOption = Annotated[
     int | None,
@@ -93,7 +98,7 @@ IgnoreEngineVersionOption = Annotated[
     bool,
     typer.Option(
         "--ignore-engine-version",
-        help="Also models and formats that this vLLM is too old for.",
+        help="Allow models and formats that this vLLM release is too old for.",
         rich_help_panel=_ENGINE,
     ),
 ]
@@ -101,7 +106,7 @@ KvCacheDtypeOption = Annotated[
     str | None,
     typer.Option(
         metavar="auto|bfloat16|fp8|any",
-        help="auto = as the checkpoint says, any = 16 bits and FP8 are tried.",
+        help="Type of the KV cache: auto follows the checkpoint, any tries 16 bits and FP8.",
         rich_help_panel=_ENGINE,
     ),
 ]

@@ -44,7 +44,7 @@ WorkloadOption = Annotated[
         "--profile",
         "-w",
         metavar="NAME|FILE",
-        help="A profile (quantadvise profiles list), one's own YAML, or a request log.",
+        help="Workload: a profile (quantadvise profiles list), your own YAML file, or a request log.",
         rich_help_panel=_WORKLOAD,
     ),
 ]
@@ -52,7 +52,7 @@ ScenarioOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME|FILE",
-        help="Laid over the workload: synchronous, asynchronous (the seed paper's conventions).",
+        help="Conventions put over the workload: synchronous, asynchronous (the seed paper's).",
         rich_help_panel=_WORKLOAD,
     ),
 ]
@@ -80,8 +80,8 @@ ConcurrencyOption = Annotated[
         "--max-concurrency",
         "--users",
         metavar="N|max",
-        help="Closed loop: users, each with one request at a time: so many are in flight, fewer with "
-        "--think-time; max queues all requests.",
+        help="Closed loop: number of users, each with one request at a time (fewer in flight with "
+        "--think-time); max queues all requests at once.",
         rich_help_panel=_WORKLOAD,
     ),
 ]
@@ -93,7 +93,8 @@ RateOption = Annotated[
         "--rps",
         "--qps",
         metavar="R",
-        help="Open loop: requests that arrive, every turn counted: 4 (per second), 300/min, 10k/day.",
+        help="Open loop: rate at which requests arrive, each turn being one: 4 (per second), 300/min, "
+        "10k/day.",
         rich_help_panel=_WORKLOAD,
     ),
 ]
@@ -200,7 +201,7 @@ RecipeOption = Annotated[
     str | None,
     typer.Option(
         metavar="ALGORITHM[@MAKER]",
-        help="How, and by whom, the checkpoint is made whose accuracy counts: gptq, gptq@RedHatAI.",
+        help="Algorithm and maker of the checkpoint whose accuracy counts: gptq, gptq@RedHatAI.",
         rich_help_panel=_LIMITS,
     ),
 ]
@@ -220,7 +221,8 @@ PricingOption = Annotated[
         "--pricing",
         "--pricing-model",
         metavar="TERM",
-        help="Term of known prices: on-demand, spot, …; live or live-spot fetches today's of many clouds.",
+        help="Term of the prices: on-demand, spot, …; live and live-spot fetch today's prices of many "
+        "clouds.",
         rich_help_panel=_PRICES,
     ),
 ]
@@ -228,7 +230,7 @@ RegionOption = Annotated[
     str | None,
     typer.Option(
         metavar="TEXT",
-        help="Of live prices those in regions with this in their name.",
+        help="Live prices only from regions whose name contains this text.",
         rich_help_panel=_PRICES,
     ),
 ]
@@ -249,8 +251,7 @@ UtilizationOption = Annotated[
     str | None,
     typer.Option(
         metavar="SHARE",
-        help="Mean traffic over a day as a share of the load asked for, which the GPUs are sized for: 0.4 or "
-        "40%; 1 by default.",
+        help="Mean traffic over a day ÷ the load that the GPUs are sized for: 0.4 or 40%; 1 by default.",
         rich_help_panel=_PRICES,
     ),
 ]
@@ -285,14 +286,14 @@ FormatsOption = Annotated[
 ]
 MaxGpusOption = Annotated[
     int | None,
-    typer.Option(metavar="N", help="At most so many GPUs, replicas included.", rich_help_panel=_CHOICE),
+    typer.Option(metavar="N", help="Most GPUs, replicas included.", rich_help_panel=_CHOICE),
 ]
 AllowMixedOption = Annotated[
     bool,
     typer.Option(
         "--allow-mixed",
-        help="Two or more kinds of GPU for one load, too, where that is cheaper; 4xA100,8xL40S in --gpu are "
-        "then at most so many of each.",
+        help="Allow two or more kinds of GPU for one load, where that is cheaper; 4xA100,8xL40S in "
+        "--gpu then limits the number of each.",
         rich_help_panel=_CHOICE,
     ),
 ]
@@ -300,13 +301,12 @@ NodesOption = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="At most so many machines for one replica; several by default only where one does not hold the "
-        "model.",
+        help="Most machines for one replica; by default one, or as many as hold the model.",
         rich_help_panel=_CHOICE,
     ),
 ]
 NumGpusOption = Annotated[
-    int | None, typer.Option(metavar="N", help="Exactly so many GPUs.", rich_help_panel=_CHOICE)
+    int | None, typer.Option(metavar="N", help="Exact number of GPUs.", rich_help_panel=_CHOICE)
 ]
 TensorParallelChoiceOption = Annotated[
     str | None,
@@ -324,7 +324,7 @@ ObjectiveOption = Annotated[
         "--objective",
         "--sort-by",
         metavar="cost|latency|throughput|accuracy",
-        help="What ranks those that keep the limits; cost by default.",
+        help="What ranks the deployments that keep the limits; cost by default.",
         rich_help_panel=_LIMITS,
     ),
 ]
@@ -342,7 +342,8 @@ GpuCountOption = Annotated[
     str | None,
     typer.Option(
         metavar="smallest|same|free",
-        help="The seed paper's two conventions, or searched (free).",
+        help="GPUs per deployment: by one of the seed paper's two conventions (smallest, same), or "
+        "searched (free).",
         rich_help_panel=_CHOICE,
     ),
 ]

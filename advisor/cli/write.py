@@ -20,7 +20,8 @@ WriteOption = Annotated[
     typer.Option(
         "--write",
         metavar="DIR",
-        help="Write what runs it: vllm, Docker, Kubernetes, KServe, the checkpoint's recipe, the checks.",
+        help="Write the files that run it: vllm serve, Docker, Kubernetes, KServe, the checkpoint's "
+        "recipe, checks.",
         rich_help_panel=_PANEL,
     ),
 ]

@@ -12,9 +12,7 @@ from advisor.errors import unknown
 
 Pattern = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="WORD", help="Only names that contain this text; list shows all, as nothing does."
-    ),
+    typer.Argument(metavar="WORD", help="Show only names that contain this text; all by default."),
 ]
 MODEL_HEADS = {
     "name": "model",

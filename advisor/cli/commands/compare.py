@@ -25,14 +25,14 @@ def compare(
         str,
         typer.Argument(
             metavar="B",
-            help="The other, written alike: int4+fp8kv@2xA6000*3 is INT4, an FP8 KV cache, 2 GPUs a replica, "
-            "3 replicas.",
+            help="The other one; int4+fp8kv@2xA6000*3 is INT4, an FP8 KV cache, 2 GPUs a replica, 3 "
+            "replicas.",
         ),
     ],
     model_option: Annotated[
         str | None,
         typer.Option(
-            "--model", "-m", metavar="MODEL", help="Of both deployments.", rich_help_panel=_DEPLOYMENTS
+            "--model", "-m", metavar="MODEL", help="Model of both deployments.", rich_help_panel=_DEPLOYMENTS
         ),
     ] = None,
     params: o.ParamsOption = None,

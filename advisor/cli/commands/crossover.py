@@ -27,8 +27,12 @@ def crossover(
             help="What is varied; the load's own arrival by default.",
         ),
     ] = None,
-    low: Annotated[float | None, typer.Option("--from", metavar="N", help="Where to begin.")] = None,
-    high: Annotated[float | None, typer.Option("--to", metavar="N", help="Where to end.")] = None,
+    low: Annotated[
+        float | None, typer.Option("--from", metavar="N", help="First level of what is varied.")
+    ] = None,
+    high: Annotated[
+        float | None, typer.Option("--to", metavar="N", help="Last level of what is varied.")
+    ] = None,
     chosen: Chosen,
     output: o.OutputOption = o.Output.table,
 ) -> None:

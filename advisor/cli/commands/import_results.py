@@ -147,7 +147,7 @@ def import_results(
         typer.Option("--dry-run", help="Print what would be added, and add nothing.", rich_help_panel=_WHERE),
     ] = False,
 ) -> None:
-    """Results of other tools into a measurements file, which --records then learns from.
+    """Add results of other tools to a measurements file, which --records then learns from.
 
     What a file does not say about the deployment is asked for by flag; runs that were contaminated, failed,
     unsteady or saturated are refused with the reason. The same file is never added twice.

@@ -19,7 +19,7 @@ MOST = 10
 def measure_next(
     *,
     named: Named,
-    count: Annotated[int, typer.Option("--count", metavar="N", help="At most so many measurements.")] = 3,
+    count: Annotated[int, typer.Option("--count", metavar="N", help="Most measurements to suggest.")] = 3,
     write: Annotated[
         Optional[Path],  # noqa: UP045 - typer reads it at run time, on 3.10 too
         typer.Option("--write", metavar="DIR", help="Write a plan for `quantadvise measure` for each."),

@@ -27,7 +27,10 @@ class One:
     """The one deployment that is predicted."""
 
     gpu: Annotated[
-        str | None, typer.Option("--gpu", "-g", metavar="NAME|FILE", help="The GPU; one's own as YAML.")
+        str | None,
+        typer.Option(
+            "--gpu", "-g", metavar="NAME|FILE", help="GPU: a name, or a YAML file that describes your own."
+        ),
     ] = None
     format: Annotated[
         str | None,

@@ -45,12 +45,18 @@ def update() -> None:
 
 @app.command("show")
 def show_prices(
-    gpu: Annotated[str | None, typer.Argument(metavar="GPU", help="Every place of this GPU.")] = None,
-    spot: Annotated[bool, typer.Option("--spot", help="Spot prices, which may be taken away.")] = False,
+    gpu: Annotated[
+        str | None,
+        typer.Argument(metavar="GPU", help="GPU whose price is shown at every provider and region."),
+    ] = None,
+    spot: Annotated[
+        bool, typer.Option("--spot", help="Prices of spot machines, which the provider may take back.")
+    ] = False,
     region: o.RegionOption = None,
     output: o.OutputOption = o.Output.table,
 ) -> None:
-    """The prices kept: of each GPU the one that answers take, or every place of one GPU, the cheapest first.
+    """Show the fetched prices: the one that answers use for each GPU, or every offer of one GPU, cheapest
+    first.
 
     quantadvise prices show H100
     """

@@ -10,7 +10,7 @@ from advisor.cli import options as o
 from advisor.cli.help import App
 from advisor.errors import InputError
 
-app = App(help="Workload profiles: list those that ship, show one, check one's own.", no_args_is_help=True)
+app = App(help="Workload profiles: list those that ship, show one, check your own.", no_args_is_help=True)
 
 MOST_PROBLEMS = 9
 """Lines that a check prints; a file of another kind has thousands of unknown keys."""
@@ -18,7 +18,7 @@ MOST_PROBLEMS = 9
 
 @app.command("list")
 def list_profiles(output: o.OutputOption = o.Output.table) -> None:
-    """The profiles that ship: workloads, then the scenarios to lay over them."""
+    """List the profiles that ship: workloads, then the scenarios that can be put over them."""
     from advisor.report.terminal import out
     from advisor.spec.workloads.profile_listing import profile_rows
 
@@ -57,11 +57,13 @@ def list_profiles(output: o.OutputOption = o.Output.table) -> None:
 
 @app.command()
 def show(
-    profile: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A profile that ships, or one's own.")],
+    profile: Annotated[
+        str, typer.Argument(metavar="NAME|FILE", help="A profile that ships, or your own YAML file.")
+    ],
     scenario: o.ScenarioOption = None,
     output: o.OutputOption = o.Output.table,
 ) -> None:
-    """Everything a profile states, with the scenario laid over it."""
+    """Show everything that a profile states, with a scenario put over it."""
     from advisor.report.terminal import out
     from advisor.spec.workloads.profile import load_workload
     from advisor.spec.workloads.profile_listing import describe
@@ -79,9 +81,9 @@ def show(
 
 @app.command()
 def check(
-    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Profiles of one's own.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Your own profiles (YAML files).")],
 ) -> None:
-    """Everything wrong or doubtful in profile files, a line each."""
+    """Check profile files: everything wrong or doubtful, one line each."""
     from advisor.spec.workloads.profile_listing import check as problems_of
 
     problems = [problem for file in files for problem in problems_of(file)]

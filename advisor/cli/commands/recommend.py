@@ -36,13 +36,14 @@ def recommend(
         str | None,
         typer.Option(
             metavar="N|all",
-            help="At most so many deployments: 10 in a table, 50 in JSON and YAML, all in CSV by default.",
+            help="Most deployments to print: 10 in a table, 50 in JSON and YAML, all in CSV by default.",
         ),
     ] = None,
     explain: Annotated[
         bool,
         typer.Option(
-            "--explain", help="Every figure of the first, what binds it, and what would flip the choice."
+            "--explain",
+            help="Every figure of the best deployment, its bottleneck, and what would change the choice.",
         ),
     ] = False,
     write: w.WriteOption = None,

@@ -22,13 +22,13 @@ def check(
         Path | None, typer.Argument(metavar="DIR|FILE", help="Measurements; those that ship by default.")
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also what is known already and left out of the fit.")
+        bool, typer.Option("--all", help="Also list findings that are known and left out of the fit.")
     ] = False,
     output: o.OutputOption = o.Output.table,
 ) -> None:
-    """Verify measurements: against the hardware, each other, and their own prices.
+    """Check measurements against the hardware, against each other and against their own prices.
 
-    Ends with 1 when something cannot be true; a warning is hardly true and wants a look.
+    Exit code 1 when a figure cannot be true. A warning marks a figure that is unlikely.
     """
     from advisor.cli.progress import working
     from advisor.data import shipped
@@ -82,7 +82,7 @@ def fit(
         bool, typer.Option("--dry-run", help="Write nothing; end with 1 when the fit would change.")
     ] = False,
 ) -> None:
-    """Learn speed and accuracy from the measurements anew, and say how far both are off held out.
+    """Fit speed and accuracy to the measurements, and print the held-out error of both.
 
     The same measurements give the same files, bit for bit.
     """

@@ -35,7 +35,7 @@ def from_trace(
         typer.Option(metavar="N", help="Approximate counts where the log has text only: 4 for English."),
     ] = None,
     output_tokens: Annotated[
-        str | None, typer.Option(metavar="N", help="Answer tokens where the log says none: 256, 256±100.")
+        str | None, typer.Option(metavar="N", help="Answer tokens where the log has none: 256, 256±100.")
     ] = None,
     rate: Annotated[
         float | None, typer.Option(metavar="R", help="Requests per second, in place of the log's.")
@@ -45,7 +45,9 @@ def from_trace(
     ] = None,
     conversations: Annotated[
         bool,
-        typer.Option(help="Take requests that go on from one another as conversations, or each by itself."),
+        typer.Option(
+            help="Join requests that continue one another into conversations, or take each by itself."
+        ),
     ] = True,
 ) -> None:
     """Lengths, arrivals, conversations and prefix sharing of a request log as a profile.

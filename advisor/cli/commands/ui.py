@@ -28,7 +28,12 @@ def ui(
     workload: o.WorkloadOption = None,
     gpu: Annotated[
         list[str] | None,
-        typer.Option("--gpu", "-g", metavar="NAME|FILE", help="GPUs to begin with; one's own as YAML."),
+        typer.Option(
+            "--gpu",
+            "-g",
+            metavar="NAME|FILE",
+            help="GPUs to begin with: names, or YAML files that describe your own.",
+        ),
     ] = None,
     port: Annotated[int, typer.Option(metavar="N", help="Port on 127.0.0.1; 0 takes a free one.")] = PORT,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,

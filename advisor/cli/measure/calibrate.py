@@ -14,7 +14,7 @@ def calibrate(
     out: Annotated[Path, typer.Option(help="Folder for the records, calibration.json, gpu.yaml.")] = Path(
         "calibrated"
     ),
-    cpu: Annotated[bool, typer.Option("--cpu", help="The CPU, whatever the machine has.")] = False,
+    cpu: Annotated[bool, typer.Option("--cpu", help="Use the CPU, even where there is a GPU.")] = False,
 ) -> None:
     """Time memory, matrix products, attention and launches with PyTorch alone: no weights, no vLLM."""
     import json

@@ -9,7 +9,7 @@ import typer
 from advisor.cli.help import App
 from advisor.errors import InputError
 
-tools_app = App(help="The real tools: which are found, where, and how to get the rest.")
+tools_app = App(help="The tools that measure runs: which are installed, where, and how to install the rest.")
 
 
 @tools_app.callback(invoke_without_command=True)
@@ -27,8 +27,8 @@ def install(
         list[str] | None,
         typer.Argument(help="vllm, quantize, evaluate, torch, ray, guidellm (default: the first three)."),
     ] = None,
-    cpu: Annotated[bool, typer.Option("--cpu", help="CPU builds, whatever the machine has.")] = False,
-    cuda: Annotated[bool, typer.Option("--cuda", help="CUDA builds, whatever the machine has.")] = False,
+    cpu: Annotated[bool, typer.Option("--cpu", help="CPU builds, even where there is a GPU.")] = False,
+    cuda: Annotated[bool, typer.Option("--cuda", help="CUDA builds, even where there is no GPU.")] = False,
 ) -> None:
     """Make a private environment per tool, with versions known to work together."""
     from advisor.measure.tools import envs

@@ -34,7 +34,7 @@ class EngineClass(NamedTuple):
     generation: str | None = None
     moe: bool | None = None
     fp4: bool | None = None
-    """Whether the matrices run in FP4 kernels. Distinguished only for the ratio of two formats, of which one in FP4
+    """Whether the matrices run in FP4 kernels. Matters only for the ratio of two formats, of which one in FP4
     is known less well; None for a single prediction, in which that does not show."""
 
     @property
