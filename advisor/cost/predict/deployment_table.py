@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from advisor.cost.arrays import ArrayTable, Floats, Ints
+from advisor.cost.arrays import ArrayTable, Bools, Floats, Ints
 from advisor.cost.fit_file import Fit
 from advisor.cost.fitting.evidence import DeploymentKey, deployment_keys, shape_key
 from advisor.cost.step.memory import Memory, longest_context, memory
@@ -17,6 +17,7 @@ from advisor.cost.step.work import DeploymentArrays, defaults_of, deployment_arr
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine, EngineDefaults
 from advisor.spec.formats.format import QuantFormat
+from advisor.spec.hardware.catalog import known_gpus
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.models.model import ModelSpec
 
@@ -51,6 +52,8 @@ class DeploymentTable(ArrayTable):
     replica: ReplicaTable
     distance: Ints
     """Position in `error_class.DISTANCES`: how far the nearest measurements are."""
+    unmeasured_vendor: Bools
+    """Whether no GPU of the vendor was measured: Intel's, whose kernels are others than those of the fit."""
     effects: Mapping[tuple[str, str], Floats]
     """By quantity and class of load: log correction per deployment."""
     keys: tuple[tuple[DeploymentKey, ...], ...]
@@ -103,6 +106,8 @@ class DeploymentTables:
     def __init__(self, fit: Fit) -> None:
         self.fit = fit
         self._seen, self._hosts, self._kernels = fit.evidence_keys, fit.hosts, fit.kernels
+        measured = {gpu for gpu, _ in self._hosts}
+        self._vendors = {gpu.vendor for gpu in known_gpus() if gpu.name in measured}
         self._kept = _Kept(DeploymentNumbers(), {}, None)
 
     def table(self, deployments: Sequence[Deployment]) -> DeploymentTable:
@@ -130,7 +135,14 @@ class DeploymentTables:
             kind: np.array([table.get(own, table.get(free, 0.0)) for own, free in keys])
             for kind, table in self.fit.effects.items()
         }
-        return DeploymentTable(tuple(deployments), replica, np.array(distance, dtype=np.intp), effects, keys)
+        return DeploymentTable(
+            deployments=tuple(deployments),
+            replica=replica,
+            distance=np.array(distance, dtype=np.intp),
+            unmeasured_vendor=np.array([d.gpu.vendor not in self._vendors for d in deployments], dtype=bool),
+            effects=effects,
+            keys=keys,
+        )
 
     def _replicas(self, deployments: Sequence[Deployment]) -> ReplicaTable:
         kept = self._kept

@@ -21,7 +21,7 @@ def pod_spec(subject: Subject, *, container: str) -> dict[str, Any]:
 
 def gpu_resource(subject: Subject) -> str:
     """What the vendor's device plugin calls a GPU."""
-    return "amd.com/gpu" if subject.is_amd else "nvidia.com/gpu"
+    return {"nvidia": "nvidia.com/gpu", "amd": "amd.com/gpu", "intel": "gpu.intel.com/xe"}[subject.vendor]
 
 
 def claim_name(subject: Subject) -> str:

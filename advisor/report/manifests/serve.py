@@ -70,7 +70,9 @@ def docker_script(subject: Subject) -> str | None:
     """One replica in a container of this machine; None where it takes several machines."""
     if subject.num_nodes > 1:
         return None
-    if subject.is_amd:
+    if subject.vendor == "intel":
+        devices = ["--device", "/dev/dri", "--volume", "/dev/dri/by-path:/dev/dri/by-path"]
+    elif subject.vendor == "amd":
         # vLLM's ROCm guide passes the devices by hand; all GPUs of the machine are seen.
         devices = ["--device", "/dev/kfd", "--device", "/dev/dri", "--group-add", "video"]
         devices += ["--security-opt", "seccomp=unconfined"]

@@ -12,6 +12,7 @@ from advisor.errors import UnsupportedError
 from advisor.report.commands.commands import Commands, commands_for, common_name, parallel_split
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.serve_options import Setting
+from advisor.spec.hardware.gpu import Vendor
 from advisor.spec.workloads.conversations.conversation import ALONE
 from advisor.spec.workloads.workload import Arrival, Lengths, Load, Workload
 
@@ -95,13 +96,15 @@ class Subject:
         return parallel_split(self.deployment)[0]
 
     @property
-    def is_amd(self) -> bool:
-        return self.deployment.gpu.vendor == "amd"
+    def vendor(self) -> Vendor:
+        """Whose GPUs they are."""
+        return self.deployment.gpu.vendor
 
     @property
     def image(self) -> str:
         """vLLM's own image of the version the figures are for."""
-        return f"vllm/vllm-openai{'-rocm' if self.is_amd else ''}:v{self.deployment.engine.version}"
+        build = {"nvidia": "", "amd": "-rocm", "intel": "-xpu"}[self.vendor]
+        return f"vllm/vllm-openai{build}:v{self.deployment.engine.version}"
 
     def settings(self) -> dict[str, Setting]:
         """Options of `vllm serve`, with the name that requests use where the checkpoint is a folder."""

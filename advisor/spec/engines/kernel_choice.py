@@ -61,6 +61,10 @@ class KernelChoice:
         return self.refused_by is None
 
 
+_BUILDS = {"amd": "ROCm", "intel": "XPU"}
+"""What vLLM calls the builds for a vendor's GPUs whose quantization methods it lists."""
+
+
 def refusal(rule: Rule, why: str, source: str, *, by_format: bool = False) -> KernelChoice:
     return KernelChoice(refused_by=rule, why=why, source=source, by_format=by_format)
 
@@ -121,11 +125,12 @@ def _build(table: StartTable, gpu: GpuSpec) -> KernelChoice | None:
 
 def _methods(table: StartTable, version: str, kind: CheckpointKind, gpu: GpuSpec) -> list[Row] | KernelChoice:
     """The rows by which the checkpoint can be loaded on the GPU, in vLLM's order."""
-    if gpu.vendor == "amd" and not any(_names(row, kind) for row in table.rocm_names):
+    listed = [row for row in table.platform_names if row["vendor"] == gpu.vendor]
+    if listed and not any(_names(row, kind) for row in listed):
         return refusal(
             "packaging",
-            f"ROCm builds do not take {kind.packaging} {kind.scheme} checkpoints",
-            cited(table.rocm_names[0]),
+            f"{_BUILDS[gpu.vendor]} builds do not take {kind.packaging} {kind.scheme} checkpoints",
+            cited(listed[0]),
             by_format=True,
         )
     gone = next((row for row in table.names_gone if row["name"] == kind.packaging), None)

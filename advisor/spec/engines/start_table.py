@@ -19,7 +19,7 @@ LISTS = (
     "builds",
     "methods",
     "names_gone",
-    "rocm_names",
+    "platform_names",
     "parallel",
     "dtypes",
     "attention",
@@ -36,7 +36,7 @@ class StartTable:
     builds: Sequence[Row]
     methods: Sequence[Row]
     names_gone: Sequence[Row]
-    rocm_names: Sequence[Row]
+    platform_names: Sequence[Row]
     parallel: Sequence[Row]
     dtypes: Sequence[Row]
     attention: Sequence[Row]

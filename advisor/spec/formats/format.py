@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from advisor.spec.hardware.gpu import ComputeType, GpuSpec
+from advisor.spec.hardware.gpu import ComputeType, GpuSpec, Vendor
 
 ExecutionKind = Literal["native", "weight_only"]
 """native: multiplies in its own type. weight_only: unpacks to 16 bits, storage saved, no compute gain."""
@@ -27,7 +27,7 @@ class Execution:
 class Support:
     """From which capability to which on a vendor's GPUs run a format, and how."""
 
-    vendor: Literal["nvidia", "amd"]
+    vendor: Vendor
     min_capability: float
     max_capability: float
     """Both ends included, as `GpuSpec.capability` counts."""

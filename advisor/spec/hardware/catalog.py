@@ -13,8 +13,10 @@ from advisor.spec.reading.catalog_yaml import read_catalog
 from advisor.spec.reading.names import NameIndex, fold
 
 _OWN = "describe yours in YAML: --gpu it.yaml (docs/adding.md)"
-_BRANDS = ("nvidia", "amd", "geforce", "tesla", "radeon", "instinct", "gpu")
+_BRANDS = ("nvidia", "amd", "intel", "geforce", "tesla", "radeon", "instinct", "gpu", "graphics")
 """Words that nvidia-smi, rocm-smi and shops put around a name that says it all."""
+_MARKS = ("(R)", "(r)", "(TM)", "(tm)")
+"""As Intel's driver writes its names: `Intel(R) Arc(TM) Pro B60 Graphics`."""
 
 
 @lru_cache(maxsize=1)
@@ -62,6 +64,8 @@ def _by_end(bare: str) -> GpuSpec | None:
 
 def _bare(name: str) -> str:
     """`name` folded, without brand words: `NVIDIA GeForce RTX 4090` and `rtx4090` are one."""
+    for mark in _MARKS:
+        name = name.replace(mark, " ")
     bare = fold(name)
     stripped = True
     while stripped:

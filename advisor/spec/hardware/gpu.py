@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from advisor.units import GB, MIB, TERA
 
 ComputeType = Literal["fp16", "bf16", "int8", "fp8", "fp4"]
+Vendor = Literal["nvidia", "amd", "intel"]
+VENDORS: tuple[Vendor, ...] = get_args(Vendor)
+LinkKind = Literal["nvlink", "pcie", "xgmi", "xelink"]
+LINK_KINDS: tuple[LinkKind, ...] = get_args(LinkKind)
 COMPUTE_TYPES: tuple[ComputeType, ...] = ("fp16", "bf16", "int8", "fp8", "fp4")
 
 
@@ -44,7 +48,7 @@ class Price:
 class Interconnect:
     """How GPUs of one node talk."""
 
-    kind: Literal["nvlink", "pcie", "xgmi"]
+    kind: LinkKind
     gb_s_per_direction: float
     """Per GPU, one direction, decimal GB/s; a data sheet's "bidirectional" figure is twice this."""
     pair_bridge_gb_s_per_direction: float | None = None
@@ -62,12 +66,13 @@ class GpuSpec:
     """As people print it: `NVIDIA H100 SXM 80 GB`."""
     family: str
     """`H100`, `A100`, …: what people say when the variant does not matter."""
-    vendor: Literal["nvidia", "amd"]
+    vendor: Vendor
     architecture: str
     """`turing`, `ampere`, `ada`, `hopper`, `blackwell`, `cdna3`, …"""
     capability: float
     """CUDA compute capability (8.6, 9.0, 10.0); for AMD the gfx version as major.minor-stepping in
-    decimal: 9.42 for gfx942, 9.10 for gfx90a (hexadecimal a = 10), 9.50 for gfx950."""
+    decimal: 9.42 for gfx942, 9.10 for gfx90a (hexadecimal a = 10), 9.50 for gfx950; for Intel the graphics IP
+    version: 12.55 for Alchemist (Arc A), 12.60 for Ponte Vecchio (Max), 20.01 for Battlemage (Arc B)."""
     memory_mib: int
     """What the driver reports in all."""
     memory_bandwidth_gb_s: float
@@ -77,7 +82,7 @@ class GpuSpec:
     gpus_per_node: int
     power_w: float | None
     sms: int | None = None
-    """Streaming multiprocessors; compute units on AMD."""
+    """Streaming multiprocessors; compute units on AMD, Xe cores on Intel."""
     aliases: tuple[str, ...] = ()
     prices: tuple[Price, ...] = ()
     """Only of a user's own file; the catalog's are in `advisor.spec.hardware.prices`."""
@@ -94,7 +99,7 @@ class GpuSpec:
 
     @property
     def capability_name(self) -> str:
-        """Vendor and capability: `nvidia-8.6`, `amd-9.42`."""
+        """Vendor and capability: `nvidia-8.6`, `amd-9.42`, `intel-20.01`."""
         return f"{self.vendor}-{self.capability:g}"
 
     @property

@@ -14,11 +14,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from advisor.errors import UnknownNameError
 from advisor.spec.hardware.catalog import catalog_gpu
-from advisor.spec.hardware.gpu import COMPUTE_TYPES, ComputeType, GpuSpec, Interconnect, Price
+from advisor.spec.hardware.gpu import (
+    COMPUTE_TYPES,
+    LINK_KINDS,
+    VENDORS,
+    ComputeType,
+    GpuSpec,
+    Interconnect,
+    LinkKind,
+    Price,
+    Vendor,
+)
 from advisor.spec.reading.given import Given
 from advisor.spec.reading.located_yaml import read_yaml
 
@@ -119,11 +129,8 @@ def _base(given: Given, entries: dict[str, Given], name: str) -> GpuSpec:
     rates = _rates(entries["dense_tflops"])
     if rates.get("bf16") is None and rates.get("fp16") is None:
         raise entries["dense_tflops"].error("needs bf16 or fp16")
-    vendor = cast(
-        Literal["nvidia", "amd"],
-        entries["vendor"].choice(("nvidia", "amd")) if "vendor" in entries else "nvidia",
-    )
-    capability = entries["capability"].number(low=7.0, high=20.0)
+    vendor = cast(Vendor, entries["vendor"].choice(VENDORS)) if "vendor" in entries else "nvidia"
+    capability = entries["capability"].number(low=7.0, high=40.0)
     architecture = entries["architecture"].text() if "architecture" in entries else _architecture(capability)
     return GpuSpec(
         name=name,
@@ -164,7 +171,7 @@ def _interconnect(entry: Given) -> Interconnect:
     for key in ("kind", "gb_s_per_direction"):
         if key not in parts:
             raise entry.error(f"'{key}' is missing; write kind: pcie and gb_s_per_direction: 32")
-    kind = cast(Literal["nvlink", "pcie", "xgmi"], parts["kind"].choice(("nvlink", "pcie", "xgmi")))
+    kind = cast(LinkKind, parts["kind"].choice(LINK_KINDS))
     return Interconnect(kind=kind, gb_s_per_direction=_figure(parts["gb_s_per_direction"], _LINK))
 
 

@@ -124,3 +124,32 @@ def test_more_clients_than_the_cache_holds_wait_longer_though_answers_are_long(
         prediction = Predictor.shipped().predictions([d], replace(reasoning, arrival=arrival), STATISTICS)[0]
         waits.append(all_estimates(prediction)["ttft mean"])
     assert waits == sorted(waits)
+
+
+@pytest.mark.parametrize(
+    ("model", "gpus", "tpot_ms", "ttft_ms"),
+    [
+        # github.com/PMZFX/intel-arc-pro-b70-benchmarks, engine-comparison.md (2026-04): vLLM XPU in float16,
+        # 128 tokens at 141.9 and 36.1 a second, prompts of 512 at 20,555 and 7,104 tokens a second
+        ("Qwen2.5-1.5B-Instruct", 1, 1_000 / 141.9, 512_000 / 20_555),
+        ("Qwen2.5-14B-Instruct", 2, 1_000 / 36.1, 512_000 / 7_104),
+    ],
+)
+def test_what_was_measured_on_an_intel_gpu_lies_in_the_interval(
+    model: str, gpus: int, tpot_ms: float, ttft_ms: float
+) -> None:
+    """The fit has no GPU of Intel's: the data sheet and the kernels of others must do."""
+    asked = Deployment(
+        model=find_model(model), format=find_format("fp16"), gpu=find_gpu("B70"), tensor_parallel=gpus
+    )
+    load = Load(
+        input_tokens=Lengths.constant(512),
+        output_tokens=Lengths.constant(128),
+        arrival=Arrival(kind="single"),
+    )
+    found = Predictor.shipped().predictions([asked], load, [("tpot", "mean"), ("ttft", "mean")])[0]
+    for value, metric in ((tpot_ms, "tpot"), (ttft_ms, "ttft")):
+        estimate = found.latency[metric, "mean"]
+        assert estimate.basis == "extrapolated"
+        assert estimate.low < value < estimate.high
+        assert value == pytest.approx(estimate.value, rel=0.35)

@@ -80,14 +80,14 @@ def test_every_kind_of_row_of_an_answer_is_what_the_cluster_accepts() -> None:
     from advisor import recommend
 
     under = load_workload("chat")
-    kinds: dict[tuple[bool, bool, int], Assessment] = {}
+    kinds: dict[tuple[str, bool, int], Assessment] = {}
     # A model that is held by one machine of some GPUs and by two of others.
     answer = recommend("Llama-3.1-405B-Instruct", under)
     for row in [*answer.ranked, *(a for a in answer.refused if a.prediction is not None)]:
         subject = subject_of(row, under)
-        kinds.setdefault((subject.is_amd, subject.is_local, min(subject.num_nodes, 2)), row)
-    nvidia = {(False, is_local, nodes) for is_local in (False, True) for nodes in (1, 2)}
-    assert set(kinds) >= {*nvidia, (True, False, 1)}
+        kinds.setdefault((subject.vendor, subject.is_local, min(subject.num_nodes, 2)), row)
+    nvidia = {("nvidia", is_local, nodes) for is_local in (False, True) for nodes in (1, 2)}
+    assert set(kinds) >= {*nvidia, ("amd", False, 1), ("intel", False, 1)}
     for kind, row in kinds.items():
         found = texts(row, under)
         assert ("kubernetes/deployment.yaml" in found) == (subject_of(row, under).num_nodes == 1), kind

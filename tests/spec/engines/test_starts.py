@@ -254,6 +254,30 @@ def test_int4_of_phi_2_keeps_its_16_bit_cache_on_ampere() -> None:
     assert choice(made("bf16"), "A100", model="phi-2").attention == "FlashAttention 2"
 
 
+@pytest.mark.parametrize(
+    ("fmt", "gpu", "kernel", "compute"),
+    [
+        ("bf16", "B60", "oneDNN", "bf16"),
+        ("bf16", "A770", "oneDNN", "fp16"),  # vllm/platforms/xpu.py: bfloat16 is refused there
+        ("int4", "B70", "XPU W4A16", "bf16"),
+        ("fp8", "B580", "XPU FP8 W8A16", "bf16"),
+        ("fp8", "MAX1550", "XPU FP8 W8A16", "bf16"),
+    ],
+)
+def test_what_starts_on_intels_gpus(fmt: str, gpu: str, kernel: str, compute: str) -> None:
+    shapes = shapes_of(find_model("Llama-3.1-8B-Instruct"))
+    found = kernel_choice(shapes, made(fmt), find_gpu(gpu), "0.33.0", Parallelism(), format_name=fmt)
+    assert (found.kernel, found.compute, found.attention) == (kernel, compute, "XPU FlashAttention")
+
+
+def test_what_does_not_start_on_intels_gpus_has_its_reason() -> None:
+    shapes = shapes_of(find_model("Llama-3.1-8B-Instruct"))
+    int8 = kernel_choice(shapes, made("int8"), find_gpu("B60"), "0.33.0", Parallelism(), format_name="int8")
+    assert "no kernel takes the linear layers" in int8.why
+    early = kernel_choice(shapes, made("bf16"), find_gpu("B60"), "0.20.0", Parallelism(), format_name="bf16")
+    assert not early.starts
+
+
 def test_the_table_runs_what_the_formats_page_says_on_every_gpu() -> None:
     """`formats.yaml` says what a GPU's kernels can do; the table adds builds, packagings and releases."""
     shapes = shapes_of(find_model("Llama-3.1-8B-Instruct"))
@@ -264,8 +288,11 @@ def test_the_table_runs_what_the_formats_page_says_on_every_gpu() -> None:
             found = kernel_choice(shapes, of, gpu, "0.32.0", Parallelism(), format_name=fmt.name)
             if found.starts != (fmt.execution(gpu) is not None):
                 (more if found.starts else fewer).add((gpu.capability, fmt.name))
-    # Volta has no build from 0.20 on; MXFP4 on gfx942 needs amd-quark, which emulates it.
-    assert fewer == {(7.0, "bf16"), (7.0, "fp16"), (7.0, "int4"), (9.42, "mxfp4")}
+    # Volta has no build from 0.20 on; MXFP4 on gfx942 needs amd-quark, which emulates it, and Intel's kernels
+    # take it in experts alone (gpt-oss).
+    intel = {gpu.capability for gpu in known_gpus() if gpu.vendor == "intel"}
+    without_mxfp4 = {(c, "mxfp4") for c in {9.42} | intel}
+    assert fewer == {(7.0, "bf16"), (7.0, "fp16"), (7.0, "int4")} | without_mxfp4
     # Triton INT8 and ExLlama (float16) would run there; vLLM's page of supported hardware leaves them out.
     amd = {gpu.capability for gpu in known_gpus() if gpu.vendor == "amd"}
     assert more == {(c, name) for c in amd for name in ("int8", "int8-w8a16")}

@@ -305,7 +305,7 @@ def test_every_row_is_possible_and_cited(gpu: GpuSpec) -> None:
     if int8 is not None and gpu.capability != 10.3:
         factor = 4 if "GeForce" in gpu.title else 1 if gpu.architecture in ("cdna2", "rdna3") else 2
         assert int8 == pytest.approx(factor * fp16, rel=0.02)
-    has_fp8 = 9.42 <= gpu.capability < 10 or gpu.capability >= 12
+    has_fp8 = gpu.vendor == "amd" and (9.42 <= gpu.capability < 10 or gpu.capability >= 12)
     assert (fp8 is not None) == (gpu.capability >= 8.9 if gpu.vendor == "nvidia" else has_fp8)
     assert (fp4 is not None) == ((gpu.vendor == "nvidia" and gpu.capability >= 10) or gpu.capability == 9.5)
     assert gpu.power_w is None or 20 < gpu.power_w <= 1_400
