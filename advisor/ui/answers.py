@@ -123,7 +123,7 @@ class Answerer:
             made = report_charts(Findings(recommendation=recommendation))
             return {
                 "charts": _charts(*made),
-                "tables": ranking_section(recommendation),
+                "tables": ranking_section(recommendation, where_all="the CSV under Files"),
                 "ms": _ms_since(begun),
             }
 

@@ -70,7 +70,7 @@ def _answered() -> Html:
     return tag(
         "div",
         tag("p", "", id="message", role="alert", hidden=True, class_="message"),
-        tag("div", id="part-head"),
+        tag("div", tag("h1", "What to deploy"), id="part-head"),
         tag(
             "div",
             tag("span", "", id="was"),

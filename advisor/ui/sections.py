@@ -7,7 +7,7 @@ from advisor.advise.decision import Decision
 from advisor.advise.measuring.next import Suggestion
 from advisor.advise.sensitivity.price_break_even import BreakEven
 from advisor.report.documents.measure_plan import plan_files
-from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.markup import Html, scrolled, tag
 from advisor.report.terminal.decision_words import price_text
 from advisor.report.terminal.out_decision import suggestion_lines
 from advisor.spec.hardware.gpu import GpuSpec
@@ -41,7 +41,7 @@ def prices_section(recommendation: Recommendation, decision: Decision) -> Html:
         "section",
         tag("h2", "Prices", id="prices-title"),
         tag("p", _says(recommendation, decision), class_="says"),
-        tag("div", table, class_="scroll"),
+        scrolled(table),
         tag("p", f"{left} GPUs more; tick fewer to see them.", class_="note") if left > 0 else None,
         class_="card",
         aria_labelledby="prices-title",

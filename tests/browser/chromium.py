@@ -97,6 +97,24 @@ class Browser:
         else:
             field.send_keys(DELETE)
 
+    def words(self, within: str = "body") -> list[str]:
+        """What is read without scrolling: every word and unit in sight that has a letter, drawings included;
+        commands, which are copied, are not."""
+        script = """const found = [];
+            const whole = document.querySelector(arguments[0]);
+            const walk = document.createTreeWalker(whole, NodeFilter.SHOW_TEXT);
+            while (walk.nextNode()) {
+                const place = walk.currentNode.parentElement;
+                if (place.closest('script, style, pre, .keys, .unseen') || !place.checkVisibility()) continue;
+                const range = document.createRange();
+                range.selectNodeContents(walk.currentNode);
+                const box = range.getBoundingClientRect();
+                const seen = box.width && box.right > 0 && box.bottom > 0 && box.top < innerHeight;
+                if (seen) found.push(...walk.currentNode.textContent.split(/\\s+/));
+            }
+            return found.filter((word) => /[a-z]/i.test(word))"""
+        return list(self.js(script, within))
+
     def hover(self, element: Any) -> None:
         from selenium.webdriver.common.action_chains import ActionChains
 

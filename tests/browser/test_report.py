@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from advisor.report.html.page import report_page
 from tests.browser.chromium import Browser
 from tests.report.html.test_page import everything
 
@@ -16,10 +17,11 @@ from tests.report.html.test_page import everything
 TAB, ESCAPE, ARROW_RIGHT = "\ue004", "\ue00c", "\ue014"
 
 
+MOST_WORDS = 120
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    from advisor.report.html.page import report_page
-
     target = tmp_path_factory.mktemp("report") / "report.html"
     found = everything(["A6000", "L40S", "H100"], rate=8.0, min_recovery=0.97)
     target.write_text(report_page(found), encoding="utf-8")
@@ -63,6 +65,12 @@ def test_the_answer_comes_first(page: Browser) -> None:
     assert page.find("#answer h2").text == "fp8 on 1× L40S"
     below = [page.find(what).location["y"] for what in ("#answer", "#why-fold", ".charts", "#ranked")]
     assert below == sorted(below)
+
+
+def test_the_first_screen_is_short(page: Browser) -> None:
+    page.resize(1440, 900)
+    page.frames(2)
+    assert 40 < len(page.words()) <= MOST_WORDS, page.words()
 
 
 def test_a_head_sorts_by_its_numbers_both_ways(page: Browser) -> None:
@@ -164,6 +172,28 @@ def test_the_first_screen_holds_the_answer_its_picture_and_the_command(page: Bro
             "const r = arguments[0].getBoundingClientRect(); return [r.top, r.bottom]", page.find(what)
         )
         assert 0 <= box[0] < box[1] <= 900, what
+
+
+OTHERS = {
+    "close": ("Llama-3.3-70B-Instruct", "rag", ["A100", "H100", "L40S"], {"slo": ["ttft_p95_ms=500"]}),
+    "nothing": ("Llama-3.1-8B-Instruct", "chat", ["A6000"], {"slo": ["ttft_p95_ms=5"]}),
+    "free": ("Llama-3.1-8B-Instruct", "chat", ["L4"], {"slo": ["none"], "concurrency": 8}),
+    "fleet": ("Qwen2.5-32B-Instruct", "chat", None, {"rate": 300.0, "min_recovery": 0.98}),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_first_screen_of_every_kind_of_answer_is_short(page: Browser, tmp_path: Path, name: str) -> None:
+    model, profile, gpus, flags = OTHERS[name]
+    target = tmp_path / f"{name}.html"
+    target.write_text(report_page(everything(gpus, model=model, profile=profile, **flags)), encoding="utf-8")
+    page.resize(1440, 900)
+    page.open(target.as_uri())
+    page.until(lambda: page.counted("drawn") == 1, "the charts are drawn")
+    assert len(page.words()) <= MOST_WORDS, " ".join(page.words())
+    said = page.js("return document.querySelector('main').textContent")
+    # Keys of programs (`ttft_p95_ms`) are no words; names of files are.
+    assert re.findall(r"\b(?:ttft|tpot|e2e)_\w+", said) == []
 
 
 def test_no_format_at_all_says_so_instead_of_failing(page: Browser) -> None:

@@ -292,8 +292,22 @@ def _nearest(recommendation: Recommendation) -> str:
 
 def ways(decision: Decision | None) -> Html | None:
     """What would have to change for something to keep the limits."""
-    lines = [] if decision is None else certainty.way_out_lines(decision.ways_out)
-    return tag("ul", [tag("li", line) for line in lines]) if lines else None
+    if decision is None or not decision.ways_out:
+        return None
+    return tag(
+        "ul",
+        [
+            tag(
+                "li",
+                tag("span", certainty.change_text(way), class_="name"),
+                tag("strong", swatch(way.deployment.format.name), deployment_text(way.deployment)),
+                tag("span", _together(certainty.way_usd(way))),
+            )
+            for way in decision.ways_out
+        ],
+        class_="cards ways",
+        aria_label="Ways out",
+    )
 
 
 def _tile(winner: Assessment, quantity: Quantity) -> Html | None:

@@ -103,10 +103,10 @@ def folds(recommendation: Recommendation, certain: Html) -> Html:
     refused = len(recommendation.refused)
     return tag(
         "div",
-        fold("why-fold", "Why, and every figure with its interval", why_section(recommendation)),
-        fold("sure-fold", "How certain the choice is, and what would change it", certain or None),
-        fold("evidence-fold", "The measurements behind it", evidence_section(recommendation)),
-        fold("refused-fold", f"Why {refused:,} were refused", refused_section(recommendation)),
+        fold("why-fold", "Why", why_section(recommendation)),
+        fold("sure-fold", "How sure, and what would change it", certain or None),
+        fold("evidence-fold", "Evidence", evidence_section(recommendation)),
+        fold("refused-fold", f"{refused:,} refused", refused_section(recommendation)),
         class_="folds",
     )
 

@@ -9,6 +9,7 @@ from advisor.advise.choose.certainty_frontier import Offer, Pick, Role, usd_by_r
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.measuring.next import Measurement
 from advisor.advise.sensitivity.ways_out import WayOut
+from advisor.report.terminal.decision_words import limit_name
 from advisor.spec.deployment import Deployment
 from advisor.text import bill_text, chance, deployment_text, number
 
@@ -66,7 +67,7 @@ def pick_words(pick: Pick, recommendation: Recommendation) -> PickWords:
 def _certainty(offer: Offer) -> str:
     if not offer.tightest:
         return "no limits asked"
-    tightest = f"tightest: {offer.tightest}, {chance(offer.keeps_tightest)}"
+    tightest = f"tightest: {limit_name(offer.tightest)}, {chance(offer.keeps_tightest)}"
     return f"keeps all limits with {chance(offer.keeps_all_limits)} ({tightest})"
 
 
@@ -76,12 +77,12 @@ def settles_text(picks: Sequence[Pick], m: Measurement) -> str:
     usd = usd_by_role(picks)
     first, cheaper = usd.get("recommended"), usd.get("cheaper")
     saved = (
-        f"; the bill may fall by {number(first - cheaper)} USD/h"
+        f", may save {number(first - cheaper)} USD/h"
         if first is not None and cheaper is not None
         else ""
     )
     minutes = number(m.gpu_minutes, digits=2)
-    return f"to settle it, measure {what}{deployment_text(m.deployment)} ({minutes} GPU-minutes){saved}"
+    return f"to settle it, measure {what}{deployment_text(m.deployment)}: {minutes} GPU-minutes{saved}"
 
 
 def frontier_line(recommendation: Recommendation) -> str:
@@ -109,18 +110,21 @@ def frontier_bars(recommendation: Recommendation) -> list[str]:
 
 def way_out_lines(ways: Sequence[WayOut]) -> list[str]:
     """What would have to change for something to keep the limits, each with its cost."""
-    return [f"{_change(way)}: {deployment_text(way.deployment)}, {_usd(way)}" for way in ways]
+    return [f"{change_text(way)}: {deployment_text(way.deployment)}, {way_usd(way)}" for way in ways]
 
 
-def _change(way: WayOut) -> str:
+def change_text(way: WayOut) -> str:
+    """`loosen p95 TTFT from 5 to 123 ms`."""
     if way.change == "limit":
         percent = 100 if way.limit == "recovery" else 1
         now, then = (number(percent * (value or 0.0)) for value in (way.bound, way.to))
-        return f"loosen {way.limit} from {now} to {then}{' %' if percent == 100 else ''}"
+        unit = {"recovery": "%", "capacity": "requests/s"}.get(way.limit, "ms")
+        return f"loosen {limit_name(way.limit)} from {now} to {then} {unit}"
     if way.change == "confidence":
         return f"accept that all limits are kept with {chance(way.keeps_all_limits)} (--confidence)"
     return {"gpus": "allow more GPUs or a larger budget", "gpu": "allow every GPU (--gpu any)"}[way.change]
 
 
-def _usd(way: WayOut) -> str:
+def way_usd(way: WayOut) -> str:
+    """`7.12 USD/h`."""
     return "price unknown" if way.usd_per_hour is None else f"{number(way.usd_per_hour)} USD/h"

@@ -45,10 +45,12 @@ def findings(answer: Recommendation) -> Findings:
     return Findings(recommendation=answer, along=along)
 
 
-def everything(gpus: list[str], **flags: Any) -> Findings:
+def everything(
+    gpus: list[str] | None, *, model: str = "Llama-3.1-8B-Instruct", profile: str = "chat", **flags: Any
+) -> Findings:
     """As the command makes it."""
-    workload = override(load_workload("chat"), **flags)
-    choice = choice_of("Llama-3.1-8B-Instruct", workload, gpus=gpus)
+    workload = override(load_workload(profile), **flags)
+    choice = choice_of(model, workload, gpus=gpus)
     answer = choose(choice, shipped_predictor(), shipped_quality())
     return replace(findings(answer), decision=decision(answer))
 

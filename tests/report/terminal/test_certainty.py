@@ -87,7 +87,7 @@ def test_a_measurement_may_save_the_difference_to_the_cheaper_pick(
     picks: tuple[Pick, ...], saved: bool
 ) -> None:
     text = settles_text(picks, MEASUREMENT)
-    assert text.startswith("to settle it, measure bf16 on 1× A6000 (9.2 GPU-minutes)")
+    assert text.startswith("to settle it, measure bf16 on 1× A6000: 9.2 GPU-minutes")
     assert text.endswith("; the bill may fall by 1 USD/h") == saved
     assert "the accuracy of bf16" in settles_text(picks, replace(MEASUREMENT, what="accuracy"))
 

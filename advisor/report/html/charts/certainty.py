@@ -11,6 +11,7 @@ from advisor.advise.choose.certainty_frontier import LEAST, Offer
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.html.charts.chart import LIMIT_RULE, LIMIT_TEXT, Chart, layered, plain_table
 from advisor.report.html.elements.palette import scales, swatch
+from advisor.report.terminal.decision_words import limit_name
 from advisor.spec.deployment import Deployment
 from advisor.text import chance, deployment_text, number, share, short_text
 
@@ -52,7 +53,7 @@ def certainty_chart(recommendation: Recommendation) -> Chart | None:
                     [swatch(o.deployment.format.name), deployment_text(o.deployment)],
                     number(o.usd_per_hour or 0.0),
                     chance(o.keeps_all_limits),
-                    f"{o.tightest} {chance(o.keeps_tightest)}" if o.tightest else "–",
+                    f"{limit_name(o.tightest)} {chance(o.keeps_tightest)}" if o.tightest else "–",
                 )
                 for o in offers
             ],

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.markup import Html, scrolled, tag
 from advisor.report.html.elements.palette import swatch
 from advisor.report.html.elements.vega import SCHEMA
 from advisor.spec.deployment import Deployment
@@ -164,7 +164,7 @@ def figure(chart: Chart, *, bare: bool = False) -> Html:
             class_="keys",
         ),
         [tag("p", note, class_="note") for note in chart.notes],
-        tag("details", tag("summary", "The same as a table"), tag("div", chart.table, class_="scroll")),
+        tag("details", tag("summary", "As a table"), scrolled(chart.table)),
         class_="figure" if bare else "card figure",
         id=chart.name,
     )

@@ -33,6 +33,11 @@ def joined(*children: Any) -> Html:
     return Html("".join(_flat(children)))
 
 
+def scrolled(content: Html) -> Html:
+    """In a box of its own, which scrolls where it is too wide, by the keyboard too."""
+    return tag("div", content, class_="scroll", tabindex="0")
+
+
 def data_script(name: str, value: object) -> Html:
     """A block of JSON that scripts of the page read by `name`."""
     return Html(f'<script type="application/json" id="{escape(name)}">{json_text(value)}</script>')

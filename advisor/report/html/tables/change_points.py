@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.advise.decision import Decision
-from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.markup import Html, scrolled, tag
 from advisor.report.terminal import change_point_words
 
 
@@ -26,7 +26,7 @@ def flips_section(decision: Decision | None) -> Html | None:
     return tag(
         "section",
         tag("h2", change_point_words.HEAD, id="flips-title"),
-        tag("div", table, class_="scroll") if rows else tag("p", change_point_words.NONE),
+        scrolled(table) if rows else tag("p", change_point_words.NONE),
         class_="card",
         aria_labelledby="flips-title",
         id="flips",

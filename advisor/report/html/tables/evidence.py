@@ -83,6 +83,7 @@ def _held_out(errors: object) -> Html | None:
             class_="plain narrow",
         ),
         class_="scroll",
+        tabindex="0",
     )
 
 
@@ -109,7 +110,7 @@ def _nearest(rows: list[Assessment]) -> Html:
             class_="sortable",
             id="evidence-table",
         ),
-        class_="scroll",
+        class_="scroll", tabindex="0",
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.advise.mixed.fleet import Mix
-from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.markup import Html, scrolled, tag
 from advisor.report.terminal.mixed.words import compared_text, fleet_headline, kind_columns, router_text
 from advisor.report.terminal.text_table import Column
 
@@ -21,7 +21,7 @@ def mix_section(mix: Mix | None) -> Html | None:
         tag("h2", name, id="mixed-title"),
         tag("p", " · ".join(parts), class_="lead"),
         compared,
-        tag("div", _table(kind_columns(mix)), class_="scroll"),
+        scrolled(_table(kind_columns(mix))),
         tag("p", router_text(mix)),
         class_="card",
         aria_labelledby="mixed-title",

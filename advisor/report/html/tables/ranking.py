@@ -16,14 +16,14 @@ from advisor.report.terminal.why_first import accuracy_lines, command_lines, mem
 from advisor.text import deployment_text, low_high, number, share
 
 MOST_ROWS = 100
-"""Most rows of a page; `--output csv` has all."""
+"""Most rows of a page; the CSV has all."""
 
 DETAILED_ROWS = 24
 """Rows that open: the first of those shown; the rest have the same by `quantadvise predict`."""
 
 
-def ranking_section(recommendation: Recommendation) -> Html | None:
-    """None where nothing is ranked."""
+def ranking_section(recommendation: Recommendation, *, where_all: str = "--output csv") -> Html | None:
+    """None where nothing is ranked. where_all: what has the rows that are left out."""
     if not recommendation.ranked:
         return None
     shown = [place for place, _ in shown_rows(recommendation.ranked, MOST_ROWS)]
@@ -44,7 +44,7 @@ def ranking_section(recommendation: Recommendation) -> Html | None:
             f"{total:,} of {total + len(recommendation.refused):,} deployments keep all limits at once with "
             f"{share(recommendation.workload.confidence)}. ",
             f"Shown are the best of each format on a GPU ({len(best)})." if len(best) < len(rows) else None,
-            f" The last {rest:,} are left out here; --output csv has them." if rest > 0 else None,
+            f" The last {rest:,} are left out here; {where_all} has them." if rest > 0 else None,
             class_="says",
         ),
         tag(
@@ -68,7 +68,7 @@ def ranking_section(recommendation: Recommendation) -> Html | None:
                        opens=place in opening) for place, a in rows],
                 class_="sortable", id="ranking",
             ),
-            class_="scroll",
+            class_="scroll", tabindex="0",
         ),
         class_="card",
         aria_labelledby="ranking-title",

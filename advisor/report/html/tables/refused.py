@@ -40,6 +40,7 @@ def refused_section(recommendation: Recommendation) -> Html | None:
                     id="refused",
                 ),
                 class_="scroll",
+                tabindex="0",
             ),
             open=not recommendation.ranked,
         ),
