@@ -11,6 +11,7 @@ from advisor.advise.measuring.next import Measurement, settling
 from advisor.advise.sensitivity.change_point import Flip
 from advisor.advise.sensitivity.change_points import flips
 from advisor.advise.sensitivity.crossover import Crossover, nearby
+from advisor.advise.sensitivity.loosened import loosened
 from advisor.advise.sensitivity.own_or_api import OwnOrApi, own_or_api
 from advisor.advise.sensitivity.price_break_even import BreakEven, break_evens
 from advisor.advise.sensitivity.ways_out import WayOut, ways_out
@@ -31,6 +32,8 @@ class Decision:
     """The measurement that helps most to choose between the picks."""
     ways_out: tuple[WayOut, ...] = ()
     """Where nothing keeps the limits: what would have to change."""
+    loosened: WayOut | None = None
+    """Where something keeps them: the limit that, a little looser, would save most."""
     own_or_api: OwnOrApi | None = None
     """None: the workload states no price of an API."""
     flips: tuple[Flip, ...] | None = None
@@ -62,6 +65,7 @@ def decision(
         crossover=nearby(recommendation, known, scores),
         settles=settling(recommendation, known, scores),
         ways_out=ways_out(recommendation, known, scores),
+        loosened=loosened(recommendation, known, scores),
         own_or_api=own_or_api(recommendation, known, scores) if api else None,
         flips=flips(recommendation, prices, known, scores) if explain else None,
     )

@@ -16,12 +16,14 @@ from advisor.advise.measuring.next import measure_next
 from advisor.advise.mixed.fleet import check_mixable, mix
 from advisor.advise.mixed.program import check_installed
 from advisor.advise.sensitivity.along_load import along_load
+from advisor.advise.sensitivity.loosened import loosened
 from advisor.advise.sensitivity.own_or_api import own_or_api
 from advisor.cost.predict.cache import CachedPredictor
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.quality.recovery import QualityModel
 from advisor.report.documents.recommendation_document import recommendation_document
-from advisor.report.html.answer import answer_section, ways
+from advisor.report.html.answer import answer_section
+from advisor.report.html.cards import ways
 from advisor.report.html.certainty import sure_section
 from advisor.report.html.charts.certainty import certainty_chart
 from advisor.report.html.charts.chart import Chart, figure
@@ -90,7 +92,9 @@ class Answerer:
             picture = certainty_chart(recommendation)
             parts = {
                 "head": head_section(recommendation),
-                "first": answer_section(recommendation, picture),
+                "first": answer_section(
+                    recommendation, picture, loosened=loosened(recommendation, self.predictor, self.quality)
+                ),
             }
             asked = asked_values(choice)
         return {

@@ -221,6 +221,11 @@ class DecisionDocument(TypedDict):
         list[WayOutDocument],
         "Where nothing keeps the limits: one change each, with the deployment that then keeps them.",
     ]
+    loosened: Annotated[
+        WayOutDocument | None,
+        "Where something keeps them: the limit that, up to a quarter looser, lets something cheaper keep "
+        "them all, with the cheapest such deployment; null: none saves a tenth of the bill.",
+    ]
     own_or_api: Annotated[
         OwnOrApiDocument | None, "Own GPUs against the workload's api_price; null: it states none."
     ]

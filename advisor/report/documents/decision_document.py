@@ -58,6 +58,7 @@ def decision_document(decision: Decision) -> DecisionDocument:
         "crossover": None if decision.crossover is None else crossover_document(decision.crossover),
         "settles": None if decision.settles is None else _measurement(decision.settles),
         "ways_out": [_way_out(way) for way in decision.ways_out],
+        "loosened": None if decision.loosened is None else _way_out(decision.loosened),
         "own_or_api": None if decision.own_or_api is None else own_or_api_document(decision.own_or_api),
         "flips": None if decision.flips is None else [_flip(flip) for flip in decision.flips],
     }

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
+from advisor.advise.sensitivity.ways_out import WayOut
 from advisor.cost.estimate import Estimate
-from advisor.report.html.charts.chart import Chart, figure
+from advisor.report.html.cards import side_by_side, together, ways
+from advisor.report.html.charts.chart import Chart
 from advisor.report.html.elements.markup import Html, tag
 from advisor.report.html.elements.palette import swatch
 from advisor.report.html.elements.quantities import Quantity, quantities
 from advisor.report.html.verdict import badge, settles
-from advisor.report.terminal import certainty
 from advisor.report.terminal.answer import headline
 from advisor.report.terminal.evidence import assessment_evidence, old_price_text, rented_text
 from advisor.report.terminal.refused import nothing_kept_line
@@ -27,7 +28,7 @@ from advisor.spec.workloads.profile_listing import (
     limit_text,
     load_text,
 )
-from advisor.text import deployment_text, low_high, number, share, short_text
+from advisor.text import deployment_text, low_high, number, share
 
 BAR = 200.0
 """Width of an interval's drawing, in its own units."""
@@ -112,9 +113,11 @@ def answer_section(
     picture: Chart | None = None,
     decision: Decision | None = None,
     *,
+    loosened: WayOut | None = None,
     mixed: bool = False,
 ) -> Html:
-    """mixed: above it stands a fleet of several kinds that keeps the limits."""
+    """loosened: the limit that, a little looser, saves most. mixed: above it stands a fleet of several kinds
+    that keeps the limits."""
     winner = recommendation.winner
     if winner is None:
         return _nothing(recommendation, picture, decision, mixed=mixed)
@@ -130,14 +133,14 @@ def answer_section(
                 tag("span", name, class_="format"),
                 id="answer-title",
             ),
-            tag("p", _together(" · ".join(parts)), class_="lead"),
+            tag("p", together(" · ".join(parts)), class_="lead"),
             badge(recommendation, decision),
             class_="verdict",
         ),
         tag("p", old, class_="note") if (old := old_price_text(recommendation)) else None,
         tag("p", f"Rented: {rented}", class_="note") if (rented := rented_text(winner)) else None,
         _notes(recommendation),
-        _side_by_side(picture, _cards(recommendation)),
+        side_by_side(picture, recommendation, loosened),
         _strip(winner, quantities(recommendation.workload)),
         settles(recommendation, decision),
         _command(winner),
@@ -145,39 +148,6 @@ def answer_section(
         aria_labelledby="answer-title",
         id="answer",
     )
-
-
-def _side_by_side(picture: Chart | None, cards: Html | None) -> Html | None:
-    if picture is None:
-        return cards
-    return tag("div", figure(picture, bare=True), cards, class_="first" if cards else "alone")
-
-
-def _cards(recommendation: Recommendation) -> Html | None:
-    """What there is to choose between."""
-    picks = [certainty.pick_words(pick, recommendation) for pick in recommendation.picks]
-    if len(picks) < 2:
-        return None
-    return tag(
-        "ul",
-        [
-            tag(
-                "li",
-                tag("span", pick.role, class_="name"),
-                tag("strong", swatch(pick.deployment.format.name), short_text(pick.deployment)),
-                tag("span", _together(f"{pick.cost} · {pick.certainty}")),
-                data_key=short_text(pick.deployment),
-            )
-            for pick in picks
-        ],
-        class_="cards",
-        aria_label="To choose between",
-    )
-
-
-def _together(text: str) -> str:
-    """A number stays with its unit where the line breaks."""
-    return text.replace(" %", "\u00a0%").replace(" USD", "\u00a0USD")
 
 
 def _strip(winner: Assessment, every: Sequence[Quantity]) -> Html | None:
@@ -269,7 +239,7 @@ def _nothing(
         ),
         None if mixed else tag("p", _nearest(recommendation), class_="lead"),
         _notes(recommendation),
-        _side_by_side(picture, _cards(recommendation)),
+        side_by_side(picture, recommendation),
         tag("div", ways(decision), id="ways"),
         [
             tag("p", "These do by their central estimates; a measurement could make sure:"),
@@ -288,26 +258,6 @@ def _nearest(recommendation: Recommendation) -> str:
     said = f"{recommendation.model.name} for {recommendation.workload.name}: nothing keeps the limits; "
     text = nothing_kept_line(recommendation).removeprefix(said)
     return f"{text[:1].upper()}{text[1:].replace('<=', '≤')}."
-
-
-def ways(decision: Decision | None) -> Html | None:
-    """What would have to change for something to keep the limits."""
-    if decision is None or not decision.ways_out:
-        return None
-    return tag(
-        "ul",
-        [
-            tag(
-                "li",
-                tag("span", certainty.change_text(way), class_="name"),
-                tag("strong", swatch(way.deployment.format.name), deployment_text(way.deployment)),
-                tag("span", _together(certainty.way_usd(way))),
-            )
-            for way in decision.ways_out
-        ],
-        class_="cards ways",
-        aria_label="Ways out",
-    )
 
 
 def _tile(winner: Assessment, quantity: Quantity) -> Html | None:

@@ -86,7 +86,13 @@ def report_body(findings: Findings) -> Body:
         html=joined(
             head_section(recommendation),
             mix_section(findings.mix),
-            answer_section(recommendation, picture, decision, mixed=is_mixed),
+            answer_section(
+                recommendation,
+                picture,
+                decision,
+                loosened=None if decision is None else decision.loosened,
+                mixed=is_mixed,
+            ),
             folds(
                 recommendation,
                 joined(sure_section(recommendation, decision), flips_section(decision)),

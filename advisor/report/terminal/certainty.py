@@ -76,11 +76,7 @@ def settles_text(picks: Sequence[Pick], m: Measurement) -> str:
     what = "the accuracy of " if m.what == "accuracy" else ""
     usd = usd_by_role(picks)
     first, cheaper = usd.get("recommended"), usd.get("cheaper")
-    saved = (
-        f", may save {number(first - cheaper)} USD/h"
-        if first is not None and cheaper is not None
-        else ""
-    )
+    saved = f", may save {number(first - cheaper)} USD/h" if first is not None and cheaper is not None else ""
     minutes = number(m.gpu_minutes, digits=2)
     return f"to settle it, measure {what}{deployment_text(m.deployment)}: {minutes} GPU-minutes{saved}"
 

@@ -1,0 +1,71 @@
+"""What there is to choose between: the picture of what certainty costs, a card for each of its corners."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.advise.decision import Decision
+from advisor.advise.sensitivity.ways_out import WayOut
+from advisor.report.html.charts.chart import Chart, figure
+from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.palette import swatch
+from advisor.report.terminal import certainty
+from advisor.spec.deployment import Deployment
+from advisor.text import share, short_text
+
+
+def side_by_side(
+    picture: Chart | None, recommendation: Recommendation, loosened: WayOut | None = None
+) -> Html | None:
+    """The picture with its cards; the cards alone where there is nothing to draw."""
+    cards = list(_cards(recommendation, loosened))
+    shown = tag("ul", cards, class_="cards", aria_label="To choose between") if len(cards) > 1 else None
+    if picture is None:
+        return shown
+    return tag("div", figure(picture, bare=True), shown, class_="first" if shown else "alone")
+
+
+def _cards(recommendation: Recommendation, loosened: WayOut | None) -> Iterator[Html]:
+    change = "" if loosened is None else certainty.change_text(loosened)
+    for pick in recommendation.picks:
+        words = certainty.pick_words(pick, recommendation)
+        role = words.role
+        if loosened is not None and pick.offer.deployment.key == loosened.deployment.key:
+            role, loosened = f"{role} or {change}", None
+        yield _card(role, words.deployment, f"{words.cost} · {words.certainty}")
+    first = recommendation.winner
+    if loosened is not None and first is not None and first.cost is not None and loosened.usd_per_hour:
+        saved = share(1 - loosened.usd_per_hour / first.cost.usd_per_hour)
+        text = f"{certainty.way_usd(loosened)} · saves {saved}"
+        yield _card(change, loosened.deployment, text)
+
+
+def _card(name: str, deployment: Deployment, text: str) -> Html:
+    return tag(
+        "li",
+        tag("span", name, class_="name"),
+        tag("strong", swatch(deployment.format.name), short_text(deployment)),
+        tag("span", together(text)),
+        data_key=short_text(deployment),
+    )
+
+
+def ways(decision: Decision | None) -> Html | None:
+    """What would have to change for something to keep the limits."""
+    if decision is None or not decision.ways_out:
+        return None
+    return tag(
+        "ul",
+        [
+            _card(certainty.change_text(way), way.deployment, certainty.way_usd(way))
+            for way in decision.ways_out
+        ],
+        class_="cards ways",
+        aria_label="Ways out",
+    )
+
+
+def together(text: str) -> str:
+    """A number stays with its unit where the line breaks."""
+    return text.replace(" %", "\u00a0%").replace(" USD", "\u00a0USD")
