@@ -67,7 +67,7 @@ def test_it_is_worth_a_word_and_the_same_question_still(
 
 
 def test_the_accuracy_asked_for_is_a_limit_too() -> None:
-    """BF16 takes twice the GPUs of INT8: just above what INT8 keeps, a little less accuracy halves the bill."""
+    """BF16 takes twice the GPUs of INT8: just above what INT8 keeps, a little less halves the bill."""
     for tenths in range(998, 970, -1):
         floor = tenths / 1000
         _, way = answered(ask("Qwen2.5-32B-Instruct", "chat", ["L40S", "A100"], min_recovery=floor))
