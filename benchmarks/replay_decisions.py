@@ -13,17 +13,24 @@ deployment, by USD per hour, of those that it says keep both limits:
 
 Printed for each rule: the share of decisions in which it picks nothing, the share of its picks that keep both
 measured limits, the mean probability that was stated of them, and what those that keep cost over the cheapest
-that does (mean); then, at 0.8, how often nothing is picked by how tight the limits are.
+that does (mean).
 
-Limits that are set about a measured value favour what was measured: the deployment with the fastest tokens
-keeps every one of them by construction, so that more is kept than was stated. And nothing can be picked with
-0.8 where the limits lie closer to the best deployment than predictions err.
+Then what limits it, at 0.8:
+
+* how often nothing is picked by how tight the limits are: nothing can be where they lie closer to the best
+  deployment than predictions err;
+* how often the deployments of a stated probability keep limits that were set about a *prediction*. Limits set
+  about a measured value favour what was measured (the deployment with the fastest tokens keeps every one of
+  them by construction), so that more is kept than was stated; these favour nothing, and are what a user's
+  limits are like. A rule that dared more in the first kind would break more of these than it says;
+* the same rule if predictions erred half and a quarter as much, by their intervals too.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -46,6 +53,10 @@ LEVELS = tuple(float(x) for x in np.geomspace(1.05, 4.0, 8))
 CONFIDENCES = (0.5, 0.8, 0.95)
 USUAL = 0.8
 """The confidence that is asked unless a user says otherwise."""
+BANDS = (0.05, 0.2, 0.4, 0.6, 0.75, 0.85, 0.95, 1.0)
+"""Stated probabilities between which what was kept is counted."""
+SHARES = (1.0, 0.5, 0.25)
+"""Parts of today's errors."""
 LEFT_OUT: tuple[tuple[str, Distance], ...] = (("model", "model"), ("gpu", "gpu"), ("source", "model"))
 """What is left out of the fit, and how far the data is then taken to be."""
 
@@ -123,6 +134,31 @@ def cases(found: Sequence[Sequence[Option]]) -> Iterator[tuple[Sequence[Option],
             yield options, {metric: level * ms for metric, ms in fastest.measured_ms.items()}
 
 
+def stated_and_kept(found: Sequence[Sequence[Option]], first_token: float) -> tuple[Floats, Floats]:
+    """Of every option, under limits about the prediction of the one predicted fastest: the probability that
+    it keeps them, and whether it did."""
+    stated, kept = [], []
+    for options in found:
+        fastest = min(options, key=lambda option: float(option.predicted_ms["tpot_ms"].value[0]))
+        for tpot in LEVELS:
+            for ttft in LEVELS:
+                level = {"tpot_ms": tpot, "ttft_ms": ttft}
+                limits = {m: level[m] * float(r.value[0]) for m, r in fastest.predicted_ms.items()}
+                stated += keeps_all(margins(options, limits), first_token).tolist()
+                kept += [all(o.measured_ms[m] <= limits[m] for m in limits) for o in options]
+    return np.array(stated), np.array(kept, dtype=np.float64)
+
+
+def erring_less(option: Option, share: float) -> Option:
+    """The option with a part of its predictions' errors and of their intervals."""
+    made = {}
+    for metric, of in option.predicted_ms.items():
+        centre = option.measured_ms[metric] * np.exp(share * np.log(of.value / option.measured_ms[metric]))
+        low, high = (centre * np.exp(share * np.log(end / of.value)) for end in (of.low, of.high))
+        made[metric] = Range(value=centre, low=low, high=high)
+    return replace(option, predicted_ms=made)
+
+
 def margins(options: Sequence[Option], limits: dict[str, float]) -> dict[str, Floats]:
     """How much worse than predicted each option may be, in standard deviations."""
     made = {}
@@ -197,23 +233,48 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--errors", type=Path, help="keep the held-out errors in this file, or take them")
     held, predictor = held_out(parser.parse_args().errors), Predictor.shipped()
-    shared = predictor.fit.shared.first_token
+    found = {name: decisions(held, predictor, name, distance) for name, distance in LEFT_OUT}
+    print_rules(found, predictor.fit.shared.first_token)
+    print_what_limits(found, predictor.fit.shared.first_token)
+
+
+def print_rules(found: Mapping[str, Sequence[Sequence[Option]]], shared: float) -> None:
+    """Each rule's score; how often nothing is picked, by how tight the limits are."""
     print(f"{'left out':<10}{'decisions':>10}{'rule':>12}{'nothing':>10}{'kept':>8}{'stated':>8}{'cost':>8}")
     levels = {}
-    for name, distance in LEFT_OUT:
-        found = decisions(held, predictor, name, distance)
+    for name, options in found.items():
         for rule in (None, *CONFIDENCES):
-            made = score(found, shared, rule)
+            made = score(options, shared, rule)
             label = "each end" if rule is None else f"{rule:g}"
-            count = f"{len(found) * len(LEVELS):,}"
-            shares = f"{made.nothing:>10.1%}{made.kept:>8.1%}{made.stated:>8.1%}"
-            print(f"{name:<10}{count:>10}{label:>12}{shares}{made.cost:>7.2f}x")
+            print(f"{name:<10}{len(options) * len(LEVELS):>10,}{label:>12}{_scores(made)}")
             if rule == USUAL:
                 levels[name] = made.nothing_by_level
     print(f"\nnothing picked at {USUAL:g}, by the limits ÷ what the fastest was measured at")
     print(f"{'left out':<10}" + "".join(f"{level:>8.2f}" for level in LEVELS))
     for name, shares_by_level in levels.items():
         print(f"{name:<10}" + "".join(f"{share:>8.0%}" for share in shares_by_level))
+
+
+def print_what_limits(found: Mapping[str, Sequence[Sequence[Option]]], shared: float) -> None:
+    """How true the stated probabilities are, and what smaller errors would change."""
+    bands = list(itertools.pairwise(BANDS))
+    print("\nlimits about a prediction: kept, by the probability stated (its mean)")
+    print(f"{'left out':<10}" + "".join(f"{f'{low:g}-{high:g}':>14}" for low, high in bands))
+    for name, options in found.items():
+        stated, kept = stated_and_kept(options, shared)
+        within = [(low <= stated) & (stated < high) for low, high in bands]
+        cells = [f"{kept[at].mean():.0%} ({stated[at].mean():.0%})" for at in within]
+        print(f"{name:<10}" + "".join(f"{cell:>14}" for cell in cells))
+    print(f"\nat {USUAL:g}, if predictions erred less")
+    print(f"{'left out':<10}{'errors':>10}{'':>12}{'nothing':>10}{'kept':>8}{'stated':>8}{'cost':>8}")
+    for name, options in found.items():
+        for share in SHARES:
+            less = [[erring_less(option, share) for option in of] for of in options]
+            print(f"{name:<10}{f'x {share:g}':>10}{'':>12}{_scores(score(less, shared, USUAL))}")
+
+
+def _scores(made: Score) -> str:
+    return f"{made.nothing:>10.1%}{made.kept:>8.1%}{made.stated:>8.1%}{made.cost:>7.2f}x"
 
 
 if __name__ == "__main__":

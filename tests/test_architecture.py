@@ -303,7 +303,7 @@ def loaded_after(code: str) -> set[str]:
 
 
 def test_starting_the_command_line_loads_nothing_heavy() -> None:
-    loaded = loaded_after("import advisor.cli.app")
+    loaded = loaded_after("from advisor.cli.app import app_for; app_for()")
     assert not loaded & (HEAVY | {"numpy", "pydantic", "yaml"})
 
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from advisor.advise.certainty.choice_probability import Sureness, contest, sureness
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.measuring.next import Measurement, settling
-from advisor.advise.sensitivity.change_point import Flip
-from advisor.advise.sensitivity.change_points import flips
-from advisor.advise.sensitivity.crossover import Crossover, nearby
-from advisor.advise.sensitivity.loosened import loosened
-from advisor.advise.sensitivity.own_or_api import OwnOrApi, own_or_api
-from advisor.advise.sensitivity.price_break_even import BreakEven, break_evens
 from advisor.advise.sensitivity.ways_out import WayOut, ways_out
 
 if TYPE_CHECKING:
+    from advisor.advise.certainty.choice_probability import Sureness
+    from advisor.advise.sensitivity.change_point import Flip
+    from advisor.advise.sensitivity.crossover import Crossover
+    from advisor.advise.sensitivity.own_or_api import OwnOrApi
+    from advisor.advise.sensitivity.price_break_even import BreakEven
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.recovery import QualityModel
 
@@ -55,6 +53,12 @@ def decision(
     ships).
     """
     from advisor.advise.api import shipped_predictor, shipped_quality
+    from advisor.advise.certainty.choice_probability import contest, sureness
+    from advisor.advise.sensitivity.change_points import flips
+    from advisor.advise.sensitivity.crossover import nearby
+    from advisor.advise.sensitivity.loosened import loosened
+    from advisor.advise.sensitivity.own_or_api import own_or_api
+    from advisor.advise.sensitivity.price_break_even import break_evens
 
     known, scores = predictor or shipped_predictor(), quality or shipped_quality()
     prices = break_evens(recommendation, known, scores)
@@ -68,4 +72,29 @@ def decision(
         loosened=loosened(recommendation, known, scores),
         own_or_api=own_or_api(recommendation, known, scores) if api else None,
         flips=flips(recommendation, prices, known, scores) if explain else None,
+    )
+
+
+def short_decision(
+    recommendation: Recommendation,
+    *,
+    predictor: Predictor | None = None,
+    quality: QualityModel | None = None,
+) -> Decision:
+    """What the short answer shows of a decision: what settles it, the ways out, the break-even with an API.
+
+    The rest takes as long as the recommendation itself; who asks for more pays for it.
+    """
+    from advisor.advise.api import shipped_predictor, shipped_quality
+
+    known, scores = predictor or shipped_predictor(), quality or shipped_quality()
+    api = None
+    if recommendation.workload.api_price is not None:
+        from advisor.advise.sensitivity.own_or_api import own_or_api
+
+        api = own_or_api(recommendation, known, scores)
+    return Decision(
+        settles=settling(recommendation, known, scores),
+        ways_out=ways_out(recommendation, known, scores),
+        own_or_api=api,
     )

@@ -8,6 +8,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from advisor.cli.as_given import take_as_given
+
 WIDTH = 110
 """Most characters of a line."""
 NAMES = 32
@@ -16,6 +18,11 @@ NAMES = 32
 
 class SectionedCommand(TyperCommand):
     """A command whose options are listed by `rich_help_panel`, the general ones first."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As typer's, converting no more than it must."""
+        take_as_given(self.get_params(ctx))
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the sections: arguments, general options, then the others in the order they are declared."""
@@ -35,6 +42,11 @@ class SectionedCommand(TyperCommand):
 
 class WholeGroup(TyperGroup):
     """A group whose commands are listed with their whole first sentence."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As typer's, converting no more than it must."""
+        take_as_given(self.get_params(ctx))
+        return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the list of commands, in the order they were added."""

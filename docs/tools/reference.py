@@ -47,9 +47,9 @@ def commands() -> tuple[CommandText, ...]:
     """Every command in the order of `--help`; groups (`tools`) that do something by themselves, too."""
     import typer
 
-    from advisor.cli.app import app
+    from advisor.cli.app import app_for
 
-    return tuple(_walk(typer.main.get_command(app), ""))
+    return tuple(_walk(typer.main.get_command(app_for()), ""))
 
 
 def _walk(command: Any, name: str) -> Iterator[CommandText]:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import typer
 
-from advisor.cli.app import app
+from advisor.cli.app import app_for
 from tests.command import Command
 
-COMMANDS: dict[str, Any] = dict(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+COMMANDS: dict[str, Any] = dict(typer.main.get_command(app_for()).commands)  # type: ignore[attr-defined]
 WITHOUT_EXAMPLE = {
     "check",
     "fit",

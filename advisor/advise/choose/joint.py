@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from math import erfc
 from statistics import NormalDist
 
 import numpy as np
@@ -25,6 +26,7 @@ DRAWS = 2_048
 GOLDEN = (5.0**0.5 - 1.0) / 2.0
 """Steps of this length fill the unit interval evenly, however many there are."""
 _BLOCK = 1_024
+SQRT2 = 2.0**0.5
 _NORMAL = NormalDist()
 
 
@@ -35,7 +37,7 @@ def deviate(probability: float) -> float:
 
 def probability(margin_sd: float) -> float:
     """The probability that a standard normal error is no worse than a margin."""
-    return _NORMAL.cdf(margin_sd)
+    return 0.5 * erfc(-margin_sd / SQRT2)
 
 
 def keeps_all(margins: Mapping[str, Floats], first_token: float) -> Floats:
@@ -47,27 +49,29 @@ def keeps_all(margins: Mapping[str, Floats], first_token: float) -> Floats:
     """
     speed = _speed(margins.get(TOKEN_RATE), margins.get(TTFT), first_token)
     recovery = margins.get(RECOVERY)
-    if recovery is None:
-        return speed
-    levels, place = np.unique(recovery, return_inverse=True)
-    each = np.array([probability(level) for level in levels.tolist()])[place].reshape(recovery.shape)
-    return np.asarray(each if speed.ndim == 0 else speed * each)
+    return speed if recovery is None else np.asarray(speed * probabilities(recovery))
+
+
+def probabilities(margins_sd: Floats) -> Floats:
+    """`probability` of each margin."""
+    each = [probability(margin) for margin in margins_sd.ravel().tolist()]
+    return np.array(each, dtype=np.float64).reshape(margins_sd.shape)
 
 
 def _speed(slow: Floats | None, ttft: Floats | None, first_token: float) -> Floats:
-    if slow is None and ttft is None:
-        return np.ones(())
-    shape = (ttft if slow is None else slow).shape  # type: ignore[union-attr]
+    if slow is None or ttft is None:
+        only = ttft if slow is None else slow
+        return np.ones(()) if only is None else probabilities(only)
     rate, first = _draws(first_token)
-    none = np.full(shape, np.inf)
-    slow, ttft = (none if margin is None else margin for margin in (slow, ttft))
     columns = np.stack([slow.ravel(), ttft.ravel()])
     # Many deployments have no limit on one of the two, or one that is never near: look at each margin once.
     kept = np.empty(columns.shape[1])
     for start in range(0, len(kept), _BLOCK):
         some = columns[:, start : start + _BLOCK, None]
         kept[start : start + _BLOCK] = np.count_nonzero((rate <= some[0]) & (first <= some[1]), axis=1)
-    return (kept / DRAWS).reshape(shape)
+    # Both are kept no more often than either: draws know that to half a per cent alone.
+    either = np.minimum(probabilities(slow), probabilities(ttft))
+    return np.asarray(np.minimum((kept / DRAWS).reshape(slow.shape), either))
 
 
 @lru_cache(maxsize=8)

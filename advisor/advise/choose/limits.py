@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.advise.choose.joint import RECOVERY, TOKEN_RATE, TTFT, deviate
+from advisor.advise.choose.joint import RECOVERY, TOKEN_RATE, TTFT, deviate, probabilities
 from advisor.advise.choose.judged import JudgedLimit
 from advisor.cost.arrays import Bools, Floats, Ints, each_column
 from advisor.cost.predict.prediction_table import PredictionTable, Range
@@ -79,7 +79,7 @@ def capacity_limit(pairs: Pairs) -> JudgedLimit | None:
         kind="capacity",
         key="capacity",
         bound=rate,
-        kept=margin >= z,
+        kept=probabilities(margin) >= pairs.confidence,
         likely=(capacity.value >= rate) & stable,
         excess=np.where(np.isfinite(excess), excess, np.nan),
         predicted=capacity,
@@ -114,7 +114,7 @@ def latency_limits(pairs: Pairs, timed: Sequence[Sequence[TimedLimit]]) -> Itera
             kind="latency" if first.goodput is None else "goodput",
             key=first.limit.key,
             bound=max_ms,
-            kept=margin >= z,
+            kept=probabilities(margin) >= pairs.confidence,
             likely=likely | backlogged,
             excess=np.where(np.isfinite(excess), excess, np.nan),
             predicted=latency,
@@ -151,7 +151,7 @@ def recovery_limit(floor: float, confidence: float, recoveries: Sequence[Recover
         kind="recovery",
         key="recovery",
         bound=np.full(len(value), floor),
-        kept=margin >= z,
+        kept=probabilities(margin) >= confidence,
         likely=value >= floor,
         excess=excess,
         predicted=Range(value=value, low=low, high=high),

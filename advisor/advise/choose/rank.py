@@ -43,15 +43,33 @@ def order(table: JudgedTable, load: int, at: Ints) -> Ints:
     is alike in all follows USD per hour, recovery and the objective. By accuracy, recovery alone decides a
     tie.
 
+    In a closed loop by cost, where a faster server costs less per token, those with one bill change places by
+    certainty: of two that cost the same per hour, and serve the same clients, the surer comes first.
     What has no objective, for want of a price, comes last: the fewest GPUs first, then the fastest. The order
     does not depend on the order of `at`.
     """
+    ordered, bills = _by_ties(table, load, at), _bills(table, load)
+    if bills is None:
+        return np.array(ordered, dtype=np.intp)
+    places: dict[float, list[int]] = {}
+    for place, i in enumerate(ordered):
+        places.setdefault(float(bills[i]), []).append(place)
+    certainty = _scores(table, load)[:1]
+    made = list(ordered)
+    for of_bill in (some for bill, some in places.items() if isfinite(bill) and len(some) > 1):
+        for place, i in zip(of_bill, _by_what_differs([ordered[p] for p in of_bill], certainty), strict=True):
+            made[place] = i
+    return np.array(made, dtype=np.intp)
+
+
+def _by_ties(table: JudgedTable, load: int, at: Ints) -> list[int]:
+    """By the objective, and in ties by what differs."""
     by_objective = {i: _by_objective(table, load, i) for i in at.tolist()}
     recovery = table.recovery_low
-    value = table.objective.value[load]
+    value = table.objective.value[load].tolist()
     groups: list[list[int]] = []
     for i in sorted(by_objective, key=by_objective.__getitem__):
-        if groups and _tied(float(value[groups[-1][0]]), float(value[i])):
+        if groups and _tied(value[groups[-1][0]], value[i]):
             groups[-1].append(i)
         else:
             groups.append([i])
@@ -61,7 +79,13 @@ def order(table: JudgedTable, load: int, at: Ints) -> Ints:
         usd, scores = np.nan_to_num(table.usd_per_hour[load], nan=inf), _scores(table, load)
         alike = [sorted(group, key=lambda i: (usd[i], -recovery[i], by_objective[i])) for group in groups]
         ranked = [_by_what_differs(group, scores) for group in alike]
-    return np.array([i for group in ranked for i in group], dtype=np.intp)
+    return [i for group in ranked for i in group]
+
+
+def _bills(table: JudgedTable, load: int) -> Floats | None:
+    """USD per hour, to the hundredth of a cent, where equal bills count; None where they do not."""
+    closed = table.loads[load].arrival.kind == "concurrency" and table.workload.objective == "cost"
+    return np.round(table.usd_per_hour[load], 4) if closed else None
 
 
 def _scores(table: JudgedTable, load: int) -> tuple[tuple[Floats, float], ...]:
@@ -118,8 +142,11 @@ def _first(table: JudgedTable, load: int, held: Bools) -> int:
     at = np.flatnonzero(held)
     if not len(at):
         return -1
-    value = table.objective.value[load, at]
-    return int(order(table, load, at[tied(value, value.min())])[0])
+    value, bills = table.objective.value[load, at], _bills(table, load)
+    first = tied(value, value.min())
+    if bills is not None:
+        first |= bills[at] == bills[_by_ties(table, load, at[first])[0]]
+    return int(order(table, load, at[first])[0])
 
 
 def tied(value: Floats, least: float) -> Bools:

@@ -212,8 +212,10 @@ def _points(table: JudgedTable) -> list[tuple[float, float, float]]:
 
 
 def _unsupported_kind(deployment: Deployment) -> RefusalKind:
+    if deployment.kernels.refused_by in ("build", "model"):
+        return "engine"
     newest = replace(deployment, engine=replace(deployment.engine, version=known_releases()[0]))
-    by_release = newest.kernels.starts or deployment.kernels.refused_by in ("build", "model")
+    by_release = newest.engine != deployment.engine and newest.kernels.starts
     return "engine" if by_release else "format"
 
 

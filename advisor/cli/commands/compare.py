@@ -106,7 +106,3 @@ def _deployments(
         v.the_quality(records),
     )
     return (deployment_text(first), deployment_text(second)), found, api_not_weighed(workload)
-
-
-def register(app: typer.Typer) -> None:
-    app.command()(compare)

@@ -60,7 +60,3 @@ def crossover(
         out.print_crossover(choice, found)
     else:
         out.print_crossover_document(choice, found, output.value)
-
-
-def register(app: typer.Typer) -> None:
-    app.command()(crossover)

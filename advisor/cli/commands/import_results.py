@@ -263,8 +263,3 @@ def _lines(speed: Sequence[SpeedMeasurement], quality: Sequence[QualityMeasureme
         yield f"{row.model} {row.format} {row.num_gpus}x {row.gpu}, {load}, {tokens}: {figure}"
     for score in quality:
         yield f"{score.model} {score.format}, {score.task} {score.metric}: {score.value:.6g}"
-
-
-def register(app: typer.Typer) -> None:
-    """Mount `import` (a word of Python's, so the function has another name)."""
-    app.command("import")(import_results)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from advisor.errors import MissingToolError
 
 
@@ -16,8 +14,3 @@ def mcp() -> None:
             raise
         raise MissingToolError("the MCP SDK is not installed; pip install 'quantadvise[mcp]'") from error
     serve()
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to quantadvise."""
-    app.command()(mcp)

@@ -59,7 +59,3 @@ def measure_next(
             return
         for path in write_plans(plan_files(found, choice.workload), write, overwrite=overwrite):
             typer.echo(f"{path}: written", err=True)
-
-
-def register(app: typer.Typer) -> None:
-    app.command("measure-next")(measure_next)

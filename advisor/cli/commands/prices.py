@@ -8,14 +8,13 @@ import typer
 
 from advisor.cli import options as o
 from advisor.cli.commands.catalog import show
+from advisor.cli.help import App
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
     from advisor.spec.hardware.live_prices import LivePrices
 
-app = typer.Typer(
-    help="What clouds ask for GPUs: fetch today's prices, show those kept.", no_args_is_help=True
-)
+app = App(help="What clouds ask for GPUs: fetch today's prices, show those kept.", no_args_is_help=True)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from advisor.cli import options as o
+from advisor.cli.commands.trace import from_trace
 from advisor.cli.help import App
 from advisor.errors import InputError
 
@@ -95,3 +96,6 @@ def check(
         raise typer.Exit(1)
     for file in files:
         typer.echo(f"{file}: fine")
+
+
+app.command("from-trace")(from_trace)

@@ -60,7 +60,6 @@ def recommend(
     quantadvise recommend Llama-3.1-8B-Instruct --workload chat --gpu A6000
     """
     from advisor.advise.choose.recommendation import choose
-    from advisor.advise.decision import decision
     from advisor.cli.progress import working
 
     w.check_options(write, row, overwrite, html=html)
@@ -77,13 +76,30 @@ def recommend(
     more = None
     if output is not o.Output.csv or html is not None:
         with working("Weighing how sure it is"):
-            more = decision(recommendation, predictor=predictor, quality=quality, explain=explain)
+            short = output is o.Output.table and html is None and not explain
+            more = _decided(recommendation, predictor, quality, short=short, explain=explain)
     mix = mixed(recommendation, predictor, quality) if allow_mixed else None
     if mix is not None and mix.recommended and top is None:
         rows = _beside_a_fleet(output, rows)
     _print(recommendation, output, more, top=rows, explain=explain, mix=mix, plot=plot)
     h.write_html(recommendation, html, predictor, quality, more, mix)
     _write(recommendation, mix, write, row=row, overwrite=overwrite)
+
+
+def _decided(
+    recommendation: Recommendation,
+    predictor: Predictor,
+    quality: QualityModel,
+    *,
+    short: bool,
+    explain: bool,
+) -> Decision:
+    """What is known beside the ranking; short: no more of it than a table without --explain prints."""
+    from advisor.advise.decision import decision, short_decision
+
+    if short:
+        return short_decision(recommendation, predictor=predictor, quality=quality)
+    return decision(recommendation, predictor=predictor, quality=quality, explain=explain)
 
 
 def _check_output(output: o.Output, *, plot: bool, allow_mixed: bool) -> None:

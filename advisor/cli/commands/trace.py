@@ -102,8 +102,3 @@ def _arrival(rate: float | None, concurrency: int | None) -> Arrival | None:
         return None if concurrency is None else Arrival(kind="concurrency", value=float(concurrency))
     except ValueError as error:
         raise InputError(f"{'--rate' if rate is not None else '--concurrency'}: {error}") from error
-
-
-def register(profiles_app: typer.Typer) -> None:
-    """Mount `from-trace` on the profiles commands."""
-    profiles_app.command("from-trace")(from_trace)

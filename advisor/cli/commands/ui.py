@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 PORT = 8717
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(ui)
-
-
 def ui(
     model: o.ModelArgument = None,
     workload: o.WorkloadOption = None,

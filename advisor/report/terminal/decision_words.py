@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from advisor.advise.certainty.choice_probability import Sureness
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.decision import Decision
 from advisor.advise.sensitivity.axis import UNITS
-from advisor.advise.sensitivity.crossover import Crossing, Crossover, Stretch
-from advisor.advise.sensitivity.own_or_api import OwnOrApi, TrafficBreakEven, TrafficPoint
-from advisor.advise.sensitivity.price_break_even import BreakEven
 from advisor.spec.api_price import ApiPrice
 from advisor.spec.deployment import Deployment
 from advisor.spec.hardware.gpu import Price
@@ -18,6 +14,13 @@ from advisor.spec.metrics import latency_of_key
 from advisor.spec.reading.amounts import HOURS_PER_DAY, HOURS_PER_MONTH
 from advisor.text import chance, deployment_text, latency_name, number, share
 from advisor.units import S_PER_HOUR
+
+if TYPE_CHECKING:
+    from advisor.advise.certainty.choice_probability import Sureness
+    from advisor.advise.decision import Decision
+    from advisor.advise.sensitivity.crossover import Crossing, Crossover, Stretch
+    from advisor.advise.sensitivity.own_or_api import OwnOrApi, TrafficBreakEven, TrafficPoint
+    from advisor.advise.sensitivity.price_break_even import BreakEven
 
 BEST: Mapping[str, str] = {
     "cost": "cheapest",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.report.terminal.answer import answer_lines, wrapped
+from advisor.report.terminal.answer import Line, answer_lines, wrapped
 from advisor.report.terminal.text_table import Column, fitting_columns, fitting_table
 from advisor.spec.workloads.workload import Workload
 
@@ -29,7 +29,6 @@ TABLE_ROWS = 10
 
 CLOSEST_ROWS = 5
 """Refused deployments in a table when nothing is left to rank."""
-
 NATURAL_WIDTH = 10_000
 """Outside a terminal tables are not wrapped or cut: rich would otherwise take 80 columns."""
 NARROWEST, WIDEST = 60, 160
@@ -44,10 +43,10 @@ def console() -> Console:
     return Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
-def answer_width(to: Console) -> int:
+def answer_width() -> int:
     """Columns of an answer: the terminal's; outside one COLUMNS, where that is set, else `WIDEST`."""
     if sys.stdout.isatty():
-        return min(to.width, WIDEST)
+        return min(console().width, WIDEST)
     columns = os.environ.get("COLUMNS", "")
     return min(max(int(columns), NARROWEST), WIDEST) if columns.isdecimal() else WIDEST
 
@@ -61,16 +60,17 @@ def print_recommendation(
     mix: Mix | None = None,
 ) -> None:
     """The answer for people, in at most thirty lines; `explain` adds every figure and what it rests on."""
-    to = console()
-    width = answer_width(to)
+    width = answer_width()
     if mix is None:
         lines = answer_lines(recommendation, decision, width=width, top=top)
     else:
         from advisor.report.terminal.mixed.answer import mix_lines
 
         lines = mix_lines(recommendation, mix, decision, width=width, top=top)
-    for line in lines:
-        to.print(line.text, style=line.style or None, soft_wrap=True)
+    _print_lines(lines)
+    if lines and not explain:
+        return
+    to = console()
     if not lines:
         _nothing_kept(to, recommendation, top, decision)
         if mix is not None:
@@ -84,6 +84,16 @@ def print_recommendation(
             _nothing_kept(to, recommendation, top, decision)
     if explain:
         print_explanation(to, recommendation, top=top or TABLE_ROWS, decision=decision)
+
+
+def _print_lines(lines: Sequence[Line]) -> None:
+    """Styled on a terminal; elsewhere the same text, without loading what would style it."""
+    if not sys.stdout.isatty() and not {"FORCE_COLOR", "TTY_COMPATIBLE"} & set(os.environ):
+        sys.stdout.writelines(f"{line.text}\n" for line in lines)
+        return
+    to = console()
+    for line in lines:
+        to.print(line.text, style=line.style or None, soft_wrap=True)
 
 
 def _kinds(to: Console, mix: Mix) -> None:
@@ -308,7 +318,7 @@ def print_columns(columns: Sequence[Column], *, more: str) -> None:
     """
     to = console()
     narrow = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal()
-    width = answer_width(to) if narrow else NATURAL_WIDTH
+    width = answer_width() if narrow else NATURAL_WIDTH
     shown = fitting_columns(columns, width)
     head, *rows = fitting_table(columns, width)
     to.print(head, style="bold", soft_wrap=True)

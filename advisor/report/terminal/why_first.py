@@ -76,8 +76,9 @@ def _comparison(what: str, first: Assessment, other: Assessment, workload: Workl
         return name
     excess = second / best - 1
     figure = f"({objective_text(other, workload.objective)})"
-    behind = _behind(first, other, workload) if abs(excess) <= TIE else ""
-    return f"{name}: it {_difference(excess, workload.objective)} {figure}{behind and f' and {behind}'}"
+    behind = _behind(first, other, workload) if excess <= TIE else ""
+    joins = " but " if excess < -TIE else " and "
+    return f"{name}: it {_difference(excess, workload.objective)} {figure}{behind and joins + behind}"
 
 
 def _difference(excess: float, objective: Objective) -> str:

@@ -46,3 +46,16 @@ def test_accuracy_has_nothing_to_do_with_speed() -> None:
 def test_what_cannot_be_kept_is_never_kept() -> None:
     never = keeps_all({TOKEN_RATE: np.array([-np.inf, np.inf]), TTFT: np.array([np.inf, np.inf])}, 0.3)
     assert never.tolist() == [0.0, 1.0]
+
+
+@given(slow=margins, ttft=margins, first_token=st.floats(0, 1))
+def test_all_limits_are_kept_no_more_often_than_one_of_them(
+    slow: float, ttft: float, first_token: float
+) -> None:
+    assert joint(slow, ttft, first_token) <= min(probability(slow), probability(ttft))
+
+
+@given(slow=margins, confidence=st.floats(0.01, 0.99))
+def test_one_limit_alone_is_kept_as_often_as_its_margin_says(slow: float, confidence: float) -> None:
+    found = keeps_all({TOKEN_RATE: np.array([slow])}, 0.3)[0]
+    assert (found >= confidence) == (probability(slow) >= confidence)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from advisor.advise.choose.rank import best, order, pareto
 from advisor.cost.estimate import Estimate
 from advisor.cost.predict.prediction import Prediction
-from advisor.spec.workloads.workload import LatencyLimit, Objective
+from advisor.spec.workloads.workload import Arrival, LatencyLimit, Objective
 from tests.advise.builders import around, deployment, judged, prediction, workload
 
 
@@ -74,6 +74,32 @@ def test_of_two_that_cost_alike_the_surer_comes_first() -> None:
 def test_of_two_that_are_sure_enough_the_more_accurate_comes_first() -> None:
     """50 and 70 ms both keep 100 ms for certain, as far as anybody can tell."""
     assert under_limit({"bf16": 70.0, "int8": 50.0}, 100.0, {"bf16": 1.0, "int8": 0.99}) == ["bf16", "int8"]
+
+
+def in_closed_loop(tpot_ms: dict[str, float], requests_per_s: dict[str, float]) -> list[str]:
+    """Formats on one GPU, best first, under TPOT ≤ 100 ms with 16 clients."""
+    options = [
+        replace(
+            served(fmt, requests_per_s[fmt], 1.0),
+            latency={**served(fmt, 4.0).latency, ("tpot", "mean"): around(ms)},
+        )
+        for fmt, ms in tpot_ms.items()
+    ]
+    limit = LatencyLimit(metric="tpot", statistic="mean", max_ms=100.0)
+    table = judged(options, workload(limits=(limit,), arrival=Arrival(kind="concurrency", value=16)))
+    assert (
+        options[int(best(table, np.ones((1, len(options)), dtype=bool))[0])]
+        == options[int(order(table, 0, np.arange(len(options)))[0])]
+    )
+    return [options[i].deployment.format.name for i in order(table, 0, np.arange(len(options))).tolist()]
+
+
+def test_of_two_with_one_bill_the_surer_comes_first_though_a_faster_server_costs_less_per_token() -> None:
+    assert in_closed_loop({"int8": 99.0, "bf16": 90.0}, {"int8": 5.0, "bf16": 4.0}) == ["bf16", "int8"]
+
+
+def test_of_two_with_one_bill_that_are_sure_enough_the_cheaper_per_token_comes_first() -> None:
+    assert in_closed_loop({"int8": 60.0, "bf16": 50.0}, {"int8": 5.0, "bf16": 4.0}) == ["int8", "bf16"]
 
 
 def test_a_point_of_certainty_is_no_difference() -> None:

@@ -104,7 +104,7 @@ def _answer_lines(recommendation: Recommendation) -> list[str]:
     from advisor.report.terminal.answer import answer_lines, headline
 
     if recommendation.ranked:
-        lines = answer_lines(recommendation, None, width=out.answer_width(out.console()))
+        lines = answer_lines(recommendation, None, width=out.answer_width())
         return [*(line.text for line in lines), evidence.basis_line(recommendation)]
     nearest = recommendation.closest
     lines_of_it = (
