@@ -62,6 +62,12 @@ class Fit:
         """GPUs with the engine generations that ran on them."""
         return frozenset((e.gpu, e.key.generation) for e in self.evidence)
 
+    @property
+    def spanned(self) -> frozenset[str]:
+        """Engine generations of which something was measured that spans several nodes."""
+        name = "node_sequence_s@"
+        return frozenset(entry.removeprefix(name) for entry in self.speed.theta if entry.startswith(name))
+
 
 def dumps(fit: Fit) -> str:
     """The file's text."""

@@ -54,6 +54,8 @@ class DeploymentTable(ArrayTable):
     """Position in `error_class.DISTANCES`: how far the nearest measurements are."""
     unmeasured_vendor: Bools
     """Whether no GPU of the vendor was measured: Intel's, whose kernels are others than those of the fit."""
+    unmeasured_span: Bools
+    """Of several nodes, where nobody has measured that with this generation of the engine."""
     effects: Mapping[tuple[str, str], Floats]
     """By quantity and class of load: log correction per deployment."""
     keys: tuple[tuple[DeploymentKey, ...], ...]
@@ -108,6 +110,7 @@ class DeploymentTables:
         self._seen, self._hosts, self._kernels = fit.evidence_keys, fit.hosts, fit.kernels
         measured = {gpu for gpu, _ in self._hosts}
         self._vendors = {gpu.vendor for gpu in known_gpus() if gpu.name in measured}
+        self._spanned = fit.spanned
         self._kept = _Kept(DeploymentNumbers(), {}, None)
 
     def table(self, deployments: Sequence[Deployment]) -> DeploymentTable:
@@ -135,11 +138,13 @@ class DeploymentTables:
             kind: np.array([table.get(own, table.get(free, 0.0)) for own, free in keys])
             for kind, table in self.fit.effects.items()
         }
+        spanned = np.array([generation in self._spanned for generation in a.generation], dtype=np.bool_)
         return DeploymentTable(
             deployments=tuple(deployments),
             replica=replica,
             distance=np.array(distance, dtype=np.intp),
             unmeasured_vendor=np.array([d.gpu.vendor not in self._vendors for d in deployments], dtype=bool),
+            unmeasured_span=(a.pipeline_parallel > 1) & ~spanned,
             effects=effects,
             keys=keys,
         )

@@ -16,7 +16,7 @@ from advisor.cost.serving.queue import Queue, limits_s
 from advisor.cost.serving.serving_stats import near_capacity
 from advisor.cost.uncertainty.conformal import Z90
 from advisor.cost.uncertainty.error_class import DISTANCES, LOADS, EngineClass, error_class
-from advisor.cost.uncertainty.intervals import Intervals
+from advisor.cost.uncertainty.intervals import UNKNOWN, Intervals
 from advisor.spec.metrics import LatencyMetric
 from advisor.spec.workloads.workload import Goodput
 from advisor.units import MS_PER_S
@@ -51,7 +51,11 @@ def log_bounds(
                 interval = intervals.of_metric(metric, of)
                 low[chosen], high[chosen] = interval.low, interval.high
     wider = np.where(p.unmeasured_vendor[at], OTHER_KERNELS, 1.0)
-    return low * wider, high * wider
+    low, high = low * wider, high * wider
+    spans = p.unmeasured_span[at]
+    low[spans] = np.minimum(low[spans], UNKNOWN.low)
+    high[spans] = np.maximum(high[spans], UNKNOWN.high)
+    return low, high
 
 
 def queue_of(p: DeploymentTable, loads: LoadTable) -> Queue:

@@ -42,6 +42,8 @@ class EngineTable(ArrayTable):
     """A step's batch is settled while the step before it still runs: a new request waits one step more."""
     request_overhead_s: Floats
     """From sending a request until the scheduler sees it: HTTP, tokenizing, hand-over."""
+    tokenizing_s: Floats
+    """Part of it: the text of a prompt, one after another."""
     prefix_caching: Bools
     """Blocks that nobody uses keep their content until they are needed; a prompt that begins alike finds
     it."""
@@ -80,6 +82,7 @@ class EngineTable(ArrayTable):
             watermark=np.array([rules.watermark]),
             async_scheduling=np.array([async_scheduling]),
             request_overhead_s=np.array([request_overhead_s]),
+            tokenizing_s=np.zeros(1),
             prefix_caching=np.array([prefix_caching]),
         )
 
@@ -136,6 +139,7 @@ def engine_table(a: DeploymentArrays, costs: StepCosts, kv_bytes: Floats, loads:
     rules = [RULES[generation] for generation in a.generation]
     chunked = a.chunked_prefill[d] > 0
     prefills_first = np.array([r.prefills_first_unchunked for r in rules], dtype=np.bool_)
+    tokenizing_s = costs.prompt_token_s[d] * loads.input_tokens
     return EngineTable(
         step=FittedSteps(costs.take(d)),
         kv_tokens=tokens,
@@ -145,7 +149,8 @@ def engine_table(a: DeploymentArrays, costs: StepCosts, kv_bytes: Floats, loads:
         prefill_first=prefills_first[d] & ~chunked,
         watermark=np.array([r.watermark for r in rules], dtype=np.float64)[d],
         async_scheduling=a.async_scheduling[d] > 0,
-        request_overhead_s=costs.request_s[d],
+        request_overhead_s=costs.request_s[d] + tokenizing_s,
+        tokenizing_s=tokenizing_s,
         prefix_caching=a.prefix_caching[d] > 0,
     )
 
@@ -176,4 +181,5 @@ def request_work(engines: EngineTable, loads: LoadTable) -> RequestWork:
         prefill_first=np.broadcast_to(engines.prefill_first, n),
         async_scheduling=np.broadcast_to(engines.async_scheduling, n).astype(np.float64),
         overhead_s=np.broadcast_to(engines.request_overhead_s, n),
+        tokenizing_s=np.broadcast_to(engines.tokenizing_s, n),
     )

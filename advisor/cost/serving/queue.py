@@ -98,8 +98,10 @@ class Queue:
         mean = np.where(first > 0, (waits - (1.0 - first) * later) / np.maximum(first, TINY), later)
         clients, top = loads.clients, np.maximum(self.steady.batch_limit, 1.0)
         uncached = loads.input_tokens * (1.0 - loads.prefix_hit_rate)
-        rounds = np.minimum(clients, top) * uncached / self.engines.max_num_batched_tokens
-        low = np.where(clients > top, 0.0, 2.0 * mean / (np.maximum(rounds, 1.0) + 1.0))
+        together = np.maximum(np.minimum(clients, top), 1.0)
+        rounds = together * uncached / self.engines.max_num_batched_tokens
+        read_s = np.minimum(0.5 * (together - 1.0) * self.engines.tokenizing_s, mean)
+        low = np.where(clients > top, 0.0, 2.0 * (mean - read_s) / (np.maximum(rounds, 1.0) + 1.0))
         rest = np.where(metric == "e2e", self.run.e2e_s - self.run.ttft_s, 0.0)
         return first, rest + low, rest + 2.0 * mean - low
 

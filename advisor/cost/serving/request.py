@@ -60,6 +60,8 @@ class RequestWork:
     """1: a step's batch is settled before the step before it ends."""
     overhead_s: Floats
     """From sending the request until the scheduler sees it."""
+    tokenizing_s: Floats
+    """Part of it that one request has after another."""
 
     def step_s(self, sequences: Floats, tokens: Floats) -> Floats:
         """Seconds of a step that decodes `sequences` and prefills `tokens` prompt tokens."""

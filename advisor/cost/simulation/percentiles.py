@@ -65,6 +65,6 @@ def simulated_engine(a: DeploymentArrays, costs: StepCosts, kv_bytes: Floats, ro
         chunked_prefill=bool(a.chunked_prefill[d] > 0),
         generation=a.generation[d],
         async_scheduling=bool(a.async_scheduling[d] > 0),
-        request_overhead_s=float(costs.request_s[d]),
+        request_overhead_s=float(costs.request_s[d] + costs.prompt_token_s[d] * row.input_tokens[0]),
         prefix_caching=bool(a.prefix_caching[d] > 0),
     )

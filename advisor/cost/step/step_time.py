@@ -52,6 +52,9 @@ class StepCosts(ArrayTable):
     sample_s: Floats
     """The GPU's time per sampled token: casts, penalties, softmax and sort of its logits."""
     request_s: Floats
+    """The server's time per request before the scheduler sees it."""
+    prompt_token_s: Floats
+    """The same per token of the prompt."""
     reduce_s: Floats
     """All-reduces' fixed time per iteration."""
     reduce_token_s: Floats
@@ -63,6 +66,8 @@ class StepCosts(ArrayTable):
     graph_limit: Floats
     launch_s: Floats
     """Least time of an iteration of more tokens than CUDA graphs were captured for: launching its kernels."""
+    skew_s: Floats
+    """What such an iteration waits at its all-reduces for the GPU that is launched last."""
     graph_tokens: Floats
     """Most tokens of an iteration that CUDA graphs serve."""
     spread: Floats
@@ -132,12 +137,14 @@ def step_costs(a: DeploymentArrays, v: Mapping[str, Floats]) -> StepCosts:
         + np.where(a.pipeline_parallel > 1, v["node_sequence_s"] * v["engine_time_factor"], 0.0),
         sample_s=a.vocab * v["logit_bytes"] / a.bandwidth,
         request_s=v["request_overhead_s"],
+        prompt_token_s=v["prompt_token_s"],
         reduce_s=reduces * v["all_reduce_s"],
         reduce_token_s=reduces * ring * a.hidden_bytes / (a.link_bandwidth * v["link_share"]),
         reduce_root_s2=reduces**2 * a.hidden_bytes * v["all_reduce_root_s"] / a.link_bandwidth,
         eager_s=a.layers * v["eager_layer_s"],
         graph_limit=a.graph_limit,
         launch_s=a.layers * v["launch_layer_s"] * v["engine_time_factor"],
+        skew_s=a.layers * (a.tensor_parallel - 1.0) * v["skew_layer_s"] * v["engine_time_factor"],
         graph_tokens=a.graph_tokens,
         spread=v["expert_spread"],
         active_share=np.where(moe, a.active_experts / np.maximum(a.experts, 1), 0.0),
@@ -230,7 +237,9 @@ def step_breakdown(
     communication = all_reduce_s(tokens, c.reduce_s, c.reduce_token_s, c.reduce_root_s2)
     launched = gemm + head + kv + elementwise + overhead - c.step_s
     unlaunched = np.where(
-        tokens > c.graph_tokens, np.maximum(c.launch_s - launched - attention - communication, 0.0), 0.0
+        tokens > c.graph_tokens,
+        np.maximum(c.launch_s - launched - attention - communication, 0.0) + c.skew_s,
+        0.0,
     )
     # Decode alone runs eagerly beyond the graph limit; the slower of launching and working counts.
     eager = np.where(

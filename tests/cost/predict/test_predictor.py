@@ -153,3 +153,24 @@ def test_what_was_measured_on_an_intel_gpu_lies_in_the_interval(
         assert estimate.basis == "extrapolated"
         assert estimate.low < value < estimate.high
         assert value == pytest.approx(estimate.value, rel=0.35)
+
+
+def test_two_nodes_that_nobody_has_measured_are_known_to_a_factor_of_e_at_best():
+    # two reports of DeepSeek-R1 on sixteen H100: 31 and 33 ms for a token of one stream
+    d = Deployment(
+        model=find_model("DeepSeek-R1"),
+        format=find_format("fp8"),
+        gpu=find_gpu("H100"),
+        tensor_parallel=16,
+    )
+    load = Load(
+        input_tokens=Lengths.constant(1024),
+        output_tokens=Lengths.constant(256),
+        arrival=Arrival(kind="single"),
+    )
+    [two] = Predictor.shipped().predictions([d], load)
+    tpot = two.latency["tpot", "mean"]
+    assert tpot.low <= tpot.value / math.e + 1e-9
+    assert tpot.high >= tpot.value * math.e - 1e-9
+    assert tpot.high >= 31
+    assert tpot.basis != "measured"

@@ -43,6 +43,7 @@ def work(
         prefill_first=np.array([prefill_first]),
         async_scheduling=0 * ONE,
         overhead_s=0 * ONE,
+        tokenizing_s=0 * ONE,
     )
 
 

@@ -132,3 +132,19 @@ def test_the_tail_of_a_short_run_is_its_first_burst(prompt, output, clients, sta
     seen = np.mean([run.latency_ms["ttft", statistic] for run in runs])
     found = queue(V1, [asked], [5.0]).percentile_s("ttft", statistic)
     assert found[0] * 1000 == pytest.approx(seen, rel=0.3)
+
+
+@pytest.mark.parametrize("clients", [1, 16, 200])
+def test_prompts_that_come_together_are_read_one_after_another(clients):
+    asked = benchmark(clients, 1024, 1024)
+    reading = replace(V1, request_overhead_s=np.array([0.004]), tokenizing_s=np.array([0.004]))
+    [plain], [read] = (run(one, [asked], [1.0]).ttft_s for one in (V1, reading))
+    # 4 ms for its own prompt, and for half of those that came with it
+    assert read - plain == pytest.approx(0.004 * (1 + (clients - 1) / 2))
+
+
+def test_the_slowest_first_token_of_a_run_waits_for_all_prompts_to_be_read():
+    asked = benchmark(100, 128, 256)  # 100 prompts of 115 tokens are more than one step, by little
+    reading = replace(V1, request_overhead_s=np.array([0.004]), tokenizing_s=np.array([0.004]))
+    plain, read = (queue(one, [asked], [1.0]).percentile_s("ttft", "p99")[0] for one in (V1, reading))
+    assert read - plain == pytest.approx(0.4, rel=0.05)

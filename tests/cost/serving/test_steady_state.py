@@ -267,6 +267,7 @@ def test_cells_do_not_know_of_each_other():
         watermark=np.where(v0, 0.01, 0.0),
         async_scheduling=rng.random(n) < 0.5,
         request_overhead_s=zero + 0.01,
+        tokenizing_s=zero,
         prefix_caching=zero > -1,
     )
 

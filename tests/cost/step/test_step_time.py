@@ -172,3 +172,19 @@ def test_mla_keeps_its_latent_whole_on_every_gpu():
     # DeepSeek-V3: 61 layers × (512 + 64) numbers × 2 bytes, whatever the number of GPUs
     arrays = deployment_arrays([deployment("DeepSeek-V3", "fp8", "H200", tp) for tp in (1, 8)])
     assert arrays.kv_store_bytes.sum(axis=1) == pytest.approx([70_272, 70_272])
+
+
+def test_what_gpus_wait_for_each_other_grows_with_their_number_outside_cuda_graphs():
+    def waited_s(tp: int, prompt: float) -> float:
+        made = Predictor.shipped().fit.speed.step_costs(deployment_arrays([deployment(tp=tp)]))
+        one, zero = np.ones(1), np.zeros(1)
+        alike = replace(made, skew_s=zero)
+        with_skew, without = (
+            step_breakdown(c, one, one, one * prompt, one * prompt / 2, one).total_s[0] for c in (made, alike)
+        )
+        return float(with_skew - without)
+
+    assert waited_s(1, 4096) == 0
+    assert waited_s(8, 64) == 0  # within a graph
+    assert waited_s(2, 4096) > 0
+    assert waited_s(8, 4096) == pytest.approx(7 * waited_s(2, 4096))
