@@ -13,7 +13,7 @@ from advisor.advise.choose.question import Choice
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.decision import decision
 from advisor.advise.measuring.next import measure_next
-from advisor.advise.mixed.fleet import check_mixable, mix
+from advisor.advise.mixed.fleet import Mix, check_mixable, mix
 from advisor.advise.mixed.program import check_installed
 from advisor.advise.sensitivity.along_load import along_load
 from advisor.advise.sensitivity.loosened import loosened
@@ -21,6 +21,7 @@ from advisor.advise.sensitivity.own_or_api import own_or_api
 from advisor.cost.predict.cache import CachedPredictor
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.quality.recovery import QualityModel
+from advisor.report.documents.mix_document import mix_document
 from advisor.report.documents.recommendation_document import recommendation_document
 from advisor.report.html.answer import answer_section
 from advisor.report.html.cards import ways
@@ -35,6 +36,7 @@ from advisor.report.html.tables.mix import mix_section
 from advisor.report.html.tables.ranking import ranking_section
 from advisor.report.html.verdict import badge, settles
 from advisor.report.terminal.answer import headline
+from advisor.report.terminal.mixed.words import compared_text
 from advisor.spec.workloads.conversations.profile_keys import write_history
 from advisor.spec.workloads.load_kind import SPELLING
 from advisor.spec.workloads.profile import values_of
@@ -43,7 +45,7 @@ from advisor.ui.dropped import take
 from advisor.ui.fields import fields
 from advisor.ui.further_fields import ENGINE
 from advisor.ui.own_inputs import OwnInputs
-from advisor.ui.question import LIMITED, read_choice
+from advisor.ui.question import LIMITED, mixes, read_choice
 from advisor.ui.saves import command_line, compared_figures, folder_zip, rows_text
 from advisor.ui.sections import next_section, prices_section
 from advisor.units import MS_PER_S
@@ -182,13 +184,20 @@ class Answerer:
             choice, recommendation = self._recommend(said)
             check_mixable(choice)
             found = mix(recommendation, self.predictor, self.quality)
-        return {"html": mix_section(found) or NO_MIX, "ms": _ms_since(begun)}
+        line = "" if found is None else compared_text(found)
+        return {"html": mix_section(found) or NO_MIX, "line": line, "ms": _ms_since(begun)}
+
+    def _mixed(self, said: Mapping[str, str], recommendation: Recommendation) -> Mix | None:
+        """None where kinds are not to be mixed."""
+        return mix(recommendation, self.predictor, self.quality) if mixes(said) else None
 
     def document(self, said: Mapping[str, str]) -> Mapping[str, object]:
         """The answer for programs, as `recommend --output json` gives it."""
         with self._lock:
             _, recommendation = self._recommend(said)
-            return recommendation_document(recommendation, top=DOCUMENT_ROWS)
+            document = recommendation_document(recommendation, top=DOCUMENT_ROWS)
+            mixed = self._mixed(said, recommendation)
+            return document if mixed is None else {**document, "mixed": mix_document(mixed)}
 
     def rows(self, said: Mapping[str, str]) -> dict[str, object]:
         """The rows of `recommend --output csv`."""
@@ -198,7 +207,8 @@ class Answerer:
     def folder(self, said: Mapping[str, str]) -> dict[str, object]:
         """What `recommend --write` writes, as a zip. Raises InputError where nothing is recommended."""
         with self._lock:
-            return {"base64": folder_zip(self._recommend(said)[1])}
+            _, recommendation = self._recommend(said)
+            return {"base64": folder_zip(recommendation, self._mixed(said, recommendation))}
 
     def command(self, said: Mapping[str, str]) -> dict[str, object]:
         """The command line that asks the same question."""

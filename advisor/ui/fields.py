@@ -37,6 +37,7 @@ STATISTICS: Options = (
     ("mean", "mean"),
     ("none", "no limits"),
 )
+MIXED: Options = (("", "one"), ("yes", "may be mixed"))
 KV: Options = (("", "any"), ("auto", "16 bits"), ("fp8", "FP8"))
 
 USE, LOAD, LIMITS, GPUS, FORMATS, MORE = "Model and use", "Load", "Limits", "GPUs", "Formats", "More"
@@ -74,6 +75,14 @@ STATED: tuple[Field, ...] = (
         group=GPUS,
         options=(("", "on-demand"), *((term, term) for term in (*TERMS[1:], *LIVE))),
         about="live, live-spot: as quantadvise prices update fetched them last.",
+    ),
+    Field(
+        name="mixed",
+        label="Kinds of GPU",
+        flags=("--allow-mixed",),
+        group=GPUS,
+        options=MIXED,
+        about="Whether one load may be shared by two or more kinds of GPU, where that is cheaper.",
     ),
     Field(
         name="ttft",

@@ -56,7 +56,7 @@ def ui_page(first: Mapping[str, str], own_inputs: OwnInputs) -> str:
 
 def _answered() -> Html:
     contents = {
-        "answer": [_part("first"), _part("folds")],
+        "answer": [_mixed(), _part("first"), _part("folds")],
         "load": [_part("load", "charts")],
         "ranking": [_part("ranking")],
         "prices": [_part("prices")],
@@ -109,6 +109,19 @@ def _answered() -> Html:
         class_="parts",
         id="answered",
         aria_busy="true",
+    )
+
+
+def _mixed() -> Html:
+    """Where kinds may be mixed: what that comes to, and the way to the whole of it."""
+    return tag(
+        "div",
+        tag("span", "", id="mix-says"),
+        tag("button", "Mix GPUs", type="button", class_="quiet", id="to-mix"),
+        class_="change",
+        id="part-mix",
+        role="status",
+        hidden=True,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from advisor.advise.api import choice_of
 from advisor.advise.choose.question import Choice, check_context
+from advisor.advise.mixed.fleet import check_mixable
 from advisor.errors import InputError, QuantAdviseError, unknown
 from advisor.spec.deployment import kv_formats
 from advisor.spec.formats.catalog import find_format
@@ -109,7 +110,7 @@ def read_choice(said: Mapping[str, str], own_inputs: OwnInputs) -> Choice:
     own = {name: usd for name, usd in prices.items() if name in own_inputs.gpus}
     if gpus is not None:
         gpus = [_priced(gpu, own[gpu.name], term) if gpu.name in own else gpu for gpu in gpus]
-    return choice_of(
+    choice = choice_of(
         model,
         workload,
         gpus=gpus,
@@ -122,6 +123,18 @@ def read_choice(said: Mapping[str, str], own_inputs: OwnInputs) -> Choice:
         engine=stated_engine(get, workload),
         **further(choice_of, get),
     )
+    if mixes(get):
+        with _field("mixed"):
+            check_mixable(choice)
+    return choice
+
+
+def mixes(said: Mapping[str, str]) -> bool:
+    """Whether kinds of GPU may be mixed. Raises FieldError for a word that is neither."""
+    word = said.get("mixed", "").strip()
+    if word not in ("", "yes"):
+        raise FieldError(f"--allow-mixed: '{word}' is neither 'yes' nor empty", "mixed")
+    return word == "yes"
 
 
 def _check_lengths(model: ModelSpec, workload: Workload, get: Mapping[str, str]) -> None:

@@ -10,16 +10,18 @@ import zipfile
 from collections.abc import Iterator, Mapping
 
 from advisor.advise.choose.recommendation import Recommendation
+from advisor.advise.mixed.fleet import Mix
 from advisor.errors import InputError
 from advisor.report.documents.rows import recommendation_rows
 from advisor.report.html.elements.quantities import PERCENT, quantities
+from advisor.report.manifests.fleet import fleet_texts
 from advisor.report.manifests.write import texts
 from advisor.spec.reading.lists import split
 from advisor.text import number, share
 from advisor.ui.fields import MORE, fields
 from advisor.ui.further_fields import NO, YES, flag
 from advisor.ui.own_inputs import OwnInputs
-from advisor.ui.question import LEVELLED, SIZE, kind_said, limits_said, profile_said
+from advisor.ui.question import LEVELLED, SIZE, kind_said, limits_said, mixes, profile_said
 
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 """Of every file in a zip: the same answer, the same bytes."""
@@ -65,14 +67,19 @@ def rows_text(recommendation: Recommendation) -> str:
     return to.getvalue()
 
 
-def folder_zip(recommendation: Recommendation) -> str:
-    """The folder of `--write` as a zip in base64. Raises InputError where nothing is recommended."""
+def folder_zip(recommendation: Recommendation, mix: Mix | None = None) -> str:
+    """The folder of `--write` as a zip in base64, of the mix where that is cheaper. Raises InputError where
+    nothing is recommended."""
     first = recommendation.winner
-    if first is None:
+    if mix is not None and mix.recommended:
+        made_of = fleet_texts(mix)
+    elif first is not None:
+        made_of = texts(first, recommendation.workload)
+    else:
         raise InputError("nothing keeps the limits, so there is nothing to run")
     to = io.BytesIO()
     with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as made:
-        for name, text in texts(first, recommendation.workload).items():
+        for name, text in made_of.items():
             file = zipfile.ZipInfo(f"deployment/{name}", _LONG_AGO)
             file.external_attr = _RUNS if text.startswith("#!") else _IS_READ
             made.writestr(file, text, zipfile.ZIP_DEFLATED)
@@ -97,6 +104,8 @@ def _words(get: Mapping[str, str], own_inputs: OwnInputs) -> Iterator[str]:
         yield from ("--gpu", ",".join(split(get["stock"])), "--allow-mixed")
     elif gpus := [f"{name}.yaml" if name in own_inputs.gpus else name for name in split(get["gpu"])]:
         yield from ("--gpu", ",".join(gpus))
+    if mixes(get) and not get["stock"]:
+        yield "--allow-mixed"
     for price in split(get["price"]):
         yield from ("--price", price)
     for name in (

@@ -415,6 +415,31 @@ def test_everything_else_that_can_be_said_is_there_and_moves_the_answer(page: Br
     assert page.counted("answered") == before
 
 
+def test_kinds_of_gpu_may_be_mixed_and_the_answer_says_what_that_saves(page: Browser) -> None:
+    change(page, "load", "rate")
+    change(page, "level", "40")
+    settled(page)
+    assert not page.find("#part-mix").is_displayed()
+    change(page, "mixed", "yes")
+    settled(page)
+    said = page.find("#mix-says").text
+    assert "mix" in said.lower()
+    assert "USD/h" in said
+    page.click(page.find("#to-mix"))
+    assert page.js("return location.hash") == "#mixed"
+    page.until(lambda: said in page.find("#part-mixed").text, "the whole of it is there")
+    look(page, "files", "#asks")
+    page.until(lambda: page.find("#asks").text.endswith("--allow-mixed"), "the command has it")
+
+
+def test_the_first_screen_is_short(page: Browser) -> None:
+    page.resize(1440, 900)
+    page.driver.refresh()
+    page.until(lambda: page.counted("settled") >= 1, "the answer is there")
+    words = page.words("#answered")
+    assert 40 < len(words) <= 120, " ".join(words)
+
+
 def test_two_windows_do_not_answer_for_each_other(page: Browser, address: str) -> None:
     mine = page.driver.current_window_handle
     page.driver.switch_to.new_window("tab")

@@ -13,9 +13,12 @@ import pytest
 
 from advisor.advise.api import recommend, shipped_predictor, shipped_quality
 from advisor.advise.choose.recommendation import Recommendation, choose
+from advisor.advise.mixed.fleet import mix
 from advisor.errors import InputError
+from advisor.report.documents.mix_document import mix_document
 from advisor.report.manifests.write import texts
 from advisor.spec.workloads.profile import load_workload
+from advisor.ui.answers import Answerer
 from advisor.ui.own_inputs import OwnInputs
 from advisor.ui.question import read_choice
 from advisor.ui.saves import command_line, compared_figures, folder_zip, rows_text
@@ -33,6 +36,7 @@ QUESTIONS: tuple[dict[str, str], ...] = (
     {"max_num_seqs": "64", "enforce_eager": "yes", "prefix_caching": "no", "async_scheduling": "no"},
     {"turns": "4", "think": "20", "system": "500", "history": "all", "load": "concurrency", "level": "9"},
     {"load": "rate", "level": "8", "api": "0.20/0.60", "used": "40 %"},
+    {"mixed": "yes", "load": "rate", "level": "8"},
     {"engine": "vllm 0.11.0", "prefix_hit_rate": "0.3", "burstiness": "0.5", "tasks": "code"},
 )
 
@@ -68,6 +72,22 @@ def test_the_zip_holds_what_write_writes(answer: Recommendation) -> None:
     assert files == {f"deployment/{name}": text for name, text in written.items()}
     assert "deployment/serve.sh" in runs
     assert "deployment/README.md" not in runs
+
+
+def test_where_kinds_may_be_mixed_document_and_zip_are_of_the_mix() -> None:
+    answerer = Answerer(shipped_predictor(), shipped_quality(), OwnInputs())
+    said = {**CHAT, "gpu": "A6000,L40S,H100", "load": "rate", "level": "40", "mixed": "yes"}
+    document = json.loads(json.dumps(answerer.document(said)))
+    predictor, quality = shipped_predictor(), shipped_quality()
+    found = mix(choose(read_choice(said, OwnInputs()), predictor, quality), predictor, quality)
+    assert found is not None
+    assert document["mixed"] == json.loads(json.dumps(mix_document(found)))
+    assert "mixed" not in answerer.document({**said, "mixed": ""})
+    zipped = base64.b64decode(str(answerer.folder(said)["base64"]))
+    with zipfile.ZipFile(io.BytesIO(zipped)) as held:
+        names = {name.removeprefix("deployment/") for name in held.namelist()}
+    assert ("router/nginx.conf" in names) == found.recommended
+    assert answerer.command(said)["command"].endswith("--allow-mixed")  # type: ignore[union-attr]
 
 
 def test_nothing_kept_has_no_folder_and_no_figures() -> None:

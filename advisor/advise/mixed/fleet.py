@@ -82,7 +82,8 @@ class Mix:
     fleet: Fleet | None
     """The cheapest fleet of at least two kinds that keeps all limits; None: there is none."""
     single: Assessment | None
-    """The cheapest of a single kind, USD per hour; None: none keeps the limits."""
+    """The cheapest of a single kind, USD per hour, of equals the first of the ranking; None: none keeps
+    the limits."""
     kinds: int
     """Deployments that could be part of a fleet."""
 
@@ -153,7 +154,7 @@ def mix(
     return Mix(
         workload=choice.workload,
         fleet=_fleet(choice, known, predictor, quality),
-        single=min(priced, key=lambda a: (_usd(a), -a.keeps_all_limits), default=None),
+        single=min(priced, key=lambda a: _usd(a) or 0.0, default=None),
         kinds=len(known),
     )
 

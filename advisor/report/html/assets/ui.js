@@ -212,6 +212,10 @@
     $("part-prices").classList.remove("stale");
     root.dataset.sureMs = String(sure.ms);
     $("sure-place").classList.remove("stale");
+    if (addressed(query).said.mixed !== "yes") return;
+    const [found, mixed] = await fetchJson("api/mixed", query, signal);
+    $("mix-says").textContent = found ? mixed.line : mixed.error;
+    $("part-mix").hidden = false;
   };
   let timer = 0;
   let fresh = false; // whether what is asked next begins a step of Back
@@ -241,6 +245,7 @@
       show(answer.asked);
       swap("part-head", answer.parts.head);
       swap("part-first", answer.parts.first);
+      $("part-mix").hidden = true;
       compare(answer, query);
       for (const heard of listeners) heard(current, own);
       await globalThis.quantadvise.draw(answer.drawings);

@@ -39,6 +39,7 @@
       choose(next, { focus: true });
     });
   }
+  $("to-mix").addEventListener("click", () => choose("mixed", { focus: true }));
   addEventListener("hashchange", () => choose(location.hash.slice(1)));
 
   // --- sliders: each fills the field that it stands beside, and follows it ---
