@@ -260,6 +260,8 @@ def test_no_import_goes_round_in_a_circle() -> None:
 
 
 def test_every_folder_says_what_is_in_it() -> None:
+    folders = {path.parent for path in modules()}
+    assert not [folder for folder in folders if not (folder / "__init__.py").exists()]
     for path in modules():
         if path.name == "__init__.py":
             text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
