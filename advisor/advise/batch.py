@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.models import Traits
     from advisor.cost.quality.recovery import QualityModel
+    from advisor.spec.hardware.gpu import GpuSpec
 
 QUANTITIES = ("ttft_mean_ms", "tpot_mean_ms", "e2e_mean_ms", "requests_per_s", "output_tokens_per_s")
 SPEED = (
@@ -70,6 +71,23 @@ def answer_cells(
     return columns, [
         [*row.values(), *answer, why] for row, answer, why in zip(rows, answers, whys, strict=True)
     ]
+
+
+def named_in(rows: Sequence[Mapping[str, str]]) -> tuple[list[ModelSpec], list[GpuSpec]]:
+    """The models and GPUs of the rows that can be asked, each once: records may name them though no catalog
+    does."""
+    deployments = [question_of(row, any_format=True).deployment for row in rows]
+    known = [deployment for deployment in deployments if deployment is not None]
+    models = {deployment.model.name: deployment.model for deployment in known}
+    gpus = {deployment.gpu.name: deployment.gpu for deployment in known}
+    return list(models.values()), list(gpus.values())
+
+
+def is_answered(columns: Sequence[str], row: Sequence[str]) -> bool:
+    """Whether a row of the answer has a speed or an accuracy."""
+    return any(
+        value for name, value in zip(columns, row, strict=True) if name in ("requests_per_s", *RECOVERY[:1])
+    )
 
 
 def answer_columns(*, with_task: bool) -> list[str]:

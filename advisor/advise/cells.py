@@ -17,6 +17,7 @@ from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model, listed_checkpoint
 from advisor.spec.models.model import ModelSpec
+from advisor.spec.reading.amounts import plain_number
 from advisor.spec.reading.given import Given
 from advisor.spec.workloads.load_kind import LoadKind, is_maximum
 from advisor.spec.workloads.profile_keys import read_prefix_hit_rate
@@ -251,7 +252,5 @@ def _whole(text: str, column: str, most: int, *, also: str = "") -> int:
 
 def _parsed(text: str) -> float:
     """The number in `text`; NaN, which no bound admits, when there is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
+    number = plain_number(text)
+    return float("nan") if number is None else number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,6 +86,19 @@ def _fitted(
         )
         whole_file.write_output(path, fit_file.dumps(fit))
     return Predictor(fit_file.read(path))
+
+
+def left_out_notes(predictor: Predictor) -> list[str]:
+    """How many of the user's own rows the fit could not use, a line for each reason; the most first."""
+    from advisor.cost.learn_more import LEFT_OUT
+
+    found = predictor.fit.summary.get(LEFT_OUT)
+    if not isinstance(found, Mapping):
+        return []
+    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    return [
+        f"--records: {count:,} {'row' if count == 1 else 'rows'} not used: {why}" for why, count in ordered
+    ]
 
 
 def quality_with(folders: Sequence[Path]) -> QualityModel:

@@ -221,17 +221,20 @@ def the_predictor(
         from advisor.advise.api import shipped_predictor
 
         return shipped_predictor()
-    from advisor.advise.own_records import predictor_with
+    from advisor.advise.own_records import left_out_notes, predictor_with
     from advisor.cli.progress import working
     from advisor.spec.hardware.gpu_by_name import find_gpu
 
     with working("Learning from your records too") as say:
-        return predictor_with(
+        predictor = predictor_with(
             folders,
             models=models,
             gpus=[find_gpu(gpu) if isinstance(gpu, str) else gpu for gpu in gpus],
             progress=say,
         )
+    for note in left_out_notes(predictor):
+        typer.echo(f"quantadvise: {note}", err=True)
+    return predictor
 
 
 def the_quality(texts: Iterable[str] | None) -> QualityModel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -18,7 +19,7 @@ from advisor.cost.fitting.evidence import (
     deployment_key,
     settings_of,
 )
-from advisor.cost.fitting.observations import Observations, is_free_arrangement, observe
+from advisor.cost.fitting.observations import Observations, is_free_arrangement, observe, unclear
 from advisor.cost.fitting.row_noise import shown_error
 from advisor.cost.fitting.run_conditions import benchmark_run
 from advisor.cost.fitting.step_estimator import fit_speed, teaches
@@ -29,6 +30,9 @@ from advisor.record.sources import Sources
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.metrics import METRICS
 from advisor.spec.models.model import ModelSpec
+
+LEFT_OUT = "own_rows_left_out"
+"""In a fit's summary: how many of the user's own rows name what is unknown, by the reason."""
 
 
 def learn_more(
@@ -51,6 +55,13 @@ def learn_more(
     progress(f"fitting {len(seen.rows):,} rows of {len(seen.deployments)} deployments")
     speed = fit_speed(seen, start=base.speed, progress=progress)
     summary = {**base.summary, "rows": len(seen.rows), "deployments": len(seen.deployments)}
+    summary[LEFT_OUT] = dict(
+        Counter(
+            why
+            for row, why in seen.left_out
+            if row.origin in OWN_ORIGINS and not row.suspect and not unclear(row)
+        )
+    )
     fit = assembled(speed, seen, base.intervals, summary)
     return replace(fit, ratios=base.ratios, shared=base.shared)
 

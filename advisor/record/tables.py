@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from advisor.record.kernel import KernelTiming
 from advisor.record.measurement import FailedRun, PrintedCost, QualityMeasurement, SpeedMeasurement
+from advisor.spec.reading.amounts import plain_number
 
 VERSION = 1
 MARK = "#quantadvise"
@@ -177,17 +178,16 @@ KINDS = tuple(table.kind for table in TABLES)
 
 
 def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError("not a number" if text else "but a number is needed") from None
+    number = plain_number(text)
+    if number is None:
+        raise ValueError("not a number" if text else "but a number is needed")
+    return number
 
 
 def _count(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError("not a whole number" if text else "but a whole number is needed") from None
+    if not (text.isascii() and text.removeprefix("-").isdigit()):
+        raise ValueError("not a whole number" if text else "but a whole number is needed")
+    return int(text)
 
 
 READERS: dict[Cell, Callable[[str], Any]] = {

@@ -22,6 +22,7 @@ from advisor.spec.engines.engine import SETTINGS, Engine, newest_version
 from advisor.spec.engines.profile_section import FLAGS, read_engine
 from advisor.spec.hardware.catalog import catalog_gpu
 from advisor.spec.hardware.prices import price_lists
+from advisor.spec.reading.amounts import plain_number
 from advisor.spec.reading.given import Given
 from advisor.spec.reading.lists import gpu_and_count, split
 from advisor.spec.workloads.profile import known_scenarios
@@ -199,18 +200,17 @@ def _counted(name: str, text: str) -> tuple[str, int]:
 
 def _number(text: str) -> object:
     """The number that is written, or the text for the reader to refuse."""
-    try:
-        number = float(text)
-    except ValueError:
+    number = plain_number(text)
+    if number is None:
         return text
     return int(number) if number.is_integer() else number
 
 
 def _number_of(name: str, text: str, *, whole: bool) -> float | int:
-    try:
-        return int(text) if whole else float(text)
-    except ValueError as error:
-        raise InputError(f"{flag(name)}: '{text}' is no {'whole ' if whole else ''}number") from error
+    number = plain_number(text)
+    if number is None or (whole and not number.is_integer()):
+        raise InputError(f"{flag(name)}: '{text}' is no {'whole ' if whole else ''}number")
+    return int(number) if whole else number
 
 
 def _yes(name: str, text: str) -> bool:

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,9 @@ from hypothesis import strategies as st
 
 from advisor.advise.api import predict, shipped_predictor, shipped_quality
 from advisor.advise.batch import answer_cells, answer_columns, read_cells
+from advisor.advise.own_records import left_out_notes
+from advisor.cost.learn_more import LEFT_OUT
+from advisor.cost.predict.predictor import Predictor
 from advisor.spec.workloads.workload import Arrival
 from tests.advise.builders import workload
 from tests.command import Command
@@ -253,3 +257,24 @@ def test_a_model_may_be_a_folder(tmp_path: Path) -> None:
     [known] = answered(cell())
     assert own["max_concurrency"] == known["max_concurrency"]
     assert float(own["e2e_mean_ms"]) == pytest.approx(float(known["e2e_mean_ms"]), rel=0.05)
+
+
+def test_rows_of_the_user_s_own_that_name_what_is_unknown_are_counted_by_reason() -> None:
+    why = {"unknown GPU 'X1'": 3, "unknown model 'mine'": 1}
+    predictor = SimpleNamespace(fit=SimpleNamespace(summary={LEFT_OUT: why}))
+    assert left_out_notes(predictor) == [  # type: ignore[arg-type]
+        "--records: 3 rows not used: unknown GPU 'X1'",
+        "--records: 1 row not used: unknown model 'mine'",
+    ]
+    assert left_out_notes(Predictor.shipped()) == []
+
+
+def test_a_table_of_which_no_row_has_an_answer_is_no_answer(quantadvise: Command, tmp_path: Path) -> None:
+    head = "model,gpu,num_gpus,format,input_tokens,output_tokens,concurrency\n"
+    path = tmp_path / "cells.csv"
+    path.write_text(f"{head}Qwen3-8B,L40S,1,bf16,512,128,1_0\n")
+    result = quantadvise("predict", "--cells", path)
+    assert result.code == 1
+    assert "no row of it has an answer; the first: concurrency: '1_0' is no whole number" in result.err
+    path.write_text(f"{head}Qwen3-8B,L40S,1,bf16,512,128,1_0\nQwen3-8B,L40S,1,bf16,512,128,10\n")
+    assert quantadvise("predict", "--cells", path).code == 0

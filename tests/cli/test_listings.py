@@ -41,3 +41,10 @@ def test_programs_get_the_same_keys_as_before_and_the_power(quantadvise: Command
     [gpu] = json.loads(quantadvise("gpus", "H100-SXM", "-o", "json").out)["gpus"]
     assert {"memory_gib", "bandwidth_gb_s", "bf16_tflops", "capability", "power_w"} <= set(gpu)
     assert gpu["power_w"] == 700
+
+
+@pytest.mark.parametrize("words", [("gpus", ""), ("gpus", "show", " "), ("models", "")])
+def test_an_empty_name_does_not_list_everything(quantadvise: Command, words: tuple[str, ...]) -> None:
+    result = quantadvise(*words)
+    assert (result.code, result.out) == (1, "")
+    assert "the name is empty; leave it out to list all" in result.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 from pathlib import Path
@@ -61,13 +62,24 @@ def test_the_loop_with_another_architecture_or_packaging(kind: str, tools: Path,
     assert "E2E mean, ms" in done.stdout.partition("Predicted before, and measured")[2]
     answer = json.loads(
         quantadvise(
-            *("predict", model, "--gpu", tmp_path / "cpu.yaml"),
-            *("--workload", tmp_path / "workload.yaml", "--records", tmp_path / "run" / "records"),
-            *("--enforce-eager", "--max-num-seqs", 8, "--kv-cache-dtype", "auto", "--output", "json"),
+            *("predict", model, "--gpu", tmp_path / "cpu.yaml", "--workload", tmp_path / "workload.yaml"),
+            *("--records", tmp_path / "run" / "records", "--output", "json"),
+            *("--enforce-eager", "--max-num-seqs", 8, "--kv-cache-dtype", "auto"),
         ).stdout
     )
-    seen = next(row.value for row in rows if (row.metric, row.statistic) == ("tpot_ms", "mean"))
     assert answer["prediction"]["deployment"]["format"] == format  # what the folder holds, unnamed
-    tpot = answer["prediction"]["estimates"]["tpot_mean_ms"]
-    assert tpot["basis"] == "measured"
-    assert tpot["low"] <= seen <= tpot["high"]
+    assert answer["prediction"]["estimates"]["tpot_mean_ms"]["basis"] == "measured"
+    # The answer is for a load that lasts; what was seen is of twenty requests, which is asked for as a cell.
+    (tmp_path / "cells.csv").write_text(
+        "model,gpu,num_gpus,format,input_tokens,output_tokens,concurrency,num_prompts,engine,max_num_seqs,"
+        f"enforce_eager\n{model},{tmp_path / 'cpu.yaml'},1,{format},64,16,4,20,vllm 0.32.0,8,true\n"
+    )
+    told = quantadvise(
+        *("predict", "--cells", tmp_path / "cells.csv", "--records", tmp_path / "run" / "records"),
+        *("--output", "csv"),
+    )
+    assert "not used" not in told.stderr
+    [cell] = csv.DictReader(told.stdout.splitlines())
+    seen = next(row.value for row in rows if (row.metric, row.statistic) == ("tpot_ms", "mean"))
+    assert cell["basis"] == "measured"
+    assert float(cell["tpot_mean_ms_low"]) <= seen <= float(cell["tpot_mean_ms_high"])

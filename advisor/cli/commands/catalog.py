@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from advisor.cli import options as o
-from advisor.errors import unknown
+from advisor.errors import InputError, unknown
 
 Pattern = Annotated[
     list[str] | None,
@@ -133,6 +133,8 @@ def _matching(names: Iterable[str], words: list[str] | None, what: str) -> list[
     names, given = list(names), list(words or ())
     if given and given[0].lower() in ("list", "show", "all"):
         given = given[1:]
+    if any(not word.strip() for word in given):
+        raise InputError(f"{what}: the name is empty; leave it out to list all")
     pattern = " ".join(given)
     found = [name for name in names if all(word.lower() in name.lower() for word in given)]
     if not found:

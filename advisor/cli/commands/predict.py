@@ -218,7 +218,7 @@ def _require_fit(assessment: Assessment) -> None:
 
 
 def _answer_cells(path: Path, records: list[str] | None, output: o.Output, *, any_format: bool) -> None:
-    from advisor.advise.batch import answer_cells, other_columns, read_cells
+    from advisor.advise.batch import answer_cells, is_answered, named_in, other_columns, read_cells
     from advisor.cli.progress import working
     from advisor.report.terminal import out
 
@@ -226,7 +226,8 @@ def _answer_cells(path: Path, records: list[str] | None, output: o.Output, *, an
     if copied := other_columns(rows):
         typer.echo(f"quantadvise: {path}: copied through, not read: {', '.join(copied)}", err=True)
     quality = v.the_quality(records) if "task" in rows[0] else None
-    predictor = v.the_predictor(records)
+    models, gpus = named_in(rows) if records else ((), ())
+    predictor = v.the_predictor(records, models=models, gpus=gpus)
     with working(f"Answering {len(rows):,} cells"):
         columns, answers = answer_cells(rows, predictor, quality, any_format=any_format)
     if output is o.Output.csv:
@@ -236,6 +237,8 @@ def _answer_cells(path: Path, records: list[str] | None, output: o.Output, *, an
     else:
         cells = [dict(zip(columns, (value or None for value in row), strict=True)) for row in answers]
         out.print_document({"cells": cells}, output.value)
+    if not any(is_answered(columns, row) for row in answers):
+        raise InputError(f"{path}: no row of it has an answer; the first: {answers[0][-1]}")
 
 
 def _checkpoint(text: str | None) -> str | None:

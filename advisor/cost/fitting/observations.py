@@ -215,7 +215,7 @@ class _Found:
     """(row, cell, statistic) of each."""
 
     def add(self, row: SpeedMeasurement) -> None:
-        why = row.suspect or _unclear(row) or _withheld(row, self.sources)
+        why = row.suspect or unclear(row) or _withheld(row, self.sources)
         engine = row_engine(row, self.sources)
         key = (row.model, row.format, row.kv_format, row.gpu, row.num_gpus, engine)
         made = why or self._deployment(key, row)
@@ -293,7 +293,7 @@ class _Found:
         )
 
 
-def _unclear(row: SpeedMeasurement) -> str:
+def unclear(row: SpeedMeasurement) -> str:
     """Why nothing can be compared with a sound row; empty: something can."""
     if row.load == "rate" and row.metric not in LATENCIES_MS:
         return "the throughput of an open loop, which is its own rate of arrivals"

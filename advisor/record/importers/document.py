@@ -11,6 +11,7 @@ from typing import Any
 
 from advisor.errors import DataError
 from advisor.record.importers.tools import mlperf, printed
+from advisor.spec.reading.amounts import plain_number
 from advisor.spec.reading.file_bytes import read_bytes
 from advisor.units import MB
 
@@ -93,9 +94,8 @@ def _csv(text: str) -> list[dict[str, Any]] | None:
 
 
 def _value(cell: str) -> Any:
-    try:
-        value = float(cell)
-    except ValueError:
+    value = plain_number(cell)
+    if value is None:
         return cell
     return int(value) if value.is_integer() and "." not in cell else value
 

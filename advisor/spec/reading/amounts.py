@@ -37,6 +37,20 @@ _MONEY = re.compile(
 )
 
 
+def plain_number(text: str) -> float | None:
+    """The number of a cell or field, None where it is none.
+
+    ASCII digits without separators, `inf` and `nan` as programs write them: Python's `float` takes `1_0` for
+    ten and digits of any script.
+    """
+    stripped = text.strip()
+    is_number = stripped.isascii() and "_" not in stripped
+    try:
+        return float(stripped) if is_number else None
+    except ValueError:
+        return None
+
+
 def tokens(text: str) -> str:
     """A token count with `k` or `M` written out (decimal: 32k is 32,000); any other text as it is."""
     match = _COUNT.fullmatch(text.strip())

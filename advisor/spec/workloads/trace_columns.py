@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import DataError, InputError
+from advisor.spec.reading.amounts import plain_number
 from advisor.spec.workloads.request_log import Trace, TracedRequest, TraceFormat, answered
 from advisor.units import MS_PER_S
 
@@ -90,9 +91,8 @@ class Columns:
             at = instant(ended, where)
             return at if at >= sent_s else None
         lasted = None if self.lasted is None else row.get(self.lasted)
-        try:
-            seconds = float(lasted) if lasted not in (None, "") else -1.0
-        except (TypeError, ValueError):
+        seconds = plain_number(lasted) if isinstance(lasted, str) else lasted
+        if not isinstance(seconds, (int, float)):
             return None
         return sent_s + seconds if 0 <= seconds < 1e6 else None
 
@@ -177,11 +177,10 @@ def _began(span: Mapping[str, Any]) -> Any:
 
 def count(value: Any, where: str, name: str) -> int:
     """A whole number of tokens, of text too. Raises DataError."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
+    number = plain_number(value) if isinstance(value, str) else value
+    if not isinstance(number, (int, float)):
         number = -1.0
-    if not 0 <= number < 1e9 or not number.is_integer() or isinstance(value, bool):
+    if not 0 <= number < 1e9 or not float(number).is_integer() or isinstance(value, bool):
         raise DataError(f"{where}: {name} is {value!r}, no count of tokens; correct or delete the line")
     return int(number)
 

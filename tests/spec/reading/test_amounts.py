@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.errors import InputError
-from advisor.spec.reading.amounts import count, per_second, share, tokens, usd_per_hour
+from advisor.spec.reading.amounts import count, per_second, plain_number, share, tokens, usd_per_hour
 from advisor.spec.reading.lists import gpu_and_count
 
 
@@ -108,3 +110,12 @@ def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
     assert usd >= 0
     _, count = gpu_and_count(text)
     assert count is None or count >= 0
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("12", 12.0), (" 1.5e3 ", 1500.0), ("-3", -3.0), (".5", 0.5), ("inf", math.inf)]
+    + [(text, None) for text in ("1_0", "٣", "８", "", " ", "1,000", "0x10", "1/2", "one", "½")],
+)
+def test_the_number_of_a_cell_has_ascii_digits_and_no_separators(text: str, number: float | None) -> None:
+    assert plain_number(text) == number
