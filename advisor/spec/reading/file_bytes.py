@@ -1,12 +1,26 @@
-"""The bytes of a foreign file: regular files only, and never more than a bound."""
+"""The bytes of a foreign file: regular files only, gzip unpacked, and never more than a bound."""
 
 from __future__ import annotations
 
 import stat
+import zlib
 from pathlib import Path
 
 from advisor.errors import InputError
 from advisor.units import MB
+
+
+_GZIP = b"\x1f\x8b"
+_GZIP_AND_ZLIB = 47
+"""zlib's width of window, plus 32: it finds out which of the two headers there is."""
+_OTHERS = {
+    b"PK\x03\x04": "a ZIP archive",
+    b"\x28\xb5\x2f\xfd": "packed with zstd",
+    b"\xfd7zXZ": "packed with xz",
+    b"BZh": "packed with bzip2",
+    b"PAR1": "Parquet",
+}
+"""What files that no reader here takes begin with."""
 
 
 def is_there(path: Path) -> bool:
@@ -18,10 +32,11 @@ def is_there(path: Path) -> bool:
 
 
 def read_bytes(path: Path, *, max_bytes: int, what: str, where: str | None = None) -> bytes:
-    """The content of `path`. `what` names the file that is expected: `a result file`.
+    """The content of `path`, unpacked if it is gzip. `what` names the file that is expected: `a result file`.
 
     Raises InputError, one line, for a missing file, a folder, a device or pipe (which may never end), a file
-    larger than `max_bytes` (counted while reading: a size on disk may be wrong), or one without read access.
+    larger than `max_bytes` (counted while reading: a size on disk may be wrong), one packed otherwise or
+    damaged, or one without read access.
     """
     shown = where or str(path)
     shown = shown if shown.isprintable() else repr(shown)
@@ -39,6 +54,28 @@ def read_bytes(path: Path, *, max_bytes: int, what: str, where: str | None = Non
         raise InputError(f"{shown}: is no possible path ({error}); check it") from error
     except OSError as error:
         raise InputError(f"{shown}: {error.strerror or error}; check the path") from error
+    if content.startswith(_GZIP):
+        content = _unpacked(content, max_bytes, shown)
+    kind = next((kind for start, kind in _OTHERS.items() if content.startswith(start)), None)
+    if kind is not None:
+        raise InputError(f"{shown}: is {kind}; unpack it, or export {what} as text")
     if len(content) > max_bytes:
         raise InputError(f"{shown}: larger than {max_bytes / MB:,.0f} MB; is it {what}?")
     return content
+
+
+def _unpacked(content: bytes, max_bytes: int, shown: str) -> bytes:
+    """The text inside a gzip file, one byte more than the bound at most: a small file may hold a large one."""
+    found, rest = b"", content
+    try:
+        while rest and len(found) <= max_bytes:
+            unpack = zlib.decompressobj(_GZIP_AND_ZLIB)
+            found += unpack.decompress(rest, max_bytes + 1 - len(found))
+            if not unpack.eof:
+                if len(found) <= max_bytes:
+                    raise InputError(f"{shown}: damaged gzip (it ends early); copy it again")
+                break
+            rest = unpack.unused_data  # files put one after another
+    except zlib.error as error:
+        raise InputError(f"{shown}: damaged gzip ({error}); copy it again") from error
+    return found

@@ -30,6 +30,8 @@ _VARIES = 1.5
 """Hours differ where the busiest has so many times the requests of the quietest."""
 _COARSE = 5
 """Gaps of fewer units of the clock say nothing by themselves."""
+_OFF_BEAT, _ON_BEAT = 0.01, 0.99
+"""How far from whole beats times may lie, and the share of them that must not."""
 _WINDOW_REQUESTS = 20
 _LENGTH_CHANGE = 1.2
 
@@ -119,11 +121,45 @@ def burstiness_of_counts(times: Sequence[float], window_s: float) -> float | Non
 
 
 def resolution_s(times: Sequence[float]) -> float:
-    """The unit that all times are multiples of, when it is a tenth of a second or more; else 0."""
-    for unit in (60.0, 10.0, 1.0, 0.1):
-        if all(abs(at / unit - round(at / unit)) < 1e-4 for at in times):
-            return unit
-    return 0.0
+    """The unit that all times are multiples of, when it is a tenth of a second or more; else 0.
+
+    times: ascending.
+    """
+    units = (60.0, 10.0, 1.0, 0.1)
+    whole = (unit for unit in units if all(abs(at / unit - round(at / unit)) < 1e-4 for at in times))
+    return max(next(whole, 0.0), _ticks_s(times))
+
+
+def _ticks_s(times: Sequence[float]) -> float:
+    """The beat of a log that writes requests down every few seconds, a millisecond sooner or later; 0: none.
+
+    Mooncake's has one of 3 s. times: ascending.
+    """
+    apart = [after - before for before, after in itertools.pairwise(times) if after > before]
+    if len(apart) < LEAST_GAPS or 2 * len(apart) > len(times):
+        return 0.0
+    unit = statistics.median(apart)
+    on_beat = sum(abs(gap / unit - round(gap / unit)) < _OFF_BEAT and gap > unit / 2 for gap in apart)
+    return float(f"{unit:.3g}") if unit >= 0.1 and on_beat >= _ON_BEAT * len(apart) else 0.0
+
+
+def spread(times: Sequence[float], resolution: float) -> list[float]:
+    """The times, those that fall on one tick of a coarse clock spread evenly until the next, in their order.
+
+    A replay would else send all requests of a second, or of Mooncake's three, at one moment.
+    """
+    unit = max(resolution, resolution_s(sorted(times)))
+    mean_gap = (max(times) - min(times)) / max(len(times) - 1, 1)
+    if not unit or mean_gap >= _COARSE * unit:
+        return list(times)
+    ticks = Counter(round(at / unit) for at in times)
+    passed: Counter[int] = Counter()
+    found = []
+    for at in times:
+        tick = round(at / unit)
+        found.append((tick + (passed[tick] + 0.5) / ticks[tick]) * unit)
+        passed[tick] += 1
+    return found
 
 
 def arrival_of(requests: Sequence[TracedRequest], resolution: float) -> tuple[Arrival, list[str]]:
@@ -157,9 +193,12 @@ def _shape(spells: Spells, times: Sequence[float], unit: float, notes: list[str]
         shape = None if spells.silences else burstiness_of_counts(times, window_s)
         coarse = f"times are multiples of {unit:g} s, too coarse for gaps"
         if shape is None:
-            notes.append(f"{coarse}: Poisson is taken")
+            notes.append(f"{coarse}: Poisson is taken, and a replay spreads the requests of a tick")
             return 1.0
-        notes.append(f"{coarse}: burstiness is judged by counts in windows of {window_s:.0f} s")
+        notes.append(
+            f"{coarse}: burstiness is judged by counts in windows of {window_s:.0f} s, and a replay "
+            "spreads the requests of a tick"
+        )
         return float(f"{shape:.3g}")
     return float(f"{burstiness(spells.gaps):.3g}")
 

@@ -12,7 +12,7 @@ from advisor.errors import InputError
 from advisor.spec.workloads.conversations.from_log import FoundConversations, conversations_of
 from advisor.spec.workloads.conversations.prompts import most_hits
 from advisor.spec.workloads.request_log import SentRequest, Trace, TracedRequest
-from advisor.spec.workloads.trace_arrivals import arrival_of, burstiness, day_of
+from advisor.spec.workloads.trace_arrivals import arrival_of, burstiness, day_of, spread
 from advisor.spec.workloads.trace_read import read_trace
 from advisor.spec.workloads.workload import Arrival, Lengths, Load, Workload
 
@@ -76,7 +76,7 @@ def profile_from_trace(
         talks = conversations_of(trace.requests, prompts, found_answers)
     load = _load(trace, prompts, answers, arrives, talks, notes)
     workload = Workload(
-        name=name or path.stem,
+        name=name or path.name.removesuffix(".gz").rpartition(".")[0] or path.stem,
         about=f"Traffic of {len(trace.requests)} requests in {path.name}",
         load=load,
         source=f"{trace.format} log {path.name}",
@@ -141,6 +141,7 @@ def _sent(
     times = [one.at_s for one in trace.requests if one.at_s is not None]
     if len(times) < len(trace.requests):
         return ()
+    times = spread(times, trace.resolution_s)
     answers, start = _lengths(trace, "output", path, chars_per_token), min(times)
     return tuple(
         SentRequest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from pathlib import Path
 
@@ -80,3 +81,36 @@ PLAIN = st.recursive(
 @given(st.dictionaries(st.text("abcdef", min_size=1), PLAIN, min_size=1, max_size=4))
 def test_what_is_written_reads_back(values: dict[str, object]):
     assert parse_yaml(write_yaml(values), where="f").value == values
+
+
+@given(st.binary(max_size=3_000), st.integers(0, 3))
+def test_gzip_is_unpacked_whatever_it_holds(
+    tmp_path_factory: pytest.TempPathFactory, text: bytes, cut: int
+) -> None:
+    """One file or several put one after another, as gzip allows; one that is cut off is named."""
+    plain = b"{" + text
+    path = tmp_path_factory.mktemp("packed") / "any.json.gz"
+    parts = [plain[: len(plain) // 2], plain[len(plain) // 2 :]] if cut == 1 else [plain]
+    packed = b"".join(gzip.compress(part) for part in parts)
+    path.write_bytes(packed[:-9] if cut == 3 else packed)
+    if cut == 3:
+        with pytest.raises(InputError, match="damaged gzip"):
+            read_bytes(path, max_bytes=10_000, what="a result file")
+    else:
+        assert read_bytes(path, max_bytes=10_000, what="a result file") == plain
+
+
+def test_a_small_gzip_that_holds_a_large_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress(b"0" * 5_000_000))
+    with pytest.raises(InputError, match="larger than 1 MB"):
+        read_bytes(tmp_path / "bomb.gz", max_bytes=1_000_000, what="a result file")
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [(b"PK\x03\x04", "a ZIP archive"), (b"PAR1", "Parquet"), (b"\x28\xb5\x2f\xfd", "zstd")],
+)
+def test_other_packings_are_named(tmp_path: Path, start: bytes, words: str) -> None:
+    (tmp_path / "log").write_bytes(start + b"rest")
+    with pytest.raises(InputError, match=rf"is .*{words}.*unpack it"):
+        read_bytes(tmp_path / "log", max_bytes=100, what="a request log")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import statistics
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from advisor.errors import InputError
 from advisor.spec.workloads.request_log import TracedRequest
-from advisor.spec.workloads.trace_arrivals import arrival_of, busy_spells, day_of
+from advisor.spec.workloads.trace_arrivals import arrival_of, busy_spells, day_of, spread
 from advisor.spec.workloads.trace_profile import profile_from_trace
 
 
@@ -70,6 +71,29 @@ def test_a_clock_of_whole_seconds_shows_burstiness_by_counts(shape: float) -> No
     arrival, notes = arrival_of([request(at) for at in times], 0.0)
     assert arrival.burstiness == pytest.approx(shape, rel=0.3)
     assert any("multiples of 1 s" in note and "counts in windows" in note for note in notes)
+
+
+@pytest.mark.parametrize("shape", [1.0, 0.4])
+def test_a_log_that_writes_every_three_seconds_shows_burstiness_by_counts(shape: float) -> None:
+    """As Mooncake's: a beat of 3 s, a millisecond sooner or later."""
+    ticks = [int(at // 3) for at in poisson(3.4, 12_000, shape=shape)]
+    times = [3.0 * tick + 0.001 * (tick % 3) for tick in ticks]
+    arrival, notes = arrival_of([request(at) for at in times], 0.0)
+    assert arrival.burstiness == pytest.approx(shape, rel=0.35)
+    assert any("multiples of 3 s" in note and "a replay spreads" in note for note in notes)
+
+
+@pytest.mark.parametrize("unit", [1.0, 3.0])
+def test_a_replay_spreads_the_requests_of_a_tick(unit: float) -> None:
+    """None leaves its tick, none changes its turn, and a clock that is fine enough is left alone."""
+    real = poisson(6.0, 2_000)
+    told = [unit * (at // unit) for at in real]
+    found = spread(told, 0.0)
+    assert found == sorted(found)
+    assert all(tick <= at < tick + unit for tick, at in zip(told, found, strict=True))
+    assert len(set(found)) == len(found)
+    assert spread(real, 0.0) == real
+    assert statistics.fmean(abs(a - b) for a, b in zip(found, real, strict=True)) < unit / 4
 
 
 def test_a_short_log_of_whole_seconds_is_poisson() -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-from advisor.cli.commands.trace import register
+from advisor.cli.commands.trace import from_trace
 from advisor.errors import DataError, InputError, QuantAdviseError
 from advisor.spec.workloads.profile import load_workload, parse_workload, to_yaml
 from advisor.spec.workloads.trace_profile import burstiness, lengths_of, profile_from_trace
@@ -270,7 +270,7 @@ def test_no_text_ends_in_a_traceback(text: str, start: str, tmp_path_factory: An
 
 def run(*arguments: object) -> Result:
     app = typer.Typer()
-    register(app)
+    app.command("from-trace")(from_trace)
     app.command("other")(lambda: None)
     return CliRunner().invoke(app, ["from-trace", *map(str, arguments)])
 
