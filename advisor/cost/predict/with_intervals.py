@@ -53,8 +53,8 @@ def log_bounds(
     wider = np.where(p.unmeasured_vendor[at], OTHER_KERNELS, 1.0)
     low, high = low * wider, high * wider
     spans = p.unmeasured_span[at]
-    low[spans] = np.minimum(low[spans], UNKNOWN.low)
-    high[spans] = np.maximum(high[spans], UNKNOWN.high)
+    # What the network adds is independent of what else is off.
+    low[spans], high[spans] = -np.hypot(low[spans], UNKNOWN.low), np.hypot(high[spans], UNKNOWN.high)
     return low, high
 
 

@@ -156,7 +156,7 @@ def test_what_was_measured_on_an_intel_gpu_lies_in_the_interval(
 
 
 def test_two_nodes_that_nobody_has_measured_are_known_to_a_factor_of_e_at_best():
-    # two reports of DeepSeek-R1 on sixteen H100: 31 and 33 ms for a token of one stream
+    # two independent reports of DeepSeek-R1 on sixteen H100: 31 to 33 ms for a token of one stream
     d = Deployment(
         model=find_model("DeepSeek-R1"),
         format=find_format("fp8"),
