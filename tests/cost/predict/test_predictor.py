@@ -174,3 +174,16 @@ def test_two_nodes_that_nobody_has_measured_are_known_to_a_factor_of_e_at_best()
     assert tpot.high >= tpot.value * math.e - 1e-9
     assert tpot.high >= 31
     assert tpot.basis != "measured"
+
+
+def test_a_lone_request_on_v1_is_known_no_better_end_to_end_than_token_by_token():
+    d = Deployment(model=find_model("Qwen3-32B"), format=find_format("bf16"), gpu=find_gpu("H100"))
+    load = Load(
+        input_tokens=Lengths.constant(128),
+        output_tokens=Lengths.constant(512),
+        arrival=Arrival(kind="single"),
+    )
+    [found] = Predictor.shipped().predictions([d], load)
+    tpot, e2e = found.latency["tpot", "mean"], found.latency["e2e", "mean"]
+    assert e2e.basis != "measured"
+    assert e2e.high / e2e.low == pytest.approx(tpot.high / tpot.low)
