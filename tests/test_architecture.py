@@ -4,6 +4,7 @@ looks, cost learns and predicts, advise decides, report and cli show. Inside the
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -266,6 +267,19 @@ def test_every_folder_says_what_is_in_it() -> None:
         if path.name == "__init__.py":
             text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
             assert len(text.split()) >= 4, f"{path.relative_to(PACKAGE)} is no map of its folder"
+
+
+def test_what_a_map_names_is_in_its_folder() -> None:
+    """A word in backticks is a module, a folder, or a name in one of them."""
+    for path in modules():
+        if path.name != "__init__.py":
+            continue
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        there = {p.stem for p in path.parent.iterdir()}
+        code = " ".join(p.read_text(encoding="utf-8") for p in path.parent.glob("*.py") if p != path)
+        named = set(re.findall(r"`([a-z_]+)/?`", text))
+        gone = {name for name in named - there if not re.search(rf"\b{name}\b", code)}
+        assert not gone, f"{path.relative_to(PACKAGE)} names {sorted(gone)}"
 
 
 def test_nothing_below_the_command_line_imports_it() -> None:

@@ -1,1 +1,4 @@
-"""Which measurement improves the choice most for the GPU time it takes."""
+"""Which measurement improves the choice most for the GPU time it takes.
+
+`next` proposes them by their `value_of_information` and their `gpu_time`.
+"""

@@ -1,1 +1,1 @@
-"""One command a module."""
+"""The commands of `quantadvise`, one a module; `measure` has a folder of its own."""

@@ -1,1 +1,5 @@
-"""`quantadvise measure`, `tools` and `calibrate`: parse, call, print."""
+"""`quantadvise measure`, `tools`, `doctor` and `calibrate`: parse, call, print.
+
+`command` takes the `options`; `dry_run` and `hand_run` only show or write the plan with its `plan_cost`,
+`run` carries it out and `report/` is what it ends with.
+"""

@@ -1,1 +1,6 @@
-"""Records to parameters: which rows teach, how far each may be trusted, and the robust least squares."""
+"""Records to parameters: which rows are used, how far each is trusted, and robust least squares.
+
+`observations` are rows with their deployments and loads, `run_conditions` how each was made, `row_noise` its
+scatter. `kernel_estimator` fits where parameters start, `step_estimator` all of them with the solver in
+`least_squares`; `corrections` and `evidence` are what is kept per deployment.
+"""

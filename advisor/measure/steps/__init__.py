@@ -1,3 +1,6 @@
-"""One step each: the plan, quantizing, serving, benchmarking, scoring, calibrating; command, parser and
-runner of each.
+"""What `measure` does, one step a file: command, parser and runner of each.
+
+`plan` says what is to be measured; `quantize` (with `calibration` data), `server`, `bench`, `quality` and
+`calibrate` do it. `slo_search` finds the highest rate, `repeats_agree` when repeats are enough,
+`quality_gate` what is not worth a benchmark.
 """

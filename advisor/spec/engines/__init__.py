@@ -1,1 +1,5 @@
-"""The serving engine: its release, its settings, and the defaults of each release."""
+"""The serving engine: its releases, its settings, and what starts in it.
+
+`engine` is the type with the defaults of each release. The `start_table` says which checkpoints start where:
+`kernel_choice` for one split, `model_starts` for a model; `sharding`, `dtypes` and `kv_auto` are its rules.
+"""
