@@ -72,9 +72,12 @@ def from_trace(
         arrival=arrival,
         conversations=conversations,
     )
+    _write(found, to_yaml(found.workload), out)
+
+
+def _write(found: TraceProfile, text: str, out: Path | None) -> None:
     for note in found.notes:
         typer.echo(f"quantadvise: {note}", err=True)
-    text = to_yaml(found.workload)
     if out is None:
         typer.echo(text, nl=False)
         return

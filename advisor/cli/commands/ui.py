@@ -52,13 +52,9 @@ def ui(
         raise InputError(f"--port: {port} is no port; give 0 to 65,535")
     first, own_inputs = begin(model, workload, split_all(gpu))
     with working("Reading the measurements and the charts' library"):
-        answerer = Answerer(
-            v.the_predictor(
-                records, models=list(own_inputs.models.values()), gpus=list(own_inputs.gpus.values())
-            ),
-            v.the_quality(records),
-            own_inputs,
-        )
+        models, gpus = list(own_inputs.models.values()), list(own_inputs.gpus.values())
+        predictor = v.the_predictor(records, models=models, gpus=gpus)
+        answerer = Answerer(predictor, v.the_quality(records), own_inputs)
         answerer.answer(first)
         answerer.rest(first)
         page = ui_page(first, own_inputs)

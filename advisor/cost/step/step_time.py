@@ -100,13 +100,12 @@ def step_costs(a: DeploymentArrays, v: Mapping[str, Floats]) -> StepCosts:
     moe = a.experts > 0
     ring = 2 * (a.tensor_parallel - 1) / a.tensor_parallel
     reduces = np.where(a.tensor_parallel > 1, 2 * a.layers, 0.0)
-    bytes_per_element = v["elementwise"] + np.where(scaled, v["quantize_activations"], 0.0)
+    moved = a.activation_elements * (v["elementwise"] + np.where(scaled, v["quantize_activations"], 0.0))
     narrow_kv = a.kv_bits < 16
+    attention_rate = a.rate16 * v["prefill_attention"]
     kv_slower = np.where(narrow_kv, v["kv_read_fp8"], 1.0)
-    # With async scheduling the CPU prepares a step while the GPU runs the one before it.
-    exposed = np.where(a.async_scheduling > 0, v["async_exposed"], 1.0)
-    # Releases change what the engine adds, not what the hardware can do.
-    exposed = exposed * v["engine_time_factor"]
+    # Async scheduling prepares a step while the GPU runs the last one. Releases change the engine's time.
+    exposed = np.where(a.async_scheduling > 0, v["async_exposed"], 1.0) * v["engine_time_factor"]
     step_s = exposed * (v["step_overhead_s"] + np.where(a.tensor_parallel > 1, v["shard_step_s"], 0.0))
     small_s = v["layer_overhead_s"] * np.where(a.fused_all_reduce > 0, v["fused_share"], 1.0)
     layer_s = a.layers * small_s + np.where(moe, a.moe_layers * v["expert_layer_s"], 0.0)
@@ -121,13 +120,11 @@ def step_costs(a: DeploymentArrays, v: Mapping[str, Floats]) -> StepCosts:
         head_read_s=a.head_bytes / (a.bandwidth * read16),
         head_token_s=a.head_flop / (a.rate16 * multiply16),
         kv_token_s=a.kv_read_bytes / (a.bandwidth * v["kv_read"] * kv_slower)[:, None]
-        + a.decode_pair_flop / (a.rate16 * v["prefill_attention"])[:, None],
-        pair_s=a.pair_flop
-        / (a.rate16 * v["prefill_attention"] * np.where(narrow_kv, v["prefill_attention_fp8"], 1.0))[:, None],
+        + a.decode_pair_flop / attention_rate[:, None],
+        pair_s=a.pair_flop / (attention_rate * np.where(narrow_kv, v["prefill_attention_fp8"], 1.0))[:, None],
         window=a.kv_window,
         state_s=a.state_bytes / (a.bandwidth * v["kv_read"]),
-        elementwise_s=a.activation_elements * bytes_per_element / a.bandwidth
-        + a.linear_mixer_flop / (a.rate16 * v["prefill_attention"]),
+        elementwise_s=moved / a.bandwidth + a.linear_mixer_flop / attention_rate,
         fixed_s=layer_s
         + a.matmuls * v["kernel_fixed_s"]
         + np.where(narrow_kv, a.layers * v["kv_to_fp8_layer_s"], 0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from advisor.errors import InputError
@@ -125,10 +125,10 @@ def override(
         if tokens is not None:
             values[key] = parse_lengths(tokens, where=_flag(key))
     arrival = _arrival(values["load"], single, concurrency, rate, burstiness, maximum)
-    values |= _conversation(
-        turns=turns, think_time_s=think_time_s, system_tokens=system_tokens, history=history
-    )
-    turned_maximum = arrival.kind == "maximum" and values["load"].kind != "maximum"
+    said = {"turns": turns, "think_time_s": think_time_s, "system_tokens": system_tokens, "history": history}
+    values |= _conversation(**said)
+    if not slo and not goodput:
+        _check_queue(workload.name, values, arrival)
     values["load"] = arrival
     values["slo"] = _limits(values["slo"], slo)
     values["goodput"] = _goodput(values["goodput"], goodput, min_share)
@@ -142,12 +142,17 @@ def override(
         api_price=api_price,
         utilization=utilization,
     )
-    if turned_maximum and (values["slo"] or values["goodput"]) and not slo and not goodput:
+    return build(values, where="flags")
+
+
+def _check_queue(name: str, values: Mapping[str, Any], arrival: Arrival) -> None:
+    """Raises InputError where the flags queue all requests and the workload's own limits are on latencies."""
+    is_new = arrival.kind == "maximum" and values["load"].kind != "maximum"
+    if is_new and (values["slo"] or values["goodput"]):
         raise InputError(
-            f"{MAXIMUM}: '{workload.name}' has latency limits, which no queue of all requests keeps; "
+            f"{MAXIMUM}: '{name}' has latency limits, which no queue of all requests keeps; "
             "add --slo none, or state --rate or --concurrency"
         )
-    return build(values, where="flags")
 
 
 def _plain(**said: str | float | None) -> dict[str, Any]:
