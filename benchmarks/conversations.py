@@ -15,7 +15,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.cost.conversation_cases import CALM, ROOM, Case, cases
+from advisor.cost.serving.conversations import CALM, ROOM
+from tests.cost.conversation_cases import Case, cases
 
 
 def main() -> None:

@@ -96,8 +96,9 @@ def prepare(
     workload = load_workload(plan.workload)
     if workload.load.conversation.repeats or workload.load.conversation.pauses:
         raise InputError(
-            f"{plan.workload}: has conversations (turns, think_time_s, system_tokens), and measure sends "
-            "requests that stand alone; name a workload without, such as chat"
+            f"{plan.workload}: has conversations (turns, think_time_s, system_tokens), which measure cannot "
+            "send: vllm bench serve has none, and vLLM's benchmark of them is not in its package; name a "
+            "workload without, such as chat, or measure with AIPerf (--conversation-num) and compare by hand"
         )
     if plan.slo_search and not workload.limits and workload.goodput is None:
         raise InputError(f"{plan.workload}: has no limits (slo:), so --slo-search has nothing to keep")

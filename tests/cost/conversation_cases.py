@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.cost.serving.conversations import requests_alone
+from advisor.cost.serving.conversations import CALM, ROOM, requests_alone
 from advisor.cost.serving.engine import EngineTable
 from advisor.cost.serving.load_table import table_of_loads
 from advisor.cost.serving.steady_state import steady_state
@@ -17,11 +17,6 @@ from advisor.spec.workloads.conversations.conversation import Conversation
 from advisor.spec.workloads.conversations.distributions import ThinkTime, Turns
 from advisor.spec.workloads.workload import Arrival, Lengths, Load
 from tests.cost.standin import Textbook
-
-CALM = 0.65
-"""Share of the capacity up to which the two are said to agree."""
-ROOM = 30.0
-"""Requests of mean length that the cache holds, from which on they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -56,7 +57,8 @@ def asked(calls: Mapping[str, dict[str, Any]]) -> tuple[list[Any], dict[str, Any
     from mcp.client.stdio import StdioServerParameters, stdio_client
 
     async def session() -> tuple[list[Any], dict[str, Any]]:
-        server = StdioServerParameters(command=sys.executable, args=["-m", "advisor", "mcp"])
+        arguments = ["-m", "advisor", "mcp"]
+        server = StdioServerParameters(command=sys.executable, args=arguments, env=dict(os.environ))
         async with stdio_client(server) as (reads, writes), ClientSession(reads, writes) as client:
             await client.initialize()
             tools = (await client.list_tools()).tools

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from advisor.advise.choose.confirm import settled_rows
 from advisor.advise.choose.joint import probability
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged import JudgedTable
@@ -83,7 +84,8 @@ def offers_of(table: JudgedTable) -> list[Offer]:
     limits = table.uncertain
     margins = np.stack([limit.margin_sd[0] for limit in limits]) if limits else None
     made = []
-    for i in np.flatnonzero(table.keeps_all[0] >= LEAST).tolist():
+    # Of conversations that were not simulated only those whose closed form can be trusted.
+    for i in np.flatnonzero((table.keeps_all[0] >= LEAST) & settled_rows(table)).tolist():
         usd = float(table.usd_per_hour[0, i])
         tightest = None if margins is None else int(np.argmin(margins[:, i]))
         made.append(

@@ -188,6 +188,10 @@ class JudgedTable:
             made, loads=(*self.loads, *other.loads), answers=self.answers.concatenate(other.answers)
         )
 
+    def with_arrays(self, make: Callable[..., np.ndarray], other: JudgedTable) -> JudgedTable:
+        """With every array that has a row for each load made of the two in its place."""
+        return self._each(make, other)
+
     def _each(self, make: Callable[..., np.ndarray], *others: JudgedTable) -> JudgedTable:
         """With every array that has a row for each load made of those in its place."""
         names = ("replicas", "keeps_all", "objective", "usd_per_hour", "usd_per_million")

@@ -11,6 +11,7 @@ import numpy as np
 from advisor.advise.choose import space as search
 from advisor.advise.choose.assessment import Assessment, RefusalKind
 from advisor.advise.choose.certainty_frontier import Offer, Pick, frontier, offers, offers_of, picks
+from advisor.advise.choose.confirm import closed_form_note, confirmed
 from advisor.advise.choose.gpu_count import candidates, unpriced
 from advisor.advise.choose.judge import judge
 from advisor.advise.choose.judged import JudgedTable
@@ -109,7 +110,7 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
         smallest=None if fits else _smallest_that_holds(choice, predictor),
         notes=(*choice.notes, *choice.border.notes(asked.model.name, [gpu.name for gpu in asked.gpus])),
     )
-    return replace(found, notes=(*found.notes, *_waits(found)))
+    return replace(found, notes=(*found.notes, *closed_form_note(found.table), *_waits(found)))
 
 
 def _waits(found: Recommendation) -> tuple[str, ...]:
@@ -136,7 +137,8 @@ def _judged(choice: Choice, predictor: Predictor, quality: QualityModel | None) 
         return None
     table = judge(choice, [choice.workload.load], predictor, quality, among=every)
     left = [limit.kept[0] for limit in table.limits if limit.kind == "convention"]
-    return table.only(np.flatnonzero(left[0])) if left else table
+    table = table.only(np.flatnonzero(left[0])) if left else table
+    return confirmed(choice, table, predictor, quality)
 
 
 def _on_one(space: search.Space, gpu: GpuSpec) -> Deployment:

@@ -82,6 +82,10 @@ class Prediction:
     requests stand alone."""
     prefix_hits_spread: float | None = None
     """The share if each turn went to any of the replicas."""
+    first_turn_ttft_ms: Estimate | None = None
+    """Mean TTFT of the first turns of conversations; None: requests stand alone, or were not simulated."""
+    later_turn_ttft_ms: Estimate | None = None
+    """Of all further turns."""
 
 
 def predictions_of(
@@ -105,6 +109,10 @@ def predictions_of(
     tokens = _estimates(table.output_tokens_per_s, bases)
     capacities = _estimates(table.capacity_requests_per_s, bases)
     shares = [None] * len(bases) if goodput_share is None else _estimates(goodput_share, bases)
+    unknown: list[Estimate | None] = [None] * len(bases)
+    turns = table.turns
+    first_turns = unknown if turns is None else _estimates(turns.first_ttft_ms, bases)
+    later_turns = unknown if turns is None else _estimates(turns.later_ttft_ms, bases)
     prompt, decode = typical_steps(p.replica.arrays, p.replica.costs, rows, m)
     uncached = rows.input_tokens * (1.0 - rows.prefix_hit_rate)
     prefill_ms = times_ms(prompt, p.replica.costs, uncached)
@@ -141,6 +149,8 @@ def predictions_of(
                 prefix_hits_spread=(
                     None if table.prefix_hits_spread is None else float(table.prefix_hits_spread[i])
                 ),
+                first_turn_ttft_ms=first_turns[i] if fits else None,
+                later_turn_ttft_ms=later_turns[i] if fits else None,
             )
         )
     return made

@@ -26,6 +26,19 @@ class Range(ArrayTable):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TurnFigures(ArrayTable):
+    """What is known of each row's conversations; arrays of shape (n,)."""
+
+    first_ttft_ms: Range
+    """Mean TTFT of first turns, which find no more than a system prompt in the cache; NaN: not simulated."""
+    later_ttft_ms: Range
+    """Of all further turns."""
+    settled: Bools
+    """The row was simulated, or the closed form agrees with simulations of such loads."""
+    simulated: Bools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionTable(ArrayTable):
     """What is expected of each row's deployment (all replicas together) under its load; arrays of shape
     (n,)."""
@@ -52,6 +65,8 @@ class PredictionTable(ArrayTable):
     where requests stand alone."""
     prefix_hits_spread: Floats | None = None
     """The share if each turn went to any of the replicas."""
+    turns: TurnFigures | None = None
+    """Of conversations; None where requests stand alone."""
 
     def mean_ms(self, metric: str) -> Range:
         """Mean of a metric; ITL's is TPOT's."""

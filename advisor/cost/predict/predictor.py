@@ -17,6 +17,7 @@ from advisor.cost.predict.deployment_table import DeploymentTable, DeploymentTab
 from advisor.cost.predict.evidence import EvidenceIndex, MeasuredRows, measured_rows
 from advisor.cost.predict.prediction import Prediction, predictions_of
 from advisor.cost.predict.prediction_table import PredictionTable, Range
+from advisor.cost.predict.simulated import Runs, drawn_ratios, turn_figures, widened, with_runs
 from advisor.cost.predict.with_intervals import (
     goodput_share,
     latencies,
@@ -30,7 +31,7 @@ from advisor.cost.serving.queue import Queue
 from advisor.cost.serving.replica import replica_stats
 from advisor.cost.serving.request import TINY
 from advisor.cost.serving.serving_stats import near_capacity
-from advisor.cost.simulation.percentiles import ratios_to_mean, simulated_engine, simulated_row
+from advisor.cost.simulation.percentiles import simulated_engine, simulated_row
 from advisor.cost.simulation.replay import Replay, replay
 from advisor.cost.simulation.result import ServingResult
 from advisor.cost.simulation.simulate import STATISTICS
@@ -80,8 +81,9 @@ class Predictor:
         deployment. The means of TTFT, TPOT and E2E are there in any case.
 
         capacity: False leaves the capacity of single streams and batches out (NaN), for half the work.
-        simulated: percentiles of one load come from a simulation of each row's requests, which takes some
-        tenths of a second each, and not from the closed form of the queue.
+        simulated: percentiles of one load, and all figures of conversations, come from a simulation of each
+        row's requests, which takes some tenths of a second each, and not from the closed form of the queue.
+        In a table of loads, conversations have wider intervals where the closed form may be off.
 
         Raises UnsupportedError when a GPU cannot run a deployment's format.
         """
@@ -89,7 +91,8 @@ class Predictor:
         d = self._deployments.table(deployments)
         wanted = tuple(dict.fromkeys((*MEANS, *statistics)))
         if not simulated:
-            return self._table(d, standing_alone(d, rows), wanted, capacity=capacity)
+            made = self._table(d, standing_alone(d, rows), wanted, capacity=capacity)
+            return widened(made) if isinstance(loads, LoadTable) else made
         if isinstance(loads, LoadTable):
             raise TypeError("a simulation draws lengths of a load; a table of loads has only their means")
         return self._simulated(d, loads, rows, wanted, capacity=capacity)
@@ -146,17 +149,20 @@ class Predictor:
         wanted: Sequence[tuple[str, str]],
         *,
         capacity: bool,
-        runs_of: Callable[[PredictionTable], Mapping[int, ServingResult]] | None = None,
+        runs_of: Callable[[PredictionTable], Runs] | None = None,
+        talks: Runs | None = None,
     ) -> PredictionTable:
-        """runs_of: simulations of rows, for the percentiles; None: closed form alone."""
+        """runs_of: simulations of rows, for the percentiles; None: closed form alone. talks: of
+        conversations, for all figures."""
         has_tails = any(statistic != "mean" for _, statistic in wanted)
         queue = queue_of(d, loads) if has_tails else None
         measured = self._measured(d, loads, wanted)
-        table = self._means(d, loads, queue, measured, capacity=capacity)
+        table = self._means(d, loads, queue, measured, capacity=capacity, talks=talks or {})
         if queue is None:
             return table
         ratios = ratios_of(queue, wanted)
-        drawn = ratios if runs_of is None else _drawn(ratios, runs_of(table))
+        runs = talks if runs_of is None else runs_of(table)
+        drawn = ratios if runs is None else drawn_ratios(ratios, runs)
         found = latencies(self.fit.intervals, d, loads, table, wanted, drawn)
         # What was measured was set against the closed form.
         return replace(table, latency_ms=with_measured(found, measured, table, ratios, REPEAT))
@@ -177,10 +183,12 @@ class Predictor:
         measured: Mapping[str, MeasuredRows],
         *,
         capacity: bool,
+        talks: Runs,
     ) -> PredictionTable:
         """The means of each row; queue: of the rows in the steady state, where it is known already."""
         r, at = d.replica, loads.deployment
         m = replica_stats(r.arrays, r.costs, r.memory.kv_bytes, loads, capacity=capacity, queue=queue)
+        m = with_runs(d, loads, m, talks) if talks else m
         replicas = d.replicas[at]
         near = near_capacity(m, loads)
 
@@ -206,7 +214,7 @@ class Predictor:
         is_measured = np.zeros(len(loads), dtype=np.bool_)
         for rows in measured.values():
             is_measured[rows.at] = True
-        return PredictionTable(
+        made = PredictionTable(
             latency_ms={
                 ("ttft", "mean"): ranged("ttft", m.ttft_s * MS_PER_S),
                 ("tpot", "mean"): ranged("tpot", m.tpot_s * MS_PER_S),
@@ -224,6 +232,7 @@ class Predictor:
             prefix_hits_spread=None if cached is None else spread_hits(loads, cached, replicas),
             measured=is_measured,
         )
+        return made if cached is None else replace(made, turns=turn_figures(loads, made, talks))
 
     def _ranged(
         self,
@@ -265,7 +274,7 @@ class Predictor:
         rows = standing_alone(d, asked)
         tails = tuple(one for one in wanted if one[1] != "mean")
 
-        def runs_of(table: PredictionTable) -> Mapping[int, ServingResult]:
+        def runs_of(table: PredictionTable) -> Runs:
             return _runs(d, load, asked, rows, table, tails)
 
         if asked.conversations is None:
@@ -273,7 +282,7 @@ class Predictor:
         runs = runs_of(self._table(d, rows, wanted, capacity=capacity))
         if runs:
             rows = with_simulated_hits(d, asked, rows, {i: run.hit_rate for i, run in runs.items()})
-        return self._table(d, rows, wanted, capacity=capacity, runs_of=lambda _: runs)
+        return self._table(d, rows, wanted, capacity=capacity, talks=runs)
 
 
 def _runs(
@@ -284,24 +293,15 @@ def _runs(
     table: PredictionTable,
     tails: Sequence[tuple[str, str]],
 ) -> dict[int, ServingResult]:
-    """A simulation of each row that has a latency."""
+    """A simulation of each row that has a latency; of conversations, of each that fits."""
     r = d.replica
-    has_latency = np.isfinite(table.stats.tpot_s) & (table.max_concurrency >= 1)
+    has_latency = table.max_concurrency >= 1
+    if table.turns is None:
+        has_latency &= np.isfinite(table.stats.tpot_s)
     return {
         i: simulated_row(r.arrays, r.costs, r.memory.kv_bytes, load, asked, rows, i, tails)
         for i in np.flatnonzero(has_latency).tolist()
     }
-
-
-def _drawn(
-    ratios: Mapping[tuple[str, str], Floats], runs: Mapping[int, ServingResult]
-) -> dict[tuple[str, str], Floats]:
-    """Percentiles as multiples of their means, those of the simulated rows from their simulations."""
-    made = {one: ratio.copy() for one, ratio in ratios.items()}
-    for i, run in runs.items():
-        for one, ratio in ratios_to_mean(run, tuple(ratios)).items():
-            made[one][i] = ratio
-    return made
 
 
 def _of_thinking_users(loads: LoadTable, e2e: Range, replicas: Floats, served: Range) -> Range:

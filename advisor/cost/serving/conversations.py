@@ -26,6 +26,10 @@ from advisor.cost.step.memory import BLOCK_TOKENS
 from advisor.spec.workloads.conversations.conversation import Conversation
 from advisor.spec.workloads.conversations.prompts import TurnPrompt, turn_prompts
 
+CALM = 0.65
+"""Share of the capacity up to which the closed form agrees with simulations."""
+ROOM = 30.0
+"""Requests of mean length that the cache holds, from which on it does."""
 _ROUNDS = 6
 """Rounds of the fixed point, after which it moves by a percent at most in nine of ten cases."""
 _POINTS = 64
@@ -182,6 +186,8 @@ class _Turns:
     """Tokens of a request that no later request reads from the cache."""
     left_variation: Floats
     """Squared coefficient of variation of what requests leave."""
+    even_pauses: bool
+    """All pauses are about alike."""
 
     @classmethod
     def of(cls, conversation: Conversation, new: LoadTable) -> _Turns:
@@ -200,6 +206,7 @@ class _Turns:
             returning=returning + np.zeros(len(new)),
             left=mean - returning,
             left_variation=np.maximum(square / mean**2 - 1.0, 0.0),
+            even_pauses=conversation.has_turns and conversation.think_time.kind in ("constant", "uniform"),
         )
 
     def rows(self, new: LoadTable, level: Floats, history: Floats, system: Floats) -> LoadTable:
@@ -234,6 +241,7 @@ class _Turns:
                 system_hits=system * self.system / prompt,
                 thinking_users=np.zeros(n),
                 pause_s=np.zeros(n),
+                even_pauses=np.full(n, self.even_pauses),
             ),
         )
 

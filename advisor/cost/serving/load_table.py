@@ -34,6 +34,8 @@ class CachedPrompts(ArrayTable):
     """Users of a closed loop who think between requests; 0 = none do."""
     pause_s: Floats
     """How long they think, on average."""
+    even_pauses: Bools
+    """Turns follow one another after pauses that are about alike: all of them hit the cache, or all miss."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

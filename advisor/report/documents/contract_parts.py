@@ -256,6 +256,9 @@ class JudgedDocument(TypedDict):
     prefix_hits_spread: Annotated[
         float | None, rule(minimum=0, maximum=1), "The share if each turn went to any of the replicas."
     ]
+    turn_ttft_ms: Annotated[
+        TurnTtftDocument, "Mean TTFT by turn; null: requests stand alone, or were not simulated."
+    ]
     recovery_note: str | None
     nearest_evidence: str | None
     checkpoint: Annotated[
@@ -267,6 +270,11 @@ class JudgedDocument(TypedDict):
         KernelsDocument, "The kernels that the figures assume, and where vLLM's choice was read."
     ]
     commands: CommandsDocument
+
+
+class TurnTtftDocument(TypedDict):
+    first: Annotated[EstimateDocument, "Of first turns, which find a system prompt at most."]
+    later: Annotated[EstimateDocument, "Of all further turns."]
 
 
 class AssessmentDocument(JudgedDocument):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from advisor.report.documents.decision_document import crossover_document, suggestion_document
 from advisor.report.documents.recommendation_document import VERSION, workload_document
 from advisor.spec.models.model import ModelSpec
-from advisor.spec.workloads.profile_listing import api_not_weighed
+from advisor.spec.workloads.profile_listing import not_weighed
 from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def crossover_answer(model: ModelSpec, workload: Workload, found: Crossover) -> 
         "model": model.name,
         "workload": workload_document(workload),
         **crossover_document(found),
-        "notes": list(api_not_weighed(workload)),
+        "notes": list(not_weighed(workload)),
     }
 
 
@@ -37,5 +37,5 @@ def suggestion_answer(model: ModelSpec, workload: Workload, found: Suggestion) -
         "model": model.name,
         "workload": workload_document(workload),
         "suggestion": suggestion_document(found),
-        "notes": list(api_not_weighed(workload)),
+        "notes": list(not_weighed(workload)),
     }

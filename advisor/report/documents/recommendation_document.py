@@ -136,6 +136,10 @@ def assessment_document(assessment: Assessment) -> AssessmentDocument:
         "kv_use": prediction.kv_use,
         "prefix_hits": prediction.prefix_hits,
         "prefix_hits_spread": prediction.prefix_hits_spread,
+        "turn_ttft_ms": {
+            "first": estimate_document(prediction.first_turn_ttft_ms),
+            "later": estimate_document(prediction.later_turn_ttft_ms),
+        },
         "recovery_note": prediction.recovery_note or None,
         "nearest_evidence": prediction.nearest_evidence or None,
         "checkpoint": _checkpoint(commands.start.checkpoint),

@@ -15,7 +15,7 @@ from advisor.report.terminal.mixed.words import KEEPS_ITSELF, fleet_headline, ki
 from advisor.spec.workloads.workload import Workload
 from advisor.text import deployment_text, number
 
-NGINX, ROUTE = "router/nginx.conf", "router/httproute.yaml"
+NGINX, ROUTE, LITELLM = "router/nginx.conf", "router/httproute.yaml", "router/litellm.yaml"
 ROUTER_PORT = 8080
 READ_TIMEOUT_S = 3_600
 """A long answer that is streamed may pause; nginx gives up after a minute unless told otherwise."""
@@ -49,7 +49,7 @@ def write_fleet(mix: Mix, folder: Path, *, overwrite: bool = False) -> list[Path
 def fleet_texts(mix: Mix) -> dict[str, str]:
     """Every file of the folder by its name in it."""
     members = members_of(mix)
-    found = {NGINX: nginx_conf(members, mix.workload)}
+    found = {NGINX: nginx_conf(members, mix.workload), LITELLM: litellm_yaml(members, mix.workload)}
     if all(member.subject.num_nodes == 1 for member in members):
         found[ROUTE] = http_route_yaml(members, mix.workload)
     for member in members:
@@ -166,6 +166,28 @@ def http_route_yaml(members: Sequence[Member], workload: Workload) -> str:
     return yaml_text(document, comments=comments)
 
 
+def litellm_yaml(members: Sequence[Member], workload: Workload) -> str:
+    """A configuration for LiteLLM's proxy: each replica with its share of the requests as its weight."""
+    replicas = [
+        {
+            "model_name": member.subject.served_name,
+            "litellm_params": {
+                "model": f"hosted_vllm/{member.subject.served_name}",
+                "api_base": f"http://{host}/v1",
+                "weight": round(weight / len(member.hosts), 3),
+            },
+        }
+        for member, weight in zip(members, _request_weights(members, workload), strict=True)
+        for host in member.hosts
+    ]
+    document = {"model_list": replicas, "router_settings": {"routing_strategy": "simple-shuffle"}}
+    comments = (
+        f"Shares requests out between the kinds of GPU: litellm --config litellm.yaml --port {ROUTER_PORT}",
+        "Put the addresses of your machines in the place of these names.",
+    )
+    return yaml_text(document, comments=comments)
+
+
 def _request_weights(members: Sequence[Member], workload: Workload) -> list[int]:
     """Of 1,000 requests those that each kind answers; in a closed loop a faster kind answers more."""
     if workload.load.arrival.kind == "rate":
@@ -182,7 +204,12 @@ def readme_text(mix: Mix, members: Sequence[Member], routed: bool) -> str:
     folders = [
         f"- `{m.name}/`: {deployment_text(m.part.deployment)}; begin with its README.md" for m in members
     ]
-    route = [f"- `{ROUTE}`: the same in a cluster, with Gateway API"] if routed else []
+    others = [f"- `{LITELLM}`: the same for LiteLLM's proxy, by weight alone: it counts nothing in flight"]
+    if routed:
+        others.append(
+            f"- `{ROUTE}`: the same in a cluster, with Gateway API; before llm-d name its InferencePools as "
+            "backends there, since the picker of one pool knows load and caches, and no weights of kinds"
+        )
     value = mix.workload.load.arrival.value or 0.0
     level = "--request-rate" if mix.workload.load.arrival.kind == "rate" else "--max-concurrency"
     parts = [
@@ -190,7 +217,7 @@ def readme_text(mix: Mix, members: Sequence[Member], routed: bool) -> str:
         fleet_headline(mix.fleet) + ".",
         "```text\n" + "\n".join(workload_lines(mix.workload)) + "\n```",
         "## Files",
-        "\n".join([*folders, f"- `{NGINX}`: the router, for nginx", *route]),
+        "\n".join([*folders, f"- `{NGINX}`: the router, for nginx", *others]),
         "## How the load is shared out",
         _table(mix),
         f"{KEEPS_ITSELF} `at most` is the highest load at which a kind does so with the confidence asked "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from advisor.advise.sensitivity.axis import UNITS
 from advisor.report.terminal import decision_words
 from advisor.report.terminal.out import console, print_document
-from advisor.spec.workloads.profile_listing import api_not_weighed
+from advisor.spec.workloads.profile_listing import not_weighed
 from advisor.text import chance, deployment_text
 
 if TYPE_CHECKING:
@@ -53,14 +53,14 @@ def print_crossover(choice: Choice, found: Crossover) -> None:
         )
     to.print(table)
     if found.here is not None:
-        here = found.at(found.here)
-        best = "nothing keeps the limits" if here.best is None else f"{deployment_text(here.best)} is best"
-        to.print(f"The workload stands at {decision_words.level(found.here)} {unit}: {best}.")
+        row = found.stretches.index(found.at(found.here)) + 1
+        where = f", in row {row}" if len(found.stretches) > 1 else ""
+        to.print(f"The workload stands at {decision_words.level(found.here)} {unit}{where}.")
     to.print(
         f"Looked at {len(found.axis.levels)} levels and between those where the best changes; what comes and "
         "goes between two levels is not seen."
     )
-    for note in api_not_weighed(choice.workload):
+    for note in not_weighed(choice.workload):
         to.print(f"Note: {note}.")
 
 
@@ -74,7 +74,7 @@ def print_suggestion(model: str, workload: Workload, found: Suggestion) -> None:
     """What to measure next, or why nothing."""
     to = console()
     to.print(f"{model} for {workload.name}: what to measure next", style="bold")
-    for line in (*suggestion_lines(found), *(f"Note: {note}." for note in api_not_weighed(workload))):
+    for line in (*suggestion_lines(found), *(f"Note: {note}." for note in not_weighed(workload))):
         to.print(f"  {line}")
 
 

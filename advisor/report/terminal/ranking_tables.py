@@ -146,6 +146,8 @@ def _all_estimates(assessment: Assessment) -> list[tuple[str, Estimate, int, str
             (f"{metric.upper()} {statistic}, ms", estimate, 3, "")
             for (metric, statistic), estimate in prediction.latency.items()
         ),
+        ("TTFT mean of first turns, ms", prediction.first_turn_ttft_ms, 3, ""),
+        ("TTFT mean of later turns, ms", prediction.later_turn_ttft_ms, 3, ""),
         ("requests per s", prediction.requests_per_s, 3, ASKED),
         ("output tokens per s", prediction.output_tokens_per_s, 3, ASKED),
         ("capacity, requests per s", prediction.capacity_requests_per_s, 3, ""),

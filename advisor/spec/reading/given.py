@@ -40,6 +40,12 @@ def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def _amount(number: float, unit: str) -> str:
+    """`1 turn`, `512 tokens`, `0 s`, `10,000,000 requests/s`."""
+    one = number == 1 and unit in ("turns", "tokens")
+    return f"{number:,.10g} {unit[:-1] if one else unit}".rstrip()
+
+
 def _digits(value: float) -> str:
     """A number short enough for one line."""
     text = str(value)
@@ -139,16 +145,19 @@ class Given:
         value = self.value
         if not _is_number(value):
             raise self.error(f"expected a number, found {_kind(value)}")
-        unit = f" {unit}" if unit else ""
         floor = (
-            f" above {above:g}" if above is not None else f" of at least {low:g}" if low > -math.inf else ""
+            f" above {_amount(above, unit)}"
+            if above is not None
+            else f" of at least {_amount(low, unit)}"
+            if low > -math.inf
+            else ""
         )
         if isinstance(value, float) and not math.isfinite(value):
-            raise self.error(f"expected a finite number{floor}{unit}, found {value}")
+            raise self.error(f"expected a finite number{floor}, found {value}")
         if value < low or (above is not None and value <= above):
-            raise self.error(f"expected a number{floor}{unit}, found {_digits(value)}")
+            raise self.error(f"expected a number{floor}, found {_digits(value)}")
         if value > high:
-            raise self.error(f"expected a number of at most {high:,.10g}{unit}, found {_digits(value)}")
+            raise self.error(f"expected a number of at most {_amount(high, unit)}, found {_digits(value)}")
         return float(value)
 
     def share(self, *, above: float | None = None, low: float = 0.0, high: float = 1.0) -> float:

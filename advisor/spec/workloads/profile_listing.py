@@ -11,7 +11,7 @@ from advisor.spec.engines.profile_section import engine_text
 from advisor.spec.metrics import percentile_of
 from advisor.spec.reading.given import Given
 from advisor.spec.reading.located_yaml import read_yaml
-from advisor.spec.workloads.conversations.conversation import Conversation
+from advisor.spec.workloads.conversations.conversation import ALONE, Conversation
 from advisor.spec.workloads.conversations.prompts import last_prompt, most_hits, turn_prompts
 from advisor.spec.workloads.profile import (
     build,
@@ -225,6 +225,16 @@ def api_not_weighed(workload: Workload) -> tuple[str, ...]:
     """What answers say that set no fleet against the workload's `api_price`; nothing without one."""
     bill = api_bill_text(workload)
     return (f"api_price, {bill}, is not weighed here: recommend sets own GPUs against it",) if bill else ()
+
+
+def not_weighed(workload: Workload) -> tuple[str, ...]:
+    """The same of answers over many loads, which simulate none: what they know of conversations, too."""
+    talks = (
+        "conversations are judged in closed form here, with wider intervals where engines are busy or caches "
+        "small; recommend, predict and compare simulate every request"
+    )
+    alone = workload.load.conversation == ALONE
+    return (*api_not_weighed(workload), *(() if alone else (talks,)))
 
 
 def quality_text(quality: Quality) -> str:

@@ -25,7 +25,7 @@ import yaml
 from advisor.advise.mixed.fleet import Mix
 from advisor.errors import InputError
 from advisor.report.manifests import fleet_texts, write_fleet
-from advisor.report.manifests.fleet import NGINX, ROUTE, members_of
+from advisor.report.manifests.fleet import LITELLM, NGINX, ROUTE, members_of
 from tests.advise.mixed.build import cheaper, in_flight, owned
 
 ROUTE_SCHEMA = json.loads(
@@ -68,6 +68,22 @@ def test_the_route_names_each_service_with_its_weight(name: str) -> None:
     ]
     assert [backend["name"] for backend in rule["backendRefs"]] == services
     assert sum(backend["weight"] for backend in rule["backendRefs"]) == pytest.approx(1000, abs=1)
+
+
+@pytest.mark.parametrize("name", ["cheaper", "in flight"])
+def test_litellm_weighs_replicas_by_their_share_of_the_requests(name: str) -> None:
+    """The form that LiteLLM's own Router reads: weights of `simple-shuffle` stand among litellm_params."""
+    files = fleet_texts(mix_named(name))
+    proxy, route = yaml.safe_load(files[LITELLM]), yaml.safe_load(files[ROUTE])
+    assert proxy["router_settings"] == {"routing_strategy": "simple-shuffle"}
+    assert len({entry["model_name"] for entry in proxy["model_list"]}) == 1
+    weights = [entry["litellm_params"]["weight"] for entry in proxy["model_list"]]
+    backends = [backend["weight"] for backend in route["spec"]["rules"][0]["backendRefs"]]
+    assert sum(weights) == pytest.approx(sum(backends), abs=0.1)
+    hosts = [host for member in members_of(mix_named(name)) for host in member.hosts]
+    assert [entry["litellm_params"]["api_base"] for entry in proxy["model_list"]] == [
+        f"http://{host}/v1" for host in hosts
+    ]
 
 
 def test_two_kinds_with_one_name_get_two() -> None:

@@ -311,9 +311,9 @@ def test_a_wrong_line_is_answered_with_where_what_and_remedy(line: str, message:
 @pytest.mark.parametrize(
     ("number", "found"),
     [
-        ("0", "expected a number of at least 1 tokens, found 0"),
+        ("0", "expected a number of at least 1 token, found 0"),
         ("-5", "found -5"),
-        (".nan", "expected a finite number of at least 1 tokens, found nan"),
+        (".nan", "expected a finite number of at least 1 token, found nan"),
         (".inf", "found inf"),
         ("true", "expected a number, found true"),
         ("'512'", "expected a number, found '512'"),

@@ -122,7 +122,7 @@ def test_flags_stand_over_the_scenario() -> None:
         ({"burstiness": 0}, "--burstiness: expected a number of at least 0.01, found 0"),
         ({"maximum": True}, "--concurrency max: 'chat' has latency limits"),
         ({"maximum": True, "slo": ["ttft_p95_ms=1"]}, "load maximum queues all requests at once"),
-        ({"input_tokens": 0}, "--input-tokens: expected a number of at least 1 tokens, found 0"),
+        ({"input_tokens": 0}, "--input-tokens: expected a number of at least 1 token, found 0"),
         ({"output_tokens": "many"}, "--output-tokens: expected a number, found 'many'"),
         ({"output_tokens": "5-3"}, "--output-tokens: max: expected a number of at least 5 tokens, found 3"),
         ({"input_tokens": "{mean: 5"}, "--input-tokens:1: not readable as YAML"),

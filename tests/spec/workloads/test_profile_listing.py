@@ -83,7 +83,7 @@ def test_check_finds_every_wrong_key_at_once(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     path.write_text("input_tokens: 0\noutput_tokens: 256\nlaod: single\nslo: {ttft_p95: 3}\n")
     assert check(path) == [
-        f"{path}:1: input_tokens: expected a number of at least 1 tokens, found 0",
+        f"{path}:1: input_tokens: expected a number of at least 1 token, found 0",
         f"{path}:3: unknown key 'laod'; did you mean 'load'?",
         f"{path}:4: slo: unknown key 'ttft_p95'; did you mean 'ttft_p95_ms'?",
     ]

@@ -32,6 +32,16 @@ def _within(value: float, low: float, high: float) -> bool:
     return math.isfinite(value) and low <= value <= high
 
 
+def _require_middle(mean: float, low: float, high: float) -> None:
+    middle = (low + high) / 2
+    _require(math.isclose(mean, middle, abs_tol=1e-9), f"mean {mean:g} is not the middle {middle:g}")
+
+
+def _require_average(mean: float, values: Sequence[float]) -> None:
+    average = math.fsum(values) / len(values)
+    _require(math.isclose(mean, average, abs_tol=1e-9), f"mean {mean:g} is not the values' own {average:g}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turns:
     """Turns (a prompt and its answer) of a conversation."""
@@ -54,11 +64,20 @@ class Turns:
         if self.kind == "geometric":
             _require(self.mean > 1, "geometric turns need a mean above 1")
             _require(self.mean <= MAX_TURNS / 8, f"geometric turns have a mean of at most {MAX_TURNS // 8}")
+        if self.kind == "uniform":
+            high = -1 if self.high is None else self.high
+            _require(1 <= self.low <= high <= MAX_TURNS, f"turns go from 1 to {MAX_TURNS}, low to high")
+            _require_middle(self.mean, self.low, high)
+        else:
+            _require(self.low == 1 and self.high is None, f"{self.kind} turns have no low and high")
         if self.kind == "empirical":
             _require(len(self.values) > 0, "empirical turns need values")
             _require(
                 min(self.values) >= 1 and max(self.values) <= MAX_TURNS, f"turns go from 1 to {MAX_TURNS}"
             )
+            _require_average(self.mean, self.values)
+        else:
+            _require(not self.values, f"{self.kind} turns have no values")
 
     @classmethod
     def constant(cls, mean: float) -> Turns:
@@ -68,7 +87,6 @@ class Turns:
     @classmethod
     def uniform(cls, low: int, high: int) -> Turns:
         """Every count from `low` to `high`, equally often."""
-        _require(1 <= low <= high <= MAX_TURNS, f"turns go from 1 to {MAX_TURNS}, low to high")
         return cls(kind="uniform", mean=(low + high) / 2, low=low, high=high)
 
     @classmethod
@@ -158,15 +176,18 @@ class ThinkTime:
             _require(
                 _within(self.low, 0, MAX_THINK_S) and _within(high, self.low, MAX_THINK_S), "min is above max"
             )
-            _require(
-                math.isclose(mean, (self.low + high) / 2, abs_tol=1e-9), f"mean {mean:g} is not the middle"
-            )
+            _require_middle(mean, self.low, high)
+        else:
+            _require(self.low == 0 and self.high is None, f"{kind} think time has no min and max")
+        _require(kind == "lognormal" or self.std == 0, f"{kind} think time has no std")
+        _require(kind == "empirical" or not self.values, f"{kind} think time has no values")
         if kind == "empirical":
             _require(len(self.values) > 0, "empirical think time needs values")
             _require(
                 min(self.values) >= 0 and max(self.values) <= MAX_THINK_S,
                 f"a value is not in 0 … {MAX_THINK_S:,.0f} s",
             )
+            _require_average(mean, self.values)
 
     @classmethod
     def constant(cls, seconds: float) -> ThinkTime:

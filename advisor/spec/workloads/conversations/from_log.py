@@ -172,7 +172,8 @@ def _remarks(
     if not 1 / _LONGER_FIRST < first / rest < _LONGER_FIRST:
         notes.append(
             f"first prompts have {first:,.0f} new tokens on average, later ones {rest:,.0f}: the profile "
-            "draws both from one distribution"
+            "draws both from one distribution, so that its prompts repeat more than the log's; "
+            "--no-conversations keeps the log's own share"
         )
     return notes
 

@@ -83,6 +83,14 @@ def test_drawn_pauses_follow_their_quantiles(think: ThinkTime) -> None:
         lambda: ThinkTime.lognormal(10, 0),
         lambda: ThinkTime.uniform(5, 4),
         lambda: ThinkTime.empirical([-1.0]),
+        lambda: Turns(kind="constant", mean=2, values=(2,)),
+        lambda: Turns(kind="empirical", mean=3, values=(1, 2)),
+        lambda: Turns(kind="uniform", mean=3, low=1, high=3),
+        lambda: Turns(kind="geometric", mean=3, high=9),
+        lambda: ThinkTime(kind="constant", mean=3, std=1),
+        lambda: ThinkTime(kind="exponential", mean=3, high=9),
+        lambda: ThinkTime(kind="constant", mean=3, values=(3.0,)),
+        lambda: ThinkTime(kind="empirical", mean=3, values=(1.0, 2.0)),
     ],
 )
 def test_what_cannot_be_is_refused(make: object) -> None:

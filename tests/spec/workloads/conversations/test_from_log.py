@@ -164,3 +164,27 @@ def test_a_log_of_single_requests_has_none(tmp_path: Path) -> None:
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert found(path)[1] == Conversation()
+
+
+REAL = Path(__file__).parents[3] / "data" / "traces" / "mooncake_conversations.jsonl"
+
+
+def test_mooncakes_own_conversations_are_found() -> None:
+    """200 conversations of the published trace; what their blocks say was seen before, counted here anew."""
+    rows = [json.loads(line) for line in REAL.read_text(encoding="utf-8").splitlines()]
+    seen: set[int] = set()
+    again = 0
+    for row in rows:
+        ids = row["hash_ids"]
+        known = next((n for n, block in enumerate(ids) if block not in seen), len(ids))
+        again += min(known * BLOCK, row["input_length"])
+        seen.update(ids)
+    share = again / sum(row["input_length"] for row in rows)
+    profile, conversation = found(REAL)
+    assert share == pytest.approx(0.256, abs=0.001)
+    assert f"{share:.0%} of prompt tokens were seen before" in " ".join(profile.notes)
+    assert "200 conversations of 1.48 turns on average" in profile.notes
+    assert conversation.turns.mean == pytest.approx(296 / 200, rel=0.01)
+    assert conversation.system_tokens == BLOCK  # one block begins nearly every prompt
+    plain = profile_from_trace(REAL, conversations=False)
+    assert plain.workload.load.prefix_hit_rate == pytest.approx(share, abs=0.005)

@@ -43,7 +43,7 @@ def test_what_is_read(text: str, conversation: Conversation) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("turns: 0", "profile:4: turns: expected a number of at least 1 turns, found 0"),
+        ("turns: 0", "profile:4: turns: expected a number of at least 1 turn, found 0"),
         ("turns: many", "profile:4: turns: expected a number, found 'many'"),
         ("turns: {kind: geometric, mean: 1}", "profile:4: turns: geometric turns need a mean above 1"),
         (

@@ -1,0 +1,112 @@
+"""What simulations of rows put in the place of the closed form, and where the closed form stands by itself.
+
+Requests that stand alone take their percentiles from a simulation, as multiples of a mean that was fitted to
+measurements. Conversations take all that a simulation finds: how busy engines serve them, and what the cache
+has forgotten, is no closed form's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from advisor.cost.arrays import Bools, Floats
+from advisor.cost.predict.deployment_table import DeploymentTable
+from advisor.cost.predict.prediction_table import PredictionTable, Range, TurnFigures
+from advisor.cost.serving.conversations import CALM, ROOM
+from advisor.cost.serving.load_table import LoadTable
+from advisor.cost.serving.serving_stats import ServingStats
+from advisor.cost.simulation.percentiles import ratios_to_mean
+from advisor.cost.simulation.result import ServingResult
+from advisor.units import MS_PER_S
+
+Runs = Mapping[int, ServingResult]
+"""Simulations by row."""
+
+SHORT_BY: Mapping[str, tuple[float, float]] = {"ttft": (0.15, 1.05), "tpot": (0.05, 0.16), "e2e": (0.08, 0.3)}
+"""By how much, in logs, simulations of busy engines fall below and rise above the closed form in nine of ten
+random cases (benchmarks/conversations.py): intervals of the closed form are widened by so much there."""
+
+
+def drawn_ratios(ratios: Mapping[tuple[str, str], Floats], runs: Runs) -> dict[tuple[str, str], Floats]:
+    """Percentiles as multiples of their means, those of the simulated rows from their simulations."""
+    made = {one: ratio.copy() for one, ratio in ratios.items()}
+    for i, run in runs.items():
+        for one, ratio in ratios_to_mean(run, tuple(ratios)).items():
+            made[one][i] = ratio
+    return made
+
+
+def closed_form_agrees(loads: LoadTable, stats: ServingStats) -> Bools:
+    """Rows of conversations whose closed form is as good as a simulation: engines that are not busy, have
+    room for many requests, and are not asked at one pause that is as long as their cache remembers."""
+    cached = loads.cached_prompts
+    assert cached is not None, "requests stand alone"
+    with np.errstate(invalid="ignore"):
+        idle = stats.requests_per_s <= CALM * stats.capacity_requests_per_s
+        unknown = np.isnan(stats.capacity_requests_per_s) & np.isfinite(stats.tpot_s)
+        roomy = stats.batch_limit >= ROOM
+    swings = cached.even_pauses & (cached.history_hits > 0.02) & (cached.history_hits < 0.98)
+    return np.asarray((idle | unknown) & roomy & ~stats.saturated & ~swings)
+
+
+def with_runs(d: DeploymentTable, loads: LoadTable, stats: ServingStats, runs: Runs) -> ServingStats:
+    """The means that simulations found in place of the closed form's; of a pipeline's stages they are its."""
+    made = {
+        name: np.array(getattr(stats, name))
+        for name in (
+            *("ttft_s", "tpot_s", "e2e_s", "requests_per_s", "capacity_requests_per_s"),
+            *("batch", "decode_batch", "kv_use", "saturated"),
+        )
+    }
+    one_stage = d.replica.arrays.pipeline_parallel[loads.deployment] == 1
+    for i, run in runs.items():
+        if not one_stage[i]:
+            continue
+        endless = run.status == "backlogged"
+        for metric in ("ttft", "tpot", "e2e"):
+            found = run.latency_ms.get((metric, "mean"), np.nan) / MS_PER_S
+            if endless or np.isfinite(found):
+                made[f"{metric}_s"][i] = np.nan if endless else found
+        sent = loads.level[i] if loads.is_kind("rate")[i] and not endless else run.requests_per_s
+        most = stats.capacity_requests_per_s[i]
+        made["requests_per_s"][i] = sent
+        made["capacity_requests_per_s"][i] = min(most, sent) if endless else max(most, sent)
+        made["saturated"][i] = run.status == "saturated"
+        made["decode_batch"][i] = max(run.decode_batch, 1.0)
+        made["batch"][i] = max(run.in_flight - run.queue, run.decode_batch)
+        made["kv_use"][i] = run.kv_use
+    return replace(stats, **made)
+
+
+def turn_figures(loads: LoadTable, table: PredictionTable, runs: Runs) -> TurnFigures:
+    """TTFT of first and of later turns where rows were simulated, and which rows an answer may rest on."""
+    mean = table.latency_ms["ttft", "mean"]
+    shares = np.full((2, len(loads)), np.nan)
+    for i, run in runs.items():
+        whole = run.latency_ms.get(("ttft", "mean"))
+        if run.turn_ttft_ms is not None and whole:
+            shares[:, i] = np.array(run.turn_ttft_ms) / whole
+    simulated = np.zeros(len(loads), dtype=np.bool_)
+    simulated[list(runs)] = True
+    return TurnFigures(
+        first_ttft_ms=mean.times(shares[0]),
+        later_ttft_ms=mean.times(shares[1]),
+        settled=simulated | closed_form_agrees(loads, table.stats) | ~table.fits,
+        simulated=simulated,
+    )
+
+
+def widened(table: PredictionTable) -> PredictionTable:
+    """Latencies of conversations that nobody simulated, where the closed form may be off, with its error."""
+    if table.turns is None or table.turns.settled.all():
+        return table
+    unsure = ~table.turns.settled
+    found = {}
+    for (metric, statistic), of in table.latency_ms.items():
+        low, high = SHORT_BY["tpot" if metric == "itl" else metric]
+        wide = Range(value=of.value, low=of.low * np.exp(-low), high=of.high * np.exp(high))
+        found[metric, statistic] = wide.where(unsure, of)
+    return replace(table, latency_ms=found)
