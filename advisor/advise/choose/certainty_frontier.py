@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from advisor.advise.choose.confirm import settled_rows
 from advisor.advise.choose.joint import probability
-from advisor.advise.choose.judge import judge_fixed
+from advisor.advise.choose.judge import judge_fixed, settled_rows
 from advisor.advise.choose.judged import JudgedTable
 from advisor.advise.choose.question import Choice, searches_replicas
 from advisor.advise.choose.rank import TIE, sure_enough

@@ -1,22 +1,40 @@
-"""The judge: everything there is to choose from, under one load or many, as a `JudgedTable`."""
+"""The judge: everything there is to choose from, under one load or many, as a `JudgedTable`.
+
+The search judges hundreds of deployments by the closed form. For conversations, where engines are busy or
+caches forget, that is not good enough to choose by: the first of the ranking, and what might rank before
+them, are simulated until none of them rests on the closed form where it may be off (`confirmed`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import ceil
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from advisor.advise.choose.evaluate import DeploymentEvaluator, recoveries_of
 from advisor.advise.choose.gpu_count import by_convention, candidates
 from advisor.advise.choose.judged import JudgedLimit, JudgedTable
 from advisor.advise.choose.limits import TimedLimit
-from advisor.advise.choose.question import Choice, check_context
+from advisor.advise.choose.question import Choice, check_context, searches_replicas
+from advisor.advise.choose.rank import order
+from advisor.cost.arrays import Bools, Ints
 from advisor.cost.predict.predictor import Predictor
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Load
 
 if TYPE_CHECKING:
     from advisor.cost.quality.recovery import QualityModel
+
+
+FIRST = 4
+"""Of the ranking, and of the refused that might come before them: no fewer are settled."""
+MOST = 40
+"""Simulations of one answer."""
+HOPE = 0.4
+"""Probability of keeping all limits from which a refused deployment is looked at more closely."""
 
 
 def judge(
@@ -64,3 +82,106 @@ def judge_fixed(
         choice, tuple(loads), predictor, list(deployments), recoveries, timed, simulated=simulated
     )
     return evaluator.table(*evaluator.fixed())
+
+
+def confirmed(
+    choice: Choice, table: JudgedTable, predictor: Predictor, quality: QualityModel | None
+) -> JudgedTable:
+    """The table with simulations in place of the rows that the answer rests on; as it is, where requests
+    stand alone."""
+    if table.answers.turns is None:
+        return table
+    left = MOST
+    while left > 0:
+        at = unsettled(table)[:left]
+        if not len(at):
+            break
+        rows, tried = _simulated(choice, table, at, predictor, quality)
+        table, left = replaced(table, at, rows), left - tried
+    return table
+
+
+def settled_rows(table: JudgedTable) -> Bools:
+    """(deployments,): under the first load, whether a row is simulated or need not be."""
+    turns, width = table.answers.turns, len(table.deployments)
+    return np.ones(width, dtype=bool) if turns is None else turns.settled[:width]
+
+
+def closed_form_note(table: JudgedTable | None) -> tuple[str, ...]:
+    """How many of the ranked were not simulated where they should be; nothing where that is none."""
+    if table is None or table.answers.turns is None:
+        return ()
+    kept = table.kept[0]
+    open_ones = int(np.sum(kept & ~settled_rows(table)))
+    if not open_ones:
+        return ()
+    return (
+        f"the first are simulated, every request; {open_ones} of {int(np.sum(kept))} ranked are judged in "
+        "closed form, which is less sure of busy engines: predict simulates any of them",
+    )
+
+
+def unsettled(table: JudgedTable) -> Ints:
+    """Rows to simulate next: of the first of the ranking, and of the refused that might rank before them."""
+    kept, settled = table.kept[0], settled_rows(table)
+    first = order(table, 0, np.flatnonzero(kept))[:FIRST]
+    hopeful = np.flatnonzero(~kept & ~settled & (table.keeps_all[0] >= HOPE))
+    objective = table.objective.value[0]
+    last = objective[first[-1]] if len(first) == FIRST else np.inf
+    near = order(table, 0, hopeful[objective[hopeful] <= last])[:FIRST]
+    return np.array([i for i in (*first.tolist(), *near.tolist()) if not settled[i]], dtype=np.intp)
+
+
+def replaced(table: JudgedTable, at: Ints, rows: JudgedTable) -> JudgedTable:
+    """The table with `rows`, which have the same limits, in place of the deployments at `at`."""
+    known = {limit.key: limit for limit in rows.limits}
+    held = np.ones((1, len(at)), dtype=bool)
+    new = tuple(
+        known.get(limit.key, JudgedLimit.certain(limit.kind, held, key=limit.key)) for limit in table.limits
+    )
+
+    def put(column: np.ndarray, of: np.ndarray) -> np.ndarray:
+        made: np.ndarray = column.copy()
+        made[:, at] = of
+        return made
+
+    made = table.with_arrays(put, replace(rows, limits=new))
+    return replace(made, answers=table.answers.replace_at(at, rows.answers))
+
+
+def _simulated(
+    choice: Choice, table: JudgedTable, at: Ints, predictor: Predictor, quality: QualityModel | None
+) -> tuple[JudgedTable, int]:
+    """The rows at `at` by simulation, with more replicas where theirs do not keep the limits; and how many
+    simulations that took."""
+    served = [table.deployment(0, i) for i in at.tolist()]
+    found = _by_simulation(choice, served, predictor, quality)
+    tried = len(served)
+    for grown in range(3):
+        missing = np.flatnonzero(~found.kept[0] & table.kept[0][at])
+        more = [(i, d) for i in missing.tolist() if (d := _more(choice, served[i], grown)) is not None]
+        if not more:
+            break
+        again = _by_simulation(choice, [d for _, d in more], predictor, quality)
+        tried += len(more)
+        better = np.flatnonzero(again.kept[0])
+        if len(better):
+            places = np.array([more[int(n)][0] for n in better], dtype=np.intp)
+            found = replaced(found, places, again.only(better))
+    return found, tried
+
+
+def _by_simulation(
+    choice: Choice, served: Sequence[Deployment], predictor: Predictor, quality: QualityModel | None
+) -> JudgedTable:
+    load = choice.workload.load
+    return judge_fixed(choice, [load], list(served), predictor, quality, simulated=True)
+
+
+def _more(choice: Choice, d: Deployment, grown: int) -> Deployment | None:
+    """The deployment with more replicas, the more the further; None where there may be none."""
+    if not searches_replicas(choice):
+        return None
+    count = (d.replicas + 1, d.replicas + 2, ceil(1.5 * d.replicas) + 2)[grown]
+    most = choice.space.most_gpus(d.gpu)
+    return None if most is not None and count * d.tensor_parallel > most else d.times(count)

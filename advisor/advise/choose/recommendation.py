@@ -11,9 +11,8 @@ import numpy as np
 from advisor.advise.choose import space as search
 from advisor.advise.choose.assessment import Assessment, RefusalKind
 from advisor.advise.choose.certainty_frontier import Offer, Pick, frontier, offers, offers_of, picks
-from advisor.advise.choose.confirm import closed_form_note, confirmed
 from advisor.advise.choose.gpu_count import candidates, unpriced
-from advisor.advise.choose.judge import judge
+from advisor.advise.choose.judge import closed_form_note, confirmed, judge
 from advisor.advise.choose.judged import JudgedTable
 from advisor.advise.choose.question import Choice, check_context, statistics_of
 from advisor.advise.choose.rank import order, pareto, tied

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
-from advisor.advise.choose.confirm import FIRST, confirmed, settled_rows, unsettled
-from advisor.advise.choose.judge import judge, judge_fixed
+from advisor.advise.choose.judge import FIRST, confirmed, judge, judge_fixed, settled_rows, unsettled
 from advisor.advise.choose.question import Choice
 from advisor.advise.choose.rank import order
 from advisor.advise.choose.recommendation import choose
