@@ -13,7 +13,7 @@ from advisor import whole_file
 from advisor.cost import fit_file
 from advisor.cost.fitting.evidence import MeasuredCell
 from advisor.data import shipped
-from advisor.errors import InputError, UnknownNameError
+from advisor.errors import DataError, InputError, UnknownNameError
 from advisor.record.sources import NAME as SOURCES
 from advisor.record.sources import known_sources
 from advisor.record.store import files, read_failures, read_kernels, read_quality, read_speed
@@ -74,7 +74,8 @@ def _fitted(
         return Predictor.shipped()
     base = shipped("measurements")
     path = (kept or kept_folder()) / f"fit-{_digest([base, *folders], models, gpus)}.json"
-    if not path.exists():
+    kept_fit = _kept_fit(path)
+    if kept_fit is None:
         progress(f"fitting to {len(own):,} own measurements and those that ship; kept in {path}")
         fit = learn_more(
             [*read_speed(base), *own],
@@ -84,8 +85,20 @@ def _fitted(
             sources=known_sources(folders),
             progress=progress,
         )
-        whole_file.write_output(path, fit_file.dumps(fit))
-    return Predictor(fit_file.read(path))
+        try:
+            whole_file.write_output(path, fit_file.dumps(fit))
+        except InputError as error:  # the answer needs the fit, not the file
+            progress(f"not kept, the next answer fits again: {error}")
+        kept_fit = _kept_fit(path) or fit  # as it is kept, so that the next answer is the same
+    return Predictor(kept_fit)
+
+
+def _kept_fit(path: Path) -> fit_file.Fit | None:
+    """A fit that was kept; None where there is none, or one that is damaged and is made again."""
+    try:
+        return fit_file.read(path) if path.is_file() else None
+    except DataError:
+        return None
 
 
 def left_out_notes(predictor: Predictor) -> list[str]:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import DataError
+from advisor.spec.reading.file_bytes import is_there
+from advisor.spec.reading.located_yaml import read_yaml
 
 NAME = "constants.yaml"
 VERSION = 1
@@ -33,17 +35,15 @@ class AccuracyConstant:
 
 def read_accuracy_constants(folder: Path) -> tuple[AccuracyConstant, ...]:
     """The constants of a folder of measurements; none without a file. Raises DataError for a damaged one."""
-    import yaml
-
     path = folder / NAME
-    if not path.exists():
+    if not is_there(path):
         return ()
+    document: Any = read_yaml(path).value
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
         if document["version"] != VERSION:
             raise DataError(f"{path}: version {document['version']}, known is {VERSION}")
         return tuple(_constant(row) for row in document.get("accuracy", ()))
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: not readable constants ({error}); see measurements/README.md") from error
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args
-
-import yaml
 
 from advisor.data import shipped
 from advisor.errors import DataError
 from advisor.spec.engines.engine import SETTINGS
+from advisor.spec.reading.file_bytes import is_there
+from advisor.spec.reading.given import plain
+from advisor.spec.reading.located_yaml import read_yaml
 from advisor.spec.workloads.load_kind import LoadKind
 
 NAME = "sources.yaml"
@@ -113,19 +116,15 @@ def read_sources(folder: Path) -> tuple[Source, ...]:
     Raises DataError for a file that is not what measurements/README.md describes.
     """
     path = folder / NAME  # of a file that stands for a folder there is none
-    if not path.exists():
+    if not is_there(path):
         return ()
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
-    except yaml.YAMLError as error:
-        raise DataError(f"{path}: not YAML; {' '.join(str(error).split())}") from error
+    document = read_yaml(path).value
     if not isinstance(document, dict) or document.get("version") != 1:
         raise DataError(f"{path}: no 'version: 1'; update quantadvise or mend the file")
-    return tuple(
-        _source(f"{path}: source {number}", row)
-        for number, row in enumerate(document.get("sources", ()), start=1)
-    )
+    rows = document.get("sources", [])
+    if not isinstance(rows, list):
+        raise DataError(f"{path}: sources: expected a list of sources, found {_said(rows)}")
+    return tuple(_source(f"{path}: source {number}", row) for number, row in enumerate(rows, start=1))
 
 
 def _source(where: str, row: Any) -> Source:
@@ -134,15 +133,20 @@ def _source(where: str, row: Any) -> Source:
     for key in _TEXTS:
         if not row.get(key):
             raise DataError(f"{where}: '{key}' is missing; add it")
+    for key in (*_TEXTS, "family"):
+        value = row.get(key, "")
+        is_list = key == "licences" and isinstance(value, list)
+        if not all(isinstance(one, (str, date)) for one in (value if is_list else [value])):
+            raise DataError(f"{where}: {key} is {_said(value)}; give text")
     for key in row:
         if key not in _KEYS:
             raise DataError(f"{where}: unknown key '{key}'; known are {', '.join(_KEYS)}")
     for key in ("reference", "left_out_alone"):
         if not isinstance(row.get(key, False), bool):
-            raise DataError(f"{where}: {key} is '{row[key]}'; true or false")
+            raise DataError(f"{where}: {key} is {_said(row[key])}; true or false")
     version = row.get("engine_version")
     if version is not None and not isinstance(version, str):
-        raise DataError(f"{where}: engine_version is {version}; put the number in quotes")
+        raise DataError(f"{where}: engine_version is {_said(version)}; put the number in quotes")
     return Source(
         match=row["match"],
         title=row["title"],
@@ -162,9 +166,14 @@ def _source(where: str, row: Any) -> Source:
     )
 
 
+def _said(value: object) -> str:
+    """A value in a message: never longer than a line, whatever the file holds."""
+    return f"'{plain(str(value))}'" if isinstance(value, (str, int, float)) else reprlib.repr(value)
+
+
 def _one_of(where: str, key: str, value: Any, allowed: tuple[str, ...]) -> Any:
     if value not in allowed:
-        raise DataError(f"{where}: {key} is '{value}'; one of {', '.join(sorted(allowed))}")
+        raise DataError(f"{where}: {key} is {_said(value)}; one of {', '.join(sorted(allowed))}")
     return value
 
 
@@ -172,13 +181,15 @@ def _requests_per_client(where: str, given: Any) -> float | None:
     if given is None:
         return None
     if isinstance(given, bool) or not isinstance(given, (int, float)) or not given >= 1:
-        raise DataError(f"{where}: requests_per_client is '{given}'; a number from 1 on, or .inf")
+        raise DataError(f"{where}: requests_per_client is {_said(given)}; a number from 1 on, or .inf")
     return float(given)
 
 
 def _settings(where: str, given: Any) -> dict[str, Any]:
     if not isinstance(given, dict):
-        raise DataError(f"{where}: engine_settings is '{given}'; give names and values of engine settings")
+        raise DataError(
+            f"{where}: engine_settings is {_said(given)}; give names and values of engine settings"
+        )
     for name in given:
         _one_of(where, "a name of engine_settings", name, SETTINGS)
     return dict(given)
@@ -190,5 +201,5 @@ def _scatter(where: str, given: Any) -> dict[str, float]:
     for load, value in values.items():
         _one_of(where, "a load of scatter", load, _LOADS)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 10:
-            raise DataError(f"{where}: scatter is '{value}'; a number of log units above 0")
+            raise DataError(f"{where}: scatter is {_said(value)}; a number of log units above 0")
     return {load: float(value) for load, value in values.items()}
