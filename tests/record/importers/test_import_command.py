@@ -6,10 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner, Result
 
-from advisor.cli.commands.import_results import register
+from advisor.cli.app import app_for
 from advisor.errors import InputError
 from advisor.record.store import read_quality, read_speed
 from tests.record.importing import DATA, VLLM
@@ -20,10 +19,7 @@ LM_EVAL = DATA / "lm_eval" / "results_full.json"
 
 
 def run(*arguments: object) -> Result:
-    app = typer.Typer()
-    register(app)
-    app.command("other")(lambda: None)  # with a single command, typer drops its name
-    return CliRunner().invoke(app, ["import", *map(str, arguments)])
+    return CliRunner().invoke(app_for("import"), ["import", *map(str, arguments)])
 
 
 def error_of(*arguments: object) -> str:
