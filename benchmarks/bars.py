@@ -58,10 +58,10 @@ def main() -> None:
     held = held_out(parser.parse_args().errors)
     report = fit_report.read(shipped("measurements") / fit_report.NAME)
     lines = [*error_lines(held), *interval_lines(report), *format_lines(report)]
-    print(f"{'what':<52}{'left out':<10}{'goal':>16}{'reached':>20}{'first sources':>20}  met")
+    print(f"{'what':<54}{'left out':<10}{'goal':>16}{'reached':>20}{'first sources':>20}  met")
     for line in lines:
         met = "yes" if line.met else "no"
-        print(f"{line.what:<52}{line.left_out:<10}{line.goal:>16}{line.reached:>20}{line.first:>20}  {met}")
+        print(f"{line.what:<54}{line.left_out:<10}{line.goal:>16}{line.reached:>20}{line.first:>20}  {met}")
     for name in ("tpot", "ttft"):
         _print_classes(held, name)
 
@@ -128,10 +128,10 @@ def interval_lines(report: FitReport) -> list[Line]:
     found = {(row.left_out, row.quantity): row.intervals for row in report.by_fold}
     known = "source, its deployments known"
     widths = [
-        ("TPOT, dense on V1, width", known, DENSE, 1.4),
-        ("TTFT, width", known, "TTFT under load", 2.0),
-        *[("TPOT, dense on V1, width", far, DENSE, 1.5) for far in ("model", "GPU")],
-        *[("TTFT, width", far, "TTFT under load", 2.4) for far in ("model", "GPU")],
+        ("TPOT, dense on V1", known, DENSE, 1.4),
+        ("TTFT", known, "TTFT under load", 2.0),
+        *[("TPOT, dense on V1", far, DENSE, 1.5) for far in ("model", "GPU")],
+        *[("TTFT", far, "TTFT under load", 2.4) for far in ("model", "GPU")],
     ]
     lines = [
         _width(what, "known" if far == known else far, found.get((far, of)), most)
@@ -150,13 +150,19 @@ def _width(what: str, left_out: str, of: IntervalFigures | None, most: float) ->
         return Line(what, left_out, f"≤ ×{most}", "none", "", False)
     met = of.width <= most and COVERAGE[0] <= of.coverage <= COVERAGE[1]
     reached = f"×{of.width:.2f}, {of.coverage:.1%}"
-    return Line(f"{what} and coverage", left_out, f"≤ ×{most}, 90 %", reached, "", met)
+    return Line(f"{what}, width and coverage", left_out, f"≤ ×{most}, 90 %", reached, "", met)
 
 
 def format_lines(report: FitReport) -> list[Line]:
     """Goals for what is asked of two formats."""
     lines = [
-        _width(f"ratio of formats, {row.quantity}, {row.kernels}"[:44], row.left_out, row.intervals, 1.25)
+        _width(
+            f"ratio of formats, {row.quantity.removesuffix(', loaded')}, "
+            + ("FP4" if row.kernels.startswith("FP4") else "no FP4"),
+            row.left_out,
+            row.intervals,
+            1.25,
+        )
         for row in report.ratios
         if row.left_out == "model" and row.quantity.endswith("loaded")
     ]
