@@ -163,8 +163,13 @@ def pick_lines(recommendation: Recommendation, decision: Decision | None, width:
 
 def ranking_lines(recommendation: Recommendation, width: int, top: int) -> list[Line]:
     rows = shown_rows(recommendation.ranked, top)
+    counts = wrapped(evidence.counts_line(recommendation, len(rows)), width)
+    return [*table_lines(rows, recommendation.workload, width), *[Line(text, "dim") for text in counts]]
+
+
+def table_lines(rows: Sequence[tuple[int, Assessment]], workload: Workload, width: int) -> list[Line]:
+    """Deployments with their places, a line each under a head, in columns as the width has room for."""
     assessments = [assessment for _, assessment in rows]
-    workload = recommendation.workload
     columns = [
         Column("", [str(place) for place, _ in rows], right=True, keep=True),
         Column("deployment", [short_text(a.deployment) for a in assessments], keep=True),
@@ -182,11 +187,7 @@ def ranking_lines(recommendation: Recommendation, width: int, top: int) -> list[
         Column("USD/M tokens", [_per_million(a) for a in assessments], right=True),
     ]
     head, *body = fitting_table(columns, width)
-    return [
-        Line(head, "bold"),
-        *[Line(text) for text in body],
-        *[Line(text, "dim") for text in wrapped(evidence.counts_line(recommendation, len(rows)), width)],
-    ]
+    return [Line(head, "bold"), *plain(body)]
 
 
 def _usd(assessment: Assessment) -> str:
@@ -214,7 +215,7 @@ def _tightest(assessments: Sequence[Assessment], workload: Workload, *, narrow: 
         used = [(_used(assessment, limit), limit) for limit in workload.limits]
         known = [(share_of, limit) for share_of, limit in used if share_of is not None]
         if not known:
-            cells.append("–")
+            cells.append(_of_capacity(assessment, workload))
             continue
         share_of, limit = max(known, key=lambda pair: pair[0])
         full = min(BAR, round(BAR * share_of))
@@ -222,6 +223,15 @@ def _tightest(assessments: Sequence[Assessment], workload: Workload, *, narrow: 
         of = "" if narrow else f" of {limit.metric.upper()} {limit.statistic}"
         cells.append(f"{bar} {share(share_of):>6}{of}")
     return [Column("nearest limit", cells, keep=True)]
+
+
+def _of_capacity(assessment: Assessment, workload: Workload) -> str:
+    """How much of its capacity the rate takes, where a queue without end leaves no latency to speak of."""
+    arrival, of = workload.load.arrival, assessment.prediction
+    capacity = None if of is None else of.capacity_requests_per_s
+    if capacity is None or arrival.kind != "rate" or arrival.value is None:
+        return "–"
+    return f"{'█' * BAR} {share(arrival.value / capacity.value):>6} of capacity"
 
 
 def _used(assessment: Assessment, limit: LatencyLimit) -> float | None:

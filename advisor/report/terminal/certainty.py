@@ -10,8 +10,9 @@ from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.measuring.next import Measurement
 from advisor.advise.sensitivity.ways_out import WayOut
 from advisor.report.terminal.decision_words import limit_name
+from advisor.report.terminal.text_table import Column, fitting_table
 from advisor.spec.deployment import Deployment
-from advisor.text import bill_text, chance, deployment_text, number
+from advisor.text import bill_text, chance, deployment_text, number, short_text
 
 _ROLES: dict[Role, str] = {"recommended": "recommended", "surer": "surer", "cheaper": "cheaper"}
 MEASURE_FIRST = ", measure first"
@@ -104,9 +105,16 @@ def frontier_bars(recommendation: Recommendation) -> list[str]:
     ]
 
 
-def way_out_lines(ways: Sequence[WayOut]) -> list[str]:
-    """What would have to change for something to keep the limits, each with its cost."""
-    return [f"{change_text(way)}: {deployment_text(way.deployment)}, {way_usd(way)}" for way in ways]
+def way_out_lines(ways: Sequence[WayOut], width: int) -> list[str]:
+    """What would have to change for something to keep the limits, each with its cost, in columns."""
+    return fitting_table(
+        (
+            Column("", [change_text(way) for way in ways], keep=True),
+            Column("", [short_text(way.deployment) for way in ways], keep=True),
+            Column("", [way_usd(way) for way in ways], right=True, keep=True),
+        ),
+        width,
+    )
 
 
 def change_text(way: WayOut) -> str:
@@ -117,8 +125,8 @@ def change_text(way: WayOut) -> str:
         unit = {"recovery": "%", "capacity": "requests/s"}.get(way.limit, "ms")
         return f"loosen {limit_name(way.limit)} from {now} to {then} {unit}"
     if way.change == "confidence":
-        return f"accept that all limits are kept with {chance(way.keeps_all_limits)} (--confidence)"
-    return {"gpus": "allow more GPUs or a larger budget", "gpu": "allow every GPU (--gpu any)"}[way.change]
+        return f"accept {chance(way.keeps_all_limits)} (--confidence)"
+    return {"gpus": "allow more GPUs or a larger budget", "gpu": "allow any GPU (--gpu any)"}[way.change]
 
 
 def way_usd(way: WayOut) -> str:

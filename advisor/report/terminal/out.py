@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 TABLE_ROWS = 10
 """Deployments in a table unless --top says otherwise."""
-
-CLOSEST_ROWS = 5
-"""Refused deployments in a table when nothing is left to rank."""
 NATURAL_WIDTH = 10_000
 """Outside a terminal tables are not wrapped or cut: rich would otherwise take 80 columns."""
 NARROWEST, WIDEST = 60, 160
@@ -67,23 +64,28 @@ def print_recommendation(
         from advisor.report.terminal.mixed.answer import mix_lines
 
         lines = mix_lines(recommendation, mix, decision, width=width, top=top)
+    if not lines:
+        lines = _nothing_kept_lines(recommendation, decision, mix, top)
     _print_lines(lines)
-    if lines and not explain:
+    if not explain:
         return
     to = console()
-    if not lines:
-        _nothing_kept(to, recommendation, top, decision)
-        if mix is not None:
-            from advisor.report.terminal.mixed.words import compared_text
-
-            to.print(compared_text(mix))
-    if explain and mix is not None and mix.recommended:
+    if mix is not None and mix.recommended:
         _kinds(to, mix)
         if not recommendation.ranked:
             to.print()
-            _nothing_kept(to, recommendation, top, decision)
-    if explain:
-        print_explanation(to, recommendation, top=top or TABLE_ROWS, decision=decision)
+            _print_lines(_nothing_kept_lines(recommendation, decision, None, top))
+    if not recommendation.ranked:
+        _nothing_kept(to, recommendation, top, decision)
+    print_explanation(to, recommendation, top=top or TABLE_ROWS, decision=decision)
+
+
+def _nothing_kept_lines(
+    recommendation: Recommendation, decision: Decision | None, mix: Mix | None, top: int | None
+) -> list[Line]:
+    from advisor.report.terminal.refused import nothing_kept_lines
+
+    return nothing_kept_lines(recommendation, decision, mix, width=answer_width(), top=top)
 
 
 def _print_lines(lines: Sequence[Line]) -> None:
@@ -115,21 +117,15 @@ def _kinds(to: Console, mix: Mix) -> None:
 def _nothing_kept(
     to: Console, recommendation: Recommendation, top: int | None, decision: Decision | None
 ) -> None:
-    """What was asked, what comes nearest, what would have to change, why the rest was refused, and what the
-    figures rest on."""
-    from advisor.report.terminal import certainty, decision_words, evidence, refused
+    """Every figure of what comes nearest, why the rest was refused, and what the figures rest on."""
+    from advisor.report.terminal import decision_words, evidence, ranking_tables, refused
 
-    workload = recommendation.workload
-    to.print(f"{recommendation.model.name} for {workload.name}", style="bold")
-    for line in evidence.workload_lines(workload):
-        to.print(f"  {line}")
-    for note in recommendation.notes:
-        to.print(f"Note: {note}.")
-    _ranking(to, recommendation, top or TABLE_ROWS, None if decision is None else decision.settles)
-    if decision is not None:
-        _section(to, "Ways out", certainty.way_out_lines(decision.ways_out))
-        if decision.own_or_api is not None:
-            _section(to, "Own or API", decision_words.own_or_api_lines(decision.own_or_api))
+    if recommendation.closest is not None:
+        to.print()
+        rows = min(top or TABLE_ROWS, refused.CLOSEST_ROWS)
+        to.print(ranking_tables.nearly_table(recommendation, top=rows))
+    if decision is not None and decision.own_or_api is not None:
+        _section(to, "Own or API", decision_words.own_or_api_lines(decision.own_or_api))
     _section(to, "Refused", refused.refused_lines(recommendation))
     _section(to, "What this rests on", evidence.evidence_lines(recommendation))
 
@@ -195,25 +191,17 @@ def print_pareto(recommendation: Recommendation) -> None:
 def _ranking(
     to: Console, recommendation: Recommendation, top: int, settles: Measurement | None = None
 ) -> None:
-    """The best and why the first is first; where nothing keeps the limits, what comes nearest."""
-    from advisor.report.terminal import certainty, evidence, ranking_tables, refused, why_first
+    """The best, and why the first is first."""
+    from advisor.report.terminal import certainty, evidence, ranking_tables, why_first
 
     _section(to, "Choose between", certainty.pick_lines(recommendation, settles))
-    if recommendation.ranked:
-        to.print()
-        if line := certainty.frontier_line(recommendation):
-            to.print(line)
-        to.print(ranking_tables.ranking_table(recommendation, top=top))
-        rows = len(ranking_tables.shown_rows(recommendation.ranked, top))
-        to.print(evidence.counts_line(recommendation, rows))
-        _section(to, "Why", why_first.winner_lines(recommendation))
-    elif recommendation.closest is not None:
-        to.print()
-        to.print(
-            f"Nothing keeps the limits with the confidence asked for. {refused.nearly_line(recommendation)}"
-        )
-        to.print()
-        to.print(ranking_tables.nearly_table(recommendation, top=min(top, CLOSEST_ROWS)))
+    to.print()
+    if line := certainty.frontier_line(recommendation):
+        to.print(line)
+    to.print(ranking_tables.ranking_table(recommendation, top=top))
+    rows = len(ranking_tables.shown_rows(recommendation.ranked, top))
+    to.print(evidence.counts_line(recommendation, rows))
+    _section(to, "Why", why_first.winner_lines(recommendation))
 
 
 def print_assessment(assessment: Assessment, workload: Workload, *, explain: bool = False) -> None:

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from math import floor
+from typing import TYPE_CHECKING
 
-from advisor.advise.choose.assessment import Assessment, RefusalKind
+from advisor.advise.choose.assessment import Assessment, Refusal, RefusalKind
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.choose.rows import Reason
 from advisor.report.documents.refusal_words import finding, limit_text, refusal_text, worst_refusal
-from advisor.text import deployment_text, listed, missed_by
+from advisor.report.terminal import certainty
+from advisor.report.terminal.answer import Line, pick_lines, plain, question_text, table_lines, wrapped
+from advisor.report.terminal.ranking_tables import shown_rows
+from advisor.text import bill_text, chance, deployment_text, listed, missed_by
+
+if TYPE_CHECKING:
+    from advisor.advise.decision import Decision
+    from advisor.advise.mixed.fleet import Mix
+
+CLOSEST_ROWS = 5
+"""Refused deployments in a table when nothing is left to rank."""
+SEEN = 0.0005
+"""Share by which a limit must be missed to be seen to be missed."""
 
 
 def refused_lines(recommendation: Recommendation) -> list[str]:
@@ -35,14 +49,25 @@ def _reason(reason: Reason) -> str:
     return _REASONS.get(reason.kind) or f"that miss {limit_text(nearest, worst_refusal(nearest))}"
 
 
+def _missed_text(assessment: Assessment, refusal: Refusal) -> str:
+    """`p95 TTFT <= 500 ms: 812 (700–950) ms, missed by 13 %`."""
+    return f"{refusal_text(assessment, refusal)}, {_miss(refusal, assessment)}"
+
+
+def _miss(refusal: Refusal, of: Assessment) -> str:
+    """How far a limit is missed; one that is kept by itself is missed together with the others."""
+    excess = refusal.excess or 0.0
+    if excess >= SEEN:
+        return missed_by(excess)
+    return f"kept by itself, but all limits together with {chance(of.keeps_all_limits)} only"
+
+
 def _examples(members: Sequence[Assessment]) -> str:
     nearest = members[0]
     if nearest.excess is not None:
         worst = worst_refusal(nearest)
-        return (
-            f"nearest is {deployment_text(nearest.deployment)}, {finding(nearest, worst)}, "
-            f"{missed_by(worst.excess or 0.0)}"
-        )
+        found = f"{finding(nearest, worst)}, {_miss(worst, nearest)}"
+        return f"nearest is {deployment_text(nearest.deployment)}, {found}"
     if nearest.refusals[0].kind == "price":
         return listed(dict.fromkeys(a.deployment.gpu.label for a in members))
     if nearest.refusals[0].kind == "seen":
@@ -59,15 +84,83 @@ def _examples(members: Sequence[Assessment]) -> str:
     return listed([deployment_text(a.deployment) for a in members])
 
 
+def nothing_kept_lines(
+    recommendation: Recommendation,
+    decision: Decision | None,
+    mix: Mix | None = None,
+    *,
+    width: int,
+    top: int | None = None,
+) -> list[Line]:
+    """The answer for a person where nothing is ranked: how near it is, what would have to change."""
+    from advisor.report.terminal.mixed.words import compared_text
+
+    workload = recommendation.workload
+    nearest = [a for a in recommendation.refused if a.excess is not None]
+    rows = shown_rows(recommendation.likely or nearest, min(top or CLOSEST_ROWS, CLOSEST_ROWS))
+    ways = () if decision is None else decision.ways_out
+    table = [
+        Line(),
+        *plain(wrapped(nearly_line(recommendation), width)),
+        *table_lines(rows, workload, width),
+    ]
+    return [
+        *[Line(text, "bold") for text in wrapped(_nothing_kept_head(recommendation), width)],
+        *plain(wrapped(question_text(recommendation), width)),
+        *plain(part for note in recommendation.notes for part in wrapped(f"Note: {note}.", width, indent=6)),
+        *pick_lines(recommendation, decision, width),
+        *plain(wrapped(f"  {compared_text(mix)}", width, indent=4) if mix is not None else ()),
+        *(table if rows else _refused_section(recommendation, width)),
+        *([Line(), Line("Ways out", "bold")] if ways else []),
+        *plain(f"  {line}" for line in certainty.way_out_lines(ways, width - 2)),
+        Line(),
+        *plain(wrapped(_more(recommendation), width)),
+    ]
+
+
+def _refused_section(recommendation: Recommendation, width: int) -> list[Line]:
+    """Where no refusal is a matter of degree, the refusals are the answer."""
+    texts = [part for line in refused_lines(recommendation) for part in wrapped(f"  {line}", width, indent=4)]
+    return [Line(), Line("Refused", "bold"), *plain(texts)] if texts else []
+
+
+def _nothing_kept_head(recommendation: Recommendation) -> str:
+    """`Nothing keeps all limits with 80 % · nearest fp8 on 8× L4 · 8 USD/h (5,840 a month) · 70 %`."""
+    asked = f"Nothing keeps all limits with {chance(recommendation.workload.confidence)}"
+    if recommendation.frontier:
+        surest = recommendation.frontier[-1]
+        deployment, usd, keeps = surest.deployment, surest.usd_per_hour, surest.keeps_all_limits
+    elif (nearest := recommendation.closest) is not None:
+        usd = None if nearest.cost is None else nearest.cost.usd_per_hour
+        deployment, keeps = nearest.deployment, nearest.keeps_all_limits
+    else:
+        return nothing_kept_line(recommendation)
+    said = chance(keeps)
+    if said == chance(recommendation.workload.confidence):
+        said = f"{floor(1000 * keeps) / 10:g} %"  # less than was asked for, by less than a per cent
+    return f"{asked} · surest {deployment_text(deployment)} · {bill_text(usd)} · {said}"
+
+
+def _more(recommendation: Recommendation) -> str:
+    count = len(recommendation.refused)
+    rows = recommendation.fit.get("rows")
+    rests = f"the {rows:,} measurements" if isinstance(rows, int) else "the measurements"
+    return (
+        f"More: --explain shows why {'1 was' if count == 1 else f'{count:,} were'} refused, every figure of "
+        f"the nearest with its interval, and {rests} behind it."
+    )
+
+
 def nearly_line(recommendation: Recommendation) -> str:
     """What the table of refused deployments shows."""
     count = len(recommendation.likely)
     if count == 0:
-        return "Those that miss them by the least:"
-    noun = "deployment does" if count == 1 else "deployments do"
+        return "Those that miss the limits by the least:"
+    if count == 1:
+        return "By its central estimate one deployment keeps them; measure-next says what would make sure:"
     return (
-        f"By their central estimates {count:,} {noun}, and a measurement could make sure (quantadvise "
-        "measure-next says which); the best of them:"
+        f"By their central estimates {count:,} deployments keep them; measure-next says which measurement "
+        "would make sure of one. The best:"
     )
 
 
@@ -82,8 +175,7 @@ def nothing_kept_line(recommendation: Recommendation) -> str:
         return (
             f"{name} for {workload}: nothing keeps the limits; "
             f"closest is {deployment_text(closest.deployment)}, "
-            f"{refusal_text(closest, worst)}, {missed_by(worst.excess or 0.0)}; "
-            "loosen that limit or allow other GPUs"
+            f"{_missed_text(closest, worst)}; loosen that limit or allow other GPUs"
         )
     smallest = recommendation.smallest
     if smallest is not None:

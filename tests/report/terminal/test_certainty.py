@@ -113,17 +113,17 @@ def test_bars_are_as_long_as_the_probability() -> None:
     [
         (
             {"change": "limit", "limit": "ttft_p95_ms", "bound": 200.0, "to": 310.0},
-            "loosen p95 TTFT from 200 to 310 ms: ",
+            "loosen p95 TTFT from 200 to 310 ms",
         ),
         (
             {"change": "limit", "limit": "recovery", "bound": 0.995, "to": 0.98},
-            "loosen recovery from 99.5 to 98 %: ",
+            "loosen recovery from 99.5 to 98 %",
         ),
-        ({"change": "confidence"}, "accept that all limits are kept with 60 % (--confidence): "),
-        ({"change": "gpus"}, "allow more GPUs or a larger budget: "),
-        ({"change": "gpu"}, "allow every GPU (--gpu any): "),
+        ({"change": "confidence"}, "accept 60 % (--confidence)"),
+        ({"change": "gpus"}, "allow more GPUs or a larger budget"),
+        ({"change": "gpu"}, "allow any GPU (--gpu any)"),
     ],
 )
 def test_a_way_out_says_what_to_change_from_what_to_what(way: dict[str, object], text: str) -> None:
     made = WayOut(deployment=deployment(), usd_per_hour=0.8, keeps_all_limits=0.6, **way)  # type: ignore[arg-type]
-    assert way_out_lines([made]) == [f"{text}bf16 on 1× A6000, 0.8 USD/h"]
+    assert way_out_lines([made], 100) == [f"{text}  bf16 on 1× A6000  0.8 USD/h"]
