@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from advisor.advise.sensitivity.axis import UNITS
 from advisor.report.terminal import decision_words
 from advisor.report.terminal.out import console, print_document
-from advisor.spec.workloads.profile_listing import not_weighed
-from advisor.text import chance, deployment_text
+from advisor.spec.workloads.profile_listing import api_not_weighed
+from advisor.text import chance, deployment_text, gpus_text
 
 if TYPE_CHECKING:
     from advisor.advise.choose.question import Choice
@@ -84,14 +84,14 @@ def suggestion_lines(found: Suggestion) -> list[str]:
     lines = [_stands(found)]
     if not found.measurements:
         return [*lines, f"Nothing to gain: {found.why_nothing}."]
+    if found.usd_per_hour is not None and found.may_fall_to is not None:
+        fall = f"from {number(found.usd_per_hour)} to {number(found.may_fall_to)} USD/h"
+        lines.append(f"If the cheaper pick keeps the limits, the bill falls {fall}.")
     over = "of its cost on average" if found.kept else "of its cost on average over taking it unmeasured"
     lines.append(
         f"Knowing everything would save {share(found.loss)} {over}; these measurements "
         f"{share(min(found.gain, found.loss))}, in about {number(found.gpu_minutes, digits=2)} GPU-minutes:"
     )
-    if found.usd_per_hour is not None and found.may_fall_to is not None:
-        fall = f"from {number(found.usd_per_hour)} to {number(found.may_fall_to)} USD/h"
-        lines.append(f"If the cheaper pick keeps the limits, the bill falls {fall}.")
     for m in found.measurements:
         what = "accuracy of " if m.what == "accuracy" else ""
         load = "" if m.what == "accuracy" else f" at {_load(m.arrival.kind, m.arrival.value)}"
@@ -138,7 +138,9 @@ def _best(stretch: Stretch) -> str:
     if stretch.best is None or stretch.until is None:
         return "nothing keeps the limits"
     if stretch.either:
-        return "either of " + ", ".join(deployment_text(d) for d in stretch.either)
+        several = "either of " + ", ".join(deployment_text(d) for d in stretch.either)
+        same = stretch.until.num_gpus == stretch.best.num_gpus
+        return several if same else f"{several} → {gpus_text(stretch.until)}"
     first, last = deployment_text(stretch.best), deployment_text(stretch.until)
     return first if first == last else f"{first} → {last}"
 
