@@ -9,7 +9,6 @@ from pathlib import Path
 from advisor.errors import InputError
 from advisor.units import MB
 
-
 _GZIP = b"\x1f\x8b"
 _GZIP_AND_ZLIB = 47
 """zlib's width of window, plus 32: it finds out which of the two headers there is."""
@@ -65,7 +64,7 @@ def read_bytes(path: Path, *, max_bytes: int, what: str, where: str | None = Non
 
 
 def _unpacked(content: bytes, max_bytes: int, shown: str) -> bytes:
-    """The text inside a gzip file, one byte more than the bound at most: a small file may hold a large one."""
+    """What a gzip file holds, one byte more than the bound at most: a small file may hold a large one."""
     found, rest = b"", content
     try:
         while rest and len(found) <= max_bytes:
