@@ -126,9 +126,9 @@ def import_results(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE…",
+            metavar="FILE|FOLDER…",
             help="Results of vLLM bench (saved, or as it prints them), GuideLLM, AIPerf, inference-perf, "
-            "llm-d, InferenceX, lm-eval or MLPerf.",
+            "llm-d, InferenceX, lm-eval or MLPerf; a folder of them, or of `vllm bench sweep`.",
         ),
     ],
     *,
@@ -157,7 +157,8 @@ def import_results(
     from advisor.record.importers.read import import_file
 
     facts = _facts(stated)
-    found = [_with_settings(import_file(path, facts), stated.engine_args) for path in files]
+    every = [file for path in files for file in _in_folder(path)]
+    found = [_with_settings(import_file(path, facts), stated.engine_args) for path in every]
     for imported in found:
         for note in imported.notes:
             typer.echo(f"quantadvise: {note}", err=True)
@@ -184,6 +185,30 @@ def _with_settings(imported: Imported, engine_args: str | None) -> Imported:
         for row in imported.speed
     )
     return replace(imported, speed=tuple(rows))
+
+
+_MOST_FILES = 1_000
+
+
+def _in_folder(path: Path) -> list[Path]:
+    """The file, or the runs of a folder that `vllm bench sweep` wrote; else the results that lie in a folder.
+
+    A sweep's summary holds the same runs once more.
+    """
+    if not path.is_dir():
+        return [path]
+    found = sorted(path.rglob("run=*.json")) or sorted(
+        file for file in path.iterdir() if file.suffix in (".json", ".jsonl") and file.is_file()
+    )
+    failed = [file for file in found if file.name.endswith(".failure.json")]
+    if failed:
+        typer.echo(f"quantadvise: {path}: {len(failed)} benchmarks failed and have no result", err=True)
+    found = [file for file in found if file not in failed]
+    if not found:
+        raise InputError(f"{path}: holds no result (*.json, or run=*.json of a sweep); name a result file")
+    if len(found) > _MOST_FILES:
+        raise InputError(f"{path}: holds {len(found):,} files; import at most {_MOST_FILES:,} at once")
+    return found
 
 
 def _load(

@@ -123,7 +123,11 @@ def described(document: Any) -> str:
         return f"an object with {_keys(document)}{_belongs(document)}"
     if isinstance(document, list):
         return f"a list of {len(document)} values"
-    return f"text that begins with {str(document).strip()[:30]!r}"
+    text = str(document).strip()
+    head = {name.strip() for name in text.split("\n", 1)[0].split(",")}
+    if {"Metric", "avg"} <= head:
+        return f"{_OTHER_TOOLS[-1][1]} (it has no lengths and no load)"
+    return f"text that begins with {text[:30]!r}"
 
 
 def _keys(document: Mapping[Any, Any]) -> str:
@@ -132,6 +136,32 @@ def _keys(document: Mapping[Any, Any]) -> str:
         return "no keys"
     more = f" and {len(names) - _MAX_KEYS} more" if len(names) > _MAX_KEYS else ""
     return f"the keys {', '.join(names[:_MAX_KEYS])}{more}"
+
+
+_NO_ENGINE = "names no engine: measure with `vllm bench serve`, GuideLLM or AIPerf"
+_OTHER_TOOLS: tuple[tuple[set[str], str], ...] = (
+    (
+        {"engine", "world_info", "performance"},
+        "a report of TensorRT-LLM's trtllm-bench: only vLLM is predicted",
+    ),
+    ({"model_filename", "avg_ts", "n_prompt"}, "a result of llama.cpp's llama-bench: only vLLM is predicted"),
+    ({"results_ttft_s_mean", "num_concurrent_requests"}, f"a summary of LLMPerf, which {_NO_ENGINE}"),
+    (
+        {"config", "results", "system", "start_time"},
+        f"a result of Hugging Face's inference-benchmarker (TGI's), which {_NO_ENGINE}",
+    ),
+    ({"Number of concurrency", "Total requests"}, f"a summary of EvalScope's perf, which {_NO_ENGINE}"),
+    (
+        {"experiments", "service_kind"},
+        "GenAI-Perf's timings of single requests: import profile_export_genai_perf.json beside it",
+    ),
+    (
+        {"metadata", "metrics", "error"},
+        "AIPerf's records of single requests: import profile_export_aiperf.json beside it",
+    ),
+    ({"Metric", "avg", "p99"}, "AIPerf's or GenAI-Perf's table: import the JSON of the same name beside it"),
+)
+"""Files of tools that are no source here, by keys that they have, with the reason and the way on."""
 
 
 def _belongs(document: Mapping[Any, Any]) -> str:
@@ -145,6 +175,9 @@ def _belongs(document: Mapping[Any, Any]) -> str:
         return ", vLLM's copy for PyTorch's benchmark database: import the .json beside it"
     if {"custom_id", "body"} <= keys or {"timestamp", "input_length"} <= keys:
         return ", a log of requests: read it with `quantadvise profiles from-trace`"
+    for marks, words in _OTHER_TOOLS:
+        if marks <= keys:
+            return f", {words}"
     if {"error_type", "serve_overrides"} <= keys:
         return f", a benchmark that failed ({str(document['error_type'])[:40]}): it has no result"
     return ""

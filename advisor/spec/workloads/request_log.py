@@ -42,6 +42,10 @@ class TracedRequest:
     """What the prompt begins with, shortest first: blocks of tokens, or messages."""
     in_tokens: bool = True
     """Whether `prefixes` are counted in tokens; otherwise in characters."""
+    model: str | None = None
+    """The model that was asked, by the log's own name."""
+    answered_by_proxy: bool = False
+    """Whether a proxy had the answer in a cache of its own, so that no engine saw the request."""
     ended_s: float | None = None
     """When the last token of the answer was sent, on the clock of `at_s`."""
 
@@ -66,6 +70,8 @@ class Trace:
     requests: tuple[TracedRequest, ...]
     skipped: int = 0
     """Lines and requests that say no lengths."""
+    proxy_answers: int = 0
+    """Requests that a proxy answered itself; they are none of `requests`."""
     resolution_s: float = 0.0
     """How finely arrivals are written down; 0 = finely enough."""
 
@@ -74,11 +80,16 @@ def answered(
     format: TraceFormat, found: list[TracedRequest], skipped: int = 0, resolution_s: float = 0.0
 ) -> Trace:
     """Requests with a prompt and an answer: what failed or was aborted is no length."""
+    sent = [one for one in found if not one.answered_by_proxy]
     kept = tuple(
         one
-        for one in found
+        for one in sent
         if one.input_tokens != 0 and one.output_tokens != 0 and one.input_chars != 0 and one.output_chars != 0
     )
     return Trace(
-        format=format, requests=kept, skipped=skipped + len(found) - len(kept), resolution_s=resolution_s
+        format=format,
+        requests=kept,
+        skipped=skipped + len(sent) - len(kept),
+        proxy_answers=len(found) - len(sent),
+        resolution_s=resolution_s,
     )

@@ -8,6 +8,7 @@ Session ID and Elapsed time too; LiteLLM's spend logs have startTime, prompt_tok
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -36,6 +37,9 @@ SESSIONS = ("sessionid", "conversationid", "chatid", "threadid", "dialogueid", "
 ENDS = ("endtime", "endedat", "finishedat", "completedat")
 LASTED = ("elapsedtime",)
 """Seconds (BurstGPT's second form)."""
+MODELS = ("modelgroup", "model", "modelname")
+PROXY_HITS = ("cachehit",)
+"""LiteLLM's own cache of answers, not the engine's of prefixes."""
 MEDIA = ("numimages", "images", "numaudios", "numvideos")
 NS_PER_S = 1e9
 _FORMATS: Mapping[str, TraceFormat] = {"contexttokens": "azure", "requesttokens": "burstgpt"}
@@ -56,6 +60,7 @@ class Columns:
 
         self.time, self.prompt, self.answer = first(TIMES), first(PROMPTS), first(ANSWERS)
         self.cached, self.media = first(CACHED), first(MEDIA)
+        self.model, self.proxy_hit = first(MODELS), first(PROXY_HITS)
         self.session, self.ended, self.lasted = first(SESSIONS), first(ENDS), first(LASTED)
         self.found = self.prompt is not None and self.answer is not None
 
@@ -71,7 +76,8 @@ class Columns:
         """One row. Raises DataError for a count or a time that is none."""
         at = None if self.time is None else row.get(self.time)
         media = None if self.media is None else row.get(self.media)
-        cached = None if self.cached is None else row.get(self.cached)
+        cached = _cached_in_metadata(row) if self.cached is None else row.get(self.cached)
+        model = None if self.model is None else row.get(self.model)
         session = None if self.session is None else row.get(self.session)
         sent_s = None if at in (None, "") else instant(at, where)
         return TracedRequest(
@@ -80,7 +86,11 @@ class Columns:
             ended_s=None if sent_s is None else self._ended_s(row, sent_s, where),
             input_tokens=count(row.get(self.prompt or ""), where, self.prompt or ""),
             output_tokens=count(row.get(self.answer or ""), where, self.answer or ""),
-            cached_tokens=None if cached in (None, "") else count(cached, where, self.cached or ""),
+            cached_tokens=None
+            if cached in (None, "")
+            else count(cached, where, self.cached or "cached_tokens"),
+            model=None if model in (None, "") else str(model),
+            answered_by_proxy=str(row.get(self.proxy_hit or "")).lower() == "true",
             media=0 if media in (None, "") else count(media, where, self.media or ""),
         )
 
@@ -95,6 +105,19 @@ class Columns:
         if not isinstance(seconds, (int, float)):
             return None
         return sent_s + seconds if 0 <= seconds < 1e6 else None
+
+
+def _cached_in_metadata(row: Mapping[str, Any]) -> Any:
+    """Prompt tokens that the engine's prefix cache had, where LiteLLM keeps them (JSON text in a CSV)."""
+    found = row.get("metadata")
+    if isinstance(found, str):
+        try:
+            found = json.loads(found)
+        except (ValueError, RecursionError):
+            return None
+    for key in ("usage_object", "prompt_tokens_details", "cached_tokens"):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found
 
 
 def read_columns(text: str, path: Path) -> Trace:

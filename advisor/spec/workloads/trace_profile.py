@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,6 +67,12 @@ def profile_from_trace(
         notes.append(f"token counts are approximate: {chars_per_token:g} characters taken for a token")
     if trace.skipped:
         notes.append(f"{trace.skipped} lines or requests without prompt and answer were left out")
+    if trace.proxy_answers:
+        notes.append(
+            f"{trace.proxy_answers} requests were answered from the proxy's own cache and reach no engine: "
+            "left out"
+        )
+    notes += _model_notes(trace)
     notes += _media_notes(trace)
     arrives, utilization = (arrival, None) if arrival is not None else _arrival(trace, path, notes)
     if len(prompts) > MAX_VALUES and max(prompts) > 1.5 * lengths_of(prompts).longest:
@@ -88,6 +95,22 @@ def profile_from_trace(
         notes=tuple(notes),
         log=_sent(trace, prompts, path, chars_per_token) if arrival is None and output_tokens is None else (),
     )
+
+
+_MOST_MODELS = 4
+
+
+def _model_notes(trace: Trace) -> list[str]:
+    """The models of a log, where it has requests of several: one engine serves one."""
+    models = Counter(one.model for one in trace.requests if one.model is not None)
+    if len(models) < 2:
+        return []
+    named = [f"{name} {number:,}" for name, number in models.most_common(_MOST_MODELS)]
+    more = f" and {len(models) - _MOST_MODELS} more" if len(models) > _MOST_MODELS else ""
+    return [
+        f"requests of {len(models)} models ({', '.join(named)}{more}): all are taken; keep the lines of the "
+        "one to be served"
+    ]
 
 
 def _media_notes(trace: Trace) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -144,3 +145,49 @@ def test_settings_of_the_server_are_kept_with_the_rows(tmp_path: Path) -> None:
         }  # fmt: skip
     unread = error_of(VLLM / "concurrency.json", *FACTS, *VERSION, "--engine-args", "--fast", "--out", out)
     assert "states no known setting" in unread
+
+
+def test_a_folder_of_a_sweep_gives_its_runs(tmp_path: Path) -> None:
+    """As vllm/benchmarks/sweep/serve.py of 0.33.0 lays it out: run=N.json by combination, summaries beside."""
+    for at, name in enumerate(("concurrency.json", "rate.json")):
+        folder = tmp_path / "sweep" / "20260504" / f"combination-{at}"
+        folder.mkdir(parents=True)
+        text = (VLLM / name).read_text(encoding="utf-8")
+        (folder / "run=0.json").write_text(text, encoding="utf-8")
+        (folder / "run=1.failure.json").write_text(
+            '{"error_type": "x", "serve_overrides": {}}', encoding="utf-8"
+        )
+        (folder / "summary.json").write_text(f"[{text}]", encoding="utf-8")
+    alone = run(VLLM / "concurrency.json", VLLM / "rate.json", *FACTS, *VERSION, "--dry-run")
+    found = run(tmp_path / "sweep", *FACTS, *VERSION, "--dry-run")
+    assert "2 benchmarks failed and have no result" in found.output
+    assert found.exit_code == alone.exit_code == 0
+    rows = [line for line in found.output.splitlines() if "tokens: " in line]
+    assert rows == [line for line in alone.output.splitlines() if "tokens: " in line]
+    assert rows
+    (tmp_path / "none").mkdir()
+    assert "holds no result" in error_of(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        # keys as the tools write them: tensorrt_llm/bench/dataclasses/reporting.py, llama-bench -o json,
+        # llmperf's token_benchmark_ray.py, huggingface/inference-benchmarker's writers.rs
+        (("engine", "world_info", "request_info", "performance"), "TensorRT-LLM's trtllm-bench: only vLLM"),
+        (("build_commit", "model_filename", "n_prompt", "n_gen", "avg_ts"), "llama.cpp's llama-bench"),
+        (("num_concurrent_requests", "results_ttft_s_mean"), "LLMPerf, which names no engine"),
+        (("config", "results", "start_time", "end_time", "system"), "inference-benchmarker"),
+        (("experiments", "version", "service_kind", "endpoint"), "profile_export_genai_perf.json beside it"),
+    ],
+)
+def test_other_tools_are_refused_by_name(tmp_path: Path, keys: tuple[str, ...], words: str) -> None:
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(dict.fromkeys(keys, 1)), encoding="utf-8")
+    assert words in error_of(path)
+
+
+def test_a_table_of_aiperf_names_the_json_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "profile_export_aiperf.csv"
+    path.write_text("Metric,avg,min,max,p99\nTime to First Token (ms),50,40,70,65\n", encoding="utf-8")
+    assert "import the JSON of the same name beside it" in error_of(path)

@@ -296,3 +296,41 @@ def test_the_command_prints_the_profile_and_nothing_else(tmp_path: Path) -> None
 )
 def test_wrong_flags(flags: tuple[str, ...]) -> None:
     assert isinstance(run(TRACES / "sharegpt.json", *flags).exception, InputError)
+
+
+def spend_row(at: int, **own: Any) -> dict[str, Any]:
+    """A row of LiteLLM's spend logs (litellm/proxy/schema.prisma, LiteLLM_SpendLogs; GET /spend/logs)."""
+    return {
+        "request_id": f"r{at}",
+        "call_type": "acompletion",
+        "startTime": f"2026-05-04T09:{at:02d}:00.000000Z",
+        "endTime": f"2026-05-04T09:{at:02d}:05.000000Z",
+        "model": "openai/llama",
+        "model_group": "llama",
+        "prompt_tokens": 400,
+        "completion_tokens": 100,
+        "cache_hit": "False",
+        "metadata": {"usage_object": {"prompt_tokens_details": {"cached_tokens": 100}}},
+        **own,
+    }
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_litellms_spend_logs_tell_the_proxys_answers_from_the_engines(tmp_path: Path, wrapped: bool) -> None:
+    rows = [spend_row(at) for at in range(24)]
+    rows += [spend_row(30, cache_hit="True"), spend_row(31, prompt_tokens=0, completion_tokens=0)]
+    path = tmp_path / "spend.json"
+    path.write_text(json.dumps({"data": rows} if wrapped else rows), encoding="utf-8")
+    found = profile_from_trace(path)
+    assert found.requests == 24
+    assert found.workload.load.prefix_hit_rate == pytest.approx(0.25)
+    assert any("1 requests were answered from the proxy's own cache" in note for note in found.notes)
+    assert any("1 lines or requests without prompt and answer" in note for note in found.notes)
+
+
+def test_a_log_of_several_models_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "spend.json"
+    rows = [spend_row(at, model_group="large" if at % 3 == 0 else "small") for at in range(24)]
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    (note,) = (note for note in profile_from_trace(path).notes if "models" in note)
+    assert "2 models (small 16, large 8)" in note
