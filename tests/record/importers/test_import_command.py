@@ -148,7 +148,7 @@ def test_settings_of_the_server_are_kept_with_the_rows(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_a_sweep_gives_its_runs(tmp_path: Path) -> None:
-    """As vllm/benchmarks/sweep/serve.py of 0.33.0 lays it out: run=N.json by combination, summaries beside."""
+    """As sweep/serve.py of vLLM 0.33.0 lays it out: run=N.json by combination, summaries beside."""
     for at, name in enumerate(("concurrency.json", "rate.json")):
         folder = tmp_path / "sweep" / "20260504" / f"combination-{at}"
         folder.mkdir(parents=True)
