@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from advisor.advise.sensitivity.axis import UNITS
 from advisor.report.terminal import decision_words
 from advisor.report.terminal.out import console, print_document
-from advisor.spec.workloads.profile_listing import api_not_weighed
+from advisor.spec.workloads.profile_listing import not_weighed
 from advisor.text import chance, deployment_text, gpus_text
 
 if TYPE_CHECKING:
