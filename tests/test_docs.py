@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from advisor.spec.metrics import MetricName
+from tests import agent_session
 from tests.command import Command
 from tests.documents import ROOT, Session, blocks, made_anew, words_of
 from tests.golden_text import check_file
@@ -126,3 +127,13 @@ def test_every_column_and_metric_is_explained() -> None:
     assert set(METRICS) == set(get_args(MetricName))
     for table in (SPEED, QUALITY, FAILURES, COSTS):
         assert all(meaning(table.kind, name) for name in table.names)
+
+
+def test_the_session_of_the_agent_is_what_the_server_answers(regenerate: bool) -> None:
+    """The guide's calls, by the SDK's own client over stdio; --regenerate writes the answers anew."""
+    pytest.importorskip("mcp", reason="the SDK is not installed")
+    fresh = agent_session.made_anew()
+    if regenerate:
+        text = agent_session.GUIDE.read_text(encoding="utf-8")
+        agent_session.GUIDE.write_text(text.replace(agent_session.shown(), fresh), encoding="utf-8")
+    assert agent_session.shown() == fresh
