@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from advisor.advise.choose.judge import rests_on_simulation
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.measuring.next import Measurement, settling
 from advisor.advise.sensitivity.ways_out import WayOut, ways_out
@@ -63,10 +64,11 @@ def decision(
     known, scores = predictor or shipped_predictor(), quality or shipped_quality()
     prices = break_evens(recommendation, known, scores)
     of = contest(recommendation, known, scores)
+    simulated = rests_on_simulation(recommendation.table)
     return Decision(
         sure=None if of is None else sureness(of),
         prices=prices,
-        crossover=nearby(recommendation, known, scores),
+        crossover=None if simulated else nearby(recommendation, known, scores),
         settles=settling(recommendation, known, scores),
         ways_out=ways_out(recommendation, known, scores),
         loosened=loosened(recommendation, known, scores),

@@ -107,17 +107,22 @@ def settled_rows(table: JudgedTable) -> Bools:
     return np.ones(width, dtype=bool) if turns is None else turns.settled[:width]
 
 
+def rests_on_simulation(table: JudgedTable | None) -> bool:
+    """Whether some of its rows are simulated, so that other loads, which are not, are no match for them."""
+    turns = None if table is None else table.answers.turns
+    return turns is not None and bool(turns.simulated.any())
+
+
 def closed_form_note(table: JudgedTable | None) -> tuple[str, ...]:
-    """How many of the ranked were not simulated where they should be; nothing where that is none."""
-    if table is None or table.answers.turns is None:
+    """What was simulated and what was not; nothing where the closed form is sure of all that is ranked."""
+    if table is None or not rests_on_simulation(table):
         return ()
     kept = table.kept[0]
-    open_ones = int(np.sum(kept & ~settled_rows(table)))
-    if not open_ones:
-        return ()
+    others = int(np.sum(kept & ~settled_rows(table)))
+    rest = f"; {others} of {int(np.sum(kept))} ranked are not: predict simulates any" if others else ""
     return (
-        f"the first are simulated, every request; {open_ones} of {int(np.sum(kept))} ranked are judged in "
-        "closed form, which is less sure of busy engines: predict simulates any of them",
+        f"conversations: what the choice rests on is simulated, every request{rest}. What another load would "
+        "change is not told from here: ask for that load, or crossover",
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from advisor.advise.choose.assessment import Assessment, RefusalKind
 from advisor.advise.choose.joint import RECOVERY, deviate, keeps_all
+from advisor.advise.choose.judge import rests_on_simulation
 from advisor.advise.choose.limits import recovery_at
 from advisor.advise.choose.question import filled, searches_replicas
 from advisor.advise.choose.rank import order
@@ -46,7 +47,8 @@ def flips(
     found += _budget(recommendation)
     # A convention on GPU counts needs all deployments to choose by; what it leaves is few.
     among = contenders(recommendation) if choice.workload.gpu_count == "free" else None
-    found += by_trial(choice, first.deployment, among, predictor, quality)
+    if not rests_on_simulation(recommendation.table):
+        found += by_trial(choice, first.deployment, among, predictor, quality)
     return tuple(sorted(found, key=lambda flip: (flip.distance, flip.assumption)))
 
 

@@ -13,6 +13,7 @@ from advisor.advise.choose.question import Choice
 from advisor.advise.choose.rank import order
 from advisor.advise.choose.recommendation import choose
 from advisor.advise.compare.deployments import compare
+from advisor.advise.sensitivity.change_points import flips
 from advisor.cost.serving.load_table import load_table
 from advisor.spec.workloads.profile import load_workload, parse_workload
 
@@ -31,7 +32,7 @@ TAIL = (("ttft", "p95"), ("tpot", "p95"))
 
 @pytest.fixture(scope="module")
 def choice() -> Choice:
-    return choice_of(MODEL, parse_workload(BUSY), gpus=["L40S", "H100"])
+    return choice_of(MODEL, parse_workload(BUSY), gpus=["L40S"])
 
 
 def test_the_first_of_the_ranking_are_settled(choice: Choice) -> None:
@@ -60,6 +61,10 @@ def test_a_simulated_row_is_what_predict_says(choice: Choice) -> None:
     mean = first.estimate("ttft", "mean")
     assert mean is not None
     assert mean.value == alone.answers.latency_ms["ttft", "mean"].value[0]
+    # Other loads are not simulated, and no match for what is.
+    assert any("every request" in note for note in answer.notes)
+    found = flips(answer, (), predictor, quality)
+    assert not any(flip.assumption.startswith(("prompt", "answer", "concurrency")) for flip in found)
 
 
 def test_requests_that_stand_alone_are_left_as_they_are() -> None:
