@@ -93,7 +93,7 @@ class Answerer:
             choice, recommendation = self._recommend(said)
             picture = certainty_chart(recommendation)
             parts = {
-                "head": head_section(recommendation),
+                "head": head_section(recommendation, live=True),
                 "first": answer_section(
                     recommendation, picture, loosened=loosened(recommendation, self.predictor, self.quality)
                 ),

@@ -9,6 +9,7 @@ from advisor.report.html.elements.markup import Html, tag
 from advisor.report.html.elements.palette import swatch
 from advisor.spec.formats.catalog import known_formats
 from advisor.spec.hardware.catalog import known_gpus
+from advisor.spec.hardware.prices import offers
 from advisor.spec.models.catalog import known_models
 from advisor.spec.workloads.profile import known_workloads
 from advisor.ui.field import Field, Options
@@ -144,7 +145,10 @@ def _select(name: str, options: Options, **attributes: object) -> Html:
 
 def _gpu_rows(own_inputs: OwnInputs) -> Iterable[Html]:
     """Every GPU, to be ticked, each with its price to be changed."""
-    names = [gpu.name for gpu in (*own_inputs.gpus.values(), *reversed(known_gpus()))]
+    newest = known_gpus()[::-1]
+    # What can be rented stands before what no price is known of.
+    known = sorted(newest, key=lambda gpu: not offers(gpu))
+    names = [gpu.name for gpu in (*own_inputs.gpus.values(), *known)]
     yield tag(
         "input",
         type="search",

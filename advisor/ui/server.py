@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 from advisor.errors import QuantAdviseError
 from advisor.ui.answers import Answerer, Superseded
 from advisor.ui.dropped import MOST_BYTES
+from advisor.ui.form_words import in_form_words
 from advisor.ui.question import FieldError, field_of, words_of
 
 LOOPBACK = "127.0.0.1"
@@ -35,14 +36,14 @@ class Server(ThreadingHTTPServer):
     def __init__(self, port: int, page: str, answerer: Answerer) -> None:
         self.page = page.encode()
         self.routes: dict[str, Respond] = {
-            "/api/answer": answerer.answer,
-            "/api/rest": answerer.rest,
-            "/api/sure": answerer.sure,
-            "/api/load": answerer.along,
+            "/api/answer": _spoken(answerer.answer),
+            "/api/rest": _spoken(answerer.rest),
+            "/api/sure": _spoken(answerer.sure),
+            "/api/load": _spoken(answerer.along),
             "/api/figures": answerer.figures,
-            "/api/ranking": answerer.ranking,
-            "/api/next": answerer.measuring,
-            "/api/mixed": answerer.mixing,
+            "/api/ranking": _spoken(answerer.ranking),
+            "/api/next": _spoken(answerer.measuring),
+            "/api/mixed": _spoken(answerer.mixing),
             "/api/document": answerer.document,
             "/api/rows": answerer.rows,
             "/api/folder": answerer.folder,
@@ -138,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
                 {
                     "field": field_of(error),
                     "error": " ".join(str(error).split()),
-                    "words": words_of(error),
+                    "words": in_form_words(words_of(error)),
                 },
             )
 
@@ -168,6 +169,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: questions are the user's own business, also in a log."""
+
+
+def _spoken(respond: Respond) -> Respond:
+    """What a reader of the page reads: in the words of its form."""
+
+    def answer(said: Mapping[str, str]) -> Mapping[str, object]:
+        return {key: in_form_words(value) for key, value in respond(said).items()}
+
+    return answer
 
 
 def _given(query: str) -> dict[str, str]:

@@ -49,7 +49,7 @@ def question_text(recommendation: Recommendation) -> str:
     return f"{recommendation.model.name} for {recommendation.workload.name}"
 
 
-def question(recommendation: Recommendation) -> Html:
+def question(recommendation: Recommendation, *, live: bool = False) -> Html:
     """What was asked as chips: each opens its field in the live page, and names its flag in a report."""
     return tag(
         "ul",
@@ -62,7 +62,8 @@ def question(recommendation: Recommendation) -> Html:
                     type="button",
                     class_="fact",
                     data_goto=chip.field,
-                    data_tip=f"{chip.about + chr(10) if chip.about else ''}{chip.flag} changes it",
+                    data_tip="\n".join(filter(None, (chip.about, "" if live else f"{chip.flag} changes it")))
+                    or None,
                 ),
             )
             for chip in _chips(recommendation)

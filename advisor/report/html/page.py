@@ -139,11 +139,12 @@ def charts_section(charts: Sequence[Chart]) -> Html | None:
     return tag("div", [figure(chart) for chart in charts], class_="charts") if charts else None
 
 
-def head_section(recommendation: Recommendation) -> Html:
+def head_section(recommendation: Recommendation, *, live: bool = False) -> Html:
+    """live: a chip opens its field, and names no flag."""
     return tag(
         "div",
         tag("h1", question_text(recommendation)),
-        question(recommendation),
+        question(recommendation, live=live),
         class_="question",
         id="question",
     )

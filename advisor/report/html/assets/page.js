@@ -206,7 +206,7 @@
   });
   document.addEventListener("focusin", (event) => {
     if (event.target.matches?.(MARK)) tipOf(event.target);
-    else if (event.target.matches?.(".fact")) {
+    else if (event.target.matches?.(".fact[data-tip]")) {
       const box = event.target.getBoundingClientRect();
       showTip(event.target.dataset.tip, box.left, box.bottom);
     } else if (event.target.closest?.("[data-tip]") === null) hideTip();

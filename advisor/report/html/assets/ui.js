@@ -168,7 +168,7 @@
     mixed: async (query, signal) => {
       const [ok, mixed] = await fetchJson("api/mixed", query, signal);
       if (ok) swap("part-mixed", mixed.html);
-      else $("part-mixed").textContent = mixed.error;
+      else $("part-mixed").textContent = mixed.words ?? mixed.error;
     },
     next: async (query, signal) => {
       const [ok, next] = await fetchJson("api/next", query, signal);
@@ -214,7 +214,7 @@
     $("sure-place").classList.remove("stale");
     if (addressed(query).said.mixed !== "yes") return;
     const [found, mixed] = await fetchJson("api/mixed", query, signal);
-    $("mix-says").textContent = found ? mixed.line : mixed.error;
+    $("mix-says").textContent = found ? mixed.line : mixed.words ?? mixed.error;
     $("part-mix").hidden = false;
   };
   let timer = 0;
