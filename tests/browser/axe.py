@@ -19,8 +19,9 @@ SHA512 = "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuF
 """Of the package, as the npm registry states it (`npm view axe-core@4.14.1 dist.integrity`)."""
 FETCH_S = 120.0
 
-RUN = """const done = arguments[0];
-    axe.run(document, {resultTypes: ['violations']}).then(
+RUN = """const [within, only, done] = arguments;
+    const rules = only ? {runOnly: {type: 'rule', values: [only]}} : {};
+    axe.run(within, {resultTypes: ['violations'], ...rules}).then(
         (found) => done(found.violations.flatMap(({id, nodes}) =>
             nodes.map((node) => `${id}: ${node.html.slice(0, 160)} (${node.failureSummary.slice(0, 200)})`))),
         (error) => done([String(error)]))"""
@@ -47,10 +48,11 @@ def axe_script(cache: Path) -> str:
         return found.read().decode()
 
 
-def violations(page: Browser, script: str) -> list[str]:
-    """What of the page as it stands breaks a rule; the driver brings the checker, the page's policy stays."""
+def violations(page: Browser, script: str, within: str, only: str | None = None) -> list[str]:
+    """What of a part of the page as it stands breaks a rule, or the one rule; the driver brings the checker,
+    the page's policy stays."""
     page.driver.set_script_timeout(PATIENCE_S)
     if page.js("return typeof axe") != "object":
         page.js(f"{script}; window.axe = axe;")
-    found: list[Any] = page.driver.execute_async_script(RUN)
+    found: list[Any] = page.driver.execute_async_script(RUN, within, only)
     return [str(one) for one in found]
