@@ -51,9 +51,6 @@ def evidence_section(recommendation: Recommendation) -> Html:
     )  # fmt: skip
 
 
-_ERROR_HEADS = ("of", "rows", "mean", "median")
-
-
 def _held_out(errors: object) -> Html | None:
     """Error on models that the fit had not seen."""
     if not isinstance(errors, Mapping) or not errors:
