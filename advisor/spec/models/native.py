@@ -96,7 +96,7 @@ def _compressed_tensors(q: ConfigValues) -> str:
 def _format(q: ConfigValues) -> str | None:
     method = q.text("quant_method") or ("modelopt" if "quant_algo" in q else None)
     if method is None:
-        raise UnsupportedError(f"{q.where}: 'quant_method' is missing, so the format is unknown")
+        raise packaging.closest(q.where, "'quant_method' is missing, so the format is unknown", None)
     method = method.lower()
     if method in ("compressed-tensors", "compressed_tensors", "sparseml"):
         return _compressed_tensors(q)
@@ -114,13 +114,7 @@ def _format(q: ConfigValues) -> str | None:
         "awq_marlin",
         "moe_wna16",
     ):
-        bits = q.count("bits", "w_bit", default=4)
-        if bits == 4:
-            return "int4"
-        if bits == 8:
-            return "int8-w8a16"
-        near = "int4" if bits < 8 else None
-        raise packaging.closest(q.where, f"{bits}-bit {method} is not a format known here", near)
+        return packaging.integer_weights(q, method)
     if method.startswith("modelopt"):
         algorithm = q.text("quant_algo") or q.text("moe_quant_algo") or ""
         if not algorithm and "config_groups" in q:

@@ -132,9 +132,10 @@ def _quark_scheme(c: ConfigValues) -> str:
 
 def torchao(q: ConfigValues) -> UnsupportedError:
     """The refusal of a torchao checkpoint: its own kernels are not timed here."""
-    section = q.section("quant_type")
-    name = str(section.raw("default") if section is not None else q.raw("quant_type"))
-    near = next((format for pattern, format in _TORCHAO if re.search(pattern, name)), None)
+    kind = q.raw("quant_type")
+    # A section since transformers 4.50; before, a function's name: int4_weight_only.
+    name = str(kind.get("default") if isinstance(kind, Mapping) else kind).replace("_", "")
+    near = next((format for pattern, format in _TORCHAO if re.search(pattern, name, re.IGNORECASE)), None)
     return closest(q.where, "torchao runs kernels of its own, which no measurement here covers", near)
 
 
@@ -144,3 +145,42 @@ def bitsandbytes(q: ConfigValues) -> UnsupportedError:
     bits = "4-bit" if four else "8-bit"
     what = f"bitsandbytes {bits} runs slow kernels of its own, which no measurement here covers"
     return closest(q.where, what, "int4" if four else "int8-w8a16")
+
+
+_INTEGERS = {4: "int4", 8: "int8-w8a16"}
+
+
+def integer_weights(q: ConfigValues, method: str) -> str:
+    """The format of GPTQ's, AWQ's and AutoRound's checkpoints: integers in groups, 16-bit activations.
+
+    Raises UnsupportedError for other widths, and where matrices have a width of their own.
+    """
+    bits = q.count("bits", "w_bit", default=4)
+    if bits not in _INTEGERS:
+        near = "int4" if bits < 8 else None
+        raise closest(q.where, f"{bits}-bit {method} is not a format known here", near)
+    own = {name: width for name, width in _own_widths(q).items() if width not in (bits, _WHOLE)}
+    if own:
+        widths = ", ".join(str(width) for width in sorted(set(own.values())))
+        what = (
+            f"mixed precision ({bits} bits, {len(own)} named parts in {widths}): one format for all is known"
+        )
+        raise closest(q.where, what, _INTEGERS[bits])
+    return _INTEGERS[bits]
+
+
+_WHOLE = 16
+"""Bits of what stays as it was."""
+
+
+def _own_widths(q: ConfigValues) -> dict[str, int]:
+    """Bits by module or pattern where they are not those of the whole: GPTQModel's `dynamic` ("-:" leaves a
+    module at 16 bits), AutoRound's `extra_config`."""
+    found: dict[str, int] = {}
+    for key in ("dynamic", "extra_config"):
+        section = q.section(key)
+        for name in () if section is None else section.names():
+            part = section.section(name) if section is not None and not name.startswith("-:") else None
+            if part is not None and "bits" in part:
+                found[name] = part.count("bits")
+    return found

@@ -213,11 +213,33 @@ def test_quark_and_layers_that_agree(section, native):
             },
             "fp8",
         ),
+        # until transformers 4.50 the name of torchao's function
+        ({"quant_method": "torchao", "quant_type": "int8_weight_only"}, "int8-w8a16"),
+        ({"quant_method": "torchao", "quant_type": "float8_dynamic_activation_float8_weight"}, "fp8"),
         ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "int4"),
         ({"quant_method": "gptq", "bits": 3}, "int4"),
+        # GPTQModel's `dynamic` and AutoRound's `extra_config`: matrices of a width of their own
+        ({"quant_method": "gptq", "bits": 4, "dynamic": {"+:.*down_proj.*": {"bits": 8}}}, "int4"),
+        (
+            {"quant_method": "auto-round", "bits": 4, "extra_config": {"model.layers.0.x": {"bits": 8}}},
+            "int4",
+        ),
     ],
 )
 def test_a_refused_checkpoint_names_the_format_that_is_close(section, near):
     """Of layers that differ it is the feed-forward parts' format: they hold most of the weights."""
     with pytest.raises(UnsupportedError, match=f"the unquantized model with --format {near}, which is close"):
         read(llama_config(quantization_config=section))
+
+
+def test_modules_left_at_16_bits_make_no_mixture():
+    """GPTQModel writes "-:" before a pattern that it leaves out, AutoRound 16 bits."""
+    dynamic = {"quant_method": "gptq", "bits": 4, "dynamic": {"-:.*lm_head.*": {}, "+:.*up.*": {"bits": 4}}}
+    extra = {"quant_method": "auto-round", "bits": 4, "extra_config": {"lm_head": {"bits": 16}}}
+    for section in (dynamic, extra):
+        assert read(llama_config(quantization_config=section)).native_format == "int4"
+
+
+def test_a_section_without_a_method_says_what_to_do():
+    with pytest.raises(UnsupportedError, match=r"'quant_method' is missing.*name the unquantized model"):
+        read(llama_config(quantization_config={"bits": 4}))
