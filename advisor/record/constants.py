@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import DataError
+from advisor.errors import DataError, InputError
 from advisor.spec.reading.file_bytes import is_there
 from advisor.spec.reading.located_yaml import read_yaml
 
@@ -38,12 +38,12 @@ def read_accuracy_constants(folder: Path) -> tuple[AccuracyConstant, ...]:
     path = folder / NAME
     if not is_there(path):
         return ()
-    document: Any = read_yaml(path).value
     try:
+        document: Any = read_yaml(path).value
         if document["version"] != VERSION:
             raise DataError(f"{path}: version {document['version']}, known is {VERSION}")
         return tuple(_constant(row) for row in document.get("accuracy", ()))
-    except (ValueError, KeyError, TypeError) as error:
+    except (InputError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: not readable constants ({error}); see measurements/README.md") from error
 
 

@@ -100,7 +100,7 @@ class SpeedMeasurement:
             raise ValueError(f"statistic is '{self.statistic}'; mean or a percentile like p99")
         if (self.load_value is None) != (self.load in _LOADS_WITHOUT_VALUE):
             raise ValueError(f"load_value is {self.load_value} though load is '{self.load}'")
-        _positive("num_gpus", self.num_gpus)
+        _gpus(self.num_gpus)
         _positive("input_tokens", self.input_tokens)
         _positive("output_tokens", self.output_tokens)
         _positive("load_value", self.load_value)
@@ -196,7 +196,7 @@ class FailedRun:
         _one_of("kv_format", self.kv_format, _KV_FORMATS)
         _one_of("stage", self.stage, _STAGES)
         _one_of("reason", self.reason, _REASONS)
-        _positive("num_gpus", self.num_gpus)
+        _gpus(self.num_gpus)
         _positive("max_context", self.max_context)
         _dated(self.date)
 
@@ -235,7 +235,8 @@ class PrintedCost:
         _refuse_empty(self, ("model", "format", "gpu", "source", "licence"))
         _one_of("load", self.load, _LOADS)
         _one_of("metric", self.metric, frozenset({"e2e_ms", "requests_per_s"}))
-        for name in ("num_gpus", "input_tokens", "output_tokens", "value", "queries_per_usd", "usd_per_hour"):
+        _gpus(self.num_gpus)
+        for name in ("input_tokens", "output_tokens", "value", "queries_per_usd", "usd_per_hour"):
             _positive(name, getattr(self, name))
         _not_negative("half_width", self.half_width)
         _not_negative("queries_half_width", self.queries_half_width)
@@ -262,6 +263,14 @@ def _ratio(numerator: float, denominator: float) -> float:
 def _one_of(name: str, value: str, allowed: frozenset[str]) -> None:
     if value not in allowed:
         raise ValueError(f"{name} is '{value}'; one of {', '.join(sorted(allowed))}")
+
+
+MAX_GPUS = 100_000
+
+
+def _gpus(count: int) -> None:
+    if not 1 <= count <= MAX_GPUS:
+        raise ValueError(f"num_gpus is {count}; a whole number from 1 to {MAX_GPUS:,}")
 
 
 def _positive(name: str, value: float | None) -> None:

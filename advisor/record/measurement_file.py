@@ -15,9 +15,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from advisor import whole_file
-from advisor.errors import DataError, nearest
+from advisor.errors import DataError, InputError, nearest
 from advisor.record.tables import KINDS, MARK, SPEED, VERSION
 from advisor.spec.reading.file_bytes import read_bytes
 from advisor.units import MIB
@@ -117,9 +118,11 @@ def text_of(first_line: str, columns: Sequence[str], body: Sequence[str]) -> str
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a file for looking and writing; others wait. The kernel frees the lock of a process that died."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("a+b") as file:
+    """Hold a file for looking and writing; others wait. The kernel frees the lock of a process that died.
+
+    Raises InputError where no file can be made.
+    """
+    with _lock_file(path) as file:
         try:
             import fcntl
         except ImportError:  # pragma: no cover - Windows
@@ -130,6 +133,16 @@ def locked(path: Path) -> Iterator[None]:
         else:
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _lock_file(path: Path) -> IO[bytes]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.with_name(f".{path.name}.lock").open("a+b")
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(f"{path.parent}: not a folder; name another place") from error
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or 'cannot be written'}; name another place") from error
 
 
 def is_torn(path: Path) -> bool:

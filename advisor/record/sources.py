@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from advisor.data import shipped
-from advisor.errors import DataError
+from advisor.errors import DataError, InputError
 from advisor.spec.engines.engine import SETTINGS
 from advisor.spec.reading.file_bytes import is_there
 from advisor.spec.reading.given import plain
@@ -118,7 +118,10 @@ def read_sources(folder: Path) -> tuple[Source, ...]:
     path = folder / NAME  # of a file that stands for a folder there is none
     if not is_there(path):
         return ()
-    document = read_yaml(path).value
+    try:
+        document = read_yaml(path).value
+    except InputError as error:
+        raise DataError(str(error)) from error
     if not isinstance(document, dict) or document.get("version") != 1:
         raise DataError(f"{path}: no 'version: 1'; update quantadvise or mend the file")
     rows = document.get("sources", [])
@@ -146,7 +149,8 @@ def _source(where: str, row: Any) -> Source:
             raise DataError(f"{where}: {key} is {_said(row[key])}; true or false")
     version = row.get("engine_version")
     if version is not None and not isinstance(version, str):
-        raise DataError(f"{where}: engine_version is {_said(version)}; put the number in quotes")
+        shown = version if isinstance(version, float) else _said(version)
+        raise DataError(f"{where}: engine_version is {shown}; put the number in quotes")
     return Source(
         match=row["match"],
         title=row["title"],

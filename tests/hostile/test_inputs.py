@@ -7,6 +7,7 @@ every option, as will those of a reader or option that is added here.
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -14,11 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from advisor.record.store import write_speed
+from tests.cli.measure.test_command import LLAMA
 from tests.command import Command, Result
+from tests.record.build import speed
 
 MAX_LINES = 10
 """A check of a file has a line for each thing that is wrong; every other refusal is one or two lines."""
-SECONDS = 20.0
+SECONDS = 120.0
 """Longer than this is a hang; the slowest answer takes about a second."""
 
 CONTENTS: dict[str, bytes] = {
@@ -93,9 +97,33 @@ READERS: dict[str, tuple[str, Question]] = {
         "mine.csv",
         lambda path: ("predict", "Qwen3-8B", "-w", "chat", "--gpu", "L40S", "--records", path.parent),
     ),
+    "sources of records": ("sources.yaml", lambda path: ("check", _with_records(path.parent))),
+    "a model's notes of its quantization": (
+        "hf_quant_config.json",
+        lambda path: ("predict", _with_config(path.parent), "-w", "chat", "--gpu", "L40S"),
+    ),
     "a plan": ("plan.yaml", lambda path: ("measure", path, "--dry-run")),
     "results to compare": ("a.json", lambda path: ("compare", path, path)),
 }  # fmt: skip
+
+
+MAY_BE_MISSING = (
+    *("records to check", "records to answer with"),
+    *("sources of records", "a model's notes of its quantization"),
+)
+
+
+def _with_records(folder: Path) -> Path:
+    """The folder with a file of records beside what is hostile."""
+    write_speed(folder / "speed.csv", [speed()])
+    return folder
+
+
+def _with_config(folder: Path) -> Path:
+    """The folder with a model's config beside what is hostile."""
+    (folder / "config.json").write_text(json.dumps(LLAMA), encoding="utf-8")
+    return folder
+
 
 WORDS: dict[str, str] = {
     "empty": "",
@@ -216,8 +244,8 @@ def test_no_reader_takes_what_is_no_file(
         path.symlink_to("/dev/zero")
     elif kind == "unreadable link":
         path.symlink_to(path)
-    if kind == "missing" and reader.startswith("records"):
-        pytest.skip("a folder without records is an answer from those that ship")
+    if kind == "missing" and reader in MAY_BE_MISSING:
+        pytest.skip("a folder without it is an answer")
     is_refused(quantadvise(*question(path)), what=f"{reader}: {kind}")
 
 

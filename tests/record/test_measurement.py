@@ -14,7 +14,7 @@ from tests.record import build
     [
         ({"value": 0.0}, "value is 0.0; a finite number above 0"),
         ({"value": math.nan}, "value is nan; a finite number above 0"),
-        ({"num_gpus": 0}, "num_gpus is 0; a finite number above 0"),
+        ({"num_gpus": 0}, "num_gpus is 0; a whole number from 1 to 100,000"),
         ({"half_width": -1.0}, "half_width is -1.0; a finite number, 0 or more"),
         ({"source": ""}, "source is empty"),
         ({"load": "concurrency"}, "load_value is None though load is 'concurrency'"),

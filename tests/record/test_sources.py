@@ -95,7 +95,7 @@ def test_the_sources_of_a_folder_stand_beside_those_that_ship(tmp_path: Path) ->
     ("text", "message"),
     [
         ("version: 2\n", "sources.yaml: no 'version: 1'; update quantadvise or mend the file"),
-        ("version: [1\n", "sources.yaml: not YAML; while parsing a flow sequence"),
+        ("version: [1\n", "sources.yaml:1: not readable as YAML ("),
         ("version: 1\nsources: [x]\n", "sources.yaml: source 1: not a mapping; give match, title, url"),
         (
             f"version: 1\nsources:\n{ENTRY.replace('    why: sound', '')}",

@@ -21,6 +21,7 @@ from advisor.errors import DataError, DiskFullError, InputError
 from advisor.record import store, tables
 from advisor.record.kernel import KernelTiming
 from advisor.record.measurement import FailedRun, PrintedCost, QualityMeasurement, SpeedMeasurement
+from advisor.record.measurement_file import locked
 from tests.record import build
 
 # Anything a field may hold: every character but line breaks, zero bytes and lone surrogates (not UTF-8).
@@ -401,3 +402,12 @@ def test_rows_are_not_appended_to_another_kind_of_file(tmp_path: Path) -> None:
     store.write_quality(tmp_path / "a.csv", [build.quality()])
     with pytest.raises(DataError, match="holds quality, not speed; append to another file"):
         store.append_speed(tmp_path / "a.csv", [build.speed()])
+
+
+@pytest.mark.parametrize("place", ["/dev/null/x.csv", "/dev/full"])
+def test_a_place_where_no_file_can_be_made_is_one_line(place: str) -> None:
+    with (
+        pytest.raises(InputError, match=r"not a folder; name another place"),
+        locked(Path(place, "speed.csv")),
+    ):
+        pass

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import DataError
+from advisor.record import sources
 from advisor.record.checks.costs import check_costs
 from advisor.record.checks.finding import Finding, Severity
 from advisor.record.checks.quality import check_quality
@@ -35,6 +36,7 @@ def check_folder(folder: Path) -> list[Finding]:
         kind, rows, damage = _read(path)
         by_kind.setdefault(kind, []).extend(rows)
         findings += damage
+    findings += _of_sources(folder)
     for table, check in _CHECKS:
         findings += check(by_kind.get(table.kind, []))
     return sorted(set(findings), key=lambda found: (found.file.name, found.line, found.what))
@@ -53,6 +55,17 @@ def _read(path: Path) -> tuple[str, list[Located[Any]], list[Finding]]:
         line, text = _placed(str(error).removeprefix(f"{path}:"))
         what, _, remedy = text.partition("; ")
         return "", [], [Finding(file=path, line=line, severity="error", what=what, remedy=remedy)]
+
+
+def _of_sources(folder: Path) -> Iterator[Finding]:
+    """What is wrong with a folder's sources.yaml, which every fit to its records reads."""
+    path = folder / sources.NAME
+    try:
+        sources.read_sources(folder)
+    except DataError as error:
+        line, text = _placed(str(error).removeprefix(f"{path}:"))
+        what, _, remedy = text.partition("; ")
+        yield Finding(file=path, line=line, severity="error", what=what, remedy=remedy or "mend the file")
 
 
 def _placed(text: str) -> tuple[int, str]:

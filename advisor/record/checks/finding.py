@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from advisor.errors import UnknownNameError
+from advisor.errors import QuantAdviseError
 from advisor.record.store import Located
 
 Severity = Literal["error", "warning", "known"]
@@ -51,6 +51,6 @@ def unknown_names(row: Located[Any], *look_ups: tuple[Callable[[str], object], s
 def _unknown(look_up: Callable[[str], object], name: str) -> str:
     try:
         look_up(name)
-    except UnknownNameError as error:
+    except QuantAdviseError as error:
         return str(error)
     return ""

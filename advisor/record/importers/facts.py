@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from advisor.errors import InputError, UnknownNameError
-from advisor.record.measurement import LengthKind
+from advisor.record.measurement import MAX_GPUS, LengthKind
 from advisor.spec.engines.kernel_choice import KvFormat
 from advisor.spec.formats.catalog import find_format, format_of_checkpoint
 from advisor.spec.hardware.gpu_by_name import find_gpu
@@ -116,8 +116,8 @@ def settled(facts: DeploymentFacts, *, where: str) -> Served:
     assert facts.format is not None
     assert facts.gpu is not None
     assert facts.num_gpus is not None
-    if facts.num_gpus < 1:
-        raise InputError(f"--num-gpus {facts.num_gpus}: must be 1 or more")
+    if not 1 <= facts.num_gpus <= MAX_GPUS:
+        raise InputError(f"--num-gpus {facts.num_gpus}: not a number of GPUs; give 1 to {MAX_GPUS:,}")
     version = facts.engine_version
     return Served(
         model=model_name(facts.model),

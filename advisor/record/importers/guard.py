@@ -11,6 +11,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 from advisor.errors import QuantAdviseError
 from advisor.record.checks.bounds import Bounds, bounds
@@ -20,6 +21,7 @@ from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.metrics import LATENCIES_MS
 from advisor.spec.models.catalog import find_model
+from advisor.units import MS_PER_S
 
 MAX_FAILED_SHARE = 0.01
 """Most requests a run may lose, as in our own runs: beyond it the survivors are a biased sample."""
@@ -69,6 +71,11 @@ def _impossible(run: Run) -> str | None:
             return f"mean {name} length is {tokens:g} tokens"
     if run.duration_s is not None and not 0 < run.duration_s < math.inf:
         return f"duration is {run.duration_s:g} s"
+    if (
+        run.date is not None
+        and run.date > (datetime.now(timezone.utc) + timedelta(days=1)).date().isoformat()
+    ):
+        return f"its date, {run.date}, is yet to come"
     return None
 
 
@@ -191,6 +198,24 @@ def contaminated(run: Run, served: Served) -> str | None:
         return (
             f"mean TPOT of {step:.4g} ms, reading the weights takes {floor.decode_step_ms:.4g} ms on "
             f"{served.num_gpus}x {served.gpu}: speculative decoding, or a fact is wrong"
+        )
+    return _too_many(run, served, floor)
+
+
+def _too_many(run: Run, served: Served, floor: Bounds) -> str | None:
+    """More requests a second than the roofline allows."""
+    came = run.figures.get(("requests_per_s", "mean"))
+    if came is None or run.input_tokens is None or run.output_tokens is None:
+        return None
+    kv = find_model(served.model).kv_bytes_per_token(8 if served.kv_format == "fp8" else 16)
+    most = floor.requests_per_s(run.input_tokens, run.output_tokens, kv)
+    if run.load == "concurrency" and run.load_value is not None:
+        alone_ms = floor.request_ms(run.input_tokens, run.output_tokens)
+        most = min(most, run.load_value * MS_PER_S / alone_ms) if alone_ms > 0 else most
+    if came > most / _FLOOR_SLACK:
+        return (
+            f"{came:.4g} requests/s, the roofline of {served.num_gpus}x {served.gpu} allows {most:.4g}: "
+            "prompts came from the prefix cache, or a fact is wrong"
         )
     return None
 

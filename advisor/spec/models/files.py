@@ -11,7 +11,7 @@ from advisor.errors import InputError, UnsupportedError
 from advisor.spec.models.architectures import mistral_params
 from advisor.spec.models.config import model_from_config
 from advisor.spec.models.model import ModelSpec
-from advisor.spec.reading.file_bytes import read_bytes
+from advisor.spec.reading.file_bytes import is_there, read_bytes
 
 LARGEST_CONFIG_BYTES = 8_000_000
 """The largest config.json seen is well below a megabyte; more is another file by mistake."""
@@ -42,7 +42,7 @@ def _read_json(
 def _indexed_weights(folder: Path, config: Mapping[str, object]) -> int | None:
     """The weights that the index of the weight files counts, if it is there; 16-bit weights by bytes."""
     path = folder / INDEX
-    if not path.is_file():
+    if not is_there(path):
         return None
     metadata = _read_json(path, what="an index of weights", most=LARGEST_INDEX_BYTES).get("metadata")
     if not isinstance(metadata, Mapping):
@@ -69,7 +69,7 @@ def model_from_file(path: Path) -> ModelSpec:
             file = path / mistral_params.FILE
     config = dict(_read_json(file))
     quant = file.parent / "hf_quant_config.json"
-    if "quantization_config" not in config and quant.is_file():
+    if "quantization_config" not in config and is_there(quant):
         section = _read_json(quant).get("quantization")
         if not isinstance(section, Mapping):
             raise InputError(f"{quant}: 'quantization' is missing; download the file again")

@@ -23,9 +23,10 @@ _OTHERS = {
 
 
 def is_there(path: Path) -> bool:
-    """Whether a file or folder is there; False for what is no possible path."""
+    """Whether a file, folder or link is there, a link that leads nowhere too: reading it names it. False for
+    what is no possible path."""
     try:
-        return path.exists()
+        return path.exists() or path.is_symlink()
     except (OSError, ValueError):
         return False
 

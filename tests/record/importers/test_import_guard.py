@@ -117,6 +117,19 @@ def test_faster_than_memory_can_be_read_is_another_deployment() -> None:
     assert "reading the weights takes" in imported.refused[0]
 
 
+def test_more_requests_than_the_roofline_allows(tmp_path: Path) -> None:
+    def fast(document: dict[str, Any]) -> None:
+        document.update(request_throughput=1e8, output_throughput=1e10)
+
+    assert "requests/s, the roofline of 1x A100-SXM-80GB allows 251.4" in refused(PLAIN, tmp_path, fast)
+
+
+def test_a_date_that_is_yet_to_come(tmp_path: Path) -> None:
+    assert "its date, 9999-12-31, is yet to come" in refused(
+        PLAIN, tmp_path, lambda d: d.update(date="99991231-000000")
+    )
+
+
 def test_a_cancelled_run(tmp_path: Path) -> None:
     facts = DeploymentFacts(format="bf16", num_gpus=1, engine_version="0.11.2")
     path = changed(AIPERF, tmp_path, lambda d: d.update(was_cancelled=True))
