@@ -44,6 +44,8 @@ model in MXFP4 saves three per cent of memory, and a checkpoint has to be made."
 
 MOST_USD_PER_HOUR = 100_000_000
 
+LEAST_ENCODER = 10_000_000
+"""Weights beside the language model from which they are an encoder's: norms have thousands."""
 ALIKE = frozenset({"fp16", "fp8-w8a16"})
 """Formats that are searched only when named: each is another's twin (bf16 in the other 16 bits; the same
 FP8 checkpoint, which GPUs without FP8 run weight-only anyway)."""
@@ -333,6 +335,11 @@ def engine_of(named: str | Engine | None, asked: Workload) -> Engine:
 
 
 def _model_notes(model: ModelSpec) -> tuple[str, ...]:
+    if model.other_params >= LEAST_ENCODER:
+        return (
+            f"{model.name} takes images or sound, too: their tokens count as far as --image-tokens gives "
+            "them, the time of the encoder does not",
+        )
     if not model.typical:
         return ()
     shape = "mixture of experts" if model.is_moe else "dense shape"

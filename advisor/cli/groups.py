@@ -6,10 +6,21 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import wraps
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
+
+import typer
 
 from advisor.cli import engine_options as e
 from advisor.cli import options as o
+
+ImageTokensOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N",
+        help="Prompt tokens of a request's images, beside --input-tokens; the encoder's time is not counted.",
+        rich_help_panel="Workload",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +49,7 @@ class Asked:
     think_time_s: o.ThinkTimeOption = None
     system_tokens: o.SystemTokensOption = None
     history: o.HistoryOption = None
+    image_tokens: ImageTokensOption = None
     context: o.ContextOption = None
 
 

@@ -10,6 +10,7 @@ import typer
 
 from advisor.errors import InputError
 from advisor.spec.reading.amounts import count as count_of
+from advisor.spec.reading.amounts import tokens
 from advisor.spec.reading.given import Given
 from advisor.spec.reading.lists import named
 from advisor.spec.workloads.load_kind import is_maximum
@@ -55,6 +56,7 @@ def the_workload(asked: Asked, limits: Limits, prices: Prices, **more: Any) -> W
 
     flags = {**asdict(asked), **asdict(limits), **more, "price_list": prices.price_list}
     _refuse_vague(flags.pop("context"), flags.pop("latency"))
+    images = _image_tokens(flags.pop("image_tokens"))
     name = flags.pop("workload")
     flags |= _arrival(flags.pop("concurrency"))
     flags |= {
@@ -72,8 +74,9 @@ def the_workload(asked: Asked, limits: Limits, prices: Prices, **more: Any) -> W
             err=True,
         )
     if name is None:
-        return workload_from_flags(**flags)
-    return override(the_log(name).workload if is_log(name) else load_workload(name), **flags)
+        return _with_images(workload_from_flags(**flags), images)
+    known = the_log(name).workload if is_log(name) else load_workload(name)
+    return _with_images(override(known, **flags), images)
 
 
 LOG_SUFFIXES = (".jsonl", ".csv", ".log", ".ndjson")
@@ -98,6 +101,25 @@ def the_log(name: str) -> TraceProfile:
     for note in found.notes:
         typer.echo(f"quantadvise: {note}", err=True)
     return found
+
+
+def _with_images(workload: Workload, tokens: int) -> Workload:
+    from dataclasses import replace
+
+    from advisor.spec.workloads.lengths import more
+
+    if not tokens:
+        return workload
+    prompt = more(workload.load.input_tokens, tokens)
+    return replace(workload, load=replace(workload.load, input_tokens=prompt))
+
+
+def _image_tokens(text: str | None) -> int:
+    """Tokens of a request's images; 0 unless stated. Raises InputError."""
+    count = "0" if text is None else tokens(text)
+    if not count.isdecimal():
+        raise InputError(f"--image-tokens: '{text}' is no number of tokens; write 1300 or 2k")
+    return int(count)
 
 
 def _refuse_vague(context: str | None, latency: str | None) -> None:

@@ -49,8 +49,8 @@ def _filling(choice: Choice, d: Deployment) -> Deployment:
 
 
 def unpriced(choice: Choice) -> tuple[GpuSpec, ...]:
-    """Of all GPUs those without a known price, where cost decides; a GPU that was named is ranked without."""
-    if choice.workload.objective != "cost" or choice.space.gpus != choice.every_gpu:
+    """Of all GPUs those without a known price; a GPU that was named is ranked without."""
+    if choice.space.gpus != choice.every_gpu:
         return ()
     return tuple(gpu for gpu in choice.space.gpus if choice.price_of(gpu, 1) is None)
 

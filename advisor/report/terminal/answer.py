@@ -111,10 +111,12 @@ def question_text(recommendation: Recommendation) -> str:
         "throughput": "highest throughput first",
         "accuracy": "most accurate first",
     }
+    aim, first = aims[workload.objective], recommendation.winner
+    if workload.objective == "cost" and first is not None and first.cost is None:
+        aim = f"fewest GPUs first, for want of a price (--price {first.deployment.gpu.label}=USD)"
     return (
         f"{recommendation.model.name} for {workload.name}: {_mean(load.input_tokens)} {prompt} and "
-        f"{_mean(load.output_tokens)} answer tokens, {load_text(load)}; {talks}{known or 'no limits'}; "
-        f"{aims[workload.objective]}"
+        f"{_mean(load.output_tokens)} answer tokens, {load_text(load)}; {talks}{known or 'no limits'}; {aim}"
     )
 
 

@@ -73,7 +73,10 @@ def _comparison(what: str, first: Assessment, other: Assessment, workload: Workl
     best, second = first.objective, other.objective
     name = f"The best {what} is {deployment_text(other.deployment)}"
     if best is None or second is None:
-        return name
+        mine, others = first.estimate("e2e"), other.estimate("e2e")
+        if mine is None or others is None:
+            return name
+        return f"{name}: it {_difference(others.value / mine.value - 1, 'latency')} for a request"
     excess = second / best - 1
     figure = f"({objective_text(other, workload.objective)})"
     behind = _behind(first, other, workload) if excess <= TIE else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from advisor.spec.workloads import lognormal
@@ -33,6 +34,17 @@ def quantile(lengths: Lengths, share: float) -> float:
     mean, std, low, high_or_none = lengths.mean, lengths.std, lengths.low, lengths.high
     mu = lognormal.location(mean, std, low, high_or_none)
     return lognormal.quantile(mu, lognormal.spread(mean, std), low, high_or_none, share)
+
+
+def more(lengths: Lengths, tokens: int) -> Lengths:
+    """Each length with so many tokens more."""
+    return replace(
+        lengths,
+        mean=lengths.mean + tokens,
+        low=lengths.low + tokens,
+        high=None if lengths.high is None else lengths.high + tokens,
+        values=tuple(value + tokens for value in lengths.values),
+    )
 
 
 def percentile(lengths: Lengths, percent: float) -> float:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from advisor.spec.workloads import lognormal
-from advisor.spec.workloads.lengths import percentile, quantile, sample
+from advisor.spec.workloads.lengths import more, percentile, quantile, sample
 from advisor.spec.workloads.workload import Lengths
 
 
@@ -124,3 +124,16 @@ def test_nothing_drawn_is_an_empty_array(lengths: Lengths) -> None:
 def test_a_share_outside_zero_and_one_is_refused(share: float) -> None:
     with pytest.raises(ValueError, match="share"):
         quantile(Lengths.constant(1), share)
+
+
+@given(lengths=cut_lognormals(), tokens=st.integers(1, 5_000))
+def test_images_make_every_prompt_longer_by_their_tokens(lengths: Lengths, tokens: int) -> None:
+    longer = more(lengths, tokens)
+    assert (longer.mean, longer.low) == (lengths.mean + tokens, lengths.low + tokens)
+    assert longer.std == lengths.std
+
+
+def test_images_are_added_to_lengths_of_every_kind() -> None:
+    assert more(Lengths.constant(512), 1300) == Lengths(kind="constant", mean=1812, low=1301)
+    assert more(Lengths.uniform(100, 300), 1000) == Lengths.uniform(1100, 1300)
+    assert more(Lengths.empirical([5, 9]), 10) == Lengths.empirical([15, 19])
