@@ -119,6 +119,8 @@ NVIDIA_SMI = {
     "NVIDIA GeForce RTX 3090": "RTX3090",
     "NVIDIA GeForce RTX 4090": "RTX4090",
     "NVIDIA GeForce RTX 5090": "RTX5090",
+    "NVIDIA GeForce RTX 5090 D": "RTX5090D",
+    "NVIDIA GeForce RTX 5090 D v2": "RTX5090D-V2",
     "NVIDIA RTX 6000 Ada Generation": "RTX6000-Ada",
     "NVIDIA RTX PRO 6000 Blackwell Server Edition": "RTX-PRO-6000",
     "NVIDIA RTX PRO 6000 Blackwell Workstation Edition": "RTX-PRO-6000-Workstation",
@@ -254,6 +256,8 @@ def test_each_family_has_exactly_one_usual_variant() -> None:
         ("B300", 275_040, 7_700, 2_250, 153.5, 4_500, 14_000),
         ("RTX4090", 24_564, 1_008, 165.2, 660.6, 330.3, None),
         ("RTX5090", 32_607, 1_792, 209.5, 838, 419, 1_676),
+        ("RTX5090D", 32_607, 1_792, 148.4, 593.8, 296.9, 1_187.5),
+        ("RTX5090D-V2", 24_576, 1_344, 148.4, 593.8, 296.9, 1_187.5),
         ("MI300X", 196_592, 5_300, 1_307.4, 2_614.9, 2_614.9, None),
     ],
 )
