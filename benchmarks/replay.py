@@ -22,7 +22,7 @@ import numpy as np
 
 from advisor.advise.measuring.value_of_information import Problem, best_now, gain, losses_now
 from advisor.cost.arrays import Floats
-from advisor.cost.evaluation.decisions import NEAR, usd_per_query
+from advisor.cost.evaluation.decisions import RIGHT_WITHIN, usd_per_query
 from advisor.cost.evaluation.held_out import HeldOut, leave_groups_out
 from advisor.cost.evaluation.optimum import Optimum
 from advisor.cost.fitting.evidence import shape_key
@@ -160,7 +160,7 @@ def follow_random(case: Case) -> list[float]:
 
 def points_needed(regrets: Sequence[float]) -> int:
     """Measurements after which the choice is within 2 % of the best, and stays so."""
-    wrong = [k for k, r in enumerate(regrets) if r > NEAR]
+    wrong = [k for k, r in enumerate(regrets) if r > RIGHT_WITHIN]
     return wrong[-1] + 1 if wrong else 0
 
 
@@ -263,10 +263,12 @@ def main() -> None:
 def report(found: Sequence[Case], left_out: str) -> None:
     options = np.mean([len(case.formats) for case in found])
     curves = {name: [run(case) for case in found] for name, run in ORDERINGS.items()}
-    wrong = [number for number, curve in enumerate(curves["suggested"]) if curve[0] > NEAR]
+    wrong = [number for number, curve in enumerate(curves["suggested"]) if curve[0] > RIGHT_WITHIN]
     print(f"\n{left_out} left out of the fit: {len(found)} decisions with {options:.1f} options on average")
     right = len(found) - len(wrong)
-    print(f"right (within {NEAR:.0%}) before anything is measured: {right} ({right / len(found):.0%})")
+    print(
+        f"right (within {RIGHT_WITHIN:.0%}) before anything is measured: {right} ({right / len(found):.0%})"
+    )
     print("mean regret after so many measurements, and measurements until right for good:")
     print(" " * 16 + "".join(f"{k:>8}" for k in range(STEPS + 1)) + f"{'all':>8}{'not right at first':>20}")
     for name, of in curves.items():

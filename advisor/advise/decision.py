@@ -11,7 +11,7 @@ from advisor.advise.measuring.next import Measurement, settling
 from advisor.advise.sensitivity.ways_out import WayOut, ways_out
 
 if TYPE_CHECKING:
-    from advisor.advise.certainty.choice_probability import Sureness
+    from advisor.advise.certainty.choice_probability import ChoiceProbability
     from advisor.advise.sensitivity.change_point import Flip
     from advisor.advise.sensitivity.crossover import Crossover
     from advisor.advise.sensitivity.own_or_api import OwnOrApi
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Decision:
     """Empty where nothing keeps the limits."""
 
-    sure: Sureness | None = None
+    sure: ChoiceProbability | None = None
     prices: tuple[BreakEven, ...] = ()
     crossover: Crossover | None = None
     settles: Measurement | None = None

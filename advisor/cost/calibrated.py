@@ -26,7 +26,7 @@ on a GPU that no one served on. Judged, from what GPUs of one architecture diffe
 KERNEL_SD, LOOKALIKE_SD = 0.15, 0.50
 """Standard deviation, in log-odds, of an efficiency from a kernel timed alone: one that vLLM calls too, and
 one that only does the same work."""
-MOST = 0.98
+MAX_SHARE = 0.98
 """A share at which log-odds still mean something."""
 
 _TYPES: Mapping[str, tuple[str, float, ComputeType]] = {
@@ -137,5 +137,5 @@ def _moved(
 
 
 def _log_odds(share: float) -> float:
-    share = min(max(share, 1 - MOST), MOST)
+    share = min(max(share, 1 - MAX_SHARE), MAX_SHARE)
     return math.log(share / (1 - share))

@@ -19,7 +19,7 @@ from advisor.spec.formats.recipes import UNQUANTIZED
 from advisor.spec.workloads.load_kind import LoadKind
 
 LICENCE = "own measurement"
-NEAR = 0.02
+SAME_LENGTH = 0.02
 """A mean prompt length this close to the one asked for is written as asked, so that formats pool."""
 
 
@@ -87,7 +87,7 @@ def load_of(point: Point) -> tuple[LoadKind, float | None]:
 
 
 def _tokens(asked: float, seen: float) -> float:
-    return asked if abs(seen - asked) <= NEAR * asked else round(seen, 1)
+    return asked if abs(seen - asked) <= SAME_LENGTH * asked else round(seen, 1)
 
 
 def point_records(group: Sequence[Entry], run: str) -> list[SpeedMeasurement] | FailedRun:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from advisor.advise.api import recommend
-from advisor.cost.evaluation.decisions import NEAR, usd_per_query
+from advisor.cost.evaluation.decisions import RIGHT_WITHIN, usd_per_query
 from advisor.cost.learn import learn
 from advisor.cost.predict.predictor import Predictor
 from advisor.data import shipped
@@ -44,7 +44,7 @@ def share_right(predictor: Predictor) -> float:
     """Share of blocks in which the format named first is the paper's best, or within 2 % of it."""
     found = blocks()
     right = [
-        named_cost(block, rows, predictor) <= min(map(measured_cost, rows.values())) * (1 + NEAR)
+        named_cost(block, rows, predictor) <= min(map(measured_cost, rows.values())) * (1 + RIGHT_WITHIN)
         for block, rows in found.items()
     ]
     assert len(right) > 75

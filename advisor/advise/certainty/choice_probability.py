@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.recovery import QualityModel
 
-SURE = 0.8
+SURE_PROBABILITY = 0.8
 """From this probability of being the best on, the choice is called sure."""
-NEAR = 0.02
+NEAR_TIE = 0.02
 """An expected loss up to this share is a near tie: measurements repeat no better."""
-MOST = 64
+MAX_RIVALS = 64
 """Deployments that are weighed against the first, the likeliest to beat it."""
 
 Verdict = Literal["sure", "tie", "doubt"]
@@ -52,7 +52,7 @@ class Rival:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sureness:
+class ChoiceProbability:
     """What is known of a choice, from the joint uncertainty of all that could be chosen."""
 
     deployment: Deployment
@@ -71,9 +71,9 @@ class Sureness:
 
     @property
     def verdict(self) -> Verdict:
-        if self.best >= SURE:
+        if self.best >= SURE_PROBABILITY:
             return "sure"
-        return "tie" if self.loss is not None and self.loss <= NEAR else "doubt"
+        return "tie" if self.loss is not None and self.loss <= NEAR_TIE else "doubt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def contest(
     return Contest(choice, found, seen)
 
 
-def sureness(of: Contest) -> Sureness:
+def sureness(of: Contest) -> ChoiceProbability:
     """How sure the first of a contest is."""
     first = of.deployments[0]
     chance = as_good(of.draws).mean(axis=0)
@@ -113,7 +113,7 @@ def sureness(of: Contest) -> Sureness:
     best = of.draws.best()
     with np.errstate(invalid="ignore"):
         lost = np.maximum(1.0 - best / of.draws.objective[:, 0], 0.0)
-    return Sureness(
+    return ChoiceProbability(
         deployment=first,
         limits=tuple(
             Kept(limit=limit.key, probability=probability(float(limit.margin_sd[0, 0])))
@@ -179,7 +179,7 @@ def _rivals(recommendation: Recommendation) -> list[Deployment]:
                 found.setdefault(deployment.key, (fewer, deployment))
     found.pop(served[0].key, None)
     near = sorted(found.values(), key=lambda one: (one[0], one[1].key))
-    return [deployment for _, deployment in near[:MOST]]
+    return [deployment for _, deployment in near[:MAX_RIVALS]]
 
 
 def _optimistic_share(table: JudgedTable) -> Floats:

@@ -25,7 +25,7 @@ Role = Literal["recommended", "surer", "cheaper"]
 the cheapest that keeps them nearly always. cheaper: the cheapest that keeps them more often than not and
 costs less than the recommended; to be measured before it is taken."""
 EVEN = 0.5
-LEAST = 0.05
+MIN_OFFERED_PROBABILITY = 0.05
 """Probability of keeping all limits below which a deployment is no offer."""
 STEP = 0.005
 """Probabilities that differ by less are the same to a reader."""
@@ -84,7 +84,7 @@ def offers_of(table: JudgedTable) -> list[Offer]:
     margins = np.stack([limit.margin_sd[0] for limit in limits]) if limits else None
     made = []
     # Of conversations that were not simulated only those whose closed form can be trusted.
-    for i in np.flatnonzero((table.keeps_all[0] >= LEAST) & settled_rows(table)).tolist():
+    for i in np.flatnonzero((table.keeps_all[0] >= MIN_OFFERED_PROBABILITY) & settled_rows(table)).tolist():
         usd = float(table.usd_per_hour[0, i])
         tightest = None if margins is None else int(np.argmin(margins[:, i]))
         made.append(

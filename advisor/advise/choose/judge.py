@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 FIRST = 4
 """Of the ranking, and of the refused that might come before them: no fewer are settled."""
-MOST = 40
+MAX_SIMULATIONS = 40
 """Simulations of one answer."""
 HOPE = 0.4
 """Probability of keeping all limits from which a refused deployment is looked at more closely."""
@@ -91,7 +91,7 @@ def confirmed(
     stand alone."""
     if table.answers.turns is None:
         return table
-    left = MOST
+    left = MAX_SIMULATIONS
     while left > 0:
         at = unsettled(table)[:left]
         if not len(at):

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from advisor.advise.certainty.at_risk_candidates import LEAST as LEAST_HOPE
-from advisor.advise.certainty.at_risk_candidates import MISS, hopefuls
-from advisor.advise.certainty.choice_probability import Contest, Sureness, contest, sureness
+from advisor.advise.certainty.at_risk_candidates import MIN_PROBABILITY, MISS_COST, at_risk_candidates
+from advisor.advise.certainty.choice_probability import ChoiceProbability, Contest, contest, sureness
 from advisor.advise.certainty.error_draws import as_good, draw, loadings_of, outcomes
 from advisor.advise.choose.certainty_frontier import usd_by_role
 from advisor.advise.choose.joint import RECOVERY, TOKEN_RATE, TTFT, deviate
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from advisor.cost.quality.recovery import QualityModel
 
 CAUSES = (TOKEN_RATE, TTFT, RECOVERY)
-LEAST = 0.005
+MIN_GAIN = 0.005
 """Expected gain, as a share of the first's objective, below which measuring is not worth telling."""
 MOST_KINDS = 12
 """Measurements weighed against each other: of the deployments likeliest to matter."""
@@ -63,7 +62,7 @@ class Measurement:
 class Suggestion:
     """What to measure next, the most gain per GPU-minute first; empty where nothing is to be gained."""
 
-    sure: Sureness | None
+    sure: ChoiceProbability | None
     """How sure the choice is now; where nothing keeps the limits for sure, of what is best to take untested;
     None where nothing has a chance to keep them."""
     kept: bool
@@ -104,9 +103,11 @@ def measure_next(
     if recommendation.choice is None:
         return None
     kept = recommendation.winner is not None
-    of = contest(recommendation, predictor, quality) if kept else hopefuls(recommendation, predictor)
+    of = (
+        contest(recommendation, predictor, quality) if kept else at_risk_candidates(recommendation, predictor)
+    )
     if of is None:
-        why = f"nothing has a chance of {share(LEAST_HOPE)} to keep every limit"
+        why = f"nothing has a chance of {share(MIN_PROBABILITY)} to keep every limit"
         return Suggestion(sure=None, kept=kept, measurements=(), loss=0.0, why_nothing=why)
     sure = sureness(of)
     usd = usd_by_role(recommendation.picks)
@@ -117,7 +118,7 @@ def measure_next(
     if not measurable:
         why = "everything that could be chosen has been measured under this very load"
         return Suggestion(sure=sure, kept=kept, measurements=(), loss=loss, why_nothing=why)
-    chosen = greedy(problem, [m.gpu_minutes for m in measurable], count, least=LEAST)
+    chosen = greedy(problem, [m.gpu_minutes for m in measurable], count, least=MIN_GAIN)
     found = [replace(measurable[n], gain=gain) for n, gain in chosen]
     if not kept:
         then = [_sure_after(of, problem, [n for n, _ in chosen[: i + 1]]) for i in range(len(chosen))]
@@ -127,7 +128,7 @@ def measure_next(
         others = [m for m in found if (m.what, m.deployment) != (between.what, between.deployment)]
         found = [between, *others][:count]
     found = _within(found, loss, keep=between)
-    why = "" if found else f"no measurement is expected to save {share(LEAST)} of what the first costs"
+    why = "" if found else f"no measurement is expected to save {share(MIN_GAIN)} of what the first costs"
     return Suggestion(
         sure=sure,
         kept=kept,
@@ -148,7 +149,7 @@ def _within(found: Sequence[Measurement], loss: float, keep: Measurement | None)
     kept, left = [], max(loss, 0.0)
     for m in found:
         gain = min(m.gain, left)
-        if gain >= LEAST or m is keep:
+        if gain >= MIN_GAIN or m is keep:
             kept.append(replace(m, gain=gain))
             left -= gain
     return kept
@@ -169,7 +170,7 @@ def settling(
     if not measurable:
         return None
     problem = _problem(of, predictor, measurable)
-    best = greedy(problem, [m.gpu_minutes for m in measurable], 1, least=LEAST)
+    best = greedy(problem, [m.gpu_minutes for m in measurable], 1, least=MIN_GAIN)
     return replace(measurable[best[0][0]], gain=best[0][1]) if best else None
 
 
@@ -258,7 +259,7 @@ def _problem(of: Contest, predictor: Predictor, measurable: Sequence[Measurement
     def losses(errors: Floats) -> Floats:
         by_cause = {c: errors[:, n * width : (n + 1) * width] for n, c in enumerate(CAUSES)}
         seen = outcomes(of.found, 0, at, by_cause)
-        return np.asarray(np.where(seen.keeps, np.minimum(seen.objective / own, MISS), MISS))
+        return np.asarray(np.where(seen.keeps, np.minimum(seen.objective / own, MISS_COST), MISS_COST))
 
     reveals, noise = [], []
     for m in measurable:

@@ -32,7 +32,7 @@ MOST_SHARES = 256
 """A deployment that takes less than so small a part of the load is no part of a fleet."""
 COARSE, FINE = 40, 320
 """Loads at which every deployment is judged, and those that may be part of a fleet."""
-FEW = 8
+MAX_PER_KIND = 8
 """Deployments of each kind of GPU that may be part of a fleet, at most."""
 _FAR = 8.0
 """Standard deviations that no error exceeds."""
@@ -123,7 +123,7 @@ def _worth(table: JudgedTable, values: Floats) -> Ints:
         usd = {i: float(table.usd_per_hour[0, i]) for i in own}
         order = sorted(own, key=lambda i: (usd[i] / takes[0, i], table.deployments[i].key))
         left = [i for i in order if not any(_beats(j, i, usd, takes) for j in own if j != i)]
-        chosen += left[:FEW]
+        chosen += left[:MAX_PER_KIND]
     return np.array(sorted(chosen), dtype=np.intp)
 
 

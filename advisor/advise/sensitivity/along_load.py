@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.recovery import QualityModel
 
-REACH = 8.0
+AXIS_RANGE = 8.0
 """Times the workload's own level that the axis goes down and up."""
 PER_SIDE = 6
 """Levels below the workload's own, and above."""
@@ -95,7 +95,10 @@ def own_axis(choice: Choice) -> Axis:
     """Levels around the workload's own, which is one of them."""
     over, here = own_level(choice.workload.load)
     usual = usual_axis(choice, over)
-    low, high = max(here / REACH, min(usual.levels[0], here)), min(here * REACH, max(usual.levels[-1], here))
+    low, high = (
+        max(here / AXIS_RANGE, min(usual.levels[0], here)),
+        min(here * AXIS_RANGE, max(usual.levels[-1], here)),
+    )
     below = between(low, here, PER_SIDE + 1, whole=usual.whole) if low < here else ()
     above = between(here, high, PER_SIDE + 1, whole=usual.whole) if here < high else ()
     levels = [level for level in (*below, *above) if abs(level / here - 1.0) > 1e-9]

@@ -24,7 +24,7 @@ UNITS: dict[Over, str] = {
 
 PER_OCTAVE = 2
 """Levels looked at per doubling before the crossings are narrowed down."""
-REACH = 16.0
+DEFAULT_RANGE = 16.0
 """Where no range is given, a rate is varied from what is asked ÷ this to what is asked × this."""
 
 
@@ -121,7 +121,7 @@ def _usual(over: Over, load: Load, model: ModelSpec) -> tuple[float, float]:
     if over == "rate":
         asked = load.arrival.value if load.arrival.kind == "rate" else None
         middle = asked or 1.0
-        return middle / REACH, min(middle * REACH, MAX_REQUESTS_PER_S)
+        return middle / DEFAULT_RANGE, min(middle * DEFAULT_RANGE, MAX_REQUESTS_PER_S)
     least, most = (64.0, 32_768.0) if over == "input-tokens" else (16.0, 8_192.0)
     mine, other = load.input_tokens, load.output_tokens
     if over == "output-tokens":

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.recovery import QualityModel
 
-MOST = 48
+MAX_SEARCHED = 48
 """Deployments that are looked at: the best of each kind first."""
 EXACT: Final = "as asked"
 """The basis of what follows from the question and its prices alone."""
@@ -63,12 +63,12 @@ def contenders(recommendation: Recommendation) -> list[Deployment]:
     at = [*range(kept), *order(table, 0, np.arange(kept, len(table.deployments))).tolist()]
     chosen: dict[tuple[object, ...], Deployment] = {}
     seen: dict[tuple[str, str], int] = {}
-    for spread in (1, MOST):
+    for spread in (1, MAX_SEARCHED):
         for i in at:
             d = table.deployment(0, i)
             kind = d.format_and_gpu
             one = d if is_fixed else d.times(1)
-            if len(chosen) < MOST and one.key not in chosen and seen.get(kind, 0) < spread:
+            if len(chosen) < MAX_SEARCHED and one.key not in chosen and seen.get(kind, 0) < spread:
                 chosen[one.key] = one
                 seen[kind] = seen.get(kind, 0) + 1
     return list(chosen.values())

@@ -16,7 +16,7 @@ from advisor.cost.estimate import BASES, Basis
 from advisor.cost.predict.predictor import Z90
 from advisor.cost.uncertainty.shared_errors import SharedErrors
 
-SURE = 0.95
+INTERVAL_PROBABILITY = 0.95
 """The interval ends where one side is better with this probability: nine of ten crossings lie within."""
 
 Interval = tuple[float | None, float | None]
@@ -97,7 +97,9 @@ def where_order_changes(
     draw is one world, in which both are off by their parts at every level.
     """
     chance = [_second_wins(found, load, shared) for load in range(len(levels))]
-    return _interval(levels, np.array(chance), end, lambda i: chance[i], 1.0 - SURE, SURE)
+    return _interval(
+        levels, np.array(chance), end, lambda i: chance[i], 1.0 - INTERVAL_PROBABILITY, INTERVAL_PROBABILITY
+    )
 
 
 def where_limit_is_met(found: JudgedTable, levels: Sequence[float], end: int, *, ends: bool) -> Interval:

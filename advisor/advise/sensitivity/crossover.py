@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 ROUNDS, PARTS = 2, 8
 """A crossing is narrowed down by splitting its step into so many parts, so many times: to 1 % of a level."""
-NEAR = 2.2
+CONTENDER_FACTOR = 2.2
 """Deployments that at no level are within this factor of the best are not looked at between the levels."""
 WITHIN = 10.0
 """Times the workload's own level that a quick look goes down and up."""
@@ -167,7 +167,7 @@ def _contenders(choice: Choice, found: JudgedTable) -> JudgedTable:
         return found
     value = np.where(found.kept, found.objective.value, np.inf)
     least = value.min(axis=1, keepdims=True)
-    near = (value <= NEAR * least) & np.isfinite(value)
+    near = (value <= CONTENDER_FACTOR * least) & np.isfinite(value)
     # Where nothing keeps the limits, what is nearest to keeping them may do so a level before.
     near |= found.likely & ~np.isfinite(least)
     return found.only(np.flatnonzero(near.any(axis=0)))

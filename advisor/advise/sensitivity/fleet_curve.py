@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 CLOSE = 1.25
 """Fleets that nowhere cost less than this times the cheapest are not looked at between the rates surveyed."""
-NEAR = 2.2
+CONTENDER_FACTOR = 2.2
 """Fleets within this factor of the cheapest may truly be the cheapest."""
 CONTENDERS = 24
 """Kinds of fleet that errors are drawn for at one rate, the cheapest."""
@@ -115,7 +115,9 @@ class FleetCurve:
         around = slice(max(i - 1, 0), min(i, len(self.rates) - 1) + 1)
         usd = self._usd_of_likely()[around].min(axis=0)
         order = np.argsort(usd, kind="stable")[:CONTENDERS]
-        return np.asarray(order[usd[order] <= NEAR * usd[order[0]]][: int(np.isfinite(usd).sum())])
+        return np.asarray(
+            order[usd[order] <= CONTENDER_FACTOR * usd[order[0]]][: int(np.isfinite(usd).sum())]
+        )
 
     def _usd_of_likely(self) -> Floats:
         """USD per hour of what keeps the limits by confidence or by central estimates; else inf."""

@@ -13,7 +13,7 @@ import numpy as np
 from advisor.advise.choose.question import Choice
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.sensitivity.axis import between, level_of
-from advisor.advise.sensitivity.crossing import SURE
+from advisor.advise.sensitivity.crossing import INTERVAL_PROBABILITY
 from advisor.advise.sensitivity.fleet_curve import FleetCurve, Market
 from advisor.cost.arrays import Bools, Floats, Ints
 from advisor.cost.estimate import Basis
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.recovery import QualityModel
 
-REACH = 256.0
+TRAFFIC_RANGE = 256.0
 """Traffic is looked at up to so many times that at which the API costs as much as the cheapest GPU."""
 PER_OCTAVE = 2
 ROUNDS, PARTS = 2, 8
 """A step in which a fleet may grow dearer than the API is split into so many parts, so often: to 1 %."""
 AROUND = (0.5, 0.6, 0.7, 0.8, 0.9, 0.96, 1.0 - 1e-6, 1.0 + 1e-6, 1.04, 1.1, 1.25, 1.4, 1.7, 2.0)
 """Multiples of a break-even's traffic at which owning is compared with the API again."""
-SAME = 1e-5
+SAME_TRAFFIC = 1e-5
 """An end of an interval this near to its value is the value: nothing but prices decides it."""
 
 Cheaper = Literal["own", "api"]
@@ -191,7 +191,7 @@ class _Comparison:
             return []
         least = min(hourly) / S_PER_HOUR / self.usd_per_request / self.utilization
         own = [] if self.own_rate is None else [self.own_rate]
-        high = min(max(least * REACH, *(2.0 * rate for rate in own), 0.0), MAX_REQUESTS_PER_S)
+        high = min(max(least * TRAFFIC_RANGE, *(2.0 * rate for rate in own), 0.0), MAX_REQUESTS_PER_S)
         low = min(least / 2.0, high / 4.0, *(rate / 2.0 for rate in own), high)
         count = ceil(PER_OCTAVE * log2(high / low)) + 1
         return sorted({*between(low, high, count, whole=False), *own})
@@ -286,13 +286,13 @@ def _with_intervals(
 
 def _before(levels: Floats, positions: Ints) -> float | None:
     """The level that a change lies above with 95 %; positions: of each draw the first level after it."""
-    at = int(np.quantile(positions, 1.0 - SURE, method="inverted_cdf"))
+    at = int(np.quantile(positions, 1.0 - INTERVAL_PROBABILITY, method="inverted_cdf"))
     return float(levels[max(at - 1, 0)])
 
 
 def _after(levels: Floats, positions: Ints) -> float | None:
     """The level that a change lies below with 95 %; None: beyond them all."""
-    at = int(np.quantile(positions, SURE, method="inverted_cdf"))
+    at = int(np.quantile(positions, INTERVAL_PROBABILITY, method="inverted_cdf"))
     return float(levels[at]) if at < len(levels) else None
 
 
@@ -304,8 +304,8 @@ def _within_neighbours(
     happened = (worlds if one.cheaper == "own" else ~worlds).mean(axis=1)
     first = changes[n - 1].requests_per_s if n else -np.inf
     last = changes[n + 1].requests_per_s if n + 1 < len(changes) else np.inf
-    below = (levels <= one.requests_per_s) & (levels > first) & (happened <= 1.0 - SURE)
-    above = (levels > one.requests_per_s) & (levels < last) & (happened >= SURE)
+    below = (levels <= one.requests_per_s) & (levels > first) & (happened <= 1.0 - INTERVAL_PROBABILITY)
+    above = (levels > one.requests_per_s) & (levels < last) & (happened >= INTERVAL_PROBABILITY)
     return (
         float(levels[below].max()) if below.any() else None,
         float(levels[above].min()) if above.any() else None,
@@ -317,4 +317,4 @@ def _snapped(end: float | None, of: TrafficBreakEven, side: Callable[[float, flo
     if end is None:
         return None
     value = of.requests_per_s
-    return value if abs(end / value - 1.0) < SAME else side(end, value)
+    return value if abs(end / value - 1.0) < SAME_TRAFFIC else side(end, value)

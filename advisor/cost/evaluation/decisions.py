@@ -21,7 +21,7 @@ from advisor.spec.hardware.prices import price_of
 from advisor.units import MS_PER_S, S_PER_HOUR
 
 PRICES = "paper-2024-10"
-NEAR = 0.02
+RIGHT_WITHIN = 0.02
 """A choice within this share of the best counts as right: measurements repeat no better."""
 
 
@@ -94,7 +94,7 @@ def score_choices(seen: Observations, chosen: Sequence[tuple[Block, str]]) -> De
     return DecisionScore(
         blocks=len(r),
         best=float(np.mean(r <= 1e-9)),
-        near=float(np.mean(r <= NEAR)),
+        near=float(np.mean(r <= RIGHT_WITHIN)),
         regret=float(np.mean(r)),
     )
 

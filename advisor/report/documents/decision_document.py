@@ -11,7 +11,7 @@ from advisor.spec.reading.amounts import HOURS_PER_DAY, HOURS_PER_MONTH
 from advisor.units import S_PER_HOUR
 
 if TYPE_CHECKING:
-    from advisor.advise.certainty.choice_probability import Rival, Sureness
+    from advisor.advise.certainty.choice_probability import ChoiceProbability, Rival
     from advisor.advise.choose.certainty_frontier import Offer, Pick
     from advisor.advise.decision import Decision
     from advisor.advise.measuring.next import Measurement, Suggestion
@@ -64,7 +64,7 @@ def decision_document(decision: Decision) -> DecisionDocument:
     }
 
 
-def sureness_document(sure: Sureness) -> SurenessDocument:
+def sureness_document(sure: ChoiceProbability) -> SurenessDocument:
     return {
         "verdict": sure.verdict,
         "keeps_all_limits": sure.keeps_all,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from advisor.advise.certainty.choice_probability import SURE
+from advisor.advise.certainty.choice_probability import SURE_PROBABILITY
 from advisor.advise.choose.certainty_frontier import usd_by_role
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
@@ -26,7 +26,7 @@ def badge_of(recommendation: Recommendation, best: float) -> Badge:
     """
     first = recommendation.winner
     kept = first is not None and first.keeps_all_limits >= recommendation.workload.confidence
-    if kept and best >= SURE:
+    if kept and best >= SURE_PROBABILITY:
         return "Sure"
     usd = usd_by_role(recommendation.picks)
     own, surer = usd.get("recommended"), usd.get("surer")

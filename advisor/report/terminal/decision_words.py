@@ -16,7 +16,7 @@ from advisor.text import chance, deployment_text, latency_name, number, share
 from advisor.units import S_PER_HOUR
 
 if TYPE_CHECKING:
-    from advisor.advise.certainty.choice_probability import Sureness
+    from advisor.advise.certainty.choice_probability import ChoiceProbability
     from advisor.advise.decision import Decision
     from advisor.advise.sensitivity.crossover import Crossing, Crossover, Stretch
     from advisor.advise.sensitivity.own_or_api import OwnOrApi, TrafficBreakEven, TrafficPoint
@@ -45,7 +45,7 @@ def sure_lines(recommendation: Recommendation, decision: Decision) -> list[str]:
     return [*lines, *_best_lines(sure, BEST[recommendation.workload.objective])]
 
 
-def _best_lines(sure: Sureness, best: str) -> list[str]:
+def _best_lines(sure: ChoiceProbability, best: str) -> list[str]:
     that = f"the {best} that keeps the limits" if sure.limits else f"the {best}"
     rival = ""
     if sure.rival is not None and sure.verdict != "sure":

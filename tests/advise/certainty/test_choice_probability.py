@@ -6,7 +6,7 @@ import pytest
 
 from advisor import decision, recommend
 from advisor.advise.api import shipped_predictor, shipped_quality
-from advisor.advise.certainty.choice_probability import Kept, Rival, Sureness, contest, sureness
+from advisor.advise.certainty.choice_probability import ChoiceProbability, Kept, Rival, contest, sureness
 from advisor.advise.sensitivity.price_break_even import break_evens
 from advisor.spec.workloads.workload import Arrival, LatencyLimit
 from tests.advise.builders import deployment, workload
@@ -14,7 +14,7 @@ from tests.advise.builders import deployment, workload
 MODEL = "Llama-3.1-8B-Instruct"
 
 
-def of(*, limit_ms: float | None = None, **arguments: object) -> Sureness:
+def of(*, limit_ms: float | None = None, **arguments: object) -> ChoiceProbability:
     limits = () if limit_ms is None else (LatencyLimit(metric="tpot", statistic="mean", max_ms=limit_ms),)
     asked = workload(arrival=Arrival(kind="concurrency", value=12), limits=limits)
     answer = recommend(MODEL, asked, **arguments)  # type: ignore[arg-type]
@@ -65,7 +65,7 @@ def test_wide_errors_and_near_figures_are_a_doubt_or_a_tie() -> None:
     ("best", "loss", "verdict"), [(0.9, 0.3, "sure"), (0.5, 0.01, "tie"), (0.5, 0.1, "doubt")]
 )
 def test_the_verdict_follows_chance_and_loss(best: float, loss: float, verdict: str) -> None:
-    seen = Sureness(
+    seen = ChoiceProbability(
         deployment=deployment(),
         limits=(Kept(limit="capacity", probability=0.99),),
         keeps_all=0.99,

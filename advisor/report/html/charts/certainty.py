@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from advisor.advise.choose.certainty_frontier import LEAST, Offer
+from advisor.advise.choose.certainty_frontier import MIN_OFFERED_PROBABILITY, Offer
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.html.charts.chart import LIMIT_RULE, LIMIT_TEXT, Chart, layered, plain_table
 from advisor.report.html.elements.palette import scales, swatch
@@ -101,7 +101,7 @@ def _others(recommendation: Recommendation) -> list[dict[str, object]]:
     usd, keeps = table.usd_per_hour[0], table.keeps_all[0]
     known = {offer.deployment.key for offer in recommendation.frontier}
     dearest = max((o.usd_per_hour or 0.0 for o in _shown(recommendation)), default=0.0)
-    at = np.flatnonzero(np.isfinite(usd) & (keeps >= LEAST) & (usd <= DEAREST * dearest))
+    at = np.flatnonzero(np.isfinite(usd) & (keeps >= MIN_OFFERED_PROBABILITY) & (usd <= DEAREST * dearest))
     order = at[np.argsort(usd[at], kind="stable")].tolist()
     made: list[dict[str, object]] = []
     known |= {pick.offer.deployment.key for pick in recommendation.picks}
