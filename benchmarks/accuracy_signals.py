@@ -23,7 +23,8 @@ NOTHING = (0.0, 1e-3)
 """Mean and deviation of the logarithm of a factor that may not move."""
 LEFT_OUT = {
     "nothing": (),
-    "size": ("size", "size by format", "sparsity"),
+    "size": ("size", "size curve", "size by format", "sparsity"),
+    "the curve of size": ("size curve",),
     "the effective size of mixtures": ("sparsity",),
     "family": ("family", "activations by family"),
     "family of formats that round activations": ("activations by family",),
@@ -41,7 +42,8 @@ def held_out(regressor: LossRegressor, sections: Iterable[str]) -> list[HeldOut]
     """Figures of models left out by a fit in which the factors of some sections are 1."""
     keys = regressor.problem_.index
     frozen: dict[Key, tuple[float, float]] = {key: NOTHING for key in keys if key[0] in set(sections)}
-    fit = LossRegressor(regressor.spread_, priors={**(regressor.priors or {}), **frozen})
+    priors = {**(regressor.priors or {}), **frozen}
+    fit = LossRegressor(regressor.spread_, priors=priors, noise=regressor.noise_)
     return models_out(fit.fit(regressor.problem_.cells))
 
 
@@ -49,7 +51,8 @@ def main() -> None:
     shipped_fit = QualityModel.shipped().fitted
     constants = read_accuracy_constants(shipped("measurements"))
     priors = {one.factor: (one.value, one.sd) for one in constants}
-    regressor = LossRegressor(shipped_fit.spread, priors=priors).fit(shipped_fit.cells)
+    noise = shipped_fit.noise_ratios
+    regressor = LossRegressor(shipped_fit.spread, priors=priors, noise=noise).fit(shipped_fit.cells)
     for name, sections in LEFT_OUT.items():
         held = held_out(regressor, sections)
         means = [h for h in held if is_checkpoint_mean(h)]

@@ -30,15 +30,49 @@ _COLUMNS = {
 }
 
 
+_DECILES = """### Whether narrow intervals hold as often as wide ones
+
+Models left out, by tenths of the stated width of a new score's interval. *Expected*: the share of noisy
+scores inside the interval of the true recovery, were that right."""
+_DECILE_COLUMNS = {
+    "figures": "figures",
+    "width": "width",
+    "inside": "inside new score",
+    "true_width": "width of true",
+    "true_inside": "inside true",
+    "true_expected": "expected",
+}
+
+
 def quality_markdown(about: Mapping[str, Any]) -> str:
     """The section for an accuracy fit, from what its file says of itself."""
-    limits = about["limits"]
-    judged = (
+    parts = (_TEXT, str(about["text"]), _table(about["report"]), _limits(about["limits"]), _DECILES)
+    return "\n\n".join((*parts, _deciles(about["deciles"]))) + "\n"
+
+
+def _limits(limits: Mapping[str, Any]) -> str:
+    below, above = limits["below"], limits["above"]
+    return (
         f"Judged against a floor of {100 * limits['floor']:.0f} % at confidence {limits['confidence']:g}: of "
-        f"{limits['below']} checkpoints whose measured mean lies below the floor {limits['admitted']} are "
-        f"admitted, of {limits['above']} above it {limits['refused']} are refused."
+        f"{below} checkpoints whose measured mean lies below the floor {limits['admitted']} are "
+        f"admitted, of {above} above it {limits['refused']} are refused. Were every stated distribution "
+        f"right, {limits['admitted_if_right']:g} and {limits['refused_if_right']:g} would be expected: the "
+        f"scores themselves are noisy. A judge who knew each true recovery would have "
+        f"{limits['admitted_by_luck']:g} and {limits['refused_by_luck']:g}; what is refused beyond that, "
+        f"models of one size and format that differ."
     )
-    return "\n\n".join((_TEXT, str(about["text"]), _table(about["report"]), judged)) + "\n"
+
+
+def _deciles(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    lines = [
+        "| figures of models left out | tenth | " + " | ".join(_DECILE_COLUMNS.values()) + " |",
+        "|---" + "|---:" * (len(_DECILE_COLUMNS) + 1) + "|",
+    ]
+    for name, rows in tables.items():
+        for row in rows:
+            cells = (_cell(column, row[column]) for column in _DECILE_COLUMNS)
+            lines.append(f"| {name} | {row['decile']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -53,4 +87,5 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
 def _cell(column: str, value: float) -> str:
     if column == "figures":
         return f"{value:,}"
-    return f"{100 * value:.0f} %" if "coverage" in column or "expected" in column else f"{value:.2f}"
+    share = any(word in column for word in ("coverage", "inside", "expected"))
+    return f"{100 * value:.0f} %" if share else f"{value:.2f}"

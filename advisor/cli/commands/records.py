@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +17,13 @@ from advisor.errors import InputError, MissingToolError
 if TYPE_CHECKING:
     from advisor.cost.fit_file import Fit
     from advisor.cost.fit_report import FitReport
+
+
+class Part(str, Enum):
+    """What a fit may learn alone."""
+
+    speed = "speed"
+    accuracy = "accuracy"
 
 
 def check(
@@ -78,6 +87,10 @@ def fit(
     report: Annotated[
         bool, typer.Option("--report", help="Print the whole held-out report, as in ACCURACY.md.")
     ] = False,
+    only: Annotated[
+        Part | None,
+        typer.Option("--only", metavar="speed|accuracy", help="Learn one of the two, and leave the other."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing; end with 1 when the fit would change.")
     ] = False,
@@ -87,44 +100,67 @@ def fit(
     The same measurements give the same files, bit for bit.
     """
     from advisor.cli.progress import working
-    from advisor.cost import fit_file, fit_report
-    from advisor.cost.quality import file as quality_file
-    from advisor.cost.quality.recovery import fit_quality
     from advisor.data import shipped
-    from advisor.record.constants import read_accuracy_constants
-    from advisor.record.sources import known_sources
-    from advisor.record.store import read_kernels, read_quality, read_speed
 
+    # Known to be installed before anything is read: a fit takes a minute.
     learn = _learner()
     base = folder or shipped("measurements")
     if not base.is_dir():
         raise InputError(f"{base}: no such folder; give a folder of measurements")
     folders = [base, *v.record_folders(records)]
     with working("Learning") as say:
-        rows = [row for folder in folders for row in read_speed(folder)]
-        speed, held_out = learn(
-            rows, kernels=read_kernels(base), sources=known_sources(folders), progress=say
-        )
-        say("fitting accuracy")
-        quality = fit_quality(
-            [row for folder in folders for row in read_quality(folder)],
-            [constant for folder in folders for constant in read_accuracy_constants(folder)],
-        )
-    texts = {
-        fit_file.NAME: fit_file.dumps(speed),
-        fit_report.NAME: fit_report.dumps(held_out),
-        quality_file.NAME: quality.to_json(),
-    }
+        parts = [_fit_speed(folders, learn, say)] if only is not Part.accuracy else []
+        parts += [_fit_accuracy(folders, say)] if only is not Part.speed else []
+    texts = {name: text for part in parts for name, text in part.files.items()}
     changed = _write(texts, out or base, dry_run=dry_run)
     if report:
-        from advisor.report.fit_tables import fit_tables
-        from advisor.report.quality_accuracy import quality_markdown
-
-        typer.echo(f"{fit_tables(held_out)}\n{quality_markdown(quality.about)}", nl=False)
-    for line in _summary_lines(*(_without_report(about) for about in (speed.summary, quality.about))):
+        typer.echo("\n".join(part.tables() for part in parts), nl=False)
+    for line in _summary_lines(*(_without_report(part.about) for part in parts)):
         typer.echo(line)
     if dry_run and changed:
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Learnt:
+    """What one part of a fit writes and prints."""
+
+    files: Mapping[str, str]
+    """Name → text."""
+    about: Mapping[str, object]
+    tables: Callable[[], str]
+
+
+def _fit_speed(
+    folders: Sequence[Path], learn: Callable[..., tuple[Fit, FitReport]], say: Callable[[str], None]
+) -> _Learnt:
+    from advisor.cost import fit_file, fit_report
+    from advisor.record.sources import known_sources
+    from advisor.record.store import read_kernels, read_speed
+    from advisor.report.fit_tables import fit_tables
+
+    rows = [row for folder in folders for row in read_speed(folder)]
+    speed, held_out = learn(
+        rows, kernels=read_kernels(folders[0]), sources=known_sources(folders), progress=say
+    )
+    files = {fit_file.NAME: fit_file.dumps(speed), fit_report.NAME: fit_report.dumps(held_out)}
+    return _Learnt(files=files, about=speed.summary, tables=lambda: fit_tables(held_out))
+
+
+def _fit_accuracy(folders: Sequence[Path], say: Callable[[str], None]) -> _Learnt:
+    from advisor.cost.quality import file as quality_file
+    from advisor.cost.quality.recovery import fit_quality
+    from advisor.record.constants import read_accuracy_constants
+    from advisor.record.store import read_quality
+    from advisor.report.quality_accuracy import quality_markdown
+
+    say("fitting accuracy")
+    quality = fit_quality(
+        [row for folder in folders for row in read_quality(folder)],
+        [constant for folder in folders for constant in read_accuracy_constants(folder)],
+    )
+    files = {quality_file.NAME: quality.to_json()}
+    return _Learnt(files=files, about=quality.about, tables=lambda: quality_markdown(quality.about))
 
 
 def _write(texts: Mapping[str, str], folder: Path, *, dry_run: bool) -> list[Path]:
@@ -159,7 +195,7 @@ def _learner() -> Callable[..., tuple[Fit, FitReport]]:
 
 def _without_report(summary: Mapping[str, object]) -> dict[str, object]:
     """A fit's summary without its tables, which `--report` prints."""
-    return {name: value for name, value in summary.items() if name != "report"}
+    return {name: value for name, value in summary.items() if name not in ("report", "deciles")}
 
 
 def _summary_lines(*summaries: Mapping[str, object]) -> list[str]:

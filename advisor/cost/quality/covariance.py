@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from advisor.cost.quality.expected_loss import FOUR_BIT, Floats, log_context
 from advisor.cost.quality.recipe import Recipe
 from advisor.cost.quality.scores import Cell
-from advisor.spec.benchmarks import Kind
+from advisor.spec.benchmarks import Benchmark
 
 ROUNDED_ACTIVATIONS = frozenset({"fp8", "int8", "nvfp4", "mxfp4", "w4a8-fp8"})
 _FLOOR = 5e-4
@@ -33,6 +34,8 @@ class Spread:
     activations: float = 2.0
     """Factor on `fragile_in_format` and `recipe` for formats that round activations too: outliers are a
     model's."""
+    mixtures: float = 1.5
+    """Ratio of these and of the loss shared by all benchmarks for mixtures of experts over dense models."""
     benchmark: float = 0.40
     """Standard deviation of its loss on one benchmark, as a share of the expected loss."""
     checkpoint: float = 0.3
@@ -66,6 +69,8 @@ class Shared:
     """Model, benchmark and publisher: one BF16 score."""
     activations: NDArray[np.bool_]
     """Whether the format rounds activations too."""
+    sparse: NDArray[np.bool_]
+    """Whether the model is a mixture of experts."""
     context: Floats
     """Logarithm of the context over a short one."""
 
@@ -83,6 +88,7 @@ class Who(NamedTuple):
     printed: str
     """Names the BF16 score."""
     context_tokens: int
+    sparse: bool = False
 
 
 def who_of(cell: Cell) -> Who:
@@ -93,6 +99,7 @@ def who_of(cell: Cell) -> Who:
         maker=checkpoint_of(cell.recipe),
         printed=f"{cell.traits.key} {cell.benchmark} {cell.publisher}",
         context_tokens=cell.context_tokens,
+        sparse=cell.traits.sparse,
     )
 
 
@@ -113,6 +120,7 @@ def shared(whos: Sequence[Who], known: dict[str, int] | None = None) -> Shared:
         maker=maker,
         printed=printed,
         activations=np.array([who.format in ROUNDED_ACTIVATIONS for who in whos], dtype=np.bool_),
+        sparse=np.array([who.sparse for who in whos], dtype=np.bool_),
         context=np.array([log_context(who.context_tokens) for who in whos]),
     )
 
@@ -121,15 +129,23 @@ def inverse(matrix: Floats) -> Floats:
     return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
 
 
-def noise_share(spread: Spread, kind: Kind, format: str) -> float:
-    """Noise of a paired difference as a share of two independent scores'."""
+def noise_share(
+    spread: Spread, row: Benchmark, format: str, noise: Mapping[str, float] = MappingProxyType({})
+) -> float:
+    """Noise of a paired difference as a share of two independent scores'.
+
+    noise: benchmark → how much more it has than its kind.
+    """
     shares = {"choice": spread.choice, "generated": spread.generated, "worked": spread.worked}
-    return shares[kind] * (1.0 if format in FOUR_BIT else spread.eight_bit)
+    bits = 1.0 if format in FOUR_BIT else spread.eight_bit
+    return shares[row.kind] * bits * noise.get(row.name, 1.0)
 
 
-def noise_sd(cells: Sequence[Cell], spread: Spread) -> Floats:
-    """Standard deviation of each cell's own measurement error."""
-    shares = np.array([noise_share(spread, c.row.kind, c.format) for c in cells])
+def noise_sd(
+    cells: Sequence[Cell], spread: Spread, noise: Mapping[str, float] = MappingProxyType({})
+) -> Floats:
+    """Standard deviation of each cell's own measurement error; `noise` as in `noise_share`."""
+    shares = np.array([noise_share(spread, c.row, c.format, noise) for c in cells])
     units = np.array([c.unit for c in cells])
     return np.asarray(np.hypot(shares * np.sqrt(units), _FLOOR), dtype=np.float64)
 
@@ -146,14 +162,15 @@ def deviations(
     twins = kin & same("benchmark")
     made = kin & same("maker")
     wider = np.outer(*(np.where(who.activations, s.activations, 1.0) for who in (a, b)))
+    mixed = np.outer(*(np.where(who.sparse, s.mixtures, 1.0) for who in (a, b)))
     relative = (
-        s.fragile**2 * same("group")
-        + wider * (s.fragile_in_format**2 * kin + s.recipe**2 * made)
+        s.fragile**2 * same("group") * mixed
+        + wider * mixed * (s.fragile_in_format**2 * kin + s.recipe**2 * made)
         + s.context**2 * kin * np.minimum.outer(a.context, b.context)
         + s.benchmark**2 * twins
         + s.checkpoint**2 * (made & twins)
     )
-    return np.asarray(relative * np.outer(*loss) + s.model**2 * kin * np.outer(*gain))
+    return np.asarray(relative * np.outer(*loss) + s.model**2 * kin * mixed * np.outer(*gain))
 
 
 def noises(a: Shared, sd: Floats, s: Spread) -> Floats:

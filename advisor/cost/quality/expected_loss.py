@@ -32,8 +32,9 @@ PRIORS: Mapping[str, tuple[float, float]] = {
     "algorithm": (0.0, 0.8),
     "recipe": (0.0, 0.3),
     "size": (-0.35, 0.2),
+    "size curve": (0.0, 0.1),
     "size by format": (0.0, 0.1),
-    "sparsity": (0.0, 0.3),
+    "sparsity": (0.0, 0.15),
     "family": (0.0, 0.15),
     "activations by family": (0.0, 0.2),
     "benchmark family": (0.0, 0.7),
@@ -121,6 +122,7 @@ def factors(point: Point) -> Iterator[tuple[Key, float]]:
     yield ("algorithm", f"{point.format}/{point.recipe.algorithm}"), 1.0
     yield ("recipe", f"{point.format}/{point.recipe}"), 1.0
     yield ("size", ""), size
+    yield ("size curve", ""), size**2
     yield ("size by format", base), size
     yield ("sparsity", ""), math.log(point.traits.params_b / point.traits.active_b)
     yield ("family", point.traits.family), 1.0
@@ -157,9 +159,10 @@ def design_by_size(points: Sequence[Point], index: Mapping[Key, int]) -> Floats:
     out = np.zeros((len(points), len(index)))
     for i, point in enumerate(points):
         base = BASE_FORMAT.get(point.format, point.format)
-        for key in (("size", ""), ("size by format", base)):
+        curve = 2.0 * effective_size(point.traits)
+        for key, slope in ((("size", ""), 1.0), (("size curve", ""), curve), (("size by format", base), 1.0)):
             if key in index:
-                out[i, index[key]] = 1.0
+                out[i, index[key]] = slope
     return out
 
 

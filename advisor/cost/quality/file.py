@@ -16,7 +16,7 @@ from advisor.cost.quality.scores import Cell
 from advisor.errors import DataError
 
 NAME = "quality_fit.json"
-VERSION = 2
+VERSION = 3
 _COLUMNS = (
     "model",
     "format",
@@ -70,6 +70,7 @@ def dumps(fitted: Fitted, widths: Mapping[str, tuple[float, float]], about: Mapp
     }
     parts = [json.dumps(head, indent=1, ensure_ascii=False)[:-2]]
     parts.append(_table("factors", {k: _lines(v, 3) for k, v in sections.items()}))
+    parts.append(f' "noise": {_lines(dict(sorted(fitted.noise_ratios.items())), 2)}')
     parts.append(f' "baselines": {_lines({k: list(v) for k, v in fitted.baselines.items()}, 2)}')
     parts.append(f' "models": {_lines(lists["models"], 2)}')
     parts.append(f' "columns": {json.dumps(lists["columns"])}')
@@ -137,6 +138,7 @@ def _fitted(document: Mapping[str, Any]) -> Fitted:
         spread=Spread(**document["spread"]),
         baselines={name: (level, slope) for name, (level, slope) in document["baselines"].items()},
         cells=cells,
+        noise_ratios={name: float(ratio) for name, ratio in document["noise"].items()},
         weights=tuple(row[11] for row in document["scores"]),
     )
 

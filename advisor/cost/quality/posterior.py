@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -30,6 +30,7 @@ from advisor.cost.quality.covariance import (
     who_of,
 )
 from advisor.cost.quality.expected_loss import (
+    BASE_FORMAT,
     FOUR_BIT,
     Floats,
     Key,
@@ -52,6 +53,8 @@ Shape = Literal["average", "choice", "generated", "worked"]
 """A mean of several benchmarks, or the kind of a single one: their errors have different tails."""
 Z90 = 1.6449
 """Half width of a 90 % interval in standard deviations, were errors Gaussian."""
+FP4 = "FP4"
+_ONE_CLASS = {"nvfp4": FP4, "mxfp4": FP4, "kv-fp8": "KV cache"}
 DEFAULT_WIDTH = (1.2, 1.2)
 """Factors on the standard deviations of the true loss and of the noise where few figures were held out."""
 _USUAL = (0.4, 0.3)
@@ -108,6 +111,8 @@ class Fitted:
     """Benchmark → logit of the BF16 score of an 8B model, and its slope by the logarithm of the size."""
     cells: tuple[Cell, ...]
     weights: tuple[float, ...]
+    noise_ratios: Mapping[str, float] = field(default_factory=dict)
+    """Benchmark → noise of its scores over what its kind and number of questions make expect."""
 
     @cached_property
     def formats(self) -> frozenset[str]:
@@ -117,7 +122,7 @@ class Fitted:
     @cached_property
     def noise(self) -> Floats:
         """Standard deviation of each cell's measurement error."""
-        return noise_sd(self.cells, self.spread)
+        return noise_sd(self.cells, self.spread, self.noise_ratios)
 
     @cached_property
     def _index(self) -> dict[Key, int]:
@@ -217,7 +222,7 @@ class Fitted:
         true, moved = self._conditioned(traits.group, points, loss, gain, slopes)
         noise = np.array(
             [
-                noise_share(self.spread, p.row.kind, format) ** 2
+                noise_share(self.spread, p.row, format, self.noise_ratios) ** 2
                 * unit_variance(p.row, b, normalized=p.normalized)
                 for p, b in zip(parts, baseline, strict=True)
             ]
@@ -259,6 +264,7 @@ class Fitted:
                     maker=checkpoint_of(p.recipe),
                     printed="",
                     context_tokens=p.context_tokens,
+                    sparse=p.traits.sparse,
                 )
                 for p in points
             ],
@@ -284,9 +290,20 @@ def shape_of(tasks: Sequence[Task]) -> Shape:
     return max(sorted(set(kinds)), key=kinds.count)
 
 
-def interval_class(distance: str, shape: Shape, format: str) -> str:
-    """What interval widths are grouped by: how far from evidence, what is asked, how many bits."""
-    return f"{distance}, {shape}, {'4' if format in FOUR_BIT else '8'} bits"
+def interval_classes(distance: str, shape: Shape, format: str) -> tuple[str, ...]:
+    """What interval widths are grouped by, the finest first: how far from evidence, what is asked, how
+    many bits, which format; each class is part of the next."""
+    base = BASE_FORMAT.get(format, format)
+    parts = (distance, shape, "4 bits" if format in FOUR_BIT else "8 bits", _ONE_CLASS.get(base, base))
+    return tuple(", ".join(parts[:count]) for count in range(len(parts), 0, -1))
+
+
+def width_in(
+    widths: Mapping[str, tuple[float, float]], distance: str, shape: Shape, format: str
+) -> tuple[float, float]:
+    """Factors on the deviations of the true loss and of a score's noise, of the finest class with any."""
+    known = (widths[name] for name in interval_classes(distance, shape, format) if name in widths)
+    return next(known, DEFAULT_WIDTH)
 
 
 def raw_baseline(cell: Cell) -> float:

@@ -17,7 +17,7 @@ from advisor.cost.quality.evidence import Evidence
 from advisor.cost.quality.loss_distribution import LossDistribution, true_loss, weighted_sum
 from advisor.cost.quality.models import Traits, traits_of
 from advisor.cost.quality.own_scores import OwnScore, own_scores
-from advisor.cost.quality.posterior import DEFAULT_WIDTH, Z90, Expectation, Fitted, interval_class
+from advisor.cost.quality.posterior import Z90, Expectation, Fitted, width_in
 from advisor.cost.quality.recipe import Recipe, recipe_of_checkpoint
 from advisor.cost.quality.scores import KV_FP8, SIXTEEN_BIT, Cell, cells_of
 from advisor.cost.quality.tasks import Task, find_task, require_known, task_notes
@@ -195,8 +195,7 @@ class QualityModel:
 
     def _distribution(self, expected: Expectation, format: str) -> tuple[LossDistribution, float]:
         """The true loss's distribution and a new score's noise, as wide as held-out scores need them."""
-        name = interval_class(expected.distance, expected.shape, format)
-        true_width, noise_width = self.widths.get(name, DEFAULT_WIDTH)
+        true_width, noise_width = width_in(self.widths, expected.distance, expected.shape, format)
         loss = true_loss(expected.loss, expected.true_sd)
         return loss.widened(true_width), noise_width * expected.noise
 

@@ -19,6 +19,7 @@ from advisor.cost.quality.covariance import (
     shared,
 )
 from advisor.cost.quality.recipe import Recipe
+from advisor.spec.benchmarks import benchmark
 
 NONE = Spread(**dict.fromkeys((f.name for f in dataclasses.fields(Spread)), 0.0))
 
@@ -101,10 +102,22 @@ def test_scores_against_one_bf16_score_share_a_part_of_its_noise() -> None:
     assert found[0, 2] == 0.0
 
 
+def test_mixtures_of_experts_deviate_more_by_the_stated_ratio() -> None:
+    spread = dataclasses.replace(NONE, fragile=0.1, mixtures=1.5)
+    dense, mixture = (covariance(spread, who(sparse=sparse))[0, 0] for sparse in (False, True))
+    assert mixture == pytest.approx(1.5**2 * dense)
+
+
 def test_eight_bits_flip_fewer_answers_than_four() -> None:
     spread = Spread(choice=0.5, eight_bit=0.7)
-    assert noise_share(spread, "choice", "int4") == 0.5
-    assert noise_share(spread, "choice", "fp8") == pytest.approx(0.35)
+    assert noise_share(spread, benchmark("MMLU"), "int4") == 0.5
+    assert noise_share(spread, benchmark("MMLU"), "fp8") == pytest.approx(0.35)
+
+
+def test_a_benchmark_noisier_than_its_kind_has_its_own_noise() -> None:
+    spread = Spread(choice=0.5)
+    assert noise_share(spread, benchmark("MMLU-Pro"), "int4", {"MMLU-Pro": 2.0}) == 1.0
+    assert noise_share(spread, benchmark("MMLU"), "int4", {"MMLU-Pro": 2.0}) == 0.5
 
 
 def test_a_checkpoint_of_nobody_in_particular_has_no_name() -> None:

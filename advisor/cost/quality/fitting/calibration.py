@@ -1,25 +1,26 @@
-"""Calibrates intervals: how far predicted deviations must be widened, from figures of models left out.
+"""Calibrates intervals of accuracy as those of speed: quantiles of held-out errors by class (`conformal`).
 
-The true loss cannot be seen; a score shows it with its noise. Averages of many benchmarks have the least
-noise, so they say how much wider both must be; single scores then say how wide the noise of their kind is.
+An error is how many times wider the predicted deviations must be for a figure to lie on the edge of its
+interval. The true loss cannot be seen; a score shows it with its noise. Averages of many benchmarks have the
+least noise, so they say how much wider both must be; single scores then say how wide the noise of their kind
+is. A class is part of a wider one, and drawn towards it by its number of base models; the last factor
+makes nine of ten figures lie inside when each base model is judged by the others.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from typing import get_args
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from advisor.cost.arrays import Floats
 from advisor.cost.quality.fitting.held_out import HeldOut
-from advisor.cost.quality.posterior import DEFAULT_WIDTH, Z90, Distance, Shape, interval_class
+from advisor.cost.quality.posterior import DEFAULT_WIDTH, FP4, Z90, interval_classes, width_in
+from advisor.cost.uncertainty.conformal import Tree, numbered
 
-COVERAGE = 0.90
-_ENOUGH = 40
-"""Held-out figures a class needs for a width of its own."""
-_COMMON_RANGE, _NOISE_RANGE = (1.0, 4.0), (0.5, 4.0)
-"""Bounds of the factors."""
+_RANGE = (0.1, 8.0)
+"""Bounds of a factor on deviations."""
+_HALVINGS = 14
 Widths = Mapping[str, tuple[float, float]]
 
 
@@ -29,64 +30,69 @@ def deviate(h: HeldOut, widths: tuple[float, float]) -> float:
     return h.loss.widened(true).with_noise(noise * h.noise).deviate(h.seen)
 
 
-def coverage(held: Sequence[HeldOut], widths: tuple[float, float]) -> float:
-    """The smaller of two shares of figures inside their interval: by figures, and by base models.
+def needed(h: HeldOut, true: float | None = None) -> float:
+    """The factor with which a figure lies on the edge of its interval.
 
-    By base models, n figures of one weigh as the root of n: a new model is what most questions are about,
-    a few models have most figures, yet figures of one model are no copies of each other. A conformal one
-    more figure than there are is allowed for.
+    It widens both deviations, or with `true`, the factor on that of the true loss, the noise alone.
     """
-    inside = np.array([abs(deviate(h, widths)) <= Z90 for h in held])
-    size = Counter(h.traits.group for h in held)
-    shares = []
-    for power in (0.0, -0.5):
-        weight = np.array([size[h.traits.group] ** power for h in held])
-        shares.append(float(weight @ inside / (weight.sum() + weight.mean())))
-    return min(shares)
-
-
-def _least(holds: Callable[[float], float], bounds: tuple[float, float]) -> float:
-    """The smallest factor within `bounds` whose intervals hold as many figures as they should."""
-    low, high = bounds
-    if holds(low) >= COVERAGE:
-        return low
-    for _ in range(12):
+    low, high = _RANGE
+    for _ in range(_HALVINGS):
         middle = (low * high) ** 0.5
-        low, high = (low, middle) if holds(middle) >= COVERAGE else (middle, high)
-    return round(high, 3)
-
-
-def _common_factor(means: Sequence[HeldOut]) -> float:
-    return _least(lambda x: coverage(means, (x, x)), _COMMON_RANGE) if means else DEFAULT_WIDTH[0]
-
-
-def _noise_factor(figures: Sequence[HeldOut], true: float) -> float:
-    return _least(lambda x: coverage(figures, (true, x)), _NOISE_RANGE) if figures else DEFAULT_WIDTH[1]
+        inside = abs(deviate(h, (middle if true is None else true, middle))) <= Z90
+        low, high = (low, middle) if inside else (middle, high)
+    return high
 
 
 def calibrated(held: Sequence[HeldOut]) -> dict[str, tuple[float, float]]:
-    """Interval class → factors on the deviations of the true loss and of a score's noise.
-
-    A class with few figures takes those of its distance and shape at any bits, or those of its distance.
-    """
-    levels: dict[str, list[HeldOut]] = defaultdict(list)
-    for h in held:
-        for level in _levels(interval_class(h.distance, h.shape, h.format)):
-            levels[level].append(h)
-    out = {}
-    for distance in get_args(Distance):
-        for bits in ("int4", "int8"):
-            true = _common_factor(_figures(levels, interval_class(distance, "average", bits)))
-            for shape in get_args(Shape):
-                name = interval_class(distance, shape, bits)
-                out[name] = (true, _noise_factor(_figures(levels, name), true))
+    """Interval class → factors on the deviations of the true loss and of a score's noise."""
+    means = [h for h in held if h.average]
+    common = _factors(means, np.array([needed(h) for h in means]))
+    out = {name: (factor, factor) for name, factor in common.items()}
+    singles = [h for h in held if not h.average]
+    true = [width_in(out, h.distance, "average", h.format)[0] for h in singles]
+    errors = [needed(h, own) for h, own in zip(singles, true, strict=True)]
+    noise = _factors(singles, np.array(errors))
+    for h in singles:
+        for name, of_means in zip(
+            _classes(h), interval_classes(h.distance, "average", h.format), strict=True
+        ):
+            if name in noise:
+                wide = next((common[n] for n in _outwards(of_means) if n in common), DEFAULT_WIDTH[0])
+                out[name] = (wide, noise[name])
     return out
 
 
-def _figures(levels: Mapping[str, list[HeldOut]], name: str) -> list[HeldOut]:
-    return next((levels[n] for n in _levels(name) if len(levels.get(n, ())) >= _ENOUGH), [])
+def _factors(figures: Sequence[HeldOut], errors: Floats) -> dict[str, float]:
+    """Class → factor that holds nine of ten errors, drawn towards that of the class around it."""
+    if not figures:
+        return {}
+    members = [_classes(h) for h in figures]
+    groups = numbered([h.traits.group for h in figures])
+    # Errors count on both sides, so that both ends of their 90 % range are the quantile of their size.
+    tree = Tree(
+        errors=np.concatenate([errors, -errors]),
+        groups=np.concatenate([groups, groups]),
+        members=[*members, *members],
+        parent=_parent,
+    )
+    made = tree.calibrated(_scale)
+    return {name: round(float(np.clip(ends.high, *_RANGE)), 3) for name, ends in made.items()}
 
 
-def _levels(name: str) -> tuple[str, str, str]:
-    """A class and the wider ones it borrows from: any bits, any shape."""
-    return name, name.rsplit(",", 1)[0], name.split(",", 1)[0]
+def _classes(h: HeldOut) -> tuple[str, ...]:
+    return interval_classes(h.distance, h.shape, h.format)
+
+
+def _scale(name: str) -> tuple[str, bool]:
+    """Classes of one scale share the last factor; FP4 is known less well and has its own, as in speed."""
+    return name.split(", ")[0], name.endswith(FP4)
+
+
+def _parent(name: str) -> str | None:
+    return name.rpartition(", ")[0] or None
+
+
+def _outwards(name: str) -> Sequence[str]:
+    """A class and those around it."""
+    parts = name.split(", ")
+    return [", ".join(parts[:count]) for count in range(len(parts), 0, -1)]

@@ -7,16 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.metrics import mean_absolute_error, median_absolute_error
 from sklearn.model_selection import GroupKFold
 
 from advisor.cost.quality.fitting.calibration import Widths, calibrated
 from advisor.cost.quality.fitting.held_out import HeldOut
 from advisor.cost.quality.loss_distribution import LossDistribution
-from advisor.cost.quality.posterior import Z90, interval_class
+from advisor.cost.quality.posterior import Z90, width_in
 
 _FOLDS = 5
 """Groups of base models on which intervals are calibrated for the report."""
+_DRAWS = 2_000
+_BINS, _FEWEST_OF_A_BIN = 10, 8
 POINTS = 100.0
 """Errors are in points of recovery: 99 % predicted, 98 % measured is one point."""
 
@@ -109,7 +112,7 @@ def judged_figures(
     out = []
     for h, guess in zip(held, guesses(held, apart), strict=True):
         if guess is not None:
-            pair = widths[h.traits.group][interval_class(h.distance, h.shape, h.format)]
+            pair = width_in(widths[h.traits.group], h.distance, h.shape, h.format)
             true = h.loss.widened(pair[0])
             out.append(Judged(figure=h, guess=guess, true=true, score=true.with_noise(pair[1] * h.noise)))
     return out
@@ -147,12 +150,21 @@ class LimitErrors:
     above: int
     refused: int
     """Of those above it."""
+    admitted_by_luck: float
+    refused_by_luck: float
+    """How many of each a judge who knew every true recovery would have: scores fall on the other side of the
+    floor by their noise. Expected from the predicted distributions."""
+    admitted_if_right: float
+    refused_if_right: float
+    """How many of each are to be expected of this judge, were every predicted distribution right."""
 
 
 def limit_errors(rows: Sequence[Judged], floor: float = 0.98, confidence: float = 0.95) -> LimitErrors:
     means = [r for r in rows if is_checkpoint_mean(r.figure)]
     admitted = [r.true.probability_at_most(1.0 - floor) >= confidence for r in means]
     below = [r.figure.seen > 1.0 - floor for r in means]
+    unkept = [1.0 - r.score.probability_at_most(1.0 - floor) for r in means]
+    truly, shown = _drawn(means, 1.0 - floor)
     return LimitErrors(
         floor=floor,
         confidence=confidence,
@@ -160,7 +172,57 @@ def limit_errors(rows: Sequence[Judged], floor: float = 0.98, confidence: float 
         admitted=sum(a and b for a, b in zip(admitted, below, strict=True)),
         above=len(means) - sum(below),
         refused=sum(not a and not b for a, b in zip(admitted, below, strict=True)),
+        admitted_by_luck=round(float(np.mean((shown & ~truly).sum(axis=1))), 1),
+        refused_by_luck=round(float(np.mean((truly & ~shown).sum(axis=1))), 1),
+        admitted_if_right=round(sum(u for a, u in zip(admitted, unkept, strict=True) if a), 1),
+        refused_if_right=round(sum(1.0 - u for a, u in zip(admitted, unkept, strict=True) if not a), 1),
     )
+
+
+def _drawn(means: Sequence[Judged], most: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether true losses, and scores of them, are larger than `most`, in draws of all figures."""
+    rng = np.random.default_rng(0)
+    true = np.array([r.true.at(rng.standard_normal(_DRAWS)) for r in means]).T
+    noise = [max(r.score.sd**2 - r.true.sd**2, 0.0) ** 0.5 for r in means]
+    return true > most, true + rng.standard_normal(true.shape) * noise > most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decile:
+    """One tenth of some held-out figures, by the width of their interval."""
+
+    decile: int
+    figures: int
+    width: float
+    """Median width of a new score's interval, points."""
+    inside: float
+    """Share of the figures in it."""
+    true_width: float
+    true_inside: float
+    true_expected: float
+    """Shares inside the true recovery's interval: seen, and expected of noisy scores."""
+
+
+def deciles(rows: Sequence[Judged]) -> list[Decile]:
+    """Whether narrow intervals hold as often as wide ones."""
+    order = sorted(rows, key=lambda r: r.score.width)
+    parts = [[order[i] for i in at] for at in np.array_split(np.arange(len(order)), _BINS)]
+    out = []
+    for number, part in enumerate(parts, start=1):
+        if len(part) >= _FEWEST_OF_A_BIN:
+            e = errors_of(part)
+            out.append(
+                Decile(
+                    decile=number,
+                    figures=e.figures,
+                    width=round(e.width, 2),
+                    inside=round(e.coverage, 3),
+                    true_width=round(e.true_width, 2),
+                    true_inside=round(e.true_coverage, 3),
+                    true_expected=round(e.true_expected, 3),
+                )
+            )
+    return out
 
 
 def is_checkpoint_mean(h: HeldOut) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,11 +12,11 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from advisor.cost.quality.covariance import Spread
 from advisor.cost.quality.expected_loss import Floats, Key, centred, design, point_of
 from advisor.cost.quality.fitting.baselines import usual_baselines
+from advisor.cost.quality.fitting.noise import likeliest_errors
 from advisor.cost.quality.fitting.solve import (
     Problem,
     Solution,
     expected,
-    likeliest_spread,
     problem_of,
     solve,
 )
@@ -31,7 +32,8 @@ _DIGITS = 4
 class LossRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """The expected loss of each score; its factors and their errors by correlated least squares.
 
-    `spread`: the deviations around the expected loss; None = the likeliest for the data. `steps`: the most
+    `spread`: the deviations around the expected loss; None = the likeliest for the data, and so is `noise`,
+    each benchmark's over that of its kind. `steps`: the most
     Gauss-Newton steps of a fit that starts from another's solution. `priors`: of single factors.
     """
 
@@ -40,9 +42,11 @@ class LossRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         spread: Spread | None = None,
         steps: int = 40,
         priors: Mapping[Key, tuple[float, float]] | None = None,
+        noise: Mapping[str, float] | None = None,
     ) -> None:
         self.spread = spread
         self.priors = priors
+        self.noise = noise
         self.steps = steps
 
     def fit(
@@ -61,9 +65,12 @@ class LossRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         problem = problem_of(list(X), {key: pair for key, pair in priors.items() if key[0] != SPREAD})
         if self.spread is None:
             known = {name: value for (section, name), (value, _) in priors.items() if section == SPREAD}
-            self.spread_, self.solution_ = likeliest_spread(problem, Spread(**known))
+            self.spread_, self.noise_, self.solution_ = likeliest_errors(problem, Spread(**known))
+            problem = dataclasses.replace(problem, noise=self.noise_)
         else:
             self.spread_ = self.spread
+            self.noise_ = dict(self.noise or {})
+            problem = dataclasses.replace(problem, noise=self.noise_)
             begin = _begin(problem, sample_weight, start)
             self.solution_ = solve(
                 problem,
@@ -95,6 +102,7 @@ class LossRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             baselines=usual_baselines(p.cells),
             cells=p.cells,
             weights=tuple(round(float(weight), 3) for weight in found.weight),
+            noise_ratios=self.noise_,
         )
 
 

@@ -130,7 +130,7 @@ def models_out(whole: LossRegressor) -> list[HeldOut]:
     groups = [c.traits.group for c in cells]
     out: list[HeldOut] = []
     for train, test in LeaveOneGroupOut().split(cells, groups=groups):
-        fold = LossRegressor(whole.spread_, steps=_FOLD_STEPS, priors=whole.priors).fit(
+        fold = LossRegressor(whole.spread_, steps=_FOLD_STEPS, priors=whole.priors, noise=whole.noise_).fit(
             [cells[i] for i in train],
             sample_weight=whole.solution_.weight[train],
             start=(whole.problem_, whole.solution_),
@@ -145,7 +145,8 @@ def sources_out(whole: LossRegressor) -> list[HeldOut]:
     publishers = [c.publisher for c in cells]
     out: list[HeldOut] = []
     for train, test in LeaveOneGroupOut().split(cells, groups=publishers):
-        fold = LossRegressor(whole.spread_, priors=whole.priors).fit([cells[i] for i in train])
+        fold = LossRegressor(whole.spread_, priors=whole.priors, noise=whole.noise_)
+        fold.fit([cells[i] for i in train])
         out.extend(_judge(fold.fitted(), cells, test.tolist()))
     return out
 
@@ -158,7 +159,7 @@ def scores_out(whole: LossRegressor) -> list[HeldOut]:
     """
     p, spread, found = whole.problem_, whole.spread_, whole.solution_
     loss = expected(p.x, found.theta, p.gain)
-    noise = noise_sd(p.cells, spread)
+    noise = noise_sd(p.cells, spread, whole.noise_)
     out: list[HeldOut] = []
     for rows in p.blocks:
         cells = [p.cells[i] for i in rows]

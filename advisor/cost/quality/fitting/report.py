@@ -10,13 +10,13 @@ from itertools import combinations
 
 import numpy as np
 
-from advisor.cost.quality.covariance import noise_sd
 from advisor.cost.quality.expected_loss import Key
 from advisor.cost.quality.fitting.errors import (
     POINTS,
     Errors,
     Judged,
     LimitErrors,
+    deciles,
     errors_of,
     is_checkpoint_mean,
     judged_figures,
@@ -143,7 +143,7 @@ def _of_family(family: str) -> Callable[[HeldOut], bool]:
 def _disagreement(fitted: Fitted) -> Disagreement | None:
     """How far apart two publishers print one loss: same model, format, benchmark and algorithm."""
     same: dict[tuple[str, ...], list[tuple[float, float]]] = defaultdict(list)
-    for c, sd in zip(fitted.cells, noise_sd(fitted.cells, fitted.spread), strict=True):
+    for c, sd in zip(fitted.cells, fitted.noise, strict=True):
         same[(c.traits.key, c.format, c.benchmark, c.algorithm)].append((c.loss, float(sd)))
     pairs = [pair for found in same.values() for pair in combinations(found, 2)]
     if not pairs:
@@ -201,6 +201,13 @@ def summary(found: QualityFit) -> dict[str, object]:
         "base_models": models,
         "sources": list(found.sources),
         "limits": dataclasses.asdict(limits),
+        "deciles": {
+            name: [dataclasses.asdict(one) for one in deciles([r for r in judged if belongs(r.figure)])]
+            for name, belongs in (
+                ("checkpoint means", is_checkpoint_mean),
+                ("single benchmarks", lambda h: not h.average),
+            )
+        },
         "report": [{"figures of models left out": name, **_rounded(e)} for name, e in table.items()],
     }
 

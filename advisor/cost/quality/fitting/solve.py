@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
@@ -26,7 +26,7 @@ from advisor.cost.quality.scores import Cell
 
 _LOG_RANGE = (-14.0, 0.5)
 """Bounds of a loss's logarithm while iterating: a step may overshoot."""
-_HUBER = 3.0
+_HUBER = 2.0
 """A cell further out than this many standard deviations counts less: cards have misprints we don't know."""
 _LONGEST_STEP = 0.6
 _CLOSE_ENOUGH = 1e-4
@@ -51,6 +51,8 @@ class Problem:
     """Factors that the cells of each block have."""
     prior_mean: Floats
     prior_sd: Floats
+    noise: Mapping[str, float] = field(default_factory=dict)
+    """Benchmark → noise over that of its kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +135,7 @@ def solve(
     """
     theta = p.prior_mean.copy() if start is None else start.theta.copy()
     weight = np.ones(len(p.y)) if start is None else start.weight.copy()
-    noise = noise_sd(p.cells, spread)
+    noise = noise_sd(p.cells, spread, p.noise)
     hessian: Floats = np.eye(len(theta))
     likelihood = -np.inf
     for step in range(steps):
@@ -166,24 +168,26 @@ def solve(
 _BOUNDS = {"baseline": (0.01, 0.8)}
 
 
-def likeliest_spread(p: Problem, usual: Spread, rounds: int = 4) -> tuple[Spread, Solution]:
+def likeliest_spread(
+    p: Problem, usual: Spread, rounds: int = 4, start: Spread | None = None
+) -> tuple[Spread, Solution]:
     """Spread and factors that make the cells likeliest: one number at a time, in ever smaller steps.
 
     Each number has a prior around `usual`: a few dozen models say little about how models differ.
     """
-    spread = usual
+    spread = start or usual
     best = solve(p, spread)
     best = solve(p, spread, start=best, robust=False)
     step = 0.5
     for _ in range(rounds):
-        for field in dataclasses.fields(Spread):
-            low, high = _BOUNDS.get(field.name, (1e-4, 3.0))
+        for one in dataclasses.fields(Spread):
+            low, high = _BOUNDS.get(one.name, (1e-4, 3.0))
             for sign in (1.0, -1.0):
                 while True:
-                    value = getattr(spread, field.name) * float(np.exp(sign * step))
+                    value = getattr(spread, one.name) * float(np.exp(sign * step))
                     if not low <= value <= high:
                         break
-                    trial = dataclasses.replace(spread, **{field.name: value})
+                    trial = dataclasses.replace(spread, **{one.name: value})
                     found = solve(p, trial, start=best, robust=False, steps=4)
                     gained = found.likelihood - best.likelihood
                     gained += _log_prior(trial, usual) - _log_prior(spread, usual)

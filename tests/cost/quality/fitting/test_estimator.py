@@ -51,7 +51,7 @@ def test_it_is_a_regressor_that_can_be_cloned() -> None:
     estimator = LossRegressor(Spread(), steps=7)
     again = clone(estimator)
     assert is_regressor(again)
-    assert again.get_params() == {"spread": Spread(), "steps": 7, "priors": None}
+    assert again.get_params() == {"spread": Spread(), "steps": 7, "priors": None, "noise": None}
 
 
 def test_it_finds_the_loss_of_each_format_and_how_it_falls_with_size() -> None:

@@ -46,7 +46,7 @@ def test_checkpoint_means_of_models_left_out_are_within_sixty_five_hundredths_of
     errors = report().models_out["checkpoint means"]
     assert errors.figures >= 150
     assert errors.mean <= 0.65
-    assert errors.better >= 0.25
+    assert errors.better >= 0.30
     assert errors.mean < errors.always_one
 
 
@@ -70,8 +70,23 @@ def test_the_interval_of_the_true_recovery_holds_as_many_scores_as_their_noise_l
 def test_few_checkpoints_are_judged_wrongly_against_a_floor() -> None:
     limits = report().limits
     assert limits.below >= 20
-    assert limits.admitted <= 0.1 * limits.below
-    assert limits.refused <= 0.16 * limits.above
+    assert limits.refused <= 0.13 * limits.above
+    # Scores are noisy: some that measure below the floor have a true recovery above it, and a judge who knew
+    # that would admit them. No more are admitted than stated probabilities make expect, nor than that judge has.
+    assert limits.admitted <= limits.admitted_if_right + 1.65 * limits.admitted_if_right**0.5
+    assert limits.admitted < limits.admitted_by_luck
+    assert limits.refused <= limits.refused_if_right + 1.65 * limits.refused_if_right**0.5
+
+
+def test_narrow_intervals_hold_as_often_as_wide_ones() -> None:
+    tables = QualityModel.shipped().about["deciles"]
+    singles = [row["inside"] for row in tables["single benchmarks"]]
+    assert len(singles) == 10
+    assert all(0.85 <= inside <= 0.95 for inside in singles)
+    narrow, wide = (tables["checkpoint means"][part] for part in (slice(0, 5), slice(5, 10)))
+    for half in (narrow, wide):  # about ninety each: 1.65 standard errors are five points
+        shown = sum(row["inside"] * row["figures"] for row in half) / sum(row["figures"] for row in half)
+        assert 0.85 <= shown <= 0.95
 
 
 def test_intervals_hold_on_whole_sources_left_out() -> None:
@@ -125,7 +140,7 @@ def test_too_few_scores_are_refused() -> None:
 def test_a_damaged_file_is_named() -> None:
     with pytest.raises(DataError, match=r"mine\.json: not a readable accuracy fit"):
         QualityModel.from_json("{}", where="mine.json")
-    with pytest.raises(DataError, match="version 9, known is 2"):
+    with pytest.raises(DataError, match="version 9, known is 3"):
         QualityModel.from_json('{"version": 9}', where="mine.json")
     text = QualityModel.shipped().to_json().replace('"independent_sd"', '"sd"')
     with pytest.raises(DataError, match="columns are not"):
