@@ -85,7 +85,7 @@ def test_few_checkpoints_are_judged_wrongly_against_a_floor() -> None:
     assert limits.below >= 20
     assert limits.refused <= 0.13 * limits.above
     # Scores are noisy: some that measure below the floor have a true recovery above it, and a judge who knew
-    # that would admit them. No more are admitted than stated probabilities make expect, nor than that judge has.
+    # that would admit them. No more are admitted than stated probabilities let expect, or than he has.
     assert limits.admitted <= limits.admitted_if_right + 1.65 * limits.admitted_if_right**0.5
     assert limits.admitted < limits.admitted_by_luck
     assert limits.refused <= limits.refused_if_right + 1.65 * limits.refused_if_right**0.5
