@@ -79,7 +79,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("cost/arrays", "cost/evaluation", "cost/fit_file", "cost/fit_report", "cost/fitting"),
         *("cost/learn_more", "cost/step", "cost/uncertainty", "record", *SPEC),
     },
-    "cost/quality/fitting": {"cost/quality", "record", *SPEC},
+    "cost/quality/fitting": {"cost/arrays", "cost/uncertainty", "cost/quality", "record", *SPEC},
     "cost/quality": {"cost/arrays", "cost/estimate", "cost/uncertainty", "record", *SPEC},
     "cost": set(),
     "text": {"cost/estimate", *SPEC},

@@ -30,8 +30,6 @@ from advisor.cost.quality.covariance import (
     who_of,
 )
 from advisor.cost.quality.expected_loss import (
-    BASE_FORMAT,
-    FOUR_BIT,
     Floats,
     Key,
     Point,
@@ -45,18 +43,13 @@ from advisor.cost.quality.models import Traits
 from advisor.cost.quality.recipe import Recipe
 from advisor.cost.quality.scores import Cell, gain_of, unit_variance
 from advisor.cost.quality.tasks import Task
+from advisor.cost.quality.widths import Shape
 from advisor.spec.benchmarks import Benchmark, benchmark
 
 Distance = Literal["new model", "known model"]
 """known model: its base was seen in this format."""
-Shape = Literal["average", "choice", "generated", "worked"]
-"""A mean of several benchmarks, or the kind of a single one: their errors have different tails."""
 Z90 = 1.6449
 """Half width of a 90 % interval in standard deviations, were errors Gaussian."""
-FP4 = "FP4"
-_ONE_CLASS = {"nvfp4": FP4, "mxfp4": FP4, "kv-fp8": "KV cache"}
-DEFAULT_WIDTH = (1.2, 1.2)
-"""Factors on the standard deviations of the true loss and of the noise where few figures were held out."""
 _USUAL = (0.4, 0.3)
 """Logit of a BF16 score at 8B and its slope by size, for benchmarks without a score: 60 % at 8B."""
 
@@ -288,22 +281,6 @@ def shape_of(tasks: Sequence[Task]) -> Shape:
         return "average"
     kinds = [benchmark(name).kind for name in names]
     return max(sorted(set(kinds)), key=kinds.count)
-
-
-def interval_classes(distance: str, shape: Shape, format: str) -> tuple[str, ...]:
-    """What interval widths are grouped by, the finest first: how far from evidence, what is asked, how
-    many bits, which format; each class is part of the next."""
-    base = BASE_FORMAT.get(format, format)
-    parts = (distance, shape, "4 bits" if format in FOUR_BIT else "8 bits", _ONE_CLASS.get(base, base))
-    return tuple(", ".join(parts[:count]) for count in range(len(parts), 0, -1))
-
-
-def width_in(
-    widths: Mapping[str, tuple[float, float]], distance: str, shape: Shape, format: str
-) -> tuple[float, float]:
-    """Factors on the deviations of the true loss and of a score's noise, of the finest class with any."""
-    known = (widths[name] for name in interval_classes(distance, shape, format) if name in widths)
-    return next(known, DEFAULT_WIDTH)
 
 
 def raw_baseline(cell: Cell) -> float:

@@ -17,11 +17,12 @@ from advisor.cost.quality.evidence import Evidence
 from advisor.cost.quality.loss_distribution import LossDistribution, true_loss, weighted_sum
 from advisor.cost.quality.models import Traits, traits_of
 from advisor.cost.quality.own_scores import OwnScore, own_scores
-from advisor.cost.quality.posterior import Z90, Expectation, Fitted, width_in
+from advisor.cost.quality.posterior import Z90, Expectation, Fitted
 from advisor.cost.quality.recipe import Recipe, recipe_of_checkpoint
 from advisor.cost.quality.scores import KV_FP8, SIXTEEN_BIT, Cell, cells_of
 from advisor.cost.quality.tasks import Task, find_task, require_known, task_notes
 from advisor.cost.quality.warnings import warnings_for
+from advisor.cost.quality.widths import width_in
 from advisor.data import shipped
 from advisor.record.constants import AccuracyConstant
 from advisor.record.measurement import QualityMeasurement

@@ -15,7 +15,8 @@ import numpy as np
 
 from advisor.cost.arrays import Floats
 from advisor.cost.quality.fitting.held_out import HeldOut
-from advisor.cost.quality.posterior import DEFAULT_WIDTH, FP4, Z90, interval_classes, width_in
+from advisor.cost.quality.posterior import Z90
+from advisor.cost.quality.widths import DEFAULT_WIDTH, FP4, interval_classes, width_in
 from advisor.cost.uncertainty.conformal import Tree, numbered
 
 _RANGE = (0.1, 8.0)

@@ -14,7 +14,8 @@ from sklearn.model_selection import GroupKFold
 from advisor.cost.quality.fitting.calibration import Widths, calibrated
 from advisor.cost.quality.fitting.held_out import HeldOut
 from advisor.cost.quality.loss_distribution import LossDistribution
-from advisor.cost.quality.posterior import Z90, width_in
+from advisor.cost.quality.posterior import Z90
+from advisor.cost.quality.widths import width_in
 
 _FOLDS = 5
 """Groups of base models on which intervals are calibrated for the report."""

@@ -21,9 +21,10 @@ from advisor.cost.quality.fitting.estimator import LossRegressor
 from advisor.cost.quality.fitting.solve import block_covariance, expected
 from advisor.cost.quality.loss_distribution import LossDistribution, answered, true_loss
 from advisor.cost.quality.models import Traits
-from advisor.cost.quality.posterior import Distance, Fitted, Shape, shape_of
+from advisor.cost.quality.posterior import Distance, Fitted, shape_of
 from advisor.cost.quality.scores import Cell
 from advisor.cost.quality.tasks import Task
+from advisor.cost.quality.widths import Shape
 from advisor.spec.benchmarks import known_averages
 
 _FEWEST = {"OpenLLM-v1": 4, "OpenLLM-v2": 4, "OpenLLM-v1+v2": 8}

@@ -12,7 +12,8 @@ from advisor.cost.quality.fitting.calibration import calibrated, deviate, needed
 from advisor.cost.quality.fitting.held_out import HeldOut
 from advisor.cost.quality.loss_distribution import true_loss
 from advisor.cost.quality.models import Traits
-from advisor.cost.quality.posterior import DEFAULT_WIDTH, Z90, interval_classes, width_in
+from advisor.cost.quality.posterior import Z90
+from advisor.cost.quality.widths import DEFAULT_WIDTH, interval_classes, width_in
 
 
 def figures(count: int, *, wider: float, seed: int = 3, models: int = 50) -> list[HeldOut]:
