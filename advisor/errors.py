@@ -46,7 +46,7 @@ class DiskFullError(QuantAdviseError):
 
 def disk_full(error: BaseException) -> bool:
     """Whether an error means that a disk or a quota is full."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class NotAllMeasuredError(QuantAdviseError):

@@ -94,7 +94,7 @@ def keep_broken_pipes() -> None:
 def is_stream_failure(error: OSError) -> bool:
     """Whether an error is of a stream that takes no more: a full disk, a closed or broken pipe."""
     return error.filename is None and error.errno in (
-        *(errno.ENOSPC, errno.EDQUOT, errno.EPIPE, errno.EBADF, errno.EIO, errno.EINVAL),
+        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE, errno.EBADF, errno.EIO, errno.EINVAL),
     )
 
 
