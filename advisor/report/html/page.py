@@ -173,6 +173,7 @@ def page_text(
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("meta", name="referrer", content="no-referrer"),
+        tag("meta", name="description", content=f"{title}: which quantization format, on which GPUs"),
         tag("meta", name="generator", content=f"quantadvise {version('quantadvise')}"),
         tag("title", f"{title} · quantadvise"),
         tag("link", rel="icon", href=ICON),
