@@ -142,8 +142,10 @@ def _of_one(live: LivePrices, name: str) -> list[dict[str, object]]:
                 "date": offer.date,
                 "days_old": days_old(offer.date, live.today),
             }
-            for offer in offers(gpu, term=live.term)
-            for size, usd in offer.bundles
+            for size, usd, offer in sorted(
+                ((size, usd, offer) for offer in offers(gpu, term=live.term) for size, usd in offer.bundles),
+                key=lambda one: (one[1] / one[0], one[2].provider),
+            )
         ]
     machines = [
         (machine.usd_per_hour / size, machine)

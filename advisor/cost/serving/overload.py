@@ -33,20 +33,23 @@ def overloaded_run(steady: SteadyState, engines: EngineTable, loads: LoadTable) 
     that by half of the time in which they come, on average. A run that is too short for what piles up to
     stand out from what chance piles up has no TTFT.
     """
-    over = overloaded(steady, loads)
-    requests = np.where(over, np.maximum(loads.requests_per_client, 1.0), 1.0)
-    rate = np.where(over, loads.requests_per_s, 1.0)
-    burst = _burst(engines, loads, requests)
+    at = np.flatnonzero(overloaded(steady, loads))
+    of = loads.take(at)
+    requests = np.maximum(of.requests_per_client, 1.0)
+    rate = of.requests_per_s
+    burst = _burst(engines if engines.kv_tokens.size == 1 else engines.take(at), of, requests)
     with np.errstate(invalid="ignore"):
-        excess = np.sqrt(requests) * (rate / np.where(over, steady.capacity_requests_per_s, 1.0) - 1.0)
+        excess = np.sqrt(requests) * (rate / steady.capacity_requests_per_s[at] - 1.0)
     ttft = burst.ttft_s - 0.5 * (requests - 1.0) / rate
     stands_out = (excess >= _CLEAR_EXCESS) & (ttft >= _LEAST_SHARE * burst.ttft_s)
     ttft = np.where(stands_out, ttft, np.nan)
     tpot = burst.tpot_s
-    e2e = ttft + np.maximum(loads.output_tokens - 1.0, 0.0) * tpot
+    e2e = ttft + np.maximum(of.output_tokens - 1.0, 0.0) * tpot
 
     def of_run(run: Floats, long_run: Floats) -> Floats:
-        return np.where(over, run, long_run)
+        made = np.array(long_run, dtype=np.float64)
+        made[at] = run
+        return made
 
     return replace(
         steady,
