@@ -9,7 +9,11 @@ from advisor.report.quality_accuracy import quality_markdown
 def test_the_section_has_a_line_for_each_set_of_figures_and_both_intervals() -> None:
     about = QualityModel.shipped().about
     text = quality_markdown(about)
-    head, *rows = [line for line in text.splitlines() if line.startswith("|") and not line.startswith("|---")]
+    section, deciles = text.split("### Whether narrow intervals hold")
+    assert deciles.count("| checkpoint means |") == 10
+    head, *rows = [
+        line for line in section.splitlines() if line.startswith("|") and not line.startswith("|---")
+    ]
     assert {"inside new score", "inside true", "expected"} <= {cell.strip() for cell in head.split("|")}
     assert len(rows) == len(about["report"])  # type: ignore[arg-type]
     assert all(row.count("|") == head.count("|") for row in rows)
