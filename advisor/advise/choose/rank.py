@@ -24,6 +24,8 @@ AS_SURE = 0.02
 """Probabilities that differ by less are alike: two thousand draws know them to one per cent."""
 AS_ACCURATE = 0.005
 """Recoveries that differ by less are alike: an evaluation that is repeated moves by as much."""
+MUCH_LESS_ACCURATE = 0.10
+"""Recoveries whose pessimistic ends are this far apart are no matter of cents per token."""
 AS_FAST = 0.15
 """Mean E2E, as a logarithm: differences between formats on one GPU are not predicted more closely than
 this."""
@@ -43,8 +45,9 @@ def order(table: JudgedTable, load: int, at: Ints) -> Ints:
     is alike in all follows USD per hour, recovery and the objective. By accuracy, recovery alone decides a
     tie.
 
-    In a closed loop by cost, where a faster server costs less per token, those with one bill change places by
-    certainty: of two that cost the same per hour, and serve the same clients, the surer comes first.
+    In a closed loop by cost, where a faster server costs less per token, those with one bill change places:
+    of two that cost the same per hour, and serve the same clients, the surer comes first, and the one that
+    may lose a tenth of the score more comes last.
     What has no objective, for want of a price, comes last: the fewest GPUs first, then the fastest. The order
     does not depend on the order of `at`.
     """
@@ -54,10 +57,10 @@ def order(table: JudgedTable, load: int, at: Ints) -> Ints:
     places: dict[float, list[int]] = {}
     for place, i in enumerate(ordered):
         places.setdefault(float(bills[i]), []).append(place)
-    certainty = _scores(table, load)[:1]
+    scores = (*_scores(table, load)[:1], (table.recovery_low, MUCH_LESS_ACCURATE))
     made = list(ordered)
     for of_bill in (some for bill, some in places.items() if isfinite(bill) and len(some) > 1):
-        for place, i in zip(of_bill, _by_what_differs([ordered[p] for p in of_bill], certainty), strict=True):
+        for place, i in zip(of_bill, _by_what_differs([ordered[p] for p in of_bill], scores), strict=True):
             made[place] = i
     return np.array(made, dtype=np.intp)
 
@@ -84,7 +87,9 @@ def _by_ties(table: JudgedTable, load: int, at: Ints) -> list[int]:
 
 def _bills(table: JudgedTable, load: int) -> Floats | None:
     """USD per hour, to the hundredth of a cent, where equal bills count; None where they do not."""
-    closed = table.loads[load].arrival.kind == "concurrency" and table.workload.objective == "cost"
+    closed = (
+        table.loads[load].arrival.kind in ("concurrency", "single") and table.workload.objective == "cost"
+    )
     return np.round(table.usd_per_hour[load], 4) if closed else None
 
 

@@ -62,7 +62,9 @@ def test_the_papers_conventions_are_kept_alike(scenario: str) -> None:
 def test_lengths_vary_alike() -> None:
     workload = load_workload("chat")
     loads = [load_at(workload.load, "input-tokens", level) for level in (64, 700, 5_000)]
-    same_as_one_by_one(choice_of(MODEL, workload, gpus=["A100"]), loads)
+    # Accuracy is that of the workload's own lengths, and of MXFP4 at 5,000 tokens nothing is known.
+    asked = choice_of(MODEL, workload, gpus=["A100"], formats=["bf16", "int8", "int8-w8a16", "int4"])
+    same_as_one_by_one(asked, loads)
 
 
 def test_goodput_is_judged_alike() -> None:

@@ -76,11 +76,13 @@ def test_of_two_that_are_sure_enough_the_more_accurate_comes_first() -> None:
     assert under_limit({"bf16": 70.0, "int8": 50.0}, 100.0, {"bf16": 1.0, "int8": 0.99}) == ["bf16", "int8"]
 
 
-def in_closed_loop(tpot_ms: dict[str, float], requests_per_s: dict[str, float]) -> list[str]:
+def in_closed_loop(
+    tpot_ms: dict[str, float], requests_per_s: dict[str, float], recovery: dict[str, float] | None = None
+) -> list[str]:
     """Formats on one GPU, best first, under TPOT ≤ 100 ms with 16 clients."""
     options = [
         replace(
-            served(fmt, requests_per_s[fmt], 1.0),
+            served(fmt, requests_per_s[fmt], (recovery or {}).get(fmt, 1.0)),
             latency={**served(fmt, 4.0).latency, ("tpot", "mean"): around(ms)},
         )
         for fmt, ms in tpot_ms.items()
@@ -96,6 +98,12 @@ def in_closed_loop(tpot_ms: dict[str, float], requests_per_s: dict[str, float]) 
 
 def test_of_two_with_one_bill_the_surer_comes_first_though_a_faster_server_costs_less_per_token() -> None:
     assert in_closed_loop({"int8": 99.0, "bf16": 90.0}, {"int8": 5.0, "bf16": 4.0}) == ["bf16", "int8"]
+
+
+def test_of_two_with_one_bill_the_one_that_may_lose_a_tenth_more_of_the_score_comes_last() -> None:
+    times, rates = {"int4": 50.0, "int8": 60.0}, {"int4": 6.0, "int8": 4.0}
+    assert in_closed_loop(times, rates, {"int4": 0.80, "int8": 0.99}) == ["int8", "int4"]
+    assert in_closed_loop(times, rates, {"int4": 0.95, "int8": 0.99}) == ["int4", "int8"]
 
 
 def test_of_two_with_one_bill_that_are_sure_enough_the_cheaper_per_token_comes_first() -> None:

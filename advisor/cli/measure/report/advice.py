@@ -52,7 +52,7 @@ def advice_text(prepared: Prepared, found: Records, expected: Expectation, after
         except QuantAdviseError as error:
             cannot_advise(error)
         else:
-            answer = [*_answer_lines(now), *_doubt_lines(now, *misses(prepared, found, expected))]
+            answer = [*_answer_lines(now), *doubt_lines(now, *misses(prepared, found, expected))]
             lines = [*_before_lines(prepared, expected, now), "", NOW, *answer, ""]
     return "\n".join([*lines, command(prepared, found, expected)])
 
@@ -82,7 +82,7 @@ def _before_lines(prepared: Prepared, expected: Expectation, now: Recommendation
     return [f"Before this run, by predictions alone: {headline(first, before.workload)}; {changed}"]
 
 
-def _doubt_lines(now: Recommendation, missed: int, compared: int) -> list[str]:
+def doubt_lines(now: Recommendation, missed: int, compared: int) -> list[str]:
     """A warning where the first is a prediction and the run shows that predictions are off here."""
     from advisor.report.terminal.evidence import basis_words
     from advisor.text import deployment_text

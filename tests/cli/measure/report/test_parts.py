@@ -68,9 +68,7 @@ def test_a_run_that_was_resumed_reports_the_whole(resumed: tuple[Place, str]) ->
     assert "TTFT mean, ms" in compared
     assert "p95" not in compared
     assert "Before this run, by predictions alone: " in found["Decision"]
-    assert (
-        "The first was not measured, and predictions missed 16 of 16 figures of this run" in found["Decision"]
-    )
+    assert "Speed measured of 2 of 2 ranked: bf16 on 1× cpu, int4 on 1× cpu." in found["Decision"]
     assert f"92 speed, 4 quality and 0 failure records in {made.out / 'records'}" in found["Records"]
     assert f"report: {made.out / 'report.md'}, {made.out / 'report.html'}" in found["Records"]
 
