@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from advisor.advise.choose.question import Choice, searches_replicas
 from advisor.advise.choose.rank import TIE, sure_enough
 from advisor.spec.deployment import Deployment
 from advisor.spec.reading.amounts import HOURS_PER_MONTH
+from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 Role = Literal["recommended", "surer", "cheaper"]
 """recommended: the best by the objective of those that keep all limits with the confidence asked for. surer:
 the cheapest that keeps them nearly always. cheaper: the cheapest that keeps them more often than not and
-costs less than the recommended; to be measured before it is taken."""
+costs less than the recommended; to be measured before it is taken. Only cost as the objective has it."""
+Per = Literal["hour", "million"]
+"""What a cost is weighed by: USD per hour, or USD per million output tokens."""
 EVEN = 0.5
 MIN_OFFERED_PROBABILITY = 0.05
 """Probability of keeping all limits below which a deployment is no offer."""
@@ -41,6 +45,8 @@ class Offer:
     deployment: Deployment
     usd_per_hour: float | None
     """None where no price is known."""
+    usd_per_million: float | None = None
+    """Of output tokens; None where no price is known."""
     keeps_all_limits: float
     tightest: str = ""
     """The limit that is kept with the least probability: `ttft_p95_ms`; empty without limits."""
@@ -49,6 +55,9 @@ class Offer:
     @property
     def usd_per_month(self) -> float | None:
         return None if self.usd_per_hour is None else self.usd_per_hour * HOURS_PER_MONTH
+
+    def usd(self, per: Per) -> float | None:
+        return self.usd_per_hour if per == "hour" else self.usd_per_million
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +68,14 @@ class Pick:
     offer: Offer
 
 
-def usd_by_role(picks: Iterable[Pick]) -> dict[Role, float | None]:
-    """USD per hour of each pick."""
-    return {pick.role: pick.offer.usd_per_hour for pick in picks}
+def weighed_per(workload: Workload) -> Per:
+    """A batch that is served as fast as it goes is paid for by the token: a smaller server takes longer."""
+    return "million" if workload.load.arrival.kind == "maximum" else "hour"
+
+
+def usd_by_role(picks: Iterable[Pick], per: Per = "hour") -> dict[Role, float | None]:
+    """What each pick costs, in USD per hour or per million output tokens."""
+    return {pick.role: pick.offer.usd(per) for pick in picks}
 
 
 def offers(
@@ -85,12 +99,13 @@ def offers_of(table: JudgedTable) -> list[Offer]:
     made = []
     # Of conversations that were not simulated only those whose closed form can be trusted.
     for i in np.flatnonzero((table.keeps_all[0] >= MIN_OFFERED_PROBABILITY) & settled_rows(table)).tolist():
-        usd = float(table.usd_per_hour[0, i])
+        usd, million = float(table.usd_per_hour[0, i]), float(table.usd_per_million.value[0, i])
         tightest = None if margins is None else int(np.argmin(margins[:, i]))
         made.append(
             Offer(
                 deployment=table.deployment(0, i),
                 usd_per_hour=usd if np.isfinite(usd) else None,
+                usd_per_million=million if np.isfinite(million) else None,
                 keeps_all_limits=float(table.keeps_all[0, i]),
                 tightest="" if tightest is None else limits[tightest].key,
                 keeps_tightest=1.0
@@ -117,8 +132,8 @@ def _varied(choice: Choice, found: Sequence[Offer]) -> list[Deployment]:
     return [d for key, d in made.items() if key not in known]
 
 
-def _cheapest(offer: Offer) -> tuple[object, ...]:
-    usd = offer.usd_per_hour
+def _cheapest(offer: Offer, per: Per = "hour") -> tuple[object, ...]:
+    usd = offer.usd(per)
     return (usd is None, usd or 0.0, -offer.keeps_all_limits, offer.deployment.key)
 
 
@@ -131,19 +146,22 @@ def frontier(found: Iterable[Offer]) -> tuple[Offer, ...]:
     return tuple(kept)
 
 
-def picks(first: Offer | None, found: Sequence[Offer], confidence: float) -> tuple[Pick, ...]:
+def picks(first: Offer | None, found: Sequence[Offer], workload: Workload) -> tuple[Pick, ...]:
     """At most three offers to choose between; one that equals another is left out.
 
     first: the recommended, None where nothing keeps the limits with the confidence asked for.
     """
-    priced = sorted((o for o in found if o.usd_per_hour is not None), key=_cheapest)
+    per = weighed_per(workload)
+    priced = sorted((o for o in found if o.usd(per) is not None), key=partial(_cheapest, per=per))
     made = [] if first is None else [Pick(role="recommended", offer=first)]
-    least = sure_enough(confidence)
+    least = sure_enough(workload.confidence)
     if first is None or first.keeps_all_limits < least:
         surer = next((o for o in priced if o.keeps_all_limits >= least), None)
         made += [] if surer is None else [Pick(role="surer", offer=surer)]
-    bound = np.inf if first is None else (first.usd_per_hour or 0.0) * (1.0 - TIE)
+    if first is not None and workload.objective != "cost":
+        return tuple(made)
+    bound = np.inf if first is None else (first.usd(per) or 0.0) * (1.0 - TIE)
     cheaper = next((o for o in priced if o.keeps_all_limits >= EVEN), None)
-    if cheaper is not None and (cheaper.usd_per_hour or 0.0) < bound:
+    if cheaper is not None and (cheaper.usd(per) or 0.0) < bound:
         made.append(Pick(role="cheaper", offer=cheaper))
     return tuple(made)

@@ -183,7 +183,7 @@ def recommendation_of(
         pareto=rows.some(pareto(_points(table)[:count])),
         likely=rows.some(order(table, 0, likely[likely >= count]).tolist()),
         ties=rows.some(i for i in tie.tolist() if i > 0),
-        picks=picks(first, found, workload.confidence),
+        picks=picks(first, found, workload),
         frontier=frontier(found),
         smallest=smallest,
         notes=notes,

@@ -11,7 +11,7 @@ import numpy as np
 from advisor.advise.certainty.at_risk_candidates import MIN_PROBABILITY, MISS_COST, at_risk_candidates
 from advisor.advise.certainty.choice_probability import ChoiceProbability, Contest, contest, sureness
 from advisor.advise.certainty.error_draws import as_good, draw, loadings_of, outcomes
-from advisor.advise.choose.certainty_frontier import usd_by_role
+from advisor.advise.choose.certainty_frontier import usd_by_role, weighed_per
 from advisor.advise.choose.joint import RECOVERY, TOKEN_RATE, TTFT, deviate
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.recommendation import Recommendation
@@ -75,7 +75,8 @@ class Suggestion:
     usd_per_hour: float | None = None
     """What the recommended costs; None where nothing is recommended, or no price is known."""
     may_fall_to: float | None = None
-    """What the cheaper pick costs, which a measurement may admit; None where there is none."""
+    """What the cheaper pick costs, which a measurement may admit; None where there is none, and where it is
+    cheaper by the token."""
 
     @property
     def gain(self) -> float:
@@ -111,7 +112,8 @@ def measure_next(
         return Suggestion(sure=None, kept=kept, measurements=(), loss=0.0, why_nothing=why)
     sure = sureness(of)
     usd = usd_by_role(recommendation.picks)
-    now, cheaper = usd.get("recommended"), usd.get("cheaper")
+    by_hour = weighed_per(recommendation.workload) == "hour"
+    now, cheaper = usd.get("recommended"), usd.get("cheaper") if by_hour else None
     measurable = _measurable(of)
     problem = _problem(of, predictor, measurable)
     loss = _perfect(problem)

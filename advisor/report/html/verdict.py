@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from advisor.advise.certainty.choice_probability import SURE_PROBABILITY
-from advisor.advise.choose.certainty_frontier import usd_by_role
+from advisor.advise.choose.certainty_frontier import usd_by_role, weighed_per
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
 from advisor.report.html.elements.markup import Html, tag
@@ -28,7 +28,7 @@ def badge_of(recommendation: Recommendation, best: float) -> Badge:
     kept = first is not None and first.keeps_all_limits >= recommendation.workload.confidence
     if kept and best >= SURE_PROBABILITY:
         return "Sure"
-    usd = usd_by_role(recommendation.picks)
+    usd = usd_by_role(recommendation.picks, weighed_per(recommendation.workload))
     own, surer = usd.get("recommended"), usd.get("surer")
     return "In doubt" if own and surer and surer > DEARER * own else "Close call"
 
@@ -52,7 +52,7 @@ def settles(recommendation: Recommendation, decision: Decision | None) -> Html:
         return tag("p", id="settles", hidden=True)
     if badge_of(recommendation, decision.sure.best) == "Sure":
         return tag("p", id="settles", hidden=True)
-    text = settles_text(recommendation.picks, known)
+    text = settles_text(recommendation, known)
     return tag(
         "p",
         tag("span", f"{text[0].upper()}{text[1:]}.", id="settles-text"),

@@ -154,7 +154,7 @@ def pick_lines(recommendation: Recommendation, decision: Decision | None, width:
     )
     texts = [f"  {line}" for line in lines]
     if decision is not None and decision.settles is not None:
-        settles = certainty.settles_text(recommendation.picks, decision.settles)
+        settles = certainty.settles_text(recommendation, decision.settles)
         texts += wrapped(f"  {settles[0].upper()}{settles[1:]}.", width, indent=4)
     frontier = certainty.frontier_line(recommendation)
     texts += wrapped(f"  {frontier}", width, indent=4) if frontier else []

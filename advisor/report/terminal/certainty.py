@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from advisor.advise.choose.certainty_frontier import Offer, Pick, Role, usd_by_role
+from advisor.advise.choose.certainty_frontier import Offer, Pick, Role, usd_by_role, weighed_per
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.measuring.next import Measurement
 from advisor.advise.sensitivity.ways_out import WayOut
@@ -26,11 +26,12 @@ def pick_lines(recommendation: Recommendation, settles: Measurement | None = Non
     would settle between them."""
     lines = [
         f"{_role(pick, recommendation)}: {deployment_text(pick.offer.deployment)}, "
-        f"{bill_text(pick.offer.usd_per_hour)}, {_certainty(pick.offer)}"
+        f"{bill_text(pick.offer.usd_per_hour)}{_by_token(pick.offer, recommendation)}, "
+        f"{_certainty(pick.offer)}"
         for pick in recommendation.picks
     ]
     if settles is not None:
-        lines.append(settles_text(recommendation.picks, settles))
+        lines.append(settles_text(recommendation, settles))
     return lines
 
 
@@ -60,9 +61,17 @@ def pick_words(pick: Pick, recommendation: Recommendation) -> PickWords:
     return PickWords(
         role=_role(pick, recommendation),
         deployment=pick.offer.deployment,
-        cost="price unknown" if usd is None else f"{number(usd)} USD/h",
+        cost="price unknown"
+        if usd is None
+        else f"{number(usd)} USD/h{_by_token(pick.offer, recommendation)}",
         certainty=f"keeps all limits {chance(pick.offer.keeps_all_limits)}" if pick.offer.tightest else "",
     )
+
+
+def _by_token(offer: Offer, recommendation: Recommendation) -> str:
+    """`, 0.74 USD/M tokens`, where that is what counts."""
+    by_token = weighed_per(recommendation.workload) == "million" and offer.usd_per_million is not None
+    return f", {number(offer.usd_per_million or 0.0)} USD/M tokens" if by_token else ""
 
 
 def _certainty(offer: Offer) -> str:
@@ -72,12 +81,15 @@ def _certainty(offer: Offer) -> str:
     return f"keeps all limits with {chance(offer.keeps_all_limits)} ({tightest})"
 
 
-def settles_text(picks: Sequence[Pick], m: Measurement) -> str:
-    """The one measurement that would settle between the picks, and by how much the bill may fall."""
+def settles_text(recommendation: Recommendation, m: Measurement) -> str:
+    """The one measurement that would settle between the picks, and by how much the cost may fall."""
     what = "the accuracy of " if m.what == "accuracy" else ""
-    usd = usd_by_role(picks)
+    per = weighed_per(recommendation.workload)
+    usd, unit = usd_by_role(recommendation.picks, per), "USD/h" if per == "hour" else "USD/M tokens"
     first, cheaper = usd.get("recommended"), usd.get("cheaper")
-    saved = f", may save {number(first - cheaper)} USD/h" if first is not None and cheaper is not None else ""
+    saved = (
+        f", may save {number(first - cheaper)} {unit}" if first is not None and cheaper is not None else ""
+    )
     minutes = number(m.gpu_minutes, digits=2)
     return f"to settle it, measure {what}{deployment_text(m.deployment)}: {minutes} GPU-minutes{saved}"
 

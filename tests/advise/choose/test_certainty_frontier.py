@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -13,7 +14,8 @@ from advisor.advise.choose.certainty_frontier import Offer, frontier, picks
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
-from tests.advise.builders import deployment
+from advisor.spec.workloads.workload import Arrival, Objective
+from tests.advise.builders import deployment, workload
 
 
 def offer(usd: float | None, keeps: float, replicas: int = 1) -> Offer:
@@ -40,7 +42,8 @@ def test_no_offer_beats_the_frontier(found: list[Offer]) -> None:
 
 
 def roles(first: Offer | None, found: list[Offer], confidence: float = 0.8) -> dict[str, Offer]:
-    return {pick.role: pick.offer for pick in picks(first, found, confidence)}
+    asked = workload(confidence=confidence)
+    return {pick.role: pick.offer for pick in picks(first, found, asked)}
 
 
 def test_the_picks_are_the_recommended_a_surer_and_a_cheaper() -> None:
@@ -62,6 +65,39 @@ def test_surer_lies_halfway_from_a_high_confidence_to_certainty() -> None:
 def test_a_saving_within_a_tie_is_no_cheaper_pick() -> None:
     first = offer(10.0, 0.84)
     assert "cheaper" not in roles(first, [first, offer(9.95, 0.6)])
+
+
+def by_the_token(usd_per_hour: float, usd_per_million: float, keeps: float = 1.0) -> Offer:
+    return replace(offer(usd_per_hour, keeps), usd_per_million=usd_per_million)
+
+
+ALL_AT_ONCE = Arrival(kind="maximum")
+
+
+def test_of_a_batch_only_what_costs_less_per_token_is_cheaper() -> None:
+    """Llama 3.1 70B in int4 on one L40S costs 1.09 USD/h and 3.67 USD per million tokens."""
+    first, by_hour = by_the_token(3.18, 0.74), by_the_token(1.09, 3.67)
+    by_token = by_the_token(6.36, 0.7, keeps=0.6)
+    batch = workload(arrival=ALL_AT_ONCE)
+    assert [pick.offer for pick in picks(first, [first, by_hour], batch)] == [first]
+    assert [pick.offer for pick in picks(first, [first, by_hour, by_token], batch)] == [first, by_token]
+    assert [pick.offer for pick in picks(first, [first, by_hour], workload())] == [first, by_hour]
+
+
+@pytest.mark.parametrize("objective", ["latency", "throughput", "accuracy"])
+def test_where_cost_is_not_the_aim_there_is_no_cheaper_pick(objective: Objective) -> None:
+    first, less = by_the_token(3.18, 0.74), by_the_token(1.09, 0.5)
+    for asked in (workload(objective=objective), workload(objective=objective, arrival=ALL_AT_ONCE)):
+        assert [pick.role for pick in picks(first, [first, less], asked)] == ["recommended"]
+
+
+def test_the_shipped_batch_names_nothing_cheaper_that_costs_more_per_token() -> None:
+    choice = choice_of("Llama-3.1-70B-Instruct", load_workload("batch"), gpus=["H100", "A100", "L40S"])
+    found = choose(choice, shipped_predictor(), shipped_quality())
+    [first, *others] = [pick.offer for pick in found.picks if pick.role != "surer"]
+    assert first.usd_per_million is not None
+    assert all((other.usd_per_million or 0.0) < first.usd_per_million for other in others)
+    assert min(o.usd_per_hour or 0.0 for o in found.frontier) < (first.usd_per_hour or 0.0), "by the hour"
 
 
 def test_where_nothing_keeps_the_limits_there_may_still_be_a_cheaper_pick() -> None:

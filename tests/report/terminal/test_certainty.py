@@ -20,7 +20,7 @@ from advisor.report.terminal.certainty import (
     way_out_lines,
 )
 from advisor.spec.workloads.workload import Arrival
-from tests.advise.builders import deployment
+from tests.advise.builders import deployment, workload
 from tests.report.builders import three
 
 
@@ -86,10 +86,21 @@ def test_a_cheaper_pick_that_is_sure_enough_need_not_be_measured_first() -> None
 def test_a_measurement_may_save_the_difference_to_the_cheaper_pick(
     picks: tuple[Pick, ...], saved: bool
 ) -> None:
-    text = settles_text(picks, MEASUREMENT)
+    answer = replace(three(), picks=picks)
+    text = settles_text(answer, MEASUREMENT)
     assert text.startswith("to settle it, measure bf16 on 1× A6000: 9.2 GPU-minutes")
     assert text.endswith(", may save 1 USD/h") == saved
-    assert "the accuracy of bf16" in settles_text(picks, replace(MEASUREMENT, what="accuracy"))
+    assert "the accuracy of bf16" in settles_text(answer, replace(MEASUREMENT, what="accuracy"))
+
+
+def test_of_a_batch_the_picks_and_what_may_be_saved_are_told_by_the_token() -> None:
+    dear = replace(offer(2.0, 0.84, replicas=2), usd_per_million=0.9)
+    cheap = replace(offer(3.0, 0.55, replicas=3), usd_per_million=0.6)
+    picks = (Pick(role="recommended", offer=dear), Pick(role="cheaper", offer=cheap))
+    batch = workload(arrival=Arrival(kind="maximum"))
+    answer = replace(three(), picks=picks, workload=batch)
+    assert [pick.cost for pick in other_picks(answer)] == ["3 USD/h, 0.6 USD/M tokens"]
+    assert settles_text(answer, MEASUREMENT).endswith(", may save 0.3 USD/M tokens")
 
 
 def test_the_frontier_is_one_line_of_at_most_eight_points_and_nothing_where_nothing_is_to_choose() -> None:
