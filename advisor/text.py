@@ -12,6 +12,7 @@ from advisor.spec.engines.engine import is_older
 from advisor.spec.engines.model_starts import starts_of
 from advisor.spec.engines.start_table import known_releases
 from advisor.spec.formats.catalog import known_formats
+from advisor.spec.models.model import ModelSpec
 from advisor.spec.reading.amounts import HOURS_PER_MONTH
 
 WIDE = 1.6
@@ -28,6 +29,17 @@ def number(value: float, *, digits: int = 3) -> str:
     decimals = max(0, digits - 1 - floor(log10(abs(value))))
     text = f"{value:,.{decimals}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def rate_text(per_s: float) -> str:
+    """`1 request/s`, `0.575 requests/s`."""
+    said = number(per_s)
+    return f"{said} {'request/s' if said == '1' else 'requests/s'}"
+
+
+def accuracy_text(model: ModelSpec) -> str:
+    """What recovery is a share of: a model that is released quantized has no BF16 to compare with."""
+    return "BF16's accuracy" if model.native_format is None else "the released model's accuracy"
 
 
 def low_high(estimate: Estimate, *, digits: int = 3) -> str:

@@ -98,7 +98,7 @@ IgnoreEngineVersionOption = Annotated[
     bool,
     typer.Option(
         "--ignore-engine-version",
-        help="Allow models and formats that this vLLM release is too old for.",
+        help="Allow models and formats that this vLLM release is too old, or too new, for.",
         rich_help_panel=_ENGINE,
     ),
 ]

@@ -99,6 +99,26 @@ def test_a_vllm_too_old_for_a_model(quantadvise: Command) -> None:
     assert "that this vLLM is too old for: vLLM >= 0.10.1 for gpt-oss-20b" in nothing.out
 
 
+def test_a_vllm_too_new_for_a_gpu_is_named_with_the_newest_that_starts(quantadvise: Command) -> None:
+    asked = ("recommend", "Llama-3.1-8B-Instruct", "-w", "chat", "--gpu", "V100")
+    new = quantadvise(*asked)
+    refused(
+        new,
+        "2 deployments that this vLLM is too new for, since its published builds need capability 7.5",
+        "--engine 'vllm 0.19.0' takes them, 6 that no vLLM known here starts",
+        code=3,
+    )
+    assert "too old" not in new.out
+    assert "--ignore-engine-version" not in new.out
+    assert quantadvise(*asked, "--engine", "vllm 0.19.0").code == 0
+
+
+def test_a_model_that_refuses_the_gpus_type_is_no_missing_kernel(quantadvise: Command) -> None:
+    nothing = quantadvise("recommend", "gemma-3-4b-it", "-w", "chat", "--gpu", "T4")
+    refused(nothing, "vLLM refuses gemma3 models in float16 and the GPU has no bfloat16", code=3)
+    assert "without a kernel" not in nothing.out
+
+
 def test_nothing_is_written_for_a_vllm_that_is_too_old(quantadvise: Command, tmp_path: Path) -> None:
     said = ("recommend", "gpt-oss-20b", "-w", "chat", "--gpu", "H100", "--engine", "vllm 0.9.2")
     assert quantadvise(*said, "--write", tmp_path / "run").code == 3

@@ -26,7 +26,7 @@ from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.conversations.conversation import ALONE
 from advisor.spec.workloads.workload import Workload
-from advisor.text import latency_name, start_text
+from advisor.text import accuracy_text, latency_name, start_text
 
 if TYPE_CHECKING:
     from advisor.advise.choose.price import PriceOf
@@ -197,7 +197,7 @@ def _recovery(
     change = 100.0 * (known[1].value - known[0].value)
     low, high = (float(q) for q in np.quantile(points, (0.05, 0.95)))
     return Difference(
-        name="recovery of BF16's accuracy",
+        name=f"recovery of {accuracy_text(first.model)}",
         unit="%",
         first=100.0 * known[0].value,
         second=100.0 * known[1].value,

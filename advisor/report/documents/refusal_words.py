@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from advisor.advise.choose.assessment import Assessment, Refusal, RefusalKind
 from advisor.advise.choose.failures import failure_text
@@ -39,17 +40,24 @@ def _bound(refusal: Refusal) -> str:
     return number(refusal.bound or 0.0)
 
 
-def _needs_engine(assessment: Assessment, refusal: Refusal) -> str:
-    """The release that starts it, where one does."""
+def release_that_starts(assessment: Assessment) -> tuple[Literal[">=", "<="], str] | None:
+    """The vLLM release that starts what this one does not, and whether it is a later one or an earlier one;
+    None where no release does."""
     d = assessment.deployment
     served = starts_of(d.model).release_that_serves(
         d.format.name, d.gpu, d.engine, d.parallelism, d.kv_format
     )
-    what = d.model.name if d.kernels.refused_by == "model" else f"{d.format.name} on {d.gpu.name}"
     if served is None:
-        return f"{d.engine} starts {what}"
-    sign = ">=" if is_older(d.engine.version, served[0]) else "<="
-    return f"vLLM {sign} {served[0]} for {what}"
+        return None
+    return ">=" if is_older(d.engine.version, served[0]) else "<=", served[0]
+
+
+def needs_engine(assessment: Assessment) -> str:
+    """The release that starts it, where one does."""
+    d = assessment.deployment
+    what = d.model.name if d.kernels.refused_by == "model" else f"{d.format.name} on {d.gpu.name}"
+    served = release_that_starts(assessment)
+    return f"{d.engine} starts {what}" if served is None else f"vLLM {served[0]} {served[1]} for {what}"
 
 
 def _fits_in(assessment: Assessment, refusal: Refusal) -> str:
@@ -145,7 +153,7 @@ def _budget(assessment: Assessment, refusal: Refusal) -> str:
 _LIMITS: dict[RefusalKind, Words] = {
     "convention": lambda a, r: "the split of GPUs that the workload's convention takes",
     "format": lambda a, r: f"{a.deployment.gpu.name} runs {a.deployment.format.name}",
-    "engine": _needs_engine,
+    "engine": lambda a, r: needs_engine(a),
     "seen": lambda a, r: f"serves on {a.deployment.gpu.name} when tried",
     "memory": _fits_in,
     "context": lambda a, r: f"holds a request of {r.bound or 0:.0f} tokens",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.question import statistics_of
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Estimate
 from advisor.report.commands.commands import commands_for
@@ -15,6 +16,33 @@ def recommendation_rows(recommendation: Recommendation, *, top: int | None = Non
         {"rank": place, **assessment_row(assessment)}
         for place, assessment in enumerate(recommendation.ranked[:top], start=1)
     ]
+
+
+def recommendation_columns(recommendation: Recommendation) -> list[str]:
+    """The columns of `recommendation_rows`, which are the same where nothing is ranked."""
+    latencies = [latency_key(*measured) for measured in statistics_of(recommendation.workload)]
+    figures = [*latencies, *_FIGURES]
+    return ["rank", *_DEPLOYMENT, *(key for name in figures for key in _three(name, None)), *_REST]
+
+
+_DEPLOYMENT = (
+    "model",
+    "format",
+    "kv_format",
+    "gpu",
+    "num_gpus",
+    "tensor_parallel",
+    "replicas",
+    "engine",
+)
+_FIGURES = (
+    "requests_per_s",
+    "output_tokens_per_s",
+    "usd_per_million_output_tokens",
+    "usd_per_thousand_queries",
+    "recovery",
+)
+_REST = ("basis", "recovery_basis", "usd_per_hour", "checkpoint", "serve")
 
 
 def assessment_row(assessment: Assessment) -> dict[str, object]:

@@ -26,7 +26,16 @@ from advisor.spec.workloads.profile_listing import (
     quality_text,
 )
 from advisor.spec.workloads.workload import LatencyLimit, Lengths, Workload
-from advisor.text import bill_text, chance, deployment_text, number, plus_minus, share, short_text
+from advisor.text import (
+    accuracy_text,
+    bill_text,
+    chance,
+    deployment_text,
+    number,
+    plus_minus,
+    share,
+    short_text,
+)
 from advisor.units import MS_PER_S
 
 if TYPE_CHECKING:
@@ -89,7 +98,7 @@ def headline(first: Assessment, workload: Workload) -> str:
     parts.append(
         "accuracy not measured"
         if recovery is None
-        else f"{number(100 * recovery.value, digits=3)} % of BF16's accuracy"
+        else f"{number(100 * recovery.value, digits=3)} % of {accuracy_text(first.deployment.model)}"
     )
     return " · ".join(parts)
 

@@ -12,7 +12,7 @@ from advisor.spec.deployment import Deployment
 from advisor.spec.hardware.gpu import Price
 from advisor.spec.metrics import latency_of_key
 from advisor.spec.reading.amounts import HOURS_PER_DAY, HOURS_PER_MONTH
-from advisor.text import chance, deployment_text, latency_name, number, share
+from advisor.text import chance, deployment_text, latency_name, number, rate_text, share
 from advisor.units import S_PER_HOUR
 
 if TYPE_CHECKING:
@@ -123,15 +123,15 @@ def crossover_line(crossover: Crossover) -> str:
     if not crossover.crossings:
         [only] = crossover.stretches
         return (
-            f"{_zone(only)} is first from {level(only.first)} to {level(only.last)} {unit} on {_gpu(only)}."
+            f"{_zone(only)} is first from {level(only.first)} to {level_text(only.last, unit)} on "
+            f"{_gpu(only)}."
         )
     parts = [
-        f"{_zone(stretch)} up to {level(crossing.level)}{_interval(crossing)}"
-        for stretch, crossing in zip(crossover.stretches[:MOST_STRETCHES], crossover.crossings, strict=False)
+        f"{_zone(stretch)} up to {level(at.level) if n else level_text(at.level, unit)}{_interval(at)}"
+        for n, (stretch, at) in enumerate(
+            zip(crossover.stretches[:MOST_STRETCHES], crossover.crossings, strict=False)
+        )
     ]
-    parts[0] = parts[0].replace(
-        _interval(crossover.crossings[0]), f" {unit}{_interval(crossover.crossings[0])}"
-    )
     left = len(crossover.stretches) - MOST_STRETCHES
     last = f"{_zone(crossover.stretches[-1])} above" if left <= 0 else f"{left} more changes above"
     gpu = next((s for s in crossover.stretches if s.best is not None), crossover.stretches[0])
@@ -150,6 +150,12 @@ def _zone(stretch: Stretch) -> str:
 
 def _name(deployment: Deployment | None) -> str:
     return "nothing" if deployment is None else deployment.format.name
+
+
+def level_text(value: float, unit: str) -> str:
+    """`1 request/s`, `1,024 prompt tokens`."""
+    said = level(value)
+    return f"{said} {unit.replace('requests', 'request') if said == '1' else unit}"
 
 
 def level(value: float) -> str:
@@ -205,8 +211,7 @@ def _costs(found: OwnOrApi, here: TrafficPoint | None) -> str:
     )
     mean = "" if found.utilization == 1.0 else " on average"
     api = number(here.api_usd_per_day)
-    unit = "request/s" if here.requests_per_s == 1.0 else "requests/s"
-    return f"At {number(here.requests_per_s)} {unit}{mean}: {own}, API {api} USD a day."
+    return f"At {rate_text(here.requests_per_s)}{mean}: {own}, API {api} USD a day."
 
 
 def _price_text(price: ApiPrice) -> str:
@@ -243,10 +248,10 @@ def _break_even(found: OwnOrApi) -> str:
     text = f"owning costs less from {_traffic(first)}, with {_fleet(first)}"
     if lasting is None:
         last = found.break_evens[-1].requests_per_s
-        return f"{text}; above {number(last)} requests/s the API does again, where {_step(found)}."
+        return f"{text}; above {rate_text(last)} the API does again, where {_step(found)}."
     if lasting is not first:
         return (
-            f"{text}; for good from {number(lasting.requests_per_s)} requests/s{_range(lasting)}: between "
+            f"{text}; for good from {rate_text(lasting.requests_per_s)}{_range(lasting)}: between "
             "them the API does where the fleet has to grow."
         )
     return f"{text}."
@@ -261,7 +266,7 @@ def _traffic(one: TrafficBreakEven) -> str:
     """`0.575 requests/s (90 %: 0.5–0.7), 49,700 a day, 1.51 million a month`."""
     hourly = one.requests_per_s * S_PER_HOUR
     return (
-        f"{number(one.requests_per_s)} requests/s{_range(one)}, {_count(hourly * HOURS_PER_DAY)} a day, "
+        f"{rate_text(one.requests_per_s)}{_range(one)}, {_count(hourly * HOURS_PER_DAY)} a day, "
         f"{_count(hourly * HOURS_PER_MONTH)} a month"
     )
 
@@ -291,7 +296,7 @@ def _here(found: OwnOrApi, here: TrafficPoint) -> str:
     )
     mean = "" if found.utilization == 1.0 else ", the mean of the rate asked for"
     return (
-        f"At {number(here.requests_per_s)} requests/s{mean}: {own}, API {number(here.api_usd_per_day)} "
+        f"At {rate_text(here.requests_per_s)}{mean}: {own}, API {number(here.api_usd_per_day)} "
         f"USD a day; a fleet no dearer than the API keeps all limits with {chance(here.own_cheaper)}."
     )
 
@@ -304,7 +309,7 @@ def own_or_api_lines(found: OwnOrApi) -> list[str]:
         what = "owning costs less" if one.cheaper == "own" else "the API costs less"
         price = "" if one.price is None else f", {_price_of(one.price)}"
         with_ = "" if one.fleet is None else f": {_fleet(one)}{price}"
-        lines.append(f"from {number(one.requests_per_s)} requests/s{_range(one)} {what}{with_}")
+        lines.append(f"from {rate_text(one.requests_per_s)}{_range(one)} {what}{with_}")
     lines.append(
         f"A mean request costs {number(found.usd_per_request)} USD at the API; a fleet is sized for the mean "
         f"traffic ÷ {number(found.utilization)}, keeps all limits there and is paid all day. Whether the API "

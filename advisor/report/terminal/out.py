@@ -279,9 +279,10 @@ def print_document(document: Mapping[str, Any], form: str) -> None:
 
 def print_recommendation_csv(recommendation: Recommendation, *, top: int | None) -> None:
     """The ranked, one row each."""
-    from advisor.report.documents.rows import recommendation_rows
+    from advisor.report.documents.rows import recommendation_columns, recommendation_rows
 
-    print_rows(recommendation_rows(recommendation, top=top))
+    rows = recommendation_rows(recommendation, top=top)
+    print_rows(rows, columns=None if rows else recommendation_columns(recommendation))
 
 
 def print_rows(rows: Sequence[Mapping[str, object]], columns: Iterable[str] | None = None) -> None:

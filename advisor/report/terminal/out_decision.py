@@ -8,7 +8,7 @@ from advisor.advise.sensitivity.axis import UNITS
 from advisor.report.terminal import decision_words
 from advisor.report.terminal.out import console, print_document
 from advisor.spec.workloads.profile_listing import not_weighed
-from advisor.text import chance, deployment_text, gpus_text
+from advisor.text import chance, deployment_text, gpus_text, rate_text
 
 if TYPE_CHECKING:
     from advisor.advise.choose.question import Choice
@@ -55,7 +55,7 @@ def print_crossover(choice: Choice, found: Crossover) -> None:
     if found.here is not None:
         row = found.stretches.index(found.at(found.here)) + 1
         where = f", in row {row}" if len(found.stretches) > 1 else ""
-        to.print(f"The workload stands at {decision_words.level(found.here)} {unit}{where}.")
+        to.print(f"The workload stands at {decision_words.level_text(found.here, unit)}{where}.")
     to.print(
         f"Looked at {len(found.axis.levels)} levels and between those where the best changes; what comes and "
         "goes between two levels is not seen."
@@ -122,7 +122,7 @@ def _stands(found: Suggestion) -> str:
 
 def _load(kind: str, value: float | None) -> str:
     if kind == "rate":
-        return f"{value:.3g} requests/s"
+        return rate_text(value or 0.0)
     if kind == "concurrency":
         return f"{value:,.0f} concurrent requests"
     return {"single": "one request at a time", "maximum": "all queued at once"}[kind]

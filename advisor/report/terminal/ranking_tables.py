@@ -13,7 +13,7 @@ from advisor.report.documents.refusal_words import limit_text
 from advisor.report.terminal.evidence import basis_words
 from advisor.spec.metrics import LatencyMetric
 from advisor.spec.workloads.workload import Workload
-from advisor.text import chance, deployment_text, low_high, missed_by, number
+from advisor.text import accuracy_text, chance, deployment_text, low_high, missed_by, number
 from advisor.units import MS_PER_S
 
 if TYPE_CHECKING:
@@ -141,6 +141,7 @@ def _all_estimates(assessment: Assessment) -> list[tuple[str, Estimate, int, str
     prediction, cost = assessment.prediction, assessment.cost
     if prediction is None:
         return []
+    recovery = f"recovery of {accuracy_text(assessment.deployment.model)}, %"
     rows: list[tuple[str, Estimate | None, int, str]] = [
         *(
             (f"{metric.upper()} {statistic}, ms", estimate, 3, "")
@@ -159,7 +160,7 @@ def _all_estimates(assessment: Assessment) -> list[tuple[str, Estimate, int, str
             PRICED,
         ),
         ("USD per thousand queries", None if cost is None else cost.usd_per_thousand_queries, 3, PRICED),
-        ("recovery of BF16's accuracy, %", _percent(prediction.recovery), 4, REFERENCE),
+        (recovery, _percent(prediction.recovery), 4, REFERENCE),
     ]
     return [(name, estimate, digits, given) for name, estimate, digits, given in rows if estimate is not None]
 

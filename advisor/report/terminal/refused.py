@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import floor
 from typing import TYPE_CHECKING
 
 from advisor.advise.choose.assessment import Assessment, Refusal, RefusalKind
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.choose.rows import Reason
-from advisor.report.documents.refusal_words import finding, limit_text, refusal_text, worst_refusal
+from advisor.report.documents.refusal_words import (
+    finding,
+    limit_text,
+    needs_engine,
+    refusal_text,
+    release_that_starts,
+    worst_refusal,
+)
 from advisor.report.terminal import certainty
 from advisor.report.terminal.answer import Line, pick_lines, plain, question_text, table_lines, wrapped
 from advisor.report.terminal.ranking_tables import shown_rows
@@ -28,14 +36,13 @@ SEEN = 0.0005
 
 def refused_lines(recommendation: Recommendation) -> list[str]:
     """The refused by the limit that they miss by most, the largest group first; each with its nearest."""
-    made = [(len(reason.rows), _reason(reason), reason.rows) for reason in recommendation.reasons]
-    ordered = sorted(made, key=lambda one: (-one[0], one[1]))
-    return [f"{count:,} {text}: {_examples(rows)}" for count, text, rows in ordered]
+    made = [group for reason in recommendation.reasons for group in _groups(reason)]
+    ordered = sorted(made, key=lambda one: (-len(one.rows), one.what))
+    return [f"{len(one.rows):,} {one.what}: {one.examples()}" for one in ordered]
 
 
 _REASONS: dict[RefusalKind, str] = {
     "format": "without a kernel for the format",
-    "engine": "that this vLLM is too old for",
     "seen": "that were tried and failed",
     "memory": "too large for the memory",
     "context": "with too little KV cache for the longest request",
@@ -44,9 +51,72 @@ _REASONS: dict[RefusalKind, str] = {
 }
 
 
-def _reason(reason: Reason) -> str:
-    nearest = reason.rows[0]
-    return _REASONS.get(reason.kind) or f"that miss {limit_text(nearest, worst_refusal(nearest))}"
+_OF_A_FORMAT = (None, "packaging", "kernel", "experts")
+"""Rules of vLLM by which it is the format that does not start; by the others it is the model on the GPU."""
+TOO_OLD, TOO_NEW = "that this vLLM is too old for", "that this vLLM is too new for"
+NEVER = "that no vLLM known here starts"
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The refused for one cause."""
+
+    what: str
+    rows: Sequence[Assessment]
+    remedy: str = ""
+    """What takes them after all."""
+
+    def examples(self) -> str:
+        """The nearest of them, or what they are; with the remedy."""
+        if self.what in (TOO_OLD, TOO_NEW):
+            why = f", since {self.why}" if self.what == TOO_NEW else ""
+            return f"{', '.join(dict.fromkeys(map(needs_engine, self.rows)))}{why}; {self.remedy}"
+        if self.what == NEVER:
+            formats = listed(dict.fromkeys(a.deployment.format.name for a in self.rows))
+            gpus = listed(dict.fromkeys(a.deployment.gpu.label for a in self.rows))
+            return f"{formats} on {gpus}, since {self.why}"
+        return _examples(self.rows)
+
+    @property
+    def why(self) -> str:
+        """What vLLM says of those that it does not start."""
+        return listed(dict.fromkeys(a.deployment.kernels.why for a in self.rows), most=2)
+
+    @property
+    def headline(self) -> str:
+        """The cause in a few words, with the remedy."""
+        if self.what in (NEVER, TOO_NEW):
+            remedy = f"; {self.remedy}" if self.remedy else ""
+            return f"{self.what}, since {self.why}{remedy}"
+        return f"{self.what} ({self.remedy})" if self.remedy else self.what
+
+
+def _groups(reason: Reason) -> list[_Group]:
+    """A reason's refused by their cause, those first that something takes: what vLLM does not start, it
+    does not start for different causes."""
+    if reason.kind not in ("engine", "format"):
+        nearest = reason.rows[0]
+        what = _REASONS.get(reason.kind) or f"that miss {limit_text(nearest, worst_refusal(nearest))}"
+        return [_Group(what, reason.rows)]
+    found: dict[tuple[str, str], list[Assessment]] = {}
+    for assessment in reason.rows:
+        found.setdefault(_cause(assessment, reason.kind), []).append(assessment)
+    groups = [_Group(what, rows, remedy) for (what, remedy), rows in found.items()]
+    return sorted(groups, key=lambda one: (not one.remedy, -len(one.rows)))
+
+
+def _cause(assessment: Assessment, kind: RefusalKind) -> tuple[str, str]:
+    """Why vLLM does not start it, and what would."""
+    kernels = assessment.deployment.kernels
+    if kind == "format" and (kernels.by_format or kernels.refused_by in _OF_A_FORMAT):
+        return _REASONS["format"], ""
+    served = release_that_starts(assessment)
+    if served is None:
+        return NEVER, ""
+    sign, release = served
+    if sign == ">=":
+        return TOO_OLD, "--ignore-engine-version takes them"
+    return TOO_NEW, f"--engine 'vllm {release}' takes them"
 
 
 def _missed_text(assessment: Assessment, refusal: Refusal) -> str:
@@ -73,9 +143,6 @@ def _examples(members: Sequence[Assessment]) -> str:
     if nearest.refusals[0].kind == "seen":
         why = {finding(a, a.refusals[0]): deployment_text(a.deployment) for a in reversed(members)}
         return listed([f"{name}: {words}" for words, name in reversed(why.items())], most=2)
-    if nearest.refusals[0].kind == "engine":
-        since = dict.fromkeys(limit_text(a, a.refusals[0]) for a in members)
-        return ", ".join(since) + "; --ignore-engine-version takes them"
     if nearest.refusals[0].kind == "format":
         by_format = Counter(a.deployment.format.name for a in members)
         return ", ".join(
@@ -184,5 +251,8 @@ def nothing_kept_line(recommendation: Recommendation) -> str:
             f"is {deployment_text(smallest.deployment)}; allow that with --gpu, --formats or --max-gpus"
         )
     reason = max(recommendation.reasons, key=lambda one: len(one.rows))
-    noun = "deployment" if len(reason.rows) == 1 else "deployments"
-    return f"{name} for {workload}: nothing keeps the limits; {len(reason.rows):,} {noun} {_reason(reason)}"
+    first, *others = _groups(reason)
+    noun = "deployment" if len(first.rows) == 1 else "deployments"
+    causes = [f"{len(first.rows):,} {noun} {first.headline}"]
+    causes += [f"{len(one.rows):,} {one.what}" for one in others]
+    return f"{name} for {workload}: nothing keeps the limits; {', '.join(causes)}"

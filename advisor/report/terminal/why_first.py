@@ -13,7 +13,7 @@ from advisor.report.commands.commands import commands_for
 from advisor.report.documents.refusal_words import finding, limit_text, worst_refusal
 from advisor.report.terminal.bottleneck_words import bottleneck_lines
 from advisor.spec.workloads.workload import Objective, Workload
-from advisor.text import chance, deployment_text, listed, number, share, span
+from advisor.text import accuracy_text, chance, deployment_text, listed, number, share, span
 from advisor.units import GB, MS_PER_S
 
 
@@ -46,7 +46,8 @@ def objective_text(assessment: Assessment, objective: Objective) -> str:
         if served is not None:
             return f"{span(served)} requests per second{' at most' if open_loop else ''}"
     if objective == "accuracy" and assessment.recovery is not None:
-        return f"{span(assessment.recovery.scaled(100), digits=4)} % of BF16's accuracy"
+        of = accuracy_text(assessment.deployment.model)
+        return f"{span(assessment.recovery.scaled(100), digits=4)} % of {of}"
     e2e = assessment.estimate("e2e")
     if e2e is not None:
         return f"{span(e2e.scaled(1 / MS_PER_S))} s per request"

@@ -183,13 +183,18 @@ def workload_from_flags(
     prompt = parse_lengths(input_tokens, where="--input-tokens")
     answer = parse_lengths(output_tokens, where="--output-tokens")
     values = {
-        "name": name or f"{prompt.mean:g}/{answer.mean:g}",
+        "name": name or f"{_mean(prompt)}/{_mean(answer)}",
         "about": "As stated by flags",
         "input_tokens": prompt,
         "output_tokens": answer,
         "load": Arrival(kind="single"),
     }
     return override(build(values, where="flags"), **flags)
+
+
+def _mean(lengths: Lengths) -> str:
+    """`1,000,000`, `200.5`: never with an exponent."""
+    return f"{round(lengths.mean, 2):,.12g}"
 
 
 def _flag(key: str) -> str:

@@ -106,10 +106,13 @@ def _bound_ms(given: Given, default_unit: str | None) -> float:
     if isinstance(value, str):
         match = _BOUND.fullmatch(value.strip())
         if match is None:
-            raise given.error(f"'{plain(value)}' is no upper limit in ms; write 300 or \"<=300\"")
+            like = 'is no upper limit in ms; write 300 or "<=300"'
+            if default_unit is None:
+                like = "is no upper limit; write 300ms or 0.3s"
+            raise given.error(f"'{plain(value)}' {like}")
         unit = match[3] or default_unit
         if unit is None:
-            raise given.error(f"'{plain(value)}' has no unit; write {plain(value)}ms")
+            raise given.error(f"'{plain(value)}' has no unit; write {match[2]}ms or {match[2]}s")
         try:
             number = float(match[2]) * (MS_PER_S if unit == "s" else 1.0)
         except ValueError as error:
@@ -139,7 +142,7 @@ def parse_slo(text: str, *, where: str = "--slo") -> LatencyLimit:
     given = Given(value=bound, where=where, path=(key,))
     if not key.endswith("_ms") and key not in _GIQ:
         parts = _split_key(key)
-        if parts is not None and re.search(r"[0-9.]\s*m?s$", bound):
+        if parts is not None:
             return LatencyLimit(metric=parts[0], statistic=parts[1], max_ms=_bound_ms(given, None))
     return read_limit(given)
 

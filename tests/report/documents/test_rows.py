@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from advisor.report.documents.deployment_document import deployment_document
-from advisor.report.documents.rows import assessment_row, recommendation_rows
+from advisor.report.documents.rows import assessment_row, recommendation_columns, recommendation_rows
 from tests.advise.builders import deployment
-from tests.report.builders import answer, cannot_run, three
+from tests.report.builders import answer, cannot_run, recommendation, three
 
 
 def test_rows_come_in_the_order_of_the_ranking_and_only_the_ranked_do() -> None:
@@ -21,6 +21,14 @@ def test_rows_come_in_the_order_of_the_ranking_and_only_the_ranked_do() -> None:
 def test_every_row_has_the_same_columns_so_that_csv_has_one_head() -> None:
     first, *others = recommendation_rows(three())
     assert all(list(row) == list(first) for row in others)
+
+
+def test_a_csv_without_a_row_has_the_head_that_it_would_have_with_one() -> None:
+    [row, *_] = recommendation_rows(three())
+    assert recommendation_columns(three()) == list(row)
+    nothing = recommendation(cannot_run("w4a8-fp8", "A100"))
+    assert recommendation_rows(nothing) == []
+    assert recommendation_columns(nothing) == list(row)
 
 
 def test_an_estimate_is_three_columns_and_the_interval_lies_around_the_value() -> None:

@@ -155,7 +155,8 @@ def test_without_a_profile_both_lengths_are_needed() -> None:
     with pytest.raises(InputError, match=r"--workload chat.*--input-tokens and --output-tokens"):
         workload_from_flags(input_tokens=512)
     said = workload_from_flags(input_tokens=1000, output_tokens="100-300", rate=4)
-    assert said.name == "1000/200"
+    assert said.name == "1,000/200"
+    assert workload_from_flags(input_tokens=1_000_000, output_tokens="100-301").name == "1,000,000/200.5"
     assert said.load.arrival == Arrival(kind="rate", value=4)
     assert workload_from_flags(input_tokens=1, output_tokens=1).load.arrival == Arrival(kind="single")
 
@@ -184,7 +185,13 @@ def test_a_limit_is_read_in_every_dialect(text: str, key: str, max_ms: float) ->
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("ttft_p95=300", "--slo: unknown key 'ttft_p95'; did you mean 'ttft_p95_ms'?"),
+        ("ttft_p95=300", "--slo: ttft_p95: '300' has no unit; write 300ms or 300s"),
+        ("ttft_p95<=0.1", "--slo: ttft_p95: '0.1' has no unit; write 0.1ms or 0.1s"),
+        ("ttft_p95=-5", "--slo: ttft_p95: '-5' is no upper limit; write 300ms or 0.3s"),
+        ("ttft_p95=abc", "--slo: ttft_p95: 'abc' is no upper limit; write 300ms or 0.3s"),
+        ("ttft_p95=-5s", "--slo: ttft_p95: '-5s' is no upper limit; write 300ms or 0.3s"),
+        ("ttft_p95=0s", "expected a number above 0 ms"),
+        ("ttft_max=9", "unknown key 'ttft_max'"),
         ("ttft=300", "names no statistic; write ttft_p99_ms=300"),
         ("e2el<=300", "names no statistic; write e2e_p99_ms=300"),
         ("target-ntpot-milliseconds=50", "NTPOT counts the first token too"),

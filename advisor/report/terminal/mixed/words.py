@@ -7,7 +7,7 @@ from advisor.advise.choose.rank import TIE
 from advisor.advise.mixed.fleet import Fleet, FleetPart, Mix
 from advisor.report.terminal.text_table import Column, fitting_table
 from advisor.spec.workloads.workload import Workload
-from advisor.text import bill_text, chance, number, plus_minus, share, short_text
+from advisor.text import accuracy_text, bill_text, chance, number, plus_minus, share, short_text
 from advisor.units import MS_PER_S
 
 KEEPS_ITSELF = "Every kind keeps all limits itself, so the whole does."
@@ -25,7 +25,8 @@ def fleet_headline(fleet: Fleet) -> str:
     accuracy = "accuracy not measured"
     if len(left) == len(known):
         texts = [number(share_of, digits=3) for share_of in left]
-        accuracy = f"{'at least ' if texts[0] != texts[-1] else ''}{texts[0]} % of BF16's accuracy"
+        of = accuracy_text(fleet.parts[0].deployment.model)
+        accuracy = f"{'at least ' if texts[0] != texts[-1] else ''}{texts[0]} % of {of}"
     return " · ".join(
         [
             fleet_text(fleet),

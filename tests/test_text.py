@@ -1,0 +1,24 @@
+"""How numbers and names are written for people."""
+
+from __future__ import annotations
+
+import pytest
+
+from advisor.report.terminal.decision_words import level_text
+from advisor.spec.models.catalog import find_model
+from advisor.text import accuracy_text, rate_text
+
+
+@pytest.mark.parametrize(
+    ("per_s", "text"),
+    [(1.0, "1 request/s"), (1.0004, "1 request/s"), (1.01, "1.01 requests/s"), (0.5, "0.5 requests/s")],
+)
+def test_one_request_is_no_requests(per_s: float, text: str) -> None:
+    assert rate_text(per_s) == text
+    assert level_text(per_s, "requests/s") == text
+
+
+def test_accuracy_is_a_share_of_what_was_released() -> None:
+    assert accuracy_text(find_model("Llama-3.1-8B-Instruct")) == "BF16's accuracy"
+    for released_narrower in ("gpt-oss-120b", "DeepSeek-V3"):
+        assert accuracy_text(find_model(released_narrower)) == "the released model's accuracy"
