@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf, isfinite, isinf, log
 from typing import Literal
 
@@ -48,28 +48,47 @@ def order(table: JudgedTable, load: int, at: Ints) -> Ints:
     In a closed loop by cost, where a faster server costs less per token, those with one bill change places:
     of two that cost the same per hour, and serve the same clients, the surer comes first, and the one that
     may lose a tenth of the score more comes last.
-    What has no objective, for want of a price, comes last: the fewest GPUs first, then the fastest. The order
-    does not depend on the order of `at`.
+    What has no objective, for want of a price, comes last: the fewest GPUs first, then the fastest. But as
+    many GPUs of one kind cost the same whatever their price is, so that they change places as if it were
+    known. The order does not depend on the order of `at`.
     """
-    ordered, bills = _by_ties(table, load, at), _bills(table, load)
-    if bills is None:
-        return np.array(ordered, dtype=np.intp)
-    places: dict[float, list[int]] = {}
-    for place, i in enumerate(ordered):
-        places.setdefault(float(bills[i]), []).append(place)
-    scores = (*_scores(table, load)[:1], (table.recovery_low, MUCH_LESS_ACCURATE))
-    made = list(ordered)
-    for of_bill in (some for bill, some in places.items() if isfinite(bill) and len(some) > 1):
-        for place, i in zip(of_bill, _by_what_differs([ordered[p] for p in of_bill], scores), strict=True):
-            made[place] = i
+    objective = table.objective.value[load]
+    made = _by_ties(table, load, at.tolist(), objective)
+    if table.workload.objective != "cost":
+        return np.array(made, dtype=np.intp)
+    bills = _bills(table, load)
+    unpriced = [i for i in made if not isfinite(objective[i])]
+    if unpriced:
+        gpus = _gpus_per_token(table, load)
+        made = _in_their_places(made, unpriced, bills, lambda some: _by_ties(table, load, some, gpus))
+    if _equal_bills_count(table, load):
+        scores = (*_scores(table, load)[:1], (table.recovery_low, MUCH_LESS_ACCURATE))
+        made = _in_their_places(made, made, bills, lambda some: _by_what_differs(some, scores))
     return np.array(made, dtype=np.intp)
 
 
-def _by_ties(table: JudgedTable, load: int, at: Ints) -> list[int]:
-    """By the objective, and in ties by what differs."""
-    by_objective = {i: _by_objective(table, load, i) for i in at.tolist()}
+def _in_their_places(
+    ordered: list[int],
+    among: Sequence[int],
+    bills: Sequence[Bill],
+    by: Callable[[list[int]], list[int]],
+) -> list[int]:
+    """Those of `among` that have one bill in the order that `by` gives them; the others stay in place."""
+    chosen, places, made = set(among), dict[Bill, list[int]](), list(ordered)
+    for place, i in enumerate(ordered):
+        if i in chosen:
+            places.setdefault(bills[i], []).append(place)
+    for of_bill in (some for some in places.values() if len(some) > 1):
+        for place, i in zip(of_bill, by([ordered[p] for p in of_bill]), strict=True):
+            made[place] = i
+    return made
+
+
+def _by_ties(table: JudgedTable, load: int, at: Sequence[int], objective: Floats) -> list[int]:
+    """By what is made small, and in ties by what differs."""
+    by_objective = {i: _by_objective(table, load, i, float(objective[i])) for i in at}
     recovery = table.recovery_low
-    value = table.objective.value[load].tolist()
+    value = objective.tolist()
     groups: list[list[int]] = []
     for i in sorted(by_objective, key=by_objective.__getitem__):
         if groups and _tied(value[groups[-1][0]], value[i]):
@@ -85,12 +104,28 @@ def _by_ties(table: JudgedTable, load: int, at: Ints) -> list[int]:
     return [i for group in ranked for i in group]
 
 
-def _bills(table: JudgedTable, load: int) -> Floats | None:
-    """USD per hour, to the hundredth of a cent, where equal bills count; None where they do not."""
-    closed = (
-        table.loads[load].arrival.kind in ("concurrency", "single") and table.workload.objective == "cost"
+Bill = float | tuple[str, int]
+"""USD per hour, to the hundredth of a cent; the GPU and how many of it where no price is known."""
+
+
+def _bills(table: JudgedTable, load: int) -> list[Bill]:
+    known = zip(
+        table.deployments, table.replicas[load].tolist(), table.usd_per_hour[load].tolist(), strict=True
     )
-    return np.round(table.usd_per_hour[load], 4) if closed else None
+    return [round(usd, 4) if isfinite(usd) else (d.gpu.name, d.tensor_parallel * n) for d, n, usd in known]
+
+
+def _equal_bills_count(table: JudgedTable, load: int) -> bool:
+    return table.loads[load].arrival.kind in ("concurrency", "single") and table.workload.objective == "cost"
+
+
+def _gpus_per_token(table: JudgedTable, load: int) -> Floats:
+    """What a million tokens cost where a GPU costs one: GPUs over tokens per second; inf where unknown."""
+    split = np.array([d.tensor_parallel for d in table.deployments])
+    of_load = slice(load * len(split), (load + 1) * len(split))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        made = split * table.replicas[load] / table.answers.output_tokens_per_s.value[of_load]
+    return np.nan_to_num(made, nan=inf, posinf=inf)
 
 
 def _scores(table: JudgedTable, load: int) -> tuple[tuple[Floats, float], ...]:
@@ -147,10 +182,12 @@ def _first(table: JudgedTable, load: int, held: Bools) -> int:
     at = np.flatnonzero(held)
     if not len(at):
         return -1
-    value, bills = table.objective.value[load, at], _bills(table, load)
-    first = tied(value, value.min())
-    if bills is not None:
-        first |= bills[at] == bills[_by_ties(table, load, at[first])[0]]
+    objective = table.objective.value[load]
+    first = tied(objective[at], objective[at].min())
+    if _equal_bills_count(table, load):
+        bills = _bills(table, load)
+        bill = bills[_by_ties(table, load, at[first].tolist(), objective)[0]]
+        first |= np.array([bills[i] == bill for i in at.tolist()])
     return int(order(table, load, at[first])[0])
 
 
@@ -164,10 +201,10 @@ def _tied(one: float, other: float) -> bool:
     return isfinite(one) and abs(other - one) <= TIE * abs(one)
 
 
-def _by_objective(table: JudgedTable, load: int, i: int) -> tuple[object, ...]:
+def _by_objective(table: JudgedTable, load: int, i: int, objective: float) -> tuple[object, ...]:
     d = table.deployments[i]
     count = int(table.replicas[load, i])
-    objective, usd = float(table.objective.value[load, i]), float(table.usd_per_million.value[load, i])
+    usd = float(table.usd_per_million.value[load, i])
     if isinf(objective):
         e2e = table.answers.latency_ms["e2e", "mean"].value[load * len(table.deployments) + i]
         return (objective, d.tensor_parallel * count, float(e2e), d.key)

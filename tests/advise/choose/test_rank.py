@@ -9,6 +9,7 @@ from itertools import pairwise
 from math import inf
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -142,6 +143,37 @@ def test_a_real_difference_in_cost_outweighs_accuracy() -> None:
 
 def test_what_has_no_price_comes_last_by_cost() -> None:
     assert names([served("int4", 99.0, gpu="L4"), served("bf16", 1.0)]) == ["bf16", "int4"]
+
+
+def of_one_kind(gpu: str, arrival: Arrival) -> list[str]:
+    """Deployments on one kind of GPU, best first: fast ones that may lose much, a split one, and others."""
+    options = [
+        replace(
+            served(fmt, rate, recovery, gpu=gpu, gpus=gpus),
+            latency={**served(fmt, rate).latency, ("e2e", "mean"): around(e2e_ms)},
+        )
+        for fmt, rate, recovery, gpus, e2e_ms in (
+            ("mxfp4", 4.0, 0.74, 1, 1_500.0),
+            ("int4", 4.0, 0.95, 1, 1_600.0),
+            ("bf16", 4.0, 1.0, 1, 3_000.0),
+            ("int8", 3.0, 1.0, 1, 2_900.0),
+            ("fp8", 4.0, 0.99, 2, 900.0),
+        )
+    ]
+    table = judged(options, workload(arrival=arrival))
+    found = order(table, 0, np.arange(len(options))).tolist()
+    assert best(table)[0] == found[0]
+    return [options[i].deployment.format.name for i in found]
+
+
+@pytest.mark.parametrize(
+    "arrival",
+    [Arrival(kind="rate", value=1.0), Arrival(kind="concurrency", value=8), Arrival(kind="maximum")],
+)
+def test_as_many_gpus_of_one_kind_are_ranked_as_if_their_price_were_known(arrival: Arrival) -> None:
+    found = of_one_kind("L4", arrival)
+    assert found == of_one_kind("A6000", arrival), "which has a price"
+    assert found[0] == "bf16"
 
 
 def test_by_accuracy_equal_recoveries_are_ordered_by_cost() -> None:
