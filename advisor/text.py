@@ -88,8 +88,11 @@ def share(ratio: float) -> str:
     return f"{number(100 * ratio, digits=2)} %"
 
 
-def chance(probability: float) -> str:
-    """A probability as per cent, never 0 % or 100 %."""
+def chance(probability: float, asked: float | None = None) -> str:
+    """A probability as per cent, never 0 % or 100 %; one below what was asked for is not rounded up to it:
+    0.7988 is `79.8 %` where 80 % was asked for."""
+    if asked is not None and probability < asked and round(100 * probability) >= round(100 * asked):
+        return f"{floor(1000 * probability) / 10:g} %"
     if probability > 0.995:
         return "over 99 %"
     if probability < 0.005:

@@ -125,7 +125,7 @@ def _gpus_per_token(table: JudgedTable, load: int) -> Floats:
     of_load = slice(load * len(split), (load + 1) * len(split))
     with np.errstate(divide="ignore", invalid="ignore"):
         made = split * table.replicas[load] / table.answers.output_tokens_per_s.value[of_load]
-    return np.nan_to_num(made, nan=inf, posinf=inf)
+    return np.asarray(np.nan_to_num(made, nan=inf, posinf=inf))
 
 
 def _scores(table: JudgedTable, load: int) -> tuple[tuple[Floats, float], ...]:

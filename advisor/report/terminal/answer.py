@@ -190,7 +190,13 @@ def table_lines(rows: Sequence[tuple[int, Assessment]], workload: Workload, widt
             "accuracy, %", [_recovery(a, narrow=width < WIDE) for a in assessments], right=True, keep=True
         ),
         *(
-            [Column("all limits", [chance(a.keeps_all_limits) for a in assessments], right=True)]
+            [
+                Column(
+                    "all limits",
+                    [chance(a.keeps_all_limits, workload.confidence) for a in assessments],
+                    right=True,
+                )
+            ]
             if asks_limits(workload)
             else []
         ),

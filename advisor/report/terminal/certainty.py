@@ -27,7 +27,7 @@ def pick_lines(recommendation: Recommendation, settles: Measurement | None = Non
     lines = [
         f"{_role(pick, recommendation)}: {deployment_text(pick.offer.deployment)}, "
         f"{bill_text(pick.offer.usd_per_hour)}{_by_token(pick.offer, recommendation)}, "
-        f"{_certainty(pick.offer)}"
+        f"{_certainty(pick.offer, recommendation.workload.confidence)}"
         for pick in recommendation.picks
     ]
     if settles is not None:
@@ -57,14 +57,18 @@ def _role(pick: Pick, recommendation: Recommendation) -> str:
 
 def pick_words(pick: Pick, recommendation: Recommendation) -> PickWords:
     """A pick of this answer, in words."""
-    usd = pick.offer.usd_per_hour
+    usd, keeps, asked = (
+        pick.offer.usd_per_hour,
+        pick.offer.keeps_all_limits,
+        recommendation.workload.confidence,
+    )
     return PickWords(
         role=_role(pick, recommendation),
         deployment=pick.offer.deployment,
         cost="price unknown"
         if usd is None
         else f"{number(usd)} USD/h{_by_token(pick.offer, recommendation)}",
-        certainty=f"keeps all limits {chance(pick.offer.keeps_all_limits)}" if pick.offer.tightest else "",
+        certainty=f"keeps all limits {chance(keeps, asked)}" if pick.offer.tightest else "",
     )
 
 
@@ -74,11 +78,11 @@ def _by_token(offer: Offer, recommendation: Recommendation) -> str:
     return f", {number(offer.usd_per_million or 0.0)} USD/M tokens" if by_token else ""
 
 
-def _certainty(offer: Offer) -> str:
+def _certainty(offer: Offer, asked: float) -> str:
     if not offer.tightest:
         return "no limits asked"
-    tightest = f"tightest: {limit_name(offer.tightest)}, {chance(offer.keeps_tightest)}"
-    return f"keeps all limits with {chance(offer.keeps_all_limits)} ({tightest})"
+    tightest = f"tightest: {limit_name(offer.tightest)}, {chance(offer.keeps_tightest, asked)}"
+    return f"keeps all limits with {chance(offer.keeps_all_limits, asked)} ({tightest})"
 
 
 def settles_text(recommendation: Recommendation, m: Measurement) -> str:
@@ -99,20 +103,23 @@ def frontier_line(recommendation: Recommendation) -> str:
     points = recommendation.frontier[:MOST_POINTS]
     if len(points) < 2:
         return ""
-    steps = ", ".join(f"{number(o.usd_per_hour or 0.0)} ({chance(o.keeps_all_limits)})" for o in points)
+    asked = recommendation.workload.confidence
+    steps = ", ".join(
+        f"{number(o.usd_per_hour or 0.0)} ({chance(o.keeps_all_limits, asked)})" for o in points
+    )
     return f"What certainty costs, USD/h (all limits kept): {steps}."
 
 
 def frontier_bars(recommendation: Recommendation) -> list[str]:
     """One bar for each offer of the frontier: its length is the probability that all limits are kept."""
-    offers = recommendation.frontier
+    offers, asked = recommendation.frontier, recommendation.workload.confidence
     if len(offers) < 2:
         return []
     costs = [f"{number(o.usd_per_hour or 0.0)} USD/h" for o in offers]
     width = max(map(len, costs))
     return [
-        f"{cost:>{width}} {'█' * round(BAR * o.keeps_all_limits):<{BAR}} {chance(o.keeps_all_limits):>7}  "
-        f"{deployment_text(o.deployment)}"
+        f"{cost:>{width}} {'█' * round(BAR * o.keeps_all_limits):<{BAR}} "
+        f"{chance(o.keeps_all_limits, asked):>7}  {deployment_text(o.deployment)}"
         for cost, o in zip(costs, offers, strict=True)
     ]
 

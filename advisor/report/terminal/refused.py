@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import floor
 from typing import TYPE_CHECKING
 
 from advisor.advise.choose.assessment import Assessment, Refusal, RefusalKind
@@ -202,9 +201,7 @@ def _nothing_kept_head(recommendation: Recommendation) -> str:
         deployment, keeps = nearest.deployment, nearest.keeps_all_limits
     else:
         return nothing_kept_line(recommendation)
-    said = chance(keeps)
-    if said == chance(recommendation.workload.confidence):
-        said = f"{floor(1000 * keeps) / 10:g} %"  # less than was asked for, by less than a per cent
+    said = chance(keeps, recommendation.workload.confidence)
     return f"{asked} · surest {deployment_text(deployment)} · {bill_text(usd)} · {said}"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from advisor.advise.choose.certainty_frontier import Offer, Pick
 from advisor.advise.measuring.next import Measurement
@@ -20,6 +22,7 @@ from advisor.report.terminal.certainty import (
     way_out_lines,
 )
 from advisor.spec.workloads.workload import Arrival
+from advisor.text import chance
 from tests.advise.builders import deployment, workload
 from tests.report.builders import three
 
@@ -110,6 +113,24 @@ def test_the_frontier_is_one_line_of_at_most_eight_points_and_nothing_where_noth
     assert line.startswith("What certainty costs, USD/h (all limits kept): 1 (5 %), 2 (10 %)")
     assert frontier_line(replace(three(), frontier=points[:1])) == ""
     assert frontier_bars(replace(three(), frontier=points[:1])) == []
+
+
+def test_what_is_below_the_confidence_is_not_printed_as_reaching_it() -> None:
+    below, above = offer(121.0, 0.7988), offer(122.0, 0.8051, replicas=2)
+    answer = replace(three(), frontier=(below, above), picks=(PICKS[0], Pick(role="cheaper", offer=below)))
+    assert frontier_line(answer).endswith("121 (79.8 %), 122 (81 %).")
+    assert [pick.certainty for pick in other_picks(answer)] == ["keeps all limits 79.8 %"]
+    assert "79.8 %" in frontier_bars(answer)[0]
+    assert "keeps all limits with 79.8 % (tightest: p95 TTFT, 79.8 %)" in pick_lines(answer)[1]
+
+
+@given(st.floats(0.0, 1.0), st.sampled_from([0.5, 0.8, 0.804, 0.95, 0.99, 0.999]))
+def test_what_is_printed_of_a_probability_below_what_was_asked_is_below_it_too(
+    p: float, asked: float
+) -> None:
+    text = chance(p, asked)
+    if p < asked and text != "under 1 %":
+        assert float(text.removesuffix(" %")) < 100 * asked
 
 
 def test_bars_are_as_long_as_the_probability() -> None:

@@ -30,8 +30,8 @@ def certainty_chart(recommendation: Recommendation) -> Chart | None:
     others = _others(recommendation)
     if not any(offer.tightest for offer in offers) or len(offers) + len(others) < 2:
         return None
-    on_line = [_offered(offer) for offer in offers]
     confidence = recommendation.workload.confidence
+    on_line = [_offered(offer, confidence) for offer in offers]
     picks = _picks(recommendation)
     rows = [*on_line, *others, *picks]
     formats = list(dict.fromkeys(str(row["format"]) for row in rows))
@@ -52,8 +52,8 @@ def certainty_chart(recommendation: Recommendation) -> Chart | None:
                 (
                     [swatch(o.deployment.format.name), deployment_text(o.deployment)],
                     number(o.usd_per_hour or 0.0),
-                    chance(o.keeps_all_limits),
-                    f"{limit_name(o.tightest)} {chance(o.keeps_tightest)}" if o.tightest else "–",
+                    chance(o.keeps_all_limits, confidence),
+                    f"{limit_name(o.tightest)} {chance(o.keeps_tightest, confidence)}" if o.tightest else "–",
                 )
                 for o in offers
             ],
@@ -67,7 +67,7 @@ def _picks(recommendation: Recommendation) -> list[dict[str, object]]:
     picks.sort(key=lambda pick: (pick.offer.usd_per_hour or 0.0, -pick.offer.keeps_all_limits))
     made: list[dict[str, object]] = []
     for pick in picks:
-        row = {**_offered(pick.offer), "text": pick.role}
+        row = {**_offered(pick.offer, recommendation.workload.confidence), "text": pick.role}
         if made and _near(made[-1], row):
             row["text"], made[-1]["text"] = f"{made[-1]['text']} · {pick.role}", ""
         made.append(row)
@@ -79,17 +79,18 @@ def _near(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return bool(other["x"] < NEAR_USD * one["x"] and abs(one["y"] - other["y"]) < NEAR_POINTS)
 
 
-def _offered(offer: Offer) -> dict[str, object]:
-    return _point(offer.deployment, offer.usd_per_hour, offer.keeps_all_limits)
+def _offered(offer: Offer, asked: float) -> dict[str, object]:
+    return _point(offer.deployment, offer.usd_per_hour, offer.keeps_all_limits, asked)
 
 
-def _point(deployment: Deployment, usd: float | None, keeps: float) -> dict[str, object]:
+def _point(deployment: Deployment, usd: float | None, keeps: float, asked: float) -> dict[str, object]:
     return {
         "format": deployment.format.name,
         "key": short_text(deployment),
         "x": usd,
         "y": PERCENT * keeps,
-        "tip": f"{deployment_text(deployment)}\n{number(usd or 0.0)} USD/h\nkeeps all limits {chance(keeps)}",
+        "tip": f"{deployment_text(deployment)}\n{number(usd or 0.0)} USD/h\n"
+        f"keeps all limits {chance(keeps, asked)}",
     }
 
 
@@ -108,7 +109,9 @@ def _others(recommendation: Recommendation) -> list[dict[str, object]]:
     for i in order:
         deployment = table.deployment(0, i)
         if deployment.key not in known:
-            made.append(_point(deployment, float(usd[i]), float(keeps[i])))
+            made.append(
+                _point(deployment, float(usd[i]), float(keeps[i]), recommendation.workload.confidence)
+            )
         if len(made) >= MOST_OTHERS:
             break
     return made
