@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from advisor.cli import options as o
@@ -66,6 +66,7 @@ def asked_choice(
         ),
         border=v.the_border(chosen.records),
     )
+    choice = replace(choice, budget=chosen.max_cost_per_hour or "")
     return choice, predictor, v.the_quality(chosen.records)
 
 

@@ -126,7 +126,7 @@ def read_choice(said: Mapping[str, str], own_inputs: OwnInputs) -> Choice:
     if mixes(get):
         with _field("mixed"):
             check_mixable(choice)
-    return choice
+    return replace(choice, budget=get["budget"])
 
 
 def mixes(said: Mapping[str, str]) -> bool:

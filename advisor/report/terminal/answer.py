@@ -24,6 +24,7 @@ from advisor.spec.workloads.profile_listing import (
     limits_text,
     load_text,
     quality_text,
+    unlimited_text,
 )
 from advisor.spec.workloads.workload import LatencyLimit, Lengths, Workload
 from advisor.text import (
@@ -110,7 +111,7 @@ def question_text(recommendation: Recommendation) -> str:
     limits = [limits_text(workload)]
     if workload.quality.min_recovery is not None:
         limits.append(quality_text(workload.quality))
-    known = ", ".join(part for part in limits if part and part != "none")
+    known = ", ".join(part for part in limits if part and part != "none") or unlimited_text(workload)
     conversation = conversation_text(load)
     prompt, talks = ("new prompt", f"{conversation}; ") if conversation else ("prompt", "")
     aims = {
@@ -125,8 +126,18 @@ def question_text(recommendation: Recommendation) -> str:
         aim = f"fewest GPUs first, for want of a price (--price {first.deployment.gpu.label}=USD)"
     return (
         f"{recommendation.model.name} for {workload.name}: {_mean(load.input_tokens)} {prompt} and "
-        f"{_mean(load.output_tokens)} answer tokens, {load_text(load)}; {talks}{known or 'no limits'}; {aim}"
+        f"{_mean(load.output_tokens)} answer tokens, {load_text(load)}; {talks}{known}; "
+        f"{_budget(recommendation)}{aim}"
     )
+
+
+def _budget(recommendation: Recommendation) -> str:
+    """`budget 100/month (0.137 USD/h); `, as it was typed; empty without one."""
+    choice = recommendation.choice
+    if choice is None or choice.max_usd_per_hour is None:
+        return ""
+    usd = f"{number(choice.max_usd_per_hour)} USD/h"
+    return f"budget {choice.budget} ({usd}); " if "/" in choice.budget else f"budget {usd}; "
 
 
 def _mean(lengths: Lengths) -> str:

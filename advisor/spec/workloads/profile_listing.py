@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from advisor.errors import QuantAdviseError
@@ -192,6 +192,14 @@ def limits_text(workload: Workload) -> str:
     """Every latency limit and the goodput in one line; empty when there is none."""
     goodput = [] if workload.goodput is None else [goodput_text(workload.goodput)]
     return ", ".join([*(limit_text(limit) for limit in workload.limits), *goodput])
+
+
+def unlimited_text(workload: Workload) -> str:
+    """What is said where neither latency nor accuracy is limited: a rate must be served all the same."""
+    arrival = workload.load.arrival
+    if arrival.kind != "rate":
+        return "no limits"
+    return f"limit: serve {arrival_text(replace(arrival, burstiness=1.0))}"
 
 
 def api_price_text(price: ApiPrice) -> str:

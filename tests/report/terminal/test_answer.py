@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import pytest
@@ -11,11 +12,13 @@ from hypothesis import strategies as st
 from advisor import decision, recommend
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
-from advisor.report.terminal.answer import answer_lines
+from advisor.report.terminal.answer import answer_lines, question_text
 from advisor.report.terminal.text_table import Column, fitting_table
 from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
+from tests.advise.builders import choice, deployment
 from tests.golden_text import check_text
+from tests.report.builders import three
 
 pytestmark = pytest.mark.usefixtures("frozen_fit")
 
@@ -56,6 +59,30 @@ def test_an_answer_fits_a_screen(question: str, width: int) -> None:
     assert first is not None
     assert first.deployment.format.name in lines[0]
     assert sum("vllm serve" in line for line in lines) == 1
+
+
+def test_a_rate_without_other_limits_is_what_must_be_kept() -> None:
+    found = three()
+    asked = replace(found.workload, limits=())
+    assert "2 requests/s; limit: serve 2 requests/s; cheapest first" in question_text(
+        replace(found, workload=asked)
+    )
+    alone = override(asked, single=True)
+    assert "one at a time; no limits; " in question_text(replace(found, workload=alone))
+
+
+@pytest.mark.parametrize(
+    ("typed", "usd", "said"),
+    [
+        ("100/month", 100 / 730, "budget 100/month (0.137 USD/h); cheapest first"),
+        ("", 5.0, "TTFT p95 ≤ 300 ms; budget 5 USD/h; cheapest first"),
+        ("", None, "TTFT p95 ≤ 300 ms; cheapest first"),
+    ],
+)
+def test_a_budget_is_named_as_it_was_typed(typed: str, usd: float | None, said: str) -> None:
+    found = three()
+    asked = replace(choice(found.workload, [deployment()], max_usd_per_hour=usd), budget=typed)
+    assert said in question_text(replace(found, choice=asked))
 
 
 def test_where_no_limit_is_asked_none_is_said_to_be_kept() -> None:
