@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil, floor, log, log10
+from math import log
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged import JudgedLimit, JudgedTable, least_margins
 from advisor.advise.choose.limits import end_at, margin_sd, recovery_at
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.sensitivity.ways_out import MAX_CERTAINTY, WayOut
+from advisor.advise.sensitivity.ways_out import MAX_CERTAINTY, WayOut, rounded
 from advisor.cost.arrays import Bools, Floats, Ints
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ LOOSER = 1.25
 """Times a latency may be, or the accuracy that may be lost: more is another question, not the same one."""
 WORTH = 0.9
 """Times the bill of the first from which the change is worth a word."""
-DIGITS = 3
 
 
 def loosened(
@@ -96,7 +95,7 @@ def _way(table: JudgedTable, limit: JudgedLimit, row: int, needed: float) -> Way
     if limit.kind == "recovery":
         recovery = table.recoveries[row]
         assert recovery is not None
-        to = _rounded(recovery_at(recovery, needed), up=False)
+        to = rounded(recovery_at(recovery, needed), up=False)
     else:
         predicted = limit.predicted
         assert predicted is not None
@@ -104,7 +103,7 @@ def _way(table: JudgedTable, limit: JudgedLimit, row: int, needed: float) -> Way
         of = type(predicted)(
             value=predicted.value[0, one], low=predicted.low[0, one], high=predicted.high[0, one]
         )
-        to = _rounded(float(end_at(of, needed)[0]), up=True)
+        to = rounded(float(end_at(of, needed)[0]), up=True)
     return WayOut(
         change="limit",
         deployment=table.deployment(0, row),
@@ -114,12 +113,6 @@ def _way(table: JudgedTable, limit: JudgedLimit, row: int, needed: float) -> Way
         bound=bound,
         to=to,
     )
-
-
-def _rounded(value: float, *, up: bool) -> float:
-    """To the digits that are shown, towards the looser: what is shown may be asked for."""
-    step = 10.0 ** (floor(log10(value)) - DIGITS + 1)
-    return round((ceil if up else floor)(value / step) * step, 9)
 
 
 def _factor(way: WayOut) -> float:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import ceil, floor, log10
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from advisor.advise.choose.certainty_frontier import EVEN
 from advisor.advise.choose.joint import deviate, keeps_all
-from advisor.advise.choose.judge import judge
+from advisor.advise.choose.judge import judge, judge_fixed
 from advisor.advise.choose.judged import JudgedLimit, JudgedTable, least_margins
 from advisor.advise.choose.limits import end_at, recovery_at
 from advisor.advise.choose.question import Choice
 from advisor.advise.choose.rank import best
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.choose.space import deployments
+from advisor.advise.sensitivity.axis import between, load_at
 from advisor.cost.arrays import Floats
 from advisor.spec.deployment import Deployment
 
@@ -28,6 +30,11 @@ Change = Literal["limit", "confidence", "gpus", "gpu"]
 """limit: one limit is loosened. confidence: less of it is asked for. gpus: more GPUs or a larger budget are
 allowed. gpu: any GPU with a known price is."""
 MAX_CERTAINTY = 0.999
+FEWEST = 0.1
+"""Times the rate that is asked for: to serve fewer requests than that is another question."""
+RATES = 33
+"""Rates that are judged at once; each time between the highest that is kept and the next."""
+DIGITS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +64,48 @@ def ways_out(
     found: list[WayOut] = []
     if table is not None:
         shared = predictor.fit.shared.first_token
-        found += [way for limit in table.uncertain if (way := _loosened(table, limit, shared)) is not None]
+        slower = _slower(choice, table, predictor, quality)
+        found += [] if slower is None else [slower]
+        limits = [limit for limit in table.uncertain if limit.kind != "capacity"]
+        found += [way for limit in limits if (way := _loosened(table, limit, shared)) is not None]
         found += _less_certain(table)
     for change, other in _wider(choice):
         found += _first_of(change, other, predictor, quality)
     return tuple(found)
+
+
+def _slower(
+    choice: Choice, table: JudgedTable, predictor: Predictor, quality: QualityModel | None
+) -> WayOut | None:
+    """The highest rate at which a deployment, as it is, keeps all limits; None where a tenth is too much.
+
+    Latencies change with the rate, and beyond the capacity there are none: each rate is judged anew.
+    """
+    load, rows = choice.workload.load, np.flatnonzero(table.possible[0])
+    if load.arrival.kind != "rate" or not load.arrival.value or not len(rows):
+        return None
+    asked = load.arrival.value
+    among = [table.deployment(0, i) for i in rows.tolist()]
+    low, high = FEWEST * asked, asked
+    highest = np.zeros(len(rows))
+    for _ in range(3):
+        rates = sorted({rounded(rate, up=False) for rate in between(low, high, RATES, whole=False)})
+        loads = [load_at(load, "rate", rate) for rate in rates]
+        judged = judge_fixed(choice, loads, among, predictor, quality)
+        kept = judged.kept
+        if judged.answers.turns is not None:
+            kept = kept & judged.answers.turns.settled.reshape(kept.shape)
+        highest = np.maximum(highest, np.where(kept, np.array(rates)[:, None], 0.0).max(axis=0))
+        most = float(highest.max())
+        if most <= 0:
+            return None
+        low, high = most, min((rate for rate in rates if rate > most), default=most)
+        if low >= high:
+            break
+    usd = np.nan_to_num(table.usd_per_hour[0, rows], nan=np.inf)
+    i = int(np.lexsort((usd, -highest))[0])
+    confidence = table.workload.confidence
+    return _way("limit", table, int(rows[i]), confidence, limit="capacity", bound=asked, to=float(highest[i]))
 
 
 def _loosened(table: JudgedTable, limit: JudgedLimit, first_token: float) -> WayOut | None:
@@ -97,8 +141,14 @@ def _bound(table: JudgedTable, limit: JudgedLimit, i: int, probability: float) -
         return None
     row = limit.predicted
     one = type(row)(value=row.value[0, i : i + 1], low=row.low[0, i : i + 1], high=row.high[0, i : i + 1])
-    value = float(end_at(one, -z if limit.kind == "capacity" else z)[0])
+    value = float(end_at(one, z)[0])
     return value if np.isfinite(value) else None
+
+
+def rounded(value: float, *, up: bool) -> float:
+    """To the digits that are shown, towards the looser: what is shown may be asked for."""
+    step = 10.0 ** (floor(log10(value)) - DIGITS + 1)
+    return round((ceil if up else floor)(value / step) * step, 9)
 
 
 def _share(bound: float, to: float) -> float:

@@ -64,3 +64,22 @@ def test_where_something_keeps_the_limits_there_is_no_way_out(asked: Choice) -> 
     answer = choose(free, shipped_predictor(), shipped_quality())
     assert answer.ranked
     assert ways_out(answer, shipped_predictor(), shipped_quality()) == ()
+
+
+def test_at_the_lower_rate_it_says_its_deployment_keeps_all_and_a_little_above_nothing_does() -> None:
+    """Beyond the capacity there are no latencies: below it there are, and they decide the rate."""
+    workload = override(load_workload("chat"), rate=10.0)
+    asked = choice_of("Llama-3.1-70B-Instruct", workload, gpus=["A100"], max_gpus=4)
+    answer = choose(asked, shipped_predictor(), shipped_quality())
+    [way] = [w for w in ways_out(answer, shipped_predictor(), shipped_quality()) if w.limit == "capacity"]
+    assert way.to is not None
+    assert way.bound == 10.0
+    assert way.deployment.key in kept(replace(asked, workload=override(workload, rate=way.to)))
+    assert kept(replace(asked, workload=override(workload, rate=1.01 * way.to))) == []
+
+
+def test_no_lower_rate_is_offered_where_a_lone_request_misses_a_limit() -> None:
+    workload = override(load_workload("chat"), rate=10.0, slo=["tpot_p95_ms=1"])
+    asked = choice_of("Llama-3.1-70B-Instruct", workload, gpus=["A100"], max_gpus=4)
+    answer = choose(asked, shipped_predictor(), shipped_quality())
+    assert "capacity" not in [w.limit for w in ways_out(answer, shipped_predictor(), shipped_quality())]
