@@ -30,7 +30,7 @@ Change = Literal["limit", "confidence", "gpus", "gpu"]
 """limit: one limit is loosened. confidence: less of it is asked for. gpus: more GPUs or a larger budget are
 allowed. gpu: any GPU with a known price is."""
 MAX_CERTAINTY = 0.999
-FEWEST = 0.1
+FEWEST = 0.01
 """Times the rate that is asked for: to serve fewer requests than that is another question."""
 RATES = 33
 """Rates that are judged at once; each time between the highest that is kept and the next."""
@@ -77,7 +77,7 @@ def ways_out(
 def _slower(
     choice: Choice, table: JudgedTable, predictor: Predictor, quality: QualityModel | None
 ) -> WayOut | None:
-    """The highest rate at which a deployment, as it is, keeps all limits; None where a tenth is too much.
+    """The highest rate at which a deployment, as it is, keeps all limits; None where a hundredth is too much.
 
     Latencies change with the rate, and beyond the capacity there are none: each rate is judged anew.
     """
