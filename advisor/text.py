@@ -113,8 +113,13 @@ def gpus_text(deployment: Deployment) -> str:
 
 def deployment_text(deployment: Deployment) -> str:
     """`int4 on 4× A6000`, with the KV cache where it is not at 16 bits."""
+    return f"{served_text(deployment)} on {gpus_text(deployment)}"
+
+
+def served_text(deployment: Deployment) -> str:
+    """`int4`, or `int4 with FP8 KV cache`."""
     kv = " with FP8 KV cache" if deployment.kv_format == "fp8" else ""
-    return f"{deployment.format.name}{kv} on {gpus_text(deployment)}"
+    return f"{deployment.format.name}{kv}"
 
 
 def short_text(deployment: Deployment) -> str:

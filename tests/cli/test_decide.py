@@ -80,6 +80,15 @@ def test_a_crossover_for_programs(quantadvise: Command) -> None:
     assert len(as_json["stretches"]) == len(as_json["crossings"]) + 1
 
 
+@pytest.mark.parametrize("columns", [60, 110, 160])
+def test_a_crossover_is_no_wider_than_asked_and_loses_nothing(quantadvise: Command, columns: int) -> None:
+    question = "crossover Llama-3.1-8B-Instruct --gpu A6000 -w chat --over concurrency"
+    out = quantadvise(*question.split(), columns=columns).out
+    assert max(map(len, out.splitlines())) <= columns
+    assert "…" not in out
+    assert ("basis" in out) == (columns > 60)
+
+
 def test_crossover_varies_the_loads_own_arrival_by_default(quantadvise: Command) -> None:
     assert "over requests/s" in quantadvise("crossover", *SMALL).out
     assert "over concurrent requests" in quantadvise("crossover", *SMALL, "--concurrency", 8).out

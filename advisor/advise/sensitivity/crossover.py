@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import isfinite, nan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from advisor.advise.choose.judge import judge, judge_fixed
 from advisor.advise.choose.judged import JudgedTable
 from advisor.advise.choose.question import Choice
+from advisor.advise.choose.rank import TIE
 from advisor.advise.choose.rank import best as best_of
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.sensitivity.axis import Axis, Over, axis, between, level_of, load_at, own_level
@@ -37,7 +39,8 @@ MOST_CROSSINGS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
-    """Levels next to each other at which one format on one kind of GPU is best."""
+    """Levels next to each other at which one format on one kind of GPU is best; in zones, at a split of its
+    own where another split costs more or less."""
 
     first: float
     last: float
@@ -47,6 +50,10 @@ class Stretch:
     """As it stands at the last: it may take more replicas, or another split."""
     either: tuple[Deployment, ...] = ()
     """Where predictions cannot tell which of several is best: one deployment of each; else empty."""
+    usd_per_hour: float | None = None
+    """The bill at the first level; None: without a price."""
+    usd_per_hour_until: float | None = None
+    """The bill at the last."""
 
     @property
     def kinds(self) -> tuple[Deployment, ...]:
@@ -100,11 +107,12 @@ def crossover(
     zones: bool = True,
 ) -> Crossover:
     """Where along the axis the format or the GPU that `recommend` puts first changes; of the deployments
-    `among`, of all in the choice without it. zones: stretches that predictions cannot tell apart are one."""
+    `among`, of all in the choice without it. zones: the number of GPUs of a replica is told apart, too, where
+    it changes the bill, and stretches of one bill that predictions cannot tell apart are one."""
     levels = list(along.levels)
     found = _contenders(choice, _survey_at(choice, along, levels, predictor, quality, among=among))
     for _ in range(rounds):
-        kinds = [kind_of(d) for d in _names(found)]
+        kinds = [_split_of(d) if zones else kind_of(d) for d in _names(found)]
         steps = [i for i in range(len(levels) - 1) if kinds[i] != kinds[i + 1]][:MOST_CROSSINGS]
         new = [
             level
@@ -183,23 +191,60 @@ def _names(found: JudgedTable) -> list[Deployment | None]:
     return [None if at < 0 else found.deployment(load, int(at)) for load, at in enumerate(best_of(found))]
 
 
+def _split_of(deployment: Deployment | None) -> tuple[str, str, int] | None:
+    """Format, kind of GPU and GPUs of a replica: what stays the same while replicas are added."""
+    return None if deployment is None else (*deployment.format_and_gpu, deployment.tensor_parallel)
+
+
 def apart(
-    stretches: Sequence[Stretch], crossings: Sequence[Crossing]
+    stretches: Sequence[Stretch], crossings: Sequence[Crossing], *, bills: bool = True
 ) -> tuple[tuple[Stretch, ...], tuple[Crossing, ...]]:
     """The stretches that predictions tell apart: a change that may lie anywhere in one of its two stretches,
-    or beyond it, makes one of both."""
+    or beyond it, makes one of both.
+
+    bills: where the bill changes as well, it does so only for another replica of what the zone has anyway:
+    whatever predictions know, which of the two bills is paid matters.
+    """
     zones, kept = [stretches[0]], []
     for crossing, following in zip(crossings, stretches[1:], strict=True):
         zone = zones[-1]
-        if not _is_noise(zone, crossing, following):
+        alike = not bills or _one_bill(zone, following) or _only_grows(zone, following)
+        if not (alike and _is_noise(zone, crossing, following)):
             zones.append(following)
             kept.append(crossing)
             continue
-        either = {d.format_and_gpu: d for d in (*following.kinds, *zone.kinds)}
+        either = {d.format_and_gpu: d for d in zone.kinds}
+        for d in following.kinds:
+            either.setdefault(d.format_and_gpu, d)
         zones[-1] = replace(
-            zone, last=following.last, until=following.until, either=tuple(reversed(either.values()))
+            zone,
+            last=following.last,
+            until=following.until,
+            either=tuple(either.values()),
+            usd_per_hour_until=following.usd_per_hour_until,
         )
     return tuple(zones), tuple(kept)
+
+
+def _one_bill(zone: Stretch, following: Stretch) -> bool:
+    """Whether the two cost alike where the one ends and the other begins."""
+    return _alike(zone.until, zone.usd_per_hour_until, following.best, following.usd_per_hour)
+
+
+def _alike(
+    one: Deployment | None, usd: float | None, other: Deployment | None, usd_other: float | None
+) -> bool:
+    """Whether both are so many GPUs of one kind, or their bills tie."""
+    if one is None or other is None:
+        return one is other
+    if (one.gpu.name, one.num_gpus) == (other.gpu.name, other.num_gpus):
+        return True
+    return usd is not None and usd_other is not None and abs(usd_other - usd) <= TIE * usd
+
+
+def _only_grows(zone: Stretch, following: Stretch) -> bool:
+    """Whether what follows is one of the zone's, with other replicas."""
+    return _split_of(following.best) in {_split_of(d) for d in (*zone.kinds, zone.until)}
 
 
 def _is_noise(zone: Stretch, crossing: Crossing, following: Stretch) -> bool:
@@ -223,12 +268,27 @@ class _Survey:
 
     def crossover(self, *, zones: bool) -> Crossover:
         best, names = best_of(self.found), _names(self.found)
-        kinds = [kind_of(d) for d in names]
+        usd = [self._usd_per_hour(load, int(at)) for load, at in enumerate(best)]
         levels = self.levels
-        starts = [0, *(i for i in range(1, len(levels)) if kinds[i] != kinds[i - 1])]
+
+        def turns(i: int) -> bool:
+            one, other = names[i - 1], names[i]
+            if kind_of(one) != kind_of(other):
+                return True
+            another_split = zones and _split_of(one) != _split_of(other)
+            return another_split and not _alike(one, usd[i - 1], other, usd[i])
+
+        starts = [0, *(i for i in range(1, len(levels)) if turns(i))]
         ends = [*(start - 1 for start in starts[1:]), len(levels) - 1]
         stretches = [
-            Stretch(first=levels[a], last=levels[b], best=names[a], until=names[b])
+            Stretch(
+                first=levels[a],
+                last=levels[b],
+                best=names[a],
+                until=names[b],
+                usd_per_hour=usd[a],
+                usd_per_hour_until=usd[b],
+            )
             for a, b in zip(starts, ends, strict=True)
         ]
         crossings = self._crossings(best, ends[:-1])
@@ -239,6 +299,10 @@ class _Survey:
             crossings=changes,
             here=level_of(self.choice.workload.load, self.along.over),
         )
+
+    def _usd_per_hour(self, load: int, at: int) -> float | None:
+        usd = float(self.found.usd_per_hour[load, at]) if at >= 0 else nan
+        return usd if isfinite(usd) else None
 
     def _crossings(self, best: Ints, ends: Sequence[int]) -> tuple[Crossing, ...]:
         """Crossings after the levels at `ends`; all levels that their intervals need are judged together."""

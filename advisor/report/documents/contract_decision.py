@@ -66,7 +66,9 @@ class StretchDocument(TypedDict):
     best: Annotated[DeploymentDocument | None, "null: nothing keeps the limits."]
     best_at_last: DeploymentDocument | None
     either_of: Annotated[
-        list[DeploymentDocument], "Where predictions cannot tell which is best: one of each; else empty."
+        list[DeploymentDocument],
+        "Where predictions cannot tell which is best of several whose bills are alike: one of each; else "
+        "empty.",
     ]
 
 

@@ -176,14 +176,21 @@ def _interval(crossing: Crossing) -> str:
 
 
 def why_text(crossing: Crossing, stretch: Stretch, following: Stretch) -> str:
-    """What changes there."""
+    """What changes there; with the GPUs where a format goes on, on others."""
+    formats = {d.format.name for d in stretch.kinds} & {d.format.name for d in following.kinds}
+    name = _on_gpus if formats else _name
     if crossing.why == "objective":
-        return f"{_zone(following)} becomes the better one"
+        return f"{name(following.best) if formats else _zone(following)} becomes the better one"
     if crossing.why == "replicas":
-        return f"{_name(stretch.until)} takes another replica"
-    who = _name(following.best) if stretch.until is None else _name(stretch.until)
+        return f"{name(stretch.until)} takes another replica"
+    who = name(following.best) if stretch.until is None else name(stretch.until)
     limit = limit_name(crossing.limit)
     return f"{who} {'misses' if stretch.best is not None else 'keeps'} {limit}"
+
+
+def _on_gpus(deployment: Deployment | None) -> str:
+    """`int8 on 2× A6000`: one replica."""
+    return "nothing" if deployment is None else deployment_text(deployment.times(1))
 
 
 def own_or_api_text(found: OwnOrApi) -> str:

@@ -2,66 +2,74 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from advisor.advise.sensitivity.axis import UNITS
 from advisor.report.terminal import decision_words
-from advisor.report.terminal.out import console, print_document
+from advisor.report.terminal.out import answer_width, console, print_document
 from advisor.spec.workloads.profile_listing import not_weighed
-from advisor.text import chance, deployment_text, gpus_text, rate_text
+from advisor.text import chance, deployment_text, gpus_text, rate_text, served_text
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from advisor.advise.choose.question import Choice
     from advisor.advise.measuring.next import Suggestion
     from advisor.advise.sensitivity.crossover import Crossing, Crossover, Stretch
     from advisor.spec.workloads.workload import Workload
 
 
+ROOMY = 100
+"""Columns that a crossover's table needs to have all of its own."""
+
+
 def print_crossover(choice: Choice, found: Crossover) -> None:
     """One row per stretch: what is best from where to where, and why it ends there."""
-    from rich import box
-    from rich.table import Table
-
     from advisor.report.terminal.evidence import workload_lines
 
-    to = console()
+    to, width = console(), answer_width()
     unit = UNITS[found.axis.over]
     to.print(f"{choice.space.model.name} for {choice.workload.name}, over {unit}", style="bold")
     for line in workload_lines(choice.workload):
         if not (line.startswith("load") and found.axis.over in ("rate", "concurrency")):
-            to.print(f"  {line}")
+            for part in wrap(line, width - 2, subsequent_indent=" " * 8):
+                to.print(f"  {part}")
     to.print()
-    table = Table(
-        "from", "to", "best", "why it ends there", "the change lies in", "basis", box=box.SIMPLE_HEAD,
-        show_edge=False, pad_edge=False,
-    )  # fmt: skip
-    for index, stretch in enumerate(found.stretches):
-        following = found.stretches[index + 1] if index + 1 < len(found.stretches) else None
-        crossing = found.crossings[index] if following is not None else None
-        why = (
-            ""
-            if following is None or crossing is None
-            else decision_words.why_text(crossing, stretch, following)
-        )
-        table.add_row(
-            decision_words.level(stretch.first),
-            decision_words.level(stretch.last),
-            _best(stretch),
-            why,
-            "" if crossing is None else _interval(crossing),
-            "" if crossing is None else crossing.basis,
-        )
-    to.print(table)
+    to.print(_stretches(found, width), width=width)
     if found.here is not None:
         row = found.stretches.index(found.at(found.here)) + 1
         where = f", in row {row}" if len(found.stretches) > 1 else ""
         to.print(f"The workload stands at {decision_words.level_text(found.here, unit)}{where}.")
     to.print(
         f"Looked at {len(found.axis.levels)} levels and between those where the best changes; what comes and "
-        "goes between two levels is not seen."
+        "goes between two levels is not seen.",
+        width=width,
     )
     for note in not_weighed(choice.workload):
-        to.print(f"Note: {note}.")
+        to.print(f"Note: {note}.", width=width)
+
+
+def _stretches(found: Crossover, width: int) -> Table:
+    """A row for each, with why it ends. Where there is no room cells wrap, and the basis is left out."""
+    from rich import box
+    from rich.table import Column, Table
+
+    ends = ["why it ends there", "the change lies in", "basis"] if found.crossings else []
+    if width < ROOMY:
+        del ends[2:]
+    table = Table(
+        Column("from", no_wrap=True), Column("to", no_wrap=True), "best", *ends, box=box.SIMPLE_HEAD,
+        show_edge=False, pad_edge=False,
+    )  # fmt: skip
+    for index, stretch in enumerate(found.stretches):
+        cells = [decision_words.level(stretch.first), decision_words.level(stretch.last), _best(stretch)]
+        if index < len(found.crossings):
+            crossing, following = found.crossings[index], found.stretches[index + 1]
+            why = decision_words.why_text(crossing, stretch, following)
+            cells += [why, _interval(crossing), crossing.basis]
+        table.add_row(*cells[: len(table.columns)])
+    return table
 
 
 def print_crossover_document(choice: Choice, found: Crossover, form: str) -> None:
@@ -138,7 +146,12 @@ def _best(stretch: Stretch) -> str:
     if stretch.best is None or stretch.until is None:
         return "nothing keeps the limits"
     if stretch.either:
-        several = "either of " + ", ".join(deployment_text(d) for d in stretch.either)
+        splits = {(d.gpu.name, d.tensor_parallel) for d in stretch.either}
+        if len(splits) == 1:
+            names = ", ".join(served_text(d) for d in stretch.either)
+            several = f"either of {names} on {gpus_text(stretch.best)}"
+        else:
+            several = "either of " + ", ".join(deployment_text(d) for d in stretch.either)
         same = stretch.until.num_gpus == stretch.best.num_gpus
         return several if same else f"{several} → {gpus_text(stretch.until)}"
     first, last = deployment_text(stretch.best), deployment_text(stretch.until)

@@ -134,9 +134,16 @@ def test_scaled_lengths_have_the_mean_and_the_shape(mean: int, lengths: Lengths)
     assert found.std / found.mean == pytest.approx(lengths.std / lengths.mean, rel=0.05, abs=0.02)
 
 
-def stretch(first: float, last: float, fmt: str | None) -> Stretch:
-    best = None if fmt is None else deployment(fmt=fmt)
-    return Stretch(first=first, last=last, best=best, until=best)
+def stretch(
+    first: float, last: float, fmt: str | None, *, on: str = "1x A6000", usd: float | None = None
+) -> Stretch:
+    """on: `2x A6000`, or `3 of 2x A6000` for three replicas; usd: per hour."""
+    count, _, split = on.rpartition(" of ")
+    size, gpu = split.split("x ")
+    best = None
+    if fmt is not None:
+        best = deployment(fmt=fmt, gpu=gpu, tensor_parallel=int(size), replicas=int(count or 1))
+    return Stretch(first=first, last=last, best=best, until=best, usd_per_hour=usd, usd_per_hour_until=usd)
 
 
 def change(level: float, low: float | None, high: float | None) -> Crossing:
@@ -166,3 +173,84 @@ def test_a_change_within_both_stretches_is_told_apart() -> None:
 def test_where_nothing_keeps_the_limits_is_a_zone_of_its_own() -> None:
     found = zones([stretch(1, 16, "int4"), stretch(17, 64, None)], [change(16, None, None)])
     assert found == [(1, 16, "int4"), (17, 64, "")]
+
+
+NOISY = change(16, None, None)
+"""A change that may lie anywhere."""
+
+
+@pytest.mark.parametrize(
+    "following",
+    [
+        stretch(17, 64, "int8", on="4x A6000", usd=2.0),
+        stretch(17, 64, "int8", on="3x L40S", usd=1.02),
+        stretch(17, 64, "int8", on="1x L40S"),
+    ],
+    ids=["more GPUs", "another kind", "another kind, price unknown"],
+)
+def test_another_bill_is_a_zone_of_its_own_inside_its_noise_too(following: Stretch) -> None:
+    before = stretch(1, 16, "int4", on="2x A6000", usd=1.0)
+    assert apart([before, following], [NOISY]) == ((before, following), (NOISY,))
+    [zone] = apart([before, following], [NOISY], bills=False)[0]
+    assert (zone.first, zone.last, zone.usd_per_hour_until) == (1, 64, following.usd_per_hour)
+
+
+@pytest.mark.parametrize(
+    "following",
+    [
+        stretch(17, 64, "int8", on="2 of 1x A6000", usd=1.0),
+        stretch(17, 64, "int8", on="1x L40S", usd=1.009),
+    ],
+    ids=["as many GPUs", "a tie of the bill"],
+)
+def test_one_bill_inside_its_noise_is_one_zone(following: Stretch) -> None:
+    before = stretch(1, 16, "int4", on="2x A6000", usd=1.0)
+    assert zones([before, following], [NOISY]) == [(1, 64, "int4 or int8")]
+
+
+def test_a_zone_grows_by_replicas_of_what_it_has() -> None:
+    """int4, int8 on two replicas, int4 on three: one zone, in the order in which they are first."""
+    grown = [
+        stretch(1, 16, "int8", on="2 of 2x A6000", usd=2.0),
+        stretch(17, 32, "int4", on="2 of 2x A6000", usd=2.0),
+        stretch(33, 64, "int8", on="3 of 2x A6000", usd=3.0),
+        stretch(65, 90, "int4", on="3 of 2x A6000", usd=3.0),
+    ]
+    assert zones(grown, [NOISY] * 3) == [(1, 90, "int8 or int4")]
+    another = stretch(91, 99, "int8", on="4 of 4x A6000", usd=8.0)
+    assert zones([*grown, another], [NOISY] * 4) == [(1, 90, "int8 or int4"), (91, 99, "int8")]
+
+
+GROWING = [
+    ("Llama-3.1-70B-Instruct", "rag", "H100", "rate"),
+    ("Llama-3.1-8B-Instruct", "chat", "H100", "input-tokens"),
+]
+"""Questions of which the number of GPUs of a replica grows along the axis: model, workload, GPU, over."""
+
+
+@pytest.mark.parametrize(("model", "profile", "gpu", "over"), GROWING)
+def test_what_recommend_names_anywhere_is_named_at_that_level(
+    model: str, profile: str, gpu: str, over: Over
+) -> None:
+    """At every level of the axis the split that is best is one of its zone's, and no row joins two bills of
+    which one is more than its replicas."""
+    choice = choice_of(model, profile, gpus=[gpu])
+    along_ = usual_axis(choice, over)
+    found = crossover(choice, along_, shipped_predictor(), shipped_quality())
+    assert len([s for s in found.stretches if s.best]) > 1
+    for one, other in pairwise(found.stretches):
+        assert one.until is not None
+        if other.best is not None:
+            assert one.until.num_gpus != other.best.num_gpus or one.until.format != other.best.format
+    for level in [*along_.levels[::3], *([] if found.here is None else [found.here])]:
+        asked = replace(choice.workload, load=load_at(choice.workload.load, over, level))
+        winner = choose(replace(choice, workload=asked), shipped_predictor(), shipped_quality()).winner
+        zone = found.at(level)
+        if winner is None:
+            assert zone.best is None
+            continue
+        first = winner.deployment
+        assert zone.best is not None
+        assert zone.until is not None
+        assert first.format.name in {d.format.name for d in zone.kinds}
+        assert zone.best.num_gpus <= first.num_gpus <= zone.until.num_gpus

@@ -288,7 +288,7 @@ def _beside(crossover: Crossover, unit: str) -> str:
     if at < len(crossover.crossings):
         above = crossover.crossings[at].level
         parts.append(f"above {number(above)} {_short(crossover.stretches[at + 1])}")
-    certain = len(apart(crossover.stretches, crossover.crossings)[1])
+    certain = len(apart(crossover.stretches, crossover.crossings, bills=False)[1])
     every = len(crossover.crossings)
     return (
         f"At the asked {number(here)} {unit} {name} is best, {', '.join(parts)}. "
