@@ -6,7 +6,7 @@ import base64
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,13 +58,24 @@ class Browser:
     def all(self, selector: str) -> list[Any]:
         return list(self.driver.find_elements("css selector", selector))
 
+    def texts(self, selector: str) -> list[str]:
+        """What stands in each, read at one moment: nothing can be replaced in between."""
+        script = "return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText)"
+        return list(self.js(script, selector))
+
+    def text(self, selector: str) -> str:
+        """What stands in the first, read at one moment."""
+        return str(self.js("return document.querySelector(arguments[0]).innerText.trim()", selector))
+
     def until(self, what: Callable[[], T], why: str) -> T:
-        """What `what` gives as soon as it is true."""
+        """What `what` gives as soon as it is true; a part the page replaces meanwhile is not there yet."""
+        from selenium.common.exceptions import StaleElementReferenceException
+
         end = time.monotonic() + PATIENCE_S
         while True:
-            found = what()
-            if found:
-                return found
+            with suppress(StaleElementReferenceException):
+                if found := what():
+                    return found
             assert time.monotonic() < end, f"waited in vain until {why}"
             time.sleep(0.02)
 

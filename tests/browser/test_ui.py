@@ -110,20 +110,20 @@ def test_how_certain_it_is_and_the_load_story_follow(page: Browser) -> None:
     read = "return document.getElementById('sure-place').textContent"
     before = page.js(read)
     assert "keeps every limit" in before
-    assert page.find("#badge").text in ("Sure", "Close call", "In doubt")
+    assert page.text("#badge") in ("Sure", "Close call", "In doubt")
     look(page, "load", ".chart svg")
     assert len(page.all("#part-load .chart svg")) == 4
     change(page, "ttft", "260")
     settled(page)
     assert page.js(read) != before
-    assert "limit 260 ms" in page.find("#part-load").text
+    assert "limit 260 ms" in page.text("#part-load")
 
 
 def test_load_limits_gpus_and_prices_move_the_answer(page: Browser) -> None:
     change(page, "recovery", "0.97")
     change(page, "load", "rate")
     assert "L40S" in change(page, "level", "8")
-    assert page.find("#question").text.count("8 requests/s") == 1
+    assert page.text("#question").count("8 requests/s") == 1
     # Cheaper H100: a price is typed beside its name.
     price = gpu_row(page, "H100-SXM").find_element("css selector", "[name=price]")
     page.put(price, "0.3")
@@ -140,9 +140,9 @@ def test_load_limits_gpus_and_prices_move_the_answer(page: Browser) -> None:
 
 def test_another_model_and_workload_move_everything(page: Browser) -> None:
     change(page, "model", "Llama-3.3-70B-Instruct")
-    assert page.find("h1").text == "Llama-3.3-70B-Instruct for chat"
+    assert page.text("h1") == "Llama-3.3-70B-Instruct for chat"
     change(page, "workload", "summarization")
-    assert page.find("h1").text == "Llama-3.3-70B-Instruct for summarization"
+    assert page.text("h1") == "Llama-3.3-70B-Instruct for summarization"
     settled(page)
     assert "Llama-3.3-70B" in page.js("return document.title")
     assert page.js("return document.querySelector('[name=input]').placeholder") == "4096"
@@ -205,14 +205,14 @@ def test_what_a_reader_chose_in_a_chart_stays(page: Browser) -> None:
 
 def test_a_number_without_a_unit_moves_the_load(page: Browser) -> None:
     change(page, "level", "50")
-    assert "50 requests/s" in page.find("#question").text
+    assert "50 requests/s" in page.text("#question")
 
 
 def test_back_undoes_and_undo_goes_back(page: Browser) -> None:
     before = title(page)
     moved = change(page, "level", "40")
     assert moved != before
-    assert f"was {before}" in page.find("#was").text
+    assert f"was {before}" in page.text("#was")
     asked = page.counted("asked")
     page.driver.back()
     page.until(lambda: page.counted("asked") > asked, "the earlier question is asked")
@@ -240,7 +240,7 @@ def test_what_is_typed_key_by_key_is_one_step_back_however_slow_the_answers(page
     page.until(lambda: page.js(level) == "40", "40 is asked")
     page.js("window.release()")
     assert answered(page) != before
-    assert f"was {before}" in page.find("#was").text
+    assert f"was {before}" in page.text("#was")
     count = page.counted("asked")
     page.driver.back()
     page.until(lambda: page.counted("asked") > count, "the earlier question is asked")
@@ -294,7 +294,7 @@ def test_on_a_phone_the_answer_comes_first_and_the_form_opens(page: Browser) -> 
     page.click(page.find("#panel > summary"))
     assert page.find("#ask").is_displayed()
     change(page, "ttft", "900")
-    assert "TTFT p95 ≤ 900 ms" in page.find("#question").text
+    assert "TTFT p95 ≤ 900 ms" in page.text("#question")
 
 
 def test_the_keyboard_goes_round_the_tabs_and_the_address_has_them(page: Browser, address: str) -> None:
@@ -308,7 +308,7 @@ def test_the_keyboard_goes_round_the_tabs_and_the_address_has_them(page: Browser
     assert page.js("return location.hash") == ""
     page.open(f"{address}#files")
     page.driver.refresh()
-    page.until(lambda: page.find("#asks").text.startswith("quantadvise recommend"), "the command is there")
+    page.until(lambda: page.text("#asks").startswith("quantadvise recommend"), "the command is there")
 
 
 def test_a_slider_moves_the_field_and_the_answer(page: Browser) -> None:
@@ -323,7 +323,7 @@ def test_a_slider_moves_the_field_and_the_answer(page: Browser) -> None:
     assert int(slider.get_attribute("value")) == place + 20
     typed = page.find("#ask [name=level]").get_attribute("value")
     assert float(typed) > 5
-    assert f"{typed} requests/s" in page.find("#question").text
+    assert f"{typed} requests/s" in page.text("#question")
     # What is typed moves the slider.
     change(page, "level", "1000")
     assert slider.get_attribute("value") == "100"
@@ -351,15 +351,15 @@ def test_pinned_answers_stand_side_by_side_and_in_the_address(page: Browser) -> 
     change(page, "level", "40")
     look(page, "compare", "th[scope=col]")
     page.until(lambda: len(page.all("#part-compare th[scope=col]")) == 2, "both are there")
-    cost = [cell.text for cell in page.all("#part-compare tbody tr:first-child td")]
+    cost = page.texts("#part-compare tbody tr:first-child td")
     assert len(cost) == 2
     assert "+" in cost[1]
-    assert "level 40" in page.find("#part-compare thead").text
+    assert "level 40" in page.text("#part-compare thead")
     there = page.js("return location.href")
     page.open(there)
     page.until(lambda: page.counted("settled") >= 1, "the answer is there")
     page.until(lambda: len(page.all("#part-compare th[scope=col]")) == 2, "both are there again")
-    assert [cell.text for cell in page.all("#part-compare tbody tr:first-child td")] == cost
+    assert page.texts("#part-compare tbody tr:first-child td") == cost
     page.click(page.find("#part-compare button"))
     page.until(lambda: len(page.all("#part-compare th[scope=col]")) == 1, "the pin is gone")
     assert "pin=" not in page.js("return location.href")
@@ -375,20 +375,20 @@ def test_files_of_ones_own_become_part_of_the_question(page: Browser, tmp_path: 
     mine = tmp_path / "mine.yaml"
     mine.write_text("extends: chat\nname: <b>mine</b>\ninput_tokens: 700\n")
     dropped(page, mine)
-    page.until(lambda: "<b>mine</b>" in page.find("h1").text, "the workload is asked for")
-    assert "prompt 700" in page.find("#question").text
+    page.until(lambda: "<b>mine</b>" in page.text("h1"), "the workload is asked for")
+    assert "prompt 700" in page.text("#question")
     gpu = tmp_path / "gpu.yaml"
     gpu.write_text("name: My-H100\nlike: H100-SXM\nmemory_bandwidth_gb_s: 3000\nusd_per_hour: 0.05\n")
     dropped(page, gpu)
-    page.until(lambda: "5 GPUs" in page.find("#question").text, "the GPU is ticked")
+    page.until(lambda: "5 GPUs" in page.text("#question"), "the GPU is ticked")
     assert gpu_row(page, "My-H100").find_element("css selector", "[name=gpu]").is_selected()
     results = DATA / "vllm_bench" / "rate.json"
     dropped(page, results)
-    page.until(lambda: "measured: rate.json" in page.find("#part-compare").text, "the figures are there")
+    page.until(lambda: "measured: rate.json" in page.text("#part-compare"), "the figures are there")
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("extends: /etc/passwd\n")
     dropped(page, wrong)
-    page.until(lambda: "opens no file" in page.find("#dropped").text, "the reason is told")
+    page.until(lambda: "opens no file" in page.text("#dropped"), "the reason is told")
 
 
 def test_what_is_taken_away_is_saved(page: Browser, tmp_path: Path) -> None:
@@ -422,14 +422,14 @@ def test_kinds_of_gpu_may_be_mixed_and_the_answer_says_what_that_saves(page: Bro
     assert not page.find("#part-mix").is_displayed()
     change(page, "mixed", "yes")
     settled(page)
-    said = page.find("#mix-says").text
+    said = page.text("#mix-says")
     assert "mix" in said.lower()
     assert "USD/h" in said
     page.click(page.find("#to-mix"))
     assert page.js("return location.hash") == "#mixed"
-    page.until(lambda: said in page.find("#part-mixed").text, "the whole of it is there")
+    page.until(lambda: said in page.text("#part-mixed"), "the whole of it is there")
     look(page, "files", "#asks")
-    page.until(lambda: page.find("#asks").text.endswith("--allow-mixed"), "the command has it")
+    page.until(lambda: page.text("#asks").endswith("--allow-mixed"), "the command has it")
 
 
 def test_the_first_screen_is_short(page: Browser) -> None:
@@ -446,14 +446,14 @@ def test_two_windows_do_not_answer_for_each_other(page: Browser, address: str) -
     try:
         page.open(f"{address}?model=Qwen2.5-7B-Instruct&workload=rag&gpu=L40S")
         page.until(lambda: page.counted("settled") >= 1, "the other window has its answer")
-        assert page.find("h1").text == "Qwen2.5-7B-Instruct for rag"
+        assert page.text("h1") == "Qwen2.5-7B-Instruct for rag"
     finally:
         page.driver.close()
         page.driver.switch_to.window(mine)
     change(page, "level", "5")
     settled(page)
-    assert page.find("h1").text == "Llama-3.1-8B-Instruct for chat"
-    assert "5 requests/s" in page.find("#question").text
+    assert page.text("h1") == "Llama-3.1-8B-Instruct for chat"
+    assert "5 requests/s" in page.text("#question")
 
 
 @pytest.mark.parametrize("tab", ["answer", "load", "ranking", "prices", "mixed", "next", "compare", "files"])
