@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from advisor.advise.choose.joint import probability
-from advisor.advise.choose.judge import judge_fixed, settled_rows
+from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged import JudgedTable
 from advisor.advise.choose.question import Choice, searches_replicas
 from advisor.advise.choose.rank import TIE, sure_enough
@@ -98,7 +98,7 @@ def offers_of(table: JudgedTable) -> list[Offer]:
     margins = np.stack([limit.margin_sd[0] for limit in limits]) if limits else None
     made = []
     # Of conversations that were not simulated only those whose closed form can be trusted.
-    for i in np.flatnonzero((table.keeps_all[0] >= MIN_OFFERED_PROBABILITY) & settled_rows(table)).tolist():
+    for i in np.flatnonzero((table.keeps_all[0] >= MIN_OFFERED_PROBABILITY) & table.settled[0]).tolist():
         usd, million = float(table.usd_per_hour[0, i]), float(table.usd_per_million.value[0, i])
         tightest = None if margins is None else int(np.argmin(margins[:, i]))
         made.append(

@@ -20,7 +20,7 @@ from advisor.advise.choose.judged import JudgedLimit, JudgedTable
 from advisor.advise.choose.limits import TimedLimit
 from advisor.advise.choose.question import Choice, check_context, searches_replicas
 from advisor.advise.choose.rank import order
-from advisor.cost.arrays import Bools, Ints
+from advisor.cost.arrays import Ints
 from advisor.cost.predict.predictor import Predictor
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Load
@@ -97,14 +97,8 @@ def confirmed(
         if not len(at):
             break
         rows, tried = _simulated(choice, table, at, predictor, quality)
-        table, left = replaced(table, at, rows), left - tried
+        table, left = table.replace_at(at, rows), left - tried
     return table
-
-
-def settled_rows(table: JudgedTable) -> Bools:
-    """(deployments,): under the first load, whether a row is simulated or need not be."""
-    turns, width = table.answers.turns, len(table.deployments)
-    return np.ones(width, dtype=bool) if turns is None else turns.settled[:width]
 
 
 def rests_on_simulation(table: JudgedTable | None) -> bool:
@@ -118,7 +112,7 @@ def closed_form_note(table: JudgedTable | None) -> tuple[str, ...]:
     if table is None or not rests_on_simulation(table):
         return ()
     kept = table.kept[0]
-    others = int(np.sum(kept & ~settled_rows(table)))
+    others = int(np.sum(kept & ~table.settled[0]))
     rest = f"; {others} of {int(np.sum(kept))} ranked are not: predict simulates any" if others else ""
     return (
         f"conversations: what the choice rests on is simulated, every request{rest}. What another load would "
@@ -128,30 +122,13 @@ def closed_form_note(table: JudgedTable | None) -> tuple[str, ...]:
 
 def unsettled(table: JudgedTable) -> Ints:
     """Rows to simulate next: of the first of the ranking, and of the refused that might rank before them."""
-    kept, settled = table.kept[0], settled_rows(table)
+    kept, settled = table.kept[0], table.settled[0]
     first = order(table, 0, np.flatnonzero(kept))[:FIRST]
     hopeful = np.flatnonzero(~kept & ~settled & (table.keeps_all[0] >= HOPE))
     objective = table.objective.value[0]
     last = objective[first[-1]] if len(first) == FIRST else np.inf
     near = order(table, 0, hopeful[objective[hopeful] <= last])[:FIRST]
     return np.array([i for i in (*first.tolist(), *near.tolist()) if not settled[i]], dtype=np.intp)
-
-
-def replaced(table: JudgedTable, at: Ints, rows: JudgedTable) -> JudgedTable:
-    """The table with `rows`, which have the same limits, in place of the deployments at `at`."""
-    known = {limit.key: limit for limit in rows.limits}
-    held = np.ones((1, len(at)), dtype=bool)
-    new = tuple(
-        known.get(limit.key, JudgedLimit.certain(limit.kind, held, key=limit.key)) for limit in table.limits
-    )
-
-    def put(column: np.ndarray, of: np.ndarray) -> np.ndarray:
-        made: np.ndarray = column.copy()
-        made[:, at] = of
-        return made
-
-    made = table.with_arrays(put, replace(rows, limits=new))
-    return replace(made, answers=table.answers.replace_at(at, rows.answers))
 
 
 def _simulated(
@@ -172,7 +149,7 @@ def _simulated(
         better = np.flatnonzero(again.kept[0])
         if len(better):
             places = np.array([more[int(n)][0] for n in better], dtype=np.intp)
-            found = replaced(found, places, again.only(better))
+            found = found.replace_at(places, again.only(better))
     return found, tried
 
 

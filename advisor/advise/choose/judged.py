@@ -156,6 +156,12 @@ class JudgedTable:
     def measured(self) -> Bools:
         return self.answers.measured.reshape(self.replicas.shape)
 
+    @property
+    def settled(self) -> Bools:
+        """Whether a prediction is simulated or need not be; of requests that stand alone none need be."""
+        turns, shape = self.answers.turns, self.replicas.shape
+        return np.ones(shape, dtype=bool) if turns is None else turns.settled.reshape(shape)
+
     def also(self, limit: JudgedLimit) -> JudgedTable:
         """With one more limit that no error of a prediction changes; the first that an answer names."""
         keeps = np.where(limit.kept, self.keeps_all, 0.0)
@@ -188,9 +194,23 @@ class JudgedTable:
             made, loads=(*self.loads, *other.loads), answers=self.answers.concatenate(other.answers)
         )
 
-    def with_arrays(self, make: Callable[..., np.ndarray], other: JudgedTable) -> JudgedTable:
-        """With every array that has a row for each load made of the two in its place."""
-        return self._each(make, other)
+    def replace_at(self, at: Ints, rows: JudgedTable) -> JudgedTable:
+        """Under one load: with `rows` in place of the deployments at `at`. They have these limits, but for
+        some that they are known to keep."""
+        known = {limit.key: limit for limit in rows.limits}
+        held = np.ones((1, len(at)), dtype=bool)
+        limits = tuple(
+            known.get(limit.key, JudgedLimit.certain(limit.kind, held, key=limit.key))
+            for limit in self.limits
+        )
+
+        def put(column: np.ndarray, new: np.ndarray) -> np.ndarray:
+            made: np.ndarray = column.copy()
+            made[:, at] = new
+            return made
+
+        made = self._each(put, replace(rows, limits=limits))
+        return replace(made, answers=self.answers.replace_at(at, rows.answers))
 
     def _each(self, make: Callable[..., np.ndarray], *others: JudgedTable) -> JudgedTable:
         """With every array that has a row for each load made of those in its place."""

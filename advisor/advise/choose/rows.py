@@ -14,7 +14,7 @@ from advisor.advise.choose.failures import Border
 from advisor.advise.choose.joint import probability
 from advisor.advise.choose.judged import JudgedLimit, JudgedTable, least_margin
 from advisor.advise.choose.price import cost_of, estimate_at
-from advisor.cost.arrays import Bools, Floats
+from advisor.cost.arrays import Bools, Floats, each_column
 from advisor.cost.estimate import Estimate
 from advisor.cost.predict.prediction import Prediction
 from advisor.spec.deployment import Deployment
@@ -184,8 +184,7 @@ class TableRows:
             return None if recovery is None else recovery.true
         if limit.predicted is None:
             return None
-        row = limit.predicted
-        flat = type(row)(value=row.value[0], low=row.low[0], high=row.high[0])
+        flat = each_column(lambda column: column[0], limit.predicted)
         return estimate_at(flat, i, self.table.answers.basis(i))
 
     def prediction(self, i: int) -> Prediction:

@@ -19,7 +19,7 @@ from advisor.advise.choose.rank import best
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.choose.space import deployments
 from advisor.advise.sensitivity.axis import between, load_at
-from advisor.cost.arrays import Floats
+from advisor.cost.arrays import Floats, each_column
 from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def ways_out(
         slower = _slower(choice, table, predictor, quality)
         found += [] if slower is None else [slower]
         limits = [limit for limit in table.uncertain if limit.kind != "capacity"]
-        found += [way for limit in limits if (way := _loosened(table, limit, shared)) is not None]
+        found += [one for limit in limits if (one := _loosened(table, limit, shared)) is not None]
         found += _less_certain(table)
     for change, other in _wider(choice):
         found += _first_of(change, other, predictor, quality)
@@ -92,9 +92,7 @@ def _slower(
         rates = sorted({rounded(rate, up=False) for rate in between(low, high, RATES, whole=False)})
         loads = [load_at(load, "rate", rate) for rate in rates]
         judged = judge_fixed(choice, loads, among, predictor, quality)
-        kept = judged.kept
-        if judged.answers.turns is not None:
-            kept = kept & judged.answers.turns.settled.reshape(kept.shape)
+        kept = judged.kept & judged.settled
         highest = np.maximum(highest, np.where(kept, np.array(rates)[:, None], 0.0).max(axis=0))
         most = float(highest.max())
         if most <= 0:
@@ -105,11 +103,26 @@ def _slower(
     usd = np.nan_to_num(table.usd_per_hour[0, rows], nan=np.inf)
     i = int(np.lexsort((usd, -highest))[0])
     confidence = table.workload.confidence
-    return _way("limit", table, int(rows[i]), confidence, limit="capacity", bound=asked, to=float(highest[i]))
+    return way_out(
+        "limit", table, int(rows[i]), confidence, limit="capacity", bound=asked, to=float(highest[i])
+    )
 
 
 def _loosened(table: JudgedTable, limit: JudgedLimit, first_token: float) -> WayOut | None:
-    """The deployment for which the limit must be loosened least; None where the other limits stay missed.
+    """The deployment for which the limit must be loosened least; None where the other limits stay missed."""
+    to = bounds_needed(table, limit, first_token)
+    bound = float(limit.bound[0, 0])
+    loosened = {i: _share(bound, value) for i, value in to.items()}
+    if not loosened:
+        return None
+    usd = table.usd_per_hour[0]
+    i = min(loosened, key=lambda i: (round(loosened[i], 2), np.nan_to_num(usd[i], nan=np.inf)))
+    return way_out("limit", table, i, table.workload.confidence, limit=limit.key, bound=bound, to=to[i])
+
+
+def bounds_needed(table: JudgedTable, limit: JudgedLimit, first_token: float) -> dict[int, float]:
+    """The bound on one limit with which a row keeps all of them with the confidence asked for, by row; of the
+    rows that keep the others so.
 
     Errors that limits share make all of them hold together more often than the product says, so the bound
     suffices.
@@ -122,13 +135,7 @@ def _loosened(table: JudgedTable, limit: JudgedLimit, first_token: float) -> Way
     enough = np.flatnonzero(rest >= confidence)
     needed = np.minimum(confidence / np.maximum(rest, confidence), MAX_CERTAINTY)
     to = {i: _bound(table, limit, i, float(needed[i])) for i in enough.tolist()}
-    bound = float(limit.bound[0, 0])
-    loosened = {i: _share(bound, value) for i, value in to.items() if value is not None and value > 0}
-    if not loosened:
-        return None
-    usd = table.usd_per_hour[0]
-    i = min(loosened, key=lambda i: (round(loosened[i], 2), np.nan_to_num(usd[i], nan=np.inf)))
-    return _way("limit", table, i, confidence, limit=limit.key, bound=bound, to=to[i])
+    return {i: value for i, value in to.items() if value is not None and value > 0}
 
 
 def _bound(table: JudgedTable, limit: JudgedLimit, i: int, probability: float) -> float | None:
@@ -139,8 +146,7 @@ def _bound(table: JudgedTable, limit: JudgedLimit, i: int, probability: float) -
         return None if recovery is None or recovery.loss is None else recovery_at(recovery, z)
     if limit.predicted is None:
         return None
-    row = limit.predicted
-    one = type(row)(value=row.value[0, i : i + 1], low=row.low[0, i : i + 1], high=row.high[0, i : i + 1])
+    one = each_column(lambda column: column[0, i : i + 1], limit.predicted)
     value = float(end_at(one, z)[0])
     return value if np.isfinite(value) else None
 
@@ -164,7 +170,7 @@ def _less_certain(table: JudgedTable) -> Iterator[WayOut]:
         near = np.flatnonzero(keeps >= most - 0.005)
         usd = np.nan_to_num(table.usd_per_hour[0, near], nan=np.inf)
         i = int(near[np.argmin(usd)])
-        yield _way(
+        yield way_out(
             "confidence", table, i, float(keeps[i]), to=float(keeps[i]), bound=table.workload.confidence
         )
 
@@ -188,10 +194,10 @@ def _first_of(
     table = judge(choice, [choice.workload.load], predictor, quality)
     i = int(best(table)[0])
     if i >= 0:
-        yield _way(change, table, i, float(table.keeps_all[0, i]))
+        yield way_out(change, table, i, float(table.keeps_all[0, i]))
 
 
-def _way(
+def way_out(
     change: Change,
     table: JudgedTable,
     i: int,
@@ -201,6 +207,7 @@ def _way(
     bound: float | None = None,
     to: float | None = None,
 ) -> WayOut:
+    """A change after which the row at `i`, as it stands, keeps all limits with the probability `keeps`."""
     usd = float(table.usd_per_hour[0, i])
     return WayOut(
         change=change,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
-from advisor.advise.choose.judge import FIRST, confirmed, judge, judge_fixed, settled_rows, unsettled
+from advisor.advise.choose.judge import FIRST, confirmed, judge, judge_fixed, unsettled
 from advisor.advise.choose.question import Choice
 from advisor.advise.choose.rank import order
 from advisor.advise.choose.recommendation import choose
@@ -44,7 +44,7 @@ def test_the_first_of_the_ranking_are_settled(choice: Choice) -> None:
     turns = table.answers.turns
     assert turns is not None
     assert turns.simulated.any()
-    assert settled_rows(table)[order(table, 0, np.flatnonzero(table.kept[0]))[:FIRST]].all()
+    assert table.settled[0][order(table, 0, np.flatnonzero(table.kept[0]))[:FIRST]].all()
     # What was not looked at stands as it stood.
     still = ~turns.simulated
     assert np.array_equal(table.keeps_all[0, still], plain.keeps_all[0, still])
@@ -71,7 +71,7 @@ def test_requests_that_stand_alone_are_left_as_they_are() -> None:
     choice = choice_of(MODEL, load_workload("chat"), gpus=["L40S"])
     table = judge(choice, [choice.workload.load], shipped_predictor(), shipped_quality())
     assert confirmed(choice, table, shipped_predictor(), shipped_quality()) is table
-    assert settled_rows(table).all()
+    assert table.settled[0].all()
 
 
 def test_two_deployments_are_compared_by_simulation(choice: Choice) -> None:
