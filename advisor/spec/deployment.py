@@ -132,17 +132,18 @@ class Deployment:
         return self.format.name, self.gpu.name
 
     @property
+    def replica_key(self) -> tuple[str, str, str, str, int]:
+        """Names that tell a replica of this deployment from every other, whatever the engine."""
+        return self.model.name, self.format.name, self.kv_format, self.gpu.name, self.tensor_parallel
+
+    @property
     def key(self) -> tuple[str, str, str, str, int, int, str]:
         """Names that tell this deployment from every other."""
-        return (
-            self.model.name,
-            self.format.name,
-            self.kv_format,
-            self.gpu.name,
-            self.tensor_parallel,
-            self.replicas,
-            f"{self.engine.name} {self.engine.version}",
-        )
+        return self.key_with(self.replicas)
+
+    def key_with(self, replicas: int) -> tuple[str, str, str, str, int, int, str]:
+        """The key of this deployment with so many replicas."""
+        return (*self.replica_key, replicas, f"{self.engine.name} {self.engine.version}")
 
 
 @lru_cache(maxsize=1024)

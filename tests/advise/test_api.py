@@ -50,7 +50,8 @@ def test_a_stricter_limit_never_admits_more() -> None:
     def admitted(max_ms: float) -> set[object]:
         asked = workload(limits=(LatencyLimit(metric="tpot", statistic="mean", max_ms=max_ms),))
         return {
-            a.deployment.key[:5] for a in recommend(MODEL, asked, gpus=["A6000", "H100"], max_gpus=4).ranked
+            a.deployment.replica_key
+            for a in recommend(MODEL, asked, gpus=["A6000", "H100"], max_gpus=4).ranked
         }
 
     loose, strict, strictest = admitted(100.0), admitted(30.0), admitted(10.0)
@@ -140,7 +141,7 @@ def test_goodput_is_judged_and_a_stricter_one_never_admits_more() -> None:
             goodput=Goodput(ttft_ms=ttft_ms, tpot_ms=200, min_share=0.9),
         )
         answer = recommend(MODEL, asked, gpus=["A100", "H100"], max_gpus=4)
-        return {a.deployment.key[:5] for a in answer.ranked}
+        return {a.deployment.replica_key for a in answer.ranked}
 
     assert admitted(1.0) == set()
     assert admitted(500.0) <= admitted(5_000.0)

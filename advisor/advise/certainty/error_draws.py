@@ -127,7 +127,7 @@ def _speed_parts(found: JudgedTable, load: int, i: int, shared: SharedErrors, ca
         f"{cause} gpu {d.gpu.name}": shares.gpu,
         f"{cause} format {d.format.name}": shares.format,
         f"{cause} pair {d.gpu.name} {d.format.name}": shares.pair,
-        f"{cause} own {' '.join(map(str, d.key[:5]))}": shares.own,
+        f"{cause} own {' '.join(map(str, d.replica_key))}": shares.own,
     }
     total = sum(parts.values())
     return {name: (part / total) ** 0.5 for name, part in parts.items() if part > 0}

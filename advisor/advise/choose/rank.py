@@ -54,30 +54,28 @@ def order(table: JudgedTable, load: int, at: Ints) -> Ints:
     """
     objective = table.objective.value[load]
     made = _by_ties(table, load, at.tolist(), objective)
-    if table.workload.objective != "cost":
-        return np.array(made, dtype=np.intp)
-    bills = _bills(table, load)
-    unpriced = [i for i in made if not isfinite(objective[i])]
+    unpriced = [i for i in made if not isfinite(objective[i])] if table.workload.objective == "cost" else []
     if unpriced:
         gpus = _gpus_per_token(table, load)
-        made = _in_their_places(made, unpriced, bills, lambda some: _by_ties(table, load, some, gpus))
+        made = _in_their_places(table, load, made, unpriced, lambda some: _by_ties(table, load, some, gpus))
     if _equal_bills_count(table, load):
-        scores = (*_scores(table, load)[:1], (table.recovery_low, MUCH_LESS_ACCURATE))
-        made = _in_their_places(made, made, bills, lambda some: _by_what_differs(some, scores))
+        scores = (_certainty(table, load), (table.recovery_low, MUCH_LESS_ACCURATE))
+        made = _in_their_places(table, load, made, made, lambda some: _by_what_differs(some, scores))
     return np.array(made, dtype=np.intp)
 
 
 def _in_their_places(
+    table: JudgedTable,
+    load: int,
     ordered: list[int],
     among: Sequence[int],
-    bills: Sequence[Bill],
     by: Callable[[list[int]], list[int]],
 ) -> list[int]:
     """Those of `among` that have one bill in the order that `by` gives them; the others stay in place."""
     chosen, places, made = set(among), dict[Bill, list[int]](), list(ordered)
     for place, i in enumerate(ordered):
         if i in chosen:
-            places.setdefault(bills[i], []).append(place)
+            places.setdefault(_bill(table, load, i), []).append(place)
     for of_bill in (some for some in places.values() if len(some) > 1):
         for place, i in zip(of_bill, by([ordered[p] for p in of_bill]), strict=True):
             made[place] = i
@@ -108,11 +106,9 @@ Bill = float | tuple[str, int]
 """USD per hour, to the hundredth of a cent; the GPU and how many of it where no price is known."""
 
 
-def _bills(table: JudgedTable, load: int) -> list[Bill]:
-    known = zip(
-        table.deployments, table.replicas[load].tolist(), table.usd_per_hour[load].tolist(), strict=True
-    )
-    return [round(usd, 4) if isfinite(usd) else (d.gpu.name, d.tensor_parallel * n) for d, n, usd in known]
+def _bill(table: JudgedTable, load: int, i: int) -> Bill:
+    usd, d = float(table.usd_per_hour[load, i]), table.deployments[i]
+    return round(usd, 4) if isfinite(usd) else (d.gpu.name, d.tensor_parallel * int(table.replicas[load, i]))
 
 
 def _equal_bills_count(table: JudgedTable, load: int) -> bool:
@@ -122,22 +118,29 @@ def _equal_bills_count(table: JudgedTable, load: int) -> bool:
 def _gpus_per_token(table: JudgedTable, load: int) -> Floats:
     """What a million tokens cost where a GPU costs one: GPUs over tokens per second; inf where unknown."""
     split = np.array([d.tensor_parallel for d in table.deployments])
-    of_load = slice(load * len(split), (load + 1) * len(split))
+    tokens_per_s = _under(table, load, table.answers.output_tokens_per_s)
     with np.errstate(divide="ignore", invalid="ignore"):
-        made = split * table.replicas[load] / table.answers.output_tokens_per_s.value[of_load]
+        made = split * table.replicas[load] / tokens_per_s
     return np.asarray(np.nan_to_num(made, nan=inf, posinf=inf))
 
 
 def _scores(table: JudgedTable, load: int) -> tuple[tuple[Floats, float], ...]:
     """What decides a tie, most important first: for each deployment, more is better; and what is noise."""
-    # All that are sure enough are alike.
-    keeps = np.minimum(table.keeps_all[load], sure_enough(table.workload.confidence))
     split = np.array([float(d.tensor_parallel) for d in table.deployments])
-    of_load = slice(load * len(split), (load + 1) * len(split))
     with np.errstate(divide="ignore", invalid="ignore"):
-        slow = np.log(table.answers.latency_ms["e2e", "mean"].value[of_load])
+        slow = np.log(_under(table, load, table.answers.latency_ms["e2e", "mean"]))
     fast = np.where(np.isnan(slow), -np.inf, -slow)
-    return (keeps, AS_SURE), (table.recovery_low, AS_ACCURATE), (-split, 0.0), (fast, AS_FAST)
+    return _certainty(table, load), (table.recovery_low, AS_ACCURATE), (-split, 0.0), (fast, AS_FAST)
+
+
+def _certainty(table: JudgedTable, load: int) -> tuple[Floats, float]:
+    """The probability of keeping all limits as a score: all that are sure enough are alike."""
+    return np.minimum(table.keeps_all[load], sure_enough(table.workload.confidence)), AS_SURE
+
+
+def _under(table: JudgedTable, load: int, predicted: Range) -> Floats:
+    """(deployments,): what is predicted under one of the loads."""
+    return np.asarray(predicted.value.reshape(table.replicas.shape)[load])
 
 
 def _by_what_differs(group: list[int], scores: Sequence[tuple[Floats, float]]) -> list[int]:
@@ -185,9 +188,8 @@ def _first(table: JudgedTable, load: int, held: Bools) -> int:
     objective = table.objective.value[load]
     first = tied(objective[at], objective[at].min())
     if _equal_bills_count(table, load):
-        bills = _bills(table, load)
-        bill = bills[_by_ties(table, load, at[first].tolist(), objective)[0]]
-        first |= np.array([bills[i] == bill for i in at.tolist()])
+        bill = _bill(table, load, _by_ties(table, load, at[first].tolist(), objective)[0])
+        first |= np.array([_bill(table, load, i) == bill for i in at.tolist()])
     return int(order(table, load, at[first])[0])
 
 
@@ -206,9 +208,9 @@ def _by_objective(table: JudgedTable, load: int, i: int, objective: float) -> tu
     count = int(table.replicas[load, i])
     usd = float(table.usd_per_million.value[load, i])
     if isinf(objective):
-        e2e = table.answers.latency_ms["e2e", "mean"].value[load * len(table.deployments) + i]
+        e2e = _under(table, load, table.answers.latency_ms["e2e", "mean"])[i]
         return (objective, d.tensor_parallel * count, float(e2e), d.key)
-    name = (d.tensor_parallel * count, d.kv_format == "fp8", (*d.key[:5], count, d.key[6]))
+    name = (d.tensor_parallel * count, d.kv_format == "fp8", d.key_with(count))
     return (objective, usd, name)
 
 

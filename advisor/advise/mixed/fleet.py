@@ -62,16 +62,15 @@ class Fleet:
 
     parts: tuple[FleetPart, ...]
     """The largest share first."""
+    usd_per_hour: float
+    keeps_all_limits: float
+    """The probability that every kind keeps all limits under its share, errors that they have in common
+    counted once."""
 
     @property
     def weights(self) -> int:
         """All weights together: 1,000, or the requests in flight of a closed loop."""
         return sum(part.weight for part in self.parts)
-
-    usd_per_hour: float
-    keeps_all_limits: float
-    """The probability that every kind keeps all limits under its share, errors that they have in common
-    counted once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
