@@ -31,10 +31,15 @@ def number(value: float, *, digits: int = 3) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def amount_text(value: float, unit: str) -> str:
+    """`1 request/s`, `1,024 prompt tokens`."""
+    said = number(value)
+    return f"{said} {unit.replace('requests', 'request') if said == '1' else unit}"
+
+
 def rate_text(per_s: float) -> str:
     """`1 request/s`, `0.575 requests/s`."""
-    said = number(per_s)
-    return f"{said} {'request/s' if said == '1' else 'requests/s'}"
+    return amount_text(per_s, "requests/s")
 
 
 def accuracy_text(model: ModelSpec) -> str:

@@ -40,6 +40,10 @@ class Table:
         return table(self.head, self.rows)
 
 
+Part = Table | str
+"""Of what is told of a run: a table, or lines of plain text."""
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns as wide as they need to be, two blanks between them."""
     widths = [max(len(row[at]) for row in [head, *rows]) for at in range(len(head))]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
     from advisor.measure.prepared import Prepared
     from advisor.measure.records import Records
-    from advisor.measure.show import Table
+    from advisor.measure.show import Part
     from advisor.measure.steps.bench import Point
     from advisor.record.measurement import SpeedMeasurement
     from advisor.spec.benchmark_run import BenchmarkRun
@@ -138,7 +138,7 @@ def compared(
 
 def comparison(
     prepared: Prepared, found: Records, expected: Expectation, *, statistics: Sequence[str] = COMPARED
-) -> tuple[Table | str, ...]:
+) -> tuple[Part, ...]:
     """Measured against predicted, point by point, and how many intervals missed; why there is none."""
     from advisor.measure.show import Table
 

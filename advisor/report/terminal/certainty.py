@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from advisor.advise.choose.certainty_frontier import Offer, Pick, Role, usd_by_role, weighed_per
+from advisor.advise.choose.certainty_frontier import Offer, Pick, usd_by_role, weighed_per
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.measuring.next import Measurement
 from advisor.advise.sensitivity.ways_out import WayOut
@@ -14,7 +14,6 @@ from advisor.report.terminal.text_table import Column, fitting_table
 from advisor.spec.deployment import Deployment
 from advisor.text import bill_text, chance, deployment_text, number, short_text
 
-_ROLES: dict[Role, str] = {"recommended": "recommended", "surer": "surer", "cheaper": "cheaper"}
 MEASURE_FIRST = ", measure first"
 """Said of a cheaper pick that keeps the limits with less than the confidence asked for."""
 BAR = 40
@@ -52,7 +51,7 @@ def other_picks(recommendation: Recommendation) -> list[PickWords]:
 
 def _role(pick: Pick, recommendation: Recommendation) -> str:
     unsure = pick.offer.keeps_all_limits < recommendation.workload.confidence
-    return _ROLES[pick.role] + (MEASURE_FIRST if pick.role == "cheaper" and unsure else "")
+    return pick.role + (MEASURE_FIRST if pick.role == "cheaper" and unsure else "")
 
 
 def pick_words(pick: Pick, recommendation: Recommendation) -> PickWords:

@@ -12,7 +12,7 @@ from advisor.spec.deployment import Deployment
 from advisor.spec.hardware.gpu import Price
 from advisor.spec.metrics import latency_of_key
 from advisor.spec.reading.amounts import HOURS_PER_DAY, HOURS_PER_MONTH
-from advisor.text import chance, deployment_text, latency_name, number, rate_text, share
+from advisor.text import amount_text, chance, deployment_text, latency_name, number, rate_text, share
 from advisor.units import S_PER_HOUR
 
 if TYPE_CHECKING:
@@ -123,11 +123,11 @@ def crossover_line(crossover: Crossover) -> str:
     if not crossover.crossings:
         [only] = crossover.stretches
         return (
-            f"{_zone(only)} is first from {level(only.first)} to {level_text(only.last, unit)} on "
+            f"{_zone(only)} is first from {level(only.first)} to {amount_text(only.last, unit)} on "
             f"{_gpu(only)}."
         )
     parts = [
-        f"{_zone(stretch)} up to {level(at.level) if n else level_text(at.level, unit)}{_interval(at)}"
+        f"{_zone(stretch)} up to {level(at.level) if n else amount_text(at.level, unit)}{_interval(at)}"
         for n, (stretch, at) in enumerate(
             zip(crossover.stretches[:MOST_STRETCHES], crossover.crossings, strict=False)
         )
@@ -150,12 +150,6 @@ def _zone(stretch: Stretch) -> str:
 
 def _name(deployment: Deployment | None) -> str:
     return "nothing" if deployment is None else deployment.format.name
-
-
-def level_text(value: float, unit: str) -> str:
-    """`1 request/s`, `1,024 prompt tokens`."""
-    said = level(value)
-    return f"{said} {unit.replace('requests', 'request') if said == '1' else unit}"
 
 
 def level(value: float) -> str:

@@ -9,7 +9,7 @@ from advisor.advise.sensitivity.axis import UNITS
 from advisor.report.terminal import decision_words
 from advisor.report.terminal.out import answer_width, console, print_document
 from advisor.spec.workloads.profile_listing import not_weighed
-from advisor.text import chance, deployment_text, gpus_text, rate_text, served_text
+from advisor.text import amount_text, chance, deployment_text, gpus_text, rate_text, served_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -40,7 +40,7 @@ def print_crossover(choice: Choice, found: Crossover) -> None:
     if found.here is not None:
         row = found.stretches.index(found.at(found.here)) + 1
         where = f", in row {row}" if len(found.stretches) > 1 else ""
-        to.print(f"The workload stands at {decision_words.level_text(found.here, unit)}{where}.")
+        to.print(f"The workload stands at {amount_text(found.here, unit)}{where}.")
     to.print(
         f"Looked at {len(found.axis.levels)} levels and between those where the best changes; what comes and "
         "goes between two levels is not seen.",

@@ -8,18 +8,18 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from advisor.cli.measure.expected import COMPARED, Compared, compared
-from advisor.measure.show import Table
+from advisor.measure.show import Part, Table
 
 if TYPE_CHECKING:
     from advisor.cli.measure.expected import Expectation
     from advisor.cost.step.moved import Moved
     from advisor.measure.prepared import Prepared
     from advisor.measure.records import Records
+    from advisor.measure.steps.bench import Point
 
 MOST_PARAMETERS = 6
 LEAST_MOVED = 0.02
 """In logs or log-odds: a parameter that moved by less is not named."""
-Part = Table | str
 
 
 def pairs(
@@ -111,9 +111,9 @@ def _elsewhere(prepared: Prepared, found: Records, before: Expectation, after: E
 
 
 def _moved_figures(
-    prepared: Prepared, before: Expectation, after: Expectation, format: str, tp: int, point: object
+    prepared: Prepared, before: Expectation, after: Expectation, format: str, tp: int, point: Point
 ) -> Iterator[tuple[str, ...]]:
-    run = prepared.plan.run_at(point)  # type: ignore[arg-type]
+    run = prepared.plan.run_at(point)
     sides = [one.of(format, tp, run) for one in (before, after)]
     first, then = sides
     if first is None or then is None:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from advisor import whole_file
 from advisor.cli.measure.report.learnt import pairs
-from advisor.cli.measure.report.parts import title_of
-from advisor.measure.show import Table
+from advisor.cli.measure.report.parts import LEARNT, title_of
+from advisor.measure.show import Part, Table
 
 if TYPE_CHECKING:
     from advisor.cli.measure.expected import Compared
-    from advisor.cli.measure.report.parts import Outcome, Part, Section
+    from advisor.cli.measure.report.parts import Outcome, Section
     from advisor.report.html.elements.markup import Html
 
 NAME = "report.html"
@@ -52,7 +52,7 @@ def write(parts: Sequence[Section], run: Outcome) -> Path:
 def _section(part: Section, run: Outcome) -> Html:
     from advisor.report.html.elements.markup import tag
 
-    drawn = _drawing(run) if part.head == "What the fit learnt" else None
+    drawn = _drawing(run) if part.head == LEARNT else None
     return tag("section", tag("h2", part.head), drawn, list(_blocks(part.body)), class_="card run")
 
 
@@ -73,17 +73,15 @@ def _blocks(body: Sequence[Part]) -> Iterator[Html]:
 
 
 def _table(table: Table) -> Html:
-    from advisor.report.html.elements.markup import tag
+    from advisor.report.html.elements.markup import scrolled, tag
 
-    return tag(
-        "div",
+    return scrolled(
         tag(
             "table",
             tag("thead", tag("tr", [tag("th", cell, scope="col") for cell in table.head])),
             tag("tbody", [tag("tr", [_cell(cell) for cell in row]) for row in table.rows]),
             class_="plain",
-        ),
-        class_="scroll",
+        )
     )
 
 
@@ -97,7 +95,7 @@ def _cell(text: str) -> Html:
 
 def _drawing(run: Outcome) -> Html | None:
     """Each mean's predictions over what was measured: without the run's records, and with them."""
-    from advisor.report.html.elements.markup import tag
+    from advisor.report.html.elements.markup import scrolled, tag
 
     both = pairs(run.prepared, run.found, run.before, run.after, ("mean",))
     if not both:
@@ -116,16 +114,14 @@ def _drawing(run: Outcome) -> Html | None:
         "Grey: before, with its 90 % interval. Colour: by the fit that has these records."
     )
     heads = ("format", "GPUs", "load", "figure", "measured", "predicted ÷ measured")
-    return tag(
-        "div",
+    return scrolled(
         tag(
             "table",
             tag("caption", said),
             tag("thead", tag("tr", [tag("th", head, scope="col") for head in heads])),
             tag("tbody", rows),
             class_="plain",
-        ),
-        class_="scroll",
+        )
     )
 
 

@@ -15,7 +15,7 @@ from advisor import whole_file
 from advisor.cli.measure.expected import comparison
 from advisor.cli.measure.report.learnt import learnt
 from advisor.measure import show
-from advisor.measure.show import Table
+from advisor.measure.show import Part
 
 if TYPE_CHECKING:
     from advisor.cli.measure.expected import Expectation
@@ -25,16 +25,14 @@ if TYPE_CHECKING:
     from advisor.measure.state.ledger import Ledger
 
 NAME = "report.md"
+LEARNT = "What the fit learnt"
+"""Head of the section that a page draws, too."""
 _DID = {  # a search is made of benchmarks
     "quantize": "making checkpoints",
     "serve": "servers that did not start",
     "bench": "benchmarks",
     "evaluate": "tasks",
 }
-
-
-Part = Table | str
-"""Of a section: a table, or lines of plain text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +76,7 @@ def sections(run: Outcome) -> list[Section]:
             brief=comparison(prepared, found, run.before, statistics=means),
         ),
         Section(
-            head="What the fit learnt",
+            head=LEARNT,
             body=learnt(prepared, found, run.before, run.after),
             brief=learnt(prepared, found, run.before, run.after, means),
         ),

@@ -7,7 +7,7 @@ from typing import Any
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.markup import Html, scrolled, tag
 from advisor.report.html.elements.palette import swatch
 from advisor.report.terminal.ranking_tables import shown_rows
 from advisor.text import deployment_text, number, share
@@ -79,8 +79,6 @@ def _held_out(errors: object) -> Html | None:
             ),
             class_="plain narrow",
         ),
-        class_="scroll",
-        tabindex="0",
     )
 
 
@@ -93,8 +91,7 @@ def _nearest(rows: list[Assessment]) -> Html:
         "scores it rests on",
         "price, USD per GPU-hour",
     )
-    return tag(
-        "div",
+    return scrolled(
         tag(
             "table",
             tag("caption", "The evidence behind each deployment; a head sorts."),
@@ -106,8 +103,7 @@ def _nearest(rows: list[Assessment]) -> Html:
             [_row(a) for a in rows],
             class_="sortable",
             id="evidence-table",
-        ),
-        class_="scroll", tabindex="0",
+        )
     )  # fmt: skip
 
 

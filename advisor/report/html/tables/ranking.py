@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.markup import Html, scrolled, tag
 from advisor.report.html.elements.palette import swatch
 from advisor.report.html.elements.quantities import Quantity, quantities
 from advisor.report.terminal.bottleneck_numbers import bottleneck_number_lines
@@ -57,8 +57,7 @@ def ranking_section(recommendation: Recommendation, *, where_all: str = "--outpu
                                       placeholder="int4, H100 …")),
             class_="tools",
         ),
-        tag(
-            "div",
+        scrolled(
             tag(
                 "table",
                 tag("caption", "Ranked deployments; a head sorts. Under each figure its 90 % interval."),
@@ -67,8 +66,7 @@ def ranking_section(recommendation: Recommendation, *, where_all: str = "--outpu
                 [_body(place, a, columns, hidden=place not in best,
                        opens=place in opening) for place, a in rows],
                 class_="sortable", id="ranking",
-            ),
-            class_="scroll", tabindex="0",
+            )
         ),
         class_="card",
         aria_labelledby="ranking-title",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.documents.refusal_words import finding, limit_text, worst_refusal
-from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.markup import Html, scrolled, tag
 from advisor.report.html.elements.palette import swatch
 from advisor.report.terminal.refused import refused_lines
 from advisor.text import deployment_text, missed_by
@@ -29,8 +29,7 @@ def refused_section(recommendation: Recommendation) -> Html | None:
             "details",
             tag("summary", f"The {len(shown):,} nearest misses" if rest else f"All {len(shown):,}"),
             tag("p", f"{rest:,} more are counted above.", class_="note") if rest else None,
-            tag(
-                "div",
+            scrolled(
                 tag(
                     "table",
                     tag("caption", "Refused deployments, the nearest miss first; a head sorts."),
@@ -38,9 +37,7 @@ def refused_section(recommendation: Recommendation) -> Html | None:
                     [_body(a) for a in shown],
                     class_="sortable",
                     id="refused",
-                ),
-                class_="scroll",
-                tabindex="0",
+                )
             ),
             open=not recommendation.ranked,
         ),
