@@ -11,7 +11,8 @@ import pytest
 
 from advisor.measure.tools import envs
 from advisor.record import store
-from tests.measure.test_real_loop import GPU, MAKER, WORKLOAD, quantadvise
+from tests.measure.cpu_file import GPU
+from tests.measure.test_real_loop import MAKER, WORKLOAD, quantadvise
 
 pytestmark = pytest.mark.heavy
 

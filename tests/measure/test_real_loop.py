@@ -24,6 +24,7 @@ import pytest
 from advisor.measure.state.ledger import Ledger
 from advisor.measure.tools import envs
 from advisor.record import store
+from tests.measure.cpu_file import GPU
 from tests.measure.kill_loop import MARK, left_over
 
 pytestmark = pytest.mark.heavy
@@ -36,18 +37,6 @@ about: a tiny model on a CPU
 input_tokens: 64
 output_tokens: 16
 load: {concurrency: 4}
-"""
-GPU = """\
-# A CPU in a GPU's place. The rates are round numbers that a GPU file accepts,
-# since the answer under test rests on measurements, not on them.
-name: cpu
-title: CPU
-capability: 9.0
-memory_gib: 16
-memory_bandwidth_gb_s: 20
-dense_tflops: {bf16: 0.2, fp8: 0.2, int8: 0.4}
-gpus_per_node: 1
-usd_per_hour: 0.1
 """
 
 

@@ -6,27 +6,20 @@ import json
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
+from advisor.advise.choose.recommendation import Recommendation
 from advisor.cli.measure.report.advice import doubt_lines
 from advisor.cost.estimate import Basis
 from tests.cli.measure.test_command import LLAMA
+from tests.measure.cpu_file import GPU
 from tests.measure.test_run import Place
+from tests.report.builders import three
 from tests.report.terminal.test_evidence import ranked_one
 
-GPU = """\
-name: cpu
-title: CPU
-capability: 9.0
-memory_gib: 16
-memory_bandwidth_gb_s: 20
-dense_tflops: {bf16: 0.2, fp8: 0.2, int8: 0.4}
-gpus_per_node: 1
-usd_per_hour: 0.1
-"""
 TASKS = ("--formats", "bf16,int8,int4", "--tasks", "tiny_mc")
 HEAD = "What is recommended now, with these records:"
 
@@ -95,15 +88,15 @@ def test_the_advice_is_for_the_engine_as_the_run_set_it(place: Place) -> None:
 
 
 def test_a_first_that_is_only_predicted_is_doubted_where_predictions_missed() -> None:
-    def ranked(*bases: tuple[str, Basis]) -> SimpleNamespace:  # what the line reads of a recommendation
-        return SimpleNamespace(ranked=[ranked_one(fmt, basis) for fmt, basis in bases])
+    def ranked(*bases: tuple[str, Basis]) -> Recommendation:
+        return replace(three(), ranked=[ranked_one(fmt, basis) for fmt, basis in bases])
 
     predicted = ranked(("int8", "fitted"), ("bf16", "measured"))
-    [line] = doubt_lines(predicted, 9, 16)  # type: ignore[arg-type]
+    [line] = doubt_lines(predicted, 9, 16)
     assert line.startswith("The first was not measured, and predictions missed 9 of 16 figures of this run: ")
     assert line.endswith("the best that was measured is bf16 on 1× A6000.")
-    assert doubt_lines(predicted, 8, 16) == []  # type: ignore[arg-type]
-    assert doubt_lines(ranked(("bf16", "measured"), ("int8", "fitted")), 16, 16) == []  # type: ignore[arg-type]
+    assert doubt_lines(predicted, 8, 16) == []
+    assert doubt_lines(ranked(("bf16", "measured"), ("int8", "fitted")), 16, 16) == []
 
 
 def test_the_command_is_quoted_for_a_shell(tmp_path: Path) -> None:
