@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from advisor.report.terminal.decision_words import level_text
 from advisor.spec.models.catalog import find_model
-from advisor.text import accuracy_text, rate_text
+from advisor.text import accuracy_text, amount_text, rate_text
 
 
 @pytest.mark.parametrize(
@@ -15,7 +14,7 @@ from advisor.text import accuracy_text, rate_text
 )
 def test_one_request_is_no_requests(per_s: float, text: str) -> None:
     assert rate_text(per_s) == text
-    assert level_text(per_s, "requests/s") == text
+    assert amount_text(per_s, "requests/s") == text
 
 
 def test_accuracy_is_a_share_of_what_was_released() -> None:
