@@ -12,9 +12,9 @@ from advisor.cli.help import App
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from advisor.version import name_and_version
 
-        typer.echo(f"quantadvise {version('quantadvise')}")
+        typer.echo(name_and_version())
         raise typer.Exit()
 
 

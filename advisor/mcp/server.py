@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
-from importlib.metadata import version
 from typing import Any
 
 import anyio
@@ -17,6 +16,7 @@ from pydantic import ValidationError
 
 from advisor.errors import InputError, QuantAdviseError
 from advisor.mcp.tools import TOOLS, Tool
+from advisor.version import installed_version
 
 INSTRUCTIONS = (
     "Answers which quantization format, GPU and number of GPUs to deploy an LLM with on vLLM. Latencies are "
@@ -87,7 +87,7 @@ async def _serve() -> None:
 
     server: Server[Any] = Server(
         "quantadvise",
-        version=version("quantadvise"),
+        version=installed_version() or "not installed",
         instructions=INSTRUCTIONS,
         on_list_tools=list_tools,
         on_call_tool=call_tool,

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import os
 from functools import lru_cache
 
 from advisor.data import shipped
 from advisor.errors import QuantAdviseError
-
-
-@lru_cache(maxsize=1)
-def version() -> str | None:
-    """The installed version of quantadvise; None in a checkout that is not installed."""
-    try:
-        return importlib.metadata.version("quantadvise")
-    except importlib.metadata.PackageNotFoundError:
-        return None
+from advisor.version import installed_version
 
 
 @lru_cache(maxsize=1)
@@ -40,5 +31,5 @@ def host_load() -> float | None:
 
 def made_by() -> dict[str, str]:
     """Version and fit, as far as they are known."""
-    found = {"quantadvise": version(), "fit": fit_digest()}
+    found = {"quantadvise": installed_version(), "fit": fit_digest()}
     return {name: value for name, value in found.items() if value is not None}

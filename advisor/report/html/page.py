@@ -6,7 +6,6 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
@@ -30,6 +29,7 @@ from advisor.report.html.tables.evidence import evidence_section
 from advisor.report.html.tables.mix import mix_section
 from advisor.report.html.tables.ranking import ranking_section
 from advisor.report.html.tables.refused import refused_section
+from advisor.version import name_and_version
 
 DOCUMENT_ROWS = 30
 """Ranked and refused deployments in the JSON that the page carries."""
@@ -174,7 +174,7 @@ def page_text(
         tag("meta", name="color-scheme", content="light dark"),
         tag("meta", name="referrer", content="no-referrer"),
         tag("meta", name="description", content=f"{title}: which quantization format, on which GPUs"),
-        tag("meta", name="generator", content=f"quantadvise {version('quantadvise')}"),
+        tag("meta", name="generator", content=name_and_version()),
         tag("title", f"{title} · quantadvise"),
         tag("link", rel="icon", href=ICON),
         tag("style", Html(style)),
@@ -197,7 +197,7 @@ def page_text(
             "footer",
             tag(
                 "p",
-                f"quantadvise {version('quantadvise')}. Intervals are 90 % intervals; percentiles are named; "
+                f"{name_and_version()}. Intervals are 90 % intervals; percentiles are named; "
                 "a deployment is ranked where it keeps all limits at once with the confidence asked for.",
             ),
         ),
