@@ -17,7 +17,7 @@ def test_an_installed_program_states_its_version():
 
 
 def test_a_checkout_that_is_not_installed_writes_its_page(tmp_path: Path):
-    """So does a run of `measure` in a tool's environment: the checkout is on its path, no package is installed."""
+    """In a tool's environment `measure` runs from the checkout on its path; no package is installed there."""
     program = (
         "import importlib.metadata as m\n"
         "real = m.distribution\n"
