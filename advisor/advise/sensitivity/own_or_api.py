@@ -21,7 +21,6 @@ from advisor.spec.api_price import ApiPrice
 from advisor.spec.deployment import Deployment
 from advisor.spec.hardware.gpu import Price
 from advisor.spec.reading.amounts import HOURS_PER_DAY
-from advisor.spec.workloads.profile_listing import api_usd_per_request
 from advisor.spec.workloads.workload import MAX_REQUESTS_PER_S
 from advisor.units import S_PER_HOUR
 
@@ -134,7 +133,7 @@ class _Comparison:
 
     def __init__(self, choice: Choice, price: ApiPrice, market: Market) -> None:
         self.price, self.market = price, market
-        usd = api_usd_per_request(choice.workload)
+        usd = choice.workload.api_usd_per_request
         assert usd is not None, "the workload states the price"
         self.usd_per_request = usd
         stated = choice.workload.utilization

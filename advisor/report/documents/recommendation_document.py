@@ -31,7 +31,6 @@ from advisor.spec.metrics import latency_key
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.conversations.profile_keys import write_history, write_think_time, write_turns
 from advisor.spec.workloads.profile_keys import write_arrival, write_lengths
-from advisor.spec.workloads.profile_listing import api_usd_per_request
 from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
@@ -319,7 +318,7 @@ def prediction_document(assessment: Assessment, workload: Workload) -> Predictio
         "workload": workload_document(workload),
         "prediction": assessment_document(assessment),
     }
-    if (usd := api_usd_per_request(workload)) is not None:
+    if (usd := workload.api_usd_per_request) is not None:
         made["api_usd_per_thousand_queries"] = 1_000 * usd
     return made
 

@@ -210,20 +210,9 @@ def api_price_text(price: ApiPrice) -> str:
     )
 
 
-def api_usd_per_request(workload: Workload) -> float | None:
-    """What a hosted API at the workload's `api_price` asks for its mean request; None without a price.
-
-    Prompt tokens that a prefix cache holds are taken to be in the API's, too, at its price of cached ones.
-    """
-    price, load = workload.api_price, workload.load
-    if price is None:
-        return None
-    return price.usd_per_request(load.mean_prompt_tokens, load.output_tokens.mean, load.most_prefix_hits)
-
-
 def api_bill_text(workload: Workload) -> str:
     """What a hosted API asks for a thousand of the workload's requests; empty without a price."""
-    price, usd = workload.api_price, api_usd_per_request(workload)
+    price, usd = workload.api_price, workload.api_usd_per_request
     if price is None or usd is None:
         return ""
     return f"{1_000 * usd:.3g} USD per thousand queries at a hosted API ({price} USD per million tokens)"

@@ -14,6 +14,7 @@ from advisor.spec.workloads import lognormal
 from advisor.spec.workloads.conversations.conversation import ALONE, Conversation
 from advisor.spec.workloads.conversations.prompts import mean_prompt, most_hits
 from advisor.spec.workloads.load_kind import ArrivalKind
+from advisor.spec.workloads.require import require, require_line, within
 
 Objective = Literal["cost", "latency", "throughput", "accuracy"]
 GpuCount = Literal["smallest", "same", "free"]
@@ -32,21 +33,6 @@ MIN_CONFIDENCE, MAX_CONFIDENCE = 0.05, 0.999
 """Below, limits say nothing; above, no interval of ours reaches."""
 
 
-def _require(holds: bool, message: str) -> None:
-    if not holds:
-        raise ValueError(message)
-
-
-def _require_line(text: str, what: str) -> None:
-    """One printable line without space around it: what a file can carry and a table can show."""
-    _require(text == text.strip() and text.isprintable(), f"{what} {text!r} is not one line of plain text")
-
-
-def _within(value: float, low: float, high: float) -> bool:
-    """False for NaN and infinities too."""
-    return math.isfinite(value) and low <= value <= high
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lengths:
     """Token counts of a request's prompt or answer; `advisor.spec.workloads.lengths` draws from them."""
@@ -63,30 +49,30 @@ class Lengths:
 
     def __post_init__(self) -> None:
         kind, mean, std, low, high = self.kind, self.mean, self.std, self.low, self.high
-        _require(kind in get_args(LengthKind), f"lengths kind '{kind}' is none of {get_args(LengthKind)}")
-        _require(_within(mean, 1, MAX_TOKENS), f"mean {mean} is not between 1 and {MAX_TOKENS} tokens")
-        _require(_within(std, 0, 10 * mean), f"std {std} is not between 0 and 10 times the mean {mean}")
-        _require(_within(low, 1, MAX_TOKENS), f"low {low} is not between 1 and {MAX_TOKENS} tokens")
+        require(kind in get_args(LengthKind), f"lengths kind '{kind}' is none of {get_args(LengthKind)}")
+        require(within(mean, 1, MAX_TOKENS), f"mean {mean} is not between 1 and {MAX_TOKENS} tokens")
+        require(within(std, 0, 10 * mean), f"std {std} is not between 0 and 10 times the mean {mean}")
+        require(within(low, 1, MAX_TOKENS), f"low {low} is not between 1 and {MAX_TOKENS} tokens")
         if high is not None:
-            _require(_within(high, low, MAX_TOKENS), f"high {high} is not between low {low} and {MAX_TOKENS}")
-        _require(mean >= low, f"mean {mean} is below low {low}")
-        _require(high is None or mean <= high, f"mean {mean} is above high {high}")
-        _require(kind == "empirical" or not self.values, f"{kind} lengths have no values")
+            require(within(high, low, MAX_TOKENS), f"high {high} is not between low {low} and {MAX_TOKENS}")
+        require(mean >= low, f"mean {mean} is below low {low}")
+        require(high is None or mean <= high, f"mean {mean} is above high {high}")
+        require(kind == "empirical" or not self.values, f"{kind} lengths have no values")
         if kind == "constant":
-            _require(std == 0, f"constant lengths have no spread, yet std is {std}")
+            require(std == 0, f"constant lengths have no spread, yet std is {std}")
         elif kind == "uniform":
-            _require(high is not None, "uniform lengths need low and high")
+            require(high is not None, "uniform lengths need low and high")
             middle = (low + (high or low)) / 2
-            _require(math.isclose(mean, middle), f"mean {mean} is not the middle {middle} of low and high")
+            require(math.isclose(mean, middle), f"mean {mean} is not the middle {middle} of low and high")
         elif kind == "lognormal":
-            _require(std > 0, "lognormal lengths need a std above 0; without spread they are constant")
-            _require(low < mean and (high is None or mean < high), f"mean {mean} leaves no room to spread")
+            require(std > 0, "lognormal lengths need a std above 0; without spread they are constant")
+            require(low < mean and (high is None or mean < high), f"mean {mean} leaves no room to spread")
             lognormal.location(mean, std, low, high)  # raises where no such lognormal exists
         else:
-            _require(len(self.values) > 0, "empirical lengths need values")
-            _require(min(self.values) >= low and (high is None or max(self.values) <= high), "a value is out")
+            require(len(self.values) > 0, "empirical lengths need values")
+            require(min(self.values) >= low and (high is None or max(self.values) <= high), "a value is out")
             average = math.fsum(self.values) / len(self.values)
-            _require(math.isclose(mean, average), f"mean {mean} is not the values' own {average}")
+            require(math.isclose(mean, average), f"mean {mean} is not the values' own {average}")
 
     @classmethod
     def constant(cls, tokens: float) -> Lengths:
@@ -108,15 +94,15 @@ class Lengths:
         cls, *, p50: float, p99: float, low: int = 1, high: int | None = None
     ) -> Lengths:
         """The lognormal with this median and 99th percentile before it is cut at `low` and `high`."""
-        _require(low <= p50 < p99, f"p50 {p50} must be at least {low} and below p99 {p99}")
-        _require(high is None or p50 < high, f"p50 {p50} is not below high {high}")
+        require(low <= p50 < p99, f"p50 {p50} must be at least {low} and below p99 {p99}")
+        require(high is None or p50 < high, f"p50 {p50} is not below high {high}")
         mean, std = lognormal.mean_and_std_of(p50=p50, p99=p99, low=low, high=high)
         return cls.lognormal(mean, std, low=low, high=high)
 
     @classmethod
     def empirical(cls, values: Sequence[int]) -> Lengths:
         """Counts as they were seen; each is as likely as another."""
-        _require(len(values) > 0, "empirical lengths need values")
+        require(len(values) > 0, "empirical lengths need values")
         mean = math.fsum(values) / len(values)
         std = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / len(values))
         return cls(
@@ -151,19 +137,19 @@ class Arrival:
     """Gamma shape of the gaps as in vLLM bench: 1 = Poisson, smaller = burstier."""
 
     def __post_init__(self) -> None:
-        _require(self.kind in get_args(ArrivalKind), f"load '{self.kind}' is none of {get_args(ArrivalKind)}")
+        require(self.kind in get_args(ArrivalKind), f"load '{self.kind}' is none of {get_args(ArrivalKind)}")
         if self.kind in ("single", "maximum"):
-            _require(self.value is None, f"load {self.kind} takes no number, yet has {self.value}")
+            require(self.value is None, f"load {self.kind} takes no number, yet has {self.value}")
         elif self.value is None:
             raise ValueError(f"load {self.kind} needs a number")
         elif self.kind == "concurrency":
-            whole = _within(self.value, 1, MAX_CONCURRENCY) and float(self.value).is_integer()
-            _require(whole, f"concurrency {self.value} is no whole number from 1 to {MAX_CONCURRENCY}")
+            whole = within(self.value, 1, MAX_CONCURRENCY) and float(self.value).is_integer()
+            require(whole, f"concurrency {self.value} is no whole number from 1 to {MAX_CONCURRENCY}")
         else:
-            possible = _within(self.value, 0, MAX_REQUESTS_PER_S) and self.value > 0
-            _require(possible, f"{self.value} requests/s is not above 0 and up to {MAX_REQUESTS_PER_S:g}")
-        _require(_within(self.burstiness, 0.01, 1000), f"burstiness {self.burstiness} is not in 0.01 … 1000")
-        _require(self.burstiness == 1.0 or self.kind == "rate", "burstiness belongs to requests per second")
+            possible = within(self.value, 0, MAX_REQUESTS_PER_S) and self.value > 0
+            require(possible, f"{self.value} requests/s is not above 0 and up to {MAX_REQUESTS_PER_S:g}")
+        require(within(self.burstiness, 0.01, 1000), f"burstiness {self.burstiness} is not in 0.01 … 1000")
+        require(self.burstiness == 1.0 or self.kind == "rate", "burstiness belongs to requests per second")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,14 +167,14 @@ class Load:
     """What requests have to do with one another."""
 
     def __post_init__(self) -> None:
-        possible = _within(self.prefix_hit_rate, 0, 1) and self.prefix_hit_rate < 1
-        _require(possible, f"prefix_hit_rate {self.prefix_hit_rate} is not from 0 to below 1")
-        _require(
+        possible = within(self.prefix_hit_rate, 0, 1) and self.prefix_hit_rate < 1
+        require(possible, f"prefix_hit_rate {self.prefix_hit_rate} is not from 0 to below 1")
+        require(
             not (self.prefix_hit_rate and self.conversation.repeats),
             f"prefix_hit_rate {self.prefix_hit_rate:g} contradicts turns and system_tokens, from which the "
             "hits follow; drop it (prefix_hit_rate: 0)",
         )
-        _require(
+        require(
             not (self.arrival.kind == "maximum" and self.conversation.has_turns),
             "load maximum queues all requests at once, but a turn follows an answer; state concurrency or "
             "requests_per_s, or turns: 1",
@@ -232,10 +218,10 @@ class LatencyLimit:
     max_ms: float
 
     def __post_init__(self) -> None:
-        _require(self.metric in get_args(LatencyMetric), f"metric '{self.metric}' is no latency")
+        require(self.metric in get_args(LatencyMetric), f"metric '{self.metric}' is no latency")
         percentile_of(self.statistic)
-        possible = _within(self.max_ms, 0, MAX_LATENCY_MS) and self.max_ms > 0
-        _require(possible, f"limit {self.max_ms} ms is not above 0 and up to {MAX_LATENCY_MS:g}")
+        possible = within(self.max_ms, 0, MAX_LATENCY_MS) and self.max_ms > 0
+        require(possible, f"limit {self.max_ms} ms is not above 0 and up to {MAX_LATENCY_MS:g}")
 
     @property
     def key(self) -> str:
@@ -254,12 +240,12 @@ class Goodput:
 
     def __post_init__(self) -> None:
         given = [ms for ms in (self.ttft_ms, self.tpot_ms, self.e2e_ms) if ms is not None]
-        _require(len(given) > 0, "goodput needs at least one of ttft_ms, tpot_ms, e2e_ms")
+        require(len(given) > 0, "goodput needs at least one of ttft_ms, tpot_ms, e2e_ms")
         for ms in given:
-            possible = _within(ms, 0, MAX_LATENCY_MS) and ms > 0
-            _require(possible, f"goodput limit {ms} ms is not above 0 and up to {MAX_LATENCY_MS:g}")
-        possible = _within(self.min_share, 0, 1) and self.min_share > 0
-        _require(possible, f"min_share {self.min_share} is not above 0 and up to 1")
+            possible = within(ms, 0, MAX_LATENCY_MS) and ms > 0
+            require(possible, f"goodput limit {ms} ms is not above 0 and up to {MAX_LATENCY_MS:g}")
+        possible = within(self.min_share, 0, 1) and self.min_share > 0
+        require(possible, f"min_share {self.min_share} is not above 0 and up to 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,14 +262,14 @@ class Quality:
     def __post_init__(self) -> None:
         floor = self.min_recovery
         if floor is not None:
-            possible = _within(floor, 0, 1) and floor > 0
-            _require(possible, f"min_recovery {floor} is not above 0 and up to 1; 99 % is 0.99")
+            possible = within(floor, 0, 1) and floor > 0
+            require(possible, f"min_recovery {floor} is not above 0 and up to 1; 99 % is 0.99")
         if self.recipe is not None:
-            _require_line(self.recipe, "recipe")
-        _require(all(self.tasks), "a task has no name")
+            require_line(self.recipe, "recipe")
+        require(all(self.tasks), "a task has no name")
         for task in self.tasks:
-            _require_line(task, "task")
-        _require(len(set(self.tasks)) == len(self.tasks), "a task is named twice")
+            require_line(task, "task")
+        require(len(set(self.tasks)) == len(self.tasks), "a task is named twice")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,6 +301,18 @@ class Workload:
     """Mean traffic over a day ÷ the traffic of `load`, which the deployment is sized for; None = unknown."""
 
     @property
+    def api_usd_per_request(self) -> float | None:
+        """USD that a hosted API at `api_price` asks for the mean request; None without a price.
+
+        Prompt tokens that a prefix cache holds are taken to be in the API's, too, at its price of cached
+        ones.
+        """
+        price, load = self.api_price, self.load
+        if price is None:
+            return None
+        return price.usd_per_request(load.mean_prompt_tokens, load.output_tokens.mean, load.most_prefix_hits)
+
+    @property
     def context_tokens(self) -> int:
         """Tokens that a mean prompt and a mean answer take together: the length at which accuracy counts."""
         return round(self.load.mean_prompt_tokens + self.load.output_tokens.mean)
@@ -330,18 +328,18 @@ class Workload:
         return "mean" if limit is None else limit.statistic
 
     def __post_init__(self) -> None:
-        _require(bool(self.name), "a workload needs a name")
+        require(bool(self.name), "a workload needs a name")
         for what, text in (("name", self.name), ("about", self.about), ("source", self.source)):
-            _require_line(text, what)
+            require_line(text, what)
         if self.price_list is not None:
-            _require(self.price_list not in ("", "none"), "no price list is None, not a word")
-            _require_line(self.price_list, "price_list")
-        _require(self.objective in get_args(Objective), f"objective '{self.objective}' is unknown")
-        _require(self.gpu_count in get_args(GpuCount), f"gpu_count '{self.gpu_count}' is unknown")
-        possible = _within(self.confidence, MIN_CONFIDENCE, MAX_CONFIDENCE)
-        _require(possible, f"confidence {self.confidence} is not from {MIN_CONFIDENCE} to {MAX_CONFIDENCE}")
+            require(self.price_list not in ("", "none"), "no price list is None, not a word")
+            require_line(self.price_list, "price_list")
+        require(self.objective in get_args(Objective), f"objective '{self.objective}' is unknown")
+        require(self.gpu_count in get_args(GpuCount), f"gpu_count '{self.gpu_count}' is unknown")
+        possible = within(self.confidence, MIN_CONFIDENCE, MAX_CONFIDENCE)
+        require(possible, f"confidence {self.confidence} is not from {MIN_CONFIDENCE} to {MAX_CONFIDENCE}")
         used = self.utilization
-        possible = used is None or (_within(used, 0, 1) and used > 0)
-        _require(possible, f"utilization {used} is not above 0 and up to 1; 40 % is 0.4")
+        possible = used is None or (within(used, 0, 1) and used > 0)
+        require(possible, f"utilization {used} is not above 0 and up to 1; 40 % is 0.4")
         kept = {(limit.metric, limit.statistic) for limit in self.limits}
-        _require(len(kept) == len(self.limits), "one statistic of one metric has two limits")
+        require(len(kept) == len(self.limits), "one statistic of one metric has two limits")

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, get_args
 
+from advisor.spec.workloads.require import require, within
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -23,23 +25,14 @@ _RARE = 1e-3
 """Conversations longer than the one in a thousand are cut to its length."""
 
 
-def _require(holds: bool, message: str) -> None:
-    if not holds:
-        raise ValueError(message)
-
-
-def _within(value: float, low: float, high: float) -> bool:
-    return math.isfinite(value) and low <= value <= high
-
-
 def _require_middle(mean: float, low: float, high: float) -> None:
     middle = (low + high) / 2
-    _require(math.isclose(mean, middle, abs_tol=1e-9), f"mean {mean:g} is not the middle {middle:g}")
+    require(math.isclose(mean, middle, abs_tol=1e-9), f"mean {mean:g} is not the middle {middle:g}")
 
 
 def _require_average(mean: float, values: Sequence[float]) -> None:
     average = math.fsum(values) / len(values)
-    _require(math.isclose(mean, average, abs_tol=1e-9), f"mean {mean:g} is not the values' own {average:g}")
+    require(math.isclose(mean, average, abs_tol=1e-9), f"mean {mean:g} is not the values' own {average:g}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,29 +48,27 @@ class Turns:
     """For `empirical`: counts, each as likely as another."""
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             self.kind in get_args(TurnsKind), f"turns kind '{self.kind}' is none of {get_args(TurnsKind)}"
         )
-        _require(
-            _within(self.mean, 1, MAX_TURNS), f"mean {self.mean:g} is not between 1 and {MAX_TURNS} turns"
-        )
+        require(within(self.mean, 1, MAX_TURNS), f"mean {self.mean:g} is not between 1 and {MAX_TURNS} turns")
         if self.kind == "geometric":
-            _require(self.mean > 1, "geometric turns need a mean above 1")
-            _require(self.mean <= MAX_TURNS / 8, f"geometric turns have a mean of at most {MAX_TURNS // 8}")
+            require(self.mean > 1, "geometric turns need a mean above 1")
+            require(self.mean <= MAX_TURNS / 8, f"geometric turns have a mean of at most {MAX_TURNS // 8}")
         if self.kind == "uniform":
             high = -1 if self.high is None else self.high
-            _require(1 <= self.low <= high <= MAX_TURNS, f"turns go from 1 to {MAX_TURNS}, low to high")
+            require(1 <= self.low <= high <= MAX_TURNS, f"turns go from 1 to {MAX_TURNS}, low to high")
             _require_middle(self.mean, self.low, high)
         else:
-            _require(self.low == 1 and self.high is None, f"{self.kind} turns have no low and high")
+            require(self.low == 1 and self.high is None, f"{self.kind} turns have no low and high")
         if self.kind == "empirical":
-            _require(len(self.values) > 0, "empirical turns need values")
-            _require(
+            require(len(self.values) > 0, "empirical turns need values")
+            require(
                 min(self.values) >= 1 and max(self.values) <= MAX_TURNS, f"turns go from 1 to {MAX_TURNS}"
             )
             _require_average(self.mean, self.values)
         else:
-            _require(not self.values, f"{self.kind} turns have no values")
+            require(not self.values, f"{self.kind} turns have no values")
 
     @classmethod
     def constant(cls, mean: float) -> Turns:
@@ -97,7 +88,7 @@ class Turns:
     @classmethod
     def empirical(cls, values: Sequence[int]) -> Turns:
         """Counts as they were seen; each is as likely as another."""
-        _require(len(values) > 0, "empirical turns need values")
+        require(len(values) > 0, "empirical turns need values")
         return cls(kind="empirical", mean=math.fsum(values) / len(values), values=tuple(sorted(values)))
 
     @property
@@ -162,28 +153,28 @@ class ThinkTime:
 
     def __post_init__(self) -> None:
         kind, mean = self.kind, self.mean
-        _require(kind in get_args(ThinkKind), f"think time kind '{kind}' is none of {get_args(ThinkKind)}")
-        _require(_within(mean, 0, MAX_THINK_S), f"mean {mean:g} is not between 0 and {MAX_THINK_S:,.0f} s")
+        require(kind in get_args(ThinkKind), f"think time kind '{kind}' is none of {get_args(ThinkKind)}")
+        require(within(mean, 0, MAX_THINK_S), f"mean {mean:g} is not between 0 and {MAX_THINK_S:,.0f} s")
         if kind in ("exponential", "lognormal"):
-            _require(mean > 0, f"{kind} think time needs a mean above 0")
+            require(mean > 0, f"{kind} think time needs a mean above 0")
         if kind == "lognormal":
-            _require(
-                _within(self.std, 1e-6 * mean, 10 * mean),
+            require(
+                within(self.std, 1e-6 * mean, 10 * mean),
                 f"std {self.std:g} is not above 0 and up to 10 times the mean",
             )
         if kind == "uniform":
             high = -1.0 if self.high is None else self.high
-            _require(
-                _within(self.low, 0, MAX_THINK_S) and _within(high, self.low, MAX_THINK_S), "min is above max"
+            require(
+                within(self.low, 0, MAX_THINK_S) and within(high, self.low, MAX_THINK_S), "min is above max"
             )
             _require_middle(mean, self.low, high)
         else:
-            _require(self.low == 0 and self.high is None, f"{kind} think time has no min and max")
-        _require(kind == "lognormal" or self.std == 0, f"{kind} think time has no std")
-        _require(kind == "empirical" or not self.values, f"{kind} think time has no values")
+            require(self.low == 0 and self.high is None, f"{kind} think time has no min and max")
+        require(kind == "lognormal" or self.std == 0, f"{kind} think time has no std")
+        require(kind == "empirical" or not self.values, f"{kind} think time has no values")
         if kind == "empirical":
-            _require(len(self.values) > 0, "empirical think time needs values")
-            _require(
+            require(len(self.values) > 0, "empirical think time needs values")
+            require(
                 min(self.values) >= 0 and max(self.values) <= MAX_THINK_S,
                 f"a value is not in 0 … {MAX_THINK_S:,.0f} s",
             )
@@ -207,7 +198,7 @@ class ThinkTime:
 
     @classmethod
     def empirical(cls, values: Sequence[float]) -> ThinkTime:
-        _require(len(values) > 0, "empirical think time needs values")
+        require(len(values) > 0, "empirical think time needs values")
         return cls(kind="empirical", mean=math.fsum(values) / len(values), values=tuple(sorted(values)))
 
     def quantile(self, share: float) -> float:
