@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from advisor.errors import UnsupportedError
@@ -42,6 +43,17 @@ def layer_count(c: ConfigValues) -> int:
     if layers > MOST_LAYERS:
         raise c.wrong(next(key for key in keys if key in c), f"is more than any model has ({MOST_LAYERS})")
     return layers
+
+
+def layer_kinds(c: ConfigValues, key: str, layers: int, default: Iterable[str]) -> tuple[str, ...]:
+    """The kind of each layer, by the list under `key`; `default` where there is none.
+
+    Raises InputError for a list of another length.
+    """
+    kinds = c.texts(key) or tuple(default)
+    if len(kinds) != layers:
+        raise c.wrong(key, f"has {len(kinds)} entries for {layers} layers")
+    return kinds
 
 
 def head_count(c: ConfigValues) -> int:

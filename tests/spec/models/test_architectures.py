@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from advisor.errors import UnsupportedError
+from advisor.errors import InputError, UnsupportedError
 from advisor.spec.models.architectures.registry import REFUSED, find_registered, registered
 from advisor.spec.models.config import model_from_config, readable_types
 from advisor.spec.models.files import model_from_file
@@ -73,6 +73,22 @@ def test_layers_between_two_indexers_attend_to_what_the_first_chose() -> None:
     )
     assert {g.attention.attended_tokens for g in model.groups} == {2048}
     assert sum(g.count for g in model.groups if g.attention.kv_extra_bytes_per_token) == 2
+
+
+@pytest.mark.parametrize(
+    ("model_type", "key", "value"),
+    [
+        ("step3p5", "mlp_layer_types", ["dense"] * 7),
+        ("gemma3n_text", "layer_types", ["full_attention"]),
+        ("glm5_next_text", "mlp_layer_types", ["dense"]),
+        ("hy_v4", "mlp_layer_types", ["dense"]),
+        ("ernie4_5_vl_moe_text", "moe_num_experts", []),
+    ],
+)
+def test_a_list_that_leaves_layers_out_is_named(model_type: str, key: str, value: list[str]) -> None:
+    """A short list must neither shorten the model nor end in a traceback."""
+    with pytest.raises(InputError, match=rf"m: {key}: .* (entries for|is not a figure)"):
+        model_from_config(COUNTS[model_type]["config"] | {key: value}, name="m")
 
 
 def test_mistrals_own_file_is_read_as_vllm_reads_it(tmp_path: Path) -> None:

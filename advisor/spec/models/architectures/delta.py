@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import dataclasses
 
+from advisor.spec.models.architectures.grouped import ling_experts
 from advisor.spec.models.architectures.latent import delta_attention
 from advisor.spec.models.hybrids import state_bytes
-from advisor.spec.models.layers import BYTES_32BIT, dense_ffn, moe_ffn
-from advisor.spec.models.model import Attention, Ffn
+from advisor.spec.models.layers import BYTES_32BIT, dense_ffn
+from advisor.spec.models.model import Attention
 from advisor.spec.models.special import indexers, latent_mixer, shared_and_routed
 from advisor.spec.models.transformer import (
-    EXPERTS,
     Body,
-    active_experts,
     head_count,
     head_width,
     hidden_size,
     inner_size,
     layer_count,
+    layer_kinds,
 )
 from advisor.spec.models.values import ConfigValues
 
@@ -34,20 +34,6 @@ def _full_layers(c: ConfigValues) -> tuple[bool, ...]:
             raise c.wrong("layer_types", f"has {len(kinds)} entries for {layers} layers")
         return tuple(kind != "linear_attention" for kind in kinds)
     return tuple((i + 1) % every == 0 or i >= layers // every * every for i in range(layers))
-
-
-def _experts(c: ConfigValues) -> Ffn:
-    """Ling's routed and shared experts."""
-    inner, experts = c.count("moe_intermediate_size"), c.count(*EXPERTS)
-    shared = c.count("moe_shared_expert_intermediate_size", default=inner)
-    return moe_ffn(
-        hidden=hidden_size(c),
-        experts=experts,
-        active=active_experts(c, experts),
-        inner=inner,
-        shared_inner=shared * c.count_or_zero("num_shared_experts", "n_shared_experts"),
-        router_bias=c.flag("moe_router_enable_expert_bias", True),
-    )
 
 
 def _lightning(c: ConfigValues) -> Attention:
@@ -88,7 +74,7 @@ def _ling(c: ConfigValues, max_context: int) -> Body:
         )
     else:
         linear = _lightning(c)
-    dense, routed = dense_ffn(hidden=hidden, inner=inner_size(c)), _experts(c)
+    dense, routed = dense_ffn(hidden=hidden, inner=inner_size(c)), ling_experts(c)
     first = c.count_or_zero("first_k_dense_replace")
     return Body(
         layers=tuple(
@@ -118,12 +104,10 @@ def _glm5_next(c: ConfigValues, max_context: int) -> Body:
         width=own.count("head_dim" if own is not c else "linear_head_dim", default=128),
         kernel=own.count("short_conv_kernel_size", "linear_conv_kernel_dim", default=4),
     )
-    kinds = c.texts("layer_types") or tuple(
-        "linear_attention" if i % 4 != 3 else "indexed_attention" for i in range(layers)
-    )
-    parts = c.texts("mlp_layer_types") or tuple("dense" if i < 3 else "sparse" for i in range(layers))
-    if len(kinds) != layers or len(parts) != layers:
-        raise c.wrong("layer_types", f"is not one entry for each of {layers} layers")
+    mixers = ("linear_attention" if i % 4 != 3 else "indexed_attention" for i in range(layers))
+    kinds = layer_kinds(c, "layer_types", layers, mixers)
+    routed_after = ("dense" if i < 3 else "sparse" for i in range(layers))
+    parts = layer_kinds(c, "mlp_layer_types", layers, routed_after)
     full = latent_mixer(c, with_index=True)
     pool, width = c.count("index_kpool", default=16), c.count("index_head_dim")
     full = dataclasses.replace(
@@ -161,9 +145,7 @@ def _hy_v4(c: ConfigValues, max_context: int) -> Body:
         )
 
     made = {mark: attention(with_index=mark) for mark in set(marks)}
-    parts = c.texts("mlp_layer_types") or tuple("sparse" if i else "dense" for i in range(layers))
-    if len(parts) != layers:
-        raise c.wrong("mlp_layer_types", f"has {len(parts)} entries for {layers} layers")
+    parts = layer_kinds(c, "mlp_layer_types", layers, ("sparse" if i else "dense" for i in range(layers)))
     streams = c.count("hc_mult", default=4)
     norms = 2 * hidden + _streams(hidden, streams, mixed=2 * streams, scales=2)
     dense, routed = dense_ffn(hidden=hidden, inner=inner_size(c)), shared_and_routed(c)

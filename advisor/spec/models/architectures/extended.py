@@ -37,22 +37,26 @@ def _molmo2(c: ConfigValues, max_context: int) -> Body:
     )
 
 
-def _first(c: ConfigValues, key: str) -> int:
-    """The text's figure of a pair (text, images), or the figure itself."""
-    pair = c.raw(key)
-    return (c.numbers(key) or (0,))[0] if isinstance(pair, (list, tuple)) else c.count(key)
+def _pair(c: ConfigValues, key: str) -> tuple[int, int]:
+    """The figures of the text's experts and of the images'; one figure stands for both."""
+    if not isinstance(c.raw(key), (list, tuple)):
+        one = c.count(key)
+        return one, one
+    pair = c.numbers(key)
+    if not pair:
+        raise c.wrong(key, "is not a figure for text and one for images")
+    return pair[0], pair[-1]
 
 
 def _ernie_vl(c: ConfigValues, max_context: int) -> Body:
     """ERNIE 4.5 VL: ERNIE's experts for text, others for image tokens, which a text token does not pass."""
-    text = {key: _first(c, key) for key in ("moe_num_experts", "moe_intermediate_size") if key in c}
+    pairs = {key: _pair(c, key) for key in ("moe_num_experts", "moe_intermediate_size") if key in c}
+    text = {key: of_text for key, (of_text, _) in pairs.items()}
     body = read_transformer(ConfigValues(text, c.where).over(c), "ernie4_5_moe", max_context)
     if not isinstance(c.raw("moe_intermediate_size"), (list, tuple)):
         return body
-    inner = c.numbers("moe_intermediate_size") or ()
-    pair = isinstance(c.raw("moe_num_experts"), (list, tuple))
-    count = (c.numbers("moe_num_experts") or ())[-1] if pair else c.count("moe_num_experts")
-    images = moe_ffn(hidden=hidden_size(c), experts=count, active=0, inner=inner[-1], router_bias=True)
+    (_, experts), (_, inner) = _pair(c, "moe_num_experts"), _pair(c, "moe_intermediate_size")
+    images = moe_ffn(hidden=hidden_size(c), experts=experts, active=0, inner=inner, router_bias=True)
     each = images.total_linear_params + images.router_params + images.other_params
     routed = sum(1 for _, ffn, _ in body.layers if ffn.experts)
     return dataclasses.replace(body, other_params=body.other_params + routed * each)

@@ -29,11 +29,11 @@ def _named(c: ConfigValues, key: str, layers: int, default: tuple[str, ...]) -> 
     return kinds[:layers]
 
 
-def _listed_experts(c: ConfigValues, layers: int, first: int) -> tuple[str, ...]:
-    """Step's list of routed layers, "4,5,6,…"; all from `first` on where it is left out."""
+def _listed_experts(c: ConfigValues, layers: int) -> tuple[str, ...]:
+    """Step's list of routed layers, "4,5,6,…"; all but the first layer where it is left out."""
     listed = c.raw("moe_layers_enum")
     if listed is None:
-        return tuple("sparse" if i >= first else "dense" for i in range(layers))
+        return tuple("sparse" if i else "dense" for i in range(layers))
     if not isinstance(listed, (str, list, tuple)):
         raise c.wrong("moe_layers_enum", "is not a list of layers, such as '4,5,6'")
     items = [str(item).strip() for item in (listed.split(",") if isinstance(listed, str) else listed)]
@@ -70,7 +70,7 @@ def _step3(c: ConfigValues, max_context: int) -> Body:
     return Body(
         layers=tuple(
             (attention, routed if part == "sparse" else dense, 2 * hidden)
-            for part in _listed_experts(c, layers, 1)
+            for part in _listed_experts(c, layers)
         ),
         tied=False,
         final_norm_params=hidden,
@@ -81,7 +81,7 @@ def _step3p5(c: ConfigValues, max_context: int) -> Body:
     """Step 3.5 and 3.7 Flash: a gate per head, more heads on the local layers."""
     hidden, layers, width = hidden_size(c), layer_count(c), c.count("head_dim", default=128)
     kinds = _named(c, "layer_types", layers, ("full_attention",) * layers)
-    parts = c.texts("mlp_layer_types") or _listed_experts(c, layers, 1)
+    parts = _named(c, "mlp_layer_types", layers, _listed_experts(c, layers))
     other = c.section("attention_other_setting")
     local_heads = c.count(
         "num_sliding_attention_heads",
@@ -108,7 +108,7 @@ def _step3p5(c: ConfigValues, max_context: int) -> Body:
     return Body(
         layers=tuple(
             (made[kind], routed if part == "sparse" else dense, 2 * hidden)
-            for kind, part in zip(kinds, parts, strict=False)
+            for kind, part in zip(kinds, parts, strict=True)
         ),
         tied=False,
         final_norm_params=hidden,

@@ -17,6 +17,7 @@ from advisor.spec.models.transformer import (
     hidden_size,
     kv_head_count,
     layer_count,
+    layer_kinds,
 )
 from advisor.spec.models.values import ConfigValues
 
@@ -24,12 +25,8 @@ _PATTERN = 5
 
 
 def _kinds(c: ConfigValues, layers: int) -> tuple[str, ...]:
-    kinds = c.texts("layer_types") or tuple(
-        "full_attention" if (i + 1) % _PATTERN == 0 else "sliding_attention" for i in range(layers)
-    )
-    if len(kinds) != layers:
-        raise c.wrong("layer_types", f"has {len(kinds)} entries for {layers} layers")
-    return kinds
+    default = ("full_attention" if (i + 1) % _PATTERN == 0 else "sliding_attention" for i in range(layers))
+    return layer_kinds(c, "layer_types", layers, default)
 
 
 def _widths(c: ConfigValues, layers: int) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ import dataclasses
 
 from advisor.errors import UnsupportedError
 from advisor.spec.models.layers import BYTES_16BIT, dense_ffn, grouped_attention, moe_ffn
-from advisor.spec.models.model import Attention
+from advisor.spec.models.model import Attention, Ffn
 from advisor.spec.models.transformer import (
     EXPERTS,
     Body,
@@ -104,6 +104,20 @@ def _dbrx(c: ConfigValues, max_context: int) -> Body:
     return Body(layers=((attention, routed, 2 * hidden),) * layers, tied=False, final_norm_params=hidden)
 
 
+def ling_experts(c: ConfigValues) -> Ffn:
+    """Ling's routed and shared experts."""
+    experts, inner = c.count(*EXPERTS), c.count("moe_intermediate_size")
+    shared = c.count("moe_shared_expert_intermediate_size", default=inner)
+    return moe_ffn(
+        hidden=hidden_size(c),
+        experts=experts,
+        active=active_experts(c, experts),
+        inner=inner,
+        shared_inner=shared * c.count_or_zero("num_shared_experts", "n_shared_experts"),
+        router_bias=c.flag("moe_router_enable_expert_bias", c.text("model_type") != "bailing_moe"),
+    )
+
+
 def _ling(c: ConfigValues, max_context: int) -> Body:
     """Ling and Ring (Bailing), Sarvam, Param2: dense layers first, then routed and shared experts."""
     hidden, layers = hidden_size(c), layer_count(c)
@@ -117,16 +131,7 @@ def _ling(c: ConfigValues, max_context: int) -> Body:
         out_bias=bias,
         norm_params=2 * width if c.flag("use_qk_norm", c.text("model_type") != "bailing_moe") else 0,
     )
-    experts, inner = c.count(*EXPERTS), c.count("moe_intermediate_size")
-    shared = c.count("moe_shared_expert_intermediate_size", default=inner)
-    routed = moe_ffn(
-        hidden=hidden,
-        experts=experts,
-        active=active_experts(c, experts),
-        inner=inner,
-        shared_inner=shared * c.count_or_zero("num_shared_experts", "n_shared_experts"),
-        router_bias=c.flag("moe_router_enable_expert_bias", c.text("model_type") != "bailing_moe"),
-    )
+    routed = ling_experts(c)
     dense = dense_ffn(hidden=hidden, inner=inner_size(c), bias=bias)
     first = c.count_or_zero("first_k_dense_replace")
     return Body(
