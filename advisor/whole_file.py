@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 from advisor.errors import DiskFullError, InputError, disk_full
@@ -45,8 +46,15 @@ def write(path: Path, content: str | bytes, *, executable: bool = False) -> None
 
 def write_output(path: Path, content: str | bytes, *, executable: bool = False) -> None:
     """`write` of a file that the user named. Raises InputError where it cannot be written."""
-    try:
+    with named_errors(path):
         write(path, content, executable=executable)
+
+
+@contextlib.contextmanager
+def named_errors(path: Path) -> Iterator[None]:
+    """Whatever keeps a file that the user named from being written becomes InputError, in one line."""
+    try:
+        yield
     except (FileExistsError, NotADirectoryError) as error:
         raise InputError(f"{path.parent}: not a folder; name another place") from error
     except OSError as error:

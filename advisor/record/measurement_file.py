@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from advisor import whole_file
-from advisor.errors import DataError, InputError, nearest
+from advisor.errors import DataError, nearest
 from advisor.record.tables import KINDS, MARK, SPEED, VERSION
 from advisor.spec.reading.file_bytes import read_bytes
 from advisor.units import MIB
@@ -136,13 +136,9 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def _lock_file(path: Path) -> IO[bytes]:
-    try:
+    with whole_file.named_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.with_name(f".{path.name}.lock").open("a+b")
-    except (FileExistsError, NotADirectoryError) as error:
-        raise InputError(f"{path.parent}: not a folder; name another place") from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or 'cannot be written'}; name another place") from error
 
 
 def is_torn(path: Path) -> bool:
