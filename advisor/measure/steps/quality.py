@@ -12,6 +12,7 @@ from typing import Any
 from advisor import whole_file
 from advisor.errors import InputError
 from advisor.measure.state.ledger import Failure
+from advisor.measure.steps.workers import gate_worker
 from advisor.measure.tools import files, result_files, tool
 from advisor.measure.tools.envs import FoundTool
 
@@ -172,19 +173,15 @@ def _scores(
     for item in row["samples"].get(task, []):
         items_by_filter.setdefault(item["filter"], []).append(item)
     scores = []
-    for key, value in found.items():
-        metric, comma, name = key.partition(",")
-        if not comma or metric.endswith("_stderr") or not _finite(value):
-            continue
-        stderr = found.get(f"{metric}_stderr,{name}")
+    for metric, name, value, stderr in gate_worker.figures(found):
         items = items_by_filter.get(name, [])
         scores.append(
             Score(
                 task=task,
                 metric=metric,
                 filter=name,
-                value=float(value),
-                stderr=None if stderr is None or not _finite(stderr) else float(stderr),
+                value=value,
+                stderr=stderr,
                 samples=int(row["n-samples"][task]["effective"]),
                 protocol=_protocol(task, metric, name, row, asked, items),
                 higher_is_better=bool(row["higher_is_better"].get(task, {}).get(metric, True)),
@@ -196,11 +193,6 @@ def _scores(
             )
         )
     return scores
-
-
-def _finite(value: Any) -> bool:
-    """lm-eval writes 'N/A' where it computes no error."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def item_of(value: Any) -> ItemScore:

@@ -21,10 +21,7 @@ def why_broken(entries: Iterable[Entry], model: str, format: str) -> str | None:
     base = {_key(score): score for score in _scores(rows, model, UNQUANTIZED)}
     if format in UNQUANTIZED:
         return None
-    for key in sorted(mine.keys() & base.keys()):
-        if gate_worker.is_broken(mine[key], base[key]):
-            return gate_worker.loss_text(mine[key], base[key])
-    return None
+    return gate_worker.first_loss(mine, base)
 
 
 def _scores(rows: Iterable[Entry], model: str, formats: Iterable[str]) -> Iterator[Mapping[str, Any]]:
@@ -35,5 +32,5 @@ def _scores(rows: Iterable[Entry], model: str, formats: Iterable[str]) -> Iterat
             yield from (entry.result or {})["scores"]
 
 
-def _key(score: Mapping[str, Any]) -> tuple[str, str, str, str]:
+def _key(score: Mapping[str, Any]) -> tuple[str, ...]:
     return (score["task"], score["metric"], score["filter"], score["protocol"])

@@ -40,23 +40,38 @@ def loss_text(score: Mapping[str, Any], base: Mapping[str, Any]) -> str:
     return f"{name} is {score['value']:.4g}, with 16 bits {base['value']:.4g}"
 
 
+def first_loss(
+    scores: Mapping[tuple[str, ...], Mapping[str, Any]], base: Mapping[tuple[str, ...], Mapping[str, Any]]
+) -> str | None:
+    """The first score, in the order of the keys that both have, that is broken; None where none is."""
+    for key in sorted(scores.keys() & base.keys()):
+        if is_broken(scores[key], base[key]):
+            return loss_text(scores[key], base[key])
+    return None
+
+
+def figures(found: Mapping[str, Any]) -> Iterator[tuple[str, str, float, float | None]]:
+    """Metric, filter, value and standard error of a task's finite scores, as lm-eval writes them."""
+    for key, value in found.items():
+        metric, comma, name = key.partition(",")
+        if comma and not metric.endswith("_stderr") and _finite(value):
+            stderr: Any = found.get(f"{metric}_stderr,{name}")
+            yield metric, name, float(value), float(stderr) if _finite(stderr) else None
+
+
 def scores(row: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
     """Each finite score of lm-eval's file by what makes two comparable, and its value and error."""
     for task, found in row["results"].items():
         asked = (row.get("n-shot", {}).get(task), row.get("versions", {}).get(task))
         counted = row.get("n-samples", {}).get(task, {}).get("effective")
         prompts = row.get("task_hashes", {}).get(task)
-        for key, value in found.items():
-            metric, comma, name = key.partition(",")
-            if not comma or metric.endswith("_stderr") or not _finite(value):
-                continue
-            stderr = found.get(f"{metric}_stderr,{name}")
+        for metric, name, value, stderr in figures(found):
             higher = row.get("higher_is_better", {}).get(task, {}).get(metric, True)
             score = {
                 "task": task,
                 "metric": metric,
-                "value": float(value),
-                "stderr": float(stderr) if _finite(stderr) else None,
+                "value": value,
+                "stderr": stderr,
                 "higher_is_better": bool(higher),
             }
             yield tuple(map(str, (task, metric, name, *asked, counted, prompts))), score
@@ -89,11 +104,11 @@ def _read(path: Path) -> dict[tuple[str, ...], dict[str, Any]]:
 def main(words: Sequence[str]) -> int:
     results, format, *base = words
     mine, theirs = _of(Path(results), [format]), _of(Path(results), base)
-    for key in sorted(mine.keys() & theirs.keys()):
-        if is_broken(mine[key], theirs[key]):
-            print(loss_text(mine[key], theirs[key]))
-            return BROKEN
-    return 0
+    lost = first_loss(mine, theirs)
+    if lost is None:
+        return 0
+    print(lost)
+    return BROKEN
 
 
 if __name__ == "__main__":
