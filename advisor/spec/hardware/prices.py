@@ -83,12 +83,12 @@ class Offer:
         )
 
     def _together(self, num_gpus: int) -> float:
-        """The bundles that make up `num_gpus`, the largest first; a rest takes one more small one."""
+        """The bundles that make up `num_gpus`, the largest first; the smallest is a single GPU."""
         usd_per_hour = 0.0
         for size, usd in self.bundles:
             count, num_gpus = divmod(num_gpus, size)
             usd_per_hour += count * usd
-        return usd_per_hour + (self.bundles[-1][1] if num_gpus else 0.0)
+        return usd_per_hour
 
 
 def price_of(
