@@ -52,9 +52,7 @@ def _read(path: Path) -> tuple[str, list[Located[Any]], list[Finding]]:
     try:
         return *read_file(path), []
     except DataError as error:
-        line, text = _placed(str(error).removeprefix(f"{path}:"))
-        what, _, remedy = text.partition("; ")
-        return "", [], [Finding(file=path, line=line, severity="error", what=what, remedy=remedy)]
+        return "", [], [_damage(path, error)]
 
 
 def _of_sources(folder: Path) -> Iterator[Finding]:
@@ -63,9 +61,14 @@ def _of_sources(folder: Path) -> Iterator[Finding]:
     try:
         sources.read_sources(folder)
     except DataError as error:
-        line, text = _placed(str(error).removeprefix(f"{path}:"))
-        what, _, remedy = text.partition("; ")
-        yield Finding(file=path, line=line, severity="error", what=what, remedy=remedy or "mend the file")
+        yield _damage(path, error)
+
+
+def _damage(path: Path, error: DataError) -> Finding:
+    """An unreadable file as a finding: `path:line: what; remedy`, taken apart."""
+    line, text = _placed(str(error).removeprefix(f"{path}:"))
+    what, _, remedy = text.partition("; ")
+    return Finding(file=path, line=line, severity="error", what=what, remedy=remedy or "mend the file")
 
 
 def _placed(text: str) -> tuple[int, str]:

@@ -126,7 +126,7 @@ def described(document: Any) -> str:
     text = str(document).strip()
     head = {name.strip() for name in text.split("\n", 1)[0].split(",")}
     if {"Metric", "avg"} <= head:
-        return f"{_OTHER_TOOLS[-1][1]} (it has no lengths and no load)"
+        return f"{_TABLE} (it has no lengths and no load)"
     return f"text that begins with {text[:30]!r}"
 
 
@@ -138,6 +138,7 @@ def _keys(document: Mapping[Any, Any]) -> str:
     return f"the keys {', '.join(names[:_MAX_KEYS])}{more}"
 
 
+_TABLE = "AIPerf's or GenAI-Perf's table: import the JSON of the same name beside it"
 _NO_ENGINE = "names no engine: measure with `vllm bench serve`, GuideLLM or AIPerf"
 _OTHER_TOOLS: tuple[tuple[set[str], str], ...] = (
     (
@@ -159,7 +160,7 @@ _OTHER_TOOLS: tuple[tuple[set[str], str], ...] = (
         {"metadata", "metrics", "error"},
         "AIPerf's records of single requests: import profile_export_aiperf.json beside it",
     ),
-    ({"Metric", "avg", "p99"}, "AIPerf's or GenAI-Perf's table: import the JSON of the same name beside it"),
+    ({"Metric", "avg", "p99"}, _TABLE),
 )
 """Files of tools that are no source here, by keys that they have, with the reason and the way on."""
 

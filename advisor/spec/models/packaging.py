@@ -179,8 +179,10 @@ def _own_widths(q: ConfigValues) -> dict[str, int]:
     found: dict[str, int] = {}
     for key in ("dynamic", "extra_config"):
         section = q.section(key)
-        for name in () if section is None else section.names():
-            part = section.section(name) if section is not None and not name.startswith("-:") else None
+        if section is None:
+            continue
+        for name in section.names():
+            part = None if name.startswith("-:") else section.section(name)
             if part is not None and "bits" in part:
                 found[name] = part.count("bits")
     return found
