@@ -10,11 +10,11 @@ from typing import Literal, get_args
 from advisor.spec.api_price import ApiPrice
 from advisor.spec.engines.engine import Engine
 from advisor.spec.metrics import LatencyMetric, Statistic, latency_key, percentile_of
+from advisor.spec.reading.require import require, require_line, within
 from advisor.spec.workloads import lognormal
 from advisor.spec.workloads.conversations.conversation import ALONE, Conversation
 from advisor.spec.workloads.conversations.prompts import mean_prompt, most_hits
 from advisor.spec.workloads.load_kind import ArrivalKind
-from advisor.spec.workloads.require import require, require_line, within
 
 Objective = Literal["cost", "latency", "throughput", "accuracy"]
 GpuCount = Literal["smallest", "same", "free"]

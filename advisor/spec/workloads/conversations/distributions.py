@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, get_args
 
-from advisor.spec.workloads.require import require, within
+from advisor.spec.reading.require import require, within
 
 if TYPE_CHECKING:
     import numpy as np

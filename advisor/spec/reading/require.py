@@ -1,4 +1,4 @@
-"""The checks by which a workload's facts refuse what cannot be."""
+"""The checks by which facts, such as those of a workload, refuse what cannot be."""
 
 from __future__ import annotations
 
