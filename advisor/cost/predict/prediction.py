@@ -101,59 +101,52 @@ def predictions_of(
 
     goodput_share: of requests within their limits. kernels: what kernels timed alone say (`FittedSpeed`).
     """
-    m = table.stats
+    m, r, turns = table.stats, p.replica, table.turns
     plans = memory_plans(p, table)
-    bases = [table.basis(i) for i in range(len(p.deployments))]
+    bases = [table.basis(i) if plan.fits else None for i, plan in enumerate(plans)]
     of = {name: _estimates(values, bases) for name, values in table.latency_ms.items()}
     rates = _estimates(table.requests_per_s, bases)
     tokens = _estimates(table.output_tokens_per_s, bases)
     capacities = _estimates(table.capacity_requests_per_s, bases)
-    shares = [None] * len(bases) if goodput_share is None else _estimates(goodput_share, bases)
-    unknown: list[Estimate | None] = [None] * len(bases)
-    turns = table.turns
-    first_turns = unknown if turns is None else _estimates(turns.first_ttft_ms, bases)
-    later_turns = unknown if turns is None else _estimates(turns.later_ttft_ms, bases)
-    prompt, decode = typical_steps(p.replica.arrays, p.replica.costs, rows, m)
+    shares = _estimates(goodput_share, bases)
+    first_turns = _estimates(None if turns is None else turns.first_ttft_ms, bases)
+    later_turns = _estimates(None if turns is None else turns.later_ttft_ms, bases)
+    prompt, decode = typical_steps(r.arrays, r.costs, rows, m)
     uncached = rows.input_tokens * (1.0 - rows.prefix_hit_rate)
-    prefill_ms = times_ms(prompt, p.replica.costs, uncached)
-    decode_ms = times_ms(decode, p.replica.costs, np.where(np.isfinite(m.batch), m.batch, 1.0))
-    prefill_kernels, decode_kernels = (
-        kernel_shares(one, p.replica.arrays, kernels) for one in (prompt, decode)
-    )
+    prefill_ms = times_ms(prompt, r.costs, uncached)
+    decode_ms = times_ms(decode, r.costs, np.where(np.isfinite(m.batch), m.batch, 1.0))
+    prefill_kernels, decode_kernels = (kernel_shares(one, r.arrays, kernels) for one in (prompt, decode))
     batch, kv_use = m.batch.tolist(), m.kv_use.tolist()
     endless, waiting = (~np.isfinite(m.tpot_s)).tolist(), m.saturated.tolist()
-    made = []
-    for i, (deployment, plan) in enumerate(zip(p.deployments, plans, strict=True)):
-        fits = plan.fits
-        made.append(
-            Prediction(
-                deployment=deployment,
-                load=loads[i],
-                memory=plan,
-                status=_status(fits, loads[i], endless=endless[i], waiting=waiting[i]),
-                latency={name: e for name, values in of.items() if fits and (e := values[i]) is not None},
-                requests_per_s=rates[i] if fits else None,
-                output_tokens_per_s=tokens[i] if fits else None,
-                capacity_requests_per_s=capacities[i] if fits else None,
-                regime_prefill=bottleneck(prefill_ms[i]),
-                regime_decode=bottleneck(decode_ms[i]),
-                prefill_ms=prefill_ms[i],
-                decode_ms=decode_ms[i],
-                prefill_kernels=prefill_kernels[i],
-                decode_kernels=decode_kernels[i],
-                nearest_evidence=evidence.nearest(deployment, p.keys[i]),
-                batch=batch[i] if fits else None,
-                kv_use=kv_use[i] if fits else None,
-                goodput_share=shares[i] if fits else None,
-                prefix_hits=None if table.prefix_hits is None else float(table.prefix_hits[i]),
-                prefix_hits_spread=(
-                    None if table.prefix_hits_spread is None else float(table.prefix_hits_spread[i])
-                ),
-                first_turn_ttft_ms=first_turns[i] if fits else None,
-                later_turn_ttft_ms=later_turns[i] if fits else None,
-            )
+    return [
+        Prediction(
+            deployment=deployment,
+            load=loads[i],
+            memory=plan,
+            status=_status(plan.fits, loads[i], endless=endless[i], waiting=waiting[i]),
+            latency={name: e for name, values in of.items() if (e := values[i]) is not None},
+            requests_per_s=rates[i],
+            output_tokens_per_s=tokens[i],
+            capacity_requests_per_s=capacities[i],
+            regime_prefill=bottleneck(prefill_ms[i]),
+            regime_decode=bottleneck(decode_ms[i]),
+            prefill_ms=prefill_ms[i],
+            decode_ms=decode_ms[i],
+            prefill_kernels=prefill_kernels[i],
+            decode_kernels=decode_kernels[i],
+            nearest_evidence=evidence.nearest(deployment, p.keys[i]),
+            batch=batch[i] if plan.fits else None,
+            kv_use=kv_use[i] if plan.fits else None,
+            goodput_share=shares[i],
+            prefix_hits=None if table.prefix_hits is None else float(table.prefix_hits[i]),
+            prefix_hits_spread=(
+                None if table.prefix_hits_spread is None else float(table.prefix_hits_spread[i])
+            ),
+            first_turn_ttft_ms=first_turns[i],
+            later_turn_ttft_ms=later_turns[i],
         )
-    return made
+        for i, (deployment, plan) in enumerate(zip(p.deployments, plans, strict=True))
+    ]
 
 
 def _status(fits: bool, load: Load, *, endless: bool, waiting: bool) -> Status:
@@ -191,10 +184,12 @@ def memory_plans(p: DeploymentTable, table: PredictionTable) -> list[MemoryPlan]
     ]
 
 
-def _estimates(of: Range, bases: Sequence[Basis]) -> list[Estimate | None]:
-    """Each entry as an Estimate; None where the value does not exist."""
+def _estimates(of: Range | None, bases: Sequence[Basis | None]) -> list[Estimate | None]:
+    """Each entry as an Estimate; None where the value does not exist, or has no basis to be stated on."""
+    if of is None:
+        return [None] * len(bases)
     return [
-        Estimate(value=value, low=low, high=high, basis=basis) if known else None
+        Estimate(value=value, low=low, high=high, basis=basis) if known and basis is not None else None
         for known, value, low, high, basis in zip(
             np.isfinite(of.value).tolist(),
             of.value.tolist(),
