@@ -279,7 +279,8 @@ class Predictor:
 
         if asked.conversations is None:
             return self._table(d, rows, wanted, capacity=capacity, runs_of=runs_of)
-        runs = runs_of(self._table(d, rows, wanted, capacity=capacity))
+        # Which rows fit is all that is asked of the closed form here.
+        runs = runs_of(self._table(d, rows, MEANS, capacity=False))
         if runs:
             rows = with_simulated_hits(d, asked, rows, {i: run.hit_rate for i, run in runs.items()})
         return self._table(d, rows, wanted, capacity=capacity, talks=runs)
