@@ -15,9 +15,17 @@ from advisor.cost.serving.load_table import LoadTable
 from advisor.cost.serving.queue import Queue, limits_s
 from advisor.cost.serving.serving_stats import near_capacity
 from advisor.cost.uncertainty.conformal import Z90
-from advisor.cost.uncertainty.error_class import DISTANCES, LOADS, EngineClass, error_class
+from advisor.cost.uncertainty.error_class import (
+    DISTANCES,
+    LOADS,
+    Distance,
+    EngineClass,
+    ErrorClass,
+    error_class,
+)
 from advisor.cost.uncertainty.intervals import UNKNOWN, Intervals
 from advisor.spec.metrics import LatencyMetric
+from advisor.spec.workloads.load_kind import LoadClass
 from advisor.spec.workloads.workload import Goodput
 from advisor.units import MS_PER_S
 
@@ -37,22 +45,15 @@ def log_bounds(
     load_class, at, arrays = loads.load_class, loads.deployment, p.replica.arrays
     distance, generation = p.distance[at], np.array(arrays.generation)[at]
     moe = (arrays.experts > 0)[at]
-    engines = tuple(product(sorted(set(arrays.generation)), (False, True)))
+    engines = [EngineClass(*one) for one in product(sorted(set(arrays.generation)), (False, True))]
     for load, (far, distance_name), crowded in product(LOADS, enumerate(DISTANCES), (False, True)):
         here = (load_class == load) & (distance == far) & (near == crowded)
         if not here.any():
             continue
         for engine in engines:
-            chosen = here & (generation == engine[0]) & (moe == engine[1])
+            chosen = here & (generation == engine.generation) & (moe == engine.moe)
             if chosen.any():
-                as_load, as_statistic = load, statistic
-                if load == "single" and engine[0] == "v1" and metric != "ttft":
-                    # Lone requests were timed end to end on V0, by the one harness that teaches most; on V1
-                    # one is a closed loop of one client.
-                    as_load, as_statistic = "loaded", "mean"
-                of = error_class(
-                    metric, as_statistic, as_load, EngineClass(*engine), distance_name, near_capacity=crowded
-                )
+                of = _judged_as(metric, statistic, load, engine, distance_name, near_capacity=crowded)
                 interval = intervals.of_metric(metric, of)
                 low[chosen], high[chosen] = interval.low, interval.high
     wider = np.where(p.unmeasured_vendor[at], OTHER_KERNELS, 1.0)
@@ -61,6 +62,23 @@ def log_bounds(
     # What the network adds is independent of what else is off.
     low[spans], high[spans] = -np.hypot(low[spans], UNKNOWN.low), np.hypot(high[spans], UNKNOWN.high)
     return low, high
+
+
+def _judged_as(
+    metric: str,
+    statistic: str,
+    load: LoadClass,
+    engine: EngineClass,
+    distance: Distance,
+    *,
+    near_capacity: bool,
+) -> ErrorClass:
+    """The class of held-out errors that a prediction's interval is made of."""
+    if load == "single" and engine.generation == "v1" and metric != "ttft":
+        # Lone requests were timed end to end on V0, by the one harness that teaches most; on V1 one is a
+        # closed loop of one client.
+        load, statistic = "loaded", "mean"
+    return error_class(metric, statistic, load, engine, distance, near_capacity=near_capacity)
 
 
 def queue_of(p: DeploymentTable, loads: LoadTable) -> Queue:
