@@ -62,6 +62,7 @@ def with_runs(d: DeploymentTable, loads: LoadTable, stats: ServingStats, runs: R
         )
     }
     one_stage = d.replica.arrays.pipeline_parallel[loads.deployment] == 1
+    is_open = loads.is_kind("rate")
     for i, run in runs.items():
         if not one_stage[i]:
             continue
@@ -70,7 +71,7 @@ def with_runs(d: DeploymentTable, loads: LoadTable, stats: ServingStats, runs: R
             found = run.latency_ms.get((metric, "mean"), np.nan) / MS_PER_S
             if endless or np.isfinite(found):
                 made[f"{metric}_s"][i] = np.nan if endless else found
-        sent = loads.level[i] if loads.is_kind("rate")[i] and not endless else run.requests_per_s
+        sent = loads.level[i] if is_open[i] and not endless else run.requests_per_s
         most = stats.capacity_requests_per_s[i]
         made["requests_per_s"][i] = sent
         made["capacity_requests_per_s"][i] = min(most, sent) if endless else max(most, sent)

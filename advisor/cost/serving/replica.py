@@ -90,12 +90,7 @@ def _alone(
     # In one step with others a prompt costs what it computes, not what a step costs by itself.
     others_s = (batch - 1.0) * chunks * (prompt.total_s - c.fixed_s)
     tpot = _decode_s(c, np.maximum(batch / stages, 1.0), loads)
-    ttft = (
-        c.request_s
-        + c.prompt_token_s * loads.input_tokens
-        + prefill_s
-        + np.where(loads.is_kind("batch"), others_s, 0.0)
-    )
+    ttft = engines.request_overhead_s + prefill_s + np.where(loads.is_kind("batch"), others_s, 0.0)
     e2e = ttft + steps * tpot
     # A batch that does not fit at once goes through as places come free.
     late = late & np.isfinite(most)

@@ -54,11 +54,10 @@ def calibrated(held: Sequence[HeldOut]) -> dict[str, tuple[float, float]]:
     errors = [needed(h, own) for h, own in zip(singles, true, strict=True)]
     noise = _factors(singles, np.array(errors))
     for h in singles:
-        for name, of_means in zip(
-            _classes(h), interval_classes(h.distance, "average", h.format), strict=True
-        ):
+        of_means = interval_classes(h.distance, "average", h.format)
+        for i, name in enumerate(_classes(h)):
             if name in noise:
-                wide = next((common[n] for n in _outwards(of_means) if n in common), DEFAULT_WIDTH[0])
+                wide = next((common[n] for n in of_means[i:] if n in common), DEFAULT_WIDTH[0])
                 out[name] = (wide, noise[name])
     return out
 
@@ -91,9 +90,3 @@ def _scale(name: str) -> tuple[str, bool]:
 
 def _parent(name: str) -> str | None:
     return name.rpartition(", ")[0] or None
-
-
-def _outwards(name: str) -> Sequence[str]:
-    """A class and those around it."""
-    parts = name.split(", ")
-    return [", ".join(parts[:count]) for count in range(len(parts), 0, -1)]
