@@ -1,7 +1,7 @@
 """Noise of each benchmark's scores: by its kind and questions, and what the scores themselves show beyond.
 
 Harnesses differ by benchmark: prompts, answer parsing and sampling add errors that the number of questions
-does not tell (MMLU-Pro and BBH have over twice theirs), and answers that rarely flip have less.
+does not tell (MMLU-Pro has 1.7 times its kind's, BBH 1.2 times), and answers that rarely flip have less.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ def likeliest_noise(p: Problem, spread: Spread, found: Solution) -> dict[str, fl
     ratio = np.array([p.noise.get(name, 1.0) for name in benchmarks])
     at = np.searchsorted(benchmarks, names)
     usual = noise_sd(p.cells, spread) / np.sqrt(found.weight)
-    pairs = []
+    blocks = []
     for rows in p.blocks:
         slopes = p.x[rows] * loss[rows, None]
         who = p.shared.take(rows)
         true = deviations(who, who, (loss[rows], loss[rows]), (p.gain[rows], p.gain[rows]), spread)
-        pairs.append((rows, true + slopes @ found.covariance @ slopes.T))
+        blocks.append((rows, who, true + slopes @ found.covariance @ slopes.T))
     count = np.bincount(at, minlength=len(benchmarks))
     for _ in range(_NOISE_STEPS):
         share = np.empty(len(at))
-        for rows, true in pairs:
-            error = noises(p.shared.take(rows), usual[rows] * ratio[at[rows]], spread)
+        for rows, who, true in blocks:
+            error = noises(who, usual[rows] * ratio[at[rows]], spread)
             lean = error @ inverse(true + error)
             own = lean @ (p.y[rows] - loss[rows])
             left = np.diag(error) - np.einsum("ij,ji->i", lean, error)
