@@ -11,18 +11,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from advisor.cost.arrays import Floats
 from advisor.cost.evaluation.figures import errors_of
-from advisor.cost.evaluation.held_out import families, leave_groups_out, load_class
+from advisor.cost.evaluation.held_out import load_class
 from advisor.cost.evaluation.optimum import Optimum
 from advisor.cost.fitting.corrections import quantity
-from advisor.cost.fitting.evidence import shape_key
-from advisor.cost.fitting.observations import Observations, observe
+from advisor.cost.fitting.observations import observe
 from advisor.cost.fitting.step_estimator import fit_speed
 from advisor.cost.predict.predictor import Predictor
-from advisor.cost.step.fitted_speed import FittedSpeed
 from advisor.data import shipped
 from advisor.record.store import read_speed
+from benchmarks.replay_decisions import left_out_errors, nothing_held_out
 
 FEWEST = 20
 
@@ -30,14 +28,15 @@ FEWEST = 20
 def main() -> None:
     seen = observe(read_speed(shipped("measurements")))
     fits = {"on": Predictor.shipped().fit.speed, "off": fit_speed(seen)}
-    errors = {name: held_out(seen, speed) for name, speed in fits.items()}
+    nothing = nothing_held_out(seen)
+    errors = {name: left_out_errors(Optimum.of(seen, speed), nothing) for name, speed in fits.items()}
     kinds, loads = np.array(quantity(seen)), np.array(load_class(seen))
     wanted = [("tpot", "loaded"), ("ttft", "loaded"), ("throughput", "loaded"), ("tpot", "single")]
     wanted += [("e2e", "single"), ("throughput", "maximum")]
     print(f"{'quantity':<12}{'load':<10}{'left out':<10}{'rows':>6}{'kernel level on':>20}{'off':>18}")
     for kind, load in wanted:
         chosen = (kinds == kind) & (loads == load)
-        for left_out in ("model", "GPU", "source"):
+        for left_out in ("model", "gpu", "source"):
             both = {name: table[left_out][chosen] for name, table in errors.items()}
             if np.isfinite(both["on"]).sum() < FEWEST:
                 continue
@@ -45,17 +44,6 @@ def main() -> None:
             shown = {name: f"{f.median:.1%} / {f.mean:.1%}" for name, f in figures.items()}
             rows = f"{figures['on'].rows:,}"
             print(f"{kind:<12}{load:<10}{left_out:<10}{rows:>6}{shown['on']:>20}{shown['off']:>18}")
-
-
-def held_out(seen: Observations, speed: FittedSpeed) -> dict[str, Floats]:
-    """log(measured ÷ predicted) of each row, by what was left out."""
-    optimum = Optimum.of(seen, speed)
-    of_row = seen.row_deployments
-    return {
-        "model": leave_groups_out(optimum, [shape_key(d.model) for d in of_row]),
-        "GPU": leave_groups_out(optimum, [d.gpu.name for d in of_row]),
-        "source": leave_groups_out(optimum, families(seen)),
-    }
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ from advisor.advise.choose.joint import TOKEN_RATE, TTFT, keeps_all
 from advisor.advise.choose.limits import margin_sd
 from advisor.cost.arrays import Floats
 from advisor.cost.evaluation.held_out import HeldOut, Optimum, leave_groups_out, near_capacity
-from advisor.cost.fitting.observations import observe
+from advisor.cost.fitting.observations import Observations, observe
 from advisor.cost.predict.prediction_table import Range
 from advisor.cost.predict.predictor import Z90, Predictor
 from advisor.cost.uncertainty.error_class import Distance, ErrorClass
@@ -205,25 +205,31 @@ def _share(count: int, of: int) -> float:
     return count / of if of else float("nan")
 
 
-def held_out(kept: Path | None) -> HeldOut:
-    """Errors of all rows, each model, GPU and source left out in turn; a minute or two."""
-    seen = observe(read_speed(shipped("measurements")))
+def nothing_held_out(seen: Observations) -> HeldOut:
+    """What is known of the rows themselves; no error."""
     nothing = np.full(len(seen.rows), np.nan)
-    unknown = HeldOut(
+    return HeldOut(
         seen=seen, row=nothing, model=nothing, gpu=nothing, source=nothing,
         elsewhere=nothing, near_capacity=np.zeros(len(seen.rows), dtype=bool),
     )  # fmt: skip
+
+
+def left_out_errors(optimum: Optimum, rows: HeldOut) -> dict[str, Floats]:
+    """log(measured ÷ predicted) of each row, with its model, its GPU and its source left out in turn."""
+    groups = {"model": rows.shapes, "gpu": rows.gpus, "source": rows.sources}
+    return {name: leave_groups_out(optimum, of) for name, of in groups.items()}
+
+
+def held_out(kept: Path | None) -> HeldOut:
+    """Errors of all rows, each model, GPU and source left out in turn; a minute or two."""
+    seen = observe(read_speed(shipped("measurements")))
+    unknown = nothing_held_out(seen)
     if kept is not None and kept.exists():
         known = np.load(kept)
         columns = {name: known[name] for name in ("model", "gpu", "source", "near_capacity")}
     else:
         optimum = Optimum.of(seen, Predictor.shipped().fit.speed)
-        columns = {
-            "model": leave_groups_out(optimum, unknown.shapes),
-            "gpu": leave_groups_out(optimum, unknown.gpus),
-            "source": leave_groups_out(optimum, unknown.sources),
-            "near_capacity": near_capacity(optimum),
-        }
+        columns = {**left_out_errors(optimum, unknown), "near_capacity": near_capacity(optimum)}
         if kept is not None:
             np.savez(kept, **columns)
     return replace(unknown, **columns)
