@@ -26,6 +26,7 @@ class Figures:
     hits: float
     ttft_ms: float
     tpot_ms: float
+    e2e_ms: float
     requests_per_s: float
 
 
@@ -114,6 +115,7 @@ def case(load: Load, kv_tokens: float, *, seed: int, most_requests: int | None =
             hits=float(rows.prefix_hit_rate[0]),
             ttft_ms=1e3 * float(steady.ttft_s[0]),
             tpot_ms=1e3 * float(steady.tpot_s[0]),
+            e2e_ms=1e3 * float(steady.e2e_s[0]),
             requests_per_s=float(steady.requests_per_s[0]),
         ),
         simulated=_simulated(run),
@@ -128,5 +130,6 @@ def _simulated(run: ServingResult) -> Figures:
         hits=run.hit_rate,
         ttft_ms=run.latency_ms.get(("ttft", "mean"), float("nan")),
         tpot_ms=run.latency_ms.get(("tpot", "mean"), float("nan")),
+        e2e_ms=run.latency_ms.get(("e2e", "mean"), float("nan")),
         requests_per_s=run.requests_per_s,
     )
