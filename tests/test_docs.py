@@ -84,6 +84,12 @@ def test_every_link_inside_leads_somewhere(page: Path) -> None:
         assert anchor in slugs, f"{page.name}: {page_name}#{anchor}"
 
 
+@pytest.mark.parametrize("name", ["docs/method.md"])
+def test_a_page_of_prose_has_no_line_over_120_characters(name: str) -> None:
+    for number, line in enumerate((ROOT / name).read_text(encoding="utf-8").splitlines(), 1):
+        assert len(line) <= 120, f"{name}:{number}"
+
+
 def options() -> dict[str, set[str]]:
     """Command → its options, of the whole command line."""
     from docs.tools.reference import commands
