@@ -23,8 +23,7 @@ _CHOICE = "What to choose from"
 _PRICES = "Prices"
 
 ModelArgument = Annotated[
-    str | None,
-    typer.Argument(metavar="MODEL", help="Model: a name, a Hub id, a folder or config.json."),
+    str | None, typer.Argument(metavar="MODEL", help="Model: a name, a Hub id, a folder or config.json.")
 ]
 ModelOption = Annotated[
     str | None, typer.Option("--model", "-m", metavar="MODEL", help="Model, in place of the argument.")
@@ -32,10 +31,12 @@ ModelOption = Annotated[
 ParamsOption = Annotated[
     str | None,
     typer.Option(
-        "--params", metavar="SIZE", help="In place of a model: a typical one of this size (8B, 284B-A13B)."
+        "--params",
+        metavar="SIZE",
+        help="Instead of a model: a typical one of this size: 8B, 284B-A13B (13B active).",
     ),
 ]
-OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How the answer is printed.")]
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Form of the answer on stdout.")]
 
 WorkloadOption = Annotated[
     str | None,
@@ -52,7 +53,7 @@ ScenarioOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME|FILE",
-        help="Conventions put over the workload: synchronous, asynchronous (the seed paper's).",
+        help="Conventions laid over the workload: synchronous, asynchronous (arXiv 2411.02355), or a file.",
         rich_help_panel=_WORKLOAD,
     ),
 ]
@@ -93,8 +94,7 @@ RateOption = Annotated[
         "--rps",
         "--qps",
         metavar="R",
-        help="Open loop: rate at which requests arrive, each turn being one: 4 (per second), 300/min, "
-        "10k/day.",
+        help="Open loop: requests that arrive, every turn counted: 4 (per second), 300/min, 10k/day.",
         rich_help_panel=_WORKLOAD,
     ),
 ]
@@ -153,7 +153,8 @@ SloOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="LIMIT",
-        help="A limit on the distribution: ttft_p95_ms=500, 'p99_tpot_ms<=50'; none drops all.",
+        help="Limit on the mean or a percentile of TTFT, TPOT, ITL or E2E: ttft_p95_ms=500, "
+        "'p99_tpot_ms<=50'; none drops those of the profile.",
         rich_help_panel=_LIMITS,
     ),
 ]
@@ -161,7 +162,7 @@ GoodputOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="KEY:MS",
-        help="Limits each request must keep, as vLLM's: 'ttft:500 tpot:50 e2el:5000'.",
+        help="Limits on each request by itself, ms, as vLLM bench's --goodput: 'ttft:500 tpot:50 e2el:5000'.",
         rich_help_panel=_LIMITS,
     ),
 ]
@@ -177,7 +178,7 @@ MinRecoveryOption = Annotated[
     str | None,
     typer.Option(
         metavar="SHARE",
-        help="Least share of BF16's accuracy to keep: 0.99 or 99%.",
+        help="Least recovery, the score of the quantized model ÷ that of BF16: 0.99 or 99%.",
         rich_help_panel=_LIMITS,
     ),
 ]
@@ -193,7 +194,7 @@ TasksOption = Annotated[
     str | None,
     typer.Option(
         metavar="A,B",
-        help="Benchmarks or families that accuracy is judged on: code,reasoning.",
+        help="Benchmarks, or families of them, that accuracy is judged on: code,reasoning.",
         rich_help_panel=_LIMITS,
     ),
 ]
@@ -260,7 +261,7 @@ RecordsOption = Annotated[
     typer.Option(
         metavar="DIR",
         envvar="QUANTADVISE_RECORDS",
-        help="Your own measurements: the fit learns from them too.",
+        help="Folder of your own measurements; predictions learn from them too.",
     ),
 ]
 
@@ -285,8 +286,7 @@ FormatsOption = Annotated[
     ),
 ]
 MaxGpusOption = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Most GPUs, replicas included.", rich_help_panel=_CHOICE),
+    int | None, typer.Option(metavar="N", help="Most GPUs, all replicas together.", rich_help_panel=_CHOICE)
 ]
 AllowMixedOption = Annotated[
     bool,
@@ -306,7 +306,8 @@ NodesOption = Annotated[
     ),
 ]
 NumGpusOption = Annotated[
-    int | None, typer.Option(metavar="N", help="Exact number of GPUs.", rich_help_panel=_CHOICE)
+    int | None,
+    typer.Option(metavar="N", help="Exact number of GPUs, all replicas together.", rich_help_panel=_CHOICE),
 ]
 TensorParallelChoiceOption = Annotated[
     str | None,
@@ -342,8 +343,8 @@ GpuCountOption = Annotated[
     str | None,
     typer.Option(
         metavar="smallest|same|free",
-        help="GPUs per deployment: by one of the seed paper's two conventions (smallest, same), or "
-        "searched (free).",
+        help="GPUs per deployment: free, the default, searches; smallest takes the fewest that hold each "
+        "format, same as many for every format as BF16 needs.",
         rich_help_panel=_CHOICE,
     ),
 ]

@@ -8,10 +8,10 @@ from typing import Literal
 
 Basis = Literal["measured", "fitted", "extrapolated", "roofline"]
 BASES: Mapping[Basis, str] = {
-    "measured": "this very cell was seen",
-    "fitted": "model and GPU are among the fit's records",
-    "extrapolated": "model, GPU or engine generation is new to the fit",
-    "roofline": "physics alone",
+    "measured": "the records have this very deployment under this very load",
+    "fitted": "the model and the GPU are among the records",
+    "extrapolated": "the model, the GPU or the engine's generation is not among the records",
+    "roofline": "physics alone: bytes ÷ bandwidth, operations ÷ rate",
 }
 
 

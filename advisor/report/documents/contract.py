@@ -45,7 +45,7 @@ class RankedDocument(JudgedDocument):
 class RefusedDocument(TypedDict):
     deployment: DeploymentDocument
     keeps_all_limits: Annotated[Probability, "Probability that all limits are kept at once."]
-    usd_per_hour: Annotated[MaybeUsd, "All GPUs; null: no price is known."]
+    usd_per_hour: Annotated[MaybeUsd, "Cost of all GPUs; null: no price is known."]
     excess: Annotated[float | None, FROM_0]
     likely_kept: Annotated[bool, "Refused only because the estimates are not certain enough."]
     refusals: Annotated[list[RefusalDocument], rule(minItems=1)]
@@ -55,7 +55,7 @@ class ReasonDocument(TypedDict):
     kind: RefusalKind
     limit: str
     count: CountFrom1
-    nearest: Annotated[RefusedDocument, "The one that misses it by the least."]
+    nearest: Annotated[RefusedDocument, "The deployment that misses the limit by the least."]
 
 
 class CountsDocument(TypedDict):
@@ -68,9 +68,14 @@ class FleetKindDocument(JudgedDocument):
     """A deployment with its replicas, judged under its share of the load: it keeps all limits itself."""
 
     refusals: Annotated[list[RefusalDocument], NONE]
-    router_weight: Annotated[CountFrom1, "Its part of the sum of all weights."]
-    load_share: Annotated[float, rule(exclusiveMinimum=0, exclusiveMaximum=1), "Of the whole load."]
-    load: Annotated[Usd, "Its share, in `load_unit`."]
+    router_weight: Annotated[
+        CountFrom1,
+        "Share of the requests that the router sends to this kind: its weight ÷ the sum of all weights.",
+    ]
+    load_share: Annotated[
+        float, rule(exclusiveMinimum=0, exclusiveMaximum=1), "Share of the whole load that this kind takes."
+    ]
+    load: Annotated[Usd, "Load that this kind takes, in `load_unit`."]
     capacity: Annotated[
         Usd,
         "The highest load at which it keeps all limits with the confidence asked for; the whole load where "
@@ -80,15 +85,17 @@ class FleetKindDocument(JudgedDocument):
 
 class FleetDocument(TypedDict):
     usd_per_hour: Usd
-    usd_per_month: Annotated[Usd, "730 hours."]
+    usd_per_month: Annotated[Usd, "Cost of 730 hours."]
     keeps_all_limits: Annotated[
         Probability,
-        "That every kind keeps all limits under its share of the load; errors that kinds have in common "
-        "count once.",
+        "Probability that every kind keeps all limits under its share of the load; errors that kinds have "
+        "in common count once.",
     ]
     load_unit: Literal["requests_per_s", "concurrency"]
     served_model_name: Annotated[str, "What requests call the model, whichever kind answers."]
-    kinds: Annotated[list[FleetKindDocument], rule(minItems=2), "The largest share first."]
+    kinds: Annotated[
+        list[FleetKindDocument], rule(minItems=2), "One for each kind of GPU, the largest share first."
+    ]
 
 
 class SingleKindDocument(TypedDict):
@@ -108,7 +115,7 @@ class MixDocument(TypedDict):
         "Share of the single kind's cost that the fleet saves, negative where it is dearer; null where one "
         "of the two is missing.",
     ]
-    usd_per_hour: Annotated[MaybeUsd, "Of what is recommended; null where nothing keeps the limits."]
+    usd_per_hour: Annotated[MaybeUsd, "Cost of what is recommended; null: nothing keeps the limits."]
     fleet: Annotated[
         FleetDocument | None,
         "null: no two kinds keep all limits together with the confidence asked for.",
@@ -132,18 +139,19 @@ class _Recommendation(TypedDict):
     ]
     frontier: Annotated[
         list[OfferDocument],
-        "What certainty costs: none is both dearer and less certain than another, the cheapest first.",
+        "What certainty costs: offers of which none is both dearer and less certain than another, the "
+        "cheapest first.",
     ]
     ranked: list[RankedDocument]
     refused_by_reason: Annotated[list[ReasonDocument], "One entry for each limit that is missed by most."]
-    refused: Annotated[list[RefusedDocument], "Every one with --top all; empty without."]
-    counts: Annotated[CountsDocument, "How many there are; with --top the lists are shorter."]
+    refused: Annotated[list[RefusedDocument], "Every refused deployment with --top all; empty without."]
+    counts: Annotated[CountsDocument, "Deployments in all; with --top the lists are shorter."]
     smallest_that_holds: Annotated[
         DeploymentDocument | None,
         "When the model fits nowhere: the smallest deployment that would hold it.",
     ]
     decision: Annotated[
-        DecisionDocument | None, "How sure the first is and what would change it; null: not asked for."
+        DecisionDocument | None, "How certain the choice is and what would change it; null: not asked for."
     ]
     notes: Annotated[list[str], "What was assumed or left out."]
     fit: Annotated[dict[str, Any], "What the numbers rest on: rows, sources, held-out error."]
@@ -163,27 +171,27 @@ class CrossoverAnswer(CrossoverDocument):
     """What `quantadvise crossover --output json` prints: where the best format or GPU changes."""
 
     version: Version
-    model: Annotated[str, "Its name."]
+    model: Annotated[str, "Name of the model."]
     workload: WorkloadDocument
-    notes: Annotated[list[str], "What of the question plays no part in the answer."]
+    notes: Annotated[list[str], "Parts of the question that play no part in the answer."]
 
 
 class SuggestionAnswer(TypedDict):
     """What `quantadvise measure-next --output json` prints: the measurements worth making."""
 
     version: Version
-    model: Annotated[str, "Its name."]
+    model: Annotated[str, "Name of the model."]
     workload: WorkloadDocument
     suggestion: SuggestionDocument
-    notes: Annotated[list[str], "What of the question plays no part in the answer."]
+    notes: Annotated[list[str], "Parts of the question that play no part in the answer."]
 
 
 class ComparisonAnswer(TypedDict):
     """What `quantadvise compare --output json` prints: two deployments or two result files."""
 
     version: Version
-    a: Annotated[str, "A deployment, or a file."]
-    b: Annotated[str, "A deployment, or a file."]
+    a: Annotated[str, "Deployment or result file that is compared."]
+    b: Annotated[str, "Deployment or result file that is compared."]
     differences: list[DifferenceDocument]
     notes: list[str]
 

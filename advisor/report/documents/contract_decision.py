@@ -35,7 +35,8 @@ class SurenessDocument(TypedDict):
     keeps_all_limits: Probability
     keeps_limit: dict[str, Probability]
     is_best: Annotated[
-        Probability, "That it keeps every limit and nothing that does is better by more than 1 %."
+        Probability,
+        "Probability that it keeps every limit and no other that does is better by more than 1 %.",
     ]
     expected_loss_share: Annotated[
         float | None,
@@ -79,7 +80,7 @@ class CrossingDocument(TypedDict):
     high: float | None
     why: Why
     limit: str | None
-    basis: Annotated[Basis, "What the predictions that decide rest on, the weakest."]
+    basis: Annotated[Basis, "Weakest basis of the predictions that decide."]
 
 
 class CrossoverDocument(TypedDict):
@@ -87,7 +88,7 @@ class CrossoverDocument(TypedDict):
 
     over: Over
     levels: list[float]
-    here: Annotated[float | None, "Where the workload stands."]
+    here: Annotated[float | None, "The workload's own value of what is varied."]
     stretches: list[StretchDocument]
     crossings: Annotated[
         list[CrossingDocument],
@@ -97,13 +98,13 @@ class CrossoverDocument(TypedDict):
 
 class LoadDocument(TypedDict):
     kind: ArrivalKind
-    value: Annotated[float | None, "Requests in flight, or per second."]
+    value: Annotated[float | None, "Requests in flight, or requests per second."]
 
 
 class MeasurementDocument(TypedDict):
     what: What
-    deployment: Annotated[DeploymentDocument, "One replica."]
-    load: Annotated[LoadDocument, "One replica's share."]
+    deployment: Annotated[DeploymentDocument, "Deployment to measure, one replica."]
+    load: Annotated[LoadDocument, "Load of one replica."]
     gpu_minutes: Usd
     expected_gain_share: Annotated[
         float,
@@ -148,7 +149,9 @@ class ChangePointDocument(TypedDict):
     basis: Annotated[ChangeBasis, "as asked: the question and its prices alone decide."]
     why: Why
     limit: str | None
-    whose: Annotated[Whose, "Whose limit or replicas decide: of what is first now, or then."]
+    whose: Annotated[
+        Whose, "Whose limit or replicas decide: those of what is first now, or of what is first then."
+    ]
     to: DeploymentDocument | None
 
 
@@ -163,7 +166,7 @@ class TrafficBreakEvenDocument(TypedDict):
     ]
     high_requests_per_s: float | None
     requests_per_day: Usd
-    requests_per_month: Annotated[Usd, "730 hours."]
+    requests_per_month: Annotated[Usd, "Requests in 730 hours."]
     cheaper_above: Cheaper
     deployment: Annotated[
         DeploymentDocument | None, "The cheapest own fleet just above it; null: nothing keeps the limits."
@@ -175,7 +178,7 @@ class TrafficBreakEvenDocument(TypedDict):
 
 
 class TrafficPointDocument(TypedDict):
-    requests_per_s: Annotated[Usd, "On average over a day."]
+    requests_per_s: Annotated[Usd, "Mean traffic over a day."]
     own_usd_per_day: Annotated[float | None, "null: nothing keeps the limits."]
     api_usd_per_day: Annotated[float, FROM_0]
     own_is_cheaper: Annotated[
@@ -200,8 +203,8 @@ class OwnOrApiDocument(TypedDict):
         TrafficBreakEvenDocument | None,
         "From where owning costs less for as far as was looked; null: the API does in the end.",
     ]
-    break_evens: Annotated[list[TrafficBreakEvenDocument], "All of them, ascending: fleets grow in steps."]
-    here: Annotated[TrafficPointDocument | None, "At the workload's own rate; null: it has none."]
+    break_evens: Annotated[list[TrafficBreakEvenDocument], "Every one, ascending: fleets grow in steps."]
+    here: Annotated[TrafficPointDocument | None, "Costs at the workload's own rate; null: it has none."]
     curve: Annotated[
         list[TrafficPointDocument],
         "Ascending; between two points the cost of a fleet lies between theirs. Empty: no GPU has a known "
@@ -239,24 +242,28 @@ class DecisionDocument(TypedDict):
 
 
 class SuggestionDocument(TypedDict):
-    kept_for_sure: Annotated[bool, "Whether something keeps every limit for sure now."]
+    kept_for_sure: Annotated[bool, "Whether something now keeps every limit with the confidence asked for."]
     sure: Annotated[
         SureOfDocument | None,
         "How sure the choice is now; where nothing keeps the limits for sure, of the best bet; null: nothing "
         "has a chance to keep them.",
     ]
-    most_that_could_be_saved_share: Annotated[float, FROM_0, "By knowing everything."]
-    expected_gain_share: Annotated[float, "By all the measurements."]
+    most_that_could_be_saved_share: Annotated[
+        float, FROM_0, "Mean saving from knowing everything, a share of the objective."
+    ]
+    expected_gain_share: Annotated[float, "Mean saving from all the measurements, a share of the objective."]
     gpu_minutes: Annotated[float, FROM_0]
-    why_nothing: Annotated[str | None, "Where nothing is worth measuring."]
-    usd_per_hour: Annotated[float | None, "Of the recommended."]
-    may_fall_to_usd_per_hour: Annotated[float | None, "Of the cheaper pick, which a measurement may admit."]
-    measurements: Annotated[list[MeasurementDocument], "The most gain per GPU-minute first."]
+    why_nothing: Annotated[str | None, "Reason why nothing is worth measuring; null: something is."]
+    usd_per_hour: Annotated[float | None, "Cost of the recommended pick."]
+    may_fall_to_usd_per_hour: Annotated[
+        float | None, "Cost of the cheaper pick, which a measurement may admit."
+    ]
+    measurements: Annotated[list[MeasurementDocument], "Measurements, the most gain per GPU-minute first."]
 
 
 class DifferenceDocument(TypedDict):
     name: str
-    unit: Annotated[str, "Of `a` and `b`; empty for a bare number."]
+    unit: Annotated[str, "Unit of `a` and `b`; empty for a bare number."]
     a: float
     b: float
     change: Annotated[float, "b ÷ a − 1; of a score, b − a in points."]

@@ -70,7 +70,7 @@ class GoodputDocument(TypedDict):
     ttft_ms: MaybeUsd
     tpot_ms: MaybeUsd
     e2e_ms: MaybeUsd
-    min_share: Annotated[Probability, "Of the requests that keep all of these limits."]
+    min_share: Annotated[Probability, "Share of the requests that must keep all of these limits."]
 
 
 class QualityDocument(TypedDict):
@@ -88,16 +88,18 @@ class ApiPriceDocument(TypedDict):
 
 
 class WorkloadDocument(TypedDict):
-    """In the keys of a profile."""
+    """The workload, in the keys of a profile."""
 
     name: str
     about: str
-    input_tokens: Annotated[Any, "A count, or the keys of a distribution."]
-    output_tokens: Annotated[Any, "A count, or the keys of a distribution."]
+    input_tokens: Annotated[Any, "Mean number of tokens, or the keys of a distribution."]
+    output_tokens: Annotated[Any, "Mean number of tokens, or the keys of a distribution."]
     load: Annotated[Any, "`single`, `maximum`, `{concurrency: …}` or `{requests_per_s: …}`."]
     prefix_hit_rate: Probability
     turns: Annotated[Any, "Turns of a conversation: a mean, or the keys of a distribution."]
-    think_time_s: Annotated[Any, "Seconds between an answer and the next prompt: likewise."]
+    think_time_s: Annotated[
+        Any, "Pause between an answer and the next prompt: seconds, or the keys of a distribution."
+    ]
     system_tokens: Annotated[int, rule(minimum=0), "Tokens that every prompt begins with."]
     history: Annotated[Any, "`all`, `none`, or so many of the last turns."]
     slo: dict[str, Usd]
@@ -111,18 +113,20 @@ class WorkloadDocument(TypedDict):
     utilization: Annotated[
         float | None,
         rule(exclusiveMinimum=0, maximum=1),
-        "Mean traffic ÷ that at the busiest; null: not stated.",
+        "Mean traffic over a day ÷ the load above; null: not stated.",
     ]
-    engine: Annotated[Any, "A release, or its settings; null: the newest as it comes."]
+    engine: Annotated[
+        Any, "Release of vLLM, or settings that differ from its own; null: the default release."
+    ]
 
 
 class DeploymentDocument(TypedDict):
     model: str
     format: str
     kv_format: KvFormat
-    gpu: Annotated[str, "The catalog's name."]
-    gpu_label: Annotated[str, "As people say it."]
-    num_gpus: Annotated[CountFrom1, "tensor_parallel times replicas."]
+    gpu: Annotated[str, "Name of the GPU in the catalog."]
+    gpu_label: Annotated[str, "Short name of the GPU: H100 for H100-SXM."]
+    num_gpus: Annotated[CountFrom1, "GPUs in all: tensor_parallel × replicas."]
     tensor_parallel: CountFrom1
     replicas: CountFrom1
     engine: str
@@ -136,7 +140,7 @@ class TightestLimitDocument(TypedDict):
 class OfferDocument(TypedDict):
     deployment: DeploymentDocument
     usd_per_hour: MaybeUsd
-    usd_per_month: Annotated[MaybeUsd, "730 hours."]
+    usd_per_month: Annotated[MaybeUsd, "Cost of 730 hours; null: no price is known."]
     keeps_all_limits: Probability
     tightest_limit: Annotated[
         TightestLimitDocument | None,
@@ -158,20 +162,22 @@ class RefusalDocument(TypedDict):
         "Share by which the value that holds with the confidence asked for misses the limit; null = no "
         "matter of degree.",
     ]
-    probability: Annotated[Probability, "That this limit is kept, whatever becomes of the others."]
+    probability: Annotated[
+        Probability, "Probability that this limit is kept, whatever becomes of the others."
+    ]
     likely_kept: Annotated[bool, "The expected value keeps the limit, but not with the confidence asked for."]
 
 
 class CostDocument(TypedDict):
     usd_per_hour: Usd
     usd_per_gpu_hour: Usd
-    gpus_paid_for: Annotated[CountFrom1, "Whole machines, where they are not sold by the GPU."]
+    gpus_paid_for: Annotated[CountFrom1, "Those of whole machines, where GPUs are not sold singly."]
     machine: str | None
     region: str | None
     provider: str
     term: str
     date: str | None
-    days_old: Annotated[int | None, "Of the price, today; over 60 is old. null: it has no date."]
+    days_old: Annotated[int | None, "Age of the price, days; over 60 is old. null: it has no date."]
     source: str
 
 
@@ -229,7 +235,7 @@ class JudgedDocument(TypedDict):
 
     deployment: DeploymentDocument
     keeps_all_limits: Annotated[Probability, "Probability that all limits are kept at once."]
-    usd_per_hour: Annotated[MaybeUsd, "All GPUs; null: no price is known."]
+    usd_per_hour: Annotated[MaybeUsd, "Cost of all GPUs; null: no price is known."]
     status: Status
     estimates: Annotated[
         dict[str, EstimateDocument],
@@ -242,7 +248,7 @@ class JudgedDocument(TypedDict):
         ),
     ]
     cost: CostDocument | None
-    memory: Annotated[MemoryDocument, "Of one GPU."]
+    memory: Annotated[MemoryDocument, "Memory of one GPU."]
     bound_by: BoundDocument
     time_ms: Annotated[TimeDocument, "What one prompt, and one decode step, spends its time on."]
     mean_batch: Annotated[float | None, "Sequences in a decode step."]
@@ -273,8 +279,8 @@ class JudgedDocument(TypedDict):
 
 
 class TurnTtftDocument(TypedDict):
-    first: Annotated[EstimateDocument, "Of first turns, which find a system prompt at most."]
-    later: Annotated[EstimateDocument, "Of all further turns."]
+    first: Annotated[EstimateDocument, "First turns, which find a system prompt in the cache at most."]
+    later: Annotated[EstimateDocument, "All later turns."]
 
 
 class AssessmentDocument(JudgedDocument):
