@@ -34,6 +34,11 @@ MAX_BYTES = 200_000_000
 
 def read_cells(path: Path) -> list[dict[str, str]]:
     """The rows of a CSV with all the columns needed. Raises InputError naming the file and the line."""
+    return [row for _, row in numbered_cells(path)]
+
+
+def numbered_cells(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """`read_cells`, each row with the line of the file that it ends in."""
     raw = read_bytes(path, max_bytes=MAX_BYTES, what="a CSV of cells")
     try:
         text = raw.decode("utf-8-sig")
@@ -46,7 +51,7 @@ def read_cells(path: Path) -> list[dict[str, str]]:
     return _rows(text, path)
 
 
-def _rows(text: str, path: Path) -> list[dict[str, str]]:
+def _rows(text: str, path: Path) -> list[tuple[int, dict[str, str]]]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         head = [name.strip() for name in next(reader)]
@@ -60,7 +65,7 @@ def _rows(text: str, path: Path) -> list[dict[str, str]]:
                     f"{path}:{reader.line_num}: {len(cells)} cells where the first line names {len(head)}; "
                     "quote text that holds a comma"
                 )
-            rows.append(dict(zip(head, cells, strict=True)))
+            rows.append((reader.line_num, dict(zip(head, cells, strict=True))))
     except csv.Error as error:
         raise InputError(f"{path}:{reader.line_num}: damaged CSV ({error}); check its quotes") from error
     if not rows:

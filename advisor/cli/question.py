@@ -44,6 +44,8 @@ def asked_choice(
     stock = {name: count for name, count in counts or () if count is not None} if owned else {}
     num_gpus = chosen.num_gpus if owned else _num_gpus(counts, chosen.num_gpus)
     predictor = v.the_predictor(chosen.records, models=[model], gpus=gpus or ())
+    prices = v.own_prices(chosen.prices.price)
+    v.note_idle_prices(prices, gpus)
     choice = choice_of(
         model,
         workload,
@@ -56,7 +58,7 @@ def asked_choice(
         stock=stock,
         nodes=chosen.nodes,
         engine=v.the_engine(chosen.served, workload),
-        prices=v.own_prices(chosen.prices.price),
+        prices=prices,
         pricing=chosen.prices.pricing,
         live=v.the_live_prices(chosen.prices),
         max_usd_per_hour=(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -179,6 +179,23 @@ def own_prices(texts: Iterable[str] | None) -> dict[str, float]:
     from advisor.spec.hardware.prices import parse_prices
 
     return parse_prices(named(texts, where="--price", what="a GPU and its price, H100=2.5") or ())
+
+
+def note_idle_prices(prices: Mapping[str, float], gpus: Iterable[str | GpuSpec] | None) -> None:
+    """One line on stderr for prices of GPUs that are not among those asked about; None: all GPUs are."""
+    from advisor.spec.hardware.gpu_by_name import find_gpu
+
+    if not prices or gpus is None:
+        return
+    asked = dict.fromkeys((find_gpu(gpu) if isinstance(gpu, str) else gpu).name for gpu in gpus)
+    idle = [name for name in prices if name not in asked]
+    if idle:
+        unasked, asked_for = ", ".join(idle), ", ".join(asked)
+        typer.echo(
+            f"quantadvise: --price: {unasked} is not asked about (--gpu is {asked_for}); that price changes "
+            "nothing",
+            err=True,
+        )
 
 
 def the_live_prices(prices: Prices) -> LivePrices | None:

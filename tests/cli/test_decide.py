@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -152,7 +153,6 @@ def test_nothing_to_gain_is_said(quantadvise: Command, tmp_path: Path) -> None:
         (("fp8@H100", "--", "x@y", "-m", MODEL), ()),
         (("fp9@H100", "bf16@H100", "-m", MODEL, "-w", "chat"), ("unknown format 'fp9'",)),
         (("w4a8-fp8@A100", "bf16@A100", "-m", MODEL, "-w", "chat"), ("need capability 9.0",)),
-        (("bf16@T4", "int4@T4", "-m", "Llama-3.3-70B-Instruct", "-w", "chat"), ("does not hold",)),
         (("fp8@H100", "bf16@H100", "-m", MODEL, "-w", "chat", "-o", "csv"), ("--output",)),
     ],
 )
@@ -164,6 +164,17 @@ def test_slips_of_compare(
         refused(result, *words)
     else:
         assert result.code == 2
+
+
+def test_what_does_not_fit_is_compared_with_nothing_and_the_gigabytes_are_told(quantadvise: Command) -> None:
+    large = quantadvise("compare", "bf16@T4", "int4@T4", "-m", "Llama-3.3-70B-Instruct", "-w", "chat")
+    assert large.code == 3
+    assert "bf16 on 1× T4: does not hold Llama-3.3-70B-Instruct" in large.err
+    alone = quantadvise("predict", "Llama-3.3-70B-Instruct", "-w", "chat", "--gpu", "T4", "--format", "bf16")
+    assert alone.code == 3
+    weights = re.search(r"weights [\d.]+ GB and overhead [\d.]+ GB leave [\d.]+ GB too little", large.err)
+    assert weights is not None
+    assert weights[0] in alone.err
 
 
 def test_a_file_and_a_deployment_are_not_compared(quantadvise: Command) -> None:

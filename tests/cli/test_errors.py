@@ -144,6 +144,56 @@ def test_cells_of_a_vllm_too_old_say_so(quantadvise: Command, tmp_path: Path) ->
     assert all(row["e2e_mean_ms"] and not row["why"] for row in csv.DictReader(every.splitlines()))
 
 
+def test_cells_without_an_answer_are_counted_and_the_first_is_named(
+    quantadvise: Command, tmp_path: Path
+) -> None:
+    cells = tmp_path / "cells.csv"
+    head = "model,gpu,num_gpus,format,input_tokens,output_tokens,concurrency"
+    good, bad = (f"Llama-3.1-8B-Instruct,L40S,1,{name},512,256,8" for name in ("fp8", "fp88"))
+    cells.write_text("\n".join([head, good, "", bad, bad]) + "\n", encoding="utf-8")
+    result = quantadvise("predict", "--cells", cells, "-o", "csv")
+    refused(
+        result,
+        "cells.csv: 2 of 3 rows have no answer; the first is line 4: unknown format 'fp88'",
+        code=0,
+    )
+    assert len(result.out.splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("recommend", "Llama-3.1-8B-Instruct", "--gpu", "L40S"),
+        ("predict", "Llama-3.1-8B-Instruct", "--gpu", "L40S"),
+        ("crossover", "Llama-3.1-8B-Instruct", "--gpu", "L40S"),
+        ("compare", "fp8@L40S", "bf16@L40S", "--model", "Llama-3.1-8B-Instruct"),
+    ],
+)
+def test_a_price_of_a_gpu_that_is_not_asked_about_is_named(
+    quantadvise: Command, asked: tuple[str, ...]
+) -> None:
+    idle = quantadvise(*asked, "-w", "chat", "--price", "L40=1", "--price", "L40S=1")
+    refused(idle, "--price: L40 is not asked about (--gpu is L40S); that price changes nothing", code=0)
+
+
+def test_every_price_is_asked_about_where_any_gpu_is(quantadvise: Command) -> None:
+    of_any = quantadvise(
+        "recommend", "Llama-3.1-8B-Instruct", "-w", "chat", "--gpu", "any", "--price", "L40=1"
+    )
+    assert (of_any.code, of_any.err) == (0, "")
+
+
+def test_a_folder_without_a_config_is_said_to_be_one(
+    quantadvise: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "emptydir").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for name in ("emptydir", "./emptydir", tmp_path / "emptydir"):
+        refused(
+            quantadvise("recommend", name, "-w", "chat"), "emptydir/config.json: no such file; the folder"
+        )
+
+
 def test_formats_of_a_later_vllm_are_refused_with_its_release(quantadvise: Command) -> None:
     asked = (*RECOMMEND, "--engine", "vllm 0.6.0", "--formats", "bf16,fp8,int8,nvfp4", "--explain")
     refused_part = quantadvise(*asked).out.partition("\nRefused\n")[2]

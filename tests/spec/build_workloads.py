@@ -112,12 +112,13 @@ def _load(parts: tuple[Lengths, Lengths, Arrival, float, Conversation]) -> Load:
     """Of what contradicts a conversation, the conversation goes."""
     prompt, answer, arrival, hits, conversation = parts
     queued = arrival.kind == "maximum" and conversation.has_turns
+    idle = arrival.kind != "concurrency" and conversation.pauses and not conversation.has_turns
     return Load(
         input_tokens=prompt,
         output_tokens=answer,
         arrival=arrival,
         prefix_hit_rate=hits,
-        conversation=ALONE if queued or (hits and conversation.repeats) else conversation,
+        conversation=ALONE if queued or idle or (hits and conversation.repeats) else conversation,
     )
 
 

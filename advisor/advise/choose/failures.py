@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from advisor.advise.choose.assessment import RefusalKind
+from advisor.cost.predict.prediction import MemoryPlan
 from advisor.record.measurement import FailedRun, SpeedMeasurement
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.release import minor_release
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.workloads.workload import Workload
+from advisor.units import GB
 
 Served = tuple[str, str, str, str, int]
 """Model, format, KV format, GPU and tensor parallel size of a deployment that answered requests."""
@@ -152,6 +154,18 @@ def _newer(d: Deployment, run: FailedRun) -> bool:
     if run.engine_version is None:
         return False
     return minor_release(d.engine.version) > minor_release(run.engine_version)
+
+
+def memory_text(memory: MemoryPlan) -> str:
+    """`weights 405 GB and overhead 4.2 GB leave 337 GB too little`; of one GPU."""
+    missing = memory.weight_bytes + memory.overhead_bytes - memory.usable_bytes
+    left = (
+        "no room for the KV cache of one request"
+        if memory.kv_bytes > 0
+        else f"{missing / GB:.3g} GB too little"
+    )
+    weights, overhead = memory.weight_bytes / GB, memory.overhead_bytes / GB
+    return f"weights {weights:.3g} GB and overhead {overhead:.2g} GB leave {left}"
 
 
 def failure_text(run: FailedRun) -> str:

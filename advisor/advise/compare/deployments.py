@@ -10,15 +10,17 @@ import numpy as np
 
 from advisor.advise.certainty.error_draws import errors_of
 from advisor.advise.choose.evaluate import recoveries_of
+from advisor.advise.choose.failures import memory_text
 from advisor.advise.choose.joint import RECOVERY, TOKEN_RATE, TTFT
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.question import Choice, check_context, statistics_of
 from advisor.advise.choose.space import Space
 from advisor.cost.arrays import Floats
+from advisor.cost.predict.prediction import Prediction
 from advisor.cost.predict.prediction_table import Range
 from advisor.cost.predict.predictor import Z90
 from advisor.cost.uncertainty.error_shape import error_of_score
-from advisor.errors import InputError, UnsupportedError
+from advisor.errors import InputError, NothingFitsError, UnsupportedError
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine
 from advisor.spec.formats.catalog import find_format
@@ -26,7 +28,8 @@ from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.conversations.conversation import ALONE
 from advisor.spec.workloads.workload import Workload
-from advisor.text import accuracy_text, latency_name, start_text
+from advisor.text import accuracy_text, deployment_text, latency_name, start_text
+from advisor.units import GB
 
 if TYPE_CHECKING:
     from advisor.advise.choose.price import PriceOf
@@ -113,7 +116,7 @@ def compare(
 ) -> tuple[Difference, ...]:
     """Every figure that both have under `workload`; errors that they share cancel.
 
-    Raises InputError where one of them does not hold the load at all.
+    Raises NothingFitsError where one of them does not hold the load at all.
     """
     check_context(first.model, workload)
     choice = Choice(
@@ -127,10 +130,8 @@ def compare(
     found = judge_fixed(choice, [workload.load], [first, second], predictor, quality, simulated=talks)
     for deployment, possible in zip((first, second), found.possible[0], strict=True):
         if not possible:
-            raise InputError(
-                f"{deployment.format.name} on {deployment.num_gpus}x {deployment.gpu.name}: does not hold "
-                f"{first.model.name} and a request of this load; give it more GPUs"
-            )
+            [held] = predictor.predictions([deployment], workload.load, statistics_of(workload))
+            raise _does_not_hold(held, workload)
     shared = predictor.fit.shared
     errors = {cause: errors_of(found, 0, at, shared, cause, DRAWS) for cause in (TOKEN_RATE, TTFT, RECOVERY)}
     slow = errors[TOKEN_RATE]
@@ -150,6 +151,21 @@ def compare(
         rows.append(_difference("USD per million output tokens", "USD", cost, slow))
     recovery = _recovery(first, second, workload, quality, errors[RECOVERY])
     return tuple(row for row in (*rows, recovery) if row is not None)
+
+
+def _does_not_hold(prediction: Prediction, workload: Workload) -> NothingFitsError:
+    """The error for a deployment that has no room for the load, with what it lacks."""
+    memory, deployment = prediction.memory, prediction.deployment
+    why = (
+        f"its KV cache holds {memory.max_context:,} of the {workload.load.longest_context:,} tokens of the "
+        "longest request"
+        if memory.fits
+        else f"of {memory.usable_bytes / GB:.3g} GB per GPU {memory_text(memory)}"
+    )
+    return NothingFitsError(
+        f"{deployment_text(deployment)}: does not hold {deployment.model.name} and a request of this load: "
+        f"{why}; give a replica more GPUs, a narrower format, or a GPU with more memory"
+    )
 
 
 def _difference(name: str, unit: str, of: Range, errors: Floats) -> Difference | None:

@@ -91,8 +91,10 @@ def _deployments(
     workload = v.the_workload(asked, limits, prices)
     engine = v.the_engine(served, workload)
     first, second = (parse_deployment(text, model, engine) for text in texts)
+    own_prices = v.own_prices(prices.price)
+    v.note_idle_prices(own_prices, [first.gpu, second.gpu])
     price_of = price_source(
-        v.own_prices(prices.price),
+        own_prices,
         pricing=prices.pricing,
         price_list=workload.price_list,
         live=v.the_live_prices(prices),

@@ -130,6 +130,8 @@ def _assessed(
     if len(allowed) > 1:
         raise InputError("--kv-cache-dtype: any is no one deployment; say auto or fp8")
     predictor = v.the_predictor(records, models=[chosen], gpus=[gpu])
+    own_prices = v.own_prices(prices.price)
+    v.note_idle_prices(own_prices, [gpu])
     assessment = answer(
         chosen,
         workload,
@@ -141,7 +143,7 @@ def _assessed(
         expert_parallel=one.expert_parallel,
         checkpoint=_checkpoint(one.checkpoint),
         engine=v.the_engine(served, workload),
-        prices=v.own_prices(prices.price),
+        prices=own_prices,
         pricing=prices.pricing,
         live=v.the_live_prices(prices),
         predictor=predictor,
@@ -218,11 +220,13 @@ def _require_fit(assessment: Assessment) -> None:
 
 
 def _answer_cells(path: Path, records: list[str] | None, output: o.Output, *, any_format: bool) -> None:
-    from advisor.advise.batch import answer_cells, is_answered, named_in, other_columns, read_cells
+    from advisor.advise.batch import answer_cells, is_answered, named_in
+    from advisor.advise.cell_file import numbered_cells, other_columns
     from advisor.cli.progress import working
     from advisor.report.terminal import out
 
-    rows = read_cells(path)
+    numbered = numbered_cells(path)
+    rows = [row for _, row in numbered]
     if copied := other_columns(rows):
         typer.echo(f"quantadvise: {path}: copied through, not read: {', '.join(copied)}", err=True)
     quality = v.the_quality(records) if "task" in rows[0] else None
@@ -237,8 +241,17 @@ def _answer_cells(path: Path, records: list[str] | None, output: o.Output, *, an
     else:
         cells = [dict(zip(columns, (value or None for value in row), strict=True)) for row in answers]
         out.print_document({"cells": cells}, output.value)
-    if not any(is_answered(columns, row) for row in answers):
+    unanswered = [
+        (line, row[-1])
+        for (line, _), row in zip(numbered, answers, strict=True)
+        if not is_answered(columns, row)
+    ]
+    if len(unanswered) == len(rows):
         raise InputError(f"{path}: no row of it has an answer; the first: {answers[0][-1]}")
+    if unanswered:
+        line, why = unanswered[0]
+        said = f"{len(unanswered):,} of {len(rows):,} rows have no answer; the first is line {line:,}: {why}"
+        typer.echo(f"quantadvise: {path}: {said}", err=True)
 
 
 def _checkpoint(text: str | None) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from advisor.advise.choose.assessment import Assessment, Refusal, RefusalKind
-from advisor.advise.choose.failures import failure_text
+from advisor.advise.choose.failures import failure_text, memory_text
 from advisor.spec.engines.engine import is_older
 from advisor.spec.engines.model_starts import starts_of
 from advisor.spec.workloads.workload import Goodput
@@ -69,15 +69,7 @@ def _fits_in(assessment: Assessment, refusal: Refusal) -> str:
 def _memory(assessment: Assessment, refusal: Refusal) -> str:
     prediction = assessment.prediction
     assert prediction is not None, "memory is judged on a prediction"
-    memory = prediction.memory
-    missing = memory.weight_bytes + memory.overhead_bytes - memory.usable_bytes
-    left = (
-        "no room for the KV cache of one request"
-        if memory.kv_bytes > 0
-        else f"{missing / GB:.3g} GB too little"
-    )
-    weights, overhead = memory.weight_bytes / GB, memory.overhead_bytes / GB
-    return f"weights {weights:.3g} GB and overhead {overhead:.2g} GB leave {left}"
+    return memory_text(prediction.memory)
 
 
 def _context(assessment: Assessment, refusal: Refusal) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -183,6 +184,8 @@ def _find(text: str) -> ModelSpec:
     if _looks_like_path(text):
         if not is_there(path):
             raise InputError(f"{text}: no such file or folder; give a folder with config.json")
+        if _is_without_config(path):
+            raise _without_config(path)
         return model_from_file(path)
     model = _catalog_model(text) or _by_beginning(text)
     if model is not None:
@@ -193,11 +196,25 @@ def _find(text: str) -> ModelSpec:
     names = [entry.name for entry in _index().values()]
     nowhere = unknown("model", text, names, otherwise=_listed() if is_id else _otherwise(text))
     if not is_id:
-        raise nowhere
+        raise _without_config(path) if _is_without_config(path) else nowhere
     found = config_from_hub(text)
     if isinstance(found, str):
+        if _is_without_config(path):
+            raise _without_config(path)
         raise UnknownNameError(f"{nowhere}; {found}")
     return model_from_config(found, name=_repo(text), hf_id=text, source=f"huggingface.co/{text}", where=text)
+
+
+def _is_without_config(path: Path) -> bool:
+    """Whether `path` is a folder and no model's; a name too long for one is none."""
+    return os.path.isdir(path) and not is_there(path / "config.json")
+
+
+def _without_config(folder: Path) -> InputError:
+    return InputError(
+        f"{folder / 'config.json'}: no such file; the folder {folder} is no model's: "
+        "give one with config.json, or a name of the catalog"
+    )
 
 
 def _by_beginning(text: str) -> ModelSpec | None:

@@ -217,6 +217,7 @@ def build(values: Mapping[str, Any], *, where: str) -> Workload:
             f"{where}: load maximum queues all requests at once, so a latency limit cannot be kept; "
             "state concurrency or requests_per_s, or drop the limits (slo: none)"
         )
+    _check_thinking(values, where)
     try:
         return Workload(
             name=values["name"],
@@ -247,3 +248,23 @@ def build(values: Mapping[str, Any], *, where: str) -> Workload:
         )
     except ValueError as error:
         raise InputError(f"{where}: {error}") from error
+
+
+_NOBODY_WAITS = {
+    "rate": "requests come by themselves",
+    "single": "one request comes after another",
+    "maximum": "all requests are queued at once",
+}
+
+
+def _check_thinking(values: Mapping[str, Any], where: str) -> None:
+    """Raises InputError where nobody waits for an answer, so that a think time would change nothing."""
+    kind = values["load"].kind
+    talk = Conversation(
+        turns=values.get("turns") or ONE_TURN, think_time=values.get("think_time_s") or NO_PAUSE
+    )
+    if kind in _NOBODY_WAITS and talk.pauses and not talk.has_turns:
+        raise InputError(
+            f"{where}: think_time_s: {_NOBODY_WAITS[kind]}, whatever time users take to think; add turns for "
+            "conversations, or concurrency for users who think, or drop it (think_time_s: 0)"
+        )

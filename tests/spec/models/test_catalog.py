@@ -189,7 +189,7 @@ def test_a_path_that_does_not_exist(tmp_path):
     with pytest.raises(InputError, match="no such file or folder"):
         find_model("./nowhere/config.json")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=r"config\.json: no such file"):
+    with pytest.raises(InputError, match=r"config\.json: no such file; the folder .* is no model's"):
         find_model(str(tmp_path / "empty"))
 
 

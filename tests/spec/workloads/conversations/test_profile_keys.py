@@ -14,7 +14,7 @@ from advisor.spec.workloads.workload import Workload
 BASE = "input_tokens: 100\noutput_tokens: 200\n"
 
 
-def read(text: str, load: str = "single") -> Conversation:
+def read(text: str, load: str = "{concurrency: 8}") -> Conversation:
     return parse_workload(f"{BASE}load: {load}\n{text}\n").load.conversation
 
 
@@ -81,7 +81,10 @@ def test_flags_say_the_same() -> None:
     assert asked.load.conversation == Conversation(
         turns=Turns.uniform(2, 6), think_time=ThinkTime.lognormal(30, 40), system_tokens=1000, history=0
     )
-    assert override(load_workload("chat"), think_time_s="30 s").load.conversation.think_time.mean == 30
+    assert (
+        override(load_workload("chat"), concurrency=8, think_time_s="30 s").load.conversation.think_time.mean
+        == 30
+    )
 
 
 @pytest.mark.parametrize(
