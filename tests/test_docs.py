@@ -84,10 +84,19 @@ def test_every_link_inside_leads_somewhere(page: Path) -> None:
         assert anchor in slugs, f"{page.name}: {page_name}#{anchor}"
 
 
-@pytest.mark.parametrize("name", ["docs/method.md"])
+PROSE = [
+    *(f"docs/{name}.md" for name in ("adding", "agents", "guide", "measuring", "method")),
+    *("CONTRIBUTING.md", "SECURITY.md", "measurements/README.md", "profiles/README.md"),
+]
+
+
+@pytest.mark.parametrize("name", PROSE)
 def test_a_page_of_prose_has_no_line_over_120_characters(name: str) -> None:
+    """But for tables and what stands in code."""
+    code = False
     for number, line in enumerate((ROOT / name).read_text(encoding="utf-8").splitlines(), 1):
-        assert len(line) <= 120, f"{name}:{number}"
+        code ^= line.startswith("```")
+        assert code or line.startswith("|") or len(line) <= 120, f"{name}:{number}"
 
 
 def options() -> dict[str, set[str]]:
