@@ -142,11 +142,6 @@ def append_quality(path: Path, rows: Iterable[QualityMeasurement]) -> None:
     _append(path, QUALITY, rows)
 
 
-def append_failures(path: Path, rows: Iterable[FailedRun]) -> None:
-    """Add failed runs at the end of `path`; otherwise as `append_speed`."""
-    _append(path, FAILURES, rows)
-
-
 def mend(folder: Path) -> list[str]:
     """Set aside last lines of the user's own files that were cut off while being written; a line for each."""
     notes = []

@@ -139,15 +139,16 @@ def test_the_file_reads_as_documented(tmp_path: Path) -> None:
 
 
 def test_a_file_written_before_a_column_was_thought_of_is_read_and_added_to(tmp_path: Path) -> None:
-    path = tmp_path / "f.csv"
-    path.write_text(
-        f"{tables.FAILURES.first_line}\n{','.join(tables.FAILURES.names[:-4])}\n"
-        "Llama-3.1-8B-Instruct,bf16,16bit,L4,1,,vllm,0.7.2,serve,out_of_memory,no,campaign,2025-03-31\n"
-    )
-    [old] = store.read_failures(path)
-    assert (old.detail, old.load) == ("no", None)
-    store.append_failures(path, [build.failure(detail="again")])
-    assert store.read_failures(path) == [old, build.failure(detail="again")]
+    path = tmp_path / "s.csv"
+    store.write_speed(path, [build.speed()])
+    lines = [line.split(",") for line in path.read_text().splitlines()[1:]]
+    first = tables.SPEED.first_line
+    older = [",".join(cells[:-6]) for cells in lines]  # neither the five younger columns nor a checksum
+    path.write_text("\n".join([first, *older]) + "\n")
+    [old] = store.read_speed(path)
+    assert (old.value, old.requests, old.burstiness) == (build.speed().value, None, None)
+    store.append_speed(path, [build.speed(value=77.0, requests=320)])
+    assert store.read_speed(path) == [old, build.speed(value=77.0, requests=320)]
 
 
 def test_a_damaged_line_of_an_older_file_is_counted_in_its_own_columns(tmp_path: Path) -> None:

@@ -45,17 +45,6 @@ class Shares:
     pairs: int = 0
     """Pairs of held-out errors it was learnt from."""
 
-    def correlation(self, *, same_gpu: bool, same_format: bool) -> float:
-        """Correlation of the errors of two deployments of one model."""
-        found = self.model
-        if same_gpu:
-            found += self.gpu
-        if same_format:
-            found += self.format
-        if same_gpu and same_format:
-            found += self.pair
-        return found
-
 
 ALONE = Shares()
 """Nothing known of what is shared: errors count as independent."""

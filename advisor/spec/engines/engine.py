@@ -109,8 +109,6 @@ class EngineDefaults:
     prefix_caching: bool
     async_scheduling: bool
     """True: the next step is prepared on the CPU while the GPU runs this one."""
-    block_size: int
-    """Tokens of one KV block."""
     graph_context_limit: int | None
     """Longest context a CUDA graph serves (`max_seq_len_to_capture`); longer ones run eagerly,
     launch by launch. None: no limit."""
@@ -128,8 +126,6 @@ class EngineDefaults:
     """True: the fusion is on where `allreduce_fusion_bytes` allows it."""
     allreduce_fusion_bytes: Mapping[int, int] = field(default_factory=dict, hash=False)
     """Largest activations that are fused, by tensor-parallel size; a size that is absent never is."""
-    custom_allreduce_sizes: tuple[int, ...] = ()
-    """Tensor-parallel sizes that vLLM's one-shot all-reduce takes, within a machine and under 8 MiB."""
     symmetric_memory: bool = False
     """True: NVLink multicast all-reduce (torch symmetric memory)."""
     stream_interval: int = 1
@@ -239,7 +235,6 @@ def _v1(
         chunked_prefill=True,
         prefix_caching=True,
         async_scheduling=row["async_scheduling"],
-        block_size=catalog["block_size"],
         graph_context_limit=None,
         graph_batch_limit=min(2 * tier["max_num_seqs"], graph_limit),
         largest_graph=graph_limit,
@@ -251,14 +246,13 @@ def _v1(
 def _v1_settings(version: str, gpu: GpuSpec) -> dict[str, Any]:
     """The settings of V1 that are rows of the catalog's `settings`, on one GPU."""
     rows = default_settings(version)
-    fusion, custom = rows["allreduce_fusion"], rows["custom_allreduce"]
+    fusion = rows["allreduce_fusion"]
     fused = {int(tp): int(mib * MIB) for tp, mib in _by_capability(fusion.get("mib", {}), gpu).items()}
     symmetric = rows["symmetric_memory"]
     return {
         "full_graphs": rows["cuda_graphs"]["value"] == "full and piecewise",
         "allreduce_fusion": bool(fusion["value"]) and bool(fused),
         "allreduce_fusion_bytes": fused,
-        "custom_allreduce_sizes": tuple(custom["value"]) if gpu.vendor == "nvidia" else (),
         "symmetric_memory": bool(symmetric["value"]) and gpu.vendor == "nvidia" and 9 <= gpu.capability < 11,
         "stream_interval": rows["stream_interval"]["value"],
         "hybrid_prefix_caching": rows["hybrid_prefix_caching"]["value"],
@@ -289,7 +283,6 @@ def _v0(
         chunked_prefill=chunked,
         prefix_caching=False,
         async_scheduling=False,
-        block_size=catalog["block_size"],
         graph_context_limit=v0["graph_context_limit"],
         graph_batch_limit=v0["graph_batch_limit"],
         source=_source(row),

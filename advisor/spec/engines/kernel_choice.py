@@ -43,7 +43,6 @@ class KernelChoice:
     experts: str | None = None
     """Kernel of the routed experts; None = a dense model."""
     experts_run: ExecutionKind | None = None
-    experts_compute: ComputeType | None = None
     attention: str = ""
     """Attention backend."""
     dtype: Dtype = "bf16"
@@ -279,7 +278,6 @@ def _by_method(
         family=family,
         experts=None if experts is None else str(experts["kernel"]),
         experts_run=None if experts is None else experts["runs"],
-        experts_compute=None if experts is None else _compute(experts, dtype),
         attention=attention,
         dtype=dtype,
         expert_parallel=split.expert,

@@ -174,15 +174,6 @@ class ModelSpec:
         return sum(g.count * g.attention.linear_params for g in self.stored)
 
     @property
-    def native_params(self) -> int:
-        """The part of `linear_params` that `native_format` covers; 0 when there is none."""
-        if self.native_format is None:
-            return 0
-        if self.native_parts == "experts":
-            return self.expert_params
-        return self.linear_params - (self.attention_params if self.native_parts == "ffn" else 0)
-
-    @property
     def kept_params(self) -> int:
         """Weights that stay at 16 bits whatever the format."""
         inside = sum(

@@ -49,7 +49,7 @@ def test_independent_errors_share_nothing() -> None:
 @pytest.mark.parametrize("of_formats", [0.0, 0.2, 0.6, 0.95])
 def test_two_formats_on_one_gpu_share_what_their_learnt_ratio_says(of_formats: float) -> None:
     made = _shares(_correlations(products(PARTS), {}), of_formats)
-    assert made.correlation(same_gpu=True, same_format=False) == pytest.approx(of_formats, abs=0.001)
+    assert made.model + made.gpu == pytest.approx(of_formats, abs=0.001)
     assert made.model + made.gpu + made.format + made.pair + made.own == pytest.approx(1.0, abs=0.003)
 
 
@@ -86,5 +86,4 @@ def test_the_ratio_of_two_formats_is_known_better_than_two_predictions_apart(dis
     assert ratio.high - ratio.low < 0.9 * apart
     assert ratio.high == pytest.approx(-ratio.low, abs=1e-4)  # which of the two comes first is arbitrary
     shares = fit.shared.of(TOKEN_RATE, "loaded", distance, dense._replace(fp4=False))
-    correlation = shares.correlation(same_gpu=True, same_format=False)
-    assert apart * (1 - correlation) ** 0.5 == pytest.approx(ratio.high - ratio.low, rel=0.02)
+    assert apart * (1 - shares.model - shares.gpu) ** 0.5 == pytest.approx(ratio.high - ratio.low, rel=0.02)

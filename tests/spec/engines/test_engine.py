@@ -143,7 +143,6 @@ def test_every_gpu_has_defaults_under_every_version(version: str) -> None:
         settings = defaults(Engine(version=version), gpu)
         assert settings.max_num_seqs in (256, 1024)
         assert settings.max_num_batched_tokens >= 512
-        assert settings.block_size == 16
         assert settings.graph_batch_limit >= 256
         assert settings.source
 

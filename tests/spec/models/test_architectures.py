@@ -139,7 +139,7 @@ def test_its_checkpoint_is_fp4_experts() -> None:
     }
     model = model_from_config(config, name="x")
     assert (model.native_format, model.native_parts) == ("mxfp4", "experts")
-    assert model.native_params > 0.9 * model.linear_params
+    assert model.expert_params > 0.9 * model.linear_params
 
 
 def test_a_wrapper_that_leaves_its_language_models_sizes_out() -> None:

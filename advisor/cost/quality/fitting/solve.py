@@ -88,20 +88,6 @@ def problem_of(
     )
 
 
-def part_of(p: Problem, rows: NDArray[np.int64]) -> Problem:
-    """The problem of some of the cells, with the same factors: those without a cell keep their prior."""
-    return _blocked(
-        dataclasses.replace(
-            p,
-            cells=tuple(p.cells[i] for i in rows),
-            x=p.x[rows],
-            y=p.y[rows],
-            gain=p.gain[rows],
-            shared=p.shared.take(rows),
-        )
-    )
-
-
 def _blocked(p: Problem) -> Problem:
     blocks = tuple(np.flatnonzero(p.shared.group == g) for g in dict.fromkeys(p.shared.group.tolist()))
     used = tuple(np.flatnonzero(np.abs(p.x[rows]).sum(axis=0)) for rows in blocks)

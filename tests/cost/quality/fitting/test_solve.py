@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from advisor.cost.quality.covariance import Spread
-from advisor.cost.quality.fitting.solve import Problem, expected, part_of, problem_of, solve
+from advisor.cost.quality.fitting.solve import Problem, expected, problem_of, solve
 from advisor.cost.quality.models import Traits
 from advisor.cost.quality.scores import Cell
 
@@ -76,12 +76,12 @@ def test_a_misprint_counts_less_and_hardly_moves_the_rest() -> None:
 
 
 def test_factors_without_a_score_keep_their_prior() -> None:
-    p = problem_of(cells())
-    rows = np.array([i for i, c in enumerate(p.cells) if c.format == "fp8"])
-    found = solve(part_of(p, rows), QUIET)
-    at = p.index["algorithm", "int4/gptq"]
-    assert found.theta[at] == pytest.approx(p.prior_mean[at])
-    assert np.sqrt(found.covariance[at, at]) == pytest.approx(p.prior_sd[at])
+    key = ("algorithm", "int4/gptq")
+    p = problem_of([c for c in cells() if c.format == "fp8"], {key: (0.3, 0.7)})
+    found = solve(p, QUIET)
+    at = p.index[key]
+    assert found.theta[at] == pytest.approx(0.3)
+    assert np.sqrt(found.covariance[at, at]) == pytest.approx(0.7)
 
 
 def test_more_models_make_a_factor_surer() -> None:
