@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from math import nan
 from types import SimpleNamespace
 
@@ -211,16 +211,17 @@ def answers(predictions: Sequence[Prediction], statistics: Sequence[tuple[str, s
     unknown = np.full(count, nan)
     timed = np.array([nan if p.status == "backlogged" else 1.0 for p in predictions])
     latency = {one: ranges(lambda p, one=one: p.latency.get(one)) for one in statistics}
+    capacity = ranges(lambda p: p.capacity_requests_per_s)
+    replicas = np.array([p.deployment.replicas for p in predictions])
+    known = {"tpot_s": timed, "capacity_requests_per_s": capacity.value / replicas}
     return PredictionTable(
         requests_per_s=ranges(lambda p: p.requests_per_s),
         output_tokens_per_s=ranges(lambda p: p.output_tokens_per_s),
-        capacity_requests_per_s=ranges(lambda p: p.capacity_requests_per_s),
+        capacity_requests_per_s=capacity,
         distance=np.zeros(count, dtype=np.intp),
         fits=np.array([p.memory.fits for p in predictions]),
         max_concurrency=np.array([p.memory.max_concurrency for p in predictions], dtype=np.intp),
-        stats=ServingStats(
-            **{f.name: timed if f.name == "tpot_s" else unknown for f in fields(ServingStats)}
-        ),
+        stats=ServingStats(**{f.name: known.get(f.name, unknown) for f in fields(ServingStats)}),
         measured=np.zeros(count, dtype=bool),
         latency_ms=latency,
         max_context=np.array([p.memory.max_context for p in predictions], dtype=np.intp),
@@ -237,6 +238,13 @@ class Handmade:
 
     def predictions(self, deployments: Sequence[Deployment], *_: object, **__: object) -> list[Prediction]:
         return [self._known[d.key] for d in deployments]
+
+    def table(
+        self, deployments: Sequence[Deployment], _: object, statistics: Sequence[tuple[str, str]]
+    ) -> PredictionTable:
+        """At any load that leaves room: as the deployment's prediction has it."""
+        known = [replace(self._known[d.key], status="stable") for d in deployments]
+        return answers(known, statistics)
 
     def summary(self) -> dict[str, object]:
         return {"text": self._text} if self._text else {}

@@ -10,7 +10,7 @@ import numpy as np
 
 from advisor.advise.choose import limits as limit
 from advisor.advise.choose.assessment import RefusalKind
-from advisor.advise.choose.joint import RECOVERY, keeps_all
+from advisor.advise.choose.joint import RECOVERY, keeps_all, probabilities
 from advisor.advise.choose.judged import JudgedLimit, JudgedTable, least_margins, reshaped
 from advisor.advise.choose.price import inverse, usd_per_hour, usd_per_million
 from advisor.advise.choose.question import MEANS, Choice, filled
@@ -78,10 +78,35 @@ class DeploymentEvaluator:
         rows = table_of_loads(self.loads).take(self.load_of[pairs])
         return replace(rows.shared_by(count), deployment=place)
 
-    def speed_limits(self, pairs: limit.Pairs) -> list[JudgedLimit]:
-        """The limits that further replicas can mend; arrays are flat."""
-        capacity = limit.capacity_limit(pairs)
-        return [*([] if capacity is None else [capacity]), *limit.latency_limits(pairs, self.timed)]
+    def speed_limits(self, pairs: Ints, count: Ints, of: limit.Pairs, least: Floats) -> list[JudgedLimit]:
+        """The limits that further replicas can mend; arrays are flat.
+
+        least: the probability below which it does not matter how seldom a pair keeps them.
+        """
+        capacity = limit.capacity_limit(of)
+        latencies = list(limit.latency_limits(of, self.timed))
+        if capacity is None or not latencies:
+            return [*([] if capacity is None else [capacity]), *latencies]
+        at, full = limit.nearly_full(of, count)
+        stated = probabilities(capacity.margin_sd[at]) >= least[at]
+        at, full = at[stated], full[stated]
+        if not len(at):
+            return [capacity, *latencies]
+        there = limit.latency_limits(self._at_rates(pairs[at], count[at], full), self.timed)
+        confidence = self.workload.confidence
+        return [
+            capacity,
+            *(limit.at_full_load(one, at, f, confidence) for one, f in zip(latencies, there, strict=True)),
+        ]
+
+    def _at_rates(self, pairs: Ints, count: Ints, rates: Floats) -> limit.Pairs:
+        """The pairs as the closed form has them at other rates than their loads'."""
+        served = [
+            self.deployments[d].times(n) for d, n in zip(self.of[pairs].tolist(), count.tolist(), strict=True)
+        ]
+        rows = replace(table_of_loads(self.loads).take(self.load_of[pairs]), level=rates)
+        rows = replace(rows.shared_by(count), deployment=np.arange(len(pairs)))
+        return self._pairs(pairs, self.predictor.table(served, rows, self.statistics))
 
     def _evidence_limit(self) -> list[JudgedLimit]:
         """Where the accuracy of the format has been measured."""
@@ -123,7 +148,7 @@ class DeploymentEvaluator:
         none can mend the first is true, which ends the search."""
         likely = np.ones(len(pairs), dtype=bool)
         of = self._pairs(pairs, found)
-        judged = self.speed_limits(of)
+        judged = self.speed_limits(pairs, count, of, self.needed[self.of[pairs]])
         for one in judged:
             likely &= one.likely
         kept = self._keeps_all(judged) >= self.needed[self.of[pairs]]
@@ -212,7 +237,7 @@ class DeploymentEvaluator:
             *self._failed_limits(pairs, count),
             limit.memory_limit(of),
             limit.context_limit(of),
-            *self.speed_limits(of),
+            *self.speed_limits(pairs, count, of, np.zeros(len(pairs))),
             *self._evidence_limit(),
             *([] if accuracy is None else [accuracy.each(lambda array: array[self.of])]),
             *limit.budget_limits(self.choice.max_usd_per_hour, usd),

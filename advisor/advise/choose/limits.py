@@ -6,7 +6,7 @@ A limit on a quantity that has no prediction counts as missed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from advisor.cost.uncertainty.error_shape import error_of_score, normal_score
 from advisor.spec.metrics import LatencyMetric
 from advisor.spec.workloads.workload import Goodput, LatencyLimit, Load, Workload
 
+FULL = 0.97
+"""Share of its capacity at which a deployment is nearly full. From there on its latency is a matter of what
+the capacity turns out to be, which `capacity_limit` judges: the predicted queue is no guide."""
 MAX_PERCENT = 99.99
 """All requests, as far as a percentile can express it."""
 
@@ -73,8 +76,9 @@ def capacity_limit(pairs: Pairs) -> JudgedLimit | None:
     with np.errstate(invalid="ignore", divide="ignore"):
         excess = np.maximum(rate / end_at(capacity, -z) - 1, 0.0)
         margin = margin_sd(np.log(capacity.value / rate), capacity, at_least=True)
-    # Where no latency exists, a capacity that is only just enough does not help.
-    margin = np.where(stable | (margin < 0), np.where(np.isnan(margin), -np.inf, margin), -np.inf)
+    # Where no latency exists, it suffices no more often than not.
+    margin = np.where(stable, margin, np.minimum(margin, 0.0))
+    margin = np.where(np.isnan(margin), -np.inf, margin)
     return JudgedLimit(
         kind="capacity",
         key="capacity",
@@ -96,7 +100,8 @@ def is_stable(pairs: Pairs) -> Bools:
 def latency_limits(pairs: Pairs, timed: Sequence[Sequence[TimedLimit]]) -> Iterator[JudgedLimit]:
     """Each load has its own limits in `timed`, as many and of the same causes.
 
-    Where a rate is beyond the capacity, only `capacity_limit` is missed: no latency exists.
+    Where a rate is beyond the capacity, only `capacity_limit` is missed: no latency exists. How surely they
+    would be kept if the capacity sufficed is for `at_full_load`.
     """
     z = deviate(pairs.confidence)
     backlogged = np.zeros(len(pairs.load_of), dtype=bool)
@@ -124,6 +129,33 @@ def latency_limits(pairs: Pairs, timed: Sequence[Sequence[TimedLimit]]) -> Itera
             statistic=first.limit.statistic,
             goodput=first.goodput,
         )
+
+
+def nearly_full(pairs: Pairs, replicas: Ints) -> tuple[Ints, Floats]:
+    """(positions, requests per second at `FULL`) of the pairs whose rate is above that, or beyond the
+    capacity; not of those that were measured at their rate."""
+    found = pairs.predicted
+    if pairs.loads[0].arrival.kind != "rate":
+        return np.array([], dtype=np.intp), np.array([])
+    rate = pairs.of_load([load.arrival.value or 1.0 for load in pairs.loads])
+    # The model's own capacity, before any correction: at a share of it, queues end.
+    full = FULL * found.stats.capacity_requests_per_s * replicas
+    at = np.flatnonzero((full > 0) & (rate > full) & ~(is_stable(pairs) & found.measured))
+    return at, full[at]
+
+
+def at_full_load(limit: JudgedLimit, at: Ints, full: JudgedLimit, confidence: float) -> JudgedLimit:
+    """A latency limit with the margins of `full` for the pairs at `at`, which are nearly full or beyond.
+
+    If the capacity turns out high enough for their rate, latencies are at worst about those of nearly full
+    load: all limits are kept as often as the capacity suffices and these are.
+    """
+    margin, kept = limit.margin_sd.copy(), limit.kept.copy()
+    backlogged = np.isposinf(margin[at])
+    margin[at] = full.margin_sd
+    # Of a backlog without end nothing is said but that the capacity is missed.
+    kept[at] = backlogged | (probabilities(full.margin_sd) >= confidence)
+    return replace(limit, margin_sd=margin, kept=kept)
 
 
 def _latency(pairs: Pairs, limits: Sequence[LatencyLimit]) -> Range:

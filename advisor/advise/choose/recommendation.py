@@ -15,9 +15,9 @@ from advisor.advise.choose.gpu_count import candidates, unpriced
 from advisor.advise.choose.judge import closed_form_note, confirmed, judge
 from advisor.advise.choose.judged import JudgedTable
 from advisor.advise.choose.question import Choice, check_context, statistics_of
-from advisor.advise.choose.rank import order, pareto, tied
+from advisor.advise.choose.rank import AS_SURE, order, pareto, tied
 from advisor.advise.choose.rows import OtherRows, Reason, TableRows, worst_excess
-from advisor.cost.arrays import Ints
+from advisor.cost.arrays import Floats, Ints
 from advisor.cost.predict.prediction import Prediction
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.start_table import known_releases
@@ -47,14 +47,14 @@ class Recommendation:
     ranked: Sequence[Assessment] = field(hash=False)
     """Deployments that keep every limit, best first."""
     refused: Sequence[Assessment] = field(hash=False)
-    """The rest with the reasons, the nearest miss first."""
+    """The rest with the reasons: the likeliest to keep all limits first, of equals the nearest miss."""
     pareto: Sequence[Assessment] = field(hash=False)
     """The ranked that no other beats in cost, latency and recovery at once."""
     reasons: Sequence[Reason] = field(default=(), hash=False)
     """The refused by the limit that they miss by most."""
     likely: Sequence[Assessment] = field(default=(), hash=False)
-    """The refused that keep every limit by their central estimates, best first: a measurement could admit
-    them."""
+    """The refused that keep every limit by their central estimates, best first, or the surest where nothing
+    is ranked: a measurement could admit them."""
     ties: Sequence[Assessment] = field(default=(), hash=False)
     """Deployments after the winner whose objective is the same within its tolerance."""
     picks: tuple[Pick, ...] = field(default=(), hash=False)
@@ -78,8 +78,7 @@ class Recommendation:
 
     @property
     def closest(self) -> Assessment | None:
-        """The refused deployment that misses its worst limit by the least; None when no miss is a matter of
-        degree."""
+        """The first of the refused; None when no miss is a matter of degree."""
         nearest = self.refused[0] if self.refused else None
         return None if nearest is None or nearest.excess is None else nearest
 
@@ -170,6 +169,9 @@ def recommendation_of(
     count = len(ranked)
     rows = TableRows(table, predictor, choice.border, others)
     likely = np.flatnonzero(table.likely[0])
+    likely = order(table, 0, likely[likely >= count])
+    if not count:
+        likely = likely[np.argsort(-_shown(table)[likely], kind="stable")]
     found = offers_of(table) if offered is None else offered
     first = next(iter(offers_of(table.only(np.arange(1)))), None) if count else None
     objective = table.objective.value[0]
@@ -181,7 +183,7 @@ def recommendation_of(
         refused=rows.some(range(count, len(table.deployments) + len(others))),
         reasons=rows.reasons(),
         pareto=rows.some(pareto(_points(table)[:count])),
-        likely=rows.some(order(table, 0, likely[likely >= count]).tolist()),
+        likely=rows.some(likely.tolist()),
         ties=rows.some(i for i in tie.tolist() if i > 0),
         picks=picks(first, found, workload),
         frontier=frontier(found),
@@ -194,11 +196,18 @@ def recommendation_of(
 
 
 def _nearest_first(table: JudgedTable, at: Ints) -> Ints:
-    """Misses of a degree first, the smallest before, then the rest by name."""
-    excess, served = worst_excess(table), table.served()
-    known = {i: float(excess[i]) for i in at.tolist() if np.isfinite(excess[i])}
-    keyed = sorted((i not in known, known.get(i, 0.0), served[i].key, i) for i in at.tolist())
+    """Misses of a degree first: the surest before, of equals the smallest miss; then the rest by name."""
+    excess, served, sure = worst_excess(table), table.served(), _shown(table)
+    known = {i: (-float(sure[i]), float(excess[i])) for i in at.tolist() if np.isfinite(excess[i])}
+    keyed = sorted((i not in known, known.get(i, (0.0, 0.0)), served[i].key, i) for i in at.tolist())
     return np.array([one[-1] for one in keyed], dtype=np.intp)
+
+
+def _shown(table: JudgedTable) -> Floats:
+    """The probability of keeping all limits under the first load, to the per cent that is shown; what draws
+    cannot tell from none is none."""
+    keeps = table.keeps_all[0]
+    return np.asarray(np.where(keeps < AS_SURE, 0.0, np.round(keeps, 2)))
 
 
 def _points(table: JudgedTable) -> list[tuple[float, float, float]]:

@@ -52,7 +52,7 @@ class Assessments(Sequence[Assessment]):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """The refused whose worst limit is one and the same, the nearest miss first."""
+    """The refused whose worst limit is one and the same, in their order."""
 
     kind: RefusalKind
     rows: Assessments

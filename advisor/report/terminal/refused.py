@@ -219,12 +219,12 @@ def nearly_line(recommendation: Recommendation) -> str:
     """What the table of refused deployments shows."""
     count = len(recommendation.likely)
     if count == 0:
-        return "Those that miss the limits by the least:"
+        return "Those that come nearest to it, the surest first:"
     if count == 1:
         return "By its central estimate one deployment keeps them; measure-next says what would make sure:"
     return (
         f"By their central estimates {count:,} deployments keep them; measure-next says which measurement "
-        "would make sure of one. The best:"
+        "would make sure of one. The surest:"
     )
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
-from advisor.advise.choose.judge import judge
+from advisor.advise.choose.joint import probabilities
+from advisor.advise.choose.judge import judge, judge_fixed
 from advisor.advise.choose.question import Choice
 from advisor.advise.choose.rank import best
 from advisor.advise.choose.recommendation import choose
+from advisor.advise.choose.space import deployments
 from advisor.advise.sensitivity.axis import load_at
 from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
@@ -71,3 +74,38 @@ def test_goodput_is_judged_alike() -> None:
     asked = override(load_workload("chat"), slo=["none"], goodput="ttft:400 tpot:30", min_share=0.9)
     workload, loads = under(asked, OPEN)
     same_as_one_by_one(choice_of(MODEL, workload, gpus=["A100"]), loads)
+
+
+@pytest.mark.parametrize(
+    "limits", [["ttft_p95_ms=500"], ["ttft_p95_ms=5000", "tpot_p95_ms=200"], ["e2e_p99_ms=60000"]]
+)
+def test_the_probability_to_keep_all_falls_without_a_jump_through_the_capacity(limits: list[str]) -> None:
+    """It never exceeds that of one limit; a rate just beyond the capacity is no better than just below."""
+    workload = override(load_workload("chat"), rate=10.0, slo=limits)
+    asked = choice_of(MODEL, workload, gpus=["L40S"], formats=["fp8", "bf16"], max_gpus=1)
+    of = [d for d in deployments(asked.space) if d.kv_format == "16bit"]
+    first = judge_fixed(asked, [workload.load], of, shipped_predictor())
+    shares = np.array([*np.arange(0.9, 1.1, 0.002), 1.2, 1.5, 2.0, 4.0])
+    for i, d in enumerate(of):
+        capacity = float(first.answers.capacity_requests_per_s.value[i])
+        loads = [load_at(workload.load, "rate", share * capacity) for share in shares]
+        found = judge_fixed(asked, loads, [d], shipped_predictor())
+        keeps = found.keeps_all[:, 0]
+        for limit in found.uncertain:
+            assert (keeps <= probabilities(limit.margin_sd)[:, 0] + 1e-9).all(), limit.key
+        assert (np.diff(keeps) <= 0.002).all()
+        assert np.abs(np.diff(keeps[shares < 1.1])).max() < 0.06
+        assert keeps[0] > 2 * keeps[-1]
+
+
+@pytest.mark.parametrize(("rate", "limit"), [(10.0, "ttft_p95_ms=300"), (30.0, "tpot_p95_ms=40")])
+def test_where_nothing_keeps_the_limits_the_surest_comes_first(rate: float, limit: str) -> None:
+    workload = override(load_workload("chat"), rate=rate, slo=[limit], confidence=0.9)
+    asked = choice_of("Llama-3.1-70B-Instruct", workload, gpus=["A100", "L40S"], max_gpus=4)
+    answer = choose(asked, shipped_predictor(), shipped_quality())
+    assert not answer.ranked
+    nearest = [round(a.keeps_all_limits, 2) for a in answer.refused if a.excess is not None]
+    nearest = [keeps if keeps > 0.02 else 0.0 for keeps in nearest]
+    assert nearest == sorted(nearest, reverse=True)
+    likely = [round(a.keeps_all_limits, 2) for a in answer.likely]
+    assert likely == sorted(likely, reverse=True)

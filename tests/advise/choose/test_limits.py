@@ -170,6 +170,36 @@ def test_a_backlog_without_end_is_told_once_and_has_no_latency() -> None:
     assert [refusal.kind for refusal in refusals(seen, limited)] == ["capacity"]
 
 
+@pytest.mark.parametrize("p95_ms", [90.0, 100.0, 300.0])
+def test_beyond_capacity_all_limits_hold_no_more_often_than_latencies_at_full_load(p95_ms: float) -> None:
+    # 4.1 of 4 (3.6-4.4) requests per s: the capacity suffices with 39 %, and the latency is then about that
+    # of nearly full load.
+    limited = workload(arrival=Arrival(kind="rate", value=4.1), limits=(ttft_p95(100.0),))
+    latency_ms = {("ttft", "p95"): around(p95_ms)}
+    seen = prediction(under=limited, capacity=4.0, status="backlogged", latency_ms=latency_ms)
+    suffices = kept_with(-log(4.1 / 4.0) / log(1.1))
+    in_time = kept_with(log(100.0 / p95_ms) / log(1.1 if p95_ms <= 100 else 1 / 0.9))
+    row = assessed(seen, limited)
+    assert row.keeps_all_limits <= min(suffices, in_time) + 0.01
+    assert [refusal.kind for refusal in row.refusals] == ["capacity"]
+
+
+def test_what_is_slow_at_full_load_never_keeps_its_limits_beyond_it() -> None:
+    """A hundred times the limit at nearly full load: the odds of the capacity alone say nothing."""
+    limited = workload(arrival=Arrival(kind="rate", value=4.01), limits=(ttft_p95(100.0),))
+    latency_ms = {("ttft", "p95"): around(10_000.0)}
+    seen = prediction(under=limited, capacity=4.0, status="backlogged", latency_ms=latency_ms)
+    free = workload(arrival=Arrival(kind="rate", value=4.01))
+    assert assessed(seen, limited).keeps_all_limits < 0.001
+    assert assessed(prediction(under=free, capacity=4.0, status="backlogged"), free).keeps_all_limits > 0.4
+
+
+def test_a_capacity_that_is_more_often_enough_than_not_has_latencies() -> None:
+    """A backlog where a measured capacity says that there is room: one of the two is wrong."""
+    free = workload(arrival=Arrival(kind="rate", value=3.0))
+    assert assessed(prediction(under=free, capacity=4.0, status="backlogged"), free).keeps_all_limits == 0.5
+
+
 def test_arrivals_inside_the_capacity_interval_may_saturate() -> None:
     open_loop = workload(arrival=Arrival(kind="rate", value=3.9))
     _refusal, text = missed(prediction(under=open_loop, capacity=4.0), open_loop)

@@ -32,7 +32,7 @@ def refused_section(recommendation: Recommendation) -> Html | None:
             scrolled(
                 tag(
                     "table",
-                    tag("caption", "Refused deployments, the nearest miss first; a head sorts."),
+                    tag("caption", "Refused deployments, the surest first; a head sorts."),
                     tag("thead", tag("tr", [_head(text, number) for text, number in _HEADS])),
                     [_body(a) for a in shown],
                     class_="sortable",
