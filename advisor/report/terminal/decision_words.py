@@ -280,10 +280,10 @@ def _count(requests: float) -> str:
 
 
 def _range(one: TrafficBreakEven) -> str:
-    if one.low == one.high:
-        return " (prices alone decide)"
     if one.low is None or one.high is None:
         return "" if one.low is None else f" (90 %: from {number(one.low)} on)"
+    if one.low == one.high:
+        return " (prices alone decide)"
     return f" (90 %: {number(one.low)}–{number(one.high)})"
 
 
