@@ -195,6 +195,7 @@ def predict(
     engine: str | Engine | None = None,
     prices: Mapping[str, float] | None = None,
     pricing: str | None = None,
+    region: str | None = None,
     live: LivePrices | None = None,
     predictor: Predictor | None = None,
     quality: QualityModel | None = None,
@@ -230,7 +231,12 @@ def predict(
     choice = Choice(
         space=Space(model=chosen_model, gpus=(deployment.gpu,), formats=(deployment.format,)),
         workload=asked,
-        price_of=price_source(prices, pricing=pricing, price_list=asked.price_list, live=live),
+        price_of=price_source(
+            prices,
+            pricing=pricing,
+            price_list=asked.price_list,
+            live=live or live_prices(pricing, region=region),
+        ),
         border=border or Border(),
     )
     table = judge_fixed(

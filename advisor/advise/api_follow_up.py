@@ -12,12 +12,13 @@ from advisor.advise.compare.deployments import Difference, parse_deployment
 from advisor.advise.measuring import next as suggest
 from advisor.advise.measuring.next import Suggestion
 from advisor.advise.mixed.fleet import Mix, mix
-from advisor.advise.price_source import price_source
+from advisor.advise.price_source import live_prices, price_source
 from advisor.advise.sensitivity import crossover as along
 from advisor.advise.sensitivity.axis import Over
 from advisor.advise.sensitivity.crossover import Crossover
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine
+from advisor.spec.hardware.live_prices import LivePrices
 from advisor.spec.models.catalog import find_model
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.profile import load_workload
@@ -84,12 +85,14 @@ def compare(
     engine: str | Engine | None = None,
     prices: Mapping[str, float] | None = None,
     pricing: str | None = None,
+    region: str | None = None,
+    live: LivePrices | None = None,
     predictor: Predictor | None = None,
     quality: QualityModel | None = None,
 ) -> tuple[Difference, ...]:
     """The difference of every figure of two deployments, written `fp8@H100` (with a `model`) or as values.
 
-    Raises InputError.
+    Prices are said as in `recommend`. Raises InputError.
     """
     asked = load_workload(workload) if isinstance(workload, str) else workload
     served = find_model(model) if isinstance(model, str) else model
@@ -106,7 +109,12 @@ def compare(
         deployment(first),
         deployment(second),
         asked,
-        price_source(prices, pricing=pricing, price_list=asked.price_list),
+        price_source(
+            prices,
+            pricing=pricing,
+            price_list=asked.price_list,
+            live=live or live_prices(pricing, region=region),
+        ),
         predictor or shipped_predictor(),
         quality or shipped_quality(),
     )

@@ -9,6 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, get_args, get_origin
 
+import typer
+
+PYDANTIC = "Value error, "
+"""How pydantic begins a message that is not its own."""
+
 
 def take_as_given(parameters: Iterable[Any]) -> None:
     """Let each parameter of a command be converted only where its value is not yet what it should be."""
@@ -18,9 +23,16 @@ def take_as_given(parameters: Iterable[Any]) -> None:
 
 def _as_given(parameter: Any) -> Callable[[Any, Any], Any]:
     """typer's `process_value` of a parameter, which is asked only where a value has to be converted."""
-    usual: Callable[[Any, Any], Any] = parameter.process_value
+    convert: Callable[[Any, Any], Any] = parameter.process_value
     kind = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
     repeated = parameter.multiple or parameter.nargs != 1
+
+    def usual(ctx: Any, value: Any) -> Any:
+        try:
+            return convert(ctx, value)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix(PYDANTIC)
+            raise
 
     def process_value(ctx: Any, value: Any) -> Any:
         if parameter.required:

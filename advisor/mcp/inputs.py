@@ -86,6 +86,16 @@ class ModelInputs(WorkloadInputs):
     prices: dict[str, Positive] | None = Field(
         None, description="USD per GPU-hour by GPU, in place of the catalog's: {'H100': 2.5}."
     )
+    pricing: (
+        Literal["on-demand", "marketplace", "spot", "1yr", "3yr", "ownership", "live", "live-spot"] | None
+    ) = Field(
+        None,
+        description="Which known prices; live and live-spot: many clouds', as `quantadvise prices update` "
+        "fetched them last (nothing is fetched here). Default: on-demand.",
+    )
+    region: str | None = Field(
+        None, description="Of live prices those in regions with this in their name.", max_length=100
+    )
 
 
 class ChoiceInputs(ModelInputs):
@@ -109,17 +119,6 @@ class ChoiceInputs(ModelInputs):
 
 class RecommendInputs(ChoiceInputs):
     """What may be deployed, at which prices, and what a hosted API would cost instead."""
-
-    pricing: (
-        Literal["on-demand", "marketplace", "spot", "1yr", "3yr", "ownership", "live", "live-spot"] | None
-    ) = Field(
-        None,
-        description="Which known prices; live and live-spot: many clouds', as `quantadvise prices update` "
-        "fetched them last (nothing is fetched here). Default: on-demand.",
-    )
-    region: str | None = Field(
-        None, description="Of live prices those in regions with this in their name.", max_length=100
-    )
 
     allow_mixed: bool = Field(
         False,

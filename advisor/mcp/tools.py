@@ -82,6 +82,8 @@ def _choice(given: i.ChoiceInputs, **more: Any) -> Mapping[str, Any]:
         "num_gpus": given.num_gpus,
         "engine": given.engine,
         "prices": given.prices,
+        "pricing": given.pricing,
+        "region": given.region,
         "max_usd_per_hour": given.max_usd_per_hour,
     }
 
@@ -100,7 +102,7 @@ def _recommend(given: i.RecommendInputs) -> Document:
     asked = _choice(given, api_price=given.api_price, utilization=given.utilization)
     if given.owned_gpus and given.gpus is None:
         asked = {**asked, "gpus": list(given.owned_gpus)}
-    found = recommend(**asked, stock=given.owned_gpus, pricing=given.pricing, region=given.region)
+    found = recommend(**asked, stock=given.owned_gpus)
     document = {**recommendation_document(found, top=given.top, decision=decision(found))}
     mix = mixed_fleet(found) if given.allow_mixed else None
     return document if mix is None else {**document, "mixed": mix_document(mix)}
@@ -121,6 +123,8 @@ def _predict(given: i.DeploymentInputs) -> Document:
         kv_format="fp8" if given.kv_cache_dtype == "fp8" else "16bit",
         engine=given.engine,
         prices=given.prices,
+        pricing=given.pricing,
+        region=given.region,
     )
     return {**prediction_document(assessment, workload)}
 
@@ -137,10 +141,12 @@ def _crossover(given: i.CrossoverInputs) -> Document:
 
 def _compare(given: i.CompareInputs) -> Document:
     from advisor.advise.api_follow_up import compare
+    from advisor.advise.price_source import live_prices
     from advisor.report.documents.comparison import comparison_document
     from advisor.spec.workloads.profile_listing import api_not_weighed
 
     workload = _workload(given)
+    live = live_prices(given.pricing, region=given.region)
     differences = compare(
         given.first,
         given.second,
@@ -148,8 +154,11 @@ def _compare(given: i.CompareInputs) -> Document:
         model=_model(given.model),
         engine=given.engine,
         prices=given.prices,
+        pricing=given.pricing,
+        live=live,
     )
-    return {**comparison_document(given.first, given.second, differences, api_not_weighed(workload))}
+    notes = (*api_not_weighed(workload), *(() if live is None else live.notes()))
+    return {**comparison_document(given.first, given.second, differences, notes)}
 
 
 def _measure_next(given: i.ChoiceInputs) -> Document:

@@ -203,9 +203,9 @@ def _suspect(facts: Mapping[str, Any], group: Sequence[Entry], worst: float | No
         return "prefix cache in use"
     hits = max((entry.extra.get("prefix_hits", 0.0) for entry in group), default=0.0)
     if hits > MAX_UNPLANNED_HITS:
-        return f"{hits:.0%} of the prompt tokens came from the prefix cache"
+        return f"{100 * hits:.0f} % of the prompt tokens came from the prefix cache"
     if worst is not None and worst > repeats_agree.UNSTEADY:
-        return f"repeats vary by {worst:.0%}"
+        return f"repeats vary by {100 * worst:.0f} %"
     return ""
 
 

@@ -483,3 +483,10 @@ def test_the_module_is_the_command() -> None:
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert out.startswith("quantadvise ")
+
+
+def test_a_choice_that_is_none_names_the_choices_in_our_words(quantadvise: Command) -> None:
+    result = quantadvise("fit", "--only", "foo")
+    assert result.code == 2
+    said = "Error: Invalid value for '--only': 'foo' is not one of 'speed', 'accuracy'."
+    assert result.err.splitlines()[-1] == said

@@ -150,6 +150,18 @@ def test_a_wrong_price_of_an_api_is_one_line() -> None:
         assert words in results["recommend"].content[0].text
 
 
+def test_every_tool_that_prices_takes_the_known_prices_of_a_term() -> None:
+    one = {**SMALL, "gpu": "L40S", "format": "fp8", "request_rate": 4}
+    two = {**SMALL, "first": "fp8@L40S", "second": "fp8@A6000", "request_rate": 4}
+    _, owned = asked({"predict": {**one, "pricing": "marketplace"}, "compare": {**two, "pricing": "live"}})
+    cost = owned["predict"].structured_content["prediction"]["cost"]
+    assert (cost["term"], cost["usd_per_hour"] > 0) == ("marketplace", True)
+    assert "prices" in " ".join(owned["compare"].structured_content["notes"])
+    for name, question in (("predict", one), ("compare", two)):
+        _, results = asked({name: {**question, "region": "eu"}})
+        assert results[name].content[0].text == "region: belongs to live prices; add pricing live"
+
+
 def test_a_mix_of_what_is_owned_is_beside_the_single_kinds() -> None:
     owned = {"A6000": 4, "L40S": 2}
     question = {**SMALL, "request_rate": 26, "owned_gpus": owned, "allow_mixed": True, "top": 1}

@@ -93,11 +93,12 @@ def _deployments(
     first, second = (parse_deployment(text, model, engine) for text in texts)
     own_prices = v.own_prices(prices.price)
     v.note_idle_prices(own_prices, [first.gpu, second.gpu])
+    live = v.the_live_prices(prices)
     price_of = price_source(
         own_prices,
         pricing=prices.pricing,
         price_list=workload.price_list,
-        live=v.the_live_prices(prices),
+        live=live,
     )
     found = side_by_side(
         first,
@@ -107,4 +108,5 @@ def _deployments(
         v.the_predictor(records, models=[model], gpus=[first.gpu, second.gpu]),
         v.the_quality(records),
     )
-    return (deployment_text(first), deployment_text(second)), found, api_not_weighed(workload)
+    notes = (*api_not_weighed(workload), *(() if live is None else live.notes()))
+    return (deployment_text(first), deployment_text(second)), found, notes

@@ -99,7 +99,7 @@ def _conflicts(
             and a.output_tokens >= _TOKENS_OF_A_WHOLE_REQUEST
             and rate_ratio > _MORE_THAN_LINEAR / times_shorter
         ):
-            work = f"{times_shorter:.3g} times the work at {rate_ratio:.0%} of the rate"
+            work = f"{times_shorter:.3g} times the work at {100 * rate_ratio:.0f} % of the rate"
             yield _Conflict(one=one, other=other, what=f"{both}, {work}")
 
 

@@ -30,5 +30,5 @@ def lines(replayed: Replay, workload: Workload) -> list[str]:
     )
     for key, share in missed_share(replayed, workload.limits).items():
         verdict = "kept" if share <= 1 else "missed"
-        found.append(f"{key}: {verdict}, at {share:.0%} of the limit.")
+        found.append(f"{key}: {verdict}, at {100 * share:.0f} % of the limit.")
     return found

@@ -127,8 +127,9 @@ def typical_mixture(params: float, active: float) -> ModelSpec:
     share = active / params if params else 0.0
     if not LEAST_ACTIVE <= share <= MOST_ACTIVE:
         raise InputError(
-            f"params: {_short(params)}-A{_short(active)}: {share:.1%} of the weights active; a mixture has "
-            f"{LEAST_ACTIVE:.0%} to {MOST_ACTIVE:.0%}, a dense model is --params {_short(params)}"
+            f"params: {_short(params)}-A{_short(active)}: {100 * share:.1f} % of the weights active; a "
+            f"mixture has {100 * LEAST_ACTIVE:.0f} % to {100 * MOST_ACTIVE:.0f} %, a dense model "
+            f"is --params {_short(params)}"
         )
     vocab = 151_936 if params >= 4e9 else 49_152
     middle = 1500 * (active / 1e9) ** 0.4

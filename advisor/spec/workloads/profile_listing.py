@@ -86,7 +86,10 @@ def describe(workload: Workload) -> list[tuple[str, str]]:
         ("answer", lengths_text(load.output_tokens)),
         ("load", load_text(load)),
         ("conversation", conversation_text(load)),
-        ("prefix cache", f"{load.prefix_hit_rate:.0%} of prompt tokens" if load.prefix_hit_rate else ""),
+        (
+            "prefix cache",
+            f"{100 * load.prefix_hit_rate:.0f} % of prompt tokens" if load.prefix_hit_rate else "",
+        ),
         ("limits", ", ".join(limit_text(limit) for limit in workload.limits) or "none"),
         ("goodput", "" if workload.goodput is None else goodput_text(workload.goodput)),
         ("accuracy", quality_text(workload.quality)),
@@ -154,7 +157,7 @@ def conversation_text(load: Load) -> str:
     if not conversation.repeats:
         return ""
     sizes = (load.input_tokens.mean, load.output_tokens.mean)
-    cached = f"up to {most_hits(conversation, *sizes):.0%} of prompt tokens cached"
+    cached = f"up to {100 * most_hits(conversation, *sizes):.0f} % of prompt tokens cached"
     system = f"{conversation.system_tokens:,} system tokens" if conversation.system_tokens else ""
     if not conversation.has_turns:
         return f"{system} begin every prompt, {cached}"
@@ -182,10 +185,10 @@ def limit_text(limit: LatencyLimit) -> str:
 
 
 def goodput_text(goodput: Goodput) -> str:
-    """`TTFT ≤ 500 ms and TPOT ≤ 50 ms for 95% of requests`."""
+    """`TTFT ≤ 500 ms and TPOT ≤ 50 ms for 95 % of requests`."""
     parts = {"TTFT": goodput.ttft_ms, "TPOT": goodput.tpot_ms, "E2E": goodput.e2e_ms}
     limits = [f"{name} ≤ {ms:,.6g} ms" for name, ms in parts.items() if ms is not None]
-    return f"{' and '.join(limits)} for {100 * goodput.min_share:.6g}% of requests"
+    return f"{' and '.join(limits)} for {100 * goodput.min_share:.6g} % of requests"
 
 
 def limits_text(workload: Workload) -> str:

@@ -172,9 +172,9 @@ def arrival_of(requests: Sequence[TracedRequest], resolution: float) -> tuple[Ar
     overall = len(gaps) / span
     if spells.silences:
         notes.append(
-            f"silent for {sum(spells.silences) / span:.0%} of the time, in {len(spells.silences)} gaps of "
-            f"{min(spells.silences):.0f} s and more: the profile has the {spells.rate:.3g} requests/s of the "
-            f"{len(spells.silences) + 1} busy spells, over all it is {overall:.3g}"
+            f"silent for {100 * sum(spells.silences) / span:.0f} % of the time, in {len(spells.silences)} "
+            f"gaps of {min(spells.silences):.0f} s and more: the profile has the {spells.rate:.3g} "
+            f"requests/s of the {len(spells.silences) + 1} busy spells, over all it is {overall:.3g}"
         )
     shape = _shape(spells, times, unit, notes)
     if not spells.silences:

@@ -135,7 +135,7 @@ def _load(
     shared = prefix_hit_rate(trace.requests)
     if shared:
         notes.append(
-            f"{shared:.0%} of prompt tokens were seen before: a cache that forgets nothing finds them"
+            f"{100 * shared:.0f} % of prompt tokens were seen before: a cache that forgets nothing finds them"
         )
     elif shared is None and talks is None:
         notes.append("the log does not say what prompts share; prefix_hit_rate is taken as 0")
@@ -154,7 +154,7 @@ def _load(
     )
     notes += talks.notes
     hits = most_hits(load.conversation, load.input_tokens.mean, load.output_tokens.mean)
-    notes.append(f"such a cache has {hits:.0%} of the prompt tokens of the profile's conversations")
+    notes.append(f"such a cache has {100 * hits:.0f} % of the prompt tokens of the profile's conversations")
     return load
 
 

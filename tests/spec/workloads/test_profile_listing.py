@@ -45,9 +45,9 @@ def test_show_says_all_that_a_workload_states() -> None:
         ("prompt", "1,024 tokens"),
         ("answer", "128 tokens"),
         ("load", "4 requests/s, burstiness 0.5"),
-        ("prefix cache", "25% of prompt tokens"),
+        ("prefix cache", "25 % of prompt tokens"),
         ("limits", "TTFT p95 ≤ 300 ms"),
-        ("goodput", "TTFT ≤ 500 ms and E2E ≤ 5,000 ms for 95% of requests"),
+        ("goodput", "TTFT ≤ 500 ms and E2E ≤ 5,000 ms for 95 % of requests"),
         ("accuracy", "recovery ≥ 0.99 on code"),
         ("confidence", "0.8 that all limits are kept at once"),
         ("objective", "cost"),
@@ -58,7 +58,7 @@ def test_show_says_all_that_a_workload_states() -> None:
             "lengths: RAG of Kurtic et al., arXiv:2411.02355v4; limits: GuideLLM's service-level guide, RAG",
         ),
     ]
-    assert limits_text(workload).endswith("for 95% of requests")
+    assert limits_text(workload).endswith("for 95 % of requests")
 
 
 @pytest.mark.parametrize(

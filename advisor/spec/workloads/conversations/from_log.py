@@ -164,8 +164,8 @@ def _remarks(
         notes.append("prompts do not repeat what was said before: history is none")
     elif dropped:
         notes.append(
-            f"{dropped / later:.0%} of later prompts are shorter than what was said before: the log drops a "
-            "part of the history, the profile keeps all of it"
+            f"{100 * dropped / later:.0f} % of later prompts are shorter than what was said before: the log "
+            "drops a part of the history, the profile keeps all of it"
         )
     first = statistics.fmean(new[chain[0]] for chain in chains)
     rest = statistics.fmean(new[i] for chain in chains for i in chain[1:])

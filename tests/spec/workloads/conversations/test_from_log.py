@@ -182,7 +182,7 @@ def test_mooncakes_own_conversations_are_found() -> None:
     share = again / sum(row["input_length"] for row in rows)
     profile, conversation = found(REAL)
     assert share == pytest.approx(0.256, abs=0.001)
-    assert f"{share:.0%} of prompt tokens were seen before" in " ".join(profile.notes)
+    assert f"{100 * share:.0f} % of prompt tokens were seen before" in " ".join(profile.notes)
     assert "200 conversations of 1.48 turns on average" in profile.notes
     assert conversation.turns.mean == pytest.approx(296 / 200, rel=0.01)
     assert conversation.system_tokens == BLOCK  # one block begins nearly every prompt

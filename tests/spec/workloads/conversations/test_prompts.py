@@ -91,6 +91,6 @@ def test_a_load_says_what_it_counts(
 def test_a_conversation_in_one_line() -> None:
     assert conversation_text(load(FOUR)) == (
         "4 turns, 1,000 system tokens; prompts of 1,100 tokens at the first and 2,000 at the last turn, "
-        "up to 94% of prompt tokens cached"
+        "up to 94 % of prompt tokens cached"
     )
     assert conversation_text(load(Conversation())) == ""
