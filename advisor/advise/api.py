@@ -231,12 +231,7 @@ def predict(
     choice = Choice(
         space=Space(model=chosen_model, gpus=(deployment.gpu,), formats=(deployment.format,)),
         workload=asked,
-        price_of=price_source(
-            prices,
-            pricing=pricing,
-            price_list=asked.price_list,
-            live=live or live_prices(pricing, region=region),
-        ),
+        price_of=price_source(prices, pricing=pricing, price_list=asked.price_list, region=region, live=live),
         border=border or Border(),
     )
     table = judge_fixed(

@@ -12,7 +12,7 @@ from advisor.advise.compare.deployments import Difference, parse_deployment
 from advisor.advise.measuring import next as suggest
 from advisor.advise.measuring.next import Suggestion
 from advisor.advise.mixed.fleet import Mix, mix
-from advisor.advise.price_source import live_prices, price_source
+from advisor.advise.price_source import price_source
 from advisor.advise.sensitivity import crossover as along
 from advisor.advise.sensitivity.axis import Over
 from advisor.advise.sensitivity.crossover import Crossover
@@ -109,12 +109,7 @@ def compare(
         deployment(first),
         deployment(second),
         asked,
-        price_source(
-            prices,
-            pricing=pricing,
-            price_list=asked.price_list,
-            live=live or live_prices(pricing, region=region),
-        ),
+        price_source(prices, pricing=pricing, price_list=asked.price_list, region=region, live=live),
         predictor or shipped_predictor(),
         quality or shipped_quality(),
     )

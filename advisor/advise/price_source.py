@@ -32,6 +32,7 @@ def price_source(
     *,
     pricing: str | None,
     price_list: str | None,
+    region: str | None = None,
     live: LivePrices | None = None,
 ) -> PriceOf:
     """Prices that the user states; else those of the named list, the live catalog or the shipped table.
@@ -46,7 +47,7 @@ def price_source(
             )
     if pricing is not None and pricing not in (*TERMS, *LIVE):
         raise unknown("price term", pricing, (*TERMS, *LIVE))
-    live = live or live_prices(pricing)
+    live = live or live_prices(pricing, region=region)
     term = live.term if live is not None else "on-demand" if pricing is None else pricing
 
     def look_up(gpu: GpuSpec, num_gpus: int) -> Price | None:

@@ -36,6 +36,8 @@ class TurnFigures(ArrayTable):
     settled: Bools
     """The row was simulated, or the closed form agrees with simulations of such loads."""
     simulated: Bools
+    busy: Bools
+    """Engines are so near their capacity that bursts of turns wait for one another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,10 +25,13 @@ from advisor.units import MS_PER_S
 Runs = Mapping[int, ServingResult]
 """Simulations by row."""
 
-SHORT_BY: Mapping[str, tuple[float, float]] = {"ttft": (0.15, 1.05), "tpot": (0.05, 0.16), "e2e": (0.08, 0.3)}
-"""How far down and up, in logs, intervals are widened where the closed form may be off: set by simulations of
-random cases. `benchmarks/conversations.py 160` prints where nine of ten of its cases lie: within these, but
-for a TTFT of up to 4.2 times the closed form's."""
+SHORT_BY: Mapping[bool, Mapping[str, tuple[float, float]]] = {
+    True: {"ttft": (0.34, 1.72), "tpot": (0.08, 0.15), "e2e": (0.16, 0.20)},
+    False: {"ttft": (0.11, 0.67), "tpot": (0.02, 0.07), "e2e": (0.03, 0.09)},
+}
+"""How far down and up, in logs, intervals are widened where the closed form may be off: True where engines
+are busy, False where the cache is small or pauses are alike. Nine of ten simulations of random loads lie so
+near to it: `benchmarks/conversations.py 640` prints both."""
 
 
 def drawn_ratios(ratios: Mapping[tuple[str, str], Floats], runs: Runs) -> dict[tuple[str, str], Floats]:
@@ -40,17 +43,23 @@ def drawn_ratios(ratios: Mapping[tuple[str, str], Floats], runs: Runs) -> dict[t
     return made
 
 
+def is_busy(stats: ServingStats) -> Bools:
+    """Rows whose engines serve so near their capacity that bursts of turns wait for one another."""
+    with np.errstate(invalid="ignore"):
+        idle = stats.requests_per_s <= CALM * stats.capacity_requests_per_s
+        unknown = np.isnan(stats.capacity_requests_per_s) & np.isfinite(stats.tpot_s)
+    return np.asarray(~(idle | unknown) | stats.saturated)
+
+
 def closed_form_agrees(loads: LoadTable, stats: ServingStats) -> Bools:
     """Rows of conversations whose closed form is as good as a simulation: engines that are not busy, have
     room for many requests, and are not asked at one pause that is as long as their cache remembers."""
     cached = loads.cached_prompts
     assert cached is not None, "requests stand alone"
     with np.errstate(invalid="ignore"):
-        idle = stats.requests_per_s <= CALM * stats.capacity_requests_per_s
-        unknown = np.isnan(stats.capacity_requests_per_s) & np.isfinite(stats.tpot_s)
         roomy = stats.batch_limit >= ROOM
     swings = cached.even_pauses & (cached.history_hits > 0.02) & (cached.history_hits < 0.98)
-    return np.asarray((idle | unknown) & roomy & ~stats.saturated & ~swings)
+    return np.asarray(~is_busy(stats) & roomy & ~swings)
 
 
 def with_runs(d: DeploymentTable, loads: LoadTable, stats: ServingStats, runs: Runs) -> ServingStats:
@@ -98,6 +107,7 @@ def turn_figures(loads: LoadTable, table: PredictionTable, runs: Runs) -> TurnFi
         later_ttft_ms=mean.times(shares[1]),
         settled=simulated | closed_form_agrees(loads, table.stats) | ~table.fits,
         simulated=simulated,
+        busy=is_busy(table.stats),
     )
 
 
@@ -105,10 +115,11 @@ def widened(table: PredictionTable) -> PredictionTable:
     """Latencies of conversations that nobody simulated, where the closed form may be off, with its error."""
     if table.turns is None or table.turns.settled.all():
         return table
-    unsure = ~table.turns.settled
+    unsure, busy = ~table.turns.settled, table.turns.busy
     found = {}
     for (metric, statistic), of in table.latency_ms.items():
-        low, high = SHORT_BY["tpot" if metric == "itl" else metric]
+        ends = [SHORT_BY[near]["tpot" if metric == "itl" else metric] for near in (True, False)]
+        low, high = (np.where(busy, *pair) for pair in zip(*ends, strict=True))
         wide = Range(value=of.value, low=of.low * np.exp(-low), high=of.high * np.exp(high))
         found[metric, statistic] = wide.where(unsure, of)
     return replace(table, latency_ms=found)
