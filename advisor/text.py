@@ -31,9 +31,9 @@ def number(value: float, *, digits: int = 3) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def amount_text(value: float, unit: str) -> str:
+def amount_text(value: float, unit: str, *, digits: int = 3) -> str:
     """`1 request/s`, `1,024 prompt tokens`."""
-    said = number(value)
+    said = number(value, digits=digits)
     return f"{said} {unit.replace('requests', 'request') if said == '1' else unit}"
 
 

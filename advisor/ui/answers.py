@@ -16,18 +16,20 @@ from advisor.advise.measuring.next import measure_next
 from advisor.advise.mixed.fleet import Mix, check_mixable, mix
 from advisor.advise.mixed.program import check_installed
 from advisor.advise.sensitivity.along_load import along_load
+from advisor.advise.sensitivity.axis import OVERS
 from advisor.advise.sensitivity.loosened import loosened
 from advisor.advise.sensitivity.own_or_api import own_or_api
 from advisor.cost.predict.cache import CachedPredictor
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.quality.recovery import QualityModel
+from advisor.errors import unknown
 from advisor.report.documents.mix_document import mix_document
 from advisor.report.documents.recommendation_document import recommendation_document
 from advisor.report.html.answer import answer_section
 from advisor.report.html.cards import ways
 from advisor.report.html.certainty import sure_section
-from advisor.report.html.charts.certainty import certainty_chart
 from advisor.report.html.charts.chart import Chart, figure
+from advisor.report.html.charts.first import first_picture
 from advisor.report.html.charts.load import load_chart
 from advisor.report.html.charts.own_or_api import own_or_api_chart
 from advisor.report.html.elements.markup import joined, tag
@@ -45,7 +47,7 @@ from advisor.ui.dropped import take
 from advisor.ui.fields import fields
 from advisor.ui.further_fields import ENGINE
 from advisor.ui.own_inputs import OwnInputs
-from advisor.ui.question import LIMITED, mixes, read_choice
+from advisor.ui.question import LIMITED, FieldError, mixes, read_choice
 from advisor.ui.saves import command_line, compared_figures, folder_zip, rows_text
 from advisor.ui.sections import next_section, prices_section
 from advisor.units import MS_PER_S
@@ -53,6 +55,8 @@ from advisor.units import MS_PER_S
 REMEMBERED = 16
 """Answers kept: going back to an earlier question costs nothing."""
 
+OVER = "over"
+"""What the load story goes along, beside the question."""
 GIVE_WAY_S = 0.002
 PERCENT = 100.0
 NO_MIX = tag("p", "No kinds of GPU can be mixed for this question.", class_="card")
@@ -91,7 +95,7 @@ class Answerer:
                 self._urgent -= 1
             self._latest = _key(said)
             choice, recommendation = self._recommend(said)
-            picture = certainty_chart(recommendation)
+            picture = first_picture(recommendation)
             parts = {
                 "head": head_section(recommendation, live=True),
                 "first": answer_section(
@@ -145,7 +149,7 @@ class Answerer:
             "badge": badge(recommendation, known),
             "settles": settles(recommendation, known),
             "ways": joined(ways(known)),
-            "prices": prices_section(recommendation, known),
+            "prices": prices_section(recommendation, known, self.own_inputs.gpus),
             "ms": _ms_since(begun),
         }
 
@@ -160,13 +164,22 @@ class Answerer:
         return {"html": joined(html), "ms": _ms_since(begun)}
 
     def along(self, said: Mapping[str, str]) -> dict[str, object]:
-        """The load story of the same answer: the ranking under many loads, hence last."""
+        """The load story of the same answer: the ranking under many loads, hence last. Along `over`, else
+        along the question's own load. Raises FieldError for what cannot be varied."""
         begun = time.perf_counter()
+        over = said.get(OVER) or None
+        said = {name: text for name, text in said.items() if name != OVER}
+        if over is not None and over not in OVERS:
+            raise FieldError(str(unknown("axis", over, OVERS)), OVER)
         with self._lock:
             self._give_way(said)
             _, recommendation = self._recommend(said)
             found = along_load(
-                recommendation, self.predictor, self.quality, pause=lambda: self._give_way(said)
+                recommendation,
+                self.predictor,
+                self.quality,
+                over=over,
+                pause=lambda: self._give_way(said),
             )
             self._give_way(said)
             own = own_or_api(recommendation, self.predictor, self.quality)

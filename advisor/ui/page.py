@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from advisor.advise.sensitivity.axis import UNITS
 from advisor.report.html.assets import asset
 from advisor.report.html.elements.markup import Html, data_script, tag
 from advisor.report.html.elements.vega import library_script
@@ -48,7 +49,7 @@ def ui_page(first: Mapping[str, str], own_inputs: OwnInputs) -> str:
             class_="live",
         ),
         data=[data_script("first", {**FIRST, **first})],
-        scripts=[library_script(), *(asset(name) for name in ("logic.js", "page.js", "ui.js", "ui_more.js"))],
+        scripts=[*(asset(name) for name in ("logic.js", "page.js", "ui.js", "ui_more.js")), library_script()],
         style=asset("ui.css"),
         connect=True,
     )
@@ -57,7 +58,7 @@ def ui_page(first: Mapping[str, str], own_inputs: OwnInputs) -> str:
 def _answered() -> Html:
     contents = {
         "answer": [_mixed(), _part("first"), _part("folds")],
-        "load": [_part("load", "charts")],
+        "load": [_along(), _part("load", "charts")],
         "ranking": [_part("ranking")],
         "prices": [_part("prices")],
         "mixed": [_part("mixed")],
@@ -109,6 +110,20 @@ def _answered() -> Html:
         class_="parts",
         id="answered",
         aria_busy="true",
+    )
+
+
+def _along() -> Html:
+    """What the load story goes along."""
+    options = [("", "the load as asked"), *UNITS.items()]
+    return tag(
+        "p",
+        tag(
+            "label",
+            "Along ",
+            tag("select", [tag("option", text, value=v) for v, text in options], id="along"),
+        ),
+        class_="tools",
     )
 
 

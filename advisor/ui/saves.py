@@ -47,7 +47,7 @@ def compared_figures(recommendation: Recommendation) -> list[dict[str, object]]:
     if recommendation.workload.limits:
         kept = first.keeps_all_limits
         made.append({"name": "Keeps all limits", "value": kept, "points": PERCENT, "text": share(kept)})
-    for quantity in quantities(recommendation.workload):
+    for quantity in quantities(recommendation.workload, recommendation.model):
         estimate = quantity.read(first)
         if estimate is not None:
             text = number(estimate.value, digits=quantity.digits)

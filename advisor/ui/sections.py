@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
 from advisor.advise.measuring.next import Suggestion
@@ -10,25 +12,35 @@ from advisor.report.documents.measure_plan import plan_files
 from advisor.report.html.elements.markup import Html, scrolled, tag
 from advisor.report.terminal.decision_words import price_text
 from advisor.report.terminal.out_decision import suggestion_lines
-from advisor.spec.hardware.gpu import GpuSpec
+from advisor.spec.hardware.gpu import GpuSpec, Price
+from advisor.spec.hardware.prices import price_of
 from advisor.spec.workloads.workload import Workload
 from advisor.text import deployment_text, number
 from advisor.ui.slider import slider
 
+NO_GPUS: Mapping[str, GpuSpec] = {}
 SPREAD = 4.0
-"""A price slides from a quarter of what it is to four times that."""
+"""A price slides from a quarter of what it is known to be to four times that."""
 MOST_ROWS = 12
 
 
-def prices_section(recommendation: Recommendation, decision: Decision) -> Html:
-    """Each GPU's price with a slider, and the price at which the choice changes."""
+def prices_section(
+    recommendation: Recommendation, decision: Decision, own: Mapping[str, GpuSpec] = NO_GPUS
+) -> Html:
+    """Each GPU's price with a slider, and the price at which the choice changes.
+
+    own: the user's GPUs, by name, as they were given.
+    """
     choice = recommendation.choice
     if choice is None:
         return tag("p", "Nothing is priced.", class_="card")
     at = {price.gpu: price for price in decision.prices}
     near = {price.gpu: place for place, price in enumerate(decision.prices)}
     gpus = sorted(choice.space.gpus, key=lambda gpu: near.get(gpu.name, len(near)))
-    rows = [_price_row(recommendation, gpu, at.get(gpu.name)) for gpu in gpus[:MOST_ROWS]]
+    rows = [
+        _price_row(recommendation, gpu, at.get(gpu.name), price_of(own.get(gpu.name, gpu), 1))
+        for gpu in gpus[:MOST_ROWS]
+    ]
     left = len(gpus) - MOST_ROWS
     heads = ("GPU", "USD per GPU-hour", "slide it", "the choice changes")
     table = tag(
@@ -60,13 +72,17 @@ def _says(recommendation: Recommendation, decision: Decision) -> str:
     )
 
 
-def _price_row(recommendation: Recommendation, gpu: GpuSpec, at: BreakEven | None) -> Html:
+def _price_row(
+    recommendation: Recommendation, gpu: GpuSpec, at: BreakEven | None, known: Price | None
+) -> Html:
+    """known: what it costs where nothing is typed: a slider's range stays while its price is slid."""
     choice = recommendation.choice
     price = None if choice is None else choice.price_of(gpu, 1)
     usd = None if price is None else price.usd_per_gpu_hour
     moved = None
     if usd is not None:
-        low, high = f"{usd / SPREAD:.4g}", f"{usd * SPREAD:.4g}"
+        usual = usd if known is None else known.usd_per_gpu_hour
+        low, high = f"{usual / SPREAD:.4g}", f"{usual * SPREAD:.4g}"
         moved = slider(f"price:{gpu.name}", low, high, factors=True, label=f"Price of {gpu.name}: slide")
     return tag(
         "tr",

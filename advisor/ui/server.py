@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -35,6 +36,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, port: int, page: str, answerer: Answerer) -> None:
         self.page = page.encode()
+        self.page_gzip = gzip.compress(self.page, mtime=0)
         self.routes: dict[str, Respond] = {
             "/api/answer": _spoken(answerer.answer),
             "/api/rest": _spoken(answerer.rest),
@@ -120,13 +122,22 @@ class _Handler(BaseHTTPRequestHandler):
     def _route(self) -> None:
         url = urlsplit(self.path)
         if url.path == "/":
-            self._send(HTTPStatus.OK, "text/html; charset=utf-8", self.server.page)
+            self._page()
             return
         respond = self.server.routes.get(url.path)
         if respond is None:
             self._refuse(HTTPStatus.NOT_FOUND, "there is no such page")
             return
         self._answer(lambda: respond(_given(url.query)))
+
+    def _page(self) -> None:
+        """A third as long to a browser that unpacks it; a tunnel to this machine may be slow."""
+        zips = any(
+            part.split(";")[0].strip() == "gzip"
+            for part in self.headers.get("Accept-Encoding", "").split(",")
+        )
+        body = self.server.page_gzip if zips else self.server.page
+        self._send(HTTPStatus.OK, "text/html; charset=utf-8", body, zipped=zips)
 
     def _answer(self, respond: Callable[[], Mapping[str, object]]) -> None:
         try:
@@ -157,10 +168,12 @@ class _Handler(BaseHTTPRequestHandler):
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         self._send(status, "application/json; charset=utf-8", text.encode())
 
-    def _send(self, status: HTTPStatus, kind: str, body: bytes) -> None:
+    def _send(self, status: HTTPStatus, kind: str, body: bytes, *, zipped: bool = False) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
+        if zipped:
+            self.send_header("Content-Encoding", "gzip")
         for name, value in _GUARDS.items():
             self.send_header(name, value)
         self.end_headers()

@@ -160,6 +160,29 @@ def test_one_crosshair_reads_all_drawings_of_the_load(page: Browser) -> None:
     assert max(lines) - min(lines) < 1
 
 
+def test_a_deployment_is_one_in_picture_cards_and_table(page: Browser) -> None:
+    """Pointed at in one it is marked in all; a click keeps it, Escape lets go."""
+    marked = "return [...document.querySelectorAll('.same')].map((one) => one.tagName.toLowerCase())"
+    card = page.find(".cards li[data-key] .pick")
+    name = card.find_element("xpath", "..").get_attribute("data-key")
+    page.hover(card)
+    assert {"li", "path", "tbody"} <= set(page.js(marked))
+    row = page.find("#ranking tbody.same th")
+    assert row.get_attribute("data-v") == name
+    page.hover(page.find("h1"))
+    assert page.js(marked) == []
+    page.click(card)
+    page.hover(page.find("h1"))
+    assert card.get_attribute("aria-pressed") == "true"
+    assert {"li", "path", "tbody"} <= set(page.js(marked))
+    # Its row is shown though it is not the best of its format.
+    page.keys(ESCAPE)
+    assert page.js(marked) == []
+    # From the picture too.
+    page.hover(page.find("[data-chart=certainty] path[aria-label]"))
+    assert "path" in page.js(marked)
+
+
 def test_a_chip_of_the_question_names_its_flag(page: Browser) -> None:
     page.hover(page.find(".fact[data-goto=ttft]"))
     assert "--slo changes it" in page.until(lambda: page.find("#tip").text, "a tip is shown")

@@ -329,6 +329,46 @@ def test_a_slider_moves_the_field_and_the_answer(page: Browser) -> None:
     assert slider.get_attribute("value") == "100"
 
 
+def test_what_is_slid_is_one_step_back(page: Browser) -> None:
+    before, there = title(page), page.js("return location.href")
+    page.js("document.querySelector('[data-slides=level]').focus()")
+    for _ in range(20):
+        page.keys(ARROW_RIGHT)
+    answered(page)
+    asked = page.counted("asked")
+    page.driver.back()
+    page.until(lambda: page.counted("asked") > asked, "the earlier question is asked")
+    assert answered(page) == before
+    assert page.js("return location.href") == there
+
+
+def test_a_slider_of_clients_gets_off_the_first(page: Browser) -> None:
+    """Whole clients are rounded: a key must move it though the number stays for a while."""
+    change(page, "load", "concurrency")
+    change(page, "level", "1")
+    page.js("document.querySelector('[data-slides=level]').focus()")
+    for _ in range(30):
+        page.keys(ARROW_RIGHT)
+        settled(page)
+    assert float(page.find("#ask [name=level]").get_attribute("value")) > 1
+
+
+def test_the_load_story_goes_along_another_axis_too(page: Browser) -> None:
+    look(page, "load", ".chart svg")
+    along = page.find("#along")
+    page.js("arguments[0].value = 'input-tokens'", along)
+    page.js("arguments[0].dispatchEvent(new Event('change', {bubbles: true}))", along)
+    page.until(lambda: "prompt tokens" in page.text("#part-load h2"), "it goes along the prompts")
+    page.until(lambda: not page.all("#part-load.stale"), "all of it")
+    assert "512 prompt tokens" in page.text("#load-says")
+    # A level of it, clicked, is asked for.
+    asked = page.counted("asked")
+    page.click(page.find("[data-chart=load-tpot] svg"))
+    assert page.counted("asked") > asked
+    assert page.find("#ask [name=input]").get_attribute("value") != ""
+    answered(page)
+
+
 def test_a_price_slides_until_the_choice_changes(page: Browser) -> None:
     look(page, "prices", "[data-slides]")
     before = title(page)
@@ -343,6 +383,10 @@ def test_a_price_slides_until_the_choice_changes(page: Browser) -> None:
     )
     settled(page)
     assert page.js("return document.activeElement.dataset.slides") == "price:L40S"
+    # Its range stays what it was, and it where it was put.
+    slider = page.find("[data-slides='price:L40S']")
+    assert slider.get_attribute("value") == "0"
+    assert float(slider.get_attribute("data-low")) < 0.5
 
 
 def test_pinned_answers_stand_side_by_side_and_in_the_address(page: Browser) -> None:

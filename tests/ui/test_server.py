@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import socket
@@ -70,6 +71,19 @@ def test_another_name_that_leads_here_is_refused(server: Server) -> None:
             assert "own address" in json.loads(body)["error"]
     for host in (f"localhost:{server.server_port}", f"127.0.0.1:{server.server_port}"):
         assert get(server, "/", {"Host": host})[0] == 200
+
+
+def test_the_page_is_packed_for_a_browser_that_unpacks_it(server: Server) -> None:
+    host = f"127.0.0.1:{server.server_port}"
+    packed = raw(
+        server,
+        f"GET / HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: br, gzip\r\nConnection: close\r\n\r\n".encode(),
+    )
+    head, _, body = packed.partition(b"\r\n\r\n")
+    assert b"Content-Encoding: gzip" in head
+    plain = get(server, "/")[2]
+    assert gzip.decompress(body).decode() == plain
+    assert len(body) < len(plain) / 2
 
 
 def test_another_sites_page_is_refused(server: Server) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.question import Choice, statistics_of
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.sensitivity.axis import Axis, between, level_of, load_at, own_level
+from advisor.advise.sensitivity.axis import Axis, Over, between, level_of, load_at, own_level
 from advisor.advise.sensitivity.crossover import Crossover, crossover, under, usual_axis
 from advisor.cost.estimate import Estimate
 from advisor.spec.deployment import Deployment
@@ -47,7 +47,7 @@ class LoadCurve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlongLoad:
-    """The ranking at every level of the question's own axis."""
+    """The ranking at every level of one axis."""
 
     crossover: Crossover
     """The best deployment by load; at the workload's own level it is the recommended one."""
@@ -63,9 +63,11 @@ def along_load(
     predictor: Predictor,
     quality: QualityModel | None = None,
     *,
+    over: Over | None = None,
     pause: Callable[[], None] = lambda: None,
 ) -> AlongLoad | None:
-    """The ranking along what the workload states: its rate, its concurrency, else the length of its prompts.
+    """The ranking along `over`; without it along what the workload states: its rate, its concurrency, else
+    the length of its prompts.
 
     None where nothing is ranked, or where the model's context leaves no range. `pause` is called between
     steps: what is more urgent happens there, or it raises.
@@ -73,7 +75,7 @@ def along_load(
     first, choice = recommendation.winner, recommendation.choice
     if first is None or choice is None or recommendation.table is None:
         return None
-    along = own_axis(choice)
+    along = own_axis(choice, over)
     if len(along.levels) < 2:
         return None
     free = choice.workload.gpu_count == "free"
@@ -91,10 +93,14 @@ def along_load(
     )
 
 
-def own_axis(choice: Choice) -> Axis:
-    """Levels around the workload's own, which is one of them."""
-    over, here = own_level(choice.workload.load)
+def own_axis(choice: Choice, over: Over | None = None) -> Axis:
+    """Levels around the workload's own, which is one of them; the usual ones where it has none of `over`."""
+    load = choice.workload.load
+    over, here = own_level(load) if over is None else (over, level_of(load, over))
     usual = usual_axis(choice, over)
+    if here is None:
+        first, last = usual.levels[0], usual.levels[-1]
+        return Axis(over=over, levels=between(first, last, 2 * PER_SIDE + 1, whole=usual.whole))
     low, high = (
         max(here / AXIS_RANGE, min(usual.levels[0], here)),
         min(here * AXIS_RANGE, max(usual.levels[-1], here)),

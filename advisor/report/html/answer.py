@@ -13,7 +13,7 @@ from advisor.advise.sensitivity.ways_out import WayOut
 from advisor.cost.estimate import Estimate
 from advisor.report.html.cards import side_by_side, together, ways
 from advisor.report.html.charts.chart import Chart
-from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.markup import Html, tag, with_signs
 from advisor.report.html.elements.palette import swatch
 from advisor.report.html.elements.quantities import Quantity, quantities
 from advisor.report.html.verdict import badge, settles
@@ -28,7 +28,7 @@ from advisor.spec.workloads.profile_listing import (
     limit_text,
     load_text,
 )
-from advisor.text import deployment_text, low_high, number, share
+from advisor.text import accuracy_text, amount_text, deployment_text, low_high, number, share
 
 BAR = 200.0
 """Width of an interval's drawing, in its own units."""
@@ -96,7 +96,8 @@ def _chips(recommendation: Recommendation) -> Iterator[Chip]:
         yield Chip(text=goodput_text(workload.goodput), flag="--goodput", field="ttft")
     if workload.quality.min_recovery is not None:
         floor = share(workload.quality.min_recovery)
-        yield Chip(text=f"accuracy ≥ {floor}", flag="--min-recovery", field="recovery", about="of BF16's")
+        about = f"of {accuracy_text(recommendation.model)}"
+        yield Chip(text=f"accuracy ≥ {floor}", flag="--min-recovery", field="recovery", about=about)
     if recommendation.choice is not None:
         gpus = recommendation.choice.space.gpus
         names = ", ".join(gpu.label for gpu in gpus) if len(gpus) <= MOST_GPUS else f"{len(gpus)} GPUs"
@@ -142,7 +143,7 @@ def answer_section(
         tag("p", f"Rented: {rented}", class_="note") if (rented := rented_text(winner)) else None,
         _notes(recommendation),
         side_by_side(picture, recommendation, loosened),
-        _strip(winner, quantities(recommendation.workload)),
+        _strip(winner, quantities(recommendation.workload, recommendation.model)),
         settles(recommendation, decision),
         _command(winner),
         class_="card answer",
@@ -173,7 +174,7 @@ def _strip(winner: Assessment, every: Sequence[Quantity]) -> Html | None:
                     "span",
                     f"{number(estimate.value, digits=quantity.digits)} "
                     f"{'of' if quantity.at_most is not None else '≥'} "
-                    f"{number(quantity.limit or 0.0, digits=quantity.digits)} {quantity.unit}",
+                    f"{amount_text(quantity.limit or 0.0, quantity.unit, digits=quantity.digits)}",
                 ),
             )
             for _, quantity, estimate in sorted(used, key=lambda one: -one[0])
@@ -210,7 +211,10 @@ def why_section(recommendation: Recommendation) -> Html | None:
         tag("h2", "Why", id="why-title"),
         tag("ul", [tag("li", line) for line in lines]),
         tag(
-            "ul", [_tile(winner, q) for q in quantities(recommendation.workload)], class_="tiles", id="tiles"
+            "ul",
+            [_tile(winner, q) for q in quantities(recommendation.workload, recommendation.model)],
+            class_="tiles",
+            id="tiles",
         ),
         tag("pre", tag("code", "\n".join(command_lines(winner))), tabindex="0"),
         [tag("p", line, class_="note") for line in assessment_evidence(winner)],
@@ -258,7 +262,7 @@ def _nearest(recommendation: Recommendation) -> str:
     """What comes nearest; the model and the workload stand above it."""
     said = f"{recommendation.model.name} for {recommendation.workload.name}: nothing keeps the limits; "
     text = nothing_kept_line(recommendation).removeprefix(said)
-    return f"{text[:1].upper()}{text[1:].replace('<=', '≤')}."
+    return with_signs(f"{text[:1].upper()}{text[1:]}.")
 
 
 def _tile(winner: Assessment, quantity: Quantity) -> Html | None:

@@ -12,7 +12,7 @@ from advisor.report.html.elements.markup import Html, tag
 from advisor.report.html.elements.palette import swatch
 from advisor.report.terminal import certainty
 from advisor.spec.deployment import Deployment
-from advisor.text import share, short_text
+from advisor.text import deployment_text, share, short_text
 
 
 def side_by_side(
@@ -45,9 +45,17 @@ def _card(name: str, deployment: Deployment, text: str) -> Html:
     return tag(
         "li",
         tag("span", name, class_="name"),
-        tag("strong", swatch(deployment.format.name), short_text(deployment)),
+        tag(
+            "button",
+            swatch(deployment.format.name),
+            short_text(deployment),
+            type="button",
+            class_="pick",
+            aria_pressed="false",
+            title="Mark it in the pictures and tables",
+        ),
         tag("span", together(text)),
-        data_key=short_text(deployment),
+        data_key=deployment_text(deployment),
     )
 
 

@@ -16,8 +16,8 @@ from advisor.report.documents.recommendation_document import recommendation_docu
 from advisor.report.html.answer import answer_section, question, question_text, why_section
 from advisor.report.html.assets import asset
 from advisor.report.html.certainty import sure_section
-from advisor.report.html.charts.certainty import certainty_chart
 from advisor.report.html.charts.chart import Chart, figure
+from advisor.report.html.charts.first import first_picture
 from advisor.report.html.charts.intervals import intervals_chart
 from advisor.report.html.charts.load import load_chart
 from advisor.report.html.charts.own_or_api import own_or_api_chart
@@ -70,7 +70,7 @@ def report_page(findings: Findings) -> str:
             data_script("charts", [drawing for chart in body.charts for drawing in chart.payload]),
             data_script("document", document),
         ],
-        scripts=[library_script(), asset("logic.js"), asset("page.js")],
+        scripts=[asset("logic.js"), asset("page.js"), library_script()],
         save=True,
     )
 
@@ -78,7 +78,7 @@ def report_page(findings: Findings) -> str:
 def report_body(findings: Findings) -> Body:
     """What stands between the page's head and its foot."""
     recommendation, decision = findings.recommendation, findings.decision
-    picture = certainty_chart(recommendation)
+    picture = first_picture(recommendation)
     charts = report_charts(findings)
     is_mixed = findings.mix is not None and findings.mix.recommended
     return Body(
@@ -126,13 +126,14 @@ def fold(name: str, line: str, content: Html | None) -> Html | None:
 def report_charts(findings: Findings) -> tuple[Chart, ...]:
     """The charts below the first screen."""
     recommendation = findings.recommendation
+    picture = first_picture(recommendation)
     made = (
         load_chart(findings.along, recommendation.workload),
         own_or_api_chart(None if findings.decision is None else findings.decision.own_or_api),
         tradeoff_chart(recommendation),
         intervals_chart(recommendation),
     )
-    return tuple(chart for chart in made if chart is not None)
+    return tuple(c for c in made if c is not None and (picture is None or c.name != picture.name))
 
 
 def charts_section(charts: Sequence[Chart]) -> Html | None:

@@ -18,6 +18,21 @@ test("a slider goes from its low to its high, and back to where it stood", () =>
   }
 });
 
+test("a slider stays where it was put, though its field is rounded", () => {
+  for (const whole of [false, true]) for (let place = 0; place <= 100; place += 1) {
+    assert.equal(logic.followed(place, logic.filled(place, RATE, whole), RATE, whole), place);
+  }
+  // Clients are whole: from 1 the first steps lead to 1 again, and the next must lead on.
+  assert.equal(logic.filled(3, { low: 1, high: 1000, factors: true }, true), 1);
+  assert.equal(logic.followed(3, 10, RATE, false), 50);
+});
+
+test("a mark is of the deployment that its label begins with", () => {
+  assert.equal(logic.named("fp8 on 1× L40S\n1.09 USD/h"), "fp8 on 1× L40S");
+  assert.equal(logic.named("12. int8 with FP8 KV on 2 replicas of 8× H100 · Pareto set\n1 USD"), "int8 with FP8 KV on 2 replicas of 8× H100");
+  assert.equal(logic.named(null), "");
+});
+
 test("a slider never leaves its range, whatever is typed beside it", () => {
   assert.equal(logic.placed(1e9, RATE), 100);
   assert.equal(logic.placed(0, RATE), 0);

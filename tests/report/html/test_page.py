@@ -128,7 +128,7 @@ def test_it_weighs_less_than_a_megabyte_and_a_half_even_with_every_gpu() -> None
 
 def test_figures_are_those_of_the_document(answer: Recommendation, page: Element) -> None:
     document = recommendation_document(answer, top=None)
-    names = [q.key for q in quantities(answer.workload)]
+    names = [q.key for q in quantities(answer.workload, answer.model)]
     rows = page.by_id("ranking").where("class", "row")
     assert len(rows) >= 30
     compared = 0
@@ -194,10 +194,11 @@ def test_the_band_of_the_load_is_the_crossover(found: Findings) -> None:
 def test_the_picture_has_a_dot_for_each_deployment_and_the_confidence(answer: Recommendation) -> None:
     chart = certainty_chart(answer)
     assert chart is not None
-    dots = [*chart.sets["frontier"], *chart.sets["others"]]
+    # Each has one mark, pick or not: an arrow key never stops twice at one point.
+    dots = [*chart.sets["frontier"], *chart.sets["others"], *chart.sets["picks"]]
     tips = [str(row["tip"]).splitlines()[0] for row in dots]
     assert len(tips) == len(set(tips))
-    assert [row["x"] for row in chart.sets["frontier"]] == [o.usd_per_hour for o in answer.frontier]
+    assert [row["x"] for row in chart.sets["line"]] == [o.usd_per_hour for o in answer.frontier]
     assert chart.sets["asked"][0]["y"] == 100 * answer.workload.confidence
     # Refused deployments are there too.
     assert min(float(str(row["y"])) for row in dots) < 100 * answer.workload.confidence

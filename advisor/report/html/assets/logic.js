@@ -18,6 +18,9 @@
     return down ? ascending(b, a) : ascending(a, b);
   };
 
+  // --- the deployment that a mark is of, by what it is called: `3. fp8 on 1× L40S · Pareto set` ---
+  const named = (label) => (label ?? "").split("\n")[0].replace(/^\d+\. /, "").replace(/ · Pareto set$/, "");
+
   // --- sliders: 0 to 100 against a value, by factors or by differences ---
   const rounded = (number) => Number(number.toPrecision(2));
   const slid = (place, { low, high, factors }) => {
@@ -30,6 +33,15 @@
     if (number >= high) return 100;
     return Math.round(100 * (factors ? Math.log(number / low) / Math.log(high / low) : (number - low) / (high - low)));
   };
+  // What a slider puts in its field at a place; `whole`: clients are.
+  const filled = (place, range, whole) => {
+    const number = slid(place, range);
+    return whole ? Math.max(1, Math.round(number)) : number;
+  };
+  // Where a slider stands beside a number: it stays where that number comes from its own place, so that what is
+  // rounded does not take it back.
+  const followed = (place, number, range, whole) =>
+    filled(place, range, whole) === number ? place : placed(number, range);
   const typed = (text) => {
     // What a person types in a field with a slider: `500`, `97 %`; a share of 1 or less is per cent there.
     const match = /^\s*([0-9]*\.?[0-9]+)\s*(%?)\s*$/.exec(text ?? "");
@@ -107,7 +119,7 @@
 
   const moved = (before, after) => (before === after ? "The answer stays the same." : `was ${before} → now ${after}`);
 
-  const logic = { words, list, has, value, order, slid, placed, typed, query, address, addressed, pinned, MOST_PINS,
+  const logic = { words, list, has, named, value, order, slid, placed, filled, followed, typed, query, address, addressed, pinned, MOST_PINS,
                   against, sideBySide, difference, nextTab, sameStep, BURST_MS, moved };
   if (typeof module === "undefined") globalThis.quantadviseLogic = logic;
   else module.exports = logic;

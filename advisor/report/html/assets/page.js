@@ -5,7 +5,7 @@
   const tip = document.getElementById("tip");
   const spoken = document.getElementById("spoken");
   const $$ = (what, from = document) => [...from.querySelectorAll(what)];
-  const { value, order, has, words } = globalThis.quantadviseLogic;
+  const { value, order, has, named, words } = globalThis.quantadviseLogic;
 
   // --- theme: the system's, until a reader says otherwise ---
   const button = document.getElementById("theme");
@@ -60,6 +60,43 @@
   }, { passive: true });
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(); });
 
+  // --- one deployment in every picture, card and table: pointed at it shows everywhere, a click keeps it ---
+  const OF_ONE = `${MARK}, [data-key], tbody.row`;
+  let pinned = null;
+  const keyOf = (one) =>
+    one.dataset.key ?? (one.matches("tbody.row") ? one.querySelector("th")?.dataset.v : named(one.getAttribute("aria-label")));
+  const mark = (pointed = null) => {
+    for (const one of $$(OF_ONE)) {
+      const key = keyOf(one);
+      one.classList.toggle("same", key === pointed || key === pinned);
+      one.querySelector(".pick")?.setAttribute("aria-pressed", String(key === pinned));
+    }
+  };
+  const pin = (key) => {
+    pinned = key === pinned ? null : key;
+    filterAll();
+    mark(pinned);
+    spoken.textContent = pinned === null ? "No deployment is marked" : `${pinned} is marked in pictures and tables`;
+  };
+  let over = null;
+  const pointAt = (event) => {
+    const one = event.target.closest?.(OF_ONE);
+    const key = one ? keyOf(one) : null;
+    if (key === over) return;
+    over = key;
+    mark(key);
+  };
+  document.addEventListener("pointerover", pointAt);
+  document.addEventListener("focusin", pointAt);
+  document.addEventListener("click", (event) => {
+    const one = event.target.closest?.(`${MARK}, [data-key]`);
+    if (one && !event.target.closest(".panels[data-over]")) pin(keyOf(one));
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches?.(MARK)) pin(keyOf(event.target));
+    if (event.key === "Escape" && pinned !== null) pin(pinned);
+  });
+
   // --- tables ---
   const valueOf = (cell) => value(cell?.dataset.v ?? cell?.textContent.trim() ?? "");
   const sortBy = (head) => {
@@ -80,7 +117,8 @@
     const all = document.querySelector(`[data-all="${table.id}"]`)?.getAttribute("aria-expanded") !== "false";
     const query = document.querySelector(`[data-find="${table.id}"]`)?.value ?? "";
     for (const body of $$("tbody.row", table)) {
-      body.hidden = !has(body.dataset.text, query) || (!all && words(query).length === 0 && "rest" in body.dataset);
+      const extra = "rest" in body.dataset && keyOf(body) !== pinned;
+      body.hidden = !has(body.dataset.text, query) || (!all && words(query).length === 0 && extra);
     }
   };
   document.addEventListener("click", (event) => {
@@ -123,6 +161,11 @@
   };
 
   // --- charts ---
+  // The library is the page's longest script and its last: by then the page stands and the question is asked.
+  const library = new Promise((done) => {
+    if (document.readyState !== "loading") done();
+    else addEventListener("DOMContentLoaded", () => setTimeout(done), { once: true });
+  });
   const views = new Map();
   const chosen = (name) => {
     const fields = new Map();
@@ -176,6 +219,7 @@
     old?.result.finalize();
     views.set(chart.name, { result, chart });
     settle(place);
+    mark();
   }
   async function drawAll(charts) {
     // Charts whose place is gone are let go.
@@ -183,7 +227,17 @@
       result.finalize();
       views.delete(name);
     }
-    for (const chart of charts) await draw(chart);
+    // Their room is kept from the start, so that nothing below jumps.
+    for (const { name, spec } of charts) {
+      const place = document.querySelector(`[data-chart="${name}"]`);
+      if (place) place.style.minHeight = `${spec.height}px`;
+    }
+    await library;
+    for (const chart of charts) {
+      await draw(chart);
+      // One drawing at a time: what a reader does meanwhile is heard in between.
+      if (charts.length > 1) await new Promise((done) => setTimeout(done));
+    }
     root.dataset.drawn = String(Number(root.dataset.drawn ?? 0) + 1);
   }
   document.addEventListener("change", async (event) => {
@@ -263,7 +317,7 @@
     URL.revokeObjectURL(link.href);
   };
 
-  const filterAll = () => { for (const table of $$("table.sortable")) filterRows(table); };
+  function filterAll() { for (const table of $$("table.sortable")) filterRows(table); }
   globalThis.quantadvise = { draw: drawAll, filterAll, save, sliding: false };
   filterAll();
   const data = document.getElementById("charts");

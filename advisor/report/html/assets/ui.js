@@ -145,9 +145,9 @@
   let asking = null;
   let own = {}; // what was asked in the end
   let asked = 0;
-  const fetchJson = async (path, query, signal) => {
+  const fetchJson = async (path, query, signal, more = "") => {
     for (let tries = 1; ; tries += 1) {
-      const response = await fetch(`${path}?${query}`, { signal });
+      const response = await fetch(`${path}?${query}${more}`, { signal });
       const value = await response.json();
       if (response.status !== 409 || tries === 3) return [response.ok, value];
       // Another window asked something else meanwhile; ask again once it has had its answer.
@@ -157,8 +157,11 @@
   // What a tab shows, asked for when it is looked at; what it shows already is not asked for again.
   const TABS = {
     load: async (query, signal) => {
-      const [ok, load] = await fetchJson("api/load", query, signal);
-      if (ok) await swapCharts("part-load", load.charts);
+      const over = $("along").value;
+      const [ok, load] = await fetchJson("api/load", query, signal, over && `&over=${over}`);
+      if (!ok) $("part-load").textContent = load.words ?? load.error;
+      else if (load.charts.length) await swapCharts("part-load", load.charts);
+      else $("part-load").textContent = "Nothing is ranked for this question, so there is nothing to follow along a load.";
       if (ok) root.dataset.loadMs = String(load.ms);
     },
     ranking: async (query, signal) => {
@@ -183,14 +186,15 @@
   let tab = "answer";
   const fillTab = async (signal) => {
     const { query } = current;
-    if (!TABS[tab] || shown[tab] === query) return;
+    const asks = tab === "load" ? `${query}&${$("along").value}` : query;
+    if (!TABS[tab] || shown[tab] === asks) return;
     const here = tab;
     const place = $(`part-${here}`);
     if (place && !place.hasChildNodes()) place.textContent = "Working it out …";
     place?.classList.add("stale");
     await TABS[here](query, signal);
     if (signal?.aborted) return;
-    shown[here] = query;
+    shown[here] = asks;
     place?.classList.remove("stale");
   };
   const rest = async (query, signal) => {
@@ -293,10 +297,12 @@
   // A level of the load story, clicked.
   document.addEventListener("load-level", ({ detail }) => {
     const level = String(+Number(detail.level).toPrecision(4));
-    if (detail.over === "input-tokens") form.elements.input.value = level;
+    const lengths = { "input-tokens": "input", "output-tokens": "output" }[detail.over];
+    if (lengths) form.elements[lengths].value = level;
     else { form.elements.load.value = detail.over; form.elements.level.value = level; }
     ask({ push: true });
   });
+  $("along").addEventListener("change", () => live.look(tab));
   // A chip of the question opens its field.
   document.addEventListener("click", (event) => {
     const chip = event.target.closest?.("[data-goto]");
@@ -311,7 +317,9 @@
     event.stopPropagation(); // a search is no part of the question
     for (const row of $$(".gpu-row")) row.hidden = !has(row.dataset.name, event.target.value);
   });
-  form.addEventListener("input", (event) => askSoon(event.target, event.timeStamp));
+  form.addEventListener("input", (event) => {
+    if (!("slides" in event.target.dataset)) askSoon(event.target, event.timeStamp); // a slider asks for its field
+  });
   form.addEventListener("submit", (event) => { event.preventDefault(); ask({ push: true }); });
   $("again").addEventListener("click", () => { fill(first); ask({ push: true }); });
   $("any-gpu").addEventListener("click", () => {
@@ -329,7 +337,7 @@
     for (const heard of listeners) heard(current, own);
     ask({ push: false });
   });
-  globalThis.quantadviseLive = {
+  const live = {
     form, fetchJson, ask, askSoon, wrong,
     answered: (heard) => listeners.push(heard),
     current: () => current,
@@ -351,4 +359,5 @@
       ask({ push: false });
     },
   };
+  globalThis.quantadviseLive = live;
 })();

@@ -3,7 +3,7 @@
 (() => {
   const $ = (id) => document.getElementById(id);
   const $$ = (what, from = document) => [...from.querySelectorAll(what)];
-  const { slid, placed, typed, pinned, sideBySide, difference, nextTab, MOST_PINS } = globalThis.quantadviseLogic;
+  const { filled, followed, typed, pinned, sideBySide, difference, nextTab, MOST_PINS } = globalThis.quantadviseLogic;
   const live = globalThis.quantadviseLive;
   const { form } = live;
   const element = (name, text, attributes = {}) => {
@@ -46,12 +46,13 @@
   const control = (name) =>
     name.startsWith("price:") ? $$("[name=price]", form).find((field) => field.dataset.gpu === name.slice(6)) : form.elements[name];
   const range = (slider) => ({ low: +slider.dataset.low, high: +slider.dataset.high, factors: "factors" in slider.dataset });
+  const isWhole = (field) => field?.name === "level" && (form.elements.load.value || form.elements.load.dataset.own) === "concurrency";
   const follow = () => {
     for (const slider of $$("[data-slides]")) {
       if (slider === sliding) continue;
       const field = control(slider.dataset.slides);
       const known = Number.isFinite(typed(field?.value)) ? typed(field.value) : typed(field?.placeholder);
-      slider.value = String(placed(known, range(slider)));
+      slider.value = String(followed(+slider.value, known, range(slider), isWhole(field)));
       slider.setAttribute("aria-valuetext", Number.isFinite(known) ? String(known) : "not set");
     }
   };
@@ -67,10 +68,7 @@
     if (!field) return;
     sliding = slider;
     globalThis.quantadvise.sliding = true;
-    const number = slid(+slider.value, range(slider));
-    // Clients are whole.
-    const clients = field.name === "level" && (form.elements.load.value || form.elements.load.dataset.own) === "concurrency";
-    field.value = String(clients ? Math.max(1, Math.round(number)) : number);
+    field.value = String(filled(+slider.value, range(slider), isWhole(field)));
     slider.setAttribute("aria-valuetext", field.value);
     if (field.name === "level" && ["single", "max"].includes(form.elements.load.value)) form.elements.load.value = "rate";
     live.askSoon(field, event.timeStamp);

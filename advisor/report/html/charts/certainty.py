@@ -9,17 +9,28 @@ import numpy as np
 
 from advisor.advise.choose.certainty_frontier import MIN_OFFERED_PROBABILITY, Offer
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.report.html.charts.chart import LIMIT_RULE, LIMIT_TEXT, Chart, layered, plain_table
+from advisor.report.html.charts.chart import (
+    LIMIT_RULE,
+    LIMIT_TEXT,
+    Chart,
+    layered,
+    plain_table,
+    short_name,
+)
 from advisor.report.html.elements.palette import scales, swatch
 from advisor.report.terminal.decision_words import limit_name
 from advisor.spec.deployment import Deployment
-from advisor.text import chance, deployment_text, number, share, short_text
+from advisor.text import chance, deployment_text, number, share
 
 MOST_OTHERS = 60
 """Deployments off the frontier that are drawn, the cheapest."""
 DEAREST = 3.0
 """Times the dearest pick up to which they are drawn."""
 PERCENT = 100.0
+MOST_NAMES = 3
+"""Names in the picture, those of the picks included."""
+NAME_USD, NAME_POINTS = 1.6, 7.0
+"""Corners nearer than this factor and so many points have no room for a name each."""
 NEAR_USD, NEAR_POINTS = 1.04, 10.0
 """Picks whose prices are this factor, and whose probabilities this many points apart, share one name."""
 
@@ -31,9 +42,10 @@ def certainty_chart(recommendation: Recommendation) -> Chart | None:
     if not any(offer.tightest for offer in offers) or len(offers) + len(others) < 2:
         return None
     confidence = recommendation.workload.confidence
-    on_line = [_offered(offer, confidence) for offer in offers]
     picks = _picks(recommendation)
-    rows = [*on_line, *others, *picks]
+    picked = {pick.offer.deployment.key for pick in recommendation.picks}
+    rest = [_offered(offer, confidence) for offer in offers if offer.deployment.key not in picked]
+    rows = [*rest, *others, *picks]
     formats = list(dict.fromkeys(str(row["format"]) for row in rows))
     return Chart(
         name="certainty",
@@ -42,7 +54,8 @@ def certainty_chart(recommendation: Recommendation) -> Chart | None:
         spec=_spec(formats),
         sets={
             "others": others,
-            "frontier": on_line,
+            "line": [{"x": o.usd_per_hour, "y": PERCENT * o.keeps_all_limits} for o in offers],
+            "frontier": _named(rest, picks),
             "picks": picks,
             "asked": [{"y": PERCENT * confidence, "text": f"asked: {share(confidence)}"}],
         },
@@ -74,6 +87,27 @@ def _picks(recommendation: Recommendation) -> list[dict[str, object]]:
     return made
 
 
+def _named(rest: Sequence[dict[str, object]], picks: Sequence[Mapping[str, Any]]) -> list[dict[str, object]]:
+    """The corners of the frontier that are no picks, each with its name where there is room for it."""
+    every = [row["x"] for row in (*rest, *picks)]
+    middle = (min(every) * max(every)) ** 0.5 if every else 1.0
+    taken: list[Mapping[str, Any]] = list(picks)
+    made: list[dict[str, object]] = []
+    for row in rest:
+        free = len(taken) < MOST_NAMES and not any(_beside(row, other) for other in taken)
+        at_right = row["x"] > middle  # type: ignore[operator]
+        made.append({**row, "text": row["short"] if free else "", "side": -1 if at_right else 1})
+        if free:
+            taken.append(row)
+    return made
+
+
+def _beside(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether the name of a corner would run into another's."""
+    apart = max(one["x"] / other["x"], other["x"] / one["x"])
+    return bool(apart < NAME_USD and abs(one["y"] - other["y"]) < NAME_POINTS)
+
+
 def _near(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two names would touch."""
     return bool(other["x"] < NEAR_USD * one["x"] and abs(one["y"] - other["y"]) < NEAR_POINTS)
@@ -86,7 +120,7 @@ def _offered(offer: Offer, asked: float) -> dict[str, object]:
 def _point(deployment: Deployment, usd: float | None, keeps: float, asked: float) -> dict[str, object]:
     return {
         "format": deployment.format.name,
-        "key": short_text(deployment),
+        "short": short_name(deployment),
         "x": usd,
         "y": PERCENT * keeps,
         "tip": f"{deployment_text(deployment)}\n{number(usd or 0.0)} USD/h\n"
@@ -153,7 +187,7 @@ def _spec(formats: Sequence[str]) -> dict[str, Any]:
         [
             *_ASKED,
             {
-                "data": {"name": "frontier"},
+                "data": {"name": "line"},
                 "mark": {
                     "type": "line", "color": "var(--ink-2)", "strokeWidth": 1.5, "aria": False,
                     "interpolate": "step-after",
@@ -171,6 +205,16 @@ def _spec(formats: Sequence[str]) -> dict[str, Any]:
                 "data": {"name": "picks"},
                 "mark": {
                     "type": "text", "align": "left", "dx": 9, "dy": 19, "fontWeight": 600, "aria": False,
+                },
+                "encoding": {"x": x, "y": y, "text": {"field": "text"}},
+            },
+            {
+                "name": "labels",
+                "data": {"name": "frontier"},
+                "mark": {
+                    "type": "text", "dy": 17, "color": "var(--ink-2)", "aria": False,
+                    "align": {"expr": "datum.side > 0 ? 'left' : 'right'"},
+                    "dx": {"expr": "9 * datum.side"},
                 },
                 "encoding": {"x": x, "y": y, "text": {"field": "text"}},
             },

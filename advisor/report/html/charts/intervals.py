@@ -12,7 +12,7 @@ from advisor.report.html.elements.markup import Html, tag
 from advisor.report.html.elements.palette import scales, swatch
 from advisor.report.terminal.ranking_tables import shown_rows
 from advisor.spec.workloads.workload import Workload
-from advisor.text import deployment_text, low_high, number, span
+from advisor.text import accuracy_text, deployment_text, low_high, number, span
 from advisor.units import MS_PER_S
 
 MOST_ROWS = 14
@@ -21,7 +21,7 @@ ROW_HEIGHT = 26
 
 def intervals_chart(recommendation: Recommendation) -> Chart | None:
     """None where there is nothing to compare."""
-    unit = _unit(recommendation.workload)
+    unit = _unit(recommendation.workload, accuracy_text(recommendation.model))
     rows = [
         (place, a, estimate)
         for place, a in shown_rows(recommendation.ranked, MOST_ROWS)
@@ -61,10 +61,10 @@ def _figure(assessment: Assessment, workload: Workload) -> Estimate | None:
     return prediction.capacity_requests_per_s if open_loop else prediction.requests_per_s
 
 
-def _unit(workload: Workload) -> str:
+def _unit(workload: Workload, accuracy: str) -> str:
     return {
         "cost": "USD per million output tokens",
-        "accuracy": "% of BF16's accuracy",
+        "accuracy": f"% of {accuracy}",
         "latency": "seconds per request, E2E mean",
         "throughput": "requests per second",
     }[workload.objective]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import log
 from typing import Any
 
 from advisor.advise.sensitivity.along_load import AlongLoad, LoadCurve
@@ -18,9 +17,8 @@ from advisor.text import deployment_text, latency_name, number, share, short_tex
 
 NONE = "none"
 METRICS = ("ttft", "tpot", "e2e")
-LABELLED, NAMED = 0.05, 0.14
-"""Shares of the axis that a stretch must take: from here on it has room for its format's name, and for the
-GPU's too."""
+LETTER_PX = 7.2
+"""A letter's width at most: a stretch is named as fully as there is room, and no name is ever cut."""
 EXTENT = 64
 """Pixels left of every drawing, so that their axes stand under one another."""
 
@@ -72,26 +70,18 @@ def _bounds(crossover: Crossover) -> list[tuple[float, float]]:
 
 
 def _stretches(crossover: Crossover, unit: str) -> list[dict[str, object]]:
-    levels = crossover.axis.levels
-    whole = log(levels[-1] / levels[0])
     return [
         {
             "format": _format(stretch),
             "x": start,
             "x2": end,
             "middle": (start * end) ** 0.5,
-            "label": _label(stretch, part=log(end / start) / whole),
+            "short": "" if stretch.best is None else stretch.best.format.name,
+            "label": "" if stretch.best is None else _short(stretch),
             "tip": f"{_name(stretch)}\nfrom {number(stretch.first)} to {number(stretch.last)} {unit}",
         }
         for stretch, (start, end) in zip(crossover.stretches, _bounds(crossover), strict=True)
     ]
-
-
-def _label(stretch: Stretch, *, part: float) -> str:
-    """What a stretch has room for."""
-    if stretch.best is None or part < LABELLED:
-        return ""
-    return stretch.best.format.name if part < NAMED else _short(stretch)
 
 
 def _here(crossover: Crossover) -> list[dict[str, object]]:
@@ -120,9 +110,10 @@ def _band(crossover: Crossover) -> dict[str, Any]:
         "axis": {**_LEFT, "values": [0.5], "labelExpr": "'best'", "ticks": False, "grid": False,
                  "domain": False, "title": "\u00a0"},  # a title's room, as the drawings below have it
     }  # fmt: skip
-    # No name runs into the next stretch.
-    room = {"expr": "max(1, scale('x', datum.x2) - scale('x', datum.x) - 10)"}
-    text = {"type": "text", "aria": False, "limit": room}
+    letters = f"(scale('x', datum.x2) - scale('x', datum.x) - 8) / {LETTER_PX}"
+    short = f"{letters} >= length(datum.short) ? datum.short : ''"
+    named = f"{letters} >= length(datum.label) ? datum.label : {short}"
+    text = {"type": "text", "aria": False, "text": {"expr": named}}
     return layered(
         [
             {
@@ -135,10 +126,9 @@ def _band(crossover: Crossover) -> dict[str, Any]:
                 },
             },
             {
-                "name": "labels",
                 "data": {"name": "stretches"},
                 "mark": {**text, "color": "var(--on)", "fontWeight": 600},
-                "encoding": {"x": {**x, "field": "middle"}, "y": y, "text": {"field": "label"}},
+                "encoding": {"x": {**x, "field": "middle"}, "y": y},
             },
             {
                 "data": {"name": "here"},
@@ -290,8 +280,9 @@ def _beside(crossover: Crossover, unit: str) -> str:
         parts.append(f"above {number(above)} {_short(crossover.stretches[at + 1])}")
     certain = len(apart(crossover.stretches, crossover.crossings, bills=False)[1])
     every = len(crossover.crossings)
+    asked = "" if crossover.here is None else "the asked "
     return (
-        f"At the asked {number(here)} {unit} {name} is best, {', '.join(parts)}. "
+        f"At {asked}{number(here)} {unit} {name} is best, {', '.join(parts)}. "
         f"Predictions tell {certain} of the {every} changes shown apart from their own error."
     )
 

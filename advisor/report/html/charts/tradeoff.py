@@ -10,7 +10,7 @@ from advisor.cost.estimate import Estimate
 from advisor.report.html.charts.chart import LIMIT_RULE, LIMIT_TEXT, Chart, Control, layered
 from advisor.report.html.elements.markup import Html, tag
 from advisor.report.html.elements.palette import scales, swatch
-from advisor.text import deployment_text, low_high, number, span
+from advisor.text import accuracy_text, deployment_text, low_high, number, span
 from advisor.units import MS_PER_S
 
 MOST_POINTS = 150
@@ -36,7 +36,7 @@ def tradeoff_chart(recommendation: Recommendation) -> Chart | None:
         name="tradeoff",
         title="Cost against accuracy",
         says=_says(recommendation),
-        spec=_spec(formats, many=len(shown) > 60),
+        spec=_spec(formats, accuracy_text(recommendation.model), many=len(shown) > 60),
         sets={
             "points": [row for row in points if row["front"]],
             "others": [row for row in points if not row["front"]],
@@ -49,7 +49,7 @@ def tradeoff_chart(recommendation: Recommendation) -> Chart | None:
         controls=(
             Control(field="format", label="Formats", kind="formats", options=tuple((f, f) for f in formats)),
         ),
-        table=_table([(p, a) for p, a in shown if id(a) in front]),
+        table=_table([(p, a) for p, a in shown if id(a) in front], accuracy_text(recommendation.model)),
         notes=(
             "Full marks: the Pareto set, which no other deployment beats in cost, mean latency and recovery "
             "at once; bars are 90 % intervals. Pale marks: the others that keep the limits. "
@@ -58,14 +58,14 @@ def tradeoff_chart(recommendation: Recommendation) -> Chart | None:
     )
 
 
-def _spec(formats: Sequence[str], *, many: bool) -> dict[str, object]:
+def _spec(formats: Sequence[str], accuracy: str, *, many: bool) -> dict[str, object]:
     known = scales(formats)
     x = {
         "field": "x", "type": "quantitative", "title": "USD per million output tokens (log)",
         "scale": {"type": "log", "nice": False, "padding": 24}, "axis": {"format": "~g", "tickCount": 8},
     }  # fmt: skip
     y = {
-        "field": "y", "type": "quantitative", "title": "recovery of BF16's accuracy, %",
+        "field": "y", "type": "quantitative", "title": f"recovery of {accuracy}, %",
         "scale": {"zero": False, "nice": True, "padding": 8},
     }  # fmt: skip
     color = {"field": "format", "type": "nominal", "scale": known["color"], "legend": None}
@@ -197,7 +197,7 @@ def _says(recommendation: Recommendation) -> str:
     text = (
         f"{len(recommendation.pareto)} of {len(recommendation.ranked)} deployments are in the Pareto set. "
         f"The cheapest, {deployment_text(cheapest.deployment)}, costs {span(cost)} USD per million output "
-        f"tokens and keeps {span(recovery, digits=4)} %."
+        f"tokens and keeps {span(recovery, digits=4)} % of {accuracy_text(recommendation.model)}."
     )
     if truest is cheapest:
         return text
@@ -208,8 +208,8 @@ def _says(recommendation: Recommendation) -> str:
     )
 
 
-def _table(rows: Sequence[tuple[int, Assessment]]) -> Html:
-    heads = ("place", "deployment", "USD per M output tokens", "recovery, %", "E2E mean, s")
+def _table(rows: Sequence[tuple[int, Assessment]], accuracy: str) -> Html:
+    heads = ("place", "deployment", "USD per M output tokens", f"recovery of {accuracy}, %", "E2E mean, s")
     body = []
     for place, assessment in rows:
         cost, recovery = _both(assessment)

@@ -28,6 +28,11 @@ def tag(name: str, /, *children: Any, **attributes: object) -> Html:
     return Html(f"<{name}{written}>{joined(*children)}</{name}>")
 
 
+def with_signs(text: str) -> str:
+    """A terminal's `<=` as it is printed."""
+    return text.replace("<=", "≤").replace(">=", "≥")
+
+
 def joined(*children: Any) -> Html:
     """Children one after the other."""
     return Html("".join(_flat(children)))

@@ -9,8 +9,9 @@ from advisor.advise.choose.assessment import Assessment
 from advisor.cost.estimate import Estimate
 from advisor.report.terminal.ranking_tables import ASKED, PRICED, REFERENCE
 from advisor.spec.metrics import LatencyMetric, latency_key
+from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.workload import Workload
-from advisor.text import number
+from advisor.text import accuracy_text, amount_text, number
 from advisor.units import MS_PER_S
 
 PERCENT = 100.0
@@ -43,12 +44,12 @@ class Quantity:
         if self.at_most is not None:
             return f"limit {number(self.at_most)} {self.unit}"
         if self.at_least is not None:
-            return f"at least {number(self.at_least, digits=self.digits)} {self.unit}"
+            return f"at least {amount_text(self.at_least, self.unit, digits=self.digits)}"
         return ""
 
 
-def quantities(workload: Workload) -> tuple[Quantity, ...]:
-    """What tells deployments apart under this workload, in the order of its table."""
+def quantities(workload: Workload, model: ModelSpec) -> tuple[Quantity, ...]:
+    """What tells deployments of the model apart under this workload, in the order of its table."""
     arrival = workload.load.arrival
     latencies = (
         _latency(workload, "ttft", "ms", 1.0, "time to first token"),
@@ -102,7 +103,7 @@ def quantities(workload: Workload) -> tuple[Quantity, ...]:
             digits=4,
             read=lambda a: None if a.recovery is None else a.recovery.scaled(PERCENT),
             at_least=None if floor is None else PERCENT * floor,
-            about="share of BF16's accuracy that is kept",
+            about=f"share of {accuracy_text(model)} that is kept",
             given=REFERENCE,
         ),
     )

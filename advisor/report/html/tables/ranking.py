@@ -33,7 +33,11 @@ def ranking_section(recommendation: Recommendation, *, where_all: str = "--outpu
         for place, a in enumerate(recommendation.ranked, start=1)
         if place in best or place <= MOST_ROWS
     ]
-    columns = [q for q in quantities(recommendation.workload) if any(q.read(a) is not None for _, a in rows)]
+    columns = [
+        q
+        for q in quantities(recommendation.workload, recommendation.model)
+        if any(q.read(a) is not None for _, a in rows)
+    ]
     total = len(recommendation.ranked)
     rest = total - len(rows)
     return tag(

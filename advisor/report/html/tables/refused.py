@@ -5,7 +5,7 @@ from __future__ import annotations
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.documents.refusal_words import finding, limit_text, worst_refusal
-from advisor.report.html.elements.markup import Html, scrolled, tag
+from advisor.report.html.elements.markup import Html, scrolled, tag, with_signs
 from advisor.report.html.elements.palette import swatch
 from advisor.report.terminal.refused import refused_lines
 from advisor.text import deployment_text, missed_by
@@ -24,7 +24,9 @@ def refused_section(recommendation: Recommendation) -> Html | None:
     return tag(
         "section",
         tag("h2", "What was refused, and why", id="refused-title"),
-        tag("ul", [tag("li", line + ".") for line in refused_lines(recommendation)], class_="says"),
+        tag(
+            "ul", [tag("li", with_signs(line) + ".") for line in refused_lines(recommendation)], class_="says"
+        ),
         tag(
             "details",
             tag("summary", f"The {len(shown):,} nearest misses" if rest else f"All {len(shown):,}"),
@@ -63,7 +65,7 @@ def _head(text: str, number: bool) -> Html:
 def _body(assessment: Assessment) -> Html:
     worst = worst_refusal(assessment)
     name = deployment_text(assessment.deployment)
-    limit, found = limit_text(assessment, worst), finding(assessment, worst)
+    limit, found = with_signs(limit_text(assessment, worst)), with_signs(finding(assessment, worst))
     others = len(assessment.refusals) - 1
     excess = worst.excess
     far = "no matter of degree" if excess is None else missed_by(excess).removeprefix("missed by ")

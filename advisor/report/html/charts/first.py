@@ -1,0 +1,24 @@
+"""The one picture of the first screen: what certainty costs; without limits, what accuracy costs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.report.html.charts.certainty import certainty_chart
+from advisor.report.html.charts.chart import Chart
+from advisor.report.html.charts.tradeoff import tradeoff_chart
+
+HEIGHT = 270
+
+
+def first_picture(recommendation: Recommendation) -> Chart | None:
+    """None where there is nothing to choose between."""
+    certain = certainty_chart(recommendation)
+    if certain is not None or not recommendation.ranked or recommendation.workload.limits:
+        return certain
+    chart = tradeoff_chart(recommendation)
+    if chart is None or len(chart.sets["points"]) + len(chart.sets["others"]) < 2:
+        return None
+    # The first screen is read at a glance: the drawing and its table, no controls.
+    return replace(chart, says="", controls=(), notes=(), spec={**chart.spec, "height": HEIGHT})
