@@ -11,7 +11,7 @@ from advisor.advise.decision import Decision
 from advisor.report.html.elements.markup import Html, tag
 from advisor.report.terminal.certainty import settles_text
 from advisor.report.terminal.decision_words import BEST
-from advisor.text import chance
+from advisor.text import chance, deployment_text
 
 Badge = Literal["Sure", "Close call", "In doubt"]
 DEARER = 1.5
@@ -46,12 +46,17 @@ def badge(recommendation: Recommendation, decision: Decision | None) -> Html:
 
 
 def settles(recommendation: Recommendation, decision: Decision | None) -> Html:
-    """The measurement to make where the answer is not sure; else an empty place."""
-    known = None if decision is None else decision.settles
-    if known is None or decision is None or decision.sure is None:
+    """Where the answer is not sure the measurement to make; without one what it is close to; else an empty
+    place."""
+    if decision is None or decision.sure is None or badge_of(recommendation, decision.sure.best) == "Sure":
         return tag("p", id="settles", hidden=True)
-    if badge_of(recommendation, decision.sure.best) == "Sure":
-        return tag("p", id="settles", hidden=True)
+    known, rival = decision.settles, decision.sure.rival
+    if known is None:
+        if rival is None:
+            return tag("p", id="settles", hidden=True)
+        best = BEST[recommendation.workload.objective]
+        text = f"{deployment_text(rival.deployment)} may be the {best}: {chance(rival.probability)}."
+        return tag("p", text, id="settles", class_="settles")
     text = settles_text(recommendation, known)
     return tag(
         "p",

@@ -212,7 +212,10 @@
     $("sure-place").innerHTML = sure.html;
     for (const id of ["badge", "settles"]) { const place = $(id); if (place) place.outerHTML = sure[id]; }
     if ($("ways")) $("ways").innerHTML = sure.ways;
-    if (!globalThis.quantadvise.sliding) swap("part-prices", sure.prices);
+    if (!globalThis.quantadvise.sliding) {
+      swap("part-prices", sure.prices);
+      document.dispatchEvent(new CustomEvent("new-sliders"));
+    }
     $("part-prices").classList.remove("stale");
     root.dataset.sureMs = String(sure.ms);
     $("sure-place").classList.remove("stale");

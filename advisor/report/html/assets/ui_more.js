@@ -56,6 +56,7 @@
       slider.setAttribute("aria-valuetext", Number.isFinite(known) ? String(known) : "not set");
     }
   };
+  document.addEventListener("new-sliders", follow);
   let sliding = null;
   document.addEventListener("input", (event) => {
     const slider = event.target.closest?.("[data-slides]");

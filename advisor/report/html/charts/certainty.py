@@ -87,15 +87,19 @@ def _picks(recommendation: Recommendation) -> list[dict[str, object]]:
     return made
 
 
-def _named(rest: Sequence[dict[str, object]], picks: Sequence[Mapping[str, Any]]) -> list[dict[str, object]]:
-    """The corners of the frontier that are no picks, each with its name where there is room for it."""
+def _named(rest: Sequence[Mapping[str, Any]], picks: Sequence[Mapping[str, Any]]) -> list[dict[str, object]]:
+    """The corners of the frontier that are no picks, each with its name where there is room for it: below the
+    line that goes on from it; at the right end, left of it and above the line that comes up to it."""
     every = [row["x"] for row in (*rest, *picks)]
     middle = (min(every) * max(every)) ** 0.5 if every else 1.0
+    line = [(row["x"], row["y"]) for row in (*rest, *picks)]
     taken: list[Mapping[str, Any]] = list(picks)
     made: list[dict[str, object]] = []
     for row in rest:
-        free = len(taken) < MOST_NAMES and not any(_beside(row, other) for other in taken)
-        at_right = row["x"] > middle  # type: ignore[operator]
+        at_right = row["x"] > middle
+        before = max((y for x, y in line if x < row["x"]), default=-NAME_POINTS)
+        room = row["y"] - before >= NAME_POINTS if at_right else row["y"] >= 2 * NAME_POINTS
+        free = room and len(taken) < MOST_NAMES and not any(_beside(row, other) for other in taken)
         made.append({**row, "text": row["short"] if free else "", "side": -1 if at_right else 1})
         if free:
             taken.append(row)
@@ -212,9 +216,9 @@ def _spec(formats: Sequence[str]) -> dict[str, Any]:
                 "name": "labels",
                 "data": {"name": "frontier"},
                 "mark": {
-                    "type": "text", "dy": 17, "color": "var(--ink-2)", "aria": False,
+                    "type": "text", "color": "var(--ink-2)", "aria": False,
                     "align": {"expr": "datum.side > 0 ? 'left' : 'right'"},
-                    "dx": {"expr": "9 * datum.side"},
+                    "dx": {"expr": "9 * datum.side"}, "dy": {"expr": "datum.side > 0 ? 17 : -1"},
                 },
                 "encoding": {"x": x, "y": y, "text": {"field": "text"}},
             },

@@ -8,6 +8,7 @@ from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.html.charts.certainty import certainty_chart
 from advisor.report.html.charts.chart import Chart
 from advisor.report.html.charts.tradeoff import tradeoff_chart
+from advisor.spec.workloads.profile_listing import asks_limits
 
 HEIGHT = 270
 
@@ -15,7 +16,7 @@ HEIGHT = 270
 def first_picture(recommendation: Recommendation) -> Chart | None:
     """None where there is nothing to choose between."""
     certain = certainty_chart(recommendation)
-    if certain is not None or not recommendation.ranked or recommendation.workload.limits:
+    if certain is not None or not recommendation.ranked or asks_limits(recommendation.workload):
         return certain
     chart = tradeoff_chart(recommendation)
     if chart is None or len(chart.sets["points"]) + len(chart.sets["others"]) < 2:

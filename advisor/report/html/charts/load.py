@@ -13,7 +13,7 @@ from advisor.report.html.elements.markup import Html
 from advisor.report.html.elements.palette import scales, swatch
 from advisor.report.terminal.decision_words import why_text
 from advisor.spec.workloads.workload import LatencyLimit, Workload
-from advisor.text import deployment_text, latency_name, number, share, short_text, span
+from advisor.text import amount_text, deployment_text, latency_name, number, share, short_text, span
 
 NONE = "none"
 METRICS = ("ttft", "tpot", "e2e")
@@ -240,7 +240,7 @@ def _readings(
     own = {point.level: point.latency for point in along.curves[0].points}
     made = []
     for level in along.crossover.axis.levels:
-        lines = [f"{number(level)} {unit}", f"best: {_name(along.crossover.at(level))}"]
+        lines = [amount_text(level, unit), f"best: {_name(along.crossover.at(level))}"]
         latency = own.get(level)
         if latency is None:
             lines.append("the recommended deployment cannot serve this load")
@@ -261,7 +261,7 @@ def _says(along: AlongLoad, workload: Workload, unit: str) -> str:
     room = f", {share(end / here - 1)} above the asked load" if end > here else ", the asked load"
     return (
         f"{text} The recommended deployment keeps all limits with {share(workload.confidence)} "
-        f"up to {number(end)} {unit}{room}."
+        f"up to {amount_text(end, unit)}{room}."
     )
 
 
@@ -282,7 +282,7 @@ def _beside(crossover: Crossover, unit: str) -> str:
     every = len(crossover.crossings)
     asked = "" if crossover.here is None else "the asked "
     return (
-        f"At {asked}{number(here)} {unit} {name} is best, {', '.join(parts)}. "
+        f"At {asked}{amount_text(here, unit)} {name} is best, {', '.join(parts)}. "
         f"Predictions tell {certain} of the {every} changes shown apart from their own error."
     )
 

@@ -13,6 +13,7 @@ from advisor.report.terminal.bottleneck_numbers import bottleneck_number_lines
 from advisor.report.terminal.evidence import basis_words
 from advisor.report.terminal.ranking_tables import shown_rows
 from advisor.report.terminal.why_first import accuracy_lines, command_lines, memory_lines
+from advisor.spec.workloads.profile_listing import asks_limits
 from advisor.text import deployment_text, low_high, number, share
 
 MOST_ROWS = 100
@@ -39,14 +40,16 @@ def ranking_section(recommendation: Recommendation, *, where_all: str = "--outpu
         if any(q.read(a) is not None for _, a in rows)
     ]
     total = len(recommendation.ranked)
+    limited = asks_limits(recommendation.workload)
+    title = "Every deployment that keeps the limits" if limited else "Every deployment"
     rest = total - len(rows)
     return tag(
         "section",
-        tag("h2", "Every deployment that keeps the limits", id="ranking-title"),
+        tag("h2", title, id="ranking-title"),
         tag(
             "p",
-            f"{total:,} of {total + len(recommendation.refused):,} deployments keep all limits at once with "
-            f"{share(recommendation.workload.confidence)}. ",
+            f"{total:,} of {total + len(recommendation.refused):,} deployments "
+            f"{_kept(recommendation) if limited else 'can serve it; no limits are asked'}. ",
             f"Shown are the best of each format on a GPU ({len(best)})." if len(best) < len(rows) else None,
             f" The last {rest:,} are left out here; {where_all} has them." if rest > 0 else None,
             class_="says",
@@ -76,6 +79,10 @@ def ranking_section(recommendation: Recommendation, *, where_all: str = "--outpu
         aria_labelledby="ranking-title",
         id="ranked",
     )  # fmt: skip
+
+
+def _kept(recommendation: Recommendation) -> str:
+    return f"keep all limits at once with {share(recommendation.workload.confidence)}"
 
 
 def _head(text: str, kind: str, quantity: Quantity | None = None) -> Html:
