@@ -173,6 +173,18 @@ _ASKED: tuple[Mapping[str, Any], ...] = (
 """The confidence asked for, as a rule with its name."""
 
 
+_NAMES: Mapping[str, Any] = {
+    "name": "labels",
+    "data": {"name": "frontier"},
+    "mark": {
+        "type": "text", "color": "var(--ink-2)", "aria": False,
+        "align": {"expr": "datum.side > 0 ? 'left' : 'right'"},
+        "dx": {"expr": "9 * datum.side"}, "dy": {"expr": "datum.side > 0 ? 17 : -1"},
+    },
+}  # fmt: skip
+"""The names of corners that are no picks."""
+
+
 def _spec(formats: Sequence[str]) -> dict[str, Any]:
     known = scales(formats)
     x = {
@@ -212,16 +224,7 @@ def _spec(formats: Sequence[str]) -> dict[str, Any]:
                 },
                 "encoding": {"x": x, "y": y, "text": {"field": "text"}},
             },
-            {
-                "name": "labels",
-                "data": {"name": "frontier"},
-                "mark": {
-                    "type": "text", "color": "var(--ink-2)", "aria": False,
-                    "align": {"expr": "datum.side > 0 ? 'left' : 'right'"},
-                    "dx": {"expr": "9 * datum.side"}, "dy": {"expr": "datum.side > 0 ? 17 : -1"},
-                },
-                "encoding": {"x": x, "y": y, "text": {"field": "text"}},
-            },
+            {**_NAMES, "encoding": {"x": x, "y": y, "text": {"field": "text"}}},
             {
                 "data": {"name": "others"},
                 "mark": {**dot, "size": 46, "opacity": 0.3},
