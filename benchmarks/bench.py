@@ -3,8 +3,9 @@
     python benchmarks/bench.py [--repeats 5]
 
 Whole processes, median of several runs after one that is not counted. Peak memory and processor time are the
-process's own (`getrusage`); on a busy machine the processor time is the one to read. The factor beside the
-wall time is against an interpreter's bare start.
+process's own (`getrusage`); on a busy machine the processor time is the one to read. The factor is processor
+time against that of starting Python, in pairs: each run beside a bare start of the same moment. Bars are in
+seconds on a quiet machine, and in that factor.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+QUIET_START_S = 0.013
+"""Processor time of starting Python 3.11 on a quiet machine: a bar in seconds over this is a factor."""
 CELLS = 20_000
+ANY_GPU = ("recommend", "Llama-3.1-8B-Instruct", "--gpu", "any", "-w", "chat")
 HEAD = ("model", "gpu", "num_gpus", "format", "input_tokens", "output_tokens", "concurrency", "engine")
 MIB = 1024 * 1024
 
@@ -60,16 +64,21 @@ class Cost:
     wall_s: float
     cpu_s: float
     peak_bytes: float
+    starts: float
+    """Processor time as a multiple of starting Python, each run beside such a start."""
 
 
 def median(command: Sequence[str], repeats: int) -> Cost:
-    """Several runs after one that fills the caches."""
+    """Several runs after one that fills the caches, each beside a bare start."""
+    bare = (sys.executable, "-c", "pass")
     probe(command)
-    runs = [probe(command) for _ in range(repeats)]
+    pairs = [(probe(bare)["cpu_s"], probe(command)) for _ in range(repeats)]
+    runs = [run for _, run in pairs]
     return Cost(
         wall_s=statistics.median(run["wall_s"] for run in runs),
         cpu_s=statistics.median(run["cpu_s"] for run in runs),
         peak_bytes=max(run["peak_bytes"] for run in runs),
+        starts=statistics.median(run["cpu_s"] / start for start, run in pairs),
     )
 
 
@@ -94,11 +103,49 @@ def cells_file(folder: Path, count: int, concurrency: str) -> Path:
     return path
 
 
-def line(what: str, cost: Cost, bare: Cost, note: str = "") -> None:
+def line(what: str, cost: Cost, note: str = "", *, bar_s: float | None = None) -> None:
+    """bar_s: the most processor time that it may take on a quiet machine."""
+    bar = "" if bar_s is None else f"bar {bar_s:g} s, {bar_s / QUIET_START_S:.0f}x"
+    notes = "; ".join(part for part in (bar, note) if part)
     print(
-        f"{what:<42} {1e3 * cost.wall_s:7.0f} ms {cost.wall_s / bare.wall_s:6.1f}x "
-        f"{1e3 * cost.cpu_s:7.0f} ms {cost.peak_bytes / MIB:6.0f} MiB  {note}".rstrip()
+        f"{what:<46} {1e3 * cost.wall_s:7.0f} ms {1e3 * cost.cpu_s:7.0f} ms {cost.starts:6.1f}x "
+        f"{cost.peak_bytes / MIB:6.0f} MiB  {notes}".rstrip()
     )
+
+
+def answer_bytes(command: Sequence[str]) -> int:
+    """The size of what a command prints."""
+    return len(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
+def answers(command: Sequence[str], repeats: int) -> None:
+    """Start-up and answers, with their bars."""
+    line("quantadvise --help", median((*command, "--help"), repeats), bar_s=0.15)
+    line(" ".join(ANY_GPU), median((*command, *ANY_GPU), repeats), bar_s=0.7)
+    for top, bar in (("50", "; bar 500 kB"), ("all", "")):
+        asked = (*command, *ANY_GPU, "-o", "json", "--top", top)
+        size = f"{answer_bytes(asked) / 1e3:,.0f} kB{bar}"
+        line(f"... -o json --top {top}", median(asked, repeats), size)
+    for question in (
+        ("Llama-3.1-8B-Instruct", "-w", "summarization"),
+        ("Llama-3.3-70B-Instruct", "-w", "rag"),
+    ):
+        found = median((*command, "recommend", *question), repeats)
+        line(f"recommend {' '.join(question)}", found, "every GPU and format; bar 200 MiB", bar_s=0.7)
+
+
+def cells(command: Sequence[str], repeats: int) -> None:
+    """Cells a second, after start-up."""
+    with tempfile.TemporaryDirectory() as folder:
+        one = cells_file(Path(folder), 1, "1")
+        start = median((*command, "predict", "--cells", str(one), "-o", "csv"), repeats)
+        line("predict --cells, one cell", start)
+        for load_kind, name in (("1", "single-stream"), ("mixed", "mixed loads")):
+            path = cells_file(Path(folder), CELLS, load_kind)
+            many = median((*command, "predict", "--cells", str(path), "-o", "csv"), repeats)
+            after = CELLS / (many.cpu_s - start.cpu_s)
+            note = f"{CELLS / many.wall_s:,.0f} cells/s; {after:,.0f} per processor second after start-up"
+            line(f"predict --cells, {CELLS:,} {name}", many, note)
 
 
 def main() -> None:
@@ -108,28 +155,12 @@ def main() -> None:
     command = (sys.executable, "-m", "advisor")
     python, load = sys.version.split()[0], os.getloadavg()[0]
     print(f"Python {python}, {os.cpu_count()} cores, load {load:.1f}; {repeats} repeats")
-    print(f"{'':<42} {'wall':>10} {'bare':>7} {'processor':>10} {'peak':>10}")
-    bare = median((sys.executable, "-c", "pass"), repeats)
-    line("a bare interpreter", bare, bare)
+    print(f"{'':<46} {'wall':>10} {'processor':>10} {'starts':>7} {'peak':>10}")
+    line("a bare interpreter", median((sys.executable, "-c", "pass"), repeats))
     for module in ("typer", "rich.table", "numpy", "advisor", "advisor.cli.app", "advisor.advise.api"):
-        line(f"import {module}", median((sys.executable, "-c", f"import {module}"), repeats), bare)
-    line("quantadvise --help", median((*command, "--help"), repeats), bare, "bar 200 ms")
-    for question in (
-        ("Llama-3.1-8B-Instruct", "-w", "summarization"),
-        ("Llama-3.3-70B-Instruct", "-w", "rag"),
-    ):
-        found = median((*command, "recommend", *question), repeats)
-        line(f"recommend {' '.join(question)}", found, bare, "every GPU and format; bar 1 s, 200 MiB")
-    with tempfile.TemporaryDirectory() as folder:
-        one = cells_file(Path(folder), 1, "1")
-        start = median((*command, "predict", "--cells", str(one), "-o", "csv"), repeats)
-        line("predict --cells, one cell", start, bare)
-        for load_kind, name in (("1", "single-stream"), ("mixed", "mixed loads")):
-            path = cells_file(Path(folder), CELLS, load_kind)
-            many = median((*command, "predict", "--cells", str(path), "-o", "csv"), repeats)
-            after = CELLS / (many.cpu_s - start.cpu_s)
-            note = f"{CELLS / many.wall_s:,.0f} cells/s; {after:,.0f} per processor second after start-up"
-            line(f"predict --cells, {CELLS:,} {name}", many, bare, note)
+        line(f"import {module}", median((sys.executable, "-c", f"import {module}"), repeats))
+    answers(command, repeats)
+    cells(command, repeats)
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ class Queue:
         mean = {"ttft": run.ttft_s, "tpot": run.tpot_s, "itl": run.tpot_s, "e2e": run.e2e_s}[metric]
         with np.errstate(invalid="ignore", divide="ignore"):
             ratio = self.percentile_s(metric, statistic) / mean
-        exists = np.isfinite(ratio) & ((self.loads.output_tokens > 1.0) | np.isin(metric, ("ttft", "e2e")))
+        exists = np.isfinite(ratio) & ((self.loads.output_tokens > 1.0) | (metric in ("ttft", "e2e")))
         return np.asarray(np.where(exists, ratio, 1.0))
 
     def share_within(self, limits_s: Mapping[LatencyMetric, Floats]) -> Floats:
