@@ -296,3 +296,94 @@ def test_the_table_runs_what_the_formats_page_says_on_every_gpu() -> None:
     # Triton INT8 and ExLlama (float16) would run there; vLLM's page of supported hardware leaves them out.
     amd = {gpu.capability for gpu in known_gpus() if gpu.vendor == "amd"}
     assert more == {(c, name) for c in amd for name in ("int8", "int8-w8a16")}
+
+
+KERNELS_OF_0_33 = {
+    "wna16": "Cutlass W4A8, Machete, Humming, Marlin, Conch, ExLlama, Triton W4A16, Humming",
+    "fp8": "FlashInfer FP8, Cutlass FP8, b12x FP8, torch FP8, Marlin FP8, Humming",
+    "fp8-a16": "Humming, Marlin FP8",
+    "fp8-block": "FlashInfer and DeepGEMM, DeepGEMM, DeepGEMM, DeepGEMM, Cutlass block FP8, b12x FP8, "
+    "Marlin FP8, Humming, Triton block FP8, torch block FP8",
+    "int8": "Cutlass INT8, Triton INT8, Humming",
+    "nvfp4": "FlashInfer CuteDSL, FlashInfer Cutlass, FlashInfer b12x, Cutlass NVFP4, CuteDSL W4A16, "
+    "Humming, Marlin NVFP4, TRTLLM or cuDNN NVFP4",
+    "nvfp4-a16": "CuteDSL W4A16, Humming, Marlin NVFP4",
+    "mxfp4": "FlashInfer MXFP4, Marlin MXFP4, Humming, b12x MXFP4",
+    "mxfp8": "FlashInfer CuteDSL, FlashInfer Cutlass, FlashInfer Cutlass, Marlin MXFP8",
+    "w4a8-fp8": "Cutlass W4A8",
+}
+EXPERTS_OF_0_33 = {
+    "16bit": "Triton MoE, FlashInfer TRTLLM MoE, FlashInfer Cutlass MoE, Triton MoE",
+    "fp8": "FlashInfer TRTLLM MoE, FlashInfer Cutlass MoE, Triton MoE FP8, FlashInfer Cutlass MoE, "
+    "DeepGEMM MoE, Cutlass MoE FP8, Triton MoE FP8, Marlin MoE, Humming MoE",
+    "int8": "Triton MoE INT8, Humming MoE",
+    "wna16": "FlashInfer TRTLLM MoE, Humming MoE, Marlin MoE, Triton MoE WNA16, Humming MoE",
+    "nvfp4": "FlashInfer TRTLLM MoE, FlashInfer CuteDSL MoE, FlashInfer Cutlass MoE, Cutlass MoE NVFP4, "
+    "Marlin MoE, Humming MoE",
+    "mxfp4-experts": "TRTLLM bf16 MoE, Marlin MoE, Triton MoE MXFP4, FlashInfer Cutlass bf16 MoE, Marlin MoE",
+    "mxfp4": "TRTLLM MXFP8 MoE, DeepGEMM FP4 MoE, DeepGEMM FP4 MoE, Marlin MoE, Humming MoE",
+}
+ON_AMD = {
+    "int8": "AITER INT8, Triton INT8",
+    "wna16": "RDNA W4A16, Triton W4A16, Conch, ExLlama",
+    "fp8": "ROCm FP8, ROCm FP8",
+    "nvfp4": "NVFP4 emulation",
+    "mxfp4": "AITER MXFP4, MXFP4 emulation, RDNA MXFP4 W4A8",
+}
+
+
+@pytest.mark.parametrize(
+    ("lists", "vendor", "orders"),
+    [
+        ("kernels", "nvidia", KERNELS_OF_0_33),
+        ("experts", "nvidia", EXPERTS_OF_0_33),
+        ("kernels", "amd", ON_AMD),
+    ],
+)
+def test_kernels_stand_in_the_order_in_which_vllm_tries_them(
+    lists: str, vendor: str, orders: dict[str, str]
+) -> None:
+    """As `kernels/linear/__init__.py` and `fused_moe/oracle/` of 0.33.0 list them."""
+    table = table_at(NEWEST)
+    found = table.kernels if lists == "kernels" else table.experts
+    for name, order_of in orders.items():
+        rows = [row["kernel"] for row in found[name] if row.get("vendor", "nvidia") == vendor]
+        assert ", ".join(rows) == order_of, name
+
+
+@pytest.mark.parametrize(
+    ("packaging", "schemes"),
+    [
+        ("compressed-tensors", "fp8-block fp8-channel fp8-tensor fp8-a16 int8 w4a16 w8a16 wna16-other w4a8-fp8 "
+         "w4a8-int w8a8-int-packed nvfp4 nvfp4-a16 mxfp4 mxfp8 sparse-24"),
+        ("gptq", "w4a16 w8a16 wna16-other"),
+        ("awq", "w4a16"),
+        ("fp8", "fp8-tensor fp8-channel fp8-block mxfp4"),
+        ("modelopt", "fp8-tensor fp8-channel fp8-block nvfp4 nvfp4-a16 mxfp8 mixed"),
+        ("quark", "fp8-tensor fp8-channel fp8-block int8 w4a16 mxfp4 nvfp4"),
+        ("mxfp4", "mxfp4"),
+        ("auto-round", "w4a16 w8a16"),
+        ("torchao", "w4a16 w8a16 int8 fp8-channel fp8-tensor"),
+        ("bitsandbytes", "nf4 bnb-int8"),
+        ("gguf", "gguf"),
+        ("experts_int8", "w8a16"),
+        ("moe_wna16", "w4a16 w8a16"),
+        ("online", "fp8-tensor fp8-block fp8-channel w8a16 nvfp4 mxfp8 mxfp4"),
+    ],
+)  # fmt: skip
+def test_every_packaging_that_vllm_reads_has_rows_for_all_its_schemes(packaging: str, schemes: str) -> None:
+    rows = [row for row in start_document()["methods"] if row["packaging"] == packaging]
+    assert {scheme for row in rows for scheme in row["schemes"]} == set(schemes.split())
+
+
+def test_rules_of_dtype_and_of_attention_are_all_there() -> None:
+    document = start_document()
+    assert {row["rule"] for row in document["dtypes"]} == {
+        "auto_dtype", "float16_below_bf16", "bf16_refused", "float16_refused", "float32_fallback",
+        "float16_by_method", "float32_attention",
+    }  # fmt: skip
+    refused = {t for row in document["dtypes"] for t in row.get("model_types", ())}
+    assert refused == {"gemma2", "gemma3", "gemma3_text", "glm4", "plamo2"}
+    mla = [row["backend"] for row in document["attention"] if row.get("mla") and "vendor" not in row]
+    assert mla == ["FlashMLA", "FlashInfer MLA", "Triton MLA", "Triton MLA"]
+    assert {row["packagings"][0] for row in document["kv_auto"]} == {"modelopt", "compressed-tensors"}
