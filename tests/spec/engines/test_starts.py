@@ -354,8 +354,8 @@ def test_kernels_stand_in_the_order_in_which_vllm_tries_them(
 @pytest.mark.parametrize(
     ("packaging", "schemes"),
     [
-        ("compressed-tensors", "fp8-block fp8-channel fp8-tensor fp8-a16 int8 w4a16 w8a16 wna16-other w4a8-fp8 "
-         "w4a8-int w8a8-int-packed nvfp4 nvfp4-a16 mxfp4 mxfp8 sparse-24"),
+        ("compressed-tensors", "fp8-block fp8-channel fp8-tensor fp8-a16 int8 w4a16 w8a16 wna16-other "
+         "w4a8-fp8 w4a8-int w8a8-int-packed nvfp4 nvfp4-a16 mxfp4 mxfp8 sparse-24"),
         ("gptq", "w4a16 w8a16 wna16-other"),
         ("awq", "w4a16"),
         ("fp8", "fp8-tensor fp8-channel fp8-block mxfp4"),
