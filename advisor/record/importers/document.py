@@ -45,6 +45,8 @@ def parse(content: bytes, path: Path) -> Any:
     if printed.recognises(text):
         found = printed.results(text)
         return found[0] if len(found) == 1 else found
+    if is_turn_table(text):
+        return text
     rows = _csv(text)
     if rows is not None:
         return rows
@@ -53,6 +55,11 @@ def parse(content: bytes, path: Path) -> Any:
             f"{path}: neither JSON nor CSV, and too large for YAML; import the file as its tool wrote it"
         )
     return _yaml(text, path)
+
+
+def is_turn_table(text: str) -> bool:
+    """Whether it is what vLLM's benchmark_serving_multi_turn prints, alone or in a log."""
+    return all(f"\n{name} " in f"\n{text}" for name in ("ttft_ms", "input_num_turns", "output_num_tokens"))
 
 
 def _json(text: str, path: Path) -> Any:
@@ -125,6 +132,8 @@ def described(document: Any) -> str:
         return f"a list of {len(document)} values"
     text = str(document).strip()
     head = {name.strip() for name in text.split("\n", 1)[0].split(",")}
+    if is_turn_table(text):
+        return f"a table of vLLM's benchmark_serving_multi_turn: {_TURNS}"
     if {"Metric", "avg"} <= head:
         return f"{_TABLE} (it has no lengths and no load)"
     return f"text that begins with {text[:30]!r}"
@@ -139,6 +148,7 @@ def _keys(document: Mapping[Any, Any]) -> str:
 
 
 _TABLE = "AIPerf's or GenAI-Perf's table: import the JSON of the same name beside it"
+_TURNS = "a record has no turns; `quantadvise predict` with `--turns` is what to hold it against, by hand"
 _NO_ENGINE = "names no engine: measure with `vllm bench serve`, GuideLLM or AIPerf"
 _OTHER_TOOLS: tuple[tuple[set[str], str], ...] = (
     (
@@ -161,6 +171,10 @@ _OTHER_TOOLS: tuple[tuple[set[str], str], ...] = (
         "AIPerf's records of single requests: import profile_export_aiperf.json beside it",
     ),
     ({"Metric", "avg", "p99"}, _TABLE),
+    (
+        {"avg_cold_startup_time", "avg_warm_startup_time"},
+        "start-up times of `vllm bench startup`, of which there are no records",
+    ),
 )
 """Files of tools that are no source here, by keys that they have, with the reason and the way on."""
 

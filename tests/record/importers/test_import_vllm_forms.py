@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -372,3 +373,41 @@ def test_gaps_inside_a_chunk_are_no_itl(tmp_path: Path) -> None:
     assert "itl_ms/p50" not in found
     assert (found["itl_ms/mean"], found["itl_ms/p99"]) == (7.0, 14.0)
     assert any("itl_ms p50 (below the" in note for note in imported.notes)
+
+
+def test_a_figure_that_is_null_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "nulls.json"
+    path.write_text(
+        json.dumps(recorded("concurrency", mean_ttft_ms=None, p99_tpot_ms=None)), encoding="utf-8"
+    )
+    found = import_file(path, known())
+    assert ("ttft_ms", "mean") not in {(row.metric, row.statistic) for row in found.speed}
+    assert any("mean_ttft_ms, p99_tpot_ms (no number stands there)" in note for note in found.notes)
+
+
+TURNS = """Statistics summary:
+runtime_sec = 215.810
+                   count     mean     std      min      50%      99%      max
+ttft_ms            166.0    78.22   67.63    45.91    62.26   353.18   567.54
+tpot_ms            166.0    25.37    0.57    24.40    25.31    27.50    28.05
+input_num_turns    166.0     7.43    4.57     1.00     7.00    17.00    17.00
+output_num_tokens  166.0   100.01   11.80    80.00    99.00   120.00   120.00
+"""
+"""After what benchmarks/multi_turn/benchmark_serving_multi_turn.py of vLLM prints; made-up figures."""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (TURNS, "a table of vLLM's benchmark_serving_multi_turn: a record has no turns"),
+        (
+            json.dumps({"avg_cold_startup_time": 45.2, "avg_warm_startup_time": 12.1, "percentiles": {}}),
+            "start-up times of `vllm bench startup`, of which there are no records",
+        ),
+    ],
+)
+def test_what_vllm_measures_beside_serving_is_named(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "result.txt"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=re.escape(words)):
+        import_file(path, DeploymentFacts())

@@ -39,6 +39,7 @@ DETAILS = (
 )
 """Lists with an entry per request, which `--save-detailed` keeps."""
 NOT_RECORDED = "no quantity of a record"
+NO_NUMBER = "no number stands there"
 
 
 def figures(document: Mapping[str, Any]) -> tuple[Figures, list[tuple[str, str]]]:
@@ -51,10 +52,11 @@ def figures(document: Mapping[str, Any]) -> tuple[Figures, list[tuple[str, str]]
     left: list[tuple[str, str]] = []
     bare: dict[str, tuple[MetricName, str, float]] = {}
     for key, raw in document.items():
-        value = number(raw)
+        value, match = number(raw), _KEY.fullmatch(key)
         if value is None:
+            if match is not None or key in _RATE:
+                left.append((key, NO_NUMBER))
             continue
-        match = _KEY.fullmatch(key)
         if key in _RATE:
             found[_RATE[key], "mean"] = value
         elif match is None:

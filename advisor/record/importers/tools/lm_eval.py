@@ -24,6 +24,9 @@ _SHARES = re.compile(
     r"|(prompt|inst)_level_(strict|loose)_acc|contains"
 )
 
+_WORDS = frozenset({"alias", "name", "sample_len", "samples"})
+"""Keys of a task's results that are no scores."""
+
 
 def recognises(document: Any) -> bool:
     if not isinstance(document, Mapping) or not {"results", "versions"} <= document.keys():
@@ -54,7 +57,10 @@ def facts(document: Mapping[str, Any]) -> DeploymentFacts:
 def scores(
     document: Mapping[str, Any], *, model: str, format: str, algorithm: str, source: str, licence: str
 ) -> tuple[list[QualityMeasurement], list[str]]:
-    """Every finite score of every task, and what was refused with the reason."""
+    """Every finite score of every task, and what was refused with the reason.
+
+    A standard error that was not computed leaves its score without one; a score that is no number is refused.
+    """
     from advisor.record.importers.run import day
 
     rows: list[QualityMeasurement] = []
@@ -66,7 +72,10 @@ def scores(
         for key, raw in found.items():
             metric, comma, filter_ = key.partition(",")
             value = number(raw)
-            if comma != wanted or metric.endswith("_stderr") or value is None:
+            if comma != wanted or metric.endswith("_stderr") or metric in _WORDS:
+                continue
+            if value is None:
+                refused.append(f"{task} {metric}{comma}{filter_}: no number stands there")
                 continue
             if not math.isfinite(value):
                 refused.append(f"{task} {metric}: {value} is no score")
