@@ -79,7 +79,8 @@ class ModelInputs(WorkloadInputs):
     """A model under a workload."""
 
     model: str = Field(
-        description="Model: a catalog name (list_models), a Hugging Face id, or a size such as '13B'.",
+        description="Model: a catalog name (list_models), a Hugging Face id, or a size: '13B', '284B-A13B' "
+        "(all and active weights of a mixture of experts).",
         max_length=300,
     )
     engine: str | None = Field(None, description="vLLM release such as 'vllm 0.11.0'; default: the newest.")

@@ -13,7 +13,7 @@ from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.workload import Workload
 
 Document = dict[str, Any]
-_SIZE = re.compile(r"\d+(\.\d+)?[bB](-[aA]\d+(\.\d+)?[bB])?")
+_SIZE = re.compile(r"\d+(\.\d+)?[bB](-[aA]\d+(\.\d+)?[bB])?|\d+(\.\d+)?[tT](-[aA]\d+(\.\d+)?[bB])?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +30,9 @@ class Tool:
 
 
 def _model(name: str) -> ModelSpec:
-    from advisor.spec.models.catalog import find_model, parse_params, typical_model
+    from advisor.spec.models.catalog import find_model, model_of_size
 
-    return typical_model(parse_params(name)) if _SIZE.fullmatch(name) else find_model(name)
+    return model_of_size(name) if _SIZE.fullmatch(name) else find_model(name)
 
 
 def _workload(given: i.WorkloadInputs, objective: str | None = None, **more: Any) -> Workload:

@@ -135,6 +135,11 @@ def test_an_agent_asks_about_a_conversation() -> None:
     assert results["predict"].content[0].text == "think_time_s: expected a number, found 'long'"
 
 
+def test_a_model_is_a_size_of_all_and_active_weights() -> None:
+    _, results = asked({"predict": {"model": "30B-A3B", "workload": "chat", "gpu": "H100", "format": "fp8"}})
+    assert results["predict"].structured_content["model"]["name"] == "typical-30B-A3B"
+
+
 def test_two_kinds_of_load_are_refused() -> None:
     _, results = asked({"predict": {**SMALL, "gpu": "L40S", "concurrency": 8, "request_rate": 2}})
     assert "a workload has one kind of load" in results["predict"].content[0].text

@@ -132,9 +132,26 @@ def typical_mixture(params: float, active: float) -> ModelSpec:
             f"is --params {_short(params)}"
         )
     vocab = 151_936 if params >= 4e9 else 49_152
+    for step in _WIDTHS:
+        shape = _mixture_shape(params, active, vocab, step)
+        if shape is not None:
+            return _mixture(params, active, vocab, *shape)
+    raise InputError(
+        f"params: no typical mixture of {_short(params)} with {_short(active)} active; name a model"
+    )
+
+
+_WIDTHS = (512, 256, 128)
+"""Steps of the hidden width, the coarsest first: its multiples have heads that divide by 8, 4 or 2, so that
+a mixture can be split over as many GPUs as those that are published."""
+
+
+def _mixture_shape(params: float, active: float, vocab: int, step: int) -> tuple[int, int, int, int] | None:
+    """The most typical width, depth, width of an expert and number of experts; None where none has both
+    sizes."""
     middle = 1500 * (active / 1e9) ** 0.4
     best: tuple[float, int, int, int, int] | None = None
-    for hidden in range(512, round(2 * middle) + 512, 128):
+    for hidden in range(512, round(2 * middle) + 512, step):
         heads = 2 * hidden // 128
         attention = 2 * hidden * (heads + _kv_heads(heads)) * 128
         around = 2 * vocab * hidden + hidden
@@ -156,11 +173,7 @@ def typical_mixture(params: float, active: float) -> ModelSpec:
             score = abs(math.log(hidden / middle)) + abs(math.log(hidden / layers / 60)) + 10 * miss + 5 * off
             if best is None or score < best[0]:
                 best = (score, hidden, layers, inner, experts)
-    if best is None:
-        raise InputError(
-            f"params: no typical mixture of {_short(params)} with {_short(active)} active; name a model"
-        )
-    return _mixture(params, active, vocab, *best[1:])
+    return None if best is None else best[1:]
 
 
 def _mixture(

@@ -93,3 +93,9 @@ def test_a_mixture_has_both_sizes_or_is_refused_in_one_line(active, share):
 def test_what_is_no_mixture_is_refused(text):
     with pytest.raises(InputError, match="params: "):
         model_of_size(text)
+
+
+@pytest.mark.parametrize("text", ["284B-A13B", "671B-A37B", "235B-A22B", "120B-A5B", "47B-A13B", "30B-A3B"])
+def test_a_mixture_can_be_split_over_as_many_gpus_as_published_ones(text: str) -> None:
+    [group] = model_of_size(text).groups
+    assert (group.attention.query_heads % 8, group.attention.kv_heads) == (0, 8)
