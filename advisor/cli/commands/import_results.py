@@ -175,8 +175,14 @@ def _with_settings(imported: Imported, engine_args: str | None) -> Imported:
         return imported
     from dataclasses import replace
 
+    from advisor.spec.engines.speculative import speculates
     from advisor.spec.engines.stated_settings import stated_settings, written_settings
 
+    if speculates(engine_args):
+        raise InputError(
+            "--engine-args: the server drafted tokens (speculative decoding), which records and predictions "
+            "do not; import a run without it"
+        )
     words = "; ".join(written_settings(stated_settings(engine_args)))
     if not words:
         raise InputError(f"--engine-args: '{engine_args}' states no known setting; try --max-num-seqs 64")

@@ -11,6 +11,7 @@ from advisor.errors import InputError
 from advisor.measure.steps.bench import Point
 from advisor.measure.steps.calibration import Calibration
 from advisor.spec.benchmark_run import REPEATS, BenchmarkRun
+from advisor.spec.engines.speculative import refusal, speculates
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.formats.recipes import UNQUANTIZED, Recipe, find_recipe
 from advisor.spec.reading.given import Given
@@ -79,6 +80,8 @@ class Plan:
             raise InputError(
                 "measure: nothing to measure; give --concurrency, --rates, --slo-search or --tasks"
             )
+        if speculates(words := " ".join(self.engine_args)):
+            raise refusal(words, where="measure: engine_args")
         if self.dummy and self.tasks:
             raise InputError(
                 "measure: dummy weights have no accuracy; leave --tasks or --load-format dummy out"

@@ -25,13 +25,18 @@ SPECULATIVE_KEYS = frozenset({"speculative", "speculative_config", "speculative_
 """What people write for a setting that no figure has in it."""
 
 
+def refuse_speculative(stated: Mapping[str, Given], section: str = "") -> None:
+    """Refuse keys of speculative decoding. section: `engine.` where they stand in a profile's engine."""
+    for key in sorted(SPECULATIVE_KEYS & set(stated)):
+        raise refusal(str(stated[key].value), where=f"{stated[key].place}: {section}{key}")
+
+
 def read_engine(given: Given) -> Engine:
     """`vllm 0.19.0`, or `{version: vllm 0.19.0, max_num_seqs: 64, enforce_eager: true}`."""
     if not isinstance(given.value, Mapping):
         return _release(given)
     stated_keys = given.mapping()
-    for key in SPECULATIVE_KEYS & set(stated_keys):
-        raise refusal(str(stated_keys[key].value), where=f"{given.place}: engine.{key}")
+    refuse_speculative(stated_keys, "engine.")
     entries = given.keys(("version", *SETTINGS))
     engine = _release(entries["version"]) if "version" in entries else Engine(version=newest_version())
     stated: dict[str, Any] = {}

@@ -46,3 +46,8 @@ def refusal(text: str, *, where: str) -> UnsupportedError:
         "model accepts, which hangs on your prompts and which no measurement here states, and it shrinks, or "
         f"turns into a loss, as batches fill; leave it out, or {_MEASURES}"
     )
+
+
+def speculates(words: str) -> bool:
+    """Whether words of a `vllm serve` command turn speculative decoding on."""
+    return re.search(r"(?<![\w-])(-sc|--(num[-_])?spec(ulative)?[-_][\w-]+)\b", words) is not None

@@ -8,6 +8,7 @@ from typing import Any
 
 from advisor.data import shipped
 from advisor.errors import InputError, unknown
+from advisor.spec.engines.profile_section import refuse_speculative
 from advisor.spec.reading.given import Given, plain
 from advisor.spec.reading.located_yaml import parse_yaml, read_yaml, write_yaml
 from advisor.spec.reading.names import printable
@@ -159,6 +160,7 @@ def profile_values(path: Path) -> dict[str, Any]:
 
 
 def _values(given: Given, path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
+    refuse_speculative(given.mapping())
     own = {key: READERS[key](entry) for key, entry in given.keys(READERS).items()}
     chain = (*below, path.resolve())
     values: dict[str, Any] = {}

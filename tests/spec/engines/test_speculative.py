@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.errors import UnsupportedError
-from advisor.spec.engines.speculative import KINDS, kind_of, refusal
+from advisor.spec.engines.speculative import KINDS, kind_of, refusal, speculates
 from advisor.spec.workloads.profile import load_workload
 from tests.command import Command
 
@@ -54,10 +54,60 @@ def test_every_command_that_takes_an_engine_refuses_it(quantadvise: Command, com
 def test_a_profile_that_states_it_is_refused_at_its_line(tmp_path: Path) -> None:
     path = tmp_path / "fast.yaml"
     path.write_text("extends: chat\nengine:\n  speculative_config: {method: eagle3}\n", encoding="utf-8")
-    with pytest.raises(UnsupportedError, match=r"fast.yaml:2: engine.speculative_config: .* \(eagle: a head"):
+    with pytest.raises(UnsupportedError, match=r"fast.yaml:3: engine.speculative_config: .* \(eagle: a head"):
         load_workload(str(path))
 
 
 @given(st.text(max_size=200))
 def test_the_refusal_is_one_line_whatever_was_written(text: str) -> None:
     assert "\n" not in str(refusal(text, where="--speculative"))
+
+
+def test_so_is_a_profile_that_states_it_beside_the_load(tmp_path: Path) -> None:
+    path = tmp_path / "fast.yaml"
+    path.write_text("extends: chat\nspeculative: eagle\n", encoding="utf-8")
+    with pytest.raises(UnsupportedError, match=r"fast.yaml:2: speculative: .* \(eagle: a head"):
+        load_workload(str(path))
+
+
+@pytest.mark.parametrize(
+    ("words", "drafts"),
+    [
+        ("--speculative-config {}", True),
+        ("-sc {}", True),
+        ("--speculative_model x", True),
+        ("--num-speculative-tokens=3", True),
+        ("--speculative-config.method ngram", True),
+        ("--max-num-seqs 3 --enforce-eager", False),
+        ("--served-model-name spec-x", False),
+    ],
+)
+def test_words_of_vllm_that_turn_it_on_are_known(words: str, drafts: bool) -> None:
+    assert speculates(words) is drafts
+
+
+def test_neither_a_plan_nor_an_import_takes_a_server_that_drafts(
+    quantadvise: Command, tmp_path: Path
+) -> None:
+    word = '--speculative-config={"method":"ngram"}'
+    plan = ("measure", "--model", "Qwen3-8B", "-w", "chat", "--gpu", "H100", "--formats", "bf16", "--dry-run")
+    said = quantadvise(*plan, "--engine-arg", word)
+    assert said.code == 1
+    assert said.err.startswith(
+        "quantadvise: measure: engine_args: speculative decoding is not modelled (ngram:"
+    )
+    result = Path(__file__).parents[2] / "data" / "vllm_bench" / "concurrency.json"
+    facts = ("--model", "Llama-3.2-1B-Instruct", "--format", "int4", "--gpu", "A100", "--num-gpus", 1)
+    said = quantadvise(
+        "import",
+        result,
+        *facts,
+        "--engine-version",
+        "0.32.0",
+        "--engine-args",
+        word,
+        "--out",
+        tmp_path / "out",
+    )
+    assert said.code == 1
+    assert "--engine-args: the server drafted tokens (speculative decoding)" in said.err
