@@ -6,7 +6,7 @@ import pytest
 
 from advisor.report.html.elements.quantities import Quantity, quantities
 from advisor.spec.workloads.workload import Arrival, LatencyLimit, Quality, Workload
-from tests.advise.builders import around, assessed, deployment, prediction, workload
+from tests.advise.builders import around, assessed, deployment, llama_8b, prediction, workload
 
 RATE = Arrival(kind="rate", value=2.0)
 LIMITS = (
@@ -16,7 +16,7 @@ LIMITS = (
 
 
 def of(under: Workload) -> dict[str, Quantity]:
-    return {one.key: one for one in quantities(under)}
+    return {one.key: one for one in quantities(under, llama_8b())}
 
 
 def test_a_latency_is_of_the_statistic_that_its_limit_is_on_and_else_of_the_mean() -> None:
