@@ -62,8 +62,9 @@ _EMPTY = TracedRequest(input_tokens=None, output_tokens=None)
 
 def _request(match: re.Match[str]) -> TracedRequest:
     rest = match["rest"]
-    limit = _MAX_TOKENS.search(rest)
-    forced = limit is not None and "ignore_eos=True" in rest
+    asked = rest.rpartition("params: ")[2]  # what stands before may be the user's own words
+    limit = _MAX_TOKENS.search(asked)
+    forced = limit is not None and "ignore_eos=True" in asked
     year = 2000  # the lines have none; only gaps count, and 2000 has a 29 February
     at = datetime.strptime(f"{year}-{match['at']}", "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc)
     return _with_prompt(
