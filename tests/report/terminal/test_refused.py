@@ -1,0 +1,91 @@
+"""Why deployments were refused: one line for each cause, with what takes them after all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from advisor.advise.choose.assessment import Assessment, Refusal, RefusalKind
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.advise.choose.rows import Reason
+from advisor.report.documents.refusal_words import needs_engine, release_that_starts, worst_refusal
+from advisor.report.terminal.refused import (
+    NEVER,
+    TOO_NEW,
+    TOO_OLD,
+    nothing_kept_line,
+    refused_lines,
+)
+from advisor.spec.engines.engine import Engine
+from tests.advise.builders import deployment
+from tests.report.builders import three
+
+
+def refused(fmt: str, gpu: str, version: str, kind: RefusalKind = "engine") -> Assessment:
+    """What this release of vLLM does not start."""
+    of = replace(deployment(fmt=fmt, gpu=gpu), engine=Engine(version=version))
+    assert not of.kernels.starts
+    return Assessment(deployment=of, cost=None, refusals=(Refusal(kind=kind),))
+
+
+OLD = refused("nvfp4", "H100", "0.8.0")
+NEW = refused("bf16", "V100-32GB", "0.32.0")
+LOST = refused("fp8", "V100-32GB", "0.32.0")
+NO_KERNEL = refused("w4a8-fp8", "A100", "0.32.0", "format")
+
+
+def of(*rows: Assessment, kind: RefusalKind = "engine") -> Recommendation:
+    return replace(three(), ranked=(), refused=rows, reasons=(Reason(kind=kind, rows=rows),))  # type: ignore[arg-type]
+
+
+def test_what_a_release_is_too_old_for_says_which_one_starts_it() -> None:
+    assert release_that_starts(OLD) == (">=", "0.9.1")
+    assert needs_engine(OLD) == "vLLM >= 0.9.1 for nvfp4 on H100-SXM"
+    assert refused_lines(of(OLD)) == [
+        f"1 {TOO_OLD}: vLLM >= 0.9.1 for nvfp4 on H100-SXM; --ignore-engine-version takes them"
+    ]
+
+
+def test_what_a_release_is_too_new_for_names_the_newest_that_starts_it() -> None:
+    assert release_that_starts(NEW) == ("<=", "0.19.0")
+    [line] = refused_lines(of(NEW))
+    assert line.startswith(
+        f"1 {TOO_NEW}: vLLM <= 0.19.0 for bf16 on V100-32GB, since its published builds need"
+    )
+    assert line.endswith("; --engine 'vllm 0.19.0' takes them")
+
+
+def test_what_no_release_starts_has_no_remedy() -> None:
+    assert release_that_starts(LOST) is None
+    [line] = refused_lines(of(LOST))
+    gpu = LOST.deployment.gpu.label
+    assert line == f"1 {NEVER}: fp8 on {gpu}, since its published builds need capability 7.5, the GPU has 7.0"
+
+
+def test_a_format_that_no_kernel_of_the_gpu_runs_is_counted_by_its_gpus() -> None:
+    twice = (NO_KERNEL, replace(NO_KERNEL, deployment=deployment(fmt="w4a8-fp8", gpu="L40S")))
+    assert refused_lines(of(*twice, kind="format")) == [
+        "2 without a kernel for the format: w4a8-fp8 on 2 GPUs"
+    ]
+
+
+def test_causes_are_told_apart_the_largest_first() -> None:
+    lines = refused_lines(of(OLD, NEW, LOST, NEW))
+    assert [line.split(":")[0] for line in lines] == [f"2 {TOO_NEW}", f"1 {NEVER}", f"1 {TOO_OLD}"]
+
+
+def test_where_everything_is_refused_for_one_cause_the_line_has_the_remedy() -> None:
+    line = nothing_kept_line(replace(of(OLD), smallest=None))
+    assert line.endswith(f"1 deployment {TOO_OLD} (--ignore-engine-version takes them)")
+
+
+def test_several_causes_are_all_named_those_with_a_remedy_first() -> None:
+    line = nothing_kept_line(replace(of(LOST, LOST, NEW), smallest=None))
+    first, second = line.split("nothing keeps the limits; ")[1].rsplit(", 2 ", 1)
+    assert first.startswith(f"1 deployment {TOO_NEW}, since its published builds")
+    assert second == NEVER
+
+
+def test_the_limit_missed_by_most_is_the_worst_and_one_of_no_degree_before_all() -> None:
+    by_degree = (Refusal(kind="latency", excess=0.2), Refusal(kind="recovery", excess=0.5))
+    assert worst_refusal(replace(OLD, refusals=by_degree)).kind == "recovery"
+    assert worst_refusal(replace(OLD, refusals=(*by_degree, Refusal(kind="memory")))).kind == "memory"
