@@ -32,8 +32,8 @@ def test_the_words() -> None:
         "TTFT, ms: mean 210, p95 400.",
         "TPOT, ms: p99 60.",
         "At most 2,048 requests are in flight, the longest waits 1.38 s for its first step.",
-        "ttft_p95_ms: kept, at 80% of the limit.",
-        "tpot_p99_ms: missed, at 150% of the limit.",
+        "ttft_p95_ms: kept, at 80 % of the limit.",
+        "tpot_p99_ms: missed, at 150 % of the limit.",
     ]
 
 
