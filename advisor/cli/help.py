@@ -20,7 +20,7 @@ class SectionedCommand(TyperCommand):
     """A command whose options are listed by `rich_help_panel`, the general ones first."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As typer's, converting no more than it must."""
+        """Parses as typer does, converting no more than it must."""
         take_as_given(self.get_params(ctx))
         return super().parse_args(ctx, args)
 
@@ -44,7 +44,7 @@ class WholeGroup(TyperGroup):
     """A group whose commands are listed with their whole first sentence."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As typer's, converting no more than it must."""
+        """Parses as typer does, converting no more than it must."""
         take_as_given(self.get_params(ctx))
         return super().parse_args(ctx, args)
 
@@ -66,5 +66,5 @@ class App(typer.Typer):
         super().__init__(cls=WholeGroup, rich_markup_mode=None, **settings)
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[..., Any]:
-        """As typer's, with this help."""
+        """Registers a command as typer does, with this help."""
         return super().command(name, **{"cls": SectionedCommand, **settings})

@@ -161,7 +161,7 @@ def _pooled_std(found: Sequence[float | None]) -> float | None:
 
 
 def _burstiness(entry: Entry) -> float | None:
-    """Of an open loop's arrivals; None for other loads, and for prompts of a file before it was recorded."""
+    """Burstiness of an open loop's arrivals; None for other loads, and where it was not recorded yet."""
     found = entry.inputs["traffic"].get("burstiness")
     return found if entry.inputs["point"]["kind"] == "rate" else None
 

@@ -41,7 +41,7 @@ class Table:
 
 
 Part = Table | str
-"""Of what is told of a run: a table, or lines of plain text."""
+"""Part of a run's report: a table, or lines of plain text."""
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -122,7 +122,7 @@ def speed_table(rows: Sequence[SpeedMeasurement]) -> Table:
 
 
 def _load_name(load: str, value: float | None) -> str:
-    """As a plan's points are named: `concurrency 8`, `2.5 requests/s`, `maximum`."""
+    """Name of a plan's point: `concurrency 8`, `2.5 requests/s`, `maximum`."""
     if value is None:
         return {"single": "concurrency 1"}.get(load, load)
     return f"{value:g} requests/s" if load == "rate" else f"{load} {value:g}"

@@ -53,7 +53,7 @@ class KernelTiming:
     size_bytes: int | None
     """Moved by a copy, or reduced."""
     unit: str
-    """Of `value`: GB/s, TFLOPS, launches/s."""
+    """Unit of `value`: GB/s, TFLOPS, launches/s."""
     value: float
     seconds: float
     """Seconds of one call, the median of blocks."""

@@ -86,7 +86,7 @@ class SpeedMeasurement:
     output_std: float | None = None
     """Standard deviations of the lengths over requests."""
     burstiness: float | None = None
-    """Of an open loop's arrivals: the gamma shape of their gaps."""
+    """Gamma shape of the gaps between an open loop's arrivals."""
 
     def __post_init__(self) -> None:
         if not (self.model and self.format and self.gpu and self.engine and self.source and self.licence):

@@ -44,7 +44,7 @@ class ApiPrice:
     prompt: float
     answer: float
     cached: float | None = None
-    """Of prompt tokens that the API has in its cache; None: they cost as much as the others."""
+    """Price of prompt tokens that the API has in its cache; None: that of the others."""
 
     def __post_init__(self) -> None:
         for name in ("prompt", "answer", "cached"):

@@ -24,7 +24,7 @@ from advisor.ui.own_inputs import OwnInputs
 from advisor.ui.question import LEVELLED, SIZE, kind_said, limits_said, mixes, profile_said
 
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
-"""Of every file in a zip: the same answer, the same bytes."""
+"""Date of every file in a zip, so that the same answer has the same bytes."""
 _RUNS = 0o755 << 16
 _IS_READ = 0o644 << 16
 PLAIN = (

@@ -67,7 +67,7 @@ class ChoiceProbability:
     rival: Rival | None
     """The likeliest to be the best instead; None when nothing else could be."""
     fewer: Rival | None
-    """The same deployment with fewer replicas, and the probability that it keeps every limit."""
+    """The deployment with fewer replicas, and the probability that it keeps every limit."""
 
     @property
     def verdict(self) -> Verdict:
@@ -134,7 +134,7 @@ def _mean(lost: Floats) -> float | None:
 
 
 def _rival(of: Contest, chance: Floats) -> Rival | None:
-    """Of another format or GPU: that a cache type or a split does as well is no news."""
+    """The likeliest rival of another format or GPU: that a cache type or a split does as well is no news."""
     first = of.deployments[0]
     others = [
         (float(chance[i]), i)

@@ -46,7 +46,7 @@ class Offer:
     usd_per_hour: float | None
     """None where no price is known."""
     usd_per_million: float | None = None
-    """Of output tokens; None where no price is known."""
+    """USD per million output tokens; None where no price is known."""
     keeps_all_limits: float
     tightest: str = ""
     """The limit that is kept with the least probability: `ttft_p95_ms`; empty without limits."""

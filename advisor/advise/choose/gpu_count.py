@@ -49,7 +49,7 @@ def _filling(choice: Choice, d: Deployment) -> Deployment:
 
 
 def unpriced(choice: Choice) -> tuple[GpuSpec, ...]:
-    """Of all GPUs those without a known price; a GPU that was named is ranked without."""
+    """GPUs without a known price where all are searched; a GPU that was named is ranked without one."""
     if choice.space.gpus != choice.every_gpu:
         return ()
     return tuple(gpu for gpu in choice.space.gpus if choice.price_of(gpu, 1) is None)

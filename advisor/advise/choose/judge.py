@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 FIRST = 4
-"""Of the ranking, and of the refused that might come before them: no fewer are settled."""
+"""Deployments of the ranking, and of the refused that might come before them, that are settled at least."""
 MAX_SIMULATIONS = 40
 """Simulations of one answer."""
 HOPE = 0.4
@@ -73,7 +73,7 @@ def judge_fixed(
     timed: Sequence[tuple[TimedLimit, ...]] | None = None,
     simulated: bool = False,
 ) -> JudgedTable:
-    """These deployments with the replicas they have; of `choice` its limits and prices.
+    """The judged deployments with the replicas they have; of `choice` its limits and prices.
 
     `timed` as in `judge`. simulated: percentiles come from a simulation; of one load only.
     """

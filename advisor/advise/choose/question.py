@@ -27,7 +27,7 @@ class Choice:
     price_of: PriceOf
     max_usd_per_hour: float | None = None
     budget: str = ""
-    """The same as it was typed: `100/month`; empty where it was no text."""
+    """The budget as it was typed: `100/month`; empty where it was no text."""
     every_gpu: tuple[GpuSpec, ...] = ()
     every_format: tuple[QuantFormat, ...] = ()
     """Where to look for a deployment that would hold a model that fits nowhere in `space`."""

@@ -38,7 +38,7 @@ class Flip:
     """What the interval rests on: the weakest basis of the predictions that decide, or `as asked`."""
     why: Why
     limit: str = ""
-    """As of a `Crossing`."""
+    """The limit that stops or starts to be kept, as in `Crossing.limit`."""
     whose: Whose = None
     to: Deployment | None
     """What is first then; None: nothing keeps the limits."""

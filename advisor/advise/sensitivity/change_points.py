@@ -139,7 +139,7 @@ def _floors(recommendation: Recommendation) -> dict[tuple[object, ...], float]:
 def _last_of_its_kind(
     recommendation: Recommendation, strict: Callable[[Assessment], float | None]
 ) -> tuple[Assessment, Assessment | None]:
-    """As a limit gets stricter: the last of the first's kind that comes first, and what then does.
+    """The last of the first's kind that comes first as a limit gets stricter, and what comes first then.
 
     strict: how strict a limit may be for one to keep it.
     """
@@ -155,7 +155,7 @@ def _last_of_its_kind(
 def _first_other(
     recommendation: Recommendation, kind: RefusalKind, strict: Callable[[Assessment], float | None]
 ) -> Assessment | None:
-    """As a limit is eased: what comes first then, when that is no longer of the first's kind."""
+    """What comes first as a limit is eased, when that is no longer of the first's kind."""
     table, ranked, refused = recommendation.table, recommendation.ranked, recommendation.refused
     if table is None:
         return None

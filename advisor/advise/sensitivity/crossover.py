@@ -45,9 +45,9 @@ class Stretch:
     first: float
     last: float
     best: Deployment | None
-    """As it stands at the first level; None: nothing keeps the limits."""
+    """The best deployment at the first level; None: nothing keeps the limits."""
     until: Deployment | None
-    """As it stands at the last: it may take more replicas, or another split."""
+    """The best deployment at the last level: it may take more replicas, or another split."""
     either: tuple[Deployment, ...] = ()
     """Where predictions cannot tell which of several is best: one deployment of each; else empty."""
     usd_per_hour: float | None = None

@@ -255,7 +255,7 @@ def _answer_cells(path: Path, records: list[str] | None, output: o.Output, *, an
 
 
 def _checkpoint(text: str | None) -> str | None:
-    """As named. Raises InputError for an empty name: an unset shell variable must not mean any."""
+    """The checkpoint as named. Raises InputError for an empty name, as an unset shell variable gives."""
     if text is not None and not text.strip():
         raise InputError("--checkpoint: is empty; name a repository, or leave it out")
     return text

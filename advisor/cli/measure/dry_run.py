@@ -71,7 +71,7 @@ def devices_here(plan: Plan, gpu_file: str | None) -> list[Device]:
 
 
 def _planned_devices(plan: Plan, where: Where) -> list[Device]:
-    """As many of the plan's GPU as it needs at once. Raises InputError for options of another machine."""
+    """The plan's GPU, as many as it needs at once. Raises InputError for options of another machine."""
     assert plan.gpu is not None
     given = {"--gpus": plan.gpus, "--gpu-file": where.gpu_file, "--endpoint": where.endpoint}
     clashing = [flag for flag, value in given.items() if value is not None]

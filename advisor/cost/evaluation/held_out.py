@@ -186,8 +186,8 @@ def leave_rows_out(optimum: Optimum, keys: Sequence[DeploymentKey]) -> Floats:
 def leave_sources_out(
     optimum: Optimum, sources: Sequence[str], keys: Sequence[DeploymentKey]
 ) -> tuple[Floats, Floats]:
-    """The same with sources left out; and again for those rows alone whose deployment another source has
-    measured, with the corrections that the others make."""
+    """log(measured ÷ predicted) of each row with its source left out; and again for the rows whose deployment
+    another source has measured, with the corrections that the others make."""
     labels = np.array(sources)
     if len(set(sources)) < 2:
         return leave_groups_out(optimum, sources), np.full(len(keys), np.nan)

@@ -85,7 +85,7 @@ class Observations:
     def predict_with_choice(
         self, step_costs: StepCosts, only: np.ndarray | None = None
     ) -> tuple[Floats, Ints]:
-        """The same, with the deployment of each row: of a free arrangement the best."""
+        """Predicted value of each row as in `predict`, and its deployment: of a free arrangement the best."""
         options, starts = self._options(step_costs, only), self._starts()
         best = np.fmax.reduceat(options, starts)
         is_best = (options == best[self.row_of]) | np.isnan(best[self.row_of])
@@ -143,7 +143,7 @@ class Observations:
         )
 
     def _percentiles(self, step_costs: StepCosts, options: Ints) -> Floats:
-        """Of options that are percentiles of latencies."""
+        """Values of the options that are percentiles of latencies."""
         names = np.array([name.removesuffix("_ms") for name in self.metric[options].tolist()])
         of = np.array([self.statistic[i] for i in options])
         values = np.full(len(options), np.nan)
@@ -207,10 +207,10 @@ class _Found:
     deployments: dict[tuple[object, ...], int] = field(default_factory=dict)
     kept: list[Deployment] = field(default_factory=list)
     harness: list[str] = field(default_factory=list)
-    """Of each deployment kept."""
+    """Harness of each deployment kept."""
     cells: dict[tuple[float | str, ...], int] = field(default_factory=dict)
     client: list[str] = field(default_factory=list)
-    """Of each deployment kept."""
+    """Client of each deployment kept."""
     options: list[tuple[int, int, str]] = field(default_factory=list)
     """(row, cell, statistic) of each."""
 

@@ -55,7 +55,7 @@ class DeploymentTable(ArrayTable):
     unmeasured_vendor: Bools
     """Whether no GPU of the vendor was measured: Intel's, whose kernels are others than those of the fit."""
     unmeasured_span: Bools
-    """Of several nodes, where nobody has measured that with this generation of the engine."""
+    """Whether it spans several nodes and nobody measured that with this generation of the engine."""
     effects: Mapping[tuple[str, str], Floats]
     """By quantity and class of load: log correction per deployment."""
     keys: tuple[tuple[DeploymentKey, ...], ...]

@@ -85,7 +85,7 @@ class Prediction:
     first_turn_ttft_ms: Estimate | None = None
     """Mean TTFT of the first turns of conversations; None: requests stand alone, or were not simulated."""
     later_turn_ttft_ms: Estimate | None = None
-    """Of all further turns."""
+    """Mean TTFT of all later turns; None as above."""
 
 
 def predictions_of(

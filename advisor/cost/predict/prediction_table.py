@@ -32,7 +32,7 @@ class TurnFigures(ArrayTable):
     first_ttft_ms: Range
     """Mean TTFT of first turns, which find no more than a system prompt in the cache; NaN: not simulated."""
     later_ttft_ms: Range
-    """Of all further turns."""
+    """Mean TTFT of all later turns; NaN: not simulated."""
     settled: Bools
     """The row was simulated, or the closed form agrees with simulations of such loads."""
     simulated: Bools
@@ -68,7 +68,7 @@ class PredictionTable(ArrayTable):
     prefix_hits_spread: Floats | None = None
     """The share if each turn went to any of the replicas."""
     turns: TurnFigures | None = None
-    """Of conversations; None where requests stand alone."""
+    """Figures of conversations; None where requests stand alone."""
 
     def mean_ms(self, metric: str) -> Range:
         """Mean of a metric; ITL's is TPOT's."""

@@ -66,7 +66,7 @@ class Traits:
     """One model as the accuracy model sees it."""
 
     name: str
-    """As it is printed."""
+    """The model's name as sources print it."""
     key: str
     """The name without what people vary; equal keys are one model."""
     family: str

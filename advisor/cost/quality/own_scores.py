@@ -34,7 +34,7 @@ class OwnScore:
     kv_format: str
     recovery: float
     stderr: float
-    """Of the recovery."""
+    """Standard error of the recovery."""
     samples: int
     source: str
 

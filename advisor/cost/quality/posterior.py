@@ -60,7 +60,7 @@ class Expectation:
 
     loss: float
     true_sd: float
-    """Of the true loss: factors, the base model's own deviation, which benchmark of a family is meant."""
+    """Error of the true loss: factors, the base model's own deviation, the benchmark of a family."""
     noise: float
     """Standard deviation of a new score around the true loss: the benchmarks' finite items."""
     distance: Distance

@@ -59,12 +59,12 @@ class LoadTable(ArrayTable):
     output_std: Floats
     """Standard deviations of the lengths over requests."""
     burstiness: Floats
-    """Of an open loop's arrivals: 1 = Poisson; see `Arrival`."""
+    """Gamma shape of the gaps between an open loop's arrivals: 1 = Poisson; see `Arrival`."""
     conversations: tuple[Conversation, ...] | None = None
     """How the requests of each row follow one another; the lengths are then those of a new prompt, and
     `conversations` makes requests that stand alone of them. None = they do stand alone."""
     cached_prompts: CachedPrompts | None = None
-    """Of requests that were conversations."""
+    """Cache figures of requests that were conversations."""
 
     def __len__(self) -> int:
         return len(self.deployment)

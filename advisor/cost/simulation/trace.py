@@ -24,7 +24,7 @@ class Claim(NamedTuple):
     free: int
     """Blocks that are no longer free then: all but those that other requests hold already."""
     found: int = 0
-    """Of its own blocks, those that the prefix cache has."""
+    """Blocks of its own that the prefix cache has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,7 +54,7 @@ class StepCosts(ArrayTable):
     request_s: Floats
     """The server's time per request before the scheduler sees it."""
     prompt_token_s: Floats
-    """The same per token of the prompt."""
+    """The server's time per token of the prompt before the scheduler sees it."""
     reduce_s: Floats
     """All-reduces' fixed time per iteration."""
     reduce_token_s: Floats

@@ -42,7 +42,7 @@ class Ends(NamedTuple):
     high: float
 
     def towards(self, other: Ends, share: float) -> Ends:
-        """These ends moved by `share` of the way towards the other's."""
+        """Ends moved by `share` of the way towards the other's."""
         return Ends(
             (1.0 - share) * self.low + share * other.low, (1.0 - share) * self.high + share * other.high
         )

@@ -42,7 +42,7 @@ class Interval:
 
     @property
     def upside_down(self) -> Interval:
-        """Of log(predicted ÷ measured)."""
+        """The interval of log(predicted ÷ measured)."""
         return replace(self, low=-self.high, high=-self.low)
 
 

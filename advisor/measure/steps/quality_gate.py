@@ -11,7 +11,7 @@ from advisor.measure.steps.workers import gate_worker
 from advisor.spec.formats.recipes import UNQUANTIZED
 
 WORKER = Path(gate_worker.__file__)
-"""The same judgement for scripts on a machine without quantadvise."""
+"""The worker that judges for scripts on a machine without quantadvise."""
 
 
 def why_broken(entries: Iterable[Entry], model: str, format: str) -> str | None:

@@ -55,7 +55,7 @@ class RunningServer:
 
     @property
     def kv_format(self) -> str:
-        """As records write it; 16 bits where the server does not state one (`unknown` names it then)."""
+        """KV cache as records write it; 16 bits where the server states none (`unknown` names it then)."""
         return "fp8" if str(self.settings.get("kv_cache_dtype", "")).startswith("fp8") else "16bit"
 
     def conditions(self) -> str:

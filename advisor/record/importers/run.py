@@ -45,14 +45,14 @@ class Run:
     input_std: float | None = None
     output_std: float | None = None
     burstiness: float | None = None
-    """Of an open loop's arrivals: gamma shape of their gaps."""
+    """Gamma shape of the gaps between an open loop's arrivals."""
     duration_s: float | None = None
     date: str | None = None
     ttft_max_ms: float | None = None
     ttft_growth: float | None = None
     """Median TTFT of the last third of requests over that of the first third."""
     pace_drift: float | None = None
-    """The same of TPOT: 1 = steady."""
+    """Median time per token of the last third of requests over that of the first third: 1 = steady."""
     sent_together: int | None = None
     """Requests that were all sent at the start, where the run ended with the last answer; else None."""
     tokens_per_request: float | None = None

@@ -189,7 +189,7 @@ def litellm_yaml(members: Sequence[Member], workload: Workload) -> str:
 
 
 def _request_weights(members: Sequence[Member], workload: Workload) -> list[int]:
-    """Of 1,000 requests those that each kind answers; in a closed loop a faster kind answers more."""
+    """Requests of 1,000 that each kind answers; in a closed loop a faster kind answers more."""
     if workload.load.arrival.kind == "rate":
         return [member.part.weight for member in members]
     served = [member.part.assessment.requests_per_s for member in members]

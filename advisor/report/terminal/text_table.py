@@ -30,7 +30,7 @@ class Column:
 
 
 def fitting_columns(columns: Sequence[Column], width: int) -> list[Column]:
-    """As many of the columns as fit, in their order; those with nothing in them are left out first."""
+    """The columns that fit, in their order; those with nothing in them are left out first."""
     chosen = [column for column in columns if column.keep or not column.is_empty]
     while _width(chosen) > width and any(not column.keep for column in chosen):
         last = max(index for index, column in enumerate(chosen) if not column.keep)

@@ -90,7 +90,7 @@ SETTINGS = (
 )
 """What profiles, commands, `--cells` and records can state of an engine; a contract."""
 COUNTS = ("max_num_seqs", "max_num_batched_tokens", "stream_interval")
-"""Of these, whole numbers from 1."""
+"""Settings that are whole numbers from 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ class ModelShapes:
     model_type: str
     query_heads: tuple[int, ...]
     kv_heads: tuple[int, ...]
-    """Of layers with grouped-query attention; empty where none is known."""
+    """KV heads of layers with grouped-query attention; empty where none is known."""
     is_mla: bool
     head_sizes: tuple[int, ...]
     sinks: bool

@@ -16,7 +16,7 @@ _OWN = "describe yours in YAML: --gpu it.yaml (docs/adding.md)"
 _BRANDS = ("nvidia", "amd", "intel", "geforce", "tesla", "radeon", "instinct", "gpu", "graphics")
 """Words that nvidia-smi, rocm-smi and shops put around a name that says it all."""
 _MARKS = ("(R)", "(r)", "(TM)", "(tm)")
-"""As Intel's driver writes its names: `Intel(R) Arc(TM) Pro B60 Graphics`."""
+"""Names as Intel's driver writes them: `Intel(R) Arc(TM) Pro B60 Graphics`."""
 
 
 @lru_cache(maxsize=1)

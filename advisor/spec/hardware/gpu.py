@@ -63,7 +63,7 @@ class GpuSpec:
     name: str
     """Canonical: `H100-SXM`, `A6000`, `RTX4090`."""
     title: str
-    """As people print it: `NVIDIA H100 SXM 80 GB`."""
+    """The full name: `NVIDIA H100 SXM 80 GB`."""
     family: str
     """`H100`, `A100`, …: what people say when the variant does not matter."""
     vendor: Vendor
@@ -94,7 +94,7 @@ class GpuSpec:
 
     @property
     def label(self) -> str:
-        """As people know it: the family's name for its usual variant, else the full name."""
+        """The short name: the family's for its usual variant, else the catalog's."""
         return self.family if self.usual else self.name
 
     @property

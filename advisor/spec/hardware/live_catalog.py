@@ -45,7 +45,7 @@ class Machine:
     """The provider's own: `p5.48xlarge`."""
     region: str
     gpu: str
-    """Of our catalog."""
+    """Name of the GPU in our catalog."""
     num_gpus: int
     usd_per_hour: float
     """For the whole machine."""

@@ -67,7 +67,7 @@ class Offer:
         )
 
     def _of_machines(self, num_gpus: int, note: str) -> Price:
-        """Of the machines that hold one replica on `num_gpus`: its GPUs on one, or several filled by it."""
+        """Price of the machines that hold one replica on `num_gpus`: of one, or of several that it fills."""
         sizes = that_hold(self.bundles, num_gpus, 1) or self.bundles
         one = purchase(sizes, num_gpus, 1)
         return Price(

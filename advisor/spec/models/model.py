@@ -41,7 +41,7 @@ class Attention:
     attended_tokens: int | None = None
     """Tokens a query attends to at most though all stay cached (sparse attention); None = all."""
     absorbed_params: int = 0
-    """Of `linear_params`: matrices of which vLLM keeps a second, 16-bit copy for decode (MLA's kv_b)."""
+    """Part of `linear_params`: matrices of which vLLM keeps a second, 16-bit copy for decode (MLA's kv_b)."""
     state_bytes_per_sequence: int = 0
     matmuls: int = 2
     """GEMM kernels after vLLM's fusion (QKV is one)."""

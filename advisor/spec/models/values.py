@@ -146,7 +146,7 @@ class ConfigValues:
         return tuple(self._values)
 
     def over(self, lower: ConfigValues) -> ConfigValues:
-        """These keys, with `lower`'s where these have none."""
+        """This section's keys, with `lower`'s where this one has none."""
         merged = {k: v for k, v in lower._values.items() if v is not None}
         merged.update({k: v for k, v in self._values.items() if v is not None})
         return ConfigValues(merged, self.where)

@@ -30,7 +30,7 @@ SPELLING: Mapping[ArrivalKind, str] = {
     "single": "single",
     "maximum": "max",
 }
-"""As people write them in forms, plans and columns; files of our own keep the kind's name."""
+"""Kinds as people write them in forms, plans and columns; files of our own keep the kind's name."""
 
 
 def is_maximum(word: str) -> bool:

@@ -228,7 +228,7 @@ def api_not_weighed(workload: Workload) -> tuple[str, ...]:
 
 
 def not_weighed(workload: Workload) -> tuple[str, ...]:
-    """The same of answers over many loads, which simulate none: what they know of conversations, too."""
+    """Remarks on answers over many loads, which simulate none; with what they know of conversations."""
     talks = (
         "conversations are judged in closed form here, with wider intervals where engines are busy or caches "
         "small; recommend, predict and compare simulate every request"

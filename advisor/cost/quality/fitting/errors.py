@@ -147,10 +147,10 @@ class LimitErrors:
     confidence: float
     below: int
     admitted: int
-    """Of those below the floor."""
+    """Checkpoints below the floor that are admitted."""
     above: int
     refused: int
-    """Of those above it."""
+    """Checkpoints above the floor that are refused."""
     admitted_by_luck: float
     refused_by_luck: float
     """How many of each a judge who knew every true recovery would have: scores fall on the other side of the

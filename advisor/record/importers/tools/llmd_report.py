@@ -242,7 +242,7 @@ def _gpus_of_a_replica(part: Mapping[str, Any]) -> int | None:
 
 
 def _vllm_version(tool: str, image: str) -> str | None:
-    """Of `0.11.0` or `vllm/vllm-openai:v0.11.0`; an image of llm-d carries llm-d's version, not vLLM's."""
+    """Release in `0.11.0` or `vllm/vllm-openai:v0.11.0`; an llm-d image has llm-d's version, not vLLM's."""
     if "vllm" not in f"{tool} {image}".lower() or "llm-d" in f"{tool} {image}".lower():
         return None
     match = re.search(r"(?:^|[:v ])v?(\d+\.\d+[\w.]*)$", image)

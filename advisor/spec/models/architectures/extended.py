@@ -14,7 +14,7 @@ from advisor.spec.models.values import ConfigValues
 
 
 def _plus(body: Body, per_layer: int) -> Body:
-    """The same with so many more parameters in each layer, which no format narrows."""
+    """The body with so many more parameters in each layer, which no format narrows."""
     layers = tuple((attention, ffn, norms + per_layer) for attention, ffn, norms in body.layers)
     return dataclasses.replace(body, layers=layers)
 
