@@ -84,8 +84,8 @@ def bill_text(usd_per_hour: float | None) -> str:
 
 
 def latency_name(metric: str, statistic: str) -> str:
-    """`p95 TTFT`: the percentile is always said, because every tool has another default."""
-    return f"{statistic} {metric.upper()}"
+    """`TTFT p95`: the percentile is always said, because every tool has another default."""
+    return f"{metric.upper()} {statistic}"
 
 
 def share(ratio: float) -> str:

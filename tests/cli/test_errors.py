@@ -308,7 +308,7 @@ def test_a_model_that_fits_nowhere_names_the_smallest_set_up_that_holds_it(quant
 
 def test_limits_that_nothing_keeps_name_the_closest_and_by_how_much(quantadvise: Command) -> None:
     result = quantadvise(*RECOMMEND, "--single", "--slo", "e2e_mean_ms=1")
-    refused(result, "nothing keeps the limits", "closest is", "mean E2E <= 1 ms", "-fold", code=3)
+    refused(result, "nothing keeps the limits", "closest is", "E2E mean <= 1 ms", "-fold", code=3)
     assert "Nothing keeps all limits with 80 %" in result.out
 
 

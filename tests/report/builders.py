@@ -48,11 +48,15 @@ def cannot_run(fmt: str, gpu: str) -> Assessment:
     return Assessment(deployment=deployment(fmt=fmt, gpu=gpu), cost=None, refusals=(Refusal(kind="format"),))
 
 
-def recommendation(*answers: Assessment, text: str = "", objective: Objective = "cost") -> Recommendation:
+def recommendation(
+    *answers: Assessment, text: str = "", objective: Objective = "cost", arrival: Arrival | None = None
+) -> Recommendation:
     """The answer that predictions made by hand give, with what cannot run at all."""
     predictions = [p for a in answers if (p := a.prediction) is not None]
     others = [(a.deployment, a.refusals[0].kind) for a in answers if a.prediction is None]
     asked = replace(limited(), objective=objective)
+    if arrival is not None:
+        asked = replace(asked, load=replace(asked.load, arrival=arrival))
     made = choice(asked, [p.deployment for p in predictions] or [deployment()])
     table = judged(predictions, asked) if predictions else None
     found = recommendation_of(made, table, predictor_of(predictions, text), others)

@@ -17,12 +17,12 @@ Words = Callable[[Assessment, Refusal], str]
 
 
 def refusal_text(assessment: Assessment, refusal: Refusal) -> str:
-    """`p95 TTFT <= 500 ms: 812 (700–950) ms`."""
+    """`TTFT p95 <= 500 ms: 812 (700–950) ms`."""
     return f"{limit_text(assessment, refusal)}: {finding(assessment, refusal)}"
 
 
 def limit_text(assessment: Assessment, refusal: Refusal) -> str:
-    """What was requested: `p95 TTFT <= 500 ms`."""
+    """What was requested: `TTFT p95 <= 500 ms`."""
     return _LIMITS[refusal.kind](assessment, refusal)
 
 

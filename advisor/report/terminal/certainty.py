@@ -136,12 +136,13 @@ def way_out_lines(ways: Sequence[WayOut], width: int) -> list[str]:
 
 
 def change_text(way: WayOut) -> str:
-    """`loosen p95 TTFT from 5 to 123 ms`."""
+    """`loosen TTFT p95 from 5 to 123 ms`."""
     if way.change == "limit":
         percent = 100 if way.limit == "recovery" else 1
         now, then = (number(percent * (value or 0.0)) for value in (way.bound, way.to))
         unit = {"recovery": "%", "capacity": "requests/s"}.get(way.limit, "ms")
-        return f"loosen {limit_name(way.limit)} from {now} to {then} {unit}"
+        doing = "come down" if way.limit == "capacity" else f"loosen {limit_name(way.limit)}"
+        return f"{doing} from {now} to {then} {unit}"
     if way.change == "confidence":
         return f"accept {chance(way.keeps_all_limits)} (--confidence)"
     return {"gpus": "allow more GPUs or a larger budget", "gpu": "allow any GPU (--gpu any)"}[way.change]

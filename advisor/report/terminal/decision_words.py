@@ -79,7 +79,7 @@ def _best_lines(sure: ChoiceProbability, best: str) -> list[str]:
 
 
 def limit_name(key: str) -> str:
-    """`p95 TTFT` for `ttft_p95_ms`; a limit on something else is its own name."""
+    """`TTFT p95` for `ttft_p95_ms`; a limit on something else is its own name."""
     latency = latency_of_key(key)
     return key if latency is None else latency_name(*latency)
 

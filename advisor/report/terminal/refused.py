@@ -37,7 +37,8 @@ def refused_lines(recommendation: Recommendation) -> list[str]:
     """The refused by the limit that they miss by most, the largest group first; each with its nearest."""
     made = [group for reason in recommendation.reasons for group in _groups(reason)]
     ordered = sorted(made, key=lambda one: (-len(one.rows), one.what))
-    return [f"{len(one.rows):,} {one.what}: {one.examples()}" for one in ordered]
+    confidence = recommendation.workload.confidence
+    return [f"{len(one.rows):,} {one.what}: {one.examples(confidence)}" for one in ordered]
 
 
 _REASONS: dict[RefusalKind, str] = {
@@ -65,7 +66,7 @@ class _Group:
     remedy: str = ""
     """What takes them after all."""
 
-    def examples(self) -> str:
+    def examples(self, confidence: float) -> str:
         """The nearest of them, or what they are; with the remedy."""
         if self.what in (TOO_OLD, TOO_NEW):
             why = f", since {self.why}" if self.what == TOO_NEW else ""
@@ -74,7 +75,7 @@ class _Group:
             formats = listed(dict.fromkeys(a.deployment.format.name for a in self.rows))
             gpus = listed(dict.fromkeys(a.deployment.gpu.label for a in self.rows))
             return f"{formats} on {gpus}, since {self.why}"
-        return _examples(self.rows)
+        return _examples(self.rows, confidence)
 
     @property
     def why(self) -> str:
@@ -118,24 +119,25 @@ def _cause(assessment: Assessment, kind: RefusalKind) -> tuple[str, str]:
     return TOO_NEW, f"--engine 'vllm {release}' takes them"
 
 
-def _missed_text(assessment: Assessment, refusal: Refusal) -> str:
-    """`p95 TTFT <= 500 ms: 812 (700–950) ms, missed by 13 %`."""
-    return f"{refusal_text(assessment, refusal)}, {_miss(refusal, assessment)}"
+def _missed_text(assessment: Assessment, refusal: Refusal, confidence: float) -> str:
+    """`TTFT p95 <= 500 ms: 812 (700–950) ms, missed by 74 % at the end that holds with 80 %`."""
+    return f"{refusal_text(assessment, refusal)}, {_miss(refusal, assessment, confidence)}"
 
 
-def _miss(refusal: Refusal, of: Assessment) -> str:
+def _miss(refusal: Refusal, of: Assessment, confidence: float) -> str:
     """How far a limit is missed; one that is kept by itself is missed together with the others."""
     excess = refusal.excess or 0.0
     if excess >= SEEN:
-        return missed_by(excess)
+        end = "" if refusal.expected is None else f" at the end that holds with {chance(confidence)}"
+        return f"{missed_by(excess)}{end}"
     return f"kept by itself, but all limits together with {chance(of.keeps_all_limits)} only"
 
 
-def _examples(members: Sequence[Assessment]) -> str:
+def _examples(members: Sequence[Assessment], confidence: float) -> str:
     nearest = members[0]
     if nearest.excess is not None:
         worst = worst_refusal(nearest)
-        found = f"{finding(nearest, worst)}, {_miss(worst, nearest)}"
+        found = f"{finding(nearest, worst)}, {_miss(worst, nearest, confidence)}"
         return f"nearest is {deployment_text(nearest.deployment)}, {found}"
     if nearest.refusals[0].kind == "price":
         return listed(dict.fromkeys(a.deployment.gpu.label for a in members))
@@ -235,11 +237,11 @@ def nothing_kept_line(recommendation: Recommendation) -> str:
     if not recommendation.refused:
         return f"{name}: nothing to choose from; allow more GPUs or formats"
     if closest is not None:
-        worst = worst_refusal(closest)
+        miss = _missed_text(closest, worst_refusal(closest), recommendation.workload.confidence)
         return (
             f"{name} for {workload}: nothing keeps the limits; "
             f"closest is {deployment_text(closest.deployment)}, "
-            f"{_missed_text(closest, worst)}; loosen that limit or allow other GPUs"
+            f"{miss}; loosen that limit or allow other GPUs"
         )
     smallest = recommendation.smallest
     if smallest is not None:

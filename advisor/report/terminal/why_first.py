@@ -16,6 +16,9 @@ from advisor.spec.workloads.workload import Objective, Workload
 from advisor.text import accuracy_text, chance, deployment_text, listed, number, share, span
 from advisor.units import GB, MS_PER_S
 
+SEEN = 0.0005
+"""Share by which two figures must differ to be told apart."""
+
 
 def winner_lines(recommendation: Recommendation) -> list[str]:
     """Why the first is first, against the best of another format and the best on another GPU."""
@@ -82,7 +85,24 @@ def _comparison(what: str, first: Assessment, other: Assessment, workload: Workl
     figure = f"({objective_text(other, workload.objective)})"
     behind = _behind(first, other, workload) if excess <= TIE else ""
     joins = " but " if excess < -TIE else " and "
-    return f"{name}: it {_difference(excess, workload.objective)} {figure}{behind and joins + behind}"
+    per_token = workload.objective == "cost"
+    tie = ", a tie," if per_token and SEEN <= abs(excess) <= TIE else ""
+    bill = _other_bill(first, other, excess, workload)
+    said = f"{_difference(excess, workload.objective)} {figure}{tie}{bill}"
+    return f"{name}: it {said.rstrip(',')}{behind and (',' if tie or bill else '') + joins + behind}"
+
+
+def _other_bill(first: Assessment, other: Assessment, excess: float, workload: Workload) -> str:
+    """What the other costs per hour, where the ranking is by the token and the hour says something else."""
+    if workload.objective != "cost" or workload.load.arrival.kind not in ("concurrency", "single"):
+        return ""
+    bills = [None if a.cost is None else a.cost.usd_per_hour for a in (first, other)]
+    mine, others = bills
+    if mine is None or others is None or abs(others / mine - 1) <= TIE:
+        return ""
+    if excess > TIE and others > mine:
+        return ""
+    return f" at {number(others)} USD/h instead of {number(mine)}"
 
 
 def _difference(excess: float, objective: Objective) -> str:
@@ -103,7 +123,7 @@ def _difference(excess: float, objective: Objective) -> str:
             "loses as much",
         ),
     }[objective]
-    if abs(excess) < 0.0005:
+    if abs(excess) < SEEN:
         return same
     if excess >= 1:
         return times.format(number(1 + excess, digits=2))

@@ -83,7 +83,7 @@ def test_two_deployments_are_compared_by_simulation(choice: Choice) -> None:
     first, second = (d.times(5) for d in pair)
     found = compare(first, second, choice.workload, choice.price_of, predictor, quality)
     table = predictor.table([first, second], choice.workload.load, TAIL, simulated=True)
-    ttft = next(row for row in found if row.name == "p95 TTFT")
+    ttft = next(row for row in found if row.name == "TTFT p95")
     assert (ttft.first, ttft.second) == tuple(table.latency_ms["ttft", "p95"].value)
 
 

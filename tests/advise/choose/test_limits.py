@@ -48,7 +48,7 @@ def test_a_limit_that_may_be_missed_is_not_kept() -> None:
     limited = workload(limits=(ttft_p95(102.0),))
     seen = prediction(under=limited, latency_ms={("ttft", "p95"): around(100.0)})
     refusal, text = missed(seen, limited)
-    assert text == "p95 TTFT <= 102 ms: 100 (90–110) ms"
+    assert text == "TTFT p95 <= 102 ms: 100 (90–110) ms"
     assert refusal.probability == pytest.approx(kept_with(log(1.02) / log(1.1)), abs=0.001)
     assert refusal.excess == pytest.approx(1.1 ** end(0.8) / 1.02 - 1, abs=1e-4)
 
@@ -254,7 +254,7 @@ def test_goodput_is_judged_by_the_percentiles_that_vouch_for_it() -> None:
     wanted = workload(goodput=Goodput(ttft_ms=103, min_share=0.95))
     seen = prediction(under=wanted, latency_ms={("ttft", "p95"): around(100.0)})
     refusal, text = missed(seen, wanted)
-    assert text == ("goodput: 95 % of requests keep ttft:103 (p95 TTFT <= 103 ms): 100 (90–110) ms")
+    assert text == ("goodput: 95 % of requests keep ttft:103 (TTFT p95 <= 103 ms): 100 (90–110) ms")
     assert refusal.likely_kept
 
 

@@ -30,15 +30,15 @@ def test_a_deployment_does_not_differ_from_itself() -> None:
 
 
 def test_errors_that_are_shared_narrow_the_difference() -> None:
-    same_gpu = named(compare("bf16@A6000", "int4@A6000", "chat", model=MODEL), "mean TPOT")
+    same_gpu = named(compare("bf16@A6000", "int4@A6000", "chat", model=MODEL), "TPOT mean")
     assert same_gpu.low is not None
     assert same_gpu.high is not None
     assert same_gpu.low <= same_gpu.change <= same_gpu.high
 
 
 def test_the_other_way_round_is_the_inverse() -> None:
-    there = named(compare("bf16@A6000", "int4@A6000", "chat", model=MODEL), "mean TPOT")
-    back = named(compare("int4@A6000", "bf16@A6000", "chat", model=MODEL), "mean TPOT")
+    there = named(compare("bf16@A6000", "int4@A6000", "chat", model=MODEL), "TPOT mean")
+    back = named(compare("int4@A6000", "bf16@A6000", "chat", model=MODEL), "TPOT mean")
     assert (1 + there.change) * (1 + back.change) == pytest.approx(1.0)
     assert there.significant == back.significant
 

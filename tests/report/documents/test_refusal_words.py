@@ -25,7 +25,7 @@ def test_every_kind_of_refusal_has_words() -> None:
 def test_a_latency_names_its_percentile_its_unit_and_its_interval() -> None:
     asked = workload(limits=(LatencyLimit(metric="ttft", statistic="p95", max_ms=500.0),))
     of = prediction(under=asked, latency_ms={("ttft", "p95"): around(812.0)})
-    assert refused("latency", assessed(of, asked)) == "p95 TTFT <= 500 ms: 812 (731–893) ms"
+    assert refused("latency", assessed(of, asked)) == "TTFT p95 <= 500 ms: 812 (731–893) ms"
 
 
 def test_a_latency_that_nothing_predicts_is_not_promised() -> None:
@@ -46,7 +46,7 @@ def test_a_goodput_states_the_share_of_requests_and_every_threshold() -> None:
     asked = workload(goodput=Goodput(ttft_ms=500.0, tpot_ms=50.0, min_share=0.9))
     of = prediction(under=asked, latency_ms={("ttft", "p95"): around(100.0), ("tpot", "p95"): around(80.0)})
     text = refused("goodput", assessed(of, asked))
-    assert text.startswith("goodput: 90 % of requests keep ttft:500 tpot:50 (p95 TPOT <= 50 ms): 80 (72")
+    assert text.startswith("goodput: 90 % of requests keep ttft:500 tpot:50 (TPOT p95 <= 50 ms): 80 (72")
 
 
 def test_accuracy_is_in_per_cent_and_without_evidence_says_so() -> None:

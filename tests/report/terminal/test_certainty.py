@@ -55,7 +55,7 @@ def test_a_pick_says_its_cost_by_hour_and_month_and_how_probably_it_keeps_all_li
     first, *_ = pick_lines(replace(three(), picks=PICKS))
     assert first == (
         "recommended: bf16 on 2 replicas of 1× A6000, 2 USD/h (1,460 a month), "
-        "keeps all limits with 84 % (tightest: p95 TTFT, 84 %)"
+        "keeps all limits with 84 % (tightest: TTFT p95, 84 %)"
     )
 
 
@@ -121,7 +121,7 @@ def test_what_is_below_the_confidence_is_not_printed_as_reaching_it() -> None:
     assert frontier_line(answer).endswith("121 (79.8 %), 122 (81 %).")
     assert [pick.certainty for pick in other_picks(answer)] == ["keeps all limits 79.8 %"]
     assert "79.8 %" in frontier_bars(answer)[0]
-    assert "keeps all limits with 79.8 % (tightest: p95 TTFT, 79.8 %)" in pick_lines(answer)[1]
+    assert "keeps all limits with 79.8 % (tightest: TTFT p95, 79.8 %)" in pick_lines(answer)[1]
 
 
 @given(st.floats(0.0, 1.0), st.sampled_from([0.5, 0.8, 0.804, 0.95, 0.99, 0.999]))
@@ -145,7 +145,7 @@ def test_bars_are_as_long_as_the_probability() -> None:
     [
         (
             {"change": "limit", "limit": "ttft_p95_ms", "bound": 200.0, "to": 310.0},
-            "loosen p95 TTFT from 200 to 310 ms",
+            "loosen TTFT p95 from 200 to 310 ms",
         ),
         (
             {"change": "limit", "limit": "recovery", "bound": 0.995, "to": 0.98},

@@ -62,7 +62,7 @@ def test_an_open_end_of_an_interval_is_said_not_invented(changed: dict[str, obje
 @pytest.mark.parametrize(
     ("assumption", "unit", "text"),
     [
-        ("ttft_p95_ms", "ms", "limit on p95 TTFT, ms"),
+        ("ttft_p95_ms", "ms", "limit on TTFT p95, ms"),
         ("goodput e2e_ms", "ms", "goodput limit on E2E, ms"),
         ("goodput min_share", "", "requests that must keep the goodput limits, %"),
         ("min_recovery", "", "recovery floor, %"),
@@ -89,8 +89,8 @@ def test_a_limit_that_was_not_asked_can_only_be_set() -> None:
     [
         ({"why": "replicas", "whose": "first"}, "int4 on A6000 takes another replica"),
         ({"why": "replicas", "whose": "other"}, "int8 on A6000 takes a replica less"),
-        ({"why": "limit", "whose": "first", "limit": "tpot_p99_ms"}, "int4 on A6000 misses p99 TPOT"),
-        ({"why": "limit", "whose": "other", "limit": "tpot_p99_ms"}, "int8 on A6000 keeps p99 TPOT"),
+        ({"why": "limit", "whose": "first", "limit": "tpot_p99_ms"}, "int4 on A6000 misses TPOT p99"),
+        ({"why": "limit", "whose": "other", "limit": "tpot_p99_ms"}, "int8 on A6000 keeps TPOT p99"),
         ({"why": "limit", "whose": "first", "limit": "memory"}, "int4 on A6000 no longer fits"),
         ({"why": "limit", "whose": "other", "limit": "memory"}, "int8 on A6000 fits"),
         ({"why": "limit", "whose": "first", "limit": "budget"}, "int4 on A6000 misses the budget"),

@@ -51,7 +51,7 @@ def lines(made: ChoiceProbability | None) -> list[str]:
 
 def test_each_limit_has_its_probability_and_all_together_theirs() -> None:
     assert lines(sure()) == [
-        "It keeps every limit with 91 % (p95 TTFT 97 %, recovery 93 %).",
+        "It keeps every limit with 91 % (TTFT p95 97 %, recovery 93 %).",
         "It is the cheapest that keeps the limits with 86 %, a tie within 1 % included.",
     ]
 
@@ -111,7 +111,7 @@ def test_best_is_said_in_the_objectives_word(objective: str, word: str) -> None:
 
 @pytest.mark.parametrize(
     ("key", "name"),
-    [("ttft_p95_ms", "p95 TTFT"), ("e2e_mean_ms", "mean E2E"), ("tpot_p99.9_ms", "p99.9 TPOT"),
+    [("ttft_p95_ms", "TTFT p95"), ("e2e_mean_ms", "E2E mean"), ("tpot_p99.9_ms", "TPOT p99.9"),
      ("capacity", "capacity"), ("recovery", "recovery")],
 )  # fmt: skip
 def test_a_limit_is_named_with_its_percentile(key: str, name: str) -> None:
@@ -205,7 +205,7 @@ def test_many_changes_are_counted_not_listed() -> None:
     [
         ({"why": "objective"}, "int8 becomes the better one"),
         ({"why": "replicas"}, "int4 takes another replica"),
-        ({"why": "limit", "limit": "tpot_p95_ms"}, "int4 misses p95 TPOT"),
+        ({"why": "limit", "limit": "tpot_p95_ms"}, "int4 misses TPOT p95"),
         ({"why": "limit", "limit": "memory"}, "int4 misses memory"),
     ],
 )

@@ -10,7 +10,7 @@ from advisor.advise.compare.deployments import Basis, Difference
 from advisor.report.terminal.out_compare import RESTS_ON, print_comparison
 
 TTFT = Difference(
-    name="mean TTFT", unit="ms", first=100.0, second=90.7, change=-0.093, low=-0.42, high=0.44,
+    name="TTFT mean", unit="ms", first=100.0, second=90.7, change=-0.093, low=-0.42, high=0.44,
     basis="prediction",
 )  # fmt: skip
 
@@ -35,7 +35,7 @@ def cells(text: str) -> list[str]:
 
 def test_a_difference_that_may_be_nothing_is_not_significant(capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(capsys, TTFT)
-    assert cells(text) == ["mean TTFT, ms", "100", "90.7", "−9.3 %", "−42 to +44", "no"]
+    assert cells(text) == ["TTFT mean, ms", "100", "90.7", "−9.3 %", "−42 to +44", "no"]
     assert "A  fp8 on 1× L40S\nB  int8 on 1× L40S" in text
     assert "Intervals rest on predictions, errors that both share left out." in text
 
@@ -81,7 +81,7 @@ def test_a_score_differs_in_points(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_each_basis_is_explained_once(capsys: pytest.CaptureFixture[str]) -> None:
-    text = printed(capsys, TTFT, of(name="p95 TTFT"), of(name="p99 TTFT", basis="repeats"))
+    text = printed(capsys, TTFT, of(name="TTFT p95"), of(name="TTFT p99", basis="repeats"))
     assert text.count("Intervals rest on") == 2
 
 

@@ -20,7 +20,7 @@ from advisor.report.terminal.why_first import (
     winner_lines,
 )
 from advisor.spec.models.model import Ffn, ModelSpec
-from advisor.spec.workloads.workload import Objective
+from advisor.spec.workloads.workload import Arrival, Objective
 from advisor.text import chance
 from tests.advise.builders import GB, around, assessed, deployment, llama_8b, prediction, workload
 from tests.report.builders import answer, cannot_run, limited, recommendation, three
@@ -55,6 +55,16 @@ def test_a_tie_says_what_the_other_lacks() -> None:
     assert line.endswith(") and takes 50 % longer for a request.")
 
 
+def test_in_a_closed_loop_another_bill_is_said_where_the_hour_and_the_token_disagree() -> None:
+    # Per token, 1.79 USD/h for 9.0 requests/s is 0.6 % less than 0.80 for 4.0, and 4.5 % less than for 3.84.
+    closed = Arrival(kind="concurrency", value=8)
+    first = answer("int4", 9.0, 0.995, gpu="A100")
+    tied = winner_lines(recommendation(first, answer("int8", 4.0, 0.96), arrival=closed))
+    assert any("), a tie, at 0.8 USD/h instead of 1.79, and" in line for line in tied), tied
+    dearer = winner_lines(recommendation(first, answer("int8", 3.84, 0.96), arrival=closed))
+    assert any(line.endswith(" output tokens) at 0.8 USD/h instead of 1.79.") for line in dearer), dearer
+
+
 def test_a_near_tie_is_called_a_tie() -> None:
     lines = winner_lines(recommendation(answer("int4", 4.0, 0.98), answer("int8", 3.99, 0.995)))
     assert "A tie within 1 % with int4 on A6000: accuracy decided." in lines
@@ -82,7 +92,8 @@ def test_a_full_cache_is_told_as_a_bound_on_the_batch() -> None:
 
 def test_the_refused_are_grouped_with_their_nearest_miss() -> None:
     assert refused_lines(three()) == [
-        "1 that miss p95 TTFT <= 300 ms: nearest is fp8 on 1× A6000, 400 (360–440) ms, missed by 39 %",
+        "1 that miss TTFT p95 <= 300 ms: nearest is fp8 on 1× A6000, 400 (360–440) ms, missed by 39 % "
+        "at the end that holds with 80 %",
         "1 without a kernel for the format: w4a8-fp8 on 1 GPU",
     ]
 
@@ -106,7 +117,8 @@ def test_nothing_kept_names_the_closest_and_by_how_much() -> None:
     )
     assert nothing_kept_line(missed) == (
         "Llama-3.1-8B-Instruct for test: nothing keeps the limits; closest is fp8 on 1× A6000, "
-        "p95 TTFT <= 300 ms: 400 (360–440) ms, missed by 39 %; loosen that limit or allow other GPUs"
+        "TTFT p95 <= 300 ms: 400 (360–440) ms, missed by 39 % at the end that holds with 80 %; "
+        "loosen that limit or allow other GPUs"
     )
 
 
@@ -251,7 +263,7 @@ def test_what_is_only_likely_kept_is_told_when_it_would_be_better() -> None:
     better = answer("fp8", 5.0, 0.999, ttft_p95_ms=290.0)
     lines = winner_lines(recommendation(better, answer("int8", 4.0, 0.99)))
     assert (
-        "Not sure enough: fp8 on 1× A6000 costs 20 % less, but p95 TTFT <= 300 ms is kept with 77 % only "
+        "Not sure enough: fp8 on 1× A6000 costs 20 % less, but TTFT p95 <= 300 ms is kept with 77 % only "
         "(290 (261–319) ms); measure it to know."
     ) in lines
 
