@@ -140,7 +140,8 @@ def _text_values(c: ConfigValues, architectures: Sequence[str]) -> tuple[ConfigV
             )
         reason = registry.REFUSED.get(architectures[0])
         if reason is not None:
-            raise UnsupportedError(f"{c.where}: {architectures[0]} cannot be read: {reason}; {_way_on(c)}")
+            way_on = "name a decoder" if reason in registry.NO_DECODER else _way_on(c)
+            raise UnsupportedError(f"{c.where}: {architectures[0]} cannot be read: {reason}; {way_on}")
     outer = c.text("model_type")
     for key in TEXT_SECTIONS:
         section = c.section(key)

@@ -12,10 +12,13 @@ from advisor.spec.reading.catalog_yaml import read_catalog
 Kind = Literal["text", "multimodal", "pooling", "draft", "removed"]
 KINDS: tuple[Kind, ...] = ("text", "multimodal", "pooling", "draft", "removed")
 _ENCODER_DECODER = "an encoder with a decoder; only decoders are read"
+_BLOCKS = "it writes blocks by diffusion, not token after token"
+NO_DECODER = frozenset({_ENCODER_DECODER, _BLOCKS})
+"""Reasons for which a decoder of the same size says nothing either."""
 REFUSED: Mapping[str, str] = {
     "AliceAIForCausalLM": "gated delta net with a layout that no public class describes",
     "CohereAsrForConditionalGeneration": _ENCODER_DECODER,
-    "DiffusionGemmaForBlockDiffusion": "it writes blocks by diffusion, not token after token",
+    "DiffusionGemmaForBlockDiffusion": _BLOCKS,
     "DomynEdgeForCausalLM": "a window of its own in each layer, where three at most are modelled",
     "Dots3NoteForCausalLM": "latent attention with other sizes in its local layers",
     "K2HorizonForCausalLM": "experts of values inside attention",
