@@ -145,7 +145,7 @@ class RecommendInputs(ChoiceInputs):
 class DeploymentInputs(ModelInputs):
     """One deployment."""
 
-    gpu: str = Field(description="GPU, such as 'H100' or 'L40S'.", max_length=100)
+    gpu: str = Field(description="GPU, such as 'H100', or '2xH100' for tensor_parallel 2.", max_length=100)
     format: str | None = Field(
         None, description="Format: bf16, fp8, int8, int4, nvfp4, …; default: the one the model ships in."
     )

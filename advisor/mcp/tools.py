@@ -10,6 +10,7 @@ from typing import Any
 from advisor.errors import InputError
 from advisor.mcp import inputs as i
 from advisor.spec.models.model import ModelSpec
+from advisor.spec.reading.lists import gpu_and_count
 from advisor.spec.workloads.workload import Workload
 
 Document = dict[str, Any]
@@ -69,17 +70,33 @@ def _workload(given: i.WorkloadInputs, objective: str | None = None, **more: Any
     )
 
 
+def _counted(given: i.ChoiceInputs) -> tuple[list[str] | None, int | None]:
+    """The GPUs' names and how many: `2xH100` alone says both, as on the command line."""
+    counted = [gpu_and_count(text) for text in given.gpus or ()]
+    counts = [count for _, count in counted if count is not None]
+    if not counts:
+        return given.gpus, given.num_gpus
+    if len(counted) > 1:
+        raise InputError(
+            "gpus: a count stands with one GPU alone; owned_gpus says how many there are of each"
+        )
+    if given.num_gpus not in (None, counts[0]):
+        raise InputError(f"gpus: {counts[0]} GPUs, and num_gpus {given.num_gpus}; keep one of them")
+    return [counted[0][0]], counts[0]
+
+
 def _choice(given: i.ChoiceInputs, **more: Any) -> Mapping[str, Any]:
     for name in ("gpus", "formats"):
         if getattr(given, name) == []:
             raise InputError(f"{name}: is empty; leave it out for all, or name some")
+    gpus, num_gpus = _counted(given)
     return {
         "model": _model(given.model),
         "workload": _workload(given, given.objective, **more),
-        "gpus": given.gpus,
+        "gpus": gpus,
         "formats": given.formats,
         "max_gpus": given.max_gpus,
-        "num_gpus": given.num_gpus,
+        "num_gpus": num_gpus,
         "engine": given.engine,
         "prices": given.prices,
         "pricing": given.pricing,
@@ -113,12 +130,15 @@ def _predict(given: i.DeploymentInputs) -> Document:
     from advisor.report.documents.recommendation_document import prediction_document
 
     workload = _workload(given)
+    gpu, count = gpu_and_count(given.gpu)
+    if count is not None and given.tensor_parallel not in (1, count):
+        raise InputError(f"gpu: {count} GPUs, and tensor_parallel {given.tensor_parallel}; keep one of them")
     assessment = predict(
         _model(given.model),
         workload,
-        gpu=given.gpu,
+        gpu=gpu,
         format=given.format,
-        tensor_parallel=given.tensor_parallel,
+        tensor_parallel=count or given.tensor_parallel,
         replicas=given.replicas,
         kv_format="fp8" if given.kv_cache_dtype == "fp8" else "16bit",
         engine=given.engine,

@@ -140,6 +140,21 @@ def test_a_model_is_a_size_of_all_and_active_weights() -> None:
     assert results["predict"].structured_content["model"]["name"] == "typical-30B-A3B"
 
 
+def test_a_gpu_may_have_its_count() -> None:
+    questions = {
+        "predict": {**SMALL, "gpu": "2xL40S", "format": "fp8"},
+        "recommend": {**SMALL, "gpus": ["2xL40S"], "top": 1},
+        "crossover": {**SMALL, "gpus": ["2xL40S", "H100"], "over": "rate"},
+    }
+    _, results = asked(questions)
+    assert results["predict"].structured_content["prediction"]["deployment"]["tensor_parallel"] == 2
+    first = results["recommend"].structured_content["ranked"][0]["deployment"]
+    assert (first["gpu"], first["num_gpus"]) == ("L40S", 2)
+    assert results["crossover"].content[0].text.startswith("gpus: a count stands with one GPU alone")
+    _, results = asked({"predict": {**SMALL, "gpu": "2xL40S", "tensor_parallel": 4}})
+    assert results["predict"].content[0].text == "gpu: 2 GPUs, and tensor_parallel 4; keep one of them"
+
+
 def test_two_kinds_of_load_are_refused() -> None:
     _, results = asked({"predict": {**SMALL, "gpu": "L40S", "concurrency": 8, "request_rate": 2}})
     assert "a workload has one kind of load" in results["predict"].content[0].text
