@@ -17,6 +17,7 @@ from advisor.spec.workloads.load_kind import LoadKind
 STATISTICS = ("mean", "p50", "p75", "p90", "p95", "p99", "p99.9")
 """What is kept of a distribution: limits are set on these."""
 
+NOT_RECORDED = "no quantity of a record"
 NO_LIMIT = f"kept are {', '.join(STATISTICS)}"
 """Why another statistic of a metric gives no row."""
 Figures = Mapping[tuple[MetricName, str], float]

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from advisor.record.importers.read import SPEED_TOOLS
+from advisor.record.importers.read import SPEED_TOOLS, read_results
 from advisor.record.importers.tools import lm_eval
 from tests.record.importing import DATA
 
@@ -44,3 +44,22 @@ def test_every_file_of_a_tool_has_an_origin(folder: str) -> None:
     for path in (DATA / folder).iterdir():
         if path.name != "README.md":
             assert re.search(rf"{re.escape(path.name)} is (recorded|\*\*written by hand)", readme), path.name
+
+
+@pytest.mark.parametrize(
+    ("file", "key"),
+    [
+        ("vllm_bench/concurrency.json", "std_ttft_ms"),
+        ("sglang_bench/vllm.jsonl", "max_itl_ms"),
+        ("guidellm/v2_concurrent.json", "time_per_output_token_ms"),
+        ("guidellm/v2_concurrent.json", "request_concurrency"),
+        ("aiperf/recorded_0.13.0.json", "time_to_second_token"),
+        ("aiperf/recorded_0.13.0.json", "inter_token_latency"),
+        ("inference_perf/stage_1_lifecycle_metrics.json", "latency.normalized_time_per_output_token"),
+        ("llmd_report/report_v0.1.yaml", "max"),
+        ("mlperf/server_summary.txt", "97.00 percentile latency (ns)"),
+    ],
+)
+def test_what_is_not_taken_is_named_with_the_reason(file: str, key: str) -> None:
+    left = dict(pair for run in read_results(DATA / file).runs for pair in run.left_out)
+    assert left[key]

@@ -13,7 +13,17 @@ from typing import Any
 
 from advisor.errors import DataError
 from advisor.record.importers.facts import DeploymentFacts, known_gpu, known_model
-from advisor.record.importers.run import STATISTICS, Figures, Run, day, number, section, whole
+from advisor.record.importers.run import (
+    NO_LIMIT,
+    NOT_RECORDED,
+    STATISTICS,
+    Figures,
+    Run,
+    day,
+    number,
+    section,
+    whole,
+)
 from advisor.record.measurement import LengthKind
 from advisor.spec.metrics import MetricName
 from advisor.spec.workloads.load_kind import LoadKind
@@ -68,6 +78,7 @@ def runs(document: Mapping[str, Any], *, where: str) -> list[Run]:
             input_std=_token_std(document, "usage_prompt_tokens", "input_sequence_length"),
             output_std=_token_std(document, "usage_completion_tokens", "output_sequence_length"),
             figures=_figures(document, where),
+            left_out=tuple(_left_out(document)),
             completed=whole(section(document, "request_count", "avg")),
             failed=failed,
             duration_s=_duration(document),
@@ -108,6 +119,25 @@ def _figures(document: Mapping[str, Any], where: str) -> Figures:
             raise DataError(f"{where}: unit '{unit}' of {key} is no rate per second")
         found[metric, "mean"] = value
     return _recounted(found, document) if _miscounted(document) else found
+
+
+_USED = frozenset(
+    {
+        *(*_LATENCIES, *_RATES, "request_count", "completed_request_count", "error_request_count"),
+        *("input_sequence_length", "output_sequence_length", "usage_prompt_tokens"),
+        *("usage_completion_tokens", "benchmark_duration"),
+    }
+)
+
+
+def _left_out(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What of the file gives no row, with the reason."""
+    yield "min, max, std and percentiles below p50 of each", NO_LIMIT
+    for key, block in document.items():
+        if key not in _USED and number(section(block, "avg")) is not None:
+            yield key, NOT_RECORDED
+    if _miscounted(document):
+        yield "inter_token_latency", "AIPerf counted other tokens than the server made"
 
 
 def _miscounted(document: Mapping[str, Any]) -> bool:

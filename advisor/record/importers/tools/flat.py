@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from advisor.record.importers import guard
-from advisor.record.importers.run import NO_LIMIT, STATISTICS, Figures, number, whole
+from advisor.record.importers.run import NO_LIMIT, NOT_RECORDED, STATISTICS, Figures, number, whole
 from advisor.record.measurement import LengthKind
 from advisor.spec.metrics import MetricName
 from advisor.spec.workloads.load_kind import LoadKind
@@ -38,7 +38,6 @@ DETAILS = (
     *("generated_texts", "errors"),
 )
 """Lists with an entry per request, which `--save-detailed` keeps."""
-NOT_RECORDED = "no quantity of a record"
 NO_NUMBER = "no number stands there"
 
 

@@ -8,12 +8,23 @@ with answers of one length that is the same as over requests, else the row says 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from advisor.record.importers import guard
 from advisor.record.importers.facts import DeploymentFacts, known_model
-from advisor.record.importers.run import STATISTICS, Figures, Run, day, needed, number, section, whole
+from advisor.record.importers.run import (
+    NO_LIMIT,
+    NOT_RECORDED,
+    STATISTICS,
+    Figures,
+    Run,
+    day,
+    needed,
+    number,
+    section,
+    whole,
+)
 from advisor.record.measurement import LengthKind
 from advisor.spec.metrics import MetricName
 from advisor.spec.workloads.load_kind import LoadKind
@@ -79,6 +90,7 @@ def _run(row: Mapping[str, Any], at: int, tool: str, where: str) -> Run:
         output_tokens=_mean(metrics, "output_token_count"),
         lengths=lengths,
         figures=_figures(metrics),
+        left_out=tuple(_left_out(metrics)),
         completed=whole(totals.get("successful")),
         failed=whole(totals.get("errored")),
         is_steady=bool(number(row.get("warmup_duration")) or number(strategy.get("rampup_duration"))),
@@ -141,6 +153,23 @@ def _figures(metrics: Mapping[str, Any]) -> Figures:
         if value is not None:
             found[metric, "mean"] = value
     return found
+
+
+_USED = frozenset({*_LATENCIES, *_RATES, "request_totals", "prompt_token_count", "output_token_count"})
+
+
+def _left_out(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What of a benchmark gives no row, with the reason."""
+    yield "mode, std_dev, min, max and percentiles below p50 of each", NO_LIMIT
+    for key in metrics:
+        if key == "time_per_output_token_ms":
+            yield key, "end-to-end time over tokens, the first included: no TPOT"
+        elif key not in _USED:
+            yield key, NOT_RECORDED
+    if whole(section(metrics, "time_to_first_token_ms", "successful", "count")) == 0:
+        yield "time_to_first_token_ms", "answers were not streamed: nothing is known of their first token"
+    if _mean(metrics, "output_token_count") == 1:
+        yield "inter_token_latency_ms", "answers of one token have no gap"
 
 
 def _mean(metrics: Mapping[str, Any], key: str) -> float | None:

@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from advisor.record.importers.facts import DeploymentFacts, engine_name, known_gpu, known_model
-from advisor.record.importers.run import NO_LIMIT, STATISTICS, Run, day, number, whole
-from advisor.record.importers.tools.flat import NOT_RECORDED
+from advisor.record.importers.run import NO_LIMIT, NOT_RECORDED, STATISTICS, Run, day, number, whole
 from advisor.spec.metrics import MetricName
 from advisor.spec.models.catalog import find_model
 from advisor.units import MS_PER_S

@@ -16,6 +16,7 @@ from advisor.errors import DataError
 from advisor.record.importers.facts import DeploymentFacts, engine_name, known_gpu, known_model
 from advisor.record.importers.run import (
     NO_LIMIT,
+    NOT_RECORDED,
     STATISTICS,
     Figures,
     Run,
@@ -165,7 +166,7 @@ def _left_out(aggregate: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         blocks = section(aggregate, part)
         for name, block in blocks.items() if isinstance(blocks, Mapping) else ():
             if name not in known:
-                yield f"{part}.{name}", "no quantity of a record"
+                yield f"{part}.{name}", NOT_RECORDED
             elif part == "latency" and isinstance(block, Mapping):
                 rest = [key for key in block if key not in kept and key not in _NOT_STATISTICS]
                 for key in rest:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from advisor.record.importers.run import STATISTICS, Run, number
+from advisor.record.importers.run import NO_LIMIT, STATISTICS, Run, number
 from advisor.spec.metrics import MetricName
 from advisor.spec.workloads.load_kind import LoadKind
 
@@ -48,14 +48,19 @@ def runs(document: str, *, where: str) -> list[Run]:
         figures["requests_per_s", "mean"] = samples
     if tokens is not None:
         figures["output_tokens_per_s", "mean"] = tokens
+    left: list[tuple[str, str]] = []
     for key, text in lines.items():
         match = _LATENCY.fullmatch(key)
         if match is None:
+            if key.endswith("(ns)") and key[0].isupper():  # in small letters stand the scenario's limits
+                left.append((key, NO_LIMIT))
             continue
         word = match[1].split()[0].lower()
         statistic = "mean" if word == "mean" else f"p{float(word):g}"
         if statistic in STATISTICS:
             figures[_METRIC[match[2].lower()], statistic] = float(text) / _NS_PER_MS
+        else:
+            left.append((key, NO_LIMIT))
     scheduled = _first(lines, "Scheduled samples per second", "target_qps")
     return [
         Run(
@@ -66,6 +71,7 @@ def runs(document: str, *, where: str) -> list[Run]:
             output_tokens=tokens / samples if tokens and samples else None,
             lengths="distribution",
             figures=figures,
+            left_out=tuple(left),
             completed=None,
             failed=None,
             refused=_refused(lines, scenario),
