@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from advisor.spec.hardware.gpu import GpuSpec
     from advisor.spec.models.model import ModelSpec
 
+METHOD = 2
+"""Counts changes of what is learnt from the same records, so that a fit that was kept is made again."""
+
 
 def predictor_with(
     folders: Sequence[Path],
@@ -144,10 +147,10 @@ def _existing(folder: Path) -> Path:
 
 
 def _digest(folders: Sequence[Path], models: Sequence[ModelSpec], gpus: Sequence[GpuSpec]) -> str:
-    """Changes with every byte of every measurement file, the fit that ships, what is asked about and what a
-    kept fit holds of a cell."""
+    """Changes with every byte of every measurement file, the fit that ships, what is asked about, what a kept
+    fit holds of a cell and how it is made."""
     digest = hashlib.sha256((shipped("measurements") / fit_file.NAME).read_bytes())
-    digest.update(repr((tuple(models), tuple(gpus), MeasuredCell._fields)).encode())
+    digest.update(repr((tuple(models), tuple(gpus), MeasuredCell._fields, METHOD)).encode())
     for folder in folders:
         for path in [*files(folder), *folder.glob(SOURCES)]:
             digest.update(path.name.encode() + b"\0" + path.read_bytes())

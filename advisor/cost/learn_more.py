@@ -11,7 +11,7 @@ import numpy as np
 
 from advisor.cost.arrays import Floats
 from advisor.cost.fit_file import Fit
-from advisor.cost.fitting.corrections import base_classes, effects
+from advisor.cost.fitting.corrections import base_classes, effects, is_gap_of_chunks
 from advisor.cost.fitting.evidence import (
     DeploymentKey,
     Evidence,
@@ -83,12 +83,11 @@ def assembled(
     """A Fit of parameters with the corrections and the evidence that the observations give."""
     errors = _as_answered(seen, speed)
     keys = row_keys(seen)
+    used = np.array([teaches(row) for row in seen.rows]) & ~is_gap_of_chunks(seen.rows)
     return Fit(
         speed=speed,
         intervals=intervals,
-        effects=effects(
-            errors, keys, base_classes(seen), seen.rows, np.array([teaches(row) for row in seen.rows])
-        ),
+        effects=effects(errors, keys, base_classes(seen), seen.rows, used),
         evidence=_evidence(seen, keys),
         measured=_measured(seen, keys, errors),
         summary=summary,
@@ -132,9 +131,10 @@ def _measured(
 ) -> dict[DeploymentKey, list[MeasuredCell]]:
     """Mean log(measured ÷ physics) of each cell that was seen, by deployment."""
     found: dict[DeploymentKey, dict[MeasuredCell, list[tuple[float, float]]]] = {}
-    for row, key, d, error in zip(seen.rows, keys, seen.row_deployments, errors, strict=True):
+    gaps = is_gap_of_chunks(seen.rows)
+    for row, key, d, error, gap in zip(seen.rows, keys, seen.row_deployments, errors, gaps, strict=True):
         kind = _cell_quantity(row)
-        if kind is None or not np.isfinite(error):
+        if kind is None or gap or not np.isfinite(error):
             continue
         own = row.origin in OWN_ORIGINS
         if not own and benchmark_run(row, seen.sources).sent_together is not None:

@@ -28,6 +28,17 @@ _SEEN = (
 )
 
 
+_METRICS = ("ttft_ms", "tpot_ms", "itl_ms", "e2e_ms", "requests_per_s", "output_tokens_per_s")
+_LOADS = ("single", "concurrency", "rate", "maximum")
+SCORES_NOTE = (
+    "±: standard error. A difference is over the same items as the 16-bit score, so its error is smaller."
+)
+SPEED_NOTE = (
+    "Latencies in milliseconds, over the requests of all repeats; p50, p95, p99: percentiles of the metric "
+    "before them. ±: standard error over repeats."
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """Cells as text, under a head; shown as text or as a page."""
@@ -85,7 +96,7 @@ def records_line(found: Records, folder: Path) -> str:
 
 
 def quality_table(rows: Sequence[QualityMeasurement]) -> Table:
-    """One line per score; ± is its standard error, the difference is over the same items."""
+    """One line per score with its standard error, and the difference to 16 bits over the same items."""
     head = ("format", "task", "metric", "score", "16 bits", "difference")
     lines = [
         (
@@ -101,10 +112,26 @@ def quality_table(rows: Sequence[QualityMeasurement]) -> Table:
     return Table(head=head, rows=tuple(lines))
 
 
-def speed_table(rows: Sequence[SpeedMeasurement]) -> Table:
-    """One line per point; ± is the standard error over repeats, a percentile stands beside its mean."""
+def ordered(rows: Sequence[SpeedMeasurement]) -> list[SpeedMeasurement]:
+    """By format as they come, number of GPUs, load from the lightest, TTFT before TPOT before E2E."""
+    formats = list(dict.fromkeys(row.format for row in rows))
+
+    def place(row: SpeedMeasurement) -> tuple[float, ...]:
+        metric = _METRICS.index(row.metric) if row.metric in _METRICS else len(_METRICS)
+        # One client alone is a closed loop of one.
+        load = "concurrency" if row.load == "single" else row.load
+        return (formats.index(row.format), row.num_gpus, _LOADS.index(load), row.load_value or 1.0, metric)
+
+    return sorted(rows, key=place)
+
+
+def speed_table(rows: Sequence[SpeedMeasurement], *, tails: bool = True) -> Table:
+    """One line per point; ± is the standard error over repeats, a percentile stands beside its mean.
+
+    tails: percentiles have their error, too.
+    """
     points: dict[tuple[str, int, str, float | None, str], dict[tuple[str, str], SpeedMeasurement]] = {}
-    for row in rows:
+    for row in ordered(rows):
         served = row.conditions.partition(";")[0]  # a folder may hold runs with other settings
         key = (row.format, row.num_gpus, row.load, row.load_value, served)
         points.setdefault(key, {})[(row.metric, row.statistic)] = row
@@ -115,7 +142,10 @@ def speed_table(rows: Sequence[SpeedMeasurement]) -> Table:
         sent = "-" if one.requests is None or one.repeats is None else f"{one.repeats} × {one.requests}"
         name = _load_name(load, value)
         remarks = [_remark(tuple(figures.values())), served if several else ""]
-        cells = (_figure(figures, metric, statistic) for metric, statistic, _ in _SEEN)
+        cells = (
+            _figure(figures, metric, statistic, error=tails or statistic == "mean")
+            for metric, statistic, _ in _SEEN
+        )
         lines.append((format, str(num_gpus), name, sent, *cells, "; ".join(filter(None, remarks))))
     head = ("format", "GPUs", "load", "requests", *(name for _, _, name in _SEEN), "remark")
     return Table(head=head, rows=tuple(lines))
@@ -128,13 +158,15 @@ def _load_name(load: str, value: float | None) -> str:
     return f"{value:g} requests/s" if load == "rate" else f"{load} {value:g}"
 
 
-def _figure(figures: Mapping[tuple[str, str], SpeedMeasurement], metric: str, statistic: str) -> str:
-    """A figure, a mean with its standard error over repeats; a dash where it was not measured."""
+def _figure(
+    figures: Mapping[tuple[str, str], SpeedMeasurement], metric: str, statistic: str, *, error: bool
+) -> str:
+    """A figure with its standard error over repeats; a dash where it was not measured."""
     one = figures.get((metric, statistic))
     if one is None:
         return "-"
-    error = "" if one.stderr is None or statistic != "mean" else f" ± {one.stderr:.2g}"
-    return f"{one.value:.4g}{error}"
+    width = f" ± {one.stderr:.2g}" if error and one.stderr is not None else ""
+    return f"{one.value:.4g}{width}"
 
 
 def _remark(figures: Sequence[SpeedMeasurement]) -> str:
@@ -143,7 +175,7 @@ def _remark(figures: Sequence[SpeedMeasurement]) -> str:
     repeats = figures[0].repeats
     if suspect or repeats is None or repeats >= REPEATS:
         return suspect
-    return f"{repeats} repeat{'s' if repeats > 1 else ''} only: scatter unknown"
+    return "1 repeat only: scatter unknown" if repeats == 1 else f"{repeats} repeats only: ± is itself unsure"
 
 
 def tools() -> str:

@@ -6,8 +6,9 @@ fails where the environment says so: STAND_IN_OOM=format of a checkpoint that do
 STAND_IN_DIES=point at which the server dies, STAND_IN_SLOW=seconds each bench takes,
 STAND_IN_VLLM=version, STAND_IN_ARGV=file that every command line is added to,
 STAND_IN_RESULT=text (or "folder", "pipe", "bytes") that a benchmark writes as its result,
-STAND_IN_BROKEN=format whose scores are low, STAND_IN_SIGNAL=signal that ends it. Every call is noted in
-$STAND_IN_NOTES.
+STAND_IN_BROKEN=format whose scores are low, STAND_IN_SIGNAL=signal that ends it,
+STAND_IN_GATE=file that every benchmark waits for. Every call is noted in $STAND_IN_NOTES, with
+$STAND_IN_NODE where that is set.
 """
 
 import http.server
@@ -22,8 +23,9 @@ DATA = Path(os.environ["STAND_IN_DATA"])
 
 def note(what: str) -> None:
     gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "-")
+    node = f" node={os.environ['STAND_IN_NODE']}" if "STAND_IN_NODE" in os.environ else ""
     with open(os.environ["STAND_IN_NOTES"], "a", encoding="utf-8") as file:
-        file.write(f"{what} gpus={gpus} at={time.time():.3f}\n")
+        file.write(f"{what} gpus={gpus}{node} at={time.time():.3f}\n")
 
 
 def after(words: list[str], flag: str, default: str = "") -> str:
@@ -75,6 +77,8 @@ def bench(words: list[str]) -> None:
         except OSError:
             time.sleep(0.3)
         sys.exit("aiohttp.client_exceptions.ClientConnectorError: Cannot connect to host 127.0.0.1")
+    while "STAND_IN_GATE" in os.environ and not os.path.exists(os.environ["STAND_IN_GATE"]):
+        time.sleep(0.1)
     time.sleep(float(os.environ.get("STAND_IN_SLOW", "0")))
     if "STAND_IN_SIGNAL" in os.environ:
         os.kill(os.getpid(), int(os.environ["STAND_IN_SIGNAL"]))

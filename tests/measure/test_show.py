@@ -23,11 +23,29 @@ def cells(line: str) -> list[str]:
 
 def test_a_point_is_a_line_with_units_and_errors() -> None:
     tail = replace(ROW, statistic="p95", value=80.0)
-    head, line = speed_table([ROW, tail]).text.splitlines()
+    head, line = speed_table([ROW, tail], tails=False).text.splitlines()
     assert "TTFT mean, ms  p50  p95  p99" in head
     assert [cell.strip() for cell in cells(line)][:8] == [
         "bf16", "1", "concurrency 4", "3 × 40", "50 ± 2", "-", "80", "-",
     ]  # fmt: skip
+
+
+def test_a_percentile_has_its_error_where_there_is_room() -> None:
+    tail = replace(ROW, statistic="p95", value=80.0, stderr=3.0)
+    assert "80 ± 3" in speed_table([ROW, tail]).text
+    assert "80 ± 3" not in speed_table([ROW, tail], tails=False).text
+
+
+def test_lines_go_from_the_lightest_load_to_the_heaviest() -> None:
+    rows = [
+        replace(ROW, load="maximum", load_value=None),
+        replace(ROW, load="concurrency", load_value=16.0),
+        replace(ROW, load="rate", load_value=0.5),
+        ROW,
+        replace(ROW, load="single", load_value=None),
+    ]
+    named = [cells(line)[2].strip() for line in speed_table(rows).text.splitlines()[1:]]
+    assert named == ["concurrency 1", "concurrency 4", "concurrency 16", "0.5 requests/s", "maximum"]
 
 
 def test_the_same_load_with_other_settings_is_another_line() -> None:

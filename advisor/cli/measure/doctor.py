@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,9 @@ import typer
 from advisor import whole_file
 from advisor.errors import NotAllMeasuredError
 
+SHOWN = 150
+"""Characters of a detail on the terminal."""
+
 
 def doctor(
     gpu: Annotated[int | None, typer.Option(help="Which GPU (default: the first, else the CPU).")] = None,
@@ -17,10 +21,12 @@ def doctor(
         "doctor"
     ),
     engine: Annotated[
-        bool, typer.Option("--engine/--no-engine", help="Try a tiny model through vLLM, too.")
+        bool,
+        typer.Option("--engine/--no-engine", help="Try a tiny model of every format through vLLM, too."),
     ] = True,
 ) -> None:
-    """Try driver, tools, a matrix product per format, a collective and vLLM; about two minutes."""
+    """Try driver, tools, matrix products, a collective, and each format in vLLM; about two minutes."""
+    from advisor.measure import show
     from advisor.measure.state.site import Site, now
     from advisor.measure.steps import doctor as steps
     from advisor.measure.tools import machine
@@ -33,13 +39,19 @@ def doctor(
         devices,
         site,
         engine=engine,
-        say=lambda check: typer.echo(f"{check.mark:<10} {check.what}: {check.detail}"),
+        say=lambda check: typer.echo(f"{check.mark:<10} {check.what}: {_short(check.detail)}"),
     )
     typer.echo("")
-    for format, verdict in steps.verdicts(checks).items():
-        typer.echo(f"{format:<10} {verdict}")
+    rows = [(name, _short(words)) for name, words in steps.verdicts(checks, devices).items()]
+    typer.echo(show.table(("format", "with vLLM on this machine"), rows))
     whole_file.write(out / "doctor.json", steps.to_json(checks, devices, now()))
     typer.echo(f"attach to an issue: {out / 'doctor.json'}", err=True)
-    failed = [check.what for check in checks if check.works is False]
+    failed = steps.failures(checks)
     if failed:
-        raise NotAllMeasuredError(f"doctor: {len(failed)} checks fail: {', '.join(failed)}; see above")
+        plural = "checks fail" if len(failed) > 1 else "check fails"
+        raise NotAllMeasuredError(f"doctor: {len(failed)} {plural}: {', '.join(failed)}; see above")
+
+
+def _short(words: str) -> str:
+    """What fits a line; doctor.json has all of it."""
+    return textwrap.shorten(words, SHOWN, placeholder=" …")

@@ -130,9 +130,11 @@ def compared(
     prepared: Prepared, found: Records, expected: Expectation, statistics: Sequence[str] = COMPARED
 ) -> list[Compared]:
     """Every figure that there is a prediction of; none where `expected` says why there are none."""
+    from advisor.measure.show import ordered
+
     if expected.why_not:
         return []
-    rows = [row for row in found.speed if row.statistic in statistics]
+    rows = [row for row in ordered(found.speed) if row.statistic in statistics]
     return [one for row in rows if (one := _compared(prepared, row, expected)) is not None]
 
 
@@ -157,7 +159,7 @@ def comparison(
         )
         for row in rows
     )
-    said = f"the interval missed {missed} of {len(rows)} figures; learn from these with: quantadvise fit"
+    said = f"the 90 % interval missed {missed} of {len(rows)} figures"
     return (Table(head=head, rows=lines), said)
 
 

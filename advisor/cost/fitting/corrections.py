@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from advisor.cost.arrays import Floats
+from advisor.cost.arrays import Bools, Floats
 from advisor.cost.fitting.evidence import DeploymentKey
 from advisor.cost.fitting.observations import Observations
 from advisor.cost.fitting.row_noise import load_class_of
@@ -33,6 +33,32 @@ def quantity(seen: Observations) -> list[str]:
 def base_classes(seen: Observations) -> list[tuple[str, str]]:
     """What corrects a row: its quantity and load. A tail is corrected as its mean is."""
     return [(METRICS[row.metric].quantity, load_class_of(row)) for row in seen.rows]
+
+
+def is_gap_of_chunks(rows: Sequence[SpeedMeasurement]) -> Bools:
+    """Own rows that are the mean ITL of a run whose mean TPOT is known.
+
+    A client counts gaps between chunks, and a chunk may hold several tokens: such a mean lies above TPOT,
+    which is what an answer states (by a quarter on a busy CPU).
+    """
+    with_tpot = {_run(row) for row in rows if (row.metric, row.statistic) == ("tpot_ms", "mean")}
+    return np.array(
+        [
+            row.origin in OWN_ORIGINS
+            and (row.metric, row.statistic) == ("itl_ms", "mean")
+            and _run(row) in with_tpot
+            for row in rows
+        ],
+        dtype=np.bool_,
+    )
+
+
+def _run(row: SpeedMeasurement) -> tuple[object, ...]:
+    """What the figures of one benchmark share."""
+    return (
+        *(row.model, row.format, row.kv_format, row.gpu, row.num_gpus, row.input_tokens, row.output_tokens),
+        *(row.load, row.load_value, row.engine_version, row.conditions, row.source),
+    )
 
 
 def effects(

@@ -104,7 +104,12 @@ def predictions_of(
     m, r, turns = table.stats, p.replica, table.turns
     plans = memory_plans(p, table)
     bases = [table.basis(i) if plan.fits else None for i, plan in enumerate(plans)]
-    of = {name: _estimates(values, bases) for name, values in table.latency_ms.items()}
+    of = {
+        name: _estimates(
+            values, [None if basis is None else table.basis_of(i, *name) for i, basis in enumerate(bases)]
+        )
+        for name, values in table.latency_ms.items()
+    }
     rates = _estimates(table.requests_per_s, bases)
     tokens = _estimates(table.output_tokens_per_s, bases)
     capacities = _estimates(table.capacity_requests_per_s, bases)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from advisor.cost.arrays import ArrayTable, Bools, Floats, Ints
 from advisor.cost.estimate import Basis
@@ -62,6 +62,8 @@ class PredictionTable(ArrayTable):
     """Means of one replica, before any correction."""
     measured: Bools
     """Whether this very deployment was measured under this very load."""
+    measured_figures: Mapping[tuple[str, str], Bools] = field(default_factory=dict)
+    """(metric, statistic) → whether that very latency was measured; without an entry as `measured`."""
     prefix_hits: Floats | None = None
     """Share of prompt tokens that the prefix cache has, of conversations that stay with their replica; None
     where requests stand alone."""
@@ -75,4 +77,10 @@ class PredictionTable(ArrayTable):
         return self.latency_ms["tpot" if metric == "itl" else metric, "mean"]
 
     def basis(self, i: int) -> Basis:
+        """What a row's prediction rests on."""
         return "measured" if self.measured[i] else _BASIS[DISTANCES[int(self.distance[i])]]
+
+    def basis_of(self, i: int, metric: str, statistic: str) -> Basis:
+        """What one latency of a row rests on: a percentile that follows from a measured mean is fitted."""
+        own = self.measured_figures.get((metric, statistic), self.measured)
+        return self.basis(i) if own[i] else _BASIS[DISTANCES[int(self.distance[i])]]

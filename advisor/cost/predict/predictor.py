@@ -165,7 +165,12 @@ class Predictor:
         drawn = ratios if runs is None else drawn_ratios(ratios, runs)
         found = latencies(self.fit.intervals, d, loads, table, wanted, drawn)
         # What was measured was set against the closed form.
-        return replace(table, latency_ms=with_measured(found, measured, table, ratios, REPEAT))
+        own = {(metric, one): f"{metric} {one}" for metric, one in ratios}
+        return replace(
+            table,
+            latency_ms=with_measured(found, measured, table, ratios, REPEAT),
+            measured_figures={**table.measured_figures, **_measured_figures(own, measured, len(loads))},
+        )
 
     def _measured(
         self, d: DeploymentTable, loads: LoadTable, wanted: Sequence[tuple[str, str]]
@@ -231,6 +236,9 @@ class Predictor:
             prefix_hits=None if cached is None else loads.prefix_hit_rate,
             prefix_hits_spread=None if cached is None else spread_hits(loads, cached, replicas),
             measured=is_measured,
+            measured_figures=_measured_figures(
+                {(metric, "mean"): metric for metric, _ in MEANS}, measured, len(loads)
+            ),
         )
         return made if cached is None else replace(made, turns=turn_figures(loads, made, talks))
 
@@ -284,6 +292,18 @@ class Predictor:
         if runs:
             rows = with_simulated_hits(d, asked, rows, {i: run.hit_rate for i, run in runs.items()})
         return self._table(d, rows, wanted, capacity=capacity, talks=runs)
+
+
+def _measured_figures(
+    quantities: Mapping[tuple[str, str], str], measured: Mapping[str, MeasuredRows], count: int
+) -> dict[tuple[str, str], Bools]:
+    """Of each latency the rows in which its quantity was measured."""
+    found = {}
+    for figure, quantity in quantities.items():
+        found[figure] = np.zeros(count, dtype=np.bool_)
+        if quantity in measured:
+            found[figure][measured[quantity].at] = True
+    return found
 
 
 def _runs(

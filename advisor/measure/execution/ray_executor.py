@@ -29,7 +29,7 @@ MAX_LOST_WORKERS = 3
 """How often a job is started anew after its worker died."""
 NODES_S = 15.0
 """For the first node to join a cluster that has just begun."""
-WAIT_S = 60.0
+WAIT_S = 300.0
 """For the cluster to answer; a resource that no node has would wait for ever."""
 
 

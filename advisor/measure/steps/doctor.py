@@ -1,4 +1,8 @@
-"""What will work on this machine: driver, tools, a product per number format, a collective, vLLM itself."""
+"""What will work on this machine: driver, tools, a product per number format, a collective, vLLM itself.
+
+What is said of a format is what vLLM did with a tiny model in it. A product that PyTorch has says nothing of
+vLLM: on a CPU it multiplies FP8 and vLLM refuses FP8 in its own packaging.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +15,27 @@ from typing import Any
 from advisor.measure.state.site import Site
 from advisor.measure.tools import envs, machine, result_files, tool
 from advisor.measure.tools.machine import Device
+from advisor.spec.deployment import Deployment
+from advisor.spec.engines.engine import Engine
+from advisor.spec.formats.catalog import find_format
+from advisor.spec.formats.checkpoint import Checkpoint, made_kind
+from advisor.spec.hardware.gpu_by_name import find_gpu
+from advisor.spec.models.catalog import find_model
 
 WORKER = Path(__file__).with_name("workers") / "doctor_worker.py"
 FILE_VERSION = 1
 KERNELS_LIMIT_S = 120.0
 ENGINE_LIMIT_S = 300.0
-PRODUCTS = {"bf16": "bf16 product", "int8": "int8 product", "fp8": "fp8 product"}
-"""The check that a format needs beside the engine."""
-UNTRIED = {"int4": "unknown: vLLM multiplies it with kernels of its own; measure a checkpoint to try them"}
-FP8_WITHOUT_PRODUCT = "without FP8 products: vLLM can at best widen its weights to 16 bits"
+FORMATS_LIMIT_S = 480.0
+FORMATS = ("fp8", "int8", "int4", "int8-w8a16", "w4a8-fp8", "nvfp4", "mxfp4")
+"""Formats that are tried as their recipes make them."""
+PACKAGINGS = ("fp8 (vLLM's own packaging)", "int4 (GPTQ)", "int4 (AWQ)")
+"""Checkpoints of other tools that are tried, too."""
+IN_VLLM = " in vLLM"
+"""End of a format's check."""
+ENGINE = "vLLM engine"
+RULE_MODEL = "Llama-3.1-8B-Instruct"
+"""The dense model by whose matrices vLLM's rules are stated where it was not tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,26 +130,56 @@ def examine(
     add(tried("kernels", "torch", site, limit_s=KERNELS_LIMIT_S))
     if engine:
         add(tried("vllm", "vllm", site, limit_s=ENGINE_LIMIT_S))
+        add(tried("formats", "vllm", site, limit_s=FORMATS_LIMIT_S))
     return checks
 
 
-def verdicts(checks: Sequence[Check]) -> Mapping[str, str]:
-    """Per format what follows from the checks."""
+def failures(checks: Sequence[Check]) -> list[str]:
+    """What is wrong with the machine; a format that its hardware does not have is no fault of it."""
+    optional = ("fp8 product",)
+    return [
+        check.what
+        for check in checks
+        if check.works is False and check.what not in optional and not check.what.endswith(IN_VLLM)
+    ]
+
+
+def verdicts(checks: Sequence[Check], devices: Sequence[Device]) -> Mapping[str, str]:
+    """Per format what vLLM did with a tiny model in it; what its rules say where it was not tried."""
     by_name = {check.what: check for check in checks}
-    engine = by_name.get("vLLM engine")
+    names = {"bf16": ENGINE} | {name: f"{name}{IN_VLLM}" for name in (*FORMATS, *PACKAGINGS)}
     return {
-        format: _verdict(format, engine, by_name.get(what)) for format, what in PRODUCTS.items()
-    } | UNTRIED
+        name: _verdict(by_name.get(check)) + ("" if check in by_name else _by_rules(name, devices))
+        for name, check in names.items()
+    }
 
 
-def _verdict(format: str, engine: Check | None, product: Check | None) -> str:
-    if engine is not None and engine.works is False:
-        return f"will not work: the engine fails ({engine.detail})"
-    if product is not None and product.works is False:
-        return FP8_WITHOUT_PRODUCT if format == "fp8" else f"will not work: no product ({product.detail})"
-    if engine is None or product is None or not (engine.works and product.works):
-        return "unknown: not everything could be tried"
-    return "should work"
+def _verdict(check: Check | None) -> str:
+    if check is None or check.works is None:
+        return "unknown: not tried with vLLM"
+    return f"works: {check.detail}" if check.works else f"will not work: {check.detail}"
+
+
+def _by_rules(name: str, devices: Sequence[Device]) -> str:
+    """What the table of what starts says of a format on a GPU that is listed; nothing where it cannot say."""
+    device = devices[0]
+    kind = made_kind(name)
+    if kind is None or not device.in_catalog or device.index is None:
+        return ""
+    release = envs.find_tool_row("vllm").tested
+    choice = Deployment(
+        model=find_model(RULE_MODEL),
+        format=find_format(name),
+        gpu=find_gpu(device.name),
+        tensor_parallel=1,
+        kv_format="16bit",
+        engine=Engine(version=release),
+        checkpoint=Checkpoint(kind=kind, format=name),
+    ).kernels
+    if choice.starts:
+        how = "weights only, 16-bit products" if choice.runs == "weight_only" else "native products"
+        return f"; by its rules vLLM {release} starts it with {choice.kernel} ({how})"
+    return f"; by its rules vLLM {release} does not start it: {choice.why}"
 
 
 def to_json(checks: Sequence[Check], devices: Sequence[Device], date: str) -> str:
@@ -148,7 +194,7 @@ def to_json(checks: Sequence[Check], devices: Sequence[Device], date: str) -> st
         "doctor": FILE_VERSION,
         "date": date,
         "checks": [check.to_json() for check in checks],
-        "formats": dict(verdicts(checks)),
+        "formats": dict(verdicts(checks, devices)),
         "environment": environment,
     }
     text = json.dumps(document, indent=1, sort_keys=True)

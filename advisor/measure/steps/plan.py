@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from advisor.errors import InputError
+from advisor.errors import InputError, QuantAdviseError
 from advisor.measure.steps.bench import Point
 from advisor.measure.steps.calibration import Calibration
 from advisor.spec.benchmark_run import REPEATS, BenchmarkRun
@@ -19,6 +19,7 @@ from advisor.spec.reading.located_yaml import read_yaml
 from advisor.spec.workloads.load_kind import is_maximum
 from advisor.spec.workloads.profile import load_workload
 
+T = TypeVar("T")
 EvalBackend = Literal["server", "hf"]
 
 
@@ -111,7 +112,7 @@ class Plan:
         return BenchmarkRun.planned(point.kind, point.value, requests=self.requests, repeats=self.repeats)
 
 
-def points_of(concurrency: str | None, rates: str | None) -> tuple[Point, ...]:
+def points_of(concurrency: str | None = None, rates: str | None = None) -> tuple[Point, ...]:
     """`1,8,max` and `0.5,2` as points. Raises InputError."""
     points: list[Point] = []
     for word in _words(concurrency):
@@ -172,7 +173,7 @@ def _calibration(given: Given) -> Calibration:
     keys = given.keys(("source", "samples", "length", "seed"))
     values: dict[str, Any] = {}
     if "source" in keys:
-        values["source"] = keys["source"].text()
+        values["source"] = _path(keys["source"])
     for name, high in (("samples", 1_000_000), ("length", 1_000_000), ("seed", 2**31)):
         if name in keys:
             values[name] = keys[name].whole(low=0 if name == "seed" else 1, high=high)
@@ -227,6 +228,11 @@ _READERS: Mapping[str, Any] = {
     "quantize_limit_s": lambda given: given.number(above=0),
 }
 
+_POINT_READERS: Mapping[str, Callable[[Given], tuple[Point, ...]]] = {
+    "concurrency": lambda given: points_of(concurrency=_comma(given)),
+    "rates": lambda given: points_of(rates=_comma(given)),
+}
+
 
 def read_plan(path: Path | None, flags: Mapping[str, Any]) -> Plan:
     """The plan of a file, of flags, or of a file with flags over it. Raises InputError.
@@ -237,13 +243,13 @@ def read_plan(path: Path | None, flags: Mapping[str, Any]) -> Plan:
     values: dict[str, Any] = {}
     if path is not None:
         given = read_yaml(path)
-        keys = given.keys([*_READERS, "concurrency", "rates"])
+        keys = given.keys([*_READERS, *_POINT_READERS])
         for name, value in keys.items():
             if name in _READERS:
-                values[name] = _READERS[name](value)
-        texts = {name: _comma(keys[name]) for name in ("concurrency", "rates") if name in keys}
-        if texts:
-            values["points"] = points_of(texts.get("concurrency"), texts.get("rates"))
+                values[name] = _placed(value, _READERS[name])
+        points = [_placed(keys[name], read) for name, read in _POINT_READERS.items() if name in keys]
+        if points:
+            values["points"] = tuple(point for some in points for point in some)
     values |= {name: value for name, value in flags.items() if value is not None}
     for name in ("model", "workload"):
         if name not in values:
@@ -255,6 +261,16 @@ def read_plan(path: Path | None, flags: Mapping[str, Any]) -> Plan:
         if plan.is_made(format):
             plan.recipe(format)
     return plan
+
+
+def _placed(given: Given, reader: Callable[[Given], T]) -> T:
+    """What `reader` makes of a value. Raises InputError with the line of the file, whatever it refuses."""
+    try:
+        return reader(given)
+    except QuantAdviseError as error:
+        if str(error).startswith(given.where):
+            raise
+        raise given.error(str(error).removeprefix(f"--{given.inside}: ")) from error
 
 
 def _own_point(workload: str) -> Point:

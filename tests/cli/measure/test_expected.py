@@ -43,9 +43,7 @@ def lines_of(rows: list[SpeedMeasurement]) -> list[list[str]]:
         prepared(), Records(speed=tuple(rows), quality=(), failures=()), Expectation(prepared(), None)
     )
     assert isinstance(table, Table)
-    assert (
-        said == f"the interval missed 0 of {len(table.rows)} figures; learn from these with: quantadvise fit"
-    )
+    assert said == f"the 90 % interval missed 0 of {len(table.rows)} figures"
     return [list(row) for row in table.rows if row[0] == FORMAT]
 
 

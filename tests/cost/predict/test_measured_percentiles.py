@@ -73,6 +73,27 @@ def test_a_percentile_that_was_not_measured_is_a_multiple_of_the_mean() -> None:
         assert one.latency[key] == other.latency[key]
 
 
+def test_gaps_between_chunks_are_not_the_time_of_a_token() -> None:
+    alone = [own("tpot_ms", "mean", 12.0), own("ttft_ms", "mean", 60.0)]
+    gaps = own("itl_ms", "mean", 16.0)  # chunks of several tokens: as far apart as vLLM's client counts them
+    [one], [both] = (
+        Predictor(fit_with(*rows)).predictions([SERVED], LOAD) for rows in (alone, [*alone, gaps])
+    )
+    assert both.latency["tpot", "mean"].value == pytest.approx(12.0, rel=1e-4)
+    assert both.latency == one.latency
+    # Where nothing else is known of a token's time, they are what is known.
+    [only] = Predictor(fit_with(gaps)).predictions([SERVED], LOAD)
+    assert only.latency["tpot", "mean"].value == pytest.approx(16.0, rel=1e-4)
+
+
+def test_what_follows_from_a_measured_mean_is_not_called_measured() -> None:
+    [found] = Predictor(fit_with(own("ttft_ms", "mean", 60.0))).predictions([SERVED], LOAD, WANTED)
+    assert found.latency["ttft", "mean"].basis == "measured"
+    # Neither its percentiles nor the metrics of which nothing was measured.
+    others = {of: one.basis for of, one in found.latency.items() if of != ("ttft", "mean")}
+    assert set(others.values()) == {"fitted"}, others
+
+
 def test_under_another_load_it_is_not_this_percentile() -> None:
     fit = fit_with(own("ttft_ms", "p95", 300.0))
     other = replace(LOAD, arrival=Arrival(kind="rate", value=8.0))

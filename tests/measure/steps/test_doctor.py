@@ -13,40 +13,51 @@ from advisor.measure.steps import doctor
 from advisor.measure.steps.doctor import Check
 from advisor.measure.tools import envs, machine
 
-
-def checks(**works: bool | None) -> list[Check]:
-    names = {
-        "engine": "vLLM engine",
-        "bf16": "bf16 product",
-        "int8": "int8 product",
-        "fp8": "fp8 product",
-    }
-    return [Check(what=names[key], works=value, detail="any") for key, value in works.items()]
+CPU = [machine.cpu()]
+A100 = machine.parse_nvidia("0, NVIDIA A100-SXM4-80GB, 81920, 550.54.15, GPU-1, 400.00, 8.0, 4")
+H100 = machine.parse_nvidia("0, NVIDIA H100 80GB HBM3, 81559, 550.54.15, GPU-7, 700.00, 9.0, 4")
 
 
-def test_a_format_works_when_its_product_and_the_engine_do():
-    found = doctor.verdicts(checks(engine=True, bf16=True, int8=True, fp8=False))
-    assert found["bf16"] == found["int8"] == "should work"
-    # On Ampere there is no FP8 product, and vLLM still serves FP8 weights.
-    assert found["fp8"] == doctor.FP8_WITHOUT_PRODUCT
-    assert found["int4"].startswith("unknown")
-    assert doctor.verdicts(checks(engine=True, bf16=True, int8=False))["int8"].startswith("will not work")
+def tried(**works: bool | None) -> list[Check]:
+    """The engine, and formats in vLLM."""
+    named = {"engine": doctor.ENGINE} | {name: f"{name}{doctor.IN_VLLM}" for name in doctor.FORMATS}
+    return [Check(what=named[key], works=value, detail=f"detail of {key}") for key, value in works.items()]
 
 
-@pytest.mark.parametrize("engine", [{}, {"engine": None}])
-def test_without_the_engine_nothing_is_promised(engine: dict[str, None]):
-    found = doctor.verdicts(checks(**engine, bf16=True, int8=True, fp8=True))
-    assert all(verdict.startswith("unknown") for verdict in found.values())
+def test_what_vllm_did_with_a_format_is_what_is_said_of_it():
+    # PyTorch multiplies FP8 on a CPU, where vLLM may refuse it.
+    product = Check(what="fp8 product", works=True, detail="off by 0.01")
+    found = doctor.verdicts([product, *tried(engine=True, int8=True, fp8=False)], CPU)
+    assert found["bf16"] == "works: detail of engine"
+    assert found["int8"] == "works: detail of int8"
+    assert found["fp8"] == "will not work: detail of fp8"
 
 
-def test_an_engine_that_fails_fails_every_format():
-    found = doctor.verdicts(checks(engine=False, bf16=True, int8=True, fp8=True))
-    assert all(found[format].startswith("will not work: the engine fails") for format in doctor.PRODUCTS)
+@pytest.mark.parametrize("checks", [[], tried(engine=None, fp8=None, int8=None)])
+def test_without_vllm_nothing_is_promised(checks: list[Check]):
+    found = doctor.verdicts(checks, CPU)
+    assert set(found.values()) == {"unknown: not tried with vLLM"}
+    assert set(found) == {"bf16", *doctor.FORMATS, *doctor.PACKAGINGS}
+
+
+def test_the_rules_stand_in_where_vllm_was_not_tried_on_a_listed_gpu():
+    ampere, hopper = doctor.verdicts([], A100), doctor.verdicts([], H100)
+    # Ampere has no FP8 products and vLLM widens the weights; Hopper multiplies, and CUTLASS has its W4A8.
+    assert "(weights only, 16-bit products)" in ampere["fp8"]
+    assert "(native products)" in hopper["fp8"]
+    assert "does not start it: " in ampere["w4a8-fp8"]
+    assert "with Cutlass W4A8" in hopper["w4a8-fp8"]
+    assert all(words.startswith("unknown: not tried with vLLM") for words in ampere.values())
+
+
+def test_a_format_that_the_hardware_lacks_is_no_fault_of_the_machine():
+    lacking = [Check(what="fp8 product", works=False, detail="none"), *tried(nvfp4=False)]
+    assert doctor.failures(lacking) == []
+    assert doctor.failures([*lacking, *tried(engine=False)]) == ["vLLM engine"]
 
 
 def test_a_gpu_that_nvidia_smi_lists():
-    row = "0, NVIDIA H100 80GB HBM3, 81559, 550.54.15, GPU-7, 700.00, 9.0, 4"
-    [check] = list(doctor.machine_checks(machine.parse_nvidia(row)))[:1]
+    [check] = list(doctor.machine_checks(H100))[:1]
     assert check.works
     assert "H100-SXM" in check.detail
     assert "driver 550.54.15, capability 9.0, 81,555 of 81,559 MiB free" in check.detail
@@ -75,7 +86,16 @@ def test_the_real_tools_on_this_cpu(tmp_path: Path):
     if envs.find("torch") is None or envs.find("vllm") is None:
         pytest.skip("needs quantadvise tools install")
     site = Site(folder=tmp_path, offline=True)
-    found = {c.what: c for c in doctor.examine([machine.cpu()], site, engine=True, say=lambda check: None)}
+    checks = doctor.examine(CPU, site, engine=True, say=lambda check: None)
+    found = {check.what: check for check in checks}
     assert found["bf16 product"].works
     assert found["int8 product"].works
     assert found["vLLM engine"].works, found["vLLM engine"].detail
+    said = doctor.verdicts(checks, CPU)
+    assert {name.partition(":")[0] for name in said.values()} == {"works", "will not work"}
+    works = {name for name, words in said.items() if words.startswith("works")}
+    # vLLM 0.32.0: what test_real_loop.py and test_real_architectures.py serve, and nothing else.
+    assert works == {"bf16", "fp8", "int8", "int4", "int4 (GPTQ)", "int4 (AWQ)"}, said
+    assert "static_scaled_fp8_quant" in said["fp8 (vLLM's own packaging)"]
+    assert "CPUWNA16LinearKernel" in said["int4"]
+    assert doctor.failures(checks) == []

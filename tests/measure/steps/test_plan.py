@@ -48,6 +48,22 @@ def test_flags_go_over_the_file(tmp_path: Path):
     assert read_plan(path, {"repeats": 1, "model": None}).model == "org/model"
 
 
+def test_paths_are_taken_from_where_the_file_lies(tmp_path: Path):
+    (tmp_path / "model").mkdir()
+    for name in ("load.yaml", "rows.jsonl", "prompts.jsonl"):
+        (tmp_path / name).touch()
+    path = tmp_path / "plan.yaml"
+    path.write_text(
+        "model: model\nworkload: load.yaml\nprompts: prompts.jsonl\ncalibration: {source: rows.jsonl}\n"
+        "checkpoints: {int4: model}\ntask_folder: model\ntasks: [any]\n"
+    )
+    plan = read_plan(path, {})
+    assert plan.model == plan.task_folder == dict(plan.checkpoints)["int4"] == str(tmp_path / "model")
+    assert plan.workload == str(tmp_path / "load.yaml")
+    assert plan.prompts == str(tmp_path / "prompts.jsonl")
+    assert plan.calibration.source == str(tmp_path / "rows.jsonl")
+
+
 def test_the_16_bit_model_comes_first():
     assert formats_of("int4,W8A8,bf16") == ("bf16", "int4", "int8")
 
@@ -80,6 +96,9 @@ def test_wrong_points(concurrency: str | None, rates: str | None, message: str):
     ("line", "message"),
     [
         ("concurency: [1]", "plan.yaml:3: unknown key 'concurency'; did you mean 'concurrency'?"),
+        ("concurrency: [0]", "plan.yaml:3: concurrency: '0' is neither a whole number above 0 nor 'max'"),
+        ("formats: [int5]", "plan.yaml:3: formats: unknown format 'int5'; did you mean int8"),
+        ("checkpoints: {int5: x}", "plan.yaml:3: checkpoints: unknown format 'int5'"),
         ("repeats: many", "plan.yaml:3: repeats: expected a number, found 'many'"),
         ("formats: [int5]", "unknown"),
         ("calibration: {sampels: 3}", "did you mean 'samples'?"),

@@ -11,6 +11,10 @@ import typer
 from advisor.cli.measure.expected import misses
 from advisor.errors import QuantAdviseError
 
+NEXT = (
+    "next: the same command with --write DIR makes the files that serve it; with measure-next in place of "
+    "recommend it names what to measure next"
+)
 NOW = "What is recommended now, with these records:"
 
 if TYPE_CHECKING:
@@ -54,7 +58,7 @@ def advice_text(prepared: Prepared, found: Records, expected: Expectation, after
         else:
             answer = [*_answer_lines(now), *doubt_lines(now, *misses(prepared, found, expected))]
             lines = [*_before_lines(prepared, expected, now), "", NOW, *answer, ""]
-    return "\n".join([*lines, command(prepared, found, expected)])
+    return "\n".join([*lines, command(prepared, found, expected), NEXT])
 
 
 def cannot_advise(error: QuantAdviseError) -> None:

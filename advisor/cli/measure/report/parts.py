@@ -67,8 +67,7 @@ def sections(run: Outcome) -> list[Section]:
     means = ("mean",)
     parts = [
         Section(head="Run", body=tuple(_run_lines(prepared, run.ledger, run.rows))),
-        Section(head="Speed", body=(show.speed_table(found.speed),) if found.speed else ()),
-        Section(head="Accuracy", body=(show.quality_table(found.quality),) if found.quality else ()),
+        *_measured_sections(found),
         Section(head="Highest rates within the limits", body=found.rates),
         Section(
             head="Predicted before, and measured",
@@ -87,6 +86,16 @@ def sections(run: Outcome) -> list[Section]:
         Section(head="Records", body=(show.records_line(found, prepared.folder),)),
     ]
     return [part for part in parts if part.body]
+
+
+def _measured_sections(found: Records) -> Iterator[Section]:
+    """The figures, each table with what its columns are."""
+    if found.speed:
+        table, brief = (show.speed_table(found.speed, tails=tails) for tails in (True, False))
+        note = f"{show.SPEED_NOTE} Of percentiles it stands in {NAME}."
+        yield Section(head="Speed", body=(table, show.SPEED_NOTE), brief=(brief, note))
+    if found.quality:
+        yield Section(head="Accuracy", body=(show.quality_table(found.quality), show.SCORES_NOTE))
 
 
 def text_of(parts: Sequence[Part]) -> str:

@@ -1,18 +1,22 @@
 """What this device can do, by the smallest example of each. `doctor_worker.py KIND DEVICE RESULT.json`
 
-KIND is `kernels` (PyTorch alone) or `vllm` (a tiny model with dummy weights through the engine). Imports
-nothing of ours. Each check is a row: what, whether it works (null = not known), detail. Writes after every
-check, so that a crash of the process leaves the rows before it.
+KIND is `kernels` (PyTorch alone), `vllm` (a tiny model with dummy weights through the engine) or `formats`
+(the same model in every format and packaging, in this process). Imports nothing of ours. Each check is a
+row: what, whether it works (null = not known), detail. Writes after every check, so that a crash of the
+process leaves the rows before it.
 """
 # mypy: disable-error-code="import-not-found"
 
 from __future__ import annotations
 
 import json
+import logging
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 SIZE = 256
@@ -34,6 +38,40 @@ TINY = {
     "eos_token_id": 2,
 }
 """The smallest Llama that every attention kernel of vLLM takes (heads of 64)."""
+PRESETS = {
+    "fp8": ("FP8_DYNAMIC", "float-quantized"),
+    "int8": ("W8A8", "int-quantized"),
+    "int4": ("W4A16", "pack-quantized"),
+    "int8-w8a16": ("W8A16", "pack-quantized"),
+    "w4a8-fp8": ("W4AFP8", "pack-quantized"),
+    "nvfp4": ("NVFP4", "nvfp4-pack-quantized"),
+    "mxfp4": ("MXFP4", "mxfp4-pack-quantized"),
+}
+"""What a format's recipe makes: preset and storage of compressed-tensors."""
+PACKAGINGS: dict[str, dict[str, Any]] = {
+    "fp8 (vLLM's own packaging)": {
+        "quant_method": "fp8",
+        "activation_scheme": "dynamic",
+        "ignored_layers": ["lm_head"],
+    },
+    "int4 (GPTQ)": {
+        "quant_method": "gptq",
+        "bits": 4,
+        "group_size": 128,
+        "desc_act": False,
+        "sym": True,
+        "checkpoint_format": "gptq",
+        "lm_head": False,
+    },
+    "int4 (AWQ)": {
+        "quant_method": "awq",
+        "bits": 4,
+        "group_size": 128,
+        "zero_point": True,
+        "version": "gemm",
+    },
+}
+"""The quantization_config of other packagings, as their tools write it."""
 
 
 class Rows:
@@ -49,17 +87,17 @@ class Rows:
         try:
             row = (True, str(call()))
         except Exception as error:
-            lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-            row = (False, f"{type(error).__name__}: {lines[0]}"[:300])
+            said = " ".join(str(error).split())
+            row = (False, f"{type(error).__name__}: {said}"[:400] if said else type(error).__name__)
         self.rows.pop()
         self.add(what, *row)
 
     def add(self, what: str, works: bool | None, detail: str) -> None:
         self.rows.append({"what": what, "works": works, "detail": detail})
-        partial = f"{self.path}.partial"
-        with open(partial, "w", encoding="utf-8") as file:
+        unfinished = f"{self.path}.partial"
+        with open(unfinished, "w", encoding="utf-8") as file:
             json.dump(self.rows, file)
-        os.replace(partial, self.path)
+        os.replace(unfinished, self.path)
 
 
 def _agree(result: Any, expected: Any, tolerance: float) -> str:
@@ -125,35 +163,106 @@ def _collective(torch: Any, device: str) -> str:
 
 
 def engine(rows: Rows) -> None:
-    """A tiny model with dummy weights: loaded, and asked for eight tokens."""
+    """A tiny model with dummy weights through the engine as it is served: processes and all."""
 
     def generate() -> str:
-        from vllm import LLM, SamplingParams
-
-        with tempfile.TemporaryDirectory() as folder:
-            with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as file:
-                json.dump(TINY, file)
-            model = LLM(
-                model=folder,
-                skip_tokenizer_init=True,
-                load_format="dummy",
-                max_model_len=128,
-                max_num_seqs=4,
-                enforce_eager=True,
-                gpu_memory_utilization=0.3,
-            )
-            options = SamplingParams(max_tokens=8, ignore_eos=True, detokenize=False)
-            found = model.generate([{"prompt_token_ids": list(range(10, 42))}], options, use_tqdm=False)
-            count = len(found[0].outputs[0].token_ids)
-            if count != 8:
-                raise ValueError(f"{count} tokens in place of 8")
+        _generate(TINY, gpu_memory_utilization=0.3)
         return "a tiny Llama gave 8 tokens"
 
     rows.check("vLLM engine", generate)
 
 
+def formats(rows: Rows) -> None:
+    """The tiny model in every format: vLLM chooses the kernels, and they run.
+
+    In this process and with a small KV cache, so that a format takes seconds and its error is the cause.
+    """
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+    for name, (preset, storage) in PRESETS.items():
+        rows.check(f"{name} in vLLM", partial(_serve, partial(_config, preset, storage)))
+    for name, config in PACKAGINGS.items():
+        rows.check(f"{name} in vLLM", partial(_serve, partial(dict, config)))
+
+
+def _config(preset: str, storage: str) -> dict[str, Any]:
+    """The quantization_config that compressed-tensors writes for a preset."""
+    from compressed_tensors.quantization import QuantizationConfig, preset_name_to_scheme
+
+    made = QuantizationConfig(
+        config_groups={"group_0": preset_name_to_scheme(preset, ["Linear"])},
+        format=storage,
+        ignore=["lm_head"],
+        quantization_status="compressed",
+    )
+    return {**json.loads(made.model_dump_json(exclude_none=True)), "quant_method": "compressed-tensors"}
+
+
+class _Kernels(logging.Handler):
+    """The kernels that vLLM names in its log while it loads a model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        found = re.match(r"(?:Selected|Using) (\w*Kernel)\b", record.getMessage())
+        if found and found[1] not in self.names:
+            self.names.append(found[1])
+
+
+def _serve(made: Callable[[], dict[str, Any]]) -> str:
+    """What vLLM ran a quantized tiny model with. Raises what vLLM raises."""
+    import gc
+
+    import vllm.logger  # noqa: F401  (it sets the handlers of its logger anew)
+
+    config = made()
+    # GPTQ and AWQ multiply in FP16, and AWQ's oldest kernels in nothing else.
+    dtype = "float16" if config["quant_method"] in ("gptq", "awq") else TINY["torch_dtype"]
+    kernels = _Kernels()
+    logger = logging.getLogger("vllm")
+    logger.addHandler(kernels)
+    try:
+        _generate(
+            {**TINY, "torch_dtype": dtype, "quantization_config": config},
+            gpu_memory_utilization=0.05,
+            kv_cache_memory_bytes=64 << 20,
+            distributed_executor_backend="uni",
+        )
+    finally:
+        logger.removeHandler(kernels)
+        gc.collect()
+    return f"a tiny Llama gave 8 tokens{' with ' + ', '.join(kernels.names) if kernels.names else ''}"
+
+
+def _generate(config: dict[str, Any], **options: Any) -> None:
+    """Load a model with dummy weights and ask it for eight tokens. Raises where that fails."""
+    from vllm import LLM, SamplingParams
+
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as file:
+            json.dump(config, file)
+        model = LLM(
+            model=folder,
+            skip_tokenizer_init=True,
+            load_format="dummy",
+            max_model_len=128,
+            max_num_seqs=4,
+            enforce_eager=True,
+            **options,
+        )
+        sampling = SamplingParams(max_tokens=8, ignore_eos=True, detokenize=False)
+        found = model.generate([{"prompt_token_ids": list(range(10, 42))}], sampling, use_tqdm=False)
+        count = len(found[0].outputs[0].token_ids)
+        if count != 8:
+            raise ValueError(f"{count} tokens in place of 8")
+
+
 if __name__ == "__main__":
+    into = Rows(sys.argv[3])
     if sys.argv[1] == "vllm":
-        engine(Rows(sys.argv[3]))
+        engine(into)
+    elif sys.argv[1] == "formats":
+        formats(into)
     else:
-        kernels(Rows(sys.argv[3]), sys.argv[2])
+        kernels(into, sys.argv[2])

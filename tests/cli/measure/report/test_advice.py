@@ -62,6 +62,7 @@ def test_a_run_ends_with_what_is_recommended_now_and_the_command_for_it(place: P
         f"--workload {place.root / 'w.yaml'} --gpu {place.root / 'cpu.yaml'} --engine 'vllm 0.32.0' "
         f"--kv-cache-dtype auto --tasks tiny_mc --records {place.out / 'records'}"
     )
+    assert "next: the same command with --write DIR" in done.stdout
 
 
 def test_the_advice_is_for_the_engine_as_the_run_set_it(place: Place) -> None:

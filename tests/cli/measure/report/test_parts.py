@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from advisor.cli.measure.report.parts import Section, terminal_text
+from advisor.measure.show import SPEED_NOTE
 from tests.cli.measure.report.test_advice import place_in
 from tests.measure.test_run import Place
 
@@ -59,10 +60,14 @@ def test_a_run_that_was_resumed_reports_the_whole(resumed: tuple[Place, str]) ->
     found = parts(text)
     assert list(found) == [head for head in HEADS if not head.startswith("Failed")]
     assert "11 of 11 steps of the plan have a result" in found["Run"]
-    head, *rows = found["Speed"].strip().splitlines()
+    head, *rows, note = found["Speed"].strip().splitlines()
+    assert note.startswith(SPEED_NOTE)
     assert re.split(r"  +", head) == SPEED_HEAD
-    assert [row.split("  ")[0] for row in rows] == ["bf16", "bf16", "int4", "int4"]
-    assert all("2 × 40" in row and "2 repeats only: scatter unknown" in row for row in rows)
+    named = [re.split(r"  +", row) for row in rows]
+    assert [(row[0], row[2]) for row in named] == [
+        (format, f"concurrency {level}") for format in ("bf16", "int4") for level in (1, 4)
+    ]
+    assert all("2 × 40" in row and "2 repeats only: ± is itself unsure" in row for row in rows)
     assert "± " in found["Accuracy"]
     compared = found["Predicted before, and measured"]
     assert "TTFT mean, ms" in compared
@@ -132,8 +137,10 @@ def test_the_file_has_the_same_parts_and_the_percentiles(resumed: tuple[Place, s
     heads = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
     assert heads == list(parts(printed))
     assert text.count("TTFT p95, ms") == 2 * 4  # beside its prediction, and before and now
+    speed = text.partition("## Speed")[2].partition("## Accuracy")[0]
+    assert len(re.findall(r" ± \d", speed)) == 4 * 10  # every figure of every point
     for head, part in parts(printed).items():
-        if head not in ("Predicted before, and measured", "What the fit learnt"):
+        if head not in ("Speed", "Predicted before, and measured", "What the fit learnt"):
             assert part.partition("report: ")[0].strip() in text
 
 
