@@ -24,9 +24,10 @@ from advisor.spec.models.catalog import find_model
 
 WORKER = Path(__file__).with_name("workers") / "doctor_worker.py"
 FILE_VERSION = 1
-KERNELS_LIMIT_S = 120.0
-ENGINE_LIMIT_S = 300.0
-FORMATS_LIMIT_S = 480.0
+KERNELS_LIMIT_S = 300.0
+ENGINE_LIMIT_S = 900.0
+FORMATS_LIMIT_S = 900.0
+"""Bounds of what hangs: on a machine that does nothing else all of it takes a minute or two."""
 FORMATS = ("fp8", "int8", "int4", "int8-w8a16", "w4a8-fp8", "nvfp4", "mxfp4")
 """Formats that are tried as their recipes make them."""
 PACKAGINGS = ("fp8 (vLLM's own packaging)", "int4 (GPTQ)", "int4 (AWQ)")

@@ -94,8 +94,7 @@ def test_the_real_tools_on_this_cpu(tmp_path: Path):
     said = doctor.verdicts(checks, CPU)
     assert {name.partition(":")[0] for name in said.values()} == {"works", "will not work"}
     works = {name for name, words in said.items() if words.startswith("works")}
-    # vLLM 0.32.0: what test_real_loop.py and test_real_architectures.py serve, and nothing else.
-    assert works == {"bf16", "fp8", "int8", "int4", "int4 (GPTQ)", "int4 (AWQ)"}, said
-    assert "static_scaled_fp8_quant" in said["fp8 (vLLM's own packaging)"]
-    assert "CPUWNA16LinearKernel" in said["int4"]
+    # What test_real_loop.py and test_real_architectures.py serve; of NVFP4 vLLM 0.32.0 has no CPU kernel.
+    assert works >= {"bf16", "fp8", "int8", "int4", "int4 (GPTQ)", "int4 (AWQ)"}, said
+    assert "Failed to find a kernel" in said["nvfp4"]
     assert doctor.failures(checks) == []
