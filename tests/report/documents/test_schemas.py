@@ -87,7 +87,7 @@ def test_a_type_says_what_its_schema_is() -> None:
     offer = schema_of("recommendation")["$defs"]["offer"]
     assert offer["required"] == list(offer["properties"])
     assert offer["properties"]["usd_per_month"] == {
-        "description": "730 hours.",
+        "description": "Cost of 730 hours; null: no price is known.",
         "type": ["number", "null"],
         "exclusiveMinimum": 0,
     }
