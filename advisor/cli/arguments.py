@@ -18,15 +18,23 @@ NAMES = frozenset(
     }
 )
 """Options whose values are names and paths, which may look like any number."""
+_MEMORY_WORDS = frozenset({"--vram", "--max-vram", "--vram-gb", "--gpu-memory", "--gpu-vram", "--gpu-ram"})
+"""Words that are asked first for what no option is: how much memory a GPU has."""
 MAX_DIGITS = 40
 """No quantity here needs more digits."""
 
 
 def check(arguments: Sequence[str]) -> None:
-    """Raise InputError for control characters, and for numbers not written with the digits 0 to 9."""
+    """Raise InputError for control characters, for numbers not written with the digits 0 to 9, and for the
+    memory of a GPU, which its name says."""
     before = ""
     for argument in arguments:
         option, equals, value = argument.partition("=")
+        if option in _MEMORY_WORDS:
+            raise InputError(
+                f"{option}: memory comes with the GPU: name it, --gpu RTX4090 (quantadvise gpus lists them "
+                "with theirs); the share that the server takes is --gpu-memory-utilization 80%"
+            )
         if not argument.isprintable():
             where = option if equals or option.startswith("--") else before or "an argument"
             raise InputError(f"{where}: {argument!r} has control characters or line breaks; write plain text")

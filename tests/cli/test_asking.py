@@ -78,6 +78,8 @@ def test_list_lists(quantadvise: Command, what: str) -> None:
     [
         (("--context", "32k"), "--context: is it the prompt? say --input-tokens 32k"),
         (("--latency", "200ms"), "for example --slo e2e_p95=200ms"),
+        (("--vram", "24"), "--vram: memory comes with the GPU: name it, --gpu RTX4090"),
+        (("--gpu-memory=24GB",), "--gpu-memory: memory comes with the GPU"),
         (("--gpu", ""), "--gpu: is empty; name GPUs"),
         (("--gpu", " , "), "--gpu: is empty; name GPUs"),
         (("--formats", ","), "--formats: is empty; name formats"),
