@@ -93,6 +93,11 @@ def share(ratio: float) -> str:
     return f"{number(100 * ratio, digits=2)} %"
 
 
+def stated_share(ratio: float) -> str:
+    """A share that somebody asked for, as it was asked: 0.995 → `99.5 %`."""
+    return f"{number(100 * ratio, digits=6)} %"
+
+
 def chance(probability: float, asked: float | None = None) -> str:
     """A probability as per cent, never 0 % or 100 %; one below what was asked for is not rounded up to it:
     0.7988 is `79.8 %` where 80 % was asked for."""

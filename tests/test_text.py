@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from advisor.spec.models.catalog import find_model
-from advisor.text import accuracy_text, amount_text, rate_text
+from advisor.text import accuracy_text, amount_text, rate_text, stated_share
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,14 @@ from advisor.text import accuracy_text, amount_text, rate_text
 def test_one_request_is_no_requests(per_s: float, text: str) -> None:
     assert rate_text(per_s) == text
     assert amount_text(per_s, "requests/s") == text
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [(0.8, "80 %"), (0.995, "99.5 %"), (0.985, "98.5 %"), (0.999, "99.9 %"), (1.0, "100 %")],
+)
+def test_what_was_asked_for_is_told_as_it_was_asked(ratio: float, text: str) -> None:
+    assert stated_share(ratio) == text
 
 
 def test_accuracy_is_a_share_of_what_was_released() -> None:

@@ -59,6 +59,7 @@ OVER = "over"
 """What the load story goes along, beside the question."""
 GIVE_WAY_S = 0.002
 PERCENT = 100.0
+NOTHING_RANKED = tag("p", "Nothing keeps the limits; “Answer” says what is refused, and why.", class_="card")
 NO_MIX = tag("p", "No kinds of GPU can be mixed for this question.", class_="card")
 
 Said = tuple[tuple[str, str], ...]
@@ -133,7 +134,7 @@ class Answerer:
             made = report_charts(Findings(recommendation=recommendation))
             return {
                 "charts": _charts(*made),
-                "tables": ranking_section(recommendation, where_all="the CSV under Files"),
+                "tables": ranking_section(recommendation, where_all="the CSV under Files") or NOTHING_RANKED,
                 "ms": _ms_since(begun),
             }
 

@@ -43,6 +43,8 @@ LEVELLED: tuple[ArrivalKind, ...] = ("rate", "concurrency")
 MOST_CHARACTERS = 2_000
 _ABOUT = re.compile(r"--[a-z-]+|[a-z0-9]+(_[a-z0-9.]+)+")
 """A flag, or a key with its underscores, before the colon of an error."""
+_SPACED_UNIT = re.compile(r"\s+(m?s)$")
+"""Limits are lists in a flag, parted by spaces: one of a field is `0.2 s` as well."""
 SIZE = re.compile(r"\d+(\.\d+)?[bB]")
 
 
@@ -257,7 +259,8 @@ def limits_said(get: Mapping[str, str], base: Workload) -> list[str]:
 def _stated_limits(get: Mapping[str, str]) -> list[str]:
     """Each stated limit at the statistic of `at`; `none` drops the profile's. Raises InputError."""
     at = get["at"] or "p95"
-    given = [f"{latency_key(metric, at)}={get[metric]}" for metric in LIMITED if get.get(metric)]
+    stated = {metric: _SPACED_UNIT.sub(r"\1", get[metric]) for metric in LIMITED if get.get(metric)}
+    given = [f"{latency_key(metric, at)}={text}" for metric, text in stated.items()]
     if at == "none":
         if given:
             raise InputError("--slo: no limits contradicts the limit here; choose a statistic or empty it")

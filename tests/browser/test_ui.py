@@ -203,6 +203,37 @@ def test_what_a_reader_chose_in_a_chart_stays(page: Browser) -> None:
     assert not page.find("input[name='tradeoff-format'][value='bf16']").is_selected()
 
 
+@pytest.mark.parametrize(
+    ("address_", "told"),
+    [
+        ("model=Llama-3.1-8B-Instruct&gpu=H900", "unknown GPU 'H900'"),
+        ("model=Llama-3.1-8B-Instruct&levle=8", "unknown field 'levle'"),
+        ("model=Llama-3.1-8B-Instruct&level=8&level=9", "is stated twice"),
+        ("model=Llama-3.1-8B-Instruct&workload=no-such", "unknown workload 'no-such'"),
+    ],
+)
+def test_what_an_address_says_and_no_field_can_hold_is_told(
+    page: Browser, address: str, address_: str, told: str
+) -> None:
+    page.open(f"{address}?{address_}")
+    message = page.find("#message")
+    page.until(message.is_displayed, "it is told")
+    assert told in message.text
+    assert page.counted("answered") == 0
+
+
+def test_every_tab_says_so_where_nothing_keeps_the_limits(page: Browser) -> None:
+    change(page, "ttft", "1 ms")
+    for tab, said in (
+        ("load", "Nothing is ranked"),
+        ("ranking", "Nothing keeps the limits"),
+        ("prices", "Nothing keeps"),
+    ):
+        settled(page)
+        page.click(page.find(f"[data-tab={tab}]"))
+        page.until(lambda t=tab, s=said: s in page.text(f"#part-{t}"), f"{tab} says so")  # type: ignore[misc]
+
+
 def test_a_number_without_a_unit_moves_the_load(page: Browser) -> None:
     change(page, "level", "50")
     assert "50 requests/s" in page.text("#question")

@@ -65,6 +65,12 @@ def test_a_conversation_is_read_as_on_the_command_line() -> None:
     assert (conversation.system_tokens, conversation.history) == (800, 3)
 
 
+@pytest.mark.parametrize("text", ["200", "200 ms", "200ms", "0.2 s", "0.2s"])
+def test_a_limit_is_read_with_its_unit_however_it_is_spaced(text: str) -> None:
+    choice = read_choice({**CHAT, "ttft": text}, OwnInputs())
+    assert {limit.max_ms for limit in choice.workload.limits if limit.metric == "ttft"} == {200.0}
+
+
 @pytest.mark.parametrize(
     ("field", "flag"),
     [
@@ -103,6 +109,7 @@ def _asked(said: dict[str, str]) -> None:
         ({"load": "concurrency"}, "--concurrency: needs a number"),
         ({"load": "sometimes"}, "--load: 'sometimes' is no kind of load"),
         ({"ttft": "soon"}, "--slo"),
+        ({"ttft": "300 500"}, "--slo"),
         ({"at": "p101", "ttft": "100"}, "--slo"),
         ({"recovery": "101"}, "--min-recovery"),
         ({"recovery": "much"}, "--min-recovery: expected a share above 0 and up to 1"),

@@ -28,7 +28,7 @@ from advisor.spec.workloads.profile_listing import (
     limit_text,
     load_text,
 )
-from advisor.text import accuracy_text, amount_text, deployment_text, low_high, number, share
+from advisor.text import accuracy_text, amount_text, deployment_text, low_high, number, stated_share
 
 BAR = 200.0
 """Width of an interval's drawing, in its own units."""
@@ -95,14 +95,16 @@ def _chips(recommendation: Recommendation) -> Iterator[Chip]:
     if workload.goodput is not None:
         yield Chip(text=goodput_text(workload.goodput), flag="--goodput", field="ttft")
     if workload.quality.min_recovery is not None:
-        floor = share(workload.quality.min_recovery)
+        floor = stated_share(workload.quality.min_recovery)
         about = f"of {accuracy_text(recommendation.model)}"
         yield Chip(text=f"accuracy ≥ {floor}", flag="--min-recovery", field="recovery", about=about)
     if recommendation.choice is not None:
         gpus = recommendation.choice.space.gpus
         names = ", ".join(gpu.label for gpu in gpus) if len(gpus) <= MOST_GPUS else f"{len(gpus)} GPUs"
         yield Chip(text=names, flag="--gpu", field="gpu")
-    yield Chip(text=f"{share(workload.confidence)} confidence", flag="--confidence", field="confidence")
+    yield Chip(
+        text=f"{stated_share(workload.confidence)} confidence", flag="--confidence", field="confidence"
+    )
     yield Chip(text=f"by {workload.objective}", flag="--objective", field="objective")
 
 
@@ -239,7 +241,7 @@ def _nothing(
         tag(
             "h2",
             f"{'No single kind of GPU' if mixed else 'Nothing'} keeps the limits with "
-            f"{share(recommendation.workload.confidence)}",
+            f"{stated_share(recommendation.workload.confidence)}",
             id="answer-title",
         ),
         None if mixed else tag("p", _nearest(recommendation), class_="lead"),

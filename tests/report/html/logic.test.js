@@ -61,6 +61,11 @@ test("an address gives back the question and its pins", () => {
   assert.equal(logic.query({ model: "m", ttft: "" }), "model=m");
 });
 
+test("an address is asked as it stands, but for its pins", () => {
+  assert.equal(logic.unpinned("?gpu=H900&level=8&level=9&pin=a%3Db"), "gpu=H900&level=8&level=9");
+  assert.equal(logic.unpinned(""), "");
+});
+
 test("an address of a stranger gives no more pins than there may be", () => {
   const search = Array.from({ length: 50 }, (_, k) => `pin=${k}`).join("&");
   assert.equal(logic.addressed(search).pins.length, logic.MOST_PINS);

@@ -63,6 +63,12 @@
     for (const [name, text] of given) if (name !== PIN) said[name] = text;
     return { said, pins: given.getAll(PIN).slice(0, MOST_PINS) };
   };
+  // The question of an address as it stands, also what no form can hold: whoever reads it can refuse that.
+  const unpinned = (search) => {
+    const given = new URLSearchParams(search);
+    given.delete(PIN);
+    return given.toString();
+  };
   const pinned = (pins, pin) =>
     pins.includes(pin) ? pins.filter((one) => one !== pin) : [...pins, pin].slice(-MOST_PINS);
 
@@ -119,7 +125,7 @@
 
   const moved = (before, after) => (before === after ? "The answer stays the same." : `was ${before} → now ${after}`);
 
-  const logic = { words, list, has, named, value, order, slid, placed, filled, followed, typed, query, address, addressed, pinned, MOST_PINS,
+  const logic = { words, list, has, named, value, order, slid, placed, filled, followed, typed, query, address, addressed, unpinned, pinned, MOST_PINS,
                   against, sideBySide, difference, nextTab, sameStep, BURST_MS, moved };
   if (typeof module === "undefined") globalThis.quantadviseLogic = logic;
   else module.exports = logic;

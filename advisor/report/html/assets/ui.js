@@ -3,7 +3,7 @@
 (() => {
   const $ = (id) => document.getElementById(id);
   const $$ = (what, from = document) => [...from.querySelectorAll(what)];
-  const { list, has, address, addressed, moved, sameStep } = globalThis.quantadviseLogic;
+  const { list, has, address, addressed, unpinned, moved, sameStep } = globalThis.quantadviseLogic;
   const form = $("ask");
   const first = JSON.parse($("first").textContent);
   const root = document.documentElement;
@@ -226,14 +226,14 @@
   };
   let timer = 0;
   let fresh = false; // whether what is asked next begins a step of Back
-  const ask = async ({ push, typed = false }) => {
+  const ask = async ({ push, typed = false, stated = "" }) => {
     clearTimeout(timer);
     asking?.abort();
     asking = new AbortController();
     const { signal } = asking;
     const turn = ++asked;
     root.dataset.asked = String(turn);
-    const query = address(question(), []);
+    const query = stated || address(question(), []);
     if (!typed) step = null;
     if (push) remembered(query, `?${address(question(), pins)}${location.hash}`, !typed || fresh);
     fresh = false;
@@ -333,12 +333,13 @@
     const given = addressed(location.search);
     pins = given.pins;
     fill(Object.keys(given.said).length ? given.said : first);
+    return unpinned(location.search);
   };
   addEventListener("popstate", () => {
     base = current.headline ? current : null;
-    read();
+    const stated = read();
     for (const heard of listeners) heard(current, own);
-    ask({ push: false });
+    ask({ push: false, stated });
   });
   const live = {
     form, fetchJson, ask, askSoon, wrong,
@@ -358,8 +359,7 @@
     start: () => {
       // Where the form stands above the answer, the answer comes first.
       if (matchMedia("(max-width: 980px)").matches) $("panel").open = false;
-      read();
-      ask({ push: false });
+      ask({ push: false, stated: read() });
     },
   };
   globalThis.quantadviseLive = live;

@@ -20,7 +20,7 @@ from advisor.report.html.charts.chart import (
 from advisor.report.html.elements.palette import scales, swatch
 from advisor.report.terminal.decision_words import limit_name
 from advisor.spec.deployment import Deployment
-from advisor.text import chance, deployment_text, number, share
+from advisor.text import chance, deployment_text, number, stated_share
 
 MOST_OTHERS = 60
 """Deployments off the frontier that are drawn, the cheapest."""
@@ -57,7 +57,7 @@ def certainty_chart(recommendation: Recommendation) -> Chart | None:
             "line": [{"x": o.usd_per_hour, "y": PERCENT * o.keeps_all_limits} for o in offers],
             "frontier": _named(rest, picks),
             "picks": picks,
-            "asked": [{"y": PERCENT * confidence, "text": f"asked: {share(confidence)}"}],
+            "asked": [{"y": PERCENT * confidence, "text": f"asked: {stated_share(confidence)}"}],
         },
         table=plain_table(
             ("deployment", "USD per hour", "keeps all limits", "tightest limit"),

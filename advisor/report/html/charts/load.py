@@ -13,7 +13,16 @@ from advisor.report.html.elements.markup import Html
 from advisor.report.html.elements.palette import scales, swatch
 from advisor.report.terminal.decision_words import why_text
 from advisor.spec.workloads.workload import LatencyLimit, Workload
-from advisor.text import amount_text, deployment_text, latency_name, number, share, short_text, span
+from advisor.text import (
+    amount_text,
+    deployment_text,
+    latency_name,
+    number,
+    share,
+    short_text,
+    span,
+    stated_share,
+)
 
 NONE = "none"
 METRICS = ("ttft", "tpot", "e2e")
@@ -260,7 +269,7 @@ def _says(along: AlongLoad, workload: Workload, unit: str) -> str:
         return text
     room = f", {share(end / here - 1)} above the asked load" if end > here else ", the asked load"
     return (
-        f"{text} The recommended deployment keeps all limits with {share(workload.confidence)} "
+        f"{text} The recommended deployment keeps all limits with {stated_share(workload.confidence)} "
         f"up to {amount_text(end, unit)}{room}."
     )
 
@@ -280,10 +289,13 @@ def _beside(crossover: Crossover, unit: str) -> str:
         parts.append(f"above {number(above)} {_short(crossover.stretches[at + 1])}")
     certain = len(apart(crossover.stretches, crossover.crossings, bills=False)[1])
     every = len(crossover.crossings)
+    known = f"{certain} of the {every} changes shown" if every > 1 else "the change"
+    if every == 1 and not certain:
+        known = "no change"
     asked = "" if crossover.here is None else "the asked "
     return (
         f"At {asked}{amount_text(here, unit)} {name} is best, {', '.join(parts)}. "
-        f"Predictions tell {certain} of the {every} changes shown apart from their own error."
+        f"Predictions tell {known} apart from their own error."
     )
 
 

@@ -14,7 +14,7 @@ from advisor.report.terminal.evidence import basis_words
 from advisor.report.terminal.ranking_tables import shown_rows
 from advisor.report.terminal.why_first import accuracy_lines, command_lines, memory_lines
 from advisor.spec.workloads.profile_listing import asks_limits
-from advisor.text import deployment_text, low_high, number, share
+from advisor.text import deployment_text, low_high, number, stated_share
 
 MOST_ROWS = 100
 """Most rows of a page; the CSV has all."""
@@ -82,7 +82,7 @@ def ranking_section(recommendation: Recommendation, *, where_all: str = "--outpu
 
 
 def _kept(recommendation: Recommendation) -> str:
-    return f"keep all limits at once with {share(recommendation.workload.confidence)}"
+    return f"keep all limits at once with {stated_share(recommendation.workload.confidence)}"
 
 
 def _head(text: str, kind: str, quantity: Quantity | None = None) -> Html:

@@ -7,7 +7,7 @@ from advisor.advise.choose.rank import TIE
 from advisor.advise.mixed.fleet import Fleet, FleetPart, Mix
 from advisor.report.terminal.text_table import Column, fitting_table
 from advisor.spec.workloads.workload import Workload
-from advisor.text import accuracy_text, bill_text, chance, number, plus_minus, share, short_text
+from advisor.text import accuracy_text, bill_text, chance, number, plus_minus, share, short_text, stated_share
 from advisor.units import MS_PER_S
 
 KEEPS_ITSELF = "Every kind keeps all limits itself, so the whole does."
@@ -45,7 +45,7 @@ def compared_text(mix: Mix) -> str:
     mixed = f"{number(fleet.usd_per_hour)} USD/h (keeps all limits {chance(fleet.keeps_all_limits)})"
     if single is None:
         return (
-            f"No single kind of GPU keeps the limits with {share(mix.workload.confidence)}; "
+            f"No single kind of GPU keeps the limits with {stated_share(mix.workload.confidence)}; "
             f"the mix does, for {mixed}."
         )
     alone = _single_text(single)
@@ -61,7 +61,7 @@ def compared_text(mix: Mix) -> str:
 
 
 def _no_fleet(mix: Mix) -> str:
-    confidence = share(mix.workload.confidence)
+    confidence = stated_share(mix.workload.confidence)
     text = f"No mix of two or more kinds of GPU keeps all limits together with {confidence}"
     return (
         f"{text}." if mix.single is None else f"{text}; the best single kind is {_single_text(mix.single)}."
