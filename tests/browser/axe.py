@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.chromium import PATIENCE_S, Browser
+from tests.browser.chromium import Browser
 
 VERSION = "4.14.1"
 SHA512 = "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
@@ -51,7 +51,6 @@ def axe_script(cache: Path) -> str:
 def violations(page: Browser, script: str, within: str, only: str | None = None) -> list[str]:
     """What of a part of the page as it stands breaks a rule, or the one rule; the driver brings the checker,
     the page's policy stays."""
-    page.driver.set_script_timeout(PATIENCE_S)
     if page.js("return typeof axe") != "object":
         page.js(f"{script}; window.axe = axe;")
     found: list[Any] = page.driver.execute_async_script(RUN, within, only)

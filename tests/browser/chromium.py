@@ -127,7 +127,11 @@ class Browser:
             return found.filter((word) => /[a-z]/i.test(word))"""
         return list(self.js(script, within))
 
-    def hover(self, element: Any) -> None:
+    def hover(self, what: Any) -> None:
+        """Point at an element, or at the first that a selector names."""
+        self._do(what, self._hover)
+
+    def _hover(self, element: Any) -> None:
         from selenium.webdriver.common.action_chains import ActionChains
 
         self.js("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
@@ -137,7 +141,23 @@ class Browser:
         hand = ActionChains(self.driver)
         hand.move_to_element_with_offset(element, 1, 1).move_to_element(element).perform()
 
-    def click(self, element: Any) -> None:
+    def click(self, what: Any) -> None:
+        """Click an element, or the first that a selector names; by its selector one that the page makes anew
+        meanwhile is found again."""
+        self._do(what, self._click)
+
+    def _do(self, what: Any, act: Callable[[Any], None]) -> None:
+        if not isinstance(what, str):
+            act(what)
+            return
+
+        def done() -> bool:
+            act(self.find(what))
+            return True
+
+        self.until(done, f"{what} stands still")
+
+    def _click(self, element: Any) -> None:
         self.js("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
         element.click()
 
@@ -173,6 +193,7 @@ def browser(folder: Path) -> Iterator[Browser]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(service=Service(executable_path=DRIVER), options=options)
+    driver.set_script_timeout(PATIENCE_S)
     try:
         yield Browser(driver)
     finally:

@@ -35,9 +35,10 @@ def page(chromium: Browser, address: str) -> Iterator[Browser]:
     chromium.dark(False)
     chromium.resize(1280, 900)
     chromium.open(address)
-    chromium.js("try { localStorage.clear() } catch {}")
     chromium.until(lambda: chromium.counted("drawn") == 1, "the charts are drawn")
     yield chromium
+    # The next page must not remember what was chosen here.
+    chromium.js("try { localStorage.clear() } catch {}")
     assert chromium.complaints() == []
 
 
@@ -74,7 +75,7 @@ def test_the_first_screen_is_short(page: Browser) -> None:
 
 
 def test_a_head_sorts_by_its_numbers_both_ways(page: Browser) -> None:
-    page.click(page.find("[data-all=ranking]"))
+    page.click("[data-all=ranking]")
     head = page.find("#ranking thead th:nth-child(3) button")
     read = """return [...document.querySelectorAll('#ranking tbody.row')]
         .filter((body) => !body.hidden).map((body) => Number(body.rows[0].cells[2].dataset.v))"""
@@ -92,7 +93,7 @@ def test_a_head_sorts_by_its_numbers_both_ways(page: Browser) -> None:
 def test_search_finds_and_all_shows_all(page: Browser) -> None:
     visible = "return [...document.querySelectorAll('#ranking tbody.row')].filter((b) => !b.hidden).length"
     few = page.js(visible)
-    page.click(page.find("[data-all=ranking]"))
+    page.click("[data-all=ranking]")
     every = page.js(visible)
     assert few < every
     page.find("[data-find=ranking]").send_keys("int8 h100")
@@ -113,10 +114,10 @@ def test_a_row_opens_with_its_command(page: Browser) -> None:
 
 
 def test_a_point_tells_its_figures_when_pointed_at(page: Browser) -> None:
-    page.hover(page.find("[data-chart=certainty] path[role='graphics-symbol']"))
+    page.hover("[data-chart=certainty] path[role='graphics-symbol']")
     told = page.until(lambda: page.find("#tip").text, "a tip is shown")
     assert re.search(r".+ on \d+× .+\n[\d.,]+ USD/h\nkeeps all limits [\d.]+ %", told)
-    page.hover(page.find("#ranking tbody.row td[data-basis]"))
+    page.hover("#ranking tbody.row td[data-basis]")
     told = page.until(lambda: page.find("#tip").text, "a tip is shown")
     assert re.match(r"TTFT p95: [\d.,]+ ms\n90 % interval [\d.,]+–[\d.,]+ ms\n\w+", told)
 
@@ -150,7 +151,7 @@ def test_tab_reaches_everything_that_can_be_used(page: Browser) -> None:
 
 
 def test_one_crosshair_reads_all_drawings_of_the_load(page: Browser) -> None:
-    page.hover(page.find("[data-chart=load-tpot] svg"))
+    page.hover("[data-chart=load-tpot] svg")
     told = page.until(lambda: page.find("#tip").text, "the crosshair tells")
     assert re.match(r"[\d.,]+ requests/s\nbest: .+ on .+\np95 TTFT ", told)
     lines = page.js(
@@ -166,25 +167,24 @@ def test_a_deployment_is_one_in_picture_cards_and_table(page: Browser) -> None:
     card = page.find(".cards li[data-key] .pick")
     name = card.find_element("xpath", "..").get_attribute("data-key")
     page.hover(card)
-    assert {"li", "path", "tbody"} <= set(page.js(marked))
+    page.until(lambda: {"li", "path", "tbody"} <= set(page.js(marked)), "it is marked in all")
     row = page.find("#ranking tbody.same th")
     assert row.get_attribute("data-v") == name
-    page.hover(page.find("h1"))
-    assert page.js(marked) == []
+    page.hover("h1")
+    page.until(lambda: page.js(marked) == [], "nothing is marked")
     page.click(card)
-    page.hover(page.find("h1"))
+    page.hover("h1")
     assert card.get_attribute("aria-pressed") == "true"
     assert {"li", "path", "tbody"} <= set(page.js(marked))
-    # Its row is shown though it is not the best of its format.
     page.keys(ESCAPE)
-    assert page.js(marked) == []
+    page.until(lambda: page.js(marked) == [], "it is let go")
     # From the picture too.
-    page.hover(page.find("[data-chart=certainty] path[aria-label]"))
-    assert "path" in page.js(marked)
+    page.hover("[data-chart=certainty] path[aria-label]")
+    page.until(lambda: "path" in page.js(marked), "it is marked from there")
 
 
 def test_a_chip_of_the_question_names_its_flag(page: Browser) -> None:
-    page.hover(page.find(".fact[data-goto=ttft]"))
+    page.hover(".fact[data-goto=ttft]")
     assert "--slo changes it" in page.until(lambda: page.find("#tip").text, "a tip is shown")
 
 
@@ -289,7 +289,7 @@ def test_on_paper_everything_is_there_and_the_tools_are_not(page: Browser, tmp_p
 
 def test_the_answer_is_saved_for_programs(page: Browser, tmp_path: Path) -> None:
     page.cdp("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
-    page.click(page.find("#save"))
+    page.click("#save")
     target = tmp_path / "recommendation.json"
     page.until(target.exists, "the file is there")
     saved = page.until(lambda: target.read_text(encoding="utf-8"), "the file is written")
@@ -297,7 +297,7 @@ def test_the_answer_is_saved_for_programs(page: Browser, tmp_path: Path) -> None
 
 
 def test_the_command_is_copied(page: Browser) -> None:
-    page.click(page.find("[data-copy=command]"))
+    page.click("[data-copy=command]")
     # The button says so for a moment only; what is read out stays.
     said = "return document.getElementById('spoken').textContent"
     assert page.until(lambda: page.js(said), "it is said whether it is copied") == "Copied"

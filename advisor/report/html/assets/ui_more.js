@@ -108,6 +108,7 @@
     return head;
   };
   let turn = 0;
+  let compared = "";
   const showPins = async () => {
     pinButton();
     const now = live.current();
@@ -119,6 +120,10 @@
     if (mine !== turn) return;
     for (const file of measured) answers.push({ ...file, remove: () => { measured.splice(measured.indexOf(file), 1); showPins(); } });
     if (!pins.includes(now.query)) answers.push({ ...now, here: true });
+    // What stands there already is left alone: a button is not taken away from under a hand.
+    const says = JSON.stringify(answers.map(({ query, headline, figures, about, here }) => [query, headline, figures, about, here]));
+    if (says === compared) return;
+    compared = says;
     const base = answers[0]?.query;
     const table = element("table", null, { class: "plain compare" });
     const row = element("tr", null);
