@@ -17,7 +17,7 @@ from advisor.report.html.elements.quantities import PERCENT, quantities
 from advisor.report.manifests.fleet import fleet_texts
 from advisor.report.manifests.write import texts
 from advisor.spec.reading.lists import split
-from advisor.text import number, share
+from advisor.text import chance, number
 from advisor.ui.fields import MORE, fields
 from advisor.ui.further_fields import NO, YES, flag
 from advisor.ui.own_inputs import OwnInputs
@@ -46,7 +46,7 @@ def compared_figures(recommendation: Recommendation) -> list[dict[str, object]]:
         made.append({"name": "USD per hour", "value": usd, "text": number(usd)})
     if recommendation.workload.limits:
         kept = first.keeps_all_limits
-        made.append({"name": "Keeps all limits", "value": kept, "points": PERCENT, "text": share(kept)})
+        made.append({"name": "Keeps all limits", "value": kept, "points": PERCENT, "text": chance(kept)})
     for quantity in quantities(recommendation.workload, recommendation.model):
         estimate = quantity.read(first)
         if estimate is not None:

@@ -53,14 +53,17 @@ def order(table: JudgedTable, load: int, at: Ints) -> Ints:
     known. The order does not depend on the order of `at`.
     """
     objective = table.objective.value[load]
-    made = _by_ties(table, load, at.tolist(), objective)
+    decides = _scores(table, load)
+    made = _by_ties(table, load, at.tolist(), objective, decides)
     unpriced = [i for i in made if not isfinite(objective[i])] if table.workload.objective == "cost" else []
     if unpriced:
         gpus = _gpus_per_token(table, load)
-        made = _in_their_places(table, load, made, unpriced, lambda some: _by_ties(table, load, some, gpus))
+        made = _in_their_places(
+            table, load, made, unpriced, lambda some: _by_ties(table, load, some, gpus, decides)
+        )
     if _equal_bills_count(table, load):
-        scores = (_certainty(table, load), (table.recovery_low, MUCH_LESS_ACCURATE))
-        made = _in_their_places(table, load, made, made, lambda some: _by_what_differs(some, scores))
+        bills = (decides[0], (decides[1][0], MUCH_LESS_ACCURATE))
+        made = _in_their_places(table, load, made, made, lambda some: _by_what_differs(some, bills))
     return np.array(made, dtype=np.intp)
 
 
@@ -82,11 +85,13 @@ def _in_their_places(
     return made
 
 
-def _by_ties(table: JudgedTable, load: int, at: Sequence[int], objective: Floats) -> list[int]:
-    """By what is made small, and in ties by what differs."""
+def _by_ties(
+    table: JudgedTable, load: int, at: Sequence[int], objective: Floats, decides: Scores
+) -> list[int]:
+    """By what is made small, and in ties by what differs: `decides`, see `_scores`."""
     by_objective = {i: _by_objective(table, load, i, float(objective[i])) for i in at}
-    recovery = table.recovery_low
-    value = objective.tolist()
+    value = {i: float(objective[i]) for i in at}
+    recovery = decides[1][0]
     groups: list[list[int]] = []
     for i in sorted(by_objective, key=by_objective.__getitem__):
         if groups and _tied(value[groups[-1][0]], value[i]):
@@ -96,11 +101,14 @@ def _by_ties(table: JudgedTable, load: int, at: Sequence[int], objective: Floats
     if table.workload.objective == "accuracy":
         ranked = [sorted(group, key=lambda i: (-recovery[i], by_objective[i])) for group in groups]
     else:
-        usd, scores = np.nan_to_num(table.usd_per_hour[load], nan=inf), _scores(table, load)
+        usd = {i: float(np.nan_to_num(table.usd_per_hour[load, i], nan=inf)) for i in at}
         alike = [sorted(group, key=lambda i: (usd[i], -recovery[i], by_objective[i])) for group in groups]
-        ranked = [_by_what_differs(group, scores) for group in alike]
+        ranked = [_by_what_differs(group, decides) for group in alike]
     return [i for group in ranked for i in group]
 
+
+Scores = tuple[tuple[Floats, float], ...]
+"""For each of several, the score of every deployment, more being better, and what is noise in it."""
 
 Bill = float | tuple[str, int]
 """USD per hour, to the hundredth of a cent; the GPU and how many of it where no price is known."""
@@ -124,7 +132,7 @@ def _gpus_per_token(table: JudgedTable, load: int) -> Floats:
     return np.asarray(np.nan_to_num(made, nan=inf, posinf=inf))
 
 
-def _scores(table: JudgedTable, load: int) -> tuple[tuple[Floats, float], ...]:
+def _scores(table: JudgedTable, load: int) -> Scores:
     """What decides a tie, most important first: for each deployment, more is better; and what is noise."""
     split = np.array([float(d.tensor_parallel) for d in table.deployments])
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -188,7 +196,8 @@ def _first(table: JudgedTable, load: int, held: Bools) -> int:
     objective = table.objective.value[load]
     first = tied(objective[at], objective[at].min())
     if _equal_bills_count(table, load):
-        bill = _bill(table, load, _by_ties(table, load, at[first].tolist(), objective)[0])
+        decides = _scores(table, load)
+        bill = _bill(table, load, _by_ties(table, load, at[first].tolist(), objective, decides)[0])
         first |= np.array([_bill(table, load, i) == bill for i in at.tolist()])
     return int(order(table, load, at[first])[0])
 

@@ -129,6 +129,10 @@ test("arrows go round the tabs, Home and End to their ends, other keys nowhere",
 test("what a change did is told as was and now", () => {
   assert.equal(logic.moved("a", "a"), "The answer stays the same.");
   assert.equal(logic.moved("a", "b"), "was a → now b");
+  const [one, other, sure] = ["bf16 on 1× A6000 · 0.89 USD/h (650 a month) · keeps all limits 95 %", "fp8 on 1× L40S · 1.09 USD/h (796 a month) · keeps all limits 95 %", "bf16 on 1× A6000 · 0.89 USD/h (650 a month) · keeps all limits 99 %"];
+  assert.equal(logic.moved(one, other), "was bf16 on 1× A6000 · 0.89 USD/h → now fp8 on 1× L40S · 1.09 USD/h");
+  assert.equal(logic.moved(one, sure), "was bf16 on 1× A6000 · 0.89 USD/h · keeps all limits 95 % → now bf16 on 1× A6000 · 0.89 USD/h · keeps all limits 99 %");
+  assert.equal(logic.moved(one, "nothing keeps the limits"), "was bf16 on 1× A6000 · 0.89 USD/h → now nothing keeps the limits");
 });
 
 test("keys in one field are one step of Back however late they are answered", () => {

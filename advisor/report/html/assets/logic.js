@@ -123,7 +123,13 @@
     last !== null && last.field === field
     && (last.answered === null || at - Math.max(last.at, last.answered) <= BURST_MS);
 
-  const moved = (before, after) => (before === after ? "The answer stays the same." : `was ${before} → now ${after}`);
+  // Of headlines the deployment and its cost, and what else differs; the cost of a month follows from the hour's.
+  const moved = (before, after) => {
+    if (before === after) return "The answer stays the same.";
+    const [a, b] = [before, after].map((line) => line.replace(/ \([^)]* a month\)/, "").split(" · "));
+    const told = (mine, other) => mine.filter((part, at) => at < 2 || (part !== other[at] && other.length === mine.length)).join(" · ");
+    return `was ${told(a, b)} → now ${told(b, a)}`;
+  };
 
   const logic = { words, list, has, named, value, order, slid, placed, filled, followed, typed, query, address, addressed, unpinned, pinned, MOST_PINS,
                   against, sideBySide, difference, nextTab, sameStep, BURST_MS, moved };

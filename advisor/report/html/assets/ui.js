@@ -210,6 +210,7 @@
     const [weighed, sure] = await fetchJson("api/sure", query, signal);
     if (!weighed) return;
     $("sure-place").innerHTML = sure.html;
+    $("sure-fold").hidden = sure.html === "";
     for (const id of ["badge", "settles"]) { const place = $(id); if (place) place.outerHTML = sure[id]; }
     if ($("ways")) $("ways").innerHTML = sure.ways;
     if (!globalThis.quantadvise.sliding) {
