@@ -105,10 +105,7 @@ def predictions_of(
     plans = memory_plans(p, table)
     bases = [table.basis(i) if plan.fits else None for i, plan in enumerate(plans)]
     of = {
-        name: _estimates(
-            values, [None if basis is None else table.basis_of(i, *name) for i, basis in enumerate(bases)]
-        )
-        for name, values in table.latency_ms.items()
+        name: _estimates(values, _bases_of(table, name, plans)) for name, values in table.latency_ms.items()
     }
     rates = _estimates(table.requests_per_s, bases)
     tokens = _estimates(table.output_tokens_per_s, bases)
@@ -152,6 +149,13 @@ def predictions_of(
         )
         for i, (deployment, plan) in enumerate(zip(p.deployments, plans, strict=True))
     ]
+
+
+def _bases_of(
+    table: PredictionTable, name: tuple[str, str], plans: Sequence[MemoryPlan]
+) -> list[Basis | None]:
+    """Basis of one latency in each row; None where the deployment does not fit."""
+    return [table.basis_of(i, *name) if plan.fits else None for i, plan in enumerate(plans)]
 
 
 def _status(fits: bool, load: Load, *, endless: bool, waiting: bool) -> Status:

@@ -200,7 +200,6 @@ class Predictor:
         def ranged(quantity: str, value: Floats) -> Range:
             return self._ranged(quantity, value, d, loads, near, measured.get(quantity))
 
-        served = ranged("throughput", m.requests_per_s * replicas)
         e2e = ranged("e2e", m.e2e_s * MS_PER_S)
         # One stream's throughput is its latency upside down, interval and all.
         single = Range(
@@ -208,7 +207,7 @@ class Predictor:
             low=replicas * MS_PER_S / e2e.high,
             high=replicas * MS_PER_S / e2e.low,
         )
-        served = single.where(loads.is_kind("single"), served)
+        served = single.where(loads.is_kind("single"), ranged("throughput", m.requests_per_s * replicas))
         # The arrivals are served, as long as they can be.
         arriving = loads.level * replicas
         exact = Range(value=arriving, low=arriving, high=arriving)
