@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from advisor.advise.asked_formats import formats_for, recipe_named
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.failures import Border
 from advisor.advise.choose.judge import judge_fixed
@@ -16,6 +17,7 @@ from advisor.advise.choose.rows import TableRows
 from advisor.advise.choose.space import Space
 from advisor.advise.price_source import live_prices, price_source
 from advisor.advise.starting import check_splits, check_starts
+from advisor.cost.quality.by_recipe import made_as_named
 from advisor.errors import InputError
 from advisor.spec.deployment import Deployment, KvChoice, kv_choice
 from advisor.spec.engines.engine import Engine, newest_version, parse_engine, with_prefix_caching
@@ -38,17 +40,10 @@ if TYPE_CHECKING:
 MOST_GPUS = 100_000
 """More than the largest cluster known: beyond it, a slip of the hand."""
 
-CLEARLY_NARROWER = 0.9
-"""Share of its bits that another format must have to be searched for a model that comes quantized: INT4 of a
-model in MXFP4 saves three per cent of memory, and a checkpoint has to be made."""
-
 MOST_USD_PER_HOUR = 100_000_000
 
 LEAST_ENCODER = 10_000_000
 """Weights beside the language model from which they are an encoder's: norms have thousands."""
-ALIKE = frozenset({"fp16", "fp8-w8a16"})
-"""Formats that are searched only when named: each is another's twin (bf16 in the other 16 bits; the same
-FP8 checkpoint, which GPUs without FP8 run weight-only anyway)."""
 
 
 def recommend(
@@ -161,6 +156,7 @@ def choice_of(
         max_gpus=max_gpus,
         stock=_stock(stock),
         engine=runs_on,
+        recipe=recipe_named(chosen_model, formats, asked.quality.recipe),
     )
     live = live or live_prices(pricing, region=region)
     return Choice(
@@ -223,6 +219,8 @@ def predict(
     )
     if checkpoint is not None:
         single = replace(single, checkpoint=listed_checkpoint(checkpoint, chosen_model, single.format.name))
+    else:
+        single = made_as_named(single, format if isinstance(format, str) else "", asked.quality.recipe)
     if expert_parallel:
         single = replace(single, parallelism=replace(single.parallelism, expert=True))
     deployment = single.with_kv(kv_choice(single.engine) if kv_format is None else kv_format)
@@ -254,33 +252,6 @@ def shipped_quality() -> QualityModel:
     from advisor.cost.quality.recovery import QualityModel
 
     return QualityModel.shipped()
-
-
-def formats_for(
-    model: ModelSpec, named: Sequence[str | QuantFormat] | None
-) -> tuple[tuple[QuantFormat, ...], tuple[str, ...]]:
-    """The formats to search, and what must be said about the choice.
-
-    A checkpoint that is quantized already comes in its own format and can be made narrower, never wider:
-    what was lost is lost.
-    """
-    if named is not None:
-        chosen = [find_format(f) if isinstance(f, str) else f for f in named]
-        if not chosen:
-            raise InputError("formats: none named; leave it out to search all")
-        return tuple(dict.fromkeys(chosen)), ()
-    usual = [f for f in known_formats() if f.name not in ALIKE]
-    if model.native_format is None:
-        return tuple(usual), ()
-    native = find_format(model.native_format)
-    most = CLEARLY_NARROWER * native.bits_per_weight
-    narrower = [f for f in usual if f.name == native.name or f.bits_per_weight <= most]
-    if native not in narrower:
-        narrower.insert(0, native)
-    return tuple(narrower), (
-        f"{model.name} comes in {native.name}: formats that are no narrower would not bring back what it "
-        "lost; name them with --formats to see them all the same",
-    )
 
 
 def _gpus(named: Sequence[str | GpuSpec] | None) -> tuple[GpuSpec, ...]:

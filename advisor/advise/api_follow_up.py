@@ -103,7 +103,7 @@ def compare(
             return said
         if served is None:
             raise TypeError(f"'{said}' names no model; say model=")
-        return parse_deployment(said, served, runs_on)
+        return parse_deployment(said, served, runs_on, asked.quality.recipe)
 
     return side_by_side.compare(
         deployment(first),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from advisor.advise.api import ALIKE
+from advisor.advise.asked_formats import ALIKE
 from advisor.report.html.elements.markup import Html, tag
 from advisor.report.html.elements.palette import swatch
 from advisor.spec.formats.catalog import known_formats

@@ -23,6 +23,7 @@ from advisor.cost.predict.predictor import Z90
 from advisor.cost.step.work import kernel_family
 from advisor.cost.uncertainty.error_class import DISTANCES, EngineClass
 from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares
+from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import defaults
 from advisor.spec.workloads.load_kind import LoadClass
 
@@ -99,7 +100,7 @@ def loadings_of(
 def _parts(found: JudgedTable, load: int, i: int, shared: SharedErrors, cause: str) -> dict[str, float]:
     d = found.deployments[i]
     if cause == RECOVERY:
-        return {f"recovery {d.format.name} {d.kv_format}": 1.0}
+        return _recovery_parts(d)
     kind = found.loads[load].arrival.kind
     own = _speed_parts(found, load, i, shared, cause)
     if cause == TOKEN_RATE or kind == "single":
@@ -109,6 +110,18 @@ def _parts(found: JudgedTable, load: int, i: int, shared: SharedErrors, cause: s
     return {name: tied * weight for name, weight in rate.items()} | {
         name: (1.0 - tied**2) ** 0.5 * weight for name, weight in own.items()
     }
+
+
+SAME_FORMAT = 0.6
+"""Share of the variance of a recovery that two checkpoints of one model in one format have in common, made
+differently: (fragile² + fragile_in_format² + benchmark²) ÷ (those + recipe² + checkpoint²) of the fit."""
+
+
+def _recovery_parts(d: Deployment) -> dict[str, float]:
+    shared = f"recovery {d.format.name} {d.kv_format}"
+    if d.checkpoint is None:
+        return {shared: 1.0}
+    return {shared: SAME_FORMAT**0.5, f"{shared} {d.checkpoint.repo}": (1.0 - SAME_FORMAT) ** 0.5}
 
 
 def _speed_parts(found: JudgedTable, load: int, i: int, shared: SharedErrors, cause: str) -> dict[str, float]:

@@ -21,6 +21,7 @@ from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.quality.answer import Recovery
 from advisor.cost.serving.load_table import LoadTable, table_of_loads
+from advisor.spec.benchmarks import SHORT_TOKENS
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Load, Workload
 
@@ -42,8 +43,9 @@ class DeploymentEvaluator:
         *,
         simulated: bool = False,
     ) -> None:
-        """recoveries: of each deployment. timed: for each load its limits in place of the workload's.
-        simulated: percentiles come from a simulation; of one load only."""
+        """recoveries: of each deployment under each load, load by load; of each deployment where they are the
+        same under all. timed: for each load its limits in place of the workload's. simulated: percentiles
+        come from a simulation; of one load only."""
         self.choice, self.loads, self.predictor = choice, loads, predictor
         self.workload = choice.workload
         self.deployments = deployments
@@ -53,10 +55,11 @@ class DeploymentEvaluator:
         self.shape = (len(loads), len(self.deployments))
         self.load_of, self.of = (x.ravel() for x in np.indices(self.shape))
         self.simulated = simulated
-        self.recoveries = tuple(recoveries) or (None,) * len(deployments)
+        known = tuple(recoveries) or (None,) * len(deployments)
+        self.recoveries = known if len(known) == self.of.size else known * len(loads)
         self.accuracy = self._accuracy_limit()
         self.needed = self._needed()
-        """The probability that the limits on speed must be kept with, for each deployment."""
+        """The probability that the limits on speed must be kept with, for each pair."""
 
     def answers(self, pairs: Ints, count: Ints) -> PredictionTable:
         """The predictions for pairs with so many replicas each."""
@@ -113,10 +116,9 @@ class DeploymentEvaluator:
         if self.choice.space.unmeasured_formats or all(r is None for r in self.recoveries):
             return []
         measured = np.array([r is not None and r.true is not None for r in self.recoveries])
-        return [JudgedLimit.certain("evidence", measured[self.of])]
+        return [JudgedLimit.certain("evidence", measured)]
 
     def _accuracy_limit(self) -> JudgedLimit | None:
-        """(deployments,)."""
         floor = self.workload.quality.min_recovery
         if floor is None:
             return None
@@ -125,7 +127,7 @@ class DeploymentEvaluator:
     def _needed(self) -> Floats:
         """So that all limits are kept together, accuracy included; where that cannot be, as without it."""
         confidence = self.workload.confidence
-        needed = np.full(len(self.deployments), confidence)
+        needed = np.full(self.of.size, confidence)
         if self.accuracy is None:
             return needed
         accurate = keeps_all({RECOVERY: self.accuracy.margin_sd}, 0.0)
@@ -151,7 +153,7 @@ class DeploymentEvaluator:
         judged = self.speed_limits(pairs, count, of, self.needed[self.of[pairs]])
         for one in judged:
             likely &= one.likely
-        kept = self._keeps_all(judged) >= self.needed[self.of[pairs]]
+        kept = self._keeps_all(judged) >= self.needed[pairs]
         held = limit.memory_limit(of).kept & limit.context_limit(of).kept
         failed = self._failures(pairs, count)
         ruled_out, hopeless = failed != "", failed == "seen"
@@ -239,7 +241,7 @@ class DeploymentEvaluator:
             limit.context_limit(of),
             *self.speed_limits(pairs, count, of, np.zeros(len(pairs))),
             *self._evidence_limit(),
-            *([] if accuracy is None else [accuracy.each(lambda array: array[self.of])]),
+            *([] if accuracy is None else [accuracy]),
             *limit.budget_limits(self.choice.max_usd_per_hour, usd),
         ]
         possible = np.ones(len(pairs), dtype=bool)
@@ -279,7 +281,7 @@ class DeploymentEvaluator:
     def _objective(self, found: PredictionTable, cost: Range) -> Range:
         open_loop = self.loads[0].arrival.kind == "rate"
         served = found.capacity_requests_per_s if open_loop else found.requests_per_s
-        value, low, high = (end[self.of] for end in limit.recovery_range(self.recoveries))
+        value, low, high = limit.recovery_range(self.recoveries)
         return objective_range(
             self.workload.objective,
             usd_per_million=cost,
@@ -287,6 +289,22 @@ class DeploymentEvaluator:
             s_per_request=inverse(served, np.ones(self.of.size)),
             loss=Range(value=2 - value, low=2 - high, high=2 - low),
         )
+
+
+def recoveries_under(
+    loads: Sequence[Load], deployments: Sequence[Deployment], workload: Workload, quality: QualityModel | None
+) -> tuple[Recovery | None, ...]:
+    """What is known of each deployment's accuracy under each load, load by load: at the length that runs."""
+    known: dict[int, tuple[Recovery | None, ...]] = {}
+    found = []
+    for load in loads:
+        asked = replace(workload, load=load)
+        # Up to what counts as short, no length tells from another.
+        length = max(asked.context_tokens, SHORT_TOKENS)
+        if length not in known:
+            known[length] = recoveries_of(deployments, asked, quality)
+        found.append(known[length])
+    return tuple(recovery for row in found for recovery in row)
 
 
 def recoveries_of(

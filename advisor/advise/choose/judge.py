@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from advisor.advise.choose.evaluate import DeploymentEvaluator, recoveries_of
+from advisor.advise.choose.evaluate import DeploymentEvaluator, recoveries_under
 from advisor.advise.choose.gpu_count import by_convention, candidates
 from advisor.advise.choose.judged import JudgedLimit, JudgedTable
 from advisor.advise.choose.limits import TimedLimit
@@ -56,7 +56,7 @@ def judge(
     for load in loads:
         check_context(choice.space.model, replace(choice.workload, load=load))
     every = candidates(choice, predictor) if among is None else list(among)
-    recoveries = recoveries_of(every, choice.workload, quality)
+    recoveries = recoveries_under(loads, every, choice.workload, quality)
     evaluator = DeploymentEvaluator(choice, tuple(loads), predictor, every, recoveries, timed)
     made = evaluator.table(*evaluator.counts())
     mask = by_convention(choice, made)
@@ -77,7 +77,7 @@ def judge_fixed(
 
     `timed` as in `judge`. simulated: percentiles come from a simulation; of one load only.
     """
-    recoveries = recoveries_of(deployments, choice.workload, quality)
+    recoveries = recoveries_under(loads, deployments, choice.workload, quality)
     evaluator = DeploymentEvaluator(
         choice, tuple(loads), predictor, list(deployments), recoveries, timed, simulated=simulated
     )

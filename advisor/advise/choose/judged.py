@@ -105,7 +105,7 @@ class JudgedTable:
     prices: tuple[Price | None, ...]
     """(deployments,); of one GPU."""
     recoveries: tuple[Recovery | None, ...]
-    """(deployments,); None: no quality model."""
+    """Of every pair, load by load, at the load's length; None: no quality model."""
     answers: PredictionTable
     """Predictions for every pair of load and deployment, flattened."""
 
@@ -137,7 +137,7 @@ class JudgedTable:
 
     @property
     def recovery_low(self) -> Floats:
-        """(deployments,); -inf where nothing is known."""
+        """-inf where nothing is known."""
         return self._recovery("low")
 
     @property
@@ -146,7 +146,8 @@ class JudgedTable:
 
     def _recovery(self, end: str) -> Floats:
         known = [None if r is None else r.true for r in self.recoveries]
-        return np.array([-np.inf if e is None else getattr(e, end) for e in known])
+        ends = np.array([-np.inf if e is None else getattr(e, end) for e in known])
+        return ends.reshape(self.replicas.shape)
 
     @property
     def distance(self) -> Ints:
@@ -171,8 +172,12 @@ class JudgedTable:
         """Under the loads at `order`."""
         width = len(self.deployments)
         flat = (order[:, None] * width + np.arange(width)).ravel()
-        made = self._each(lambda array: array[order])
-        return replace(made, loads=tuple(self.loads[int(i)] for i in order), answers=self.answers.take(flat))
+        return replace(
+            self._each(lambda array: array[order]),
+            loads=tuple(self.loads[int(i)] for i in order),
+            recoveries=tuple(self.recoveries[i] for i in flat.tolist()),
+            answers=self.answers.take(flat),
+        )
 
     def only(self, at: Ints) -> JudgedTable:
         """The table of the deployments at `at` alone."""
@@ -183,7 +188,7 @@ class JudgedTable:
             self._each(lambda array: array[:, at]),
             deployments=tuple(self.deployments[i] for i in places),
             prices=tuple(self.prices[i] for i in places),
-            recoveries=tuple(self.recoveries[i] for i in places),
+            recoveries=tuple(self.recoveries[i] for i in flat.tolist()),
             answers=self.answers.take(flat),
         )
 
@@ -191,7 +196,10 @@ class JudgedTable:
         """Under the loads of both; of equal deployments."""
         made = self._each(lambda one, two: np.concatenate([one, two]), other)
         return replace(
-            made, loads=(*self.loads, *other.loads), answers=self.answers.concatenate(other.answers)
+            made,
+            loads=(*self.loads, *other.loads),
+            recoveries=(*self.recoveries, *other.recoveries),
+            answers=self.answers.concatenate(other.answers),
         )
 
     def replace_at(self, at: Ints, rows: JudgedTable) -> JudgedTable:

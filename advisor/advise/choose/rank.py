@@ -138,7 +138,7 @@ def _scores(table: JudgedTable, load: int) -> Scores:
     with np.errstate(divide="ignore", invalid="ignore"):
         slow = np.log(_under(table, load, table.answers.latency_ms["e2e", "mean"]))
     fast = np.where(np.isnan(slow), -np.inf, -slow)
-    return _certainty(table, load), (table.recovery_low, AS_ACCURATE), (-split, 0.0), (fast, AS_FAST)
+    return _certainty(table, load), (table.recovery_low[load], AS_ACCURATE), (-split, 0.0), (fast, AS_FAST)
 
 
 def _certainty(table: JudgedTable, load: int) -> tuple[Floats, float]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from advisor.cost.quality.by_recipe import made_by
+from advisor.cost.quality.recipe import Recipe
 from advisor.spec.deployment import Deployment, KvChoice, resolved_kv
 from advisor.spec.engines.engine import Engine
 from advisor.spec.formats.format import QuantFormat
@@ -36,6 +38,8 @@ class Space:
     unmeasured_formats: bool = True
     """False: only formats whose accuracy has been measured."""
     engine: Engine = Engine()
+    recipe: Recipe | None = None
+    """Where a checkpoint of a format is known by this recipe, it is the one that is served."""
 
     def most_gpus(self, gpu: GpuSpec) -> int | None:
         """How many of this kind there may be at most, all replicas together; None = no bound."""
@@ -69,8 +73,16 @@ def _every(space: Space) -> Iterator[Deployment]:
 
 def _one(space: Space, gpu: GpuSpec, fmt: QuantFormat, kv: KvChoice, degree: int) -> Deployment:
     single = Deployment(model=space.model, format=fmt, gpu=gpu, tensor_parallel=degree, engine=space.engine)
+    if space.recipe is not None:
+        single = made_by(single, space.recipe) or single
     chosen = resolved_kv(
-        kv, model=space.model, format=fmt, gpu=gpu, engine=space.engine, parallelism=single.parallelism
+        kv,
+        model=space.model,
+        format=fmt,
+        gpu=gpu,
+        engine=space.engine,
+        parallelism=single.parallelism,
+        checkpoint=single.checkpoint,
     )
     return single if chosen == "16bit" else replace(single, kv_format=chosen)
 

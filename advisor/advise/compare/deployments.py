@@ -19,6 +19,7 @@ from advisor.cost.arrays import Floats
 from advisor.cost.predict.prediction import Prediction
 from advisor.cost.predict.prediction_table import Range
 from advisor.cost.predict.predictor import Z90
+from advisor.cost.quality.by_recipe import made_as_named
 from advisor.cost.uncertainty.error_shape import error_of_score
 from advisor.errors import InputError, NothingFitsError, UnsupportedError
 from advisor.spec.deployment import Deployment
@@ -70,9 +71,10 @@ class Difference:
         return not self.low <= 0.0 <= self.high
 
 
-def parse_deployment(text: str, model: ModelSpec, engine: Engine) -> Deployment:
+def parse_deployment(text: str, model: ModelSpec, engine: Engine, recipe: str | None = None) -> Deployment:
     """`fp8@H100`, `int4+fp8kv@2xA6000*3`: a format, its cache, GPUs per replica, replicas.
 
+    `awq@H100` is INT4 from a checkpoint made by AWQ; `recipe` says by whom and how where the format does not.
     Raises InputError.
     """
     match = _WRITTEN.fullmatch(text.strip())
@@ -81,13 +83,17 @@ def parse_deployment(text: str, model: ModelSpec, engine: Engine) -> Deployment:
             f"'{text}' is neither a file nor a deployment; write FORMAT@GPU, such as fp8@H100 or "
             "int4+fp8kv@2xA6000*3 (an FP8 cache, 2 GPUs a replica, 3 replicas)"
         )
-    deployment = Deployment(
-        model=model,
-        format=find_format(match["format"]),
-        gpu=find_gpu(match["gpu"]),
-        tensor_parallel=_count(text, match["tp"]),
-        replicas=_count(text, match["replicas"]),
-        engine=engine,
+    deployment = made_as_named(
+        Deployment(
+            model=model,
+            format=find_format(match["format"]),
+            gpu=find_gpu(match["gpu"]),
+            tensor_parallel=_count(text, match["tp"]),
+            replicas=_count(text, match["replicas"]),
+            engine=engine,
+        ),
+        match["format"],
+        recipe,
     ).with_kv("fp8" if match["kv"] else "auto")
     if (why := start_text(deployment)) is not None:
         raise UnsupportedError(why)
@@ -165,6 +171,17 @@ def _does_not_hold(prediction: Prediction, workload: Workload) -> NothingFitsErr
     return NothingFitsError(
         f"{deployment_text(deployment)}: does not hold {deployment.model.name} and a request of this load: "
         f"{why}; give a replica more GPUs, a narrower format, or a GPU with more memory"
+    )
+
+
+def accuracy_notes(
+    first: Deployment, second: Deployment, workload: Workload, quality: QualityModel | None
+) -> tuple[str, ...]:
+    """What the accuracy of each rests on: whose scores, of which checkpoint, and what it scored."""
+    return tuple(
+        f"accuracy of {name}: {'; '.join(part for part in (recovery.evidence, recovery.note) if part)}"
+        for name, recovery in zip("AB", recoveries_of((first, second), workload, quality), strict=True)
+        if recovery is not None
     )
 
 

@@ -294,5 +294,5 @@ def _half(of: Range, i: int) -> float:
 
 
 def _accuracy_noise(of: Contest, i: int) -> float:
-    half = float(of.found.recovery_high[i] - of.found.recovery_low[i]) / 2
+    half = float(of.found.recovery_high[0, i] - of.found.recovery_low[0, i]) / 2
     return Z90 * STDERR / half if np.isfinite(half) and half > 0 else 1.0

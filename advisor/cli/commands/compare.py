@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,9 @@ from advisor.cli import options as o
 from advisor.cli import values as v
 from advisor.cli.groups import Asked, Limits, Named, Prices, Served, grouped
 from advisor.errors import InputError
+
+if TYPE_CHECKING:
+    from advisor.spec.deployment import Deployment
 
 _DEPLOYMENTS = "To compare deployments"
 
@@ -26,7 +29,7 @@ def compare(
         typer.Argument(
             metavar="B",
             help="The other one; int4+fp8kv@2xA6000*3 is INT4, an FP8 KV cache, 2 GPUs a replica, 3 "
-            "replicas.",
+            "replicas; awq@H100 and gptq@H100 are INT4 made differently.",
         ),
     ],
     model_option: Annotated[
@@ -77,11 +80,10 @@ def _deployments(
     served: Served,
     records: list[str] | None,
 ) -> tuple[tuple[str, str], Any, tuple[str, ...]]:
+    from advisor.advise.compare.deployments import accuracy_notes, parse_deployment
     from advisor.advise.compare.deployments import compare as side_by_side
-    from advisor.advise.compare.deployments import parse_deployment
     from advisor.advise.price_source import price_source
     from advisor.spec.workloads.profile_listing import api_not_weighed
-    from advisor.text import deployment_text
 
     if named.model_option is None and named.params is None:
         looks = [text for text in texts if "@" not in text]
@@ -90,7 +92,8 @@ def _deployments(
     model = v.the_model(named)
     workload = v.the_workload(asked, limits, prices)
     engine = v.the_engine(served, workload)
-    first, second = (parse_deployment(text, model, engine) for text in texts)
+    recipe = workload.quality.recipe
+    first, second = (parse_deployment(text, model, engine, recipe) for text in texts)
     own_prices = v.own_prices(prices.price)
     v.note_idle_prices(own_prices, [first.gpu, second.gpu])
     live = v.the_live_prices(prices)
@@ -100,13 +103,28 @@ def _deployments(
         price_list=workload.price_list,
         live=live,
     )
+    quality = v.the_quality(records)
     found = side_by_side(
         first,
         second,
         workload,
         price_of,
         v.the_predictor(records, models=[model], gpus=[first.gpu, second.gpu]),
-        v.the_quality(records),
+        quality,
     )
-    notes = (*api_not_weighed(workload), *(() if live is None else live.notes()))
-    return (deployment_text(first), deployment_text(second)), found, notes
+    notes = (
+        *accuracy_notes(first, second, workload, quality),
+        *api_not_weighed(workload),
+        *(() if live is None else live.notes()),
+    )
+    return (_named_text(first), _named_text(second)), found, notes
+
+
+def _named_text(deployment: Deployment) -> str:
+    """`int4 on 1× H100`, with the checkpoint where one was named by how it is made."""
+    from advisor.text import deployment_text
+
+    chosen = deployment.checkpoint
+    if chosen is None:
+        return deployment_text(deployment)
+    return f"{deployment_text(deployment)}, {chosen.repo or 'a checkpoint to be made'}"

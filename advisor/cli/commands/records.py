@@ -194,8 +194,9 @@ def _learner() -> Callable[..., tuple[Fit, FitReport]]:
 
 
 def _without_report(summary: Mapping[str, object]) -> dict[str, object]:
-    """A fit's summary without its tables, which `--report` prints."""
-    return {name: value for name, value in summary.items() if name not in ("report", "deciles")}
+    """A fit's summary without its tables, which `--report` and the benchmarks print."""
+    tables = ("report", "deciles", "outside", "misjudged")
+    return {name: value for name, value in summary.items() if name not in tables}
 
 
 def _summary_lines(*summaries: Mapping[str, object]) -> list[str]:

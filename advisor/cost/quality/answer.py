@@ -71,9 +71,10 @@ class Question:
     """The repository that is served, empty for one that is to be made; None = the first that is listed."""
 
 
-def recovery_of(loss: LossDistribution, noise_sd: float, basis: Basis) -> Recovery:
-    """Both estimates of a true loss's distribution and the noise of a new score; the value is the median."""
-    value = max(1.0 - answered(loss), 0.0)
+def recovery_of(loss: LossDistribution, noise_sd: float, basis: Basis, *, most: float = math.inf) -> Recovery:
+    """Both estimates of a true loss's distribution and the noise of a new score; the value is the median,
+    or `most`."""
+    value = max(min(1.0 - answered(loss), most), 0.0)
     return Recovery(
         true=_estimate(value, loss, basis, most=_most(loss)),
         new_score=_estimate(value, loss.with_noise(noise_sd), basis),

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from advisor.cost.estimate import Basis
 from advisor.cost.quality.expected_loss import BASE_FORMAT
 from advisor.cost.quality.models import Traits
-from advisor.cost.quality.posterior import Fitted
+from advisor.cost.quality.posterior import Z90, Fitted
 from advisor.cost.quality.recipe import Recipe
 from advisor.cost.quality.scores import Cell
 from advisor.cost.quality.tasks import Task
@@ -24,6 +26,8 @@ _SIZE_MARGIN = 1.5
 """Sizes up to this factor beyond those measured in a format still count as inside."""
 _FEWEST_MODELS = 3
 """Base models a format must be measured on before anything of it counts as fitted."""
+_MOST_SHOWN = 3
+"""Checkpoints whose scores are told, and benchmarks told one by one."""
 _FEWER_ACTIVATION_BITS = frozenset({"w4a8-fp8"})
 """Formats that round more than the one whose weights they share: that one's scores are no bound."""
 
@@ -40,8 +44,8 @@ class _Span:
 
 
 def count(number: int, what: str) -> str:
-    """`no scores`, `1 score`, `2 scores`."""
-    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+    """`no scores`, `1 score`, `1,109 scores`."""
+    return f"{f'{number:,}' if number else 'no'} {what}{'' if number == 1 else 's'}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,13 +121,16 @@ class Evidence:
         form = format if format in self._by_format else BASE_FORMAT.get(format, format)
         return max((c.context_tokens for c in self._by_format.get(form, ())), default=SHORT_TOKENS)
 
-    @cached_property
-    def kv_remark(self) -> str:
-        """What an FP8 KV cache's loss rests on."""
+    def kv_remark(self, context_tokens: int | None) -> str:
+        """What an FP8 KV cache's loss rests on, and how long the contexts of those scores are."""
         cells = [c for c in self.fitted.cells if c.format.startswith("kv-")]
         models = count(len({c.traits.key for c in cells}), "model")
         scores = count(sum(c.scores for c in cells), "score")
-        return f"FP8 KV cache: from {scores} of {models} with 8-bit caches; scales not stated"
+        text = f"FP8 KV cache: from {scores} of {models} with 8-bit caches, whether with scales is not stated"
+        if context_tokens is None or context_tokens <= SHORT_TOKENS:
+            return text
+        longest = max((c.context_tokens for c in cells), default=SHORT_TOKENS)
+        return f"{text}; none is longer than {longest:,} tokens: at {context_tokens:,} it is a guess"
 
     def basis(
         self,
@@ -173,7 +180,9 @@ class Evidence:
         form = format if format in self._by_format else BASE_FORMAT[format]
         own = self._by_model.get((who.key, form))
         if own:
-            return f"{_whose(own, self._of_checkpoint(who, form, recipe))} of {own[0].traits.name} in {form}"
+            very = self._of_checkpoint(who, form, recipe)
+            none = "" if very or not recipe.maker else f"no score of {_checkpoint(recipe)} (this one), "
+            return f"{none}{_whose(own, very, recipe)} of {own[0].traits.name} in {form}"
         cells = self._by_format[form]
         near = min(
             (c.traits for c in cells),
@@ -185,20 +194,77 @@ class Evidence:
             ),
         )
         models = count(len({c.traits.key for c in cells}), "model")
-        return f"{count(self._spans[form].scores, 'score')} of {models} in {form}; nearest: {near.name}"
+        scores = count(self._spans[form].scores, "score")
+        return f"no score of {who.name} in {form}, {scores} of {models}; nearest: {near.name}"
+
+    def shown(self, who: Traits, format: str, recipe: Recipe, tasks: Sequence[Task]) -> list[str]:
+        """What each checkpoint of the model scored on the very benchmarks asked, the one meant first.
+
+        `Red Hat's gptq checkpoint (this one) keeps 99.7 ±4.9 % of HumanEval`; ± is a score's noise, nine of
+        ten.
+        """
+        asked = list(dict.fromkeys(name for task in tasks for name in task.parts))
+        very = self._of_checkpoint(who, format, recipe)
+        by_maker: dict[_Maker, list[Cell]] = {}
+        for c in self._by_model.get((who.key, format), ()):
+            if c.benchmark in asked:
+                by_maker.setdefault(_maker(c, very, recipe), []).append(c)
+        noise = dict(zip(map(id, self.fitted.cells), self.fitted.noise.tolist(), strict=True))
+        out = []
+        for maker, cells in sorted(by_maker.items())[:_MOST_SHOWN]:
+            cells.sort(key=lambda c: asked.index(c.benchmark))
+            kept = _kept(cells, [noise[id(c)] for c in cells], len(asked))
+            out.append(f"{_checkpoint(cells[0].recipe)}{_this_one(maker)} keeps {kept}")
+        return out
 
 
-def _whose(cells: Sequence[Cell], very: Sequence[Cell]) -> str:
+_Maker = tuple[bool, bool, str, str]
+"""Sorts the checkpoints of a model: the one meant first, then those of its algorithm, then by name."""
+
+
+def _maker(cell: Cell, very: Sequence[Cell], recipe: Recipe) -> _Maker:
+    return cell not in very, recipe.algorithm != cell.algorithm, cell.publisher, cell.algorithm
+
+
+def _this_one(maker: _Maker) -> str:
+    return "" if maker[0] else " (this one)"
+
+
+def _checkpoint(recipe: Recipe) -> str:
+    return f"{recipe.maker}'s {recipe.algorithm} checkpoint"
+
+
+def _whose(cells: Sequence[Cell], very: Sequence[Cell], recipe: Recipe) -> str:
     """`8 scores of Red Hat's gptq checkpoint (this one), 13 of intel's autoround`."""
-    makers: dict[tuple[bool, str, str], int] = {}
+    makers: dict[_Maker, tuple[int, Recipe]] = {}
     for c in cells:
-        key = (c not in very, c.publisher, c.algorithm)
-        makers[key] = makers.get(key, 0) + c.scores
+        key = _maker(c, very, recipe)
+        makers[key] = (makers.get(key, (0,))[0] + c.scores, c.recipe)
     parts = [
-        f"{count(number, 'score')} of {publisher}'s {algorithm} checkpoint" + ("" if other else " (this one)")
-        for (other, publisher, algorithm), number in sorted(makers.items())
+        f"{count(number, 'score')} of {_checkpoint(of)}{_this_one(maker)}"
+        for maker, (number, of) in sorted(makers.items(), key=lambda one: (one[0][:2], -one[1][0], one[0]))
     ]
     return ", ".join(parts)
+
+
+def _kept(cells: Sequence[Cell], noise: Sequence[float], asked: int) -> str:
+    """`99.7 ±4.9 % of HumanEval, 97.4 ±5.7 % of HumanEval+`; of many the mean, each by its 16-bit score."""
+    if len(cells) <= _MOST_SHOWN:
+        return ", ".join(
+            f"{_share(c.loss, sd)} of {c.benchmark}{_length(c)}" for c, sd in zip(cells, noise, strict=True)
+        )
+    weight = np.array([c.baseline for c in cells]) / sum(c.baseline for c in cells)
+    loss = float(weight @ np.array([c.loss for c in cells]))
+    sd = float(np.sqrt(weight**2 @ np.array(noise) ** 2))
+    return f"{_share(loss, sd)} on average over {len(cells)} of the {asked} benchmarks asked"
+
+
+def _length(cell: Cell) -> str:
+    return f" at {cell.context_tokens:,} tokens" if cell.context_tokens > SHORT_TOKENS else ""
+
+
+def _share(loss: float, sd: float) -> str:
+    return f"{100 * (1 - loss):.1f} ±{100 * Z90 * sd:.1f} %"
 
 
 def _span(cells: Sequence[Cell]) -> _Span:

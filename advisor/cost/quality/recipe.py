@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from advisor.errors import InputError
 
-_ALGORITHMS = ("autoround", "gptq", "awq", "smoothquant", "rtn", "hqq", "omniquant", "qat", "quark")
+ALGORITHMS = ("autoround", "gptq", "awq", "smoothquant", "rtn", "hqq", "omniquant", "qat", "quark")
 _OTHER_NAMES = {
     "roundtonearest": "rtn",
     "unstated": "rtn",
@@ -43,6 +43,10 @@ class Recipe:
     algorithm: str | None = None
     maker: str | None = None
 
+    def may_be(self, known: Recipe) -> bool:
+        """Whether nothing that this names is otherwise in `known`."""
+        return self.algorithm in (None, known.algorithm) and self.maker in (None, known.maker)
+
     def __str__(self) -> str:
         return "@".join(part for part in (self.algorithm or "", self.maker) if part is not None)
 
@@ -56,7 +60,7 @@ def algorithm_name(text: str) -> str:
     folded = re.sub(r"[^a-z]", "", text.lower())
     if "smoothquant" in folded and "gptq" in folded:
         return "smoothquant+gptq"
-    for known in _ALGORITHMS:
+    for known in ALGORITHMS:
         if known in folded:
             return known
     return _OTHER_NAMES.get(folded, folded)

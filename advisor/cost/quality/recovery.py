@@ -13,12 +13,13 @@ from advisor.cost.estimate import Basis
 from advisor.cost.quality import file as quality_file
 from advisor.cost.quality import own_scores as quality_own
 from advisor.cost.quality.answer import KvFormat, Question, Recovery, recovery_of
+from advisor.cost.quality.by_recipe import recipe_of
 from advisor.cost.quality.evidence import Evidence
-from advisor.cost.quality.loss_distribution import LossDistribution, true_loss, weighted_sum
+from advisor.cost.quality.loss_distribution import LossDistribution, answered, true_loss, weighted_sum
 from advisor.cost.quality.models import Traits, traits_of
 from advisor.cost.quality.own_scores import OwnScore, own_scores
 from advisor.cost.quality.posterior import Z90, Expectation, Fitted
-from advisor.cost.quality.recipe import Recipe, recipe_of_checkpoint
+from advisor.cost.quality.recipe import Recipe
 from advisor.cost.quality.scores import KV_FP8, SIXTEEN_BIT, Cell, cells_of
 from advisor.cost.quality.tasks import Task, find_task, require_known, task_notes
 from advisor.cost.quality.warnings import warnings_for
@@ -26,6 +27,7 @@ from advisor.cost.quality.widths import width_in
 from advisor.data import shipped
 from advisor.record.constants import AccuracyConstant
 from advisor.record.measurement import QualityMeasurement
+from advisor.spec.benchmarks import SHORT_TOKENS
 from advisor.spec.models.catalog import known_checkpoint
 from advisor.spec.models.model import ModelSpec
 
@@ -144,18 +146,23 @@ class QualityModel:
         if native:
             notes.append(f"relative to the {native} checkpoint the model ships as")
         who, recipe = traits_of(q.model), self._recipe(q)
-        notes += self._evidence.remarks(q.format, q.recipe)
+        notes += self._evidence.shown(who, q.format, recipe, tasks)
+        if self._served_all_the_same(q):
+            notes.append(f"no score in {q.format} is by {q.recipe}: it is that of {q.checkpoint}")
+            notes += self._evidence.remarks(q.format, None)
+        else:
+            if q.recipe and q.checkpoint and not q.recipe.may_be(recipe_of(q.checkpoint)):
+                notes.append(f"of a checkpoint by {q.recipe}, as asked: {q.checkpoint} is by another recipe")
+            notes += self._evidence.remarks(q.format, q.recipe)
         notes += self._evidence.context_remarks(q.format, q.context_tokens)
-        expected = self.fitted.expect(who, q.format, recipe, tasks, q.context_tokens or 0)
         basis = self._evidence.basis(who, q.format, recipe, tasks, q.context_tokens)
-        true, noise = self._distribution(expected, q.format)
         if q.kv_format == "fp8":
-            cache = self._kv_loss(q)
-            if cache is None:
+            if not self._knows_kv:
                 return Recovery(true=None, note=_NO_KV_SCORES)
-            true, basis = weighted_sum([(1.0, true), (1.0, cache)]), "extrapolated"
-            notes.append(self._evidence.kv_remark)
-        found = recovery_of(true, noise, basis)
+            basis = "extrapolated"
+            notes.append(self._evidence.kv_remark(q.context_tokens))
+        expected, true, noise = self._losses(q, recipe, q.context_tokens or 0)
+        found = recovery_of(true, noise, basis, most=self._at_most(q, recipe))
         if true.with_noise(noise).width > WIDEST:
             found = Recovery(true=None)
             notes.insert(0, _too_wide(expected))
@@ -166,14 +173,30 @@ class QualityModel:
             warnings=warnings_for(self.fitted, who, q.format, tasks),
         )
 
-    def _kv_loss(self, q: Question) -> LossDistribution | None:
-        """What an FP8 KV cache loses by itself; None where no fit knows an 8-bit cache."""
-        if ("format", KV_FP8) not in self.fitted.factors:
-            return None
-        expected = self.fitted.expect(
-            traits_of(q.model), KV_FP8, _KV_RECIPE, _tasks_of(q), q.context_tokens or 0
-        )
-        return self._distribution(expected, KV_FP8)[0]
+    def _losses(
+        self, q: Question, recipe: Recipe, context_tokens: int
+    ) -> tuple[Expectation, LossDistribution, float]:
+        """The loss of the weights, that of weights and cache, and a new score's noise, at one length."""
+        expected = self.fitted.expect(traits_of(q.model), q.format, recipe, _tasks_of(q), context_tokens)
+        true, noise = self._distribution(expected, q.format)
+        if q.kv_format == "fp8":
+            true = weighted_sum([(1.0, true), (1.0, self._kv_loss(q, context_tokens)[0])])
+        return expected, true, noise
+
+    def _at_most(self, q: Question, recipe: Recipe) -> float:
+        """The recovery at a short context: a longer one is known less well, and takes no loss back."""
+        if (q.context_tokens or 0) <= SHORT_TOKENS:
+            return math.inf
+        return 1.0 - answered(self._losses(q, recipe, 0)[1])
+
+    @property
+    def _knows_kv(self) -> bool:
+        return ("format", KV_FP8) in self.fitted.factors
+
+    def _kv_loss(self, q: Question, context_tokens: int) -> tuple[LossDistribution, float]:
+        """What an FP8 KV cache loses by itself, and the noise of a new score of that."""
+        expected = self.fitted.expect(traits_of(q.model), KV_FP8, _KV_RECIPE, _tasks_of(q), context_tokens)
+        return self._distribution(expected, KV_FP8)
 
     def _recipe(self, q: Question) -> Recipe:
         """The recipe of the checkpoint meant: as given, one a user scored, the served, the best published.
@@ -189,10 +212,18 @@ class QualityModel:
             repository = q.checkpoint
             if repository is None and isinstance(q.model, ModelSpec):
                 repository = known_checkpoint(q.model, q.format)
-            asked = recipe_of_checkpoint(repository) if repository else Recipe()
+            asked = recipe_of(repository) if repository else Recipe()
+        elif q.checkpoint and (self._served_all_the_same(q) or asked.may_be(recipe_of(q.checkpoint))):
+            asked = recipe_of(q.checkpoint)
         if asked.algorithm:
             return asked
         return Recipe(algorithm=self._evidence.usual_algorithm(who, q.format, asked.maker), maker=asked.maker)
+
+    def _served_all_the_same(self, q: Question) -> bool:
+        """Whether the recipe asked is none of the format's, so that the checkpoint that is served counts."""
+        how = q.recipe.algorithm if q.recipe else None
+        known = how is None or ("algorithm", f"{q.format}/{how}") in self.fitted.factors
+        return bool(q.checkpoint) and not known
 
     def _distribution(self, expected: Expectation, format: str) -> tuple[LossDistribution, float]:
         """The true loss's distribution and a new score's noise, as wide as held-out scores need them."""
@@ -218,21 +249,21 @@ class QualityModel:
         left = tuple(task for task in q.tasks if task not in own)
         count, many = len(own), len(own) + len(left)
         cached = q.kv_format == "fp8" and any(score.kv_format != "fp8" for score in own.values())
+        if cached and not self._knows_kv:
+            return Recovery(true=None, note=_NO_KV_SCORES, evidence="")
         variance = sum(score.stderr**2 for score in own.values()) / count**2
         true = LossDistribution(
             mean=1.0 - sum(score.recovery for score in own.values()) / count, sd=variance**0.5
         )
         # A new measurement would draw other items: its own error is as large as that of this one.
         noise = true.sd
-        cache = self._kv_loss(dataclasses.replace(q, tasks=tuple(own))) if cached else None
-        if cached and cache is None:
-            return Recovery(true=None, note=_NO_KV_SCORES, evidence="")
-        if cache is not None:
+        if cached:
+            cache, _ = self._kv_loss(dataclasses.replace(q, tasks=tuple(own)), q.context_tokens or 0)
             true = weighted_sum([(1.0, true), (1.0, cache)])
         basis: Basis = "extrapolated" if cached else "measured"
         evidence = ", ".join(score.text for score in own.values())
         if not left:
-            note = self._evidence.kv_remark if cached else ""
+            note = self._evidence.kv_remark(q.context_tokens) if cached else ""
             return dataclasses.replace(recovery_of(true, noise, basis), note=note, evidence=evidence)
         rest = self.answer(dataclasses.replace(q, tasks=left))
         evidence = f"{evidence}; {rest.evidence}".strip("; ")
@@ -258,13 +289,13 @@ class QualityModel:
             return dataclasses.replace(
                 recovery_of(nothing, 0.0, "measured"), note="; ".join(notes), evidence="the reference itself"
             )
-        cache = self._kv_loss(q)
-        if cache is None:
+        if not self._knows_kv:
             return Recovery(true=None, note=_NO_KV_SCORES)
-        noise = self.fitted.expect(traits_of(q.model), KV_FP8, _KV_RECIPE, _tasks_of(q)).noise
+        cache, noise = self._kv_loss(q, q.context_tokens or 0)
+        most = 1.0 - answered(self._kv_loss(q, 0)[0])
         return dataclasses.replace(
-            recovery_of(cache, noise, "extrapolated"),
-            note="; ".join([*notes, self._evidence.kv_remark]),
+            recovery_of(cache, noise, "extrapolated", most=most),
+            note="; ".join([*notes, self._evidence.kv_remark(q.context_tokens)]),
             evidence=self._evidence.text(traits_of(q.model), KV_FP8, _KV_RECIPE),
         )
 

@@ -113,6 +113,11 @@ class _Score:
     relative: bool
 
     @property
+    def measured(self) -> tuple[str, str, str, int]:
+        """What was scored: in which format by which algorithm, on what, at which length."""
+        return self.row.format, self.row.algorithm, self.benchmark.name, self.context_tokens
+
+    @property
     def context_tokens(self) -> int:
         named = context_of(f"{self.row.task} {self.row.protocol}")
         long = self.benchmark.family == "long context"
@@ -151,9 +156,9 @@ def _paired(rows: Iterable[QualityMeasurement]) -> list[QualityMeasurement]:
 
 
 def _single(row: QualityMeasurement) -> Benchmark | None:
-    """The benchmark a row scores; None for averages (their parts are used) and unknown ones."""
+    """The benchmark a row scores; None for averages of several (their parts are used) and unknown ones."""
     name = "TruthfulQA-mc1" if row.task == "TruthfulQA" and "mc1" in row.protocol else row.task
-    if name in known_averages() or row.metric == "average":
+    if name in known_averages():
         return None
     task = find_task(name)
     return benchmark(task.parts[0]) if len(task.parts) == 1 and not task.asked else None
@@ -170,7 +175,9 @@ def _scores(rows: Sequence[QualityMeasurement]) -> list[_Score]:
         relative = r.metric.startswith("relative")
         if baseline >= MIN_BASELINE and 1.0 - value / baseline <= MAX_LOSS:
             out.append(_Score(row=r, benchmark=row, value=value, baseline=baseline, relative=relative))
-    return out
+    # Where a card prints a benchmark's own average, the subtasks that it prints, too, are a choice of them.
+    whole = {s.measured for s in out if s.row.metric == "average"}
+    return [s for s in out if s.row.metric == "average" or s.measured not in whole]
 
 
 def _rescaled(scores: Sequence[_Score]) -> bool:

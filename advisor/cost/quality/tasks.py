@@ -54,6 +54,8 @@ _FAMILY_WORDS: dict[str, str] = {
     "mt bench": "chat",
     "alpaca eval": "chat",
 }
+_FEW = 4
+"""Benchmarks of a mean up to which an answer names them; larger ones have names that people know."""
 _AVERAGE_WORDS = frozenset({"average", "avg", "mean", "overall", "recovery", "general", "accuracy"})
 
 
@@ -147,8 +149,9 @@ def task_words() -> list[str]:
 def task_notes(tasks: Sequence[Task]) -> list[str]:
     """What was made of names that are no benchmark, one sentence a kind."""
     families = [task for task in tasks if task.known and task.asked]
+    means = [task for task in tasks if not task.one_of and 1 < len(task.parts) <= _FEW]
     unknown = [f"'{task.asked}'" for task in tasks if not task.known]
-    notes = []
+    notes = [f"{task.name} is the mean of {', '.join(task.parts)}" for task in means]
     if families:
         # 'chat' for the family chat needs no second mention.
         named = [

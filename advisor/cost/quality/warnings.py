@@ -14,9 +14,9 @@ from advisor.spec.benchmarks import benchmark
 
 SMALL_B = 3.0
 """Billions of active parameters under which 4-bit formats are seen to break single benchmarks."""
-_WORTH_NAMING = 0.03
+_WORTH_NAMING = 0.02
 _SURE = 2.0
-"""A loss is named when it is 3 % or more and twice its own noise."""
+"""A loss is named when it is 2 % or more and twice its own noise."""
 _NAMED = 3
 _REASONING = frozenset({"maths", "reasoning"})
 

@@ -65,9 +65,7 @@ def test_the_papers_conventions_are_kept_alike(scenario: str) -> None:
 def test_lengths_vary_alike() -> None:
     workload = load_workload("chat")
     loads = [load_at(workload.load, "input-tokens", level) for level in (64, 700, 5_000)]
-    # Accuracy is that of the workload's own lengths, and of MXFP4 at 5,000 tokens nothing is known.
-    asked = choice_of(MODEL, workload, gpus=["A100"], formats=["bf16", "int8", "int8-w8a16", "int4"])
-    same_as_one_by_one(asked, loads)
+    same_as_one_by_one(choice_of(MODEL, workload, gpus=["A100"]), loads)
 
 
 def test_goodput_is_judged_alike() -> None:
@@ -109,3 +107,15 @@ def test_where_nothing_keeps_the_limits_the_surest_comes_first(rate: float, limi
     assert nearest == sorted(nearest, reverse=True)
     likely = [round(a.keeps_all_limits, 2) for a in answer.likely]
     assert likely == sorted(likely, reverse=True)
+
+
+def test_accuracy_counts_at_the_length_of_each_load() -> None:
+    asked = override(load_workload("rag"), min_recovery=0.95, slo=["none"], tasks=["OpenLLM v1"])
+    loads = [load_at(asked.load, "input-tokens", length) for length in (1_000, 30_000, 100_000)]
+    choice = choice_of(MODEL, asked, gpus=["A100"], formats=["int4"], tensor_parallel=[1])
+    same_as_one_by_one(choice, loads)
+    found = judge(choice, loads, shipped_predictor(), shipped_quality())
+    limit = next(limit for limit in found.limits if limit.kind == "recovery")
+    assert limit.kept[:, 0].tolist() == [True, True, False]
+    assert (found.recovery_low[:-1, 0] > found.recovery_low[1:, 0]).all()
+    assert found.take(np.array([2])).recoveries == found.recoveries[-1:]

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from advisor import Difference, compare
-from advisor.advise.compare.deployments import parse_deployment
+from advisor.advise.api import shipped_quality
+from advisor.advise.compare.deployments import accuracy_notes, parse_deployment
 from advisor.advise.compare.results import compare_results
 from advisor.errors import InputError, UnsupportedError
 from advisor.spec.engines.engine import Engine
 from advisor.spec.models.catalog import find_model
+from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.profile_flags import override
 
 MODEL = "Llama-3.1-8B-Instruct"
 DATA = Path(__file__).resolve().parents[2] / "data"
@@ -48,6 +51,30 @@ def test_twice_the_gpus_at_a_rate_cost_twice_as_much_for_sure() -> None:
     cost = named(found, "USD per million output tokens")
     assert cost.change == pytest.approx(1.0)
     assert cost.significant
+
+
+def test_awq_and_gptq_are_int4_from_two_checkpoints_that_differ_in_accuracy_alone() -> None:
+    found = compare("awq@H100", "gptq@H100", "chat", model=MODEL)
+    assert {d.name for d in found if d.change != 0} == {"recovery of BF16's accuracy"}
+    recovery = named(found, "recovery of BF16's accuracy")
+    assert recovery.low is not None
+    assert recovery.high is not None
+    assert recovery.low < recovery.change < recovery.high
+
+
+def test_what_the_accuracy_of_each_rests_on_is_told() -> None:
+    asked = override(load_workload("chat"), tasks=["code"])
+    sides = [parse_deployment(text, find_model(MODEL), Engine()) for text in ("awq@H100", "gptq@H100")]
+    assert [d.checkpoint is not None and d.checkpoint.repo for d in sides] == [
+        "hugging-quants/Meta-Llama-3.1-8B-Instruct-AWQ-INT4",
+        "hugging-quants/Meta-Llama-3.1-8B-Instruct-GPTQ-INT4",
+    ]
+    awq, gptq = accuracy_notes(sides[0], sides[1], asked, shipped_quality())
+    assert awq.startswith(
+        "accuracy of A: no score of hugging-quants's awq checkpoint (this one), 16 scores of"
+    )
+    assert "Red Hat's awq checkpoint keeps 93.6 ±" in awq
+    assert "Red Hat's gptq checkpoint keeps 99.7 ±" in gptq
 
 
 @pytest.mark.parametrize(

@@ -38,12 +38,7 @@ def value(model: str, format: str, *tasks: str, recipe: str | None = None) -> fl
 PAPER = [
     # arXiv:2411.02355v4, Tables 2 and 3: average recovery in percent.
     ("Llama-3.1-8B-Instruct", "fp8", "OpenLLM v1", 99.31),
-    pytest.param(
-        *("Llama-3.1-8B-Instruct", "int8", "OpenLLM v1", 100.31),
-        marks=pytest.mark.xfail(
-            strict=True, reason="one of ten may lie outside: the interval ends at 100.304"
-        ),
-    ),
+    ("Llama-3.1-8B-Instruct", "int8", "OpenLLM v1", 100.31),
     ("Llama-3.1-8B-Instruct", "int4", "OpenLLM v1", 98.72),
     ("Llama-3.1-70B-Instruct", "fp8", "OpenLLM v1", 99.72),
     ("Llama-3.1-70B-Instruct", "int8", "OpenLLM v1", 99.87),
@@ -57,15 +52,20 @@ PAPER = [
 ]
 
 
-@pytest.mark.parametrize(("model", "format", "task", "percent"), PAPER)
-def test_the_papers_own_averages_lie_in_their_intervals(
-    model: str, format: str, task: str, percent: float
-) -> None:
-    found = recovery(model, format, task)
-    assert found.new_score is not None
-    assert found.new_score.low <= percent / 100 <= found.new_score.high
-    assert found.new_score.basis == "measured"
-    assert find_model(model).name in found.evidence
+def test_the_papers_own_averages_lie_in_their_intervals_nine_of_ten() -> None:
+    # The interval is where a *new* score falls: one that measured more than 16 bits do was lucky, and of a
+    # true recovery of at most 100.5 % few others would be as high: one of twelve may lie outside, by little.
+    outside = []
+    for model, format, task, percent in PAPER:
+        found = recovery(model, format, task)
+        assert found.new_score is not None
+        assert found.new_score.basis == "measured"
+        assert find_model(model).name in found.evidence
+        beyond = max(found.new_score.low - percent / 100, percent / 100 - found.new_score.high)
+        if beyond > 0:
+            outside.append((model, format, task, beyond))
+    assert [name[:3] for name in outside] in ([], [("Llama-3.1-8B-Instruct", "int8", "OpenLLM v1")])
+    assert all(beyond <= 0.0005 for *_, beyond in outside)
 
 
 CARDS = [
@@ -277,6 +277,58 @@ def test_four_bits_lose_more_and_less_surely_at_longer_contexts_and_eight_bits_h
     assert widths == sorted(widths)
     assert values[0] - values[2] > 0.01
     assert fp8[0].value - fp8[2].value < 0.005
+
+
+@pytest.mark.parametrize("kv", ["16bit", "fp8"])
+@pytest.mark.parametrize("format", ["bf16", "fp8", "int8", "int4", "nvfp4"])
+@pytest.mark.parametrize("model", [LLAMA, "Qwen3-14B", "Qwen3-30B-A3B"])
+def test_a_longer_context_brings_no_accuracy_back(model: str, format: str, kv: KvFormat) -> None:
+    short, *longer = (
+        at_length(model, format, context, kv, task="v1").true for context in (2_000, 8_000, 100_000)
+    )
+    assert short is not None
+    for found in longer:
+        assert found is not None
+        assert found.value <= short.value
+        assert found.low <= short.low
+        assert found.low <= found.value <= found.high
+
+
+def test_an_fp8_cache_at_a_length_that_nobody_scored_is_called_a_guess() -> None:
+    for format in ("bf16", "int4"):
+        assert "none is longer than 4,096 tokens: at 127,000 it is a guess" in (
+            at_length(LLAMA, format, 127_000, "fp8").note
+        )
+        assert "a guess" not in at_length(LLAMA, format, 2_000, "fp8", task="MMLU").note
+
+
+def test_what_the_very_checkpoint_scored_stands_first() -> None:
+    served = "RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8-dynamic"
+    found = QUALITY.recovery(find_model(LLAMA), "fp8", ("HumanEval", "GSM8K"), checkpoint=served)
+    assert found.evidence.startswith("24 scores of Red Hat's rtn checkpoint (this one), 1 score of NVIDIA's")
+    assert found.note.startswith("Red Hat's rtn checkpoint (this one) keeps ")
+    assert " % of HumanEval, " in found.note
+    other = QUALITY.recovery(find_model(LLAMA), "fp8", ("HumanEval",), checkpoint="someone/else-FP8")
+    assert other.evidence.startswith(
+        "no score of someone's rtn checkpoint (this one), 24 scores of Red Hat's"
+    )
+    assert other.note.startswith("Red Hat's rtn checkpoint keeps ")
+
+
+def test_without_a_score_of_the_model_it_is_said_and_how_many_there_are_of_others() -> None:
+    found = QUALITY.recovery(typical_model(8e9), "int4", ("code",))
+    assert found.evidence.startswith("no score of typical-8B in int4, 1,10")
+    assert "coding is the mean of HumanEval, HumanEval+" in found.note
+
+
+def test_a_recipe_that_is_none_of_the_formats_leaves_the_served_checkpoint() -> None:
+    served = "RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8-dynamic"
+    plain = QUALITY.recovery(find_model(LLAMA), "fp8", ("MMLU",), checkpoint=served)
+    asked = QUALITY.recovery(
+        find_model(LLAMA), "fp8", ("MMLU",), parse_recipe("gptq@RedHatAI"), checkpoint=served
+    )
+    assert asked.true == plain.true
+    assert f"no score in fp8 is by gptq@Red Hat: it is that of {served}" in asked.note
 
 
 def test_hard_retrieval_at_the_longest_contexts_lies_in_the_interval() -> None:

@@ -63,6 +63,20 @@ def test_suspect_rows_and_averages_teach_nothing() -> None:
     assert cells_of([score(task="OpenLLM-v1", metric="average")]) == ()
 
 
+def test_where_a_card_prints_a_benchmarks_own_average_its_chosen_subtasks_do_not_count() -> None:
+    # RedHatAI/Llama-4-Scout-17B-16E-Instruct-quantized.w4a16: 98.2 % of RULER, of which it shows the worst.
+    rows = [
+        score(task="RULER", protocol="131072 niah_multikey_2", value=79.2, baseline=83.6),
+        score(task="RULER", protocol="131072 niah_multikey_3", value=76.0, baseline=78.8),
+        score(task="RULER", protocol="131072 average", metric="average", value=78.96, baseline=80.44),
+    ]
+    [cell] = cells_of(rows)
+    assert cell.loss == pytest.approx(1 - 78.96 / 80.44)
+    assert (cell.scores, cell.context_tokens) == (1, 131_072)
+    [parts] = cells_of(rows[:2])
+    assert parts.scores == 2
+
+
 def test_a_16_bit_row_is_the_baseline_of_its_own_source_and_protocol() -> None:
     plain = score(format="bf16", algorithm="none", value=0.70, baseline=None, source="our run")
     mine = score(value=0.68, baseline=None, source="our run")

@@ -81,7 +81,7 @@ def _summary(both: Sequence[tuple[Compared, Compared]]) -> str:
 
 def _elsewhere(prepared: Prepared, found: Records, before: Expectation, after: Expectation) -> Iterator[Part]:
     """What the records moved of formats that were not measured, on the same GPU under the same loads."""
-    from advisor.advise.api import formats_for
+    from advisor.advise.asked_formats import formats_for
 
     seen = {row.format for row in found.speed}
     formats, _ = formats_for(before.model, None)

@@ -160,9 +160,22 @@ class LimitErrors:
     """How many of each are to be expected of this judge, were every predicted distribution right."""
 
 
-def limit_errors(rows: Sequence[Judged], floor: float = 0.98, confidence: float = 0.95) -> LimitErrors:
+FLOOR, CONFIDENCE = 0.98, 0.95
+"""The limit on recovery that checkpoint means are judged by, and how surely it must be kept."""
+
+
+def _admitted(r: Judged, floor: float, confidence: float) -> bool:
+    return r.true.probability_at_most(1.0 - floor) >= confidence
+
+
+def misjudged(r: Judged, floor: float = FLOOR, confidence: float = CONFIDENCE) -> bool:
+    """Whether a figure is admitted though its score lies below the floor, or refused though it does not."""
+    return _admitted(r, floor, confidence) == (r.figure.seen > 1.0 - floor)
+
+
+def limit_errors(rows: Sequence[Judged], floor: float = FLOOR, confidence: float = CONFIDENCE) -> LimitErrors:
     means = [r for r in rows if is_checkpoint_mean(r.figure)]
-    admitted = [r.true.probability_at_most(1.0 - floor) >= confidence for r in means]
+    admitted = [_admitted(r, floor, confidence) for r in means]
     below = [r.figure.seen > 1.0 - floor for r in means]
     unkept = [1.0 - r.score.probability_at_most(1.0 - floor) for r in means]
     truly, shown = _drawn(means, 1.0 - floor)

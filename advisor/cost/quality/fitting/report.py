@@ -21,11 +21,13 @@ from advisor.cost.quality.fitting.errors import (
     is_checkpoint_mean,
     judged_figures,
     limit_errors,
+    misjudged,
     publisher_of_figure,
 )
 from advisor.cost.quality.fitting.fit import QualityFit, fit
 from advisor.cost.quality.fitting.held_out import HeldOut, sources_out
 from advisor.cost.quality.posterior import Fitted
+from advisor.cost.quality.scores import SIMULATED
 from advisor.record.measurement import QualityMeasurement
 from advisor.spec.benchmarks import benchmark, known_averages
 
@@ -183,11 +185,12 @@ def summary(found: QualityFit) -> dict[str, object]:
     """What a fit's file says of itself: what it rests on, and its error on models left out."""
     judged = judged_figures(found.models_out, (*found.models_out, *found.scores_out))
     table, limits = _tables(judged), limit_errors(judged)
+    means_of = [r for r in judged if is_checkpoint_mean(r.figure)]
     means, single = table["checkpoint means"], table["single benchmarks"]
     models = len({c.traits.group for c in found.fitted.cells})
     return {
         "text": (
-            f"Fitted on {found.rows_used} scores of {models} base models from {', '.join(found.sources)}; "
+            f"Fitted on {found.rows_used} scores of {models} base models from {_listed(found.sources)}; "
             f"on models left out, the mean recovery of a checkpoint is {means.mean:.2f} points off "
             f"(the format's mean: {means.format_mean:.2f}), "
             f"single benchmarks {single.mean:.2f} ({single.format_mean:.2f}); "
@@ -201,6 +204,8 @@ def summary(found: QualityFit) -> dict[str, object]:
         "base_models": models,
         "sources": list(found.sources),
         "limits": dataclasses.asdict(limits),
+        "outside": [_named_figure(r) for r in means_of if not r.inside],
+        "misjudged": [_named_figure(r) for r in means_of if misjudged(r)],
         "deciles": {
             name: [dataclasses.asdict(one) for one in deciles([r for r in judged if belongs(r.figure)])]
             for name, belongs in (
@@ -209,6 +214,40 @@ def summary(found: QualityFit) -> dict[str, object]:
             )
         },
         "report": [{"figures of models left out": name, **_rounded(e)} for name, e in table.items()],
+    }
+
+
+def _listed(sources: Sequence[str]) -> str:
+    """`AMD, intel, intel (simulated)`: a name with a comma would read as two."""
+    return ", ".join(
+        f"{name.removesuffix(SIMULATED)} (simulated)" if name.endswith(SIMULATED) else name
+        for name in sources
+    )
+
+
+def _named_figure(r: Judged) -> dict[str, object]:
+    """One checkpoint mean of a model left out, in percent of the 16-bit score."""
+    h = r.figure
+    seen, said, low, high, true_low = (
+        round(POINTS * (1.0 - loss), 2)
+        for loss in (
+            h.seen,
+            h.expected,
+            r.score.quantile(0.95),
+            r.score.quantile(0.05),
+            r.true.quantile(0.95),
+        )
+    )
+    return {
+        "model": h.traits.name,
+        "sparse": h.traits.sparse,
+        "format": h.format,
+        "recipe": f"{h.algorithm}@{h.publisher}",
+        "seen": seen,
+        "said": said,
+        "low": low,
+        "high": high,
+        "true_low": true_low,
     }
 
 

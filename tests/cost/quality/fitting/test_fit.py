@@ -69,7 +69,10 @@ def test_nine_of_ten_new_scores_of_models_left_out_fall_inside_their_interval() 
         pytest.param(
             "checkpoint means of mixtures of experts",
             marks=pytest.mark.xfail(
-                strict=True, reason="40 % of 25, expected 58: they lose 0.3 points more than is predicted"
+                strict=True,
+                reason="10 of 25, expected 14.5: 9 lost more and 6 less than the interval. New scores are as "
+                "they should be (22 of 25 inside, rms deviate 0.99); of such sets one in twenty has so few. "
+                "A class of widths for mixtures leaves it at 10 and holds 76 to 84 % of new scores",
             ),
         ),
     ],
