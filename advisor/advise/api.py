@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from advisor.advise.asked_formats import formats_for, recipe_named
+from advisor.advise.asked_formats import accuracy_as_named, formats_for, recipe_named
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.failures import Border
 from advisor.advise.choose.judge import judge_fixed
@@ -17,7 +17,7 @@ from advisor.advise.choose.rows import TableRows
 from advisor.advise.choose.space import Space
 from advisor.advise.price_source import live_prices, price_source
 from advisor.advise.starting import check_splits, check_starts
-from advisor.cost.quality.by_recipe import made_as_named
+from advisor.cost.quality.by_recipe import made_by
 from advisor.errors import InputError
 from advisor.spec.deployment import Deployment, KvChoice, kv_choice
 from advisor.spec.engines.engine import Engine, newest_version, parse_engine, with_prefix_caching
@@ -140,6 +140,7 @@ def choice_of(
         raise InputError(f"num_gpus: {num_gpus} is more than max_gpus, {max_gpus}; keep one of them")
     _check_budget(max_usd_per_hour)
     searched, notes = formats_for(chosen_model, formats)
+    asked = accuracy_as_named(chosen_model, formats, asked)
     runs_on = engine_of(engine, asked)
     degrees = _degrees(tensor_parallel)
     split_notes = check_splits(chosen_model, degrees, runs_on)
@@ -156,7 +157,7 @@ def choice_of(
         max_gpus=max_gpus,
         stock=_stock(stock),
         engine=runs_on,
-        recipe=recipe_named(chosen_model, formats, asked.quality.recipe),
+        recipe=recipe_named(formats, asked.quality.recipe),
     )
     live = live or live_prices(pricing, region=region)
     return Choice(
@@ -219,8 +220,9 @@ def predict(
     )
     if checkpoint is not None:
         single = replace(single, checkpoint=listed_checkpoint(checkpoint, chosen_model, single.format.name))
-    else:
-        single = made_as_named(single, format if isinstance(format, str) else "", asked.quality.recipe)
+    elif (recipe := recipe_named([format], asked.quality.recipe)) is not None:
+        single = made_by(single, recipe) or single
+        asked = accuracy_as_named(chosen_model, [format], asked)
     if expert_parallel:
         single = replace(single, parallelism=replace(single.parallelism, expert=True))
     deployment = single.with_kv(kv_choice(single.engine) if kv_format is None else kv_format)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from advisor.cost.quality.by_recipe import algorithm_in, has_one_by
+from advisor.cost.quality.by_recipe import algorithm_in, is_known_by
 from advisor.cost.quality.recipe import Recipe, parse_recipe
 from advisor.errors import InputError
 from advisor.spec.formats.catalog import find_format, known_formats
 from advisor.spec.formats.format import QuantFormat
 from advisor.spec.models.model import ModelSpec
+from advisor.spec.workloads.workload import Workload
 
 CLEARLY_NARROWER = 0.9
 """Share of its bits that another format must have to be searched for a model that comes quantized: INT4 of a
@@ -47,12 +49,10 @@ def formats_for(
     )
 
 
-def recipe_named(
-    model: ModelSpec, named: Sequence[str | QuantFormat] | None, recipe: str | None
-) -> Recipe | None:
+def recipe_named(named: Sequence[str | QuantFormat] | None, recipe: str | None) -> Recipe | None:
     """The recipe that checkpoints are to be chosen by: the stated one, or that of a format's name (`awq`).
 
-    Raises InputError where one format is named by two recipes, UnsupportedError where none is known by one.
+    Raises InputError where formats are named by two recipes.
     """
     words = [name for name in named or () if isinstance(name, str)]
     by_name = {word: algorithm for word in words if (algorithm := algorithm_in(word)) is not None}
@@ -68,6 +68,18 @@ def recipe_named(
     algorithm = by_name[first]
     if stated is not None and stated.algorithm not in (None, algorithm):
         raise InputError(f"recipe: {recipe} is not how {first} is made; name one of the two")
-    asked = Recipe(algorithm=algorithm, maker=None if stated is None else stated.maker)
-    has_one_by(model, find_format(first), asked, first)
-    return asked
+    return Recipe(algorithm=algorithm, maker=None if stated is None else stated.maker)
+
+
+def accuracy_as_named(
+    model: ModelSpec, named: Sequence[str | QuantFormat] | None, asked: Workload
+) -> Workload:
+    """The workload with its accuracy that of the algorithm in a format's name (`awq`), where no checkpoint of
+    the model is known that is made so: one is to be made, or another is served."""
+    words = [name for name in named or () if isinstance(name, str) and algorithm_in(name) is not None]
+    if not words or asked.quality.recipe is not None:
+        return asked
+    algorithm = algorithm_in(words[0])
+    if is_known_by(model, find_format(words[0]), Recipe(algorithm=algorithm)):
+        return asked
+    return replace(asked, quality=replace(asked.quality, recipe=algorithm))

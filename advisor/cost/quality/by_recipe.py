@@ -58,23 +58,21 @@ def made_as_named(deployment: Deployment, format_name: str, recipe: str | None) 
     if asked.algorithm not in (None, named):
         raise InputError(f"--recipe: {recipe} is not how {format_name} is made; name one of the two")
     by_name = Recipe(algorithm=named, maker=asked.maker)
-    has_one_by(deployment.model, deployment.format, by_name, format_name)
     found = made_by(deployment, by_name)
     if found is None:
+        model, form = deployment.model, deployment.format
+        known = is_known_by(model, form, by_name)
+        missing = f"starts on {deployment.gpu.name}" if known else "is known"
         raise UnsupportedError(
-            f"{format_name}: no checkpoint of {deployment.model.name} by {by_name} starts on "
-            f"{deployment.gpu.name}; say {deployment.format.name}, which takes any"
+            f"{format_name}: no checkpoint of {model.name} in {form.name} by {by_name} {missing}; say "
+            f"{form.name}, which takes any"
         )
     return found
 
 
-def has_one_by(model: ModelSpec, form: QuantFormat, recipe: Recipe, named: str) -> None:
-    """Raises UnsupportedError where no checkpoint of the model in a format is known by a recipe."""
-    if not any(_is_by(checkpoint, recipe) for checkpoint in starts_of(model).candidates(form.name)):
-        raise UnsupportedError(
-            f"{named}: no checkpoint of {model.name} in {form.name} by {recipe} is known; say {form.name}, "
-            f"with --recipe {recipe} for the accuracy of one that you make"
-        )
+def is_known_by(model: ModelSpec, form: QuantFormat, recipe: Recipe) -> bool:
+    """Whether a checkpoint of the model in a format is known by a recipe, or would be made by it."""
+    return any(_is_by(checkpoint, recipe) for checkpoint in starts_of(model).candidates(form.name))
 
 
 def recipe_of(repository: str) -> Recipe:

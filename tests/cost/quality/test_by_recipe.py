@@ -65,14 +65,14 @@ def test_a_checkpoint_of_a_size_is_to_be_made_and_only_as_our_recipe_makes_it() 
 
 def test_two_ways_for_one_choice_are_refused_with_the_way_to_compare_them() -> None:
     with pytest.raises(InputError, match="quantadvise compare awq@H100 gptq@H100"):
-        recipe_named(LLAMA, ["awq", "gptq"], None)
+        recipe_named(["awq", "gptq"], None)
     with pytest.raises(InputError, match="awq is not how gptq is made"):
-        recipe_named(LLAMA, ["gptq"], "awq")
+        recipe_named(["gptq"], "awq")
     with pytest.raises(InputError, match="awq is not how gptq is made"):
         made_as_named(on_h100(), "gptq", "awq")
-    assert recipe_named(LLAMA, ["fp8", "awq"], None) == Recipe(algorithm="awq")
-    assert recipe_named(LLAMA, None, "@RedHatAI") == Recipe(maker="Red Hat")
-    assert recipe_named(LLAMA, ["int4"], None) is None
+    assert recipe_named(["fp8", "awq"], None) == Recipe(algorithm="awq")
+    assert recipe_named(None, "@RedHatAI") == Recipe(maker="Red Hat")
+    assert recipe_named(["int4"], None) is None
 
 
 def test_what_was_read_of_a_listed_checkpoint_counts_where_its_name_says_nothing() -> None:
