@@ -142,6 +142,6 @@ def test_a_table_says_with_how_many_replicas_each_is_served() -> None:
 @pytest.mark.parametrize("end", ["recovery_low", "recovery_high"])
 def test_without_evidence_of_accuracy_nothing_is_promised(end: str) -> None:
     made = judged([served("bf16", 100.0, recovery=None), served("int8", 100.0)], UNDER)
-    values = getattr(made, end)
+    [values] = getattr(made, end)
     assert values[0] == -np.inf
     assert 0.98 <= values[1] <= 1.0
