@@ -10,10 +10,10 @@ The whole public surface of the library; names are loaded when first used:
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # without typing: an interrupt before main() runs is Python's own traceback
 if TYPE_CHECKING:
+    from typing import Any
+
     from advisor.advise.api import predict, recommend
     from advisor.advise.api_follow_up import compare, crossover, measure_next, mixed_fleet
     from advisor.advise.choose.assessment import Assessment, Cost, Refusal
@@ -133,6 +133,8 @@ def __getattr__(name: str) -> Any:
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module 'advisor' has no attribute '{name}'")
+    import importlib
+
     value = getattr(importlib.import_module(home), name)
     globals()[name] = value
     return value

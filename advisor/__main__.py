@@ -15,15 +15,18 @@ looking through them is a tenth of its time and more."""
 def main() -> None:
     """Run the command line and exit: 0 done, 1 input or data wrong, 2 usage, 3 nothing keeps the limits, 130
     interrupted, 141 (by the signal) the output is closed."""
-    gc.set_threshold(NEW_OBJECTS)
-    # The interpreter looks once more when it ends, for what ends with it.
-    atexit.register(gc.freeze)
     try:
-        from advisor.cli.streams import end_by_signals
+        gc.set_threshold(NEW_OBJECTS)
+        # The interpreter looks once more when it ends, for what ends with it.
+        atexit.register(gc.freeze)
+        from advisor.cli.streams import end_by_signals, interrupts_end_it
 
         end_by_signals()
         code = run()
-    except KeyboardInterrupt:  # before the command line could take it
+        interrupts_end_it()
+    except BaseException as error:
+        if not _is_interrupt(error):  # else: before the command line could take it, or inside an import
+            raise
         code = INTERRUPTED
     sys.exit(code)
 

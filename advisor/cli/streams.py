@@ -85,6 +85,11 @@ def end_by_signals() -> None:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
+def interrupts_end_it() -> None:
+    """End at once by Ctrl-C: nothing is left to be tidied up, and the interpreter's end takes time."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def keep_broken_pipes() -> None:
     """Make a reader that has gone an error again: for commands that must outlive one."""
     if hasattr(signal, "SIGPIPE"):

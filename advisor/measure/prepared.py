@@ -111,6 +111,7 @@ def prepare(
     if running is None:
         check_starts(plan, found[0], versions.vllm)
         plan = with_workload_engine(plan, workload)
+    _check_context(plan, workload)
     if plan.prompts is not None and not Path(plan.prompts).is_file():
         raise InputError(f"{plan.prompts}: no such file of prompts")
     tunes = any(plan.is_made(format) and plan.recipe(format).needs_data for format in plan.formats)
@@ -176,6 +177,21 @@ def _with_context(plan: Plan, workload: Workload, endpoint: str | None) -> Plan:
     # Some room: decoded random prompts may have a few tokens more, tasks bring their own lengths.
     needed = longest + 64 if not plan.tasks else max(longest + 64, 4096)
     return replace(plan, max_model_len=min(needed, _model_context(plan.model) or needed))
+
+
+def _check_context(plan: Plan, workload: Workload) -> None:
+    """Raises InputError for a --max-model-len that vLLM refuses, or that refuses the workload's requests."""
+    length, load = plan.max_model_len, workload.load
+    if length is None:
+        return
+    most = _model_context(plan.model)
+    if most is not None and length > most:
+        raise InputError(f"--max-model-len: {length:,} is more than the {most:,} tokens of {plan.model}")
+    needed = load.input_tokens.mean + load.output_tokens.mean
+    if plan.prompts is None and length < needed and (plan.points or plan.slo_search):
+        raise InputError(
+            f"--max-model-len: {length:,} is less than the {needed:,.0f} tokens of {workload.name}'s requests"
+        )
 
 
 def _model_context(model: str) -> int | None:

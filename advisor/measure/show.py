@@ -10,6 +10,7 @@ from advisor.measure import commands
 from advisor.measure.planned import Planned
 from advisor.measure.prepared import Prepared, tools_needed
 from advisor.measure.records import Records
+from advisor.measure.steps.bench import Point
 from advisor.measure.tools import envs, install
 from advisor.record.measurement import QualityMeasurement, SpeedMeasurement
 from advisor.spec.benchmark_run import REPEATS
@@ -155,7 +156,7 @@ def _load_name(load: str, value: float | None) -> str:
     """Name of a plan's point: `concurrency 8`, `2.5 requests/s`, `maximum`."""
     if value is None:
         return {"single": "concurrency 1"}.get(load, load)
-    return f"{value:g} requests/s" if load == "rate" else f"{load} {value:g}"
+    return str(Point(kind="rate", value=value)) if load == "rate" else f"{load} {value:g}"
 
 
 def _figure(

@@ -12,7 +12,7 @@ SHAREGPT_VARIATION = 1.0
 """Standard deviation ÷ mean of prompts and answers of that data set, as benchmarks cut it."""
 UNSTATED_VARIATION = 0.5
 """Where a source says that lengths vary and not how: a lone stream's p99 TTFT is 1.7 of its p50 there."""
-_REPEATED = re.compile(r"\b(\d+) requests x (\d+)\b")
+_REPEATED = re.compile(r"\b([0-9]{1,9}) requests x ([0-9]{1,9})\b")
 _UNIFORM = re.compile(r"(\d+(?:\.\d+)?) to (\d+(?:\.\d+)?) x ")
 _AT_ONCE = "prompts at once"
 _STEADY = "steady window"

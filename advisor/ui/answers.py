@@ -54,6 +54,8 @@ from advisor.units import MS_PER_S
 
 REMEMBERED = 16
 """Answers kept: going back to an earlier question costs nothing."""
+MOST_UNCOLLECTED = 4 * REMEMBERED
+"""Answers after which memory is freed although somebody waits: some 40 MB."""
 
 OVER = "over"
 """What the load story goes along, beside the question."""
@@ -243,7 +245,7 @@ class Answerer:
         """No search for unreachable cycles while somebody waits, nor soon among what was made here.
 
         Searching the hundreds of thousands of values that are remembered takes as long as an answer. An
-        answer that is forgotten has cycles; they are freed by `_collect`, when nobody waits.
+        answer that is forgotten has cycles, which `_collect` frees: when nobody waits, or they are many.
         """
         gc.disable()
         try:
@@ -252,10 +254,12 @@ class Answerer:
             gc.freeze()
             gc.enable()
             self._uncollected_answers += 1
+            if self._uncollected_answers >= MOST_UNCOLLECTED:
+                self._collect(although_waited_for=True)
 
-    def _collect(self) -> None:
+    def _collect(self, *, although_waited_for: bool = False) -> None:
         """Frees the answers forgotten since the last time; the lock is held."""
-        if self._uncollected_answers >= REMEMBERED and not self._urgent:
+        if self._uncollected_answers >= REMEMBERED and (although_waited_for or not self._urgent):
             gc.unfreeze()
             gc.collect()
             gc.freeze()

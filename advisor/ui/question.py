@@ -20,7 +20,7 @@ from advisor.spec.hardware.prices import MAX_USD_PER_GPU_HOUR, TERMS, parse_pric
 from advisor.spec.metrics import latency_key
 from advisor.spec.models.catalog import catalog_model, model_of_size
 from advisor.spec.models.model import ModelSpec
-from advisor.spec.reading.amounts import usd_per_hour
+from advisor.spec.reading.amounts import plain_number, usd_per_hour
 from advisor.spec.reading.lists import split
 from advisor.spec.workloads.load_kind import SPELLING, ArrivalKind
 from advisor.spec.workloads.profile import known_workloads, load_workload
@@ -45,7 +45,7 @@ _ABOUT = re.compile(r"--[a-z-]+|[a-z0-9]+(_[a-z0-9.]+)+")
 """A flag, or a key with its underscores, before the colon of an error."""
 _SPACED_UNIT = re.compile(r"\s+(m?s)$")
 """Limits are lists in a flag, parted by spaces: one of a field is `0.2 s` as well."""
-SIZE = re.compile(r"\d+(\.\d+)?[bB]")
+SIZE = re.compile(r"[0-9]+(\.[0-9]+)?[bB]")
 
 
 class FieldError(InputError):
@@ -305,7 +305,7 @@ def _usd_per_hour(text: str) -> float | None:
 def _count(text: str) -> int | None:
     if not text:
         return None
-    try:
-        return int(text)
-    except ValueError as error:
-        raise FieldError(f"--max-gpus: '{text}' is no whole number", "maxgpus") from error
+    count = plain_number(text)
+    if count is None or not count.is_integer():
+        raise FieldError(f"--max-gpus: '{text}' is no whole number", "maxgpus")
+    return int(count)

@@ -9,7 +9,7 @@ import pytest
 from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.ui import cached_quality
-from advisor.ui.answers import REMEMBERED, Answerer
+from advisor.ui.answers import MOST_UNCOLLECTED, REMEMBERED, Answerer
 from advisor.ui.own_inputs import OwnInputs
 
 
@@ -32,6 +32,19 @@ def test_forgotten_answers_are_freed_when_nobody_waits() -> None:
     for level in range(1, REMEMBERED + 9):
         answerer.answer(question(level))
     answerer.rest(question(REMEMBERED + 8))
+    gc.unfreeze()
+    made = sum(isinstance(thing, Recommendation) for thing in gc.get_objects()) - before
+    assert made <= REMEMBERED
+
+
+def test_answers_alone_free_those_forgotten() -> None:
+    """A client that never asks for the rest: nobody else would free them."""
+    gc.unfreeze()
+    gc.collect()
+    before = sum(isinstance(thing, Recommendation) for thing in gc.get_objects())
+    answerer = Answerer(shipped_predictor(), shipped_quality(), OwnInputs())
+    for level in range(1, MOST_UNCOLLECTED + 1):
+        answerer.answer(question(level))
     gc.unfreeze()
     made = sum(isinstance(thing, Recommendation) for thing in gc.get_objects()) - before
     assert made <= REMEMBERED

@@ -20,7 +20,7 @@ Served = tuple[str, str, str, str, int]
 SAME_LENGTH = 0.97
 """Prompts and answers that are at least this share as long as those of the failed run ask as much."""
 _KV_TOO_SMALL = re.compile(r"larger than the (?:available KV cache memory|maximum number of tokens)")
-_LONGEST = re.compile(r"estimated maximum model length is (\d+)")
+_LONGEST = re.compile(r"estimated maximum model length is ([0-9]{1,12})\b")
 """vLLM 0.32, when the weights fit and the KV cache of one request does not."""
 REASONS = {"out_of_memory": "out of memory", "unsupported": "not supported"}
 """Reasons that say where a border lies, in words."""

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
 DRAWS = 4_096
 _WRITTEN = re.compile(
-    r"(?P<format>[^@+]+)(?:\+(?P<kv>fp8kv))?@(?:(?P<tp>\d+)x)?(?P<gpu>[^*]+?)(?:\*(?P<replicas>\d+))?", re.I
+    r"(?P<format>[^@+]+)(?:\+(?P<kv>fp8kv))?@(?:(?P<tp>[0-9]{1,9})x)?(?P<gpu>[^*]+?)(?:\*(?P<replicas>[0-9]{1,9}))?",
+    re.I,
 )
 Basis = Literal["prediction", "repeats", "stderr", "scatter", "none"]
 """What significance rests on. prediction: the joint error of both predictions. repeats: the scatter of runs

@@ -133,6 +133,10 @@ def _usual(over: Over, load: Load, model: ModelSpec) -> tuple[float, float]:
 def _check(over: Over, low: float, high: float, model: ModelSpec) -> None:
     if not 0 < low < high:
         raise InputError(f"range: {low:g} to {high:g} is no range; give two numbers above 0, the lower first")
+    if over != "rate" and not ceil(low) < high:
+        raise InputError(
+            f"range: {low:g} to {high:g} has one whole number of {UNITS[over]} at most; widen it"
+        )
     bounds = {"concurrency": (1, MAX_CONCURRENCY), "rate": (0.0, MAX_REQUESTS_PER_S)}
     least, most = bounds.get(over, (1, model.max_context))
     if low < least or high > most:

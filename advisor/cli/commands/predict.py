@@ -237,7 +237,7 @@ def _answer_cells(path: Path, records: list[str] | None, output: o.Output, *, an
     if output is o.Output.csv:
         out.print_cells(columns, answers)
     elif output is o.Output.table:
-        out.print_listing(columns, answers)
+        out.print_listing(columns, answers, wraps=False)
     else:
         cells = [dict(zip(columns, (value or None for value in row), strict=True)) for row in answers]
         out.print_document({"cells": cells}, output.value)

@@ -60,6 +60,8 @@ def from_trace(
     from advisor.spec.workloads.profile_flags import parse_lengths
     from advisor.spec.workloads.trace_profile import profile_from_trace
 
+    if name is not None and not name.strip():
+        raise InputError("--name: is empty; name the profile, or leave it out")
     arrival = _arrival(rate, concurrency)
     answers = None if output_tokens is None else parse_lengths(output_tokens, where="--output-tokens")
     if out is not None and out.exists():

@@ -30,6 +30,7 @@ def show_plan(plan: Plan, folder: Path, where: Where, *, write_commands: Path | 
     keep_broken_pipes()
     check_executor(where.executor)
     _ = where.budget_s  # a time that is none is refused here as by the run
+    ledger.check_folder(folder)
     named = None if where.gpu_file is None else str(where.gpu_file)
     prepared = prepare(
         plan,

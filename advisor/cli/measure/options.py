@@ -11,6 +11,9 @@ import typer
 
 from advisor.errors import InputError
 
+MOST_DIGITS = 4
+"""Of an index or a number of GPUs."""
+
 _WHAT = "What to measure"
 _HOW = "How"
 _WHERE = "Where and how long"
@@ -153,7 +156,8 @@ class Where:
         ),
     ] = None
     port: Annotated[
-        int | None, _option(help="Port of the server we start (default: a free one).", panel=_WHERE)
+        int | None,
+        _option(min=1, max=65_535, help="Port of the server we start (default: a free one).", panel=_WHERE),
     ] = None
     executor: Annotated[str, _option(metavar="local|ray", help="Where jobs run.", panel=_WHERE)] = "local"
     address: Annotated[str | None, _option(help="Address of the Ray cluster.", panel=_WHERE)] = None
@@ -169,17 +173,20 @@ class Where:
 
         if self.budget is None:
             return None
-        number = r"(\d+(?:\.\d+)?)"
+        number = r"([0-9]+(?:\.[0-9]+)?)"
         match = re.fullmatch(rf"(?:{number}h)?(?:{number}m)?(?:{number}s?)?", self.budget.strip())
         if match is None or not any(match.groups()):
             raise InputError(f"--budget: '{self.budget}' is no time; write 2h, 90m or 45s")
         hours, minutes, seconds = (float(part or 0) for part in match.groups())
-        return hours * 3_600 + minutes * 60 + seconds
+        budget = hours * 3_600 + minutes * 60 + seconds
+        if not budget > 0:
+            raise InputError(f"--budget: '{self.budget}' leaves no time; write 2h, 90m or 45s")
+        return budget
 
 
 def plan_values(what: What, how: How, where: Where) -> Mapping[str, Any]:
     """The fields of a plan that the options give; None where an option was left out. Raises InputError."""
-    from advisor.measure.steps.plan import formats_of, pairs_of, points_of
+    from advisor.measure.steps.plan import formats_of, pairs_of, points_of, tasks_of
 
     _one_of("--load-format", how.load_format, ("auto", "dummy"))
     _one_of("--evaluate-with", how.evaluate_with, ("server", "hf"))
@@ -192,12 +199,12 @@ def plan_values(what: What, how: How, where: Where) -> Mapping[str, Any]:
         "checkpoints": pairs_of(tuple(what.checkpoint), "--checkpoint") if what.checkpoint else None,
         "algorithms": pairs_of(tuple(how.algorithm), "--algorithm") if how.algorithm else None,
         "gpu": where.gpu,
-        "gpus": _whole_numbers(where.gpus, "--gpus"),
-        "tensor_parallel": _whole_numbers(what.tp, "--tp"),
+        "gpus": _whole_numbers(where.gpus, "--gpus", 0),
+        "tensor_parallel": _whole_numbers(what.tp, "--tp", 1),
         "points": points_of(what.concurrency, what.rates) if has_points else None,
         "slo_search": what.slo_search,
         "quality_gate": False if how.no_quality_gate else None,
-        "tasks": None if what.tasks is None else tuple(w.strip() for w in what.tasks.split(",") if w.strip()),
+        "tasks": None if what.tasks is None else tasks_of(what.tasks),
         "task_folder": None if what.task_folder is None else str(what.task_folder),
         "dummy": None if how.load_format is None else how.load_format == "dummy",
         "engine_args": tuple(how.engine_arg) if how.engine_arg else None,
@@ -229,10 +236,15 @@ def _one_of(flag: str, value: str | None, known: tuple[str, str]) -> None:
         raise InputError(f"{flag}: '{value}' is neither {known[0]} nor {known[1]}")
 
 
-def _whole_numbers(text: str | None, flag: str) -> tuple[int, ...] | None:
-    if text is None:
+def _whole_numbers(text: str | None, flag: str, low: int) -> tuple[int, ...] | None:
+    from advisor.spec.reading.lists import named
+
+    words = named(None if text is None else [text], where=flag, what="numbers such as 1,2")
+    if words is None:
         return None
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    if not words or not all(word.isascii() and word.isdigit() for word in words):
-        raise InputError(f"{flag}: '{text}' is no list of numbers such as 0,1")
-    return tuple(int(word) for word in words)
+    if not all(word.isascii() and word.isdigit() and len(word) <= MOST_DIGITS for word in words):
+        raise InputError(f"{flag}: '{text}' is no list of numbers such as 1,2")
+    numbers = tuple(int(word) for word in words)
+    if min(numbers) < low:
+        raise InputError(f"{flag}: '{text}' has a number below {low}")
+    return numbers

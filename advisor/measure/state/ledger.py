@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from advisor import whole_file
-from advisor.errors import DataError, QuantAdviseError
+from advisor.errors import DataError, InputError, QuantAdviseError
 from advisor.measure.tools import files, result_files
 
 LEDGER_VERSION = 1
@@ -160,9 +160,19 @@ class Ledger:
         (self.folder / f"{key}.json").unlink(missing_ok=True)
 
 
+def check_folder(folder: Path) -> None:
+    """Raises InputError where no run's folder can be made."""
+    there = next(place for place in (folder, *folder.absolute().parents) if os.path.exists(place))
+    if not os.path.isdir(there):
+        raise InputError(f"{folder}: {there} is no folder; name another with --out")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"{folder}: {there} cannot be written to; name another folder with --out")
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the folder for this run; the kernel frees a dead one's. Raises BusyError when another has it."""
+    check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "lock"
     with path.open("a+", encoding="utf-8") as file:

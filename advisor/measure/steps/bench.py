@@ -40,7 +40,9 @@ class Point:
     def __str__(self) -> str:
         if self.value is None:
             return "maximum"
-        return f"concurrency {self.value:g}" if self.kind == "concurrency" else f"{self.value:g} requests/s"
+        if self.kind == "concurrency":
+            return f"concurrency {self.value:g}"
+        return f"{self.value:g} request{'' if self.value == 1 else 's'}/s"
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind, "value": self.value}

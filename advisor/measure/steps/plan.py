@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,25 @@ from advisor.spec.benchmark_run import REPEATS, BenchmarkRun
 from advisor.spec.engines.speculative import refusal, speculates
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.formats.recipes import UNQUANTIZED, Recipe, find_recipe
-from advisor.spec.reading.given import Given
+from advisor.spec.reading.amounts import plain_number
+from advisor.spec.reading.file_bytes import is_there
+from advisor.spec.reading.given import Given, plain
+from advisor.spec.reading.lists import named
 from advisor.spec.reading.located_yaml import read_yaml
 from advisor.spec.workloads.load_kind import is_maximum
 from advisor.spec.workloads.profile import load_workload
 
 T = TypeVar("T")
 EvalBackend = Literal["server", "hf"]
+
+MOST_CLIENTS = 100_000
+"""Requests in flight at once from one load generator; a larger number is a slip."""
+MOST_GPUS = 1_000
+MOST_BYTES_OF_NAME = 255
+"""Of a file's name, on every file system in use."""
+_TASK = re.compile(r"[A-Za-z0-9][\w.+:|-]*", re.ASCII)
+_REVISION = re.compile(r"[\w][\w./+-]*", re.ASCII)
+"""Of a branch, tag or commit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,26 +128,37 @@ class Plan:
 def points_of(concurrency: str | None = None, rates: str | None = None) -> tuple[Point, ...]:
     """`1,8,max` and `0.5,2` as points. Raises InputError."""
     points: list[Point] = []
-    for word in _words(concurrency):
+    for word in _words(concurrency, "--concurrency", "requests in flight, such as 1,8,max"):
         if is_maximum(word):
             points.append(Point(kind="maximum"))
             continue
-        if not word.isdigit() or int(word) < 1:
-            raise InputError(f"--concurrency: '{word}' is neither a whole number above 0 nor 'max'")
-        points.append(Point(kind="concurrency", value=float(word)))
-    for word in _words(rates):
-        try:
-            value = float(word)
-        except ValueError:
-            value = -1.0
-        if not 0 < value < 1e6:
-            raise InputError(f"--rates: '{word}' is not a number of requests per second above 0")
-        points.append(Point(kind="rate", value=value))
+        in_flight = plain_number(word)
+        if in_flight is None or not 1 <= in_flight <= MOST_CLIENTS or not in_flight.is_integer():
+            raise InputError(
+                f"--concurrency: '{plain(word)}' is no whole number from 1 to {MOST_CLIENTS:,} nor 'max'"
+            )
+        points.append(Point(kind="concurrency", value=in_flight))
+    for word in _words(rates, "--rates", "requests per second, such as 0.5,2"):
+        per_s = plain_number(word)
+        if per_s is None or not 0 < per_s < 1e6:
+            raise InputError(f"--rates: '{plain(word)}' is not a number of requests per second above 0")
+        points.append(Point(kind="rate", value=per_s))
     return tuple(dict.fromkeys(points))
 
 
-def _words(text: str | None) -> list[str]:
-    return [word.strip() for word in (text or "").split(",") if word.strip()]
+def _words(text: str | None, where: str, what: str) -> list[str]:
+    return named(None if text is None else [text], where=where, what=what) or []
+
+
+def tasks_of(text: str) -> tuple[str, ...]:
+    """`gsm8k,arc_challenge` as names. Raises InputError."""
+    names = _words(text, "--tasks", "lm-eval tasks, such as gsm8k")
+    for name in names:
+        if not _TASK.fullmatch(name):
+            raise InputError(
+                f"--tasks: '{plain(name)}' is no name of an lm-eval task; write gsm8k,arc_challenge"
+            )
+    return tuple(names)
 
 
 def pairs_of(texts: tuple[str, ...], flag: str) -> tuple[tuple[str, str], ...]:
@@ -150,23 +174,38 @@ def pairs_of(texts: tuple[str, ...], flag: str) -> tuple[tuple[str, str], ...]:
 
 def formats_of(text: str) -> tuple[str, ...]:
     """`bf16,W4A16` as canonical names, BF16 first: it is what the others are compared with."""
-    names = list(dict.fromkeys(find_format(word).name for word in _words(text)))
+    names = list(
+        dict.fromkeys(
+            find_format(word).name for word in _words(text, "--formats", "formats such as bf16,int4")
+        )
+    )
     return tuple(sorted(names, key=lambda name: name not in UNQUANTIZED))
 
 
-def _numbers(given: Given, high: int) -> tuple[int, ...]:
-    return tuple(item.whole(low=0, high=high) for item in given.items())
+def _numbers(given: Given, low: int) -> tuple[int, ...]:
+    items = given.items()
+    if not items:
+        raise given.error("the list is empty; leave the key out, or name numbers")
+    return tuple(item.whole(low=low, high=MOST_GPUS) for item in items)
 
 
 def _comma(given: Given) -> str:
     """A list, or a text with commas, as the text with commas."""
     if isinstance(given.value, (list, tuple)):
-        return ",".join(str(item.value) for item in given.items())
-    return str(given.value)
+        return ",".join(_word(item) for item in given.items())
+    return _word(given)
+
+
+def _word(given: Given) -> str:
+    """A text, or a number as it is written."""
+    is_number = isinstance(given.value, (int, float)) and not isinstance(given.value, bool)
+    return str(given.value) if is_number else given.text()
 
 
 def _truth(given: Given) -> bool:
-    return given.choice((True, False)) == "True"  # type: ignore[arg-type]
+    if not isinstance(given.value, bool):
+        raise given.error(f"expected true or false, found '{plain(str(given.value))}'")
+    return given.value
 
 
 def _calibration(given: Given) -> Calibration:
@@ -184,7 +223,7 @@ def _path(given: Given) -> str:
     """A path in a plan file is relative to the file, where such a file exists."""
     text = given.text()
     beside = (given.folder or Path()) / text
-    return str(beside) if beside.exists() else text
+    return str(beside) if is_there(beside) else text
 
 
 _READERS: Mapping[str, Any] = {
@@ -199,11 +238,11 @@ _READERS: Mapping[str, Any] = {
         (find_format(name).name, value.text()) for name, value in given.mapping().items()
     ),
     "gpu": _path,
-    "gpus": lambda given: _numbers(given, 1_000),
-    "tensor_parallel": lambda given: _numbers(given, 1_000),
+    "gpus": lambda given: _numbers(given, 0),
+    "tensor_parallel": lambda given: _numbers(given, 1),
     "slo_search": _truth,
     "quality_gate": _truth,
-    "tasks": lambda given: tuple(_words(_comma(given))),
+    "tasks": lambda given: tasks_of(_comma(given)),
     "task_folder": _path,
     "fewshot": lambda given: given.whole(low=0, high=1_000),
     "limit": lambda given: given.whole(low=1, high=10**9),
@@ -242,6 +281,10 @@ def read_plan(path: Path | None, flags: Mapping[str, Any]) -> Plan:
     """
     values: dict[str, Any] = {}
     if path is not None:
+        if not is_there(path) and path.suffix.lower() not in (".yaml", ".yml"):
+            raise InputError(
+                f"{path}: no such file; a plan file stands here: to measure a model say --model {path}"
+            )
         given = read_yaml(path)
         keys = given.keys([*_READERS, *_POINT_READERS])
         for name, value in keys.items():
@@ -257,9 +300,12 @@ def read_plan(path: Path | None, flags: Mapping[str, Any]) -> Plan:
     if not any(values.get(name) for name in ("points", "slo_search", "tasks")):
         values["points"] = (_own_point(values["workload"]),)
     plan = Plan(**values)
+    _check_names(plan)
     for format in plan.formats:
         if plan.is_made(format):
             plan.recipe(format)
+    for format, algorithm in plan.algorithms:
+        find_recipe(format, algorithm)
     return plan
 
 
@@ -271,6 +317,21 @@ def _placed(given: Given, reader: Callable[[Given], T]) -> T:
         if str(error).startswith(given.where):
             raise
         raise given.error(str(error).removeprefix(f"--{given.inside}: ")) from error
+
+
+def _check_names(plan: Plan) -> None:
+    """Raises InputError for what can be no name or path, and for no revision."""
+    named = {
+        **{name: getattr(plan, name) for name in ("model", "workload", "gpu", "prompts", "task_folder")},
+        "calibration": plan.calibration.source,
+        **{f"checkpoint of {format}": place for format, place in plan.checkpoints},
+    }
+    for name, text in named.items():
+        parts = re.split(r"[/\\]", text or "")
+        if any(len(part.encode()) > MOST_BYTES_OF_NAME or not part.isprintable() for part in parts):
+            raise InputError(f"{name}: '{plain(text)}' is no possible name or path; check it")
+    if plan.revision is not None and not _REVISION.fullmatch(plan.revision):
+        raise InputError(f"revision: '{plain(plan.revision)}' is no branch, tag or commit; check it")
 
 
 def _own_point(workload: str) -> Point:

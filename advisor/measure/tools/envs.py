@@ -107,7 +107,7 @@ class FoundTool:
 
 def numbers(version: str) -> tuple[int, ...]:
     """The leading numbers of a version, to compare with: `0.14.0.1` → (0, 14, 0, 1)."""
-    return tuple(int(part) for part in re.findall(r"\d+", re.split(r"[^0-9.]", version)[0]))
+    return tuple(int(part) for part in re.findall(r"[0-9]{1,9}", re.split(r"[^0-9.]", version)[0]))
 
 
 def find_tool_row(name: str) -> Tool:

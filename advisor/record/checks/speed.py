@@ -30,14 +30,21 @@ _BANDS = {
 
 def check_speed(rows: Sequence[Row]) -> Iterator[Finding]:
     """All findings on `rows`, in no particular order; those on flagged rows count as known."""
-    named: list[Row] = []
     for row in rows:
-        r = row.record
-        unknown = list(unknown_names(row, (find_model, r.model), (find_gpu, r.gpu), (find_format, r.format)))
-        yield from unknown
+        yield from _unknown(row)
+    yield from check_figures(rows)
+
+
+def _unknown(row: Row) -> list[Finding]:
+    r = row.record
+    return list(unknown_names(row, (find_model, r.model), (find_gpu, r.gpu), (find_format, r.format)))
+
+
+def check_figures(rows: Sequence[Row]) -> Iterator[Finding]:
+    """The findings on figures alone: rows whose names no catalog has are held against no hardware."""
+    for row in rows:
         yield from _band(row)
-        if not unknown:
-            named.append(row)
+    named = [row for row in rows if not _unknown(row)]
     limits = _Limits()
     for row in named:
         yield from _against_hardware(row, limits.of(row.record))

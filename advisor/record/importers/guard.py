@@ -12,11 +12,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 from advisor.errors import QuantAdviseError
 from advisor.record.checks.bounds import Bounds, bounds
+from advisor.record.checks.speed import check_figures
 from advisor.record.importers.facts import Served
 from advisor.record.importers.run import Run
+from advisor.record.measurement import SpeedMeasurement
+from advisor.record.store import Located
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.metrics import LATENCIES_MS
@@ -86,6 +90,9 @@ def _order(run: Run) -> str | None:
             return (
                 f"{statistic} E2E of {value:g} ms is below TTFT of {first:g} ms: units or runs are mixed up"
             )
+    token, whole = run.figures.get(("tpot_ms", "mean")), run.figures.get(("e2e_ms", "mean"))
+    if token is not None and whole is not None and (run.output_tokens or 0) > 2 and token > whole:
+        return f"mean TPOT of {token:g} ms is above mean E2E of {whole:g} ms: units or runs are mixed up"
     for metric in LATENCIES_MS:
         ranked = sorted(
             (float(name[1:]), value)
@@ -218,6 +225,12 @@ def _too_many(run: Run, served: Served, floor: Bounds) -> str | None:
             "prompts came from the prefix cache, or a fact is wrong"
         )
     return None
+
+
+def flagged(rows: Sequence[SpeedMeasurement], where: str) -> str | None:
+    """The first thing that `quantadvise check` would call an error among a run's rows; None: nothing."""
+    located = [Located(record=row, file=Path(where), line=at) for at, row in enumerate(rows, start=1)]
+    return next((found.what for found in check_figures(located) if found.severity == "error"), None)
 
 
 def growth(starts: Sequence[float], values: Sequence[float]) -> float | None:

@@ -186,9 +186,14 @@ def _speed(tool: ModuleType, document: Any, facts: DeploymentFacts, where: str, 
         run = guard.without_chunk_gaps(run, served)
         left += run.left_out
         try:
-            found += rows(run, served, source=source, licence=said.licence)
+            made = rows(run, served, source=source, licence=said.licence)
         except ValueError as error:
             raise DataError(f"{name}: {error}; import the file as its tool wrote it") from error
+        reason = guard.flagged(made, where)
+        if reason is not None:
+            refused.append(f"{name}: {reason}")
+            continue
+        found += made
         if run.sent_together is not None:
             notes.append(f"{name}: {burst_runs.explained(run)}")
         elif run.load == "maximum":

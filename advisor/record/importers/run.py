@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -134,15 +135,19 @@ def rows(run: Run, served: Served, *, source: str, licence: str) -> list[SpeedMe
 
 
 def number(value: Any) -> float | None:
-    """A JSON number; None for anything else (`null`, "N/A"). NaN and infinities come through."""
+    """A JSON number; None for anything else (`null`, "N/A"). NaN and infinities come through, and what is too
+    large for a float as one."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def whole(value: Any) -> int | None:
     found = number(value)
-    return None if found is None or found != found or not float(found).is_integer() else int(found)
+    return None if found is None or not found.is_integer() else int(found)
 
 
 def spread(values: Any) -> float | None:

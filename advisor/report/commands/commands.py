@@ -45,7 +45,8 @@ class Commands:
     start: Start
     """The checkpoint's packaging and scheme, and the kernels that the figures assume."""
     recipe: str | None
-    """llm-compressor's recipe, YAML, that makes the checkpoint; None when it is published or the user's."""
+    """llm-compressor's recipe, YAML, that makes the checkpoint; None when it is published or the user's, and
+    of a size alone, which has no weights to quantize."""
 
 
 def common_name(model: ModelSpec) -> str:
@@ -57,7 +58,7 @@ def commands_for(prediction: Prediction) -> Commands:
     """The commands for the prediction's deployment, with room for its load's longest request."""
     deployment = prediction.deployment
     checkpoint, published = checkpoint_of(deployment)
-    is_there = published or deployment.start.checkpoint.is_own
+    is_there = published or deployment.start.checkpoint.is_own or deployment.model.typical
     max_model_len = _max_model_len(prediction)
     return Commands(
         checkpoint=checkpoint,
@@ -67,6 +68,16 @@ def commands_for(prediction: Prediction) -> Commands:
         start=deployment.start,
         recipe=None if is_there else recipe_yaml(_stored(deployment.format.name)),
     )
+
+
+def stand_in_text(prediction: Prediction, commands: Commands) -> str:
+    """What a checkpoint's name that is neither published nor made by a recipe stands for."""
+    deployment = prediction.deployment
+    if deployment.model.typical:
+        return (
+            f"{commands.checkpoint} stands for your model in {deployment.format.name}; a size alone has none"
+        )
+    return f"{commands.checkpoint} stands for your model's folder"
 
 
 def checkpoint_of(deployment: Deployment) -> tuple[str, bool]:

@@ -102,6 +102,11 @@ def _checkpoint_line(subject: Subject, names: set[str]) -> str:
             f"Checkpoint: none is known to be published; `python checkpoint/make_checkpoint.py` makes "
             f"`{subject.folder_name}/` here."
         )
+    if subject.deployment.model.typical:
+        return (
+            f"Checkpoint: {subject.deployment.model.name} is a size, no published model; put your model in "
+            f"{subject.deployment.format.name} here as `{subject.folder_name}/`."
+        )
     return f"Checkpoint: put your model's folder here as `{subject.folder_name}/`."
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.report.commands.commands import commands_for
+from advisor.report.commands.commands import commands_for, stand_in_text
 from advisor.report.terminal import certainty, decision_words, evidence, why_first
 from advisor.report.terminal.ranking_tables import shown_rows
 from advisor.report.terminal.text_table import Column, fitting_table
@@ -309,7 +309,7 @@ def run_lines(first: Assessment, width: int, *, head: str = "Run:", served_as: s
             f"{indent}# {commands.checkpoint} has to be made first: --explain or --write has its recipe"
         )
     elif not commands.published:
-        lines.append(f"{indent}# {commands.checkpoint} stands for your model's folder")
+        lines.append(f"{indent}# {stand_in_text(first.prediction, commands)}")
     return lines
 
 

@@ -13,6 +13,7 @@ from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.terminal.answer import Line, answer_lines, wrapped
 from advisor.report.terminal.text_table import Column, fitting_columns, fitting_table
+from advisor.spec.reading.amounts import plain_number
 from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ NARROWEST, WIDEST = 60, 160
 """No line of an answer is longer, however wide the terminal; outside one this is the width."""
 
 
-def console() -> Console:
-    """stdout: as wide as the terminal, or as its content where there is none."""
+def console(*, columns: int | None = None) -> Console:
+    """stdout: as wide as the terminal; where there is none as `columns`, or as its content."""
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else NATURAL_WIDTH
+    width = None if sys.stdout.isatty() else columns or NATURAL_WIDTH
     return Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
@@ -44,8 +45,13 @@ def answer_width() -> int:
     """Columns of an answer: the terminal's; outside one COLUMNS, where that is set, else `WIDEST`."""
     if sys.stdout.isatty():
         return min(console().width, WIDEST)
-    columns = os.environ.get("COLUMNS", "")
-    return min(max(int(columns), NARROWEST), WIDEST) if columns.isdecimal() else WIDEST
+    return min(_columns() or WIDEST, WIDEST)
+
+
+def _columns() -> int | None:
+    """COLUMNS, at least `NARROWEST`; None where it is not set to a number."""
+    columns = plain_number(os.environ.get("COLUMNS", ""))
+    return max(int(columns), NARROWEST) if columns is not None and 0 < columns < NATURAL_WIDTH else None
 
 
 def print_recommendation(
@@ -319,15 +325,16 @@ def print_columns(columns: Sequence[Column], *, more: str) -> None:
             to.print(line, style="dim", soft_wrap=True)
 
 
-def print_listing(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A plain list of facts."""
+def print_listing(heads: Sequence[str], rows: Iterable[Sequence[str]], *, wraps: bool = True) -> None:
+    """A plain list of facts; cells wrap where the terminal is narrower, or outside one, with `wraps`,
+    COLUMNS."""
     from rich import box
     from rich.table import Table
 
     table = Table(*heads, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for row in rows:
         table.add_row(*row)
-    console().print(table)
+    console(columns=_columns() if wraps else None).print(table)
 
 
 def _section(to: Console, head: str, lines: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from advisor.advise.choose.rank import TIE, what_decided
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.predict.prediction import Prediction
 from advisor.report.commands.checkpoint_words import start_words, why_made
-from advisor.report.commands.commands import commands_for
+from advisor.report.commands.commands import commands_for, stand_in_text
 from advisor.report.documents.refusal_words import finding, limit_text, worst_refusal
 from advisor.report.terminal.bottleneck_words import bottleneck_lines
 from advisor.spec.workloads.workload import Objective, Workload
@@ -243,5 +243,5 @@ def command_lines(assessment: Assessment) -> list[str]:
         )
         lines += [f"#   {line}" for line in commands.recipe.rstrip().splitlines()]
     elif not commands.published:
-        lines.append(f"# {commands.checkpoint} stands for your model's folder")
+        lines.append(f"# {stand_in_text(assessment.prediction, commands)}")
     return [*lines, f"# {start_words(commands.start)}"]

@@ -13,6 +13,8 @@ _VERSION = re.compile(
     r"(?P<release>\d+(\.\d+){0,3})(?P<pre>\.?(rc|a|b|dev)\d*)?(\.?post(?P<post>\d+))?([+-][\w.+-]*)?"
 )
 """Release, pre-release, post-release; what follows a + or - is a local build and does not count."""
+MOST_CHARACTERS = 80
+"""Of a version; no release has more, and Python refuses to read numbers of thousands of digits."""
 
 
 @lru_cache(maxsize=256)
@@ -21,9 +23,11 @@ def order(version: str) -> tuple[int, ...]:
 
     Raises InputError for what is no version.
     """
-    match = _VERSION.fullmatch(version)
+    match = _VERSION.fullmatch(version) if len(version) <= MOST_CHARACTERS else None
     if match is None:
-        raise InputError(f"engine version '{version}': expected numbers and dots; write it like '0.11.0'")
+        raise InputError(
+            f"engine version '{version[:MOST_CHARACTERS]}': expected numbers and dots; write it like '0.11.0'"
+        )
     release = [int(part) for part in match["release"].split(".")]
     padded = (*release, 0, 0, 0, 0)[:4]
     return (*padded, -1 if match["pre"] else int(match["post"] or 0))
@@ -31,7 +35,7 @@ def order(version: str) -> tuple[int, ...]:
 
 def minor_release(version: str) -> tuple[int, ...]:
     """A version's first two numbers: `(0, 11)` for `0.11.2.post1`; fewer where it has fewer."""
-    return tuple(int(part) for part in re.findall(r"\d+", version.split("+")[0])[:2])
+    return tuple(int(part) for part in re.findall(r"[0-9]{1,9}", version.split("+")[0])[:2])
 
 
 def is_older(version: str, release: str) -> bool:

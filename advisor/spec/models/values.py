@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from advisor.errors import InputError
@@ -72,10 +71,10 @@ class ConfigValues:
             value = value[0]
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self.wrong(key, "is not a whole number")
-        if not math.isfinite(value) or value != int(value) or value < 0:
-            raise self.wrong(key, "is not a whole number of at least 0")
-        if value > LARGEST:
+        if value > LARGEST:  # before all else: an integer may be too large for a float
             raise self.wrong(key, f"is larger than any model's ({LARGEST:,})")
+        if not value >= 0 or value != int(value):
+            raise self.wrong(key, "is not a whole number of at least 0")
         return int(value)
 
     def factor(self, key: str) -> float:

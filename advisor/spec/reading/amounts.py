@@ -16,7 +16,8 @@ _HOURS = {
     **dict.fromkeys(("mo", "month"), HOURS_PER_MONTH),
     **dict.fromkeys(("y", "yr", "year"), 12 * HOURS_PER_MONTH),
 }
-_NUMBER = r"[0-9][0-9,_]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+_NUMBER = r"(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+"""Commas part thousands alone: `2,5` is half of Europe's 2.5, and never 25."""
 _PERCENT = re.compile(rf"({_NUMBER}|\.[0-9]+)\s*%")
 _PLAIN = re.compile(rf"[+-]?(?:{_NUMBER}|\.[0-9]+)")
 LEAST_PERCENT = 10.0
@@ -75,7 +76,7 @@ def share(value: object) -> object:
             return _hundredth(_number(match[1]))
         if not _PLAIN.fullmatch(text):
             return value
-        value = float(text.replace(",", "").replace("_", ""))
+        value = float(text.replace(",", ""))
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return value
     return _hundredth(value) if LEAST_PERCENT <= value <= 100 else value
@@ -108,5 +109,5 @@ def usd_per_hour(text: str, *, where: str) -> float:
 
 
 def _number(text: str) -> float:
-    value = float(text.replace(",", "").replace("_", ""))
+    value = float(text.replace(",", ""))
     return value if math.isfinite(value) else math.inf

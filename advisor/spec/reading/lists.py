@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from advisor.errors import InputError
+from advisor.spec.reading.given import plain
 
 _COUNTED = re.compile(r"(?:(\d{1,3})\s*[x×*]\s*)?(.+?)(?:\s*(?<!RT)(?<!GT)[x×*]\s*(\d{1,3}))?", re.IGNORECASE)
 """The x of RTX4090 belongs to the name."""
@@ -19,14 +20,19 @@ def split(text: str) -> list[str]:
 def named(texts: Iterable[str] | None, *, where: str, what: str) -> list[str] | None:
     """The parts of every text; None where the option was not given.
 
-    Raises InputError for an empty list: an unset shell variable must not mean everything.
+    Raises InputError for an empty list or part: an unset shell variable must not mean everything or nothing.
     """
     if texts is None:
         return None
-    parts = split_all(texts)
-    if not parts:
+    texts = list(texts)
+    if not split_all(texts):
         raise InputError(f"{where}: is empty; name {what}, or leave it out")
-    return parts
+    for text in texts:
+        if not all(part.strip() for part in text.split(",")):
+            raise InputError(
+                f"{where}: '{plain(text)}' has an empty part; name what is missing, or drop the comma"
+            )
+    return split_all(texts)
 
 
 def split_all(texts: Iterable[str] | None) -> list[str]:

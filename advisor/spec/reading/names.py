@@ -9,6 +9,9 @@ from advisor.errors import InputError
 
 T = TypeVar("T")
 
+MOST_CHARACTERS = 300
+"""Of a name; a path may be longer, what it names may not."""
+
 
 def fold(name: str) -> str:
     """`name` with only its letters and digits, in lower case: `A100_sxm` and `a100-SXM` are one."""
@@ -16,7 +19,12 @@ def fold(name: str) -> str:
 
 
 def printable(name: str, *, what: str) -> str:
-    """`name`, which goes into commands, scripts and pages. Raises InputError for control characters."""
+    """`name`, which goes into commands, scripts and pages. Raises InputError for control characters, and for
+    more characters than any name has."""
+    if len(name) > MOST_CHARACTERS:
+        raise InputError(
+            f"{what} '{name[:40]}…': a name of {len(name):,} characters; give at most {MOST_CHARACTERS}"
+        )
     if not name.isprintable():
         raise InputError(f"{what} {name!r}: has control characters or line breaks; rename it")
     return name

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from advisor.errors import InputError
+from advisor.spec.reading.amounts import plain_number
 from advisor.spec.reading.amounts import tokens as tokens_of
 from advisor.spec.reading.given import Given
 from advisor.spec.reading.located_yaml import parse_yaml
@@ -74,13 +75,10 @@ def _of_kind(kind: str | None, **figures: object) -> dict[str, object]:
 
 def _number(text: str) -> object:
     """The number in `text`, or the text itself for the reader to refuse."""
-    try:
-        return int(text)
-    except ValueError:
-        try:
-            return float(text)
-        except ValueError:
-            return text
+    number = plain_number(text)
+    if number is None:
+        return text
+    return int(text) if text.lstrip("+-").isdecimal() else number
 
 
 def override(

@@ -10,6 +10,7 @@ from advisor.spec.engines.profile_section import read_engine, write_engine
 from advisor.spec.reading import amounts
 from advisor.spec.reading.given import Given, plain
 from advisor.spec.reading.located_yaml import plain_number
+from advisor.spec.reading.names import MOST_CHARACTERS
 from advisor.spec.workloads.conversations.profile_keys import (
     read_history,
     read_system_tokens,
@@ -208,8 +209,16 @@ def read_extends(given: Given) -> tuple[str, ...]:
     return (given.text(),)
 
 
+def _name(given: Given) -> str:
+    """A workload's name, as long as any that goes into commands and files."""
+    name = given.text()
+    if len(name) > MOST_CHARACTERS:
+        raise given.error(f"a name of {len(name):,} characters; give at most {MOST_CHARACTERS}")
+    return name
+
+
 READERS: Mapping[str, Callable[[Given], Any]] = {
-    "name": Given.text,
+    "name": _name,
     "about": Given.text,
     "source": Given.text,
     "extends": read_extends,

@@ -10,6 +10,7 @@ import re
 from dataclasses import replace
 from datetime import datetime, timezone
 
+from advisor.errors import InputError
 from advisor.spec.workloads.request_log import Trace, TracedRequest, answered
 
 _RECEIVED = re.compile(
@@ -31,7 +32,7 @@ _PROMPT = re.compile(
     re.DOTALL,
 )
 _IDS = re.compile(r"prompt_token_ids: \[([\d, ]+)\]")
-_MAX_TOKENS = re.compile(r"max_tokens=(\d+)")
+_MAX_TOKENS = re.compile(r"max_tokens=([0-9]{1,9})\b")
 
 
 def is_vllm(lines: list[tuple[int, str]]) -> bool:
@@ -42,9 +43,9 @@ def read_vllm(lines: list[tuple[int, str]]) -> Trace:
     """The requests as they came; how long an answer was if it was logged, or forced to be as asked."""
     received: dict[str, TracedRequest] = {}
     said: dict[str, TracedRequest] = {}
-    for _, line in lines:
+    for number, line in lines:
         if (match := _RECEIVED.search(line)) is not None:
-            received[match["id"]] = _request(match)
+            received[match["id"]] = _request(match, number)
         elif (match := _DETAILS.search(line)) is not None:
             # It comes before the request's own line.
             said[match["id"]] = _with_prompt(_EMPTY, match["rest"])
@@ -60,13 +61,17 @@ def read_vllm(lines: list[tuple[int, str]]) -> Trace:
 _EMPTY = TracedRequest(input_tokens=None, output_tokens=None)
 
 
-def _request(match: re.Match[str]) -> TracedRequest:
+def _request(match: re.Match[str], line: int) -> TracedRequest:
+    """Raises InputError for a time that there is not."""
     rest = match["rest"]
     asked = rest.rpartition("params: ")[2]  # what stands before may be the user's own words
     limit = _MAX_TOKENS.search(asked)
     forced = limit is not None and "ignore_eos=True" in asked
     year = 2000  # the lines have none; only gaps count, and 2000 has a 29 February
-    at = datetime.strptime(f"{year}-{match['at']}", "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc)
+    try:
+        at = datetime.strptime(f"{year}-{match['at']}", "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc)
+    except ValueError as error:
+        raise InputError(f"line {line}: '{match['at']}' is no time of vLLM's log; check the line") from error
     return _with_prompt(
         TracedRequest(
             input_tokens=None, output_tokens=int(limit[1]) if forced and limit else None, at_s=at.timestamp()

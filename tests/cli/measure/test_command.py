@@ -33,7 +33,7 @@ BASE = ("measure", "--model", "model", "--workload", "w.yaml")
     ("words", "line"),
     [
         (("--tasks", "profile"), "w.yaml: names no tasks (quality: tasks:); name some with --tasks"),
-        (("--concurrency", "0"), "'0' is neither a whole number above 0 nor 'max'"),
+        (("--concurrency", "0"), "'0' is no whole number from 1 to 100,000 nor 'max'"),
         (("--rates", "-2"), "'-2' is not a number of requests per second above 0"),
         (("--concurrency", "1", "--formats", "int5"), "unknown format 'int5'; did you mean"),
         (("--concurrency", "1", "--gpus", "7"), "no GPU 7 here"),

@@ -141,9 +141,15 @@ def test_more_prompts_than_one_batch_holds_are_a_maximum(tmp_path: Path) -> None
 
 
 def test_a_concurrency_flag_makes_a_burst_no_batch() -> None:
-    rows = import_file(VLLM / "burst.json", known(load="concurrency", load_value=8.0)).speed
-    assert {(row.load, row.load_value) for row in rows} == {("concurrency", 8.0)}
+    rows = import_file(VLLM / "burst.json", known(load="concurrency", load_value=18.0)).speed
+    assert {(row.load, row.load_value) for row in rows} == {("concurrency", 18.0)}
     assert "tpot_ms" in {row.metric for row in rows}
+
+
+def test_a_concurrency_that_the_figures_contradict_is_refused() -> None:
+    imported = import_file(VLLM / "burst.json", known(load="concurrency", load_value=8.0))
+    assert imported.speed == ()
+    assert "mean 17.6 requests in flight, the load was 8" in imported.refused[0]
 
 
 def test_empty_answers_are_no_answers(tmp_path: Path) -> None:

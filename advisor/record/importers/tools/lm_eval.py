@@ -68,6 +68,11 @@ def scores(
     limit = number(section(document, "config", "limit"))
     wanted = "" if _is_0_3(document) else ","
     for task, found in document["results"].items():
+        if not _is_count(section(document, "n-shot", task)):
+            refused.append(
+                f"{task}: n-shot: {section(document, 'n-shot', task)!r:.40} is no number of examples"
+            )
+            continue
         samples = whole(section(document, "n-samples", task, "effective"))
         for key, raw in found.items():
             metric, comma, filter_ = key.partition(",")
@@ -111,6 +116,12 @@ def scores(
                 )
             )
     return rows, refused
+
+
+def _is_count(value: Any) -> bool:
+    """Whether a number of examples may be right; older results state none."""
+    count = 0 if value is None else whole(value)
+    return count is not None and count >= 0
 
 
 def _shots(document: Mapping[str, Any], task: str) -> str:
