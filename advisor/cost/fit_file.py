@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any, TypeVar
 
 from advisor.cost.fitting.evidence import DeploymentKey, Evidence, MeasuredCell
 from advisor.cost.step.fitted_speed import FittedSpeed
+from advisor.cost.step.work import ERAS
 from advisor.cost.uncertainty.error_class import EngineClass, ErrorClass
 from advisor.cost.uncertainty.intervals import Interval, Intervals
 from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares
@@ -29,6 +32,8 @@ _NAMES_OF_VERSION_6 = {
 }
 """Parameters by another name in version 6, which is otherwise the same."""
 T = TypeVar("T")
+_ERA_ENTRIES = frozenset(f"layer_overhead_s@{era}" for _, era in ERAS)
+_Z95 = statistics.NormalDist().inv_cdf(0.95)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,9 @@ class Fit:
     """Intervals of the ratio of two formats of one model on the same GPUs and load; symmetric."""
     shared: SharedErrors = SharedErrors()
     """What the errors of two predictions have in common."""
+    experts: frozenset[str] = frozenset()
+    """Where mixtures of experts were measured: architecture and era of the engine, joined by `*`; empty where
+    the fit does not say."""
 
     @property
     def evidence_keys(self) -> frozenset[DeploymentKey]:
@@ -61,6 +69,13 @@ class Fit:
     def hosts(self) -> frozenset[tuple[str, str]]:
         """GPUs with the engine generations that ran on them."""
         return frozenset((e.gpu, e.key.generation) for e in self.evidence)
+
+    @property
+    def era_jump(self) -> float:
+        """Factor that the launches and small kernels of a step may take over the model's in an era of
+        releases in which they were not measured: 95 % of what the measured eras differ by."""
+        found = [v for name, v in self.speed.theta.items() if name in _ERA_ENTRIES]
+        return math.exp(_Z95 * statistics.stdev(found)) if len(found) > 1 else 1.0
 
     @property
     def spanned(self) -> frozenset[str]:
@@ -91,6 +106,7 @@ def dumps(fit: Fit) -> str:
             "first_token": fit.shared.first_token,
             "shares": _rows(fit.shared.table),
         },
+        "experts": sorted(fit.experts),
         "deployments": [list(key) for key in keys],
         "effects": [
             [quantity, load, {str(number[key]): value for key, value in sorted(table.items())}]
@@ -187,6 +203,7 @@ def read(path: Path) -> Fit:
                 table=_table(Shares, shared["shares"]),
                 first_token=float(shared["first_token"]),
             ),
+            experts=frozenset(document.get("experts", ())),
         )
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise DataError(f"{path}: not a readable fit ({error}); run quantadvise fit") from error

@@ -23,6 +23,7 @@ from advisor.cost.fitting.observations import Observations, is_free_arrangement,
 from advisor.cost.fitting.row_noise import shown_error
 from advisor.cost.fitting.run_conditions import benchmark_run
 from advisor.cost.fitting.step_estimator import fit_speed, teaches
+from advisor.cost.step.design import expert_keys
 from advisor.cost.step.fitted_speed import FittedSpeed
 from advisor.cost.uncertainty.intervals import Intervals
 from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
@@ -91,7 +92,14 @@ def assembled(
         evidence=_evidence(seen, keys),
         measured=_measured(seen, keys, errors),
         summary=summary,
+        experts=_experts(seen),
     )
+
+
+def _experts(seen: Observations) -> frozenset[str]:
+    """Where mixtures of experts were measured, as `Fit.experts` names it."""
+    keys = expert_keys(seen.arrays)
+    return frozenset(key for key, experts in zip(keys, seen.arrays.experts, strict=True) if experts > 0)
 
 
 def _as_answered(seen: Observations, speed: FittedSpeed) -> Floats:

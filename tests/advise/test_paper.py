@@ -49,7 +49,7 @@ def share_right(predictor: Predictor, found: Mapping[Block, dict[str, SpeedMeasu
         named_cost(block, rows, predictor) <= min(map(measured_cost, rows.values())) * (1 + RIGHT_WITHIN)
         for block, rows in found.items()
     ]
-    assert right
+    assert len(right) > 60
     return sum(right) / len(right)
 
 
@@ -86,23 +86,13 @@ def without_the_paper() -> Predictor:
     return Predictor(assembled(speed, seen, ours.intervals, ours.summary))
 
 
-def of_scenario(scenario: str) -> dict[Block, dict[str, SpeedMeasurement]]:
-    """Blocks of one of the paper's two scenarios."""
-    return {block: rows for block, rows in blocks().items() if block[3] == scenario}
-
-
 @pytest.mark.heavy
-def test_without_its_rows_in_the_fit_lone_requests_name_the_papers_winners(without_the_paper: Predictor):
-    assert share_right(without_the_paper, of_scenario("synchronous")) >= 0.95
-
-
-@pytest.mark.heavy
-@pytest.mark.xfail(
-    strict=True,
-    reason="80 %: all 40 of lone requests, 25 of 41 where all are sent at once. Of those 16, 10 are a 405B "
-    "on two machines, which nobody else has measured, 4 FP8 against INT4 of a 70B on four H100, predicted "
-    "within a tenth of each other: without the paper V0 learns that prompts on several GPUs wait 0.14 ms "
-    "a layer and GPU for the last launch, with it 0.02",
-)
 def test_without_its_rows_in_the_fit_nine_of_ten_are_named(without_the_paper: Predictor):
     assert share_right(without_the_paper, blocks()) >= 0.90
+
+
+@pytest.mark.heavy
+def test_what_is_named_wrongly_then_is_mostly_a_model_on_two_machines(without_the_paper: Predictor):
+    # Nobody else has measured a model that two machines share: Llama-3.1-405B on 16 GPUs.
+    on_one = {b: rows for b, rows in blocks().items() if all(r.num_gpus <= 8 for r in rows.values())}
+    assert share_right(without_the_paper, on_one) >= 0.95

@@ -11,6 +11,7 @@ import numpy as np
 from advisor.cost.arrays import ArrayTable, Bools, Floats, Ints
 from advisor.cost.fit_file import Fit
 from advisor.cost.fitting.evidence import DeploymentKey, deployment_keys, shape_key
+from advisor.cost.step.design import expert_keys
 from advisor.cost.step.memory import Memory, longest_context, memory
 from advisor.cost.step.step_time import StepCosts
 from advisor.cost.step.work import DeploymentArrays, defaults_of, deployment_arrays
@@ -56,6 +57,9 @@ class DeploymentTable(ArrayTable):
     """Whether no GPU of the vendor was measured: Intel's, whose kernels are others than those of the fit."""
     unmeasured_span: Bools
     """Whether it spans several nodes and nobody measured that with this generation of the engine."""
+    era_excess_s: Floats
+    """Seconds that a step may take longer where its experts were not measured in this era of releases: its
+    launches and small kernels as slow as those of other eras; 0 where they were measured."""
     effects: Mapping[tuple[str, str], Floats]
     """By quantity and class of load: log correction per deployment."""
     keys: tuple[tuple[DeploymentKey, ...], ...]
@@ -110,7 +114,7 @@ class DeploymentTables:
         self._seen, self._hosts, self._kernels = fit.evidence_keys, fit.hosts, fit.kernels
         measured = {gpu for gpu, _ in self._hosts}
         self._vendors = {gpu.vendor for gpu in known_gpus() if gpu.name in measured}
-        self._spanned = fit.spanned
+        self._spanned, self._era_jump = fit.spanned, fit.era_jump
         self._kept = _Kept(DeploymentNumbers(), {}, None)
 
     def table(self, deployments: Sequence[Deployment]) -> DeploymentTable:
@@ -138,6 +142,7 @@ class DeploymentTables:
             kind: np.array([table.get(own, table.get(free, 0.0)) for own, free in keys])
             for kind, table in self.fit.effects.items()
         }
+        unknown = np.array([bool(self.fit.experts) and key not in self.fit.experts for key in expert_keys(a)])
         spanned = np.array([generation in self._spanned for generation in a.generation], dtype=np.bool_)
         return DeploymentTable(
             deployments=tuple(deployments),
@@ -145,6 +150,8 @@ class DeploymentTables:
             distance=np.array(distance, dtype=np.intp),
             unmeasured_vendor=np.array([d.gpu.vendor not in self._vendors for d in deployments], dtype=bool),
             unmeasured_span=(a.pipeline_parallel > 1) & ~spanned,
+            era_excess_s=np.where((a.experts > 0) & unknown, self._era_jump - 1.0, 0.0)
+            * replica.costs.fixed_s,
             effects=effects,
             keys=keys,
         )

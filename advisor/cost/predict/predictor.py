@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from advisor.cost import fit_file
-from advisor.cost.arrays import Bools, Floats, Ints
+from advisor.cost.arrays import Floats, Ints
 from advisor.cost.fit_file import Fit
 from advisor.cost.predict.conversations import spread_hits, standing_alone, with_simulated_hits
 from advisor.cost.predict.deployment_table import DeploymentTable, DeploymentTables
@@ -30,7 +30,7 @@ from advisor.cost.serving.load_table import LoadTable, load_table, loads_of
 from advisor.cost.serving.queue import Queue
 from advisor.cost.serving.replica import replica_stats
 from advisor.cost.serving.request import TINY
-from advisor.cost.serving.serving_stats import near_capacity
+from advisor.cost.serving.serving_stats import ServingStats
 from advisor.cost.simulation.percentiles import simulated_engine, simulated_row
 from advisor.cost.simulation.replay import Replay, replay
 from advisor.cost.simulation.result import ServingResult
@@ -195,10 +195,9 @@ class Predictor:
         m = replica_stats(r.arrays, r.costs, r.memory.kv_bytes, loads, capacity=capacity, queue=queue)
         m = with_runs(d, loads, m, talks) if talks else m
         replicas = d.replicas[at]
-        near = near_capacity(m, loads)
 
         def ranged(quantity: str, value: Floats) -> Range:
-            return self._ranged(quantity, value, d, loads, near, measured.get(quantity))
+            return self._ranged(quantity, value, d, loads, m, measured.get(quantity))
 
         e2e = ranged("e2e", m.e2e_s * MS_PER_S)
         # One stream's throughput is its latency upside down, interval and all.
@@ -247,12 +246,12 @@ class Predictor:
         value: Floats,
         d: DeploymentTable,
         loads: LoadTable,
-        near: Bools,
+        m: ServingStats,
         measured: MeasuredRows | None,
     ) -> Range:
-        """Predicted values with the corrections and the interval of their quantity; near: whether
-        each load is near the capacity."""
-        log_low, log_high = log_bounds(self.fit.intervals, d, loads, quantity, "mean", near)
+        """Predicted values with the corrections and the interval of their quantity; m: what is predicted of
+        each row."""
+        log_low, log_high = log_bounds(self.fit.intervals, d, loads, quantity, "mean", m)
         effect = np.zeros(len(loads))
         for load_class in LOADS:
             corrections = d.effects.get((quantity, load_class))

@@ -7,13 +7,13 @@ from itertools import product
 
 import numpy as np
 
-from advisor.cost.arrays import Bools, Floats
+from advisor.cost.arrays import Floats
 from advisor.cost.predict.deployment_table import DeploymentTable
 from advisor.cost.predict.evidence import MeasuredRows
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.serving.load_table import LoadTable
 from advisor.cost.serving.queue import Queue, limits_s
-from advisor.cost.serving.serving_stats import near_capacity
+from advisor.cost.serving.serving_stats import ServingStats, near_capacity
 from advisor.cost.uncertainty.conformal import Z90
 from advisor.cost.uncertainty.error_class import (
     DISTANCES,
@@ -35,12 +35,13 @@ nearly all of one vendor's, whose kernels the others share. Ours, not measured."
 
 
 def log_bounds(
-    intervals: Intervals, p: DeploymentTable, loads: LoadTable, metric: str, statistic: str, near: Bools
+    intervals: Intervals, p: DeploymentTable, loads: LoadTable, metric: str, statistic: str, m: ServingStats
 ) -> tuple[Floats, Floats]:
     """(low, high) of log(measured ÷ predicted) of one statistic of a metric in each row.
 
-    near: whether each load is near the capacity.
+    m: what is predicted of each row.
     """
+    near = near_capacity(m, loads)
     low, high = np.zeros(len(loads)), np.zeros(len(loads))
     load_class, at, arrays = loads.load_class, loads.deployment, p.replica.arrays
     distance, generation = p.distance[at], np.array(arrays.generation)[at]
@@ -61,6 +62,10 @@ def log_bounds(
     spans = p.unmeasured_span[at]
     # What the network adds is independent of what else is off.
     low[spans], high[spans] = -np.hypot(low[spans], UNKNOWN.low), np.hypot(high[spans], UNKNOWN.high)
+    if metric != "ttft":
+        # So is what another era of releases may add to each step, or take from it.
+        jump = np.log1p(np.nan_to_num(p.era_excess_s[at] / m.tpot_s))
+        low, high = -np.hypot(low, jump), np.hypot(high, jump)
     return low, high
 
 
@@ -103,7 +108,6 @@ def latencies(
 ) -> dict[tuple[str, str], Range]:
     """Every latency asked for; a percentile's interval is of the errors that percentiles showed."""
     found: dict[tuple[str, str], Range] = {}
-    near = near_capacity(answers.stats, loads)
     for metric, statistic in dict.fromkeys(wanted):
         mean = answers.mean_ms(metric)
         if statistic == "mean":
@@ -114,7 +118,7 @@ def latencies(
         if statistic == "p50" and metric != "itl":
             found[metric, statistic] = Range(value=value, low=mean.low * ratio, high=mean.high * ratio)
             continue
-        low, high = log_bounds(intervals, p, loads, metric, statistic, near)
+        low, high = log_bounds(intervals, p, loads, metric, statistic, answers.stats)
         found[metric, statistic] = Range(value=value, low=value * np.exp(low), high=value * np.exp(high))
     return found
 
@@ -158,10 +162,9 @@ def goodput_share(
     """Share of requests within their limits; its ends have all latencies at an end of their intervals."""
     queue = queue_of(p, loads)
     means = {"ttft": queue.run.ttft_s, "tpot": queue.run.tpot_s, "e2e": queue.run.e2e_s}
-    near = near_capacity(answers.stats, loads)
     ends: dict[str, dict[LatencyMetric, Floats]] = {"value": {}, "low": {}, "high": {}}
     for metric, limit in limits_s(goodput).items():
-        low, high = log_bounds(intervals, p, loads, metric, "p99", near)
+        low, high = log_bounds(intervals, p, loads, metric, "p99", answers.stats)
         with np.errstate(invalid="ignore", divide="ignore"):
             # What the fit corrects of the mean, it corrects of every request.
             own = answers.mean_ms(metric).value / MS_PER_S / means[metric]

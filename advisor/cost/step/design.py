@@ -29,6 +29,11 @@ def group_keys(arrays: object, by: str) -> tuple[str, ...]:
     return keys
 
 
+def expert_keys(arrays: DeploymentArrays) -> list[str]:
+    """What the launches around each deployment's experts depend on: architecture and era of the engine."""
+    return ["*".join(of) for of in zip(arrays.architecture, arrays.era, strict=True)]
+
+
 def used_names(arrays: DeploymentArrays) -> list[str]:
     """Every entry of Theta that these deployments depend on, in a fixed order."""
     names: list[str] = []
@@ -45,7 +50,7 @@ def used_names(arrays: DeploymentArrays) -> list[str]:
             if verb in ("read", "multiply") and tail in KERNELS and tail != "bf16":
                 keys = tuple(k for k, kernel in zip(keys, arrays.kernel, strict=True) if kernel == tail)
             names += [f"{p.name}@{key}" for key in sorted(set(keys)) if key]
-    return names
+    return list(dict.fromkeys(names))  # V0 is one era
 
 
 def prior_sd(name: str, kernels: Mapping[str, float] = MappingProxyType({})) -> float:
@@ -58,7 +63,7 @@ def prior_sd(name: str, kernels: Mapping[str, float] = MappingProxyType({})) -> 
     timed = p.timed_by is not None and name in kernels
     # Hosts without a switch between their GPUs differ several times over; those with one do not.
     if parameter in ("all_reduce_s", "all_reduce_root_s", "link_share"):
-        return prior if group == "pcie" or not timed else SWITCH_SD
+        return SWITCH_SD if group.startswith("nvlink*") or (timed and group != "pcie") else prior
     # Compilers fuse the quantization of activations into other kernels, which no timing alone shows.
     return min(prior, SERVED_SD) if timed and parameter != "kernel_fixed_s" else prior
 
@@ -93,7 +98,11 @@ class Design:
             for by in p.by:
                 keys = group_keys(arrays, by)
                 slot = {key: position.get(f"{p.name}@{key}", missing) for key in set(keys)}
-                columns.append(np.array([slot[key] for key in keys]))
+                column = np.array([slot[key] for key in keys])
+                # A group that two ways of grouping have in common (V0 is one era) counts once.
+                for other in columns[1:]:
+                    column = np.where(column == other, missing, column)
+                columns.append(column)
             self._slots.append(np.stack(columns, axis=1).astype(np.intp))
         self._timed = [timed_distance(arrays, p, kernels) for p in PARAMETERS]
 

@@ -110,6 +110,8 @@ def step_costs(a: DeploymentArrays, v: Mapping[str, Floats]) -> StepCosts:
     small_s = v["layer_overhead_s"] * np.where(a.fused_all_reduce > 0, v["fused_share"], 1.0)
     layer_s = a.layers * small_s + np.where(moe, a.moe_layers * v["expert_layer_s"], 0.0)
     stream = _weight_bytes_per_s(a, read, v["unpack_per_s"])
+    # V0 shows none: its driver hands every step to the workers at once.
+    doublings = np.where(np.array(a.generation) == "v0", 0.0, np.log2(a.tensor_parallel))
     return StepCosts(
         weights_s=a.quant_bytes / stream + a.kept_bytes / (a.bandwidth * read16),
         experts_s=a.expert_bytes / (stream * v["expert_read"]),
@@ -141,7 +143,7 @@ def step_costs(a: DeploymentArrays, v: Mapping[str, Floats]) -> StepCosts:
         eager_s=a.layers * v["eager_layer_s"],
         graph_limit=a.graph_limit,
         launch_s=a.layers * v["launch_layer_s"] * v["engine_time_factor"],
-        skew_s=a.layers * (a.tensor_parallel - 1.0) * v["skew_layer_s"] * v["engine_time_factor"],
+        skew_s=a.layers * doublings * v["skew_layer_s"] * v["engine_time_factor"],
         graph_tokens=a.graph_tokens,
         spread=v["expert_spread"],
         active_share=np.where(moe, a.active_experts / np.maximum(a.experts, 1), 0.0),

@@ -13,6 +13,7 @@ from advisor.cost.predict.prediction import Prediction
 from advisor.cost.predict.predictor import Predictor
 from advisor.errors import QuantAdviseError
 from advisor.spec.deployment import Deployment, KvFormat
+from advisor.spec.engines.engine import parse_engine
 from advisor.spec.formats.catalog import find_format, known_formats
 from advisor.spec.hardware.catalog import known_gpus
 from advisor.spec.hardware.gpu_by_name import find_gpu
@@ -174,6 +175,37 @@ def test_two_nodes_that_nobody_has_measured_are_known_to_a_factor_of_e_at_best()
     assert tpot.high >= tpot.value * math.e - 1e-9
     assert tpot.high >= 31
     assert tpot.basis != "measured"
+
+
+def lone(model: str, fmt: str, gpu: str, tp: int = 1, engine: str | None = None) -> Prediction:
+    """One request at a time of 100 tokens in and 500 out."""
+    d = Deployment(model=find_model(model), format=find_format(fmt), gpu=find_gpu(gpu), tensor_parallel=tp)
+    if engine is not None:
+        d = replace(d, engine=parse_engine(engine))
+    alone = Arrival(kind="single")
+    load = Load(input_tokens=Lengths.constant(100), output_tokens=Lengths.constant(500), arrival=alone)
+    return Predictor.shipped().predictions([d], load)[0]
+
+
+def test_experts_on_a_gpu_that_only_other_releases_ran_on_are_known_by_what_eras_differ_by():
+    # gpt-oss-120b on A100: 88 to 90 tokens/s on one GPU, 77 and 78 on two and four (vllm issue 22331)
+    one, two, four = (lone("gpt-oss-120b", "mxfp4", "A100", tp).latency["tpot", "mean"] for tp in (1, 2, 4))
+    assert one.low < 11.2 < one.high
+    assert two.high > one.value
+    assert four.high > one.value
+    then = lone("gpt-oss-120b", "mxfp4", "A100", engine="vllm 0.11.0").latency["tpot", "mean"]
+    assert then.high / then.low < 0.6 * one.high / one.low  # the release that was measured
+    prompt = lone("gpt-oss-120b", "mxfp4", "A100").latency["ttft", "mean"]
+    before = lone("gpt-oss-120b", "mxfp4", "A100", engine="vllm 0.11.0").latency["ttft", "mean"]
+    assert prompt.high / prompt.low == pytest.approx(before.high / before.low)
+
+
+@pytest.mark.parametrize("fmt", ["bf16", "int8-w8a16", "int4"])
+@pytest.mark.parametrize("model", ["Llama-3.1-8B-Instruct", "Qwen2.5-7B-Instruct"])
+def test_a_faster_card_of_the_same_kind_is_not_slower_for_want_of_measurements(model: str, fmt: str):
+    # 1,008 and 936 GB/s, and twice the FLOP/s: one source's slow host made the RTX 4090 the slower card
+    new, old = (lone(model, fmt, gpu).latency["tpot", "mean"].value for gpu in ("RTX4090", "RTX3090"))
+    assert new < old
 
 
 def test_a_lone_request_on_v1_is_known_no_better_end_to_end_than_token_by_token():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from advisor.cost.step.design import SERVED_SD, SWITCH_SD, Design, prior_sd, used_names, value_of
 from advisor.cost.step.parameters import BY_NAME, PARAMETERS, Parameter
 from advisor.cost.step.work import DeploymentArrays, deployment_arrays
+from advisor.spec.engines.engine import parse_engine
 from tests.cost.step.test_step_time import deployment
 
 SHARE, FACTOR = BY_NAME["read_fp8"], BY_NAME["step_overhead_s"]
@@ -49,6 +52,17 @@ def test_the_common_value_and_the_groups_add_up():
     values = design.values(vector)
     assert values["read_fp8"] == pytest.approx(value_of(SHARE, np.array([0.2, -0.1])))
     assert values["all_reduce_s"] == pytest.approx(np.exp(0.5) * BY_NAME["all_reduce_s"].start * np.ones(2))
+
+
+def test_what_two_groupings_have_in_common_counts_once():
+    # V0 is a generation and an era: an entry of its own name moves what it names by itself, and not twice.
+    arrays = deployment_arrays([replace(deployment(), engine=parse_engine("vllm 0.6.4"))])
+    names = used_names(arrays)
+    assert len(set(names)) == len(names)
+    vector = np.zeros(len(names))
+    vector[names.index("layer_overhead_s@v0")] = 0.4
+    moved = Design(arrays, names).values(vector)["layer_overhead_s"]
+    assert moved == pytest.approx(np.exp(0.4) * BY_NAME["layer_overhead_s"].start)
 
 
 def test_an_entry_moves_just_the_deployments_it_is_said_to_move():
@@ -92,3 +106,5 @@ def test_what_was_timed_moves_less():
     # Hosts that join their GPUs by PCIe differ several times over, however one of them was timed.
     assert prior_sd("all_reduce_s@nvlink", {"all_reduce_s@nvlink": 0.0}) == SWITCH_SD
     assert prior_sd("all_reduce_s@pcie", {"all_reduce_s@pcie": 0.0}) == BY_NAME["all_reduce_s"].group_prior
+    assert prior_sd("all_reduce_s@pcie*RTX4090") == BY_NAME["all_reduce_s"].group_prior
+    assert prior_sd("all_reduce_s@nvlink*H100-SXM") == SWITCH_SD

@@ -175,8 +175,9 @@ def test_mla_keeps_its_latent_whole_on_every_gpu():
 
 
 def test_what_gpus_wait_for_each_other_grows_with_their_number_outside_cuda_graphs():
-    def waited_s(tp: int, prompt: float) -> float:
-        made = Predictor.shipped().fit.speed.step_costs(deployment_arrays([deployment(tp=tp)]))
+    def waited_s(tp: int, prompt: float, engine: str = "vllm 0.19.0") -> float:
+        d = replace(deployment(tp=tp), engine=parse_engine(engine))
+        made = Predictor.shipped().fit.speed.step_costs(deployment_arrays([d]))
         one, zero = np.ones(1), np.zeros(1)
         alike = replace(made, skew_s=zero)
         with_skew, without = (
@@ -187,4 +188,7 @@ def test_what_gpus_wait_for_each_other_grows_with_their_number_outside_cuda_grap
     assert waited_s(1, 4096) == 0
     assert waited_s(8, 64) == 0  # within a graph
     assert waited_s(2, 4096) > 0
-    assert waited_s(8, 4096) == pytest.approx(7 * waited_s(2, 4096))
+    assert waited_s(8, 4096) == pytest.approx(
+        3 * waited_s(2, 4096)
+    )  # the last of 8 is no seven times as late
+    assert waited_s(8, 4096, "vllm 0.6.4.post1") == 0
