@@ -1,6 +1,7 @@
 """Compares predictions with those of NVIDIA's AIConfigurator, on measurements that neither of the two has.
 
     python -m benchmarks.aiconfigurator [--python PYTHON] [--errors HELD.npz] [--answers FILE.json]
+        [--keep FILE.csv]
 
 AIConfigurator (since 0.13 AISimulate, by the same people) adds up timed kernels. It is asked for every closed
 loop on vLLM V1 in the records that is not from its own package (InferenceX, aiconfigurator), on the GPUs and
@@ -10,12 +11,13 @@ source, on the same rows.
 
 It runs in an environment of its own: `--python` names the interpreter of one; without, one is made in a
 temporary folder. Where it cannot be installed, one line says so and nothing is compared. Takes some minutes;
-`--errors` is that of `benchmarks.bars`.
+`--errors` is that of `benchmarks.bars`. `--keep` writes the summary that ACCURACY.md shows.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import subprocess
 import sys
@@ -96,6 +98,7 @@ def main() -> None:
     parser.add_argument("--python", type=Path, help="interpreter of an environment that has it")
     parser.add_argument("--errors", type=Path, help="held-out errors, as of benchmarks.bars")
     parser.add_argument("--answers", type=Path, help="keep its answers in this file, or take them")
+    parser.add_argument("--keep", type=Path, help="write the summary to this file")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         python = given.python or installed(Path(folder))
@@ -107,6 +110,9 @@ def main() -> None:
     lines = summary(found)
     for line in lines:
         print("".join(f"{value:>{width}}" for value, width in zip(line, WIDTHS, strict=True)))
+    if given.keep is not None:
+        with given.keep.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(lines)
 
 
 def installed(folder: Path) -> Path | None:
