@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from advisor.cost import fit_file
-from advisor.cost.arrays import Floats, Ints
+from advisor.cost.arrays import Bools, Floats, Ints
 from advisor.cost.fit_file import Fit
 from advisor.cost.predict.conversations import spread_hits, standing_alone, with_simulated_hits
 from advisor.cost.predict.deployment_table import DeploymentTable, DeploymentTables
