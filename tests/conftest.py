@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +26,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Ages of prices are in kept texts: they are of this day, 2026-10-09, whatever the clock says.
 os.environ["SOURCE_DATE_EPOCH"] = "1791504000"
+
+# A job in a shell's background ignores Ctrl-C and so would all that tests start: they interrupt programs.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says something about the machine, nothing about the code.
 settings.register_profile("whatever the load", deadline=None, suppress_health_check=[HealthCheck.too_slow])
