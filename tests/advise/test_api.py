@@ -285,7 +285,8 @@ def test_accuracy_is_measured_of_the_very_checkpoint_that_is_served() -> None:
     other, basis, evidence = accuracy("vllm 0.32.0")
     assert not other.startswith("RedHatAI/")
     assert basis != "measured"
-    assert "this one" not in evidence
+    assert evidence.startswith("no score of ")
+    assert "Red Hat's gptq checkpoint (this one)" not in evidence
 
 
 def test_an_exact_number_of_gpus_beyond_the_most_is_refused() -> None:

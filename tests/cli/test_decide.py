@@ -44,7 +44,7 @@ def test_explain_tells_every_assumption_and_the_numbers_behind(quantadvise: Comm
     out = quantadvise("recommend", *SMALL, "--rate", "8", "--gpu", "L40S", "--explain").out
     section = out.partition("Assumptions, the nearest first\n")[2].partition("\n\n")[0]
     assert "request rate" in section or "prompt length" in section
-    assert "limit on p95 T" in section
+    assert "limit on T" in section
     assert "90 % interval" in section
     assert "basis" in section
     behind = out.partition("What binds it\n")[2].partition("\n\n")[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from advisor.advise.api import ALIKE
+from advisor.advise.asked_formats import ALIKE
 from advisor.spec.formats.catalog import known_formats
 from advisor.spec.hardware.catalog import known_gpus
 from advisor.spec.models.catalog import known_models

@@ -31,7 +31,7 @@ from advisor.report.html.tables.ranking import ranking_section
 from advisor.report.html.tables.refused import refused_section
 from advisor.version import name_and_version
 
-DOCUMENT_ROWS = 30
+DOCUMENT_ROWS = 25
 """Ranked and refused deployments in the JSON that the page carries."""
 
 

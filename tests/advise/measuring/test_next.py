@@ -92,14 +92,15 @@ def test_where_nothing_is_sure_measurements_could_make_something_so(unsure: Sugg
 
 
 def test_what_is_likely_kept_is_seen_to_be_about_as_often(unsure: Suggestion) -> None:
-    # A measurement leaves little unknown: that it shows the limits kept is a little rarer than that they are.
+    # A measurement leaves little unknown: that it shows the limits kept is a little rarer than that they are,
+    # most where the chance is even, as here.
     answer = recommend(MODEL, strict(), gpus=["L40S"], formats=["fp8", "int8"], tensor_parallel=[1])
     alone = measure_next(answer, count=1)
     assert alone is not None
     assert alone.sure is not None
     [one] = alone.measurements
     assert one.sure_then is not None
-    assert alone.sure.keeps_all - 0.20 < one.sure_then <= alone.sure.keeps_all + 0.02
+    assert alone.sure.keeps_all - 0.25 < one.sure_then <= alone.sure.keeps_all + 0.02
     assert unsure.sure is not None
 
 

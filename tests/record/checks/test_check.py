@@ -210,6 +210,13 @@ def test_a_unit_out_of_band(tmp_path: Path) -> None:
     assert "3 error: tpot_ms of 0.021 is outside 0.2 to 10000" in text_of(findings)
 
 
+def test_tokens_of_one_chunk_have_next_to_no_time_between_them(tmp_path: Path) -> None:
+    median = build.speed(metric="itl_ms", statistic="p50", value=0.0037, half_width=None)
+    assert check(tmp_path, median) == []
+    found = check(tmp_path, dataclasses.replace(median, statistic="mean"))
+    assert "3 error: itl_ms of 0.0037 is outside 0.2 to 10000" in text_of(found)
+
+
 def test_a_longer_prompt_in_less_time_blames_the_row_that_fits_no_other(tmp_path: Path) -> None:
     findings = check(
         tmp_path,

@@ -212,7 +212,10 @@ def test_encoder_decoders_are_refused():
         ({"hidden_size": -4096}, "some-model: hidden_size: -4096 is not a whole number of at least 0"),
         ({"hidden_size": 4096.5}, "some-model: hidden_size: 4096.5 is not a whole number of at least 0"),
         ({"hidden_size": float("nan")}, "some-model: hidden_size: nan is not a whole number of at least 0"),
-        ({"hidden_size": float("inf")}, "some-model: hidden_size: inf is larger than any model's (1,000,000,000)"),
+        (
+            {"hidden_size": float("inf")},
+            "some-model: hidden_size: inf is larger than any model's (1,000,000,000)",
+        ),
         ({"hidden_size": 10**12}, "is larger than any model's (1,000,000,000)"),
         ({"hidden_size": "4096"}, "some-model: hidden_size: '4096' is not a whole number"),
         ({"hidden_size": True}, "some-model: hidden_size: True is not a whole number"),

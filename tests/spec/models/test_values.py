@@ -35,7 +35,7 @@ def test_a_missing_count_says_which_key_to_add() -> None:
         (-1, "is not a whole number of at least 0"),
         (1.5, "is not a whole number of at least 0"),
         (float("nan"), "is not a whole number of at least 0"),
-        (float("inf"), "is not a whole number of at least 0"),
+        (float("inf"), "is larger than any model's"),
         (True, "is not a whole number"),
         ("32", "is not a whole number"),
         ({"a": 1}, "is not a whole number"),
