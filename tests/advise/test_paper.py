@@ -49,7 +49,7 @@ def share_right(predictor: Predictor, found: Mapping[Block, dict[str, SpeedMeasu
         named_cost(block, rows, predictor) <= min(map(measured_cost, rows.values())) * (1 + RIGHT_WITHIN)
         for block, rows in found.items()
     ]
-    assert len(right) > 60
+    assert len(right) > 50
     return sum(right) / len(right)
 
 
