@@ -41,9 +41,16 @@ def split_all(texts: Iterable[str] | None) -> list[str]:
 
 
 def gpu_and_count(text: str) -> tuple[str, int | None]:
-    """A GPU and how many: `2xA100`, `A100x2` and `2 x A100` as ("A100", 2); `A100` as ("A100", None)."""
+    """A GPU and how many: `2xA100`, `A100x2` and `2 x A100` as ("A100", 2); `A100` as ("A100", None).
+
+    Raises InputError for a count of 0.
+    """
     match = _COUNTED.fullmatch(text.strip())
     if match is None or (match[1] and match[3]):
         return text, None
     count = match[1] or match[3]
+    if count is not None and int(count) == 0:
+        raise InputError(
+            f"GPU '{text.strip()}': 0 is no number of GPUs; give 1 or more: 2x{match[2].strip()}"
+        )
     return match[2].strip(), None if count is None else int(count)

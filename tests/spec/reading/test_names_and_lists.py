@@ -54,6 +54,12 @@ def test_a_gpu_and_how_many(typed: str, read: tuple[str, int | None]):
     assert gpu_and_count(typed) == read
 
 
+@pytest.mark.parametrize("typed", ["0xA100", "A100x0", "0 x A100"])
+def test_no_gpu_at_all_is_no_count(typed: str):
+    with pytest.raises(InputError, match=rf"^GPU '{typed}': 0 is no number of GPUs; give 1 or more: 2xA100$"):
+        gpu_and_count(typed)
+
+
 def test_an_empty_list_is_not_everything():
     assert split(" H100, ,L40S,") == ["H100", "L40S"]
     assert named(None, where="--gpu", what="a GPU") is None
