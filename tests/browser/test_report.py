@@ -153,7 +153,7 @@ def test_tab_reaches_everything_that_can_be_used(page: Browser) -> None:
 def test_one_crosshair_reads_all_drawings_of_the_load(page: Browser) -> None:
     page.hover("[data-chart=load-tpot] svg")
     told = page.until(lambda: page.find("#tip").text, "the crosshair tells")
-    assert re.match(r"[\d.,]+ requests/s\nbest: .+ on .+\np95 TTFT ", told)
+    assert re.match(r"[\d.,]+ requests/s\nbest: .+ on .+\nTTFT p95 ", told)
     lines = page.js(
         "return [...document.querySelectorAll('.cross')].map((line) => line.getBoundingClientRect().x)"
     )

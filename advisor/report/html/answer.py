@@ -175,7 +175,7 @@ def _strip(winner: Assessment, every: Sequence[Quantity]) -> Html | None:
                 tag(
                     "span",
                     f"{number(estimate.value, digits=quantity.digits)} "
-                    f"{'of' if quantity.at_most is not None else '≥'} "
+                    f"{'/' if quantity.at_most is not None else '≥'} "
                     f"{amount_text(quantity.limit or 0.0, quantity.unit, digits=quantity.digits)}",
                 ),
             )

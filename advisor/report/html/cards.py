@@ -33,7 +33,9 @@ def _cards(recommendation: Recommendation, loosened: WayOut | None) -> Iterator[
         role = words.role
         if loosened is not None and pick.offer.deployment.key == loosened.deployment.key:
             role, loosened = f"{role} or {change}", None
-        yield _card(role, words.deployment, f"{words.cost} · {words.certainty}")
+        # Of few words, as the table's head has it: three cards say it beside each other.
+        certain = words.certainty.removeprefix("keeps ")
+        yield _card(role, words.deployment, f"{words.cost} · {certain}")
     first = recommendation.winner
     if loosened is not None and first is not None and first.cost is not None and loosened.usd_per_hour:
         saved = share(1 - loosened.usd_per_hour / first.cost.usd_per_hour)

@@ -164,7 +164,7 @@ def figure(chart: Chart, *, bare: bool = False) -> Html:
             class_="keys",
         ),
         [tag("p", note, class_="note") for note in chart.notes],
-        tag("details", tag("summary", "As a table"), scrolled(chart.table)),
+        tag("details", tag("summary", "Table"), scrolled(chart.table)),
         class_="figure" if bare else "card figure",
         id=chart.name,
     )
