@@ -134,10 +134,7 @@ def choice_of(
     """What `recommend` chooses from and by what, with the names resolved; arguments as there."""
     chosen_model = find_model(model) if isinstance(model, str) else model
     asked = _asked(workload, objective=objective, min_recovery=min_recovery, confidence=confidence)
-    for name, count in (("num_gpus", num_gpus), ("max_gpus", max_gpus), ("nodes", nodes)):
-        _check_count(name, count)
-    if num_gpus is not None and max_gpus is not None and num_gpus > max_gpus:
-        raise InputError(f"num_gpus: {num_gpus} is more than max_gpus, {max_gpus}; keep one of them")
+    _check_counts(num_gpus, max_gpus, nodes)
     _check_budget(max_usd_per_hour)
     searched, notes = formats_for(chosen_model, formats)
     asked = accuracy_as_named(chosen_model, formats, asked)
@@ -289,6 +286,14 @@ def _degrees(named: Sequence[int] | None) -> tuple[int, ...] | None:
 def _check_count(name: str, count: int | None) -> None:
     if count is not None and not 1 <= count <= MOST_GPUS:
         raise InputError(f"{name}: {count} is not a number of GPUs; give 1 to {MOST_GPUS:,}")
+
+
+def _check_counts(num_gpus: int | None, max_gpus: int | None, nodes: int | None) -> None:
+    """Raises InputError for counts that cannot be, alone or together."""
+    for name, count in (("num_gpus", num_gpus), ("max_gpus", max_gpus), ("nodes", nodes)):
+        _check_count(name, count)
+    if num_gpus is not None and max_gpus is not None and num_gpus > max_gpus:
+        raise InputError(f"num_gpus: {num_gpus} is more than max_gpus, {max_gpus}; keep one of them")
 
 
 def _check_budget(usd_per_hour: float | None) -> None:

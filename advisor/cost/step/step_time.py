@@ -89,12 +89,7 @@ def _weight_bytes_per_s(a: DeploymentArrays, read: Floats, unpack_per_s: Floats)
 
 def step_costs(a: DeploymentArrays, v: Mapping[str, Floats]) -> StepCosts:
     """Each deployment's seconds per unit of work; `v` as `Design.values` gives it."""
-
-    def by_kernel(verb: str) -> Floats:
-        table = np.stack([v[f"{verb}_{k}"] for k in KERNELS])
-        return np.asarray(table[[KERNELS.index(k) for k in a.kernel], np.arange(len(a))])
-
-    read, multiply = by_kernel("read"), by_kernel("multiply")
+    read, multiply = _of_kernel(a, v, "read"), _of_kernel(a, v, "multiply")
     read16, multiply16 = v["read_bf16"], v["multiply_bf16"]
     scaled = np.array([k in ("fp8", "int8", "fp4", "w4a8") for k in a.kernel])
     moe = a.experts > 0
@@ -148,6 +143,12 @@ def step_costs(a: DeploymentArrays, v: Mapping[str, Floats]) -> StepCosts:
         spread=v["expert_spread"],
         active_share=np.where(moe, a.active_experts / np.maximum(a.experts, 1), 0.0),
     )
+
+
+def _of_kernel(a: DeploymentArrays, v: Mapping[str, Floats], verb: str) -> Floats:
+    """The value of `verb`, read or multiply, for the kernel that each deployment runs."""
+    table = np.stack([v[f"{verb}_{k}"] for k in KERNELS])
+    return np.asarray(table[[KERNELS.index(k) for k in a.kernel], np.arange(len(a))])
 
 
 def step_cost_columns(c: StepCosts) -> list[tuple[str, int | None]]:

@@ -82,11 +82,8 @@ def scores(
             if value is None:
                 refused.append(f"{task} {metric}{comma}{filter_}: no number stands there")
                 continue
-            if not math.isfinite(value):
-                refused.append(f"{task} {metric}: {value} is no score")
-                continue
-            if _SHARES.fullmatch(metric) and not 0 <= value <= 1:
-                refused.append(f"{task} {metric}: {value:g} is no share from 0 to 1")
+            if why := _why_no_score(metric, value):
+                refused.append(f"{task} {metric}: {why}")
                 continue
             stderr = number(found.get(f"{metric}_stderr{comma}{filter_}"))
             scale = 100.0 if _SHARES.fullmatch(metric) else 1.0
@@ -116,6 +113,15 @@ def scores(
                 )
             )
     return rows, refused
+
+
+def _why_no_score(metric: str, value: float) -> str:
+    """Why a number is no score of the metric; empty where it may be one."""
+    if not math.isfinite(value):
+        return f"{value} is no score"
+    if _SHARES.fullmatch(metric) and not 0 <= value <= 1:
+        return f"{value:g} is no share from 0 to 1"
+    return ""
 
 
 def _is_count(value: Any) -> bool:
