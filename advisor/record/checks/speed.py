@@ -30,9 +30,18 @@ _BANDS = {
 
 def check_speed(rows: Sequence[Row]) -> Iterator[Finding]:
     """All findings on `rows`, in no particular order; those on flagged rows count as known."""
+    named: list[Row] = []
     for row in rows:
-        yield from _unknown(row)
-    yield from check_figures(rows)
+        unknown = _unknown(row)
+        yield from unknown
+        if not unknown:
+            named.append(row)
+    yield from _figures(rows, named)
+
+
+def check_figures(rows: Sequence[Row]) -> Iterator[Finding]:
+    """The findings on figures alone: rows whose names no catalog has are held against no hardware."""
+    yield from _figures(rows, [row for row in rows if not _unknown(row)])
 
 
 def _unknown(row: Row) -> list[Finding]:
@@ -40,11 +49,10 @@ def _unknown(row: Row) -> list[Finding]:
     return list(unknown_names(row, (find_model, r.model), (find_gpu, r.gpu), (find_format, r.format)))
 
 
-def check_figures(rows: Sequence[Row]) -> Iterator[Finding]:
-    """The findings on figures alone: rows whose names no catalog has are held against no hardware."""
+def _figures(rows: Sequence[Row], named: Sequence[Row]) -> Iterator[Finding]:
+    """`named`: those of `rows` whose names the catalogs have."""
     for row in rows:
         yield from _band(row)
-    named = [row for row in rows if not _unknown(row)]
     limits = _Limits()
     for row in named:
         yield from _against_hardware(row, limits.of(row.record))
