@@ -54,12 +54,11 @@ def recipe_named(named: Sequence[str | QuantFormat] | None, recipe: str | None) 
 
     Raises InputError where formats are named by two recipes.
     """
-    words = [name for name in named or () if isinstance(name, str)]
-    by_name = {word: algorithm for word in words if (algorithm := algorithm_in(word)) is not None}
+    by_name = _algorithms(named)
     stated = None if recipe is None else parse_recipe(recipe)
     if not by_name:
         return stated
-    first, *others = dict.fromkeys(by_name)
+    first, *others = by_name
     if others:
         raise InputError(
             f"formats: {first} and {others[0]} differ in how a checkpoint is made, and one choice has one "
@@ -76,10 +75,16 @@ def accuracy_as_named(
 ) -> Workload:
     """The workload with its accuracy that of the algorithm in a format's name (`awq`), where no checkpoint of
     the model is known that is made so: one is to be made, or another is served."""
-    words = [name for name in named or () if isinstance(name, str) and algorithm_in(name) is not None]
-    if not words or asked.quality.recipe is not None:
+    by_name = _algorithms(named)
+    if not by_name or asked.quality.recipe is not None:
         return asked
-    algorithm = algorithm_in(words[0])
-    if is_known_by(model, find_format(words[0]), Recipe(algorithm=algorithm)):
+    name, algorithm = next(iter(by_name.items()))
+    if is_known_by(model, find_format(name), Recipe(algorithm=algorithm)):
         return asked
     return replace(asked, quality=replace(asked.quality, recipe=algorithm))
+
+
+def _algorithms(named: Sequence[str | QuantFormat] | None) -> dict[str, str]:
+    """The algorithm that a format's name says (`awq`), by the name; of the names that say one."""
+    words = [name for name in named or () if isinstance(name, str)]
+    return {word: algorithm for word in words if (algorithm := algorithm_in(word)) is not None}
