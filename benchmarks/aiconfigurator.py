@@ -100,6 +100,10 @@ def main() -> None:
     parser.add_argument("--answers", type=Path, help="keep its answers in this file, or take them")
     parser.add_argument("--keep", type=Path, help="write the summary to this file")
     given = parser.parse_args()
+    if given.python is not None and not given.python.is_file():
+        parser.error(
+            f"--python: {given.python} is no interpreter; name one that has {PACKAGE}, or leave it out"
+        )
     with tempfile.TemporaryDirectory() as folder:
         python = given.python or installed(Path(folder))
         if python is None:
