@@ -72,6 +72,11 @@ class Evidence:
             found.setdefault((cell.traits.key, cell.format), []).append(cell)
         return found
 
+    @cached_property
+    def _noise(self) -> dict[int, float]:
+        """Standard deviation of each cell's measurement error, by the cell's `id`."""
+        return dict(zip(map(id, self.fitted.cells), self.fitted.noise.tolist(), strict=True))
+
     def refusal(self, format: str) -> str:
         """Why no number can be given for a format; empty when one can."""
         has = self._by_format
@@ -209,11 +214,10 @@ class Evidence:
         for c in self._by_model.get((who.key, format), ()):
             if c.benchmark in asked:
                 by_maker.setdefault(_maker(c, very, recipe), []).append(c)
-        noise = dict(zip(map(id, self.fitted.cells), self.fitted.noise.tolist(), strict=True))
         out = []
         for maker, cells in sorted(by_maker.items())[:_MOST_SHOWN]:
             cells.sort(key=lambda c: asked.index(c.benchmark))
-            kept = _kept(cells, [noise[id(c)] for c in cells], len(asked))
+            kept = _kept(cells, [self._noise[id(c)] for c in cells], len(asked))
             out.append(f"{_checkpoint(cells[0].recipe)}{_this_one(maker)} keeps {kept}")
         return out
 
