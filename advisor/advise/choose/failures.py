@@ -82,7 +82,7 @@ class Border:
         """A kernel that is missing is so at every split, unless another split was seen to serve."""
         if (run.format, run.kv_format) != (d.format.name, d.kv_format) or _newer(d, run):
             return False
-        elsewhere = any(served[:4] == _key(d)[:4] for served in self.served)
+        elsewhere = any(served[:4] == d.replica_key[:4] for served in self.served)
         return run.num_gpus == d.tensor_parallel if elsewhere else True
 
     def _too_large(self, run: FailedRun, d: Deployment, workload: Workload) -> bool:
@@ -94,7 +94,7 @@ class Border:
                 d.tensor_parallel,
             )
             return same and _asks_as_much(run, d, workload)
-        if _key(d) in self.served:
+        if d.replica_key in self.served:
             return False
         failed = find_format(run.format)
         wider = d.format.bits_per_weight >= failed.bits_per_weight
@@ -109,10 +109,6 @@ def border_of(failures: Sequence[FailedRun], speed: Sequence[SpeedMeasurement]) 
     """The border that records draw."""
     served = frozenset((row.model, row.format, row.kv_format, row.gpu, row.num_gpus) for row in speed)
     return Border(failures=tuple(failures), served=served)
-
-
-def _key(d: Deployment) -> Served:
-    return (d.model.name, d.format.name, d.kv_format, d.gpu.name, d.tensor_parallel)
 
 
 def _longest(run: FailedRun) -> int | None:
