@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.measure.state.site import Site
+from advisor.measure.steps.workers import doctor_worker
 from advisor.measure.tools import envs, machine, result_files, tool
 from advisor.measure.tools.machine import Device
 from advisor.spec.deployment import Deployment
@@ -22,19 +23,18 @@ from advisor.spec.formats.checkpoint import Checkpoint, made_kind
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
 
-WORKER = Path(__file__).with_name("workers") / "doctor_worker.py"
+WORKER = Path(doctor_worker.__file__)
 FILE_VERSION = 1
 KERNELS_LIMIT_S = 300.0
 ENGINE_LIMIT_S = 900.0
 FORMATS_LIMIT_S = 900.0
 """Bounds of what hangs: on a machine that does nothing else all of it takes a minute or two."""
-FORMATS = ("fp8", "int8", "int4", "int8-w8a16", "w4a8-fp8", "nvfp4", "mxfp4")
+FORMATS = tuple(doctor_worker.PRESETS)
 """Formats that are tried as their recipes make them."""
-PACKAGINGS = ("fp8 (vLLM's own packaging)", "int4 (GPTQ)", "int4 (AWQ)")
+PACKAGINGS = tuple(doctor_worker.PACKAGINGS)
 """Checkpoints of other tools that are tried, too."""
-IN_VLLM = " in vLLM"
-"""End of a format's check."""
-ENGINE = "vLLM engine"
+IN_VLLM = doctor_worker.IN_VLLM
+ENGINE = doctor_worker.ENGINE
 RULE_MODEL = "Llama-3.1-8B-Instruct"
 """The dense model by whose matrices vLLM's rules are stated where it was not tried."""
 

@@ -19,6 +19,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+ENGINE = "vLLM engine"
+"""The check of the engine as it is served."""
+IN_VLLM = " in vLLM"
+"""End of a format's check."""
 SIZE = 256
 TINY = {
     "architectures": ["LlamaForCausalLM"],
@@ -169,7 +173,7 @@ def engine(rows: Rows) -> None:
         _generate(TINY, gpu_memory_utilization=0.3)
         return "a tiny Llama gave 8 tokens"
 
-    rows.check("vLLM engine", generate)
+    rows.check(ENGINE, generate)
 
 
 def formats(rows: Rows) -> None:
@@ -179,9 +183,9 @@ def formats(rows: Rows) -> None:
     """
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     for name, (preset, storage) in PRESETS.items():
-        rows.check(f"{name} in vLLM", partial(_serve, partial(_config, preset, storage)))
+        rows.check(f"{name}{IN_VLLM}", partial(_serve, partial(_config, preset, storage)))
     for name, config in PACKAGINGS.items():
-        rows.check(f"{name} in vLLM", partial(_serve, partial(dict, config)))
+        rows.check(f"{name}{IN_VLLM}", partial(_serve, partial(dict, config)))
 
 
 def _config(preset: str, storage: str) -> dict[str, Any]:
