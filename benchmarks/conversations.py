@@ -10,12 +10,14 @@ side of it nine of ten simulations lie, beside how much wider intervals are made
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from advisor.cost.arrays import Floats
 from advisor.cost.predict.simulated import SHORT_BY
 from advisor.cost.serving.conversations import CALM, ROOM
 from tests.cost.conversation_cases import Case, cases
@@ -54,26 +56,30 @@ def _errors(name: str, some: list[Case]) -> None:
     print(f"\n{name}: {len(some)} cases; closed form against simulation, median and nine of ten")
     print(f"  hits: {100 * np.median(hits):.1f}, {100 * np.quantile(hits, 0.9):.1f} points")
     for metric in ("ttft_ms", "tpot_ms", "requests_per_s"):
-        pairs = np.array([(getattr(one.closed, metric), getattr(one.simulated, metric)) for one in some])
-        pairs = pairs[np.isfinite(pairs).all(axis=1)]
-        if len(pairs):
-            off = np.abs(np.log(pairs[:, 0] / pairs[:, 1]))
+        closed, simulated = _known_to_both(some, metric)
+        if len(closed):
+            off = np.abs(np.log(closed / simulated))
             print(f"  {metric}: {np.expm1(np.median(off)):.0%}, {np.expm1(np.quantile(off, 0.9)):.0%}")
 
 
 def _sides(name: str, busy: bool, some: list[Case]) -> None:
     print(f"\nclosed form not said to agree, {name}: {len(some)} cases; simulation ÷ closed form")
     for metric, (low, high) in SHORT_BY[busy].items():
-        pairs = np.array(
-            [(getattr(one.simulated, f"{metric}_ms"), getattr(one.closed, f"{metric}_ms")) for one in some]
-        ).reshape(-1, 2)
-        pairs = pairs[np.isfinite(pairs).all(axis=1)]
-        if len(pairs):
-            ends = np.quantile(pairs[:, 0] / pairs[:, 1], (0.05, 0.95))
+        closed, simulated = _known_to_both(some, f"{metric}_ms")
+        if len(closed):
+            ends = np.quantile(simulated / closed, (0.05, 0.95))
             print(
-                f"  {metric}_ms: {ends[0]:.2f} to {ends[1]:.2f} in nine of ten of {len(pairs)} with both; "
+                f"  {metric}_ms: {ends[0]:.2f} to {ends[1]:.2f} in nine of ten of {len(closed)} with both; "
                 f"intervals are widened by {np.exp(-low):.2f} to {np.exp(high):.2f}"
             )
+
+
+def _known_to_both(some: Sequence[Case], metric: str) -> tuple[Floats, Floats]:
+    """A figure of the closed form and of the simulation, of the cases that have both."""
+    pairs = np.array([(getattr(one.closed, metric), getattr(one.simulated, metric)) for one in some])
+    pairs = pairs.reshape(-1, 2)
+    closed, simulated = pairs[np.isfinite(pairs).all(axis=1)].T
+    return closed, simulated
 
 
 if __name__ == "__main__":
