@@ -19,7 +19,7 @@ from advisor.cost.quality.recovery import QualityModel
 
 COVERAGE = (0.87, 0.93)
 CHANCE = 1.645
-"""Standard errors that nineteen of twenty counts lie within."""
+"""Standard errors to either side that nine of ten counts lie within."""
 MEANS = "checkpoint means"
 KINDS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     "": lambda of: True,
