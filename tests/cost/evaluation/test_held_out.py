@@ -83,6 +83,7 @@ def test_pairs_of_formats_stand_in_both_orders_and_cancel(held: HeldOut) -> None
 def test_a_pair_is_of_one_model_on_the_same_gpus(held: HeldOut) -> None:
     pairs = format_pairs(held)
     rows = [held.seen.rows[i] for i in pairs.first.tolist()]
+    assert rows
     for one, other in zip(rows[::2], rows[1::2], strict=True):
         assert one.format != other.format
         same = ("gpu", "num_gpus", "load", "metric", "engine_version", "source")
