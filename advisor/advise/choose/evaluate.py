@@ -38,14 +38,13 @@ class DeploymentEvaluator:
         loads: tuple[Load, ...],
         predictor: Predictor,
         deployments: list[Deployment],
-        recoveries: Sequence[Recovery | None] = (),
+        recoveries: Sequence[Recovery | None],
         timed: Sequence[tuple[limit.TimedLimit, ...]] | None = None,
         *,
         simulated: bool = False,
     ) -> None:
-        """recoveries: of each deployment under each load, load by load; of each deployment where they are the
-        same under all. timed: for each load its limits in place of the workload's. simulated: percentiles
-        come from a simulation; of one load only."""
+        """recoveries: of each deployment under each load, load by load. timed: for each load its limits in
+        place of the workload's. simulated: percentiles come from a simulation; of one load only."""
         self.choice, self.loads, self.predictor = choice, loads, predictor
         self.workload = choice.workload
         self.deployments = deployments
@@ -55,8 +54,7 @@ class DeploymentEvaluator:
         self.shape = (len(loads), len(self.deployments))
         self.load_of, self.of = (x.ravel() for x in np.indices(self.shape))
         self.simulated = simulated
-        known = tuple(recoveries) or (None,) * len(deployments)
-        self.recoveries = known if len(known) == self.of.size else known * len(loads)
+        self.recoveries = tuple(recoveries)
         self.accuracy = self._accuracy_limit()
         self.needed = self._needed()
         """The probability that the limits on speed must be kept with, for each pair."""
