@@ -61,6 +61,15 @@ class DeploymentEvaluator:
 
     def answers(self, pairs: Ints, count: Ints) -> PredictionTable:
         """The predictions for pairs with so many replicas each."""
+        served, place = self._served(pairs, count)
+        if len(self.loads) == 1:
+            found = self.predictor.table(served, self.loads[0], self.statistics, simulated=self.simulated)
+            return found.take(place)
+        rows = replace(self._loads(pairs).shared_by(count), deployment=place)
+        return self.predictor.table(served, rows, self.statistics)
+
+    def _served(self, pairs: Ints, count: Ints) -> tuple[list[Deployment], Ints]:
+        """The deployments with so many replicas, each once, and which of them each pair has."""
         made: dict[tuple[int, int], int] = {}
         served: list[Deployment] = []
         place = np.empty(len(pairs), dtype=np.intp)
@@ -69,15 +78,10 @@ class DeploymentEvaluator:
                 made[d, replicas] = len(served)
                 served.append(self.deployments[d].times(replicas))
             place[n] = made[d, replicas]
-        if len(self.loads) == 1:
-            found = self.predictor.table(served, self.loads[0], self.statistics, simulated=self.simulated)
-            return found.take(place)
-        rows = self._loads(pairs, place, count)
-        return self.predictor.table(served, rows, self.statistics)
+        return served, place
 
-    def _loads(self, pairs: Ints, place: Ints, count: Ints) -> LoadTable:
-        rows = table_of_loads(self.loads).take(self.load_of[pairs])
-        return replace(rows.shared_by(count), deployment=place)
+    def _loads(self, pairs: Ints) -> LoadTable:
+        return table_of_loads(self.loads).take(self.load_of[pairs])
 
     def speed_limits(self, pairs: Ints, count: Ints, of: limit.Pairs, least: Floats) -> list[JudgedLimit]:
         """The limits that further replicas can mend; arrays are flat.
@@ -102,11 +106,9 @@ class DeploymentEvaluator:
 
     def _at_rates(self, pairs: Ints, count: Ints, rates: Floats) -> limit.Pairs:
         """The pairs as the closed form has them at other rates than their loads'."""
-        served = [
-            self.deployments[d].times(n) for d, n in zip(self.of[pairs].tolist(), count.tolist(), strict=True)
-        ]
-        rows = replace(table_of_loads(self.loads).take(self.load_of[pairs]), level=rates)
-        rows = replace(rows.shared_by(count), deployment=np.arange(len(pairs)))
+        served, place = self._served(pairs, count)
+        rows = replace(self._loads(pairs), level=rates).shared_by(count)
+        rows = replace(rows, deployment=place)
         return self._pairs(pairs, self.predictor.table(served, rows, self.statistics))
 
     def _evidence_limit(self) -> list[JudgedLimit]:
