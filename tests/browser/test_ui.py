@@ -367,10 +367,12 @@ def test_what_is_slid_is_one_step_back(page: Browser) -> None:
     before, there = title(page), page.js("return location.href")
     page.js(HOLD)
     page.js("document.querySelector('[data-slides=level]').focus()")
+    level = "return new URLSearchParams(location.search).get('level')"
     for _ in range(20):
         page.keys(ARROW_RIGHT)
         # Each is asked before the next: without the rule each were a step.
-        page.until(lambda: page.js("return location.search.includes('level=')"), "it is asked")
+        slid = page.find("#ask [name=level]").get_attribute("value")
+        page.until(lambda now=slid: page.js(level) == now, "it is asked")  # type: ignore[misc]
     page.js("window.release()")
     answered(page)
     asked = page.counted("asked")
