@@ -55,8 +55,7 @@ def _held_out(errors: object) -> Html | None:
     """Error on models that the fit had not seen."""
     if not isinstance(errors, Mapping) or not errors:
         return None
-    return tag(
-        "div",
+    return scrolled(
         tag(
             "table",
             tag("caption", "Error on models left out of the fit, each in turn"),
