@@ -10,8 +10,8 @@ medians and means of |predicted ÷ measured - 1|, and the median of predicted ÷
 source, on the same rows.
 
 It runs in an environment of its own: `--python` names the interpreter of one; without, one is made in a
-temporary folder. Where it cannot be installed, one line says so and nothing is compared. Takes over ten minutes
-of two cores where no answers are kept. `--errors` is that of `benchmarks.bars`.
+temporary folder. Where it cannot be installed, one line says so and nothing is compared. Takes over ten
+minutes of two cores where no answers are kept. `--errors` is that of `benchmarks.bars`.
 `--keep docs/data/aiconfigurator.csv` writes the summary, which ACCURACY.md then shows.
 """
 
