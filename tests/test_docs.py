@@ -86,7 +86,7 @@ def test_every_link_inside_leads_somewhere(page: Path) -> None:
 
 PROSE = [
     *(f"docs/{name}.md" for name in ("adding", "agents", "guide", "measuring", "method")),
-    *("CONTRIBUTING.md", "SECURITY.md", "measurements/README.md", "profiles/README.md"),
+    *("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "measurements/README.md", "profiles/README.md"),
 ]
 
 
