@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from advisor.errors import InputError
 from advisor.spec.reading.given import plain
 
-_COUNTED = re.compile(r"(?:(\d{1,3})\s*[x×*]\s*)?(.+?)(?:\s*(?<!RT)(?<!GT)[x×*]\s*(\d{1,3}))?", re.IGNORECASE)
-"""The x of RTX4090 belongs to the name."""
+_COUNTED = re.compile(
+    r"(?:(\d{1,3})\s*[x×*]\s*)?(.+?)(?:\s*(?<!RT)(?<!GT)(?<!Fle)[x×*]\s*(\d{1,3}))?", re.IGNORECASE
+)
+"""The x of RTX4090 and of Flex 170 belongs to the name."""
 
 
 def split(text: str) -> list[str]:

@@ -206,6 +206,21 @@ CARDS = {
     "AMD Radeon AI PRO R9700": "R9700",
     "AMD Instinct MI210": "MI210",
     "MI350X": "MI350X",
+    "AMD Instinct MI308X": "MI308X",
+    "NVIDIA T4G": "T4",
+    "Tesla T10": "T10",
+    "NVIDIA A10M": "A10M",
+    "NVIDIA A100X": "A100X",
+    "NVIDIA L2": "L2",
+    "NVIDIA RTX 6000D": "RTX-PRO-6000D",
+    "AMD Radeon RX 7700 XT": "RX7700XT",
+    "AMD Radeon AI PRO R9700S": "R9700S",
+    "NVIDIA GeForce RTX 3080 Ti Laptop GPU": "RTX3080Ti-Laptop",
+    "NVIDIA RTX A5000 Laptop GPU": "A5000-Laptop",
+    "rtx 4090 laptop": "RTX4090-Laptop",
+    "NVIDIA RTX 5000 Ada Generation Laptop GPU": "RTX5000-Ada-Laptop",
+    "NVIDIA GeForce RTX 5090 Laptop GPU": "RTX5090-Laptop",
+    "NVIDIA RTX PRO 5000 Blackwell Generation Laptop GPU": "RTX-PRO-5000-Laptop",
 }
 
 
@@ -236,6 +251,18 @@ def test_derived_rates_are_half_of_what_is_printed_with_sparsity(
     name: str, compute: ComputeType, with_sparsity: float
 ) -> None:
     assert find_gpu(name).dense_tflops[compute] == pytest.approx(with_sparsity / 2, rel=0.01)
+
+
+def test_a_laptop_gpu_is_alone_in_its_machine_and_slower_than_the_card_of_its_name() -> None:
+    laptops = [gpu for gpu in known_gpus() if gpu.name.endswith("-Laptop")]
+    assert len(laptops) >= 16
+    cards = {gpu.name: gpu for gpu in known_gpus()}
+    for gpu in laptops:
+        assert gpu.gpus_per_node == 1, gpu.name
+        card = cards.get(gpu.name.removesuffix("-Laptop"))
+        if card is not None and "GeForce" in gpu.title:  # RTX 4000 Ada: the laptop's chip is the larger one
+            assert gpu.dense_tflops["fp16"] < card.dense_tflops["fp16"], gpu.name  # type: ignore[operator]
+            assert gpu.memory_bandwidth_gb_s <= card.memory_bandwidth_gb_s, gpu.name
 
 
 def test_a_family_prints_as_people_know_it() -> None:
@@ -269,6 +296,13 @@ def test_each_family_has_exactly_one_usual_variant() -> None:
         ("RTX5090D", 32_607, 1_792, 148.4, 593.8, 296.9, 1_187.5),
         ("RTX5090D-V2", 24_576, 1_344, 148.4, 593.8, 296.9, 1_187.5),
         ("MI300X", 196_592, 5_300, 1_307.4, 2_614.9, 2_614.9, None),
+        # 80 of the MI300X's 304 compute units
+        ("MI308X", 196_592, 5_300, 344, 688, 688, None),
+        ("L2", 24_576, 300, 96.5, 193, 193, None),
+        # 28 chips of GDDR7 on 448 bits; 156 SMs at 2,430 MHz
+        ("RTX-PRO-6000D", 86_016, 1_570, 388.2, 776.4, 776.4, 1_553),
+        # 82 SMs at 2,160 MHz, 32-bit accumulation halved
+        ("RTX5090-Laptop", 24_576, 896, 90.69, 362.7, 181.4, 725.5),
     ],
 )
 def test_figures_are_the_dense_ones_of_the_data_sheets(

@@ -47,6 +47,8 @@ def test_a_name_with_a_line_break_goes_into_no_script():
         ("RTX4090", ("RTX4090", None)),  # the x belongs to the name
         ("2xRTX4090", ("RTX4090", 2)),
         ("GTX1080", ("GTX1080", None)),
+        ("Flex 170", ("Flex 170", None)),
+        ("2x Flex 170", ("Flex 170", 2)),
         ("2xA100x2", ("2xA100x2", None)),  # counted twice: no such GPU will be found
     ],
 )
