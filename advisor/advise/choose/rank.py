@@ -1,8 +1,9 @@
-"""The order of deployments that keep the limits: by the objective; ties by certainty, accuracy and speed."""
+"""The order of deployments that keep the limits: by the objective; ties by accuracy, certainty and speed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from heapq import heapify, heappop, heapreplace
 from math import inf, isfinite, isinf, log
 from typing import Literal
 
@@ -25,7 +26,8 @@ AS_SURE = 0.02
 AS_ACCURATE = 0.005
 """Recoveries that differ by less are alike: an evaluation that is repeated moves by as much."""
 MUCH_LESS_ACCURATE = 0.10
-"""Recoveries whose pessimistic ends are this far apart are no matter of cents per token."""
+"""Recoveries whose pessimistic ends are this far apart outweigh a few points of certainty beyond the
+confidence, and cents per token."""
 AS_FAST = 0.15
 """Mean E2E, as a logarithm: differences between formats on one GPU are not predicted more closely than
 this."""
@@ -39,15 +41,16 @@ def sure_enough(confidence: float) -> float:
 def order(table: JudgedTable, load: int, at: Ints) -> Ints:
     """The deployments at `at`, best first under one load.
 
-    Ties in the objective: the likelier to keep the limits comes first, then the one with the better recovery
-    (its pessimistic end), then the one with fewer GPUs a replica, which need no fast links, then the faster
-    (mean E2E); each only where the difference is more than noise (`AS_SURE`, `AS_ACCURATE`, `AS_FAST`). What
-    is alike in all follows USD per hour, recovery and the objective. By accuracy, recovery alone decides a
-    tie.
+    Ties in the objective: one that may lose a tenth of the score more (the pessimistic end of its recovery)
+    comes last; then the likelier to keep the limits comes first, then the more accurate, then the one with
+    fewer GPUs a replica, which need no fast links, then the faster (mean E2E); each only where the difference
+    is more than noise (`MUCH_LESS_ACCURATE`, `AS_SURE`, `AS_ACCURATE`, `AS_FAST`). What is alike in all
+    follows USD per hour, recovery and the objective. By accuracy, recovery alone decides a tie.
 
-    In a closed loop by cost, where a faster server costs less per token, those with one bill change places:
-    of two that cost the same per hour, and serve the same clients, the surer comes first, and the one that
-    may lose a tenth of the score more comes last.
+    In a closed loop by cost a faster server costs less per token. Those with one bill, which serve the same
+    clients for the same USD per hour, are told apart by the first two of these before the objective: each
+    bill has an order of its own, and each time the bill goes on whose next deployment has the better
+    objective, so that no bill comes first for a deployment that is not its first.
     What has no objective, for want of a price, comes last: the fewest GPUs first, then the fastest. But as
     many GPUs of one kind cost the same whatever their price is, so that they change places as if it were
     known. The order does not depend on the order of `at`.
@@ -62,9 +65,28 @@ def order(table: JudgedTable, load: int, at: Ints) -> Ints:
             table, load, made, unpriced, lambda some: _by_ties(table, load, some, gpus, decides)
         )
     if _equal_bills_count(table, load):
-        bills = (decides[0], (decides[1][0], MUCH_LESS_ACCURATE))
-        made = _in_their_places(table, load, made, made, lambda some: _by_what_differs(some, bills))
+        made = _bill_by_bill(table, load, made, decides)
     return np.array(made, dtype=np.intp)
+
+
+def _bill_by_bill(table: JudgedTable, load: int, ordered: list[int], decides: Scores) -> list[int]:
+    """Each bill in the order of what outweighs cents per token; the bill goes on whose next is the better."""
+    of_bill = dict[Bill, list[int]]()
+    for i in ordered:
+        of_bill.setdefault(_bill(table, load, i), []).append(i)
+    place = {i: at for at, i in enumerate(ordered)}
+    queues = [_by_what_differs(some, decides[:2])[::-1] for some in of_bill.values()]
+    nexts = [(place[queue[-1]], at) for at, queue in enumerate(queues)]
+    heapify(nexts)
+    made = []
+    while nexts:
+        queue = queues[nexts[0][1]]
+        made.append(queue.pop())
+        if queue:
+            heapreplace(nexts, (place[queue[-1]], nexts[0][1]))
+        else:
+            heappop(nexts)
+    return made
 
 
 def _in_their_places(
@@ -91,7 +113,7 @@ def _by_ties(
     """By what is made small, and in ties by what differs: `decides`, see `_scores`."""
     by_objective = {i: _by_objective(table, load, i, float(objective[i])) for i in at}
     value = {i: float(objective[i]) for i in at}
-    recovery = decides[1][0]
+    recovery = decides[0][0]
     groups: list[list[int]] = []
     for i in sorted(by_objective, key=by_objective.__getitem__):
         if groups and _tied(value[groups[-1][0]], value[i]):
@@ -138,7 +160,14 @@ def _scores(table: JudgedTable, load: int) -> Scores:
     with np.errstate(divide="ignore", invalid="ignore"):
         slow = np.log(_under(table, load, table.answers.latency_ms["e2e", "mean"]))
     fast = np.where(np.isnan(slow), -np.inf, -slow)
-    return _certainty(table, load), (table.recovery_low[load], AS_ACCURATE), (-split, 0.0), (fast, AS_FAST)
+    recovery = table.recovery_low[load]
+    return (
+        (recovery, MUCH_LESS_ACCURATE),
+        _certainty(table, load),
+        (recovery, AS_ACCURATE),
+        (-split, 0.0),
+        (fast, AS_FAST),
+    )
 
 
 def _certainty(table: JudgedTable, load: int) -> tuple[Floats, float]:
@@ -171,11 +200,14 @@ Decided = Literal["certainty", "accuracy", "speed", "nothing"]
 def what_decided(first: Assessment, other: Assessment, confidence: float) -> Decided:
     """Which difference put the first before another that ties with it (see `order`)."""
     enough = sure_enough(confidence)
+    more_accurate = 0.0
+    if (one := first.recovery) is not None:
+        more_accurate = inf if (two := other.recovery) is None else one.low - two.low
+    if more_accurate > MUCH_LESS_ACCURATE:
+        return "accuracy"
     if min(first.keeps_all_limits, enough) - min(other.keeps_all_limits, enough) > AS_SURE:
         return "certainty"
-    if (one := first.recovery) is not None and (
-        (two := other.recovery) is None or one.low - two.low > AS_ACCURATE
-    ):
+    if more_accurate > AS_ACCURATE:
         return "accuracy"
     mine, others = first.estimate("e2e"), other.estimate("e2e")
     if mine is None or others is None or log(others.value / mine.value) <= AS_FAST:
@@ -193,12 +225,17 @@ def _first(table: JudgedTable, load: int, held: Bools) -> int:
     at = np.flatnonzero(held)
     if not len(at):
         return -1
-    objective = table.objective.value[load]
-    first = tied(objective[at], objective[at].min())
+    objective = table.objective.value[load][at]
+    first = tied(objective, objective.min())
     if _equal_bills_count(table, load):
-        decides = _scores(table, load)
-        bill = _bill(table, load, _by_ties(table, load, at[first].tolist(), objective, decides)[0])
-        first |= np.array([_bill(table, load, i) == bill for i in at.tolist()])
+        bills = [_bill(table, load, i) for i in at.tolist()]
+        cheapest = bills[int(np.argmin(objective))]
+        mine = np.array([bill == cheapest for bill in bills])
+        # No bill whose cheapest deployment is dearer than the first of this one can come before it.
+        most = objective[at == order(table, load, at[mine])[0]][0]
+        within = (objective <= most * (1.0 + TIE)) | first
+        reach = {bill for bill, near in zip(bills, within.tolist(), strict=True) if near}
+        first = np.array([bill in reach for bill in bills])
     return int(order(table, load, at[first])[0])
 
 

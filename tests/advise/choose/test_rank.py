@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from advisor.advise.choose.judged import JudgedTable
 from advisor.advise.choose.rank import best, order, pareto
 from advisor.cost.estimate import Estimate
 from advisor.cost.predict.prediction import Prediction
@@ -109,6 +110,68 @@ def test_of_two_with_one_bill_the_one_that_may_lose_a_tenth_more_of_the_score_co
 
 def test_of_two_with_one_bill_that_are_sure_enough_the_cheaper_per_token_comes_first() -> None:
     assert in_closed_loop({"int8": 60.0, "bf16": 50.0}, {"int8": 5.0, "bf16": 4.0}) == ["int8", "bf16"]
+
+
+def closed_loop_table(
+    served_by: Sequence[tuple[str, int, float, float, float]], clients: int = 16
+) -> tuple[JudgedTable, list[Prediction]]:
+    """(format, GPUs, requests/s, mean TPOT in ms ±10 %, recovery) under TPOT ≤ 100 ms."""
+    options = [
+        replace(
+            served(fmt, rate, recovery, gpus=gpus),
+            latency={**served(fmt, rate).latency, ("tpot", "mean"): around(ms)},
+        )
+        for fmt, gpus, rate, ms, recovery in served_by
+    ]
+    limit = LatencyLimit(metric="tpot", statistic="mean", max_ms=100.0)
+    return judged(
+        options, workload(limits=(limit,), arrival=Arrival(kind="concurrency", value=clients))
+    ), options
+
+
+def test_a_surer_one_of_a_larger_bill_does_not_come_first_for_a_cheaper_one_of_that_bill() -> None:
+    """Of the two on 8 GPUs the surer comes first; it costs more per token than the one on 4."""
+    table, options = closed_loop_table(
+        [("int4", 8, 9.0, 99.0, 1.0), ("int8", 8, 6.0, 90.0, 1.0), ("fp8", 4, 4.0, 95.0, 1.0)]
+    )
+    cost = table.objective.value[0]
+    assert cost[0] < cost[2] < cost[1]
+    found = order(table, 0, np.arange(3)).tolist()
+    assert [options[i].deployment.format.name for i in found] == ["fp8", "int8", "int4"]
+    assert best(table, np.ones((1, 3), dtype=bool))[0] == 2
+
+
+@given(
+    some=st.lists(
+        st.tuples(
+            st.sampled_from(["bf16", "int8", "int4"]),
+            st.integers(1, 3),
+            st.floats(1.0, 9.0),
+            st.floats(70.0, 110.0),
+            st.floats(0.7, 1.0),
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_in_a_closed_loop_nothing_comes_first_that_another_bill_beats(
+    some: list[tuple[str, int, float, float, float]],
+) -> None:
+    """The first costs no more per token, beyond a tie, than the first of each other bill."""
+    table, options = closed_loop_table(some)
+    every = np.arange(len(options))
+    first = int(order(table, 0, every)[0])
+    assert best(table, np.ones((1, len(options)), dtype=bool))[0] == first
+    cost = table.objective.value[0]
+    for gpus in {option.deployment.tensor_parallel for option in options}:
+        of_bill = np.array([i for i in every if options[i].deployment.tensor_parallel == gpus])
+        assert cost[first] <= cost[int(order(table, 0, of_bill)[0])] * 1.01 + 1e-12
+
+
+def test_of_two_that_cost_alike_two_points_of_certainty_do_not_outweigh_a_tenth_of_the_score() -> None:
+    """Both keep the limit with more than was asked for: 91 and 80 %."""
+    assert under_limit({"int4": 92.0, "int8": 95.0}, 100.0, {"int4": 0.85, "int8": 0.99}) == ["int8", "int4"]
+    assert under_limit({"int4": 92.0, "int8": 95.0}, 100.0, {"int4": 0.92, "int8": 0.99}) == ["int4", "int8"]
 
 
 def test_a_point_of_certainty_is_no_difference() -> None:
