@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from advisor.advise.api import recommend
+from advisor.report.terminal.evidence import rented_text
+from advisor.spec.hardware.gpu import Price
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.live_catalog import INDEX
 from tests.command import Command
 from tests.live_catalog import publish, served
@@ -208,19 +213,25 @@ def test_the_page_says_what_is_paid_for(quantadvise: Command, published: Path, t
 def test_an_old_price_of_the_shipped_table_is_said_to_be_old(quantadvise: Command, cache: Path) -> None:
     """Of the A6000 the newest offers are of March 2025; a price of one's own and a named list have no age."""
     ask = ("recommend", "Llama-3.1-8B-Instruct", "-w", "chat", "--gpu", "A6000")
-    assert "Old price of A6000: 2025-03-07, 581 days old" in quantadvise(*ask).out
+    assert "Old price: A6000 581 days (2025-03-07); fresher:" in quantadvise(*ask).out
+    several = quantadvise("recommend", "Llama-3.1-8B-Instruct", "-w", "chat", "--gpu", "A6000,L4,A5000").out
+    assert "Old prices: L4 453 days (2025-07-13), 2 other GPUs 581 days; fresher:" in several
     cost = json.loads(quantadvise(*ask, "-o", "json").out)["ranked"][0]["cost"]
     assert (cost["date"], cost["days_old"]) == ("2025-03-07", 581)
     for more in (("--price", "A6000=1"), ("--price-list", "paper-2024-10")):
         assert "Old price" not in quantadvise(*ask, *more).out
 
 
-def test_gpus_that_the_shipped_table_has_by_the_machine_are_paid_for_by_the_machine(
-    quantadvise: Command, cache: Path
-) -> None:
-    done = quantadvise("recommend", "Llama-3.1-8B-Instruct", "-w", "chat", "--gpu", "A40")
-    assert "6.32 USD/h" in done.out
-    assert "Rented: RunPod machines of 8, 8 GPUs paid for" in done.out
+def test_gpus_that_are_priced_by_the_machine_are_paid_for_by_the_machine() -> None:
+    machine = Price(
+        provider="RunPod", num_gpus=8, usd_per_hour=6.32, term="on-demand", date="", source="its price page"
+    )
+    first = recommend("Llama-3.1-8B-Instruct", "chat", gpus=[replace(find_gpu("A40"), prices=(machine,))]).winner
+    assert first is not None and first.cost is not None
+    used = first.deployment.num_gpus
+    assert (first.cost.usd_per_hour, first.cost.gpus_bought) == (6.32, 8)
+    idle = "" if used == 8 else f", {used} used: a machine is rented whole"
+    assert rented_text(first) == f"RunPod machines of 8, 8 GPUs paid for{idle}"
 
 
 @pytest.mark.parametrize("gpu", [None, "H100"])

@@ -31,8 +31,8 @@ Per = Literal["hour", "million"]
 EVEN = 0.5
 MIN_OFFERED_PROBABILITY = 0.05
 """Probability of keeping all limits below which a deployment is no offer."""
-STEP = 0.005
-"""Probabilities that differ by less are the same to a reader."""
+STEP = 0.01
+"""Probabilities that differ by less can be printed alike, and two thousand draws know them no better."""
 VARIED = 24
 """Deployments, cheapest first, that other counts of replicas are tried of: of the kept and of the refused."""
 PARTS = (0.5, 0.75, 1.5, 2.0)

@@ -13,6 +13,8 @@ from advisor.cost.predict.prediction_table import Range
 from advisor.spec.deployment import Deployment
 from advisor.spec.hardware import rented
 from advisor.spec.hardware.gpu import GpuSpec, Price
+from advisor.spec.hardware.prices import price_of
+from advisor.text import listed, number
 from advisor.units import S_PER_HOUR, TOKENS_PER_MILLION
 
 PriceOf = Callable[[GpuSpec, int], Price | None]
@@ -102,3 +104,26 @@ def estimate_at(of: Range, i: int, basis: Basis) -> Estimate | None:
     if not np.isfinite(value):
         return None
     return Estimate(value=value, low=float(of.low[i]), high=float(of.high[i]), basis=basis)
+
+
+def price_notes(
+    gpus: Sequence[GpuSpec], price_of_gpus: PriceOf, *, by_cost: bool, budget: bool
+) -> tuple[str, ...]:
+    """Named GPUs without a price, which come last or are left out, and spot prices above those on demand.
+
+    Nothing where no GPU has a price: the question itself says then what takes the place of the cost.
+    """
+    prices = {gpu.name: (gpu, price_of_gpus(gpu, 1)) for gpu in gpus}
+    without = [name for name, (_, price) in prices.items() if price is None]
+    notes = []
+    if without and len(without) < len(prices) and (by_cost or budget):
+        what = "left out, as a budget needs one" if budget else "ranked last"
+        notes.append(f"no price of {listed(without)}: {what}; state it: --price {without[0]}=USD")
+    for name, (gpu, price) in prices.items():
+        usual = price_of(gpu, 1) if price is not None and price.term == "spot" else None
+        if price is not None and usual is not None and usual.usd_per_hour < price.usd_per_hour:
+            notes.append(
+                f"the spot price of {name} ({number(price.usd_per_hour)} USD/h, {price.provider}) is above "
+                f"that on demand ({number(usual.usd_per_hour)}, {usual.provider}): leave --pricing spot out"
+            )
+    return tuple(notes)

@@ -14,6 +14,7 @@ from advisor.advise.choose.certainty_frontier import Offer, Pick, frontier, offe
 from advisor.advise.choose.gpu_count import candidates, unpriced
 from advisor.advise.choose.judge import closed_form_note, confirmed, judge
 from advisor.advise.choose.judged import JudgedTable
+from advisor.advise.choose.price import price_notes
 from advisor.advise.choose.question import Choice, check_context, statistics_of
 from advisor.advise.choose.rank import AS_SURE, order, pareto, tied
 from advisor.advise.choose.rows import OtherRows, Reason, TableRows, worst_excess
@@ -106,9 +107,22 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
         others,
         offered=[] if table is None else offers(choice, table, predictor, quality),
         smallest=None if fits else _smallest_that_holds(choice, predictor),
-        notes=(*choice.notes, *choice.border.notes(asked.model.name, [gpu.name for gpu in asked.gpus])),
+        notes=(
+            *choice.notes,
+            *choice.border.notes(asked.model.name, [gpu.name for gpu in asked.gpus]),
+            *_price_notes(choice),
+        ),
     )
     return replace(found, notes=(*found.notes, *closed_form_note(found.table), *_waits(found)))
+
+
+def _price_notes(choice: Choice) -> tuple[str, ...]:
+    return price_notes(
+        choice.space.gpus,
+        choice.price_of,
+        by_cost=choice.workload.objective == "cost",
+        budget=choice.max_usd_per_hour is not None,
+    )
 
 
 def _waits(found: Recommendation) -> tuple[str, ...]:

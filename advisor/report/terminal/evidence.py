@@ -128,18 +128,35 @@ def rented_text(assessment: Assessment) -> str:
 
 
 def old_price_text(recommendation: Recommendation) -> str:
-    """`Old price of A6000: 2025-03-07, 633 days old …`, of the first; empty for a price of late, one without
-    a day, one of a named list, and a live one, of which a note says the age."""
-    first = recommendation.winner
-    cost = None if first is None else first.cost
-    if first is None or cost is None or cost.price.region or recommendation.workload.price_list:
+    """`Old prices: L4 506 days (2025-07-13), 3 other GPUs 67 to 634 days; fresher: …`, of what is ranked.
+
+    Empty where none is old; a price without a day, one of a named list, and a live one, of which a note says
+    the age, do not count.
+    """
+    old = _days_of_old_prices(recommendation)
+    if not old:
         return ""
-    days = days_old(cost.price.date, today())
-    if days is None or days <= OLD_DAYS:
-        return ""
-    gpu = first.deployment.gpu.name
-    how_old = f"{cost.price.date}, {age_text(days)}"
-    return f"Old price of {gpu}: {how_old}; fresher: --pricing live, or --price {gpu}=USD"
+    (first, (day, days)), *others = old.items()
+    which = f"{first} {days:,} days ({day})"
+    if others:
+        ages = sorted(age for _, (_, age) in others)
+        span = f"{ages[0]:,}" if ages[0] == ages[-1] else f"{ages[0]:,} to {ages[-1]:,}"
+        which += f", {len(others)} other GPU{'s' if len(others) > 1 else ''} {span} days"
+    return f"Old price{'s' if others else ''}: {which}; fresher: --pricing live, or --price {first}=USD"
+
+
+def _days_of_old_prices(recommendation: Recommendation) -> dict[str, tuple[str, int]]:
+    """GPU: the day of its price and how many days ago that was, of the ranked; the first one's stands first."""
+    found = dict[str, tuple[str, int]]()
+    if recommendation.workload.price_list:
+        return found
+    for assessment in recommendation.ranked:
+        gpu = assessment.deployment.gpu.name
+        price = None if gpu in found or assessment.cost is None else assessment.cost.price
+        days = None if price is None or price.region else days_old(price.date, today())
+        if price is not None and days is not None and days > OLD_DAYS:
+            found.setdefault(gpu, (price.date, days))
+    return found
 
 
 def assessment_evidence(assessment: Assessment) -> list[str]:

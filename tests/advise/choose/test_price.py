@@ -16,12 +16,15 @@ from advisor.advise.choose.price import (
     inverse,
     lots,
     most_replicas,
+    price_notes,
     replicas_at_no_cost,
     usd_per_hour,
     usd_per_million,
 )
 from advisor.cost.predict.prediction_table import Range
-from advisor.spec.hardware.gpu import Price
+from advisor.spec.hardware.gpu import GpuSpec, Price
+from advisor.spec.hardware.gpu_by_name import find_gpu
+from advisor.spec.hardware.prices import price_of
 from tests.advise.builders import around, deployment
 
 BY_GPU = Price(provider="p", num_gpus=2, usd_per_hour=4.0, term="on-demand", date="", source="test")
@@ -106,3 +109,24 @@ def test_an_entry_that_does_not_exist_is_none() -> None:
     assert (first.value, first.low, first.high, first.basis) == (1.0, 0.5, 2.0, "fitted")
     assert estimate_at(made, 1, "fitted") is None
     assert estimate_at(made, 2, "fitted") is None
+
+
+def noted(*names: str, by_cost: bool = True, budget: bool = False, term: str = "on-demand") -> str:
+    def look_up(gpu: GpuSpec, num_gpus: int) -> Price | None:
+        return price_of(gpu, num_gpus, term=term)
+
+    return "; ".join(price_notes([find_gpu(name) for name in names], look_up, by_cost=by_cost, budget=budget))
+
+
+def test_a_named_gpu_without_a_price_is_said_to_come_last_or_to_be_left_out() -> None:
+    assert "no price of RTX3060-12GB: ranked last; state it: --price RTX3060-12GB=USD" in noted("RTX3060-12GB", "L40S")
+    assert "no price of RTX3060-12GB: left out, as a budget needs one" in noted("RTX3060-12GB", "L40S", budget=True)
+    assert noted("RTX3060-12GB", "L40S", by_cost=False) == ""
+    assert noted("L40S", "H100") == ""
+    assert noted("RTX3060-12GB") == "", "where none has a price the question says what takes its place"
+
+
+def test_a_spot_price_above_the_price_on_demand_is_said() -> None:
+    assert "the spot price of H100-SXM (6.57 USD/h, GCP) is above that on demand (3.85, Nebius)" in noted(
+        "H100", term="spot"
+    )
