@@ -226,8 +226,11 @@ def test_gpus_that_are_priced_by_the_machine_are_paid_for_by_the_machine() -> No
     machine = Price(
         provider="RunPod", num_gpus=8, usd_per_hour=6.32, term="on-demand", date="", source="its price page"
     )
-    first = recommend("Llama-3.1-8B-Instruct", "chat", gpus=[replace(find_gpu("A40"), prices=(machine,))]).winner
-    assert first is not None and first.cost is not None
+    first = recommend(
+        "Llama-3.1-8B-Instruct", "chat", gpus=[replace(find_gpu("A40"), prices=(machine,))]
+    ).winner
+    assert first is not None
+    assert first.cost is not None
     used = first.deployment.num_gpus
     assert (first.cost.usd_per_hour, first.cost.gpus_bought) == (6.32, 8)
     idle = "" if used == 8 else f", {used} used: a machine is rented whole"

@@ -138,9 +138,12 @@ class _Look:
             high=high,
             basis=basis_of(pair, turn),
             why=turn.why,
-            limit=turn.limit,
+            # Of a limit that alone was changed it is known which one stops, or starts, to be kept.
+            limit=step.trial.assumption if turn.why == "limit" and step.trial.is_limit else turn.limit,
             whose=whose,
             to=None if best[far] < 0 else pair.deployment(far, int(best[far])),
+            before=None if best[1 - far] < 0 else pair.deployment(1 - far, int(best[1 - far])),
+            usd_per_hour_before=None if best[1 - far] < 0 else _bill(pair, 1 - far, int(best[1 - far])),
         )
 
     def _interval(self, step: _Step, pair: JudgedTable, turn: Turn) -> Interval:
@@ -168,6 +171,11 @@ class _Look:
     def _stand(self, worlds: Sequence[World], served: Sequence[Deployment]) -> JudgedTable:
         loads, limits = [world.load for world in worlds], [world.limits for world in worlds]
         return judge_fixed(worlds[0].choice, loads, served, self.predictor, self.quality, timed=limits)
+
+
+def _bill(pair: JudgedTable, load: int, at: int) -> float | None:
+    usd = float(pair.usd_per_hour[load, at])
+    return usd if np.isfinite(usd) else None
 
 
 def _row(found: JudgedTable, load: int) -> JudgedTable:

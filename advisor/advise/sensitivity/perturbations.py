@@ -51,6 +51,8 @@ class Trial:
     whole: bool = False
     share: bool = False
     """Whether it is a share, whose distance is that of what it leaves: 0.99 is twice as strict as 0.98."""
+    is_limit: bool = False
+    """Whether it is a limit on a latency, named as `Flip.limit` names it."""
     alone: bool = False
     """Whether its values ask for percentiles of their own, so that they are looked at by themselves."""
     adapted: Callable[[Deployment, float], Deployment] | None = None
@@ -168,7 +170,7 @@ def _of_limits(choice: Choice) -> Iterator[Trial]:
             changed[number] = TimedLimit(limit=replace(limit, max_ms=value))
             return World(choice=choice, load=load, limits=tuple(changed))
 
-        yield Trial(assumption=limit.key, unit="ms", now=limit.max_ms, world=world)
+        yield Trial(assumption=limit.key, unit="ms", now=limit.max_ms, world=world, is_limit=True)
 
 
 def _of_goodput(choice: Choice) -> Iterator[Trial]:

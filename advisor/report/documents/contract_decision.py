@@ -153,6 +153,12 @@ class ChangePointDocument(TypedDict):
         Whose, "Whose limit or replicas decide: those of what is first now, or of what is first then."
     ]
     to: DeploymentDocument | None
+    before: Annotated[
+        DeploymentDocument | None,
+        "What is first just before the change: what is first now, maybe with other replicas, or another of "
+        "its kind. null: not looked at.",
+    ]
+    usd_per_hour_before: MaybeUsd
 
 
 class TrafficBreakEvenDocument(TypedDict):

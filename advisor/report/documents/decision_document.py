@@ -177,6 +177,8 @@ def _flip(flip: Flip) -> ChangePointDocument:
         "limit": flip.limit or None,
         "whose": flip.whose,
         "to": _or_none(flip.to),
+        "before": _or_none(flip.before),
+        "usd_per_hour_before": flip.usd_per_hour_before,
     }
 
 

@@ -37,7 +37,7 @@ def _row(first: Deployment, flip: Flip) -> tuple[str, ...]:
         f"{'above' if flip.above else 'below'} {_value(flip, flip.at)}",
         _interval(flip),
         "nothing keeps the limits" if flip.to is None else deployment_text(flip.to),
-        _because(first, flip),
+        _because(first, flip) + _until_then(first, flip),
         flip.basis,
     )
 
@@ -72,6 +72,14 @@ def _interval(flip: Flip) -> str:
     if low is None:
         return f"up to {high}"
     return low if low == high else f"{low}–{high}"
+
+
+def _until_then(first: Deployment, flip: Flip) -> str:
+    """`; until then int8 on 3 replicas of 2× A6000, 4.8 USD/h`; empty where the first one stays till then."""
+    if flip.before is None or flip.before.key == first.key:
+        return ""
+    bill = "" if flip.usd_per_hour_before is None else f", {number(flip.usd_per_hour_before)} USD/h"
+    return f"; until then {deployment_text(flip.before)}{bill}"
 
 
 def _because(first: Deployment, flip: Flip) -> str:

@@ -146,7 +146,7 @@ def old_price_text(recommendation: Recommendation) -> str:
 
 
 def _days_of_old_prices(recommendation: Recommendation) -> dict[str, tuple[str, int]]:
-    """GPU: the day of its price and how many days ago that was, of the ranked; the first one's stands first."""
+    """By GPU the day of its price and how many days ago that was, of the ranked; the first one's first."""
     found = dict[str, tuple[str, int]]()
     if recommendation.workload.price_list:
         return found

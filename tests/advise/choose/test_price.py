@@ -119,8 +119,12 @@ def noted(*names: str, by_cost: bool = True, budget: bool = False, term: str = "
 
 
 def test_a_named_gpu_without_a_price_is_said_to_come_last_or_to_be_left_out() -> None:
-    assert "no price of RTX3060-12GB: ranked last; state it: --price RTX3060-12GB=USD" in noted("RTX3060-12GB", "L40S")
-    assert "no price of RTX3060-12GB: left out, as a budget needs one" in noted("RTX3060-12GB", "L40S", budget=True)
+    assert "no price of RTX3060-12GB: ranked last; state it: --price RTX3060-12GB=USD" in noted(
+        "RTX3060-12GB", "L40S"
+    )
+    assert "no price of RTX3060-12GB: left out, as a budget needs one" in noted(
+        "RTX3060-12GB", "L40S", budget=True
+    )
     assert noted("RTX3060-12GB", "L40S", by_cost=False) == ""
     assert noted("L40S", "H100") == ""
     assert noted("RTX3060-12GB") == "", "where none has a price the question says what takes its place"

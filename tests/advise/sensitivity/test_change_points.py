@@ -128,6 +128,32 @@ def test_every_flip_has_a_unit_an_interval_around_it_and_a_basis(question: str) 
             assert flip.high >= flip.low, flip
 
 
+@pytest.mark.parametrize("question", ["chat", "goodput"])
+def test_until_a_flip_the_kind_of_the_first_stays_and_its_bill_is_told(question: str) -> None:
+    answer, told = answered(question)
+    assert answer.winner is not None
+    own = kind(answer.winner.deployment)
+    looked_at = [flip for flip in told if flip.before is not None]
+    assert looked_at
+    for flip in looked_at:
+        assert flip.before is not None
+        assert kind(flip.before) == own
+        assert flip.usd_per_hour_before is not None
+        per_gpu = answer.winner.cost.usd_per_hour / answer.winner.deployment.num_gpus  # type: ignore[union-attr]
+        assert flip.usd_per_hour_before == pytest.approx(per_gpu * flip.before.num_gpus)
+
+
+def test_of_a_limit_that_is_changed_alone_that_limit_is_the_reason() -> None:
+    """With more replicas TTFT is kept as surely as before: it is TPOT's limit that stops to be kept."""
+    workload = load_workload("chat")
+    answer = recommend("Qwen2.5-32B-Instruct", workload, gpus=["RTX4090"])
+    told = decision(answer, explain=True).flips
+    assert told is not None
+    of_limits = [flip for flip in told if flip.why == "limit" and flip.assumption.endswith("_ms")]
+    assert of_limits
+    assert all(flip.limit == flip.assumption for flip in of_limits)
+
+
 def test_the_nearest_flip_comes_first() -> None:
     for question in ("chat", "goodput"):
         distances = [flip.distance for flip in answered(question)[1]]
