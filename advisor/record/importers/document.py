@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,11 @@ def _json(text: str, path: Path) -> Any:
 
 
 def _csv(text: str) -> list[dict[str, Any]] | None:
-    """Rows of a table under one line of names, numbers as numbers; None where the text is no such table."""
+    """Rows of a table under one line of names, numbers as numbers; None where the text is no such table.
+
+    Lines of remarks (#) may stand above it.
+    """
+    text = re.sub(r"\A\s*(?:#.*\n)+", "", text)
     head = text.lstrip().split("\n", 1)[0]
     names = [name.strip() for name in head.split(",")]
     if len(names) < 3 or len(set(names)) < len(names) or ":" in head:
@@ -171,6 +176,10 @@ _OTHER_TOOLS: tuple[tuple[set[str], str], ...] = (
         "AIPerf's records of single requests: import profile_export_aiperf.json beside it",
     ),
     ({"Metric", "avg", "p99"}, _TABLE),
+    (
+        {"Hardware Key", "Framework", "Precision"},
+        "an export of InferenceX's page, which has seconds under names in ms: import the run's agg_*.json",
+    ),
     (
         {"avg_cold_startup_time", "avg_warm_startup_time"},
         "start-up times of `vllm bench startup`, of which there are no records",

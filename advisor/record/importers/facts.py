@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -186,12 +187,24 @@ def _gpu(name: str) -> str | None:
 
 
 def known_model(name: object) -> str | None:
-    """`name` when the catalog knows it (a served alias such as `default` is no model); else None."""
-    if not isinstance(name, str) or not name or name.startswith((".", "/", "~")):
+    """The model that an id, a folder (`/models/Qwen3-8B`) or the Hub's cache of one names; else None.
+
+    A served alias such as `default` is no model. Of an id with its organisation all is kept, of a folder its name.
+    """
+    if not isinstance(name, str):
+        return None
+    cached = _CACHED.search(name)
+    folder = cached is not None or name.startswith((".", "/", "~"))
+    # The repository alone: an id with its organisation would be looked up on the Hub.
+    repository = cached[1] if cached else name.rstrip("/").rsplit("/", 1)[-1]
+    if not repository.strip("."):
         return None
     try:
-        # The repository alone: an id with its organisation would be looked up on the Hub.
-        find_model(name.rsplit("/", 1)[-1])
+        find_model(repository)
     except InputError:
         return None
-    return name
+    return repository if folder else name
+
+
+_CACHED = re.compile(r"(?:^|/)(?:models--)?[\w.-]+?--([\w.-]+)(?:/snapshots/[0-9a-f]+)?/?$")
+"""A folder of the Hub's cache (`models--org--name/snapshots/…`), or named as it names them."""
