@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "spec/api_price": {"spec/reading"},
     "spec/workloads": {"spec/api_price", "spec/engines", "spec/metrics", "spec/reading"},
     "spec/workloads/conversations": {"spec/reading", "spec/workloads"},
+    "spec/workloads/traces": {"spec/reading", "spec/workloads", "spec/workloads/conversations"},
     "spec": {"spec"},
     # what was measured
     "record": SPEC,

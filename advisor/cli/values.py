@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from advisor.spec.hardware.gpu import GpuSpec
     from advisor.spec.hardware.live_prices import LivePrices
     from advisor.spec.models.model import ModelSpec
-    from advisor.spec.workloads.trace_profile import TraceProfile
+    from advisor.spec.workloads.traces.profile_of_trace import TraceProfile
     from advisor.spec.workloads.workload import Workload
 
 USUAL_WORKLOAD = "chat"
@@ -95,7 +95,7 @@ def the_log(name: str) -> TraceProfile:
 
     import typer
 
-    from advisor.spec.workloads.trace_profile import profile_from_trace
+    from advisor.spec.workloads.traces.profile_of_trace import profile_from_trace
 
     found = profile_from_trace(Path(name).expanduser())
     for note in found.notes:

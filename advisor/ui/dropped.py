@@ -27,7 +27,7 @@ from advisor.spec.reading.located_yaml import parse_yaml
 from advisor.spec.reading.names import printable
 from advisor.spec.workloads.profile import parse_workload
 from advisor.spec.workloads.profile_keys import READERS
-from advisor.spec.workloads.trace_profile import profile_from_trace
+from advisor.spec.workloads.traces.profile_of_trace import profile_from_trace
 from advisor.spec.workloads.workload import Workload
 from advisor.text import number
 from advisor.ui.form import gpu_row

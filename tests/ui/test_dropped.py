@@ -10,7 +10,7 @@ import pytest
 from advisor.errors import InputError
 from advisor.spec.models.catalog import find_model
 from advisor.spec.workloads.profile import load_workload, to_yaml
-from advisor.spec.workloads.trace_profile import profile_from_trace
+from advisor.spec.workloads.traces.profile_of_trace import profile_from_trace
 from advisor.ui import dropped
 from advisor.ui.dropped import take
 from advisor.ui.own_inputs import OwnInputs

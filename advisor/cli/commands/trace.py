@@ -11,7 +11,7 @@ from advisor import whole_file
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
-    from advisor.spec.workloads.trace_profile import TraceProfile
+    from advisor.spec.workloads.traces.profile_of_trace import TraceProfile
     from advisor.spec.workloads.workload import Arrival
 
 
@@ -20,8 +20,8 @@ def from_trace(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="Azure or BurstGPT CSV; JSON (Lines) of Mooncake, OpenAI-style, batches, LiteLLM, spans; "
-            "ShareGPT JSON; vLLM's log.",
+            help="Azure or BurstGPT CSV; JSON (Lines) of Mooncake, Bailian, Weka, OpenAI-style, batches, "
+            "LiteLLM, spans; ShareGPT JSON; vLLM's log.",
         ),
     ],
     out: Annotated[
@@ -58,7 +58,7 @@ def from_trace(
     """
     from advisor.spec.workloads.profile import to_yaml
     from advisor.spec.workloads.profile_flags import parse_lengths
-    from advisor.spec.workloads.trace_profile import profile_from_trace
+    from advisor.spec.workloads.traces.profile_of_trace import profile_from_trace
 
     if name is not None and not name.strip():
         raise InputError("--name: is empty; name the profile, or leave it out")

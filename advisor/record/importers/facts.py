@@ -189,7 +189,8 @@ def _gpu(name: str) -> str | None:
 def known_model(name: object) -> str | None:
     """The model that an id, a folder (`/models/Qwen3-8B`) or the Hub's cache of one names; else None.
 
-    A served alias such as `default` is no model. Of an id with its organisation all is kept, of a folder its name.
+    A served alias such as `default` is no model. Of an id with its organisation all is kept, of a folder its
+    name.
     """
     if not isinstance(name, str):
         return None

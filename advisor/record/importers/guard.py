@@ -133,7 +133,7 @@ def _saturated(run: Run) -> str | None:
     if ttft is not None and ttft / 1000 > 0.05 * run.duration_s:
         # A queue that takes a tenth more than it gives has a mean wait of a twentieth of the run.
         return (
-            f"saturated: {came:.3g} of {run.load_value:g} requests/s came back, TTFT is {ttft / 1000:.3g} s"
+            f"saturated: {came:.3g} of {run.load_value:g} requests/s came back, TTFT is {ttft / 1000:,.4g} s"
         )
     if e2e is not None and e2e / 1000 > 0.25 * run.duration_s:
         return (

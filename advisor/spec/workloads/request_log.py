@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 TraceFormat = Literal[
-    "azure", "burstgpt", "columns", "mooncake", "openai", "batch", "sharegpt", "spans", "vllm"
+    "azure",
+    "bailian",
+    "burstgpt",
+    "columns",
+    "mooncake",
+    "openai",
+    "batch",
+    "sharegpt",
+    "spans",
+    "vllm",
+    "weka",
 ]
 
 

@@ -13,7 +13,7 @@ from advisor.cost.simulation.replay import Replay, replay
 from advisor.cost.simulation.simulate import simulate
 from advisor.errors import UnsupportedError
 from advisor.spec.workloads.request_log import SentRequest
-from advisor.spec.workloads.trace_profile import TraceProfile, profile_from_trace
+from advisor.spec.workloads.traces.profile_of_trace import TraceProfile, profile_from_trace
 from advisor.spec.workloads.workload import LatencyLimit
 from tests.cost.standin import Textbook
 

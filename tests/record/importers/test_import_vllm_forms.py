@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from advisor.errors import DataError, InputError
-from advisor.record.importers.facts import DeploymentFacts
+from advisor.record.importers.facts import DeploymentFacts, known_model
 from advisor.record.importers.read import import_file
 from tests.record.importing import DATA, VLLM, changed, figures, known, only, refused
 
@@ -270,12 +270,45 @@ def test_an_sglang_server_is_refused_by_name() -> None:
         ([{"benchmark": {}, "model": {}, "metric": {}}], "PyTorch's benchmark database"),
         ({"run_number": 0, "error_type": "RuntimeError", "serve_overrides": {}}, "a benchmark that failed"),
         ([1, 2, 3], "a list of 3 values"),
+        (
+            {"Hardware Key": "h200_vllm", "Framework": "vllm", "Precision": "fp4"},
+            r"import the run's agg_\*\.json",
+        ),
     ],
 )
 def test_an_unknown_file_is_described(tmp_path: Path, content: Any, looks_like: str) -> None:
     with pytest.raises(InputError, match=looks_like) as caught:
         import_file(written(tmp_path / "x.json", json.dumps(content)), known())
     assert "vllm bench serve" in str(caught.value)
+
+
+def test_remarks_may_stand_above_a_table(tmp_path: Path) -> None:
+    head = "Model,ISL,Hardware Key,Framework,Precision"
+    text = f"# Licence\n# Source\n{head}\ngpt-oss-120b,1024,h200_vllm,vllm,fp4\n"
+    words = "an export of InferenceX's page, which has seconds under names in ms"
+    with pytest.raises(InputError, match=words):
+        import_file(written(tmp_path / "x.csv", text), known())
+
+
+HUB = "/root/.cache/huggingface/hub/models--meta-llama--Llama-3.1-8B-Instruct/snapshots/0e9e39f249a1"
+
+
+@pytest.mark.parametrize(
+    ("model_id", "model"),
+    [
+        ("/models/Qwen3-8B/", "Qwen3-8B"),
+        ("~/models/Qwen3-8B-FP8", "Qwen3-8B-FP8"),
+        ("/home/models/openai--gpt-oss-120b", "gpt-oss-120b"),
+        (HUB, "Llama-3.1-8B-Instruct"),
+        ("Qwen/Qwen3-8B", "Qwen/Qwen3-8B"),
+        ("/models/default", None),
+        ("/", None),
+        ("..", None),
+        ("a--b", None),
+    ],
+)
+def test_a_folder_names_the_model_that_it_holds(model_id: str, model: str | None) -> None:
+    assert known_model(model_id) == model
 
 
 def test_results_of_two_tools_in_one_file_are_named(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from advisor.spec.workloads.conversations.conversation import Conversation
 from advisor.spec.workloads.profile import parse_workload, to_yaml
-from advisor.spec.workloads.trace_profile import TraceProfile, profile_from_trace
+from advisor.spec.workloads.traces.profile_of_trace import TraceProfile, profile_from_trace
 
 BLOCK = 512
 SYSTEM_BLOCKS = 2

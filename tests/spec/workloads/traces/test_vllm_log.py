@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.spec.workloads.trace_vllm import is_vllm, read_vllm
+from advisor.spec.workloads.traces.vllm_log import is_vllm, read_vllm
 
 HEAD = "INFO 11-30 12:00:0{second} [logger.py:42] "
 OLD = (

@@ -26,11 +26,11 @@ TIMES = (
 )
 PROMPTS = (
     *("contexttokens", "requesttokens", "prompttokens", "inputtokens", "inputlength", "inputlen"),
-    *("promptlength", "promptlen", "numprompttokens", "numprefilltokens", "inputsequencelength", "in"),
+    *("promptlength", "promptlen", "numprompttokens", "numprefilltokens", "inputsequencelength", "isl", "in"),
 )
 ANSWERS = (
     *("generatedtokens", "responsetokens", "completiontokens", "outputtokens", "outputlength", "outputlen"),
-    *("generationtokens", "numoutputtokens", "numdecodetokens", "outputsequencelength", "out"),
+    *("generationtokens", "numoutputtokens", "numdecodetokens", "outputsequencelength", "osl", "out"),
 )
 CACHED = ("cachedtokens", "cachedprompttokens", "promptcachedtokens", "cachereadinputtokens")
 SESSIONS = ("sessionid", "conversationid", "chatid", "threadid", "dialogueid", "dialogid")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.errors import DataError, InputError
-from advisor.spec.workloads.trace_columns import (
+from advisor.spec.workloads.traces.columns import (
     Columns,
     count,
     folded,

@@ -13,8 +13,8 @@ from advisor.errors import InputError
 from advisor.spec.workloads.conversations.from_log import FoundConversations, conversations_of
 from advisor.spec.workloads.conversations.prompts import most_hits
 from advisor.spec.workloads.request_log import SentRequest, Trace, TracedRequest
-from advisor.spec.workloads.trace_arrivals import arrival_of, burstiness, day_of, spread
-from advisor.spec.workloads.trace_read import read_trace
+from advisor.spec.workloads.traces.arrivals import arrival_of, burstiness, day_of, spread
+from advisor.spec.workloads.traces.read_trace import read_trace
 from advisor.spec.workloads.workload import Arrival, Lengths, Load, Workload
 
 MAX_VALUES = 100

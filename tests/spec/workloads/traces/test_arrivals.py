@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from advisor.errors import InputError
 from advisor.spec.workloads.request_log import TracedRequest
-from advisor.spec.workloads.trace_arrivals import arrival_of, busy_spells, day_of, spread
-from advisor.spec.workloads.trace_profile import profile_from_trace
+from advisor.spec.workloads.traces.arrivals import arrival_of, busy_spells, day_of, spread
+from advisor.spec.workloads.traces.profile_of_trace import profile_from_trace
 
 
 def request(at: float, prompt: int = 500) -> TracedRequest:

@@ -1,9 +1,9 @@
 """Request logs → requests: when each came, how long it was, what it shared. One reader per format.
 
-CSV and flat JSON rows with a column per fact (`trace_columns`), OpenTelemetry spans, Mooncake (rows with
-`hash_ids`), OpenAI-style rows (request, response or batch, with `usage` or text), datasets of prompts,
-ShareGPT, vLLM's own log lines. Rows are JSON Lines, a JSON array, or the list inside one JSON object. The
-format is recognised by content.
+CSV and flat JSON rows with a column per fact (`columns`), OpenTelemetry spans, rows with hashes of prompt
+blocks (`block_hashes`), OpenAI-style rows (request, response or batch, with `usage` or text), datasets of
+prompts, ShareGPT, vLLM's own log lines. Rows are JSON Lines, a JSON array, or the list inside one JSON
+object. The format is recognised by content.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Any
 from advisor.errors import DataError, InputError
 from advisor.spec.reading.file_bytes import read_bytes
 from advisor.spec.workloads.request_log import Prefix, Trace, TracedRequest, answered
-from advisor.spec.workloads.trace_columns import (
+from advisor.spec.workloads.traces.block_hashes import Row, name_of, read_block_hashes
+from advisor.spec.workloads.traces.columns import (
     Columns,
     count,
     instant,
@@ -25,17 +26,16 @@ from advisor.spec.workloads.trace_columns import (
     spans_of,
     usage_of_span,
 )
-from advisor.spec.workloads.trace_vllm import is_vllm, read_vllm
-from advisor.units import MB, MS_PER_S
+from advisor.spec.workloads.traces.vllm_log import is_vllm, read_vllm
+from advisor.units import MB
 
 MAX_BYTES = 2000 * MB
 KNOWN = (
     "CSV with a column of prompt and of answer tokens, as Azure's and BurstGPT's; JSON Lines of Mooncake, of "
-    "OpenAI-style requests, responses or batches, of LiteLLM, of prompts; the same as a JSON array; "
-    "OpenTelemetry spans with gen_ai.usage; ShareGPT JSON; vLLM's log with --enable-log-requests"
+    "Bailian, of OpenAI-style requests, responses or batches, of LiteLLM, of prompts; the same as a JSON "
+    "array; an agent's session of Weka's; OpenTelemetry spans with gen_ai.usage; ShareGPT JSON; vLLM's log "
+    "with --enable-log-requests"
 )
-MOONCAKE_BLOCK_TOKENS = 512
-"""Tokens behind one hash id (Mooncake's FAST'25 trace release)."""
 
 
 def read_trace(path: Path) -> Trace:
@@ -51,7 +51,7 @@ def read_trace(path: Path) -> Trace:
         raise InputError(f"{path}: is empty; give a log with requests")
     first = lines[0][1].lstrip()
     if first[0] in "[{":
-        return _rows(_documents(text, lines, path), path)
+        return _rows(*_documents(text, lines, path), path)
     if is_vllm(lines):
         return read_vllm(lines)
     if "," in first and len(lines) > 1 and not any(character.isdigit() for character in first[:1]):
@@ -61,21 +61,20 @@ def read_trace(path: Path) -> Trace:
     raise InputError(f"{path}: begins with {first[:40]!r}, which is no request log that we know ({KNOWN})")
 
 
-_SERVEGEN = re.compile(r"[0-9.]+,[0-9.e+-]+,[0-9.e+-]+,[A-Z][a-z]+(,[0-9.e+-]+)+")
+_SERVEGEN = re.compile(r"[0-9.]+,[0-9.e+-]+,[0-9.e+-]+,([A-Z][a-z]+)?(,[0-9.e+-]+){2}")
 _CLIENTS = (
     "rates and distributions of ServeGen's clients by window, and no requests; let ServeGen generate some "
     "(its README has examples) and write them as CSV with timestamp, input_tokens, output_tokens"
 )
 _LISTS = ("spans", "resourceSpans", "requests", "data", "records", "logs", "items", "traces")
 """Keys under which one JSON object keeps its rows."""
-Row = tuple[str, Mapping[str, Any]]
 
 
-def _documents(text: str, lines: list[tuple[int, str]], path: Path) -> list[Row]:
-    """The rows of JSON Lines, of an array, or of the list inside one object, each with its place."""
+def _documents(text: str, lines: list[tuple[int, str]], path: Path) -> tuple[list[Row], Mapping[str, Any]]:
+    """The rows of JSON Lines, of an array, or of the list in one object, each with its place; that object."""
     first = lines[0][1].strip()
     if first.startswith("{") and len(lines) > 1 and _parsed(first) is not None:
-        return [_line(f"{path}:{number}", line) for number, line in lines]
+        return [_line(f"{path}:{number}", line) for number, line in lines], {}
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -91,7 +90,7 @@ def _documents(text: str, lines: list[tuple[int, str]], path: Path) -> list[Row]
     strange = next((where for where, row in found if not isinstance(row, Mapping)), None)
     if strange is not None or not found:
         raise InputError(f"{strange or path}: no JSON object; known are {KNOWN}")
-    return found
+    return found, document if isinstance(document, Mapping) else {}
 
 
 def _parsed(text: str) -> Any:
@@ -112,7 +111,8 @@ def _line(where: str, line: str) -> Row:
     return where, row
 
 
-def _rows(rows: list[Row], path: Path) -> Trace:
+def _rows(rows: list[Row], around: Mapping[str, Any], path: Path) -> Trace:
+    """The requests of rows; `around` is the object that holds them."""
     first = rows[0][1]
     if isinstance(first.get("conversations"), list):
         return _sharegpt(rows)
@@ -129,8 +129,9 @@ def _rows(rows: list[Row], path: Path) -> Trace:
             f"{path}: its {len(spans)} spans state no gen_ai.usage.input_tokens and output_tokens; let the "
             "instrumentation record token counts"
         )
-    if "input_length" in first and ("hash_ids" in first or "output_length" in first):
-        return _mooncake(rows)
+    hashed = read_block_hashes(rows, around)
+    if hashed is not None:
+        return hashed
     columns = Columns(list(first))
     if columns.found:
         kept = [(where, row) for where, row in rows if columns.says_a_length(row)]
@@ -168,50 +169,6 @@ def _is_dataset(row: Mapping[str, Any]) -> bool:
     return isinstance(row.get("prompt"), str) and not {"choices", "response", "usage"} & row.keys()
 
 
-def _mooncake(rows: list[tuple[str, Mapping[str, Any]]]) -> Trace:
-    """Blocks are cumulative hashes: the leading ids that any earlier request had are shared prefix."""
-    seen: set[Any] = set()
-    found = []
-    for where, row in rows:
-        length = count(row.get("input_length"), where, "input_length")
-        cached: int | None = None
-        prefixes: list[Prefix] = []
-        blocks = row.get("hash_ids")
-        if isinstance(blocks, list) and all(isinstance(block, (int, str)) for block in blocks):
-            known = next((at for at, block in enumerate(blocks) if block not in seen), len(blocks))
-            # The last token is computed in any case: its output is the first answer token.
-            cached = min(known * MOONCAKE_BLOCK_TOKENS, max(length - 1, 0))
-            seen.update(blocks)
-            whole = blocks[: length // MOONCAKE_BLOCK_TOKENS]
-            prefixes = [Prefix(b, at * MOONCAKE_BLOCK_TOKENS) for at, b in enumerate(whole, start=1)]
-        at = row.get("timestamp")
-        found.append(
-            TracedRequest(
-                # Milliseconds since the trace began.
-                at_s=None if at is None else _milliseconds(at, where),
-                input_tokens=length,
-                output_tokens=count(row.get("output_length"), where, "output_length"),
-                cached_tokens=cached,
-                conversation=_name(row.get("session_id")),
-                prefixes=tuple(prefixes),
-            )
-        )
-    return answered("mooncake", found)
-
-
-def _name(value: Any) -> str | None:
-    """A conversation's name; None where there is none."""
-    return (
-        str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) and value != "" else None
-    )
-
-
-def _milliseconds(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise DataError(f"{where}: timestamp is {value!r}, no number of ms; correct or delete the line")
-    return value / MS_PER_S
-
-
 _TIMES = ("timestamp", "created", "created_at", "request_time", "start_time", "startTime", "time")
 
 
@@ -227,7 +184,7 @@ def _openai(row: Mapping[str, Any], where: str) -> TracedRequest | None:
     media = _media(request.get("messages")) + _media(request.get("input"))
     prefixes = _message_prefixes(request.get("messages"))
     conversation = next(
-        (name for part in (row, request) for key in _NAMES if (name := _name(part.get(key)))), None
+        (name for part in (row, request) for key in _NAMES if (name := name_of(part.get(key)))), None
     )
     usage = _inner(response, "usage") or _inner(row, "usage")
     if usage is not None:

@@ -17,11 +17,11 @@ from typer.testing import CliRunner, Result
 from advisor.cli.commands.trace import from_trace
 from advisor.errors import DataError, InputError, QuantAdviseError
 from advisor.spec.workloads.profile import load_workload, parse_workload, to_yaml
-from advisor.spec.workloads.trace_profile import burstiness, lengths_of, profile_from_trace
-from advisor.spec.workloads.trace_read import read_trace
+from advisor.spec.workloads.traces.profile_of_trace import burstiness, lengths_of, profile_from_trace
+from advisor.spec.workloads.traces.read_trace import read_trace
 from advisor.spec.workloads.workload import Arrival, Lengths
 
-TRACES = Path(__file__).resolve().parents[2] / "data" / "traces"
+TRACES = Path(__file__).resolve().parents[3] / "data" / "traces"
 
 
 def written(folder: Path, name: str, text: str) -> Path:
