@@ -14,7 +14,10 @@ from advisor.spec.engines.start_table import known_releases
 from advisor.spec.formats.catalog import known_formats
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.reading.amounts import HOURS_PER_MONTH
+from advisor.spec.workloads.workload import Load
 
+EVEN_CLIENTS = 10
+"""Clients of each replica from which on one more or less makes no difference worth saying."""
 WIDE = 1.6
 """Intervals are written as a factor from this factor on, as per cent below it."""
 
@@ -119,6 +122,27 @@ def gpus_text(deployment: Deployment) -> str:
     """`4× A6000`; with replicas `3 replicas of 2× L40S`."""
     one = f"{deployment.tensor_parallel}× {deployment.gpu.label}"
     return one if deployment.replicas == 1 else f"{deployment.replicas} replicas of {one}"
+
+
+def spread_text(deployment: Deployment, load: Load) -> str:
+    """How few requests in flight spread over replicas: `1 in flight: 3 of the 4 replicas stay idle`, `6 in
+    flight: 2 of the 4 replicas have 2 of them, 2 have 1`; empty where all replicas have as many."""
+    kind, replicas = load.arrival.kind, deployment.replicas
+    if kind not in ("single", "concurrency"):
+        return ""
+    clients = int(load.arrival.value or 1.0)
+    whole, more = divmod(clients, replicas)
+    whose = "user" if load.conversation.pauses else "in flight"
+    asked = f"{clients:,} {whose}{'s' if whose == 'user' and clients != 1 else ''}"
+    if whole == 0:
+        idle = replicas - clients
+        return f"{asked}: {idle:,} of the {replicas:,} replicas {'stays' if idle == 1 else 'stay'} idle"
+    if more == 0 or whole >= EVEN_CLIENTS:
+        return ""
+    have = "has" if more == 1 else "have"
+    return (
+        f"{asked}: {more:,} of the {replicas:,} replicas {have} {whole + 1:,} of them, the others {whole:,}"
+    )
 
 
 def deployment_text(deployment: Deployment) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from advisor.spec.models.catalog import find_model
-from advisor.text import accuracy_text, amount_text, rate_text, stated_share
+from advisor.spec.workloads.workload import Arrival
+from advisor.text import accuracy_text, amount_text, rate_text, spread_text, stated_share
+from tests.advise.builders import deployment, workload
 
 
 @pytest.mark.parametrize(
@@ -29,3 +31,26 @@ def test_accuracy_is_a_share_of_what_was_released() -> None:
     assert accuracy_text(find_model("Llama-3.1-8B-Instruct")) == "BF16's accuracy"
     for released_narrower in ("gpt-oss-120b", "DeepSeek-V3"):
         assert accuracy_text(find_model(released_narrower)) == "the released model's accuracy"
+
+
+@pytest.mark.parametrize(
+    ("clients", "replicas", "text"),
+    [
+        (1, 4, "1 in flight: 3 of the 4 replicas stay idle"),
+        (3, 4, "3 in flight: 1 of the 4 replicas stays idle"),
+        (5, 4, "5 in flight: 1 of the 4 replicas has 2 of them, the others 1"),
+        (6, 4, "6 in flight: 2 of the 4 replicas have 2 of them, the others 1"),
+        (8, 4, ""),
+        (41, 4, ""),
+        (7, 1, ""),
+    ],
+)
+def test_few_requests_in_flight_do_not_spread_evenly(clients: int, replicas: int, text: str) -> None:
+    asked = workload(arrival=Arrival(kind="concurrency", value=clients)).load
+    assert spread_text(deployment(replicas=replicas), asked) == text
+
+
+def test_a_lone_request_leaves_all_replicas_but_one_idle() -> None:
+    alone = workload(arrival=Arrival(kind="single")).load
+    assert spread_text(deployment(replicas=2), alone) == "1 in flight: 1 of the 2 replicas stays idle"
+    assert spread_text(deployment(replicas=2), workload(arrival=Arrival(kind="rate", value=1.0)).load) == ""

@@ -150,6 +150,7 @@ def _loads(questions: Sequence[Question], place: Mapping[int, int]) -> LoadTable
         output_tokens=column("output_tokens"),
         kind=np.array([question.load for question in questions], dtype=np.str_),
         level=column("level"),
+        idle_replicas=np.zeros(len(questions)),
         prefix_hit_rate=column("prefix_hit_rate"),
         requests_per_client=column("requests_per_client"),
         input_std=column("input_std"),

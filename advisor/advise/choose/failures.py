@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from advisor.advise.choose.assessment import RefusalKind
 from advisor.cost.predict.prediction import MemoryPlan
+from advisor.cost.serving.load_table import busy_replicas
 from advisor.record.measurement import FailedRun, SpeedMeasurement
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.release import minor_release
 from advisor.spec.formats.catalog import find_format
-from advisor.spec.workloads.workload import Workload
+from advisor.spec.workloads.workload import Arrival, Workload
 from advisor.units import GB
 
 Served = tuple[str, str, str, str, int]
@@ -133,7 +134,13 @@ def _asks_as_much(run: FailedRun, d: Deployment, workload: Workload) -> bool:
     kind = "single" if arrival.kind == "concurrency" and arrival.value == 1 else arrival.kind
     if shorter or kind != run.load or workload.load.conversation.pauses:
         return False
-    return run.load_value is None or (arrival.value or 0.0) / d.replicas >= run.load_value
+    return run.load_value is None or _of_one_replica(arrival, d) >= run.load_value
+
+
+def _of_one_replica(arrival: Arrival, d: Deployment) -> float:
+    """Clients or requests per second of each replica that has any; 0 for other loads."""
+    value = arrival.value or 0.0
+    return value / float(busy_replicas(arrival.kind, value, d.replicas))
 
 
 def _saturated(run: FailedRun, d: Deployment, workload: Workload) -> KnownFailure | None:
@@ -141,8 +148,8 @@ def _saturated(run: FailedRun, d: Deployment, workload: Workload) -> KnownFailur
     same = (run.format, run.kv_format, run.num_gpus) == (d.format.name, d.kv_format, d.tensor_parallel)
     if not same or run.load_value is None or not _asks_as_much(run, d, workload):
         return None
-    rate = workload.load.arrival.value or 0.0
-    return KnownFailure(kind="capacity", run=run, excess=rate / d.replicas / run.load_value - 1)
+    rate = _of_one_replica(workload.load.arrival, d)
+    return KnownFailure(kind="capacity", run=run, excess=rate / run.load_value - 1)
 
 
 def _newer(d: Deployment, run: FailedRun) -> bool:

@@ -25,7 +25,7 @@ from advisor.spec.engines.start_table import known_releases
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.workload import Workload
-from advisor.text import number
+from advisor.text import number, spread_text
 from advisor.units import MS_PER_S
 
 if TYPE_CHECKING:
@@ -113,7 +113,14 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
             *_price_notes(choice),
         ),
     )
-    return replace(found, notes=(*found.notes, *closed_form_note(found.table), *_waits(found)))
+    notes = (*found.notes, *closed_form_note(found.table), *_waits(found), *_spread(found))
+    return replace(found, notes=notes)
+
+
+def _spread(found: Recommendation) -> tuple[str, ...]:
+    """How the winner's replicas share few requests in flight, where they do not share them equally."""
+    text = "" if found.winner is None else spread_text(found.winner.deployment, found.workload.load)
+    return (text,) if text else ()
 
 
 def _price_notes(choice: Choice) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from advisor.advise.measuring.value_of_information import Problem, errors_given,
 from advisor.cost.arrays import Floats
 from advisor.cost.predict.prediction_table import Range
 from advisor.cost.predict.predictor import REPEAT, REPEAT_MAXIMUM, Z90
+from advisor.cost.serving.load_table import busy_replicas
 from advisor.spec.benchmark_run import BenchmarkRun
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Arrival
@@ -203,7 +204,8 @@ def _measurable(of: Contest) -> list[Measurement]:
     for i in chosen:
         d = of.deployments[i]
         part = _share(arrival, d.replicas)
-        rate = float(of.found.answers.requests_per_s.value[i]) / d.replicas
+        busy = float(busy_replicas(arrival.kind, arrival.value or 1.0, d.replicas))
+        rate = float(of.found.answers.requests_per_s.value[i]) / busy
         if not np.isfinite(rate) or rate <= 0:
             continue
         found.append(
@@ -238,11 +240,10 @@ def _measurable(of: Contest) -> list[Measurement]:
 
 def _share(arrival: Arrival, replicas: int) -> Arrival:
     """What one replica has of the load."""
-    if arrival.kind == "concurrency" and arrival.value is not None:
-        return replace(arrival, value=float(max(1, round(arrival.value / replicas))))
-    if arrival.kind == "rate" and arrival.value is not None:
-        return replace(arrival, value=arrival.value / replicas)
-    return arrival
+    if arrival.value is None:
+        return arrival
+    value = arrival.value / float(busy_replicas(arrival.kind, arrival.value, replicas))
+    return replace(arrival, value=float(round(value)) if arrival.kind == "concurrency" else value)
 
 
 def _problem(of: Contest, predictor: Predictor, measurable: Sequence[Measurement]) -> Problem:

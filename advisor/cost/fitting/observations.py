@@ -276,6 +276,7 @@ class _Found:
                 output_tokens=columns[2],
                 kind=kinds,
                 level=columns[3],
+                idle_replicas=np.zeros(len(place)),
                 requests_per_client=columns[4],
                 prefix_hit_rate=np.zeros(len(place)),
                 input_std=columns[5],

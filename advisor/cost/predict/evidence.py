@@ -15,7 +15,7 @@ from advisor.cost.fitting.evidence import (
     settings_of,
     shape_key,
 )
-from advisor.cost.serving.load_table import LoadTable
+from advisor.cost.serving.load_table import LoadTable, busy_replicas
 from advisor.spec.deployment import Deployment
 
 _KINDS = ("single", "concurrency", "rate", "maximum", "batch")
@@ -93,7 +93,8 @@ def _known(
         for cell in seen:
             if (cell.release, cell.settings) != here or cell.quantity not in quantities:
                 continue  # other settings are another cell
-            share = {"single": 1.0, "maximum": np.inf}.get(cell.load, (cell.level or 0.0) / d.replicas)
+            level = {"single": 1.0, "maximum": np.inf}.get(cell.load, cell.level or 0.0)
+            share = level / float(busy_replicas(np.array(cell.load), level, d.replicas))
             kind = _KINDS.index("single" if cell.load == "concurrency" and share == 1.0 else cell.load)
             known.setdefault(cell.quantity, []).append(((number, kind, share), cell))
     return known

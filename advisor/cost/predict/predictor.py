@@ -12,6 +12,7 @@ import numpy as np
 from advisor.cost import fit_file
 from advisor.cost.arrays import Bools, Floats, Ints
 from advisor.cost.fit_file import Fit
+from advisor.cost.predict.closed_loop import sent_by_clients
 from advisor.cost.predict.conversations import spread_hits, standing_alone, with_simulated_hits
 from advisor.cost.predict.deployment_table import DeploymentTable, DeploymentTables
 from advisor.cost.predict.evidence import EvidenceIndex, MeasuredRows, measured_rows
@@ -29,7 +30,6 @@ from advisor.cost.predict.with_intervals import (
 from advisor.cost.serving.load_table import LoadTable, load_table, loads_of
 from advisor.cost.serving.queue import Queue
 from advisor.cost.serving.replica import replica_stats
-from advisor.cost.serving.request import TINY
 from advisor.cost.serving.serving_stats import ServingStats
 from advisor.cost.simulation.percentiles import simulated_engine, simulated_row
 from advisor.cost.simulation.replay import Replay, replay
@@ -195,6 +195,7 @@ class Predictor:
         m = replica_stats(r.arrays, r.costs, r.memory.kv_bytes, loads, capacity=capacity, queue=queue)
         m = with_runs(d, loads, m, talks) if talks else m
         replicas = d.replicas[at]
+        busy = replicas - loads.idle_replicas
 
         def ranged(quantity: str, value: Floats) -> Range:
             return self._ranged(quantity, value, d, loads, m, measured.get(quantity))
@@ -202,17 +203,17 @@ class Predictor:
         e2e = ranged("e2e", m.e2e_s * MS_PER_S)
         # One stream's throughput is its latency upside down, interval and all.
         single = Range(
-            value=replicas * MS_PER_S / e2e.value,
-            low=replicas * MS_PER_S / e2e.high,
-            high=replicas * MS_PER_S / e2e.low,
+            value=busy * MS_PER_S / e2e.value,
+            low=busy * MS_PER_S / e2e.high,
+            high=busy * MS_PER_S / e2e.low,
         )
-        served = single.where(loads.is_kind("single"), ranged("throughput", m.requests_per_s * replicas))
+        served = single.where(loads.is_kind("single"), ranged("throughput", m.requests_per_s * busy))
         # The arrivals are served, as long as they can be.
         arriving = loads.level * replicas
         exact = Range(value=arriving, low=arriving, high=arriving)
         keeps_up = m.requests_per_s >= loads.level * (1.0 - 1e-9)
         served = exact.where(loads.is_kind("rate") & np.isfinite(m.tpot_s) & keeps_up, served)
-        served = _of_thinking_users(loads, e2e, replicas, served)
+        served = sent_by_clients(loads, e2e, busy, served, measured.get("throughput"))
         cached = loads.cached_prompts
         is_measured = np.zeros(len(loads), dtype=np.bool_)
         for rows in measured.values():
@@ -321,19 +322,6 @@ def _runs(
         i: simulated_row(r.arrays, r.costs, r.memory.kv_bytes, load, asked, rows, i, tails)
         for i in np.flatnonzero(has_latency).tolist()
     }
-
-
-def _of_thinking_users(loads: LoadTable, e2e: Range, replicas: Floats, served: Range) -> Range:
-    """Requests per second, of users who think as many as their answers and pauses leave time for."""
-    cached = loads.cached_prompts
-    if cached is None:
-        return served
-
-    def rate(e2e_ms: Floats) -> Floats:
-        return np.asarray(cached.thinking_users * replicas / (e2e_ms / MS_PER_S + cached.pause_s + TINY))
-
-    thinking = Range(value=rate(e2e.value), low=rate(e2e.high), high=rate(e2e.low))
-    return thinking.where((cached.thinking_users > 0) & np.isfinite(e2e.value), served)
 
 
 @lru_cache(maxsize=4)

@@ -12,7 +12,7 @@ from advisor.cost.arrays import ArrayTable, Bools, Floats, Ints
 from advisor.spec.benchmark_run import REQUESTS_PER_CLIENT, BenchmarkRun
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.conversations.conversation import ALONE, Conversation
-from advisor.spec.workloads.load_kind import LOAD_CLASS
+from advisor.spec.workloads.load_kind import LOAD_CLASS, LoadKind
 from advisor.spec.workloads.workload import Arrival, Load
 
 
@@ -50,6 +50,8 @@ class LoadTable(ArrayTable):
     """Arrival kinds (`LoadKind`): single, concurrency, rate, maximum, or batch."""
     level: Floats
     """Concurrency, requests per second or batch size; 1 for single, inf for maximum."""
+    idle_replicas: Floats
+    """Replicas of the deployment without a request: a closed loop may have fewer clients than replicas."""
     prefix_hit_rate: Floats
     requests_per_client: Floats
     """Requests that each closed-loop client sends in a run: the first of them all come at once, which
@@ -90,10 +92,10 @@ class LoadTable(ArrayTable):
         return np.where(self.is_kind(*loaded), "loaded", self.kind)
 
     def shared_by(self, replicas: Floats | Ints) -> LoadTable:
-        """Each row's load as one of so many replicas meets it: a closed loop leaves each at least one
-        client."""
-        level = np.where(self.is_kind("concurrency", "rate"), self.level / replicas, self.level)
-        return replace(self, level=np.where(self.is_kind("concurrency"), np.maximum(level, 1.0), level))
+        """Each row's load as one of so many replicas meets it, of those that have any of it."""
+        busy = busy_replicas(self.kind, self.level, replicas)
+        level = np.where(self.is_kind("concurrency", "rate"), self.level / busy, self.level)
+        return replace(self, level=level, idle_replicas=replicas - busy)
 
     def per_stage(self, stages: Floats) -> LoadTable:
         """The load of one of a replica's pipeline stages, which work on as many batches in turn."""
@@ -103,6 +105,16 @@ class LoadTable(ArrayTable):
             level=np.where(self.is_kind("single"), 1.0, shared),
             output_tokens=np.maximum(self.output_tokens, 1.0),
         )
+
+
+def busy_replicas(
+    kind: npt.NDArray[np.str_] | LoadKind, level: Floats | float, replicas: Floats | Ints | int
+) -> Floats:
+    """How many of so many replicas have requests: of a closed loop no more than it has clients, each of whom
+    has one request in flight. kind, level: as in `LoadTable`, of the whole load."""
+    of_clients = (np.asarray(kind) == "single") | (np.asarray(kind) == "concurrency")
+    most = np.where(of_clients, np.maximum(np.floor(level), 1.0), np.inf)
+    return np.asarray(np.minimum(replicas, most))
 
 
 def loads_of(
@@ -145,6 +157,7 @@ def table_of_loads(loads: Sequence[Load]) -> LoadTable:
         output_tokens=outputs,
         kind=kind,
         level=level,
+        idle_replicas=np.zeros(len(loads)),
         prefix_hit_rate=np.array([load.prefix_hit_rate for load in loads], dtype=np.float64),
         requests_per_client=np.where(kind == "concurrency", REQUESTS_PER_CLIENT, np.inf),
         input_std=input_std,
@@ -179,6 +192,7 @@ def run_table(
         output_tokens=np.full(n, output_tokens),
         kind=np.array([kind] * n, dtype=np.str_),
         level=np.full(n, level, dtype=np.float64),
+        idle_replicas=np.zeros(n),
         prefix_hit_rate=np.full(n, prefix_hit_rate),
         requests_per_client=np.full(n, run.requests_per_client),
         input_std=np.full(n, run.input_std),

@@ -62,7 +62,10 @@ def _queued(
     a: DeploymentArrays, costs: StepCosts, kv_bytes: Floats, loads: LoadTable, queue: Queue | None
 ) -> ServingStats:
     known = queue or Queue.of(a, costs, kv_bytes, loads, with_start=False)
-    return known.benchmark().means().of_replica(a.pipeline_parallel[loads.deployment])
+    stages = a.pipeline_parallel[loads.deployment]
+    one_at_least = loads.is_kind("concurrency")
+    busy = np.where(one_at_least, loads.level / np.where(one_at_least, known.loads.level, 1.0), stages)
+    return known.benchmark().means().of_replica(stages, busy)
 
 
 def _alone(

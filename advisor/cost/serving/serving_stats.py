@@ -37,13 +37,16 @@ class ServingStats(ArrayTable):
     saturated: Bools
     """More requests than the batch holds wait for a place in it."""
 
-    def of_replica(self, stages: Floats) -> ServingStats:
-        """The replica's, where these are of one of its pipeline stages."""
+    def of_replica(self, stages: Floats, busy: Floats) -> ServingStats:
+        """The replica's, where these are of one of its pipeline stages.
+
+        busy: stages at work at once, which a closed loop of fewer clients does not fill.
+        """
         return replace(
             self,
-            requests_per_s=self.requests_per_s * stages,
+            requests_per_s=self.requests_per_s * busy,
             capacity_requests_per_s=self.capacity_requests_per_s * stages,
-            batch=self.batch * stages,
+            batch=self.batch * busy,
             batch_limit=self.batch_limit * stages,
         )
 

@@ -236,7 +236,11 @@ class JudgedDocument(TypedDict):
     deployment: DeploymentDocument
     keeps_all_limits: Annotated[Probability, "Probability that all limits are kept at once."]
     usd_per_hour: Annotated[MaybeUsd, "Cost of all GPUs; null: no price is known."]
-    status: Status
+    status: Annotated[
+        Status,
+        "backlogged: overloaded; more requests per second arrive than it can serve, the queue grows without "
+        "bound, and there are no latencies. saturated: requests wait for a place in the batch.",
+    ]
     estimates: Annotated[
         dict[str, EstimateDocument],
         "Latencies `<metric>_<statistic>_ms`: the means, and the percentiles that limits are on.",

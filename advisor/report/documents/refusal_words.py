@@ -63,7 +63,7 @@ def needs_engine(assessment: Assessment) -> str:
 def _fits_in(assessment: Assessment, refusal: Refusal) -> str:
     prediction = assessment.prediction
     assert prediction is not None, "memory is judged on a prediction"
-    return f"fits in {prediction.memory.usable_bytes / GB:.3g} GB per GPU"
+    return f"must fit in {prediction.memory.usable_bytes / GB:.3g} GB per GPU"
 
 
 def _memory(assessment: Assessment, refusal: Refusal) -> str:
@@ -124,7 +124,7 @@ def _evidence(assessment: Assessment, refusal: Refusal) -> str:
 
 
 def _price_limit(assessment: Assessment, refusal: Refusal) -> str:
-    return "ranked by cost" if refusal.bound is None else _budget_limit(assessment, refusal)
+    return "must have a price" if refusal.bound is None else _budget_limit(assessment, refusal)
 
 
 def _price(assessment: Assessment, refusal: Refusal) -> str:
@@ -144,16 +144,16 @@ def _budget(assessment: Assessment, refusal: Refusal) -> str:
 
 _LIMITS: dict[RefusalKind, Words] = {
     "convention": lambda a, r: "the split of GPUs that the workload's convention takes",
-    "format": lambda a, r: f"{a.deployment.gpu.name} runs {a.deployment.format.name}",
+    "format": lambda a, r: f"{a.deployment.gpu.name} must run {a.deployment.format.name}",
     "engine": lambda a, r: needs_engine(a),
-    "seen": lambda a, r: f"serves on {a.deployment.gpu.name} when tried",
+    "seen": lambda a, r: f"must have served on {a.deployment.gpu.name} when tried",
     "memory": _fits_in,
-    "context": lambda a, r: f"holds a request of {r.bound or 0:.0f} tokens",
+    "context": lambda a, r: f"must hold a request of {r.bound or 0:.0f} tokens",
     "capacity": lambda a, r: f"capacity >= {_bound(r)} requests/s",
     "latency": _latency_limit,
     "goodput": _goodput_limit,
     "recovery": lambda a, r: f"recovery >= {number(100 * (r.bound or 0.0))} %",
-    "evidence": lambda a, r: f"the accuracy of {a.deployment.format.name} was measured",
+    "evidence": lambda a, r: f"the accuracy of {a.deployment.format.name} must have been measured",
     "price": _price_limit,
     "budget": _budget_limit,
 }

@@ -17,7 +17,7 @@ from advisor.spec.workloads.profile_listing import (
     quality_text,
 )
 from advisor.spec.workloads.workload import Workload
-from advisor.text import deployment_text, listed, number
+from advisor.text import deployment_text, listed, number, rate_text, span
 
 
 def workload_lines(workload: Workload) -> list[str]:
@@ -34,6 +34,18 @@ def workload_lines(workload: Workload) -> list[str]:
         f"limits  {', '.join(limits) or 'none'}",
         f"aim     {workload.objective}{_convention(workload)}",
     ]
+
+
+def overload_line(assessment: Assessment) -> str:
+    """`Overloaded: 20 requests/s arrive, …`; empty where the deployment keeps up with the arrivals."""
+    prediction = assessment.prediction
+    if prediction is None or prediction.status != "backlogged" or prediction.capacity_requests_per_s is None:
+        return ""
+    asked, most = prediction.load.arrival.value or 0.0, span(prediction.capacity_requests_per_s)
+    return (
+        f"Overloaded: {rate_text(asked)} arrive, at most {most} are served; the queue, TTFT and E2E grow "
+        "without bound, so there are no latencies"
+    )
 
 
 def _recovery_text(workload: Workload) -> str:

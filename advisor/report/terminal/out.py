@@ -220,13 +220,17 @@ def print_assessment(assessment: Assessment, workload: Workload, *, explain: boo
         ranking_tables,
         why_first,
     )
-    from advisor.text import deployment_text
+    from advisor.text import deployment_text, spread_text
 
     to = console()
     model = assessment.deployment.model.name
+    if overload := evidence.overload_line(assessment):
+        to.print(overload, style="bold")
     to.print(f"{model} for {workload.name}: {deployment_text(assessment.deployment)}", style="bold")
     for line in evidence.workload_lines(workload):
         to.print(f"  {line}")
+    if spread := spread_text(assessment.deployment, workload.load):
+        to.print(f"  spread  {spread}")
     to.print()
     to.print(ranking_tables.estimates_table(assessment))
     prediction = assessment.prediction

@@ -223,7 +223,7 @@ def test_weights_that_fit_without_a_single_request_do_not_fit() -> None:
 
 def test_a_request_longer_than_the_cache_is_refused() -> None:
     _refusal, text = missed(prediction(max_context=700), workload())
-    assert text == "holds a request of 768 tokens: its KV cache holds 700"
+    assert text == "must hold a request of 768 tokens: its KV cache holds 700"
 
 
 def test_one_threshold_is_vouched_for_by_its_percentile() -> None:

@@ -55,6 +55,7 @@ def loads(*rows: tuple[str, float, float, float], hits: float = 0.0) -> LoadTabl
         output_tokens=outputs.astype(float),
         kind=kinds,
         level=levels.astype(float),
+        idle_replicas=np.zeros(count),
         prefix_hit_rate=np.full(count, hits),
         requests_per_client=np.full(count, np.inf),
         input_std=np.zeros(count),

@@ -254,6 +254,7 @@ def test_cells_do_not_know_of_each_other():
         prefix_hit_rate=zero,
         kind=np.where(rate > 0, "rate", "concurrency"),
         level=np.where(rate > 0, rate, rng.integers(1, 500, n)),
+        idle_replicas=zero,
         requests_per_client=zero + np.inf,
         burstiness=zero + 1.0,
     )

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.cost.estimate import Basis
-from advisor.report.terminal.evidence import basis_line
-from tests.advise.builders import assessed, deployment, prediction
+from advisor.report.terminal.evidence import basis_line, overload_line
+from advisor.spec.workloads.workload import Arrival
+from tests.advise.builders import assessed, deployment, prediction, workload
 from tests.report.builders import three
 
 
@@ -33,3 +34,13 @@ def test_the_best_whose_speed_was_measured_is_named_where_it_is_not_the_first() 
 def ranked_one(fmt: str, basis: Basis) -> Assessment:
     of = prediction(deployment(fmt=fmt))
     return assessed(replace(of, latency={name: replace(e, basis=basis) for name, e in of.latency.items()}))
+
+
+def test_an_overloaded_deployment_says_so_first_with_the_rate_and_its_capacity() -> None:
+    asked = workload(arrival=Arrival(kind="rate", value=20.0))
+    over = prediction(under=asked, capacity=19.0, status="backlogged")
+    assert overload_line(assessed(over, asked)) == (
+        "Overloaded: 20 requests/s arrive, at most 19 (17.1–20.9) are served; the queue, TTFT and E2E grow "
+        "without bound, so there are no latencies"
+    )
+    assert overload_line(assessed(prediction(under=asked, capacity=25.0), asked)) == ""
