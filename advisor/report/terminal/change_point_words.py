@@ -75,11 +75,11 @@ def _interval(flip: Flip) -> str:
 
 
 def _until_then(first: Deployment, flip: Flip) -> str:
-    """`; until then int8 on 3 replicas of 2× A6000, 4.8 USD/h`; empty where the first one stays till then."""
-    if flip.before is None or flip.before.key == first.key:
+    """`; until then 4.8 USD/h`: what the first one's kind costs just before; empty where it stays till then."""
+    before, usd = flip.before, flip.usd_per_hour_before
+    if before is None or before.key == first.key:
         return ""
-    bill = "" if flip.usd_per_hour_before is None else f", {number(flip.usd_per_hour_before)} USD/h"
-    return f"; until then {deployment_text(flip.before)}{bill}"
+    return f"; until then {deployment_text(before) if usd is None else f'{number(usd)} USD/h'}"
 
 
 def _because(first: Deployment, flip: Flip) -> str:
