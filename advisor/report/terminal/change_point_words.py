@@ -75,7 +75,7 @@ def _interval(flip: Flip) -> str:
 
 
 def _until_then(first: Deployment, flip: Flip) -> str:
-    """`; until then 4.8 USD/h`: what the first one's kind costs just before; empty where it stays till then."""
+    """`; until then 4.8 USD/h`: the bill just before the change; empty where it is today's."""
     before, usd = flip.before, flip.usd_per_hour_before
     if before is None or before.key == first.key:
         return ""
