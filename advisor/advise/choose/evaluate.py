@@ -233,7 +233,8 @@ class DeploymentEvaluator:
         of = self._pairs(pairs, found)
         prices = tuple(self.choice.price_of(d.gpu, d.tensor_parallel) for d in self.deployments)
         degree = np.array([d.tensor_parallel for d in self.deployments])[self.of]
-        usd = usd_per_hour([prices[i] for i in self.of.tolist()], degree, count)
+        paid = self.choice.space.num_gpus or 0
+        usd = usd_per_hour([prices[i] for i in self.of.tolist()], degree, count, least=paid)
         accuracy = self.accuracy
         judged = [
             *self._failed_limits(pairs, count),
@@ -263,6 +264,7 @@ class DeploymentEvaluator:
             prices=prices,
             recoveries=self.recoveries,
             answers=found,
+            paid_gpus=paid,
         )
 
     def _failed_limits(self, pairs: Ints, count: Ints) -> list[JudgedLimit]:

@@ -92,16 +92,14 @@ def sixteen_bit_count(wide: Sequence[Deployment], fits: Sequence[bool]) -> dict[
 
 
 def arranged(singles: Sequence[Deployment], needed: Mapping[str, int], count: int | None) -> list[Deployment]:
-    """Each deployment with the replicas that fill `count` GPUs, or what `needed` says of its GPU; those that
-    do not divide it are left out.
+    """Each deployment with the replicas that `count` GPUs hold, or what `needed` says of its GPU; those of
+    which they hold none are left out.
 
     The seed paper's asynchronous tables fix the number of GPUs, not how a format uses them: their figures
     are those of the best split into replicas (70B INT4 on four H100 is four replicas of one).
     """
     totals = [(d, count or needed.get(d.gpu.name, 0)) for d in singles]
-    return [
-        d.times(total // d.tensor_parallel) for d, total in totals if total and total % d.tensor_parallel == 0
-    ]
+    return [d.times(total // d.tensor_parallel) for d, total in totals if total >= d.tensor_parallel]
 
 
 def by_convention(choice: Choice, table: JudgedTable) -> Bools:

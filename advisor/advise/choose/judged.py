@@ -108,6 +108,8 @@ class JudgedTable:
     """Of every pair, load by load, at the load's length; None: no quality model."""
     answers: PredictionTable
     """Predictions for every pair of load and deployment, flattened."""
+    paid_gpus: int = 0
+    """GPUs that are paid for whatever is used of them."""
 
     @property
     def possible(self) -> Bools:

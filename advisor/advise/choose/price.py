@@ -23,21 +23,32 @@ PriceOf = Callable[[GpuSpec, int], Price | None]
 THOUSAND = 1_000
 
 
-def usd_per_hour(prices: Sequence[Price | None], tensor_parallel: Ints, replicas: Ints) -> Floats:
-    """All replicas together, on whole machines where the price is of those; NaN where no price is known."""
+def usd_per_hour(
+    prices: Sequence[Price | None], tensor_parallel: Ints, replicas: Ints, *, least: int = 0
+) -> Floats:
+    """All replicas together, on whole machines where the price is of those; NaN where no price is known.
+
+    least: GPUs that are paid for in any case, used or not.
+    """
     one = np.array([np.nan if price is None else price.usd_per_gpu_hour for price in prices])
-    usd = np.asarray(one * tensor_parallel * replicas)
+    usd = np.asarray(one * np.maximum(tensor_parallel * replicas, least))
     for i, price in enumerate(prices):
         if price is not None and price.sizes:
-            usd[i] = rented.purchase(price.sizes, int(tensor_parallel[i]), int(replicas[i])).usd_per_hour
+            usd[i] = _purchase(price.sizes, int(tensor_parallel[i]), int(replicas[i]), least).usd_per_hour
     return usd
 
 
-def gpus_bought(price: Price, tensor_parallel: int, replicas: int) -> int:
-    """GPUs that are paid for, used or not."""
+def gpus_bought(price: Price, tensor_parallel: int, replicas: int, *, least: int = 0) -> int:
+    """GPUs that are paid for, used or not; least: in any case."""
     if not price.sizes:
-        return tensor_parallel * replicas
-    return rented.purchase(price.sizes, tensor_parallel, replicas).num_gpus
+        return max(tensor_parallel * replicas, least)
+    return _purchase(price.sizes, tensor_parallel, replicas, least).num_gpus
+
+
+def _purchase(sizes: rented.Sizes, tensor_parallel: int, replicas: int, least: int) -> rented.Purchase:
+    """The machines that hold the replicas, or the least number of GPUs where that is more."""
+    made = rented.purchase(sizes, tensor_parallel, replicas)
+    return made if made.num_gpus >= least else rented.purchase(sizes, 1, least)
 
 
 def most_replicas(price: Price, tensor_parallel: int, usd_per_hour: float) -> int:
@@ -80,15 +91,17 @@ def cost_of(
     usd_per_hour: float,
     tokens_per_s: Estimate | None,
     queries_per_s: Estimate | None,
+    *,
+    least: int = 0,
 ) -> Cost | None:
-    """The cost of one row; None when no price of its GPU is known."""
+    """The cost of one row; None when no price of its GPU is known. least: GPUs paid for in any case."""
     if price is None:
         return None
     usd_per_s = usd_per_hour / S_PER_HOUR
     return Cost(
         price=price,
         usd_per_hour=usd_per_hour,
-        gpus_bought=gpus_bought(price, served.tensor_parallel, served.replicas),
+        gpus_bought=gpus_bought(price, served.tensor_parallel, served.replicas, least=least),
         usd_per_million_output_tokens=_per(usd_per_s * TOKENS_PER_MILLION, tokens_per_s),
         usd_per_thousand_queries=_per(usd_per_s * THOUSAND, queries_per_s),
     )

@@ -118,9 +118,18 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
 
 
 def _spread(found: Recommendation) -> tuple[str, ...]:
-    """How the winner's replicas share few requests in flight, where they do not share them equally."""
-    text = "" if found.winner is None else spread_text(found.winner.deployment, found.workload.load)
-    return (text,) if text else ()
+    """GPUs that the winner leaves idle, and how its replicas share few requests in flight."""
+    if found.winner is None:
+        return ()
+    served = found.winner.deployment
+    texts = [spread_text(served, found.workload.load)]
+    there = None if found.choice is None else found.choice.space.num_gpus
+    if there is not None and served.num_gpus < there:
+        idle = there - served.num_gpus
+        texts.insert(
+            0, f"{idle:,} of the {there:,} GPUs {'stays' if idle == 1 else 'stay'} idle, and paid for"
+        )
+    return tuple(text for text in texts if text)
 
 
 def _price_notes(choice: Choice) -> tuple[str, ...]:

@@ -137,6 +137,7 @@ class TableRows:
             float(table.usd_per_hour[0, i]),
             estimate_at(means.output_tokens_per_s, i, basis) if fits else None,
             estimate_at(means.requests_per_s, i, basis) if fits else None,
+            least=table.paid_gpus,
         )
         objective = float(table.objective.value[0, i])
         return Assessment(

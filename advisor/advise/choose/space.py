@@ -27,7 +27,7 @@ class Space:
     kv_formats: tuple[KvChoice, ...] = ("16bit", "fp8")
     tensor_parallel: tuple[int, ...] | None = None
     num_gpus: int | None = None
-    """Exactly so many GPUs in all."""
+    """Exactly so many GPUs in all, which are all paid for; those that make no whole replica stay idle."""
     max_gpus: int | None = None
     stock: Mapping[str, int] = field(default_factory=dict, hash=False)
     """Most GPUs of a kind, by its name; the others are bounded by `max_gpus` alone."""
@@ -118,6 +118,5 @@ def _degrees(space: Space, gpu: GpuSpec) -> Iterator[int]:
         tried = tuple(sorted({*TENSOR_PARALLEL, *whole}))
         bounds.append(machine * (space.nodes or (2 if machine >= 8 else 1)))
     for degree in tried:
-        divides = space.num_gpus is None or space.num_gpus % degree == 0
-        if divides and all(degree <= bound for bound in bounds):
+        if all(degree <= bound for bound in bounds):
             yield degree

@@ -13,28 +13,30 @@ from advisor.advise.choose.certainty_frontier import EVEN
 from advisor.advise.choose.joint import deviate, keeps_all
 from advisor.advise.choose.judge import judge, judge_fixed
 from advisor.advise.choose.judged import JudgedLimit, JudgedTable, least_margins
-from advisor.advise.choose.limits import end_at, recovery_at
+from advisor.advise.choose.limits import TimedLimit, end_at, recovery_at, timed_limits
 from advisor.advise.choose.question import Choice
-from advisor.advise.choose.rank import best
+from advisor.advise.choose.rank import order
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.choose.space import deployments
 from advisor.advise.sensitivity.axis import between, load_at
-from advisor.cost.arrays import Floats, each_column
+from advisor.cost.arrays import each_column
 from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.recovery import QualityModel
 
-Change = Literal["limit", "confidence", "gpus", "gpu"]
-"""limit: one limit is loosened. confidence: less of it is asked for. gpus: more GPUs or a larger budget are
-allowed. gpu: any GPU with a known price is."""
+Change = Literal["limit", "confidence", "budget", "gpus", "budget and gpus", "gpu"]
+"""limit: one limit is loosened. confidence: less of it is asked for. budget: a larger one is allowed. gpus:
+more GPUs are. gpu: any GPU with a known price is."""
 MAX_CERTAINTY = 0.999
 FEWEST = 0.01
 """Times the rate that is asked for: to serve fewer requests than that is another question."""
 RATES = 33
 """Rates that are judged at once; each time between the highest that is kept and the next."""
 DIGITS = 3
+DRAWN = 0.001
+"""Share by which a bound is loosened further: its probability was computed, that of all limits is drawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,29 +56,47 @@ class WayOut:
     """To this one."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Relaxed:
+    """The question with one change."""
+
+    change: Change
+    choice: Choice
+    timed: tuple[TimedLimit, ...] | None = None
+    """Limits on latencies in place of the workload's."""
+    limit: str = ""
+    bound: float | None = None
+    to: float | None = None
+
+
 def ways_out(
     recommendation: Recommendation, predictor: Predictor, quality: QualityModel | None = None
 ) -> tuple[WayOut, ...]:
-    """Empty where something keeps the limits."""
+    """Each the smallest change of its kind after which something keeps the limits, with the cheapest
+    deployment that then does; empty where something does as it is."""
     choice, table = recommendation.choice, recommendation.table
     if choice is None or recommendation.ranked:
         return ()
-    found: list[WayOut] = []
+    # More replicas than the limits ask for would be no smallest change, whatever the aim.
+    choice = replace(choice, workload=replace(choice.workload, objective="cost"))
+    relaxed: list[_Relaxed | None] = []
     if table is not None:
         shared = predictor.fit.shared.first_token
-        slower = _slower(choice, table, predictor, quality)
-        found += [] if slower is None else [slower]
+        relaxed.append(_slower(choice, table, predictor, quality))
         limits = [limit for limit in table.uncertain if limit.kind != "capacity"]
-        found += [one for limit in limits if (one := _loosened(table, limit, shared)) is not None]
-        found += _less_certain(table)
-    for change, other in _wider(choice):
-        found += _first_of(change, other, predictor, quality)
-    return tuple(found)
+        relaxed += [_loosened(choice, table, limit, shared) for limit in limits]
+        relaxed.append(_less_certain(choice, table))
+    found = [_cheapest_of(one, predictor, quality) for one in relaxed if one is not None]
+    found += [
+        next((way for one in either if (way := _cheapest_of(one, predictor, quality))), None)
+        for either in _wider(choice)
+    ]
+    return tuple(way for way in found if way is not None)
 
 
 def _slower(
     choice: Choice, table: JudgedTable, predictor: Predictor, quality: QualityModel | None
-) -> WayOut | None:
+) -> _Relaxed | None:
     """The highest rate at which a deployment, as it is, keeps all limits; None where a hundredth is too much.
 
     Latencies change with the rate, and beyond the capacity there are none: each rate is judged anew.
@@ -100,24 +120,39 @@ def _slower(
         low, high = most, min((rate for rate in rates if rate > most), default=most)
         if low >= high:
             break
-    usd = np.nan_to_num(table.usd_per_hour[0, rows], nan=np.inf)
-    i = int(np.lexsort((usd, -highest))[0])
-    confidence = table.workload.confidence
-    return way_out(
-        "limit", table, int(rows[i]), confidence, limit="capacity", bound=asked, to=float(highest[i])
+    to = float(highest.max())
+    slower = replace(choice.workload, load=load_at(load, "rate", to))
+    return _Relaxed(
+        change="limit", choice=replace(choice, workload=slower), limit="capacity", bound=asked, to=to
     )
 
 
-def _loosened(table: JudgedTable, limit: JudgedLimit, first_token: float) -> WayOut | None:
-    """The deployment for which the limit must be loosened least; None where the other limits stay missed."""
-    to = bounds_needed(table, limit, first_token)
-    bound = float(limit.bound[0, 0])
-    loosened = {i: _share(bound, value) for i, value in to.items()}
-    if not loosened:
+def _loosened(choice: Choice, table: JudgedTable, limit: JudgedLimit, first_token: float) -> _Relaxed | None:
+    """The least that a limit must be loosened for; None where the other limits stay missed."""
+    needed = bounds_needed(table, limit, first_token)
+    if not needed:
         return None
-    usd = table.usd_per_hour[0]
-    i = min(loosened, key=lambda i: (round(loosened[i], 2), np.nan_to_num(usd[i], nan=np.inf)))
-    return way_out("limit", table, i, table.workload.confidence, limit=limit.key, bound=bound, to=to[i])
+    bound = float(limit.bound[0, 0])
+    # Of bounds that are alike to the per cent, the one that lets the least bill in.
+    usd = np.nan_to_num(table.usd_per_hour[0], nan=np.inf)
+    least = min(needed, key=lambda i: (round(_share(bound, needed[i]), 2), float(usd[i])))
+    looser = limit.kind != "recovery"
+    to = rounded(needed[least] * (1.0 + DRAWN if looser else 1.0 - DRAWN), up=looser)
+    if limit.kind == "recovery":
+        quality = replace(choice.workload.quality, min_recovery=to)
+        choice = replace(choice, workload=replace(choice.workload, quality=quality))
+        return _Relaxed(change="limit", choice=choice, limit=limit.key, bound=bound, to=to)
+    timed = tuple(
+        replace(one, limit=replace(one.limit, max_ms=to)) if _is_on(one, limit) else one
+        for one in timed_limits(choice.workload)
+    )
+    return _Relaxed(change="limit", choice=choice, timed=timed, limit=limit.key, bound=bound, to=to)
+
+
+def _is_on(timed: TimedLimit, judged: JudgedLimit) -> bool:
+    """Whether a judged limit is this one."""
+    one = timed.limit
+    return (one.metric, one.statistic, timed.goodput) == (judged.metric, judged.statistic, judged.goodput)
 
 
 def bounds_needed(table: JudgedTable, limit: JudgedLimit, first_token: float) -> dict[int, float]:
@@ -162,39 +197,51 @@ def _share(bound: float, to: float) -> float:
     return max(bound / to, to / bound)
 
 
-def _less_certain(table: JudgedTable) -> Iterator[WayOut]:
-    """What keeps the limits with the greatest probability there is, where that is more often than not."""
-    keeps: Floats = table.keeps_all[0]
-    most = float(keeps.max(initial=0.0))
-    if most >= EVEN:
-        near = np.flatnonzero(keeps >= most - 0.005)
-        usd = np.nan_to_num(table.usd_per_hour[0, near], nan=np.inf)
-        i = int(near[np.argmin(usd)])
-        yield way_out(
-            "confidence", table, i, float(keeps[i]), to=float(keeps[i]), bound=table.workload.confidence
-        )
+def _less_certain(choice: Choice, table: JudgedTable) -> _Relaxed | None:
+    """The greatest probability with which anything keeps the limits, to the per cent, where that is more
+    often than not."""
+    most = floor(100 * float(table.keeps_all[0].max(initial=0.0))) / 100
+    if most < EVEN:
+        return None
+    asked = choice.workload.confidence
+    less = replace(choice, workload=replace(choice.workload, confidence=most))
+    return _Relaxed(change="confidence", choice=less, bound=asked, to=most)
 
 
-def _wider(choice: Choice) -> Iterator[tuple[Change, Choice]]:
-    """The question with bounds on GPUs taken away, then with every GPU."""
+def _wider(choice: Choice) -> Iterator[tuple[_Relaxed, ...]]:
+    """The question with a larger budget, with more GPUs, with both where more GPUs do not suffice, and with
+    every GPU; of each tuple the first that something keeps."""
     space = choice.space
-    free = replace(choice, space=space.unbounded(), max_usd_per_hour=None)
-    if space.is_bounded or choice.max_usd_per_hour is not None:
-        yield "gpus", free
+    dearer = replace(choice, max_usd_per_hour=None)
+    more = replace(choice, space=space.unbounded())
+    limited, bounded = choice.max_usd_per_hour is not None, space.is_bounded
+    if limited:
+        yield (_Relaxed(change="budget", choice=dearer),)
+    if bounded:
+        both = _Relaxed(change="budget and gpus", choice=replace(more, max_usd_per_hour=None))
+        yield (_Relaxed(change="gpus", choice=more), *((both,) if limited else ()))
     if choice.every_gpu and not set(choice.every_gpu) <= set(space.gpus):
         priced = tuple(gpu for gpu in choice.every_gpu if choice.price_of(gpu, 1) is not None)
-        yield "gpu", replace(choice, space=replace(space, gpus=priced))
+        # How many GPUs there are of the kinds named says nothing of others.
+        anyone = replace(space, gpus=priced, num_gpus=None, stock={})
+        yield (_Relaxed(change="gpu", choice=replace(choice, space=anyone)),)
 
 
-def _first_of(
-    change: Change, choice: Choice, predictor: Predictor, quality: QualityModel | None
-) -> Iterator[WayOut]:
+def _cheapest_of(relaxed: _Relaxed, predictor: Predictor, quality: QualityModel | None) -> WayOut | None:
+    """The deployment of the least bill that keeps the limits after a change, on the fewest GPUs where no
+    price is known, and of equals the one that ranks first; None where nothing keeps them."""
+    choice = relaxed.choice
     if not deployments(choice.space):
-        return
-    table = judge(choice, [choice.workload.load], predictor, quality)
-    i = int(best(table)[0])
-    if i >= 0:
-        yield way_out(change, table, i, float(table.keeps_all[0, i]))
+        return None
+    timed = None if relaxed.timed is None else [relaxed.timed]
+    table = judge(choice, [choice.workload.load], predictor, quality, timed=timed)
+    kept = order(table, 0, np.flatnonzero(table.kept[0] & table.settled[0])).tolist()
+    if not kept:
+        return None
+    usd = np.nan_to_num(table.usd_per_hour[0], nan=np.inf)
+    i = min(kept, key=lambda i: (round(float(usd[i]), 4), table.deployment(0, i).num_gpus))
+    keeps = float(table.keeps_all[0, i])
+    return way_out(relaxed.change, table, i, keeps, limit=relaxed.limit, bound=relaxed.bound, to=relaxed.to)
 
 
 def way_out(

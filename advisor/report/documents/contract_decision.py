@@ -123,8 +123,8 @@ WayOutDocument = TypedDict(
     {
         "change": Annotated[
             Change,
-            "limit: it is loosened. confidence: less is asked for. gpus: more GPUs or a larger budget. gpu: "
-            "any GPU with a known price.",
+            "limit: it is loosened. confidence: less is asked for. budget: a larger one. gpus: more GPUs. "
+            "gpu: any GPU with a known price. The deployment is the cheapest an hour that then keeps all.",
         ],
         "limit": str | None,
         "from": float | None,

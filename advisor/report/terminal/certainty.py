@@ -144,8 +144,13 @@ def change_text(way: WayOut) -> str:
         doing = "come down" if way.limit == "capacity" else f"loosen {limit_name(way.limit)}"
         return f"{doing} from {now} to {then} {unit}"
     if way.change == "confidence":
-        return f"accept {chance(way.keeps_all_limits)} (--confidence)"
-    return {"gpus": "allow more GPUs or a larger budget", "gpu": "allow any GPU (--gpu any)"}[way.change]
+        return f"accept {chance(way.to or way.keeps_all_limits)} (--confidence)"
+    return {
+        "budget": "allow a larger budget",
+        "gpus": "allow more GPUs",
+        "budget and gpus": "allow more GPUs and a larger budget",
+        "gpu": "allow any GPU (--gpu any)",
+    }[way.change]
 
 
 def way_usd(way: WayOut) -> str:

@@ -7,9 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from advisor.advise.api import recommend
 from advisor.advise.choose.gpu_count import arranged, by_convention, sixteen_bit_count
 from advisor.cost.predict.prediction import Prediction
 from advisor.spec.deployment import Deployment
+from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.workload import GpuCount
 from tests.advise.builders import GB, choice, deployment, judged, prediction, workload
 
@@ -79,3 +82,25 @@ def test_of_the_ways_to_split_the_one_that_serves_most_is_taken() -> None:
     broken = replace(prediction(deployment(gpu="A100", replicas=4)), capacity_requests_per_s=None)
     assert left([slow, fast, broken], "same") == [fast.deployment]
     assert left([broken], "same") == [broken.deployment]
+
+
+def test_of_three_gpus_two_are_used_where_one_does_not_hold_the_model_and_three_are_paid_for() -> None:
+    asked = override(load_workload("chat"), rate=0.1, slo=["none"])
+    three = recommend("Llama-3.3-70B-Instruct", asked, gpus=["RTX4090"], num_gpus=3, prices={"RTX4090": 1.0})
+    two = recommend("Llama-3.3-70B-Instruct", asked, gpus=["RTX4090"], num_gpus=2, prices={"RTX4090": 1.0})
+    assert three.winner is not None
+    assert two.winner is not None
+    assert three.winner.deployment == two.winner.deployment
+    assert three.winner.deployment.num_gpus == 2
+    assert three.winner.cost is not None
+    assert (three.winner.cost.usd_per_hour, three.winner.cost.gpus_bought) == (3.0, 3)
+    assert "1 of the 3 GPUs stays idle, and paid for" in three.notes
+    assert not [note for note in two.notes if "idle" in note]
+
+
+def test_the_smallest_that_holds_the_model_is_on_more_gpus_than_were_asked() -> None:
+    asked = override(load_workload("chat"), rate=0.1, slo=["none"])
+    for count in (1, 3, 5):
+        found = recommend("Llama-3.1-405B-Instruct", asked, gpus=["L40S"], num_gpus=count)
+        assert found.smallest is not None
+        assert found.smallest.deployment.num_gpus > count

@@ -42,6 +42,13 @@ def test_gpus_cost_by_the_gpu_and_machines_whole() -> None:
     assert (gpus_bought(BY_GPU, 2, 3), gpus_bought(WHOLE, 2, 3)) == (6, 8)
 
 
+def test_gpus_that_stay_idle_are_paid_for() -> None:
+    # One replica of two on a box of three; of nine where eight are sold together, two machines.
+    assert usd_per_hour([BY_GPU], np.array([2]), np.array([1]), least=3).tolist() == [6.0]
+    assert usd_per_hour([WHOLE], np.array([8]), np.array([1]), least=9).tolist() == [32.0]
+    assert (gpus_bought(BY_GPU, 2, 1, least=3), gpus_bought(WHOLE, 8, 1, least=9)) == (3, 16)
+
+
 def test_replicas_that_the_machine_holds_anyway_cost_nothing() -> None:
     assert replicas_at_no_cost(WHOLE, 2) == 4
     assert replicas_at_no_cost(BY_GPU, 2) == replicas_at_no_cost(None, 2) == 1

@@ -43,8 +43,9 @@ def test_max_gpus_bounds_tensor_parallelism() -> None:
     assert degrees(space("H100", max_gpus=3)) == [1, 2]
 
 
-def test_an_exact_number_of_gpus_is_divided_evenly() -> None:
-    assert degrees(space("H100", num_gpus=6)) == [1, 2]
+def test_of_an_exact_number_of_gpus_some_may_stay_idle() -> None:
+    assert degrees(space("H100", num_gpus=6)) == [1, 2, 4]
+    assert degrees(space("RTX4090", num_gpus=3)) == [1, 2]
 
 
 def test_heads_that_do_not_divide_are_not_split() -> None:

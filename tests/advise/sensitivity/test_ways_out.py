@@ -83,3 +83,52 @@ def test_no_lower_rate_is_offered_where_a_lone_request_misses_a_limit() -> None:
     asked = choice_of("Llama-3.1-70B-Instruct", workload, gpus=["A100"], max_gpus=4)
     answer = choose(asked, shipped_predictor(), shipped_quality())
     assert "capacity" not in [w.limit for w in ways_out(answer, shipped_predictor(), shipped_quality())]
+
+
+def ways(asked: Choice) -> dict[str, WayOut]:
+    answer = choose(asked, shipped_predictor(), shipped_quality())
+    assert not answer.ranked
+    found = ways_out(answer, shipped_predictor(), shipped_quality())
+    return {way.limit or way.change: way for way in found}
+
+
+def cheapest_usd(choice: Choice) -> float:
+    """The least bill of anything that keeps the limits."""
+    answer = choose(choice, shipped_predictor(), shipped_quality())
+    return min(a.cost.usd_per_hour for a in answer.ranked if a.cost is not None)
+
+
+@pytest.mark.parametrize("objective", ["cost", "latency", "throughput", "accuracy"])
+def test_a_larger_budget_is_the_least_that_keeps_the_limits_whatever_the_aim(objective: str) -> None:
+    workload = override(load_workload("chat"), objective=objective)
+    asked = choice_of("Llama-3.1-8B-Instruct", workload, gpus=["H100"], max_usd_per_hour=2.0)
+    way = ways(asked)["budget"]
+    # 3.85 USD/h is one H100.
+    assert (way.deployment.num_gpus, way.deployment.gpu.name) == (1, "H100-SXM")
+    by_cost = replace(asked, workload=override(workload, objective="cost"), max_usd_per_hour=None)
+    assert way.usd_per_hour == pytest.approx(cheapest_usd(by_cost))
+
+
+def test_a_loosened_limit_names_the_cheapest_that_then_keeps_it() -> None:
+    workload = override(load_workload("chat"), rate=1.0, slo=["ttft_p99_ms=30"])
+    asked = choice_of("Llama-3.3-70B-Instruct", workload, gpus=["H100"], max_gpus=16)
+    way = ways(asked)["ttft_p99_ms"]
+    assert way.to is not None
+    loosened = replace(asked, workload=override(workload, slo=[f"ttft_p99_ms={way.to}"]))
+    assert way.usd_per_hour == pytest.approx(cheapest_usd(loosened))
+
+
+def test_of_any_gpu_no_more_are_named_than_the_limits_need() -> None:
+    workload = override(load_workload("chat"), rate=1.0)
+    asked = choice_of("Llama-3.3-70B-Instruct", workload, gpus=["L4"], num_gpus=3)
+    way = ways(asked)["gpu"]
+    free = choice_of("Llama-3.3-70B-Instruct", workload)
+    assert way.usd_per_hour == pytest.approx(cheapest_usd(free))
+
+
+def test_more_gpus_and_a_larger_budget_are_told_apart() -> None:
+    workload = override(load_workload("chat"), rate=10.0)
+    few = choice_of("Llama-3.3-70B-Instruct", workload, gpus=["A100"], max_gpus=2)
+    assert ways(few).keys() & {"budget", "gpus", "budget and gpus"} == {"gpus"}
+    both = choice_of("Llama-3.3-70B-Instruct", workload, gpus=["A100"], max_gpus=2, max_usd_per_hour=1.0)
+    assert ways(both).keys() & {"budget", "gpus", "budget and gpus"} == {"budget and gpus"}

@@ -152,7 +152,9 @@ def test_bars_are_as_long_as_the_probability() -> None:
             "loosen recovery from 99.5 to 98 %",
         ),
         ({"change": "confidence"}, "accept 60 % (--confidence)"),
-        ({"change": "gpus"}, "allow more GPUs or a larger budget"),
+        ({"change": "budget"}, "allow a larger budget"),
+        ({"change": "gpus"}, "allow more GPUs"),
+        ({"change": "budget and gpus"}, "allow more GPUs and a larger budget"),
         ({"change": "gpu"}, "allow any GPU (--gpu any)"),
     ],
 )
