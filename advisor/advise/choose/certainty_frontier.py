@@ -146,6 +146,23 @@ def frontier(found: Iterable[Offer]) -> tuple[Offer, ...]:
     return tuple(kept)
 
 
+def _of_its_format(offers_by_cost: Sequence[Offer], first: Offer | None, per: Per) -> Offer | None:
+    """The cheapest; of several that cost the same, one of the recommended's format, so that only what a
+    surer answer needs is different."""
+    if not offers_by_cost or first is None:
+        return next(iter(offers_by_cost), None)
+    least = offers_by_cost[0].usd(per)
+    alike = [o for o in offers_by_cost if o.usd(per) == least]
+    own = first.deployment.format_and_gpu, first.deployment.kv_format
+    return min(
+        alike,
+        key=lambda o: (
+            (o.deployment.format_and_gpu, o.deployment.kv_format) != own,
+            o.deployment.format.name != first.deployment.format.name,
+        ),
+    )
+
+
 def picks(first: Offer | None, found: Sequence[Offer], workload: Workload) -> tuple[Pick, ...]:
     """At most three offers to choose between; one that equals another is left out.
 
@@ -156,7 +173,7 @@ def picks(first: Offer | None, found: Sequence[Offer], workload: Workload) -> tu
     made = [] if first is None else [Pick(role="recommended", offer=first)]
     least = sure_enough(workload.confidence)
     if first is None or first.keeps_all_limits < least:
-        surer = next((o for o in priced if o.keeps_all_limits >= least), None)
+        surer = _of_its_format([o for o in priced if o.keeps_all_limits >= least], first, per)
         made += [] if surer is None else [Pick(role="surer", offer=surer)]
     if first is not None and workload.objective != "cost":
         return tuple(made)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
-from advisor.advise.choose.certainty_frontier import Offer, frontier, picks
+from advisor.advise.choose.certainty_frontier import STEP, Offer, frontier, picks
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
@@ -38,7 +38,7 @@ def test_no_offer_beats_the_frontier(found: list[Offer]) -> None:
     for one in found:
         if one.usd_per_hour is not None:
             cheap = [o for o in front if (o.usd_per_hour or 0) <= one.usd_per_hour]
-            assert max(o.keeps_all_limits for o in cheap) > one.keeps_all_limits - 0.005
+            assert max(o.keeps_all_limits for o in cheap) > one.keeps_all_limits - STEP
 
 
 def roles(first: Offer | None, found: list[Offer], confidence: float = 0.8) -> dict[str, Offer]:
@@ -55,6 +55,17 @@ def test_the_picks_are_the_recommended_a_surer_and_a_cheaper() -> None:
 def test_one_that_equals_another_is_left_out() -> None:
     first = offer(5.0, 0.97)
     assert roles(first, [first, offer(9.0, 0.99)]) == {"recommended": first}
+
+
+def test_of_surer_ones_that_cost_the_same_the_recommended_s_own_format_is_named() -> None:
+    def of(fmt: str, usd: float, keeps: float, replicas: int) -> Offer:
+        served = deployment(fmt=fmt, replicas=replicas)
+        return Offer(deployment=served, usd_per_hour=usd, keeps_all_limits=keeps)
+
+    first, own, other = of("fp8", 1.09, 0.9, 1), of("fp8", 2.18, 0.98, 2), of("int8", 2.18, 0.99, 2)
+    assert roles(first, [first, other, own])["surer"] == own
+    cheaper = of("int8", 2.0, 0.97, 2)
+    assert roles(first, [first, other, own, cheaper])["surer"] == cheaper
 
 
 def test_surer_lies_halfway_from_a_high_confidence_to_certainty() -> None:
