@@ -141,9 +141,10 @@ def choice_of(
     runs_on = engine_of(engine, asked)
     degrees = _degrees(tensor_parallel)
     split_notes = check_splits(chosen_model, degrees, runs_on)
+    chosen = _gpus(gpus)
     space = Space(
         model=chosen_model,
-        gpus=_gpus(gpus),
+        gpus=chosen,
         formats=searched,
         kv_formats=_kv_formats(kv_formats, runs_on),
         kv_where_needed=kv_formats is None and runs_on.kv_cache_dtype == "auto" and asked.gpu_count == "free",
@@ -152,7 +153,7 @@ def choice_of(
         tensor_parallel=degrees,
         num_gpus=num_gpus,
         max_gpus=max_gpus,
-        stock=_stock(stock),
+        stock=_stock(stock, chosen),
         engine=runs_on,
         recipe=recipe_named(formats, asked.quality.recipe),
     )
@@ -269,10 +270,19 @@ def _kv_formats(named: Sequence[KvChoice] | None, engine: Engine) -> tuple[KvCho
     return ("16bit",) if engine.kv_cache_dtype == "auto" else (kv_choice(engine),)
 
 
-def _stock(named: Mapping[str, int] | None) -> dict[str, int]:
+def _stock(named: Mapping[str, int] | None, gpus: Sequence[GpuSpec]) -> dict[str, int]:
+    """Most GPUs by name. Raises InputError for one that is not chosen from, whose count would say nothing."""
+    stock: dict[str, int] = {}
     for name, count in (named or {}).items():
         _check_count(f"stock of {name}", count)
-    return {find_gpu(name).name: count for name, count in (named or {}).items()}
+        stock[find_gpu(name).name] = count
+    known = [gpu.name for gpu in gpus]
+    for name in stock:
+        if name not in known:
+            raise InputError(
+                f"--stock: {name} is not among the GPUs to choose from; add it there, or leave it out"
+            )
+    return stock
 
 
 def _degrees(named: Sequence[int] | None) -> tuple[int, ...] | None:

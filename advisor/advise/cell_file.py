@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from advisor.errors import InputError, nearest
+from advisor.spec.engines.speculative import NAMES, OFF, refusal
 from advisor.spec.reading.file_bytes import read_bytes
 
 NEEDED = ("model", "gpu", "num_gpus", "format", "input_tokens", "output_tokens", "concurrency")
@@ -65,7 +66,9 @@ def _rows(text: str, path: Path) -> list[tuple[int, dict[str, str]]]:
                     f"{path}:{reader.line_num}: {len(cells)} cells where the first line names {len(head)}; "
                     "quote text that holds a comma"
                 )
-            rows.append((reader.line_num, dict(zip(head, cells, strict=True))))
+            row = dict(zip(head, cells, strict=True))
+            _check_drafts(row, f"{path}:{reader.line_num}")
+            rows.append((reader.line_num, row))
     except csv.Error as error:
         raise InputError(f"{path}:{reader.line_num}: damaged CSV ({error}); check its quotes") from error
     if not rows:
@@ -83,6 +86,13 @@ def _check_head(head: Sequence[str], path: Path) -> None:
     twice = {name for name in head if head.count(name) > 1}
     if twice:
         raise InputError(f"{path}:1: column '{min(twice)}' stands twice; keep one")
+
+
+def _check_drafts(row: Mapping[str, str], where: str) -> None:
+    """Refuse a row of a server that drafts tokens: its figures would be those of one that does not."""
+    for name in NAMES:
+        if row.get(name, "").strip().lower() not in OFF:
+            raise refusal(row[name].strip(), where=f"{where}: {name}")
 
 
 def other_columns(rows: Sequence[Mapping[str, str]]) -> list[str]:

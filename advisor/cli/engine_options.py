@@ -17,6 +17,7 @@ SpeculativeOption = Annotated[
         "--speculative",
         "--speculative-config",
         "--speculative-model",
+        "--num-speculative-tokens",
         metavar="draft|mtp|eagle|ngram",
         help="Refused, with what is known of this kind of speculative decoding and why its speed is "
         "not predicted.",

@@ -37,8 +37,6 @@ def asked_choice(
         gpu_count=chosen.gpu_count,
         **({} if api is None else asdict(api)),
     )
-    if api is not None and api.utilization is not None and workload.api_price is None:
-        raise InputError("--utilization: counts against the price of an API; add --api-price 0.20/0.60")
     counts = _counted(chosen.gpu)
     gpus = None if counts is None else [name for name, _ in counts]
     stock = {name: count for name, count in counts or () if count is not None} if owned else {}

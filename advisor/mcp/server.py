@@ -16,6 +16,8 @@ from pydantic import ValidationError
 
 from advisor.errors import InputError, QuantAdviseError
 from advisor.mcp.tools import TOOLS, Tool
+from advisor.spec.engines.profile_section import refuse_speculative
+from advisor.spec.reading.given import Given
 from advisor.version import installed_version
 
 INSTRUCTIONS = (
@@ -41,7 +43,7 @@ def answered(name: str, arguments: dict[str, Any] | None) -> types.CallToolResul
     try:
         document = _document(name, arguments or {})
     except QuantAdviseError as error:
-        line = in_fields(" ".join(str(error).split()))
+        line = in_fields(" ".join(str(error).split()), name)
         return types.CallToolResult(content=[types.TextContent(type="text", text=line)], is_error=True)
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     return types.CallToolResult(
@@ -54,18 +56,20 @@ FIELDS = {
     "--slo": "limits",
     "--think-time": "think_time_s",
     "--concurrency max": "maximum",
-    "--gpu": "gpus",
     "--price": "prices",
     "--max-cost-per-hour": "max_usd_per_hour",
     "--tensor-parallel-size": "tensor_parallel",
     "--engine": "engine",
+    "--stock": "owned_gpus",
 }
 """Fields of the tools that have another name than the command line's option."""
+ONE_GPU = "predict"
+"""The tool that takes one GPU; others choose among `gpus`."""
 
 
-def in_fields(line: str) -> str:
-    """An error's line that names the tools' fields where it names the command line's options."""
-    for option, name in FIELDS.items():
+def in_fields(line: str, tool: str) -> str:
+    """An error's line that names the tool's fields where it names the command line's options."""
+    for option, name in {**FIELDS, "--gpu": "gpu" if tool == ONE_GPU else "gpus"}.items():
         line = re.sub(rf"(?<![\w-]){option}(?![\w-])", name, line)
     return re.sub(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)", lambda match: match[1].replace("-", "_"), line)
 
@@ -100,6 +104,7 @@ def _document(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     tool = next((tool for tool in TOOLS if tool.name == name), None)
     if tool is None:
         raise InputError(f"unknown tool '{name}'; known: {', '.join(tool.name for tool in TOOLS)}")
+    refuse_speculative({name: Given(value=value, where=tool.name) for name, value in arguments.items()})
     try:
         given = tool.inputs.model_validate(arguments)
     except ValidationError as error:

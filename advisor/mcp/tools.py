@@ -10,7 +10,7 @@ from typing import Any
 from advisor.errors import InputError
 from advisor.mcp import inputs as i
 from advisor.spec.models.model import ModelSpec
-from advisor.spec.reading.lists import gpu_and_count
+from advisor.spec.reading.lists import gpu_and_count, gpu_and_degree
 from advisor.spec.workloads.workload import Workload
 
 Document = dict[str, Any]
@@ -112,10 +112,6 @@ def _recommend(given: i.RecommendInputs) -> Document:
     from advisor.report.documents.mix_document import mix_document
     from advisor.report.documents.recommendation_document import recommendation_document
 
-    if given.utilization is not None and given.api_price is None:
-        raise InputError(
-            "utilization: counts against the price of an API; state api_price, such as 0.20/0.60"
-        )
     asked = _choice(given, api_price=given.api_price, utilization=given.utilization)
     if given.owned_gpus and given.gpus is None:
         asked = {**asked, "gpus": list(given.owned_gpus)}
@@ -130,15 +126,13 @@ def _predict(given: i.DeploymentInputs) -> Document:
     from advisor.report.documents.recommendation_document import prediction_document
 
     workload = _workload(given)
-    gpu, count = gpu_and_count(given.gpu)
-    if count is not None and given.tensor_parallel not in (1, count):
-        raise InputError(f"gpu: {count} GPUs, and tensor_parallel {given.tensor_parallel}; keep one of them")
+    gpu, tensor_parallel = gpu_and_degree(given.gpu, given.tensor_parallel)
     assessment = predict(
         _model(given.model),
         workload,
         gpu=gpu,
         format=given.format,
-        tensor_parallel=count or given.tensor_parallel,
+        tensor_parallel=tensor_parallel,
         replicas=given.replicas,
         kv_format="fp8" if given.kv_cache_dtype == "fp8" else "16bit",
         engine=given.engine,

@@ -12,6 +12,7 @@ from advisor.advise.choose.question import Choice, check_context
 from advisor.advise.mixed.fleet import check_mixable
 from advisor.errors import InputError, QuantAdviseError, unknown
 from advisor.spec.deployment import kv_formats
+from advisor.spec.engines.profile_section import refuse_speculative
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu import GpuSpec, Price
 from advisor.spec.hardware.gpu_by_name import find_gpu
@@ -21,6 +22,7 @@ from advisor.spec.metrics import latency_key
 from advisor.spec.models.catalog import catalog_model, model_of_size
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.reading.amounts import plain_number, usd_per_hour
+from advisor.spec.reading.given import Given
 from advisor.spec.reading.lists import split
 from advisor.spec.workloads.load_kind import SPELLING, ArrivalKind
 from advisor.spec.workloads.profile import known_workloads, load_workload
@@ -90,6 +92,7 @@ def words_of(error: QuantAdviseError) -> str:
 
 def read_choice(said: Mapping[str, str], own_inputs: OwnInputs) -> Choice:
     """What there is to choose from and by what. Raises InputError, one line that names the field's flag."""
+    refuse_speculative({key: Given(value=text, where="question") for key, text in said.items()})
     for key, text in said.items():
         if key not in fields():
             raise FieldError(str(unknown("field", key, fields())), key)
@@ -183,8 +186,6 @@ def _gpu(name: str, own_inputs: OwnInputs) -> GpuSpec:
 def _workload(get: Mapping[str, str], own_inputs: OwnInputs) -> Workload:
     base = profile_said(get["workload"] or "chat", own_inputs)
     kind = kind_said(get, base)
-    if get["used"] and not get["api"] and base.api_price is None:
-        raise FieldError("--utilization: counts against the price of an API; state one", "used")
     if get["at"] not in ("", "none"):
         with _field("at"):
             parse_slos([f"{latency_key('ttft', get['at'])}=1"])

@@ -155,6 +155,17 @@ def test_a_gpu_may_have_its_count() -> None:
     assert results["predict"].content[0].text == "gpu: 2 GPUs, and tensor_parallel 4; keep one of them"
 
 
+def test_an_error_about_one_gpu_names_the_field_of_its_tool() -> None:
+    _, results = asked({"predict": {**SMALL, "gpu": "0xL40S"}, "recommend": {**SMALL, "gpus": ["L41S"]}})
+    assert "gpus" not in results["predict"].content[0].text
+    assert "unknown GPU 'L41S'" in results["recommend"].content[0].text
+
+
+def test_a_stock_of_what_is_not_chosen_from_is_refused() -> None:
+    _, results = asked({"recommend": {**SMALL, "gpus": ["L40S"], "owned_gpus": {"A6000": 2}}})
+    assert results["recommend"].content[0].text.startswith("owned_gpus: A6000 is not among the GPUs")
+
+
 def test_two_kinds_of_load_are_refused() -> None:
     _, results = asked({"predict": {**SMALL, "gpu": "L40S", "concurrency": 8, "request_rate": 2}})
     assert "a workload has one kind of load" in results["predict"].content[0].text
@@ -164,7 +175,7 @@ def test_a_wrong_price_of_an_api_is_one_line() -> None:
     of = {**SMALL, "gpus": ["L40S"]}
     for more, words in (
         ({"api_price": "cheap"}, "api_price: 'cheap' is no price"),
-        ({"utilization": 0.5}, "state api_price"),
+        ({"utilization": 0.5}, "add api_price"),
     ):
         _, results = asked({"recommend": {**of, **more}})
         assert words in results["recommend"].content[0].text

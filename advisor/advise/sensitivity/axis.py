@@ -10,6 +10,7 @@ import numpy as np
 
 from advisor.errors import InputError
 from advisor.spec.models.model import ModelSpec
+from advisor.spec.reading.given import plain
 from advisor.spec.workloads.workload import MAX_CONCURRENCY, MAX_REQUESTS_PER_S, Arrival, Lengths, Load
 
 Over = Literal["concurrency", "rate", "input-tokens", "output-tokens"]
@@ -26,6 +27,14 @@ PER_OCTAVE = 2
 """Levels looked at per doubling before the crossings are narrowed down."""
 DEFAULT_RANGE = 16.0
 """Where no range is given, a rate is varied from what is asked ÷ this to what is asked × this."""
+
+
+def known_over(text: str, where: str = "over") -> Over:
+    """What is varied, by its name. Raises InputError, which begins with `where`, for what cannot be."""
+    for over in OVERS:
+        if text == over:
+            return over
+    raise InputError(f"{where}: '{plain(text)}' cannot be varied; known: {', '.join(OVERS)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +59,7 @@ def axis(
     request/s where the load has none), 64 to 32,768 prompt and 16 to 8,192 answer tokens, as far as the
     model's context goes. Raises InputError for a range that cannot be.
     """
-    if over not in OVERS:
-        raise InputError(f"over: '{over}' cannot be varied; known: {', '.join(OVERS)}")
+    known_over(over)
     least, most = _usual(over, load, model)
     first = least if low is None else low
     last = most if high is None else high

@@ -40,7 +40,7 @@ def crossover(
 
     quantadvise crossover Llama-3.1-8B-Instruct --workload chat --gpu A6000 --over concurrency
     """
-    from advisor.advise.sensitivity.axis import OVERS
+    from advisor.advise.sensitivity.axis import known_over
     from advisor.advise.sensitivity.crossover import crossover as walk
     from advisor.advise.sensitivity.crossover import usual_axis
     from advisor.cli.progress import working
@@ -48,11 +48,10 @@ def crossover(
 
     if output is o.Output.csv:
         raise InputError("--output: a crossover has no csv; say table, json or yaml")
-    if over is not None and over not in OVERS:
-        raise InputError(f"--over: '{over}' cannot be varied; known: {', '.join(OVERS)}")
+    stated = None if over is None else known_over(over, "--over")
     choice, predictor, quality = asked_choice(named, chosen)
     kind = choice.workload.load.arrival.kind
-    varied: Over = over or ("rate" if kind == "rate" else "concurrency")
+    varied: Over = stated or ("rate" if kind == "rate" else "concurrency")
     axis = usual_axis(choice, varied, low=low, high=high)
     with working(f"Going along {varied}"):
         found = walk(choice, axis, predictor, quality)

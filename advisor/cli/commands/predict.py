@@ -13,7 +13,7 @@ from advisor.cli import options as o
 from advisor.cli import values as v
 from advisor.cli.groups import Asked, Limits, Named, Prices, Served, grouped
 from advisor.errors import InputError, NothingFitsError
-from advisor.spec.reading.lists import gpu_and_count
+from advisor.spec.reading.lists import gpu_and_degree
 
 if TYPE_CHECKING:
     from advisor.advise.choose.assessment import Assessment
@@ -124,7 +124,7 @@ def _assessed(
     chosen = v.the_model(named)
     if one.gpu is None:
         raise InputError("gpu: none named; give --gpu (quantadvise gpus lists them)")
-    gpu, tensor_parallel = _counted(one.gpu, one.tensor_parallel)
+    gpu, tensor_parallel = gpu_and_degree(one.gpu, one.tensor_parallel)
     workload = v.the_workload(asked, limits, prices)
     allowed = kv_formats(one.kv_cache_dtype) or (None,)
     if len(allowed) > 1:
@@ -151,16 +151,6 @@ def _assessed(
         border=v.the_border(records),
     )
     return assessment, workload, predictor
-
-
-def _counted(gpu: str, tensor_parallel: int) -> tuple[str, int]:
-    """The GPU's name and how many share a replica: `2xA100` says both. Raises InputError for two counts."""
-    name, count = gpu_and_count(gpu)
-    if count is not None and tensor_parallel not in (1, count):
-        raise InputError(
-            f"--gpu: {count} GPUs, and --tensor-parallel-size {tensor_parallel}; keep one of them"
-        )
-    return name, count or tensor_parallel
 
 
 def _print(

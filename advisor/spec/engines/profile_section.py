@@ -15,19 +15,17 @@ from advisor.spec.engines.engine import (
     newest_version,
     parse_engine,
 )
-from advisor.spec.engines.speculative import refusal
+from advisor.spec.engines.speculative import NAMES, refusal
 from advisor.spec.reading.given import Given
 from advisor.spec.reading.located_yaml import plain_number
 
 FLAGS = ("prefix_caching", "async_scheduling", "enforce_eager", "compilation", "allreduce_fusion")
 MAX_COUNT = 10_000_000
-SPECULATIVE_KEYS = frozenset({"speculative", "speculative_config", "speculative_model"})
-"""What people write for a setting that no figure has in it."""
 
 
 def refuse_speculative(stated: Mapping[str, Given], section: str = "") -> None:
     """Refuse keys of speculative decoding. section: `engine.` where they stand in a profile's engine."""
-    for key in sorted(SPECULATIVE_KEYS & set(stated)):
+    for key in [name for name in NAMES if name in stated]:
         raise refusal(str(stated[key].value), where=f"{stated[key].place}: {section}{key}")
 
 

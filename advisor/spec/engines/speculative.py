@@ -22,7 +22,15 @@ _ALSO: Mapping[str, str] = {
     "eagle": r"eagle-?[23]?",
     "ngram": r"n-?gram|prompt[ _-]?lookup",
 }
-_MEASURES = "measure both on your own prompts: vllm bench serve with and without --speculative-config"
+_MEASURES = (
+    "measure both on your own prompts: vllm bench serve against a server that drafts and one that does not"
+)
+NAMES = ("speculative", "speculative_config", "speculative_model", "num_speculative_tokens")
+"""What people write for a setting that no figure has in it: a profile's keys, the tools' and the page's
+fields; with hyphens the command line's options."""
+
+OFF = frozenset({"", "none", "no", "off", "false", "0"})
+"""What a table of runs says of one without it."""
 
 
 def kind_of(text: str) -> str | None:

@@ -132,6 +132,11 @@ def _grouped(layers: tuple[Layer, ...], *, again: bool = False) -> tuple[LayerGr
 
 def _text_values(c: ConfigValues, architectures: Sequence[str]) -> tuple[ConfigValues, str]:
     """The language model's keys, and its model_type. Raises UnsupportedError for what writes no text."""
+    drafts = c.text("speculators_model_type")
+    if drafts is not None:
+        raise UnsupportedError(
+            f"{c.where}: speculators_model_type {drafts} is {registry.DRAFT}; name a model that writes text"
+        )
     if architectures:
         reason = registry.no_text(architectures[0])
         if reason is not None:

@@ -56,3 +56,13 @@ def gpu_and_count(text: str) -> tuple[str, int | None]:
             f"GPU '{text.strip()}': 0 is no number of GPUs; give 1 or more: 2x{match[2].strip()}"
         )
     return match[2].strip(), None if count is None else int(count)
+
+
+def gpu_and_degree(text: str, tensor_parallel: int) -> tuple[str, int]:
+    """The GPU's name and how many share a replica: `2xA100` says both. Raises InputError for two counts."""
+    name, count = gpu_and_count(text)
+    if count is not None and tensor_parallel not in (1, count):
+        raise InputError(
+            f"--gpu: {count} GPUs, and --tensor-parallel-size {tensor_parallel}; keep one of them"
+        )
+    return name, count or tensor_parallel

@@ -140,6 +140,8 @@ def override(
         api_price=api_price,
         utilization=utilization,
     )
+    if utilization is not None and values["api_price"] is None:
+        raise InputError("--utilization: counts against the price of an API; add --api-price 0.20/0.60")
     return build(values, where="flags")
 
 

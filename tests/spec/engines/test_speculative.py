@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from hypothesis import strategies as st
 
 from advisor.errors import UnsupportedError
 from advisor.spec.engines.speculative import KINDS, kind_of, refusal, speculates
+from advisor.spec.models.catalog import find_model
 from advisor.spec.workloads.profile import load_workload
+from advisor.ui.own_inputs import OwnInputs
+from advisor.ui.question import read_choice
 from tests.command import Command
 
 
@@ -111,3 +115,34 @@ def test_neither_a_plan_nor_an_import_takes_a_server_that_drafts(
     )
     assert said.code == 1
     assert "--engine-args: the server drafted tokens (speculative decoding)" in said.err
+
+
+def test_a_cell_of_a_server_that_drafts_is_refused_and_one_without_is_answered(
+    quantadvise: Command, tmp_path: Path
+) -> None:
+    head = "model,gpu,num_gpus,format,input_tokens,output_tokens,concurrency,speculative\n"
+    path = tmp_path / "cells.csv"
+    path.write_text(f"{head}Qwen3-8B,L40S,1,bf16,512,128,4,None\nQwen3-8B,L40S,1,bf16,512,128,4,eagle3\n")
+    said = quantadvise("predict", "--cells", path)
+    assert said.code == 1
+    assert f"{path}:3: speculative: speculative decoding is not modelled (eagle: a head" in said.err
+    path.write_text(f"{head}Qwen3-8B,L40S,1,bf16,512,128,4,off\n")
+    assert quantadvise("predict", "--cells", path).code == 0
+
+
+def test_the_live_page_and_the_agents_tools_refuse_it_by_name() -> None:
+    with pytest.raises(UnsupportedError, match=r"question: speculative_config: .* \(ngram: tokens are"):
+        read_choice({"model": "Qwen3-8B", "speculative_config": "ngram"}, OwnInputs())
+    pytest.importorskip("mcp", reason="the SDK is not installed")
+    from advisor.mcp.server import answered
+
+    said = answered("predict", {"model": "Qwen3-8B", "gpu": "L40S", "speculative": {"method": "mtp"}})
+    assert said.is_error
+    assert said.content[0].text.startswith("predict: speculative: speculative decoding is not modelled (mtp")
+
+
+def test_a_speculators_checkpoint_is_named_as_what_it_is(tmp_path: Path) -> None:
+    config = {"speculators_model_type": "eagle3", "architectures": ["Eagle3Speculator"]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UnsupportedError, match="eagle3 is a draft model for speculative decoding"):
+        find_model(str(tmp_path))

@@ -13,6 +13,7 @@ from typing import Any
 
 from advisor.record.importers.facts import DeploymentFacts, engine_name, known_gpu, known_model
 from advisor.record.importers.run import NO_LIMIT, NOT_RECORDED, STATISTICS, Run, day, number, whole
+from advisor.spec.engines.speculative import OFF
 from advisor.spec.metrics import MetricName
 from advisor.spec.models.catalog import find_model
 from advisor.units import MS_PER_S
@@ -97,7 +98,7 @@ def _refused(row: Mapping[str, Any]) -> str:
 
 def _suspect(row: Mapping[str, Any]) -> str:
     speculative = row.get("spec_decoding") or row.get("mtp")
-    if speculative and str(speculative).lower() not in ("none", "off", "false"):
+    if speculative and str(speculative).lower() not in OFF:
         return f"speculative decoding ({speculative})"
     if _yes(row.get("dp_attention")):
         return "data-parallel attention, not tensor parallel"

@@ -34,6 +34,7 @@ REFUSED: Mapping[str, str] = {
     "WhisperForConditionalGeneration": _ENCODER_DECODER,
 }
 """Architectures whose layers are of a kind that no reader counts."""
+DRAFT = "a draft model for speculative decoding"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ class Registered:
         if self.kind == "pooling":
             return "an embedding, ranking or classification model; it generates no text"
         if self.kind == "draft":
-            return "a draft model for speculative decoding"
+            return DRAFT
         return REFUSED.get(self.architecture)
 
     def outcome(self, readable: Collection[str]) -> str:
