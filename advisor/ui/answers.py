@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from advisor.advise.choose.judge import rests_on_simulation
 from advisor.advise.choose.question import Choice
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.decision import decision
@@ -16,13 +17,12 @@ from advisor.advise.measuring.next import measure_next
 from advisor.advise.mixed.fleet import Mix, check_mixable, mix
 from advisor.advise.mixed.program import check_installed
 from advisor.advise.sensitivity.along_load import along_load
-from advisor.advise.sensitivity.axis import OVERS
+from advisor.advise.sensitivity.axis import known_over
 from advisor.advise.sensitivity.loosened import loosened
 from advisor.advise.sensitivity.own_or_api import own_or_api
 from advisor.cost.predict.cache import CachedPredictor
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.quality.recovery import QualityModel
-from advisor.errors import unknown
 from advisor.report.documents.mix_document import mix_document
 from advisor.report.documents.recommendation_document import recommendation_document
 from advisor.report.html.answer import answer_section
@@ -33,22 +33,19 @@ from advisor.report.html.charts.first import first_picture
 from advisor.report.html.charts.load import load_chart
 from advisor.report.html.charts.own_or_api import own_or_api_chart
 from advisor.report.html.elements.markup import joined, tag
+from advisor.report.html.files import folder_zip, rows_text
 from advisor.report.html.page import DOCUMENT_ROWS, Findings, folds, head_section, report_charts
 from advisor.report.html.tables.mix import mix_section
 from advisor.report.html.tables.ranking import ranking_section
 from advisor.report.html.verdict import badge, settles
-from advisor.report.terminal.answer import headline
 from advisor.report.terminal.mixed.words import compared_text
-from advisor.spec.workloads.conversations.profile_keys import write_history
-from advisor.spec.workloads.load_kind import SPELLING
-from advisor.spec.workloads.profile import values_of
+from advisor.spec.reading.lists import split
 from advisor.ui.cached_quality import CachedQuality
 from advisor.ui.dropped import take
-from advisor.ui.fields import fields
-from advisor.ui.further_fields import ENGINE
+from advisor.ui.form import asked_values
 from advisor.ui.own_inputs import OwnInputs
-from advisor.ui.question import LIMITED, FieldError, mixes, read_choice
-from advisor.ui.saves import command_line, compared_figures, folder_zip, rows_text
+from advisor.ui.question import mixes, read_choice
+from advisor.ui.saves import command_line, compared
 from advisor.ui.sections import next_section, prices_section
 from advisor.units import MS_PER_S
 
@@ -57,10 +54,11 @@ REMEMBERED = 16
 MOST_UNCOLLECTED = 4 * REMEMBERED
 """Answers after which memory is freed although somebody waits: some 40 MB."""
 
+TICKED = ("gpu", "formats")
+"""Fields whose text is a set of names."""
 OVER = "over"
 """What the load story goes along, beside the question."""
 GIVE_WAY_S = 0.002
-PERCENT = 100.0
 NOTHING_RANKED = tag("p", "Nothing keeps the limits; “Answer” says what is refused, and why.", class_="card")
 NO_MIX = tag("p", "No kinds of GPU can be mixed for this question.", class_="card")
 
@@ -96,7 +94,7 @@ class Answerer:
         with self._lock, self._uncollected():
             with self._counting:
                 self._urgent -= 1
-            self._latest = _key(said)
+            self._latest = question_key(said)
             choice, recommendation = self._recommend(said)
             picture = first_picture(recommendation)
             parts = {
@@ -110,14 +108,14 @@ class Answerer:
             "parts": parts,
             "drawings": [] if picture is None else picture.payload,
             "asked": asked,
-            **_compared(recommendation),
+            **compared(recommendation),
             "ms": _ms_since(begun),
         }
 
     def figures(self, said: Mapping[str, str]) -> dict[str, object]:
         """What an answer is compared by; asking for it supersedes no other question."""
         with self._lock:
-            return _compared(self._recommend(said)[1])
+            return compared(self._recommend(said)[1])
 
     def rest(self, said: Mapping[str, str]) -> dict[str, object]:
         """Why, the evidence and the refused of the same answer."""
@@ -133,7 +131,7 @@ class Answerer:
         begun = time.perf_counter()
         with self._lock:
             _, recommendation = self._recommend(said)
-            made = report_charts(Findings(recommendation=recommendation))
+            made = report_charts(Findings(recommendation=recommendation), first_picture(recommendation))
             return {
                 "charts": _charts(*made),
                 "tables": ranking_section(recommendation, where_all="the CSV under Files") or NOTHING_RANKED,
@@ -168,12 +166,11 @@ class Answerer:
 
     def along(self, said: Mapping[str, str]) -> dict[str, object]:
         """The load story of the same answer: the ranking under many loads, hence last. Along `over`, else
-        along the question's own load. Raises FieldError for what cannot be varied."""
+        along the question's own load. Raises InputError for what cannot be varied."""
         begun = time.perf_counter()
-        over = said.get(OVER) or None
+        stated = said.get(OVER)
+        over = known_over(stated) if stated else None
         said = {name: text for name, text in said.items() if name != OVER}
-        if over is not None and over not in OVERS:
-            raise FieldError(str(unknown("axis", over, OVERS)), OVER)
         with self._lock:
             self._give_way(said)
             _, recommendation = self._recommend(said)
@@ -188,7 +185,7 @@ class Answerer:
             own = own_or_api(recommendation, self.predictor, self.quality)
             self._collect()
         made = _charts(load_chart(found, recommendation.workload), own_or_api_chart(own))
-        return {"charts": made, "ms": _ms_since(begun)}
+        return {"charts": made, "none": _no_story(recommendation), "ms": _ms_since(begun)}
 
     def mixing(self, said: Mapping[str, str]) -> dict[str, object]:
         """What several kinds of GPU for one load cost. Raises InputError where nothing can be mixed,
@@ -274,11 +271,11 @@ class Answerer:
             self._lock.release()
             time.sleep(GIVE_WAY_S)
             self._lock.acquire()
-        if self._latest is not None and self._latest != _key(said):
+        if self._latest is not None and self._latest != question_key(said):
             raise Superseded
 
     def _recommend(self, said: Mapping[str, str]) -> tuple[Choice, Recommendation]:
-        key = _key(said)
+        key = question_key(said)
         if key not in self._known:
             choice = read_choice(said, self.own_inputs)
             self._known[key] = (choice, choose(choice, self.predictor, self.quality))
@@ -288,8 +285,20 @@ class Answerer:
         return self._known[key]
 
 
-def _key(said: Mapping[str, str]) -> Said:
-    return tuple(sorted((name, text.strip()) for name, text in said.items() if text.strip()))
+def question_key(said: Mapping[str, str]) -> Said:
+    """A question as it is remembered: what is ticked is a set, in whatever order a page names it."""
+    stated = {name: text.strip() for name, text in said.items() if text.strip()}
+    ticked = {name: ",".join(sorted(split(stated[name]))) for name in TICKED if name in stated}
+    return tuple(sorted({**stated, **ticked}.items()))
+
+
+def _no_story(recommendation: Recommendation) -> str:
+    """Why nothing can be followed along a load, where there is no chart of it."""
+    if recommendation.winner is None:
+        return "Nothing is ranked for this question, so there is nothing to follow along a load."
+    if rests_on_simulation(recommendation.table):
+        return "Conversations are simulated at one load; ask for another to see what it changes."
+    return "The model's context leaves no room to vary this."
 
 
 def _charts(*charts: Chart | None) -> list[dict[str, object]]:
@@ -297,54 +306,5 @@ def _charts(*charts: Chart | None) -> list[dict[str, object]]:
     return [{"html": figure(chart), "drawings": chart.payload} for chart in charts if chart is not None]
 
 
-def _compared(recommendation: Recommendation) -> dict[str, object]:
-    """What another answer is compared with: one line, and every figure with its value."""
-    first = recommendation.winner
-    if first is None:
-        return {"headline": "nothing keeps the limits", "figures": []}
-    return {"headline": headline(first, recommendation.workload), "figures": compared_figures(recommendation)}
-
-
 def _ms_since(begun: float) -> float:
     return round(MS_PER_S * (time.perf_counter() - begun), 1)
-
-
-def asked_values(choice: Choice) -> dict[str, object]:
-    """What was asked in the end, the profile's part included: what a form shows where nothing is typed."""
-    workload = choice.workload
-    load = workload.load
-    prices = {gpu.name: choice.price_of(gpu, 1) for gpu in (*choice.every_gpu, *choice.space.gpus)}
-    return {
-        "load": SPELLING[load.arrival.kind],
-        "level": load.arrival.value,
-        "shown": {name: shown(value) for name, value in stated_values(choice).items()},
-        "prices": {name: None if price is None else price.usd_per_gpu_hour for name, price in prices.items()},
-    }
-
-
-def stated_values(choice: Choice) -> dict[str, object]:
-    """By field; None where nothing holds."""
-    workload, space = choice.workload, choice.space
-    recovery = workload.quality.min_recovery
-    limits = {metric: workload.limit_on(metric) for metric in LIMITED}
-    own = {**values_of(workload), **space.engine.stated}
-    return {
-        **{name: own[name] for name in fields() if isinstance(own.get(name), (int, float, str))},
-        **{metric: None if limit is None else limit.max_ms for metric, limit in limits.items()},
-        "level": workload.load.arrival.value,
-        "input": workload.load.input_tokens.mean,
-        "output": workload.load.output_tokens.mean,
-        "turns": workload.load.conversation.turns.mean,
-        "think": workload.load.conversation.think_time.mean,
-        "system": workload.load.conversation.system_tokens,
-        "history": write_history(workload.load.conversation.history),
-        "recovery": None if recovery is None else PERCENT * recovery,
-        "confidence": PERCENT * workload.confidence,
-        ENGINE: str(space.engine),
-    }
-
-
-def shown(value: object) -> str:
-    if value is None:
-        return "none"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,21 +1,29 @@
-"""The form of the live page, made from the list of fields; what has its own look is drawn here by hand."""
+"""The form of the live page, made from the list of fields, and what it shows where nothing is typed; what has
+its own look is drawn here by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from advisor.advise.asked_formats import ALIKE
+from advisor.advise.choose.question import Choice
 from advisor.report.html.elements.markup import Html, tag
 from advisor.report.html.elements.palette import swatch
 from advisor.spec.formats.catalog import known_formats
 from advisor.spec.hardware.catalog import known_gpus
 from advisor.spec.hardware.prices import offers
 from advisor.spec.models.catalog import known_models
-from advisor.spec.workloads.profile import known_workloads
+from advisor.spec.workloads.conversations.profile_keys import write_history
+from advisor.spec.workloads.load_kind import SPELLING
+from advisor.spec.workloads.profile import known_workloads, values_of
 from advisor.ui.field import Field, Options
 from advisor.ui.fields import FORMATS, GPUS, GROUPS, LOAD, MORE, UNITS, USE, fields
+from advisor.ui.further_fields import ENGINE
 from advisor.ui.own_inputs import OwnInputs
+from advisor.ui.question import LIMITED
 from advisor.ui.slider import slider
+
+PERCENT = 100.0
 
 
 def form(own_inputs: OwnInputs) -> Html:
@@ -202,3 +210,44 @@ def _format_chips() -> Html:
         for name in names
     ]
     return tag("div", chips, class_="chips", data_field="formats")
+
+
+def asked_values(choice: Choice) -> dict[str, object]:
+    """What was asked in the end, the profile's part included: what a form shows where nothing is typed."""
+    workload = choice.workload
+    load = workload.load
+    prices = {gpu.name: choice.price_of(gpu, 1) for gpu in (*choice.every_gpu, *choice.space.gpus)}
+    return {
+        "load": SPELLING[load.arrival.kind],
+        "level": load.arrival.value,
+        "shown": {name: shown(value) for name, value in stated_values(choice).items()},
+        "prices": {name: None if price is None else price.usd_per_gpu_hour for name, price in prices.items()},
+    }
+
+
+def stated_values(choice: Choice) -> dict[str, object]:
+    """By field; None where nothing holds."""
+    workload, space = choice.workload, choice.space
+    recovery = workload.quality.min_recovery
+    limits = {metric: workload.limit_on(metric) for metric in LIMITED}
+    own = {**values_of(workload), **space.engine.stated}
+    return {
+        **{name: own[name] for name in fields() if isinstance(own.get(name), (int, float, str))},
+        **{metric: None if limit is None else limit.max_ms for metric, limit in limits.items()},
+        "level": workload.load.arrival.value,
+        "input": workload.load.input_tokens.mean,
+        "output": workload.load.output_tokens.mean,
+        "turns": workload.load.conversation.turns.mean,
+        "think": workload.load.conversation.think_time.mean,
+        "system": workload.load.conversation.system_tokens,
+        "history": write_history(workload.load.conversation.history),
+        "recovery": None if recovery is None else PERCENT * recovery,
+        "confidence": PERCENT * workload.confidence,
+        ENGINE: str(space.engine),
+    }
+
+
+def shown(value: object) -> str:
+    if value is None:
+        return "none"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -8,6 +8,7 @@ from advisor.advise.sensitivity.axis import UNITS
 from advisor.report.html.assets import asset
 from advisor.report.html.elements.markup import Html, data_script, tag
 from advisor.report.html.elements.vega import library_script
+from advisor.report.html.files import save_buttons
 from advisor.report.html.page import page_text
 from advisor.ui.form import form
 from advisor.ui.own_inputs import OwnInputs
@@ -30,12 +31,6 @@ TABS: Mapping[str, str] = {
     "files": "Files",
 }
 """What stands behind each other, by the name in the address."""
-
-SAVES = (
-    ("document", "recommendation.json", "application/json", "The answer as JSON"),
-    ("rows", "recommendation.csv", "text/csv", "The ranked as CSV"),
-    ("folder", "deployment.zip", "application/zip", "The folder that runs it (zip)"),
-)
 
 
 def ui_page(first: Mapping[str, str], own_inputs: OwnInputs) -> str:
@@ -164,22 +159,7 @@ def _files() -> Html:
     return tag(
         "section",
         tag("h2", "Take it away"),
-        tag(
-            "p",
-            [
-                tag(
-                    "button",
-                    text,
-                    type="button",
-                    class_="quiet",
-                    data_save=what,
-                    data_file=file,
-                    data_type=kind,
-                )
-                for what, file, kind, text in SAVES
-            ],
-            class_="tools",
-        ),
+        save_buttons(),
         tag("p", "The command line that asks the same:", class_="note"),
         tag(
             "div",
@@ -190,8 +170,8 @@ def _files() -> Html:
         tag("h2", "Bring your own"),
         tag(
             "label",
-            "Drop files anywhere on the page, or choose them: a workload or a GPU as YAML, a request log, a "
-            "model's config.json, result files of a benchmark.",
+            "Drop files anywhere on the page, paste their text, or choose them: a workload or a GPU as YAML, "
+            "a request log, a model's config.json, result files of a benchmark.",
             tag("input", type="file", id="drop", multiple=True),
             class_="drop",
         ),

@@ -1,21 +1,13 @@
-"""What is taken away of an answer: figures to compare, rows, the folder that runs it, the command line."""
+"""What is told of an answer elsewhere than on its page: figures to compare, the command line."""
 
 from __future__ import annotations
 
-import base64
-import csv
-import io
 import shlex
-import zipfile
 from collections.abc import Iterator, Mapping
 
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.mixed.fleet import Mix
-from advisor.errors import InputError
-from advisor.report.documents.rows import recommendation_rows
 from advisor.report.html.elements.quantities import PERCENT, quantities
-from advisor.report.manifests.fleet import fleet_texts
-from advisor.report.manifests.write import texts
+from advisor.report.terminal.answer import headline
 from advisor.spec.reading.lists import split
 from advisor.text import chance, number
 from advisor.ui.fields import MORE, fields
@@ -23,16 +15,20 @@ from advisor.ui.further_fields import NO, YES, flag
 from advisor.ui.own_inputs import OwnInputs
 from advisor.ui.question import LEVELLED, SIZE, kind_said, limits_said, mixes, profile_said
 
-_LONG_AGO = (1980, 1, 1, 0, 0, 0)
-"""Date of every file in a zip, so that the same answer has the same bytes."""
-_RUNS = 0o755 << 16
-_IS_READ = 0o644 << 16
 PLAIN = (
     "recovery", "confidence", "objective", "formats", "kv", "pricing", "maxgpus", "budget", "api", "used",
 )  # fmt: skip
 """Fields whose text is what the option takes."""
 _FLAGS = {"prefix_caching": "enable-prefix-caching", "tensor_parallel": "tensor-parallel-size"}
 """Options of the command line that are called otherwise than their setting."""
+
+
+def compared(recommendation: Recommendation) -> dict[str, object]:
+    """What another answer is compared with: one line, and every figure with its value."""
+    first = recommendation.winner
+    if first is None:
+        return {"headline": "nothing keeps the limits", "figures": []}
+    return {"headline": headline(first, recommendation.workload), "figures": compared_figures(recommendation)}
 
 
 def compared_figures(recommendation: Recommendation) -> list[dict[str, object]]:
@@ -57,35 +53,6 @@ def compared_figures(recommendation: Recommendation) -> list[dict[str, object]]:
     return made
 
 
-def rows_text(recommendation: Recommendation) -> str:
-    """CSV of the ranked, as the command line prints it."""
-    rows = recommendation_rows(recommendation)
-    to = io.StringIO()
-    writer = csv.DictWriter(to, list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return to.getvalue()
-
-
-def folder_zip(recommendation: Recommendation, mix: Mix | None = None) -> str:
-    """The folder of `--write` as a zip in base64, of the mix where that is cheaper. Raises InputError where
-    nothing is recommended."""
-    first = recommendation.winner
-    if mix is not None and mix.recommended:
-        made_of = fleet_texts(mix)
-    elif first is not None:
-        made_of = texts(first, recommendation.workload)
-    else:
-        raise InputError("nothing keeps the limits, so there is nothing to run")
-    to = io.BytesIO()
-    with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as made:
-        for name, text in made_of.items():
-            file = zipfile.ZipInfo(f"deployment/{name}", _LONG_AGO)
-            file.external_attr = _RUNS if text.startswith("#!") else _IS_READ
-            made.writestr(file, text, zipfile.ZIP_DEFLATED)
-    return base64.b64encode(to.getvalue()).decode()
-
-
 def command_line(said: Mapping[str, str], own_inputs: OwnInputs) -> str:
     """The command that asks the same question. Files that were dropped stand by their names."""
     get = {name: said.get(name, "").strip() for name in fields()}
@@ -108,18 +75,7 @@ def _words(get: Mapping[str, str], own_inputs: OwnInputs) -> Iterator[str]:
         yield "--allow-mixed"
     for price in split(get["price"]):
         yield from ("--price", price)
-    for name in (
-        "recovery",
-        "confidence",
-        "objective",
-        "formats",
-        "kv",
-        "pricing",
-        "maxgpus",
-        "budget",
-        "api",
-        "used",
-    ):
+    for name in PLAIN:
         if get[name]:
             yield from (fields()[name].flags[0], get[name])
     for name, field in fields().items():

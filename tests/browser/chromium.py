@@ -59,13 +59,15 @@ class Browser:
         return list(self.driver.find_elements("css selector", selector))
 
     def texts(self, selector: str) -> list[str]:
-        """What stands in each, read at one moment: nothing can be replaced in between."""
+        """What stands in each, read at one moment: nothing can be replaced in between. Where a line may break
+        is no matter."""
         script = "return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText)"
-        return list(self.js(script, selector))
+        return [str(text).replace("\u00a0", " ") for text in self.js(script, selector)]
 
     def text(self, selector: str) -> str:
         """What stands in the first, read at one moment."""
-        return str(self.js("return document.querySelector(arguments[0]).innerText.trim()", selector))
+        text = str(self.js("return document.querySelector(arguments[0]).innerText.trim()", selector))
+        return text.replace("\u00a0", " ")
 
     def until(self, what: Callable[[], T], why: str) -> T:
         """What `what` gives as soon as it is true; a part the page replaces meanwhile is not there yet."""

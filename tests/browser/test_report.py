@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -147,7 +148,7 @@ def test_tab_reaches_everything_that_can_be_used(page: Browser) -> None:
                 return e.id || e.dataset.chart || e.dataset.copy || e.dataset.find || e.className"""
             )
         )
-    assert {"theme", "save", "command", "certainty", "load", "load-ttft", "tradeoff", "skip"} <= reached
+    assert {"theme", "command", "certainty", "load", "load-ttft", "tradeoff", "skip"} <= reached
 
 
 def test_one_crosshair_reads_all_drawings_of_the_load(page: Browser) -> None:
@@ -287,13 +288,34 @@ def test_on_paper_everything_is_there_and_the_tools_are_not(page: Browser, tmp_p
     assert 3 <= len(re.findall(rb"/Type\s*/Page\b", made)) <= 20
 
 
-def test_the_answer_is_saved_for_programs(page: Browser, tmp_path: Path) -> None:
+def test_the_answer_is_saved_for_programs_and_people(page: Browser, tmp_path: Path) -> None:
     page.cdp("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
-    page.click("#save")
-    target = tmp_path / "recommendation.json"
-    page.until(target.exists, "the file is there")
-    saved = page.until(lambda: target.read_text(encoding="utf-8"), "the file is written")
-    assert json.loads(saved) == page.js("return JSON.parse(document.getElementById('document').textContent)")
+    page.click("#answer .files > summary")
+    for what, name in (
+        ("document", "recommendation.json"),
+        ("rows", "recommendation.csv"),
+        ("folder", "deployment.zip"),
+    ):
+        page.click(f"#answer [data-save={what}]")
+        page.until(lambda f=tmp_path / name: f.exists() and f.stat().st_size, f"{name} is there")  # type: ignore[misc]
+    saved = json.loads((tmp_path / "recommendation.json").read_text(encoding="utf-8"))
+    assert saved == page.js("return JSON.parse(document.getElementById('document').textContent)")
+    rows = (tmp_path / "recommendation.csv").read_text(encoding="utf-8").splitlines()
+    ranked = page.js("return document.querySelectorAll('#ranking tbody.row').length")
+    assert len(rows) - 1 >= ranked > 20
+    with zipfile.ZipFile(tmp_path / "deployment.zip") as found:
+        assert "deployment/serve.sh" in found.namelist()
+
+
+def test_on_paper_no_part_is_laid_over_another(page: Browser) -> None:
+    """Chromium lays a grid's items over one another where one of them goes on to the next page."""
+    page.cdp("Emulation.setEmulatedMedia", media="print")
+    try:
+        for of_cards in ("main", ".folds", ".charts"):
+            shown = f"return getComputedStyle(document.querySelector('{of_cards}')).display"
+            assert page.js(shown) == "block"
+    finally:
+        page.cdp("Emulation.setEmulatedMedia", media="")
 
 
 def test_the_command_is_copied(page: Browser) -> None:

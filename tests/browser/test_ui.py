@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from advisor.advise.api import shipped_predictor, shipped_quality
-from advisor.ui.answers import Answerer
+from advisor.ui.answers import Answerer, question_key
 from advisor.ui.own_inputs import OwnInputs
-from advisor.ui.page import ui_page
+from advisor.ui.page import FIRST, ui_page
 from advisor.ui.server import Server
 from tests.browser.chromium import Browser
 
@@ -407,6 +407,48 @@ def test_the_load_story_goes_along_another_axis_too(page: Browser) -> None:
     assert page.counted("asked") > asked
     assert page.find("#ask [name=input]").get_attribute("value") != ""
     answered(page)
+
+
+def test_the_axis_of_the_load_story_is_in_the_address(page: Browser, address: str) -> None:
+    page.open(f"{address}?model=Llama-3.1-8B-Instruct&workload=chat&gpu=L40S&over=output-tokens#load")
+    page.driver.refresh()
+    page.until(lambda: "answer tokens" in page.text("#part-load"), "it goes along the answers")
+    assert page.find("#along").get_attribute("value") == "output-tokens"
+    change(page, "level", "3")
+    assert "over=output-tokens" in page.js("return location.search")
+    # What cannot be varied is told, as everything in an address is.
+    page.open(f"{address}?model=Llama-3.1-8B-Instruct&workload=chat&gpu=L40S&over=colour#load")
+    page.driver.refresh()
+    page.until(lambda: "'colour'" in page.text("#part-load"), "it is told")
+
+
+PASTE = """const data = new DataTransfer();
+    data.setData("text", arguments[0]);
+    const event = new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true});
+    return document.querySelector(arguments[1]).dispatchEvent(event);"""
+
+
+def test_a_profile_of_several_lines_is_read_wherever_it_is_pasted(page: Browser) -> None:
+    mine = "# of ours\nextends: chat\ninput_tokens: 700\nload: {requests_per_s: 5}\n"
+    for count, place in enumerate(("body", "#ask [name=model]"), start=1):
+        assert page.js(PASTE, mine, place) is False
+        page.until(lambda n=count: len(page.all("#dropped li")) == n, "it is told")  # type: ignore[misc]
+        assert "workload pasted" in page.text("#dropped li")
+        answered(page)
+        assert page.text("h1") == "Llama-3.1-8B-Instruct for pasted"
+        assert "prompt 700" in page.text("#question")
+        press(page, "#again")
+    # One line is what a field takes.
+    assert page.js(PASTE, "Llama-3.1-8B-Instruct", "#ask [name=model]") is True
+
+
+def test_the_first_answer_is_there_before_it_is_asked_for(page: Browser) -> None:
+    """The command answers its first question as it starts, and the page asks the same."""
+    said = dict(page.js("return [...new URLSearchParams(location.search)]")) or page.js(
+        "return Object.fromEntries(new URLSearchParams(performance.getEntriesByType('resource')"
+        ".find((one) => one.name.includes('api/answer')).name.split('?')[1]))"
+    )
+    assert question_key(said) == question_key(FIRST)
 
 
 def test_a_price_slides_until_the_choice_changes(page: Browser) -> None:

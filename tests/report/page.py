@@ -36,7 +36,9 @@ class Element:
 
     @property
     def text(self) -> str:
-        return "".join(self.pieces) + "".join(child.text for child in self.children)
+        """As it is read: where a line may break is no matter."""
+        own = "".join(self.pieces).replace("\u00a0", " ")
+        return own + "".join(child.text for child in self.children)
 
 
 class _Reader(HTMLParser):

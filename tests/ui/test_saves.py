@@ -16,12 +16,13 @@ from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.mixed.fleet import mix
 from advisor.errors import InputError
 from advisor.report.documents.mix_document import mix_document
+from advisor.report.html.files import folder_zip, rows_text
 from advisor.report.manifests.write import texts
 from advisor.spec.workloads.profile import load_workload
 from advisor.ui.answers import Answerer
 from advisor.ui.own_inputs import OwnInputs
 from advisor.ui.question import read_choice
-from advisor.ui.saves import command_line, compared_figures, folder_zip, rows_text
+from advisor.ui.saves import command_line, compared_figures
 from tests.command import Command
 
 CHAT = {"model": "Llama-3.1-8B-Instruct", "workload": "chat", "gpu": "A6000,L40S"}

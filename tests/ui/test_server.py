@@ -258,6 +258,30 @@ def test_wrong_input_is_told_in_one_line(server: Server) -> None:
     assert "longer than" in said["error"]
 
 
+def test_what_cannot_be_varied_is_told(server: Server) -> None:
+    ask(server)
+    status, said = ask(server, "load", over="colour")
+    assert status == 422
+    assert said["error"].startswith("over: 'colour' cannot be varied; known: concurrency, rate, ")
+
+
+def test_gpus_in_another_order_are_the_same_question() -> None:
+    """The command answers the first question before a page asks it, whose boxes stand in another order."""
+    answerer = Answerer(shipped_predictor(), shipped_quality(), OwnInputs())
+    answerer.answer({**FIRST, "gpu": "L40S,A6000", "formats": "fp8,int8"})
+    answerer.answer({**FIRST, "gpu": "A6000, L40S", "formats": "int8,fp8"})
+    assert len(answerer._known) == 1
+    answerer.answer({**FIRST, "gpu": "A6000", "formats": "int8,fp8"})
+    assert len(answerer._known) == 2
+
+
+def test_conversations_say_why_there_is_no_load_story(server: Server) -> None:
+    ask(server, workload="conversation", load="rate", level="6")
+    status, said = ask(server, "load", workload="conversation", load="rate", level="6")
+    assert (status, said["charts"]) == (200, [])
+    assert said["none"].startswith("Conversations are simulated at one load")
+
+
 def test_markup_in_a_question_comes_back_as_text(server: Server) -> None:
     status, said = ask(server, model="<script>alert(1)</script>")
     assert status == 422

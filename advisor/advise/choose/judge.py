@@ -113,10 +113,10 @@ def closed_form_note(table: JudgedTable | None) -> tuple[str, ...]:
         return ()
     kept = table.kept[0]
     others = int(np.sum(kept & ~table.settled[0]))
-    rest = f"; {others} of {int(np.sum(kept))} ranked are not: predict simulates any" if others else ""
+    rest = f"; {others} of {int(np.sum(kept))} ranked are not (predict simulates any)" if others else ""
     return (
-        f"conversations: what the choice rests on is simulated, every request{rest}. What another load would "
-        "change is not told from here: ask for that load, or crossover",
+        f"conversations: what the choice rests on is simulated, every request{rest}. For another load ask "
+        "again, or use crossover",
     )
 
 

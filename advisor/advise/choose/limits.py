@@ -13,6 +13,7 @@ import numpy as np
 from advisor.advise.choose.joint import RECOVERY, TOKEN_RATE, TTFT, deviate, probabilities
 from advisor.advise.choose.judged import JudgedLimit
 from advisor.cost.arrays import Bools, Floats, Ints, each_column
+from advisor.cost.estimate import Estimate
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.predict.predictor import Z90
 from advisor.cost.quality.answer import Recovery
@@ -238,6 +239,12 @@ def end_at(of: Range, z: Floats | float) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         stretch = np.where(np.asarray(z) > 0, np.log(of.high / of.value), np.log(of.value / of.low))
         return np.asarray(of.value * np.exp(stretch * error_of_score(np.asarray(z, dtype=np.float64)) / Z90))
+
+
+def judged_end(estimate: Estimate, confidence: float) -> float:
+    """The value that an upper limit is held against: not exceeded with the confidence asked for."""
+    value, low, high = (np.array([end]) for end in (estimate.value, estimate.low, estimate.high))
+    return float(end_at(Range(value=value, low=low, high=high), deviate(confidence))[0])
 
 
 def margin_sd(slack: Floats, of: Range, *, at_least: bool) -> Floats:

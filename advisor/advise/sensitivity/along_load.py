@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from advisor.advise.choose.judge import judge_fixed
+from advisor.advise.choose.judge import judge_fixed, rests_on_simulation
+from advisor.advise.choose.limits import judged_end
 from advisor.advise.choose.question import Choice, statistics_of
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.sensitivity.axis import Axis, Over, between, level_of, load_at, own_level
@@ -35,6 +36,8 @@ class LoadPoint:
     level: float
     latency: Mapping[tuple[str, str], Estimate]
     """(metric, statistic) → ms."""
+    judged: Mapping[tuple[str, str], float]
+    """The end of each, in ms, that holds with the confidence asked for: what a limit is held against."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +72,14 @@ def along_load(
     """The ranking along `over`; without it along what the workload states: its rate, its concurrency, else
     the length of its prompts.
 
-    None where nothing is ranked, or where the model's context leaves no range. `pause` is called between
-    steps: what is more urgent happens there, or it raises.
+    None where nothing is ranked, where the model's context leaves no range, or where the choice rests on
+    simulated conversations, which the closed form under other loads is no match for. `pause` is called
+    between steps: what is more urgent happens there, or it raises.
     """
     first, choice = recommendation.winner, recommendation.choice
     if first is None or choice is None or recommendation.table is None:
+        return None
+    if rests_on_simulation(recommendation.table):
         return None
     along = own_axis(choice, over)
     if len(along.levels) < 2:
@@ -114,13 +120,15 @@ def own_axis(choice: Choice, over: Over | None = None) -> Axis:
 def _curves(
     choice: Choice, along: Axis, deployments: Sequence[Deployment], predictor: Predictor
 ) -> tuple[LoadCurve, ...]:
-    statistics = statistics_of(choice.workload)
+    statistics, confidence = statistics_of(choice.workload), choice.workload.confidence
     points: list[list[LoadPoint]] = [[] for _ in deployments]
     for level in along.levels:
         load = load_at(choice.workload.load, along.over, level)
         for own, prediction in zip(points, predictor.predictions(deployments, load, statistics), strict=True):
             if prediction.status in ("stable", "saturated") and prediction.latency:
-                own.append(LoadPoint(level=level, latency=prediction.latency))
+                known = prediction.latency
+                judged = {one: judged_end(estimate, confidence) for one, estimate in known.items()}
+                own.append(LoadPoint(level=level, latency=known, judged=judged))
     return tuple(
         LoadCurve(deployment=deployment, points=tuple(own))
         for deployment, own in zip(deployments, points, strict=True)

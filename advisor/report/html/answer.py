@@ -11,11 +11,12 @@ from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
 from advisor.advise.sensitivity.ways_out import WayOut
 from advisor.cost.estimate import Estimate
-from advisor.report.html.cards import side_by_side, together, ways
+from advisor.report.html.cards import side_by_side, ways
 from advisor.report.html.charts.chart import Chart
-from advisor.report.html.elements.markup import Html, tag, with_signs
+from advisor.report.html.elements.markup import Html, command_text, prose, tag, with_signs
 from advisor.report.html.elements.palette import swatch
 from advisor.report.html.elements.quantities import Quantity, quantities
+from advisor.report.html.files import save_buttons
 from advisor.report.html.verdict import badge, settles
 from advisor.report.terminal.answer import headline
 from advisor.report.terminal.evidence import assessment_evidence, old_price_text, rented_text
@@ -119,12 +120,13 @@ def answer_section(
     *,
     loosened: WayOut | None = None,
     mixed: bool = False,
+    saves: Sequence[str] = (),
 ) -> Html:
     """loosened: the limit that, a little looser, saves most. mixed: above it stands a fleet of several kinds
-    that keeps the limits."""
+    that keeps the limits. saves: what the page carries to be taken away."""
     winner = recommendation.winner
     if winner is None:
-        return _nothing(recommendation, picture, decision, mixed=mixed)
+        return _nothing(recommendation, picture, decision, mixed=mixed, saves=saves)
     name, *parts = headline(winner, recommendation.workload).split(" · ")
     return tag(
         "section",
@@ -137,17 +139,18 @@ def answer_section(
                 tag("span", name, class_="format"),
                 id="answer-title",
             ),
-            tag("p", together(" · ".join(parts)), class_="lead"),
+            tag("p", prose(" · ".join(parts)), class_="lead"),
             badge(recommendation, decision),
             class_="verdict",
         ),
-        tag("p", old, class_="note") if (old := old_price_text(recommendation)) else None,
-        tag("p", f"Rented: {rented}", class_="note") if (rented := rented_text(winner)) else None,
+        tag("p", prose(old), class_="note") if (old := old_price_text(recommendation)) else None,
+        tag("p", prose(f"Rented: {rented}"), class_="note") if (rented := rented_text(winner)) else None,
         _notes(recommendation),
         side_by_side(picture, recommendation, loosened),
         _strip(winner, quantities(recommendation.workload, recommendation.model)),
         settles(recommendation, decision),
         _command(winner),
+        _files(saves),
         class_="card answer",
         aria_labelledby="answer-title",
         id="answer",
@@ -189,12 +192,16 @@ def _strip(winner: Assessment, every: Sequence[Quantity]) -> Html | None:
 def _command(winner: Assessment) -> Html:
     return tag(
         "div",
-        tag("pre", tag("code", _serve(winner), id="command"), tabindex="0"),
+        tag("pre", tag("code", command_text(_serve(winner)), id="command"), tabindex="0"),
         tag("button", "Copy", type="button", class_="quiet", data_copy="command"),
         class_="copy",
         aria_label="The command that runs it",
         role="group",
     )
+
+
+def _files(saves: Sequence[str]) -> Html | None:
+    return tag("details", tag("summary", "Files"), save_buttons(saves), class_="files") if saves else None
 
 
 def _serve(winner: Assessment) -> str:
@@ -207,18 +214,17 @@ def why_section(recommendation: Recommendation) -> Html | None:
     winner = recommendation.winner
     if winner is None:
         return None
-    lines = [line.strip() for line in winner_lines(recommendation)]
     return tag(
         "section",
         tag("h2", "Why", id="why-title"),
-        tag("ul", [tag("li", line) for line in lines]),
+        tag("ul", [_reason(line, more) for line, more in _reasons(winner_lines(recommendation))]),
         tag(
             "ul",
             [_tile(winner, q) for q in quantities(recommendation.workload, recommendation.model)],
             class_="tiles",
             id="tiles",
         ),
-        tag("pre", tag("code", "\n".join(command_lines(winner))), tabindex="0"),
+        tag("pre", tag("code", command_text("\n".join(command_lines(winner)))), tabindex="0"),
         [tag("p", line, class_="note") for line in assessment_evidence(winner)],
         class_="card",
         aria_labelledby="why-title",
@@ -226,14 +232,34 @@ def why_section(recommendation: Recommendation) -> Html | None:
     )
 
 
+def _reasons(lines: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Each line with those that go on from it, which the terminal indents."""
+    made: list[tuple[str, list[str]]] = []
+    for line in lines:
+        if line.startswith(" ") and made:
+            made[-1][1].append(line.strip())
+        else:
+            made.append((line.strip(), []))
+    return made
+
+
+def _reason(line: str, more: Sequence[str]) -> Html:
+    return tag("li", prose(line), tag("ul", [tag("li", prose(one)) for one in more]) if more else None)
+
+
 def _notes(recommendation: Recommendation) -> Html | None:
     if not recommendation.notes:
         return None
-    return tag("ul", [tag("li", f"Note: {note}.") for note in recommendation.notes], class_="notes")
+    return tag("ul", [tag("li", prose(f"Note: {note}.")) for note in recommendation.notes], class_="notes")
 
 
 def _nothing(
-    recommendation: Recommendation, picture: Chart | None, decision: Decision | None, *, mixed: bool
+    recommendation: Recommendation,
+    picture: Chart | None,
+    decision: Decision | None,
+    *,
+    mixed: bool,
+    saves: Sequence[str],
 ) -> Html:
     likely = () if decision is not None and decision.ways_out else recommendation.likely[:5]
     return tag(
@@ -254,17 +280,18 @@ def _nothing(
         ]
         if likely
         else None,
+        _files(saves),
         class_="card answer nothing",
         aria_labelledby="answer-title",
         id="answer",
     )
 
 
-def _nearest(recommendation: Recommendation) -> str:
+def _nearest(recommendation: Recommendation) -> Html:
     """What comes nearest; the model and the workload stand above it."""
     said = f"{recommendation.model.name} for {recommendation.workload.name}: nothing keeps the limits; "
     text = nothing_kept_line(recommendation).removeprefix(said)
-    return with_signs(f"{text[:1].upper()}{text[1:]}.")
+    return prose(with_signs(f"{text[:1].upper()}{text[1:]}."))
 
 
 def _tile(winner: Assessment, quantity: Quantity) -> Html | None:

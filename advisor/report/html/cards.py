@@ -8,7 +8,7 @@ from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
 from advisor.advise.sensitivity.ways_out import WayOut
 from advisor.report.html.charts.chart import Chart, figure
-from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.markup import Html, prose, tag
 from advisor.report.html.elements.palette import swatch
 from advisor.report.terminal import certainty
 from advisor.spec.deployment import Deployment
@@ -46,7 +46,7 @@ def _cards(recommendation: Recommendation, loosened: WayOut | None) -> Iterator[
 def _card(name: str, deployment: Deployment, text: str) -> Html:
     return tag(
         "li",
-        tag("span", name, class_="name"),
+        tag("span", prose(name), class_="name"),
         tag(
             "button",
             swatch(deployment.format.name),
@@ -56,7 +56,7 @@ def _card(name: str, deployment: Deployment, text: str) -> Html:
             aria_pressed="false",
             title="Mark it in the pictures and tables",
         ),
-        tag("span", together(text)),
+        tag("span", prose(text)),
         data_key=deployment_text(deployment),
     )
 
@@ -74,8 +74,3 @@ def ways(decision: Decision | None) -> Html | None:
         class_="cards ways",
         aria_label="Ways out",
     )
-
-
-def together(text: str) -> str:
-    """A number stays with its unit where the line breaks."""
-    return text.replace(" %", "\u00a0%").replace(" USD", "\u00a0USD")

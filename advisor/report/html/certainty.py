@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
-from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.markup import Html, prose, tag
 from advisor.report.terminal.decision_words import BEST, change_lines, limit_name, sure_lines
 from advisor.text import chance
 
@@ -28,7 +28,7 @@ def sure_section(recommendation: Recommendation, decision: Decision | None) -> H
             "div",
             tag("h2", "How sure", id="sure-title"),
             tag("ul", [_bar(name, probability) for name, probability in bars], class_="chances"),
-            [tag("p", line) for line in sure_lines(recommendation, decision)],
+            [tag("p", prose(line)) for line in sure_lines(recommendation, decision)],
             tag(
                 "p",
                 "Probabilities are of the joint uncertainty of all that could be chosen: what is common to "
@@ -39,7 +39,7 @@ def sure_section(recommendation: Recommendation, decision: Decision | None) -> H
         tag(
             "div",
             tag("h2", "What would change it"),
-            tag("ul", [tag("li", line) for line in changes]) if changes else tag("p", "Nothing near."),
+            tag("ul", [tag("li", prose(line)) for line in changes]) if changes else tag("p", "Nothing near."),
         ),
         class_="card two",
         aria_labelledby="sure-title",

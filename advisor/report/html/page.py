@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from advisor.advise.choose.recommendation import Recommendation
@@ -24,10 +24,11 @@ from advisor.report.html.charts.own_or_api import own_or_api_chart
 from advisor.report.html.charts.tradeoff import tradeoff_chart
 from advisor.report.html.elements.markup import Html, data_script, joined, tag
 from advisor.report.html.elements.vega import library_script
+from advisor.report.html.files import folder_zip, packed, rows_text
 from advisor.report.html.tables.change_points import flips_section
 from advisor.report.html.tables.evidence import evidence_section
 from advisor.report.html.tables.mix import mix_section
-from advisor.report.html.tables.ranking import ranking_section
+from advisor.report.html.tables.ranking import MOST_ROWS, ranking_section
 from advisor.report.html.tables.refused import refused_section
 from advisor.version import name_and_version
 
@@ -59,7 +60,8 @@ def report_page(findings: Findings) -> str:
 
     Raises MissingToolError when the `report` extra is not there.
     """
-    body = report_body(findings)
+    files = report_files(findings)
+    body = report_body(findings, files)
     document = recommendation_document(findings.recommendation, top=DOCUMENT_ROWS, decision=findings.decision)
     if findings.mix is not None:
         document["mixed"] = mix_document(findings.mix)
@@ -69,33 +71,46 @@ def report_page(findings: Findings) -> str:
         data=[
             data_script("charts", [drawing for chart in body.charts for drawing in chart.payload]),
             data_script("document", document),
+            *(data_script(name, content) for name, content in files.items()),
         ],
         scripts=[asset("logic.js"), asset("page.js"), library_script()],
-        save=True,
     )
 
 
-def report_body(findings: Findings) -> Body:
-    """What stands between the page's head and its foot."""
+def report_files(findings: Findings) -> dict[str, object]:
+    """What is taken away beside the document, as the live page's server gives it."""
+    recommendation, mix = findings.recommendation, findings.mix
+    files: dict[str, object] = {}
+    if recommendation.ranked:
+        files["rows"] = {"gzip": packed(rows_text(recommendation, MOST_ROWS))}
+    if recommendation.ranked or (mix is not None and mix.recommended):
+        files["folder"] = {"base64": folder_zip(recommendation, mix)}
+    return files
+
+
+def report_body(findings: Findings, files: Collection[str] = ()) -> Body:
+    """What stands between the page's head and its foot. files: what the page carries to be taken away."""
     recommendation, decision = findings.recommendation, findings.decision
     picture = first_picture(recommendation)
-    charts = report_charts(findings)
+    charts = report_charts(findings, picture)
     is_mixed = findings.mix is not None and findings.mix.recommended
     return Body(
         title=question_text(recommendation),
         html=joined(
             head_section(recommendation),
-            mix_section(findings.mix),
+            mix_section(findings.mix) if is_mixed else None,
             answer_section(
                 recommendation,
                 picture,
                 decision,
                 loosened=None if decision is None else decision.loosened,
                 mixed=is_mixed,
+                saves=("document", *files),
             ),
             folds(
                 recommendation,
                 joined(sure_section(recommendation, decision), flips_section(decision)),
+                None if is_mixed else mix_section(findings.mix),
             ),
             charts_section(charts),
             ranking_section(recommendation),
@@ -104,13 +119,17 @@ def report_body(findings: Findings) -> Body:
     )
 
 
-def folds(recommendation: Recommendation, certain: Html) -> Html:
-    """Why, how certain, on what evidence, what was refused: one line each until it is opened."""
+def folds(recommendation: Recommendation, certain: Html, no_mix: Html | None = None) -> Html:
+    """Why, how certain, on what evidence, what was refused: one line each until it is opened.
+
+    no_mix: the mix of kinds that was looked for and is no cheaper.
+    """
     refused = len(recommendation.refused)
     return tag(
         "div",
         fold("why-fold", "Why", why_section(recommendation)),
         fold("sure-fold", "How sure, and what would change it", certain or None),
+        fold("mix-fold", "Mixing kinds of GPU", no_mix),
         fold("evidence-fold", "Evidence", evidence_section(recommendation)),
         fold("refused-fold", f"{refused:,} refused", refused_section(recommendation)),
         class_="folds",
@@ -123,10 +142,9 @@ def fold(name: str, line: str, content: Html | None) -> Html | None:
     return tag("details", tag("summary", line), content, id=name, class_="fold")
 
 
-def report_charts(findings: Findings) -> tuple[Chart, ...]:
-    """The charts below the first screen."""
+def report_charts(findings: Findings, picture: Chart | None) -> tuple[Chart, ...]:
+    """The charts below the first screen, whose one picture is not drawn again."""
     recommendation = findings.recommendation
-    picture = first_picture(recommendation)
     made = (
         load_chart(findings.along, recommendation.workload),
         own_or_api_chart(None if findings.decision is None else findings.decision.own_or_api),
@@ -158,7 +176,6 @@ def page_text(
     data: Sequence[Html],
     scripts: Sequence[str],
     style: str = "",
-    save: bool = False,
     connect: bool = False,
 ) -> str:
     """A document with its style, data and scripts inside.
@@ -188,7 +205,6 @@ def page_text(
             tag("span", "quantadvise", class_="brand"),
             tag(
                 "div",
-                tag("button", "Save as JSON", type="button", class_="quiet", id="save") if save else None,
                 tag("button", "Dark", type="button", class_="quiet", id="theme", aria_pressed="false"),
                 class_="tools",
             ),

@@ -102,3 +102,27 @@ def test_where_nothing_keeps_the_limits_there_is_no_story() -> None:
     workload = override(load_workload("chat"), rate=2.0, slo=["ttft_p95_ms=1"])
     answer = choose(choice_of(LLAMA, workload, gpus=["A6000"]), shipped_predictor(), shipped_quality())
     assert along_load(answer, shipped_predictor(), shipped_quality()) is None
+
+
+@pytest.mark.parametrize("name", ["four GPUs", "clients", "accuracy"])
+def test_what_a_limit_is_held_against_keeps_it_at_the_asked_load(name: str) -> None:
+    """All limits at once are kept with the confidence asked for, so each alone is."""
+    answer, along = answered(name)
+    [point] = [point for point in along.curves[0].points if point.level == along.crossover.here]
+    limits = answer.workload.limits
+    assert limits
+    for limit in limits:
+        judged = point.judged[limit.metric, limit.statistic]
+        estimate = point.latency[limit.metric, limit.statistic]
+        assert estimate.value < judged <= limit.max_ms
+        assert judged < estimate.high
+
+
+def test_simulated_conversations_have_no_story_by_the_closed_form() -> None:
+    """At the asked load it might name another deployment than the answer does."""
+    workload = override(load_workload("conversation"), rate=6.0)
+    choice = choice_of(LLAMA, workload, gpus=["L40S", "A100", "H100", "A6000"])
+    answer = choose(choice, shipped_predictor(), shipped_quality())
+    assert answer.winner is not None
+    assert any("simulated" in note for note in answer.notes)
+    assert along_load(answer, shipped_predictor(), shipped_quality()) is None

@@ -54,14 +54,24 @@ test("a number is read from what is typed, and nothing from what is none", () =>
   for (const text of ["soon", "", undefined, "5 ms", "1e3", "–"]) assert.ok(Number.isNaN(logic.typed(text)), text);
 });
 
-test("an address gives back the question and its pins", () => {
+test("an address gives back the question, its pins and the axis of the load story", () => {
   const said = { model: "a&b=c #1", gpu: "L40S,H100-SXM", ttft: "500 ms" };
   const pins = ["model=x&level=8", "model=y%20z"];
-  assert.deepEqual(logic.addressed(`?${logic.address(said, pins)}`), { said, pins });
+  assert.deepEqual(logic.addressed(`?${logic.address(said, pins)}`), { said, pins, over: "" });
+  assert.deepEqual(logic.addressed(`?${logic.address(said, pins, "rate")}`), { said, pins, over: "rate" });
   assert.equal(logic.query({ model: "m", ttft: "" }), "model=m");
 });
 
-test("an address is asked as it stands, but for its pins", () => {
+test("what is pasted on several lines is a file of its kind, a line is none", () => {
+  assert.equal(logic.pasted("# mine\nname: shop\ninput_tokens: {mean: 700, std: 90}\n"), "pasted.yaml");
+  assert.equal(logic.pasted('{"model_type": "llama",\n "hidden_size": 4096}'), "pasted.json");
+  assert.equal(logic.pasted('{"timestamp": 1, "input_length": 5}\r\n{"timestamp": 2, "input_length": 6}\r\n'), "pasted.jsonl");
+  assert.equal(logic.pasted("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46,4808,10"), "pasted.csv");
+  for (const line of ["Llama-3.1-8B-Instruct", " 97 % \n", "", undefined]) assert.equal(logic.pasted(line), null);
+});
+
+test("an address is asked as it stands, but for its pins and the axis", () => {
+  assert.equal(logic.unpinned("?level=8&over=rate&pin=a"), "level=8");
   assert.equal(logic.unpinned("?gpu=H900&level=8&level=9&pin=a%3Db"), "gpu=H900&level=8&level=9");
   assert.equal(logic.unpinned(""), "");
 });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import os
@@ -21,12 +22,18 @@ from advisor.advise.choose.certainty_frontier import Offer, Pick
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.decision import decision
 from advisor.advise.sensitivity.along_load import along_load
+from advisor.advise.sensitivity.crossover import apart
 from advisor.report.documents.recommendation_document import recommendation_document
 from advisor.report.html.charts.certainty import certainty_chart
 from advisor.report.html.charts.load import load_chart
+from advisor.report.html.charts.names import format_names
 from advisor.report.html.charts.own_or_api import own_or_api_chart
+from advisor.report.html.charts.tradeoff import tradeoff_chart
+from advisor.report.html.elements.markup import command_text, prose
 from advisor.report.html.elements.quantities import quantities
+from advisor.report.html.files import folder_zip, rows_text
 from advisor.report.html.page import DOCUMENT_ROWS, Findings, report_body, report_page
+from advisor.report.html.tables.ranking import MOST_ROWS
 from advisor.report.html.verdict import badge_of
 from advisor.report.terminal.change_point_words import flip_rows
 from advisor.report.terminal.decision_words import change_lines, sure_lines
@@ -189,6 +196,75 @@ def test_the_band_of_the_load_is_the_crossover(found: Findings) -> None:
     assert [row["x2"] for row in strip][:-1] == [row["x"] for row in strip][1:]
     assert (strip[0]["x"], strip[-1]["x2"]) == (crossover.axis.levels[0], crossover.axis.levels[-1])
     assert load_chart(None, found.recommendation.workload) is None
+
+
+def test_what_the_band_cannot_tell_apart_is_pale_and_named_together(found: Findings) -> None:
+    assert found.along is not None
+    crossover = found.along.crossover
+    chart = load_chart(found.along, found.recommendation.workload)
+    assert chart is not None
+    zones, changes = apart(crossover.stretches, crossover.crossings, bills=False)
+    assert 1 < len(zones) < len(crossover.stretches)
+    assert [row["x2"] for row in chart.sets["zones"]][:-1] == [change.level for change in changes]
+    for row in chart.sets["stretches"]:
+        [zone] = [zone for zone in chart.sets["zones"] if zone["x"] <= row["x"] and row["x2"] <= zone["x2"]]
+        undecided = " or " in str(zone["label"])
+        assert (row["shade"] < 1) is undecided
+        if row["format"] != "none":
+            assert str(row["format"]) in str(zone["short"]).split(" or ")
+
+
+def test_a_format_is_named_where_there_is_room_and_the_first_always(found: Findings) -> None:
+    chart = tradeoff_chart(found.recommendation)
+    assert chart is not None
+    rows = [*chart.sets["points"], *chart.sets["others"]]
+    names = chart.sets["names"]
+    formats = [row["format"] for row in names]
+    winner = found.recommendation.winner
+    assert winner is not None
+    assert winner.deployment.format.name in formats
+    assert len(set(formats)) == len(formats) > 1
+    for name in names:
+        own = [row["x"] for row in rows if row["format"] == name["format"]]
+        is_winner = name["format"] == winner.deployment.format.name
+        assert name["x"] == (chart.sets["first"][0]["x"] if is_winner else min(own))  # type: ignore[type-var]
+
+
+def test_names_never_touch_a_mark_or_one_another() -> None:
+    apart_ = [{"format": f, "place": n, "x": 1.0 * n, "y": 90.0 + n} for n, f in enumerate("abcd", start=1)]
+    assert [row["format"] for row in format_names(apart_)] == ["a", "b", "c", "d"]
+    # All at one place: the first of the ranking alone is named.
+    heap = [{"format": f, "place": n, "x": 1.0, "y": 99.0} for n, f in enumerate("abcd", start=1)]
+    assert [row["format"] for row in format_names(heap)] == ["a"]
+    # Between two marks there is no room on either side.
+    row = [{"format": f, "place": n, "x": 1.0 + n / 20, "y": 99.0} for n, f in enumerate("abc", start=1)]
+    row.append({"format": "d", "place": 4, "x": 9.0, "y": 90.0})
+    assert [one["format"] for one in format_names(row)] == ["a", "c", "d"]
+    assert format_names([]) == []
+
+
+def test_a_page_carries_what_is_taken_away(found: Findings, page: Element) -> None:
+    rows = json.loads(page.by_id("rows").text)["gzip"]
+    text = gzip.decompress(base64.b64decode(rows)).decode()
+    assert text == rows_text(found.recommendation, MOST_ROWS)
+    folder = json.loads(page.by_id("folder").text)["base64"]
+    assert folder == folder_zip(found.recommendation)
+    buttons = {e.attributes["data-save"] for e in page.by_id("answer").where("data-save")}
+    assert buttons == {"document", "rows", "folder"}
+
+
+def test_where_nothing_keeps_the_limits_there_is_the_document_alone() -> None:
+    nothing = Findings(recommendation=ask(["A6000"], rate=2.0, slo=["ttft_p95_ms=1"]))
+    page = read_page(report_page(nothing))
+    assert [e.attributes["data-save"] for e in page.where("data-save")] == ["document"]
+    assert page.where("id", "rows") == []
+
+
+def test_a_flag_and_a_number_with_its_unit_never_break() -> None:
+    assert prose("add --output csv: 80 % <") == ('add <span class="flag">--output</span> csv: 80\u00a0% &lt;')
+    assert command_text("vllm serve a/b-c --max-model-len 4") == (
+        'vllm serve a/b-c <span class="flag">--max-model-len</span> 4'
+    )
 
 
 def test_the_picture_has_a_dot_for_each_deployment_and_the_confidence(answer: Recommendation) -> None:

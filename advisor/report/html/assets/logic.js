@@ -50,23 +50,25 @@
 
   // --- the question in the address: its fields, and the questions pinned beside it ---
   const PIN = "pin";
+  const OVER = "over"; // what the load story goes along, where it is not the question's own load
   const MOST_PINS = 4;
   const query = (said) => new URLSearchParams(Object.entries(said).filter(([, text]) => text !== "")).toString();
-  const address = (said, pins) => {
+  const address = (said, pins, over = "") => {
     const made = new URLSearchParams(query(said));
+    if (over) made.append(OVER, over);
     for (const pin of pins) made.append(PIN, pin);
     return made.toString();
   };
   const addressed = (search) => {
     const given = new URLSearchParams(search);
     const said = {};
-    for (const [name, text] of given) if (name !== PIN) said[name] = text;
-    return { said, pins: given.getAll(PIN).slice(0, MOST_PINS) };
+    for (const [name, text] of given) if (name !== PIN && name !== OVER) said[name] = text;
+    return { said, pins: given.getAll(PIN).slice(0, MOST_PINS), over: given.get(OVER) ?? "" };
   };
   // The question of an address as it stands, also what no form can hold: whoever reads it can refuse that.
   const unpinned = (search) => {
     const given = new URLSearchParams(search);
-    given.delete(PIN);
+    for (const name of [PIN, OVER]) given.delete(name);
     return given.toString();
   };
   const pinned = (pins, pin) =>
@@ -107,6 +109,17 @@
     return changed.map((name) => (b[name] === undefined ? `no ${name}` : `${name} ${b[name].replaceAll(",", ", ")}`)).join("; ");
   };
 
+  // --- what is pasted: several lines are a file, whose name says how it is read ---
+  const pasted = (text) => {
+    const lines = (text ?? "").trim().split(/\r?\n/).filter((line) => line.trim() !== "");
+    if (lines.length < 2) return null;
+    const isJson = (line) => { try { return typeof JSON.parse(line) === "object"; } catch { return false; } };
+    if (lines.every(isJson)) return "pasted.jsonl";
+    if (/^[{[]/.test(lines[0])) return "pasted.json";
+    const own = lines.find((line) => !line.trim().startsWith("#")) ?? "";
+    return /^[\w-]+\s*:/.test(own) ? "pasted.yaml" : own.includes(",") ? "pasted.csv" : "pasted.yaml";
+  };
+
   // --- tabs: which one the arrows lead to ---
   const nextTab = (names, at, key) => {
     const place = names.indexOf(at);
@@ -131,7 +144,7 @@
     return `was ${told(a, b)} → now ${told(b, a)}`;
   };
 
-  const logic = { words, list, has, named, value, order, slid, placed, filled, followed, typed, query, address, addressed, unpinned, pinned, MOST_PINS,
+  const logic = { words, list, has, named, value, order, slid, placed, filled, followed, typed, query, address, addressed, unpinned, pinned, MOST_PINS, pasted,
                   against, sideBySide, difference, nextTab, sameStep, BURST_MS, moved };
   if (typeof module === "undefined") globalThis.quantadviseLogic = logic;
   else module.exports = logic;

@@ -187,7 +187,7 @@
     const copy = structuredClone(spec);
     // On a phone names of rows would leave no room for what they name.
     copy.layer = copy.layer.filter((layer) => !layer.name?.startsWith("labels"));
-    for (const layer of copy.layer) if (layer.encoding?.y?.axis?.labelLimit) layer.encoding.y.axis.labelLimit = 128;
+    for (const layer of copy.layer) if (layer.encoding?.y?.axis?.labelLimit) layer.encoding.y.axis.labelLimit = 156;
     return copy;
   };
   async function draw(chart) {
@@ -303,19 +303,27 @@
   // On paper nothing can be opened.
   addEventListener("beforeprint", () => { for (const fold of $$("details")) fold.open = true; });
 
-  // --- the answer for programs ---
-  document.getElementById("save")?.addEventListener("click", () => {
-    const inside = document.getElementById("document");
-    if (!inside) return;
-    save("recommendation.json", "application/json", JSON.stringify(JSON.parse(inside.textContent), null, 1));
-  });
-  const save = (name, type, content) => {
+  // --- what is taken away: `{text}`, `{base64}`, `{gzip}` (packed, in base64), or a document ---
+  const contentOf = (value) => {
+    const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    if (value.base64) return bytes(value.base64);
+    if (!value.gzip) return value.text ?? JSON.stringify(value, null, 1);
+    return new Response(new Blob([bytes(value.gzip)]).stream().pipeThrough(new DecompressionStream("gzip"))).blob();
+  };
+  const save = async ({ file, type }, value) => {
+    const content = await contentOf(value);
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([content], { type }));
-    link.download = name;
+    link.download = file;
     link.click();
     URL.revokeObjectURL(link.href);
   };
+  // A report carries it; the live page asks its server.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-save]");
+    const inside = button && document.querySelector(`script#${button.dataset.save}`);
+    if (inside) save(button.dataset, JSON.parse(inside.textContent));
+  });
 
   function filterAll() { for (const table of $$("table.sortable")) filterRows(table); }
   globalThis.quantadvise = { draw: drawAll, filterAll, save, sliding: false };

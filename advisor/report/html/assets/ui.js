@@ -157,11 +157,10 @@
   // What a tab shows, asked for when it is looked at; what it shows already is not asked for again.
   const TABS = {
     load: async (query, signal) => {
-      const over = $("along").value;
-      const [ok, load] = await fetchJson("api/load", query, signal, over && `&over=${over}`);
+      const [ok, load] = await fetchJson("api/load", query, signal, over && `&${new URLSearchParams({ over })}`);
       if (!ok) $("part-load").textContent = load.words ?? load.error;
       else if (load.charts.length) await swapCharts("part-load", load.charts);
-      else $("part-load").textContent = "Nothing is ranked for this question, so there is nothing to follow along a load.";
+      else $("part-load").textContent = load.none;
       if (ok) root.dataset.loadMs = String(load.ms);
     },
     ranking: async (query, signal) => {
@@ -184,9 +183,10 @@
   };
   const shown = {};
   let tab = "answer";
+  let over = ""; // what the load story goes along; empty: the question's own load
   const fillTab = async (signal) => {
     const { query } = current;
-    const asks = tab === "load" ? `${query}&${$("along").value}` : query;
+    const asks = tab === "load" ? `${query}&${over}` : query;
     if (!TABS[tab] || shown[tab] === asks) return;
     const here = tab;
     const place = $(`part-${here}`);
@@ -236,7 +236,7 @@
     root.dataset.asked = String(turn);
     const query = stated || address(question(), []);
     if (!typed) step = null;
-    if (push) remembered(query, `?${address(question(), pins)}${location.hash}`, !typed || fresh);
+    if (push) remembered(query, `?${address(question(), pins, over)}${location.hash}`, !typed || fresh);
     fresh = false;
     stands = query;
     $("answered").setAttribute("aria-busy", "true");
@@ -306,7 +306,11 @@
     else { form.elements.load.value = detail.over; form.elements.level.value = level; }
     ask({ push: true });
   });
-  $("along").addEventListener("change", () => live.look(tab));
+  $("along").addEventListener("change", () => {
+    over = $("along").value;
+    live.pin(pins); // the address has it from now on
+    live.look(tab);
+  });
   // A chip of the question opens its field.
   document.addEventListener("click", (event) => {
     const chip = event.target.closest?.("[data-goto]");
@@ -333,6 +337,8 @@
   const read = () => {
     const given = addressed(location.search);
     pins = given.pins;
+    over = given.over;
+    $("along").value = over;
     fill(Object.keys(given.said).length ? given.said : first);
     return unpinned(location.search);
   };
@@ -349,7 +355,7 @@
     pins: () => pins,
     pin: (changed) => {
       pins = changed;
-      history.replaceState(null, "", `?${address(question(), pins)}${location.hash}`);
+      history.replaceState(null, "", `?${address(question(), pins, over)}${location.hash}`);
       for (const heard of listeners) heard(current, own);
     },
     // The tab that is looked at; its content follows at once where the answer is there.

@@ -3,7 +3,7 @@
 (() => {
   const $ = (id) => document.getElementById(id);
   const $$ = (what, from = document) => [...from.querySelectorAll(what)];
-  const { filled, followed, typed, pinned, sideBySide, difference, nextTab, MOST_PINS } = globalThis.quantadviseLogic;
+  const { filled, followed, typed, pinned, pasted, sideBySide, difference, nextTab, MOST_PINS } = globalThis.quantadviseLogic;
   const live = globalThis.quantadviseLive;
   const { form } = live;
   const element = (name, text, attributes = {}) => {
@@ -207,6 +207,16 @@
     await sendAll([...event.target.files]);
     event.target.value = "";
   });
+  // Several lines are a profile, a log, a config: no field holds them, wherever they are pasted.
+  addEventListener("paste", (event) => {
+    const { files } = event.clipboardData;
+    const text = event.clipboardData.getData("text");
+    const name = pasted(text);
+    if (!files.length && name === null) return;
+    event.preventDefault();
+    choose("files");
+    sendAll(files.length ? files : [new File([text], name)]);
+  });
   addEventListener("dragover", (event) => {
     if (![...event.dataTransfer.types].includes("Files")) return;
     event.preventDefault();
@@ -222,8 +232,7 @@
   const save = async (button) => {
     const [ok, value] = await live.fetchJson(`api/${button.dataset.save}`, live.current().query);
     if (!ok) return told(value.error, true);
-    const bytes = value.base64 ? Uint8Array.from(atob(value.base64), (c) => c.charCodeAt(0)) : value.text ?? JSON.stringify(value, null, 1);
-    globalThis.quantadvise.save(button.dataset.file, button.dataset.type, bytes);
+    globalThis.quantadvise.save(button.dataset, value);
     return undefined;
   };
   document.addEventListener("click", (event) => {

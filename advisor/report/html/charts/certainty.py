@@ -77,12 +77,15 @@ def certainty_chart(recommendation: Recommendation) -> Chart | None:
 def _picks(recommendation: Recommendation) -> list[dict[str, object]]:
     """What there is to choose between; names that would touch stand together at the lower."""
     picks = [pick for pick in recommendation.picks if pick.offer.usd_per_hour is not None]
+    order: list[str] = [pick.role for pick in picks]
     picks.sort(key=lambda pick: (pick.offer.usd_per_hour or 0.0, -pick.offer.keeps_all_limits))
     made: list[dict[str, object]] = []
+    together: list[str] = []
     for pick in picks:
         row = {**_offered(pick.offer, recommendation.workload.confidence), "text": pick.role}
-        if made and _near(made[-1], row):
-            row["text"], made[-1]["text"] = f"{made[-1]['text']} · {pick.role}", ""
+        together = [*together, pick.role] if made and _near(made[-1], row) else [pick.role]
+        if len(together) > 1:
+            row["text"], made[-1]["text"] = " · ".join(sorted(together, key=order.index)), ""
         made.append(row)
     return made
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from advisor.report.html.elements.markup import Html, scrolled, tag
+from advisor.report.html.elements.markup import Html, prose, scrolled, tag
 from advisor.report.html.elements.palette import swatch
 from advisor.report.html.elements.vega import SCHEMA
 from advisor.spec.deployment import Deployment
@@ -69,13 +69,22 @@ class Chart:
         own: dict[str, object] = {
             "name": self.name,
             "spec": self.spec,
-            "sets": self.sets,
+            "sets": _rounded(self.sets),
             "readings": list(self.readings),
         }
         below: list[dict[str, object]] = [
-            {"name": panel.name, "spec": panel.spec, "sets": panel.sets} for panel in self.panels
+            {"name": panel.name, "spec": panel.spec, "sets": _rounded(panel.sets)} for panel in self.panels
         ]
         return [own, *below]
+
+
+def _rounded(sets: Mapping[str, Rows]) -> dict[str, list[dict[str, object]]]:
+    """Six digits: more than a pixel can show, and a third of the bytes."""
+
+    def short(value: object) -> object:
+        return float(f"{value:.6g}") if isinstance(value, float) else value
+
+    return {name: [{key: short(v) for key, v in row.items()} for row in rows] for name, rows in sets.items()}
 
 
 def layered(layers: Sequence[Mapping[str, Any]], *, height: int, **more: Any) -> dict[str, Any]:
@@ -130,6 +139,7 @@ _CONFIG = {
         "titleFontWeight": "normal",
         "titlePadding": 8,
         "labelOverlap": "greedy",
+        "labelSeparation": 6,
     },
     "text": {"color": _INK, "fontSize": 12},
     "rule": {"color": _QUIET},
@@ -148,7 +158,7 @@ def figure(chart: Chart, *, bare: bool = False) -> Html:
     return tag(
         "figure",
         tag("h3" if bare else "h2", chart.title, id=title),
-        tag("p", chart.says, id=f"{chart.name}-says", class_="says") if chart.says else None,
+        tag("p", prose(chart.says), id=f"{chart.name}-says", class_="says") if chart.says else None,
         [_control(chart, control) for control in chart.controls],
         tag(
             "div",
@@ -163,7 +173,7 @@ def figure(chart: Chart, *, bare: bool = False) -> Html:
             id=f"{chart.name}-keys",
             class_="keys",
         ),
-        [tag("p", note, class_="note") for note in chart.notes],
+        [tag("p", prose(note), class_="note") for note in chart.notes],
         tag("details", tag("summary", "Table"), scrolled(chart.table)),
         class_="figure" if bare else "card figure",
         id=chart.name,
@@ -191,7 +201,11 @@ def plain_table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> Html:
         tag(
             "tbody",
             [
-                tag("tr", tag("th", row[0], scope="row"), [tag("td", cell) for cell in row[1:]])
+                tag(
+                    "tr",
+                    tag("th", row[0], scope="row"),
+                    [tag("td", prose(cell) if isinstance(cell, str) else cell) for cell in row[1:]],
+                )
                 for row in rows
             ],
         ),

@@ -21,5 +21,5 @@ def first_picture(recommendation: Recommendation) -> Chart | None:
     chart = tradeoff_chart(recommendation)
     if chart is None or len(chart.sets["points"]) + len(chart.sets["others"]) < 2:
         return None
-    # The first screen is read at a glance: the drawing and its table, no controls.
-    return replace(chart, says="", controls=(), notes=(), spec={**chart.spec, "height": HEIGHT})
+    # The first screen is read at a glance: the drawing, what its marks are of, its table.
+    return replace(chart, says="", notes=(), spec={**chart.spec, "height": HEIGHT})

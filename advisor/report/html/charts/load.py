@@ -7,10 +7,21 @@ from typing import Any
 
 from advisor.advise.sensitivity.along_load import AlongLoad, LoadCurve
 from advisor.advise.sensitivity.axis import UNITS
-from advisor.advise.sensitivity.crossover import Crossing, Crossover, Stretch, apart
+from advisor.advise.sensitivity.crossover import Crossing, Crossover
+from advisor.report.html.charts.band import (
+    LEFT,
+    asked_level,
+    band,
+    level_axis,
+    stretch_name,
+    stretch_rows,
+    stretch_text,
+    told_apart,
+    zone_rows,
+)
 from advisor.report.html.charts.chart import LIMIT_RULE, LIMIT_TEXT, Chart, Drawing, layered, plain_table
 from advisor.report.html.elements.markup import Html
-from advisor.report.html.elements.palette import scales, swatch
+from advisor.report.html.elements.palette import swatch
 from advisor.report.terminal.decision_words import why_text
 from advisor.spec.workloads.workload import LatencyLimit, Workload
 from advisor.text import (
@@ -24,12 +35,7 @@ from advisor.text import (
     stated_share,
 )
 
-NONE = "none"
 METRICS = ("ttft", "tpot", "e2e")
-LETTER_PX = 7.2
-"""A letter's width at most: a stretch is named as fully as there is room, and no name is ever cut."""
-EXTENT = 64
-"""Pixels left of every drawing, so that their axes stand under one another."""
 
 
 def load_chart(along: AlongLoad | None, workload: Workload) -> Chart | None:
@@ -43,15 +49,21 @@ def load_chart(along: AlongLoad | None, workload: Workload) -> Chart | None:
         name="load",
         title=f"As the load changes: {unit}",
         says=_says(along, workload, unit),
-        spec=_band(crossover),
-        sets={"stretches": _stretches(crossover, unit), "here": _here(crossover)},
+        spec=band(crossover),
+        sets={
+            "stretches": stretch_rows(crossover, unit),
+            "zones": zone_rows(crossover),
+            "here": asked_level(crossover),
+        },
         panels=tuple(_panel(along, workload, metric, statistic) for metric, statistic in statistics),
         readings=_readings(along, statistics, unit),
         over=crossover.axis.over,
         table=_table(crossover, unit),
         notes=(
-            "Below: the recommended deployment as it stands. The thick line is the upper end of the 90 % "
-            "interval, the thin one the middle; pale lines are the other picks.",
+            "Pale in the band: predictions cannot tell which of those is best. "
+            "Below: the recommended deployment as it stands. The thick line is what a limit is held against: "
+            f"not exceeded with {stated_share(workload.confidence)}. The thin one is the middle; pale lines "
+            "are the other picks.",
         ),
     )
 
@@ -61,92 +73,6 @@ def _statistics(curve: LoadCurve, workload: Workload) -> list[tuple[str, str]]:
     known = curve.points[0].latency
     made = [(metric, workload.statistic_of(metric)) for metric in METRICS]
     return [one for one in made if one in known]
-
-
-def _name(stretch: Stretch) -> str:
-    return "nothing keeps the limits" if stretch.best is None else deployment_text(stretch.best)
-
-
-def _format(stretch: Stretch) -> str:
-    return NONE if stretch.best is None else stretch.best.format.name
-
-
-def _bounds(crossover: Crossover) -> list[tuple[float, float]]:
-    """Each stretch ends where its change stands, and the next begins there: no gaps."""
-    inner = [crossing.level for crossing in crossover.crossings]
-    starts = [crossover.stretches[0].first, *inner]
-    return list(zip(starts, [*inner, crossover.stretches[-1].last], strict=True))
-
-
-def _stretches(crossover: Crossover, unit: str) -> list[dict[str, object]]:
-    return [
-        {
-            "format": _format(stretch),
-            "x": start,
-            "x2": end,
-            "middle": (start * end) ** 0.5,
-            "short": "" if stretch.best is None else stretch.best.format.name,
-            "label": "" if stretch.best is None else _short(stretch),
-            "tip": f"{_name(stretch)}\nfrom {number(stretch.first)} to {number(stretch.last)} {unit}",
-        }
-        for stretch, (start, end) in zip(crossover.stretches, _bounds(crossover), strict=True)
-    ]
-
-
-def _here(crossover: Crossover) -> list[dict[str, object]]:
-    return [] if crossover.here is None else [{"x": crossover.here, "text": "asked"}]
-
-
-def _x(crossover: Crossover, *, title: str | None = None) -> dict[str, Any]:
-    levels = crossover.axis.levels
-    return {
-        "field": "x", "type": "quantitative", "title": title,
-        "scale": {"type": "log", "nice": False, "domain": [levels[0], levels[-1]]},
-        "axis": {"format": "~g", "tickCount": 8, "grid": False},
-    }  # fmt: skip
-
-
-_LEFT = {"minExtent": EXTENT, "maxExtent": EXTENT}
-
-
-def _band(crossover: Crossover) -> dict[str, Any]:
-    formats = list(dict.fromkeys(f for f in map(_format, crossover.stretches) if f != NONE))
-    known = scales(formats)["color"]
-    colour = {"domain": [*formats, NONE], "range": [*known["range"], "var(--grid)"]}  # type: ignore[misc]
-    x = {**_x(crossover), "axis": None}
-    y = {
-        "datum": 0.5, "type": "quantitative", "scale": {"domain": [0, 1]},
-        "axis": {**_LEFT, "values": [0.5], "labelExpr": "'best'", "ticks": False, "grid": False,
-                 "domain": False, "title": "\u00a0"},  # a title's room, as the drawings below have it
-    }  # fmt: skip
-    letters = f"(scale('x', datum.x2) - scale('x', datum.x) - 8) / {LETTER_PX}"
-    short = f"{letters} >= length(datum.short) ? datum.short : ''"
-    named = f"{letters} >= length(datum.label) ? datum.label : {short}"
-    text = {"type": "text", "aria": False, "text": {"expr": named}}
-    return layered(
-        [
-            {
-                "data": {"name": "stretches"},
-                "mark": {"type": "rect", "height": 34, "stroke": "var(--card)", "strokeWidth": 2},
-                "encoding": {
-                    "x": x, "x2": {"field": "x2"}, "y": y,
-                    "color": {"field": "format", "type": "nominal", "scale": colour, "legend": None},
-                    "tooltip": {"field": "tip"}, "description": {"field": "tip"},
-                },
-            },
-            {
-                "data": {"name": "stretches"},
-                "mark": {**text, "color": "var(--on)", "fontWeight": 600},
-                "encoding": {"x": {**x, "field": "middle"}, "y": y},
-            },
-            {
-                "data": {"name": "here"},
-                "mark": {"type": "rule", "strokeDash": [2, 3], "aria": False},
-                "encoding": {"x": x},
-            },
-        ],
-        height=44,
-    )  # fmt: skip
 
 
 def _panel(along: AlongLoad, workload: Workload, metric: str, statistic: str) -> Drawing:
@@ -162,7 +88,7 @@ def _panel(along: AlongLoad, workload: Workload, metric: str, statistic: str) ->
             "own": points[0],
             "others": [row for rows in points[1:] for row in rows],
             "limit": [] if limit is None else [_limit(limit)],
-            "here": _here(crossover),
+            "here": asked_level(crossover),
         },
     )
 
@@ -182,8 +108,8 @@ def _points(curve: LoadCurve, metric: str, statistic: str, along: AlongLoad) -> 
                     "format": curve.deployment.format.name,
                     "key": short_text(curve.deployment),
                     "x": point.level,
-                    "y": _rounded(estimate.value),
-                    "high": _rounded(estimate.high),
+                    "y": estimate.value,
+                    "judged": point.judged[metric, statistic],
                     "tip": f"{deployment_text(curve.deployment)}\n{number(point.level)} {unit}\n"
                     f"{latency_name(metric, statistic)} {span(estimate)} ms\n{estimate.basis}",
                 }
@@ -191,19 +117,14 @@ def _points(curve: LoadCurve, metric: str, statistic: str, along: AlongLoad) -> 
     return rows
 
 
-def _rounded(value: float) -> float:
-    """Six digits: more than a pixel can show, and a third of the bytes."""
-    return float(f"{value:.6g}")
-
-
 def _panel_spec(crossover: Crossover, name: str, *, last: bool) -> dict[str, Any]:
-    x = _x(crossover, title=f"{UNITS[crossover.axis.over]} (log)" if last else None)
+    x = level_axis(crossover, title=f"{UNITS[crossover.axis.over]} (log)" if last else None)
     if not last:
         x["axis"] = {**x["axis"], "labels": False, "ticks": False}
     y = {
-        "field": "high", "type": "quantitative", "title": f"{name}, ms",
+        "field": "judged", "type": "quantitative", "title": f"{name}, ms",
         "scale": {"type": "log", "nice": False, "padding": 10},
-        "axis": {**_LEFT, "tickCount": 3, "format": "~g"},
+        "axis": {**LEFT, "tickCount": 3, "format": "~g"},
     }  # fmt: skip
     accent = "var(--accent)"
     at = {"y": {"field": "y", "type": "quantitative"}}
@@ -249,7 +170,7 @@ def _readings(
     own = {point.level: point.latency for point in along.curves[0].points}
     made = []
     for level in along.crossover.axis.levels:
-        lines = [amount_text(level, unit), f"best: {_name(along.crossover.at(level))}"]
+        lines = [amount_text(level, unit), f"best: {stretch_name(along.crossover.at(level))}"]
         latency = own.get(level)
         if latency is None:
             lines.append("the recommended deployment cannot serve this load")
@@ -277,17 +198,17 @@ def _says(along: AlongLoad, workload: Workload, unit: str) -> str:
 def _beside(crossover: Crossover, unit: str) -> str:
     here = crossover.axis.levels[0] if crossover.here is None else crossover.here
     at = crossover.stretches.index(crossover.at(here))
-    name = _short(crossover.stretches[at])
+    name = stretch_text(crossover.stretches[at])
     if not crossover.crossings:
         return f"{name} is best at every load shown."
     parts = []
     if at > 0:
         below = crossover.crossings[at - 1].level
-        parts.append(f"up to {number(below)} {_short(crossover.stretches[at - 1])}")
+        parts.append(f"up to {number(below)} {stretch_text(crossover.stretches[at - 1])}")
     if at < len(crossover.crossings):
         above = crossover.crossings[at].level
-        parts.append(f"above {number(above)} {_short(crossover.stretches[at + 1])}")
-    certain = len(apart(crossover.stretches, crossover.crossings, bills=False)[1])
+        parts.append(f"above {number(above)} {stretch_text(crossover.stretches[at + 1])}")
+    certain = len(told_apart(crossover)[1])
     every = len(crossover.crossings)
     known = f"{certain} of the {every} changes shown" if every > 1 else "the change"
     if every == 1 and not certain:
@@ -297,11 +218,6 @@ def _beside(crossover: Crossover, unit: str) -> str:
         f"At {asked}{amount_text(here, unit)} {name} is best, {', '.join(parts)}. "
         f"Predictions tell {known} apart from their own error."
     )
-
-
-def _short(stretch: Stretch) -> str:
-    """`fp8 · L40S`."""
-    return "nothing" if stretch.best is None else f"{stretch.best.format.name} · {stretch.best.gpu.label}"
 
 
 def _interval(crossing: Crossing) -> str:
@@ -318,7 +234,7 @@ def _table(crossover: Crossover, unit: str) -> Html:
         mark = [] if stretch.best is None else [swatch(stretch.best.format.name)]
         rows.append(
             (
-                [*mark, _name(stretch)],
+                [*mark, stretch_name(stretch)],
                 f"{number(stretch.first)} to {number(stretch.last)}",
                 "–" if change is None else _interval(change),
                 "–" if change is None or after is None else why_text(change, stretch, after),

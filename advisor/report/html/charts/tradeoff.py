@@ -8,6 +8,7 @@ from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate import Estimate
 from advisor.report.html.charts.chart import LIMIT_RULE, LIMIT_TEXT, Chart, Control, layered
+from advisor.report.html.charts.names import format_names, lowest
 from advisor.report.html.elements.markup import Html, tag
 from advisor.report.html.elements.palette import scales, swatch
 from advisor.text import accuracy_text, deployment_text, low_high, number, span
@@ -30,17 +31,23 @@ def tradeoff_chart(recommendation: Recommendation) -> Chart | None:
     # The Pareto set is never cut, whatever its places in the ranking.
     shown = [one for one in placed if id(one[1]) in front or one[0] <= MOST_POINTS]
     formats = list(dict.fromkeys(a.deployment.format.name for _, a in shown))
-    points = [_row(place, a, on_front=id(a) in front) for place, a in shown]
+    # The first is drawn last, over what costs and keeps the same.
+    points = [_row(place, a, on_front=id(a) in front) for place, a in shown[::-1]]
     floor = recommendation.workload.quality.min_recovery
     return Chart(
         name="tradeoff",
         title="Cost against accuracy",
         says=_says(recommendation),
-        spec=_spec(formats, accuracy_text(recommendation.model), many=len(shown) > 60),
+        spec=_spec(formats, accuracy_text(recommendation.model), lowest(points), many=len(shown) > 60),
         sets={
-            "points": [row for row in points if row["front"]],
-            "others": [row for row in points if not row["front"]],
+            "points": [row for row in points if row["front"] or row["place"] == 1],
+            "others": [
+                {key: row[key] for key in ("format", "x", "y", "tip")}
+                for row in points
+                if not row["front"] and row["place"] != 1
+            ],
             "first": [{key: row[key] for key in ("format", "x", "y")} for row in points if row["place"] == 1],
+            "names": format_names(points),
             "front": _staircase(recommendation.pareto),
             "floor": []
             if floor is None
@@ -51,18 +58,19 @@ def tradeoff_chart(recommendation: Recommendation) -> Chart | None:
         ),
         table=_table([(p, a) for p, a in shown if id(a) in front], accuracy_text(recommendation.model)),
         notes=(
-            "Full marks: the Pareto set, which no other deployment beats in cost, mean latency and recovery "
-            "at once; bars are 90 % intervals. Pale marks: the others that keep the limits. "
-            "The line steps along the cheapest for each recovery.",
+            "Ring: the first. Full marks: the Pareto set, which no other deployment beats in cost, mean "
+            "latency and recovery at once; bars are 90 % intervals. Pale marks: the others that keep the "
+            "limits. The line steps along the cheapest for each recovery.",
         ),
     )
 
 
-def _spec(formats: Sequence[str], accuracy: str, *, many: bool) -> dict[str, object]:
+def _spec(formats: Sequence[str], accuracy: str, low: float | None, *, many: bool) -> dict[str, object]:
     known = scales(formats)
     x = {
         "field": "x", "type": "quantitative", "title": "USD per million output tokens (log)",
-        "scale": {"type": "log", "nice": False, "padding": 24}, "axis": {"format": "~g", "tickCount": 8},
+        "scale": {"type": "log", "nice": False, "padding": 24, "domainMin": low},
+        "axis": {"format": "~g", "tickCount": 8},
     }  # fmt: skip
     y = {
         "field": "y", "type": "quantitative", "title": f"recovery of {accuracy}, %",
@@ -103,6 +111,7 @@ def _spec(formats: Sequence[str], accuracy: str, *, many: bool) -> dict[str, obj
                 "encoding": {"x": x, "y": y, "color": color, "shape": shape, **named},
             },
             *_first(x, y),
+            {**_NAMES, "encoding": {"x": x, "y": y, "text": {"field": "format"}}},
         ],
         height=360,
     )  # fmt: skip
@@ -122,8 +131,19 @@ _FLOOR = (
 )
 
 
+_NAMES: Mapping[str, object] = {
+    "name": "labels",
+    "data": {"name": "names"},
+    "mark": {
+        "type": "text", "color": "var(--ink-2)", "aria": False, "baseline": "middle",
+        "align": {"expr": "datum.shift > 0 ? 'left' : 'right'"}, "dx": {"expr": "datum.shift"},
+    },
+}  # fmt: skip
+"""Each format's name beside its cheapest mark."""
+
+
 def _first(x: Mapping[str, object], y: Mapping[str, object]) -> list[dict[str, object]]:
-    """The ring and the word at the first of the ranking."""
+    """The ring round the first of the ranking."""
     return [
         {
             "data": {"name": "first"},
@@ -131,11 +151,6 @@ def _first(x: Mapping[str, object], y: Mapping[str, object]) -> list[dict[str, o
                 "type": "point", "size": 340, "strokeWidth": 2, "color": "var(--ink)", "aria": False,
             },
             "encoding": {"x": x, "y": y},
-        },
-        {
-            "data": {"name": "first"},
-            "mark": {"type": "text", "dy": -18, "fontWeight": 600, "aria": False},
-            "encoding": {"x": x, "y": y, "text": {"value": "first"}},
         },
     ]  # fmt: skip
 

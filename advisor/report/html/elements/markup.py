@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
@@ -31,6 +32,22 @@ def tag(name: str, /, *children: Any, **attributes: object) -> Html:
 def with_signs(text: str) -> str:
     """A terminal's `<=` as it is printed."""
     return text.replace("<=", "≤").replace(">=", "≥")
+
+
+_FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+
+
+def command_text(text: str) -> Html:
+    """A command as it is copied: no line breaks inside of a flag."""
+    return Html(_FLAG.sub(r'<span class="flag">\g<0></span>', escape(text)))
+
+
+def prose(text: str) -> Html:
+    """Sentences as they are read: a number stays with its unit, a flag in one piece where the line breaks.
+    Markup stays as it is."""
+    if isinstance(text, Html):
+        return text
+    return command_text(text.replace(" %", "\u00a0%").replace(" USD", "\u00a0USD"))
 
 
 def joined(*children: Any) -> Html:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.report.html.elements.markup import Html, scrolled, tag
+from advisor.report.html.elements.markup import Html, prose, scrolled, tag
 from advisor.report.html.elements.palette import swatch
 from advisor.report.terminal.ranking_tables import shown_rows
 from advisor.text import deployment_text, number, share
@@ -42,6 +43,7 @@ def evidence_section(recommendation: Recommendation) -> Html:
         ),
         _held_out(fit.get("held_out_model")),
         _nearest(rows) if rows else None,
+        _scores(rows) if rows else None,
         tag("p", "Sources: ", ", ".join(map(str, fit["sources"])), ".", class_="note")
         if fit.get("sources")
         else None,
@@ -82,14 +84,7 @@ def _held_out(errors: object) -> Html | None:
 
 
 def _nearest(rows: list[Assessment]) -> Html:
-    heads = (
-        "deployment",
-        "speed",
-        "nearest measurement",
-        "accuracy",
-        "scores it rests on",
-        "price, USD per GPU-hour",
-    )
+    heads = ("deployment", "speed", "nearest measurement", "accuracy", "price, USD per GPU-hour")
     return scrolled(
         tag(
             "table",
@@ -106,12 +101,45 @@ def _nearest(rows: list[Assessment]) -> Html:
     )  # fmt: skip
 
 
+def _scores(rows: Sequence[Assessment]) -> Html | None:
+    """The scores that accuracy rests on: of one checkpoint the same on every GPU, so each is told once. None
+    where there are none."""
+    known: dict[tuple[str, str], list[Assessment]] = {}
+    for a in rows:
+        if a.prediction is not None and a.prediction.recovery_note:
+            known.setdefault((a.deployment.format.name, a.prediction.recovery_note), []).append(a)
+    if not known:
+        return None
+    several = Counter(name for name, _ in known)
+    body = []
+    for (name, note), of in known.items():
+        gpus = (
+            f" on {', '.join(dict.fromkeys(a.deployment.gpu.label for a in of))}" if several[name] > 1 else ""
+        )
+        body.append(
+            tag(
+                "tr",
+                tag("th", swatch(name), f"{name}{gpus}", scope="row"),
+                tag("td", prose(note), class_="long"),
+            )
+        )
+    return scrolled(
+        tag(
+            "table",
+            tag("caption", "The scores that accuracy rests on."),
+            tag("thead", tag("tr", [tag("th", head, scope="col") for head in ("format", "scores")])),
+            tag("tbody", body),
+            class_="plain",
+            id="scores-table",
+        )
+    )
+
+
 def _row(assessment: Assessment) -> Html:
     prediction, cost, recovery = assessment.prediction, assessment.cost, assessment.recovery
     speed = assessment.estimate("e2e") or assessment.requests_per_s
     name = deployment_text(assessment.deployment)
     nearest = "" if prediction is None else prediction.nearest_evidence
-    note = "" if prediction is None else prediction.recovery_note
     price: list[object] = ["–"]
     if cost is not None:
         p = cost.price
@@ -127,7 +155,6 @@ def _row(assessment: Assessment) -> Html:
             tag("td", "–" if speed is None else speed.basis),
             tag("td", nearest or "–", class_="mid"),
             tag("td", "–" if recovery is None else recovery.basis),
-            tag("td", note or "–", class_="long"),
             tag(
                 "td",
                 price,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.advise.mixed.fleet import Mix
-from advisor.report.html.elements.markup import Html, scrolled, tag
+from advisor.report.html.elements.markup import Html, prose, scrolled, tag
 from advisor.report.terminal.mixed.words import compared_text, fleet_headline, kind_columns, router_text
 from advisor.report.terminal.text_table import Column
 
@@ -12,7 +12,7 @@ def mix_section(mix: Mix | None) -> Html | None:
     """What mixing offers; one line where it is no cheaper. None where it was not asked for."""
     if mix is None:
         return None
-    compared = tag("p", compared_text(mix), class_="lead")
+    compared = tag("p", prose(compared_text(mix)), class_="lead")
     if not mix.recommended or mix.fleet is None:
         return tag("section", compared, class_="card", id="mixed", aria_label="Mixing kinds of GPU")
     name, *parts = fleet_headline(mix.fleet).split(" · ")

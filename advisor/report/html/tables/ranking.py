@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.report.html.elements.markup import Html, scrolled, tag
+from advisor.report.html.elements.markup import Html, command_text, prose, scrolled, tag
 from advisor.report.html.elements.palette import swatch
 from advisor.report.html.elements.quantities import Quantity, quantities
 from advisor.report.terminal.bottleneck_numbers import bottleneck_number_lines
@@ -51,7 +51,7 @@ def ranking_section(recommendation: Recommendation, *, where_all: str = "--outpu
             f"{total:,} of {total + len(recommendation.refused):,} deployments "
             f"{_kept(recommendation) if limited else 'can serve it; no limits are asked'}. ",
             f"Shown are the best of each format on a GPU ({len(best)})." if len(best) < len(rows) else None,
-            f" The last {rest:,} are left out here; {where_all} has them." if rest > 0 else None,
+            prose(f" The last {rest:,} are left out here; {where_all} has them.") if rest > 0 else None,
             class_="says",
         ),
         tag(
@@ -170,5 +170,5 @@ def _more(assessment: Assessment) -> Html:
     return tag(
         "div",
         tag("ul", [tag("li", line.rstrip(".") + ".") for line in lines]),
-        tag("pre", tag("code", "\n".join(command_lines(assessment))), tabindex="0"),
+        tag("pre", tag("code", command_text("\n".join(command_lines(assessment)))), tabindex="0"),
     )

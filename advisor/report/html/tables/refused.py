@@ -5,7 +5,7 @@ from __future__ import annotations
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.documents.refusal_words import finding, limit_text, worst_refusal
-from advisor.report.html.elements.markup import Html, scrolled, tag, with_signs
+from advisor.report.html.elements.markup import Html, prose, scrolled, tag, with_signs
 from advisor.report.html.elements.palette import swatch
 from advisor.report.terminal.refused import refused_lines
 from advisor.text import deployment_text, missed_by
@@ -25,7 +25,9 @@ def refused_section(recommendation: Recommendation) -> Html | None:
         "section",
         tag("h2", "What was refused, and why", id="refused-title"),
         tag(
-            "ul", [tag("li", with_signs(line) + ".") for line in refused_lines(recommendation)], class_="says"
+            "ul",
+            [tag("li", prose(with_signs(line) + ".")) for line in refused_lines(recommendation)],
+            class_="says",
         ),
         tag(
             "details",
@@ -75,7 +77,7 @@ def _body(assessment: Assessment) -> Html:
             "tr",
             tag("th", swatch(assessment.deployment.format.name), name, scope="row", data_v=name),
             tag("td", limit, f" and {others} more" if others else None, data_v=limit),
-            tag("td", found, data_v=found),
+            tag("td", prose(found), data_v=found),
             tag(
                 "td",
                 far,
