@@ -10,7 +10,7 @@ from advisor.report.html.elements.palette import swatch
 from advisor.report.terminal.refused import refused_lines
 from advisor.text import deployment_text, missed_by
 
-MOST_ROWS = 150
+MOST_ROWS = 100
 """The nearest misses; the summary above the table counts all."""
 
 
