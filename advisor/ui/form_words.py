@@ -12,6 +12,8 @@ from advisor.ui.fields import fields
 
 _COMMAND = re.compile(r"(<(pre|code)\b.*?</\2>)", re.DOTALL)
 _FLAG = re.compile(r"--[a-z][a-z-]*[a-z]")
+_KEPT_WHOLE = re.compile(r'<span class="flag">(.*?)</span>')
+"""A flag as `prose` writes it: the form's words may break."""
 _INSTEAD = {
     "quantadvise measure-next": "“Measure next”",
     "--ignore-engine-version takes them": "“vLLM release” names another",
@@ -37,6 +39,7 @@ def _text(text: str) -> str:
 
 
 def _plain(text: str) -> str:
+    text = _KEPT_WHOLE.sub(r"\1", text)
     for said, here in _INSTEAD.items():
         text = text.replace(said, here)
     return _FLAG.sub(lambda flag: _labels().get(flag.group(), flag.group()), text)
