@@ -9,7 +9,13 @@ from typing import Literal
 import numpy as np
 
 from advisor.cost.estimate import Basis, Estimate
-from advisor.cost.quality.loss_distribution import LEAST_LOSS, Floats, LossDistribution, answered
+from advisor.cost.quality.loss_distribution import (
+    LEAST_LOSS,
+    Floats,
+    LossDistribution,
+    ScoreDistribution,
+    answered,
+)
 from advisor.cost.quality.models import Traits
 from advisor.cost.quality.recipe import Recipe
 from advisor.spec.models.model import ModelSpec
@@ -71,13 +77,18 @@ class Question:
     """The repository that is served, empty for one that is to be made; None = the first that is listed."""
 
 
-def recovery_of(loss: LossDistribution, noise_sd: float, basis: Basis, *, most: float = math.inf) -> Recovery:
-    """Both estimates of a true loss's distribution and the noise of a new score; the value is the median,
-    or `most`."""
+def recovery_of(
+    loss: LossDistribution,
+    score: LossDistribution | ScoreDistribution,
+    basis: Basis,
+    *,
+    most: float = math.inf,
+) -> Recovery:
+    """Both estimates, of a true loss and of what a new score shows; the value is the median, or `most`."""
     value = max(min(1.0 - answered(loss), most), 0.0)
     return Recovery(
         true=_estimate(value, loss, basis, most=_most(loss)),
-        new_score=_estimate(value, loss.with_noise(noise_sd), basis),
+        new_score=_estimate(value, score, basis),
         loss=loss,
     )
 
@@ -87,6 +98,8 @@ def _most(loss: LossDistribution) -> float:
     return 1.0 - LEAST_LOSS if loss.skewness > 0 else math.inf
 
 
-def _estimate(value: float, loss: LossDistribution, basis: Basis, *, most: float = math.inf) -> Estimate:
+def _estimate(
+    value: float, loss: LossDistribution | ScoreDistribution, basis: Basis, *, most: float = math.inf
+) -> Estimate:
     low, high = (max(1.0 - loss.quantile(level), 0.0) for level in (0.95, 0.05))
     return Estimate(value=value, low=min(low, value), high=max(min(high, most), value), basis=basis)

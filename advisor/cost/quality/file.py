@@ -13,10 +13,11 @@ from advisor.cost.quality.expected_loss import PRIORS, Key
 from advisor.cost.quality.models import Traits
 from advisor.cost.quality.posterior import Fitted
 from advisor.cost.quality.scores import Cell
+from advisor.cost.quality.widths import Widths
 from advisor.errors import DataError
 
 NAME = "quality_fit.json"
-VERSION = 3
+VERSION = 4
 _COLUMNS = (
     "model",
     "format",
@@ -33,7 +34,7 @@ _COLUMNS = (
 )
 
 
-def dumps(fitted: Fitted, widths: Mapping[str, tuple[float, float]], about: Mapping[str, object]) -> str:
+def dumps(fitted: Fitted, widths: Widths, about: Mapping[str, object]) -> str:
     """The file's text; factors are natural logarithms with their standard deviation."""
     sections: dict[str, dict[str, list[float]]] = {section: {} for section in PRIORS}
     for (section, name), pair in fitted.factors.items():
@@ -65,7 +66,7 @@ def dumps(fitted: Fitted, widths: Mapping[str, tuple[float, float]], about: Mapp
     head = {
         "version": VERSION,
         "about": dict(about),
-        "widths": {name: list(pair) for name, pair in widths.items()},
+        "widths": asdict(widths),
         "spread": asdict(fitted.spread),
     }
     parts = [json.dumps(head, indent=1, ensure_ascii=False)[:-2]]
@@ -91,7 +92,7 @@ def _table(name: str, sections: Mapping[str, str]) -> str:
     return f" {json.dumps(name)}: {{\n  {body}\n }}"
 
 
-def loads(text: str, where: str) -> tuple[Fitted, dict[str, tuple[float, float]], dict[str, object]]:
+def loads(text: str, where: str) -> tuple[Fitted, Widths, dict[str, object]]:
     """Fitted model, widths, and what it rests on. Raises DataError when `text` is not such a file."""
     try:
         document = json.loads(text)
@@ -101,8 +102,7 @@ def loads(text: str, where: str) -> tuple[Fitted, dict[str, tuple[float, float]]
             )
         if document["columns"] != list(_COLUMNS):
             raise DataError(f"{where}: columns are not {', '.join(_COLUMNS)}; run quantadvise fit")
-        widths = {name: (true, noise) for name, (true, noise) in document["widths"].items()}
-        return _fitted(document), widths, dict(document["about"])
+        return _fitted(document), Widths(**document["widths"]), dict(document["about"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{where}: not a readable accuracy fit ({error}); run quantadvise fit") from error
 
@@ -143,7 +143,7 @@ def _fitted(document: Mapping[str, Any]) -> Fitted:
     )
 
 
-def read(path: Path) -> tuple[Fitted, dict[str, tuple[float, float]], dict[str, object]]:
+def read(path: Path) -> tuple[Fitted, Widths, dict[str, object]]:
     """The file at `path`. Raises DataError when it is missing or damaged."""
     try:
         text = path.read_text(encoding="utf-8")

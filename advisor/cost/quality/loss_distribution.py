@@ -1,7 +1,9 @@
-"""The distribution of a relative loss: skewed, since quantization takes far more than it ever gives.
+"""The distributions of a relative loss and of a score that shows it.
 
-A shifted lognormal, given by its mean, standard deviation and skewness. Its three moments add up over
-independent parts: benchmarks of an average, weights and KV cache, the true loss and a new score's noise.
+A loss is skewed, since quantization takes far more than it ever gives: a shifted lognormal, given by its
+mean, standard deviation and skewness. Its three moments add up over independent parts: benchmarks of an
+average, weights and KV cache, the true loss and noise. A score's noise is not normal: most scores are near
+the true loss, and some far out, by a misprint, another prompt or another run of the 16-bit model.
 """
 
 from __future__ import annotations
@@ -16,10 +18,18 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 _NORMAL = NormalDist()
+_LOG_ROOT = 0.5 * math.log(2.0 * math.pi)
 _SYMMETRIC = 1e-3
 """Skewness under which the normal distribution stands in: the lognormal's shift would be a large number."""
 MAX_SKEWNESS = 6.0
 """A lognormal whose standard deviation is 1.4 times its mean above the shift: rarer losses are not judged."""
+FAR_SHARE, FAR = 0.2, 4.0
+"""One score in five has four times the noise of the others. Scores of models left out are likelier so than
+with normal noise of any size (checkpoint means by e^16, single scores by e^200), and as many lie inside the
+true loss's interval as this lets expect."""
+_CERTAIN = 1e-15
+_HALVINGS = 48
+"""Halvings that find a quantile: a number's own precision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +94,74 @@ class LossDistribution:
         z = self.deviate(loss)
         return 1.0 if z == 0.0 and self.sd == 0.0 else _NORMAL.cdf(z)
 
+    def log_density(self, loss: float) -> float:
+        """Natural logarithm of the density at `loss`; minus infinity below the least loss; sd > 0."""
+        z = self.deviate(loss)
+        if math.isinf(z):
+            return -math.inf
+        if self.skewness < _SYMMETRIC:
+            return -0.5 * z**2 - math.log(self.sd) - _LOG_ROOT
+        shift, _, scale = self._shape()
+        return -0.5 * z**2 - math.log(scale * (loss - shift)) - _LOG_ROOT
+
     def widened(self, factor: float) -> LossDistribution:
         """This distribution with `factor` times the standard deviation; mean and skewness stay."""
         return LossDistribution(mean=self.mean, sd=self.sd * factor, skewness=self.skewness)
 
     def with_noise(self, noise_sd: float) -> LossDistribution:
-        """The loss that a score shows whose own, symmetric error has this standard deviation."""
+        """The loss that a score shows whose own, normal error has this standard deviation."""
         return weighted_sum([(1.0, self), (1.0, LossDistribution(mean=0.0, sd=noise_sd))])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreDistribution:
+    """The loss that a published score shows: the true one and noise that is now and then large."""
+
+    true: LossDistribution
+    noise_sd: float
+    """Standard deviation of the noise of most scores."""
+
+    def _parts(self) -> tuple[tuple[float, LossDistribution], tuple[float, LossDistribution]]:
+        """Most scores and those far out, with the share of each."""
+        return (
+            (1.0 - FAR_SHARE, self.true.with_noise(self.noise_sd)),
+            (FAR_SHARE, self.true.with_noise(FAR * self.noise_sd)),
+        )
+
+    def probability_at_most(self, loss: float) -> float:
+        """The probability that the loss shown is no larger than `loss`."""
+        return sum(share * part.probability_at_most(loss) for share, part in self._parts())
+
+    def log_density(self, loss: float) -> float:
+        """Natural logarithm of the density at `loss`."""
+        logs = [math.log(share) + part.log_density(loss) for share, part in self._parts()]
+        top = max(logs)
+        return top if math.isinf(top) else top + math.log(sum(math.exp(one - top) for one in logs))
+
+    def deviate(self, loss: float) -> float:
+        """The standard normal deviate of the share of scores that show no more than `loss`."""
+        return _NORMAL.inv_cdf(min(max(self.probability_at_most(loss), _CERTAIN), 1.0 - _CERTAIN))
+
+    def quantile(self, level: float) -> float:
+        """The loss that a share `level` of scores show less than; 0 < level < 1."""
+        parts = self._parts()
+        ends = [part.quantile(level) for _, part in parts]
+        low, high = min(ends), max(ends)
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2.0
+            below = sum(share * part.probability_at_most(middle) for share, part in parts)
+            low, high = (middle, high) if below < level else (low, middle)
+        return high
+
+    @property
+    def width(self) -> float:
+        """Width of the 90 % interval."""
+        return self.quantile(0.95) - self.quantile(0.05)
+
+    def shown(self, true: Floats, rng: np.random.Generator) -> Floats:
+        """What scores of true losses show: these with drawn noise."""
+        far = np.where(rng.random(np.shape(true)) < FAR_SHARE, FAR, 1.0)
+        return np.asarray(true + self.noise_sd * far * rng.standard_normal(np.shape(true)))
 
 
 def weighted_sum(parts: Sequence[tuple[float, LossDistribution]]) -> LossDistribution:

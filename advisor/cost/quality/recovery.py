@@ -15,7 +15,13 @@ from advisor.cost.quality import own_scores as quality_own
 from advisor.cost.quality.answer import KvFormat, Question, Recovery, recovery_of
 from advisor.cost.quality.by_recipe import recipe_of
 from advisor.cost.quality.evidence import Evidence
-from advisor.cost.quality.loss_distribution import LossDistribution, answered, true_loss, weighted_sum
+from advisor.cost.quality.loss_distribution import (
+    LossDistribution,
+    ScoreDistribution,
+    answered,
+    true_loss,
+    weighted_sum,
+)
 from advisor.cost.quality.models import Traits, traits_of
 from advisor.cost.quality.own_scores import OwnScore, own_scores
 from advisor.cost.quality.posterior import Z90, Expectation, Fitted
@@ -23,7 +29,7 @@ from advisor.cost.quality.recipe import Recipe
 from advisor.cost.quality.scores import KV_FP8, SIXTEEN_BIT, Cell, cells_of
 from advisor.cost.quality.tasks import Task, find_task, require_known, task_notes
 from advisor.cost.quality.warnings import warnings_for
-from advisor.cost.quality.widths import width_in
+from advisor.cost.quality.widths import Widths
 from advisor.data import shipped
 from advisor.record.constants import AccuracyConstant
 from advisor.record.measurement import QualityMeasurement
@@ -43,9 +49,8 @@ class QualityModel:
     """The fitted accuracy model; `shipped()` is the one that comes with the tool."""
 
     fitted: Fitted
-    widths: Mapping[str, tuple[float, float]]
-    """Interval class → factors on the standard deviations of the true loss and of a score's noise, from
-    held-out figures."""
+    widths: Widths
+    """How much wider than predicted the true loss and a score's noise are, from held-out figures."""
     about: Mapping[str, object]
     """What it was fitted on and how well it predicts what was held out."""
     own: tuple[OwnScore, ...] = ()
@@ -162,8 +167,9 @@ class QualityModel:
             basis = "extrapolated"
             notes.append(self._evidence.kv_remark(q.context_tokens))
         expected, true, noise = self._losses(q, recipe, q.context_tokens or 0)
-        found = recovery_of(true, noise, basis, most=self._at_most(q, recipe))
-        if true.with_noise(noise).width > WIDEST:
+        score = ScoreDistribution(true=true, noise_sd=noise)
+        found = recovery_of(true, score, basis, most=self._at_most(q, recipe))
+        if score.width > WIDEST:
             found = Recovery(true=None)
             notes.insert(0, _too_wide(expected))
         return dataclasses.replace(
@@ -178,7 +184,7 @@ class QualityModel:
     ) -> tuple[Expectation, LossDistribution, float]:
         """The loss of the weights, that of weights and cache, and a new score's noise, at one length."""
         expected = self.fitted.expect(traits_of(q.model), q.format, recipe, _tasks_of(q), context_tokens)
-        true, noise = self._distribution(expected, q.format)
+        true, noise = self._distribution(q, expected, q.format)
         if q.kv_format == "fp8":
             true = weighted_sum([(1.0, true), (1.0, self._kv_loss(q, context_tokens)[0])])
         return expected, true, noise
@@ -196,7 +202,7 @@ class QualityModel:
     def _kv_loss(self, q: Question, context_tokens: int) -> tuple[LossDistribution, float]:
         """What an FP8 KV cache loses by itself, and the noise of a new score of that."""
         expected = self.fitted.expect(traits_of(q.model), KV_FP8, _KV_RECIPE, _tasks_of(q), context_tokens)
-        return self._distribution(expected, KV_FP8)
+        return self._distribution(q, expected, KV_FP8)
 
     def _recipe(self, q: Question) -> Recipe:
         """The recipe of the checkpoint meant: as given, one a user scored, the served, the best published.
@@ -225,11 +231,15 @@ class QualityModel:
         known = how is None or ("algorithm", f"{q.format}/{how}") in self.fitted.factors
         return bool(q.checkpoint) and not known
 
-    def _distribution(self, expected: Expectation, format: str) -> tuple[LossDistribution, float]:
+    def _distribution(
+        self, q: Question, expected: Expectation, format: str
+    ) -> tuple[LossDistribution, float]:
         """The true loss's distribution and a new score's noise, as wide as held-out scores need them."""
-        true_width, noise_width = width_in(self.widths, expected.distance, expected.shape, format)
         loss = true_loss(expected.loss, expected.true_sd)
-        return loss.widened(true_width), noise_width * expected.noise
+        wider = self.widths.of_true(expected.distance, format, sparse=traits_of(q.model).sparse)
+        return loss.widened(wider), expected.noise * self.widths.of_noise(
+            expected.distance, expected.shape, format
+        )
 
     def _own(self, q: Question) -> dict[str, OwnScore]:
         """The asked tasks that only scores of the user's can answer for, and do."""
@@ -264,7 +274,9 @@ class QualityModel:
         evidence = ", ".join(score.text for score in own.values())
         if not left:
             note = self._evidence.kv_remark(q.context_tokens) if cached else ""
-            return dataclasses.replace(recovery_of(true, noise, basis), note=note, evidence=evidence)
+            return dataclasses.replace(
+                recovery_of(true, true.with_noise(noise), basis), note=note, evidence=evidence
+            )
         rest = self.answer(dataclasses.replace(q, tasks=left))
         evidence = f"{evidence}; {rest.evidence}".strip("; ")
         if rest.true is None or rest.new_score is None or rest.loss is None:
@@ -274,7 +286,7 @@ class QualityModel:
         others = max(half**2 - rest.loss.sd**2, 0.0) ** 0.5
         noise = math.hypot(count / many * noise, len(left) / many * others)
         return dataclasses.replace(
-            recovery_of(mixed, noise, rest.true.basis if basis == "measured" else basis),
+            recovery_of(mixed, mixed.with_noise(noise), rest.true.basis if basis == "measured" else basis),
             note=rest.note,
             evidence=evidence,
             warnings=rest.warnings,
@@ -287,14 +299,16 @@ class QualityModel:
         if q.kv_format == "16bit":
             nothing = LossDistribution(mean=0.0, sd=0.0)
             return dataclasses.replace(
-                recovery_of(nothing, 0.0, "measured"), note="; ".join(notes), evidence="the reference itself"
+                recovery_of(nothing, nothing, "measured"),
+                note="; ".join(notes),
+                evidence="the reference itself",
             )
         if not self._knows_kv:
             return Recovery(true=None, note=_NO_KV_SCORES)
         cache, noise = self._kv_loss(q, q.context_tokens or 0)
         most = 1.0 - answered(self._kv_loss(q, 0)[0])
         return dataclasses.replace(
-            recovery_of(cache, noise, "extrapolated", most=most),
+            recovery_of(cache, ScoreDistribution(true=cache, noise_sd=noise), "extrapolated", most=most),
             note="; ".join([*notes, self._evidence.kv_remark(q.context_tokens)]),
             evidence=self._evidence.text(traits_of(q.model), KV_FP8, _KV_RECIPE),
         )

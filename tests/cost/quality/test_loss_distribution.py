@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.cost.quality.loss_distribution import LEAST_LOSS, LossDistribution, true_loss, weighted_sum
+from advisor.cost.quality.loss_distribution import (
+    LEAST_LOSS,
+    LossDistribution,
+    ScoreDistribution,
+    true_loss,
+    weighted_sum,
+)
 
 MEANS, SDS = st.floats(0.0, 0.3), st.floats(1e-4, 0.1)
 
@@ -68,3 +76,33 @@ def test_a_known_loss_is_certain() -> None:
 def test_a_loss_that_is_no_number_is_refused() -> None:
     with pytest.raises(ValueError, match="no loss has mean nan"):
         LossDistribution(mean=float("nan"), sd=0.1)
+
+
+@given(sd=SDS, noise=SDS, level=st.floats(0.01, 0.99))
+def test_a_share_of_scores_shows_less_than_its_quantile(sd: float, noise: float, level: float) -> None:
+    score = ScoreDistribution(true=true_loss(0.02, sd), noise_sd=noise)
+    at = score.quantile(level)
+    assert score.probability_at_most(at) == pytest.approx(level, abs=1e-6)
+    assert score.deviate(at) == pytest.approx(NormalDist().inv_cdf(level), abs=1e-4)
+
+
+def test_scores_are_spread_as_their_distribution_says() -> None:
+    rng = np.random.default_rng(5)
+    score = ScoreDistribution(true=true_loss(0.02, 0.004), noise_sd=0.003)
+    shown = score.shown(score.true.at(rng.standard_normal(1_000_000)), rng)
+    for level in (0.05, 0.5, 0.95):
+        assert np.quantile(shown, level) == pytest.approx(score.quantile(level), abs=1e-4)
+    # One in five with four times the noise: 0.8 + 0.2 x 16 = 4 times the variance.
+    assert shown.std() == pytest.approx(np.hypot(0.004, 2 * 0.003), rel=0.01)
+
+
+def test_the_density_is_the_slope_of_the_probability() -> None:
+    for of in (true_loss(0.02, 0.01), ScoreDistribution(true=true_loss(0.02, 0.01), noise_sd=0.005)):
+        slope = (of.probability_at_most(0.031) - of.probability_at_most(0.029)) / 0.002
+        assert of.log_density(0.03) == pytest.approx(np.log(slope), abs=0.01)
+    assert true_loss(0.02, 0.01).log_density(-1.0) == -np.inf
+
+
+def test_a_score_without_noise_shows_the_true_loss() -> None:
+    true = true_loss(0.02, 0.01)
+    assert ScoreDistribution(true=true, noise_sd=0.0).quantile(0.9) == pytest.approx(true.quantile(0.9))

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from sklearn.metrics import mean_absolute_error, median_absolute_error
 from sklearn.model_selection import GroupKFold
 
-from advisor.cost.quality.fitting.calibration import Widths, calibrated
+from advisor.cost.quality.fitting.calibration import calibrated, score_of, true_factor
 from advisor.cost.quality.fitting.held_out import HeldOut
-from advisor.cost.quality.loss_distribution import LossDistribution
+from advisor.cost.quality.loss_distribution import LossDistribution, ScoreDistribution
 from advisor.cost.quality.posterior import Z90
-from advisor.cost.quality.widths import width_in
+from advisor.cost.quality.widths import Widths
 
 _FOLDS = 5
 """Groups of base models on which intervals are calibrated for the report."""
@@ -83,8 +83,11 @@ class Judged:
     figure: HeldOut
     guess: float
     """The mean of its format on its task over other base models."""
-    true: LossDistribution
-    score: LossDistribution
+    score: ScoreDistribution
+
+    @property
+    def true(self) -> LossDistribution:
+        return self.score.true
 
     @property
     def inside(self) -> bool:
@@ -113,9 +116,9 @@ def judged_figures(
     out = []
     for h, guess in zip(held, guesses(held, apart), strict=True):
         if guess is not None:
-            pair = width_in(widths[h.traits.group], h.distance, h.shape, h.format)
-            true = h.loss.widened(pair[0])
-            out.append(Judged(figure=h, guess=guess, true=true, score=true.with_noise(pair[1] * h.noise)))
+            found = widths[h.traits.group]
+            noise = found.of_noise(h.distance, h.shape, h.format)
+            out.append(Judged(figure=h, guess=guess, score=score_of(h, true_factor(found, h), noise)))
     return out
 
 
@@ -197,8 +200,8 @@ def _drawn(means: Sequence[Judged], most: float) -> tuple[NDArray[np.bool_], NDA
     """Whether true losses, and scores of them, are larger than `most`, in draws of all figures."""
     rng = np.random.default_rng(0)
     true = np.array([r.true.at(rng.standard_normal(_DRAWS)) for r in means]).T
-    noise = [max(r.score.sd**2 - r.true.sd**2, 0.0) ** 0.5 for r in means]
-    return true > most, true + rng.standard_normal(true.shape) * noise > most
+    shown = np.array([r.score.shown(of, rng) for r, of in zip(means, true.T, strict=True)]).T
+    return true > most, shown > most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

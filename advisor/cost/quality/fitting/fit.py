@@ -11,6 +11,7 @@ from advisor.cost.quality.fitting.estimator import LossRegressor
 from advisor.cost.quality.fitting.held_out import HeldOut, models_out, scores_out
 from advisor.cost.quality.posterior import Fitted
 from advisor.cost.quality.scores import Cell, cells_of
+from advisor.cost.quality.widths import Widths
 from advisor.errors import DataError
 from advisor.record.measurement import QualityMeasurement
 
@@ -23,7 +24,7 @@ class QualityFit:
 
     fitted: Fitted
     regressor: LossRegressor
-    widths: Mapping[str, tuple[float, float]]
+    widths: Widths
     models_out: tuple[HeldOut, ...]
     scores_out: tuple[HeldOut, ...]
     rows: int

@@ -19,7 +19,7 @@ from advisor.cost.quality.fitting.errors import (
     publisher_of_figure,
 )
 from advisor.cost.quality.fitting.held_out import HeldOut
-from advisor.cost.quality.loss_distribution import LossDistribution
+from advisor.cost.quality.loss_distribution import LossDistribution, ScoreDistribution
 from advisor.cost.quality.models import Traits
 
 
@@ -43,14 +43,9 @@ def figure(
 
 
 def judged(figure_: HeldOut, *, guess: float = 0.02, sd: float = 0.005, noise: float = 0.01) -> Judged:
-    """A figure in a normal law around its expected loss."""
+    """A figure whose true loss is normal around the expected one."""
     true = LossDistribution(mean=0.02, sd=sd)
-    return Judged(
-        figure=figure_,
-        guess=guess,
-        true=true,
-        score=LossDistribution(mean=0.02, sd=(sd**2 + noise**2) ** 0.5),
-    )
+    return Judged(figure=figure_, guess=guess, score=ScoreDistribution(true=true, noise_sd=noise))
 
 
 def test_a_guess_is_the_mean_of_the_format_on_the_task_over_other_models() -> None:
@@ -102,7 +97,8 @@ def test_the_interval_of_a_new_score_is_wider_than_that_of_the_truth() -> None:
 
 def test_nine_of_ten_scores_of_the_law_are_inside_and_fewer_inside_that_of_the_truth() -> None:
     rng = np.random.default_rng(1)
-    scores = 0.02 + rng.normal(0, (0.005**2 + 0.01**2) ** 0.5, 4_000)
+    law = judged(figure()).score
+    scores = law.shown(law.true.at(rng.standard_normal(4_000)), rng)
     found = errors_of([judged(figure(seen=float(s))) for s in scores])
     assert found.coverage == pytest.approx(0.9, abs=0.015)
     assert found.true_coverage == pytest.approx(found.true_expected, abs=0.02)
