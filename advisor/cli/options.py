@@ -222,8 +222,7 @@ PricingOption = Annotated[
         "--pricing",
         "--pricing-model",
         metavar="TERM",
-        help="Term of the prices: on-demand, spot, …; live and live-spot fetch today's prices of many "
-        "clouds.",
+        help="Term of the prices: on-demand, spot, …; live and live-spot fetch today's of many clouds.",
         rich_help_panel=_PRICES,
     ),
 ]
@@ -269,6 +268,7 @@ GpuChoiceOption = Annotated[
     list[str] | None,
     typer.Option(
         "--gpu",
+        "--gpus",
         "-g",
         metavar="NAME|FILE|any",
         help="GPUs to choose from: H100,L40S, 2xA100 (exactly two), your own as YAML; all by default.",

@@ -159,3 +159,33 @@ def test_a_rate_up_to_the_greatest_has_an_answer(quantadvise: Command, rate: str
     done = quantadvise("recommend", "Llama-3.1-8B-Instruct", "-w", "chat", "--gpu", "H100", "--rate", rate)
     assert (done.code, done.err) == (0, "")
     assert "replicas of 1× H100" in done.out.splitlines()[0]
+
+
+def test_gpus_may_be_named_by_either_option(quantadvise: Command) -> None:
+    one, other = (
+        quantadvise("recommend", "Llama-3.1-8B-Instruct", "-w", "chat", option, "2xL40S")
+        for option in ("--gpu", "--gpus")
+    )
+    assert (one.code, one.out) == (other.code, other.out)
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("2", "a number is how many; say --num-gpus 2, or 2xH100"),
+        ("48GB", "a size is no name; with about 48 GB there are --gpu "),
+        ("48 gib", "a size is no name"),
+        ("999G", "none has about 999 GB; quantadvise gpus lists all"),
+    ],
+)
+def test_how_many_gpus_or_how_large_is_answered_by_the_option_that_says_so(
+    quantadvise: Command, typed: str, words: str
+) -> None:
+    done = quantadvise("recommend", "Llama-3.1-8B-Instruct", "-w", "chat", "--gpu", typed)
+    assert done.code == 1
+    assert len(done.err.splitlines()) == 1
+    assert words in done.err
+    if typed == "48GB":
+        named = done.err.split("--gpu ")[1].strip()
+        assert {"L40S", "A6000"} <= set(named.split(","))
+        assert quantadvise("recommend", "Llama-3.1-8B-Instruct", "-w", "chat", "--gpu", named).code == 0

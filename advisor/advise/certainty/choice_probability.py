@@ -194,7 +194,7 @@ def _with_fewer(
     table: JudgedTable, deployment: Deployment, i: int, own: float
 ) -> Sequence[tuple[float, Deployment]]:
     """The deployment with fewer replicas, where that would cost no more than the first and could suffice."""
-    usd, capacity = table.usd_per_million, table.answers.capacity_requests_per_s
+    usd, capacity = table.objective, table.answers.capacity_requests_per_s
     value, low, high = usd.value[0, i], capacity.low[i], capacity.high[i]
     exact = usd.low[0, i] == usd.high[0, i] and np.isfinite(value)
     if deployment.replicas < 2 or not exact or not np.isfinite(low / high):

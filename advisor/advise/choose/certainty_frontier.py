@@ -34,8 +34,8 @@ MIN_OFFERED_PROBABILITY = 0.05
 STEP = 0.01
 """Probabilities that differ by less can be printed alike, and two thousand draws know them no better."""
 VARIED = 24
-"""Deployments, cheapest first, that other counts of replicas are tried of: of the kept and of the refused."""
-PARTS = (0.5, 0.75, 1.5, 2.0)
+"""Deployments, cheapest first, that more replicas are tried of: of the kept and of the refused."""
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,19 +117,39 @@ def offers_of(table: JudgedTable) -> list[Offer]:
 
 
 def _varied(choice: Choice, found: Sequence[Offer]) -> list[Deployment]:
-    """The cheapest on either side of the confidence, with fewer and with more replicas."""
+    """Those with fewer replicas that then cost less than what is as sure as asked: dearer ones no one takes.
+    With more replicas the cheapest on either side of the confidence."""
     confidence = choice.workload.confidence
-    made: dict[tuple[object, ...], Deployment] = {}
-    for side in (True, False):
-        some = [o for o in found if (o.keeps_all_limits >= confidence) is side and o.usd_per_hour is not None]
-        for offer in sorted(some, key=_cheapest)[:VARIED]:
-            d = offer.deployment
-            n, most = d.replicas, choice.space.most_gpus(d.gpu)
-            for count in sorted({1, n - 1, n + 1, *(round(n * part) for part in PARTS)} - {n}):
-                if count >= 1 and (most is None or count * d.tensor_parallel <= most):
-                    made[d.times(count).key] = d.times(count)
+    priced = sorted((offer for offer in found if offer.usd_per_hour is not None), key=_cheapest)
+    sure = [offer for offer in priced if offer.keeps_all_limits >= confidence]
+    unsure = [offer for offer in priced if offer.keeps_all_limits < confidence]
+    least = (sure[0].usd_per_hour or 0.0) if sure else np.inf
+    asked = [
+        *((offer.deployment, _fewer(offer, least)) for offer in priced),
+        *((offer.deployment, _more(offer)) for offer in (*sure[:VARIED], *unsure[:VARIED])),
+    ]
     known = {offer.deployment.key for offer in found}
-    return [d for key, d in made.items() if key not in known]
+    made: dict[tuple[object, ...], Deployment] = {}
+    for d, counts in asked:
+        most = choice.space.most_gpus(d.gpu)
+        for count in sorted(counts):
+            varied = d.times(count)
+            if varied.key not in known and (most is None or varied.num_gpus <= most):
+                made[varied.key] = varied
+    return list(made.values())
+
+
+def _fewer(offer: Offer, least_usd_per_hour: float) -> set[int]:
+    """The most replicas that cost less, one fewer, and a quarter fewer."""
+    n, usd = offer.deployment.replicas, offer.usd_per_hour or 0.0
+    most = n - 1 if not usd else min(n - 1.0, np.ceil(least_usd_per_hour * n / usd - ROUNDING) - 1)
+    return {count for count in (int(most), int(most) - 1, round(0.75 * most)) if 1 <= count <= most}
+
+
+def _more(offer: Offer) -> set[int]:
+    """One replica more, half as many more, and twice as many."""
+    n = offer.deployment.replicas
+    return {n + 1, round(1.5 * n), 2 * n} - {n}
 
 
 def _cheapest(offer: Offer, per: Per = "hour") -> tuple[object, ...]:

@@ -249,7 +249,8 @@ class DeploymentEvaluator:
         for one in judged:
             possible &= one.kept if not one.cause else True
         cost = usd_per_million(usd, found.output_tokens_per_s)
-        objective = self._objective(found, cost)
+        paid = Range(value=usd, low=usd, high=usd) if self.workload.serves_given_clients else cost
+        objective = self._objective(found, paid)
         shape = self.shape
         return JudgedTable(
             workload=self.workload,
@@ -286,7 +287,7 @@ class DeploymentEvaluator:
         value, low, high = limit.recovery_range(self.recoveries)
         return objective_range(
             self.workload.objective,
-            usd_per_million=cost,
+            usd=cost,
             e2e_ms=found.latency_ms["e2e", "mean"],
             s_per_request=inverse(served, np.ones(self.of.size)),
             loss=Range(value=2 - value, low=2 - high, high=2 - low),

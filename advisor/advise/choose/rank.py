@@ -47,10 +47,10 @@ def order(table: JudgedTable, load: int, at: Ints) -> Ints:
     is more than noise (`MUCH_LESS_ACCURATE`, `AS_SURE`, `AS_ACCURATE`, `AS_FAST`). What is alike in all
     follows USD per hour, recovery and the objective. By accuracy, recovery alone decides a tie.
 
-    In a closed loop by cost a faster server costs less per token. Those with one bill, which serve the same
-    clients for the same USD per hour, are told apart by the first two of these before the objective: each
-    bill has an order of its own, and each time the bill goes on whose next deployment has the better
-    objective, so that no bill comes first for a deployment that is not its first.
+    In a closed loop without limits a faster server costs less per token. Those with one bill are told apart by
+    the first two of these before the objective: each bill has an order of its own, and each time the bill goes
+    on whose next deployment has the better objective, so that no bill comes first for a deployment that is not
+    its first.
     What has no objective, for want of a price, comes last: the fewest GPUs first, then the fastest. But as
     many GPUs of one kind cost the same whatever their price is, so that they change places as if it were
     known. The order does not depend on the order of `at`.
@@ -60,7 +60,7 @@ def order(table: JudgedTable, load: int, at: Ints) -> Ints:
     made = _by_ties(table, load, at.tolist(), objective, decides)
     unpriced = [i for i in made if not isfinite(objective[i])] if table.workload.objective == "cost" else []
     if unpriced:
-        gpus = _gpus_per_token(table, load)
+        gpus = _gpus(table, load)
         made = _in_their_places(
             table, load, made, unpriced, lambda some: _by_ties(table, load, some, gpus, decides)
         )
@@ -142,12 +142,16 @@ def _bill(table: JudgedTable, load: int, i: int) -> Bill:
 
 
 def _equal_bills_count(table: JudgedTable, load: int) -> bool:
-    return table.loads[load].arrival.kind in ("concurrency", "single") and table.workload.objective == "cost"
+    closed = table.loads[load].arrival.kind in ("concurrency", "single")
+    return closed and table.workload.objective == "cost" and not table.workload.serves_given_clients
 
 
-def _gpus_per_token(table: JudgedTable, load: int) -> Floats:
-    """What a million tokens cost where a GPU costs one: GPUs over tokens per second; inf where unknown."""
+def _gpus(table: JudgedTable, load: int) -> Floats:
+    """What is paid for where a GPU costs one: GPUs, over tokens per second where cost is per token; inf where
+    unknown."""
     split = np.array([d.tensor_parallel for d in table.deployments])
+    if table.workload.serves_given_clients:
+        return np.asarray(split * table.replicas[load], dtype=np.float64)
     tokens_per_s = _under(table, load, table.answers.output_tokens_per_s)
     with np.errstate(divide="ignore", invalid="ignore"):
         made = split * table.replicas[load] / tokens_per_s
@@ -263,18 +267,19 @@ def _by_objective(table: JudgedTable, load: int, i: int, objective: float) -> tu
 def objective_range(
     objective: Objective,
     *,
-    usd_per_million: Range,
+    usd: Range,
     e2e_ms: Range,
     s_per_request: Range,
     loss: Range,
 ) -> Range:
     """What the objective makes small.
 
-    cost: USD per million output tokens. latency: mean E2E, ms. throughput: seconds per request at capacity.
-    accuracy: the share of BF16's score that is lost, as 1 + loss so that shares of it can be compared.
+    cost: USD per million output tokens, or per hour where given clients are served. latency: mean E2E, ms.
+    throughput: seconds per request at capacity. accuracy: the share of BF16's score that is lost, as 1 + loss
+    so that shares of it can be compared.
     """
     return {
-        "cost": usd_per_million,
+        "cost": usd,
         "latency": e2e_ms,
         "throughput": s_per_request,
         "accuracy": loss,

@@ -139,5 +139,6 @@ def _break_even(of: Assessment, factors: Sequence[float], to: Assessment) -> Bre
 
 
 def _usd(assessment: Assessment) -> float | None:
-    usd = assessment.usd_per_million_output_tokens
-    return None if usd is None or usd.value <= 0 else usd.value
+    """What the ranking went by; None without a price."""
+    known = assessment.cost is not None and assessment.objective
+    return known if known and known > 0 else None

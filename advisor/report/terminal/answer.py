@@ -26,7 +26,7 @@ from advisor.spec.workloads.profile_listing import (
     quality_text,
     unlimited_text,
 )
-from advisor.spec.workloads.workload import LatencyLimit, Lengths, Workload
+from advisor.spec.workloads.workload import Lengths, Workload
 from advisor.text import (
     accuracy_text,
     bill_text,
@@ -114,9 +114,10 @@ def question_text(recommendation: Recommendation) -> str:
     known = ", ".join(part for part in limits if part and part != "none") or unlimited_text(workload)
     conversation = conversation_text(load)
     prompt, talks = ("new prompt", f"{conversation}; ") if conversation else ("prompt", "")
+    per_hour = load.arrival.kind == "rate" or workload.serves_given_clients
     aims = {
-        # Clients that wait for answers send more to a faster server: what counts is the price of a token.
-        "cost": "cheapest first" if load.arrival.kind == "rate" else "cheapest per token first",
+        # Clients without limits send more to a faster server: what counts is the price of a token.
+        "cost": "cheapest first" if per_hour else "cheapest per token first",
         "latency": "fastest first",
         "throughput": "highest throughput first",
         "accuracy": "most accurate first",
@@ -235,36 +236,35 @@ def _recovery(assessment: Assessment, *, narrow: bool) -> str:
 
 
 def _tightest(assessments: Sequence[Assessment], workload: Workload, *, narrow: bool) -> list[Column]:
-    """How much of the latency limit that is nearest each deployment uses, as a bar and in per cent."""
+    """How much of the limit with the least room each deployment uses, as a bar and in per cent."""
     if not workload.limits:
         return []
     cells = []
     for assessment in assessments:
-        used = [(_used(assessment, limit), limit) for limit in workload.limits]
-        known = [(share_of, limit) for share_of, limit in used if share_of is not None]
-        if not known:
-            cells.append(_of_capacity(assessment, workload))
+        used = _used(assessment, workload)
+        if not used:
+            cells.append("–")
             continue
-        share_of, limit = max(known, key=lambda pair: pair[0])
+        name, share_of = max(used.items(), key=lambda pair: pair[1])
         full = min(BAR, round(BAR * share_of))
-        bar = "█" * full + "░" * (BAR - full)
-        of = "" if narrow else f" of {limit.metric.upper()} {limit.statistic}"
-        cells.append(f"{bar} {share(share_of):>6}{of}")
+        of = "" if narrow else f" of {name}"
+        cells.append(f"{'█' * full}{'░' * (BAR - full)} {share(share_of):>6}{of}")
     return [Column("nearest limit", cells, keep=True)]
 
 
-def _of_capacity(assessment: Assessment, workload: Workload) -> str:
-    """How much of its capacity the rate takes, where a queue without end leaves no latency to speak of."""
+def _used(assessment: Assessment, workload: Workload) -> dict[str, float]:
+    """The share of each limit that the prediction takes, and of the capacity that a rate takes: a queue is
+    short until an engine is nearly full, and latencies show nothing of it."""
+    found = {}
+    for limit in workload.limits:
+        estimate = assessment.estimate(limit.metric, limit.statistic)
+        if estimate is not None:
+            found[f"{limit.metric.upper()} {limit.statistic}"] = estimate.value / limit.max_ms
     arrival, of = workload.load.arrival, assessment.prediction
     capacity = None if of is None else of.capacity_requests_per_s
-    if capacity is None or arrival.kind != "rate" or arrival.value is None:
-        return "–"
-    return f"{'█' * BAR} {share(arrival.value / capacity.value):>6} of capacity"
-
-
-def _used(assessment: Assessment, limit: LatencyLimit) -> float | None:
-    estimate = assessment.estimate(limit.metric, limit.statistic)
-    return None if estimate is None else estimate.value / limit.max_ms
+    if capacity is not None and arrival.kind == "rate" and arrival.value is not None:
+        found["capacity"] = arrival.value / capacity.value
+    return found
 
 
 def _latency(metric: str, assessments: Sequence[Assessment], workload: Workload) -> Column:

@@ -25,8 +25,8 @@ def winner_lines(recommendation: Recommendation) -> list[str]:
     first = recommendation.winner
     if first is None:
         return []
-    objective = recommendation.workload.objective
-    lines = [f"{deployment_text(first.deployment)}: {objective_text(first, objective)}."]
+    ranked = objective_text(first, recommendation.workload)
+    lines = [f"{deployment_text(first.deployment)}: {ranked}."]
     lines += [f"{text}." for text in comparisons(recommendation, first)]
     if tie := _tie_text(recommendation, first):
         lines.append(tie)
@@ -38,9 +38,11 @@ def winner_lines(recommendation: Recommendation) -> list[str]:
     return lines
 
 
-def objective_text(assessment: Assessment, objective: Objective) -> str:
+def objective_text(assessment: Assessment, workload: Workload) -> str:
     """The figure the ranking went by, with its unit and interval."""
-    cost, prediction = assessment.cost, assessment.prediction
+    objective, cost, prediction = workload.objective, assessment.cost, assessment.prediction
+    if objective == "cost" and cost is not None and workload.serves_given_clients:
+        return f"{number(cost.usd_per_hour)} USD/h"
     if objective == "cost" and cost is not None and cost.usd_per_million_output_tokens is not None:
         return f"{span(cost.usd_per_million_output_tokens)} USD per million output tokens"
     if objective == "throughput" and prediction is not None:
@@ -82,7 +84,7 @@ def _comparison(what: str, first: Assessment, other: Assessment, workload: Workl
             return name
         return f"{name}: it {_difference(others.value / mine.value - 1, 'latency')} for a request"
     excess = second / best - 1
-    figure = f"({objective_text(other, workload.objective)})"
+    figure = f"({objective_text(other, workload)})"
     behind = _behind(first, other, workload) if excess <= TIE else ""
     joins = " but " if excess < -TIE else " and "
     per_token = workload.objective == "cost"
@@ -94,7 +96,8 @@ def _comparison(what: str, first: Assessment, other: Assessment, workload: Workl
 
 def _other_bill(first: Assessment, other: Assessment, excess: float, workload: Workload) -> str:
     """What the other costs per hour, where the ranking is by the token and the hour says something else."""
-    if workload.objective != "cost" or workload.load.arrival.kind not in ("concurrency", "single"):
+    closed = workload.load.arrival.kind in ("concurrency", "single")
+    if workload.objective != "cost" or not closed or workload.serves_given_clients:
         return ""
     bills = [None if a.cost is None else a.cost.usd_per_hour for a in (first, other)]
     mine, others = bills

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from advisor.errors import UnknownNameError, unknown
+from advisor.errors import InputError, UnknownNameError, unknown
 from advisor.spec.hardware.accelerators import named_refusal
 from advisor.spec.hardware.gpu import COMPUTE_TYPES, GpuSpec, Interconnect
 from advisor.spec.reading.catalog_yaml import read_catalog
 from advisor.spec.reading.names import NameIndex, fold
+from advisor.units import GB
 
 _OWN = "describe yours in YAML: --gpu it.yaml (docs/adding.md)"
 _BRANDS = ("nvidia", "amd", "intel", "geforce", "tesla", "radeon", "instinct", "gpu", "graphics")
 """Words that nvidia-smi, rocm-smi and shops put around a name that says it all."""
+_SIZE = re.compile(r"(\d{1,3})\s*(gi?b?)?", re.IGNORECASE)
+"""How many GPUs, or gigabytes of memory, where a name is expected."""
+_ROUNDED_SIZE = 0.08
+"""Share by which a size as sold differs from what a driver reports: 24 GB are 22.5 to 24 GiB."""
 _MARKS = ("(R)", "(r)", "(TM)", "(tm)")
 """Names as Intel's driver writes them: `Intel(R) Arc(TM) Pro B60 Graphics`."""
 
@@ -31,11 +37,12 @@ def catalog_gpu(name: str) -> GpuSpec:
     """The catalog's GPU called `name`, whatever its case, blanks and hyphens.
 
     A family's name (`H100`, `A100`) is its usual variant. Raises UnknownNameError with
-    the nearest known names, UnsupportedError for an accelerator that is known and not predicted.
+    the nearest known names, UnsupportedError for an accelerator that is known and not predicted, InputError
+    for a number and for a size of memory.
     """
     gpu = _index().get(_bare(name)) or _by_end(_bare(name))
     if gpu is None:
-        refusal = named_refusal(name, known_gpus())
+        refusal = named_refusal(name, known_gpus()) or _no_name(name)
         if refusal is not None:
             raise refusal
         near = unknown("GPU", name, _suggestions(), otherwise=f"quantadvise gpus lists all, {_OWN}")
@@ -43,6 +50,23 @@ def catalog_gpu(name: str) -> GpuSpec:
             raise near
         raise UnknownNameError(f"{near} Else {_OWN}")
     return gpu
+
+
+def _no_name(name: str) -> InputError | None:
+    """The error for what says how many GPUs, or how large, and not which; None for other words."""
+    size = _SIZE.fullmatch(name.strip())
+    if size is None:
+        return None
+    if not size[2]:
+        return InputError(
+            f"GPU '{name}': a number is how many; say --num-gpus {size[1]}, or {size[1]}xH100 to name the GPU"
+        )
+    wanted = float(size[1])
+    near = [gpu for gpu in known_gpus() if abs(gpu.memory_bytes / GB / wanted - 1.0) <= _ROUNDED_SIZE]
+    if not near:
+        return InputError(f"GPU '{name}': none has about {size[1]} GB; quantadvise gpus lists all")
+    labels = ",".join(dict.fromkeys(gpu.label for gpu in near))
+    return InputError(f"GPU '{name}': a size is no name; with about {size[1]} GB there are --gpu {labels}")
 
 
 @lru_cache(maxsize=1)

@@ -302,11 +302,8 @@ class Workload:
 
     @property
     def api_usd_per_request(self) -> float | None:
-        """USD that a hosted API at `api_price` asks for the mean request; None without a price.
-
-        Prompt tokens that a prefix cache holds are taken to be in the API's, too, at its price of cached
-        ones.
-        """
+        """USD that a hosted API at `api_price` asks for the mean request; None without a price. Prompt tokens
+        that a prefix cache holds are taken to be in the API's, too, at its price of cached ones."""
         price, load = self.api_price, self.load
         if price is None:
             return None
@@ -316,6 +313,13 @@ class Workload:
     def context_tokens(self) -> int:
         """Tokens that a mean prompt and a mean answer take together: the length at which accuracy counts."""
         return round(self.load.mean_prompt_tokens + self.load.output_tokens.mean)
+
+    @property
+    def serves_given_clients(self) -> bool:
+        """Whether clients in a closed loop have limits on latency: they are the load, as a rate is, and cost
+        is USD per hour. Without limits a faster server serves them more, and cost is per token."""
+        limited = bool(self.limits) or self.goodput is not None
+        return limited and self.load.arrival.kind in ("concurrency", "single")
 
     def limit_on(self, metric: str, statistic: str | None = None) -> LatencyLimit | None:
         """The first limit on a metric, on one statistic of it where that is named; None without any."""

@@ -14,7 +14,7 @@ from advisor.advise.choose.certainty_frontier import STEP, Offer, frontier, pick
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
-from advisor.spec.workloads.workload import Arrival, Objective
+from advisor.spec.workloads.workload import Arrival, LatencyLimit, Objective
 from tests.advise.builders import deployment, workload
 
 
@@ -76,6 +76,22 @@ def test_surer_lies_halfway_from_a_high_confidence_to_certainty() -> None:
 def test_a_saving_within_a_tie_is_no_cheaper_pick() -> None:
     first = offer(10.0, 0.84)
     assert "cheaper" not in roles(first, [first, offer(9.95, 0.6)])
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.8, 0.95])
+def test_what_certainty_costs_does_not_depend_on_the_certainty_asked(confidence: float) -> None:
+    """The search for replicas stops at the confidence: two L40S of four kept the limits, and two alone with
+    84 % for less than any other, which an answer at 0.95 did not say."""
+    asked = override(load_workload("chat"), rate=2.0, confidence=confidence)
+    slow = LatencyLimit(metric="e2e", statistic="p95", max_ms=12_000.0)
+    asked = replace(asked, limits=(*asked.limits, slow))
+    choice = choice_of("Qwen2.5-32B-Instruct", asked, gpus=["L40S", "GH200"])
+    found = choose(choice, shipped_predictor(), shipped_quality())
+    likely = next(offer for offer in found.frontier if offer.keeps_all_limits >= 0.8)
+    assert likely.deployment.gpu.name == "L40S"
+    assert likely.deployment.num_gpus == 2
+    cheaper = [pick.offer for pick in found.picks if pick.role == "cheaper"]
+    assert cheaper == ([likely] if confidence == 0.95 else [])
 
 
 def by_the_token(usd_per_hour: float, usd_per_million: float, keeps: float = 1.0) -> Offer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -119,3 +120,21 @@ def test_accuracy_counts_at_the_length_of_each_load() -> None:
     assert limit.kept[:, 0].tolist() == [True, True, False]
     assert (found.recovery_low[:-1, 0] > found.recovery_low[1:, 0]).all()
     assert found.take(np.array([2])).recoveries == found.recoveries[-1:]
+
+
+def test_a_floor_on_recovery_is_kept_as_often_as_true_recoveries_lie_above_it() -> None:
+    """Of GSM8K in int4 a single score has far more noise than the true recovery has error."""
+    asked = override(load_workload("chat"), min_recovery=0.95, slo=["none"], tasks=["GSM8K"], single=True)
+    choice = choice_of("Qwen3-8B", asked, gpus=["A100"], formats=["int4"], tensor_parallel=[1])
+    found = judge(choice, [asked.load], shipped_predictor(), shipped_quality())
+    [recovery] = found.recoveries
+    assert recovery is not None
+    assert recovery.new_score is not None
+    drawn = recovery.draws(np.random.default_rng(1).standard_normal(200_000))
+    assert drawn is not None
+    stated = float(found.keeps_all[0, 0])
+    assert stated == pytest.approx((drawn >= 0.95).mean(), abs=0.015)
+    # A new score, normal in its 90 % interval, would lie above the floor far less often.
+    score = recovery.new_score
+    of_scores = NormalDist(score.value, (score.value - score.low) / 1.645).cdf(0.95)
+    assert stated > (1.0 - of_scores) + 0.03

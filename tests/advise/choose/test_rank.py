@@ -79,18 +79,23 @@ def test_of_two_that_are_sure_enough_the_more_accurate_comes_first() -> None:
 
 
 def in_closed_loop(
-    tpot_ms: dict[str, float], requests_per_s: dict[str, float], recovery: dict[str, float] | None = None
+    tpot_ms: dict[str, float],
+    requests_per_s: dict[str, float],
+    recovery: dict[str, float] | None = None,
+    *,
+    gpus: dict[str, int] | None = None,
+    limited: bool = True,
 ) -> list[str]:
-    """Formats on one GPU, best first, under TPOT ≤ 100 ms with 16 clients."""
+    """Formats on one kind of GPU, best first, with 16 clients, under TPOT ≤ 100 ms or without limits."""
     options = [
         replace(
-            served(fmt, requests_per_s[fmt], (recovery or {}).get(fmt, 1.0)),
+            served(fmt, requests_per_s[fmt], (recovery or {}).get(fmt, 1.0), gpus=(gpus or {}).get(fmt, 1)),
             latency={**served(fmt, 4.0).latency, ("tpot", "mean"): around(ms)},
         )
         for fmt, ms in tpot_ms.items()
     ]
-    limit = LatencyLimit(metric="tpot", statistic="mean", max_ms=100.0)
-    table = judged(options, workload(limits=(limit,), arrival=Arrival(kind="concurrency", value=16)))
+    limits = (LatencyLimit(metric="tpot", statistic="mean", max_ms=100.0),) if limited else ()
+    table = judged(options, workload(limits=limits, arrival=Arrival(kind="concurrency", value=16)))
     assert (
         options[int(best(table, np.ones((1, len(options)), dtype=bool))[0])]
         == options[int(order(table, 0, np.arange(len(options)))[0])]
@@ -98,18 +103,26 @@ def in_closed_loop(
     return [options[i].deployment.format.name for i in order(table, 0, np.arange(len(options))).tolist()]
 
 
+def test_clients_with_limits_are_served_by_what_costs_least_per_hour() -> None:
+    """Two GPUs that serve 2.5 times as much cost less per token, and 16 people pay for twice as many GPUs."""
+    times, rates, gpus = {"fp8": 30.0, "int8": 50.0}, {"fp8": 10.0, "int8": 4.0}, {"fp8": 2}
+    assert in_closed_loop(times, rates, gpus=gpus) == ["int8", "fp8"]
+    assert in_closed_loop(times, rates, gpus=gpus, limited=False) == ["fp8", "int8"]
+
+
 def test_of_two_with_one_bill_the_surer_comes_first_though_a_faster_server_costs_less_per_token() -> None:
     assert in_closed_loop({"int8": 99.0, "bf16": 90.0}, {"int8": 5.0, "bf16": 4.0}) == ["bf16", "int8"]
 
 
-def test_of_two_with_one_bill_the_one_that_may_lose_a_tenth_more_of_the_score_comes_last() -> None:
+def test_of_two_with_one_bill_the_more_accurate_comes_first_where_clients_have_limits() -> None:
     times, rates = {"int4": 50.0, "int8": 60.0}, {"int4": 6.0, "int8": 4.0}
-    assert in_closed_loop(times, rates, {"int4": 0.80, "int8": 0.99}) == ["int8", "int4"]
-    assert in_closed_loop(times, rates, {"int4": 0.95, "int8": 0.99}) == ["int4", "int8"]
+    assert in_closed_loop(times, rates, {"int4": 0.95, "int8": 0.99}) == ["int8", "int4"]
 
 
-def test_of_two_with_one_bill_that_are_sure_enough_the_cheaper_per_token_comes_first() -> None:
-    assert in_closed_loop({"int8": 60.0, "bf16": 50.0}, {"int8": 5.0, "bf16": 4.0}) == ["int8", "bf16"]
+def test_without_limits_a_faster_server_costs_less_unless_it_may_lose_a_tenth_more_of_the_score() -> None:
+    times, rates = {"int4": 50.0, "int8": 60.0}, {"int4": 6.0, "int8": 4.0}
+    assert in_closed_loop(times, rates, {"int4": 0.80, "int8": 0.99}, limited=False) == ["int8", "int4"]
+    assert in_closed_loop(times, rates, {"int4": 0.95, "int8": 0.99}, limited=False) == ["int4", "int8"]
 
 
 def closed_loop_table(

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from advisor import decision, recommend
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
-from advisor.report.terminal.answer import answer_lines, question_text
+from advisor.report.terminal.answer import _tightest, answer_lines, question_text
 from advisor.report.terminal.text_table import Column, fitting_table
 from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
-from tests.advise.builders import choice, deployment
+from advisor.spec.workloads.workload import Arrival, LatencyLimit
+from tests.advise.builders import around, assessed, choice, deployment, prediction, workload
 from tests.golden_text import check_text
 from tests.report.builders import three
 
@@ -59,6 +60,19 @@ def test_an_answer_fits_a_screen(question: str, width: int) -> None:
     assert first is not None
     assert first.deployment.format.name in lines[0]
     assert sum("vllm serve" in line for line in lines) == 1
+
+
+def test_a_rate_that_takes_most_of_the_capacity_is_the_nearest_limit() -> None:
+    """Latencies of a nearly full engine look well, and one that is a little slower keeps no limit."""
+    limit = LatencyLimit(metric="ttft", statistic="mean", max_ms=1_000.0)
+    asked = workload(limits=(limit,), arrival=Arrival(kind="rate", value=9.0))
+    found = replace(
+        prediction(deployment(), latency_ms={("ttft", "mean"): around(300.0)}),
+        capacity_requests_per_s=around(10.0),
+    )
+    rows = [assessed(found, asked), assessed(replace(found, capacity_requests_per_s=around(90.0)), asked)]
+    [column] = _tightest(rows, asked, narrow=False)
+    assert column.cells == ["███████░   90 % of capacity", "██░░░░░░   30 % of TTFT mean"]
 
 
 def test_a_rate_without_other_limits_is_what_must_be_kept() -> None:
