@@ -47,10 +47,10 @@ def order(table: JudgedTable, load: int, at: Ints) -> Ints:
     is more than noise (`MUCH_LESS_ACCURATE`, `AS_SURE`, `AS_ACCURATE`, `AS_FAST`). What is alike in all
     follows USD per hour, recovery and the objective. By accuracy, recovery alone decides a tie.
 
-    In a closed loop without limits a faster server costs less per token. Those with one bill are told apart by
-    the first two of these before the objective: each bill has an order of its own, and each time the bill goes
-    on whose next deployment has the better objective, so that no bill comes first for a deployment that is not
-    its first.
+    In a closed loop without limits a faster server costs less per token. Those with one bill are told apart
+    by the first two of these before the objective: each bill has an order of its own, and each time the bill
+    goes on whose next deployment has the better objective, so that no bill comes first for a deployment that
+    is not its first.
     What has no objective, for want of a price, comes last: the fewest GPUs first, then the fastest. But as
     many GPUs of one kind cost the same whatever their price is, so that they change places as if it were
     known. The order does not depend on the order of `at`.
