@@ -249,8 +249,8 @@ class DeploymentEvaluator:
         for one in judged:
             possible &= one.kept if not one.cause else True
         cost = usd_per_million(usd, found.output_tokens_per_s)
-        paid = Range(value=usd, low=usd, high=usd) if self.workload.serves_given_clients else cost
-        objective = self._objective(found, paid)
+        ranked_by = Range(value=usd, low=usd, high=usd) if self.workload.serves_given_clients else cost
+        objective = self._objective(found, ranked_by)
         shape = self.shape
         return JudgedTable(
             workload=self.workload,
