@@ -231,15 +231,11 @@ class QualityModel:
         known = how is None or ("algorithm", f"{q.format}/{how}") in self.fitted.factors
         return bool(q.checkpoint) and not known
 
-    def _distribution(
-        self, q: Question, expected: Expectation, format: str
-    ) -> tuple[LossDistribution, float]:
+    def _distribution(self, q: Question, of: Expectation, format: str) -> tuple[LossDistribution, float]:
         """The true loss's distribution and a new score's noise, as wide as held-out scores need them."""
-        loss = true_loss(expected.loss, expected.true_sd)
-        wider = self.widths.of_true(expected.distance, format, sparse=traits_of(q.model).sparse)
-        return loss.widened(wider), expected.noise * self.widths.of_noise(
-            expected.distance, expected.shape, format
-        )
+        wider = self.widths.of_true(of.distance, format, sparse=traits_of(q.model).sparse)
+        noise = of.noise * self.widths.of_noise(of.distance, of.shape, format)
+        return true_loss(of.loss, of.true_sd).widened(wider), noise
 
     def _own(self, q: Question) -> dict[str, OwnScore]:
         """The asked tasks that only scores of the user's can answer for, and do."""
@@ -298,17 +294,15 @@ class QualityModel:
             notes.append(f"the model ships in {native}: this is the checkpoint recovery is relative to")
         if q.kv_format == "16bit":
             nothing = LossDistribution(mean=0.0, sd=0.0)
-            return dataclasses.replace(
-                recovery_of(nothing, nothing, "measured"),
-                note="; ".join(notes),
-                evidence="the reference itself",
-            )
+            exact = recovery_of(nothing, nothing, "measured")
+            return dataclasses.replace(exact, note="; ".join(notes), evidence="the reference itself")
         if not self._knows_kv:
             return Recovery(true=None, note=_NO_KV_SCORES)
         cache, noise = self._kv_loss(q, q.context_tokens or 0)
         most = 1.0 - answered(self._kv_loss(q, 0)[0])
+        score = ScoreDistribution(true=cache, noise_sd=noise)
         return dataclasses.replace(
-            recovery_of(cache, ScoreDistribution(true=cache, noise_sd=noise), "extrapolated", most=most),
+            recovery_of(cache, score, "extrapolated", most=most),
             note="; ".join([*notes, self._evidence.kv_remark(q.context_tokens)]),
             evidence=self._evidence.text(traits_of(q.model), KV_FP8, _KV_RECIPE),
         )
