@@ -17,9 +17,9 @@ from advisor.report.html.elements.markup import Html, command_text, prose, tag, 
 from advisor.report.html.elements.palette import swatch
 from advisor.report.html.elements.quantities import Quantity, quantities
 from advisor.report.html.files import save_buttons
-from advisor.report.html.verdict import badge, settles
+from advisor.report.html.verdict import badge, old_prices, settles
 from advisor.report.terminal.answer import headline
-from advisor.report.terminal.evidence import assessment_evidence, old_price_text, rented_text
+from advisor.report.terminal.evidence import assessment_evidence, rented_text
 from advisor.report.terminal.refused import nothing_kept_line
 from advisor.report.terminal.why_first import command_lines, winner_lines
 from advisor.spec.workloads.profile_listing import (
@@ -143,7 +143,7 @@ def answer_section(
             badge(recommendation, decision),
             class_="verdict",
         ),
-        tag("p", prose(old), class_="note") if (old := old_price_text(recommendation)) else None,
+        old_prices(recommendation),
         tag("p", prose(f"Rented: {rented}"), class_="note") if (rented := rented_text(winner)) else None,
         _notes(recommendation),
         side_by_side(picture, recommendation, loosened),

@@ -1,4 +1,4 @@
-"""The badge beside the answer: sure, close call or in doubt; and the measurement that would decide."""
+"""The badge beside the answer: sure, close call or in doubt; the measurement that would decide; old prices."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from advisor.advise.certainty.choice_probability import SURE_PROBABILITY
 from advisor.advise.choose.certainty_frontier import usd_by_role, weighed_per
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.decision import Decision
-from advisor.report.html.elements.markup import Html, tag
+from advisor.report.html.elements.markup import Html, prose, tag
 from advisor.report.terminal.certainty import settles_text
 from advisor.report.terminal.decision_words import BEST
+from advisor.report.terminal.evidence import old_price_text
 from advisor.text import chance, deployment_text
 
 Badge = Literal["Sure", "Close call", "In doubt"]
@@ -66,3 +67,9 @@ def settles(recommendation: Recommendation, decision: Decision | None) -> Html:
         id="settles",
         class_="settles",
     )
+
+
+def old_prices(recommendation: Recommendation) -> Html | None:
+    """How old prices are; where fresher ones are from stands in the tip, for the first screen is short."""
+    text, _, fresher = old_price_text(recommendation).partition("; ")
+    return tag("p", prose(f"{text}."), class_="note", data_tip=fresher or None) if text else None
