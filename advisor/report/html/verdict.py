@@ -1,4 +1,4 @@
-"""The badge beside the answer: sure, close call or in doubt; the measurement that would decide; old prices."""
+"""The badge beside the answer (sure, close call, in doubt), what would decide, and how old prices are."""
 
 from __future__ import annotations
 
