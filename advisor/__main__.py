@@ -34,7 +34,7 @@ def main() -> None:
 def run() -> int:
     """The exit code. A user's mistake is one line on stderr; everything else is our bug and a traceback."""
     from advisor.cli import streams
-    from advisor.errors import QuantAdviseError
+    from advisor.errors import QuantAdviseError, one_line
 
     if not streams.prepare():
         return streams.FAILED
@@ -69,11 +69,6 @@ def _as_typed(line: str) -> str:
     from advisor.cli.arguments import as_typed
 
     return as_typed(line, sys.argv[1:], typer.main.get_command(app_for()))
-
-
-def one_line(text: str) -> str:
-    """`text` without line breaks and control characters, so that a failure stays one line."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _code(ended: SystemExit) -> int:

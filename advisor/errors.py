@@ -16,6 +16,11 @@ class QuantAdviseError(Exception):
     exit_code = 1
 
 
+def one_line(text: str) -> str:
+    """`text` without line breaks and control characters, so that a failure stays one line."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 class InputError(QuantAdviseError):
     """What the user gave is wrong: a file, a key, a number, a name."""
 

@@ -24,7 +24,7 @@ from advisor.spec.engines.engine import Engine, newest_version, parse_engine, wi
 from advisor.spec.formats.catalog import find_format, known_formats
 from advisor.spec.formats.format import QuantFormat
 from advisor.spec.hardware.catalog import known_gpus
-from advisor.spec.hardware.gpu import GpuSpec
+from advisor.spec.hardware.gpu import MIN_USD_PER_GPU_HOUR, GpuSpec
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.live_prices import LivePrices
 from advisor.spec.models.catalog import find_model, listed_checkpoint
@@ -307,9 +307,10 @@ def _check_counts(num_gpus: int | None, max_gpus: int | None, nodes: int | None)
 
 
 def _check_budget(usd_per_hour: float | None) -> None:
-    if usd_per_hour is not None and not 0 < usd_per_hour <= MOST_USD_PER_HOUR:
+    if usd_per_hour is not None and not MIN_USD_PER_GPU_HOUR <= usd_per_hour <= MOST_USD_PER_HOUR:
         raise InputError(
-            f"max_usd_per_hour: {usd_per_hour} is not above 0 and up to {MOST_USD_PER_HOUR:,} USD"
+            f"max_usd_per_hour: {usd_per_hour:g} is not from {MIN_USD_PER_GPU_HOUR:g} to "
+            f"{MOST_USD_PER_HOUR:,} USD"
         )
 
 

@@ -12,7 +12,7 @@ from advisor.spec.hardware.gpu import GpuSpec, Price
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.live_catalog import folder, read_catalog
 from advisor.spec.hardware.live_prices import LIVE, LivePrices
-from advisor.spec.hardware.prices import MAX_USD_PER_GPU_HOUR, TERMS, price_of
+from advisor.spec.hardware.prices import TERMS, checked_usd_per_gpu_hour, one_price_each, price_of
 
 
 def live_prices(pricing: str | None, *, region: str | None = None) -> LivePrices | None:
@@ -39,12 +39,10 @@ def price_source(
 
     The shipped table takes the place of a live catalog that was never fetched.
     """
-    overrides = {find_gpu(name).name: usd for name, usd in (own or {}).items()}
-    for name, usd in overrides.items():
-        if not 0 < usd <= MAX_USD_PER_GPU_HOUR:
-            raise InputError(
-                f"price of {name}: {usd} is not above 0 and up to {MAX_USD_PER_GPU_HOUR:,.0f} USD"
-            )
+    overrides = one_price_each(
+        (find_gpu(name).name, checked_usd_per_gpu_hour(usd, where=f"price of {name}"))
+        for name, usd in (own or {}).items()
+    )
     if pricing is not None and pricing not in (*TERMS, *LIVE):
         raise unknown("price term", pricing, (*TERMS, *LIVE))
     live = live or live_prices(pricing, region=region)

@@ -25,8 +25,11 @@ MAX_DIGITS = 40
 
 
 def check(arguments: Sequence[str]) -> None:
-    """Raise InputError for control characters, for numbers not written with the digits 0 to 9, and for the
-    memory of a GPU, which its name says."""
+    """Raise InputError for what no argument can be.
+
+    Control characters, numbers not written with the digits 0 to 9, the memory of a GPU, which its name says,
+    and an empty value: an unset shell variable must not mean everything, or this folder.
+    """
     before = ""
     for argument in arguments:
         option, equals, value = argument.partition("=")
@@ -40,6 +43,8 @@ def check(arguments: Sequence[str]) -> None:
             raise InputError(f"{where}: {argument!r} has control characters or line breaks; write plain text")
         if not (argument.startswith("--") and equals):
             option, value = before, argument
+        if not value.strip() and option.startswith("-"):
+            raise InputError(f"{option}: is empty; state a value, or leave the option out")
         if option.startswith("-") and option not in NAMES:
             for word in re.split(r"[,;\s±:/-]+", value):
                 _check_number(option, word)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, le=100_000)]
-Share = float | Annotated[str, Field(max_length=40)]
+
+def _no_truth(value: Any) -> Any:
+    """Raises for `true`, which Python would count as 1."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("number", "Input should be a number, not true or false")
+    return value
+
+
+_IsNumber = BeforeValidator(_no_truth)
+Positive = Annotated[float, _IsNumber, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, _IsNumber, Field(ge=1, le=100_000)]
+Share = Annotated[float, _IsNumber] | Annotated[str, Field(max_length=40)]
 """`0.97`, `97` and `97 %` are the same; the profile's own reader checks it."""
 
 
@@ -50,7 +60,7 @@ class WorkloadInputs(Inputs):
         "'{kind: exponential, mean: 30}'.",
         max_length=300,
     )
-    system_tokens: Annotated[int, Field(ge=0, le=100_000_000)] | None = Field(
+    system_tokens: Annotated[int, _IsNumber, Field(ge=0, le=100_000_000)] | None = Field(
         None, description="Tokens that every prompt begins with."
     )
     history: str | None = Field(
@@ -115,7 +125,9 @@ class ChoiceInputs(ModelInputs):
     objective: Literal["cost", "latency", "throughput", "accuracy"] | None = Field(
         None, description="What ranks the deployments that keep all limits; default: the profile's."
     )
-    top: Annotated[int, Field(ge=1, le=100)] = Field(5, description="Ranked deployments to return.")
+    top: Annotated[int, _IsNumber, Field(ge=1, le=100)] = Field(
+        5, description="Ranked deployments to return."
+    )
 
 
 class RecommendInputs(ChoiceInputs):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from pydantic import ValidationError
 
-from advisor.errors import InputError, QuantAdviseError
+from advisor.errors import InputError, QuantAdviseError, one_line
 from advisor.mcp.tools import TOOLS, Tool
 from advisor.spec.engines.profile_section import refuse_speculative
 from advisor.spec.reading.given import Given
@@ -43,7 +44,7 @@ def answered(name: str, arguments: dict[str, Any] | None) -> types.CallToolResul
     try:
         document = _document(name, arguments or {})
     except QuantAdviseError as error:
-        line = in_fields(" ".join(str(error).split()), name)
+        line = in_fields(one_line(str(error)), name)
         return types.CallToolResult(content=[types.TextContent(type="text", text=line)], is_error=True)
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     return types.CallToolResult(
@@ -109,9 +110,22 @@ def _document(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         given = tool.inputs.model_validate(arguments)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "arguments"
+        where = ".".join(_in_arguments(first["loc"], arguments)) or "arguments"
         raise InputError(f"{where}: {first['msg']}; see the tool's input schema") from error
     return tool.answer(given)
+
+
+def _in_arguments(loc: tuple[str | int, ...], arguments: Any) -> Iterator[str]:
+    """The part of pydantic's location that an agent wrote: the field, and the keys inside its value.
+
+    What follows names the type that was tried, where a field may have several.
+    """
+    for depth, part in enumerate(loc):
+        is_inside = part in arguments if isinstance(arguments, dict) else isinstance(arguments, list)
+        if depth and not is_inside:
+            return
+        yield str(part)
+        arguments = arguments[part] if is_inside else None
 
 
 @lru_cache

@@ -14,7 +14,7 @@ from advisor.spec.reading.lists import gpu_and_count, gpu_and_degree
 from advisor.spec.workloads.workload import Workload
 
 Document = dict[str, Any]
-_SIZE = re.compile(r"\d+(\.\d+)?[bB](-[aA]\d+(\.\d+)?[bB])?|\d+(\.\d+)?[tT](-[aA]\d+(\.\d+)?[bB])?")
+_SIZE = re.compile(r"\d+(\.\d+)?[bB](-[aA]\d+(\.\d+)?[bB])?|\d+(\.\d+)?[tT](-[aA]\d+(\.\d+)?[bB])?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,9 +9,10 @@ from pathlib import Path
 from advisor.errors import InputError, QuantAdviseError
 from advisor.measure.execution.jobs import Job, QuantizeJob, checkpoint_folder
 from advisor.measure.execution.session_job import UNKNOWN_GPU, SessionJob
+from advisor.measure.plan_checks import check_context, check_plan, model_context
 from advisor.measure.served_engine import with_workload_engine
 from advisor.measure.starts import check_starts
-from advisor.measure.steps import calibration, checkpoint, running_server, steps
+from advisor.measure.steps import checkpoint, running_server, steps
 from advisor.measure.steps.checkpoint import Checkpoint
 from advisor.measure.steps.plan import Plan
 from advisor.measure.steps.running_server import RunningServer
@@ -57,31 +57,6 @@ def name_of(model: str) -> str:
         return Path(model).name
 
 
-def native_format(model: str) -> tuple[bool, str | None]:
-    """Whether a model's configuration could be read, and the format its weights have (None = 16 bits)."""
-    try:
-        return True, find_model(model).native_format
-    except QuantAdviseError:
-        return False, None
-
-
-def _check_formats(plan: Plan) -> None:
-    """Refuse to call weights by another format than they have. Raises InputError."""
-    _, native = native_format(plan.model)
-    for format in plan.formats:
-        if native is not None and (format in UNQUANTIZED or plan.is_made(format)):
-            raise InputError(
-                f"{plan.model}: its weights are {native} already; give the 16-bit model, "
-                f"or --formats {native} --checkpoint {native}={plan.model}"
-            )
-    for format, path in plan.checkpoints:
-        read, found = native_format(path)
-        if read and found != format:
-            raise InputError(
-                f"--checkpoint {format}={path}: its weights are {found or '16-bit'}, not {format}"
-            )
-
-
 def prepare(
     plan: Plan,
     folder: Path,
@@ -100,23 +75,17 @@ def prepare(
             "send: vllm bench serve has none, and vLLM's benchmark of them is not in its package; name a "
             "workload without, such as chat, or measure with AIPerf (--conversation-num) and compare by hand"
         )
-    if plan.slo_search and not workload.limits and workload.goodput is None:
-        raise InputError(f"{plan.workload}: has no limits (slo:), so --slo-search has nothing to keep")
     model = checkpoint.locate(plan.model, plan.revision, dummy=plan.dummy)
     found = tuple(devices) if devices is not None else tuple(machine.choose(plan.gpus))
     versions = _versions(plan, endpoint, need_tools=need_tools)
     running = None if endpoint is None else _running_server(plan, endpoint)
     found = _devices_of(found, running, endpoint_gpu)
-    _check_formats(plan)
+    check_plan(plan, workload)
     if running is None:
         check_starts(plan, found[0], versions.vllm)
         plan = with_workload_engine(plan, workload)
-    _check_context(plan, workload)
-    if plan.prompts is not None and not Path(plan.prompts).is_file():
-        raise InputError(f"{plan.prompts}: no such file of prompts")
+    check_context(plan, workload)
     tunes = any(plan.is_made(format) and plan.recipe(format).needs_data for format in plan.formats)
-    if tunes and plan.calibration.kind == "file":  # a bad file is found now, not after an hour
-        calibration.read_rows(Path(plan.calibration.source))
     offline = Path(plan.model).is_dir() and not (tunes and plan.calibration.kind == "hub")
     draft = Prepared(
         plan=_with_context(plan, workload, endpoint),
@@ -176,28 +145,7 @@ def _with_context(plan: Plan, workload: Workload, endpoint: str | None) -> Plan:
     longest = workload.load.longest_context
     # Some room: decoded random prompts may have a few tokens more, tasks bring their own lengths.
     needed = longest + 64 if not plan.tasks else max(longest + 64, 4096)
-    return replace(plan, max_model_len=min(needed, _model_context(plan.model) or needed))
-
-
-def _check_context(plan: Plan, workload: Workload) -> None:
-    """Raises InputError for a --max-model-len that vLLM refuses, or that refuses the workload's requests."""
-    length, load = plan.max_model_len, workload.load
-    if length is None:
-        return
-    most = _model_context(plan.model)
-    if most is not None and length > most:
-        raise InputError(f"--max-model-len: {length:,} is more than the {most:,} tokens of {plan.model}")
-    needed = load.input_tokens.mean + load.output_tokens.mean
-    if plan.prompts is None and length < needed and (plan.points or plan.slo_search):
-        raise InputError(
-            f"--max-model-len: {length:,} is less than the {needed:,.0f} tokens of {workload.name}'s requests"
-        )
-
-
-def _model_context(model: str) -> int | None:
-    with contextlib.suppress(QuantAdviseError):
-        return find_model(model).max_context
-    return None
+    return replace(plan, max_model_len=min(needed, model_context(plan.model) or needed))
 
 
 def tools_needed(plan: Plan) -> frozenset[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from advisor.errors import one_line
 from advisor.measure.state.ledger import Entry
 from advisor.measure.steps import repeats_agree
 from advisor.measure.steps.bench import BenchResult, Point, saturated
@@ -314,7 +315,7 @@ def _failed_run(
         engine_version=facts["engine_version"],
         stage=stage,  # type: ignore[arg-type]
         reason=reason,  # type: ignore[arg-type]
-        detail=" ".join(detail.split()),
+        detail=one_line(detail),
         source=run,
         date=entry.date[:10],
         load=load,

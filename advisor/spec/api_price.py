@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from advisor.spec.reading.given import Given, plain
 from advisor.spec.reading.located_yaml import plain_number
 from advisor.units import TOKENS_PER_MILLION
 
-MAX_USD_PER_MILLION = 10_000.0
+LEAST_USD_PER_MILLION, MAX_USD_PER_MILLION = 1e-6, 10_000.0
 """Ten times what the dearest API asked for a million answer tokens (600 USD, o1-pro in 2025)."""
 
 Role = Literal["prompt", "cached", "answer"]
@@ -49,9 +48,10 @@ class ApiPrice:
     def __post_init__(self) -> None:
         for name in ("prompt", "answer", "cached"):
             usd = getattr(self, name)
-            if usd is not None and not (math.isfinite(usd) and 0 <= usd <= MAX_USD_PER_MILLION):
+            if usd is not None and usd != 0 and not LEAST_USD_PER_MILLION <= usd <= MAX_USD_PER_MILLION:
                 raise ValueError(
-                    f"{name}: {usd} is not from 0 to {MAX_USD_PER_MILLION:,.0f} USD per million tokens"
+                    f"{name}: {usd:g} is neither 0 nor from {LEAST_USD_PER_MILLION:g} to "
+                    f"{MAX_USD_PER_MILLION:,.0f} USD per million tokens"
                 )
         if self.prompt + self.answer <= 0:
             raise ValueError("an API that costs nothing is always cheaper; state what it asks")
@@ -88,7 +88,7 @@ def read_api_price(given: Given) -> ApiPrice:
         named = {name: entry.number(low=0, high=MAX_USD_PER_MILLION) for name, entry in entries.items()}
         return given.build(lambda: ApiPrice(**named))
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        usd = given.number(above=0, high=MAX_USD_PER_MILLION, unit="USD per million tokens")
+        usd = given.number(low=LEAST_USD_PER_MILLION, high=MAX_USD_PER_MILLION, unit="USD per million tokens")
         return ApiPrice(prompt=usd, answer=usd)
     text = given.text()
     found = _pieces(text)

@@ -17,7 +17,7 @@ from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu import GpuSpec, Price
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.live_prices import LIVE
-from advisor.spec.hardware.prices import MAX_USD_PER_GPU_HOUR, TERMS, parse_prices
+from advisor.spec.hardware.prices import TERMS, checked_usd_per_gpu_hour, parse_prices
 from advisor.spec.metrics import latency_key
 from advisor.spec.models.catalog import catalog_model, model_of_size
 from advisor.spec.models.model import ModelSpec
@@ -292,8 +292,7 @@ def _prices(text: str, own_inputs: OwnInputs) -> dict[str, float]:
 def _priced(gpu: GpuSpec, usd: float, term: str) -> GpuSpec:
     """A GPU of one's own at the price that is typed: no catalog of prices has it."""
     with _field(f"price:{gpu.name}"):
-        if not 0 < usd <= MAX_USD_PER_GPU_HOUR:
-            raise InputError(f"--price: {usd:g} is not above 0 and up to {MAX_USD_PER_GPU_HOUR:,.0f} USD")
+        checked_usd_per_gpu_hour(usd, where="--price")
     own = Price(provider="own", num_gpus=1, usd_per_hour=usd, term=term, date="", source="given by the user")
     return replace(gpu, prices=(own,))
 

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-from advisor.errors import QuantAdviseError
+from advisor.errors import QuantAdviseError, one_line
 from advisor.ui.answers import Answerer, Superseded
 from advisor.ui.dropped import MOST_BYTES
 from advisor.ui.form_words import in_form_words
@@ -149,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 {
                     "field": field_of(error),
-                    "error": " ".join(str(error).split()),
+                    "error": one_line(str(error)),
                     "words": in_form_words(words_of(error)),
                 },
             )

@@ -80,7 +80,7 @@ def test_list_lists(quantadvise: Command, what: str) -> None:
         (("--latency", "200ms"), "for example --slo e2e_p95=200ms"),
         (("--vram", "24"), "--vram: memory comes with the GPU: name it, --gpu RTX4090"),
         (("--gpu-memory=24GB",), "--gpu-memory: memory comes with the GPU"),
-        (("--gpu", ""), "--gpu: is empty; name GPUs"),
+        (("--gpu", ""), "--gpu: is empty; state a value"),
         (("--gpu", " , "), "--gpu: is empty; name GPUs"),
         (("--formats", ","), "--formats: is empty; name formats"),
         (("--gpu", "2xA100", "--num-gpus", "4"), "2 and 4 GPUs are asked for; give one count"),

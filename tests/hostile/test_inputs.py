@@ -132,6 +132,7 @@ WORDS: dict[str, str] = {
     "not a number": "nan",
     "infinite": "inf",
     "beyond floats": "1e999",
+    "beneath floats": "1e-320",
     "very long": "9" * 400,
     "other digits": "٣",
     "with underscore": "1_0",
@@ -146,6 +147,17 @@ WORDS: dict[str, str] = {
     "upside down": "9-1",
     "full-width digits": "８B",
 }
+AT_THE_DOOR = frozenset(
+    {"empty", "blank", "very long", "other digits", "with underscore", "two lines", "escape codes"}
+    | {"full-width digits"}
+)
+"""Refused of every argument alike, before the command line is parsed."""
+NUMBERS: dict[str, Callable[[str], object]] = {
+    **dict.fromkeys(("--max-num-seqs", "--max-num-batched-tokens", "--max-gpus", "--num-gpus"), int),
+    "--replicas": int,
+    **dict.fromkeys(("--burstiness", "--from"), float),
+}
+"""Options whose type the command line knows: a value of another type is a wrong usage, exit code 2."""
 ASK = ("recommend", "Qwen3-8B", "-w", "chat", "--gpu", "L40S", "--top", 1)
 ONE = ("predict", "Qwen3-8B", "-w", "chat", "--gpu", "L40S")
 OPTIONS: dict[str, tuple[object, ...]] = {
@@ -202,15 +214,25 @@ def no_hang() -> Iterator[None]:
     timer.cancel()
 
 
-def is_refused(result: Result, *, what: str) -> None:
-    """One line on stderr and nothing on stdout, or typer's usage with exit code 2."""
-    assert result.code in (1, 2), f"{what}: exit code {result.code}\n{result.out[-400:]}{result.err[-400:]}"
+def is_refused(result: Result, *, what: str, code: int = 1) -> None:
+    """Few printable lines and exit code 1; with `code` 2 the usage, and what is wrong about it."""
+    assert result.code == code, f"{what}: exit code {result.code}\n{result.out[-400:]}{result.err[-400:]}"
     assert "Traceback" not in result.err + result.out, what
-    if result.code == 1:
-        lines = [line for line in result.err.splitlines() if line.strip()]
-        assert len(lines) <= MAX_LINES, f"{what}: {result.err}"
-        assert all(line.isprintable() for line in lines), f"{what}: {result.err!r}"
-        assert lines or result.out.strip(), f"{what}: nothing is said"
+    lines = [line for line in result.err.splitlines() if line.strip()]
+    assert len(lines) <= MAX_LINES, f"{what}: {result.err}"
+    assert all(line.isprintable() for line in lines), f"{what}: {result.err!r}"
+    assert lines or result.out.strip(), f"{what}: nothing is said"
+    assert code == 1 or "Error: " in result.err, what
+
+
+def code_of(option: str, text: str, *, at_the_door: bool = False) -> int:
+    """2 where the command line knows the option's type and the text has another; else 1."""
+    if option in NUMBERS and not at_the_door:
+        try:
+            NUMBERS[option](text)
+        except ValueError:
+            return 2
+    return 1
 
 
 @pytest.mark.parametrize("content", CONTENTS)
@@ -256,7 +278,8 @@ def test_no_option_takes_what_it_cannot_mean(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     result = quantadvise(*OPTIONS[option], option, WORDS[word])
-    is_refused(result, what=f"{option} {WORDS[word]!r}")
+    code = code_of(option, WORDS[word], at_the_door=word in AT_THE_DOOR)
+    is_refused(result, what=f"{option} {WORDS[word]!r}", code=code)
     assert not list(tmp_path.rglob("pwned"))
 
 

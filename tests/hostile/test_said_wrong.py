@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.measure.test_command import LLAMA
 from tests.command import Command
-from tests.hostile.test_inputs import is_refused
+from tests.hostile.test_inputs import code_of, is_refused
 
 DATA = Path(__file__).parents[1] / "data"
 OF = ("Qwen3-8B", "-w", "chat", "--gpu", "L40S")
@@ -21,12 +21,13 @@ LONG = "9" * 400
 OPTIONS: Mapping[str, str] = {
     "--input-tokens": "2,04|1k5|1KB|512 tokens?|1e-3|0.5|100-50|512±-1|{|[5,6]|+-5|"
     "{kind: uniform, min: 9, max: 2}|{kind: empirical, values: []}|{mean: 5, mean: 6}",
-    "--rate": "2,5|0,5|5/fortnight|5 per|-5/s|1e-400|5//s|5 tokens/s|1/0|0|0.0/day",
+    "--rate": "1e-300|1e-12/day|2,5|0,5|5/fortnight|5 per|-5/s|1e-400|5//s|5 tokens/s|1/0|0|0.0/day",
     "--concurrency": "1,5|0,8|0|2.5|8 users|max8",
-    "--slo": "ttft=500|ttft_p95_ms=0|ttft_p101_ms=5|ttft_p95=0.5 parsecs|=5|ttft_p95_ms=5=6|"
-    "ttft_p95_ms=5,5|tps_p95=40",
+    "--slo": "ttft_p95_ms=1e-12|ttft=500|ttft_p95_ms=0|ttft_p101_ms=5|ttft_p95=0.5 parsecs|=5|"
+    "ttft_p95_ms=5=6|ttft_p95_ms=5,5|tps_p95=40",
     "--goodput": "ttft:-3|ttft|ttft:5 ttft:6|foo:5",
-    "--price": "L40S=2,5|L40S=1e300|L40S=-0|L40S=€2|L40S==2|L40S=2/week|=2|L40S|L40S=1,",
+    "--price": "L40S=2,5|L40S=1e300|L40S=-0|L40S=€2|L40S==2|L40S=2/week|=2|L40S|L40S=1,|L40S=1e-300|"
+    "L40S=0.0001|L40S=1,L40S=2|L40S=1,l40s=2",
     "--prefix-hit-rate": "0,5|50 percent|100%",
     "--turns": "2-|0-5|9-3|1,5",
     "--system-tokens": "1.5|nan|1,3k",
@@ -34,16 +35,18 @@ OPTIONS: Mapping[str, str] = {
     "--image-tokens": "-5|1,3k|1e999",
 }  # fmt: skip
 CHOICES: Mapping[str, str] = {
-    "--max-cost-per-hour": "1,5|5/fortnight|$|0/month",
+    "--max-cost-per-hour": "1e-320|0.01/month|1,5|5/fortnight|$|0/month",
     "--min-recovery": "0.99%%|99,5%|1.5",
     "--confidence": "100%|0|5",
-    "--api-price": "0.2/0.6/0.3/0.1|-0.2/0.6|a/b|/|0,2/0,6",
+    "--api-price": "1e-9/1e-9|1e-300|0.2/0.6/0.3/0.1|-0.2/0.6|a/b|/|0,2/0,6",
     "--utilization": "0|140%|-1",
     "--formats": "fp8,|,fp8|fp8,,int4|fp8,zz9|any,fp8",
     "--tasks": "gsm8k,|nope",
     "--tensor-parallel-size": "1,|3|0|1,1,x",
     "--num-gpus": "0|-1|1.5",
-    "--engine": "vllm 0|sglang 0.5|vllm 99.0|vllm 0.11.0; rm",
+    "--pricing": "LIVE|live,spot|1 yr",
+    "--region": "eu",
+    "--engine": "vllm ٠.١١.٠|vllm 0.11.0.0.0|vllm nightly|vllm 0|sglang 0.5|vllm 99.0|vllm 0.11.0; rm",
     "--gpu": "L40S,|,A100|",
     "--think-time": "5|30 s|10-60",
 }
@@ -55,7 +58,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     *(("crossover", *OF, "--over", *words.split()) for words in (
         *("users", "concurrency --from 8 --to 4", "concurrency --from 0", "rate --to inf"),
         *("concurrency --from 2.5 --to 2.6", "concurrency --from 4.2 --to 4.9", "input-tokens --to 1e12"),
-        *("concurrency --from 4 --to 4", "rate --from nan"),
+        *("concurrency --from 4 --to 4", "rate --from nan", "rate --from 1e-320 --to 1"),
     )),
     *(("recommend", "--params", size, "-w", "chat", "--gpu", "L40S") for size in (
         *("0B", "-8B", "8B-A9B", "8", "1e30B", "8,5B", "8BB"),
@@ -65,6 +68,10 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     )),
     ("measure", "Qwen3-8B", "--dry-run"),
     ("measure", "--dry-run"),
+    ("measure", "--model", "", "-w", "chat", "--dry-run"),
+    ("import", "x.json", "--out", ""),
+    ("fit", "--out="),
+    ("crossover", *OF, "--over", "input-tokens", "--from", "1", "--to", "1"),
     ("measure", "--model", "$(touch pwned)", "-w", "chat", "--gpu", "L40S", "--dry-run"),
     ("profiles", "show", ""),
     ("profiles", "show", "../../etc/passwd"),
@@ -77,13 +84,26 @@ MEASURE: Mapping[str, str] = {
     "--gpus": ",|x|0,",
     "--tasks": ",|gsm8k;rm -rf|../../x|gsm8k,",
     "--budget": "0|-1h|2 weeks|0h0m|٣h",
-    "--checkpoint": "int4=|=x|zz=x",
-    "--algorithm": "int4=magic",
+    "--checkpoint": "int4=|=x|zz=x|int4=a/b|bf16=/nope",
+    "--algorithm": "int4=magic|int4=awq",
     "--max-model-len": "5|99999999",
-    "--port": "99999999|0",
-    "--revision": "; rm|-x|a b",
-    "--out": "/dev/null/x",
+    "--revision": "; rm|-x|a b|a/../b",
+    "--out": "/dev/null/x||  ",
+    "--write-commands": "",
+    "--prompts": "nope|.|/dev/zero",
+    "--task-folder": "nope|.",
+    "--address": "10.0.0.1:6379",
+    "--engine-arg": "x|--port 5|--port=5|--model=foo|--tensor-parallel-size=4|--kv_cache_dtype=fp8|-tp|"
+    "--enforce-eager --x",
+    "--repeats": "1000000",
+    "--requests": "99999999999",
+    "--calibration-samples": "99999999999",
+    "--calibration-length": "99999999999",
+    "--seed": "999999999999",
+    "--max-num-seqs": "99999999999",
     "--executor": "slurm",
+    "--port": "99999999|0|x",
+    "--calibration": "nope|nope.json|/dev/null|.|a/b/c|;|a;b/c|a/b:",
 }
 PLAN = "model: Qwen3-8B\nworkload: chat\ngpu: L40S\n"
 PLANS = (
@@ -150,7 +170,8 @@ def test_an_amount_that_is_none(quantadvise: Command, option: str, said: str) ->
 
 @pytest.mark.parametrize(("option", "said"), each(CHOICES))
 def test_a_choice_that_is_none(quantadvise: Command, option: str, said: str) -> None:
-    is_refused(quantadvise("recommend", *OF, "--top", 1, option, said), what=f"{option} {said}")
+    result = quantadvise("recommend", *OF, "--top", 1, option, said)
+    is_refused(result, what=f"{option} {said}", code=code_of(option, said))
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -168,8 +189,38 @@ def test_a_dry_run_refuses_what_no_run_could_do(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     asked = ("measure", "--model", "Qwen3-8B", "-w", "chat", "--gpu", "L40S", "--dry-run", option, said)
-    is_refused(quantadvise(*asked), what=f"{option} {said}")
+    code = 2 if option == "--port" else 1
+    is_refused(quantadvise(*asked), what=f"{option} {said}", code=code)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "content"),
+    [
+        ("--prompts", "p.json", "[]"),
+        ("--prompts", "p.json", "{"),
+        ("--prompts", "p.json", '[{"conversations": 5}]'),
+        ("--prompts", "p.jsonl", "nonsense"),
+        ("--prompts", "p.jsonl", '{"prompt": 5}'),
+        ("--prompts", "p.jsonl", "[1]"),
+        ("--calibration", "c.jsonl", '{"foo": 1}'),
+        ("--calibration", "c.jsonl", '{"text": ""}'),
+    ],
+)
+def test_a_dry_run_refuses_a_file_that_no_run_could_use(
+    quantadvise: Command, tmp_path: Path, option: str, name: str, content: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    asked = ("measure", "--model", "Qwen3-8B", "-w", "chat", "--gpu", "L40S", "--dry-run", option, path)
+    is_refused(quantadvise(*asked), what=f"{option} {content}")
+
+
+@pytest.mark.parametrize("option", ["--checkpoint", "--algorithm"])
+def test_a_format_has_one_checkpoint_and_one_algorithm(quantadvise: Command, option: str) -> None:
+    twice = (option, "int4=awq", option, "int4=gptq")
+    asked = ("measure", "--model", "Qwen3-8B", "-w", "chat", "--gpu", "L40S", "--formats", "int4", *twice)
+    is_refused(quantadvise(*asked, "--dry-run"), what=option)
 
 
 @pytest.mark.parametrize("line", PLANS)

@@ -10,7 +10,7 @@ import numpy as np
 
 from advisor.errors import InputError
 from advisor.spec.models.model import ModelSpec
-from advisor.spec.reading.given import plain
+from advisor.spec.reading.given import LEAST_AMOUNT, plain
 from advisor.spec.workloads.workload import MAX_CONCURRENCY, MAX_REQUESTS_PER_S, Arrival, Lengths, Load
 
 Over = Literal["concurrency", "rate", "input-tokens", "output-tokens"]
@@ -108,7 +108,10 @@ def own_level(load: Load) -> tuple[Over, float]:
 
 
 def scaled(lengths: Lengths, mean: float) -> Lengths:
-    """Lengths of the same shape with another mean; whole tokens, so that it is met to within one."""
+    """Lengths of the same shape with another mean; whole tokens, so that it is met to within one.
+
+    A lognormal that has no room left between its least and its mean (1 token) is constant.
+    """
     factor = mean / lengths.mean
     if abs(factor - 1) < 1e-9:
         return lengths
@@ -120,7 +123,10 @@ def scaled(lengths: Lengths, mean: float) -> Lengths:
     high = None if lengths.high is None else max(low, ceil(lengths.high * factor))
     if lengths.kind == "uniform":
         return Lengths.uniform(low, high or low)
-    return Lengths.lognormal(mean, lengths.std * factor, low=min(low, lengths.low), high=high)
+    low = 1 if lengths.low == 1 else min(low, max(1, ceil(mean) - 1))
+    if low >= mean:
+        return Lengths.constant(mean)
+    return Lengths.lognormal(mean, lengths.std * factor, low=low, high=high)
 
 
 def _usual(over: Over, load: Load, model: ModelSpec) -> tuple[float, float]:
@@ -145,7 +151,7 @@ def _check(over: Over, low: float, high: float, model: ModelSpec) -> None:
         raise InputError(
             f"range: {low:g} to {high:g} has one whole number of {UNITS[over]} at most; widen it"
         )
-    bounds = {"concurrency": (1, MAX_CONCURRENCY), "rate": (0.0, MAX_REQUESTS_PER_S)}
+    bounds = {"concurrency": (1, MAX_CONCURRENCY), "rate": (LEAST_AMOUNT, MAX_REQUESTS_PER_S)}
     least, most = bounds.get(over, (1, model.max_context))
     if low < least or high > most:
         raise InputError(f"range: {low:g} to {high:g} {UNITS[over]} is not within {least:,g} and {most:,g}")

@@ -28,7 +28,7 @@ from advisor.spec.hardware.gpu_by_name import find_gpu
 def show_plan(plan: Plan, folder: Path, where: Where, *, write_commands: Path | None) -> None:
     """Print the plan, what it takes and what it costs; with a folder write it as scripts instead."""
     keep_broken_pipes()
-    check_executor(where.executor)
+    check_executor(where.executor, where.address)
     _ = where.budget_s  # a time that is none is refused here as by the run
     ledger.check_folder(folder)
     named = None if where.gpu_file is None else str(where.gpu_file)
@@ -56,10 +56,12 @@ def show_plan(plan: Plan, folder: Path, where: Where, *, write_commands: Path | 
     typer.echo("\n" + "\n".join(cost_lines(prepared, expected, book)))
 
 
-def check_executor(name: str) -> None:
-    """Raises InputError for an executor that there is not."""
+def check_executor(name: str, address: str | None) -> None:
+    """Raises InputError for an executor that there is not, and for the address of a cluster without Ray."""
     if name not in ("local", "ray"):
         raise InputError(f"--executor: '{name}' is neither local nor ray")
+    if address is not None and name != "ray":
+        raise InputError("--address: is that of a Ray cluster; add --executor ray")
 
 
 def devices_here(plan: Plan, gpu_file: str | None) -> list[Device]:

@@ -186,7 +186,7 @@ class Where:
 
 def plan_values(what: What, how: How, where: Where) -> Mapping[str, Any]:
     """The fields of a plan that the options give; None where an option was left out. Raises InputError."""
-    from advisor.measure.steps.plan import formats_of, pairs_of, points_of, tasks_of
+    from advisor.measure.steps.plan import formats_of, pairs_of, points_of, read_option, tasks_of
 
     _one_of("--load-format", how.load_format, ("auto", "dummy"))
     _one_of("--evaluate-with", how.evaluate_with, ("server", "hf"))
@@ -209,7 +209,10 @@ def plan_values(what: What, how: How, where: Where) -> Mapping[str, Any]:
         "dummy": None if how.load_format is None else how.load_format == "dummy",
         "engine_args": tuple(how.engine_arg) if how.engine_arg else None,
         "calibration": _calibration(how),
-        **{name: getattr(how, name) for name in _SAME_IN_A_PLAN},
+        **{
+            name: read_option(name, getattr(how, name), f"--{name.replace('_', '-')}")
+            for name in _SAME_IN_A_PLAN
+        },
     }
 
 
@@ -220,15 +223,15 @@ _SAME_IN_A_PLAN = (
 
 
 def _calibration(how: How) -> Any:
-    from advisor.measure.steps.calibration import Calibration
+    from advisor.measure.steps.plan import read_option
 
     given = {
         "source": how.calibration,
         "samples": how.calibration_samples,
         "length": how.calibration_length,
     }
-    values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    return Calibration(**values) if values else None
+    values = {name: value for name, value in given.items() if value is not None}
+    return read_option("calibration", values or None, "--calibration")
 
 
 def _one_of(flag: str, value: str | None, known: tuple[str, str]) -> None:

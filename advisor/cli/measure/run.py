@@ -104,7 +104,7 @@ def _crew(plan: Plan, folder: Path, gpu_file: str | None, where: Where) -> tuple
         )
         gpus = [device.index for device in prepared.devices if device.index is not None]
         return LocalExecutor(gpus), prepared
-    check_executor(where.executor)
+    check_executor(where.executor, where.address)
     from advisor.measure.execution.ray_executor import RayExecutor
 
     crew = RayExecutor(where.address)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,9 +13,13 @@ from advisor import whole_file
 from advisor.errors import InputError
 from advisor.measure.tools import files
 from advisor.spec.reading.file_bytes import read_bytes
+from advisor.spec.reading.given import plain
 
 DEFAULT_DATA = "garage-bAInd/Open-Platypus"
 """What the paper calibrated INT4 on (arXiv:2411.02355v4, section 3)."""
+_HUB_DATA = re.compile(r"[\w.-]+/[\w.-]+(:[\w.\[\]:%+-]+)?", re.ASCII)
+_TEXT_KEYS = ("messages", "conversations", "instruction", "text", "prompt", "content")
+"""What a sample's text stands under, as the quantize worker reads it."""
 MAX_DATA_BYTES = 1_000_000_000
 """A calibration takes some hundred samples; whole data sets of instructions are below 1 GB."""
 
@@ -34,6 +39,18 @@ class Calibration:
             return "random"
         is_hub = self.source.count("/") == 1 and not Path(self.source.split(":")[0]).suffix
         return "hub" if is_hub and not Path(self.source).exists() else "file"
+
+    def check(self) -> None:
+        """Raises InputError for a file without rows, or a name that no data set of the Hub has."""
+        if self.kind == "file":
+            for number, row in enumerate(read_rows(_existing(self.source)), start=1):
+                if not any(row.get(key) for key in _TEXT_KEYS):
+                    raise InputError(f"{self.source}: sample {number}: has none of {', '.join(_TEXT_KEYS)}")
+        elif self.kind == "hub" and not _HUB_DATA.fullmatch(self.source):
+            raise InputError(
+                f"--calibration: '{plain(self.source)}' is no data set of the Hub; write owner/name or "
+                "owner/name:split"
+            )
 
     def identity(self) -> dict[str, Any]:
         """What decides the result, for a step's key. Raises InputError when a local file is missing."""
@@ -66,9 +83,9 @@ def _existing(source: str) -> Path:
     return path
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
+def read_rows(path: Path, *, what: str = "calibration") -> list[dict[str, Any]]:
     """Rows of a .jsonl, or each line of a .txt as {"text": …}. Raises InputError for what is neither."""
-    content = read_bytes(_existing(str(path)), max_bytes=MAX_DATA_BYTES, what="a calibration file")
+    content = read_bytes(path, max_bytes=MAX_DATA_BYTES, what=f"a {what} file")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -90,5 +107,5 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             raise InputError(f"{path}:{number}: must be an object with 'text', 'messages' or 'instruction'")
         rows.append(row)
     if not rows:
-        raise InputError(f"{path}: the calibration file is empty; it needs one sample per line")
+        raise InputError(f"{path}: the {what} file is empty; it needs one sample per line")
     return rows

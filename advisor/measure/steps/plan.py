@@ -32,7 +32,7 @@ MOST_GPUS = 1_000
 MOST_BYTES_OF_NAME = 255
 """Of a file's name, on every file system in use."""
 _TASK = re.compile(r"[A-Za-z0-9][\w.+:|-]*", re.ASCII)
-_REVISION = re.compile(r"[\w][\w./+-]*", re.ASCII)
+_REVISION = re.compile(r"(?!.*\.\.)[\w][\w./+-]*", re.ASCII)
 """Of a branch, tag or commit."""
 
 
@@ -206,6 +206,11 @@ def _truth(given: Given) -> bool:
     if not isinstance(given.value, bool):
         raise given.error(f"expected true or false, found '{plain(str(given.value))}'")
     return given.value
+
+
+def read_option(name: str, value: object, flag: str) -> Any:
+    """An option's value, by the reader of the plan's key of the same name. Raises InputError."""
+    return None if value is None else _READERS[name](Given(value=value, where=flag))
 
 
 def _calibration(given: Given) -> Calibration:

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from advisor import whole_file
+from advisor.errors import InputError
+from advisor.measure.steps.calibration import MAX_DATA_BYTES, read_rows
 from advisor.measure.steps.plan import Plan
 from advisor.measure.steps.server import Serving
-from advisor.measure.tools import tool
+from advisor.measure.tools import result_files, tool
 from advisor.measure.tools.envs import FoundTool
 from advisor.spec.workloads.lengths import sample
 from advisor.spec.workloads.workload import Load
@@ -25,6 +27,26 @@ def needed(plan: Plan, load: Load) -> bool:
     """Whether prompts have to be drawn: neither the user's own, nor all of one length."""
     constant = load.input_tokens.kind == load.output_tokens.kind == "constant"
     return plan.prompts is None and not constant
+
+
+def check(path: Path) -> None:
+    """Raises InputError for a file of prompts that `vllm bench serve` could not send."""
+    if not path.is_file():
+        raise InputError(
+            f"{path}: no such file of prompts; give a ShareGPT .json, or a .jsonl with 'prompt' and "
+            "'output_tokens'"
+        )
+    if path.suffix == ".json":
+        rows = result_files.read_json(path, what="a ShareGPT file of prompts", max_bytes=MAX_DATA_BYTES)
+        usable = isinstance(rows, list) and all(
+            isinstance(row, dict) and isinstance(row.get("conversations"), list) for row in rows
+        )
+        if not usable or not rows:
+            raise InputError(f"{path}: is no list of objects with 'conversations' (ShareGPT)")
+        return
+    for number, row in enumerate(read_rows(path, what="prompts"), start=1):
+        if not isinstance(row.get("prompt"), str):
+            raise InputError(f"{path}: sample {number}: has no 'prompt' text; write one object per line")
 
 
 def lengths(load: Load, count: int, seed: int) -> list[tuple[int, int]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
+from advisor.errors import one_line
+
 HEAD = "#!/usr/bin/env bash\n"
 SAFE = "set -euo pipefail\n"
 HERE = 'cd "$(dirname "$0")"\n'
@@ -26,7 +28,7 @@ def script(*lines: str) -> str:
 
 def comment(text: str) -> str:
     """A line that the shell skips, whatever stands in it."""
-    return "# " + " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return f"# {one_line(text)}"
 
 
 def quoted(words: Iterable[str]) -> list[str]:

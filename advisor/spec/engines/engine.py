@@ -24,7 +24,7 @@ KvCacheDtype = Literal["auto", "fp8", "bfloat16"]
 
 MAX_MINORS_AHEAD = 20
 """Releases that came after this program was written are taken; versions far beyond them are slips."""
-_ENGINE = re.compile(r"(?P<name>[A-Za-z]{2,}(?:-[A-Za-z]+)*)?(?:[\s=@:-]*v?(?P<version>\d[\w.+-]*))?")
+_ENGINE = re.compile(r"(?P<name>[A-Za-z]{2,}(?:-[A-Za-z]+)*)?(?:[\s=@:-]*v?(?P<version>[0-9][\w.+-]*))?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ from typing import Any
 from advisor.errors import InputError
 
 _VERSION = re.compile(
-    r"(?P<release>\d+(\.\d+){0,3})(?P<pre>\.?(rc|a|b|dev)\d*)?(\.?post(?P<post>\d+))?([+-][\w.+-]*)?"
+    r"(?P<release>\d+(\.\d+){0,3})(?P<pre>\.?(rc|a|b|dev)\d*)?(\.?post(?P<post>\d+))?([+-][\w.+-]*)?",
+    re.ASCII,
 )
 """Release, pre-release, post-release; what follows a + or - is a local build and does not count."""
 MOST_CHARACTERS = 80

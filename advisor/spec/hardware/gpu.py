@@ -14,6 +14,8 @@ VENDORS: tuple[Vendor, ...] = get_args(Vendor)
 LinkKind = Literal["nvlink", "pcie", "xgmi", "xelink"]
 LINK_KINDS: tuple[LinkKind, ...] = get_args(LinkKind)
 COMPUTE_TYPES: tuple[ComputeType, ...] = ("fp16", "bf16", "int8", "fp8", "fp4")
+MIN_USD_PER_GPU_HOUR, MAX_USD_PER_GPU_HOUR = 0.001, 1_000.0
+"""Ends of what a GPU-hour can cost; list prices lie from 0.05 to 20 USD."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,8 @@ from advisor.spec.hardware.catalog import catalog_gpu
 from advisor.spec.hardware.gpu import (
     COMPUTE_TYPES,
     LINK_KINDS,
+    MAX_USD_PER_GPU_HOUR,
+    MIN_USD_PER_GPU_HOUR,
     VENDORS,
     ComputeType,
     GpuSpec,
@@ -66,7 +68,7 @@ _BANDWIDTH = _Bounds(low=10, high=200_000, unit="GB/s")
 _RATE = _Bounds(low=0.1, high=1_000_000, unit="TFLOPS")
 _LINK = _Bounds(low=0.1, high=20_000, unit="GB/s")
 _POWER = _Bounds(low=1, high=20_000, unit="W")
-_PRICE = _Bounds(low=0.001, high=1_000, unit="USD per hour")
+_PRICE = _Bounds(low=MIN_USD_PER_GPU_HOUR, high=MAX_USD_PER_GPU_HOUR, unit="USD per hour")
 _ARCHITECTURES = ((7.0, "volta"), (7.5, "turing"), (8.0, "ampere"), (8.9, "ada"), (9.0, "hopper"))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -10,7 +9,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from advisor.errors import InputError, unknown
-from advisor.spec.hardware.gpu import GpuSpec, Price
+from advisor.spec.hardware.gpu import MAX_USD_PER_GPU_HOUR, MIN_USD_PER_GPU_HOUR, GpuSpec, Price
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.rented import purchase, that_hold
 from advisor.spec.reading.amounts import usd_per_hour
@@ -26,7 +25,6 @@ FRESH_DAYS = 365
 """Offers older than the newest one for a GPU by more than this are stale and not chosen by default."""
 OUTLIER_FACTOR = 3.0
 """Offers this many times above or below the providers' median are not chosen by default."""
-MAX_USD_PER_GPU_HOUR = 1_000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,17 +154,33 @@ def parse_price(text: str) -> tuple[str, float]:
     name, separator, amount = text.replace("=", ":", 1).rpartition(":")
     if not separator or not name.strip():
         raise InputError(f"price '{text}': expected a GPU and USD per GPU-hour; write it like H100=2.5")
-    usd = usd_per_hour(amount, where=f"price '{text}'")
-    if not math.isfinite(usd) or not 0 < usd <= MAX_USD_PER_GPU_HOUR:
-        raise InputError(
-            f"price '{text}': expected above 0 and at most {MAX_USD_PER_GPU_HOUR:,.0f} USD per GPU-hour"
-        )
+    where = f"price '{text}'"
+    usd = checked_usd_per_gpu_hour(usd_per_hour(amount, where=where), where=where)
     return find_gpu(name.strip()).name, usd
 
 
+def checked_usd_per_gpu_hour(usd: float, *, where: str) -> float:
+    """`usd`, where it can be the price of a GPU-hour. Raises InputError."""
+    if not MIN_USD_PER_GPU_HOUR <= usd <= MAX_USD_PER_GPU_HOUR:
+        raise InputError(
+            f"{where}: {usd:g} is not from {MIN_USD_PER_GPU_HOUR:g} to {MAX_USD_PER_GPU_HOUR:,.0f} USD "
+            "per GPU-hour"
+        )
+    return usd
+
+
 def parse_prices(texts: Iterable[str]) -> dict[str, float]:
-    """The overrides that several `--price` options say; the last one for a GPU counts."""
-    return dict(parse_price(text) for text in texts)
+    """The overrides that several `--price` options say. Raises InputError for two prices of one GPU."""
+    return one_price_each(parse_price(text) for text in texts)
+
+
+def one_price_each(prices: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """USD per GPU-hour by name of the catalog. Raises InputError where a GPU has two prices."""
+    found: dict[str, float] = {}
+    for name, usd in prices:
+        if found.setdefault(name, usd) != usd:
+            raise InputError(f"price of {name}: stated twice, {found[name]:g} and {usd:g} USD; keep one")
+    return found
 
 
 def newest_day(term: str) -> date | None:

@@ -13,7 +13,7 @@ SMALLEST, LARGEST = 5e7, 3e12
 """Sizes for which a shape can be called typical."""
 
 _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
-_SIZE = re.compile(r"\s*(\d+(?:[_,]\d{3})*(?:\.\d+)?(?:e[+]?\d+)?)\s*([kmbt]?)\s*", re.IGNORECASE)
+_SIZE = re.compile(r"\s*(\d+(?:[_,]\d{3})*(?:\.\d+)?(?:e[+]?\d+)?)\s*([kmbt]?)\s*", re.IGNORECASE | re.ASCII)
 
 
 def parse_params(text: str) -> float:

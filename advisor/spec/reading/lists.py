@@ -9,7 +9,7 @@ from advisor.errors import InputError
 from advisor.spec.reading.given import plain
 
 _COUNTED = re.compile(
-    r"(?:(\d{1,3})\s*[x×*]\s*)?(.+?)(?:\s*(?<!RT)(?<!GT)(?<!Fle)[x×*]\s*(\d{1,3}))?", re.IGNORECASE
+    r"(?:([0-9]{1,3})\s*[x×*]\s*)?(.+?)(?:\s*(?<!RT)(?<!GT)(?<!Fle)[x×*]\s*([0-9]{1,3}))?", re.IGNORECASE
 )
 """The x of RTX4090 and of Flex 170 belongs to the name."""
 

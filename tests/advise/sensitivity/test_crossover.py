@@ -22,7 +22,7 @@ from advisor.advise.sensitivity.crossover import (
 )
 from advisor.errors import InputError
 from advisor.spec.models.catalog import find_model
-from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.profile import known_workloads, load_workload
 from advisor.spec.workloads.workload import Lengths
 from tests.advise.builders import deployment, workload
 
@@ -132,6 +132,22 @@ def test_scaled_lengths_have_the_mean_and_the_shape(mean: int, lengths: Lengths)
     assert found.kind == lengths.kind
     assert found.mean == pytest.approx(mean, abs=1.0)
     assert found.std / found.mean == pytest.approx(lengths.std / lengths.mean, rel=0.05, abs=0.02)
+
+
+@pytest.mark.parametrize("workload", known_workloads())
+@pytest.mark.parametrize("mean", [1, 2, 3, 10_000])
+def test_lengths_of_every_workload_can_be_scaled_to_any_mean(workload: str, mean: int) -> None:
+    load = load_workload(workload).load
+    for lengths in (load.input_tokens, load.output_tokens):
+        assert scaled(lengths, float(mean)).mean == pytest.approx(mean, abs=1.0)
+
+
+@pytest.mark.parametrize("cv", [0.01, 0.1, 1.0, 10.0])
+@pytest.mark.parametrize(("low", "high"), [(1, None), (45, None), (45, 53), (1, 200)])
+def test_a_narrow_lognormal_can_be_scaled_to_any_mean(cv: float, low: int, high: int | None) -> None:
+    lengths = Lengths.lognormal(50, 50 * cv, low=low, high=high)
+    for mean in (1.0, 2.0, 3.0, 7.0, 1_000.0):
+        assert scaled(lengths, mean).mean == mean
 
 
 def stretch(

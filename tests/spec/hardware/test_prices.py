@@ -102,10 +102,15 @@ def test_no_other_term_stands_in() -> None:
 
 
 def test_an_override_wins_over_everything() -> None:
-    overrides = parse_prices(["H100=2.5", "H100=2.0"])
+    overrides = parse_prices(["H100=2.0", "H100-SXM=2"])
     price = price_of(find_gpu("H100"), 8, price_list=PAPER, overrides=overrides)
     assert price is not None
     assert (price.usd_per_hour, price.source) == (16.0, "given by the user")
+
+
+def test_two_prices_of_one_gpu_are_refused() -> None:
+    with pytest.raises(InputError, match=r"price of H100-SXM: stated twice, 2\.5 and 2 USD; keep one"):
+        parse_prices(["H100=2.5", "H100-SXM=2.0"])
 
 
 @pytest.mark.parametrize(

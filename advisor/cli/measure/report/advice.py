@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from advisor.cli.measure.expected import misses
-from advisor.errors import QuantAdviseError
+from advisor.errors import QuantAdviseError, one_line
 
 NEXT = (
     "next: the same command with --write DIR makes the files that serve it; with measure-next in place of "
@@ -62,7 +62,7 @@ def advice_text(prepared: Prepared, found: Records, expected: Expectation, after
 
 
 def cannot_advise(error: QuantAdviseError) -> None:
-    typer.echo(f"no recommendation from these records: {' '.join(str(error).split())}", err=True)
+    typer.echo(f"no recommendation from these records: {one_line(str(error))}", err=True)
 
 
 def _before_lines(prepared: Prepared, expected: Expectation, now: Recommendation) -> list[str]:
@@ -77,7 +77,7 @@ def _before_lines(prepared: Prepared, expected: Expectation, now: Recommendation
     try:
         before = _recommendation(prepared, expected, known, with_records=False)
     except QuantAdviseError as error:
-        return [f"Before this run, by predictions alone: no recommendation ({' '.join(str(error).split())})"]
+        return [f"Before this run, by predictions alone: no recommendation ({one_line(str(error))})"]
     first, then = before.winner, now.winner
     if first is None:
         return ["Before this run, by predictions alone: nothing kept the limits"]
