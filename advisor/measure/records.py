@@ -15,6 +15,7 @@ from advisor.measure.steps.bench import BenchResult, Point, saturated
 from advisor.measure.steps.quality import Difference, Score, difference, item_of
 from advisor.measure.steps.running_server import MAX_UNPLANNED_HITS
 from advisor.measure.tools import files, result_files
+from advisor.record.mean_interval import half_width_90
 from advisor.record.measurement import FailedRun, QualityMeasurement, SpeedMeasurement
 from advisor.spec.formats.recipes import UNQUANTIZED
 from advisor.spec.workloads.load_kind import LoadKind
@@ -264,12 +265,12 @@ def _is_share(score: Score) -> bool:
 
 
 def difference_text(score: Score, paired: Difference) -> str:
-    """`paired difference to 16 bits -0.042 ± 0.013 on the same 120 items`."""
+    """`paired difference to 16 bits -0.042 ± 0.021 (90 %) on the same 120 items`."""
     if paired.value == paired.stderr == 0:
         return f"no difference to 16 bits on the same {paired.items} items"
     nats = "" if _is_share(score) else " nats per unit"
-    value, error = f"{paired.value:+.4g}{nats}", f"{paired.stderr:.2g}"
-    return f"paired difference to 16 bits {value} ± {error} on the same {paired.items} items"
+    value, error = f"{paired.value:+.4g}{nats}", f"{half_width_90(paired.stderr):.2g}"
+    return f"paired difference to 16 bits {value} ± {error} (90 %) on the same {paired.items} items"
 
 
 def scores_of(entry: Entry, raw: Path) -> list[Score]:

@@ -12,6 +12,7 @@ from advisor.measure.prepared import Prepared, tools_needed
 from advisor.measure.records import Records
 from advisor.measure.steps.bench import Point
 from advisor.measure.tools import envs, install
+from advisor.record.mean_interval import half_width_90
 from advisor.record.measurement import QualityMeasurement, SpeedMeasurement
 from advisor.spec.benchmark_run import REPEATS
 
@@ -32,11 +33,11 @@ _SEEN = (
 _METRICS = ("ttft_ms", "tpot_ms", "itl_ms", "e2e_ms", "requests_per_s", "output_tokens_per_s")
 _LOADS = ("single", "concurrency", "rate", "maximum")
 SCORES_NOTE = (
-    "±: standard error. A difference is over the same items as the 16-bit score, so its error is smaller."
+    "±: 90 % interval. A difference is over the same items as the 16-bit score, so its interval is narrower."
 )
 SPEED_NOTE = (
     "Latencies in milliseconds, over the requests of all repeats; p50, p95, p99: percentiles of the metric "
-    "before them. ±: standard error over repeats."
+    "before them. ±: 90 % interval of the mean over repeats (Student's t)."
 )
 
 
@@ -97,14 +98,14 @@ def records_line(found: Records, folder: Path) -> str:
 
 
 def quality_table(rows: Sequence[QualityMeasurement]) -> Table:
-    """One line per score with its standard error, and the difference to 16 bits over the same items."""
+    """One line per score with its 90 % interval, and the difference to 16 bits over the same items."""
     head = ("format", "task", "metric", "score", "16 bits", "difference")
     lines = [
         (
             row.format,
             row.task,
             row.metric,
-            f"{row.value:.4g}" + ("" if row.stderr is None else f" ± {row.stderr:.2g}"),
+            f"{row.value:.4g}" + ("" if row.stderr is None else f" ± {half_width_90(row.stderr):.2g}"),
             "-" if row.baseline is None else f"{row.baseline:.4g}",
             row.conditions.removeprefix("paired difference to 16 bits ") or "-",
         )
@@ -127,9 +128,9 @@ def ordered(rows: Sequence[SpeedMeasurement]) -> list[SpeedMeasurement]:
 
 
 def speed_table(rows: Sequence[SpeedMeasurement], *, tails: bool = True) -> Table:
-    """One line per point; ± is the standard error over repeats, a percentile stands beside its mean.
+    """One line per point; ± is the 90 % interval over repeats, a percentile stands beside its mean.
 
-    tails: percentiles have their error, too.
+    tails: percentiles have their interval, too.
     """
     points: dict[tuple[str, int, str, float | None, str], dict[tuple[str, str], SpeedMeasurement]] = {}
     for row in ordered(rows):
@@ -144,7 +145,7 @@ def speed_table(rows: Sequence[SpeedMeasurement], *, tails: bool = True) -> Tabl
         name = _load_name(load, value)
         remarks = [_remark(tuple(figures.values())), served if several else ""]
         cells = (
-            _figure(figures, metric, statistic, error=tails or statistic == "mean")
+            _figure(figures, metric, statistic, interval=tails or statistic == "mean")
             for metric, statistic, _ in _SEEN
         )
         lines.append((format, str(num_gpus), name, sent, *cells, "; ".join(filter(None, remarks))))
@@ -160,13 +161,14 @@ def _load_name(load: str, value: float | None) -> str:
 
 
 def _figure(
-    figures: Mapping[tuple[str, str], SpeedMeasurement], metric: str, statistic: str, *, error: bool
+    figures: Mapping[tuple[str, str], SpeedMeasurement], metric: str, statistic: str, *, interval: bool
 ) -> str:
-    """A figure with its standard error over repeats; a dash where it was not measured."""
+    """A figure with its 90 % interval over repeats; a dash where it was not measured."""
     one = figures.get((metric, statistic))
     if one is None:
         return "-"
-    width = f" ± {one.stderr:.2g}" if error and one.stderr is not None else ""
+    known = interval and one.stderr is not None and one.repeats is not None
+    width = f" ± {half_width_90(one.stderr or 0.0, one.repeats):.2g}" if known else ""
     return f"{one.value:.4g}{width}"
 
 
@@ -176,7 +178,7 @@ def _remark(figures: Sequence[SpeedMeasurement]) -> str:
     repeats = figures[0].repeats
     if suspect or repeats is None or repeats >= REPEATS:
         return suspect
-    return "1 repeat only: scatter unknown" if repeats == 1 else f"{repeats} repeats only: ± is itself unsure"
+    return "1 repeat only: scatter unknown" if repeats == 1 else f"{repeats} repeats only: hence the wide ±"
 
 
 def tools() -> str:

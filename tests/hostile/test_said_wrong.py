@@ -31,12 +31,12 @@ OPTIONS: Mapping[str, str] = {
     "--prefix-hit-rate": "0,5|50 percent|100%",
     "--turns": "2-|0-5|9-3|1,5",
     "--system-tokens": "1.5|nan|1,3k",
-    "--gpu-memory-utilization": "95.5.5|0|9,5",
+    "--gpu-memory-utilization": "1e-320|95.5.5|0|9,5",
     "--image-tokens": "-5|1,3k|1e999",
 }  # fmt: skip
 CHOICES: Mapping[str, str] = {
     "--max-cost-per-hour": "1e-320|0.01/month|1,5|5/fortnight|$|0/month",
-    "--min-recovery": "0.99%%|99,5%|1.5",
+    "--min-recovery": "1e-320|0.99%%|99,5%|1.5",
     "--confidence": "100%|0|5",
     "--api-price": "1e-9/1e-9|1e-300|0.2/0.6/0.3/0.1|-0.2/0.6|a/b|/|0,2/0,6",
     "--utilization": "0|140%|-1",

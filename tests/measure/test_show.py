@@ -21,19 +21,20 @@ def cells(line: str) -> list[str]:
     return [cell for cell in line.split("  ") if cell]
 
 
-def test_a_point_is_a_line_with_units_and_errors() -> None:
+def test_a_point_is_a_line_with_units_and_intervals() -> None:
+    # 2.920 (Student's t of three repeats) x 2.0
     tail = replace(ROW, statistic="p95", value=80.0)
     head, line = speed_table([ROW, tail], tails=False).text.splitlines()
     assert "TTFT mean, ms  p50  p95  p99" in head
     assert [cell.strip() for cell in cells(line)][:8] == [
-        "bf16", "1", "concurrency 4", "3 × 40", "50 ± 2", "-", "80", "-",
+        "bf16", "1", "concurrency 4", "3 × 40", "50 ± 5.8", "-", "80", "-",
     ]  # fmt: skip
 
 
 def test_a_percentile_has_its_error_where_there_is_room() -> None:
     tail = replace(ROW, statistic="p95", value=80.0, stderr=3.0)
-    assert "80 ± 3" in speed_table([ROW, tail]).text
-    assert "80 ± 3" not in speed_table([ROW, tail], tails=False).text
+    assert "80 ± 8.8" in speed_table([ROW, tail]).text
+    assert "80 ± 8.8" not in speed_table([ROW, tail], tails=False).text
 
 
 def test_lines_go_from_the_lightest_load_to_the_heaviest() -> None:
@@ -53,8 +54,8 @@ def test_the_same_load_with_other_settings_is_another_line() -> None:
     _, one, two = speed_table([ROW, other]).text.splitlines()
     assert one.endswith("vllm serve --seed 0")
     assert two.endswith("vllm serve --seed 0 --enforce-eager")
-    assert "50 ± 2" in one
-    assert "90 ± 2" in two
+    assert "50 ± 5.8" in one
+    assert "90 ± 5.8" in two
 
 
 def test_other_formats_with_the_same_settings_name_none() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from advisor.spec.api_price import MAX_USD_PER_MILLION, ApiPrice
+from advisor.spec.api_price import LEAST_USD_PER_MILLION, MAX_USD_PER_MILLION, ApiPrice
 from advisor.spec.workloads.conversations.conversation import ALONE, Conversation
 from advisor.spec.workloads.conversations.distributions import ThinkTime, Turns
 from advisor.spec.workloads.workload import (
@@ -83,7 +83,7 @@ turns = st.one_of(
     st.floats(1.01, 100).map(Turns.geometric),
     st.lists(st.integers(1, 100), min_size=1, max_size=20).map(Turns.empirical),
 )
-usd = st.floats(0, MAX_USD_PER_MILLION)
+usd = st.just(0.0) | st.floats(LEAST_USD_PER_MILLION, MAX_USD_PER_MILLION)
 api_prices = st.builds(
     lambda prompt, answer, cached: ApiPrice(prompt=prompt, answer=answer, cached=cached),
     usd.filter(bool),

@@ -8,14 +8,13 @@ from math import exp, log, sqrt
 from pathlib import Path
 
 from advisor.advise.compare.deployments import Basis, Difference
-from advisor.cost.predict.predictor import REPEAT, REPEAT_MAXIMUM, Z90
+from advisor.cost.predict.predictor import REPEAT, REPEAT_MAXIMUM
 from advisor.errors import InputError
 from advisor.record.importers.read import Results, read_results
 from advisor.record.importers.run import Run
+from advisor.record.mean_interval import Z90, t90
 from advisor.text import number
 
-T95 = (6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812)
-"""Student's t at 95 % for 1 to 10 degrees of freedom; beyond, 1.8 falling to the normal's 1.645."""
 TAIL = 2.0
 """Times the scatter of a mean that a percentile from p90 on scatters."""
 
@@ -158,7 +157,7 @@ def _half(first: Sequence[Seen], second: Sequence[Seen], means: Sequence[float])
         spread = sum(part**2 / free for part, free in parts)
         # Welch: degrees of freedom of two unequal variances.
         free = total**2 / spread if spread > 0 else float(len(first) + len(second) - 2)
-        return _t95(free) * sqrt(total), "repeats"
+        return t90(free) * sqrt(total), "repeats"
     # One run does not show how the next would come out; its requests' spread is the least of it.
     repeat = REPEAT_MAXIMUM if first[0].maximum else REPEAT
     scatter = repeat * (TAIL if first[0].tail else 1.0)
@@ -167,11 +166,6 @@ def _half(first: Sequence[Seen], second: Sequence[Seen], means: Sequence[float])
         own = [seen.stderr / seen.value for seen in side if seen.stderr is not None]
         variance += scatter**2 / len(side) + (sum(s**2 for s in own) / len(side) ** 2)
     return Z90 * sqrt(variance), "scatter"
-
-
-def _t95(free: float) -> float:
-    whole = max(1, int(free))
-    return T95[whole - 1] if whole <= len(T95) else Z90 + 1.6 / whole
 
 
 def _scores(first: Sequence[Results], second: Sequence[Results]) -> tuple[list[Difference], list[str]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from advisor.measure.state.events import Done, Event, Live
 from advisor.measure.state.ledger import Entry
+from advisor.record.mean_interval import half_width_90
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,7 +41,7 @@ def outcome(entry: Entry) -> str:
 
 
 def _score(row: Mapping[str, Any]) -> str:
-    error = "" if row["stderr"] is None else f" ± {row['stderr']:.2g}"
+    error = "" if row["stderr"] is None else f" ± {half_width_90(row['stderr']):.2g}"
     return f"{row['metric']} {row['value']:.4g}{error}"
 
 

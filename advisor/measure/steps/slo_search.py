@@ -12,11 +12,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from advisor.record.mean_interval import Z90
+
 CELLS = 64
 """1.6 % of the maximum rate."""
 MAX_RETREATS = 8
-Z90 = 1.6449
-"""Standard normal quantile of 95 %: an interval of 90 % has it on each side."""
 DOUBT = 0.05
 """Probability that the prediction says nothing at all."""
 LEAST_SPREAD = 0.02

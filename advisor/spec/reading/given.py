@@ -17,7 +17,7 @@ from advisor.spec.reading import amounts
 T = TypeVar("T")
 
 LEAST_AMOUNT = 1e-9
-"""The least amount but 0: what is smaller is a slip, and ratios with it overflow."""
+"""The least amount that must be above 0: what is smaller is a slip, and ratios with it overflow."""
 
 
 def plain(text: str) -> str:
@@ -144,7 +144,7 @@ class Given:
     def number(
         self, *, above: float | None = None, low: float = -math.inf, high: float = 1e300, unit: str = ""
     ) -> float:
-        """A finite number with above < number, low <= number <= high; 0, or at least `LEAST_AMOUNT`."""
+        """A finite number with above < number, low <= number <= high; above 0 is at least `LEAST_AMOUNT`."""
         value = self.value
         if not _is_number(value):
             raise self.error(f"expected a number, found {_kind(value)}")
@@ -159,7 +159,7 @@ class Given:
             raise self.error(f"expected a finite number{floor}, found {value}")
         if value < low or (above is not None and value <= above):
             raise self.error(f"expected a number{floor}, found {_digits(value)}")
-        if 0 < value < LEAST_AMOUNT:
+        if above == 0 and value < LEAST_AMOUNT:
             raise self.error(f"expected a number of at least {_amount(LEAST_AMOUNT, unit)}, found {value}")
         if value > high:
             raise self.error(f"expected a number of at most {_amount(high, unit)}, found {_digits(value)}")
@@ -168,14 +168,14 @@ class Given:
     def share(self, *, above: float | None = None, low: float = 0.0, high: float = 1.0) -> float:
         """A share with above < share, low <= share <= high; `0.97`, `97` and `97 %` are the same.
 
-        0, or at least `LEAST_AMOUNT`.
+        Above 0 is at least `LEAST_AMOUNT`.
         """
         value = amounts.share(self.value)
         if (
             not _is_number(value)
             or not low <= value <= high
-            or 0 < value < LEAST_AMOUNT
             or (above is not None and value <= above)
+            or (above == 0 and value < LEAST_AMOUNT)
         ):
             bounds = f"from {low:g} to {high:g}" if above is None else f"above {above:g} and up to {high:g}"
             example = min(0.97, high)

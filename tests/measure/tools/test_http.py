@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import time
+import threading
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,17 +26,14 @@ def test_a_good_answer():
     [
         drip(b"HTTP/1.1 200 OK\r\nX: y\r\n"),
         drip(b"1" * 999),
-        lambda connection: connection.sendall(HEAD) or time.sleep(9),
+        lambda connection: connection.sendall(HEAD) or threading.Event().wait(),
         lambda connection: drip(b" ")(connection) if connection.sendall(HEAD) is None else None,
     ],
     ids=["headers for ever", "a status line for ever", "no body", "a body for ever"],
 )
-def test_a_slow_answer_is_cut_off_at_its_deadline(reply: Reply):
-    with serving({"/": reply}) as url:
-        start = time.monotonic()
-        with pytest.raises((TimeoutError, ValueError)):
-            http.fetch(url, deadline_s=0.7)
-        assert time.monotonic() - start < 3
+def test_an_answer_that_never_ends_is_cut_off_at_its_deadline(reply: Reply):
+    with serving({"/": reply}) as url, pytest.raises(TimeoutError, match=r"no full answer within 0\.7 s"):
+        http.fetch(url, deadline_s=0.7)
 
 
 def test_an_endless_answer_is_cut_off_at_its_size():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -27,15 +26,14 @@ def test_what_a_program_prints(tmp_path: Path):
 
 
 def test_a_program_that_hangs_ends_with_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Neither would ever end by itself: that the question returns says that it was cut off."""
     mark = f"query-{os.getpid()}"
     monkeypatch.setenv(MARK, mark)
     body = (
         "import os, signal, subprocess, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-        "subprocess.Popen(['sleep', '60'], start_new_session=True)\ntime.sleep(60)"
+        "subprocess.Popen(['sleep', 'infinity'], start_new_session=True)\nwhile True: time.sleep(60)"
     )
-    start = time.monotonic()
     assert query.answer([str(program(tmp_path, body))], limit_s=1.0) is None
-    assert time.monotonic() - start < 8
     assert left_over(mark) == []
 
 

@@ -136,7 +136,7 @@ def test_a_price_is_read_in_both_spellings(text: str, expected: tuple[str, float
         ("H100=-1", "'-1' is no amount of money"),
         ("H100=nan", "'nan' is no amount of money"),
         ("H100=inf", "'inf' is no amount of money"),
-        ("H100=1e9", "expected above 0"),
+        ("H100=1e9", "1e+09 is not from 0.001 to 1,000 USD per GPU-hour"),
         ("H1000=2", "unknown GPU 'H1000'"),
     ],
 )

@@ -58,6 +58,8 @@ def test_an_unknown_key_names_the_nearest_or_all():
             1e7,
             "--rate: expected a number of at most 1,000,000, found 10000000.0",
         ),
+        (lambda g: g.number(above=0, unit="ms"), 1e-320, "of at least 1e-09 ms, found 1e-320"),
+        (lambda g: g.share(above=0), 1e-320, "expected a share above 0 and up to 1"),
         (lambda g: g.number(high=9), 10**40, "of at most 9, found a number of 41 digits"),
         (lambda g: g.whole(low=1, high=8), 1.5, "--rate: expected a whole number, found 1.5"),
         (Given.text, "two\nlines", "--rate: expected one line, found several"),

@@ -67,7 +67,7 @@ def test_a_run_that_was_resumed_reports_the_whole(resumed: tuple[Place, str]) ->
     assert [(row[0], row[2]) for row in named] == [
         (format, f"concurrency {level}") for format in ("bf16", "int4") for level in (1, 4)
     ]
-    assert all("2 × 40" in row and "2 repeats only: ± is itself unsure" in row for row in rows)
+    assert all("2 × 40" in row and "2 repeats only: hence the wide ±" in row for row in rows)
     assert "± " in found["Accuracy"]
     compared = found["Predicted before, and measured"]
     assert "TTFT mean, ms" in compared
