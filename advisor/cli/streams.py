@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 import unicodedata
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 FAILED, INTERRUPTED = 1, 130
@@ -94,6 +95,18 @@ def keep_broken_pipes() -> None:
     """Make a reader that has gone an error again: for commands that must outlive one."""
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+
+@contextmanager
+def broken_pipes_kept() -> Iterator[None]:
+    """`keep_broken_pipes` while a block talks to servers; what is printed after it ends as usual."""
+    before = signal.getsignal(signal.SIGPIPE) if hasattr(signal, "SIGPIPE") else None
+    keep_broken_pipes()
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGPIPE, before)
 
 
 def is_stream_failure(error: OSError) -> bool:

@@ -59,6 +59,13 @@ def test_without_a_word_about_it_a_question_is_a_chat_and_every_gpu() -> None:
         ("model", "m" * 301),
         ("turns", "4" * 301),
         ("system_tokens", -1),
+        ("request_rate", True),
+        ("concurrency", True),
+        ("min_recovery", True),
+        ("system_tokens", False),
+        ("top", True),
+        ("prices", {"H100": True}),
+        ("owned_gpus", {"A100": True}),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_field(field: str, value: Any) -> None:

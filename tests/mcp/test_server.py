@@ -15,7 +15,7 @@ import pytest
 from advisor.report.documents.schemas import shipped_schema
 from tests.command import Command
 
-pytest.importorskip("mcp", reason="the SDK is not installed")
+types = pytest.importorskip("mcp.types", reason="the SDK is not installed")
 
 SMALL = {"model": "Llama-3.1-8B-Instruct", "workload": "chat"}
 CALLS: dict[str, tuple[dict[str, Any], str | None]] = {
@@ -122,6 +122,32 @@ def test_bad_input_is_one_line_that_the_agent_can_act_on() -> None:
 def test_an_error_names_the_field_and_no_option_of_the_command_line() -> None:
     _, results = asked({"predict": {**SMALL, "gpu": "L40S", "min_recovery": 1.5}})
     assert results["predict"].content[0].text.startswith("min_recovery: expected a share above 0 and up to 1")
+
+
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        ({"request_rate": float("nan")}, "request_rate: Input should be greater than 0"),
+        ({"request_rate": True}, "request_rate: Input should be a number, not true or false"),
+        ({"prices": {"L40S": -1}}, "prices.L40S: Input should be greater than 0"),
+        ({"prices": {"L40S": 1e-300}}, "price of L40S: 1e-300 is not from 0.001 to 1,000 USD"),
+        ({"prices": {"L40S": 1, "l40s": 2}}, "price of L40S: stated twice, 1 and 2 USD; keep one"),
+        ({"max_usd_per_hour": 1e-320}, "max_usd_per_hour: "),
+        ({"gpus": ["L40S", None]}, "gpus.1: Input should be a valid string"),
+        ({"gpus": ["１xL40S"]}, "unknown GPU '１xL40S'"),
+        ({"workload": "\0\x1b[31m"}, "unknown workload '\\x00\\x1b[31m'"),
+        ({"nonsense": 1}, "nonsense: Extra inputs are not permitted"),
+    ],
+)
+def test_a_line_names_what_the_agent_wrote(asked: dict[str, Any], line: str) -> None:
+    from advisor.mcp.server import answered
+
+    result = answered("recommend", {**SMALL, "gpus": ["L40S"], **asked})
+    assert result.is_error
+    [content] = result.content
+    assert isinstance(content, types.TextContent)
+    assert content.text.startswith(line)
+    assert content.text.isprintable()
 
 
 def test_an_agent_asks_about_a_conversation() -> None:

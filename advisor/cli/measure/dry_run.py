@@ -11,7 +11,7 @@ import typer
 from advisor.cli.measure import expected as compare
 from advisor.cli.measure.options import Where
 from advisor.cli.measure.plan_cost import cost_lines
-from advisor.cli.streams import keep_broken_pipes
+from advisor.cli.streams import broken_pipes_kept
 from advisor.errors import InputError, QuantAdviseError
 from advisor.measure import show
 from advisor.measure.execution.executor import check_room
@@ -27,7 +27,12 @@ from advisor.spec.hardware.gpu_by_name import find_gpu
 
 def show_plan(plan: Plan, folder: Path, where: Where, *, write_commands: Path | None) -> None:
     """Print the plan, what it takes and what it costs; with a folder write it as scripts instead."""
-    keep_broken_pipes()
+    with broken_pipes_kept():
+        said = _plan_text(plan, folder, where, write_commands=write_commands)
+    typer.echo(said)
+
+
+def _plan_text(plan: Plan, folder: Path, where: Where, *, write_commands: Path | None) -> str:
     check_executor(where.executor, where.address)
     _ = where.budget_s  # a time that is none is refused here as by the run
     ledger.check_folder(folder)
@@ -45,15 +50,15 @@ def show_plan(plan: Plan, folder: Path, where: Where, *, write_commands: Path | 
         from advisor.cli.measure.hand_run import write_commands as write
 
         paths = write(prepared, expected, write_commands)
-        typer.echo(f"{write_commands}: {len(paths)} files; begin with README.md, run with ./run.sh")
-        return
+        return f"{write_commands}: {len(paths)} files; begin with README.md, run with ./run.sh"
     if where.executor == "local" and prepared.running is None and plan.gpu is None:
         check_room(prepared.jobs, [one.index for one in prepared.devices if one.index is not None])
         if where.port is not None:
             server.check_port(where.port)
     book = ledger.Ledger(folder)
-    typer.echo(show.dry_run(prepared, planned(prepared, book)))
-    typer.echo("\n" + "\n".join(cost_lines(prepared, expected, book)))
+    return "\n".join(
+        [show.dry_run(prepared, planned(prepared, book)), "", *cost_lines(prepared, expected, book)]
+    )
 
 
 def check_executor(name: str, address: str | None) -> None:

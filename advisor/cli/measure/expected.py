@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from advisor.errors import QuantAdviseError
+from advisor.measure.tools.machine import CPU
 
 if TYPE_CHECKING:
     from advisor.cost.predict.prediction_table import PredictionTable, Range
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from advisor.spec.hardware.gpu import GpuSpec
 
 
+ON_A_CPU = (
+    "no measurement on a CPU is known here; quantadvise calibrate times this one and writes gpu.yaml, which "
+    "--gpu-file takes"
+)
 MISSED = "missed"
 COMPARED = ("mean", "p95")
 """Statistics of a latency that are set beside their prediction."""
@@ -39,6 +44,9 @@ class Expectation:
         self.why_not = ""
         self.gpu_name = gpu_file or prepared.devices[0].name
         self._cache: dict[tuple[object, ...], PredictionTable | None] = {}
+        if self.gpu_name == CPU:
+            self.why_not = ON_A_CPU
+            return
         try:
             from advisor.cost.predict.predictor import Predictor
 

@@ -22,6 +22,7 @@ from advisor.cli.measure.hand_session import (
     word,
 )
 from advisor.errors import InputError
+from advisor.measure.tools.machine import CPU
 from advisor.report.commands.shell import Expanded, comment, quoted, script
 from advisor.spec.formats.recipes import UNQUANTIZED
 
@@ -195,7 +196,7 @@ def _run_script(prepared: Prepared, sessions: list[SessionJob]) -> str:
 def _common(prepared: Prepared) -> str:
     """What the scripts share; sourced by each."""
     environment = "export VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1 TOKENIZERS_PARALLELISM=false\n"
-    if all(device.index is None and device.name == "cpu" for device in prepared.devices):
+    if all(device.index is None and device.name == CPU for device in prepared.devices):
         # vLLM's CPU build takes a share of all memory unless told how many GiB.
         environment += 'export VLLM_CPU_KVCACHE_SPACE="${VLLM_CPU_KVCACHE_SPACE:-1}"\n'
     model = f'default_model={word(prepared.model.path)}\nMODEL="${{MODEL:-$default_model}}"\n'

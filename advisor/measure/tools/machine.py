@@ -24,6 +24,8 @@ _QUERY = (
     "compute_cap",
     "memory.used",
 )
+CPU = "cpu"
+"""Name of the device where there is no GPU; no catalog has it."""
 _BUSY = 0.08
 """Share of a GPU's memory in other hands from which it is busy: vLLM asks for the other 92 %."""
 
@@ -107,7 +109,7 @@ def cpu() -> Device:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return Device(
         index=None,
-        name="cpu",
+        name=CPU,
         driver_name=name,
         memory_mib=memory // (1 << 20),
         in_catalog=False,

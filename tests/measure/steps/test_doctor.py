@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+from logging.config import dictConfig
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from advisor.errors import DataError
 from advisor.measure.state.site import Site
 from advisor.measure.steps import doctor
 from advisor.measure.steps.doctor import Check
+from advisor.measure.steps.workers.doctor_worker import Kernels
 from advisor.measure.tools import envs, machine
 
 CPU = [machine.cpu()]
@@ -63,6 +66,19 @@ def test_a_gpu_that_nvidia_smi_lists():
     assert "driver 550.54.15, capability 9.0, 81,555 of 81,559 MiB free" in check.detail
 
 
+def test_kernels_are_heard_whatever_becomes_of_the_loggers_handlers():
+    logger = logging.getLogger("vllm")
+    with Kernels() as kernels:
+        dictConfig({"version": 1, "loggers": {"vllm": {"level": "INFO", "handlers": []}}})
+        logger.info(
+            "Selected %s for %s", "ChannelWiseTorchFP8ScaledMMLinearKernel", "CompressedTensorsW8A8Fp8"
+        )
+        logger.info("Using %s for CompressedTensorsWNA16", "CPUWNA16LinearKernel")
+        logger.info("Using %s for CompressedTensorsWNA16", "CPUWNA16LinearKernel")
+    logger.info("Using AfterwardsKernel for nothing")
+    assert kernels.names == ["ChannelWiseTorchFP8ScaledMMLinearKernel", "CPUWNA16LinearKernel"]
+
+
 @pytest.mark.parametrize("rows", [None, 5, [{}], [{"what": 1}], {"what": "x"}])
 def test_rows_that_are_no_checks(rows: object):
     with pytest.raises(DataError, match="not the worker's checks"):
@@ -94,6 +110,7 @@ def test_the_real_tools_on_this_cpu(tmp_path: Path):
     said = doctor.verdicts(checks, CPU)
     assert {name.partition(":")[0] for name in said.values()} == {"works", "will not work"}
     works = {name for name, words in said.items() if words.startswith("works")}
+    assert all("Kernel" in said[name] for name in works - {"bf16"}), said
     # What test_real_loop.py and test_real_architectures.py serve; of NVFP4 vLLM 0.32.0 has no CPU kernel.
     assert works >= {"bf16", "fp8", "int8", "int4", "int4 (GPTQ)", "int4 (AWQ)"}, said
     assert "Failed to find a kernel" in said["nvfp4"]

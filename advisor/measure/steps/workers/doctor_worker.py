@@ -201,41 +201,49 @@ def _config(preset: str, storage: str) -> dict[str, Any]:
     return {**json.loads(made.model_dump_json(exclude_none=True)), "quant_method": "compressed-tensors"}
 
 
-class _Kernels(logging.Handler):
-    """The kernels that vLLM names in its log while it loads a model."""
+class Kernels:
+    """The kernels that vLLM names in its log while a block runs.
+
+    Every record is made by the factory. A handler would miss the first format: vLLM sets the handlers of its
+    logger anew when its first engine starts.
+    """
 
     def __init__(self) -> None:
-        super().__init__()
         self.names: list[str] = []
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def __enter__(self) -> Kernels:
+        self._made = logging.getLogRecordFactory()
+        logging.setLogRecordFactory(self._record)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.setLogRecordFactory(self._made)
+
+    def _record(self, *args: Any, **more: Any) -> logging.LogRecord:
+        record = self._made(*args, **more)
         found = re.match(r"(?:Selected|Using) (\w*Kernel)\b", record.getMessage())
         if found and found[1] not in self.names:
             self.names.append(found[1])
+        return record
 
 
 def _serve(made: Callable[[], dict[str, Any]]) -> str:
     """What vLLM ran a quantized tiny model with. Raises what vLLM raises."""
     import gc
 
-    import vllm.logger  # noqa: F401  (it sets the handlers of its logger anew)
-
     config = made()
     # GPTQ and AWQ multiply in FP16, and AWQ's oldest kernels in nothing else.
     dtype = "float16" if config["quant_method"] in ("gptq", "awq") else TINY["torch_dtype"]
-    kernels = _Kernels()
-    logger = logging.getLogger("vllm")
-    logger.addHandler(kernels)
-    try:
-        _generate(
-            {**TINY, "torch_dtype": dtype, "quantization_config": config},
-            gpu_memory_utilization=0.05,
-            kv_cache_memory_bytes=64 << 20,
-            distributed_executor_backend="uni",
-        )
-    finally:
-        logger.removeHandler(kernels)
-        gc.collect()
+    with Kernels() as kernels:
+        try:
+            _generate(
+                {**TINY, "torch_dtype": dtype, "quantization_config": config},
+                gpu_memory_utilization=0.05,
+                kv_cache_memory_bytes=64 << 20,
+                distributed_executor_backend="uni",
+            )
+        finally:
+            gc.collect()
     return f"a tiny Llama gave 8 tokens{' with ' + ', '.join(kernels.names) if kernels.names else ''}"
 
 
