@@ -43,8 +43,8 @@ def check(arguments: Sequence[str]) -> None:
             raise InputError(f"{where}: {argument!r} has control characters or line breaks; write plain text")
         if not (argument.startswith("--") and equals):
             option, value = before, argument
-        if not value.strip() and option.startswith("-"):
-            raise InputError(f"{option}: is empty; state a value, or leave the option out")
+        if not value.strip():
+            raise InputError(f"{option or 'an argument'}: is empty; state a value, or leave it out")
         if option.startswith("-") and option not in NAMES:
             for word in re.split(r"[,;\s±:/-]+", value):
                 _check_number(option, word)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal, get_args
 
 from advisor.spec.engines.kernel_choice import KvFormat
@@ -28,8 +29,8 @@ _KV_FORMATS: frozenset[str] = frozenset(get_args(KvFormat))
 _LENGTHS: frozenset[str] = frozenset(get_args(LengthKind))
 _STAGES: frozenset[str] = frozenset(get_args(Stage))
 _REASONS: frozenset[str] = frozenset(get_args(FailureReason))
-_STATISTIC = re.compile(r"mean|p\d{1,2}(\.\d+)?")
-_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
+_STATISTIC = re.compile(r"mean|p\d{1,2}(\.\d+)?", re.ASCII)
+_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,8 @@ class SpeedMeasurement:
         _one_of("load", self.load, _LOADS)
         _one_of("metric", self.metric, _METRICS)
         _one_of("origin", self.origin, _ORIGINS)
-        if self.statistic != "mean" and not _STATISTIC.fullmatch(self.statistic):
+        known = _STATISTIC.fullmatch(self.statistic)
+        if known is None or (self.statistic != "mean" and float(self.statistic[1:]) == 0):
             raise ValueError(f"statistic is '{self.statistic}'; mean or a percentile like p99")
         if (self.load_value is None) != (self.load in _LOADS_WITHOUT_VALUE):
             raise ValueError(f"load_value is {self.load_value} though load is '{self.load}'")
@@ -295,5 +297,12 @@ def _refuse_empty(record: object, names: tuple[str, ...]) -> None:
 
 
 def _dated(value: str | None) -> None:
-    if value is not None and not _DATE.fullmatch(value):
+    if value is None:
+        return
+    try:
+        known = _DATE.fullmatch(value) is not None
+        date.fromisoformat(value + "-01-01"[len(value) - 4 :])
+    except ValueError:
+        known = False
+    if not known:
         raise ValueError(f"date is '{value}'; write 2025-03-31, 2025-03 or 2025")

@@ -47,4 +47,4 @@ def test_programs_get_the_same_keys_as_before_and_the_power(quantadvise: Command
 def test_an_empty_name_does_not_list_everything(quantadvise: Command, words: tuple[str, ...]) -> None:
     result = quantadvise(*words)
     assert (result.code, result.out) == (1, "")
-    assert "the name is empty; leave it out to list all" in result.err
+    assert "an argument: is empty; state a value, or leave it out" in result.err

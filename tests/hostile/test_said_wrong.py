@@ -128,14 +128,20 @@ CONFIGS: Mapping[str, object] = {
     "layer_types": (["full_attention"] * 3,),
     "text_config": ([],),
 }
+RUN = (
+    *("--model", "Llama-3.1-8B-Instruct", "--gpu", "H100", "--format", "bf16", "--num-gpus", 1),
+    *("--engine-version", "0.11.0"),
+)
 RESULTS: Mapping[str, tuple[object, ...]] = {
     "mean_ttft_ms": (-1, 1e12, 1e-9),
     "mean_tpot_ms": (1e12, 1e-9),
     "completed": (-5, 10**400, 0),
     "duration": (0, 1e-300, -1),
     "total_input_tokens": (0, 10**30, -1),
-    "request_rate": ("fast", -2, [1]),
-    "date": ("2999-99-99",),
+    "request_rate": ("fast", -2, [1], True, "1_0", "٣", float("nan")),
+    "max_concurrency": ("x", True, [1]),
+    "burstiness": (-1, 0, float("nan")),
+    "date": ("2999-99-99", "20261301-000000", "20260230-000000"),
     "failed": (10**6,),
     "request_throughput": (1e9, -1),
 }
@@ -238,16 +244,40 @@ def test_a_config_that_no_model_has(quantadvise: Command, tmp_path: Path, key: s
     )
 
 
+@pytest.mark.parametrize("version", ["-1", "999", "٣.1", "0.11.0; rm"])
+def test_a_release_that_vllm_has_not(quantadvise: Command, tmp_path: Path, version: str) -> None:
+    out = tmp_path / "out.csv"
+    asked = ("import", DATA / "vllm_bench" / "rate.json", *RUN[:-1], version, "--out", out)
+    is_refused(quantadvise(*asked), what=version)
+    assert not out.exists()
+
+
+def test_what_the_tables_spoil_is_answered_as_it_stands(quantadvise: Command, tmp_path: Path) -> None:
+    """Else they would be refused for something else."""
+    plan, config, log = tmp_path / "plan.yaml", tmp_path / "config.json", tmp_path / "log.jsonl"
+    plan.write_text(PLAN, encoding="utf-8")
+    config.write_text(json.dumps(LLAMA), encoding="utf-8")
+    rows = [{"timestamp": second, "input_length": 9, "output_length": 5} for second in (1, 2, 3)]
+    log.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    result = DATA / "vllm_bench" / "rate.json"
+    for asked in (
+        ("predict", *OF),
+        ("recommend", *OF, "--top", 1),
+        ("measure", plan, "--dry-run"),
+        ("recommend", tmp_path, "-w", "chat", "--gpu", "L40S", "--top", 1),
+        ("import", result, *RUN, "--out", tmp_path / "out.csv"),
+        ("profiles", "from-trace", log),
+    ):
+        answer = quantadvise(*asked)
+        assert answer.code == 0, f"{asked}: {answer.err}"
+
+
 @pytest.mark.parametrize(("key", "value"), each(RESULTS))
 def test_a_result_that_no_run_has(quantadvise: Command, tmp_path: Path, key: str, value: object) -> None:
     result = json.loads((DATA / "vllm_bench" / "rate.json").read_text(encoding="utf-8"))
-    of = ("--model", "unheard-of", "--gpu", "L40S", "--format", "bf16", "--num-gpus", 1)
     path, out = tmp_path / "result.json", tmp_path / "out.csv"
     path.write_text(json.dumps({**result, key: value}), encoding="utf-8")
-    is_refused(
-        quantadvise("import", path, *of, "--engine-version", "0.11.0", "--out", out),
-        what=f"{key} {value!r:.40}",
-    )
+    is_refused(quantadvise("import", path, *RUN, "--out", out), what=f"{key} {value!r:.40}")
     assert not out.exists()
 
 

@@ -10,6 +10,7 @@ from advisor.record.checks.finding import Finding, find, unknown_names
 from advisor.record.checks.neighbours import check_neighbours
 from advisor.record.checks.repeats import check_repeats
 from advisor.record.measurement import SpeedMeasurement
+from advisor.spec.engines.engine import parse_engine
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
@@ -46,7 +47,10 @@ def check_figures(rows: Sequence[Row]) -> Iterator[Finding]:
 
 def _unknown(row: Row) -> list[Finding]:
     r = row.record
-    return list(unknown_names(row, (find_model, r.model), (find_gpu, r.gpu), (find_format, r.format)))
+    names = [(find_model, r.model), (find_gpu, r.gpu), (find_format, r.format)]
+    if r.engine_version is not None:
+        names.append((parse_engine, f"{r.engine} {r.engine_version}"))
+    return list(unknown_names(row, *names))
 
 
 def _figures(rows: Sequence[Row], named: Sequence[Row]) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from advisor.errors import InputError, UnknownNameError
 from advisor.record.measurement import MAX_GPUS, LengthKind
+from advisor.spec.engines.engine import parse_engine
 from advisor.spec.engines.kernel_choice import KvFormat
 from advisor.spec.formats.catalog import find_format, format_of_checkpoint
 from advisor.spec.hardware.gpu_by_name import find_gpu
@@ -119,14 +120,17 @@ def settled(facts: DeploymentFacts, *, where: str) -> Served:
     assert facts.num_gpus is not None
     if not 1 <= facts.num_gpus <= MAX_GPUS:
         raise InputError(f"--num-gpus {facts.num_gpus}: not a number of GPUs; give 1 to {MAX_GPUS:,}")
-    version = facts.engine_version
+    version = None if facts.engine_version == UNKNOWN_VERSION else facts.engine_version
+    engine = facts.engine or "vllm"
+    if version is not None:
+        parse_engine(f"{engine} {version}")  # refuses what no release is
     return Served(
         model=model_name(facts.model),
         format=find_format(facts.format).name,
         gpu=find_gpu(facts.gpu).name,
         num_gpus=facts.num_gpus,
-        engine=facts.engine or "vllm",
-        engine_version=None if version == UNKNOWN_VERSION else version,
+        engine=engine,
+        engine_version=version,
         kv_format=facts.kv_format or "16bit",
     )
 

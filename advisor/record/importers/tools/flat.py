@@ -5,6 +5,7 @@ vLLM's `bench serve`, SGLang's `bench_serving` (a fork of it) and their own fork
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from advisor.record.importers import guard
 from advisor.record.importers.run import NO_LIMIT, NOT_RECORDED, STATISTICS, Figures, number, whole
 from advisor.record.measurement import LengthKind
 from advisor.spec.metrics import MetricName
+from advisor.spec.reading.amounts import plain_number
 from advisor.spec.workloads.load_kind import LoadKind
 from advisor.units import MS_PER_S
 
@@ -94,8 +96,8 @@ def load(document: Mapping[str, Any], requests: int | None) -> tuple[LoadKind | 
     raw = document.get("request_rate")
     if raw == "trace":
         return None, None, "requests came at a trace's times, not at a rate; import runs at a rate"
-    rate = None if raw in ("inf", None) or number(raw) == float("inf") else float(raw)
-    cap = number(document.get("max_concurrency"))
+    rate = None if raw == "inf" or number(raw) == math.inf else stated(document, "request_rate")
+    cap = stated(document, "max_concurrency")
     if cap is not None and requests is not None and cap >= requests and rate is not None:
         cap = None  # never reached
     if rate is not None and cap is not None:
@@ -104,6 +106,18 @@ def load(document: Mapping[str, Any], requests: int | None) -> tuple[LoadKind | 
     if rate is not None:
         return "rate", rate, ""
     return ("maximum", None, "") if cap is None else ("concurrency", cap, "")
+
+
+def stated(document: Mapping[str, Any], key: str) -> float | None:
+    """The number of a setting, also where a tool wrote it as text; None where none stands there.
+
+    Raises ValueError for what is no number: a run of an unknown load would be taken for another.
+    """
+    value = document.get(key)
+    found = plain_number(value) if isinstance(value, str) else number(value)
+    if value is not None and found is None:
+        raise ValueError(f"{key} is {value!r:.40}; a number")
+    return found
 
 
 def empty_answers(document: Mapping[str, Any]) -> int:

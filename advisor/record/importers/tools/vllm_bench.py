@@ -100,7 +100,11 @@ def runs(document: Mapping[str, Any], *, where: str) -> list[Run]:
             sent_together=requests or completed if load == "maximum" else None,
             max_num_seqs=whole(number(_first(document, "max_num_seqs"))) or _count(document, "max_num_seqs"),
             left_out=(*left_out, *_unused(document)),
-            refused=_pooling(document) or no_load or _empty(document, completed) or _divided(document),
+            refused=_pooling(document)
+            or no_load
+            or _empty(document, completed)
+            or _divided(document)
+            or _contradiction(document, completed),
             suspect=_suspect(document),
             conditions="; ".join(_conditions(document, load)),
             facts=_facts(document),
@@ -153,6 +157,16 @@ def _pooling(document: Mapping[str, Any]) -> str:
     if document.get("input_sequence_throughput") is None:
         return ""
     return "requests of an embedding or ranking model: they generate no text"
+
+
+def _contradiction(document: Mapping[str, Any], completed: int | None) -> str:
+    """Where requests, duration and throughput of the same run are far apart: one of them is not its own."""
+    seconds, per_s = number(document.get("duration")), number(document.get("request_throughput"))
+    if not completed or seconds is None or per_s is None:
+        return ""
+    if 0.5 * completed <= per_s * seconds <= 2.0 * completed:
+        return ""
+    return f"{completed} requests in {seconds:g} s are not the {per_s:g} requests/s that it states"
 
 
 def _divided(document: Mapping[str, Any]) -> str:
