@@ -49,6 +49,13 @@ def test_an_unknown_name_is_told_with_what_comes_near_and_nothing_else_is_asked_
     assert found.remedy == "correct the name or add it to the catalog"
 
 
+@pytest.mark.parametrize("version", ["-1", "999", "٣.1", "0.11.0; rm"])
+def test_a_release_that_vllm_has_not_is_an_error(version: str) -> None:
+    [found] = check_speed(rows(build.speed(engine_version=version)))
+    assert found.severity == "error"
+    assert version in found.what
+
+
 @pytest.mark.parametrize(
     ("metric", "value"),
     [("ttft_ms", 0.5), ("tpot_ms", 0.1), ("itl_ms", 11_000.0), ("e2e_ms", 4.0), ("requests_per_s", 3_000.0),
