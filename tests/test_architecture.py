@@ -98,7 +98,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "advise/choose",
         *COST,
         "cost/uncertainty",
-        "record/importers",
+        "record",
         "text",
         *SPEC,
     },
