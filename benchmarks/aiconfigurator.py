@@ -10,8 +10,8 @@ medians and means of |predicted ÷ measured - 1|, and the median of predicted ÷
 source, on the same rows.
 
 It runs in an environment of its own: `--python` names the interpreter of one; without, one is made in a
-temporary folder. Where it cannot be installed, one line says so and nothing is compared. Takes over ten
-minutes of two cores where no answers are kept. `--errors` is that of `benchmarks.bars`.
+temporary folder. Where it cannot be installed, one line says so and nothing is compared. Takes a minute, and
+one or two more where `--errors`, which is that of `benchmarks.bars`, does not name a file that exists.
 `--keep docs/data/aiconfigurator.csv` writes the summary, which ACCURACY.md then shows.
 """
 
@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import venv
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ import numpy as np
 from advisor.cost.arrays import Bools, Floats
 from advisor.cost.evaluation.held_out import HeldOut
 from advisor.cost.fitting.corrections import quantity
+from advisor.spec.engines.engine import defaults
 from benchmarks.replay_decisions import held_out
 
 PACKAGE = "aiconfigurator==0.12.0"
@@ -61,22 +63,23 @@ MODES = {"bf16": {"gemm_quant_mode": "bfloat16", "moe_quant_mode": "bfloat16"}, 
 FP8_MODES = {"gemm_quant_mode": "fp8", "moe_quant_mode": "fp8"}
 FP8_AS_RELEASED = frozenset({"DeepSeek-V3.1", "DeepSeek-R1-0528"})
 FEWEST = 4
-MOST_LOADS = 3
-"""Loads of one deployment of one source that are asked, spread over all there are: it takes a second each."""
 WIDTHS = (24, 12, 7, 20, 7, 20, 7)
 
 # Reads cells as JSON, one list; writes a list of [ttft_ms, tpot_ms] or null. Run by the other interpreter.
 ASK = """
-import json, logging, sys, warnings
+import functools, json, logging, sys, warnings
 warnings.simplefilter("ignore")
 logging.disable(logging.CRITICAL)
 out, sys.stdout = sys.stdout, sys.stderr
 from aiconfigurator.cli.api import cli_estimate
+from aiconfigurator_core.sdk.perf_database import get_latest_database_version
+# Without a version each call parses some 500 YAML files to find the newest: several seconds of pure Python.
+newest = functools.cache(lambda system: get_latest_database_version(system, "vllm"))
 found = []
 for cell in json.load(sys.stdin):
     model, system = cell.pop("model"), cell.pop("system")
     try:
-        said = cli_estimate(model, system, backend_name="vllm", **cell)
+        said = cli_estimate(model, system, backend_name="vllm", backend_version=newest(system), **cell)
         found.append([said.ttft, said.tpot])
     except Exception as error:
         found.append(f"{type(error).__name__}: {str(error)[:90]}")
@@ -144,15 +147,15 @@ def answers(cells: Sequence[str], python: Path, kept: Path | None) -> list[list[
 def compared(held: HeldOut, python: Path, kept: Path | None) -> Compared:
     """Both predictions of every row that it can be asked for."""
     of_row = [_cell(held, i) for i in range(len(held.seen.rows))]
-    cells = {cell: number for number, cell in enumerate(_thinned(held, of_row))}
-    said = answers(list(cells), python, kept)
-    refused = sorted({one for one in said if isinstance(one, str)})
-    for why in refused:
-        print(f"{sum(one == why for one in said)} cells not answered: {why}", file=sys.stderr)
+    asked = list(dict.fromkeys(cell for cell in of_row if cell is not None))
+    said = dict(zip(asked, answers(asked, python, kept), strict=True))
+    refused = Counter(one for one in said.values() if isinstance(one, str))
+    for why, cells in sorted(refused.items()):
+        print(f"{cells} cells not answered: {why}", file=sys.stderr)
     kinds = quantity(held.seen)
     at, theirs = [], []
     for i, cell in enumerate(of_row):
-        answer = said[cells[cell]] if cell in cells else None
+        answer = None if cell is None else said[cell]
         if isinstance(answer, list) and np.isfinite(held.source[i]):
             at.append(i)
             theirs.append(float(held.seen.log_value[i]) - np.log(_figure(held, i, *answer)))
@@ -162,22 +165,6 @@ def compared(held: HeldOut, python: Path, kept: Path | None) -> Compared:
         theirs=np.array(theirs),
         ours=held.source[at],
     )
-
-
-def _thinned(held: HeldOut, of_row: Sequence[str | None]) -> list[str]:
-    """At most MOST_LOADS cells of a deployment of a source, in the order of their loads."""
-    loads: dict[tuple[object, ...], dict[str, float]] = {}
-    for i, cell in enumerate(of_row):
-        if cell is not None:
-            row = held.seen.rows[i]
-            key = (held.sources[i], row.model, row.format, row.gpu, row.num_gpus)
-            loads.setdefault(key, {})[cell] = row.load_value or 1.0
-    found: dict[str, None] = {}
-    for of in loads.values():
-        ordered = sorted(of, key=lambda cell: (of[cell], cell))
-        places = np.linspace(0, len(ordered) - 1, min(MOST_LOADS, len(ordered)))
-        found |= dict.fromkeys(ordered[round(place)] for place in places)
-    return list(found)
 
 
 def _cell(held: HeldOut, i: int) -> str | None:
@@ -190,6 +177,9 @@ def _cell(held: HeldOut, i: int) -> str | None:
         return None
     if held.sources[i] in ITS_OWN or not row.input_tokens or row.output_tokens < 2:
         return None
+    d = held.deployments[i]
+    if clients > defaults(d.engine, d.gpu).max_num_seqs:
+        return None  # a queue before the batch is nothing that it knows
     modes = FP8_MODES if row.format == "fp8" and row.model not in FP8_AS_RELEASED else MODES[row.format]
     cell: dict[str, object] = {
         "model": MODELS[row.model],

@@ -20,7 +20,7 @@ from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares
 from advisor.errors import DataError
 
 NAME = "fit.json"
-VERSION = 7
+VERSION = 8
 _NAMES_OF_VERSION_6 = {
     "tail_waves": "wave_quantization",
     "blend": "overlap_sharpness",
@@ -30,7 +30,9 @@ _NAMES_OF_VERSION_6 = {
     "kv_narrow": "kv_read_fp8",
     "narrow_layer_s": "kv_to_fp8_layer_s",
 }
-"""Parameters by another name in version 6, which is otherwise the same."""
+"""Parameters by another name in version 6, which is otherwise the same as 7."""
+_LAUNCH_OF_VERSION_7 = math.log(120.0 / 400.0)
+"""Where the launches of a layer started in version 7, from where they start now; the rest is the same."""
 T = TypeVar("T")
 _ERA_ENTRIES = frozenset(f"layer_overhead_s@{era}" for _, era in ERAS)
 _Z95 = statistics.NormalDist().inv_cdf(0.95)
@@ -177,10 +179,13 @@ def read(path: Path) -> Fit:
     """The fit in `path`. Raises DataError when it is missing, damaged or of another version."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        if document["version"] not in (6, VERSION):
+        if document["version"] not in (6, 7, VERSION):
             raise DataError(f"{path}: version {document['version']}, known is {VERSION}; run quantadvise fit")
         if document["version"] == 6:
             document |= {part: _renamed(document[part]) for part in ("parameters", "kernels")}
+        if document["version"] < VERSION:
+            launch = document["parameters"].get("launch_layer_s", 0.0) + _LAUNCH_OF_VERSION_7
+            document["parameters"]["launch_layer_s"] = launch
         keys = [DeploymentKey(*key) for key in document["deployments"]]
         shared = document["shared_errors"]
         return Fit(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from advisor.cost.learn import learn
 from advisor.cost.predict.prediction import Prediction
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.step.fitted_speed import FittedSpeed
+from advisor.cost.step.work import deployment_arrays
 from advisor.data import shipped
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.store import read_kernels, read_speed
@@ -82,7 +84,7 @@ def test_maximum_throughput_is_right_within_twelve_percent_on_models_left_out():
         pytest.param(
             *("GPU", "single-stream latency (paper's harness)", "mean", 0.10),
             marks=missed(
-                "10.7 %, with the L40 rows that came with the kernel level; 7.9 % without them before"
+                "10.4 %, with the L40 rows that came with the kernel level; 7.9 % without them before"
             ),
         ),
         ("source", "TPOT under load, dense models on V1", "median", 0.08),
@@ -102,7 +104,7 @@ def test_what_nobody_measured_is_predicted_as_well_as_that(left_out, quantity, s
         ("model", "TPOT under load, dense models on V1"),
         pytest.param(
             *("GPU", "TPOT under load, dense models on V1"),
-            marks=missed("83 %: widths follow few GPUs, and two of them have no kernel timings"),
+            marks=missed("84 %: widths follow few GPUs, and two of them have no kernel timings"),
         ),
         ("model", "TPOT under load"),
         ("GPU", "TPOT under load"),
@@ -110,7 +112,7 @@ def test_what_nobody_measured_is_predicted_as_well_as_that(left_out, quantity, s
         ("GPU", "TTFT under load"),
         pytest.param(
             *("model", "throughput under load"),
-            marks=missed("84.1 %, and 85.2 % before the ranks of V0 no longer waited for the last launch"),
+            marks=missed("84.4 %, and 85.2 % before the ranks of V0 no longer waited for the last launch"),
         ),
         ("GPU", "throughput under load"),
     ],
@@ -253,10 +255,22 @@ def test_the_file_reads_back_as_it_was_written():
     assert json.loads(path.read_text(encoding="utf-8"))["version"] == fit_file.VERSION
 
 
+def as_version_7(document: dict[str, Any]) -> dict[str, Any]:
+    """The file's content with launches counted from where they started in version 7."""
+    launch = document["parameters"]["launch_layer_s"] - fit_file._LAUNCH_OF_VERSION_7
+    return document | {"parameters": document["parameters"] | {"launch_layer_s": launch}}
+
+
+def as_launched(fit: fit_file.Fit) -> fit_file.Fit:
+    """The fit with launches to nine digits."""
+    theta = {name: round(value, 9) for name, value in fit.speed.theta.items()}
+    return replace(fit, speed=replace(fit.speed, theta=theta))
+
+
 def test_a_fit_of_version_6_reads_as_the_same_fit(tmp_path):
     """It is the last whose parameters had other names; whoever fitted to own records keeps the figures."""
     path = shipped("measurements") / fit_file.NAME
-    document = json.loads(path.read_text(encoding="utf-8")) | {"version": 6}
+    document = as_version_7(json.loads(path.read_text(encoding="utf-8"))) | {"version": 6}
     old = {new: old for old, new in fit_file._NAMES_OF_VERSION_6.items()}
     assert set(old) <= {name for name in document["parameters"] if "@" not in name}
     for part in ("parameters", "kernels"):
@@ -266,7 +280,21 @@ def test_a_fit_of_version_6_reads_as_the_same_fit(tmp_path):
         }
     assert "blend@fp8" in document["parameters"]
     (tmp_path / "fit.json").write_text(json.dumps(document), encoding="utf-8")
-    assert fit_file.read(tmp_path / "fit.json") == fit_file.read(path)
+    assert as_launched(fit_file.read(tmp_path / "fit.json")) == as_launched(fit_file.read(path))
+
+
+def test_a_fit_of_version_7_launches_prompts_in_the_time_it_was_fitted_with(tmp_path):
+    path = shipped("measurements") / fit_file.NAME
+    document = json.loads(path.read_text(encoding="utf-8")) | {"version": 7}
+    for name in [name for name in document["parameters"] if name.startswith("launch_layer_s")]:
+        del document["parameters"][name]  # no record could teach it, so that it stayed at its start: 120 us
+    (tmp_path / "fit.json").write_text(json.dumps(document), encoding="utf-8")
+    d = Deployment(
+        model=find_model("Llama-3.1-8B-Instruct"), format=find_format("bf16"), gpu=find_gpu("H100"),
+        engine=parse_engine("vllm 0.11.0"),
+    )  # fmt: skip
+    [launch_s] = fit_file.read(tmp_path / "fit.json").speed.step_costs(deployment_arrays([d])).launch_s
+    assert launch_s == pytest.approx(32 * 120e-6, rel=0.2)  # releases differ in the engine's own time
 
 
 def test_the_report_reads_back_as_it_was_written():

@@ -23,7 +23,6 @@ from advisor.cost.uncertainty.intervals import build
 _FEWEST = 8
 _FEWEST_GROUPS = 2
 BINS = 10
-LIMITS = 600
 LIMIT_RANGE = (0.7, 1.4)
 """Limits are drawn between these multiples of the measured value, evenly in logs."""
 _SAMPLES = 20_000
@@ -103,7 +102,7 @@ def deciles(held: HeldOut, judged: Judged) -> tuple[DecileRow, ...]:
 
 
 def reliability(held: HeldOut, judged: Judged) -> tuple[ReliabilityRow, ...]:
-    """How often limits are kept of which that probability is said; one limit for each of some rows.
+    """How often limits are kept of which that probability is said; one limit for each row.
 
     A limit is drawn at 0.7 to 1.4 of the measured value, so that it is kept where it is above (a latency) or
     below (a throughput).
@@ -111,10 +110,9 @@ def reliability(held: HeldOut, judged: Judged) -> tuple[ReliabilityRow, ...]:
     rng = np.random.default_rng(0)
     loads, kinds = np.array(load_class(held.seen)), np.array(quantity(held.seen))
     usable = judged.known & (loads == "loaded") & np.isin(kinds, ("ttft", "tpot", "e2e", "throughput"))
-    at = np.flatnonzero(usable)
-    if len(at) < BINS:
+    chosen = np.flatnonzero(usable)
+    if len(chosen) < BINS:
         return ()
-    chosen = rng.choice(at, size=min(LIMITS, len(at)), replace=False)
     slack = rng.uniform(float(np.log(LIMIT_RANGE[0])), float(np.log(LIMIT_RANGE[1])), size=len(chosen))
     is_rate = kinds[chosen] == "throughput"
     # A throughput must reach its limit: the log of measured ÷ predicted counts upside down.

@@ -5,6 +5,7 @@ The folds are scikit-learn's; what is left out of a fold costs a few steps from 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -82,6 +83,14 @@ class HeldOut:
         return [d.gpu.name for d in self.deployments]
 
     @cached_property
+    def is_lone_vendor(self) -> Bools:
+        """Rows of a GPU that is its vendor's only one. Left out, it leaves none of the vendor's kernels, so
+        that its error says nothing of a new GPU whose vendor others have measured."""
+        gpus = {d.gpu.name: d.gpu.vendor for d in self.deployments}
+        alone = {vendor for vendor, count in Counter(gpus.values()).items() if count == 1}
+        return np.array([d.gpu.vendor in alone for d in self.deployments], dtype=bool)
+
+    @cached_property
     def sources(self) -> list[str]:
         """The source family of each row."""
         return families(self.seen)
@@ -124,7 +133,7 @@ class HeldOut:
         return HeldOutErrors(
             row=self.row,
             model=self.model,
-            gpu=self.gpu,
+            gpu=np.where(self.is_lone_vendor, np.nan, self.gpu),
             other_source=self.elsewhere,
             shapes=self.shapes,
             gpus=self.gpus,

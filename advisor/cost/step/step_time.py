@@ -65,7 +65,7 @@ class StepCosts(ArrayTable):
     """Least time of an iteration without CUDA graphs."""
     graph_limit: Floats
     launch_s: Floats
-    """Least time of an iteration of more tokens than CUDA graphs were captured for: launching its kernels."""
+    """What launching the kernels of an iteration of more tokens than CUDA graphs were captured for takes."""
     skew_s: Floats
     """What such an iteration waits at its all-reduces for the GPU that is launched last."""
     graph_tokens: Floats
@@ -75,6 +75,9 @@ class StepCosts(ArrayTable):
     """Active ÷ all routed experts; 0 = dense."""
 
 
+_LAUNCH_SHARPNESS = 4.0
+"""How sharply a step without CUDA graphs turns from launch-bound to GPU-bound (p-norm). A plain maximum has
+no slope where the GPU is slower, so that no record could teach how long launching takes."""
 _UNPACK_POWER = 4.0
 """How sharply reading turns from bandwidth-bound to unpacking-bound (p-norm): the two overlap."""
 
@@ -236,9 +239,12 @@ def step_breakdown(
     overhead = c.fixed_s + sampled * (c.sequence_s + c.sample_s)
     communication = all_reduce_s(tokens, c.reduce_s, c.reduce_token_s, c.reduce_root_s2)
     launched = gemm + head + kv + elementwise + overhead - c.step_s
+    # The CPU launches one kernel while the GPU runs another. The slower of the two binds a step, and not
+    # sharply: some kernels are short and others long.
+    on_gpu = launched + attention + communication
     unlaunched = np.where(
         tokens > c.graph_tokens,
-        np.maximum(c.launch_s - launched - attention - communication, 0.0) + c.skew_s,
+        overlapped_s(c.launch_s, on_gpu, np.full_like(on_gpu, _LAUNCH_SHARPNESS)) - on_gpu + c.skew_s,
         0.0,
     )
     # Decode alone runs eagerly beyond the graph limit; the slower of launching and working counts.

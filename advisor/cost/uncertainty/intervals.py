@@ -187,10 +187,10 @@ def _known_deployments(
 
 @lru_cache(maxsize=4096)
 def _members(one: ErrorClass, distance: Distance) -> tuple[ErrorClass, ...]:
-    """The classes that an error of a class is evidence for: those of its part, its metric and its kernels."""
+    """The classes that an error of a class is evidence for: those of its part, metric, load and kernels."""
     here = one.at(distance)
-    kind = (here.part, here.metric, here.engine.fp4)
-    return tuple(c for c in here.wider() if (c.part, c.metric, c.engine.fp4) == kind)
+    kind = (here.part, here.metric, here.load, here.engine.fp4)
+    return tuple(c for c in here.wider() if (c.part, c.metric, c.load, c.engine.fp4) == kind)
 
 
 def _parent(one: ErrorClass) -> ErrorClass | None:

@@ -73,6 +73,21 @@ def test_the_error_of_a_row_is_that_of_its_quantity(metric: str, error: str) -> 
     assert row_metric(build.speed(metric=metric)) == error
 
 
+def test_the_only_gpu_of_a_vendor_says_nothing_of_new_gpus_of_another(held: HeldOut) -> None:
+    assert not held.is_lone_vendor.any()
+    assert held.errors.gpu == pytest.approx(held.gpu)
+    rows = [row for row in read_speed(shipped("measurements")) if row.source.startswith("ROCm vllm")]
+    both = observe([*held.seen.rows, *rows[:20]])
+    ones = np.ones(len(both.rows))
+    made = HeldOut(
+        seen=both, row=ones, model=ones, gpu=ones, source=ones, elsewhere=ones, near_capacity=ones > 1
+    )
+    is_amd = np.array([row.gpu == "MI300X" for row in both.rows])
+    assert is_amd.any()
+    assert np.isnan(made.errors.gpu).tolist() == is_amd.tolist()
+    assert np.isfinite(made.errors.model).all()
+
+
 def test_pairs_of_formats_stand_in_both_orders_and_cancel(held: HeldOut) -> None:
     pairs = format_pairs(held)
     assert len(pairs.first) % 2 == 0

@@ -125,6 +125,23 @@ def test_fused_all_reduces_save_small_kernels_on_several_gpus_only():
         assert (fused < apart) == saves
 
 
+def test_every_prompt_says_how_long_launching_takes():
+    # A plain maximum of launching and working has no slope where the GPU is slower: no record could teach it.
+    d = deployment("Llama-3.3-70B-Instruct", tp=4)
+    made, one = Predictor.shipped().fit.speed.step_costs(deployment_arrays([d])), np.ones(1)
+
+    def prompt_s(tokens: float, slower: float) -> float:
+        costs = replace(made, launch_s=slower * made.launch_s)
+        return float(step_breakdown(costs, 0 * one, 0 * one, tokens * one, tokens / 2 * one, one).total_s[0])
+
+    for tokens in (600.0, 2048.0, 8192.0):
+        assert prompt_s(tokens, 1.01) > prompt_s(tokens, 1.0)
+    # It decides where the GPU has little to do, and hardly counts where it has much.
+    launched_s = float((10.0 * made.launch_s + made.skew_s + made.step_s)[0])
+    assert prompt_s(600.0, 10.0) == pytest.approx(launched_s, rel=0.02)
+    assert prompt_s(8192.0, 1.1) < 1.01 * prompt_s(8192.0, 1.0)
+
+
 def test_prompts_are_launched_kernel_by_kernel_however_fast_the_gpus_are():
     d = deployment("Llama-3.1-70B-Instruct", tp=8, gpu="B200")
     launched_s = 80 * 20e-6

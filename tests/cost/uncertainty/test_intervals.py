@@ -88,6 +88,18 @@ def test_what_is_further_from_the_data_has_no_narrower_interval():
     )
 
 
+def test_a_lone_stream_that_few_have_timed_has_the_interval_of_closed_loops():
+    rng = np.random.default_rng(6)
+    loaded, alone = rng.normal(0, 0.3, 600), rng.normal(0, 0.01, 8)
+    lone = error_class("tpot", "mean", "single", DENSE)
+    errors = np.concatenate([loaded, alone])
+    made = build([of()] * 600 + [lone] * 8, ["tpot"] * 608, held(errors))
+    only = build([of()] * 600, ["tpot"] * 600, held(loaded))
+    assert width(made.of(lone.at("model"))) == pytest.approx(width(only.of(of().at("model"))), rel=0.03)
+    # And the few say nothing of closed loops.
+    assert made.of(of().at("model")).rows == 600
+
+
 def test_a_class_without_errors_takes_the_interval_around_it_then_that_of_another_distance():
     one = Interval(low=-0.2, high=0.2, rows=50, groups=5)
     table = Intervals(table={of(engine=EngineClass()).at("model"): one})
