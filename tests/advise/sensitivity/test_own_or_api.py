@@ -174,7 +174,7 @@ def test_a_closed_loop_has_no_traffic_of_its_own_and_a_break_even_all_the_same()
 
 
 def test_gpus_without_a_price_are_no_basis() -> None:
-    found = compared("0.20/0.60", gpus=("L40",))
+    found = compared("0.20/0.60", gpus=("L20",))
     assert found.points == ()
     assert found.break_evens == ()
 
