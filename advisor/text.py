@@ -113,6 +113,10 @@ def chance(probability: float, asked: float | None = None) -> str:
     return f"{100 * probability:.0f} %"
 
 
+DISCERNIBLE_SHARE = 0.0005
+"""Share by which two figures must differ to be printed as different: a smaller one reads 0.0 %."""
+
+
 def missed_by(excess: float) -> str:
     """How far a limit is missed: `missed by 13 %`, `missed 9.2-fold`."""
     return f"missed by {share(excess)}" if excess < 1 else f"missed {number(1 + excess, digits=2)}-fold"

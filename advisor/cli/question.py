@@ -42,8 +42,7 @@ def asked_choice(
     stock = {name: count for name, count in counts or () if count is not None} if owned else {}
     num_gpus = chosen.num_gpus if owned else _num_gpus(counts, chosen.num_gpus)
     predictor = v.the_predictor(chosen.records, models=[model], gpus=gpus or ())
-    prices = v.own_prices(chosen.prices.price)
-    v.note_idle_prices(prices, gpus)
+    prices = v.own_prices(chosen.prices.price, of=gpus)
     choice = choice_of(
         model,
         workload,

@@ -174,19 +174,22 @@ def the_engine(served: Served, workload: Workload) -> Engine:
     return replace(engine, **stated, takes_any_format=served.ignore_engine_version)
 
 
-def own_prices(texts: Iterable[str] | None) -> dict[str, float]:
-    """USD per GPU-hour by GPU name, of `H100=2.5` or `H100:2.5`."""
+def own_prices(texts: Iterable[str] | None, *, of: Iterable[str | GpuSpec] | None) -> dict[str, float]:
+    """USD per GPU-hour by GPU name, of `H100=2.5` or `H100:2.5`.
+
+    Prices of GPUs that are not among those asked about (`of`; None: all are) are named on stderr.
+    """
     from advisor.spec.hardware.prices import parse_prices
 
-    return parse_prices(named(texts, where="--price", what="a GPU and its price, H100=2.5") or ())
+    prices = parse_prices(named(texts, where="--price", what="a GPU and its price, H100=2.5") or ())
+    if prices and of is not None:
+        _note_idle_prices(prices, of)
+    return prices
 
 
-def note_idle_prices(prices: Mapping[str, float], gpus: Iterable[str | GpuSpec] | None) -> None:
-    """One line on stderr for prices of GPUs that are not among those asked about; None: all GPUs are."""
+def _note_idle_prices(prices: Mapping[str, float], gpus: Iterable[str | GpuSpec]) -> None:
     from advisor.spec.hardware.gpu_by_name import find_gpu
 
-    if not prices or gpus is None:
-        return
     asked = dict.fromkeys((find_gpu(gpu) if isinstance(gpu, str) else gpu).name for gpu in gpus)
     idle = [name for name in prices if name not in asked]
     if idle:

@@ -94,8 +94,7 @@ def _deployments(
     engine = v.the_engine(served, workload)
     recipe = workload.quality.recipe
     first, second = (parse_deployment(text, model, engine, recipe) for text in texts)
-    own_prices = v.own_prices(prices.price)
-    v.note_idle_prices(own_prices, [first.gpu, second.gpu])
+    own_prices = v.own_prices(prices.price, of=[first.gpu, second.gpu])
     live = v.the_live_prices(prices)
     price_of = price_source(
         own_prices,

@@ -130,8 +130,7 @@ def _assessed(
     if len(allowed) > 1:
         raise InputError("--kv-cache-dtype: any is no one deployment; say auto or fp8")
     predictor = v.the_predictor(records, models=[chosen], gpus=[gpu])
-    own_prices = v.own_prices(prices.price)
-    v.note_idle_prices(own_prices, [gpu])
+    own_prices = v.own_prices(prices.price, of=[gpu])
     assessment = answer(
         chosen,
         workload,

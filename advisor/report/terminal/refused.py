@@ -21,7 +21,7 @@ from advisor.report.documents.refusal_words import (
 from advisor.report.terminal import certainty
 from advisor.report.terminal.answer import Line, pick_lines, plain, question_text, table_lines, wrapped
 from advisor.report.terminal.ranking_tables import shown_rows
-from advisor.text import bill_text, chance, deployment_text, listed, missed_by
+from advisor.text import DISCERNIBLE_SHARE, bill_text, chance, deployment_text, listed, missed_by
 
 if TYPE_CHECKING:
     from advisor.advise.decision import Decision
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 CLOSEST_ROWS = 5
 """Refused deployments in a table when nothing is left to rank."""
-SEEN = 0.0005
-"""Share by which a limit must be missed to be seen to be missed."""
 
 
 def refused_lines(recommendation: Recommendation) -> list[str]:
@@ -127,7 +125,7 @@ def _missed_text(assessment: Assessment, refusal: Refusal, confidence: float) ->
 def _miss(refusal: Refusal, of: Assessment, confidence: float) -> str:
     """How far a limit is missed; one that is kept by itself is missed together with the others."""
     excess = refusal.excess or 0.0
-    if excess >= SEEN:
+    if excess >= DISCERNIBLE_SHARE:
         end = "" if refusal.expected is None else f" at the end that holds with {chance(confidence)}"
         return f"{missed_by(excess)}{end}"
     return f"kept by itself, but all limits together with {chance(of.keeps_all_limits)} only"

@@ -13,11 +13,17 @@ from advisor.report.commands.commands import commands_for, stand_in_text
 from advisor.report.documents.refusal_words import finding, limit_text, worst_refusal
 from advisor.report.terminal.bottleneck_words import bottleneck_lines
 from advisor.spec.workloads.workload import Objective, Workload
-from advisor.text import accuracy_text, chance, deployment_text, listed, number, share, span
+from advisor.text import (
+    DISCERNIBLE_SHARE,
+    accuracy_text,
+    chance,
+    deployment_text,
+    listed,
+    number,
+    share,
+    span,
+)
 from advisor.units import GB, MS_PER_S
-
-SEEN = 0.0005
-"""Share by which two figures must differ to be told apart."""
 
 
 def winner_lines(recommendation: Recommendation) -> list[str]:
@@ -88,7 +94,7 @@ def _comparison(what: str, first: Assessment, other: Assessment, workload: Workl
     behind = _behind(first, other, workload) if excess <= TIE else ""
     joins = " but " if excess < -TIE else " and "
     per_token = workload.objective == "cost"
-    tie = ", a tie," if per_token and SEEN <= abs(excess) <= TIE else ""
+    tie = ", a tie," if per_token and DISCERNIBLE_SHARE <= abs(excess) <= TIE else ""
     bill = _other_bill(first, other, excess, workload)
     said = f"{_difference(excess, workload.objective)} {figure}{tie}{bill}"
     return f"{name}: it {said.rstrip(',')}{behind and (',' if tie or bill else '') + joins + behind}"
@@ -126,7 +132,7 @@ def _difference(excess: float, objective: Objective) -> str:
             "loses as much",
         ),
     }[objective]
-    if abs(excess) < SEEN:
+    if abs(excess) < DISCERNIBLE_SHARE:
         return same
     if excess >= 1:
         return times.format(number(1 + excess, digits=2))

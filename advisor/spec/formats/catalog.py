@@ -121,5 +121,4 @@ def _kv_format(row: Mapping[str, Any], sources: Mapping[str, str]) -> KvCacheFor
         bits=row["bits"],
         supports=_supports(row, sources),
         aliases=tuple(row["aliases"]),
-        engine_value=row["engine_value"],
     )

@@ -87,8 +87,6 @@ class KvCacheFormat:
     supports: tuple[Support, ...]
     """native: attention multiplies in FP8 too. weight_only: stored narrow, read as 16 bits."""
     aliases: tuple[str, ...] = ()
-    engine_value: str = "auto"
-    """What vLLM's `--kv-cache-dtype` takes."""
 
     def execution(self, gpu: GpuSpec) -> Execution | None:
         """How attention on `gpu` reads this cache; None when it cannot."""
