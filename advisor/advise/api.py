@@ -334,6 +334,6 @@ def _model_notes(model: ModelSpec) -> tuple[str, ...]:
         return ()
     shape = "mixture of experts" if model.is_moe else "dense shape"
     return (
-        f"{model.name} is no published model: a typical {shape} of that size ({model.layers} layers, "
+        f"{model.name} is not a published model: a typical {shape} of that size ({model.layers} layers, "
         f"hidden {model.hidden}); name the model, or give its config.json, for an answer about it",
     )

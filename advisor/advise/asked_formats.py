@@ -61,12 +61,13 @@ def recipe_named(named: Sequence[str | QuantFormat] | None, recipe: str | None) 
     first, *others = by_name
     if others:
         raise InputError(
-            f"formats: {first} and {others[0]} differ in how a checkpoint is made, and one choice has one "
-            f"way; name one, or set them side by side: quantadvise compare {first}@H100 {others[0]}@H100"
+            f"formats: {first} and {others[0]} are made by different methods, and one question takes one; "
+            "name "
+            f"one, or compare the two: quantadvise compare {first}@H100 {others[0]}@H100"
         )
     algorithm = by_name[first]
     if stated is not None and stated.algorithm not in (None, algorithm):
-        raise InputError(f"recipe: {recipe} is not how {first} is made; name one of the two")
+        raise InputError(f"recipe: {recipe} contradicts the format {first}; name one of the two")
     return Recipe(algorithm=algorithm, maker=None if stated is None else stated.maker)
 
 

@@ -44,7 +44,7 @@ def numbered_cells(path: Path) -> list[tuple[int, dict[str, str]]]:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file (byte {error.start} is no UTF-8); give a CSV") from error
+        raise InputError(f"{path}: not a text file (byte {error.start} is not UTF-8); give a CSV") from error
     if not text.strip():
         raise InputError(f"{path}: is empty; its first line must be {','.join(NEEDED)}")
     if "\0" in text:
@@ -85,7 +85,7 @@ def _check_head(head: Sequence[str], path: Path) -> None:
             raise InputError(f"{path}:1: column '{name}' is missing{hint}")
     twice = {name for name in head if head.count(name) > 1}
     if twice:
-        raise InputError(f"{path}:1: column '{min(twice)}' stands twice; keep one")
+        raise InputError(f"{path}:1: column '{min(twice)}' appears twice; keep one")
 
 
 def _check_drafts(row: Mapping[str, str], where: str) -> None:

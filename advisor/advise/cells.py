@@ -104,7 +104,9 @@ def _load(row: Mapping[str, str]) -> dict[str, Any]:
     if rate:
         value = _parsed(rate)
         if not 0 < value <= MAX_REQUESTS_PER_S:
-            raise InputError(f"request_rate: '{rate}' is no rate above 0 and up to {MAX_REQUESTS_PER_S:,}/s")
+            raise InputError(
+                f"request_rate: '{rate}' is not a rate above 0 and up to {MAX_REQUESTS_PER_S:,}/s"
+            )
         return {"load": "rate", "level": value, "requests_per_client": inf if prompts is None else prompts}
     level = inf
     if not is_maximum(concurrency):
@@ -200,7 +202,7 @@ def _engine(row: Mapping[str, str]) -> Engine:
 def _kv(row: Mapping[str, str]) -> KvChoice:
     text = row["kv_cache_dtype"].lower()
     if text not in KV_TYPES:
-        raise InputError(f"kv_cache_dtype: '{text}' is none of auto, fp8, bfloat16")
+        raise InputError(f"kv_cache_dtype: '{text}' is not one of auto, fp8, bfloat16")
     return KV_TYPES[text]
 
 
@@ -227,7 +229,7 @@ def _number(row: Mapping[str, str], column: str, most: int) -> float:
     text = row[column].strip()
     value = _parsed(text)
     if not 1 <= value <= most:
-        raise InputError(f"{column}: '{text}' is no number of tokens from 1 to {most:,}")
+        raise InputError(f"{column}: '{text}' is not a number of tokens from 1 to {most:,}")
     return value
 
 
@@ -235,7 +237,7 @@ def _between(row: Mapping[str, str], column: str, *, high: float) -> float:
     text = row.get(column, "").strip()
     value = _parsed(text or "0")
     if not 0 <= value <= high:
-        raise InputError(f"{column}: '{text}' is no number from 0 to {high:,}")
+        raise InputError(f"{column}: '{text}' is not a number from 0 to {high:,}")
     return value
 
 
@@ -246,7 +248,7 @@ def _hit_rate(row: Mapping[str, str], column: str) -> float:
 def _whole(text: str, column: str, most: int, *, also: str = "") -> int:
     value = _parsed(text)
     if not 1 <= value <= most or value != int(value):
-        raise InputError(f"{column}: '{text}' is no whole number from 1 to {most:,}{also}")
+        raise InputError(f"{column}: '{text}' is not a whole number from 1 to {most:,}{also}")
     return int(value)
 
 

@@ -22,7 +22,7 @@ def live_prices(pricing: str | None, *, region: str | None = None) -> LivePrices
     """
     if pricing is None or pricing not in LIVE:
         if region is not None:
-            raise InputError("--region: belongs to live prices; add --pricing live")
+            raise InputError("--region: needs live prices; add --pricing live")
         return None
     return LivePrices(read_catalog(folder()), pricing=pricing, today=today(), region=region)
 

@@ -86,10 +86,10 @@ def as_typed(line: str, arguments: Sequence[str], command: Any) -> str:
 
 def _check_number(option: str, word: str) -> None:
     if any(character.isdigit() and not character.isascii() for character in word):
-        raise InputError(f"{option}: '{word}' is no number here; write it with the digits 0 to 9 alone")
+        raise InputError(f"{option}: '{word}' is not a plain number; write it with the digits 0 to 9 only")
     if not _NUMBER.fullmatch(word):
         return
     if not word.isascii() or "_" in word:
-        raise InputError(f"{option}: '{word}' is no number here; write it with the digits 0 to 9 alone")
+        raise InputError(f"{option}: '{word}' is not a plain number; write it with the digits 0 to 9 only")
     if len(word) > MAX_DIGITS:
         raise InputError(f"{option}: a number of {len(word)} digits; it has at most {MAX_DIGITS}")

@@ -42,7 +42,9 @@ def check_html(path: Path | None, *, overwrite: bool) -> None:
     if not path.parent.is_dir():
         raise InputError(f"--html: {path.parent}: no such folder; make it first")
     if path.exists() and not overwrite and not _is_ours(path):
-        raise InputError(f"--html: {path} exists and is no report of ours; add --overwrite to replace it")
+        raise InputError(
+            f"--html: {path} exists and is not a report of quantadvise; add --overwrite to replace it"
+        )
 
 
 def write_html(

@@ -115,5 +115,5 @@ def _degrees(text: str | None) -> list[int] | None:
         return [int(part) for part in parts]
     except ValueError as error:
         raise InputError(
-            f"--tensor-parallel-size: '{text}' is no list of whole numbers; write 1,2,4"
+            f"--tensor-parallel-size: '{text}' is not a list of whole numbers; write 1,2,4"
         ) from error

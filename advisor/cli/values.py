@@ -118,7 +118,7 @@ def _image_tokens(text: str | None) -> int:
     """Tokens of a request's images; 0 unless stated. Raises InputError."""
     count = "0" if text is None else tokens(text)
     if not count.isdecimal():
-        raise InputError(f"--image-tokens: '{text}' is no number of tokens; write 1300 or 2k")
+        raise InputError(f"--image-tokens: '{text}' is not a number of tokens; write 1300 or 2k")
     return int(count)
 
 
@@ -142,7 +142,7 @@ def _arrival(concurrency: str | None) -> dict[str, Any]:
     if is_maximum(concurrency):
         return {"maximum": True}
     if isinstance(count_of(concurrency), str):
-        raise InputError(f"--concurrency: '{concurrency}' is no number; give a whole number or max")
+        raise InputError(f"--concurrency: '{concurrency}' is not a number; give a whole number or max")
     return {"concurrency": concurrency}
 
 

@@ -40,11 +40,11 @@ OverwriteOption = Annotated[
 def check_options(folder: Path | None, row: int | None, overwrite: bool, *, html: Path | None = None) -> None:
     """Refuse what has no meaning, before any work. Raises InputError."""
     if folder is None and row is not None:
-        raise InputError("--row: it says which row --write writes; add --write DIR")
+        raise InputError("--row: chooses the row that --write writes; add --write DIR")
     if folder is None and html is None and overwrite:
-        raise InputError("--overwrite: it belongs to --write and --html; add one of them")
+        raise InputError("--overwrite: needs --write or --html; add one of them")
     if row is not None and row < 1:
-        raise InputError(f"--row: {row} is not a row; the first is 1")
+        raise InputError(f"--row: {row} is not a row number; the first is 1")
 
 
 def write_row(

@@ -71,7 +71,7 @@ def head_of(path: Path, lines: Sequence[str]) -> Head:
     if words[3:]:
         count = words[3].removeprefix(_ROWS)
         if not (count.isascii() and count.isdigit()):
-            raise DataError(f"{path}:1: rows='{count}' is no count; delete '{words[3]}' from the line")
+            raise DataError(f"{path}:1: rows='{count}' is not a count; delete '{words[3]}' from the line")
         rows = int(count)
     columns = tuple(next(csv.reader(lines[1:2]), []))
     has_checksums = bool(columns) and columns[-1] == CHECKSUM

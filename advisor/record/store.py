@@ -162,7 +162,7 @@ def files(folder: Path) -> list[Path]:
     found = sorted(folder.glob("*.csv"), key=lambda path: path.name)
     for path in found:
         if not path.is_file():
-            raise InputError(f"{path}: is no regular file; move it away, or rename it")
+            raise InputError(f"{path}: is not a regular file; move it away, or rename it")
     return found
 
 

@@ -93,7 +93,7 @@ def read_api_price(given: Given) -> ApiPrice:
     text = given.text()
     found = _pieces(text)
     if found is None:
-        raise given.error(f"'{plain(text)}' is no price; {_REMEDY}")
+        raise given.error(f"'{plain(text)}' is not a price; {_REMEDY}")
     return given.build(lambda: ApiPrice(**found))
 
 

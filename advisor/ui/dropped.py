@@ -88,7 +88,7 @@ def _take(path: Path, content: bytes, shown: str) -> Taken:
         return _config(path, content)
     if suffix in (".json", ".txt"):
         return _either(_results, _trace, path)
-    raise InputError(f"{shown}: is none of what the page reads: {KNOWN}")
+    raise InputError(f"{shown}: is not a file that the page reads: {KNOWN}")
 
 
 def _either(first: Any, second: Any, path: Path) -> Taken:
@@ -119,7 +119,7 @@ def _yaml(path: Path, content: bytes, shown: str) -> Taken:
     try:
         given = parse_yaml(content.decode("utf-8-sig"), where=shown)
     except UnicodeDecodeError as error:
-        raise InputError(f"{shown}: not a text file (byte {error.start} is no UTF-8); write YAML") from error
+        raise InputError(f"{shown}: not a text file (byte {error.start} is not UTF-8); write YAML") from error
     keys = set(given.mapping())
     if keys & (set(GPU_KEYS) - set(READERS)):
         gpu = load_gpu_file(str(path))

@@ -209,7 +209,7 @@ def _number(text: str) -> object:
 def _number_of(name: str, text: str, *, whole: bool) -> float | int:
     number = plain_number(text)
     if number is None or (whole and not number.is_integer()):
-        raise InputError(f"{flag(name)}: '{text}' is no {'whole ' if whole else ''}number")
+        raise InputError(f"{flag(name)}: '{text}' is not a {'whole ' if whole else ''}number")
     return int(number) if whole else number
 
 

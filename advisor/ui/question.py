@@ -229,7 +229,7 @@ def kind_said(get: Mapping[str, str], base: Workload) -> ArrivalKind | None:
     word, level = get["load"], get["level"]
     if word not in LOADS:
         known = ", ".join(filter(None, LOADS))
-        raise FieldError(f"--load: '{word}' is no kind of load; known: {known}", "load")
+        raise FieldError(f"--load: '{word}' is not a kind of load; known: {known}", "load")
     if not word:
         own = base.load.arrival.kind
         return None if not level else own if own in LEVELLED else "concurrency"
@@ -307,5 +307,5 @@ def _count(text: str) -> int | None:
         return None
     count = plain_number(text)
     if count is None or not count.is_integer():
-        raise FieldError(f"--max-gpus: '{text}' is no whole number", "maxgpus")
+        raise FieldError(f"--max-gpus: '{text}' is not a whole number", "maxgpus")
     return int(count)

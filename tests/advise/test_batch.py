@@ -87,7 +87,7 @@ def test_a_table_and_a_single_question_agree() -> None:
 WRONG = {
     "model": ("Llama-9", "unknown model"),
     "gpu": ("H1000", "unknown GPU"),
-    "num_gpus": ("0", "num_gpus: '0' is no whole number"),
+    "num_gpus": ("0", "num_gpus: '0' is not a whole number"),
     "format": ("int44", "unknown format"),
     "input_tokens": ("-3", "input_tokens: '-3'"),
     "output_tokens": ("nan", "output_tokens: 'nan'"),
@@ -276,6 +276,6 @@ def test_a_table_of_which_no_row_has_an_answer_is_no_answer(quantadvise: Command
     path.write_text(f"{head}Qwen3-8B,L40S,1,bf16,512,128,1_0\n")
     result = quantadvise("predict", "--cells", path)
     assert result.code == 1
-    assert "no row of it has an answer; the first: concurrency: '1_0' is no whole number" in result.err
+    assert "no row of it has an answer; the first: concurrency: '1_0' is not a whole number" in result.err
     path.write_text(f"{head}Qwen3-8B,L40S,1,bf16,512,128,1_0\nQwen3-8B,L40S,1,bf16,512,128,10\n")
     assert quantadvise("predict", "--cells", path).code == 0

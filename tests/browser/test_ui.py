@@ -158,10 +158,10 @@ def test_another_model_and_workload_move_everything(page: Browser) -> None:
     ("name", "value", "told"),
     [
         ("model", "Lama-3.1-8B-Instruct", "unknown model 'Lama-3.1-8B-Instruct'; did you mean"),
-        ("ttft", "soon", "'soon' is no upper limit in ms"),
+        ("ttft", "soon", "'soon' is not an upper limit in ms"),
         ("recovery", "101", "expected a share"),
-        ("level", "abc", "'abc' is no rate"),
-        ("maxgpus", "two", "'two' is no whole number"),
+        ("level", "abc", "'abc' is not a rate"),
+        ("maxgpus", "two", "'two' is not a whole number"),
         ("input", "9999999", "longer than"),
     ],
 )

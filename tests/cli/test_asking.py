@@ -84,7 +84,7 @@ def test_list_lists(quantadvise: Command, what: str) -> None:
         (("--gpu", " , "), "--gpu: is empty; name GPUs"),
         (("--formats", ","), "--formats: is empty; name formats"),
         (("--gpu", "2xA100", "--num-gpus", "4"), "2 and 4 GPUs are asked for; give one count"),
-        (("--budget", "cheap"), "--budget: 'cheap' is no amount of money; write 5, $2.5/h"),
+        (("--budget", "cheap"), "--budget: 'cheap' is not an amount of money; write 5, $2.5/h"),
     ],
 )
 def test_what_is_vague_or_empty_is_one_line(quantadvise: Command, words: tuple[str, ...], says: str) -> None:
@@ -103,8 +103,8 @@ def test_a_word_that_no_name_contains_is_an_error(quantadvise: Command) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--users abc", "--users: 'abc' is no number; give a whole number or max"),
-        ("--rps -1", "--rps: '-1' is no rate"),
+        ("--users abc", "--users: 'abc' is not a number; give a whole number or max"),
+        ("--rps -1", "--rps: '-1' is not a rate"),
         ("--users 5 --qps 4", "--users and --qps contradict each other"),
         ("--users max", "--users max: 'chat' has latency limits, which no queue of all requests keeps"),
         ("--max-gpus 0", "--max-gpus: 0 is not a number of GPUs"),

@@ -351,7 +351,7 @@ YAML = {
     ),
     "a negative length": ("input_tokens: -5\noutput_tokens: 5\nload: single\n", "input_tokens"),
     "a length that is NaN": ("input_tokens: .nan\noutput_tokens: 5\nload: single\n", "input_tokens"),
-    "a key twice": ("input_tokens: 5\ninput_tokens: 6\noutput_tokens: 5\nload: single\n", "stands twice"),
+    "a key twice": ("input_tokens: 5\ninput_tokens: 6\noutput_tokens: 5\nload: single\n", "appears twice"),
 }
 
 
@@ -393,7 +393,7 @@ CELLS: dict[str, tuple[str | bytes, str]] = {
     "no rows": (HEAD, "no rows"),
     "a column missing": ("model,gpu\na,b\n", "column 'num_gpus' is missing"),
     "a column misspelt": (HEAD.replace("concurrency", "concurency"), "is 'concurency' meant?"),
-    "a column twice": (HEAD.strip() + ",gpu\n", "stands twice"),
+    "a column twice": (HEAD.strip() + ",gpu\n", "appears twice"),
     "a row too short": (HEAD + "a,b\n", ":2: 2 cells"),
     "a quote left open": (HEAD + 'a,"b,1,bf16,1,1,1\n', "damaged CSV"),
     "binary": (b"\xff\xfe\x00\x01", "not a text file"),

@@ -98,7 +98,7 @@ def test_a_row_that_is_named_is_written_alone(quantadvise: Command, tmp_path: Pa
         (("--gpu", "L40S,A100", "-o", "csv"), "add --output json"),
         (("--gpu", "4xA100,2xA100"), "give one count"),
         (("--gpu", "L40S,A100", "--pricing", "3yr"), "add --price"),
-        (("--gpu", "0xA100,2xL40S"), "0 is no number of GPUs"),
+        (("--gpu", "0xA100,2xL40S"), "0 is not a number of GPUs"),
     ],
 )
 def test_what_has_no_mix_ends_in_one_line(quantadvise: Command, words: tuple[str, ...], remedy: str) -> None:

@@ -159,7 +159,7 @@ def test_without_the_extra_one_line_says_what_to_install(
 
 def test_a_region_without_live_prices_is_refused(quantadvise: Command, cache: Path) -> None:
     done = quantadvise("recommend", MODEL, "-w", "chat", "--gpu", "H100", "--region", "eu")
-    assert done.err == "quantadvise: --region: belongs to live prices; add --pricing live\n"
+    assert done.err == "quantadvise: --region: needs live prices; add --pricing live\n"
 
 
 def test_a_damaged_catalog_is_one_line_and_is_fetched_anew(quantadvise: Command, published: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_port_that_is_taken_is_told(quantadvise: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--port", "70000"), "--port: 70000 is no port"),
+        (("--port", "70000"), "--port: 70000 is not a port"),
         (("Lama-3.1-8B-Instruct",), "unknown model 'Lama-3.1-8B-Instruct'; did you mean"),
         (("--gpu", "H1000"), "unknown GPU 'H1000'"),
         (("--workload", "chatt"), "chatt"),

@@ -216,7 +216,7 @@ def test_every_tool_that_prices_takes_the_known_prices_of_a_term() -> None:
     assert "prices" in " ".join(owned["compare"].structured_content["notes"])
     for name, question in (("predict", one), ("compare", two)):
         _, results = asked({name: {**question, "region": "eu"}})
-        assert results[name].content[0].text == "region: belongs to live prices; add pricing live"
+        assert results[name].content[0].text == "region: needs live prices; add pricing live"
 
 
 def test_a_mix_of_what_is_owned_is_beside_the_single_kinds() -> None:

@@ -249,7 +249,7 @@ def test_wrong_input_is_told_in_one_line(server: Server) -> None:
     assert said["field"] == "model"
     status, said = ask(server, level="abc")
     assert (status, said["field"]) == (422, "level")
-    assert said["words"].startswith("'abc' is no rate")
+    assert said["words"].startswith("'abc' is not a rate")
     assert said["error"] == f"--rate: {said['words']}"
     status, _, body = get(server, f"/api/answer?{urlencode(FIRST)}&model=13B")
     assert (status, json.loads(body)["field"]) == (422, "model")

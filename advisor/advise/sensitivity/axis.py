@@ -146,7 +146,9 @@ def _usual(over: Over, load: Load, model: ModelSpec) -> tuple[float, float]:
 
 def _check(over: Over, low: float, high: float, model: ModelSpec) -> None:
     if not 0 < low < high:
-        raise InputError(f"range: {low:g} to {high:g} is no range; give two numbers above 0, the lower first")
+        raise InputError(
+            f"range: {low:g} to {high:g} is not a range; give two numbers above 0, the lower first"
+        )
     if over != "rate" and not ceil(low) < high:
         raise InputError(
             f"range: {low:g} to {high:g} has one whole number of {UNITS[over]} at most; widen it"

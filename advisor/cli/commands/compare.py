@@ -53,7 +53,7 @@ def compare(
     from advisor.report.terminal import out_compare as out
 
     if output is o.Output.csv:
-        raise InputError("--output: a comparison has no csv; say table, json or yaml")
+        raise InputError("--output: a comparison has no CSV form; use table, json or yaml")
     files = [Path(text).exists() for text in (first, second)]
     if any(files):
         if not all(files):
@@ -88,7 +88,7 @@ def _deployments(
     if named.model_option is None and named.params is None:
         looks = [text for text in texts if "@" not in text]
         if looks:
-            raise InputError(f"'{looks[0]}' is no file that is there, and no deployment such as fp8@H100")
+            raise InputError(f"'{looks[0]}' is neither an existing file nor a deployment such as fp8@H100")
     model = v.the_model(named)
     workload = v.the_workload(asked, limits, prices)
     engine = v.the_engine(served, workload)

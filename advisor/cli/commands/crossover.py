@@ -47,7 +47,7 @@ def crossover(
     from advisor.report.terminal import out_decision as out
 
     if output is o.Output.csv:
-        raise InputError("--output: a crossover has no csv; say table, json or yaml")
+        raise InputError("--output: a crossover has no CSV form; use table, json or yaml")
     stated = None if over is None else known_over(over, "--over")
     choice, predictor, quality = asked_choice(named, chosen)
     kind = choice.workload.load.arrival.kind

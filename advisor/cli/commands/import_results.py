@@ -267,7 +267,7 @@ def _add(found: Sequence[Imported], out: Path, *, dry_run: bool) -> None:
     quality = with_baselines([row for imported in found for row in imported.quality])
     folder = out.is_dir() or out.suffix.lower() != ".csv"
     if speed and quality and not folder:
-        raise InputError(f"{out}: a file holds speed or accuracy, here are both; name a folder")
+        raise InputError(f"{out}: a file holds speed or accuracy, these are both; name a folder")
     if dry_run:
         for line in _lines(speed, quality):
             typer.echo(line)

@@ -38,11 +38,11 @@ def measure_next(
     from advisor.report.terminal import out_decision as out
 
     if output is o.Output.csv:
-        raise InputError("--output: a suggestion has no csv; say table, json or yaml")
+        raise InputError("--output: a suggestion has no CSV form; use table, json or yaml")
     if not 1 <= count <= MOST:
         raise InputError(f"--count: {count} is not from 1 to {MOST}")
     if overwrite and write is None:
-        raise InputError("--overwrite: it belongs to --write; add --write DIR")
+        raise InputError("--overwrite: needs --write; add --write DIR")
     choice, predictor, quality = asked_choice(named, chosen)
     with working("Weighing what measurements are worth"):
         found = suggest(choose(choice, predictor, quality), predictor, quality, count=count)

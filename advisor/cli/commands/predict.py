@@ -128,7 +128,7 @@ def _assessed(
     workload = v.the_workload(asked, limits, prices)
     allowed = kv_formats(one.kv_cache_dtype) or (None,)
     if len(allowed) > 1:
-        raise InputError("--kv-cache-dtype: any is no one deployment; say auto or fp8")
+        raise InputError("--kv-cache-dtype: any is not one deployment; give auto or fp8")
     predictor = v.the_predictor(records, models=[chosen], gpus=[gpu])
     own_prices = v.own_prices(prices.price, of=[gpu])
     assessment = answer(

@@ -73,7 +73,7 @@ def show(
     if output is o.Output.table:
         out.print_listing(["", ""], describe(workload))
     elif output is o.Output.csv:
-        raise InputError("--output: a profile is no table of rows; say json, yaml or table")
+        raise InputError("--output: a profile is not a table; use json, yaml or table")
     else:
         from advisor.report.documents.recommendation_document import workload_document
 

@@ -66,7 +66,7 @@ def recommend(
     h.check_html(html, overwrite=overwrite)
     _check_output(output, plot=plot, allow_mixed=allow_mixed)
     if api.api_price is not None and output is o.Output.csv and html is None:
-        raise InputError("--api-price: --output csv lists deployments alone; say table, json or yaml")
+        raise InputError("--api-price: --output csv lists deployments only; use table, json or yaml")
     rows = _rows(top, output)
     choice, predictor, quality = asked_choice(named, chosen, api, owned=allow_mixed)
     if allow_mixed:
@@ -107,7 +107,7 @@ def _check_output(output: o.Output, *, plot: bool, allow_mixed: bool) -> None:
     if plot and output is not o.Output.table:
         raise InputError(f"--plot: it is for people; --output {output.value} is for programs, leave one out")
     if allow_mixed and output is o.Output.csv:
-        raise InputError("--allow-mixed: a fleet of several kinds is no row of a CSV; add --output json")
+        raise InputError("--allow-mixed: a fleet of several kinds does not fit a CSV row; add --output json")
 
 
 def _write(

@@ -49,7 +49,7 @@ def ui(
 
     check_installed()
     if not 0 <= port <= 65_535:
-        raise InputError(f"--port: {port} is no port; give 0 to 65,535")
+        raise InputError(f"--port: {port} is not a port; give 0 to 65,535")
     first, own_inputs = begin(model, workload, split_all(gpu))
     with working("Reading the measurements and the charts' library"):
         models, gpus = list(own_inputs.models.values()), list(own_inputs.gpus.values())

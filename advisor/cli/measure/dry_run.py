@@ -84,7 +84,9 @@ def _planned_devices(plan: Plan, where: Where) -> list[Device]:
     given = {"--gpus": plan.gpus, "--gpu-file": where.gpu_file, "--endpoint": where.endpoint}
     clashing = [flag for flag, value in given.items() if value is not None]
     if clashing:
-        raise InputError(f"--gpu: plans for {plan.gpu}; leave out {', '.join(clashing)}")
+        raise InputError(
+            f"--gpu: the plan is for {plan.gpu} on another machine; leave out {', '.join(clashing)}"
+        )
     gpu = find_gpu(plan.gpu)
     device = replace(machine.elsewhere(gpu.name), memory_mib=gpu.memory_mib, in_catalog=_is_listed(gpu.name))
     return [device] * max(plan.tensor_parallel)
@@ -105,6 +107,7 @@ def check_gpu(plan: Plan, devices: Sequence[Device]) -> None:
     here = sorted({device.name for device in devices} - {name})
     if here:
         raise InputError(
-            f"--gpu: the plan is for {name}, here is {', '.join(here)}; run it there, leave --gpu out, or "
+            f"--gpu: the plan is for {name}, this machine has {', '.join(here)}; run it there, drop --gpu, "
+            "or "
             "plan with --dry-run or --write-commands"
         )

@@ -106,11 +106,15 @@ llm-compressor and lm-eval.
 def write_commands(prepared: Prepared, expected: Expectation, folder: Path) -> list[Path]:
     """Write the scripts into `folder`, `run.sh` first. Raises InputError where a file would be replaced."""
     if prepared.running is not None:
-        raise InputError("--write-commands: --endpoint is measured from here; leave one of them out")
+        raise InputError(
+            "--write-commands: a server given by --endpoint is measured by quantadvise itself; drop one of "
+            "the two"
+        )
     plan = prepared.plan
     if plan.slo_search and not plan.points and not plan.tasks:
         raise InputError(
-            "--write-commands: --slo-search chooses each load by the results before it; add --rates"
+            "--write-commands: --slo-search chooses each load from earlier results, a script cannot; add "
+            "--rates"
         )
     if plan.tasks and "," in prepared.model.path:
         raise InputError(f"{prepared.model.path}: lm-eval takes no name with a comma; rename the folder")

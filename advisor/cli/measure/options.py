@@ -176,7 +176,7 @@ class Where:
         number = r"([0-9]+(?:\.[0-9]+)?)"
         match = re.fullmatch(rf"(?:{number}h)?(?:{number}m)?(?:{number}s?)?", self.budget.strip())
         if match is None or not any(match.groups()):
-            raise InputError(f"--budget: '{self.budget}' is no time; write 2h, 90m or 45s")
+            raise InputError(f"--budget: '{self.budget}' is not a duration; write 2h, 90m or 45s")
         hours, minutes, seconds = (float(part or 0) for part in match.groups())
         budget = hours * 3_600 + minutes * 60 + seconds
         if not budget > 0:
@@ -246,7 +246,7 @@ def _whole_numbers(text: str | None, flag: str, low: int) -> tuple[int, ...] | N
     if words is None:
         return None
     if not all(word.isascii() and word.isdigit() and len(word) <= MOST_DIGITS for word in words):
-        raise InputError(f"{flag}: '{text}' is no list of numbers such as 1,2")
+        raise InputError(f"{flag}: '{text}' is not a list of numbers such as 1,2")
     numbers = tuple(int(word) for word in words)
     if min(numbers) < low:
         raise InputError(f"{flag}: '{text}' has a number below {low}")

@@ -56,7 +56,7 @@ def made_as_named(deployment: Deployment, format_name: str, recipe: str | None) 
     if named is None:
         return deployment if recipe is None else made_by(deployment, asked) or deployment
     if asked.algorithm not in (None, named):
-        raise InputError(f"--recipe: {recipe} is not how {format_name} is made; name one of the two")
+        raise InputError(f"--recipe: {recipe} contradicts the format {format_name}; name one of the two")
     by_name = Recipe(algorithm=named, maker=asked.maker)
     found = made_by(deployment, by_name)
     if found is None:
@@ -64,8 +64,8 @@ def made_as_named(deployment: Deployment, format_name: str, recipe: str | None) 
         known = is_known_by(model, form, by_name)
         missing = f"starts on {deployment.gpu.name}" if known else "is known"
         raise UnsupportedError(
-            f"{format_name}: no checkpoint of {model.name} in {form.name} by {by_name} {missing}; say "
-            f"{form.name}, which takes any"
+            f"{format_name}: no checkpoint of {model.name} in {form.name} by {by_name} {missing}; "
+            f"ask for {form.name}, which takes any"
         )
     return found
 

@@ -49,7 +49,9 @@ def kv_groups(model: ModelSpec, kv_bits: int, shards: int) -> list[KvGroup]:
         reader.decode_flop += n * a.decode_flop_per_pair / shards
     ordered = [found[w] for w in sorted(found, reverse=True)]
     if len(ordered) > MAX_KV_GROUPS:
-        raise UnsupportedError(f"{model.name}: {len(ordered)} different attention windows; known: up to 3")
+        raise UnsupportedError(
+            f"{model.name}: {len(ordered)} different attention windows, at most 3 are modelled; give --params"
+        )
     return ordered
 
 

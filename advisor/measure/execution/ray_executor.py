@@ -102,7 +102,9 @@ class RayExecutor:
         try:
             device: Device = ray.get(task.remote(), timeout=WAIT_S)
         except ray.exceptions.GetTimeoutError as error:
-            raise ToolFailedError(f"ray: no node answered within {WAIT_S:.0f} s") from error
+            raise ToolFailedError(
+                f"ray: no node answered within {WAIT_S:.0f} s; is the cluster up?"
+            ) from error
         except ray.exceptions.RayTaskError as error:
             raise ToolFailedError(
                 f"ray: a worker cannot run quantadvise: {_first_line(error.cause)}"

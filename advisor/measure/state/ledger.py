@@ -127,9 +127,11 @@ class Ledger:
                         continue  # another version's work is not taken for ours; it is done anew
                     entry = Entry.from_json(row)
             except DataError as error:
-                raise DataError(f"{error}: damaged; remove it and its step is done again") from error
+                raise DataError(f"{error}: damaged; remove the file, and its step runs again") from error
             if entry.key != path.stem:
-                raise DataError(f"{path}: holds the step {entry.key}; remove it and its step is done again")
+                raise DataError(
+                    f"{path}: holds another step, {entry.key}; remove the file, and its step runs again"
+                )
             self._entries[entry.key] = entry
 
     def __iter__(self) -> Iterator[Entry]:
@@ -164,7 +166,7 @@ def check_folder(folder: Path) -> None:
     """Raises InputError where no run's folder can be made."""
     there = next(place for place in (folder, *folder.absolute().parents) if os.path.exists(place))
     if not os.path.isdir(there):
-        raise InputError(f"{folder}: {there} is no folder; name another with --out")
+        raise InputError(f"{folder}: {there} is not a folder; name another with --out")
     if not os.access(there, os.W_OK | os.X_OK):
         raise InputError(f"{folder}: {there} cannot be written to; name another folder with --out")
 

@@ -22,7 +22,7 @@ WORKER = Path(__file__).with_name("workers") / "calibrate_worker.py"
 FILE_VERSION = 1
 LEAST_TFLOPS = 0.1
 LEAST_GB_S = 10.0
-"""Less than this is no rate that a GPU file may state (see `advisor.spec.hardware.gpu_file`)."""
+"""Less than this is not a rate that a GPU file may state (see `advisor.spec.hardware.gpu_file`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ def parse(text: str, device: Device, *, where: str) -> Calibration:
         torch, threads = str(row["torch"]), int(row["threads"])
         for one in timings:
             if one.rate is not None and not (math.isfinite(one.rate) and one.rate > 0):
-                raise DataError(f"{where}: {one.what} has the rate {one.rate}")
+                raise DataError(f"{where}: {one.what} has the impossible rate {one.rate}; calibrate again")
     return Calibration(device=device, torch=torch, threads=threads, timings=timings)
 
 

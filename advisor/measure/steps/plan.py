@@ -135,7 +135,7 @@ def points_of(concurrency: str | None = None, rates: str | None = None) -> tuple
         in_flight = plain_number(word)
         if in_flight is None or not 1 <= in_flight <= MOST_CLIENTS or not in_flight.is_integer():
             raise InputError(
-                f"--concurrency: '{plain(word)}' is no whole number from 1 to {MOST_CLIENTS:,} nor 'max'"
+                f"--concurrency: '{plain(word)}' is not a whole number from 1 to {MOST_CLIENTS:,} nor 'max'"
             )
         points.append(Point(kind="concurrency", value=in_flight))
     for word in _words(rates, "--rates", "requests per second, such as 0.5,2"):
@@ -156,7 +156,7 @@ def tasks_of(text: str) -> tuple[str, ...]:
     for name in names:
         if not _TASK.fullmatch(name):
             raise InputError(
-                f"--tasks: '{plain(name)}' is no name of an lm-eval task; write gsm8k,arc_challenge"
+                f"--tasks: '{plain(name)}' cannot be the name of an lm-eval task; write gsm8k,arc_challenge"
             )
     return tuple(names)
 
@@ -334,9 +334,9 @@ def _check_names(plan: Plan) -> None:
     for name, text in named.items():
         parts = re.split(r"[/\\]", text or "")
         if any(len(part.encode()) > MOST_BYTES_OF_NAME or not part.isprintable() for part in parts):
-            raise InputError(f"{name}: '{plain(text)}' is no possible name or path; check it")
+            raise InputError(f"{name}: '{plain(text)}' cannot be a name or a path; check it")
     if plan.revision is not None and not _REVISION.fullmatch(plan.revision):
-        raise InputError(f"revision: '{plain(plan.revision)}' is no branch, tag or commit; check it")
+        raise InputError(f"revision: '{plain(plan.revision)}' cannot be a branch, tag or commit; check it")
 
 
 def _own_point(workload: str) -> Point:

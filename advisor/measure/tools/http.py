@@ -97,7 +97,7 @@ def fetch_json(url: str, *, deadline_s: float = 10.0, body: Mapping[str, Any] | 
 
 
 def base_url(url: str) -> str:
-    """The address without the API's path. Raises InputError for what is no address of a server."""
+    """The address without the API's path. Raises InputError for what is not a server's address."""
     base = url.rstrip("/").removesuffix("/v1")
     if not base.startswith(("http://", "https://")):
         raise InputError(f"{url}: an endpoint begins with http:// or https://")
@@ -107,7 +107,7 @@ def base_url(url: str) -> str:
     except ValueError:
         valid = False
     if not valid or " " in base:
-        raise InputError(f"{url!r}: is no address of a server; write http://HOST:PORT")
+        raise InputError(f"{url!r}: is not a server's address; write http://HOST:PORT")
     return base
 
 

@@ -41,7 +41,7 @@ def _range(row: Row) -> Iterator[Finding]:
     r = row.record
     for name, score in (("value", r.value), ("baseline", r.baseline)):
         if score is not None and not 0 <= score <= 100:
-            yield find(row, "error", f"{name} of {score:g} is no percentage", remedy="check the unit")
+            yield find(row, "error", f"{name} of {score:g} is not a percentage", remedy="check the unit")
     if r.baseline == 0:
         yield find(row, "warning", "the 16-bit score is 0: no recovery follows from it")
     elif r.recovery is not None and not 0.3 <= r.recovery <= 1.5:

@@ -24,7 +24,7 @@ _MAX_YAML_BYTES = 16 * MB
 
 
 def read_content(path: Path) -> bytes:
-    """The file's bytes. Raises InputError for what is no regular file or too large."""
+    """The file's bytes. Raises InputError for what is not a regular file or too large."""
     return read_bytes(path, max_bytes=MAX_BYTES, what="a result file")
 
 

@@ -107,7 +107,7 @@ def missing(facts: DeploymentFacts, *names: str, where: str) -> None:
     if absent:
         what = ", ".join(name.replace("_", " ") for name in absent)
         flags = ", ".join(FLAGS[name] for name in absent)
-        raise InputError(f"{where}: says no {what}; add {flags}")
+        raise InputError(f"{where}: does not state {what}; add {flags}")
 
 
 def settled(facts: DeploymentFacts, *, where: str) -> Served:

@@ -54,7 +54,7 @@ def _cancelled(run: Run) -> str | None:
 
 def _failed(run: Run) -> str | None:
     if run.completed == 0:
-        return "no request completed: its zeros are no latencies"
+        return "no request completed: its zeros are not latencies"
     if run.completed is not None and run.failed:
         total = run.completed + run.failed
         if run.failed > MAX_FAILED_SHARE * total:

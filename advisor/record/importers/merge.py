@@ -36,7 +36,7 @@ def add_speed(path: Path, rows: Sequence[SpeedMeasurement]) -> int:
                 old, new = getattr(before, name), getattr(row, name)
                 if old != new:
                     raise InputError(
-                        f"{path}: {row.source} stands there with {name} {old}, now it is {new}; "
+                        f"{path}: {row.source} is already stored with {name} {old}, now it is {new}; "
                         "delete its rows or correct the flag"
                     )
         if fresh:
@@ -60,7 +60,7 @@ def add_quality(path: Path, rows: Sequence[QualityMeasurement]) -> int:
                 held[_quality_key(row)] = row
             elif (before.model, before.format) != (row.model, row.format):
                 raise InputError(
-                    f"{path}: {row.source} stands there as {before.model} in {before.format}, now it is "
+                    f"{path}: {row.source} is already stored as {before.model} in {before.format}, now it is "
                     f"{row.model} in {row.format}; delete its rows or correct the flag"
                 )
         if fresh:

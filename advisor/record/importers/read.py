@@ -127,7 +127,7 @@ def _tool(document: Any, path: Path) -> ModuleType:
         if len(strange) < len(results):
             what = documents.described(results[strange[0] - 1])
             raise InputError(
-                f"{path}: result {strange[0]} of {len(results)} is none of {tool.TOOL} but {what}; "
+                f"{path}: result {strange[0]} of {len(results)} is not {tool.TOOL}'s but {what}; "
                 "import the files one by one"
             )
     known = ", ".join(tool.TOOL for tool in (*SPEED_TOOLS, lm_eval))

@@ -40,12 +40,12 @@ def scaling_of(subject: Subject) -> Scaling | str:
     if arrival.kind == "maximum":
         return "at maximum throughput every replica is always full, so there is no level to hold"
     if prediction.status not in ("stable", "saturated"):
-        return "the load is more than the advised replicas serve, so its level is no target"
+        return "the load is more than the advised replicas serve, so its level is not a target"
     if subject.assessment is not None and not subject.assessment.kept:
         missed = "; ".join(
             refusal_text(subject.assessment, refusal) for refusal in subject.assessment.refusals
         )
-        return f"the limits are not kept at the advised load ({missed}), so its level is no target"
+        return f"the limits are not kept at the advised load ({missed}), so its level is not a target"
     in_flight = _in_flight(subject)
     if in_flight is None:
         return "the requests in flight at the advised load cannot be said"

@@ -47,12 +47,12 @@ def kind_of(text: str) -> str | None:
 def refusal(text: str, *, where: str) -> UnsupportedError:
     """Why no number is given for what was asked."""
     kind = kind_of(text)
-    unknown = f"'{plain(text)}' is none of its kinds ({', '.join(KINDS)})"
+    unknown = f"'{plain(text)}' is not one of its kinds ({', '.join(KINDS)})"
     known = unknown if kind is None else f"{kind}: {KINDS[kind]}"
     return UnsupportedError(
-        f"{where}: speculative decoding is not modelled ({known}); its gain is the share of drafts that the "
-        "model accepts, which hangs on your prompts and which no measurement here states, and it shrinks, or "
-        f"turns into a loss, as batches fill; leave it out, or {_MEASURES}"
+        f"{where}: speculative decoding is not modelled ({known}): its gain depends on how many drafts the "
+        "model accepts on your prompts, which no measurement here shows, and it shrinks or turns into a loss "
+        f"as batches fill; leave it out, or {_MEASURES}"
     )
 
 

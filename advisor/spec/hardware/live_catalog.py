@@ -109,7 +109,7 @@ def read_provider(path: Path, provider: str) -> tuple[list[Machine], int]:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _damaged(path, f"is no text in UTF-8 ({error.reason})") from error
+        raise _damaged(path, f"is not UTF-8 text ({error.reason})") from error
     rows = csv.DictReader(io.StringIO(text, newline=""))
     try:
         missing = [column for column in COLUMNS[:7] if column not in (rows.fieldnames or ())]
@@ -180,10 +180,10 @@ def _index(path: Path) -> _Index:
         versions, fetched = document["versions"], date.fromisoformat(document["fetched"])
         release = document["gpuhunt"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _damaged(path, "is no index of prices") from error
+        raise _damaged(path, "is not an index of prices") from error
     names = list(versions) if isinstance(versions, dict) else []
     if not isinstance(versions, dict) or len(names) > MAX_PROVIDERS or not isinstance(release, str):
-        raise _damaged(path, "is no index of prices")
+        raise _damaged(path, "is not an index of prices")
     for name, version in versions.items():
         if not name.isidentifier() or not isinstance(version, str) or not version.isprintable():
             raise _damaged(path, f"names a provider '{plain(name)}'")

@@ -212,7 +212,7 @@ def _is_without_config(path: Path) -> bool:
 
 def _without_config(folder: Path) -> InputError:
     return InputError(
-        f"{folder / 'config.json'}: no such file; the folder {folder} is no model's: "
+        f"{folder / 'config.json'}: no such file, so the folder holds no model; "
         "give one with config.json, or a name of the catalog"
     )
 

@@ -79,7 +79,7 @@ def model_from_file(path: Path) -> ModelSpec:
     counted = _indexed_weights(file.parent, config) if model.native_format is None else None
     if counted is not None and not LEAST_INDEXED <= counted / model.total_params <= MOST_INDEXED:
         raise UnsupportedError(
-            f"{file}: reads as {model.total_params:,} weights, but {INDEX} beside it counts {counted:,}: "
-            "one is another model's, or this architecture is read wrong here; give the size with --params"
+            f"{file}: gives {model.total_params:,} weights, but {INDEX} beside it counts {counted:,}: one of "
+            "them is another model's, or this architecture is read incorrectly; give the size with --params"
         )
     return model

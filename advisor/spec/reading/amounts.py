@@ -101,7 +101,9 @@ def usd_per_hour(text: str, *, where: str) -> float:
     match = _MONEY.fullmatch(text.strip())
     unit = (match[2] if match else "").lower().removesuffix("s") if match else ""
     if match is None or (unit and unit not in _HOURS):
-        raise InputError(f"{where}: '{text}' is no amount of money; write 5, $2.5/h, 60/day or 5000/month")
+        raise InputError(
+            f"{where}: '{text}' is not an amount of money; write 5, $2.5/h, 60/day or 5000/month"
+        )
     value = _number(match[1]) / (_HOURS[unit] if unit else 1.0)
     if value == 0:
         raise InputError(f"{where}: '{text}' is not above 0; write 5, $2.5/h, 60/day or 5000/month")

@@ -22,7 +22,7 @@ _OTHERS = {
 
 def is_there(path: Path) -> bool:
     """Whether a file, folder or link is there, a link that leads nowhere too: reading it names it. False for
-    what is no possible path."""
+    what cannot be a path."""
     try:
         return path.exists() or path.is_symlink()
     except (OSError, ValueError):
@@ -43,13 +43,13 @@ def read_bytes(path: Path, *, max_bytes: int, what: str, where: str | None = Non
         if stat.S_ISDIR(mode):
             raise InputError(f"{shown}: is a folder; name {what} in it")
         if not stat.S_ISREG(mode):
-            raise InputError(f"{shown}: is no regular file (a pipe, a socket or a device); name {what}")
+            raise InputError(f"{shown}: is not a regular file (a pipe, a socket or a device); name {what}")
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
     except FileNotFoundError as error:
         raise InputError(f"{shown}: no such file; check the path") from error
     except ValueError as error:
-        raise InputError(f"{shown}: is no possible path ({error}); check it") from error
+        raise InputError(f"{shown}: cannot be a path ({error}); check it") from error
     except OSError as error:
         raise InputError(f"{shown}: {error.strerror or error}; check the path") from error
     if content.startswith(_GZIP):

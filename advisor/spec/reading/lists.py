@@ -53,7 +53,7 @@ def gpu_and_count(text: str) -> tuple[str, int | None]:
     count = match[1] or match[3]
     if count is not None and int(count) == 0:
         raise InputError(
-            f"GPU '{text.strip()}': 0 is no number of GPUs; give 1 or more: 2x{match[2].strip()}"
+            f"GPU '{text.strip()}': 0 is not a number of GPUs; give 1 or more: 2x{match[2].strip()}"
         )
     return match[2].strip(), None if count is None else int(count)
 

@@ -31,7 +31,7 @@ def read_yaml(path: Path, shown: str | None = None) -> Given:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{where}: not a text file (byte {error.start} is no UTF-8); write YAML") from error
+        raise InputError(f"{where}: not a text file (byte {error.start} is not UTF-8); write YAML") from error
     return parse_yaml(text, where=where, folder=path.parent)
 
 
@@ -124,7 +124,7 @@ class _Builder:
             inside = (*path, key)
             if key in found:
                 place, first = f"{self.where}:{line}: {'.'.join(map(plain, inside))}", self.lines[inside]
-                raise InputError(f"{place}: stands twice, first on line {first}; keep one")
+                raise InputError(f"{place}: appears twice, first on line {first}; keep one")
             self.lines[inside] = line
             found[key] = self.build(value_node, inside)
         return found

@@ -125,7 +125,7 @@ def _as_path(name: str, folder: Path) -> Path | None:
     try:
         return folder / Path(name).expanduser()
     except RuntimeError as error:  # ~nobody
-        raise InputError(f"{plain(name)}: is no possible path ({error}); check it") from error
+        raise InputError(f"{plain(name)}: cannot be a path ({error}); check it") from error
 
 
 def _matching(name: str, files: Mapping[str, Path]) -> Path | None:
@@ -267,6 +267,7 @@ def _check_thinking(values: Mapping[str, Any], where: str) -> None:
     )
     if kind in _NOBODY_WAITS and talk.pauses and not talk.has_turns:
         raise InputError(
-            f"{where}: think_time_s: {_NOBODY_WAITS[kind]}, whatever time users take to think; add turns for "
-            "conversations, or concurrency for users who think, or drop it (think_time_s: 0)"
+            f"{where}: think_time_s: {_NOBODY_WAITS[kind]}, so a think time changes nothing; add turns "
+            "(conversations) "
+            "or concurrency (users who wait), or drop it (think_time_s: 0)"
         )

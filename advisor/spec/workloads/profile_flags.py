@@ -141,7 +141,7 @@ def override(
         utilization=utilization,
     )
     if utilization is not None and values["api_price"] is None:
-        raise InputError("--utilization: counts against the price of an API; add --api-price 0.20/0.60")
+        raise InputError("--utilization: applies only beside the price of an API; add --api-price 0.20/0.60")
     return build(values, where="flags")
 
 
@@ -219,7 +219,7 @@ def _arrival(
     if len(flags) > 1:
         raise InputError(f"{' and '.join(flags)} contradict each other; keep one")
     if burstiness is not None and rate is None and (flags or own.kind != "rate"):
-        raise InputError("--burstiness: belongs to a rate; add --rate")
+        raise InputError("--burstiness: needs a rate; add --rate")
     if single or maximum:
         return Arrival(kind="single" if single else "maximum")
     if concurrency is not None:
@@ -251,7 +251,7 @@ def _goodput(own: Goodput | None, text: str | None, min_share: Share | None) -> 
     if min_share is None:
         return own
     if own is None:
-        raise InputError("--min-share: belongs to goodput; add --goodput 'ttft:500 tpot:50'")
+        raise InputError("--min-share: needs goodput; add --goodput 'ttft:500 tpot:50'")
     share = Given(value=min_share, where="--min-share").share(above=0)
     return Goodput(ttft_ms=own.ttft_ms, tpot_ms=own.tpot_ms, e2e_ms=own.e2e_ms, min_share=share)
 

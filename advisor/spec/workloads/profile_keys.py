@@ -131,7 +131,9 @@ def read_rate(given: Given) -> float:
     """Requests per second."""
     value = amounts.per_second(given.value)
     if isinstance(value, str):
-        raise given.error(f"'{plain(value)}' is no rate; write 4 (requests per second), 300/min or 10k/day")
+        raise given.error(
+            f"'{plain(value)}' is not a rate; write 4 (requests per second), 300/min or 10k/day"
+        )
     return given.like(value).number(above=0, high=MAX_REQUESTS_PER_S, unit="requests/s")
 
 

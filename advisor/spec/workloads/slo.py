@@ -106,9 +106,9 @@ def _bound_ms(given: Given, default_unit: str | None) -> float:
     if isinstance(value, str):
         match = _BOUND.fullmatch(value.strip())
         if match is None:
-            like = 'is no upper limit in ms; write 300 or "<=300"'
+            like = 'is not an upper limit in ms; write 300 or "<=300"'
             if default_unit is None:
-                like = "is no upper limit; write 300ms or 0.3s"
+                like = "is not an upper limit; write 300ms or 0.3s"
             raise given.error(f"'{plain(value)}' {like}")
         unit = match[3] or default_unit
         if unit is None:
@@ -116,7 +116,7 @@ def _bound_ms(given: Given, default_unit: str | None) -> float:
         try:
             number = float(match[2]) * (MS_PER_S if unit == "s" else 1.0)
         except ValueError as error:
-            raise given.error(f"'{plain(match[2])}' is no number") from error
+            raise given.error(f"'{plain(match[2])}' is not a number") from error
         given = given.like(number)
     return given.number(above=0, high=MAX_LATENCY_MS, unit="ms")
 
@@ -128,7 +128,7 @@ def parse_slo(text: str, *, where: str = "--slo") -> LatencyLimit:
     """
     match = _FLAG.fullmatch(text.strip())
     if match is None:
-        raise InputError(f"{where}: '{plain(text)}' is no limit; write for example ttft_p95_ms=300")
+        raise InputError(f"{where}: '{plain(text)}' is not a limit; write for example ttft_p95_ms=300")
     key, bound = match[1].lstrip("-").replace("-", "_"), match[3].strip()
     if key in _SPELLINGS:
         raise InputError(
@@ -181,7 +181,7 @@ def read_goodput(given: Given) -> Goodput | None:
         if name is None:
             raise entry.unknown_key((*GOODPUT_KEYS, "ttft", "tpot", "e2el"))
         if name in fields:
-            raise entry.error(f"{name} stands twice; keep one")
+            raise entry.error(f"{name} appears twice; keep one")
         fields[name] = _bound_ms(entry, default_unit="ms")
     return given.build(lambda: Goodput(**fields))
 
@@ -192,9 +192,9 @@ def _goodput_pairs(given: Given) -> dict[str, Given]:
     for word in given.text().replace(",", " ").split():
         key, _, value = word.partition(":")
         if not _BOUND.fullmatch(value):
-            raise given.error(f"'{plain(word)}' is no KEY:VALUE in ms; write ttft:500 tpot:50 e2el:5000")
+            raise given.error(f"'{plain(word)}' is not KEY:VALUE in ms; write ttft:500 tpot:50 e2el:5000")
         if key in entries:
-            raise given.error(f"'{plain(key)}' stands twice; keep one")
+            raise given.error(f"'{plain(key)}' appears twice; keep one")
         entries[key] = given.child(key, value)
     return entries
 

@@ -144,7 +144,7 @@ class Arrival:
             raise ValueError(f"load {self.kind} needs a number")
         elif self.kind == "concurrency":
             whole = within(self.value, 1, MAX_CONCURRENCY) and float(self.value).is_integer()
-            require(whole, f"concurrency {self.value} is no whole number from 1 to {MAX_CONCURRENCY}")
+            require(whole, f"concurrency {self.value} is not a whole number from 1 to {MAX_CONCURRENCY}")
         else:
             possible = within(self.value, 0, MAX_REQUESTS_PER_S) and self.value > 0
             require(possible, f"{self.value} requests/s is not above 0 and up to {MAX_REQUESTS_PER_S:g}")
@@ -218,7 +218,7 @@ class LatencyLimit:
     max_ms: float
 
     def __post_init__(self) -> None:
-        require(self.metric in get_args(LatencyMetric), f"metric '{self.metric}' is no latency")
+        require(self.metric in get_args(LatencyMetric), f"metric '{self.metric}' is not a latency")
         percentile_of(self.statistic)
         possible = within(self.max_ms, 0, MAX_LATENCY_MS) and self.max_ms > 0
         require(possible, f"limit {self.max_ms} ms is not above 0 and up to {MAX_LATENCY_MS:g}")

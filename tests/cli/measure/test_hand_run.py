@@ -226,6 +226,7 @@ def test_a_run_of_a_plan_for_another_gpu_is_refused(place: Place) -> None:
     done = place.run("--formats", "bf16", "--concurrency", "1", "--gpu", "H100")
     assert done.returncode == 1
     assert (
-        "--gpu: the plan is for H100-SXM, here is cpu; run it there, leave --gpu out, or plan" in done.stderr
+        "--gpu: the plan is for H100-SXM, this machine has cpu; run it there, drop --gpu, or plan"
+        in done.stderr
     )
     assert place.calls("serve") == []

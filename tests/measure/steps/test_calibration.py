@@ -53,5 +53,5 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 
     pipe = tmp_path / "own.jsonl"
     os.mkfifo(pipe)
-    with pytest.raises(InputError, match="is no regular file"):
+    with pytest.raises(InputError, match="is not a regular file"):
         read_rows(pipe)

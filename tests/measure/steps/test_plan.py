@@ -80,8 +80,8 @@ def test_points_of_words():
 @pytest.mark.parametrize(
     ("concurrency", "rates", "message"),
     [
-        ("0", None, "--concurrency: '0' is no whole number from 1 to 100,000 nor 'max'"),
-        ("fast", None, "--concurrency: 'fast' is no whole number from 1 to 100,000 nor 'max'"),
+        ("0", None, "--concurrency: '0' is not a whole number from 1 to 100,000 nor 'max'"),
+        ("fast", None, "--concurrency: 'fast' is not a whole number from 1 to 100,000 nor 'max'"),
         (None, "-1", "--rates: '-1' is not a number of requests per second above 0"),
         (None, "nan", "--rates: 'nan' is not a number of requests per second above 0"),
     ],
@@ -96,7 +96,10 @@ def test_wrong_points(concurrency: str | None, rates: str | None, message: str):
     ("line", "message"),
     [
         ("concurency: [1]", "plan.yaml:3: unknown key 'concurency'; did you mean 'concurrency'?"),
-        ("concurrency: [0]", "plan.yaml:3: concurrency: '0' is no whole number from 1 to 100,000 nor 'max'"),
+        (
+            "concurrency: [0]",
+            "plan.yaml:3: concurrency: '0' is not a whole number from 1 to 100,000 nor 'max'",
+        ),
         ("formats: [int5]", "plan.yaml:3: formats: unknown format 'int5'; did you mean int8"),
         ("checkpoints: {int5: x}", "plan.yaml:3: checkpoints: unknown format 'int5'"),
         ("repeats: many", "plan.yaml:3: repeats: expected a number, found 'many'"),

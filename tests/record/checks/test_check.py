@@ -284,7 +284,7 @@ def test_scores_out_of_range_and_disagreeing(tmp_path: Path) -> None:
     assert text_of(check_folder(tmp_path)) == [
         "4 warning: 0.812 here, 81.2 in line 3, the same score",
         "4 warning: recovery of 1.0 %",
-        "5 error: baseline of 828 is no percentage",
-        "5 error: value of 812 is no percentage",
+        "5 error: baseline of 828 is not a percentage",
+        "5 error: value of 812 is not a percentage",
         "6 error: 81.2 of 82.8 is 98.07 %, printed is 95 %",
     ]

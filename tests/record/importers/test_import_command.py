@@ -55,7 +55,7 @@ def test_the_same_file_as_another_deployment_is_a_mistake(tmp_path: Path) -> Non
     out = tmp_path / "measurements.csv"
     run(VLLM / "concurrency.json", *FACTS, *VERSION, "--out", out)
     text = error_of(VLLM / "concurrency.json", *FACTS, *VERSION, "--gpu", "T4", "--out", out)
-    assert "stands there with gpu A100-SXM-80GB, now it is T4" in text
+    assert "is already stored with gpu A100-SXM-80GB, now it is T4" in text
 
 
 def test_several_files_go_into_one(tmp_path: Path) -> None:

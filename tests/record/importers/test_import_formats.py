@@ -209,7 +209,9 @@ def test_inferencex_refuses_what_is_not_tensor_parallel(tmp_path: Path) -> None:
 
 
 def test_a_summary_over_all_stages_has_no_load() -> None:
-    with pytest.raises(InputError, match="says no load; add --concurrency, --rate, --batch or --maximum"):
+    with pytest.raises(
+        InputError, match="does not state load; add --concurrency, --rate, --batch or --maximum"
+    ):
         import_file(DATA / "inference_perf" / "summary_lifecycle_metrics.json", known())
 
 
@@ -232,7 +234,7 @@ def test_inferencex_fp4_of_a_model_that_ships_otherwise_is_asked_for(tmp_path: P
         tmp_path,
         lambda d: d.update(model="meta-llama/Llama-3.1-8B-Instruct"),
     )
-    with pytest.raises(InputError, match="says no format; add --format"):
+    with pytest.raises(InputError, match="does not state format; add --format"):
         import_file(path, DeploymentFacts())
 
 
@@ -281,7 +283,7 @@ def test_llmd_image_has_llmds_version_and_not_vllms(tmp_path: Path) -> None:
     path.write_text(
         text.replace("vllm/vllm-openai:v0.11.2", "ghcr.io/llm-d/llm-d-cuda:0.3.1"), encoding="utf-8"
     )
-    with pytest.raises(InputError, match="says no engine version"):
+    with pytest.raises(InputError, match="does not state engine version"):
         import_file(path, DeploymentFacts(format="bf16"))
 
 
@@ -337,7 +339,7 @@ def test_lm_eval_with_a_limit_is_kept_out_of_the_fit() -> None:
 
 
 def test_quantized_scores_need_their_algorithm() -> None:
-    with pytest.raises(InputError, match="says no algorithm; add --algorithm"):
+    with pytest.raises(InputError, match="does not state algorithm; add --algorithm"):
         import_file(DATA / "lm_eval" / "results_full.json", known(format="int4"))
 
 
@@ -346,7 +348,7 @@ def test_what_a_file_leaves_out_is_asked_for_in_one_line() -> None:
         import_file(VLLM / "concurrency.json", DeploymentFacts())
     text = str(caught.value)
     assert text.endswith(
-        "says no model, format, gpu, num gpus, engine version; "
+        "does not state model, format, gpu, num gpus, engine version; "
         "add --model, --format, --gpu, --num-gpus, --engine-version"
     )
     assert "\n" not in text
@@ -444,4 +446,4 @@ def test_scores_of_lm_eval_beyond_their_range_are_refused(tmp_path: Path) -> Non
     )
     imported = import_file(path, known(format="bf16"))
     assert [(row.metric, row.value) for row in imported.quality] == [("word_perplexity", 9.5)]
-    assert "a acc: 1.7 is no share from 0 to 1" in imported.refused[0]
+    assert "a acc: 1.7 is not a share from 0 to 1" in imported.refused[0]

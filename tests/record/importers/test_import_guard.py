@@ -205,7 +205,7 @@ def test_a_benchmark_of_another_shape_gives_no_row(tmp_path: Path) -> None:
     path.write_text('{"benchmarks": [{"metrics": {"request_latency": 3}, "args": 4}]}', encoding="utf-8")
     imported = import_file(path, known())
     assert imported.speed == ()
-    assert "strategy None is no load that we know" in imported.refused[0]
+    assert "strategy None is not a known load" in imported.refused[0]
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_pipe_is_named_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.json")
-    with pytest.raises(InputError, match="is no regular file"):
+    with pytest.raises(InputError, match="is not a regular file"):
         import_file(tmp_path / "pipe.json", known())
 
 

@@ -238,7 +238,9 @@ def test_bench_throughput_states_the_sum_of_lengths(tmp_path: Path) -> None:
 def test_bench_latency_is_a_static_batch_in_seconds(tmp_path: Path) -> None:
     path = written(tmp_path / "latency.json", json.dumps(LATENCIES))
     lengths = {"input_tokens": 32.0, "output_tokens": 128.0}
-    with pytest.raises(InputError, match="says no load; add --concurrency, --rate, --batch or --maximum"):
+    with pytest.raises(
+        InputError, match="does not state load; add --concurrency, --rate, --batch or --maximum"
+    ):
         import_file(path, known(**lengths))
     imported = import_file(path, known(load="batch", load_value=8.0, **lengths))
     row = only(imported, "e2e_ms/mean")
@@ -313,7 +315,7 @@ def test_a_folder_names_the_model_that_it_holds(model_id: str, model: str | None
 
 def test_results_of_two_tools_in_one_file_are_named(tmp_path: Path) -> None:
     text = f"{json.dumps(recorded('concurrency'))}\n{json.dumps({'a': 1})}"
-    with pytest.raises(InputError, match="result 2 of 2 is none of vllm bench serve"):
+    with pytest.raises(InputError, match="result 2 of 2 is not vllm bench serve's but"):
         import_file(written(tmp_path / "x.json", text), DeploymentFacts())
 
 
@@ -394,7 +396,7 @@ def test_a_result_cut_down_to_latencies_asks_for_the_lengths(tmp_path: Path) -> 
     kept = {key: value for key, value in recorded("concurrency").items() if key not in gone}
     path = written(tmp_path / "short.json", json.dumps(kept))
     facts = known()
-    with pytest.raises(InputError, match="says no input tokens, output tokens; add --input-tokens"):
+    with pytest.raises(InputError, match="does not state input tokens, output tokens; add --input-tokens"):
         import_file(path, facts)
     said = dataclasses.replace(facts, input_tokens=32.0, output_tokens=16.0)
     assert figures(import_file(path, said))["ttft_ms/mean"] == kept["mean_ttft_ms"]

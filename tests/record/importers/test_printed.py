@@ -122,7 +122,7 @@ def test_a_scenario_is_a_load(scenario: str, load: str, value: float | None) -> 
     [
         ({"verdict": "INVALID"}, "loadgen calls the result INVALID, not VALID"),
         ({"mode": "AccuracyOnly"}, "mode AccuracyOnly measures no speed"),
-        ({"scenario": "MultiStream"}, "scenario MultiStream is no load of one stream of requests"),
+        ({"scenario": "MultiStream"}, "scenario MultiStream is not a load of one stream of requests"),
     ],
 )
 def test_what_is_no_valid_run_of_one_stream_is_refused(changed: dict[str, str], words: str) -> None:

@@ -358,7 +358,7 @@ def test_names_that_people_give_stay_text() -> None:
         made,
         model=replace(made.model, name=evil),
         workload=replace(made.workload, name="<b>&\"'"),
-        notes=(f"{evil} is no published model",),
+        notes=(f"{evil} is not a published model",),
         ranked=tuple(
             replace(a, deployment=replace(a.deployment, model=replace(made.model, name=evil)))
             for a in made.ranked
@@ -454,7 +454,7 @@ def test_an_earlier_report_is_replaced_and_nothing_else(tmp_path: Path, quantadv
     ok(quantadvise, *ask_for, str(target))
     mine = tmp_path / "thesis.html"
     mine.write_text("<p>mine</p>")
-    assert "exists and is no report of ours" in fails(quantadvise, *ask_for, str(mine))
+    assert "exists and is not a report of quantadvise" in fails(quantadvise, *ask_for, str(mine))
     assert mine.read_text() == "<p>mine</p>"
     ok(quantadvise, *ask_for, str(mine), "--overwrite")
     assert "quantadvise" in mine.read_text(encoding="utf-8")

@@ -52,7 +52,7 @@ def test_every_command_that_takes_an_engine_refuses_it(quantadvise: Command, com
         command, "Llama-3.1-8B-Instruct", "-w", "chat", "--gpu", "L40S", *more, "--speculative-config", "{}"
     )
     assert said.code == 1
-    assert "'{}' is none of its kinds (draft, mtp, eagle, medusa, ngram)" in said.err
+    assert "'{}' is not one of its kinds (draft, mtp, eagle, medusa, ngram)" in said.err
 
 
 def test_a_profile_that_states_it_is_refused_at_its_line(tmp_path: Path) -> None:

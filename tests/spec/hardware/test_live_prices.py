@@ -267,7 +267,7 @@ def test_a_pipe_is_no_catalog(tmp_path: Path) -> None:
     import os
 
     os.mkfifo(tmp_path / "aws.csv")
-    with pytest.raises(InputError, match="is no regular file"):
+    with pytest.raises(InputError, match="is not a regular file"):
         read_provider(tmp_path / "aws.csv", "aws")
 
 

@@ -189,7 +189,7 @@ def test_a_path_that_does_not_exist(tmp_path):
     with pytest.raises(InputError, match="no such file or folder"):
         find_model("./nowhere/config.json")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=r"config\.json: no such file; the folder .* is no model's"):
+    with pytest.raises(InputError, match=r"config\.json: no such file, so the folder holds no model"):
         find_model(str(tmp_path / "empty"))
 
 
@@ -218,9 +218,7 @@ def test_weights_read_are_held_to_the_index_beside_the_config(tmp_path, metadata
     if sound:
         assert find_model(str(path)).total_params == 8_030_261_248
         return
-    with pytest.raises(
-        UnsupportedError, match=r"reads as 8,030,261,248 weights, but model\.safetensors\.index"
-    ):
+    with pytest.raises(UnsupportedError, match=r"gives 8,030,261,248 weights, but model\.safetensors\.index"):
         find_model(str(path))
 
 

@@ -31,7 +31,7 @@ def test_money_is_read_per_hour(text: str, usd: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "free", "5/fortnight", "-3", "5//h", "٣"])
 def test_what_is_no_amount_of_money_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match=r"--budget: .* is no amount of money; write 5"):
+    with pytest.raises(InputError, match=r"--budget: .* is not an amount of money; write 5"):
         usd_per_hour(text, where="--budget")
 
 

@@ -25,8 +25,8 @@ def test_what_is_no_regular_file_is_not_read(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe")
     assert refusal(tmp_path) == "PATH: is a folder; name a result file in it"
     assert refusal(tmp_path / "none") == "PATH: no such file; check the path"
-    assert refusal(tmp_path / "pipe").startswith("PATH: is no regular file (a pipe, a socket or a device)")
-    assert refusal(Path("/dev/zero")).startswith("PATH: is no regular file")
+    assert refusal(tmp_path / "pipe").startswith("PATH: is not a regular file (a pipe, a socket or a device)")
+    assert refusal(Path("/dev/zero")).startswith("PATH: is not a regular file")
     assert not is_there(Path("a\0b"))
 
 
@@ -48,7 +48,7 @@ def test_a_name_with_control_characters_stays_one_line(tmp_path: Path):
     [
         ("", "f: is empty; write 'key: value' lines"),
         ("- 1\n- 2\n", "f: expected 'key: value' lines, found a list"),
-        ("a: 1\nb: 2\na: 3\n", "f:3: a: stands twice, first on line 1; keep one"),
+        ("a: 1\nb: 2\na: 3\n", "f:3: a: appears twice, first on line 1; keep one"),
         ("a: {b: [1, 2}\n", "f:1: "),
         ("a: 1\n\x00", "f: not readable as YAML (unacceptable character #x0000"),
         ("? [1, 2]\n: x\n", "f:1: a key must be a word"),

@@ -58,7 +58,9 @@ def test_a_gpu_and_how_many(typed: str, read: tuple[str, int | None]):
 
 @pytest.mark.parametrize("typed", ["0xA100", "A100x0", "0 x A100"])
 def test_no_gpu_at_all_is_no_count(typed: str):
-    with pytest.raises(InputError, match=rf"^GPU '{typed}': 0 is no number of GPUs; give 1 or more: 2xA100$"):
+    with pytest.raises(
+        InputError, match=rf"^GPU '{typed}': 0 is not a number of GPUs; give 1 or more: 2xA100$"
+    ):
         gpu_and_count(typed)
 
 

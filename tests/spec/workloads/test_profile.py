@@ -268,20 +268,20 @@ def test_an_unknown_key_names_the_nearest_and_the_place(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ("outptu_tokens: 3", "p.yaml:4: unknown key 'outptu_tokens'; did you mean 'output_tokens'?"),
-        ("load: single", "p.yaml:4: load: stands twice, first on line 3; keep one"),
+        ("load: single", "p.yaml:4: load: appears twice, first on line 3; keep one"),
         ("objective: costs", "p.yaml:4: objective: unknown value 'costs'; did you mean 'cost'?"),
         ("objective: [cost]", "p.yaml:4: objective: unknown value a list; did you mean 'cost'?"),
         ("name: ''", "p.yaml:4: name: expected a text, found ''"),
         ("name: 7", "p.yaml:4: name: expected a text, found '7'"),
         ("about: |\n  a\n  b", "p.yaml:4: about: expected one line, found several"),
         ("slo: 300", "p.yaml:4: slo: expected 'key: value' lines, found '300'"),
-        ("slo: {ttft_p95_ms: fast}", "'fast' is no upper limit in ms; write 300 or \"<=300\""),
-        ("slo: {ttft_p95_ms: '>=300'}", "'>=300' is no upper limit in ms"),
+        ("slo: {ttft_p95_ms: fast}", "'fast' is not an upper limit in ms; write 300 or \"<=300\""),
+        ("slo: {ttft_p95_ms: '>=300'}", "'>=300' is not an upper limit in ms"),
         ("slo: {ttft_p95_ms: 0}", "p.yaml:4: slo.ttft_p95_ms: expected a number above 0 ms, found 0"),
         ("slo: {ttft_p0_ms: 9}", "unknown key 'ttft_p0_ms'"),
         ("slo: {ttft_p95_ms: 1, p95_ttft_ms: 2}", "p95 of ttft is limited twice; keep one"),
-        ("goodput: {ttft: 500, ttft_ms: 400}", "goodput.ttft_ms: ttft_ms stands twice; keep one"),
-        ("goodput: 'ttft 500'", "'ttft' is no KEY:VALUE in ms; write ttft:500 tpot:50 e2el:5000"),
+        ("goodput: {ttft: 500, ttft_ms: 400}", "goodput.ttft_ms: ttft_ms appears twice; keep one"),
+        ("goodput: 'ttft 500'", "'ttft' is not KEY:VALUE in ms; write ttft:500 tpot:50 e2el:5000"),
         ("goodput: {itl: 5}", "goodput: unknown key 'itl'"),
         ("goodput: {min_share: 0.9}", "goodput needs at least one of ttft_ms, tpot_ms, e2e_ms"),
         (
@@ -412,7 +412,7 @@ def test_a_path_without_a_file_is_refused(tmp_path: Path) -> None:
         load_workload(str(tmp_path / "none.yaml"))
     with pytest.raises(InputError, match=r"is a folder; name a YAML file in it"):
         load_workload(f"{tmp_path}/")
-    with pytest.raises(InputError, match="is no possible path"):
+    with pytest.raises(InputError, match="cannot be a path"):
         load_workload("a\x00b.yaml")
 
 

@@ -129,7 +129,10 @@ def test_arrivals_are_read_back_as_they_were(arrival: Arrival) -> None:
         ("concurrency", "needs a number; write {concurrency: 4}"),
         ("always", ""),
         ({"requests_per_s": 0}, ""),
-        ({"requests_per_s": "fast"}, "'fast' is no rate; write 4 (requests per second), 300/min or 10k/day"),
+        (
+            {"requests_per_s": "fast"},
+            "'fast' is not a rate; write 4 (requests per second), 300/min or 10k/day",
+        ),
         ({"concurrency": 2.5}, ""),
     ],
 )

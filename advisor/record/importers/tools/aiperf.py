@@ -116,7 +116,7 @@ def _figures(document: Mapping[str, Any], where: str) -> Figures:
             continue
         unit = str(section(document, key, "unit"))
         if not unit.endswith(("/sec", "/s")):
-            raise DataError(f"{where}: unit '{unit}' of {key} is no rate per second")
+            raise DataError(f"{where}: unit '{unit}' of {key} is not a rate per second")
         found[metric, "mean"] = value
     return _recounted(found, document) if _miscounted(document) else found
 

@@ -122,7 +122,7 @@ def _load(strategy: Mapping[str, Any], requests: int | None) -> tuple[LoadKind |
         cap = number(strategy.get("max_concurrency"))
         is_reached = cap is not None and not (requests is not None and requests <= cap)
         return ("concurrency", cap, "") if is_reached else ("maximum", None, "")
-    return None, None, f"strategy {kind} is no load that we know"
+    return None, None, f"strategy {kind} is not a known load"
 
 
 def _sent_together(load: LoadKind | None, totals: Mapping[str, Any]) -> int | None:

@@ -154,7 +154,7 @@ def _figures(aggregate: Mapping[str, Any], where: str) -> Figures:
             continue
         units = str(section(block, "units"))
         if not units.endswith("/s"):
-            raise DataError(f"{where}: units '{units}' of {key} are no rate per second")
+            raise DataError(f"{where}: units '{units}' of {key} are not a rate per second")
         found[metric, "mean"] = value
     return found
 

@@ -70,7 +70,7 @@ def scores(
     for task, found in document["results"].items():
         if not _is_count(section(document, "n-shot", task)):
             refused.append(
-                f"{task}: n-shot: {section(document, 'n-shot', task)!r:.40} is no number of examples"
+                f"{task}: n-shot: {section(document, 'n-shot', task)!r:.40} is not a number of examples"
             )
             continue
         samples = whole(section(document, "n-samples", task, "effective"))
@@ -118,9 +118,9 @@ def scores(
 def _why_no_score(metric: str, value: float) -> str:
     """Why a number is no score of the metric; empty where it may be one."""
     if not math.isfinite(value):
-        return f"{value} is no score"
+        return f"{value} is not a score"
     if _SHARES.fullmatch(metric) and not 0 <= value <= 1:
-        return f"{value:g} is no share from 0 to 1"
+        return f"{value:g} is not a share from 0 to 1"
     return ""
 
 

@@ -106,5 +106,5 @@ def _refused(lines: Mapping[str, str], scenario: str) -> str:
     if lines.get("Mode") not in ("PerformanceOnly", "Performance"):
         return f"mode {lines.get('Mode')} measures no speed"
     if scenario.replace(" ", "") not in ("Offline", "Server", "SingleStream"):
-        return f"scenario {scenario} is no load of one stream of requests"
+        return f"scenario {scenario} is not a load of one stream of requests"
     return ""

@@ -204,7 +204,7 @@ def count(value: Any, where: str, name: str) -> int:
     if not isinstance(number, (int, float)):
         number = -1.0
     if not 0 <= number < 1e9 or not float(number).is_integer() or isinstance(value, bool):
-        raise DataError(f"{where}: {name} is {value!r}, no count of tokens; correct or delete the line")
+        raise DataError(f"{where}: {name} is {value!r}, not a number of tokens; correct or delete the line")
     return int(number)
 
 
@@ -220,5 +220,7 @@ def instant(value: Any, where: str) -> float:
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise DataError(f"{where}: time {value!r} is no ISO time or number; correct or delete it") from error
+        raise DataError(
+            f"{where}: time {value!r} is neither an ISO time nor a number; correct or delete it"
+        ) from error
     return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp()

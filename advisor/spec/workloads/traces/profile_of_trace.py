@@ -186,7 +186,7 @@ def _lengths(trace: Trace, side: str, path: Path, chars_per_token: float | None)
             flag = _NO_PROMPT.get(trace.format, "a log with token counts is needed")
             if side == "output":
                 flag = f"add --output-tokens N{_allowed(trace)}"
-            raise InputError(f"{path}: says no {what} lengths; {flag}")
+            raise InputError(f"{path}: does not state {what} lengths; {flag}")
         if tokens is None:
             if chars_per_token is None:
                 raise InputError(

@@ -58,7 +58,9 @@ def read_trace(path: Path) -> Trace:
         return read_columns(text, path)
     if _SERVEGEN.fullmatch(first):
         raise InputError(f"{path}: has {_CLIENTS}")
-    raise InputError(f"{path}: begins with {first[:40]!r}, which is no request log that we know ({KNOWN})")
+    raise InputError(
+        f"{path}: begins with {first[:40]!r}, which is not a known form of request log ({KNOWN})"
+    )
 
 
 _SERVEGEN = re.compile(r"[0-9.]+,[0-9.e+-]+,[0-9.e+-]+,([A-Z][a-z]+)?(,[0-9.e+-]+){2}")
@@ -89,7 +91,7 @@ def _documents(text: str, lines: list[tuple[int, str]], path: Path) -> tuple[lis
     found = [(f"{path}: entry {at}", row) for at, row in enumerate(rows, start=1)]
     strange = next((where for where, row in found if not isinstance(row, Mapping)), None)
     if strange is not None or not found:
-        raise InputError(f"{strange or path}: no JSON object; known are {KNOWN}")
+        raise InputError(f"{strange or path}: not a JSON object; known are {KNOWN}")
     return found, document if isinstance(document, Mapping) else {}
 
 
@@ -107,7 +109,7 @@ def _line(where: str, line: str) -> Row:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: damaged JSON ({error}); one request per line") from error
     if not isinstance(row, Mapping):
-        raise DataError(f"{where}: no JSON object; one request per line")
+        raise DataError(f"{where}: not a JSON object; one request per line")
     return where, row
 
 

@@ -71,7 +71,9 @@ def _request(match: re.Match[str], line: int) -> TracedRequest:
     try:
         at = datetime.strptime(f"{year}-{match['at']}", "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc)
     except ValueError as error:
-        raise InputError(f"line {line}: '{match['at']}' is no time of vLLM's log; check the line") from error
+        raise InputError(
+            f"line {line}: '{match['at']}' is not a time as vLLM logs it; check the line"
+        ) from error
     return _with_prompt(
         TracedRequest(
             input_tokens=None, output_tokens=int(limit[1]) if forced and limit else None, at_s=at.timestamp()

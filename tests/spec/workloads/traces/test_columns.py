@@ -59,7 +59,7 @@ def test_a_log_without_answers_says_which_column_is_missing() -> None:
 
 def test_a_count_that_is_none_is_told_with_its_line() -> None:
     with pytest.raises(
-        DataError, match=r"^log.csv:3: .*'many', no count of tokens; correct or delete the line"
+        DataError, match=r"^log.csv:3: .*'many', not a number of tokens; correct or delete the line"
     ):
         read_columns("t,prompt_tokens,output_tokens\n1,512,64\n2,many,64\n", LOG)
 
@@ -104,7 +104,7 @@ def test_a_time_is_seconds_milliseconds_or_iso_text(value: Any, seconds: float) 
 
 @pytest.mark.parametrize("value", ["soon", "", "12:00", None, True, [], "2024-13-01", 1e300])
 def test_what_is_no_time(value: Any) -> None:
-    with pytest.raises(DataError, match=r"^log:1: time .* is no ISO time or number"):
+    with pytest.raises(DataError, match=r"^log:1: time .* is neither an ISO time nor a number"):
         instant(value, "log:1")
 
 

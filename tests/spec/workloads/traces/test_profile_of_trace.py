@@ -114,7 +114,7 @@ def test_a_vllm_log_without_its_debug_lines_says_how_to_get_them(tmp_path: Path)
 def test_vllm_log_of_free_answers_says_no_lengths(tmp_path: Path) -> None:
     text = (TRACES / "vllm.log").read_text(encoding="utf-8").replace("ignore_eos=True", "ignore_eos=False")
     path = written(tmp_path, "vllm.log", text)
-    with pytest.raises(InputError, match="says no answer lengths; add --output-tokens N"):
+    with pytest.raises(InputError, match="does not state answer lengths; add --output-tokens N"):
         profile_from_trace(path)
     found = profile_from_trace(path, output_tokens=Lengths.constant(64))
     assert found.workload.load.output_tokens == Lengths.constant(64)
