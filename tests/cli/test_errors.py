@@ -190,7 +190,7 @@ def test_a_folder_without_a_config_is_said_to_be_one(
     monkeypatch.chdir(tmp_path)
     for name in ("emptydir", "./emptydir", tmp_path / "emptydir"):
         refused(
-            quantadvise("recommend", name, "-w", "chat"), "emptydir/config.json: no such file; the folder"
+            quantadvise("recommend", name, "-w", "chat"), "emptydir/config.json: no such file, so the folder"
         )
 
 

@@ -200,7 +200,7 @@ def test_two_kinds_of_load_are_refused() -> None:
 def test_a_wrong_price_of_an_api_is_one_line() -> None:
     of = {**SMALL, "gpus": ["L40S"]}
     for more, words in (
-        ({"api_price": "cheap"}, "api_price: 'cheap' is no price"),
+        ({"api_price": "cheap"}, "api_price: 'cheap' is not a price"),
         ({"utilization": 0.5}, "add api_price"),
     ):
         _, results = asked({"recommend": {**of, **more}})

@@ -97,9 +97,9 @@ def test_results_are_figures_to_compare_with(path: str) -> None:
         ("log.csv", b"\x00\x01", "log.csv"),
         ("photo.png", b"\x89PNG", "not a file that the page reads"),
         ("no-suffix", b"x", "not a file that the page reads"),
-        ("../../etc/passwd", b"x", "passwd: is none"),
-        ("..", b"x", "file: is none"),
-        ("a\nb.png", b"x", "file: is none"),
+        ("../../etc/passwd", b"x", "passwd: is not"),
+        ("..", b"x", "file: is not"),
+        ("a\nb.png", b"x", "file: is not"),
     ],
 )
 def test_what_cannot_be_read_is_told_in_one_line(name: str, content: bytes, told: str) -> None:

@@ -58,7 +58,7 @@ def test_a_checkpoint_of_a_size_is_to_be_made_and_only_as_our_recipe_makes_it() 
     sized = Deployment(model=model_of_size("8B"), format=find_format("int4"), gpu=find_gpu("H100"))
     assert repository(made_as_named(sized, "gptq", None)) is None
     with pytest.raises(
-        UnsupportedError, match="awq: no checkpoint of typical-8B in int4 by awq is known; say int4"
+        UnsupportedError, match="awq: no checkpoint of typical-8B in int4 by awq is known; ask for int4"
     ):
         made_as_named(sized, "awq", None)
 

@@ -41,7 +41,7 @@ def test_each_kind_is_refused_with_what_is_known_of_it(quantadvise: Command, kin
     assert (said.code, said.out) == (1, "")
     [line] = said.err.splitlines()
     assert f"{kind}: {KINDS[kind]}" in line
-    assert "no measurement here states" in line
+    assert "no measurement here shows" in line
     assert "vllm bench serve" in line
 
 

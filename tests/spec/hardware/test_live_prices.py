@@ -217,7 +217,7 @@ HEAD = "instance_name,location,price,gpu_count,gpu_name,gpu_memory,spot,flags\n"
     ("content", "words"),
     [
         (b"", "has no column instance_name"),
-        (b"\xff\xfe", "no text in UTF-8"),
+        (b"\xff\xfe", "not UTF-8 text"),
         (b"instance_name,location\n", "has no column price"),
         (HEAD.encode() + b"x," + b"y" * 200_000 + b",1,1,H100,80,False,\n", "field larger than field limit"),
     ],

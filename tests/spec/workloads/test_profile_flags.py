@@ -163,7 +163,7 @@ def test_without_a_profile_both_lengths_are_needed() -> None:
 
 def test_a_think_time_that_changes_nothing_is_refused() -> None:
     for flags in ({}, {"rate": 4}, {"single": True}, {"maximum": True, "slo": ["none"]}):
-        with pytest.raises(InputError, match=r"think_time_s: .*add turns .*, or concurrency"):
+        with pytest.raises(InputError, match=r"think_time_s: .*add turns .* or concurrency"):
             override(load_workload("chat"), think_time_s=5, **flags)
     assert override(load_workload("chat"), think_time_s=5, turns=4).load.conversation.pauses
     assert override(load_workload("chat"), think_time_s=5, concurrency=8).load.conversation.pauses

@@ -177,9 +177,9 @@ def test_the_profile_reads_back_as_itself(name: str) -> None:
         ("a.jsonl", '{"input_length": 3, "output_length": 4, "timestamp": "x"}\n', "no number of ms"),
         ("a.jsonl", '{"usage": {"prompt_tokens": 3}}\n', "completion_tokens is None"),
         ("a.jsonl", '{"hello": 1}\n', "its entries have hello, and neither `usage`"),
-        ("a.json", "[1, 2]", "entry 1: no JSON object"),
+        ("a.json", "[1, 2]", "entry 1: not a JSON object"),
         ("a.json", "[", "damaged JSON"),
-        ("a.log", "nothing of use\n", "no request log that we know"),
+        ("a.log", "nothing of use\n", "not a known form of request log"),
         ("a.log", " \n", "is empty"),
     ],
 )
