@@ -183,7 +183,7 @@ def test_a_typical_shape_is_said_to_be_one() -> None:
     from advisor import typical_model
 
     answer = recommend(typical_model(13e9), SINGLE, gpus=["L4"])
-    assert "is no published model" in answer.notes[0]
+    assert "is not a published model" in answer.notes[0]
 
 
 def test_a_model_that_fits_nowhere_is_told_the_smallest_that_holds_it() -> None:
