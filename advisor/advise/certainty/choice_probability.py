@@ -12,7 +12,7 @@ from advisor.advise.certainty.error_draws import Draws, as_good, draw
 from advisor.advise.choose.joint import probability
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged import JudgedTable
-from advisor.advise.choose.question import Choice, filled
+from advisor.advise.choose.question import Choice, fixes_replicas
 from advisor.advise.choose.rank import TIE
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.arrays import Floats
@@ -173,7 +173,7 @@ def _rivals(recommendation: Recommendation) -> list[Deployment]:
     reaches = value[possible] * _optimistic_share(table)[possible] <= own * (1.0 + TIE)
     found = {served[i].key: (float(value[i]), served[i]) for i in possible[reaches].tolist()}
     choice = recommendation.choice
-    if table.workload.objective == "cost" and choice is not None and filled(choice) is None:
+    if table.workload.objective == "cost" and choice is not None and not fixes_replicas(choice):
         for i in possible.tolist():
             for fewer, deployment in _with_fewer(table, served[i], i, own):
                 found.setdefault(deployment.key, (fewer, deployment))

@@ -13,7 +13,7 @@ from advisor.advise.choose.assessment import RefusalKind
 from advisor.advise.choose.joint import RECOVERY, keeps_all, probabilities
 from advisor.advise.choose.judged import JudgedLimit, JudgedTable, least_margins, reshaped
 from advisor.advise.choose.price import inverse, usd_per_hour, usd_per_million
-from advisor.advise.choose.question import MEANS, Choice, filled
+from advisor.advise.choose.question import MEANS, Choice, fixes_replicas
 from advisor.advise.choose.rank import objective_range
 from advisor.advise.choose.replicas import SPARE, min_replicas
 from advisor.cost.arrays import Bools, Floats, Ints, each_column
@@ -190,7 +190,7 @@ class DeploymentEvaluator:
         """How many replicas each pair takes, and the answers with those."""
         fixed, singles = self.fixed()
         kind = self.loads[0].arrival.kind
-        if kind in ("single", "maximum") or filled(self.choice) is not None:
+        if kind in ("single", "maximum") or fixes_replicas(self.choice):
             return fixed, singles
         searched = np.flatnonzero(singles.fits)
         most, guess = self._bounds(searched, singles)

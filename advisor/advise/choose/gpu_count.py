@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 
 from advisor.advise.choose import space as search
 from advisor.advise.choose.judged import JudgedTable
-from advisor.advise.choose.price import replicas_at_no_cost
-from advisor.advise.choose.question import Choice, filled
-from advisor.cost.arrays import Bools
+from advisor.advise.choose.price import most_replicas, replicas_at_no_cost
+from advisor.advise.choose.question import Choice, fills_gpus
+from advisor.cost.arrays import Bools, Ints
 from advisor.cost.predict.predictor import Predictor
 from advisor.spec.deployment import Deployment
 from advisor.spec.hardware.gpu import GpuSpec
+from advisor.spec.workloads.workload import Arrival
 
 
 def candidates(choice: Choice, predictor: Predictor) -> list[Deployment]:
@@ -32,20 +34,61 @@ def candidates(choice: Choice, predictor: Predictor) -> list[Deployment]:
         wide = search.deployments(replace(priced, formats=formats, kv_formats=("16bit",)))
         fits = predictor.table(wide, choice.workload.load).fits.tolist() if wide else []
         return arranged(singles, sixteen_bit_count(wide, fits), space.num_gpus)
-    fill = filled(choice)
-    if fill is None and choice.workload.load.arrival.kind == "maximum":
-        return [_filling(choice, d) for d in singles]
-    if fill is None:
-        return singles
-    return [d.times(max(1, fill // d.tensor_parallel)) for d in singles]
+    if fills_gpus(choice):
+        return [d.times(_replicas_held(choice, d)) for d in singles]
+    if choice.workload.load.arrival.kind == "maximum":
+        return [d.times(_replicas_paid_for(choice, d)) for d in singles]
+    return singles
 
 
-def _filling(choice: Choice, d: Deployment) -> Deployment:
-    """With the replicas that the machine it must rent holds anyway: all requests at once use them all."""
+def _replicas_held(choice: Choice, d: Deployment) -> int:
+    """The most replicas within every bound on GPUs and the budget; in a closed loop no more than there are
+    clients, unless the number of GPUs is exact."""
+    space, arrival, degree = choice.space, choice.workload.load.arrival, d.tensor_parallel
+    most, price = space.most_gpus(d.gpu), choice.price_of(d.gpu, d.tensor_parallel)
+    bounds: list[float] = [inf] if most is None else [most // degree]
+    if space.num_gpus is None:
+        if choice.max_usd_per_hour is not None and price is not None:
+            bounds.append(most_replicas(price, degree, choice.max_usd_per_hour))
+        bounds.append(_most_busy(arrival))
+    return max(int(min(bounds)), 1)
+
+
+def _replicas_paid_for(choice: Choice, d: Deployment) -> int:
+    """Replicas that the machine it must rent holds anyway: all requests at once use them all."""
     replicas = replicas_at_no_cost(choice.price_of(d.gpu, d.tensor_parallel), d.tensor_parallel)
-    if choice.space.max_gpus is not None:
-        replicas = min(replicas, choice.space.max_gpus // d.tensor_parallel)
-    return d.times(max(replicas, 1))
+    most = choice.space.most_gpus(d.gpu)
+    return max(replicas if most is None else min(replicas, most // d.tensor_parallel), 1)
+
+
+def machines(table: JudgedTable) -> tuple[Ints, Bools]:
+    """(replicas of each pair that fill the machines, mask of the pairs that these hold).
+
+    Of each kind of GPU there is one machine, or as many as a load's limits need; where nothing keeps those,
+    as the model's memory needs. The number is one for all formats and splits, so that throughputs compare.
+    """
+    shape = table.replicas.shape
+    degree = np.array([d.tensor_parallel for d in table.deployments])
+    used, fits = degree * table.replicas, table.answers.fits.reshape(shape)
+    held = np.ones(shape, dtype=np.intp)
+    kinds: dict[str, list[int]] = {}
+    for i, d in enumerate(table.deployments):
+        kinds.setdefault(d.gpu.name, []).append(i)
+    for at in kinds.values():
+        machine = max(table.deployments[at[0]].gpu.gpus_per_node, 1)
+        kept, held_by = (
+            np.where(mask[:, at], used[:, at], np.inf).min(axis=1) for mask in (table.kept, fits)
+        )
+        least = np.where(np.isfinite(kept), kept, np.where(np.isfinite(held_by), held_by, 1.0))
+        held[:, at] = (machine * np.ceil(least / machine)).astype(np.intp)[:, None]
+    most = np.array([_most_busy(load.arrival) for load in table.loads])[:, None]
+    count = np.clip(np.minimum(held // degree, most), 1, None).astype(np.intp)
+    return count, np.asarray(degree <= held)
+
+
+def _most_busy(arrival: Arrival) -> float:
+    """Replicas that may have requests: in a closed loop no more than there are clients."""
+    return arrival.value if arrival.kind == "concurrency" and arrival.value is not None else inf
 
 
 def unpriced(choice: Choice) -> tuple[GpuSpec, ...]:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advisor.advise.choose.evaluate import DeploymentEvaluator, recoveries_under
-from advisor.advise.choose.gpu_count import by_convention, candidates
+from advisor.advise.choose.gpu_count import by_convention, candidates, machines
 from advisor.advise.choose.judged import JudgedLimit, JudgedTable
 from advisor.advise.choose.limits import TimedLimit
-from advisor.advise.choose.question import Choice, check_context, searches_replicas
+from advisor.advise.choose.question import Choice, check_context, lacks_bound, searches_replicas
 from advisor.advise.choose.rank import order
 from advisor.cost.arrays import Ints
 from advisor.cost.predict.predictor import Predictor
@@ -60,6 +60,9 @@ def judge(
     evaluator = DeploymentEvaluator(choice, tuple(loads), predictor, every, recoveries, timed)
     made = evaluator.table(*evaluator.counts())
     mask = by_convention(choice, made)
+    if lacks_bound(choice):
+        counts, mask = machines(made)
+        made = evaluator.table(counts.ravel(), evaluator.answers(np.arange(counts.size), counts.ravel()))
     return made if mask.all() else made.also(JudgedLimit.certain("convention", mask))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from advisor.advise.choose import space as search
 from advisor.advise.choose.failures import Border
@@ -59,15 +59,29 @@ def check_context(model: ModelSpec, workload: Workload) -> None:
     )
 
 
-def filled(choice: Choice) -> int | None:
-    """How many GPUs are all used; None where replicas are added as the limits ask for."""
-    if choice.workload.gpu_count != "free":
-        return 0
-    maximum = choice.workload.load.arrival.kind == "maximum"
-    every = choice.space.max_gpus if maximum and choice.workload.objective == "throughput" else None
-    return choice.space.num_gpus or every
+def fills_gpus(choice: Choice) -> bool:
+    """Whether there are as many replicas as the GPUs hold, or the budget pays for, and not as many as the
+    limits need: of an exact number of GPUs, and where throughput is the aim and something bounds it."""
+    space, workload = choice.space, choice.workload
+    if workload.gpu_count != "free":
+        return False
+    is_bounded = space.is_bounded or choice.max_usd_per_hour is not None
+    # A lone request is served by one replica.
+    aims = workload.objective == "throughput" and workload.load.arrival.kind != "single"
+    return space.num_gpus is not None or (aims and is_bounded)
+
+
+def lacks_bound(choice: Choice) -> bool:
+    """Whether throughput is the aim and nothing says of how many GPUs."""
+    of_some = replace(choice, space=replace(choice.space, max_gpus=1))
+    return not fills_gpus(choice) and fills_gpus(of_some)
+
+
+def fixes_replicas(choice: Choice) -> bool:
+    """Whether the number of replicas follows from the number of GPUs, by a convention or as they fill it."""
+    return choice.workload.gpu_count != "free" or fills_gpus(choice)
 
 
 def searches_replicas(choice: Choice) -> bool:
     """Whether the number of replicas is chosen by what they are expected to serve."""
-    return filled(choice) is None and choice.workload.load.arrival.kind in ("rate", "concurrency")
+    return not fixes_replicas(choice) and choice.workload.load.arrival.kind in ("rate", "concurrency")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ from advisor.advise.choose.gpu_count import candidates, unpriced
 from advisor.advise.choose.judge import closed_form_note, confirmed, judge
 from advisor.advise.choose.judged import JudgedTable
 from advisor.advise.choose.price import price_notes
-from advisor.advise.choose.question import Choice, check_context, statistics_of
+from advisor.advise.choose.question import Choice, check_context, lacks_bound, statistics_of
 from advisor.advise.choose.rank import AS_SURE, order, pareto, tied
 from advisor.advise.choose.rows import OtherRows, Reason, TableRows, worst_excess
 from advisor.cost.arrays import Floats, Ints
@@ -113,8 +114,26 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
             *_price_notes(choice),
         ),
     )
-    notes = (*found.notes, *closed_form_note(found.table), *_waits(found), *_spread(found))
+    notes = (
+        *_assumed_gpus(found),
+        *found.notes,
+        *closed_form_note(found.table),
+        *_waits(found),
+        *_spread(found),
+    )
     return replace(found, notes=notes)
+
+
+def _assumed_gpus(found: Recommendation) -> tuple[str, ...]:
+    """Of how many GPUs the throughput is, where nobody said (see `gpu_count.machines`)."""
+    if found.winner is None or found.choice is None or not lacks_bound(found.choice):
+        return ()
+    served = found.winner.deployment
+    machine = max(served.gpu.gpus_per_node, 1)
+    nodes = ceil(served.num_gpus / machine)
+    there = "one machine" if nodes == 1 else f"{nodes:,} machines"
+    gpus = f"{nodes * machine:,} {served.gpu.label}, {there}"
+    return (f"throughput of at most {gpus}: --max-gpus sets another number",)
 
 
 def _spread(found: Recommendation) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from advisor.advise.choose.assessment import Assessment, RefusalKind
 from advisor.advise.choose.joint import RECOVERY, deviate, keeps_all
 from advisor.advise.choose.judge import rests_on_simulation
 from advisor.advise.choose.limits import recovery_at
-from advisor.advise.choose.question import filled, searches_replicas
+from advisor.advise.choose.question import fixes_replicas, searches_replicas
 from advisor.advise.choose.rank import order
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.sensitivity.change_point import Flip, Whose, kind_of
@@ -58,7 +58,7 @@ def contenders(recommendation: Recommendation) -> list[Deployment]:
     choice, table = recommendation.choice, recommendation.table
     if table is None:
         return []
-    is_fixed = choice is not None and filled(choice) is not None
+    is_fixed = choice is not None and fixes_replicas(choice)
     kept = len(recommendation.ranked)
     at = [*range(kept), *order(table, 0, np.arange(kept, len(table.deployments))).tolist()]
     chosen: dict[tuple[object, ...], Deployment] = {}

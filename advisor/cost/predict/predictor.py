@@ -12,7 +12,7 @@ import numpy as np
 from advisor.cost import fit_file
 from advisor.cost.arrays import Bools, Floats, Ints
 from advisor.cost.fit_file import Fit
-from advisor.cost.predict.closed_loop import sent_by_clients
+from advisor.cost.predict.closed_loop import of_thinking_users
 from advisor.cost.predict.conversations import spread_hits, standing_alone, with_simulated_hits
 from advisor.cost.predict.deployment_table import DeploymentTable, DeploymentTables
 from advisor.cost.predict.evidence import EvidenceIndex, MeasuredRows, measured_rows
@@ -213,7 +213,7 @@ class Predictor:
         exact = Range(value=arriving, low=arriving, high=arriving)
         keeps_up = m.requests_per_s >= loads.level * (1.0 - 1e-9)
         served = exact.where(loads.is_kind("rate") & np.isfinite(m.tpot_s) & keeps_up, served)
-        served = sent_by_clients(loads, e2e, busy, served, measured.get("throughput"))
+        served = of_thinking_users(loads, e2e, busy, served)
         cached = loads.cached_prompts
         is_measured = np.zeros(len(loads), dtype=np.bool_)
         for rows in measured.values():

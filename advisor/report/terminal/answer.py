@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.commands.commands import commands_for, stand_in_text
-from advisor.report.terminal import certainty, decision_words, evidence, why_first
+from advisor.report.terminal import certainty, decision_words, evidence, ranking_tables, why_first
 from advisor.report.terminal.ranking_tables import shown_rows
 from advisor.report.terminal.text_table import Column, fitting_table
 from advisor.spec.workloads.profile_listing import (
@@ -212,6 +212,7 @@ def table_lines(rows: Sequence[tuple[int, Assessment]], workload: Workload, widt
             if asks_limits(workload)
             else []
         ),
+        *_throughput(assessments, workload),
         *[_latency(metric, assessments, workload) for metric in ("ttft", "tpot", "e2e")],
         Column("USD/M tokens", [_per_million(a) for a in assessments], right=True),
     ]
@@ -265,6 +266,21 @@ def _used(assessment: Assessment, workload: Workload) -> dict[str, float]:
     if capacity is not None and arrival.kind == "rate" and arrival.value is not None:
         found["capacity"] = arrival.value / capacity.value
     return found
+
+
+def _throughput(assessments: Sequence[Assessment], workload: Workload) -> list[Column]:
+    """What is ranked by where throughput is the aim: of arrivals, which are served as they come, how many
+    more could be."""
+    if workload.objective != "throughput":
+        return []
+    by_rate = workload.load.arrival.kind == "rate"
+    what = "capacity, " if by_rate else ""
+    tokens = workload.load.output_tokens.mean
+    served = [ranking_tables.served(a, at_capacity=by_rate) for a in assessments]
+    return [
+        Column(f"{what}{unit}", ["–" if e is None else plus_minus(e.scaled(of)) for e in served], True, True)
+        for unit, of in (("tokens/s", tokens), ("requests/s", 1.0))
+    ]
 
 
 def _latency(metric: str, assessments: Sequence[Assessment], workload: Workload) -> Column:

@@ -101,9 +101,11 @@ def _columns(workload: Workload) -> list[Column]:
         # All requests at once: what one of them waits is a matter of how many there are.
         *([] if kind == "maximum" else latencies),
         # Arrivals are served as they come; what tells deployments apart is how many more could.
-        Column(head="capacity,\nrequests/s", read=_capacity)
-        if kind == "rate"
-        else Column(head="requests\nper s", read=lambda a: a.requests_per_s),
+        Column(
+            head="capacity,\nrequests/s" if kind == "rate" else "requests\nper s",
+            read=lambda a: served(a, at_capacity=kind == "rate"),
+        ),
+        *([_tokens_column(workload)] if workload.objective == "throughput" else []),
         Column(head="USD per M\noutput tokens", read=lambda a: a.usd_per_million_output_tokens),
         Column(
             head="USD per\n1k queries",
@@ -117,8 +119,22 @@ def _columns(workload: Workload) -> list[Column]:
     ]
 
 
-def _capacity(assessment: Assessment) -> Estimate | None:
+def served(assessment: Assessment, *, at_capacity: bool) -> Estimate | None:
+    """Requests per second that are served, or that could be."""
+    if not at_capacity:
+        return assessment.requests_per_s
     return None if assessment.prediction is None else assessment.prediction.capacity_requests_per_s
+
+
+def _tokens_column(workload: Workload) -> Column:
+    """Output tokens per second of what `served` counts in requests."""
+    by_rate, tokens = workload.load.arrival.kind == "rate", workload.load.output_tokens.mean
+
+    def read(assessment: Assessment) -> Estimate | None:
+        estimate = served(assessment, at_capacity=by_rate)
+        return None if estimate is None else estimate.scaled(tokens)
+
+    return Column(head="capacity,\ntokens/s" if by_rate else "output\ntokens/s", read=read)
 
 
 def _latency_column(workload: Workload, metric: LatencyMetric, unit: str, factor: float) -> Column:
