@@ -33,7 +33,7 @@ import numpy as np
 
 from advisor.cost.arrays import Bools, Floats
 from advisor.cost.evaluation.held_out import HeldOut
-from advisor.cost.fitting.corrections import quantity
+from advisor.cost.fitting.quantities import quantity
 from advisor.spec.engines.engine import defaults
 from benchmarks.replay_decisions import held_out
 

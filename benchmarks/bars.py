@@ -25,7 +25,7 @@ from advisor.cost.evaluation.coverage import distances_without
 from advisor.cost.evaluation.figures import errors_of
 from advisor.cost.evaluation.held_out import HeldOut, load_class
 from advisor.cost.fit_report import FitReport, IntervalFigures
-from advisor.cost.fitting.corrections import quantity
+from advisor.cost.fitting.quantities import quantity
 from advisor.cost.learn_more import row_keys
 from advisor.data import shipped
 from benchmarks.replay_decisions import held_out

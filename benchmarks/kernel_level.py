@@ -14,8 +14,8 @@ import numpy as np
 from advisor.cost.evaluation.figures import errors_of
 from advisor.cost.evaluation.held_out import load_class
 from advisor.cost.evaluation.optimum import Optimum
-from advisor.cost.fitting.corrections import quantity
 from advisor.cost.fitting.observations import observe
+from advisor.cost.fitting.quantities import quantity
 from advisor.cost.fitting.step_estimator import fit_speed
 from advisor.cost.predict.predictor import Predictor
 from advisor.data import shipped

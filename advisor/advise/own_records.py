@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from advisor.spec.hardware.gpu import GpuSpec
     from advisor.spec.models.model import ModelSpec
 
-METHOD = 2
+METHOD = 3
 """Counts changes of what is learnt from the same records, so that a fit that was kept is made again."""
 
 

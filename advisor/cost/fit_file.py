@@ -40,12 +40,10 @@ _Z95 = statistics.NormalDist().inv_cdf(0.95)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """All that predictions need: parameters, corrections where data is near, intervals, evidence."""
+    """All that predictions need: parameters, measured figures, intervals, evidence."""
 
     speed: FittedSpeed
     intervals: Intervals
-    effects: Mapping[tuple[str, str], Mapping[DeploymentKey, float]]
-    """(quantity, kind of load) → deployment → log(measured ÷ physics), shrunk by its scatter."""
     evidence: tuple[Evidence, ...]
     measured: Mapping[DeploymentKey, Sequence[MeasuredCell]]
     summary: Mapping[str, object]
@@ -68,6 +66,11 @@ class Fit:
         return frozenset(e.kernel for e in self.evidence)
 
     @property
+    def own_cells(self) -> frozenset[MeasuredCell]:
+        """What the user's own runs measured."""
+        return frozenset(cell for of in self.measured.values() for cell in of if cell.value is not None)
+
+    @property
     def hosts(self) -> frozenset[tuple[str, str]]:
         """GPUs with the engine generations that ran on them."""
         return frozenset((e.gpu, e.key.generation) for e in self.evidence)
@@ -88,13 +91,7 @@ class Fit:
 
 def dumps(fit: Fit) -> str:
     """The file's text."""
-    keys = sorted(
-        {
-            *(e.key for e in fit.evidence),
-            *fit.measured,
-            *(key for table in fit.effects.values() for key in table),
-        }
-    )
+    keys = sorted({*(e.key for e in fit.evidence), *fit.measured})
     number = {key: i for i, key in enumerate(keys)}
     document = {
         "version": VERSION,
@@ -110,10 +107,6 @@ def dumps(fit: Fit) -> str:
         },
         "experts": sorted(fit.experts),
         "deployments": [list(key) for key in keys],
-        "effects": [
-            [quantity, load, {str(number[key]): value for key, value in sorted(table.items())}]
-            for (quantity, load), table in sorted(fit.effects.items())
-        ],
         "evidence": [{**_fields(e), "key": number[e.key]} for e in fit.evidence],
         "measured": {
             str(number[key]): [_cell_row(cell) for cell in cells]
@@ -194,10 +187,6 @@ def read(path: Path) -> Fit:
             ),
             intervals=Intervals(table=_table(Interval, document["intervals"])),
             ratios=Intervals(table=_table(Interval, document["ratios"])),
-            effects={
-                (quantity, load): {keys[int(i)]: value for i, value in table.items()}
-                for quantity, load, table in document["effects"]
-            },
             evidence=tuple(Evidence(**{**e, "key": keys[e["key"]]}) for e in document["evidence"]),
             measured={
                 keys[int(i)]: [MeasuredCell(*cell) for cell in cells]

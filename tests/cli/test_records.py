@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,8 @@ def test_imported_results_change_the_recommendation(
         assert said.code == 0, said.err
     answer = quantadvise(*ask, "--records", mine)
     assert "fitting to 16 own measurements" in answer.err
+    assert re.search(r"your runs ÷ what was predicted without them, medians: [A-Z].* \d", answer.err)
+    assert "loss" not in answer.err  # the solver says nothing to users
     after = json.loads(answer.out)["ranked"]
     assert [row["deployment"]["format"] for row in after] == ["fp8", "int4"]
     for row, seen_ms in zip(after, (fp8_ms, 1.3 * fp8_ms), strict=True):

@@ -44,7 +44,7 @@ class DeploymentEvaluator:
         simulated: bool = False,
     ) -> None:
         """recoveries: of each deployment under each load, load by load. timed: for each load its limits in
-        place of the workload's. simulated: percentiles come from a simulation; of one load only."""
+        place of the workload's. simulated: as in `Predictor.table`; of one load only."""
         self.choice, self.loads, self.predictor = choice, loads, predictor
         self.workload = choice.workload
         self.deployments = deployments

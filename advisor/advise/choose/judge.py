@@ -29,8 +29,11 @@ if TYPE_CHECKING:
     from advisor.cost.quality.recovery import QualityModel
 
 
-FIRST = 4
-"""Deployments of the ranking, and of the refused that might come before them, that are settled at least."""
+FIRST = 10
+"""Formats on GPUs whose best deployment is settled at least: those that an answer shows, so that it says what
+`predict` says of them."""
+HOPEFUL = 4
+"""Refused deployments that might come before them, settled at a time."""
 MAX_SIMULATIONS = 40
 """Simulations of one answer."""
 HOPE = 0.4
@@ -78,7 +81,7 @@ def judge_fixed(
 ) -> JudgedTable:
     """The judged deployments with the replicas they have; of `choice` its limits and prices.
 
-    `timed` as in `judge`. simulated: percentiles come from a simulation; of one load only.
+    `timed` as in `judge`. simulated: as in `Predictor.table`; of one load only.
     """
     recoveries = recoveries_under(loads, deployments, choice.workload, quality)
     evaluator = DeploymentEvaluator(
@@ -126,12 +129,20 @@ def closed_form_note(table: JudgedTable | None) -> tuple[str, ...]:
 def unsettled(table: JudgedTable) -> Ints:
     """Rows to simulate next: of the first of the ranking, and of the refused that might rank before them."""
     kept, settled = table.kept[0], table.settled[0]
-    first = order(table, 0, np.flatnonzero(kept))[:FIRST]
+    first = best_of_kinds(table, order(table, 0, np.flatnonzero(kept)))[:FIRST]
     hopeful = np.flatnonzero(~kept & ~settled & (table.keeps_all[0] >= HOPE))
     objective = table.objective.value[0]
     last = objective[first[-1]] if len(first) == FIRST else np.inf
-    near = order(table, 0, hopeful[objective[hopeful] <= last])[:FIRST]
+    near = order(table, 0, hopeful[objective[hopeful] <= last])[:HOPEFUL]
     return np.array([i for i in (*first.tolist(), *near.tolist()) if not settled[i]], dtype=np.intp)
+
+
+def best_of_kinds(table: JudgedTable, ranked: Ints) -> Ints:
+    """The first of each format on each GPU among the rows `ranked`."""
+    first: dict[object, int] = {}
+    for i in ranked.tolist():
+        first.setdefault(table.deployments[i].format_and_gpu, i)
+    return np.array(list(first.values()), dtype=np.intp)
 
 
 def _simulated(

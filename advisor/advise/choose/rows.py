@@ -129,7 +129,7 @@ class TableRows:
     def _assessment(self, i: int) -> Assessment:
         table = self.table
         means = table.answers
-        basis = means.basis(i)
+        basis = means.basis_of(i, "throughput", "mean")
         fits = bool(means.fits[i])
         cost = cost_of(
             table.prices[i],

@@ -27,7 +27,6 @@ from advisor.spec.engines.engine import Engine
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.model import ModelSpec
-from advisor.spec.workloads.conversations.conversation import ALONE
 from advisor.spec.workloads.workload import Workload
 from advisor.text import accuracy_text, deployment_text, latency_name, start_text
 from advisor.units import GB
@@ -132,9 +131,7 @@ def compare(
         price_of=price_of,
     )
     at = np.array([0, 1])
-    # Conversations are simulated: how busy engines serve them is no closed form's to say.
-    talks = workload.load.conversation != ALONE
-    found = judge_fixed(choice, [workload.load], [first, second], predictor, quality, simulated=talks)
+    found = judge_fixed(choice, [workload.load], [first, second], predictor, quality, simulated=True)
     for deployment, possible in zip((first, second), found.possible[0], strict=True):
         if not possible:
             [held] = predictor.predictions([deployment], workload.load, statistics_of(workload))

@@ -13,8 +13,8 @@ from advisor.cost.evaluation.error_correlation import FormatPairs, format_pairs
 from advisor.cost.evaluation.figures import errors_of, intervals_of
 from advisor.cost.evaluation.held_out import HeldOut, load_class
 from advisor.cost.fit_report import DecileRow, DeploymentRow, PointRow, RatioRow, ReliabilityRow
-from advisor.cost.fitting.corrections import quantity
 from advisor.cost.fitting.evidence import DeploymentKey
+from advisor.cost.fitting.quantities import quantity
 from advisor.cost.uncertainty.conformal import Z90
 from advisor.cost.uncertainty.error_class import Distance
 from advisor.cost.uncertainty.error_shape import probability_below

@@ -16,7 +16,6 @@ from sklearn.model_selection import LeaveOneGroupOut, PredefinedSplit, cross_val
 from advisor.cost.arrays import Bools, Floats, Ints
 from advisor.cost.evaluation.optimum import GROUP_STEPS, Optimum
 from advisor.cost.evaluation.step_time_regressor import StepTimeRegressor
-from advisor.cost.fitting.corrections import base_classes, effects
 from advisor.cost.fitting.evidence import DeploymentKey, shape_key
 from advisor.cost.fitting.observations import Observations
 from advisor.cost.fitting.row_noise import load_class_of
@@ -31,7 +30,7 @@ from advisor.cost.uncertainty.error_class import (
     error_class,
 )
 from advisor.cost.uncertainty.intervals import HeldOutErrors
-from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
+from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import defaults
 from advisor.spec.metrics import METRICS
@@ -185,46 +184,33 @@ def leave_groups_out(optimum: Optimum, groups: Sequence[object]) -> Floats:
     return errors
 
 
-def leave_rows_out(optimum: Optimum, keys: Sequence[DeploymentKey]) -> Floats:
-    """log(measured ÷ predicted) of each row, one row in ten left out, corrections applied."""
-    folds = PredefinedSplit(np.arange(len(keys)) % ROW_FOLDS)
-    plain, own = _corrected(optimum, keys, folds.split(), steps=1)
-    return plain - own
+def leave_rows_out(optimum: Optimum) -> Floats:
+    """log(measured ÷ predicted) of each row, one row in ten left out."""
+    rows = np.arange(len(optimum.problem.seen.rows))
+    return _left_out(optimum, PredefinedSplit(rows % ROW_FOLDS).split(), steps=1)
 
 
 def leave_sources_out(
     optimum: Optimum, sources: Sequence[str], keys: Sequence[DeploymentKey]
 ) -> tuple[Floats, Floats]:
-    """log(measured ÷ predicted) of each row with its source left out; and again for the rows whose deployment
-    another source has measured, with the corrections that the others make."""
+    """log(measured ÷ predicted) of each row with its source left out; and again for the rows alone whose
+    deployment another source has measured."""
     labels = np.array(sources)
     if len(set(sources)) < 2:
         return leave_groups_out(optimum, sources), np.full(len(keys), np.nan)
-    folds = LeaveOneGroupOut().split(labels[:, None], groups=labels)
-    plain, own = _corrected(optimum, keys, folds, steps=GROUP_STEPS)
+    errors = _left_out(optimum, LeaveOneGroupOut().split(labels[:, None], groups=labels), steps=GROUP_STEPS)
     measured_by: dict[DeploymentKey, set[str]] = {}
     for key, source in zip(keys, sources, strict=True):
         measured_by.setdefault(key, set()).add(source)
     known = np.array([len(measured_by[key]) > 1 for key in keys])
-    return plain, np.where(known, plain - own, np.nan)
+    return errors, np.where(known, errors, np.nan)
 
 
-def _corrected(
-    optimum: Optimum, keys: Sequence[DeploymentKey], folds: Iterable[tuple[Ints, Ints]], *, steps: int
-) -> tuple[Floats, Floats]:
-    """log(measured ÷ predicted) of each row left out, and the correction that own rows not left out make."""
-    seen, taught = optimum.problem.seen, optimum.problem.taught
-    classes, rows = base_classes(seen), np.arange(len(keys))
-    mine = np.array([row.origin in OWN_ORIGINS for row in seen.rows])
-    errors, own = np.full(len(keys), np.nan), np.zeros(len(keys))
+def _left_out(optimum: Optimum, folds: Iterable[tuple[Ints, Ints]], *, steps: int) -> Floats:
+    """log(measured ÷ predicted) of each row, left out with its fold."""
+    measured = optimum.problem.seen.log_value
+    errors = np.full(len(measured), np.nan)
     for train, test in folds:
         model = StepTimeRegressor(optimum=optimum, steps=steps).fit(train)
-        wanted = np.union1d(test, rows[mine])
-        found = np.full(len(keys), np.nan)
-        found[wanted] = seen.log_value[wanted] - model.predict(wanted)
-        errors[test] = found[test]
-        if mine.any():
-            used = np.isin(rows, train) & taught
-            table = effects(found, keys, classes, seen.rows, used)
-            own[test] = [table.get(classes[i], {}).get(keys[i], 0.0) for i in test.tolist()]
-    return errors, own
+        errors[test] = measured[test] - model.predict(test)
+    return errors

@@ -35,8 +35,8 @@ from advisor.cost.fit_report import (
     RepeatRow,
     SplitRow,
 )
-from advisor.cost.fitting.corrections import quantity
 from advisor.cost.fitting.evidence import DeploymentKey
+from advisor.cost.fitting.quantities import quantity
 from advisor.cost.step.roofline import roofline
 from advisor.cost.uncertainty.error_class import LOADS
 

@@ -99,3 +99,5 @@ class MeasuredCell(NamedTuple):
     """Engine settings, from `settings_of`; own runs only, since published rows seldom state them all."""
     scatter: float = 0.0
     """Relative standard error that the run itself shows of its figure; 0 where it is not known."""
+    value: float | None = None
+    """The figure as the user's own run measured it, ms or per second; None of published rows."""

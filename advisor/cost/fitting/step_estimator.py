@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -146,7 +146,6 @@ def fit_speed(
     rows: np.ndarray | None = None,
     start: FittedSpeed | None = None,
     kernels: Mapping[str, float] = MappingProxyType({}),
-    progress: Callable[[str], None] | None = None,
 ) -> FittedSpeed:
     """Efficiencies that explain the observations (those in the mask `rows`, when given).
 
@@ -163,9 +162,7 @@ def fit_speed(
         problem.believe(start.noise)
     for share, tolerance in _STAGES if start is None else _STAGES[-1:]:
         problem.weight = share * problem.weight
-        vector, least, taken = minimise(problem, vector, tolerance=tolerance)
-        if progress is not None:
-            progress(f"{taken} slopes, loss {least:.1f}")
+        vector, _, _ = minimise(problem, vector, tolerance=tolerance)
         if (share, tolerance) != _STAGES[-1]:
             errors = seen.log_value - np.log(problem.predict(vector))
             problem.believe(seen_noise(seen.rows, errors, problem.used, seen.sources))

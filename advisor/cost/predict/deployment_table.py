@@ -60,8 +60,6 @@ class DeploymentTable(ArrayTable):
     era_excess_s: Floats
     """Seconds that a step may take longer where its experts were not measured in this era of releases: its
     launches and small kernels as slow as those of other eras; 0 where they were measured."""
-    effects: Mapping[tuple[str, str], Floats]
-    """By quantity and class of load: log correction per deployment."""
     keys: tuple[tuple[DeploymentKey, ...], ...]
     """What each deployment's measurements are filed under."""
 
@@ -138,10 +136,6 @@ class DeploymentTables:
             else 2
             for (own, free), gpu, generation, kernel in hosted
         ]  # fmt: skip
-        effects = {
-            kind: np.array([table.get(own, table.get(free, 0.0)) for own, free in keys])
-            for kind, table in self.fit.effects.items()
-        }
         unknown = np.array([bool(self.fit.experts) and key not in self.fit.experts for key in expert_keys(a)])
         spanned = np.array([generation in self._spanned for generation in a.generation], dtype=np.bool_)
         return DeploymentTable(
@@ -152,7 +146,6 @@ class DeploymentTables:
             unmeasured_span=(a.pipeline_parallel > 1) & ~spanned,
             era_excess_s=np.where((a.experts > 0) & unknown, self._era_jump - 1.0, 0.0)
             * replica.costs.fixed_s,
-            effects=effects,
             keys=keys,
         )
 

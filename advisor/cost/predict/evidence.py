@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from advisor.cost.fitting.evidence import (
     settings_of,
     shape_key,
 )
-from advisor.cost.serving.load_table import LoadTable, busy_replicas
+from advisor.cost.serving.load_table import LoadTable
 from advisor.spec.deployment import Deployment
 
 _KINDS = ("single", "concurrency", "rate", "maximum", "batch")
@@ -40,12 +40,11 @@ def measured_rows(
     keys: Sequence[tuple[DeploymentKey, ...]],
     measured: Mapping[DeploymentKey, Sequence[MeasuredCell]],
     loads: LoadTable,
-    quantities: Collection[str],
+    quantities: frozenset[str],
 ) -> dict[str, MeasuredRows]:
-    """By quantity, of `quantities`: the very rows that were measured.
+    """By quantity, of `quantities`: the very rows that others measured; `carried` has the user's own.
 
-    The same release of the engine only: an older one's measurement corrects the deployment as a whole,
-    but is not this cell. One client in a closed loop is a single stream.
+    The same release of the engine only. One client in a closed loop is a single stream.
     """
     known = _known(deployments, keys, measured, quantities)
     if not known:
@@ -81,7 +80,7 @@ def _known(
     deployments: Sequence[Deployment],
     keys: Sequence[tuple[DeploymentKey, ...]],
     measured: Mapping[DeploymentKey, Sequence[MeasuredCell]],
-    quantities: Collection[str],
+    quantities: frozenset[str],
 ) -> dict[str, list[tuple[tuple[float, float, float], MeasuredCell]]]:
     """By quantity: (deployment, kind, level), and what was measured there."""
     known: dict[str, list[tuple[tuple[float, float, float], MeasuredCell]]] = {}
@@ -90,13 +89,14 @@ def _known(
             continue
         seen = [cell for name in names for cell in measured.get(name, ())]
         here = (d.engine.release, settings_of(d)) if seen else None
+        # A published figure stands where the user has none of the quantity.
+        own = {cell.quantity for cell in seen if cell.value is not None}
         for cell in seen:
-            if (cell.release, cell.settings) != here or cell.quantity not in quantities:
+            if (cell.release, cell.settings) != here or cell.quantity not in quantities - own:
                 continue  # other settings are another cell
             level = {"single": 1.0, "maximum": np.inf}.get(cell.load, cell.level or 0.0)
-            share = level / float(busy_replicas(np.array(cell.load), level, d.replicas))
-            kind = _KINDS.index("single" if cell.load == "concurrency" and share == 1.0 else cell.load)
-            known.setdefault(cell.quantity, []).append(((number, kind, share), cell))
+            kind = _KINDS.index("single" if cell.load == "concurrency" and level == 1.0 else cell.load)
+            known.setdefault(cell.quantity, []).append(((number, kind, level), cell))
     return known
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from advisor.cost.estimate import Basis, Estimate
 from advisor.cost.predict.deployment_table import DeploymentTable
 from advisor.cost.predict.evidence import EvidenceIndex
+from advisor.cost.predict.own import OtherEngine
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.serving.load_table import LoadTable
 from advisor.cost.serving.replica import typical_steps
@@ -73,6 +74,8 @@ class Prediction:
     decode_kernels: tuple[KernelShare, ...] = ()
     """Milliseconds of a decode step by kernel family, the longest first."""
     nearest_evidence: str = ""
+    on_other_engines: tuple[OtherEngine, ...] = ()
+    """What the user measured under this load on another release of the engine, or with other settings."""
     batch: float | None = None
     """Mean sequences in a decode step."""
     kv_use: float | None = None
@@ -96,10 +99,12 @@ def predictions_of(
     goodput_share: Range | None,
     evidence: EvidenceIndex,
     kernels: Mapping[str, float],
+    on_other_engines: Sequence[tuple[OtherEngine, ...]],
 ) -> list[Prediction]:
     """One prediction per deployment, each under the load of its place.
 
     goodput_share: of requests within their limits. kernels: what kernels timed alone say (`FittedSpeed`).
+    on_other_engines: of each deployment.
     """
     m, r, turns = table.stats, p.replica, table.turns
     plans = memory_plans(p, table)
@@ -107,9 +112,10 @@ def predictions_of(
     of = {
         name: _estimates(values, _bases_of(table, name, plans)) for name, values in table.latency_ms.items()
     }
-    rates = _estimates(table.requests_per_s, bases)
-    tokens = _estimates(table.output_tokens_per_s, bases)
-    capacities = _estimates(table.capacity_requests_per_s, bases)
+    served = _bases_of(table, ("throughput", "mean"), plans)
+    rates = _estimates(table.requests_per_s, served)
+    tokens = _estimates(table.output_tokens_per_s, served)
+    capacities = _estimates(table.capacity_requests_per_s, served)
     shares = _estimates(goodput_share, bases)
     first_turns = _estimates(None if turns is None else turns.first_ttft_ms, bases)
     later_turns = _estimates(None if turns is None else turns.later_ttft_ms, bases)
@@ -136,6 +142,7 @@ def predictions_of(
             prefill_kernels=prefill_kernels[i],
             decode_kernels=decode_kernels[i],
             nearest_evidence=evidence.nearest(deployment, p.keys[i]),
+            on_other_engines=on_other_engines[i],
             batch=batch[i] if plan.fits else None,
             kv_use=kv_use[i] if plan.fits else None,
             goodput_share=shares[i],
@@ -153,7 +160,7 @@ def predictions_of(
 def _bases_of(
     table: PredictionTable, name: tuple[str, str], plans: Sequence[MemoryPlan]
 ) -> list[Basis | None]:
-    """Basis of one latency in each row; None where the deployment does not fit."""
+    """Basis of one figure in each row; None where the deployment does not fit."""
     return [table.basis_of(i, *name) if plan.fits else None for i, plan in enumerate(plans)]
 
 

@@ -63,7 +63,8 @@ class PredictionTable(ArrayTable):
     measured: Bools
     """Whether this very deployment was measured under this very load."""
     measured_figures: Mapping[tuple[str, str], Bools] = field(default_factory=dict)
-    """(metric, statistic) → whether that very latency was measured; without an entry as `measured`."""
+    """(metric, statistic) → whether that very figure was measured, throughput among them; without an entry as
+    `measured`."""
     prefix_hits: Floats | None = None
     """Share of prompt tokens that the prefix cache has, of conversations that stay with their replica; None
     where requests stand alone."""
@@ -81,6 +82,6 @@ class PredictionTable(ArrayTable):
         return "measured" if self.measured[i] else _BASIS[DISTANCES[int(self.distance[i])]]
 
     def basis_of(self, i: int, metric: str, statistic: str) -> Basis:
-        """What one latency of a row rests on: a percentile that follows from a measured mean is fitted."""
+        """What one figure of a row rests on: a percentile that follows from a measured mean is fitted."""
         own = self.measured_figures.get((metric, statistic), self.measured)
         return self.basis(i) if own[i] else _BASIS[DISTANCES[int(self.distance[i])]]

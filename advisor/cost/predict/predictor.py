@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from advisor.cost import fit_file
 from advisor.cost.arrays import Bools, Floats, Ints
 from advisor.cost.fit_file import Fit
+from advisor.cost.predict.carried import Carried
 from advisor.cost.predict.closed_loop import of_thinking_users
 from advisor.cost.predict.conversations import spread_hits, standing_alone, with_simulated_hits
 from advisor.cost.predict.deployment_table import DeploymentTable, DeploymentTables
-from advisor.cost.predict.evidence import EvidenceIndex, MeasuredRows, measured_rows
+from advisor.cost.predict.evidence import EvidenceIndex, measured_rows
+from advisor.cost.predict.own import OwnMeasurements
 from advisor.cost.predict.prediction import Prediction, predictions_of
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.predict.simulated import Runs, drawn_ratios, turn_figures, widened, with_runs
@@ -33,10 +36,8 @@ from advisor.cost.serving.replica import replica_stats
 from advisor.cost.serving.serving_stats import ServingStats
 from advisor.cost.simulation.percentiles import simulated_engine, simulated_row
 from advisor.cost.simulation.replay import Replay, replay
-from advisor.cost.simulation.result import ServingResult
 from advisor.cost.simulation.simulate import STATISTICS
 from advisor.cost.uncertainty.conformal import Z90
-from advisor.cost.uncertainty.error_class import LOADS
 from advisor.data import shipped
 from advisor.spec.deployment import Deployment
 from advisor.spec.metrics import MEAN_LATENCIES
@@ -58,6 +59,7 @@ class Predictor:
         self.fit = fit
         self._evidence = EvidenceIndex(fit.evidence)
         self._deployments = DeploymentTables(fit)
+        self._own = OwnMeasurements(fit.measured)
 
     @classmethod
     def shipped(cls) -> Predictor:
@@ -81,16 +83,17 @@ class Predictor:
         deployment. The means of TTFT, TPOT and E2E are there in any case.
 
         capacity: False leaves the capacity of single streams and batches out (NaN), for half the work.
-        simulated: percentiles of one load, and all figures of conversations, come from a simulation of each
-        row's requests, which takes some tenths of a second each, and not from the closed form of the queue.
-        In a table of loads, conversations have wider intervals where the closed form may be off.
+        simulated: conversations of one load are simulated, some tenths of a second each. Where the closed
+        form may be off, all their figures come from there; in a table of loads they have wider intervals.
+        Requests that stand alone have the closed form's figures in any case, which measured percentiles are
+        as near to as to a simulation's (docs/method.md).
 
         Raises UnsupportedError when a GPU cannot run a deployment's format.
         """
         rows = loads if isinstance(loads, LoadTable) else load_table(loads, deployments)
         d = self._deployments.table(deployments)
         wanted = tuple(dict.fromkeys((*MEANS, *statistics)))
-        if not simulated:
+        if not simulated or rows.conversations is None:
             made = self._table(d, standing_alone(d, rows), wanted, capacity=capacity)
             return widened(made) if isinstance(loads, LoadTable) else made
         if isinstance(loads, LoadTable):
@@ -127,7 +130,8 @@ class Predictor:
         share = None
         if goodput is not None:
             share = goodput_share(self.fit.intervals, d, rows, table, goodput)
-        return predictions_of(d, loads, rows, table, share, self._evidence, self.fit.speed.kernels)
+        elsewhere = self._own.on_other_engines(d, rows)
+        return predictions_of(d, loads, rows, table, share, self._evidence, self.fit.speed.kernels, elsewhere)
 
     def replay(
         self, deployment: Deployment, load: Load, log: Sequence[SentRequest], statistics: Sequence[str] = ()
@@ -149,46 +153,50 @@ class Predictor:
         wanted: Sequence[tuple[str, str]],
         *,
         capacity: bool,
-        runs_of: Callable[[PredictionTable], Runs] | None = None,
-        talks: Runs | None = None,
+        talks: Runs = MappingProxyType({}),
+        turns: Runs = MappingProxyType({}),
     ) -> PredictionTable:
-        """runs_of: simulations of rows, for the percentiles; None: closed form alone. talks: of
-        conversations, for all figures."""
+        """talks: simulations of conversations, for all figures of their rows. turns: those for the figures by
+        turn."""
         has_tails = any(statistic != "mean" for _, statistic in wanted)
         queue = queue_of(d, loads) if has_tails else None
-        measured = self._measured(d, loads, wanted)
-        table = self._means(d, loads, queue, measured, capacity=capacity, talks=talks or {})
+        known = self._known(d, loads, wanted)
+        table = self._means(d, loads, queue, known, capacity=capacity, talks=talks, turns=turns)
         if queue is None:
             return table
         ratios = ratios_of(queue, wanted)
-        runs = talks if runs_of is None else runs_of(table)
-        drawn = ratios if runs is None else drawn_ratios(ratios, runs)
+        drawn = drawn_ratios(ratios, talks)
         found = latencies(self.fit.intervals, d, loads, table, wanted, drawn)
         # What was measured was set against the closed form.
         own = {(metric, one): f"{metric} {one}" for metric, one in ratios}
         return replace(
             table,
-            latency_ms=with_measured(found, measured, table, ratios, REPEAT),
-            measured_figures={**table.measured_figures, **_measured_figures(own, measured, len(loads))},
+            latency_ms=with_measured(found, known, table, ratios, REPEAT),
+            measured_figures={**table.measured_figures, **_measured_figures(own, known, len(loads))},
         )
 
-    def _measured(
+    def _known(
         self, d: DeploymentTable, loads: LoadTable, wanted: Sequence[tuple[str, str]]
-    ) -> dict[str, MeasuredRows]:
-        """By quantity: the rows whose mean, or percentile among `wanted`, was measured."""
+    ) -> dict[str, Carried]:
+        """By quantity: what was measured of a mean, or of a percentile among `wanted`."""
         tails = {f"{metric} {statistic}" for metric, statistic in wanted if statistic != "mean"}
-        quantities = {"ttft", "tpot", "e2e", "throughput"} | tails
-        return measured_rows(d.deployments, d.keys, self.fit.measured, loads, quantities)
+        quantities = frozenset({"ttft", "tpot", "e2e", "throughput"} | tails)
+        found = self._own.carried(d, loads, quantities)
+        published = measured_rows(d.deployments, d.keys, self.fit.measured, loads, quantities)
+        for quantity, rows in published.items():
+            found[quantity] = found.get(quantity, Carried.nothing(len(loads))).with_rows(rows)
+        return found
 
     def _means(
         self,
         d: DeploymentTable,
         loads: LoadTable,
         queue: Queue | None,
-        measured: Mapping[str, MeasuredRows],
+        known: Mapping[str, Carried],
         *,
         capacity: bool,
         talks: Runs,
+        turns: Runs,
     ) -> PredictionTable:
         """The means of each row; queue: of the rows in the steady state, where it is known already."""
         r, at = d.replica, loads.deployment
@@ -198,7 +206,7 @@ class Predictor:
         busy = replicas - loads.idle_replicas
 
         def ranged(quantity: str, value: Floats) -> Range:
-            return self._ranged(quantity, value, d, loads, m, measured.get(quantity))
+            return self._ranged(quantity, value, d, loads, m, known.get(quantity))
 
         e2e = ranged("e2e", m.e2e_s * MS_PER_S)
         # One stream's throughput is its latency upside down, interval and all.
@@ -216,8 +224,16 @@ class Predictor:
         served = of_thinking_users(loads, e2e, busy, served)
         cached = loads.cached_prompts
         is_measured = np.zeros(len(loads), dtype=np.bool_)
-        for rows in measured.values():
-            is_measured[rows.at] = True
+        for one in known.values():
+            is_measured |= one.exact
+        figures = _measured_figures(
+            {(quantity, "mean"): quantity for quantity in ("ttft", "tpot", "e2e", "throughput")},
+            known,
+            len(loads),
+        )
+        figures["throughput", "mean"] = np.where(
+            loads.is_kind("single"), figures["e2e", "mean"], figures["throughput", "mean"]
+        )
         made = PredictionTable(
             latency_ms={
                 ("ttft", "mean"): ranged("ttft", m.ttft_s * MS_PER_S),
@@ -235,11 +251,9 @@ class Predictor:
             prefix_hits=None if cached is None else loads.prefix_hit_rate,
             prefix_hits_spread=None if cached is None else spread_hits(loads, cached, replicas),
             measured=is_measured,
-            measured_figures=_measured_figures(
-                {(metric, "mean"): metric for metric, _ in MEANS}, measured, len(loads)
-            ),
+            measured_figures=figures,
         )
-        return made if cached is None else replace(made, turns=turn_figures(loads, made, talks))
+        return made if cached is None else replace(made, turns=turn_figures(loads, made, talks, turns))
 
     def _ranged(
         self,
@@ -248,25 +262,16 @@ class Predictor:
         d: DeploymentTable,
         loads: LoadTable,
         m: ServingStats,
-        measured: MeasuredRows | None,
+        known: Carried | None,
     ) -> Range:
-        """Predicted values with the corrections and the interval of their quantity; m: what is predicted of
-        each row."""
+        """Predicted values with what was measured of them and the interval of their quantity; m: what is
+        predicted of each row."""
         log_low, log_high = log_bounds(self.fit.intervals, d, loads, quantity, "mean", m)
-        effect = np.zeros(len(loads))
-        for load_class in LOADS:
-            corrections = d.effects.get((quantity, load_class))
-            if corrections is not None:
-                here = loads.load_class == load_class
-                effect[here] = corrections[loads.deployment[here]]
-        if measured is not None:
-            at = measured.at
-            effect[at] = measured.log_ratio
-            usual = np.where(loads.is_kind("maximum")[at], REPEAT_MAXIMUM, REPEAT)
-            repeat = np.hypot(usual, measured.scatter) * Z90
-            log_low[at], log_high[at] = -repeat, repeat
-        centre = value * np.exp(effect)
-        return Range(value=centre, low=centre * np.exp(log_low), high=centre * np.exp(log_high))
+        if known is not None:
+            repeat = known.repeat(np.where(loads.is_kind("maximum"), REPEAT_MAXIMUM, REPEAT))
+            log_low, log_high = known.bounds(log_low, log_high, (repeat, repeat))
+            value = value * np.exp(known.log_ratio)
+        return Range(value=value, low=value * np.exp(log_low), high=value * np.exp(log_high))
 
     def _simulated(
         self,
@@ -277,50 +282,31 @@ class Predictor:
         *,
         capacity: bool,
     ) -> PredictionTable:
-        """The table with percentiles from simulations; of conversations with the hits that they find, too."""
+        """The table of conversations, each simulated; its figures are the simulation's where the closed form
+        may be off, and those by turn everywhere."""
         rows = standing_alone(d, asked)
+        closed = self._table(d, rows, MEANS, capacity=True)
+        assert closed.turns is not None, "requests stand alone"
         tails = tuple(one for one in wanted if one[1] != "mean")
-
-        def runs_of(table: PredictionTable) -> Runs:
-            return _runs(d, load, asked, rows, table, tails)
-
-        if asked.conversations is None:
-            return self._table(d, rows, wanted, capacity=capacity, runs_of=runs_of)
-        # Which rows fit is all that is asked of the closed form here.
-        runs = runs_of(self._table(d, rows, MEANS, capacity=False))
-        if runs:
-            rows = with_simulated_hits(d, asked, rows, {i: run.hit_rate for i, run in runs.items()})
-        return self._table(d, rows, wanted, capacity=capacity, talks=runs)
+        r = d.replica
+        runs = {
+            i: simulated_row(r.arrays, r.costs, r.memory.kv_bytes, load, asked, rows, i, tails)
+            for i in np.flatnonzero(closed.max_concurrency >= 1).tolist()
+        }
+        unsure = {i: run for i, run in runs.items() if not closed.turns.settled[i]}
+        if unsure:
+            rows = with_simulated_hits(d, asked, rows, {i: run.hit_rate for i, run in unsure.items()})
+        return self._table(d, rows, wanted, capacity=capacity, talks=unsure, turns=runs)
 
 
 def _measured_figures(
-    quantities: Mapping[tuple[str, str], str], measured: Mapping[str, MeasuredRows], count: int
+    quantities: Mapping[tuple[str, str], str], known: Mapping[str, Carried], count: int
 ) -> dict[tuple[str, str], Bools]:
-    """Of each latency the rows in which its quantity was measured."""
-    found = {}
-    for figure, quantity in quantities.items():
-        found[figure] = np.zeros(count, dtype=np.bool_)
-        if quantity in measured:
-            found[figure][measured[quantity].at] = True
-    return found
-
-
-def _runs(
-    d: DeploymentTable,
-    load: Load,
-    asked: LoadTable,
-    rows: LoadTable,
-    table: PredictionTable,
-    tails: Sequence[tuple[str, str]],
-) -> dict[int, ServingResult]:
-    """A simulation of each row that has a latency; of conversations, of each that fits."""
-    r = d.replica
-    has_latency = table.max_concurrency >= 1
-    if table.turns is None:
-        has_latency &= np.isfinite(table.stats.tpot_s)
+    """Of each figure the rows in which its quantity was measured."""
+    nowhere = np.zeros(count, dtype=np.bool_)
     return {
-        i: simulated_row(r.arrays, r.costs, r.memory.kv_bytes, load, asked, rows, i, tails)
-        for i in np.flatnonzero(has_latency).tolist()
+        figure: known[quantity].exact if quantity in known else nowhere
+        for figure, quantity in quantities.items()
     }
 
 

@@ -1,8 +1,6 @@
-"""What simulations of rows put in the place of the closed form, and where the closed form stands by itself.
+"""What simulations of conversations put in the place of the closed form, and where it stands by itself.
 
-Requests that stand alone take their percentiles from a simulation, as multiples of a mean that was fitted to
-measurements. Conversations take all that a simulation finds: how busy engines serve them, and what the cache
-has forgotten, is no closed form's to say.
+How busy engines serve conversations, and what the cache has forgotten, is no closed form's to say.
 """
 
 from __future__ import annotations
@@ -92,16 +90,19 @@ def with_runs(d: DeploymentTable, loads: LoadTable, stats: ServingStats, runs: R
     return replace(stats, **made)
 
 
-def turn_figures(loads: LoadTable, table: PredictionTable, runs: Runs) -> TurnFigures:
-    """TTFT of first and of later turns where rows were simulated, and which rows an answer may rest on."""
+def turn_figures(loads: LoadTable, table: PredictionTable, talks: Runs, turns: Runs) -> TurnFigures:
+    """TTFT of first and of later turns by the simulations `turns`, and which rows an answer may rest on.
+
+    talks: simulations of the rows whose figures are theirs.
+    """
     mean = table.latency_ms["ttft", "mean"]
     shares = np.full((2, len(loads)), np.nan)
-    for i, run in runs.items():
+    for i, run in turns.items():
         whole = run.latency_ms.get(("ttft", "mean"))
         if run.turn_ttft_ms is not None and whole:
             shares[:, i] = np.array(run.turn_ttft_ms) / whole
     simulated = np.zeros(len(loads), dtype=np.bool_)
-    simulated[list(runs)] = True
+    simulated[list(talks)] = True
     return TurnFigures(
         first_ttft_ms=mean.times(shares[0]),
         later_ttft_ms=mean.times(shares[1]),

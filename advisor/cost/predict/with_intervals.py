@@ -8,13 +8,12 @@ from itertools import product
 import numpy as np
 
 from advisor.cost.arrays import Floats
+from advisor.cost.predict.carried import Carried
 from advisor.cost.predict.deployment_table import DeploymentTable
-from advisor.cost.predict.evidence import MeasuredRows
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.serving.load_table import LoadTable
 from advisor.cost.serving.queue import Queue, limits_s
 from advisor.cost.serving.serving_stats import ServingStats, near_capacity
-from advisor.cost.uncertainty.conformal import Z90
 from advisor.cost.uncertainty.error_class import (
     DISTANCES,
     LOADS,
@@ -125,34 +124,33 @@ def latencies(
 
 def with_measured(
     found: Mapping[tuple[str, str], Range],
-    measured: Mapping[str, MeasuredRows],
+    known: Mapping[str, Carried],
     answers: PredictionTable,
     ratios: Mapping[tuple[str, str], Floats],
     repeat: float,
 ) -> dict[tuple[str, str], Range]:
-    """The latencies with the percentiles that were measured in place of multiples of their mean.
+    """The latencies with what was measured of percentiles.
 
-    ratios: each percentile ÷ its mean in the steady state, before any correction. repeat: standard deviation,
-    in logs, of what is measured again; the interval also holds the error that the run itself shows, and that
-    of a tail is never wider than where nobody measured it.
+    ratios: each percentile ÷ its mean in the steady state, which measured percentiles were set against, where
+    `found` may have them from a simulation. repeat: standard deviation, in logs, of what is measured again.
+    What was measured is never less certain than where nobody measured it.
     """
-    m = answers.stats
-    means_s = {"ttft": m.ttft_s, "tpot": m.tpot_s, "itl": m.tpot_s, "e2e": m.e2e_s}
     made = dict(found)
     for (metric, statistic), ratio in ratios.items():
-        rows = measured.get(f"{metric} {statistic}")
-        if rows is None:
+        one = known.get(f"{metric} {statistic}")
+        if one is None:
             continue
-        at, usual = rows.at, found[metric, statistic]
-        value = means_s[metric][at] * MS_PER_S * ratio[at] * np.exp(rows.log_ratio)
-        down = up = Z90 * np.hypot(repeat, rows.scatter)
+        usual, mean = found[metric, statistic], answers.mean_ms(metric).value
+        with np.errstate(invalid="ignore", divide="ignore"):
+            low, high = np.log(usual.low / usual.value), np.log(usual.high / usual.value)
+            drawn = usual.value / mean
+        value = mean * drawn**one.unknown * ratio ** (1.0 - one.unknown) * np.exp(one.log_ratio)
+        again = one.repeat(repeat)
         if statistic != "p50":  # whose interval is its mean's
-            with np.errstate(invalid="ignore", divide="ignore"):
-                down = np.fmin(down, np.log(usual.value[at] / usual.low[at]))
-                up = np.fmin(up, np.log(usual.high[at] / usual.value[at]))
-        values, low, high = (array.copy() for array in (usual.value, usual.low, usual.high))
-        values[at], low[at], high[at] = value, value * np.exp(-down), value * np.exp(up)
-        made[metric, statistic] = Range(value=values, low=low, high=high)
+            low, high = one.bounds(low, high, (np.fmin(again, -low), np.fmin(again, high)))
+        else:
+            low, high = one.bounds(low, high, (again, again))
+        made[metric, statistic] = Range(value=value, low=value * np.exp(low), high=value * np.exp(high))
     return made
 
 

@@ -230,6 +230,14 @@ class CommandsDocument(TypedDict):
     recipe: Annotated[str | None, "llm-compressor's recipe, YAML; null when a checkpoint is published."]
 
 
+class OtherEngineDocument(TypedDict):
+    """A latency that was measured."""
+
+    latency: Annotated[str, "As in `estimates`."]
+    value: Annotated[float, ABOVE_0]
+    engine: str
+
+
 class JudgedDocument(TypedDict):
     """A deployment with all that is expected of it, without the limits that it misses."""
 
@@ -271,6 +279,10 @@ class JudgedDocument(TypedDict):
     ]
     recovery_note: str | None
     nearest_evidence: str | None
+    on_other_engines: Annotated[
+        list[OtherEngineDocument],
+        "What your own runs measured under this load on another release or with other settings.",
+    ]
     checkpoint: Annotated[
         CheckpointDocument,
         "The weights that are served; evidence: what was read of them (named: only a list; own: the model's "

@@ -141,6 +141,10 @@ def assessment_document(assessment: Assessment) -> AssessmentDocument:
         },
         "recovery_note": prediction.recovery_note or None,
         "nearest_evidence": prediction.nearest_evidence or None,
+        "on_other_engines": [
+            {"latency": latency_key(one.metric, one.statistic), "value": one.value, "engine": one.engine}
+            for one in prediction.on_other_engines
+        ],
         "checkpoint": _checkpoint(commands.start.checkpoint),
         "kernels": _kernels(commands.start.kernels),
         "commands": {

@@ -13,7 +13,7 @@ from advisor.report.documents.refusal_words import limit_text
 from advisor.report.terminal.evidence import basis_words
 from advisor.spec.metrics import LatencyMetric
 from advisor.spec.workloads.workload import Workload
-from advisor.text import accuracy_text, chance, deployment_text, low_high, missed_by, number
+from advisor.text import accuracy_text, chance, deployment_text, latency_name, low_high, missed_by, number
 from advisor.units import MS_PER_S
 
 if TYPE_CHECKING:
@@ -77,7 +77,13 @@ def _assessments_table(
 
 
 def estimates_table(assessment: Assessment) -> Table:
-    """Every estimate of one deployment, a row each; what follows from the question has no interval."""
+    """Every estimate of one deployment, a row each; what follows from the question has no interval. What the
+    user measured of a latency on another engine stands beside it."""
+    prediction = assessment.prediction
+    elsewhere = {
+        latency_name(one.metric, one.statistic): f"; {number(one.value)} measured on {one.engine}"
+        for one in (() if prediction is None else prediction.on_other_engines)
+    }
     table = _table(["", "value", "90 % interval", "basis"])
     for name, estimate, digits, given in _all_estimates(assessment):
         exact = estimate.low == estimate.high
@@ -85,7 +91,7 @@ def estimates_table(assessment: Assessment) -> Table:
             name,
             number(estimate.value, digits=digits),
             DASH if exact else low_high(estimate, digits=digits),
-            given if exact and given else estimate.basis,
+            given if exact and given else estimate.basis + elsewhere.get(name.removesuffix(", ms"), ""),
         )
     return table
 
@@ -160,7 +166,7 @@ def _all_estimates(assessment: Assessment) -> list[tuple[str, Estimate, int, str
     recovery = f"recovery of {accuracy_text(assessment.deployment.model)}, %"
     rows: list[tuple[str, Estimate | None, int, str]] = [
         *(
-            (f"{metric.upper()} {statistic}, ms", estimate, 3, "")
+            (f"{latency_name(metric, statistic)}, ms", estimate, 3, "")
             for (metric, statistic), estimate in prediction.latency.items()
         ),
         ("TTFT mean of first turns, ms", prediction.first_turn_ttft_ms, 3, ""),

@@ -68,7 +68,7 @@ def found(table: LoadTable, *cells: MeasuredCell, of: Deployment | None = None) 
     """Rows of the table whose TPOT was measured."""
     d = on() if of is None else of
     key = deployment_key(d)
-    rows = measured_rows([d], [(key,)], {key: cells}, table, ("tpot",))
+    rows = measured_rows([d], [(key,)], {key: cells}, table, frozenset({"tpot"}))
     return [] if "tpot" not in rows else sorted(rows["tpot"].at.tolist())
 
 
@@ -82,7 +82,7 @@ def test_the_very_cell_was_measured() -> None:
 
 def test_what_was_measured_there_comes_with_its_error() -> None:
     d, key = on(), deployment_key(on())
-    rows = measured_rows([d], [(key,)], {key: [cell()]}, loads(HERE), ("tpot", "ttft"))
+    rows = measured_rows([d], [(key,)], {key: [cell()]}, loads(HERE), frozenset({"tpot", "ttft"}))
     assert set(rows) == {"tpot"}
     assert isinstance(rows["tpot"], MeasuredRows)
     assert (rows["tpot"].log_ratio.tolist(), rows["tpot"].scatter.tolist()) == ([0.1], [0.02])
@@ -119,13 +119,23 @@ def test_one_client_of_a_closed_loop_is_a_single_stream() -> None:
     assert found(table, cell(load="concurrency", level=1.0)) == [0, 1]
 
 
-def test_replicas_share_the_clients_that_were_measured() -> None:
-    assert found(loads(("concurrency", 8.0, 512.0, 128.0)), cell(), of=on(replicas=2)) == [0]
+def test_each_replica_is_the_one_that_was_measured() -> None:
+    """The load of a row is a replica's own: two of them have 16 clients each, of 32 in all."""
+    assert found(loads(HERE), cell(), of=on(replicas=2)) == [0]
+    assert found(loads(("concurrency", 8.0, 512.0, 128.0)), cell(), of=on(replicas=2)) == []
+
+
+def test_where_the_user_measured_a_published_figure_stands_back() -> None:
+    published, own = cell(), cell(level=32.0, value=9.0)
+    assert found(loads(HERE), published, own) == []
+    assert found(loads(HERE), published, cell(level=32.0, quantity="ttft", value=9.0)) == [0]
 
 
 def test_another_deployment_s_cells_say_nothing() -> None:
     d, other = on(), deployment_key(on("int4"))
-    assert measured_rows([d], [(deployment_key(d),)], {other: [cell()]}, loads(HERE), ("tpot",)) == {}
+    assert (
+        measured_rows([d], [(deployment_key(d),)], {other: [cell()]}, loads(HERE), frozenset({"tpot"})) == {}
+    )
 
 
 def test_experts_that_are_spread_were_not_measured() -> None:

@@ -94,11 +94,20 @@ def test_what_follows_from_a_measured_mean_is_not_called_measured() -> None:
     assert set(others.values()) == {"fitted"}, others
 
 
-def test_under_another_load_it_is_not_this_percentile() -> None:
+def test_another_load_s_percentile_is_carried_and_not_called_measured() -> None:
     fit = fit_with(own("ttft_ms", "p95", 300.0))
-    other = replace(LOAD, arrival=Arrival(kind="rate", value=8.0))
-    [found] = Predictor(fit).predictions([SERVED], other, WANTED)
-    assert found.latency["ttft", "p95"].value < 200.0
+    of = ("ttft", "p95")
+    found = {}
+    for rate in (0.05, 0.5, 4.99, 5.0):
+        load = replace(LOAD, arrival=Arrival(kind="rate", value=rate))
+        [one], [usual] = (Predictor(f).predictions([SERVED], load, WANTED) for f in (fit, fit_with_nothing()))
+        found[rate] = one.latency[of].value / usual.latency[of].value
+    assert found[4.99] == pytest.approx(found[5.0], rel=0.01)
+    assert 1.0 < found[0.05] < found[0.5] < found[5.0]
+
+
+def fit_with_nothing() -> Fit:
+    return fit_with(own("ttft_ms", "mean", 60.0, origin="published", source="silybench", load_value=999.0))
 
 
 def test_simulated_percentiles_leave_what_was_measured() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from advisor.cost.predict.carried import Carried
 from advisor.cost.predict.evidence import MeasuredRows
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.predict.with_intervals import _judged_as, with_measured
@@ -20,10 +21,9 @@ V1, V0 = EngineClass("v1", False), EngineClass("v0", False)
 TAIL = ("ttft", "p95")
 
 
-def answers(*ttft_s: float) -> PredictionTable:
-    """Means of one replica, before any correction."""
-    stats = SimpleNamespace(ttft_s=np.array(ttft_s), tpot_s=np.array(ttft_s), e2e_s=np.array(ttft_s))
-    return cast(PredictionTable, SimpleNamespace(stats=stats))
+def answers(*mean_ms: float) -> PredictionTable:
+    """Means alone."""
+    return cast(PredictionTable, SimpleNamespace(mean_ms=lambda _: usual(*mean_ms)))
 
 
 def usual(*ms: float, factor: float = 2.0) -> Range:
@@ -31,17 +31,18 @@ def usual(*ms: float, factor: float = 2.0) -> Range:
     return Range(value=value, low=value / factor, high=value * factor)
 
 
-def rows(at: list[int], log_ratio: float = 0.0, scatter: float = 0.0) -> MeasuredRows:
-    count = len(at)
-    return MeasuredRows(np.array(at), np.full(count, log_ratio), np.full(count, scatter))
+def rows(at: list[int], log_ratio: float = 0.0, scatter: float = 0.0, count: int = 2) -> Carried:
+    """`count` rows, of which those at `at` were measured."""
+    ones = np.ones(len(at))
+    return Carried.nothing(count).with_rows(MeasuredRows(np.array(at), log_ratio * ones, scatter * ones))
 
 
-def measured(of: MeasuredRows, *, repeat: float = 0.04, factor: float = 2.0, name: str = "ttft p95") -> Range:
+def measured(of: Carried, *, repeat: float = 0.04, factor: float = 2.0, name: str = "ttft p95") -> Range:
     """Two rows with a mean of 100 ms and a p95 three times that, of which some were measured."""
     found = with_measured(
         {TAIL: usual(300.0, 300.0, factor=factor)},
         {name: of},
-        answers(0.1, 0.1),
+        answers(100.0, 100.0),
         {TAIL: np.full(2, 3.0)},
         repeat,
     )
@@ -79,8 +80,8 @@ def test_a_median_is_as_wide_as_its_run_says() -> None:
     median = ("ttft", "p50")
     found = with_measured(
         {median: usual(80.0, factor=1.01)},
-        {"ttft p50": rows([0], scatter=0.3)},
-        answers(0.1),
+        {"ttft p50": rows([0], scatter=0.3, count=1)},
+        answers(100.0),
         {median: np.array([0.8])},
         0.04,
     )[median]
@@ -89,7 +90,9 @@ def test_a_median_is_as_wide_as_its_run_says() -> None:
 
 def test_the_predictions_given_are_not_changed() -> None:
     given_ = {TAIL: usual(300.0)}
-    with_measured(given_, {"ttft p95": rows([0], 0.5)}, answers(0.1), {TAIL: np.array([3.0])}, 0.04)
+    with_measured(
+        given_, {"ttft p95": rows([0], 0.5, count=1)}, answers(100.0), {TAIL: np.array([3.0])}, 0.04
+    )
     assert given_[TAIL].value.tolist() == [300.0]
 
 

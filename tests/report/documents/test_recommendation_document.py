@@ -78,7 +78,7 @@ def test_the_keys_are_those_promised() -> None:
     assert " ".join(first) == (
         "rank deployment keeps_all_limits usd_per_hour status estimates cost memory bound_by time_ms "
         "mean_batch kv_use prefix_hits prefix_hits_spread turn_ttft_ms recovery_note nearest_evidence "
-        "checkpoint kernels commands refusals tied_with_first pareto"
+        "on_other_engines checkpoint kernels commands refusals tied_with_first pareto"
     )
     assert " ".join(first["deployment"]) == (
         "model format kv_format gpu gpu_label num_gpus tensor_parallel replicas engine"

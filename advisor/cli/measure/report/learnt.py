@@ -130,7 +130,7 @@ def _moved_figures(
 def _parameters(
     before: Expectation, after: Expectation, both: Sequence[tuple[Compared, Compared]]
 ) -> Iterator[Part]:
-    """The parameters that moved most, and how large the corrections of the measured deployments are."""
+    """The parameters that moved most, and how far off what is predicted now the measured figures are."""
     from advisor.cost.step.moved import moved
 
     fits = (before.predictor.fit, after.predictor.fit)
@@ -150,17 +150,12 @@ def _parameters(
             for one in shown
         )
         yield Table(head=head, rows=rows)
-    corrections = [
-        value
-        for kind, by_key in fits[1].effects.items()
-        for key, value in by_key.items()
-        if value != fits[0].effects.get(kind, {}).get(key)
-    ]
-    if corrections:
-        low, high = exp(min(corrections)), exp(max(corrections))
+    rest = [cell.log_ratio for cell in fits[1].own_cells - fits[0].own_cells]
+    if rest:
+        low, high = exp(min(rest)), exp(max(rest))
         yield (
-            "The rest is kept as corrections of the measured deployments by figure and load: "
-            f"{len(corrections)}, from ×{low:.2f} to ×{high:.2f}."
+            f"The rest is kept as {len(rest)} measured figures, ×{low:.2f} to ×{high:.2f} of what is "
+            "predicted now, and carried to the loads and lengths near them."
         )
 
 

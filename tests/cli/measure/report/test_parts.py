@@ -106,7 +106,9 @@ def test_what_the_fit_learnt_stands_beside_what_it_said_before(resumed: tuple[Pl
         *("fp8", "int8", "int8-w8a16", "nvfp4", "mxfp4", "w4a8-fp8"),
     }
     assert any(line.startswith("Parameters of the measured deployments' step time, the 6 ") for line in lines)
-    assert lines[-2].startswith("The rest is kept as corrections of the measured deployments by figure and ")
+    assert re.fullmatch(
+        r"The rest is kept as \d+ measured figures, ×\S+ to ×\S+ of .* near them\.", lines[-2]
+    )
 
 
 def test_the_page_has_the_same_parts_and_fetches_nothing(resumed: tuple[Place, str]) -> None:
