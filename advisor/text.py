@@ -161,9 +161,9 @@ def served_text(deployment: Deployment) -> str:
 
 
 def short_text(deployment: Deployment) -> str:
-    """`int8 with FP8 KV on 2 of 8× H100`: two replicas of eight GPUs, as a table has room for."""
+    """`int8 with FP8 KV on 2 × 8× H100`: two replicas of eight GPUs, as a table has room for."""
     kv = " with FP8 KV" if deployment.kv_format == "fp8" else ""
-    several = "" if deployment.replicas == 1 else f"{deployment.replicas} of "
+    several = "" if deployment.replicas == 1 else f"{deployment.replicas} × "
     gpus = f"{several}{deployment.tensor_parallel}× {deployment.gpu.label}"
     return f"{deployment.format.name}{kv} on {gpus}"
 

@@ -112,11 +112,11 @@ def test_expert_parallelism_reaches_the_deployment() -> None:
     [
         ({"request_rate": "3"}, "both are filled"),
         ({"concurrency": ""}, "neither is filled"),
-        ({"concurrency": "", "request_rate": "-1"}, "no rate above 0"),
+        ({"concurrency": "", "request_rate": "-1"}, "is not a rate above 0"),
         ({"prefix_hit_rate": "1"}, "prefix_hit_rate: 1 is impossible"),
         ({"input_std": "wide"}, "input_std: 'wide'"),
         ({"num_prompts": "0"}, "num_prompts: '0'"),
-        ({"kv_cache_dtype": "int4"}, "none of auto, fp8, bfloat16"),
+        ({"kv_cache_dtype": "int4"}, "is not one of auto, fp8, bfloat16"),
         ({"async_scheduling": "maybe"}, "neither true nor false"),
         ({"max_num_seqs": "0"}, "max_num_seqs: '0'"),
         ({"checkpoint": "nobody/knows-this"}, "is not listed"),

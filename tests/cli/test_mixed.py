@@ -21,7 +21,7 @@ OWNED = (*ASKED, "--gpu", "4xA6000,2xL40S")
 def test_what_is_owned_is_mixed_where_no_kind_alone_is_enough(quantadvise: Command) -> None:
     result = quantadvise(*OWNED, "--rate", 28)
     assert result.code == 0
-    assert result.out.startswith("fp8 on 2 of 1× L40S + int8 on 2 of 1× A6000 · 3.96 USD/h")
+    assert result.out.startswith("fp8 on 2 × 1× L40S + int8 on 2 × 1× A6000 · 3.96 USD/h")
     assert "No single kind of GPU keeps the limits with 80 %; the mix does" in result.out
 
 
@@ -59,7 +59,7 @@ def test_the_page_shows_the_kinds_and_their_shares(quantadvise: Command, tmp_pat
     path = tmp_path / "report.html"
     assert quantadvise(*OWNED, "--rate", 28, "--html", path).code == 0
     section = read_page(path.read_text(encoding="utf-8")).by_id("mixed")
-    assert "fp8 on 2 of 1× L40S + int8 on 2 of 1× A6000" in section.text
+    assert "fp8 on 2 × 1× L40S + int8 on 2 × 1× A6000" in section.text
     assert len(section.all("tbody")[0].all("tr")) == 2
     answer = read_page(path.read_text(encoding="utf-8")).by_id("answer")
     assert "No single kind of GPU keeps the limits with 80 %" in answer.text

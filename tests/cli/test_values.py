@@ -87,7 +87,7 @@ def test_a_setting_that_no_engine_takes_is_refused(served: Served) -> None:
 
 @pytest.mark.parametrize("text", ["H100=2.5", "H100:2.5", "h100-sxm=2.5"])
 def test_a_price_names_a_gpu_and_usd_per_hour(text: str) -> None:
-    assert list(values.own_prices([text]).values()) == [2.5]
+    assert list(values.own_prices([text], of=None).values()) == [2.5]
 
 
 def test_records_are_folders_that_are_there(tmp_path: Path) -> None:

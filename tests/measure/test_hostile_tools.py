@@ -76,7 +76,7 @@ def test_any_bytes_are_a_ledger_entry_or_one_line(tmp_path_factory: pytest.TempP
     folder = tmp_path_factory.mktemp("ledger")
     (folder / "ledger").mkdir()
     (folder / "ledger" / "0123456789abcdef.json").write_bytes(content)
-    with pytest.raises(DataError, match="remove it and its step is done again"):
+    with pytest.raises(DataError, match="remove the file, and its step runs again"):
         Ledger(folder)
 
 
@@ -94,7 +94,7 @@ WORDS = ("--formats", "bf16", "--concurrency", "1,4", "--repeats", "1")
     ("result", "said"),
     [
         ("folder", "is a folder"),
-        ("pipe", "no regular file"),
+        ("pipe", "is not a regular file"),
         ("bytes", "not UTF-8"),
         ("null", "not a result of `vllm bench serve`"),
         ("[" * 9_999, "not a result of `vllm bench serve`"),

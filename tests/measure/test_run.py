@@ -111,7 +111,7 @@ def test_a_whole_run_and_the_same_again_which_calls_no_tool(finished: Place):
     )
     assert row.samples == 120  # forty requests in each of three repeats
     assert row.stderr is not None
-    assert "-0.008333 ± 0.0083 on the same 120 items" in again.stdout
+    assert "-0.008333 ± 0.014 (90 %) on the same 120 items" in again.stdout
 
 
 def test_a_changed_plan_redoes_what_changed(finished: Place):

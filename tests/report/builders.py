@@ -49,12 +49,17 @@ def cannot_run(fmt: str, gpu: str) -> Assessment:
 
 
 def recommendation(
-    *answers: Assessment, text: str = "", objective: Objective = "cost", arrival: Arrival | None = None
+    *answers: Assessment,
+    text: str = "",
+    objective: Objective = "cost",
+    arrival: Arrival | None = None,
+    limits: bool = True,
 ) -> Recommendation:
-    """The answer that predictions made by hand give, with what cannot run at all."""
+    """The answer that predictions made by hand give, with what cannot run at all; with limits or without."""
     predictions = [p for a in answers if (p := a.prediction) is not None]
     others = [(a.deployment, a.refusals[0].kind) for a in answers if a.prediction is None]
     asked = replace(limited(), objective=objective)
+    asked = asked if limits else replace(asked, limits=())
     if arrival is not None:
         asked = replace(asked, load=replace(asked.load, arrival=arrival))
     made = choice(asked, [p.deployment for p in predictions] or [deployment()])

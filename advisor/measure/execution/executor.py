@@ -95,7 +95,9 @@ class _Crew:
         self.running: list[Job] = []
         self.first_error: BaseException | None = None
         self._held: dict[int, tuple[list[int], threading.Thread]] = {}
-        self._events: queue.Queue[tuple[Job, Event | BaseException | None]] = queue.Queue()
+        # Not a Queue: Ctrl-C may come between its lock's taking and the block that gives it back; the last
+        # words of the jobs would wait for that lock for ever.
+        self._events: queue.SimpleQueue[tuple[Job, Event | BaseException | None]] = queue.SimpleQueue()
         self._cancelled = threading.Event()
 
     def start(self, job: Job, done: Mapping[str, Entry]) -> bool:

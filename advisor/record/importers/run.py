@@ -182,7 +182,8 @@ def needed(document: Any, *path: str | int, where: str) -> Any:
 def day(value: Any) -> str | None:
     """The date of an ISO text, of vLLM's 20261123-114715, or of seconds since 1970."""
     if isinstance(value, str):
-        match = re.match(r"(\d{4})-?(\d{2})-?(\d{2})", value)
+        # Seconds since 1970 have ten digits in a row.
+        match = re.match(r"(\d{4})-?(\d{2})-?(\d{2})(?!\d)", value)
         return None if match is None else "-".join(match.groups())
     seconds = number(value)
     if seconds is None or not 0 < seconds < 4e9:

@@ -118,7 +118,7 @@ def _cause(assessment: Assessment, kind: RefusalKind) -> tuple[str, str]:
 
 
 def _missed_text(assessment: Assessment, refusal: Refusal, confidence: float) -> str:
-    """`TTFT p95 <= 500 ms: 812 (700–950) ms, missed by 74 % at the end that holds with 80 %`."""
+    """`TTFT p95 <= 500 ms: 812 (700–950) ms, missed by 74 % at 80 % confidence`."""
     return f"{refusal_text(assessment, refusal)}, {_miss(refusal, assessment, confidence)}"
 
 
@@ -126,7 +126,7 @@ def _miss(refusal: Refusal, of: Assessment, confidence: float) -> str:
     """How far a limit is missed; one that is kept by itself is missed together with the others."""
     excess = refusal.excess or 0.0
     if excess >= DISCERNIBLE_SHARE:
-        end = "" if refusal.expected is None else f" at the end that holds with {chance(confidence)}"
+        end = "" if refusal.expected is None else f" at {chance(confidence)} confidence"
         return f"{missed_by(excess)}{end}"
     return f"kept by itself, but all limits together with {chance(of.keeps_all_limits)} only"
 

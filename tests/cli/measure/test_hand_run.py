@@ -181,8 +181,8 @@ def test_a_broken_checkpoint_is_not_benchmarked(place: Place) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--slo-search",), "chooses each load by the results before it; add --rates"),
-        (("--endpoint", "http://127.0.0.1:1"), "--gpu: plans for"),
+        (("--slo-search",), "chooses each load from earlier results, a script cannot; add --rates"),
+        (("--endpoint", "http://127.0.0.1:1"), "--gpu: the plan is for"),
         (("--gpus", "0", "--concurrency", "1"), "leave out --gpus"),
     ],
 )

@@ -74,7 +74,7 @@ def test_a_damaged_entry_is_named_and_not_skipped(tmp_path: Path):
     ledger.Ledger(tmp_path).add(entry())
     path = tmp_path / "ledger" / f"{'0' * 16}.json"
     path.write_text(path.read_text()[:40])
-    with pytest.raises(DataError, match=r"0{16}\.json: .*damaged; remove it"):
+    with pytest.raises(DataError, match=r"0{16}\.json: .*damaged; remove the file"):
         ledger.Ledger(tmp_path)
 
 
@@ -82,7 +82,7 @@ def test_an_entry_under_another_name_is_refused(tmp_path: Path):
     ledger.Ledger(tmp_path).add(entry())
     path = tmp_path / "ledger" / f"{'0' * 16}.json"
     path.rename(path.with_name("2" * 16 + ".json"))
-    with pytest.raises(DataError, match="holds the step 0000000000000000"):
+    with pytest.raises(DataError, match="holds another step, 0000000000000000"):
         ledger.Ledger(tmp_path)
 
 

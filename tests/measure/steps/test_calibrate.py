@@ -56,7 +56,7 @@ def test_what_could_not_be_done_has_a_reason_and_no_rate():
 
 @pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), float("inf")])
 def test_an_impossible_rate_is_refused(rate: float):
-    with pytest.raises(DataError, match="memory read has the rate"):
+    with pytest.raises(DataError, match="memory read has the impossible rate"):
         parsed([ROWS[0] | {"rate": rate}])
 
 

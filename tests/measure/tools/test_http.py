@@ -69,5 +69,5 @@ def test_any_bytes_are_an_answer_or_an_error_that_callers_expect(content: bytes)
     ["localhost:8000", "ftp://x", "http://", "http://a b", "http://h:99999", "http://h:0", "http://\x1b"],
 )
 def test_what_is_no_address_of_a_server(url: str):
-    with pytest.raises(InputError, match=r"begins with http|no address of a server"):
+    with pytest.raises(InputError, match=r"begins with http|is not a server.s address"):
         http.base_url(url)

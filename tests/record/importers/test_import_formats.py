@@ -295,6 +295,7 @@ def test_llmd_report_of_the_first_version() -> None:
     row = imported.speed[0]
     assert (row.model, row.gpu, row.num_gpus) == ("Llama-3.1-8B-Instruct", "H100-SXM", 1)
     assert (row.engine_version, row.load, row.load_value, row.samples) == ("0.9.1", "concurrency", 16, 320)
+    assert row.date == "2025-06-10", "of seconds since 1970"
 
 
 def test_mlperf_latencies_are_nanoseconds() -> None:

@@ -119,7 +119,7 @@ def test_faster_than_memory_can_be_read_is_another_deployment() -> None:
 
 def test_more_requests_than_the_roofline_allows(tmp_path: Path) -> None:
     def fast(document: dict[str, Any]) -> None:
-        document.update(request_throughput=1e8, output_throughput=1e10)
+        document.update(request_throughput=1e8, output_throughput=1e10, duration=24 / 1e8)
 
     assert "requests/s, the roofline of 1x A100-SXM-80GB allows 251.4" in refused(PLAIN, tmp_path, fast)
 

@@ -128,7 +128,11 @@ def test_ten_prompts_at_once_are_a_batch_and_no_maximum(tmp_path: Path) -> None:
         "total_tokens_per_s"
     }
     assert "one batch that fills and drains" in imported.notes[0]
-    alone = changed(VLLM / "burst.json", tmp_path, lambda d: d.update(num_prompts=1, completed=1))
+
+    def one(document: dict[str, Any]) -> None:
+        document.update(num_prompts=1, completed=1, request_throughput=1 / document["duration"])
+
+    alone = changed(VLLM / "burst.json", tmp_path, one)
     assert {row.load for row in import_file(alone, known()).speed} == {"single"}
 
 

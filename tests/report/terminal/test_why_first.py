@@ -56,12 +56,13 @@ def test_a_tie_says_what_the_other_lacks() -> None:
 
 
 def test_in_a_closed_loop_another_bill_is_said_where_the_hour_and_the_token_disagree() -> None:
-    # Per token, 1.79 USD/h for 9.0 requests/s is 0.6 % less than 0.80 for 4.0, and 4.5 % less than for 3.84.
+    # Without limits, which are bought by the hour. Per token, 1.79 USD/h for 9.0 requests/s is 0.6 % less
+    # than 0.80 for 4.0, and 4.5 % less than for 3.84.
     closed = Arrival(kind="concurrency", value=8)
     first = answer("int4", 9.0, 0.995, gpu="A100")
-    tied = winner_lines(recommendation(first, answer("int8", 4.0, 0.96), arrival=closed))
+    tied = winner_lines(recommendation(first, answer("int8", 4.0, 0.96), arrival=closed, limits=False))
     assert any("), a tie, at 0.8 USD/h instead of 1.79, and" in line for line in tied), tied
-    dearer = winner_lines(recommendation(first, answer("int8", 3.84, 0.96), arrival=closed))
+    dearer = winner_lines(recommendation(first, answer("int8", 3.84, 0.96), arrival=closed, limits=False))
     assert any(line.endswith(" output tokens) at 0.8 USD/h instead of 1.79.") for line in dearer), dearer
 
 
@@ -93,7 +94,7 @@ def test_a_full_cache_is_told_as_a_bound_on_the_batch() -> None:
 def test_the_refused_are_grouped_with_their_nearest_miss() -> None:
     assert refused_lines(three()) == [
         "1 that miss TTFT p95 <= 300 ms: nearest is fp8 on 1× A6000, 400 (360–440) ms, missed by 39 % "
-        "at the end that holds with 80 %",
+        "at 80 % confidence",
         "1 without a kernel for the format: w4a8-fp8 on 1 GPU",
     ]
 
@@ -117,7 +118,7 @@ def test_nothing_kept_names_the_closest_and_by_how_much() -> None:
     )
     assert nothing_kept_line(missed) == (
         "Llama-3.1-8B-Instruct for test: nothing keeps the limits; closest is fp8 on 1× A6000, "
-        "TTFT p95 <= 300 ms: 400 (360–440) ms, missed by 39 % at the end that holds with 80 %; "
+        "TTFT p95 <= 300 ms: 400 (360–440) ms, missed by 39 % at 80 % confidence; "
         "loosen that limit or allow other GPUs"
     )
 

@@ -85,7 +85,7 @@ def runs(document: Mapping[str, Any], *, where: str) -> list[Run]:
             input_std=number(section(requests, "input_length", "stddev")),
             output_std=number(section(requests, "output_length", "stddev")),
             duration_s=_seconds(section(document, "run", "time", "duration")),
-            date=day(str(section(document, "run", "time", "start") or "")),
+            date=_start_day(section(document, "run", "time", "start")),
             ttft_max_ms=_ms(section(latency, "time_to_first_token"), "max", where),
             left_out=tuple(_left_out(aggregate)),
             refused=_refused(engines),
@@ -189,6 +189,11 @@ def _conditions(load: Mapping[str, Any], version: str) -> str:
     tool = " ".join(str(load[key]) for key in ("tool", "tool_version") if load.get(key))
     stage = f"stage {load['stage']}" if load.get("stage") is not None else ""
     return "; ".join(part for part in (tool, stage, f"report {version}") if part)
+
+
+def _start_day(start: Any) -> str | None:
+    """Seconds since 1970 in the first version of the schema, a time in the second."""
+    return day(start if isinstance(start, (int, float)) else str(start or ""))
 
 
 def _seconds(duration: Any) -> float | None:

@@ -14,7 +14,7 @@ KEEPS_ITSELF = "Every kind keeps all limits itself, so the whole does."
 
 
 def fleet_text(fleet: Fleet) -> str:
-    """`fp8 on 1× H100 + int8 on 2 of 1× A100`, the largest share first."""
+    """`fp8 on 1× H100 + int8 on 2 × 1× A100`, the largest share first."""
     return " + ".join(short_text(part.deployment) for part in fleet.parts)
 
 
