@@ -72,12 +72,17 @@ class NothingFitsError(QuantAdviseError):
     exit_code = 3
 
 
+BEGINNING, SHORTEST_BEGINNING = 0.95, 4
+"""What the likeness to the beginning of a name counts, and the letters from which it does."""
 NEAR, VERY_NEAR = 0.5, 0.75
 """Likeness (difflib's ratio) from which a name is shown, and from which it is surely the one meant."""
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3, likeness: float = NEAR) -> tuple[str, ...]:
-    """The known names most like `name`, best first; case, '-', '_', '.', ' ' do not count."""
+    """The known names most like `name`, best first; case, '-', '_', '.', ' ' do not count.
+
+    A name may be the beginning of a known one, misspelt: Llama-3.3-70B-Instruct is near to `Lama-3.3-70B`.
+    """
 
     def fold(text: str) -> str:
         return "".join(c for c in text.lower() if c not in "-_. /")
@@ -85,8 +90,25 @@ def nearest(name: str, known: Iterable[str], count: int = 3, likeness: float = N
     by_fold: dict[str, str] = {}
     for candidate in known:
         by_fold.setdefault(fold(candidate), candidate)
-    close = difflib.get_close_matches(fold(name), by_fold, n=count, cutoff=likeness)
-    return tuple(by_fold[key] for key in close)
+    asked = fold(name)
+    scores = {key: _likeness(asked, key) for key in by_fold}
+    close = sorted(
+        (key for key in scores if scores[key] >= likeness), key=lambda key: (-scores[key], len(key))
+    )
+    return tuple(by_fold[key] for key in close[:count])
+
+
+def _likeness(asked: str, known: str) -> float:
+    """difflib's ratio, or that to as long a beginning of the known name, which counts a little less."""
+    matcher = difflib.SequenceMatcher(None, b=asked)
+
+    def ratio(text: str) -> float:
+        matcher.set_seq1(text)
+        return matcher.ratio()
+
+    lengths = range(len(asked) - 1, len(asked) + 2) if len(asked) >= SHORTEST_BEGINNING else ()
+    beginnings = [known[:length] for length in lengths if length < len(known)]
+    return max([ratio(known), *(BEGINNING * ratio(text) for text in beginnings)])
 
 
 MOST_NAMED = 20

@@ -172,7 +172,7 @@ def test_a_sound_pair_has_no_findings(tmp_path: Path) -> None:
 def test_a_finding_reads_as_one_line(tmp_path: Path) -> None:
     (finding,) = check(tmp_path, build.speed(gpu="A600O"))
     assert str(finding) == (
-        f"{tmp_path}/mine.csv:3: error: unknown GPU 'A600O'; did you mean A6000, A800, A100? "
+        f"{tmp_path}/mine.csv:3: error: unknown GPU 'A600O'; did you mean A6000, A100, A800? "
         "Else describe yours in YAML: --gpu it.yaml (docs/adding.md); "
         "correct the name or add it to the catalog"
     )

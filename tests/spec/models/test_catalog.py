@@ -231,3 +231,17 @@ def test_an_index_of_packed_weights_or_of_32_bits_is_not_held_against_the_config
         path = folder(tmp_path, {**llama_config(), **more}, name)
         (path / "model.safetensors.index.json").write_text('{"metadata": {"total_size": 32121044992}}')
         assert find_model(str(path)).total_params == 8_030_261_248
+
+
+@pytest.mark.parametrize(
+    ("asked", "first"),
+    [
+        ("Lama-3.3-70B", "Llama-3.3-70B-Instruct"),
+        ("qwen3-30b", "Qwen3-30B-A3B"),
+        ("mixtral-8x7", "Mixtral-8x7B-v0.1"),
+        ("lama-3.1-8b", "Llama-3.1-8B"),
+    ],
+)
+def test_a_misspelt_beginning_is_answered_with_what_begins_so(asked: str, first: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"did you mean {first}, "):
+        find_model(asked)
