@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from advisor.cost.arrays import Floats
 from advisor.cost.estimate import Basis, Estimate
 from advisor.cost.predict.deployment_table import DeploymentTable
 from advisor.cost.predict.evidence import EvidenceIndex
@@ -109,9 +110,7 @@ def predictions_of(
     m, r, turns = table.stats, p.replica, table.turns
     plans = memory_plans(p, table)
     bases = [table.basis(i) if plan.fits else None for i, plan in enumerate(plans)]
-    of = {
-        name: _estimates(values, _bases_of(table, name, plans)) for name, values in table.latency_ms.items()
-    }
+    of = {name: _estimates(ms, _bases_of(table, name, plans)) for name, ms in table.latency_ms.items()}
     served = _bases_of(table, ("throughput", "mean"), plans)
     rates = _estimates(table.requests_per_s, served)
     tokens = _estimates(table.output_tokens_per_s, served)
@@ -146,15 +145,17 @@ def predictions_of(
             batch=batch[i] if plan.fits else None,
             kv_use=kv_use[i] if plan.fits else None,
             goodput_share=shares[i],
-            prefix_hits=None if table.prefix_hits is None else float(table.prefix_hits[i]),
-            prefix_hits_spread=(
-                None if table.prefix_hits_spread is None else float(table.prefix_hits_spread[i])
-            ),
+            prefix_hits=_float_at(table.prefix_hits, i),
+            prefix_hits_spread=_float_at(table.prefix_hits_spread, i),
             first_turn_ttft_ms=first_turns[i],
             later_turn_ttft_ms=later_turns[i],
         )
         for i, (deployment, plan) in enumerate(zip(p.deployments, plans, strict=True))
     ]
+
+
+def _float_at(values: Floats | None, i: int) -> float | None:
+    return None if values is None else float(values[i])
 
 
 def _bases_of(

@@ -226,14 +226,6 @@ class Predictor:
         is_measured = np.zeros(len(loads), dtype=np.bool_)
         for one in known.values():
             is_measured |= one.exact
-        figures = _measured_figures(
-            {(quantity, "mean"): quantity for quantity in ("ttft", "tpot", "e2e", "throughput")},
-            known,
-            len(loads),
-        )
-        figures["throughput", "mean"] = np.where(
-            loads.is_kind("single"), figures["e2e", "mean"], figures["throughput", "mean"]
-        )
         made = PredictionTable(
             latency_ms={
                 ("ttft", "mean"): ranged("ttft", m.ttft_s * MS_PER_S),
@@ -251,7 +243,7 @@ class Predictor:
             prefix_hits=None if cached is None else loads.prefix_hit_rate,
             prefix_hits_spread=None if cached is None else spread_hits(loads, cached, replicas),
             measured=is_measured,
-            measured_figures=figures,
+            measured_figures=_measured_means(loads, known),
         )
         return made if cached is None else replace(made, turns=turn_figures(loads, made, talks, turns))
 
@@ -308,6 +300,15 @@ def _measured_figures(
         figure: known[quantity].exact if quantity in known else nowhere
         for figure, quantity in quantities.items()
     }
+
+
+def _measured_means(loads: LoadTable, known: Mapping[str, Carried]) -> dict[tuple[str, str], Bools]:
+    """Of each mean the rows in which it was measured; one stream's throughput is its latency's."""
+    quantities = {(quantity, "mean"): quantity for quantity in ("ttft", "tpot", "e2e", "throughput")}
+    figures = _measured_figures(quantities, known, len(loads))
+    is_single = loads.is_kind("single")
+    figures["throughput", "mean"] = np.where(is_single, figures["e2e", "mean"], figures["throughput", "mean"])
+    return figures
 
 
 @lru_cache(maxsize=4)

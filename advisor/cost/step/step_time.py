@@ -248,11 +248,8 @@ def step_breakdown(
         0.0,
     )
     # Decode alone runs eagerly beyond the graph limit; the slower of launching and working counts.
-    eager = np.where(
-        (sequences > 0) & (prefill_tokens == 0) & (context > c.graph_limit),
-        np.maximum(c.eager_s - launched, 0.0),
-        0.0,
-    )
+    is_eager = (sequences > 0) & (prefill_tokens == 0) & (context > c.graph_limit)
+    eager = np.where(is_eager, np.maximum(c.eager_s - launched, 0.0), 0.0)
     return StepBreakdown(
         weights_s=gemm,
         head_s=head,

@@ -112,9 +112,8 @@ def override(
 ) -> Workload:
     """`workload` with what the flags say in place of its own; None and empty leave it alone.
 
-    The scenario comes first, the flags stand over it. A limit replaces those on the same metric,
-    whatever their statistic, and leaves other metrics' limits; `slo=["none"]` drops them all, as
-    `goodput="none"` drops goodput. Raises InputError naming the flag that is wrong or contradicts.
+    The flags stand over the scenario. A limit replaces those on its metric, whatever their statistic;
+    `slo=["none"]` drops them all, `goodput="none"` goodput. Raises InputError that names the flag.
     """
     values = values_of(workload)
     if scenario is not None:
@@ -140,9 +139,13 @@ def override(
         api_price=api_price,
         utilization=utilization,
     )
-    if utilization is not None and values["api_price"] is None:
-        raise InputError("--utilization: applies only beside the price of an API; add --api-price 0.20/0.60")
+    _check_utilization(utilization, values["api_price"])
     return build(values, where="flags")
+
+
+def _check_utilization(utilization: Share | None, api_price: object) -> None:
+    if utilization is not None and api_price is None:
+        raise InputError("--utilization: applies only beside the price of an API; add --api-price 0.20/0.60")
 
 
 def _check_queue(name: str, values: Mapping[str, Any], arrival: Arrival) -> None:
