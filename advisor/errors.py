@@ -99,7 +99,7 @@ def nearest(name: str, known: Iterable[str], count: int = 3, likeness: float = N
 
 
 def _likeness(asked: str, known: str) -> float:
-    """difflib's ratio, or that to as long a beginning of the known name, which counts a little less."""
+    """difflib's ratio, or a little less than that to as long a beginning of the known name, if very near."""
     matcher = difflib.SequenceMatcher(None, b=asked)
 
     def ratio(text: str) -> float:
@@ -107,8 +107,8 @@ def _likeness(asked: str, known: str) -> float:
         return matcher.ratio()
 
     lengths = range(len(asked) - 1, len(asked) + 2) if len(asked) >= SHORTEST_BEGINNING else ()
-    beginnings = [known[:length] for length in lengths if length < len(known)]
-    return max([ratio(known), *(BEGINNING * ratio(text) for text in beginnings)])
+    beginnings = [ratio(known[:length]) for length in lengths if length < len(known)]
+    return max([ratio(known), *(BEGINNING * likeness for likeness in beginnings if likeness >= VERY_NEAR)])
 
 
 MOST_NAMED = 20
