@@ -13,7 +13,7 @@ from advisor.advise.choose.joint import probability
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged import JudgedTable
 from advisor.advise.choose.question import Choice, searches_replicas
-from advisor.advise.choose.rank import TIE, sure_enough
+from advisor.advise.choose.rank import AS_SURE, TIE, sure_enough
 from advisor.spec.deployment import Deployment
 from advisor.spec.reading.amounts import HOURS_PER_MONTH
 from advisor.spec.workloads.workload import Workload
@@ -183,6 +183,13 @@ def _of_its_format(offers_by_cost: Sequence[Offer], first: Offer | None, per: Pe
     )
 
 
+def _is_alike(surer: Offer, first: Offer | None, per: Per) -> bool:
+    """Whether it costs the same as the recommended and is no surer than draws can tell."""
+    if first is None or surer.keeps_all_limits - first.keeps_all_limits > AS_SURE:
+        return False
+    return (surer.usd(per) or 0.0) <= (first.usd(per) or 0.0) * (1.0 + TIE)
+
+
 def picks(first: Offer | None, found: Sequence[Offer], workload: Workload) -> tuple[Pick, ...]:
     """At most three offers to choose between; one that equals another is left out.
 
@@ -194,7 +201,7 @@ def picks(first: Offer | None, found: Sequence[Offer], workload: Workload) -> tu
     least = sure_enough(workload.confidence)
     if first is None or first.keeps_all_limits < least:
         surer = _of_its_format([o for o in priced if o.keeps_all_limits >= least], first, per)
-        made += [] if surer is None else [Pick(role="surer", offer=surer)]
+        made += [] if surer is None or _is_alike(surer, first, per) else [Pick(role="surer", offer=surer)]
     if first is not None and workload.objective != "cost":
         return tuple(made)
     bound = np.inf if first is None else (first.usd(per) or 0.0) * (1.0 - TIE)

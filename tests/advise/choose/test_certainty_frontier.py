@@ -68,6 +68,12 @@ def test_of_surer_ones_that_cost_the_same_the_recommended_s_own_format_is_named(
     assert roles(first, [first, other, own, cheaper])["surer"] == cheaper
 
 
+def test_one_that_costs_the_same_and_is_a_point_surer_is_no_choice_to_make() -> None:
+    first = offer(1.09, 0.949)
+    assert "surer" not in roles(first, [first, offer(1.09, 0.96, 2), offer(2.18, 0.99, 3)])
+    assert roles(first, [first, offer(1.09, 0.98, 2)])["surer"].keeps_all_limits == 0.98
+
+
 def test_surer_lies_halfway_from_a_high_confidence_to_certainty() -> None:
     first, near, far = offer(5.0, 0.985), offer(6.0, 0.989), offer(9.0, 0.991)
     assert roles(first, [first, near, far], confidence=0.98)["surer"] == far
