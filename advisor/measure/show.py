@@ -167,9 +167,9 @@ def _figure(
     one = figures.get((metric, statistic))
     if one is None:
         return "-"
-    known = interval and one.stderr is not None and one.repeats is not None
-    width = f" ± {half_width_90(one.stderr or 0.0, one.repeats):.2g}" if known else ""
-    return f"{one.value:.4g}{width}"
+    if not interval or one.stderr is None or one.repeats is None:
+        return f"{one.value:.4g}"
+    return f"{one.value:.4g} ± {half_width_90(one.stderr, one.repeats):.2g}"
 
 
 def _remark(figures: Sequence[SpeedMeasurement]) -> str:

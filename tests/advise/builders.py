@@ -32,6 +32,16 @@ from advisor.spec.models.model import Attention, Ffn, LayerGroup, ModelSpec
 from advisor.spec.workloads.workload import Arrival, Lengths, Load, Workload
 
 GB = 1_000_000_000
+BUSY_TALKS = """
+input_tokens: 400
+output_tokens: 250
+turns: {kind: geometric, mean: 4}
+think_time_s: {kind: exponential, mean: 40}
+system_tokens: 1000
+load: {concurrency: 400}
+slo: {ttft_p95_ms: 500, tpot_p95_ms: 40}
+"""
+"""A workload of conversations that keep some GPUs busy."""
 
 
 def llama_8b(*, max_context: int = 131_072, query_heads: int = 32) -> ModelSpec:

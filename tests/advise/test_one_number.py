@@ -17,18 +17,10 @@ from advisor.spec.workloads.profile import load_workload, parse_workload
 from advisor.spec.workloads.slo import parse_slo
 from advisor.spec.workloads.workload import Arrival, Workload
 from advisor.text import latency_name
+from tests.advise.builders import BUSY_TALKS
 
 SAME = 1e-5
 """Fixed points of conversations end a little apart among other rows."""
-TALKS = """
-input_tokens: 400
-output_tokens: 250
-turns: {kind: geometric, mean: 4}
-think_time_s: {kind: exponential, mean: 40}
-system_tokens: 1000
-load: {concurrency: 400}
-slo: {ttft_p95_ms: 500, tpot_p95_ms: 40}
-"""
 
 
 def chat(kind: str, value: float | None, *limits: str) -> Workload:
@@ -58,7 +50,7 @@ QUESTIONS = [
     ("Llama-3.1-8B-Instruct", chat("rate", 8.0, "e2e_p99_ms=60000"), ["L40S", "A100-80GB-SXM", "MI300X"]),
     ("Qwen3-30B-A3B", chat("concurrency", 24.0), ["H100", "B200"]),
     ("gpt-oss-120b", chat("single", None), ["H200"]),
-    ("Llama-3.1-8B-Instruct", parse_workload(TALKS), ["L40S", "A100-80GB-SXM"]),
+    ("Llama-3.1-8B-Instruct", parse_workload(BUSY_TALKS), ["L40S", "A100-80GB-SXM"]),
 ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from advisor.advise.choose import space as search
 from advisor.advise.choose.failures import Border
@@ -62,19 +62,25 @@ def check_context(model: ModelSpec, workload: Workload) -> None:
 def fills_gpus(choice: Choice) -> bool:
     """Whether there are as many replicas as the GPUs hold, or the budget pays for, and not as many as the
     limits need: of an exact number of GPUs, and where throughput is the aim and something bounds it."""
-    space, workload = choice.space, choice.workload
-    if workload.gpu_count != "free":
+    if choice.workload.gpu_count != "free":
         return False
-    is_bounded = space.is_bounded or choice.max_usd_per_hour is not None
-    # A lone request is served by one replica.
-    aims = workload.objective == "throughput" and workload.load.arrival.kind != "single"
-    return space.num_gpus is not None or (aims and is_bounded)
+    return choice.space.num_gpus is not None or (_aims_at_throughput(choice) and _is_bounded(choice))
 
 
 def lacks_bound(choice: Choice) -> bool:
     """Whether throughput is the aim and nothing says of how many GPUs."""
-    of_some = replace(choice, space=replace(choice.space, max_gpus=1))
-    return not fills_gpus(choice) and fills_gpus(of_some)
+    is_free = choice.workload.gpu_count == "free" and choice.space.num_gpus is None
+    return is_free and _aims_at_throughput(choice) and not _is_bounded(choice)
+
+
+def _aims_at_throughput(choice: Choice) -> bool:
+    """A lone request is served by one replica, whatever the aim."""
+    workload = choice.workload
+    return workload.objective == "throughput" and workload.load.arrival.kind != "single"
+
+
+def _is_bounded(choice: Choice) -> bool:
+    return choice.space.is_bounded or choice.max_usd_per_hour is not None
 
 
 def fixes_replicas(choice: Choice) -> bool:

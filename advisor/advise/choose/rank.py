@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from heapq import heapify, heappop, heapreplace
+from heapq import merge
 from math import inf, isfinite, isinf, log
 from typing import Literal
 
@@ -75,18 +75,8 @@ def _bill_by_bill(table: JudgedTable, load: int, ordered: list[int], decides: Sc
     for i in ordered:
         of_bill.setdefault(_bill(table, load, i), []).append(i)
     place = {i: at for at, i in enumerate(ordered)}
-    queues = [_by_what_differs(some, decides[:2])[::-1] for some in of_bill.values()]
-    nexts = [(place[queue[-1]], at) for at, queue in enumerate(queues)]
-    heapify(nexts)
-    made = []
-    while nexts:
-        queue = queues[nexts[0][1]]
-        made.append(queue.pop())
-        if queue:
-            heapreplace(nexts, (place[queue[-1]], nexts[0][1]))
-        else:
-            heappop(nexts)
-    return made
+    bills = [_by_what_differs(some, decides[:2]) for some in of_bill.values()]
+    return list(merge(*bills, key=place.__getitem__))
 
 
 def _in_their_places(

@@ -160,14 +160,14 @@ def old_price_text(recommendation: Recommendation) -> str:
 def _days_of_old_prices(recommendation: Recommendation) -> dict[str, tuple[str, int]]:
     """By GPU the day of its price and how many days ago that was, of the ranked; the first one's first."""
     found = dict[str, tuple[str, int]]()
-    if recommendation.workload.price_list:
+    table, count, on = recommendation.table, len(recommendation.ranked), today()
+    if table is None or recommendation.workload.price_list:
         return found
-    for assessment in recommendation.ranked:
-        gpu = assessment.deployment.gpu.name
-        price = None if gpu in found or assessment.cost is None else assessment.cost.price
-        days = None if price is None or price.region else days_old(price.date, today())
+    for d, price in zip(table.deployments[:count], table.prices[:count], strict=True):
+        is_dated = price is not None and not price.region and d.gpu.name not in found
+        days = days_old(price.date, on) if price is not None and is_dated else None
         if price is not None and days is not None and days > OLD_DAYS:
-            found.setdefault(gpu, (price.date, days))
+            found[d.gpu.name] = (price.date, days)
     return found
 
 

@@ -25,8 +25,9 @@ MAX_COUNT = 10_000_000
 
 def refuse_speculative(stated: Mapping[str, Given], section: str = "") -> None:
     """Refuse keys of speculative decoding. section: `engine.` where they stand in a profile's engine."""
-    for key in [name for name in NAMES if name in stated]:
-        raise refusal(str(stated[key].value), where=f"{stated[key].place}: {section}{key}")
+    for key in NAMES:
+        if key in stated:
+            raise refusal(str(stated[key].value), where=f"{stated[key].place}: {section}{key}")
 
 
 def read_engine(given: Given) -> Engine:

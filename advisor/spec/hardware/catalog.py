@@ -17,7 +17,7 @@ from advisor.units import GB
 _OWN = "describe yours in YAML: --gpu it.yaml (docs/adding.md)"
 _BRANDS = ("nvidia", "amd", "intel", "geforce", "tesla", "radeon", "instinct", "gpu", "graphics")
 """Words that nvidia-smi, rocm-smi and shops put around a name that says it all."""
-_SIZE = re.compile(r"(\d{1,3})\s*(gi?b?)?", re.IGNORECASE)
+_SIZE = re.compile(r"0*([1-9][0-9]{0,2})\s*(gi?b?)?", re.IGNORECASE)
 """How many GPUs, or gigabytes of memory, where a name is expected."""
 _ROUNDED_SIZE = 0.08
 """Share by which a size as sold differs from what a driver reports: 24 GB are 22.5 to 24 GiB."""

@@ -268,6 +268,5 @@ def _check_thinking(values: Mapping[str, Any], where: str) -> None:
     if kind in _NOBODY_WAITS and talk.pauses and not talk.has_turns:
         raise InputError(
             f"{where}: think_time_s: {_NOBODY_WAITS[kind]}, so a think time changes nothing; add turns "
-            "(conversations) "
-            "or concurrency (users who wait), or drop it (think_time_s: 0)"
+            "(conversations) or concurrency (users who wait), or drop it (think_time_s: 0)"
         )

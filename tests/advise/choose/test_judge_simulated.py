@@ -16,23 +16,15 @@ from advisor.advise.compare.deployments import compare
 from advisor.advise.sensitivity.change_points import flips
 from advisor.cost.serving.load_table import load_table
 from advisor.spec.workloads.profile import load_workload, parse_workload
+from tests.advise.builders import BUSY_TALKS
 
 MODEL = "Llama-3.1-8B-Instruct"
-BUSY = """
-input_tokens: 400
-output_tokens: 250
-turns: {kind: geometric, mean: 4}
-think_time_s: {kind: exponential, mean: 40}
-system_tokens: 1000
-load: {concurrency: 400}
-slo: {ttft_p95_ms: 500, tpot_p95_ms: 40}
-"""
 TAIL = (("ttft", "p95"), ("tpot", "p95"))
 
 
 @pytest.fixture(scope="module")
 def choice() -> Choice:
-    return choice_of(MODEL, parse_workload(BUSY), gpus=["L40S", "H100"])
+    return choice_of(MODEL, parse_workload(BUSY_TALKS), gpus=["L40S", "H100"])
 
 
 def test_the_first_of_the_ranking_are_settled(choice: Choice) -> None:
@@ -109,7 +101,7 @@ def test_where_nothing_is_simulated_intervals_are_wider_if_engines_are_busy(choi
 
 
 def test_the_mean_lies_between_first_and_later_turns() -> None:
-    workload = parse_workload(BUSY.replace("concurrency: 400", "concurrency: 40"))
+    workload = parse_workload(BUSY_TALKS.replace("concurrency: 400", "concurrency: 40"))
     long = replace(workload.load, conversation=replace(workload.load.conversation, system_tokens=0))
     choice = choice_of(MODEL, workload, gpus=["H100"])
     d = judge(choice, [long], shipped_predictor()).deployments[0]

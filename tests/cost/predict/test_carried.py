@@ -97,7 +97,7 @@ def test_more_load_is_never_faster_by_one_measurement(
 ) -> None:
     own = cell(ratio, quantity=metric)
     slow, fast = (asked(own, level=at).latency[metric, "mean"].value for at in (rate, min(rate * factor, 26)))
-    assert fast >= slow * (1 - 1e-6) or rate * factor < rate
+    assert fast >= slow * (1 - 1e-6)
 
 
 def test_the_measured_load_has_what_was_measured() -> None:
