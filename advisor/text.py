@@ -130,7 +130,8 @@ def gpus_text(deployment: Deployment) -> str:
 
 def spread_text(deployment: Deployment, load: Load) -> str:
     """How few requests in flight spread over replicas: `1 in flight: 3 of the 4 replicas stay idle`, `6 in
-    flight: 2 of the 4 replicas have 2 of them, 2 have 1`; empty where all replicas have as many."""
+    flight: 2 of the 4 replicas have 2 of them, the others 1`; empty where all have as many, or so many each
+    that one more is no matter."""
     kind, replicas = load.arrival.kind, deployment.replicas
     if kind not in ("single", "concurrency"):
         return ""

@@ -62,8 +62,7 @@ def recipe_named(named: Sequence[str | QuantFormat] | None, recipe: str | None) 
     if others:
         raise InputError(
             f"formats: {first} and {others[0]} are made by different methods, and one question takes one; "
-            "name "
-            f"one, or compare the two: quantadvise compare {first}@H100 {others[0]}@H100"
+            f"name one, or compare the two: quantadvise compare {first}@H100 {others[0]}@H100"
         )
     algorithm = by_name[first]
     if stated is not None and stated.algorithm not in (None, algorithm):

@@ -30,7 +30,8 @@ _NAMES_OF_VERSION_6 = {
     "kv_narrow": "kv_read_fp8",
     "narrow_layer_s": "kv_to_fp8_layer_s",
 }
-"""Parameters by another name in version 6, which is otherwise the same as 7."""
+"""Parameters by another name in version 6, which is otherwise the same as 7. Both held a correction of each
+deployment, which is not read, and own cells without their figure."""
 _LAUNCH_OF_VERSION_7 = math.log(120.0 / 400.0)
 """Where the launches of a layer started in version 7, from where they start now; the rest is the same."""
 T = TypeVar("T")

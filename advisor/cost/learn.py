@@ -1,4 +1,4 @@
-"""Records → Fit: parameters, corrections, intervals, evidence and the held-out report."""
+"""Records → Fit: parameters, measured cells, intervals, evidence and the held-out report."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from advisor.advise.api import choice_of
 from advisor.advise.choose.question import Choice, check_context
 from advisor.advise.mixed.fleet import check_mixable
-from advisor.errors import InputError, QuantAdviseError, unknown
+from advisor.errors import InputError, QuantAdviseError, one_line, unknown
 from advisor.spec.deployment import kv_formats
 from advisor.spec.engines.profile_section import refuse_speculative
 from advisor.spec.formats.catalog import find_format
@@ -79,7 +79,7 @@ def field_of(error: QuantAdviseError) -> str:
 
 def words_of(error: QuantAdviseError) -> str:
     """An error in the form's words: without flag and key, where it stands beside its field."""
-    text = " ".join(str(error).split())
+    text = one_line(str(error))
     field = fields().get(field_of(error).partition(":")[0])
     if field is None:
         return text

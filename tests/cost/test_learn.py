@@ -268,7 +268,7 @@ def as_launched(fit: fit_file.Fit) -> fit_file.Fit:
 
 
 def test_a_fit_of_version_6_reads_as_the_same_fit(tmp_path):
-    """It is the last whose parameters had other names; whoever fitted to own records keeps the figures."""
+    """It is the last whose parameters had other names."""
     path = shipped("measurements") / fit_file.NAME
     document = as_version_7(json.loads(path.read_text(encoding="utf-8"))) | {"version": 6}
     old = {new: old for old, new in fit_file._NAMES_OF_VERSION_6.items()}

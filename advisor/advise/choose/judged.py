@@ -137,6 +137,11 @@ class JudgedTable:
             every &= one
         return every
 
+    def bill(self, load: int, i: int) -> float | None:
+        """USD per hour of one row; None where no price is known."""
+        usd = float(self.usd_per_hour[load, i])
+        return usd if np.isfinite(usd) else None
+
     @property
     def recovery_low(self) -> Floats:
         """-inf where nothing is known."""

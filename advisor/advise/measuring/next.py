@@ -203,8 +203,8 @@ def _measurable(of: Contest) -> list[Measurement]:
     found = []
     for i in chosen:
         d = of.deployments[i]
-        part = _share(arrival, d.replicas)
         busy = float(busy_replicas(arrival.kind, arrival.value or 1.0, d.replicas))
+        part = _share(arrival, busy)
         rate = float(of.found.answers.requests_per_s.value[i]) / busy
         if not np.isfinite(rate) or rate <= 0:
             continue
@@ -238,11 +238,11 @@ def _measurable(of: Contest) -> list[Measurement]:
     return found
 
 
-def _share(arrival: Arrival, replicas: int) -> Arrival:
-    """What one replica has of the load."""
+def _share(arrival: Arrival, busy: float) -> Arrival:
+    """What one of the replicas that have requests has of the load."""
     if arrival.value is None:
         return arrival
-    value = arrival.value / float(busy_replicas(arrival.kind, arrival.value, replicas))
+    value = arrival.value / busy
     return replace(arrival, value=float(round(value)) if arrival.kind == "concurrency" else value)
 
 

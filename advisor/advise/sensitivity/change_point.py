@@ -44,7 +44,7 @@ class Flip:
     """What is first then; None: nothing keeps the limits."""
     before: Deployment | None = None
     """What is first just before the change: the first one now, maybe with more or fewer replicas, or another
-    of its kind; None: not looked at, as nothing but the order changes."""
+    of its kind; None: not looked at, as nothing but the order changes, or nothing keeps the limits there."""
     usd_per_hour_before: float | None = None
     """What that costs; None where no price is known or `before` is None."""
 

@@ -126,6 +126,7 @@ class _Look:
         turn = turn_at(pair, 0, int(best[0]), int(best[1]))
         low, high = self._interval(step, pair, turn)
         far = int(step.far > step.near)
+        near, first = 1 - far, int(best[1 - far])
         whose: Whose = None
         if turn.whose is not None:
             whose = "other" if turn.whose == int(best[far]) else "first"
@@ -142,8 +143,8 @@ class _Look:
             limit=step.trial.assumption if turn.why == "limit" and step.trial.is_limit else turn.limit,
             whose=whose,
             to=None if best[far] < 0 else pair.deployment(far, int(best[far])),
-            before=None if best[1 - far] < 0 else pair.deployment(1 - far, int(best[1 - far])),
-            usd_per_hour_before=None if best[1 - far] < 0 else _bill(pair, 1 - far, int(best[1 - far])),
+            before=None if first < 0 else pair.deployment(near, first),
+            usd_per_hour_before=None if first < 0 else pair.bill(near, first),
         )
 
     def _interval(self, step: _Step, pair: JudgedTable, turn: Turn) -> Interval:
@@ -171,11 +172,6 @@ class _Look:
     def _stand(self, worlds: Sequence[World], served: Sequence[Deployment]) -> JudgedTable:
         loads, limits = [world.load for world in worlds], [world.limits for world in worlds]
         return judge_fixed(worlds[0].choice, loads, served, self.predictor, self.quality, timed=limits)
-
-
-def _bill(pair: JudgedTable, load: int, at: int) -> float | None:
-    usd = float(pair.usd_per_hour[load, at])
-    return usd if np.isfinite(usd) else None
 
 
 def _row(found: JudgedTable, load: int) -> JudgedTable:

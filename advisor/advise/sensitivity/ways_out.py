@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Change = Literal["limit", "confidence", "budget", "gpus", "budget and gpus", "gpu"]
 """limit: one limit is loosened. confidence: less of it is asked for. budget: a larger one is allowed. gpus:
-more GPUs are. gpu: any GPU with a known price is."""
+more GPUs are. budget and gpus: both, where neither alone is enough. gpu: any GPU with a known price is."""
 MAX_CERTAINTY = 0.999
 FEWEST = 0.01
 """Times the rate that is asked for: to serve fewer requests than that is another question."""
@@ -255,11 +255,10 @@ def way_out(
     to: float | None = None,
 ) -> WayOut:
     """A change after which the row at `i`, as it stands, keeps all limits with the probability `keeps`."""
-    usd = float(table.usd_per_hour[0, i])
     return WayOut(
         change=change,
         deployment=table.deployment(0, i),
-        usd_per_hour=usd if np.isfinite(usd) else None,
+        usd_per_hour=table.bill(0, i),
         keeps_all_limits=keeps,
         limit=limit,
         bound=bound,

@@ -108,6 +108,5 @@ def check_gpu(plan: Plan, devices: Sequence[Device]) -> None:
     if here:
         raise InputError(
             f"--gpu: the plan is for {name}, this machine has {', '.join(here)}; run it there, drop --gpu, "
-            "or "
-            "plan with --dry-run or --write-commands"
+            "or plan with --dry-run or --write-commands"
         )

@@ -7,7 +7,7 @@ import numpy as np
 from advisor.cost.arrays import Floats
 
 
-def overlapped_s(read: Floats, multiply: Floats, exponent: Floats) -> Floats:
+def overlapped_s(read: Floats, multiply: Floats, exponent: Floats | float) -> Floats:
     """Seconds of a kernel that reads and multiplies at the same time: (read^p + multiply^p)^(1/p).
 
     The larger the exponent p, the more the two overlap; p = 1 is their sum. Zeros are allowed.

@@ -180,15 +180,12 @@ class Process:
 
 def _merged(cells: Sequence[MeasuredCell]) -> list[MeasuredCell]:
     """The cells with those of one load whose lengths are the same but for a benchmark's draw made one."""
-    made: list[list[MeasuredCell]] = []
-    for cell in cells:
-        for group in made:
-            if same_cell(points_of([cell]), points_of(group[:1])).any():
-                group.append(cell)
-                break
-        else:
-            made.append([cell])
-    return [_mean(group) for group in made]
+    points = points_of(cells)
+    same = same_cell(points, points)
+    made: dict[int, list[MeasuredCell]] = {}
+    for i, cell in enumerate(cells):
+        made.setdefault(next((first for first in made if same[i, first]), i), []).append(cell)
+    return [_mean(group) for group in made.values()]
 
 
 def _mean(group: Sequence[MeasuredCell]) -> MeasuredCell:

@@ -244,7 +244,7 @@ def step_breakdown(
     on_gpu = launched + attention + communication
     unlaunched = np.where(
         tokens > c.graph_tokens,
-        overlapped_s(c.launch_s, on_gpu, np.full_like(on_gpu, _LAUNCH_SHARPNESS)) - on_gpu + c.skew_s,
+        overlapped_s(c.launch_s, on_gpu, _LAUNCH_SHARPNESS) - on_gpu + c.skew_s,
         0.0,
     )
     # Decode alone runs eagerly beyond the graph limit; the slower of launching and working counts.

@@ -156,7 +156,7 @@ class ChangePointDocument(TypedDict):
     before: Annotated[
         DeploymentDocument | None,
         "What is first just before the change: what is first now, maybe with other replicas, or another of "
-        "its kind. null: not looked at.",
+        "its kind. null: not looked at, or nothing keeps the limits there.",
     ]
     usd_per_hour_before: MaybeUsd
 

@@ -144,7 +144,7 @@ def yaml_text(document: Any, *, comments: tuple[str, ...] = ()) -> str:
     import yaml
 
     class Plain(yaml.SafeDumper):
-        """Writes a value that appears twice twice: people read no anchors."""
+        """Writes a value in full wherever it appears again: people read no anchors."""
 
         def ignore_aliases(self, data: Any) -> bool:
             return True

@@ -81,7 +81,7 @@ def estimates_table(assessment: Assessment) -> Table:
     user measured of a latency on another engine stands beside it."""
     prediction = assessment.prediction
     elsewhere = {
-        latency_name(one.metric, one.statistic): f"; {number(one.value)} measured on {one.engine}"
+        f"{latency_name(one.metric, one.statistic)}, ms": f"; {number(one.value)} measured on {one.engine}"
         for one in (() if prediction is None else prediction.on_other_engines)
     }
     table = _table(["", "value", "90 % interval", "basis"])
@@ -91,7 +91,7 @@ def estimates_table(assessment: Assessment) -> Table:
             name,
             number(estimate.value, digits=digits),
             DASH if exact else low_high(estimate, digits=digits),
-            given if exact and given else estimate.basis + elsewhere.get(name.removesuffix(", ms"), ""),
+            given if exact and given else estimate.basis + elsewhere.get(name, ""),
         )
     return table
 

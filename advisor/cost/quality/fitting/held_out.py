@@ -1,7 +1,6 @@
 """Held-out predictions of the accuracy model: whole models, whole sources or single scores left out.
 
-The errors of these, in units of the error that was predicted, widen the intervals (conformal), and are
-what the report prints.
+What these show widens the intervals (`calibration`), and is what the report prints.
 """
 
 from __future__ import annotations
