@@ -124,7 +124,8 @@ WayOutDocument = TypedDict(
         "change": Annotated[
             Change,
             "limit: it is loosened. confidence: less is asked for. budget: a larger one. gpus: more GPUs. "
-            "budget and gpus: both, where neither alone is enough. gpu: any GPU with a known price. The deployment is the cheapest an hour that then keeps all.",
+            "budget and gpus: both, where neither alone is enough. gpu: any GPU with a known price. The "
+            "deployment is the cheapest an hour that then keeps all.",
         ],
         "limit": str | None,
         "from": float | None,
