@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from advisor.advise.api import predict, recommend
     from advisor.advise.api_follow_up import compare, crossover, measure_next, mixed_fleet
+    from advisor.advise.certainty_and_sensitivity import Decision, decision
     from advisor.advise.choose.assessment import Assessment, Cost, Refusal
     from advisor.advise.choose.recommendation import Recommendation
     from advisor.advise.compare.deployments import Difference
-    from advisor.advise.decision import Decision, decision
-    from advisor.advise.measuring.next import Suggestion
+    from advisor.advise.measuring.best_measurements import Suggestion
     from advisor.advise.mixed.fleet import Mix
     from advisor.advise.sensitivity.crossover import Crossover
-    from advisor.cost.estimate import Estimate
+    from advisor.cost.estimate_with_interval import Estimate
     from advisor.cost.predict.prediction import Prediction
     from advisor.errors import QuantAdviseError
     from advisor.report.documents.recommendation_document import prediction_document, recommendation_document
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from advisor.spec.hardware.gpu_by_name import find_gpu
     from advisor.spec.models.catalog import find_model, known_models, typical_model
     from advisor.spec.models.model import ModelSpec
-    from advisor.spec.workloads.profile import known_workloads, load_workload
+    from advisor.spec.workloads.read_profile import known_workloads, load_workload
     from advisor.spec.workloads.workload import Arrival, LatencyLimit, Lengths, Load, Workload
 
 _HOME = {
@@ -46,18 +46,18 @@ _HOME = {
     "compare": "advisor.advise.api_follow_up",
     "measure_next": "advisor.advise.api_follow_up",
     "mixed_fleet": "advisor.advise.api_follow_up",
-    "decision": "advisor.advise.decision",
+    "decision": "advisor.advise.certainty_and_sensitivity",
     "Crossover": "advisor.advise.sensitivity.crossover",
     "Difference": "advisor.advise.compare.deployments",
-    "Decision": "advisor.advise.decision",
+    "Decision": "advisor.advise.certainty_and_sensitivity",
     "Mix": "advisor.advise.mixed.fleet",
-    "Suggestion": "advisor.advise.measuring.next",
+    "Suggestion": "advisor.advise.measuring.best_measurements",
     "Recommendation": "advisor.advise.choose.recommendation",
     "Assessment": "advisor.advise.choose.assessment",
     "Refusal": "advisor.advise.choose.assessment",
     "Cost": "advisor.advise.choose.assessment",
     "Prediction": "advisor.cost.predict.prediction",
-    "Estimate": "advisor.cost.estimate",
+    "Estimate": "advisor.cost.estimate_with_interval",
     "recommendation_document": "advisor.report.documents.recommendation_document",
     "prediction_document": "advisor.report.documents.recommendation_document",
     "find_model": "advisor.spec.models.catalog",
@@ -72,8 +72,8 @@ _HOME = {
     "QuantFormat": "advisor.spec.formats.format",
     "parse_engine": "advisor.spec.engines.engine",
     "Engine": "advisor.spec.engines.engine",
-    "load_workload": "advisor.spec.workloads.profile",
-    "known_workloads": "advisor.spec.workloads.profile",
+    "load_workload": "advisor.spec.workloads.read_profile",
+    "known_workloads": "advisor.spec.workloads.read_profile",
     "Workload": "advisor.spec.workloads.workload",
     "Load": "advisor.spec.workloads.workload",
     "Lengths": "advisor.spec.workloads.workload",

@@ -12,12 +12,12 @@ from collections.abc import Iterable
 import numpy as np
 
 from advisor.cost.quality.expected_loss import Key
-from advisor.cost.quality.fitting.errors import base_model_of, guesses, is_checkpoint_mean
 from advisor.cost.quality.fitting.estimator import LossRegressor
-from advisor.cost.quality.fitting.held_out import HeldOut, models_out
+from advisor.cost.quality.fitting.held_out_errors import base_model_of, guesses, is_checkpoint_mean
+from advisor.cost.quality.fitting.held_out_predictions import HeldOut, models_out
 from advisor.cost.quality.recovery import QualityModel
-from advisor.data import shipped
-from advisor.record.constants import read_accuracy_constants
+from advisor.record.prior_constants import read_accuracy_constants
+from advisor.shipped_files import shipped
 
 NOTHING = (0.0, 1e-3)
 """Mean and deviation of the logarithm of a factor that may not move."""

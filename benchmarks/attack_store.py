@@ -20,7 +20,7 @@ from advisor.record.store import read_speed
 ADD = """
 import sys
 from pathlib import Path
-from advisor.record.importers.merge import add_speed
+from advisor.record.importers.merge_rows import add_speed
 from tests.record import build
 path, who, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 for k in range(count):

@@ -20,14 +20,14 @@ from pathlib import Path
 import numpy as np
 
 from advisor.cost import fit_report
-from advisor.cost.arrays import Bools, Floats
-from advisor.cost.evaluation.coverage import distances_without
-from advisor.cost.evaluation.figures import errors_of
-from advisor.cost.evaluation.held_out import HeldOut, load_class
+from advisor.cost.array_table import Bools, Floats
+from advisor.cost.evaluation.error_metrics import errors_of
+from advisor.cost.evaluation.held_out_errors import HeldOut, load_class
+from advisor.cost.evaluation.interval_coverage import distances_without
 from advisor.cost.fit_report import FitReport, IntervalFigures
-from advisor.cost.fitting.quantities import quantity
-from advisor.cost.learn_more import row_keys
-from advisor.data import shipped
+from advisor.cost.fitting.row_quantity import quantity
+from advisor.cost.learn_from_own_records import row_keys
+from advisor.shipped_files import shipped
 from benchmarks.replay_decisions import held_out
 
 FIRST_SOURCES = frozenset(

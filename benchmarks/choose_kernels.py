@@ -17,9 +17,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from advisor.data import shipped
-from advisor.record.kernel import KernelTiming
+from advisor.record.kernel_timing import KernelTiming
 from advisor.record.store import read_kernels, write_kernels
+from advisor.shipped_files import shipped
 from advisor.units import GB, TERA
 
 Row = dict[str, str]

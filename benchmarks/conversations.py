@@ -17,9 +17,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from advisor.cost.arrays import Floats
-from advisor.cost.predict.simulated import SHORT_BY
-from advisor.cost.serving.conversations import CALM, ROOM
+from advisor.cost.array_table import Floats
+from advisor.cost.predict.simulated_conversations import SHORT_BY
+from advisor.cost.serving.conversation_prefix_hits import CALM, ROOM
 from tests.cost.conversation_cases import Case, cases
 
 

@@ -14,15 +14,15 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from advisor import whole_file
+from advisor import atomic_files
 from advisor.cost import fit_file
 from advisor.cost.learn import learn
-from advisor.cost.quality import file as quality_file
+from advisor.cost.quality import accuracy_fit_file as quality_file
 from advisor.cost.quality.recovery import fit_quality
-from advisor.data import shipped
-from advisor.record.constants import read_accuracy_constants
 from advisor.record.measurement import QualityMeasurement, SpeedMeasurement
+from advisor.record.prior_constants import read_accuracy_constants
 from advisor.record.store import read_quality, read_speed
+from advisor.shipped_files import shipped
 
 OUT = Path(__file__).resolve().parent.parent / "tests" / "data" / "frozen_fit"
 
@@ -64,7 +64,7 @@ def main(out: Path) -> None:
     speed, _ = learn(speed_rows(read_speed(base)), progress=print)
     quality = fit_quality(quality_rows(read_quality(base)), read_accuracy_constants(base))
     for name, text in ((fit_file.NAME, fit_file.dumps(speed)), (quality_file.NAME, quality.to_json())):
-        whole_file.write_output(out / name, text)
+        atomic_files.write_output(out / name, text)
         print(f"{out / name}: {len(text) / 1000:.0f} kB")
 
 

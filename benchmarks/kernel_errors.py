@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from advisor.cost.fitting.kernel_estimator import KernelProblem, fit_kernels
-from advisor.cost.kernels.timed import timed_kernels
-from advisor.data import shipped
+from advisor.cost.kernels.kernel_timings import timed_kernels
 from advisor.record.store import read_kernels
+from advisor.shipped_files import shipped
 
 FOLDS = 5
 

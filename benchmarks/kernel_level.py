@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from advisor.cost.evaluation.figures import errors_of
-from advisor.cost.evaluation.held_out import load_class
-from advisor.cost.evaluation.optimum import Optimum
+from advisor.cost.evaluation.error_metrics import errors_of
+from advisor.cost.evaluation.fit_without_rows import Optimum
+from advisor.cost.evaluation.held_out_errors import load_class
 from advisor.cost.fitting.observations import observe
-from advisor.cost.fitting.quantities import quantity
+from advisor.cost.fitting.row_quantity import quantity
 from advisor.cost.fitting.step_estimator import fit_speed
 from advisor.cost.predict.predictor import Predictor
-from advisor.data import shipped
 from advisor.record.store import read_speed
+from advisor.shipped_files import shipped
 from benchmarks.replay_decisions import left_out_errors, nothing_held_out
 
 FEWEST = 20

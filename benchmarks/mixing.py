@@ -20,8 +20,8 @@ import numpy as np
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
 from advisor.advise.choose.recommendation import choose
 from advisor.advise.mixed.fleet import Mix, mix
-from advisor.report.terminal.mixed.words import compared_text
-from advisor.spec.workloads.profile import load_workload
+from advisor.report.terminal.mixed.fleet_words import compared_text
+from advisor.spec.workloads.read_profile import load_workload
 from advisor.spec.workloads.workload import Arrival
 
 RENTED = {

@@ -4,8 +4,8 @@
 
 Published runs stand for a user's: each source is left out of the fit, so that its errors are those of a
 machine nobody measured. Printed are correlations of errors by how far two loads are apart, which the
-constants of `advisor/cost/predict/points.py` were read from, and the median error at the other loads of a
-deployment before and after one of its runs is known. Takes a few minutes.
+constants of `advisor/cost/predict/error_correlation.py` were read from, and the median error at the other
+loads of a deployment before and after one of its runs is known. Takes a few minutes.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from advisor.cost.evaluation.held_out import families, leave_sources_out
-from advisor.cost.evaluation.optimum import Optimum
-from advisor.cost.fitting.evidence import MeasuredCell
+from advisor.cost.evaluation.fit_without_rows import Optimum
+from advisor.cost.evaluation.held_out_errors import families, leave_sources_out
+from advisor.cost.fitting.measured_deployments import MeasuredCell
 from advisor.cost.fitting.observations import observe
-from advisor.cost.learn_more import row_keys
-from advisor.cost.predict.carried import Process
-from advisor.cost.predict.points import points_of
+from advisor.cost.learn_from_own_records import row_keys
+from advisor.cost.predict.error_correlation import points_of
+from advisor.cost.predict.gaussian_process import Process
 from advisor.cost.predict.predictor import Predictor
-from advisor.data import shipped
 from advisor.record.store import read_speed
+from advisor.shipped_files import shipped
 from advisor.spec.metrics import METRICS
 
 MOST_CELLS = 60

@@ -18,10 +18,10 @@ from advisor.cost.fitting.observations import observe
 from advisor.cost.predict.deployment_table import DeploymentTables
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.serving.load_table import load_table
-from advisor.cost.simulation.percentiles import ratios_to_mean, simulated_row
-from advisor.data import shipped
+from advisor.cost.simulation.percentile_ratios import ratios_to_mean, simulated_row
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.store import read_speed
+from advisor.shipped_files import shipped
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Arrival, Lengths, Load
 

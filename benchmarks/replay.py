@@ -21,18 +21,18 @@ from pathlib import Path
 import numpy as np
 
 from advisor.advise.measuring.value_of_information import Problem, best_now, gain, losses_now
-from advisor.cost.arrays import Floats
-from advisor.cost.evaluation.decisions import RIGHT_WITHIN, usd_per_query
-from advisor.cost.evaluation.held_out import HeldOut, leave_groups_out
-from advisor.cost.evaluation.optimum import Optimum
-from advisor.cost.fitting.evidence import shape_key
+from advisor.cost.array_table import Floats
+from advisor.cost.evaluation.fit_without_rows import Optimum
+from advisor.cost.evaluation.format_choice_score import RIGHT_WITHIN, usd_per_query
+from advisor.cost.evaluation.held_out_errors import HeldOut, leave_groups_out
+from advisor.cost.fitting.measured_deployments import shape_key
 from advisor.cost.fitting.observations import Observations, observe
 from advisor.cost.predict.predictor import REPEAT, REPEAT_MAXIMUM, Z90, Predictor
 from advisor.cost.uncertainty.error_class import Distance, EngineClass, error_class
 from advisor.cost.uncertainty.intervals import Interval
 from advisor.cost.uncertainty.shared_errors import TOKEN_RATE, Shares
-from advisor.data import shipped
 from advisor.record.store import read_speed
+from advisor.shipped_files import shipped
 from advisor.spec.engines.engine import defaults
 
 STEPS = 6

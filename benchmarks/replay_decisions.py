@@ -36,16 +36,16 @@ from pathlib import Path
 
 import numpy as np
 
-from advisor.advise.choose.joint import TOKEN_RATE, TTFT, keeps_all
+from advisor.advise.choose.joint_probability import TOKEN_RATE, TTFT, keeps_all
 from advisor.advise.choose.limits import margin_sd
-from advisor.cost.arrays import Floats
-from advisor.cost.evaluation.held_out import HeldOut, Optimum, leave_groups_out, near_capacity
+from advisor.cost.array_table import Floats
+from advisor.cost.evaluation.held_out_errors import HeldOut, Optimum, leave_groups_out, near_capacity
 from advisor.cost.fitting.observations import Observations, observe
 from advisor.cost.predict.prediction_table import Range
 from advisor.cost.predict.predictor import Z90, Predictor
 from advisor.cost.uncertainty.error_class import Distance, ErrorClass
-from advisor.data import shipped
 from advisor.record.store import read_speed
+from advisor.shipped_files import shipped
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.prices import price_of
 

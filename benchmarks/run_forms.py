@@ -20,8 +20,8 @@ import numpy as np
 
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.serving.load_table import LoadTable, load_table
-from advisor.cost.serving.replica import replica_stats
-from advisor.cost.simulation.percentiles import simulated_engine
+from advisor.cost.serving.replica_stats import replica_stats
+from advisor.cost.simulation.percentile_ratios import simulated_engine
 from advisor.cost.simulation.simulate import simulate
 from advisor.errors import UnsupportedError
 from advisor.spec.deployment import Deployment

@@ -15,15 +15,22 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "advisor"
 
 SPEC = {"spec"}
-COST = {"cost/arrays", "cost/estimate", "cost/step", "cost/serving", "cost/predict", "cost/quality"}
+COST = {
+    "cost/array_table",
+    "cost/estimate_with_interval",
+    "cost/step",
+    "cost/serving",
+    "cost/predict",
+    "cost/quality",
+}
 """What the layers that decide and show may see of cost: an answer imports no evaluation."""
 ADVISE = {"advise"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "units": set(),
-    "data": set(),
-    "whole_file": set(),
+    "shipped_files": set(),
+    "atomic_files": set(),
     "version": set(),
     # what exists
     "spec/reading": set(),
@@ -52,83 +59,98 @@ MAY_IMPORT: dict[str, set[str]] = {
     "measure/execution": {"measure/state", "measure/steps", "measure/tools", "record", *SPEC},
     "measure": {"measure", "record", *SPEC},
     # learns and predicts
-    "cost/arrays": set(),
-    "cost/normal": {"cost/arrays"},
-    "cost/estimate": set(),
-    "cost/kernels": {"cost/arrays", "record", *SPEC},
-    "cost/step": {"cost/arrays", "cost/kernels", *SPEC},
-    "cost/serving": {"cost/arrays", "cost/normal", "cost/step", *SPEC},
-    "cost/serving/engines": {"cost/arrays", "cost/serving"},
-    "cost/simulation": {"cost/arrays", "cost/serving", "cost/step", *SPEC},
-    "cost/fitting": {"cost/arrays", "cost/kernels", "cost/serving", "cost/step", "record", *SPEC},
-    "cost/uncertainty": {"cost/arrays", "cost/normal", "cost/step", *SPEC},
-    "cost/fit_file": {"cost/arrays", "cost/fitting", "cost/step", "cost/uncertainty", *SPEC},
+    "cost/array_table": set(),
+    "cost/normal_quantiles": {"cost/array_table"},
+    "cost/estimate_with_interval": set(),
+    "cost/kernels": {"cost/array_table", "record", *SPEC},
+    "cost/step": {"cost/array_table", "cost/kernels", *SPEC},
+    "cost/serving": {"cost/array_table", "cost/normal_quantiles", "cost/step", *SPEC},
+    "cost/serving/engines": {"cost/array_table", "cost/serving"},
+    "cost/simulation": {"cost/array_table", "cost/serving", "cost/step", *SPEC},
+    "cost/fitting": {"cost/array_table", "cost/kernels", "cost/serving", "cost/step", "record", *SPEC},
+    "cost/uncertainty": {"cost/array_table", "cost/normal_quantiles", "cost/step", *SPEC},
+    "cost/fit_file": {"cost/array_table", "cost/fitting", "cost/step", "cost/uncertainty", *SPEC},
     "cost/fit_report": set(),
-    "cost/calibrated": {"cost/arrays", "cost/fit_file", "cost/step", "record", *SPEC},
+    "cost/calibrated_gpu": {"cost/array_table", "cost/fit_file", "cost/step", "record", *SPEC},
     "cost/predict": {
-        *("cost/arrays", "cost/estimate", "cost/fit_file", "cost/fitting", "cost/serving"),
+        *("cost/array_table", "cost/estimate_with_interval", "cost/fit_file", "cost/fitting", "cost/serving"),
         *("cost/simulation", "cost/step", "cost/uncertainty", *SPEC),
     },
     "cost/evaluation": {
-        *("cost/arrays", "cost/fit_report", "cost/fitting", "cost/serving", "cost/step", "cost/uncertainty"),
+        *(
+            "cost/array_table",
+            "cost/fit_report",
+            "cost/fitting",
+            "cost/serving",
+            "cost/step",
+            "cost/uncertainty",
+        ),
         *("record", *SPEC),
     },
-    "cost/learn_more": {
-        *("cost/arrays", "cost/fit_file", "cost/fitting", "cost/step", "cost/uncertainty"),
+    "cost/learn_from_own_records": {
+        *("cost/array_table", "cost/fit_file", "cost/fitting", "cost/step", "cost/uncertainty"),
         *("record", *SPEC),
     },
     "cost/learn": {
-        *("cost/arrays", "cost/evaluation", "cost/fit_file", "cost/fit_report", "cost/fitting"),
-        *("cost/learn_more", "cost/step", "cost/uncertainty", "record", *SPEC),
+        *("cost/array_table", "cost/evaluation", "cost/fit_file", "cost/fit_report", "cost/fitting"),
+        *("cost/learn_from_own_records", "cost/step", "cost/uncertainty", "record", *SPEC),
     },
-    "cost/quality/fitting": {"cost/arrays", "cost/uncertainty", "cost/quality", "record", *SPEC},
-    "cost/quality": {"cost/arrays", "cost/estimate", "cost/uncertainty", "record", *SPEC},
+    "cost/quality/fitting": {"cost/array_table", "cost/uncertainty", "cost/quality", "record", *SPEC},
+    "cost/quality": {"cost/array_table", "cost/estimate_with_interval", "cost/uncertainty", "record", *SPEC},
     "cost": set(),
-    "text": {"cost/estimate", *SPEC},
+    "display_text": {"cost/estimate_with_interval", *SPEC},
     # decides
-    "advise/choose": {*COST, "cost/uncertainty", "record", "text", *SPEC},
-    "advise/certainty": {"advise/choose", *COST, "cost/uncertainty", "text", *SPEC},
+    "advise/choose": {*COST, "cost/uncertainty", "record", "display_text", *SPEC},
+    "advise/certainty": {"advise/choose", *COST, "cost/uncertainty", "display_text", *SPEC},
     "advise/sensitivity": {
-        *("advise/certainty", "advise/choose", *COST, "cost/uncertainty", "text", *SPEC),
+        *("advise/certainty", "advise/choose", *COST, "cost/uncertainty", "display_text", *SPEC),
     },
-    "advise/measuring": {"advise/certainty", "advise/choose", *COST, "text", *SPEC},
-    "advise/mixed": {"advise/certainty", "advise/choose", *COST, "text", *SPEC},
+    "advise/measuring": {"advise/certainty", "advise/choose", *COST, "display_text", *SPEC},
+    "advise/mixed": {"advise/certainty", "advise/choose", *COST, "display_text", *SPEC},
     "advise/compare": {
         "advise/certainty",
         "advise/choose",
         *COST,
         "cost/uncertainty",
         "record",
-        "text",
+        "display_text",
         *SPEC,
     },
-    "advise": {"advise", "cost", "record", "text", *SPEC},
+    "advise": {"advise", "cost", "record", "display_text", *SPEC},
     # shows
-    "report/commands": {*COST, "text", *SPEC},
-    "report/documents": {"report/commands", *ADVISE, *COST, "text", *SPEC},
+    "report/commands": {*COST, "display_text", *SPEC},
+    "report/documents": {"report/commands", *ADVISE, *COST, "display_text", *SPEC},
     "report/terminal": {
         "cost/fit_report",
         "report/commands",
         "report/documents",
         *ADVISE,
         *COST,
-        "text",
+        "display_text",
         *SPEC,
     },
-    "report/terminal/mixed": {"report/commands", "report/terminal", *ADVISE, *COST, "text", *SPEC},
+    "report/terminal/mixed": {"report/commands", "report/terminal", *ADVISE, *COST, "display_text", *SPEC},
     "report/manifests": {
-        *("report/commands", "report/documents", "report/terminal", *ADVISE, *COST, "text", *SPEC),
+        *("report/commands", "report/documents", "report/terminal", *ADVISE, *COST, "display_text", *SPEC),
     },
     "report/html/assets": set(),
-    "report/html/elements": {"report/html/assets", "report/terminal", *ADVISE, *COST, "text", *SPEC},
-    "report/html/charts": {"report/html/elements", "report/terminal", *ADVISE, *COST, "text", *SPEC},
+    "report/html/elements": {"report/html/assets", "report/terminal", *ADVISE, *COST, "display_text", *SPEC},
+    "report/html/charts": {"report/html/elements", "report/terminal", *ADVISE, *COST, "display_text", *SPEC},
     "report/html/tables": {
-        *("report/documents", "report/html/elements", "report/terminal", *ADVISE, *COST, "text", *SPEC),
+        *(
+            "report/documents",
+            "report/html/elements",
+            "report/terminal",
+            *ADVISE,
+            *COST,
+            "display_text",
+            *SPEC,
+        ),
     },
-    "report/html": {"report", *ADVISE, *COST, "text", *SPEC},
-    "report": {"report", *ADVISE, "cost", "text", *SPEC},
-    "ui": {"record/importers", "report", *ADVISE, *COST, "text", *SPEC},
-    "mcp": {"report/documents", *ADVISE, "text", *SPEC},
+    "report/html": {"report", *ADVISE, *COST, "display_text", *SPEC},
+    "report": {"report", *ADVISE, "cost", "display_text", *SPEC},
+    "ui": {"record/importers", "report", *ADVISE, *COST, "display_text", *SPEC},
+    "mcp": {"report/documents", *ADVISE, "display_text", *SPEC},
 }
 """What each folder may import beside itself and `FOR_ALL`; a name stands for all below it.
 
@@ -136,7 +158,7 @@ Files in the root of cost stand for themselves: every room uses `estimate`, and 
 command line, the entry and the library's own surface put all of it together and may import anything.
 """
 
-FOR_ALL = {"errors", "units", "data", "whole_file", "version"}
+FOR_ALL = {"errors", "units", "shipped_files", "atomic_files", "version"}
 ASSEMBLY = ("cli", "__main__", "__init__")
 MAX_MODULES, MAX_IN_ROOT = 16, 10
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 350, 60
@@ -329,7 +351,7 @@ def test_starting_the_command_line_loads_nothing_heavy() -> None:
     "code",
     [
         "from advisor.advise.api import recommend; recommend('Llama-3.1-8B-Instruct', 'chat', gpus=['H100'])",
-        "from advisor.cost.learn_more import learn_more",
+        "from advisor.cost.learn_from_own_records import learn_more",
         "from advisor.advise.compare.deployments import compare",
         "from advisor.advise.sensitivity.crossover import crossover",
     ],

@@ -135,8 +135,8 @@ def test_every_command_and_option_says_what_it_does() -> None:
 def test_every_column_and_metric_is_explained() -> None:
     from typing import get_args
 
-    from advisor.record.columns import meaning
-    from advisor.record.tables import COSTS, FAILURES, QUALITY, SPEED
+    from advisor.record.column_meanings import meaning
+    from advisor.record.file_columns import COSTS, FAILURES, QUALITY, SPEED
     from advisor.spec.metrics import METRICS
 
     assert set(METRICS) == set(get_args(MetricName))

@@ -7,17 +7,17 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from advisor.advise.asked_formats import accuracy_as_named, formats_for, recipe_named
 from advisor.advise.choose.assessment import Assessment
-from advisor.advise.choose.failures import Border
+from advisor.advise.choose.candidate_deployments import Space
 from advisor.advise.choose.judge import judge_fixed
+from advisor.advise.choose.judged_rows import TableRows
 from advisor.advise.choose.question import Choice, check_context
 from advisor.advise.choose.recommendation import Recommendation, choose
-from advisor.advise.choose.rows import TableRows
-from advisor.advise.choose.space import Space
+from advisor.advise.choose.recorded_failures import Border
+from advisor.advise.formats_to_search import accuracy_as_named, formats_for, recipe_named
 from advisor.advise.price_source import live_prices, price_source
-from advisor.advise.starting import check_splits, check_starts
-from advisor.cost.quality.by_recipe import made_by
+from advisor.advise.refuse_unstartable import check_splits, check_starts
+from advisor.cost.quality.checkpoint_of_recipe import made_by
 from advisor.errors import InputError
 from advisor.spec.deployment import Deployment, KvChoice, kv_choice
 from advisor.spec.engines.engine import Engine, newest_version, parse_engine, with_prefix_caching
@@ -29,8 +29,8 @@ from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.live_prices import LivePrices
 from advisor.spec.models.catalog import find_model, listed_checkpoint
 from advisor.spec.models.model import ModelSpec
-from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import Share, override
+from advisor.spec.workloads.read_profile import load_workload
 from advisor.spec.workloads.workload import Objective, Workload
 
 if TYPE_CHECKING:

@@ -9,19 +9,19 @@ from advisor.advise.api import choice_of, engine_of, shipped_predictor, shipped_
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.compare import deployments as side_by_side
 from advisor.advise.compare.deployments import Difference, parse_deployment
-from advisor.advise.measuring import next as suggest
-from advisor.advise.measuring.next import Suggestion
+from advisor.advise.measuring import best_measurements as suggest
+from advisor.advise.measuring.best_measurements import Suggestion
 from advisor.advise.mixed.fleet import Mix, mix
 from advisor.advise.price_source import price_source
 from advisor.advise.sensitivity import crossover as along
-from advisor.advise.sensitivity.axis import Over
 from advisor.advise.sensitivity.crossover import Crossover
+from advisor.advise.sensitivity.load_axis import Over
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine
 from advisor.spec.hardware.live_prices import LivePrices
 from advisor.spec.models.catalog import find_model
 from advisor.spec.models.model import ModelSpec
-from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.read_profile import load_workload
 from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from advisor.advise.choose.price import PriceOf
+from advisor.advise.choose.deployment_cost import PriceOf
 from advisor.errors import InputError, unknown
-from advisor.spec.hardware.age import today
 from advisor.spec.hardware.catalog import known_gpus
 from advisor.spec.hardware.gpu import GpuSpec, Price
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.live_catalog import folder, read_catalog
 from advisor.spec.hardware.live_prices import LIVE, LivePrices
+from advisor.spec.hardware.price_age import today
 from advisor.spec.hardware.prices import TERMS, checked_usd_per_gpu_hour, one_price_each, price_of
 
 

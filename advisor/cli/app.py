@@ -63,7 +63,7 @@ def _prices(app: App) -> None:
 
 
 def _records(app: App) -> None:
-    from advisor.cli.commands.records import check, fit
+    from advisor.cli.commands.check_and_fit import check, fit
 
     app.command()(check)
     app.command()(fit)

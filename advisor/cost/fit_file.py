@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from advisor.cost.fitting.evidence import DeploymentKey, Evidence, MeasuredCell
+from advisor.cost.fitting.measured_deployments import DeploymentKey, Evidence, MeasuredCell
+from advisor.cost.step.deployment_work import ERAS
 from advisor.cost.step.fitted_speed import FittedSpeed
-from advisor.cost.step.work import ERAS
 from advisor.cost.uncertainty.error_class import EngineClass, ErrorClass
 from advisor.cost.uncertainty.intervals import Interval, Intervals
 from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares

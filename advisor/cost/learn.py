@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from advisor.cost.evaluation.error_correlation import format_pairs, learn_ratios, learn_shares
-from advisor.cost.evaluation.figures import errors_of
-from advisor.cost.evaluation.held_out import (
+from advisor.cost.evaluation.error_metrics import errors_of
+from advisor.cost.evaluation.fit_without_rows import Optimum
+from advisor.cost.evaluation.held_out_errors import (
     HeldOut,
     families,
     leave_groups_out,
@@ -18,19 +19,18 @@ from advisor.cost.evaluation.held_out import (
     load_class,
     near_capacity,
 )
-from advisor.cost.evaluation.optimum import Optimum
-from advisor.cost.evaluation.report import report
+from advisor.cost.evaluation.held_out_report import report
 from advisor.cost.fit_file import Fit
 from advisor.cost.fit_report import FitReport
-from advisor.cost.fitting.evidence import shape_key
 from advisor.cost.fitting.kernel_estimator import fit_kernels
+from advisor.cost.fitting.measured_deployments import shape_key
 from advisor.cost.fitting.observations import observe
 from advisor.cost.fitting.step_estimator import fit_speed
-from advisor.cost.learn_more import assembled, row_keys
+from advisor.cost.learn_from_own_records import assembled, row_keys
 from advisor.cost.step.fitted_speed import FittedSpeed
 from advisor.cost.uncertainty.intervals import build
 from advisor.errors import DataError
-from advisor.record.kernel import KernelTiming
+from advisor.record.kernel_timing import KernelTiming
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.sources import Sources
 

@@ -17,8 +17,8 @@ from pydantic import ValidationError
 
 from advisor.errors import InputError, QuantAdviseError, one_line
 from advisor.mcp.tools import TOOLS, Tool
-from advisor.spec.engines.profile_section import refuse_speculative
-from advisor.spec.reading.given import Given
+from advisor.spec.engines.engine_of_profile import refuse_speculative
+from advisor.spec.reading.given_value import Given
 from advisor.version import installed_version
 
 INSTRUCTIONS = (

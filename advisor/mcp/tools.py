@@ -10,7 +10,7 @@ from typing import Any
 from advisor.errors import InputError
 from advisor.mcp import inputs as i
 from advisor.spec.models.model import ModelSpec
-from advisor.spec.reading.lists import gpu_and_count, gpu_and_degree
+from advisor.spec.reading.comma_lists import gpu_and_count, gpu_and_degree
 from advisor.spec.workloads.workload import Workload
 
 Document = dict[str, Any]
@@ -37,8 +37,8 @@ def _model(name: str) -> ModelSpec:
 
 
 def _workload(given: i.WorkloadInputs, objective: str | None = None, **more: Any) -> Workload:
-    from advisor.spec.workloads.profile import load_workload
     from advisor.spec.workloads.profile_flags import override
+    from advisor.spec.workloads.read_profile import load_workload
 
     loads = {
         "request_rate": given.request_rate is not None,
@@ -108,8 +108,8 @@ def _choice(given: i.ChoiceInputs, **more: Any) -> Mapping[str, Any]:
 def _recommend(given: i.RecommendInputs) -> Document:
     from advisor.advise.api import recommend
     from advisor.advise.api_follow_up import mixed_fleet
-    from advisor.advise.decision import decision
-    from advisor.report.documents.mix_document import mix_document
+    from advisor.advise.certainty_and_sensitivity import decision
+    from advisor.report.documents.mixed_fleet_document import mix_document
     from advisor.report.documents.recommendation_document import recommendation_document
 
     asked = _choice(given, api_price=given.api_price, utilization=given.utilization)
@@ -216,7 +216,7 @@ def _list_gpus(given: i.ListInputs) -> Document:
 
 
 def _list_workloads(given: i.ListInputs) -> Document:
-    from advisor.spec.workloads.profile import known_workloads, load_workload
+    from advisor.spec.workloads.read_profile import known_workloads, load_workload
 
     rows = [{"name": name, "about": load_workload(name).about} for name in known_workloads()]
     return _names("workloads", rows, given.contains)

@@ -9,8 +9,8 @@ from pathlib import Path
 from advisor.measure.execution import bench_step
 from advisor.measure.execution.jobs import Job, QuantizeJob
 from advisor.measure.execution.session_job import SessionJob, located
-from advisor.measure.steps import prompts, quality, quantize, repeats_agree, server, steps
-from advisor.measure.steps.server import Endpoint
+from advisor.measure.steps import lm_eval_scores, plan_steps, prompts, quantize, repeats_agree, vllm_server
+from advisor.measure.steps.vllm_server import Endpoint
 from advisor.measure.tools import envs
 from advisor.measure.tools.envs import FoundTool
 
@@ -41,11 +41,11 @@ def _of_session(job: SessionJob, folder: Path) -> Iterator[str]:
     if running is not None:  # nobody here starts it
         endpoint = Endpoint(url=running.url, served_name=running.served_name, version=running.version)
     else:
-        name = f"quantadvise-{steps.serve_step(job.target).key}"
-        yield shlex.join(server.command(vllm, job.target.serving, port=PORT, served_name=name))
-        endpoint = Endpoint(url=f"http://{server.HOST}:{PORT}", served_name=name, version=None)
+        name = f"quantadvise-{plan_steps.serve_step(job.target).key}"
+        yield shlex.join(vllm_server.command(vllm, job.target.serving, port=PORT, served_name=name))
+        endpoint = Endpoint(url=f"http://{vllm_server.HOST}:{PORT}", served_name=name, version=None)
     for point in plan.points if job.benches else ():
-        step = steps.bench_step(
+        step = plan_steps.bench_step(
             plan, job.workload, job.target, point, 0, repeats_agree.goodput_arguments(job.workload.goodput)
         )
         work = folder / "work" / step.key
@@ -54,7 +54,7 @@ def _of_session(job: SessionJob, folder: Path) -> Iterator[str]:
         argv = bench_step.command(job, vllm, endpoint, point, seed=seed, drawn=drawn, result=result)
         yield shlex.join(argv)
     for task in job.tasks:
-        key = steps.evaluate_step(plan, job.target, task, job.evaluate_version, job.task_file).key
+        key = plan_steps.evaluate_step(plan, job.target, task, job.evaluate_version, job.task_file).key
         work = folder / "work" / key
-        argv = quality.command(_tool("evaluate"), work / "spec.json", work / "result.json")
+        argv = lm_eval_scores.command(_tool("evaluate"), work / "spec.json", work / "result.json")
         yield f"{shlex.join(argv)}  # lm-eval task {task}"

@@ -8,18 +8,18 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from advisor import whole_file
+from advisor import atomic_files
 from advisor.errors import QuantAdviseError
 from advisor.measure import commands
 from advisor.measure.execution.executor import Write
 from advisor.measure.execution.jobs import Job, QuantizeJob, checkpoint_folder
-from advisor.measure.prepared import Prepared
-from advisor.measure.records import Records, records
+from advisor.measure.ledger_to_records import Records, records
+from advisor.measure.plan_to_jobs import Prepared
 from advisor.measure.state.events import Done, Event
+from advisor.measure.state.job_site import Site
 from advisor.measure.state.ledger import Ledger
-from advisor.measure.state.site import Site
-from advisor.measure.steps import checkpoint, quality
-from advisor.measure.tools import files, machine
+from advisor.measure.steps import checkpoint, lm_eval_scores
+from advisor.measure.tools import digests, machine
 from advisor.record import store
 
 
@@ -56,7 +56,7 @@ def check_tasks(prepared: Prepared, tasks: Iterable[str]) -> None:
         return
     site = Site(folder=prepared.folder, offline=prepared.offline)
     folder = None if prepared.plan.task_folder is None else Path(prepared.plan.task_folder)
-    quality.check(site.tool("evaluate"), named, folder, work=site.work("tasks"), env=site.env())
+    lm_eval_scores.check(site.tool("evaluate"), named, folder, work=site.work("tasks"), env=site.env())
 
 
 def execute(
@@ -77,7 +77,7 @@ def execute(
     def write(event: Event) -> None:
         if isinstance(event, Done):
             for name, text in event.attachments.items():
-                whole_file.write(raw / name, text)
+                atomic_files.write(raw / name, text)
             event = replace(event, entry=ledger.add(event.entry))
             write_records(prepared, ledger)
         say(event)
@@ -105,7 +105,7 @@ def write_records(prepared: Prepared, ledger: Ledger) -> Records:
     found = records(ledger, prepared.folder / "raw", prepared.source)
     folder = prepared.folder / "records"
     folder.mkdir(parents=True, exist_ok=True)
-    with files.room_expected(folder):
+    with digests.room_expected(folder):
         store.write_speed(folder / "speed.csv", found.speed)
         store.write_quality(folder / "quality.csv", found.quality)
         store.write_failures(folder / "failures.csv", found.failures)
@@ -121,8 +121,8 @@ def _describe(prepared: Prepared) -> None:
         "model": {**asdict(prepared.model), "commit": commit},
         "name": prepared.model_name,
     }
-    whole_file.write(folder / "plan.json", json.dumps(plan, indent=1, sort_keys=True, default=str) + "\n")
+    atomic_files.write(folder / "plan.json", json.dumps(plan, indent=1, sort_keys=True, default=str) + "\n")
     row: dict[str, Any] = machine.environment(list(prepared.devices))
-    whole_file.write(folder / "environment.json", json.dumps(row, indent=1, sort_keys=True) + "\n")
+    atomic_files.write(folder / "environment.json", json.dumps(row, indent=1, sort_keys=True) + "\n")
     lines = [line for job in prepared.jobs for line in commands.of_job(job, folder)]
-    whole_file.write(folder / "commands.txt", "\n".join(lines) + "\n")
+    atomic_files.write(folder / "commands.txt", "\n".join(lines) + "\n")

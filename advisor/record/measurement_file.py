@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from advisor import whole_file
+from advisor import atomic_files
 from advisor.errors import DataError, nearest
-from advisor.record.tables import KINDS, MARK, SPEED, VERSION
+from advisor.record.file_columns import KINDS, MARK, SPEED, VERSION
 from advisor.spec.reading.file_bytes import read_bytes
 from advisor.units import MIB
 
@@ -136,7 +136,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def _lock_file(path: Path) -> IO[bytes]:
-    with whole_file.named_errors(path):
+    with atomic_files.named_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.with_name(f".{path.name}.lock").open("a+b")
 
@@ -168,7 +168,7 @@ def set_torn_line_aside(path: Path) -> str | None:
     # The count of the first line then is that of the rows that are left, if no other row is missing.
     first, after, rest = content[:kept].partition(b"\n")
     first = re.sub(rb"\brows=%d$" % (line - 2), b"rows=%d" % (line - 3), first)
-    whole_file.write(path, first + after + rest)
+    atomic_files.write(path, first + after + rest)
     return f"{path}:{line}: the last line was cut off while being written; it is set aside in {aside.name}"
 
 

@@ -9,11 +9,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from advisor.data import shipped
 from advisor.errors import DataError, InputError
+from advisor.shipped_files import shipped
 from advisor.spec.engines.engine import SETTINGS
 from advisor.spec.reading.file_bytes import is_there
-from advisor.spec.reading.given import plain
+from advisor.spec.reading.given_value import plain
 from advisor.spec.reading.located_yaml import read_yaml
 from advisor.spec.workloads.load_kind import LoadKind
 

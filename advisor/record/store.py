@@ -10,8 +10,8 @@ is one record. Kinds:
 - `costs`: one printed queries-per-dollar figure a row (`PrintedCost`)
 - `kernels`: one kernel timed alone a row (`KernelTiming`)
 
-The columns stand in `advisor.record.tables`. An empty cell means "not known" in the columns marked `?` there
-and "nothing to say" in free text; it is damage everywhere else. A field never holds a line break, so a line
+The columns stand in `advisor.record.file_columns`. An empty cell means "not known" in the columns marked `?`
+there and "nothing to say" in free text; it is damage everywhere else. A field never holds a line break, so a line
 is a record, and a file that does not end in a line break was cut off while being written. A damaged row
 stops the read: a fit on what happens to be readable would be a fit on something else. Writers hold a lock and
 replace a file as a whole; `measurement_file` has both, and the checksums.
@@ -27,21 +27,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
 
-from advisor import whole_file
+from advisor import atomic_files
 from advisor.errors import DataError, InputError, nearest
-from advisor.record.kernel import KernelTiming
-from advisor.record.measurement import FailedRun, PrintedCost, QualityMeasurement, SpeedMeasurement
-from advisor.record.measurement_file import (
-    Head,
-    checked_body,
-    head_of,
-    is_torn,
-    lines_of,
-    locked,
-    set_torn_line_aside,
-    text_of,
-)
-from advisor.record.tables import (
+from advisor.record.file_columns import (
     COSTS,
     FAILURES,
     KERNELS,
@@ -52,6 +40,18 @@ from advisor.record.tables import (
     Cell,
     Record,
     Table,
+)
+from advisor.record.kernel_timing import KernelTiming
+from advisor.record.measurement import FailedRun, PrintedCost, QualityMeasurement, SpeedMeasurement
+from advisor.record.measurement_file import (
+    Head,
+    checked_body,
+    head_of,
+    is_torn,
+    lines_of,
+    locked,
+    set_torn_line_aside,
+    text_of,
 )
 
 
@@ -294,7 +294,7 @@ def _lines(table: Table[Record], rows: Iterable[Record]) -> list[str]:
 
 
 def _write(path: Path, table: Table[Record], rows: Iterable[Record]) -> None:
-    whole_file.write(path, text_of(table.first_line, table.names, _lines(table, rows)))
+    atomic_files.write(path, text_of(table.first_line, table.names, _lines(table, rows)))
 
 
 def _append(path: Path, table: Table[Record], rows: Iterable[Record]) -> None:
@@ -308,4 +308,4 @@ def _append(path: Path, table: Table[Record], rows: Iterable[Record]) -> None:
             raise DataError(f"{path}:1: holds {head.kind}, not {table.kind}; append to another file")
         _, older, lacks = _rows(path, lines, head, table)
         body = [line + "," * lacks for line in older]
-    whole_file.write(path, text_of(table.first_line, table.names, [*body, *fresh]))
+    atomic_files.write(path, text_of(table.first_line, table.names, [*body, *fresh]))

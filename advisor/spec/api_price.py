@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from advisor.spec.reading.given import Given, plain
+from advisor.spec.reading.given_value import Given, plain
 from advisor.spec.reading.located_yaml import plain_number
 from advisor.units import TOKENS_PER_MILLION
 

@@ -9,43 +9,43 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from advisor.advise.certainty_and_sensitivity import decision
 from advisor.advise.choose.judge import rests_on_simulation
 from advisor.advise.choose.question import Choice
 from advisor.advise.choose.recommendation import Recommendation, choose
-from advisor.advise.decision import decision
-from advisor.advise.measuring.next import measure_next
+from advisor.advise.measuring.best_measurements import measure_next
 from advisor.advise.mixed.fleet import Mix, check_mixable, mix
-from advisor.advise.mixed.program import check_installed
-from advisor.advise.sensitivity.along_load import along_load
-from advisor.advise.sensitivity.axis import known_over
-from advisor.advise.sensitivity.loosened import loosened
+from advisor.advise.mixed.integer_program import check_installed
+from advisor.advise.sensitivity.best_along_load import along_load
+from advisor.advise.sensitivity.load_axis import known_over
+from advisor.advise.sensitivity.loosened_limit import loosened
 from advisor.advise.sensitivity.own_or_api import own_or_api
-from advisor.cost.predict.cache import CachedPredictor
+from advisor.cost.predict.cached_predictor import CachedPredictor
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.quality.recovery import QualityModel
-from advisor.report.documents.mix_document import mix_document
+from advisor.report.documents.mixed_fleet_document import mix_document
 from advisor.report.documents.recommendation_document import recommendation_document
-from advisor.report.html.answer import answer_section
-from advisor.report.html.cards import ways
-from advisor.report.html.certainty import sure_section
+from advisor.report.html.certainty_and_sensitivity import sure_section
+from advisor.report.html.charts.best_along_load import load_chart
 from advisor.report.html.charts.chart import Chart, figure
-from advisor.report.html.charts.first import first_picture
-from advisor.report.html.charts.load import load_chart
+from advisor.report.html.charts.first_chart import first_picture
 from advisor.report.html.charts.own_or_api import own_or_api_chart
+from advisor.report.html.choice_cards import ways
+from advisor.report.html.downloads import folder_zip, rows_text
 from advisor.report.html.elements.markup import joined, tag
-from advisor.report.html.files import folder_zip, rows_text
+from advisor.report.html.first_screen import answer_section
 from advisor.report.html.page import DOCUMENT_ROWS, Findings, folds, head_section, report_charts
-from advisor.report.html.tables.mix import mix_section
+from advisor.report.html.tables.mixed_fleet import mix_section
 from advisor.report.html.tables.ranking import ranking_section
-from advisor.report.html.verdict import badge, settles
-from advisor.report.terminal.mixed.words import compared_text
-from advisor.spec.reading.lists import split
+from advisor.report.html.verdict_badge import badge, settles
+from advisor.report.terminal.mixed.fleet_words import compared_text
+from advisor.spec.reading.comma_lists import split
 from advisor.ui.cached_quality import CachedQuality
-from advisor.ui.dropped import take
+from advisor.ui.dropped_file import take
+from advisor.ui.figures_and_command import command_line, compared
 from advisor.ui.form import asked_values
+from advisor.ui.form_to_question import mixes, read_choice
 from advisor.ui.own_inputs import OwnInputs
-from advisor.ui.question import mixes, read_choice
-from advisor.ui.saves import command_line, compared
 from advisor.ui.sections import next_section, prices_section
 from advisor.units import MS_PER_S
 

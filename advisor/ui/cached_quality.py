@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 
-from advisor.cost.quality.answer import Question, Recovery
+from advisor.cost.quality.question_and_recovery import Question, Recovery
 from advisor.cost.quality.recovery import QualityModel
 
 MAX_KNOWN = 50_000

@@ -13,7 +13,7 @@ from functools import lru_cache
 from advisor.spec.hardware.live_prices import LIVE
 from advisor.spec.hardware.prices import TERMS
 from advisor.ui.field import Field, Options, Slider
-from advisor.ui.further_fields import further_fields
+from advisor.ui.fields_from_signatures import further_fields
 
 AIMS: Options = (
     ("", "as the workload has it"),

@@ -5,22 +5,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from advisor.advise.asked_formats import ALIKE
 from advisor.advise.choose.question import Choice
+from advisor.advise.formats_to_search import ALIKE
+from advisor.report.html.elements.format_marks import swatch
 from advisor.report.html.elements.markup import Html, tag
-from advisor.report.html.elements.palette import swatch
 from advisor.spec.formats.catalog import known_formats
 from advisor.spec.hardware.catalog import known_gpus
 from advisor.spec.hardware.prices import offers
 from advisor.spec.models.catalog import known_models
 from advisor.spec.workloads.conversations.profile_keys import write_history
 from advisor.spec.workloads.load_kind import SPELLING
-from advisor.spec.workloads.profile import known_workloads, values_of
+from advisor.spec.workloads.read_profile import known_workloads, values_of
 from advisor.ui.field import Field, Options
 from advisor.ui.fields import FORMATS, GPUS, GROUPS, LOAD, MORE, UNITS, USE, fields
-from advisor.ui.further_fields import ENGINE
+from advisor.ui.fields_from_signatures import ENGINE
+from advisor.ui.form_to_question import LIMITED
 from advisor.ui.own_inputs import OwnInputs
-from advisor.ui.question import LIMITED
 from advisor.ui.slider import slider
 
 PERCENT = 100.0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from advisor.advise.sensitivity.axis import UNITS
+from advisor.advise.sensitivity.load_axis import UNITS
 from advisor.report.html.assets import asset
+from advisor.report.html.downloads import save_buttons
 from advisor.report.html.elements.markup import Html, data_script, tag
 from advisor.report.html.elements.vega import library_script
-from advisor.report.html.files import save_buttons
 from advisor.report.html.page import page_text
 from advisor.ui.form import form
 from advisor.ui.own_inputs import OwnInputs

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from advisor.advise.certainty_and_sensitivity import Decision
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.decision import Decision
-from advisor.advise.measuring.next import Suggestion
+from advisor.advise.measuring.best_measurements import Suggestion
 from advisor.advise.sensitivity.price_break_even import BreakEven
+from advisor.display_text import deployment_text, number
 from advisor.report.documents.measure_plan import plan_files
 from advisor.report.html.elements.markup import Html, scrolled, tag
-from advisor.report.terminal.decision_words import price_text
-from advisor.report.terminal.out_decision import suggestion_lines
+from advisor.report.terminal.certainty_and_sensitivity_words import price_text
+from advisor.report.terminal.print_crossover_and_suggestion import suggestion_lines
 from advisor.spec.hardware.gpu import GpuSpec, Price
 from advisor.spec.hardware.prices import price_of
 from advisor.spec.workloads.workload import Workload
-from advisor.text import deployment_text, number
 from advisor.ui.slider import slider
 
 NO_GPUS: Mapping[str, GpuSpec] = {}

@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from advisor.errors import QuantAdviseError, one_line
 from advisor.ui.answers import Answerer, Superseded
-from advisor.ui.dropped import MOST_BYTES
-from advisor.ui.form_words import in_form_words
-from advisor.ui.question import FieldError, field_of, words_of
+from advisor.ui.dropped_file import MOST_BYTES
+from advisor.ui.flags_as_labels import in_form_words
+from advisor.ui.form_to_question import FieldError, field_of, words_of
 
 LOOPBACK = "127.0.0.1"
 MOST_URL = 16_384

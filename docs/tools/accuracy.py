@@ -8,9 +8,9 @@ from pathlib import Path
 from advisor.cost import fit_report
 from advisor.cost.fit_report import FitReport
 from advisor.cost.quality.recovery import QualityModel
-from advisor.data import shipped
-from advisor.report.fit_tables import fit_tables, summary_table
-from advisor.report.quality_accuracy import quality_markdown
+from advisor.report.accuracy_md_recovery import quality_markdown
+from advisor.report.held_out_error_tables import fit_tables, summary_table
+from advisor.shipped_files import shipped
 
 ROOT = Path(__file__).resolve().parents[2]
 BESIDE = ROOT / "docs" / "data" / "aiconfigurator.csv"

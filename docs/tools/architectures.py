@@ -228,8 +228,8 @@ def write_registry(registry: Path, version: str, modeling_auto: Path | None) -> 
 
 def rows() -> Iterator[tuple[str, str, str]]:
     """Architecture, model_type, what becomes of its config.json."""
-    from advisor.spec.models.architectures.registry import registered
-    from advisor.spec.models.config import readable_types
+    from advisor.spec.models.architectures.vllm_registry import registered
+    from advisor.spec.models.config_json import readable_types
 
     readable = readable_types()
     for entry in registered():
@@ -237,7 +237,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
 
 
 def page() -> str:
-    from advisor.spec.models.architectures.registry import registered, registry_version
+    from advisor.spec.models.architectures.vllm_registry import registered, registry_version
 
     table = list(rows())
     generating = {entry.architecture for entry in registered() if entry.kind in ("text", "multimodal")}

@@ -27,9 +27,9 @@ from pathlib import Path
 import yaml
 
 from advisor.errors import QuantAdviseError
-from advisor.spec.formats.checkpoints import checkpoint_by_repo
+from advisor.spec.formats.published_checkpoints import checkpoint_by_repo
 from advisor.spec.models.catalog import catalog_model
-from advisor.spec.models.config import model_from_config
+from advisor.spec.models.config_json import model_from_config
 from advisor.spec.models.hub import config_from_hub
 from advisor.spec.models.model import ModelSpec
 

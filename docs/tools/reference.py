@@ -157,8 +157,8 @@ def _without(rows: Iterable[tuple[str, str, str]]) -> list[tuple[str, str]]:
 
 
 def _profiles() -> Iterator[str]:
-    from advisor.spec.workloads.profile import known_workloads, load_workload
     from advisor.spec.workloads.profile_schema import PROPERTIES
+    from advisor.spec.workloads.read_profile import known_workloads, load_workload
 
     yield (
         "Keys of a workload's YAML ([how to write one](../profiles/README.md), "
@@ -269,7 +269,7 @@ _SCHEMAS = {
 
 
 def _estimates() -> Iterator[str]:
-    from advisor.cost.estimate import BASES
+    from advisor.cost.estimate_with_interval import BASES
 
     schemas = ", ".join(
         f"[{command}](../advisor/report/documents/schema/{name}.schema.json)"
@@ -285,8 +285,8 @@ def _estimates() -> Iterator[str]:
 
 
 def _records() -> Iterator[str]:
-    from advisor.record.columns import meaning
-    from advisor.record.tables import COSTS, FAILURES, KERNELS, QUALITY, SPEED
+    from advisor.record.column_meanings import meaning
+    from advisor.record.file_columns import COSTS, FAILURES, KERNELS, QUALITY, SPEED
 
     yield (
         "Columns of measurement files ([the form](../measurements/README.md)). Where a column is marked `?`, "

@@ -10,18 +10,18 @@ from types import SimpleNamespace
 import numpy as np
 
 from advisor.advise.choose.assessment import Assessment, Refusal
-from advisor.advise.choose.evaluate import DeploymentEvaluator
-from advisor.advise.choose.failures import Border
-from advisor.advise.choose.judged import JudgedTable
+from advisor.advise.choose.candidate_deployments import Space
+from advisor.advise.choose.deployment_evaluator import DeploymentEvaluator
+from advisor.advise.choose.judged_rows import TableRows
+from advisor.advise.choose.judged_table import JudgedTable
 from advisor.advise.choose.question import Choice
-from advisor.advise.choose.rows import TableRows
-from advisor.advise.choose.space import Space
-from advisor.cost.estimate import Estimate
+from advisor.advise.choose.recorded_failures import Border
+from advisor.cost.estimate_with_interval import Estimate
 from advisor.cost.predict.prediction import MemoryPlan, Prediction, Status
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.predict.predictor import Z90, Predictor
-from advisor.cost.quality.answer import Recovery
 from advisor.cost.quality.loss_distribution import LossDistribution
+from advisor.cost.quality.question_and_recovery import Recovery
 from advisor.cost.serving.serving_stats import ServingStats
 from advisor.cost.uncertainty.shared_errors import SharedErrors
 from advisor.spec.deployment import Deployment, KvFormat

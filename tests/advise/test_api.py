@@ -112,7 +112,7 @@ def test_more_gpus_never_serve_less_at_throughput() -> None:
 
 def test_the_papers_synchronous_convention() -> None:
     """70B on A100-80: BF16 on two, INT8 and INT4 on one (seed paper, Table 5)."""
-    from advisor.spec.workloads.profile import load_workload
+    from advisor.spec.workloads.read_profile import load_workload
 
     asked = load_workload("docstring", scenario="synchronous")
     answer = recommend("Llama-3.1-70B-Instruct", asked, gpus=["A100"], formats=["bf16", "int8", "int4"])
@@ -124,7 +124,7 @@ def test_the_papers_synchronous_convention() -> None:
 
 
 def test_the_papers_asynchronous_convention_fixes_the_count_for_all_formats() -> None:
-    from advisor.spec.workloads.profile import load_workload
+    from advisor.spec.workloads.read_profile import load_workload
 
     asked = load_workload("docstring", scenario="asynchronous")
     fixed = recommend("Llama-3.1-70B-Instruct", asked, gpus=["A100"], formats=["bf16", "int8"], num_gpus=4)

@@ -10,13 +10,13 @@ import pytest
 from advisor.advise.api import choice_of, predict, recommend, shipped_predictor, shipped_quality
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.compare.deployments import compare
+from advisor.display_text import latency_name
 from advisor.report.documents.recommendation_document import prediction_document, recommendation_document
-from advisor.report.terminal.out import TABLE_ROWS
+from advisor.report.terminal.print_answer import TABLE_ROWS
 from advisor.report.terminal.ranking_tables import shown_rows
-from advisor.spec.workloads.profile import load_workload, parse_workload
+from advisor.spec.workloads.read_profile import load_workload, parse_workload
 from advisor.spec.workloads.slo import parse_slo
 from advisor.spec.workloads.workload import Arrival, Workload
-from advisor.text import latency_name
 from tests.advise.builders import BUSY_TALKS
 
 SAME = 1e-5

@@ -14,20 +14,20 @@ import numpy as np
 import pytest
 
 from advisor.cost.fit_file import Fit
-from advisor.cost.learn_more import learn_more
+from advisor.cost.learn_from_own_records import learn_more
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.serving.load_table import run_table
-from advisor.data import shipped
-from advisor.measure.records import records
+from advisor.measure.ledger_to_records import records
 from advisor.measure.state.ledger import Entry
 from advisor.measure.steps.bench import Point
 from advisor.measure.steps.plan import Plan
-from advisor.record.importers.facts import DeploymentFacts
-from advisor.record.importers.read import import_file
+from advisor.record.benchmark_run_of_row import run_of
+from advisor.record.importers.read_result_file import import_file
+from advisor.record.importers.stated_facts import DeploymentFacts
 from advisor.record.measurement import SpeedMeasurement
-from advisor.record.row_run import run_of
 from advisor.record.store import read_speed, write_speed
-from advisor.report.manifests.verify import check_run
+from advisor.report.manifests.verify_figures import check_run
+from advisor.shipped_files import shipped
 from advisor.spec.benchmark_run import REQUESTS_PER_CLIENT, BenchmarkRun
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 import pytest
 
 from advisor.advise.api import recommend
-from advisor.cost.evaluation.decisions import RIGHT_WITHIN, usd_per_query
+from advisor.cost.evaluation.format_choice_score import RIGHT_WITHIN, usd_per_query
 from advisor.cost.fitting.kernel_estimator import fit_kernels
 from advisor.cost.fitting.observations import observe
 from advisor.cost.fitting.step_estimator import fit_speed
-from advisor.cost.learn_more import assembled
+from advisor.cost.learn_from_own_records import assembled
 from advisor.cost.predict.predictor import Predictor
-from advisor.data import shipped
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.store import read_kernels, read_speed
-from advisor.spec.workloads.profile import load_workload
+from advisor.shipped_files import shipped
+from advisor.spec.workloads.read_profile import load_workload
 
 PAPER = "arXiv:2411.02355v4"
 USE_CASES = {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from advisor.cli.engine_options import engine_words
-from advisor.report.commands.commands import serve_command
+from advisor.report.commands.serve_commands import serve_command
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine
 from advisor.spec.formats.catalog import find_format

@@ -117,7 +117,7 @@ def test_listings_for_programs(quantadvise: Command) -> None:
 
 
 def test_a_fine_profile_is_called_fine(quantadvise: Command) -> None:
-    from advisor.data import shipped
+    from advisor.shipped_files import shipped
 
     path = shipped("profiles") / "chat.yaml"
     assert quantadvise("profiles", "check", path).out == f"{path}: fine\n"

@@ -126,7 +126,7 @@ def test_without_scipy_the_remedy_is_said_before_any_work(
     def missing(name: str) -> object:
         raise ImportError(name)
 
-    monkeypatch.setattr("advisor.advise.mixed.program.import_module", missing)
+    monkeypatch.setattr("advisor.advise.mixed.integer_program.import_module", missing)
     result = quantadvise(*ASKED, "--gpu", "L40S,A100")
     assert result.code == 1
     assert result.err.strip().endswith("pip install 'quantadvise[mixed]'")

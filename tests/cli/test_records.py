@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from advisor.cost import fit_file
-from advisor.data import shipped
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.store import read_quality, read_speed, write_quality, write_speed
+from advisor.shipped_files import shipped
 from tests.command import Command
 from tests.record.build import speed
 

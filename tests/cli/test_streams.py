@@ -79,7 +79,7 @@ main()
     "module",
     [
         *("advisor.cli.streams", "advisor.errors", "advisor.cli.app", "typer", "yaml", "numpy"),
-        *("numpy.linalg", "advisor.cost.predict.predictor", "advisor.report.terminal.out"),
+        *("numpy.linalg", "advisor.cost.predict.predictor", "advisor.report.terminal.print_answer"),
     ],
 )
 def test_an_interrupt_ends_it_with_130_and_no_word(module: str) -> None:

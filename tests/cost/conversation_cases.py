@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.cost.serving.conversations import CALM, ROOM, requests_alone
-from advisor.cost.serving.engine import EngineTable
+from advisor.cost.serving.conversation_prefix_hits import CALM, ROOM, requests_alone
+from advisor.cost.serving.engine_table import EngineTable
 from advisor.cost.serving.load_table import table_of_loads
 from advisor.cost.serving.steady_state import steady_state
-from advisor.cost.simulation.result import ServingResult
+from advisor.cost.simulation.serving_result import ServingResult
 from advisor.cost.simulation.simulate import simulate
 from advisor.spec.workloads.conversations.conversation import Conversation
-from advisor.spec.workloads.conversations.distributions import ThinkTime, Turns
+from advisor.spec.workloads.conversations.turn_distributions import ThinkTime, Turns
 from advisor.spec.workloads.workload import Arrival, Lengths, Load
 from tests.cost.standin import Textbook
 

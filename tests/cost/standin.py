@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.cost.arrays import Floats
+from advisor.cost.array_table import Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

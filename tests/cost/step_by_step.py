@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from advisor.cost.serving.engine import EngineTable
-from advisor.cost.simulation.trace import Requests
+from advisor.cost.serving.engine_table import EngineTable
+from advisor.cost.simulation.simulated_requests import Requests
 from advisor.cost.step.memory import BLOCK_TOKENS
 
 

@@ -11,21 +11,21 @@ import numpy as np
 import pytest
 
 from advisor.cost import fit_file, fit_report
-from advisor.cost.evaluation.decisions import blocks, named_by_another_source, score_choices
-from advisor.cost.evaluation.held_out import leave_groups_out
-from advisor.cost.evaluation.optimum import GROUP_STEPS, Optimum
+from advisor.cost.evaluation.fit_without_rows import GROUP_STEPS, Optimum
+from advisor.cost.evaluation.format_choice_score import blocks, named_by_another_source, score_choices
+from advisor.cost.evaluation.held_out_errors import leave_groups_out
 from advisor.cost.fit_report import FitReport, FoldRow
-from advisor.cost.fitting.evidence import shape_key
+from advisor.cost.fitting.measured_deployments import shape_key
 from advisor.cost.fitting.observations import Observations, arrangements, observe
 from advisor.cost.fitting.step_estimator import SpeedProblem, fit_speed
 from advisor.cost.learn import learn
 from advisor.cost.predict.prediction import Prediction
 from advisor.cost.predict.predictor import Predictor
+from advisor.cost.step.deployment_work import deployment_arrays
 from advisor.cost.step.fitted_speed import FittedSpeed
-from advisor.cost.step.work import deployment_arrays
-from advisor.data import shipped
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.store import read_kernels, read_speed
+from advisor.shipped_files import shipped
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import parse_engine
 from advisor.spec.formats.catalog import find_format

@@ -14,7 +14,7 @@ import pytest
 from advisor.spec.formats.catalog import known_formats
 from advisor.spec.hardware.catalog import known_gpus
 from advisor.spec.models.catalog import known_models
-from advisor.spec.workloads.profile import known_workloads
+from advisor.spec.workloads.read_profile import known_workloads
 from tests.command import Command
 
 FEW, MANY = 60, 2_000

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from advisor.errors import DataError, QuantAdviseError
 from advisor.measure.state.ledger import Ledger
-from advisor.measure.steps import bench, calibrate, checkpoint, quality
-from advisor.measure.tools import machine, process_guard, tool
+from advisor.measure.steps import bench, checkpoint, lm_eval_scores, time_kernels
+from advisor.measure.tools import machine, process_guard, subprocesses
 from tests.measure.test_run import Place
 
 DATA = Path(__file__).parent / "data"
@@ -56,7 +56,7 @@ def test_one_key_of_a_benchmark_result_may_be_anything(key: str, value: Any, dro
 @given(key=st.sampled_from(sorted(SCORES)), value=JSON, drop=st.booleans())
 def test_one_key_of_a_score_file_may_be_anything(key: str, value: Any, drop: bool):
     row = {name: one for name, one in SCORES.items() if name != key} | ({} if drop else {key: value})
-    assert "\n" not in refusal(lambda: quality.parse(json.dumps(row), ASKED, where="result.json"))
+    assert "\n" not in refusal(lambda: lm_eval_scores.parse(json.dumps(row), ASKED, where="result.json"))
 
 
 @settings(max_examples=100, deadline=None)
@@ -64,8 +64,8 @@ def test_one_key_of_a_score_file_may_be_anything(key: str, value: Any, drop: boo
 def test_any_text_is_a_result_or_one_line(text: str):
     for parse in (
         lambda: bench.parse(text, where="f"),
-        lambda: quality.parse(text, ASKED, where="f"),
-        lambda: calibrate.parse(text, machine.cpu(), where="f"),
+        lambda: lm_eval_scores.parse(text, ASKED, where="f"),
+        lambda: time_kernels.parse(text, machine.cpu(), where="f"),
     ):
         assert "\n" not in refusal(parse)
 
@@ -127,7 +127,7 @@ def test_a_benchmark_that_a_signal_ends_names_it(place: Place):
     ],
 )
 def test_an_exit_status_in_words(code: int, words: str):
-    assert tool.ending(code) == words
+    assert subprocesses.ending(code) == words
 
 
 def test_a_log_is_bounded_and_keeps_its_end(tmp_path: Path):
@@ -137,6 +137,6 @@ def test_a_log_is_bounded_and_keeps_its_end(tmp_path: Path):
         "    sys.stdout.write('x' * 999_999 + '\\n'); sys.stdout.flush()\n"
         "time.sleep(0.3)\nraise SystemExit('ValueError: the reason')\n"
     )
-    with pytest.raises(tool.ToolError, match="ValueError: the reason"):
-        tool.run([sys.executable, "-c", body], log=tmp_path / "log", limit_s=60, name="loud")
+    with pytest.raises(subprocesses.ToolError, match="ValueError: the reason"):
+        subprocesses.run([sys.executable, "-c", body], log=tmp_path / "log", limit_s=60, name="loud")
     assert (tmp_path / "log").stat().st_size < process_guard.MAX_LOG_BYTES

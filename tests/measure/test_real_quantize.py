@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from advisor.measure.state.site import Site
+from advisor.measure.state.job_site import Site
 from advisor.measure.steps import checkpoint, quantize
-from advisor.measure.steps.calibration import Calibration
+from advisor.measure.steps.calibration_data import Calibration
 from advisor.measure.steps.checkpoint import Checkpoint
 from advisor.measure.tools import envs
 from advisor.spec.formats.recipes import RECIPES, Recipe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from advisor.record.kernel import KernelTiming
+from advisor.record.kernel_timing import KernelTiming
 from advisor.record.measurement import FailedRun, PrintedCost, QualityMeasurement, SpeedMeasurement
 
 _SPEED = SpeedMeasurement(

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from advisor.record.importers.facts import DeploymentFacts
-from advisor.record.importers.read import import_file
-from advisor.record.importers.run import Imported
+from advisor.record.importers.imported_run import Imported
+from advisor.record.importers.read_result_file import import_file
+from advisor.record.importers.stated_facts import DeploymentFacts
 from advisor.record.measurement import SpeedMeasurement
 
 DATA = Path(__file__).resolve().parent.parent / "data"

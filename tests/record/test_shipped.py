@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from advisor.cost.quality.models import traits_by_name
-from advisor.data import shipped
+from advisor.cost.quality.model_traits import traits_by_name
 from advisor.record import store
 from advisor.record.measurement import PrintedCost, QualityMeasurement, SpeedMeasurement
 from advisor.record.sources import Sources, read_sources
+from advisor.shipped_files import shipped
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine
 from advisor.spec.formats.catalog import find_format

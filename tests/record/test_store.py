@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.errors import DataError, DiskFullError, InputError
-from advisor.record import store, tables
-from advisor.record.kernel import KernelTiming
+from advisor.record import file_columns, store
+from advisor.record.kernel_timing import KernelTiming
 from advisor.record.measurement import FailedRun, PrintedCost, QualityMeasurement, SpeedMeasurement
 from advisor.record.measurement_file import locked
 from tests.record import build
@@ -116,14 +116,14 @@ def test_kernels_that_are_written_come_back_the_same(value: float, width: int | 
 @pytest.mark.parametrize(
     ("table", "record"),
     [
-        (tables.SPEED, SpeedMeasurement),
-        (tables.QUALITY, QualityMeasurement),
-        (tables.FAILURES, FailedRun),
-        (tables.COSTS, PrintedCost),
-        (tables.KERNELS, KernelTiming),
+        (file_columns.SPEED, SpeedMeasurement),
+        (file_columns.QUALITY, QualityMeasurement),
+        (file_columns.FAILURES, FailedRun),
+        (file_columns.COSTS, PrintedCost),
+        (file_columns.KERNELS, KernelTiming),
     ],
 )
-def test_every_field_of_a_record_has_a_column(table: tables.Table[Any], record: type[Any]) -> None:
+def test_every_field_of_a_record_has_a_column(table: file_columns.Table[Any], record: type[Any]) -> None:
     assert table.names == tuple(field.name for field in dataclasses.fields(record))
 
 
@@ -142,7 +142,7 @@ def test_a_file_written_before_a_column_was_thought_of_is_read_and_added_to(tmp_
     path = tmp_path / "s.csv"
     store.write_speed(path, [build.speed()])
     lines = [line.split(",") for line in path.read_text().splitlines()[1:]]
-    first = tables.SPEED.first_line
+    first = file_columns.SPEED.first_line
     older = [",".join(cells[:-6]) for cells in lines]  # neither the five younger columns nor a checksum
     path.write_text("\n".join([first, *older]) + "\n")
     [old] = store.read_speed(path)
@@ -153,7 +153,7 @@ def test_a_file_written_before_a_column_was_thought_of_is_read_and_added_to(tmp_
 
 def test_a_damaged_line_of_an_older_file_is_counted_in_its_own_columns(tmp_path: Path) -> None:
     path = tmp_path / "s.csv"
-    head = f"{tables.SPEED.first_line}\n{','.join(tables.SPEED.names[:-5])}\n"
+    head = f"{file_columns.SPEED.first_line}\n{','.join(file_columns.SPEED.names[:-5])}\n"
     for line, message in (("m,bf16", "2 cells, 25 columns"), ("", "empty line")):
         path.write_text(f"{head}{line}\n")
         with pytest.raises(DataError, match=f"s.csv:3: {message}"):
@@ -281,7 +281,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
 ADD = """
 import sys
 from pathlib import Path
-from advisor.record.importers.merge import add_speed
+from advisor.record.importers.merge_rows import add_speed
 from tests.record import build
 path, who = Path(sys.argv[1]), int(sys.argv[2])
 for k in range(int(sys.argv[3])):
@@ -333,7 +333,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["a.csv"]
 
 
-HEAD = f"{tables.SPEED.first_line}\n{','.join(tables.SPEED.names)}\n"
+HEAD = f"{file_columns.SPEED.first_line}\n{','.join(file_columns.SPEED.names)}\n"
 GOOD = (
     "m,bf16,16bit,A6000,1,256,128,constant,single,,vllm,0.7.2,e2e_ms,mean,3100,50,,,published,s,MIT"
     + 9 * ","

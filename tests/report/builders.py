@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from advisor.advise.choose.assessment import Assessment, Refusal
 from advisor.advise.choose.recommendation import Recommendation, recommendation_of
-from advisor.cost.estimate import Estimate
+from advisor.cost.estimate_with_interval import Estimate
 from advisor.spec.workloads.workload import Arrival, LatencyLimit, Objective, Workload
 from tests.advise.builders import (
     around,

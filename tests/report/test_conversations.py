@@ -9,10 +9,10 @@ import pytest
 
 from advisor.advise.api import predict
 from advisor.cost.predict.prediction import Prediction
-from advisor.report.commands.commands import commands_for
+from advisor.report.commands.serve_commands import commands_for
 from advisor.report.manifests.kubernetes import service_yaml
-from advisor.report.manifests.subject import subject_of
-from advisor.spec.workloads.profile import parse_workload
+from advisor.report.manifests.named_deployment import subject_of
+from advisor.spec.workloads.read_profile import parse_workload
 from advisor.spec.workloads.workload import Workload
 
 BASE = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from advisor.spec.models.config import model_from_config
+from advisor.spec.models.config_json import model_from_config
 from advisor.spec.models.model import ModelSpec
 
 Config = dict[str, Any]

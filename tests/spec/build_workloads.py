@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from advisor.spec.api_price import LEAST_USD_PER_MILLION, MAX_USD_PER_MILLION, ApiPrice
 from advisor.spec.workloads.conversations.conversation import ALONE, Conversation
-from advisor.spec.workloads.conversations.distributions import ThinkTime, Turns
+from advisor.spec.workloads.conversations.turn_distributions import ThinkTime, Turns
 from advisor.spec.workloads.workload import (
     MAX_CONFIDENCE,
     MIN_CONFIDENCE,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from advisor.errors import InputError
 from advisor.spec.api_price import MAX_USD_PER_MILLION, ApiPrice, read_api_price
-from advisor.spec.reading.given import Given
+from advisor.spec.reading.given_value import Given
 from tests.spec.build_workloads import api_prices
 
 

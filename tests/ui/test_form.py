@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from advisor.advise.asked_formats import ALIKE
+from advisor.advise.formats_to_search import ALIKE
 from advisor.spec.formats.catalog import known_formats
 from advisor.spec.hardware.catalog import known_gpus
 from advisor.spec.models.catalog import known_models
-from advisor.spec.workloads.profile import known_workloads, load_workload
+from advisor.spec.workloads.read_profile import known_workloads, load_workload
 from advisor.ui.fields import GROUPS, STATED, field_of_words, fields
 from advisor.ui.form import form, gpu_row
 from advisor.ui.own_inputs import OwnInputs

@@ -9,7 +9,7 @@ import numpy as np
 from advisor.advise.certainty.choice_probability import MAX_RIVALS, Contest
 from advisor.advise.certainty.error_draws import draw
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.cost.arrays import Floats
+from advisor.cost.array_table import Floats
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor

@@ -14,13 +14,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from advisor.advise.choose.joint import RECOVERY, TOKEN_RATE
-from advisor.advise.choose.judged import JudgedTable
+from advisor.advise.choose.joint_probability import RECOVERY, TOKEN_RATE
+from advisor.advise.choose.judged_table import JudgedTable
 from advisor.advise.choose.limits import end_at
 from advisor.advise.choose.rank import TIE
-from advisor.cost.arrays import Bools, Floats, Ints, each_column
+from advisor.cost.array_table import Bools, Floats, Ints, each_column
 from advisor.cost.predict.predictor import Z90
-from advisor.cost.step.work import kernel_family
+from advisor.cost.step.deployment_work import kernel_family
 from advisor.cost.uncertainty.error_class import DISTANCES, EngineClass
 from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares
 from advisor.spec.deployment import Deployment

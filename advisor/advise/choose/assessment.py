@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from advisor.cost.estimate import Estimate
+from advisor.cost.estimate_with_interval import Estimate
 from advisor.cost.predict.prediction import Prediction
 from advisor.record.measurement import FailedRun
 from advisor.spec.deployment import Deployment

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from advisor.advise.choose.joint import probability
+from advisor.advise.choose.joint_probability import probability
 from advisor.advise.choose.judge import judge_fixed
-from advisor.advise.choose.judged import JudgedTable
+from advisor.advise.choose.judged_table import JudgedTable
 from advisor.advise.choose.question import Choice, searches_replicas
 from advisor.advise.choose.rank import AS_SURE, TIE, sure_enough
 from advisor.spec.deployment import Deployment

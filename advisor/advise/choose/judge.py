@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from advisor.advise.choose.evaluate import DeploymentEvaluator, recoveries_under
+from advisor.advise.choose.deployment_evaluator import DeploymentEvaluator, recoveries_under
 from advisor.advise.choose.gpu_count import by_convention, candidates, machines
-from advisor.advise.choose.judged import JudgedLimit, JudgedTable
+from advisor.advise.choose.judged_table import JudgedLimit, JudgedTable
 from advisor.advise.choose.limits import TimedLimit
 from advisor.advise.choose.question import Choice, check_context, lacks_bound, searches_replicas
 from advisor.advise.choose.rank import order
-from advisor.cost.arrays import Ints
+from advisor.cost.array_table import Ints
 from advisor.cost.predict.predictor import Predictor
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Load

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from advisor.advise.choose import space as search
-from advisor.advise.choose.failures import Border
+from advisor.advise.choose import candidate_deployments as search
+from advisor.advise.choose.deployment_cost import PriceOf
 from advisor.advise.choose.limits import timed_limits
-from advisor.advise.choose.price import PriceOf
+from advisor.advise.choose.recorded_failures import Border
 from advisor.errors import InputError
 from advisor.spec.formats.format import QuantFormat
 from advisor.spec.hardware.gpu import GpuSpec

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 
 from advisor.advise.choose.assessment import Assessment
-from advisor.advise.choose.judged import JudgedTable
-from advisor.cost.arrays import Bools, Floats, Ints
+from advisor.advise.choose.judged_table import JudgedTable
+from advisor.cost.array_table import Bools, Floats, Ints
 from advisor.cost.predict.prediction_table import Range
 from advisor.spec.workloads.workload import Objective
 

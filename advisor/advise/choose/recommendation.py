@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from advisor.advise.choose import space as search
+from advisor.advise.choose import candidate_deployments as search
 from advisor.advise.choose.assessment import Assessment, RefusalKind
 from advisor.advise.choose.certainty_frontier import Offer, Pick, frontier, offers, offers_of, picks
+from advisor.advise.choose.deployment_cost import price_notes
 from advisor.advise.choose.gpu_count import candidates, unpriced
 from advisor.advise.choose.judge import closed_form_note, confirmed, judge
-from advisor.advise.choose.judged import JudgedTable
-from advisor.advise.choose.price import price_notes
+from advisor.advise.choose.judged_rows import OtherRows, Reason, TableRows, worst_excess
+from advisor.advise.choose.judged_table import JudgedTable
 from advisor.advise.choose.question import Choice, check_context, lacks_bound, statistics_of
 from advisor.advise.choose.rank import AS_SURE, order, pareto, tied
-from advisor.advise.choose.rows import OtherRows, Reason, TableRows, worst_excess
-from advisor.cost.arrays import Floats, Ints
+from advisor.cost.array_table import Floats, Ints
 from advisor.cost.predict.prediction import Prediction
+from advisor.display_text import number, spread_text
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.start_table import known_releases
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.workload import Workload
-from advisor.text import number, spread_text
 from advisor.units import MS_PER_S
 
 if TYPE_CHECKING:

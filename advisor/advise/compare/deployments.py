@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from advisor.advise.certainty.error_draws import errors_of
-from advisor.advise.choose.evaluate import recoveries_of
-from advisor.advise.choose.failures import memory_text
-from advisor.advise.choose.joint import RECOVERY, TOKEN_RATE, TTFT
+from advisor.advise.choose.candidate_deployments import Space
+from advisor.advise.choose.deployment_evaluator import recoveries_of
+from advisor.advise.choose.joint_probability import RECOVERY, TOKEN_RATE, TTFT
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.question import Choice, check_context, statistics_of
-from advisor.advise.choose.space import Space
-from advisor.cost.arrays import Floats
+from advisor.advise.choose.recorded_failures import memory_text
+from advisor.cost.array_table import Floats
 from advisor.cost.predict.prediction import Prediction
 from advisor.cost.predict.prediction_table import Range
 from advisor.cost.predict.predictor import Z90
-from advisor.cost.quality.by_recipe import made_as_named
-from advisor.cost.uncertainty.error_shape import error_of_score
+from advisor.cost.quality.checkpoint_of_recipe import made_as_named
+from advisor.cost.uncertainty.error_distribution import error_of_score
+from advisor.display_text import accuracy_text, deployment_text, latency_name, start_text
 from advisor.errors import InputError, NothingFitsError, UnsupportedError
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine
@@ -28,11 +29,10 @@ from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.workload import Workload
-from advisor.text import accuracy_text, deployment_text, latency_name, start_text
 from advisor.units import GB
 
 if TYPE_CHECKING:
-    from advisor.advise.choose.price import PriceOf
+    from advisor.advise.choose.deployment_cost import PriceOf
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.recovery import QualityModel
 

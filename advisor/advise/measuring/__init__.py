@@ -1,4 +1,4 @@
 """Which measurement improves the choice most for the GPU time it takes.
 
-`next` proposes them by their `value_of_information` and their `gpu_time`.
+`best_measurements` proposes them by their `value_of_information` and their `gpu_time`.
 """

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.cost.arrays import Floats, Ints
+from advisor.cost.array_table import Floats, Ints
 
 WORLDS, DRAWS, PRIOR_DRAWS = 32, 512, 4_096
 """Outcomes of a measurement that are imagined, draws of what is still unknown in each, and of all now."""

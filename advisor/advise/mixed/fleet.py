@@ -11,17 +11,17 @@ import numpy as np
 from advisor.advise.certainty.error_draws import DRAWS, errors_of
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.judge import judge_fixed
+from advisor.advise.choose.judged_rows import TableRows
 from advisor.advise.choose.question import Choice
 from advisor.advise.choose.rank import TIE
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.choose.rows import TableRows
-from advisor.advise.mixed.capacity import LEVELS, Capacity, capacities, level_needed
-from advisor.advise.mixed.program import Bounds, Kind, cheapest_mix, check_installed
-from advisor.cost.arrays import Bools, Floats
+from advisor.advise.mixed.integer_program import Bounds, Kind, cheapest_mix, check_installed
+from advisor.advise.mixed.replica_capacity import LEVELS, Capacity, capacities, level_needed
+from advisor.cost.array_table import Bools, Floats
+from advisor.display_text import listed
 from advisor.errors import InputError
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Workload
-from advisor.text import listed
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import log
 from typing import Literal
 
-from advisor.advise.sensitivity.crossing import Why
-from advisor.cost.estimate import Basis
+from advisor.advise.sensitivity.why_best_changes import Why
+from advisor.cost.estimate_with_interval import Basis
 from advisor.spec.deployment import Deployment
 
 SHARES = frozenset({"min_recovery", "goodput min_share", "prefix_hit_rate"})

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advisor.advise.choose.judge import judge, judge_fixed
-from advisor.advise.choose.judged import JudgedTable
+from advisor.advise.choose.judged_table import JudgedTable
 from advisor.advise.choose.question import MEANS, Choice
 from advisor.advise.choose.rank import best as best_of
 from advisor.advise.sensitivity.change_point import Flip, Whose, kind_of
-from advisor.advise.sensitivity.crossing import Interval, Turn, basis_of, turn_at, where_it_turns
 from advisor.advise.sensitivity.perturbations import Trial, World, trials
+from advisor.advise.sensitivity.why_best_changes import Interval, Turn, basis_of, turn_at, where_it_turns
 from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:

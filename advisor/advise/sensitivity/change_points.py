@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from advisor.advise.choose.assessment import Assessment, RefusalKind
-from advisor.advise.choose.joint import RECOVERY, deviate, keeps_all
+from advisor.advise.choose.joint_probability import RECOVERY, deviate, keeps_all
 from advisor.advise.choose.judge import rests_on_simulation
 from advisor.advise.choose.limits import recovery_at
 from advisor.advise.choose.question import fixes_replicas, searches_replicas
@@ -17,9 +17,9 @@ from advisor.advise.choose.rank import order
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.sensitivity.change_point import Flip, Whose, kind_of
 from advisor.advise.sensitivity.change_point_search import by_trial
-from advisor.advise.sensitivity.crossing import weakest
 from advisor.advise.sensitivity.price_break_even import BreakEven
-from advisor.cost.estimate import Estimate
+from advisor.advise.sensitivity.why_best_changes import weakest
+from advisor.cost.estimate_with_interval import Estimate
 from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advisor.advise.choose.judge import judge, judge_fixed
-from advisor.advise.choose.judged import JudgedTable
+from advisor.advise.choose.judged_table import JudgedTable
 from advisor.advise.choose.question import Choice
 from advisor.advise.choose.rank import TIE
 from advisor.advise.choose.rank import best as best_of
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.sensitivity.axis import Axis, Over, axis, between, level_of, load_at, own_level
 from advisor.advise.sensitivity.change_point import kind_of
-from advisor.advise.sensitivity.crossing import Why, basis_of, turn_at, where_it_turns
-from advisor.cost.arrays import Ints
-from advisor.cost.estimate import Basis
+from advisor.advise.sensitivity.load_axis import Axis, Over, axis, between, level_of, load_at, own_level
+from advisor.advise.sensitivity.why_best_changes import Why, basis_of, turn_at, where_it_turns
+from advisor.cost.array_table import Ints
+from advisor.cost.estimate_with_interval import Basis
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Load
 

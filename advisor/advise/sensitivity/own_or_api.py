@@ -12,11 +12,11 @@ import numpy as np
 
 from advisor.advise.choose.question import Choice
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.sensitivity.axis import between, level_of
-from advisor.advise.sensitivity.crossing import INTERVAL_PROBABILITY
-from advisor.advise.sensitivity.fleet_curve import FleetCurve, Market
-from advisor.cost.arrays import Bools, Floats, Ints
-from advisor.cost.estimate import Basis
+from advisor.advise.sensitivity.fleet_cost_curve import FleetCurve, Market
+from advisor.advise.sensitivity.load_axis import between, level_of
+from advisor.advise.sensitivity.why_best_changes import INTERVAL_PROBABILITY
+from advisor.cost.array_table import Bools, Floats, Ints
+from advisor.cost.estimate_with_interval import Basis
 from advisor.spec.api_price import ApiPrice
 from advisor.spec.deployment import Deployment
 from advisor.spec.hardware.gpu import Price

@@ -149,7 +149,7 @@ def show(
     heads: Mapping[str, str] | None = None,
 ) -> None:
     """A listing in one of the forms; heads: of its columns for people, the keys as words by default."""
-    from advisor.report.terminal import out
+    from advisor.report.terminal import print_answer
     from advisor.report.terminal.text_table import Column
 
     if output is o.Output.table:
@@ -163,11 +163,11 @@ def show(
             )
             for place, (key, head) in enumerate(heads.items())
         ]
-        out.print_columns(columns, more="--output csv has every column")
+        print_answer.print_columns(columns, more="--output csv has every column")
     elif output is o.Output.csv:
-        out.print_rows(rows)
+        print_answer.print_rows(rows)
     else:
-        out.print_document({name: [dict(row) for row in rows]}, output.value)
+        print_answer.print_document({name: [dict(row) for row in rows]}, output.value)
 
 
 def _text(value: object, *, version: bool = False) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from advisor.cli import options as o
-from advisor.cli import values as v
-from advisor.cli.groups import Asked, Limits, Named, Prices, Served, grouped
+from advisor.cli import options_to_values as v
+from advisor.cli.option_groups import Asked, Limits, Named, Prices, Served, grouped
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def compare(
 
     quantadvise compare fp8@H100 int4@H100 --model Llama-3.1-8B-Instruct --workload chat
     """
-    from advisor.report.terminal import out_compare as out
+    from advisor.report.terminal import print_comparison as out
 
     if output is o.Output.csv:
         raise InputError("--output: a comparison has no CSV form; use table, json or yaml")
@@ -61,7 +61,7 @@ def compare(
             raise InputError(
                 f"{missing}: no such file; compare two files, or two deployments such as fp8@H100"
             )
-        from advisor.advise.compare.results import compare_results
+        from advisor.advise.compare.result_files import compare_results
 
         compared = compare_results(Path(first), Path(second))
         out.print_comparison(first, second, compared.differences, compared.notes, output.value)
@@ -121,7 +121,7 @@ def _deployments(
 
 def _named_text(deployment: Deployment) -> str:
     """`int4 on 1× H100`, with the checkpoint where one was named by how it is made."""
-    from advisor.text import deployment_text
+    from advisor.display_text import deployment_text
 
     chosen = deployment.checkpoint
     if chosen is None:

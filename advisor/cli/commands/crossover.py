@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from advisor.cli import options as o
-from advisor.cli.groups import Chosen, Named, grouped
-from advisor.cli.question import asked_choice
+from advisor.cli.option_groups import Chosen, Named, grouped
+from advisor.cli.options_to_choice import asked_choice
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
-    from advisor.advise.sensitivity.axis import Over
+    from advisor.advise.sensitivity.load_axis import Over
 
 
 @grouped
@@ -40,11 +40,11 @@ def crossover(
 
     quantadvise crossover Llama-3.1-8B-Instruct --workload chat --gpu A6000 --over concurrency
     """
-    from advisor.advise.sensitivity.axis import known_over
     from advisor.advise.sensitivity.crossover import crossover as walk
     from advisor.advise.sensitivity.crossover import usual_axis
+    from advisor.advise.sensitivity.load_axis import known_over
     from advisor.cli.progress import working
-    from advisor.report.terminal import out_decision as out
+    from advisor.report.terminal import print_crossover_and_suggestion as out
 
     if output is o.Output.csv:
         raise InputError("--output: a crossover has no CSV form; use table, json or yaml")

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from advisor.cli.groups import grouped
+from advisor.cli.option_groups import grouped
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from advisor.record.importers.facts import DeploymentFacts
-    from advisor.record.importers.run import Imported
+    from advisor.record.importers.imported_run import Imported
+    from advisor.record.importers.stated_facts import DeploymentFacts
     from advisor.record.measurement import QualityMeasurement, SpeedMeasurement
 
 _WHAT = "What the file does not say"
@@ -154,7 +154,7 @@ def import_results(
 
     quantadvise import result.json --format fp8 --gpu H100 --num-gpus 1 --engine-version 0.11.0 --out mine
     """
-    from advisor.record.importers.read import import_file
+    from advisor.record.importers.read_result_file import import_file
 
     facts = _facts(stated)
     every = [file for path in files for file in _in_folder(path)]
@@ -238,7 +238,7 @@ def _load(
 
 
 def _facts(stated: Stated) -> DeploymentFacts:
-    from advisor.record.importers.facts import OWN, DeploymentFacts
+    from advisor.record.importers.stated_facts import OWN, DeploymentFacts
     from advisor.spec.formats.catalog import find_kv_format
 
     kind, value = _load(stated.concurrency, stated.rate, stated.batch, stated.maximum) or (None, None)
@@ -261,7 +261,7 @@ def _facts(stated: Stated) -> DeploymentFacts:
 
 
 def _add(found: Sequence[Imported], out: Path, *, dry_run: bool) -> None:
-    from advisor.record.importers.merge import add_quality, add_speed, with_baselines
+    from advisor.record.importers.merge_rows import add_quality, add_speed, with_baselines
 
     speed = [row for imported in found for row in imported.speed]
     quality = with_baselines([row for imported in found for row in imported.quality])

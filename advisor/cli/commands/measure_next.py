@@ -8,8 +8,8 @@ from typing import Annotated, Optional
 import typer
 
 from advisor.cli import options as o
-from advisor.cli.groups import Chosen, Named, grouped
-from advisor.cli.question import asked_choice
+from advisor.cli.option_groups import Chosen, Named, grouped
+from advisor.cli.options_to_choice import asked_choice
 from advisor.errors import InputError
 
 MOST = 10
@@ -33,9 +33,9 @@ def measure_next(
     quantadvise measure-next Llama-3.3-70B-Instruct --workload rag --gpu A100,H100 --write plans
     """
     from advisor.advise.choose.recommendation import choose
-    from advisor.advise.measuring.next import measure_next as suggest
+    from advisor.advise.measuring.best_measurements import measure_next as suggest
     from advisor.cli.progress import working
-    from advisor.report.terminal import out_decision as out
+    from advisor.report.terminal import print_crossover_and_suggestion as out
 
     if output is o.Output.csv:
         raise InputError("--output: a suggestion has no CSV form; use table, json or yaml")

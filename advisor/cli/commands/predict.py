@@ -10,15 +10,15 @@ import typer
 
 from advisor.cli import engine_options as e
 from advisor.cli import options as o
-from advisor.cli import values as v
-from advisor.cli.groups import Asked, Limits, Named, Prices, Served, grouped
+from advisor.cli import options_to_values as v
+from advisor.cli.option_groups import Asked, Limits, Named, Prices, Served, grouped
 from advisor.errors import InputError, NothingFitsError
-from advisor.spec.reading.lists import gpu_and_degree
+from advisor.spec.reading.comma_lists import gpu_and_degree
 
 if TYPE_CHECKING:
     from advisor.advise.choose.assessment import Assessment
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.predict.replayed import Replay
+    from advisor.cost.predict.replayed_log import Replay
     from advisor.spec.workloads.workload import Workload
 
 
@@ -160,23 +160,23 @@ def _print(
     *,
     explain: bool,
 ) -> None:
-    from advisor.report.terminal import out
+    from advisor.report.terminal import print_answer
 
     if output is o.Output.table:
-        out.print_assessment(assessment, workload, explain=explain)
+        print_answer.print_assessment(assessment, workload, explain=explain)
         if replayed is not None:
-            out.print_replay(replayed, workload)
+            print_answer.print_replay(replayed, workload)
     elif output is o.Output.csv:
-        from advisor.report.documents.rows import assessment_row
+        from advisor.report.documents.csv_rows import assessment_row
 
-        out.print_rows([assessment_row(assessment)])
+        print_answer.print_rows([assessment_row(assessment)])
     else:
         from advisor.report.documents.recommendation_document import prediction_document, replay_document
 
         document = prediction_document(assessment, workload)
         if replayed is not None:
             document["replay"] = replay_document(replayed)
-        out.print_document(document, output.value)
+        print_answer.print_document(document, output.value)
 
 
 def _replayed(
@@ -197,8 +197,8 @@ def _replayed(
 
 def _require_fit(assessment: Assessment) -> None:
     """A deployment that cannot hold the load is no answer to act on."""
-    from advisor.report.documents.refusal_words import refusal_text
-    from advisor.text import deployment_text
+    from advisor.display_text import deployment_text
+    from advisor.report.documents.missed_limit_words import refusal_text
 
     for refusal in assessment.refusals:
         if refusal.kind in ("memory", "context"):
@@ -209,10 +209,10 @@ def _require_fit(assessment: Assessment) -> None:
 
 
 def _answer_cells(path: Path, records: list[str] | None, output: o.Output, *, any_format: bool) -> None:
-    from advisor.advise.batch import answer_cells, is_answered, named_in
-    from advisor.advise.cell_file import numbered_cells, other_columns
+    from advisor.advise.csv_file import numbered_cells, other_columns
+    from advisor.advise.predict_csv import answer_cells, is_answered, named_in
     from advisor.cli.progress import working
-    from advisor.report.terminal import out
+    from advisor.report.terminal import print_answer
 
     numbered = numbered_cells(path)
     rows = [row for _, row in numbered]
@@ -224,12 +224,12 @@ def _answer_cells(path: Path, records: list[str] | None, output: o.Output, *, an
     with working(f"Answering {len(rows):,} cells"):
         columns, answers = answer_cells(rows, predictor, quality, any_format=any_format)
     if output is o.Output.csv:
-        out.print_cells(columns, answers)
+        print_answer.print_cells(columns, answers)
     elif output is o.Output.table:
-        out.print_listing(columns, answers, wraps=False)
+        print_answer.print_listing(columns, answers, wraps=False)
     else:
         cells = [dict(zip(columns, (value or None for value in row), strict=True)) for row in answers]
-        out.print_document({"cells": cells}, output.value)
+        print_answer.print_document({"cells": cells}, output.value)
     unanswered = [
         (line, row[-1])
         for (line, _), row in zip(numbered, answers, strict=True)

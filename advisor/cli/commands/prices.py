@@ -24,9 +24,9 @@ def update() -> None:
     quantadvise prices update
     """
     from advisor.cli.progress import working
-    from advisor.spec.hardware.age import today
     from advisor.spec.hardware.live_catalog import folder, read_catalog
     from advisor.spec.hardware.live_fetch import fetch
+    from advisor.spec.hardware.price_age import today
 
     with working("Fetching prices"):
         rows = fetch(folder(), today=today())
@@ -91,7 +91,7 @@ _HEADS = {
 
 def _heading(live: LivePrices, gpu: str | None) -> str:
     """What prices these are, and what a row is."""
-    from advisor.spec.hardware.age import OLD_DAYS
+    from advisor.spec.hardware.price_age import OLD_DAYS
 
     whose = "the shipped table's" if live.catalog is None else "gpuhunt's"
     of = "of each GPU the one that answers take" if gpu is None else f"every offer of {gpu}"
@@ -99,8 +99,8 @@ def _heading(live: LivePrices, gpu: str | None) -> str:
 
 
 def _of_each(live: LivePrices) -> list[dict[str, object]]:
-    from advisor.spec.hardware.age import days_old
     from advisor.spec.hardware.catalog import known_gpus
+    from advisor.spec.hardware.price_age import days_old
     from advisor.spec.hardware.prices import price_of
 
     rows: list[dict[str, object]] = []
@@ -125,8 +125,8 @@ def _of_each(live: LivePrices) -> list[dict[str, object]]:
 
 
 def _of_one(live: LivePrices, name: str) -> list[dict[str, object]]:
-    from advisor.spec.hardware.age import days_old
     from advisor.spec.hardware.gpu_by_name import find_gpu
+    from advisor.spec.hardware.price_age import days_old
     from advisor.spec.hardware.prices import offers
 
     gpu = find_gpu(name)

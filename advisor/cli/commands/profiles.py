@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from advisor.cli import options as o
-from advisor.cli.commands.trace import from_trace
+from advisor.cli.commands.profile_from_trace import from_trace
 from advisor.cli.help import App
 from advisor.errors import InputError
 
@@ -20,12 +20,12 @@ MOST_PROBLEMS = 9
 @app.command("list")
 def list_profiles(output: o.OutputOption = o.Output.table) -> None:
     """List the profiles that ship: workloads, then the scenarios that can be put over them."""
-    from advisor.report.terminal import out
+    from advisor.report.terminal import print_answer
     from advisor.spec.workloads.profile_listing import profile_rows
 
     rows = profile_rows()
     if output is o.Output.table:
-        out.print_listing(
+        print_answer.print_listing(
             ["name", "in/out", "load", "limits", "stands for"],
             [
                 (
@@ -51,9 +51,9 @@ def list_profiles(output: o.OutputOption = o.Output.table) -> None:
         for row in rows
     ]
     if output is o.Output.csv:
-        out.print_rows(values)
+        print_answer.print_rows(values)
     else:
-        out.print_document({"profiles": values}, output.value)
+        print_answer.print_document({"profiles": values}, output.value)
 
 
 @app.command()
@@ -65,19 +65,19 @@ def show(
     output: o.OutputOption = o.Output.table,
 ) -> None:
     """Show everything that a profile states, with a scenario put over it."""
-    from advisor.report.terminal import out
-    from advisor.spec.workloads.profile import load_workload
+    from advisor.report.terminal import print_answer
     from advisor.spec.workloads.profile_listing import describe
+    from advisor.spec.workloads.read_profile import load_workload
 
     workload = load_workload(profile, scenario=scenario)
     if output is o.Output.table:
-        out.print_listing(["", ""], describe(workload))
+        print_answer.print_listing(["", ""], describe(workload))
     elif output is o.Output.csv:
         raise InputError("--output: a profile is not a table; use json, yaml or table")
     else:
         from advisor.report.documents.recommendation_document import workload_document
 
-        out.print_document(workload_document(workload), output.value)
+        print_answer.print_document(workload_document(workload), output.value)
 
 
 @app.command()

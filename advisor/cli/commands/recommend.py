@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from advisor.cli import html as h
+from advisor.cli import html_file as h
 from advisor.cli import options as o
-from advisor.cli import write as w
-from advisor.cli.groups import Chosen, HostedApi, Named, grouped
-from advisor.cli.question import asked_choice
+from advisor.cli import write_folder as w
+from advisor.cli.option_groups import Chosen, HostedApi, Named, grouped
+from advisor.cli.options_to_choice import asked_choice
 from advisor.errors import InputError, NothingFitsError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from advisor.advise.certainty_and_sensitivity import Decision
     from advisor.advise.choose.question import Choice
     from advisor.advise.choose.recommendation import Recommendation
-    from advisor.advise.decision import Decision
     from advisor.advise.mixed.fleet import Mix
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.recovery import QualityModel
@@ -95,7 +95,7 @@ def _decided(
     explain: bool,
 ) -> Decision:
     """What is known beside the ranking; short: no more of it than a table without --explain prints."""
-    from advisor.advise.decision import decision, short_decision
+    from advisor.advise.certainty_and_sensitivity import decision, short_decision
 
     if short:
         return short_decision(recommendation, predictor=predictor, quality=quality)
@@ -127,7 +127,7 @@ def _write(
 def check_mixing(choice: Choice) -> None:
     """Refuse before any work what has no mix. Raises InputError or MissingToolError."""
     from advisor.advise.mixed.fleet import check_mixable
-    from advisor.advise.mixed.program import check_installed
+    from advisor.advise.mixed.integer_program import check_installed
 
     check_mixable(choice)
     check_installed()
@@ -174,23 +174,23 @@ def _print(
     mix: Mix | None = None,
     plot: bool = False,
 ) -> None:
-    from advisor.report.terminal import out
+    from advisor.report.terminal import print_answer
 
     if output is o.Output.csv:
-        out.print_recommendation_csv(recommendation, top=top)
+        print_answer.print_recommendation_csv(recommendation, top=top)
         return
     if output is o.Output.table:
         shown = len(recommendation.ranked) if top is None else top
-        rows = shown or out.TABLE_ROWS
-        out.print_recommendation(recommendation, top=rows, explain=explain, decision=more, mix=mix)
+        rows = shown or print_answer.TABLE_ROWS
+        print_answer.print_recommendation(recommendation, top=rows, explain=explain, decision=more, mix=mix)
         if plot:
-            out.print_pareto(recommendation)
+            print_answer.print_pareto(recommendation)
         return
     from advisor.report.documents.recommendation_document import recommendation_document
 
     document = recommendation_document(recommendation, top=top, decision=more)
     if mix is not None:
-        from advisor.report.documents.mix_document import mix_document
+        from advisor.report.documents.mixed_fleet_document import mix_document
 
         document["mixed"] = mix_document(mix)
-    out.print_document(document, output.value)
+    print_answer.print_document(document, output.value)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from advisor.cli import options as o
-from advisor.cli import values as v
+from advisor.cli import options_to_values as v
 from advisor.cli.streams import keep_broken_pipes
 from advisor.errors import InputError
-from advisor.spec.reading.lists import split_all
+from advisor.spec.reading.comma_lists import split_all
 
 if TYPE_CHECKING:
     from advisor.ui.own_inputs import OwnInputs
@@ -83,7 +83,7 @@ def begin(model: str | None, workload: str | None, gpus: list[str]) -> tuple[dic
     from advisor.spec.hardware.catalog import known_gpus
     from advisor.spec.hardware.gpu_by_name import find_gpu
     from advisor.spec.models.catalog import find_model, known_models
-    from advisor.spec.workloads.profile import known_workloads, load_workload
+    from advisor.spec.workloads.read_profile import known_workloads, load_workload
     from advisor.ui.own_inputs import OwnInputs
     from advisor.ui.page import FIRST
 

@@ -20,23 +20,23 @@ def calibrate(
     import json
     import shlex
 
-    from advisor import whole_file
-    from advisor.measure import show
-    from advisor.measure.state.site import Site, now
-    from advisor.measure.steps import calibrate as timing
-    from advisor.measure.tools import envs, files, machine
+    from advisor import atomic_files
+    from advisor.measure import run_as_text
+    from advisor.measure.state.job_site import Site, now
+    from advisor.measure.steps import time_kernels as timing
+    from advisor.measure.tools import digests, envs, machine
     from advisor.record import store
 
     device = machine.cpu() if cpu else machine.choose(None if gpu is None else (gpu,))[0]
     site = Site(folder=out.resolve(), gpus=() if device.index is None else (device.index,))
     found, date = timing.measure(envs.require("torch"), site, device, seconds=seconds), now()
-    with files.room_expected(out):
-        whole_file.write(out / "calibration.json", json.dumps(timing.to_json(found, date), indent=1) + "\n")
+    with digests.room_expected(out):
+        atomic_files.write(out / "calibration.json", json.dumps(timing.to_json(found, date), indent=1) + "\n")
         store.write_kernels(out / "kernels.csv", timing.records(found, date))
-    typer.echo(show.table(("what", "shape", "rate"), timing.lines(found)))
+    typer.echo(run_as_text.table(("what", "shape", "rate"), timing.lines(found)))
     own = timing.gpu_file(found)
     if own is not None:
-        whole_file.write(out / "gpu.yaml", own)
+        atomic_files.write(out / "gpu.yaml", own)
     elif not device.in_catalog:
         typer.echo(f"{device.driver_name}: too slow, or too little timed, for a GPU file", err=True)
         return

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli.groups import grouped
 from advisor.cli.measure.calibrate import calibrate
 from advisor.cli.measure.doctor import doctor
 from advisor.cli.measure.options import How, What, Where, plan_values
 from advisor.cli.measure.tools import tools_app
+from advisor.cli.option_groups import grouped
 
 
 def measure(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from advisor import whole_file
+from advisor import atomic_files
 from advisor.errors import NotAllMeasuredError
 
 SHOWN = 150
@@ -26,8 +26,8 @@ def doctor(
     ] = True,
 ) -> None:
     """Try driver, tools, matrix products, a collective, and each format in vLLM; about two minutes."""
-    from advisor.measure import show
-    from advisor.measure.state.site import Site, now
+    from advisor.measure import run_as_text
+    from advisor.measure.state.job_site import Site, now
     from advisor.measure.steps import doctor as steps
     from advisor.measure.tools import machine
 
@@ -43,8 +43,8 @@ def doctor(
     )
     typer.echo("")
     rows = [(name, _short(words)) for name, words in steps.verdicts(checks, devices).items()]
-    typer.echo(show.table(("format", "with vLLM on this machine"), rows))
-    whole_file.write(out / "doctor.json", steps.to_json(checks, devices, now()))
+    typer.echo(run_as_text.table(("format", "with vLLM on this machine"), rows))
+    atomic_files.write(out / "doctor.json", steps.to_json(checks, devices, now()))
     typer.echo(f"attach to an issue: {out / 'doctor.json'}", err=True)
     failed = steps.failures(checks)
     if failed:

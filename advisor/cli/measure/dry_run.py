@@ -8,17 +8,17 @@ from pathlib import Path
 
 import typer
 
-from advisor.cli.measure import expected as compare
+from advisor.cli.measure import expected_vs_measured as compare
 from advisor.cli.measure.options import Where
 from advisor.cli.measure.plan_cost import cost_lines
 from advisor.cli.streams import broken_pipes_kept
 from advisor.errors import InputError, QuantAdviseError
-from advisor.measure import show
+from advisor.measure import run_as_text
 from advisor.measure.execution.executor import check_room
-from advisor.measure.planned import planned
-from advisor.measure.prepared import prepare
+from advisor.measure.plan_progress import planned
+from advisor.measure.plan_to_jobs import prepare
 from advisor.measure.state import ledger
-from advisor.measure.steps import server
+from advisor.measure.steps import vllm_server
 from advisor.measure.steps.plan import Plan
 from advisor.measure.tools import machine
 from advisor.measure.tools.machine import Device
@@ -47,17 +47,17 @@ def _plan_text(plan: Plan, folder: Path, where: Where, *, write_commands: Path |
     )
     expected = compare.Expectation(prepared, named or plan.gpu)
     if write_commands is not None:
-        from advisor.cli.measure.hand_run import write_commands as write
+        from advisor.cli.measure.write_commands import write_commands as write
 
         paths = write(prepared, expected, write_commands)
         return f"{write_commands}: {len(paths)} files; begin with README.md, run with ./run.sh"
     if where.executor == "local" and prepared.running is None and plan.gpu is None:
         check_room(prepared.jobs, [one.index for one in prepared.devices if one.index is not None])
         if where.port is not None:
-            server.check_port(where.port)
+            vllm_server.check_port(where.port)
     book = ledger.Ledger(folder)
     return "\n".join(
-        [show.dry_run(prepared, planned(prepared, book)), "", *cost_lines(prepared, expected, book)]
+        [run_as_text.dry_run(prepared, planned(prepared, book)), "", *cost_lines(prepared, expected, book)]
     )
 
 

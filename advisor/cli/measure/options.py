@@ -240,7 +240,7 @@ def _one_of(flag: str, value: str | None, known: tuple[str, str]) -> None:
 
 
 def _whole_numbers(text: str | None, flag: str, low: int) -> tuple[int, ...] | None:
-    from advisor.spec.reading.lists import named
+    from advisor.spec.reading.comma_lists import named
 
     words = named(None if text is None else [text], where=flag, what="numbers such as 1,2")
     if words is None:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from advisor.units import BITS_PER_BYTE, GB, S_PER_HOUR, S_PER_MINUTE
 
 if TYPE_CHECKING:
-    from advisor.cli.measure.expected import Expectation
+    from advisor.cli.measure.expected_vs_measured import Expectation
     from advisor.measure.execution.jobs import QuantizeJob
     from advisor.measure.execution.session_job import SessionJob
-    from advisor.measure.prepared import Prepared
+    from advisor.measure.plan_to_jobs import Prepared
     from advisor.measure.state.ledger import Ledger
     from advisor.measure.steps.bench import Point
+    from advisor.spec.accuracy_benchmarks import Benchmark
     from advisor.spec.benchmark_run import BenchmarkRun
-    from advisor.spec.benchmarks import Benchmark
     from advisor.spec.hardware.gpu import Price
 
 QUANTIZE_START_S, QUANTIZE_SHARE = 60.0, 0.3
@@ -88,17 +88,17 @@ def _quantize(job: QuantizeJob, expected: Expectation) -> StepCost:
 
 def _session(job: SessionJob, expected: Expectation, ledger: Ledger) -> Iterator[StepCost]:
     """The server's start, the tasks and the points of one deployment, where a step of it is left."""
-    from advisor.measure.steps import repeats_agree, steps
+    from advisor.measure.steps import plan_steps, repeats_agree
 
     goodput = repeats_agree.goodput_arguments(job.workload.goodput)
     rest: list[StepCost] = []
     for task in job.tasks:
-        step = steps.evaluate_step(job.plan, job.target, task, job.evaluate_version, job.task_file)
+        step = plan_steps.evaluate_step(job.plan, job.target, task, job.evaluate_version, job.task_file)
         if ledger.settled(step.key) is None:
             rest.append(_task(job, task, expected))
     for point in job.plan.points if job.benches else ():
         made = [
-            steps.bench_step(job.plan, job.workload, job.target, point, n, goodput)
+            plan_steps.bench_step(job.plan, job.workload, job.target, point, n, goodput)
             for n in range(job.plan.repeats)
         ]
         left = sum(ledger.settled(step.key) is None for step in made)
@@ -145,8 +145,8 @@ def _bench(job: SessionJob, point: Point, repeats: int, expected: Expectation) -
 def _task(job: SessionJob, task: str, expected: Expectation) -> StepCost:
     """A task by its items and our guess of their tokens, at the throughput that is predicted for them."""
     from advisor.cost.quality.tasks import find_task
+    from advisor.spec.accuracy_benchmarks import benchmark
     from advisor.spec.benchmark_run import BenchmarkRun
-    from advisor.spec.benchmarks import benchmark
 
     title, known = f"{job.title} {task}", find_task(task)
     if not known.known:
@@ -179,7 +179,7 @@ def _requests_per_item(of: Benchmark) -> float:
 
 
 def _tokens(of: Benchmark) -> tuple[float, float]:
-    from advisor.spec.benchmarks import SHORT_TOKENS
+    from advisor.spec.accuracy_benchmarks import SHORT_TOKENS
 
     prompt, answer = _TASK_TOKENS[of.kind]
     return (max(prompt, of.context_tokens - answer) if of.context_tokens > SHORT_TOKENS else prompt, answer)
@@ -245,7 +245,7 @@ def price_per_gpu_hour(expected: Expectation) -> Price | None:
 
 def cost_lines(prepared: Prepared, expected: Expectation, ledger: Ledger) -> Iterator[str]:
     """A table of the steps with their time and money, the totals, and what they rest on."""
-    from advisor.measure.show import table
+    from advisor.measure.run_as_text import table
 
     made = [format for format in prepared.plan.formats if prepared.plan.is_made(format)]
     if made and not expected.why_not:

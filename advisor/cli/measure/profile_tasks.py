@@ -24,8 +24,8 @@ def with_profile_tasks(plan: Plan) -> Plan:
 def profile_tasks(workload: str) -> list[str]:
     """lm-eval's tasks for a workload's: a benchmark's own, and of a family every one that lm-eval has."""
     from advisor.cost.quality.tasks import find_task
-    from advisor.report.manifests.verify import LM_EVAL_TASKS
-    from advisor.spec.workloads.profile import load_workload
+    from advisor.report.manifests.verify_figures import LM_EVAL_TASKS
+    from advisor.spec.workloads.read_profile import load_workload
 
     named = load_workload(workload).quality.tasks
     if not named:

@@ -9,21 +9,21 @@ from pathlib import Path
 
 import typer
 
-from advisor.cli.measure import expected as compare
+from advisor.cli.measure import expected_vs_measured as compare
 from advisor.cli.measure.dry_run import check_executor, check_gpu, devices_here
-from advisor.cli.measure.expected_rate import with_expected_rates
 from advisor.cli.measure.options import Where
 from advisor.cli.measure.plan_cost import time_of
-from advisor.cli.measure.report import page, parts
+from advisor.cli.measure.predicted_highest_rate import with_expected_rates
+from advisor.cli.measure.report import page, report_parts
 from advisor.cli.measure.report.advice import advice_text, cannot_advise, with_these_records
 from advisor.cli.streams import keep_broken_pipes
 from advisor.errors import InputError, QuantAdviseError
 from advisor.measure import run
 from advisor.measure.execution import progress
 from advisor.measure.execution.executor import LocalExecutor
-from advisor.measure.planned import check_complete, planned
-from advisor.measure.prepared import Prepared, prepare
-from advisor.measure.records import Records
+from advisor.measure.ledger_to_records import Records
+from advisor.measure.plan_progress import check_complete, planned
+from advisor.measure.plan_to_jobs import Prepared, prepare
 from advisor.measure.run import Executor
 from advisor.measure.state import ledger
 from advisor.measure.steps.plan import Plan
@@ -77,7 +77,7 @@ def report(prepared: Prepared, found: Records, before: compare.Expectation) -> N
         cannot_advise(error)
     book = ledger.Ledger(prepared.folder)
     rows = planned(prepared, book)
-    outcome = parts.Outcome(
+    outcome = report_parts.Outcome(
         prepared=prepared,
         found=found,
         before=before,
@@ -86,9 +86,9 @@ def report(prepared: Prepared, found: Records, before: compare.Expectation) -> N
         rows=rows,
         advice=advice_text(prepared, found, before, after),
     )
-    made = parts.sections(outcome)
-    typer.echo(parts.terminal_text(made))
-    typer.echo(f"report: {parts.write(made, prepared)}, {page.write(made, outcome)}")
+    made = report_parts.sections(outcome)
+    typer.echo(report_parts.terminal_text(made))
+    typer.echo(f"report: {report_parts.write(made, prepared)}, {page.write(made, outcome)}")
     check_complete(rows, prepared.folder)
 
 

@@ -16,9 +16,9 @@ tools_app = App(help="The tools that measure runs: which are installed, where, a
 def tools(context: typer.Context) -> None:
     """Show which tools are found, where, which versions, and what installs the rest."""
     if context.invoked_subcommand is None:
-        from advisor.measure import show
+        from advisor.measure import run_as_text
 
-        typer.echo(show.tools())
+        typer.echo(run_as_text.tools())
 
 
 @tools_app.command()

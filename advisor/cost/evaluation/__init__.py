@@ -1,5 +1,6 @@
 """How good the fit is: held-out errors, coverage, decisions, learning curves. No answer imports it.
 
-`optimum` refits without some rows, `held_out` collects the errors, `figures`, `coverage`, `calibration`,
-`error_correlation`, `decisions` and `learning_curve` are what is said of them, `report` puts it together.
+`fit_without_rows` refits without some rows, `held_out_errors` collects the errors, `error_metrics`,
+`interval_coverage`, `uncertainty_calibration`, `error_correlation`, `format_choice_score` and
+`learning_curve` are what is said of them, `held_out_report` puts it together.
 """

@@ -13,8 +13,8 @@ from itertools import combinations
 
 import numpy as np
 
-from advisor.cost.arrays import Floats
-from advisor.cost.evaluation.held_out import HeldOut
+from advisor.cost.array_table import Floats
+from advisor.cost.evaluation.held_out_errors import HeldOut
 from advisor.cost.fitting.row_noise import load_class_of
 from advisor.cost.uncertainty.conformal import Z90
 from advisor.cost.uncertainty.error_class import DISTANCES, LOADS, MEANS, Distance, ErrorClass, Metric, sign

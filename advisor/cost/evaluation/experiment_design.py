@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from advisor.cost.arrays import Floats
+from advisor.cost.array_table import Floats
 
 
 def most_informative(

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from advisor.cost.arrays import Floats
-from advisor.cost.evaluation.optimum import Optimum
+from advisor.cost.array_table import Floats
+from advisor.cost.evaluation.fit_without_rows import Optimum
 from advisor.cost.fitting.observations import Observations
 from advisor.cost.fitting.step_estimator import SpeedProblem, fit_speed
 from advisor.cost.step.fitted_speed import FittedSpeed

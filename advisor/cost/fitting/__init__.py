@@ -2,5 +2,5 @@
 
 `observations` are rows with their deployments and loads, `run_conditions` how each was made, `row_noise` its
 scatter. `kernel_estimator` fits where parameters start, `step_estimator` all of them with the solver in
-`least_squares`; `measured_cells` and `evidence` are what is kept per deployment.
+`least_squares`; `measured_cells` and `measured_deployments` are what is kept per deployment.
 """

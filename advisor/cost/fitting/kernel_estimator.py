@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from advisor.cost.arrays import Bools, Floats
+from advisor.cost.array_table import Bools, Floats
 from advisor.cost.fitting.least_squares import minimise
 from advisor.cost.kernels.formulas import all_reduce_s, overlapped_s
-from advisor.cost.kernels.timed import TimedKernels, timed_kernels
-from advisor.cost.step.design import group_keys, value_of
+from advisor.cost.kernels.kernel_timings import TimedKernels, timed_kernels
+from advisor.cost.step.parameter_vector import group_keys, value_of
 from advisor.cost.step.parameters import BY_NAME, PARAMETERS, Parameter
-from advisor.record.kernel import KernelTiming
+from advisor.record.kernel_timing import KernelTiming
 
 KERNEL_NOISE = 0.10
 """Scatter of a timing about a perfect formula of its family, in logs."""

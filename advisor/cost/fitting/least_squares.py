@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from advisor.cost.arrays import Floats
+from advisor.cost.array_table import Floats
 
 TRUST = 1.0
 """Longest step of one entry: log-odds or logs."""

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from advisor.cost.arrays import Bools, Floats
-from advisor.cost.fitting.evidence import DeploymentKey, MeasuredCell, settings_of
+from advisor.cost.array_table import Bools, Floats
+from advisor.cost.fitting.measured_deployments import DeploymentKey, MeasuredCell, settings_of
 from advisor.cost.fitting.observations import Observations
 from advisor.cost.fitting.row_noise import shown_error
 from advisor.cost.fitting.run_conditions import benchmark_run

@@ -9,16 +9,16 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from advisor.cost.arrays import Floats, Ints
+from advisor.cost.array_table import Floats, Ints
 from advisor.cost.fitting.row_noise import harness
 from advisor.cost.fitting.run_conditions import benchmark_run, requests_per_client, row_engine
-from advisor.cost.serving.engine import RULES
+from advisor.cost.serving.engine_table import RULES
 from advisor.cost.serving.load_table import LoadTable
 from advisor.cost.serving.queue import Queue
-from advisor.cost.serving.replica import replica_stats
+from advisor.cost.serving.replica_stats import replica_stats
+from advisor.cost.step.deployment_work import DeploymentArrays, deployment_arrays
 from advisor.cost.step.memory import memory
 from advisor.cost.step.step_time import StepCosts
-from advisor.cost.step.work import DeploymentArrays, deployment_arrays
 from advisor.errors import QuantAdviseError
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.sources import Sources, known_sources

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from advisor.cost.arrays import Floats
+from advisor.cost.array_table import Floats
 from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
 from advisor.record.sources import Sources
 from advisor.spec.benchmark_run import REPEATS

@@ -6,8 +6,8 @@ import math
 from dataclasses import replace
 from functools import lru_cache
 
+from advisor.record.benchmark_run_of_row import run_of
 from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
-from advisor.record.row_run import run_of
 from advisor.record.sources import Sources
 from advisor.spec.benchmark_run import BenchmarkRun
 from advisor.spec.engines.engine import Engine, parse_engine

@@ -7,13 +7,13 @@ from types import MappingProxyType
 
 import numpy as np
 
-from advisor.cost.arrays import Floats
+from advisor.cost.array_table import Floats
 from advisor.cost.fitting.least_squares import minimise
 from advisor.cost.fitting.observations import Observations
 from advisor.cost.fitting.row_noise import noise as noise_of
 from advisor.cost.fitting.row_noise import seen_noise
-from advisor.cost.step.design import Design, prior_sd, used_names
 from advisor.cost.step.fitted_speed import FittedSpeed
+from advisor.cost.step.parameter_vector import Design, prior_sd, used_names
 from advisor.cost.step.step_time import (
     column_of,
     step_cost_columns,

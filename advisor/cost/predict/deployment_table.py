@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from advisor.cost.arrays import ArrayTable, Bools, Floats, Ints
+from advisor.cost.array_table import ArrayTable, Bools, Floats, Ints
 from advisor.cost.fit_file import Fit
-from advisor.cost.fitting.evidence import DeploymentKey, deployment_keys, shape_key
-from advisor.cost.step.design import expert_keys
+from advisor.cost.fitting.measured_deployments import DeploymentKey, deployment_keys, shape_key
+from advisor.cost.step.deployment_work import DeploymentArrays, defaults_of, deployment_arrays
 from advisor.cost.step.memory import Memory, longest_context, memory
+from advisor.cost.step.parameter_vector import expert_keys
 from advisor.cost.step.step_time import StepCosts
-from advisor.cost.step.work import DeploymentArrays, defaults_of, deployment_arrays
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine, EngineDefaults
 from advisor.spec.formats.format import QuantFormat

@@ -9,14 +9,14 @@ from typing import Literal
 
 import numpy as np
 
-from advisor.cost.arrays import Floats
-from advisor.cost.estimate import Basis, Estimate
+from advisor.cost.array_table import Floats
+from advisor.cost.estimate_with_interval import Basis, Estimate
 from advisor.cost.predict.deployment_table import DeploymentTable
-from advisor.cost.predict.evidence import EvidenceIndex
-from advisor.cost.predict.own import OtherEngine
+from advisor.cost.predict.nearest_measurements import EvidenceIndex
+from advisor.cost.predict.own_measurements import OtherEngine
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.serving.load_table import LoadTable
-from advisor.cost.serving.replica import typical_steps
+from advisor.cost.serving.replica_stats import typical_steps
 from advisor.cost.step.bottleneck import Bottleneck, bottleneck, times_ms
 from advisor.cost.step.kernel_breakdown import KernelShare, kernel_shares
 from advisor.spec.deployment import Deployment

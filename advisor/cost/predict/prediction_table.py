@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from advisor.cost.arrays import ArrayTable, Bools, Floats, Ints
-from advisor.cost.estimate import Basis
+from advisor.cost.array_table import ArrayTable, Bools, Floats, Ints
+from advisor.cost.estimate_with_interval import Basis
 from advisor.cost.serving.serving_stats import ServingStats
 from advisor.cost.uncertainty.error_class import DISTANCES
 

@@ -11,18 +11,13 @@ from types import MappingProxyType
 import numpy as np
 
 from advisor.cost import fit_file
-from advisor.cost.arrays import Bools, Floats, Ints
+from advisor.cost.array_table import Bools, Floats, Ints
 from advisor.cost.fit_file import Fit
-from advisor.cost.predict.carried import Carried
-from advisor.cost.predict.closed_loop import of_thinking_users
-from advisor.cost.predict.conversations import spread_hits, standing_alone, with_simulated_hits
+from advisor.cost.predict.closed_loop_rate import of_thinking_users
+from advisor.cost.predict.conversation_loads import spread_hits, standing_alone, with_simulated_hits
 from advisor.cost.predict.deployment_table import DeploymentTable, DeploymentTables
-from advisor.cost.predict.evidence import EvidenceIndex, measured_rows
-from advisor.cost.predict.own import OwnMeasurements
-from advisor.cost.predict.prediction import Prediction, predictions_of
-from advisor.cost.predict.prediction_table import PredictionTable, Range
-from advisor.cost.predict.simulated import Runs, drawn_ratios, turn_figures, widened, with_runs
-from advisor.cost.predict.with_intervals import (
+from advisor.cost.predict.gaussian_process import Carried
+from advisor.cost.predict.latencies_with_intervals import (
     goodput_share,
     latencies,
     log_bounds,
@@ -30,15 +25,20 @@ from advisor.cost.predict.with_intervals import (
     ratios_of,
     with_measured,
 )
+from advisor.cost.predict.nearest_measurements import EvidenceIndex, measured_rows
+from advisor.cost.predict.own_measurements import OwnMeasurements
+from advisor.cost.predict.prediction import Prediction, predictions_of
+from advisor.cost.predict.prediction_table import PredictionTable, Range
+from advisor.cost.predict.simulated_conversations import Runs, drawn_ratios, turn_figures, widened, with_runs
 from advisor.cost.serving.load_table import LoadTable, load_table, loads_of
 from advisor.cost.serving.queue import Queue
-from advisor.cost.serving.replica import replica_stats
+from advisor.cost.serving.replica_stats import replica_stats
 from advisor.cost.serving.serving_stats import ServingStats
-from advisor.cost.simulation.percentiles import simulated_engine, simulated_row
+from advisor.cost.simulation.percentile_ratios import simulated_engine, simulated_row
 from advisor.cost.simulation.replay import Replay, replay
 from advisor.cost.simulation.simulate import STATISTICS
 from advisor.cost.uncertainty.conformal import Z90
-from advisor.data import shipped
+from advisor.shipped_files import shipped
 from advisor.spec.deployment import Deployment
 from advisor.spec.metrics import MEAN_LATENCIES
 from advisor.spec.workloads.request_log import SentRequest

@@ -1,6 +1,6 @@
 """Accuracy of formats: what a model keeps of its own scores, from published and own scores.
 
-`recovery` is the entry and `answer` what comes back. `scores` turns records into losses of a model in a
-format on a task (`tasks`, `models`, `recipe`); `posterior` conditions the `expected_loss` on them by their
-`covariance`; `fitting/` learns the factors.
+`recovery` is the entry and `question_and_recovery` what comes back. `scores_to_losses` turns records into
+losses of a model in a format on a task (`tasks`, `model_traits`, `recipe`); `fitted_accuracy` conditions the
+`expected_loss` on them by their `loss_covariance`; `fitting/` learns the factors.
 """

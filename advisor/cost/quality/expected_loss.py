@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.cost.quality.models import Traits
+from advisor.cost.quality.model_traits import Traits
 from advisor.cost.quality.recipe import Recipe
-from advisor.cost.quality.scores import Cell
-from advisor.spec.benchmarks import SHORT_TOKENS, benchmark
+from advisor.cost.quality.scores_to_losses import Cell
+from advisor.spec.accuracy_benchmarks import SHORT_TOKENS, benchmark
 
 Floats = NDArray[np.float64]
 Key = tuple[str, str]

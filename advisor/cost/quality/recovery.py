@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from advisor.cost.estimate import Basis
-from advisor.cost.quality import file as quality_file
+from advisor.cost.estimate_with_interval import Basis
+from advisor.cost.quality import accuracy_fit_file as quality_file
 from advisor.cost.quality import own_scores as quality_own
-from advisor.cost.quality.answer import KvFormat, Question, Recovery, recovery_of
-from advisor.cost.quality.by_recipe import recipe_of
-from advisor.cost.quality.evidence import Evidence
+from advisor.cost.quality.benchmark_warnings import warnings_for
+from advisor.cost.quality.checkpoint_of_recipe import recipe_of
+from advisor.cost.quality.fitted_accuracy import Z90, Expectation, Fitted
+from advisor.cost.quality.interval_widths import Widths
 from advisor.cost.quality.loss_distribution import (
     LossDistribution,
     ScoreDistribution,
@@ -22,18 +23,17 @@ from advisor.cost.quality.loss_distribution import (
     true_loss,
     weighted_sum,
 )
-from advisor.cost.quality.models import Traits, traits_of
+from advisor.cost.quality.model_traits import Traits, traits_of
 from advisor.cost.quality.own_scores import OwnScore, own_scores
-from advisor.cost.quality.posterior import Z90, Expectation, Fitted
+from advisor.cost.quality.question_and_recovery import KvFormat, Question, Recovery, recovery_of
 from advisor.cost.quality.recipe import Recipe
-from advisor.cost.quality.scores import KV_FP8, SIXTEEN_BIT, Cell, cells_of
+from advisor.cost.quality.score_evidence import Evidence
+from advisor.cost.quality.scores_to_losses import KV_FP8, SIXTEEN_BIT, Cell, cells_of
 from advisor.cost.quality.tasks import Task, find_task, require_known, task_notes
-from advisor.cost.quality.warnings import warnings_for
-from advisor.cost.quality.widths import Widths
-from advisor.data import shipped
-from advisor.record.constants import AccuracyConstant
 from advisor.record.measurement import QualityMeasurement
-from advisor.spec.benchmarks import SHORT_TOKENS
+from advisor.record.prior_constants import AccuracyConstant
+from advisor.shipped_files import shipped
+from advisor.spec.accuracy_benchmarks import SHORT_TOKENS
 from advisor.spec.models.catalog import known_checkpoint
 from advisor.spec.models.model import ModelSpec
 
@@ -343,7 +343,7 @@ def fit_quality(
     few rows to learn from.
     """
     from advisor.cost.quality.fitting.fit import fit
-    from advisor.cost.quality.fitting.report import summary
+    from advisor.cost.quality.fitting.held_out_report import summary
 
     found = fit(rows, {constant.factor: (constant.value, constant.sd) for constant in constants})
     return QualityModel(fitted=found.fitted, widths=found.widths, about=summary(found))

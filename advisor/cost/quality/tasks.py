@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from advisor.errors import unknown
-from advisor.spec.benchmarks import benchmark, general_benchmarks, known_averages, known_benchmarks
+from advisor.spec.accuracy_benchmarks import benchmark, general_benchmarks, known_averages, known_benchmarks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.cost.arrays import Bools, Floats
+from advisor.cost.array_table import Bools, Floats
 from advisor.cost.serving.engines.vllm_v0 import prefill_runs
-from advisor.cost.serving.request import TINY, RequestTimes, RequestWork
+from advisor.cost.serving.request_times import TINY, RequestTimes, RequestWork
 
 _ROUNDS = 6
 """Rounds of the fixed point counted in iterations, which is arithmetic alone."""

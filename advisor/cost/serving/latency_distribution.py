@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.cost.arrays import Bools, Floats
-from advisor.cost.normal import normal_quantile
-from advisor.cost.serving.engine import EngineTable, request_work
+from advisor.cost.array_table import Bools, Floats
+from advisor.cost.normal_quantiles import normal_quantile
+from advisor.cost.serving.engine_table import EngineTable, request_work
 from advisor.cost.serving.load_table import LoadTable
-from advisor.cost.serving.request import TINY, RequestWork
+from advisor.cost.serving.request_times import TINY, RequestWork
 from advisor.cost.serving.serving_stats import SteadyState
 from advisor.spec.metrics import LatencyMetric
 

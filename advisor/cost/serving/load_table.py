@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from advisor.cost.arrays import ArrayTable, Bools, Floats, Ints
+from advisor.cost.array_table import ArrayTable, Bools, Floats, Ints
 from advisor.spec.benchmark_run import REQUESTS_PER_CLIENT, BenchmarkRun
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.conversations.conversation import ALONE, Conversation

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from advisor.cost.arrays import Bools, Floats
-from advisor.cost.serving.benchmark_run import benchmark_run
-from advisor.cost.serving.engine import EngineTable
+from advisor.cost.array_table import Bools, Floats
+from advisor.cost.serving.closed_loop_benchmark import benchmark_run
+from advisor.cost.serving.engine_table import EngineTable
 from advisor.cost.serving.load_table import LoadTable
 from advisor.cost.serving.serving_stats import SteadyState
 from advisor.cost.serving.steady_state import steady_state

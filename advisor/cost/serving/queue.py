@@ -10,17 +10,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from advisor.cost.arrays import Floats
-from advisor.cost.serving.benchmark_run import benchmark_run
-from advisor.cost.serving.engine import EngineTable, engine_table
+from advisor.cost.array_table import Floats
+from advisor.cost.serving.closed_loop_benchmark import benchmark_run
+from advisor.cost.serving.engine_table import EngineTable, engine_table
 from advisor.cost.serving.latency_distribution import Spread, mixed, spread_of
 from advisor.cost.serving.load_table import LoadTable
 from advisor.cost.serving.overload import overloaded, overloaded_run
-from advisor.cost.serving.request import TINY
+from advisor.cost.serving.request_times import TINY
 from advisor.cost.serving.serving_stats import SteadyState
 from advisor.cost.serving.steady_state import steady_state
+from advisor.cost.step.deployment_work import DeploymentArrays
 from advisor.cost.step.step_time import StepCosts
-from advisor.cost.step.work import DeploymentArrays
 from advisor.spec.metrics import LatencyMetric, percentile_of
 from advisor.spec.workloads.workload import Goodput
 from advisor.units import MS_PER_S

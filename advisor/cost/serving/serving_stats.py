@@ -6,9 +6,9 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from advisor.cost.arrays import ArrayTable, Bools, Floats
+from advisor.cost.array_table import ArrayTable, Bools, Floats
 from advisor.cost.serving.load_table import LoadTable
-from advisor.cost.serving.request import RequestTimes
+from advisor.cost.serving.request_times import RequestTimes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from advisor.cost.arrays import Bools, Floats
+from advisor.cost.array_table import Bools, Floats
 from advisor.cost.serving.batching import closed_loop, open_loop
-from advisor.cost.serving.engine import EngineTable, request_work
+from advisor.cost.serving.engine_table import EngineTable, request_work
 from advisor.cost.serving.engines.vllm_v0 import lockstep
 from advisor.cost.serving.load_table import LoadTable
-from advisor.cost.serving.request import TINY, RequestTimes, RequestWork
+from advisor.cost.serving.request_times import TINY, RequestTimes, RequestWork
 from advisor.cost.serving.serving_stats import SteadyState
 from advisor.cost.step.memory import BLOCK_TOKENS
 

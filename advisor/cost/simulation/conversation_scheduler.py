@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from advisor.cost.serving.engine import EngineTable
+from advisor.cost.serving.engine_table import EngineTable
 from advisor.cost.simulation.prefix_cache import PrefixCache
 from advisor.cost.simulation.scheduler import Scheduler
-from advisor.cost.simulation.trace import Chains, Claim, Requests
+from advisor.cost.simulation.simulated_requests import Chains, Claim, Requests
 from advisor.cost.step.memory import BLOCK_TOKENS
 
 _SYSTEM = -1

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from advisor.cost.arrays import Floats
-from advisor.cost.serving.engine import EngineTable
+from advisor.cost.array_table import Floats
+from advisor.cost.serving.engine_table import EngineTable
+from advisor.cost.simulation.request_statistics import latencies_ms
 from advisor.cost.simulation.scheduler import run
 from advisor.cost.simulation.simulate import STATISTICS, check_fits
-from advisor.cost.simulation.statistic import latencies_ms
-from advisor.cost.simulation.trace import Requests
+from advisor.cost.simulation.simulated_requests import Requests
 from advisor.spec.metrics import percentile_of
 from advisor.spec.workloads.request_log import SentRequest
 

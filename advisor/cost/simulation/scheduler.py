@@ -13,9 +13,9 @@ import heapq
 import math
 from collections import deque
 
-from advisor.cost.serving.engine import EngineTable
+from advisor.cost.serving.engine_table import EngineTable
+from advisor.cost.simulation.simulated_requests import Claim, Requests, Run
 from advisor.cost.simulation.step_table import StepTable
-from advisor.cost.simulation.trace import Claim, Requests, Run
 from advisor.cost.step.memory import BLOCK_TOKENS
 
 

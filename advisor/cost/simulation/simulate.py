@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from advisor.cost.arrays import Floats
-from advisor.cost.serving.engine import EngineTable
+from advisor.cost.array_table import Floats
+from advisor.cost.serving.engine_table import EngineTable
 from advisor.cost.serving.load_table import table_of_loads
 from advisor.cost.serving.steady_state import steady_state
-from advisor.cost.simulation.conversation_scheduler import ConversationScheduler
-from advisor.cost.simulation.conversations import (
+from advisor.cost.simulation.conversation_requests import (
     alone,
     draw_conversations,
     needs_conversations,
@@ -23,14 +22,15 @@ from advisor.cost.simulation.conversations import (
     steady_period,
     turn_ttft_ms,
 )
-from advisor.cost.simulation.result import LoadStatus, ServingResult, Window
+from advisor.cost.simulation.conversation_scheduler import ConversationScheduler
+from advisor.cost.simulation.request_statistics import average, goodput_share, latencies_ms
 from advisor.cost.simulation.scheduler import run
-from advisor.cost.simulation.statistic import average, goodput_share, latencies_ms
-from advisor.cost.simulation.trace import Chains, Requests, Run
+from advisor.cost.simulation.serving_result import LoadStatus, ServingResult, Window
+from advisor.cost.simulation.simulated_requests import Chains, Requests, Run
 from advisor.cost.step.memory import BLOCK_TOKENS
 from advisor.errors import UnsupportedError
 from advisor.spec.metrics import percentile_of
-from advisor.spec.workloads.lengths import sample
+from advisor.spec.workloads.length_distribution import sample
 from advisor.spec.workloads.workload import Arrival, Goodput, Load
 
 STATISTICS = ("mean", "p50", "p90", "p95", "p99")

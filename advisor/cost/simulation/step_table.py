@@ -6,8 +6,8 @@ from bisect import bisect_right
 
 import numpy as np
 
-from advisor.cost.arrays import Floats
-from advisor.cost.serving.request import StepTime
+from advisor.cost.array_table import Floats
+from advisor.cost.serving.request_times import StepTime
 
 _EXACT = 16
 """Batches up to this size stand in the tables themselves."""

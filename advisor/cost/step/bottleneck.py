@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from advisor.cost.arrays import Floats
+from advisor.cost.array_table import Floats
 from advisor.cost.step.step_time import StepBreakdown, StepCosts
 from advisor.units import MS_PER_S
 

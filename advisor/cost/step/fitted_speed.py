@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from advisor.cost.arrays import Floats
-from advisor.cost.step.design import Design, used_names
+from advisor.cost.array_table import Floats
+from advisor.cost.step.deployment_work import DeploymentArrays
+from advisor.cost.step.parameter_vector import Design, used_names
 from advisor.cost.step.step_time import StepCosts, step_costs
-from advisor.cost.step.work import DeploymentArrays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

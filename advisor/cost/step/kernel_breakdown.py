@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from advisor.cost.step.deployment_work import DeploymentArrays
 from advisor.cost.step.step_time import StepBreakdown
-from advisor.cost.step.work import DeploymentArrays
 from advisor.units import MS_PER_S
 
 KernelBasis = Literal["timed on this GPU", "timed on its architecture", "timed on other GPUs", "served"]

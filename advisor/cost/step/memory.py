@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.cost.arrays import ArrayTable, Floats
-from advisor.cost.step.layers import MAX_KV_GROUPS
-from advisor.cost.step.work import DeploymentArrays
+from advisor.cost.array_table import ArrayTable, Floats
+from advisor.cost.step.deployment_work import DeploymentArrays
+from advisor.cost.step.layer_sums import MAX_KV_GROUPS
 from advisor.units import GIB
 
 BLOCK_TOKENS = 16

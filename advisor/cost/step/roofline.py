@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from advisor.cost.step.deployment_work import DeploymentArrays
 from advisor.cost.step.parameters import PARAMETERS
 from advisor.cost.step.step_time import StepCosts, step_costs
-from advisor.cost.step.work import DeploymentArrays
 
 _SHARP = 50.0
 """Exponent at which reading and multiplying overlap fully: the longer of the two counts."""

@@ -13,10 +13,10 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from advisor.cost.arrays import ArrayTable, Floats
+from advisor.cost.array_table import ArrayTable, Floats
 from advisor.cost.kernels.formulas import all_reduce_s, overlapped_s
-from advisor.cost.step.layers import MAX_KV_GROUPS
-from advisor.cost.step.work import KERNELS, DeploymentArrays
+from advisor.cost.step.deployment_work import KERNELS, DeploymentArrays
+from advisor.cost.step.layer_sums import MAX_KV_GROUPS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

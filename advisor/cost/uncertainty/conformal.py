@@ -15,7 +15,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from advisor.cost.arrays import Floats, Ints
+from advisor.cost.array_table import Floats, Ints
 
 COVERAGE = 0.90
 Z90 = 1.645

@@ -17,7 +17,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from advisor.cost.arrays import Bools, Floats
+from advisor.cost.array_table import Bools, Floats
 from advisor.cost.uncertainty.conformal import (
     PRIOR_GROUPS,
     Ends,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from advisor.measure.execution.session_job import SessionJob
+from advisor.measure.state.job_site import Site
 from advisor.measure.state.ledger import Failure, Step
-from advisor.measure.state.site import Site
-from advisor.measure.steps import bench, prompts, repeats_agree, steps
+from advisor.measure.steps import bench, plan_steps, prompts, repeats_agree
 from advisor.measure.steps.bench import BenchResult, Point
-from advisor.measure.steps.server import Endpoint
+from advisor.measure.steps.vllm_server import Endpoint
 from advisor.measure.tools.envs import FoundTool
 from advisor.spec.metrics import percentile_of
 
@@ -51,7 +51,7 @@ def command(
         vllm,
         endpoint,
         tokenizer=job.target.serving.model,
-        traffic=steps.traffic_of(job.plan, job.workload.load, drawn),
+        traffic=plan_steps.traffic_of(job.plan, job.workload.load, drawn),
         point=point,
         run=job.plan.run_at(point),
         seed=seed,

@@ -10,9 +10,9 @@ from dataclasses import replace
 from advisor.errors import UnsupportedError
 from advisor.measure.execution.jobs import Job, QuantizeJob, run_job
 from advisor.measure.state.events import BudgetEndedError, Done, Event, Live, Said
+from advisor.measure.state.job_site import Site
 from advisor.measure.state.ledger import Entry, Ledger
-from advisor.measure.state.site import Site
-from advisor.measure.tools import files, tool
+from advisor.measure.tools import digests, subprocesses
 
 Write = Callable[[Event], None]
 """What the driver does with an event; the driver alone writes the ledger."""
@@ -116,7 +116,7 @@ class _Crew:
 
     def _work(self, job: Job, site: Site, done: Mapping[str, Entry]) -> None:
         try:
-            with files.room_expected(site.folder):
+            with digests.room_expected(site.folder):
                 for event in run_job(job, site, done):
                     self._events.put((job, event))
         except BaseException as error:
@@ -137,13 +137,13 @@ class _Crew:
             self.first_error = event
             if not isinstance(event, BudgetEndedError):
                 self._cancelled.set()
-                tool.stop_all()
+                subprocesses.stop_all()
         return None
 
     def stop(self) -> list[Event]:
         """End every job; what they had finished by then."""
         self._cancelled.set()
-        tool.stop_all()
+        subprocesses.stop_all()
         for _, thread in self._held.values():
             thread.join(timeout=60)
         left = []

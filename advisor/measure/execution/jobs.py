@@ -10,14 +10,14 @@ from pathlib import Path
 from advisor.errors import DataError
 from advisor.measure.execution.session import Session, Steps
 from advisor.measure.execution.session_job import SessionJob, located
-from advisor.measure.state import failure
+from advisor.measure.state import failure_kind
 from advisor.measure.state.events import CancelledError, Done, Said
+from advisor.measure.state.job_site import Site, now
 from advisor.measure.state.ledger import Entry, Failure, Step
-from advisor.measure.state.site import Site, now
 from advisor.measure.steps import quantize
 from advisor.measure.steps.checkpoint import Checkpoint
 from advisor.measure.steps.plan import Plan
-from advisor.measure.tools import tool
+from advisor.measure.tools import subprocesses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +67,10 @@ def run_quantize(job: QuantizeJob, site: Site) -> Steps:
     failed: Failure | None = None
     try:
         result = _made(job, site, work, log)
-    except tool.ToolError as error:
+    except subprocesses.ToolError as error:
         if site.cancelled():
             raise CancelledError("stopped; the same command goes on") from error
-        failed = failure.classify(error)
+        failed = failure_kind.classify(error)
     except DataError as error:  # it ended well, and the checkpoint is not what it should be
         failed = Failure(reason="crash", detail=str(error))
     yield Done(job=job.title, entry=_entry(job, time.monotonic() - start, result, failed))

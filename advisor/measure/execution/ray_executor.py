@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from advisor import whole_file
+from advisor import atomic_files
 from advisor.errors import InputError, MissingToolError, QuantAdviseError, ToolFailedError
 from advisor.measure.execution.executor import Write, settled, split
 from advisor.measure.execution.jobs import Job, run_job
 from advisor.measure.state.events import BudgetEndedError, Said
+from advisor.measure.state.job_site import Site, never
 from advisor.measure.state.ledger import Ledger
-from advisor.measure.state.site import Site, never
-from advisor.measure.tools import envs, files, machine
+from advisor.measure.tools import digests, envs, machine
 from advisor.measure.tools.machine import Device
 
 PREFIX = "gpu:"
@@ -114,8 +114,8 @@ class RayExecutor:
     def run(self, jobs: Iterable[Job], site: Site, ledger: Ledger, write: Write) -> None:
         """Run all jobs; raise the first failure of the user's after all that ended has been written."""
         ray = _ray()
-        token = files.digest([time.time(), str(site.folder)])
-        whole_file.write(site.folder / "ray-token", token)
+        token = digests.digest([time.time(), str(site.folder)])
+        atomic_files.write(site.folder / "ray-token", token)
         waiting = list(jobs)
         running: list[_Task] = []
         first: BaseException | None = None
@@ -197,7 +197,7 @@ def _work(job: Job, site: Site, done: Any, token: str) -> Any:
             f"{site.folder}: a Ray worker does not see this folder; --out must lie on a shared one"
         )
     gpus = tuple(int(gpu) for gpu in ray.get_gpu_ids())
-    with files.room_expected(site.folder):
+    with digests.room_expected(site.folder):
         yield from run_job(job, replace(site, gpus=gpus), done)
 
 

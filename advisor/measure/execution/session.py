@@ -12,24 +12,24 @@ from typing import Any
 from advisor.errors import DataError, InputError
 from advisor.measure.execution.bench_step import measured
 from advisor.measure.execution.session_job import SessionJob
-from advisor.measure.state import failure
+from advisor.measure.state import failure_kind
 from advisor.measure.state.events import CancelledError, Done, Event, Live, Said
+from advisor.measure.state.job_site import Site, now
 from advisor.measure.state.ledger import Entry, Failure, Step
-from advisor.measure.state.site import Site, now
 from advisor.measure.steps import (
     bench,
     live_metrics,
-    quality,
+    lm_eval_scores,
+    plan_steps,
     quality_gate,
     repeats_agree,
     running_server,
-    server,
-    steps,
+    vllm_server,
 )
 from advisor.measure.steps.bench import BenchResult, Point
-from advisor.measure.steps.server import Endpoint
 from advisor.measure.steps.slo_search import Probe, SloSearch
-from advisor.measure.tools import files, provenance, result_files, telemetry, tool
+from advisor.measure.steps.vllm_server import Endpoint
+from advisor.measure.tools import digests, provenance, result_files, subprocesses, telemetry
 
 MAX_RESTARTS = 2
 """How often a server that died is started again within one session."""
@@ -50,7 +50,7 @@ class Session:
         self.endpoint: Endpoint | None = None
         self.restarts = 0
         self.stack = ExitStack()
-        self.samples = site.work(steps.serve_step(job.target).key) / "nvidia-smi.csv"
+        self.samples = site.work(plan_steps.serve_step(job.target).key) / "nvidia-smi.csv"
         self.entry: Entry | None = None
         """What the last step left."""
         self.results: list[BenchResult] = []
@@ -106,7 +106,7 @@ class Session:
             "limits": [[one.metric, one.statistic, one.max_ms] for one in job.workload.limits],
             "goodput": list(repeats_agree.goodput_arguments(job.workload.goodput)),
         }
-        step = steps.search_step(job.plan, job.workload, job.target, limits)
+        step = plan_steps.search_step(job.plan, job.workload, job.target, limits)
         if step.key in self.done:
             return
         yield from self._bench(Point(kind="maximum"), 0)
@@ -141,7 +141,7 @@ class Session:
         """One repeat of one point, unless it is done; `self.entry` afterwards is its entry."""
         job = self.job
         goodput = repeats_agree.goodput_arguments(job.workload.goodput)
-        step = steps.bench_step(job.plan, job.workload, job.target, point, repeat, goodput)
+        step = plan_steps.bench_step(job.plan, job.workload, job.target, point, repeat, goodput)
         if step.key in self.done:
             self.entry = self.done[step.key]
             return
@@ -160,7 +160,7 @@ class Session:
                     yield Live(job=job.title, text=f"{point}, repeat {repeat + 1}: {text}")
         try:
             found = running.result()
-        except tool.ToolError as error:
+        except subprocesses.ToolError as error:
             found = self._why(error)
         except DataError as error:  # the tool ended well and wrote nonsense
             found = Failure(reason="crash", detail=str(error))
@@ -196,7 +196,7 @@ class Session:
     def _evaluate(self, task: str) -> Steps:
         """One task, unless it is done."""
         job, plan = self.job, self.job.plan
-        step = steps.evaluate_step(plan, job.target, task, job.evaluate_version, job.task_file)
+        step = plan_steps.evaluate_step(plan, job.target, task, job.evaluate_version, job.task_file)
         if step.key in self.done:
             return
         self.site.check()
@@ -205,16 +205,16 @@ class Session:
         if plan.evaluate_with == "server":
             yield from self._serve()
             assert self.endpoint is not None
-            arguments = quality.server_arguments(
+            arguments = lm_eval_scores.server_arguments(
                 self.endpoint.url, self.endpoint.served_name, serving.model, job.target.max_context
             )
             backend, device = "local-completions", None
         else:
-            arguments = quality.hf_arguments(serving.model, serving.revision)
+            arguments = lm_eval_scores.hf_arguments(serving.model, serving.revision)
             backend, device = "hf", "cuda" if self.site.gpus else "cpu"
         yield Said(job=job.title, text=f"task {task}")
         start, work = time.monotonic(), self.site.work(step.key)
-        spec = quality.spec(
+        spec = lm_eval_scores.spec(
             task,
             backend=backend,
             model_args=arguments,
@@ -227,7 +227,7 @@ class Session:
         )
         extra = {"log": f"work/{step.key}/evaluate.log", "gpus": list(self.site.gpus)}
         try:
-            scores = quality.measure(
+            scores = lm_eval_scores.measure(
                 lm_eval,
                 spec,
                 work=work,
@@ -235,7 +235,7 @@ class Session:
                 env=self.site.env(),
                 limit_s=plan.evaluate_limit_s,
             )
-        except tool.ToolError as error:
+        except subprocesses.ToolError as error:
             yield self._ended(step, start, failed=self._why(error), extra=extra)
             return
         except DataError as error:
@@ -249,7 +249,7 @@ class Session:
             start,
             result={"scores": [score.to_json() for score in scores]},
             extra=extra,
-            attachments={f"{step.key}.items.json": files.canonical_json(items)},
+            attachments={f"{step.key}.items.json": digests.canonical_json(items)},
         )
 
     # -- the server
@@ -265,7 +265,7 @@ class Session:
                 url=running.url, served_name=running.served_name, version=running.version
             )
             return
-        step = steps.serve_step(job.target)
+        step = plan_steps.serve_step(job.target)
         known = self.done.get(step.key)
         if known is not None and known.failure is not None:
             raise ServeFailedError
@@ -278,7 +278,7 @@ class Session:
         log = work / (f"serve-{self.restarts}.log" if self.restarts else "serve.log")
         log.unlink(missing_ok=True)
         yield Said(job=job.title, text=f"starting vLLM; log: {log}")
-        serving = server.serve(
+        serving = vllm_server.serve(
             site.tool("vllm"),
             job.target.serving,
             served_name=f"quantadvise-{step.key}",
@@ -291,33 +291,35 @@ class Session:
             with ThreadPoolExecutor(1) as beside:
                 starting = beside.submit(self.stack.enter_context, serving)
                 while not wait([starting], live_metrics.EVERY_S).done:
-                    if line := tool.tail(log, 1)[:120]:
+                    if line := subprocesses.tail(log, 1)[:120]:
                         yield Live(
                             job=job.title, text=f"starting vLLM, {time.monotonic() - start:.0f} s: {line}"
                         )
             self.endpoint = starting.result()
-        except tool.ToolError as error:
+        except subprocesses.ToolError as error:
             yield self._ended(
                 step, start, failed=self._why(error), extra={"log": f"work/{step.key}/{log.name}"}
             )
             raise ServeFailedError from error
         sampler = telemetry.command(site.gpus)
         if sampler is not None:
-            self.stack.enter_context(tool.running(sampler, log=self.samples, name="nvidia-smi", grace_s=1))
+            self.stack.enter_context(
+                subprocesses.running(sampler, log=self.samples, name="nvidia-smi", grace_s=1)
+            )
         yield Said(
             job=job.title, text=f"vLLM {self.endpoint.version} up after {time.monotonic() - start:.0f} s"
         )
 
-    def _why(self, error: tool.ToolError) -> Failure:
+    def _why(self, error: subprocesses.ToolError) -> Failure:
         """What a failure means. A dead server's own words count more than its client's."""
         if self.site.cancelled():
             raise CancelledError("stopped; the same command goes on") from error
         if self.endpoint is not None and self.endpoint.dead():
             assert self.endpoint.program is not None
-            return failure.classify(self.endpoint.program.failure("ended while it was measured"))
-        found = failure.classify(error)
-        if found.detail.startswith(quality.UNKNOWN_TASK):
-            raise InputError(found.detail.removeprefix(quality.UNKNOWN_TASK)) from error
+            return failure_kind.classify(self.endpoint.program.failure("ended while it was measured"))
+        found = failure_kind.classify(error)
+        if found.detail.startswith(lm_eval_scores.UNKNOWN_TASK):
+            raise InputError(found.detail.removeprefix(lm_eval_scores.UNKNOWN_TASK)) from error
         return found
 
     def _ended(

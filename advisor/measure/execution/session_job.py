@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from advisor.measure.steps.plan import Plan
+from advisor.measure.steps.plan_steps import Target
 from advisor.measure.steps.slo_search import ExpectedRate
-from advisor.measure.steps.steps import Target
 from advisor.spec.workloads.workload import Workload
 
 UNKNOWN_GPU = "unknown"

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from advisor import whole_file
+from advisor import atomic_files
 from advisor.errors import DataError, InputError, QuantAdviseError
-from advisor.measure.tools import files, result_files
+from advisor.measure.tools import digests, result_files
 
 LEDGER_VERSION = 1
 MAX_ATTEMPTS = 3
@@ -52,7 +52,7 @@ class Step:
 
     @property
     def key(self) -> str:
-        return files.digest({"ledger": LEDGER_VERSION, "kind": self.kind, **self.inputs})
+        return digests.digest({"ledger": LEDGER_VERSION, "kind": self.kind, **self.inputs})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +152,7 @@ class Ledger:
             row = entry.to_json() | {"attempts": earlier.attempts + 1}
             entry = Entry.from_json(row)
         text = json.dumps(entry.to_json(), indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
-        whole_file.write(self.folder / f"{entry.key}.json", text + "\n")
+        atomic_files.write(self.folder / f"{entry.key}.json", text + "\n")
         self._entries[entry.key] = entry
         return entry
 

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from advisor.errors import DataError
 from advisor.measure.state.ledger import Failure
-from advisor.measure.steps.server import Endpoint
-from advisor.measure.tools import result_files, tool
+from advisor.measure.steps.vllm_server import Endpoint
+from advisor.measure.tools import result_files, subprocesses
 from advisor.measure.tools.envs import FoundTool
 from advisor.spec.benchmark_run import BenchmarkRun
 
@@ -257,7 +257,7 @@ def measure(
     """Run `argv` (see `command`) and read its result file. Raises ToolError when it ends badly."""
     result.unlink(missing_ok=True)
     result.parent.mkdir(parents=True, exist_ok=True)
-    ended = tool.run(argv, log=log, limit_s=limit_s, name="vllm bench serve", env=env)
+    ended = subprocesses.run(argv, log=log, limit_s=limit_s, name="vllm bench serve", env=env)
     if not result.exists():
         raise DataError(f"{result}: vllm bench serve ended well but wrote no result; log: {ended.log}")
     return parse(result_files.read_text(result, what="a result of `vllm bench serve`"), where=str(result))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import DataError, InputError
-from advisor.measure.tools import files, result_files
+from advisor.measure.tools import digests, result_files
 from advisor.spec.formats.recipes import Recipe
 from advisor.spec.models.catalog import find_model
 from advisor.spec.reading.file_bytes import is_there
@@ -108,11 +108,11 @@ def of_folder(folder: Path, *, need_weights: bool = True) -> Checkpoint:
     rows: list[Any] = [config]
     tokenizer = folder / "tokenizer.json"
     if tokenizer.exists():
-        rows.append(files.file_sha256(tokenizer))
+        rows.append(digests.file_sha256(tokenizer))
     listed: list[tuple[str, int, str | None]] = []
     for path in weights:
         size = path.stat().st_size
-        sha256 = files.file_sha256(path) if size < HASHED_BYTES else None
+        sha256 = digests.file_sha256(path) if size < HASHED_BYTES else None
         listed.append((path.name, size, sha256))
         if sha256 is not None:
             rows.append([path.name, size, sha256])
@@ -120,7 +120,7 @@ def of_folder(folder: Path, *, need_weights: bool = True) -> Checkpoint:
             rows.append([path.name, size, _header(path).hex(), path.stat().st_mtime_ns])
     return Checkpoint(
         path=str(folder.resolve()),
-        identity=files.digest(rows),
+        identity=digests.digest(rows),
         weight_bytes=sum(path.stat().st_size for path in weights) or None,
         files=tuple(listed),
     )

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from advisor.measure.state.site import Site
+from advisor.measure.state.job_site import Site
 from advisor.measure.steps.workers import doctor_worker
-from advisor.measure.tools import envs, machine, result_files, tool
+from advisor.measure.tools import envs, machine, result_files, subprocesses
 from advisor.measure.tools.machine import Device
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine
@@ -108,9 +108,9 @@ def tried(kind: str, tool_name: str, site: Site, *, limit_s: float) -> list[Chec
     argv = [str(found.python), str(WORKER), kind, device, str(result)]
     failed: list[Check] = []
     try:
-        tool.run(argv, log=log, limit_s=limit_s, name=f"doctor {kind}", env=site.env())
-    except tool.ToolError as error:
-        detail = f"{error.why}: {tool.reason_line(error.tail)}"
+        subprocesses.run(argv, log=log, limit_s=limit_s, name=f"doctor {kind}", env=site.env())
+    except subprocesses.ToolError as error:
+        detail = f"{error.why}: {subprocesses.reason_line(error.tail)}"
         failed = [Check(what=f"{kind} process", works=False, detail=detail)]
     rows = result_files.read_json(result, what="the worker's checks") if result.exists() else []
     return [*parse(rows, where=str(result)), *failed]

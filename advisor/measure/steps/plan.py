@@ -10,18 +10,18 @@ from typing import Any, Literal, TypeVar
 
 from advisor.errors import InputError, QuantAdviseError
 from advisor.measure.steps.bench import Point
-from advisor.measure.steps.calibration import Calibration
+from advisor.measure.steps.calibration_data import Calibration
 from advisor.spec.benchmark_run import REPEATS, BenchmarkRun
 from advisor.spec.engines.speculative import refusal, speculates
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.formats.recipes import UNQUANTIZED, Recipe, find_recipe
 from advisor.spec.reading.amounts import plain_number
+from advisor.spec.reading.comma_lists import named
 from advisor.spec.reading.file_bytes import is_there
-from advisor.spec.reading.given import Given, plain
-from advisor.spec.reading.lists import named
+from advisor.spec.reading.given_value import Given, plain
 from advisor.spec.reading.located_yaml import read_yaml
 from advisor.spec.workloads.load_kind import is_maximum
-from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.read_profile import load_workload
 
 T = TypeVar("T")
 EvalBackend = Literal["server", "hf"]

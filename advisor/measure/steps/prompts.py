@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from advisor import whole_file
+from advisor import atomic_files
 from advisor.errors import InputError
-from advisor.measure.steps.calibration import MAX_DATA_BYTES, read_rows
+from advisor.measure.steps.calibration_data import MAX_DATA_BYTES, read_rows
 from advisor.measure.steps.plan import Plan
-from advisor.measure.steps.server import Serving
-from advisor.measure.tools import result_files, tool
+from advisor.measure.steps.vllm_server import Serving
+from advisor.measure.tools import result_files, subprocesses
 from advisor.measure.tools.envs import FoundTool
-from advisor.spec.workloads.lengths import sample
+from advisor.spec.workloads.length_distribution import sample
 from advisor.spec.workloads.workload import Load
 
 WORKER = Path(__file__).with_name("workers") / "prompts_worker.py"
@@ -76,7 +76,7 @@ def draw(
 ) -> Path:
     """`prompts.jsonl` for a bench step (see `steps.bench_step`). Raises ToolError."""
     spec_path, out = work / "prompts.spec.json", work / "prompts.jsonl"
-    whole_file.write(spec_path, json.dumps(spec(serving, load, inputs)))
+    atomic_files.write(spec_path, json.dumps(spec(serving, load, inputs)))
     argv = [str(found.python), str(WORKER), str(spec_path), str(out)]
-    tool.run(argv, log=work / "prompts.log", limit_s=LIMIT_S, name="prompts", env=env)
+    subprocesses.run(argv, log=work / "prompts.log", limit_s=LIMIT_S, name="prompts", env=env)
     return out

@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from advisor import whole_file
+from advisor import atomic_files
 from advisor.measure.steps import checkpoint
-from advisor.measure.steps.calibration import Calibration
+from advisor.measure.steps.calibration_data import Calibration
 from advisor.measure.steps.checkpoint import Checkpoint
-from advisor.measure.tools import files, tool
+from advisor.measure.tools import digests, subprocesses
 from advisor.measure.tools.envs import FoundTool
 from advisor.spec.formats.recipes import IGNORE, Recipe
 
@@ -74,8 +74,8 @@ def measure(
     data = calibration.prepare(work) if needs_data else None
     row = spec(model.path, revision, recipe, data, partial, kv_fp8=kv_fp8, seed=seed)
     spec_path = work / "spec.json"
-    whole_file.write(spec_path, json.dumps(row, indent=1, sort_keys=True))
-    tool.run(command(found, spec_path), log=log, limit_s=limit_s, name="llm-compressor", env=env)
+    atomic_files.write(spec_path, json.dumps(row, indent=1, sort_keys=True))
+    subprocesses.run(command(found, spec_path), log=log, limit_s=limit_s, name="llm-compressor", env=env)
     made = checkpoint.verify(partial, recipe, model.weight_bytes)
-    files.publish_folder(partial, final)
+    digests.publish_folder(partial, final)
     return replace(made, path=str(final.resolve()))

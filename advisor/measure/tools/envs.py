@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.errors import InputError, MissingToolError
-from advisor.measure.tools import query
+from advisor.measure.tools import ask_program
 
 MARKER = "quantadvise-environment.json"
 """Written last: an environment without it was interrupted and is not used."""
@@ -137,7 +137,7 @@ _versions_cache: dict[Path, Mapping[str, str]] = {}
 def versions(python: Path) -> Mapping[str, str]:
     """Distributions of an interpreter by normalised name; empty when it does not run."""
     if python not in _versions_cache:
-        found = query.answer([str(python), "-c", _LIST_VERSIONS])
+        found = ask_program.answer([str(python), "-c", _LIST_VERSIONS])
         try:
             rows = json.loads(found or "")
         except (ValueError, RecursionError):
@@ -206,4 +206,4 @@ def has_cuda() -> bool:
     program = shutil.which("nvidia-smi")
     if program is None:
         return False
-    return "GPU" in (query.answer([program, "-L"]) or "")
+    return "GPU" in (ask_program.answer([program, "-L"]) or "")

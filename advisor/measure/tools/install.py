@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from advisor import whole_file
+from advisor import atomic_files
 from advisor.errors import DataError, InputError, MissingToolError
-from advisor.measure.tools import envs, files, result_files, tool
+from advisor.measure.tools import digests, envs, result_files, subprocesses
 
 PINS = Path(__file__).with_name("pins")
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -70,7 +70,7 @@ def pins_digest(environment: str) -> str:
     texts = [path.read_text(encoding="utf-8") for path in sorted(PINS.glob(f"{environment}*.txt"))]
     if not texts:
         raise InputError(f"{environment}: no such environment; known: {', '.join(ENVIRONMENTS)}")
-    return files.digest(texts)
+    return digests.digest(texts)
 
 
 def is_current(environment: str) -> bool:
@@ -104,7 +104,9 @@ def install(environment: str, *, say: Callable[[str], None]) -> Path:
 
         def step(what: str, *argv: str | Path) -> None:
             say(f"{environment}: {what}")
-            tool.run([str(part) for part in argv], log=log, limit_s=LIMIT_S, name=what, env=_environment())
+            subprocesses.run(
+                [str(part) for part in argv], log=log, limit_s=LIMIT_S, name=what, env=_environment()
+            )
 
         step("venv", chosen, "-m", "venv", folder)
         step("install uv", python, "-m", "pip", "install", "--quiet", "uv")
@@ -121,7 +123,7 @@ def install(environment: str, *, say: Callable[[str], None]) -> Path:
         if environment.endswith("-cpu"):
             _name_vllm(python)
         row = {"environment": environment, "pins": pins_digest(environment)}
-        whole_file.write(folder / envs.MARKER, files.canonical_json(row) + "\n")
+        atomic_files.write(folder / envs.MARKER, digests.canonical_json(row) + "\n")
         envs._versions_cache.pop(python, None)
         say(f"{environment}: ready in {folder}")
     return folder
@@ -139,7 +141,7 @@ def _install_cpu_torch(python: Path, pins: Path, step: Callable[..., None]) -> N
     pip = (python, "-m", "pip", "install", "--quiet", f"{torch}+cpu")
     try:
         step("install torch (CPU build)", *pip)
-    except tool.ToolError:
+    except subprocesses.ToolError:
         step("install torch (CPU build, PyTorch's own index)", *pip, "--extra-index-url", TORCH_CPU_INDEX)
 
 
@@ -156,8 +158,8 @@ def _name_vllm(python: Path) -> None:
         check=True,
     ).stdout.strip()
     info = Path(where) / f"vllm-{version}.dist-info"
-    whole_file.write(info / "METADATA", STAND_IN.format(version=version))
-    whole_file.write(info / "INSTALLER", "quantadvise\n")
-    whole_file.write(
+    atomic_files.write(info / "METADATA", STAND_IN.format(version=version))
+    atomic_files.write(info / "INSTALLER", "quantadvise\n")
+    atomic_files.write(
         info / "RECORD", f"{info.name}/METADATA,,\n{info.name}/INSTALLER,,\n{info.name}/RECORD,,\n"
     )

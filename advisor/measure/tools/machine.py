@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import InputError, UnknownNameError
-from advisor.measure.tools import envs, provenance, query
+from advisor.measure.tools import ask_program, envs, provenance
 from advisor.spec.hardware.gpu_by_name import find_gpu
 
 _QUERY = (
@@ -56,7 +56,7 @@ def nvidia() -> list[Device]:
     if program is None:
         return []
     words = [program, f"--query-gpu={','.join(_QUERY)}", "--format=csv,noheader,nounits"]
-    return parse_nvidia(query.answer(words) or "")
+    return parse_nvidia(ask_program.answer(words) or "")
 
 
 def parse_nvidia(text: str) -> list[Device]:

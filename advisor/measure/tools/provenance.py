@@ -6,8 +6,8 @@ import hashlib
 import os
 from functools import lru_cache
 
-from advisor.data import shipped
 from advisor.errors import QuantAdviseError
+from advisor.shipped_files import shipped
 from advisor.version import installed_version
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from advisor.errors import DataError
 from advisor.record import sources
-from advisor.record.checks.costs import check_costs
+from advisor.record.checks.accuracy_scores import check_quality
 from advisor.record.checks.finding import Finding, Severity
-from advisor.record.checks.quality import check_quality
-from advisor.record.checks.speed import check_speed
+from advisor.record.checks.printed_costs import check_costs
+from advisor.record.checks.speed_figures import check_speed
+from advisor.record.file_columns import COSTS, QUALITY, SPEED, Table
 from advisor.record.store import Located, files, read_file
-from advisor.record.tables import COSTS, QUALITY, SPEED, Table
 
 _CHECKS: tuple[tuple[Table[Any], Callable[[Sequence[Located[Any]]], Iterator[Finding]]], ...] = (
     (SPEED, check_speed),

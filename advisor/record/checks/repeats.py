@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 
-from advisor.record.checks.compare import Row, grouped, place
+from advisor.record.checks.comparable_rows import Row, grouped, place
 from advisor.record.checks.finding import Finding, find
 from advisor.record.measurement import SpeedMeasurement
 from advisor.units import MS_PER_S

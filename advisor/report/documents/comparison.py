@@ -9,7 +9,7 @@ from advisor.report.documents.recommendation_document import VERSION
 
 if TYPE_CHECKING:
     from advisor.advise.compare.deployments import Difference
-    from advisor.report.documents.contract import (
+    from advisor.report.documents.document_types import (
         ComparisonAnswer,
     )
 

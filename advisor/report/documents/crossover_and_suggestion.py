@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from advisor.report.documents.decision_document import crossover_document, suggestion_document
+from advisor.report.documents.certainty_and_sensitivity_document import (
+    crossover_document,
+    suggestion_document,
+)
 from advisor.report.documents.recommendation_document import VERSION, workload_document
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.profile_listing import not_weighed
 from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
-    from advisor.advise.measuring.next import Suggestion
+    from advisor.advise.measuring.best_measurements import Suggestion
     from advisor.advise.sensitivity.crossover import Crossover
-    from advisor.report.documents.contract import (
+    from advisor.report.documents.document_types import (
         CrossoverAnswer,
         SuggestionAnswer,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:
-    from advisor.report.documents.contract_parts import (
+    from advisor.report.documents.shared_document_types import (
         DeploymentDocument,
     )
 

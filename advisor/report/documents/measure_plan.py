@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from advisor import whole_file
-from advisor.advise.measuring.next import Measurement, Suggestion
+from advisor import atomic_files
+from advisor.advise.measuring.best_measurements import Measurement, Suggestion
+from advisor.display_text import deployment_text, number, share
 from advisor.errors import InputError
-from advisor.report.commands.commands import checkpoint_of
+from advisor.report.commands.serve_commands import checkpoint_of
 from advisor.report.documents.recommendation_document import workload_document
 from advisor.spec.workloads.load_kind import SPELLING
 from advisor.spec.workloads.workload import Workload
-from advisor.text import deployment_text, number, share
 
 WORKLOAD = "workload.yaml"
 
@@ -62,7 +62,7 @@ def write_plans(files: Mapping[str, str], folder: Path, *, overwrite: bool) -> l
     if there and not overwrite:
         raise InputError(f"{folder}: {there[0]} is there already; --overwrite replaces it")
     for path, text in zip(paths, files.values(), strict=True):
-        whole_file.write_output(path, text)
+        atomic_files.write_output(path, text)
     return paths
 
 

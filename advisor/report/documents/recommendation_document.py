@@ -10,23 +10,23 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from advisor.advise.choose.assessment import Assessment, Cost
+from advisor.advise.choose.judged_rows import Reason
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.choose.rows import Reason
-from advisor.cost.estimate import Estimate
+from advisor.cost.estimate_with_interval import Estimate
 from advisor.cost.predict.prediction import Prediction
-from advisor.report.commands.commands import commands_for
-from advisor.report.documents.decision_document import (
+from advisor.report.commands.serve_commands import commands_for
+from advisor.report.documents.certainty_and_sensitivity_document import (
     api_price_document,
     decision_document,
     offer_document,
     pick_document,
 )
 from advisor.report.documents.deployment_document import deployment_document
-from advisor.report.documents.refusal_words import finding, limit_text, worst_refusal
+from advisor.report.documents.missed_limit_words import finding, limit_text, worst_refusal
+from advisor.spec.engines.engine_of_profile import write_engine
 from advisor.spec.engines.kernel_choice import KernelChoice
-from advisor.spec.engines.profile_section import write_engine
 from advisor.spec.formats.checkpoint import Checkpoint
-from advisor.spec.hardware.age import days_old, today
+from advisor.spec.hardware.price_age import days_old, today
 from advisor.spec.metrics import latency_key
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.conversations.profile_keys import write_history, write_think_time, write_turns
@@ -34,15 +34,15 @@ from advisor.spec.workloads.profile_keys import write_arrival, write_lengths
 from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
-    from advisor.advise.decision import Decision
-    from advisor.cost.predict.replayed import Replay
-    from advisor.report.documents.contract import (
+    from advisor.advise.certainty_and_sensitivity import Decision
+    from advisor.cost.predict.replayed_log import Replay
+    from advisor.report.documents.document_types import (
         PredictionAnswer,
         ReasonDocument,
         RecommendationDocument,
         RefusedDocument,
     )
-    from advisor.report.documents.contract_parts import (
+    from advisor.report.documents.shared_document_types import (
         AssessmentDocument,
         CheckpointDocument,
         CostDocument,

@@ -28,10 +28,10 @@ def shipped_schema(name: str) -> Schema:
 def schema_of(name: str) -> Schema:
     """One of `NAMES`, made from its type: it stands by itself, with all the definitions that it needs."""
     from advisor.advise.choose.assessment import RefusalKind
-    from advisor.cost.estimate import Basis
-    from advisor.report.documents import contract as c
-    from advisor.report.documents import contract_decision as d
-    from advisor.report.documents import contract_parts as p
+    from advisor.cost.estimate_with_interval import Basis
+    from advisor.report.documents import certainty_and_sensitivity_types as d
+    from advisor.report.documents import document_types as c
+    from advisor.report.documents import shared_document_types as p
 
     answers = {
         "recommendation": c.RecommendationDocument,

@@ -7,27 +7,27 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from advisor.advise.certainty_and_sensitivity import Decision
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.decision import Decision
 from advisor.advise.mixed.fleet import Mix
-from advisor.advise.sensitivity.along_load import AlongLoad
-from advisor.report.documents.mix_document import mix_document
+from advisor.advise.sensitivity.best_along_load import AlongLoad
+from advisor.report.documents.mixed_fleet_document import mix_document
 from advisor.report.documents.recommendation_document import recommendation_document
-from advisor.report.html.answer import answer_section, question, question_text, why_section
 from advisor.report.html.assets import asset
-from advisor.report.html.certainty import sure_section
+from advisor.report.html.certainty_and_sensitivity import sure_section
+from advisor.report.html.charts.best_along_load import load_chart
 from advisor.report.html.charts.chart import Chart, figure
-from advisor.report.html.charts.first import first_picture
-from advisor.report.html.charts.intervals import intervals_chart
-from advisor.report.html.charts.load import load_chart
+from advisor.report.html.charts.first_chart import first_picture
 from advisor.report.html.charts.own_or_api import own_or_api_chart
+from advisor.report.html.charts.ranking_intervals import intervals_chart
 from advisor.report.html.charts.tradeoff import tradeoff_chart
+from advisor.report.html.downloads import folder_zip, packed, rows_text
 from advisor.report.html.elements.markup import Html, data_script, joined, tag
 from advisor.report.html.elements.vega import library_script
-from advisor.report.html.files import folder_zip, packed, rows_text
+from advisor.report.html.first_screen import answer_section, question, question_text, why_section
 from advisor.report.html.tables.change_points import flips_section
 from advisor.report.html.tables.evidence import evidence_section
-from advisor.report.html.tables.mix import mix_section
+from advisor.report.html.tables.mixed_fleet import mix_section
 from advisor.report.html.tables.ranking import MOST_ROWS, ranking_section
 from advisor.report.html.tables.refused import refused_section
 from advisor.version import name_and_version

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.report.commands.recipe import needs_data
-from advisor.report.manifests.subject import Subject
+from advisor.report.manifests.named_deployment import Subject
 
 DATA = "garage-bAInd/Open-Platypus"
 """What the seed paper calibrated INT4 on (arXiv:2411.02355v4, section 3)."""

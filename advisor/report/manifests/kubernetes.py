@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from advisor.report.manifests.autoscaling_target import METRIC, Scaling
+from advisor.report.manifests.named_deployment import PORT, Subject, yaml_text
 from advisor.report.manifests.pod import pod_spec
-from advisor.report.manifests.scaling import METRIC, Scaling
-from advisor.report.manifests.subject import PORT, Subject, yaml_text
 
 KSERVE_VERSION = "0.20"
 """The release whose InferenceService was read."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from advisor.report.manifests.subject import MODEL_MOUNT, PORT, Subject
+from advisor.report.manifests.named_deployment import MODEL_MOUNT, PORT, Subject
 from advisor.spec.engines.serve_options import option_words
 
 STARTUP_MINUTES = 30

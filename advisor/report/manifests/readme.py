@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from advisor.cost.estimate import Estimate
-from advisor.report.documents.refusal_words import refusal_text
+from advisor.cost.estimate_with_interval import Estimate
+from advisor.display_text import deployment_text, latency_name, low_high, number
+from advisor.report.documents.missed_limit_words import refusal_text
+from advisor.report.manifests.autoscaling_target import METRIC
+from advisor.report.manifests.named_deployment import Subject
 from advisor.report.manifests.pod import SECRET, claim_name
-from advisor.report.manifests.scaling import METRIC
-from advisor.report.manifests.subject import Subject
 from advisor.report.terminal.evidence import workload_lines
-from advisor.text import deployment_text, latency_name, low_high, number
 from advisor.units import GB
 
 PURPOSES = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from advisor.report.commands.shell import script, wrapped
-from advisor.report.manifests.subject import MODEL_MOUNT, PORT, Subject, yaml_text
+from advisor.report.commands.bash_scripts import script, wrapped
+from advisor.report.manifests.named_deployment import MODEL_MOUNT, PORT, Subject, yaml_text
 from advisor.spec.engines.release import minor_release
 from advisor.spec.engines.serve_options import option_words
 

@@ -14,8 +14,19 @@ from typing import TYPE_CHECKING
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.report.commands.commands import commands_for, stand_in_text
-from advisor.report.terminal import certainty, decision_words, evidence, ranking_tables, why_first
+from advisor.display_text import (
+    accuracy_text,
+    bill_text,
+    chance,
+    deployment_text,
+    number,
+    plus_minus,
+    share,
+    short_text,
+)
+from advisor.report.commands.serve_commands import commands_for, stand_in_text
+from advisor.report.terminal import cost_of_certainty, evidence, ranking_tables, why_first
+from advisor.report.terminal.certainty_and_sensitivity_words import own_or_api_text
 from advisor.report.terminal.ranking_tables import shown_rows
 from advisor.report.terminal.text_table import Column, fitting_table
 from advisor.spec.workloads.profile_listing import (
@@ -27,20 +38,10 @@ from advisor.spec.workloads.profile_listing import (
     unlimited_text,
 )
 from advisor.spec.workloads.workload import Lengths, Workload
-from advisor.text import (
-    accuracy_text,
-    bill_text,
-    chance,
-    deployment_text,
-    number,
-    plus_minus,
-    share,
-    short_text,
-)
 from advisor.units import MS_PER_S
 
 if TYPE_CHECKING:
-    from advisor.advise.decision import Decision
+    from advisor.advise.certainty_and_sensitivity import Decision
 
 BAR = 8
 """Characters of the bar that shows how much of its tightest limit a deployment uses."""
@@ -163,7 +164,7 @@ def wrapped(text: str, width: int, indent: int = 2) -> list[str]:
 
 def pick_lines(recommendation: Recommendation, decision: Decision | None, width: int) -> list[Line]:
     """What else to choose, what would settle it, and what certainty costs."""
-    rows = certainty.other_picks(recommendation)
+    rows = cost_of_certainty.other_picks(recommendation)
     lines = fitting_table(
         (
             Column("", [row.role for row in rows], keep=True),
@@ -175,12 +176,12 @@ def pick_lines(recommendation: Recommendation, decision: Decision | None, width:
     )
     texts = [f"  {line}" for line in lines]
     if decision is not None and decision.settles is not None:
-        settles = certainty.settles_text(recommendation, decision.settles)
+        settles = cost_of_certainty.settles_text(recommendation, decision.settles)
         texts += wrapped(f"  {settles[0].upper()}{settles[1:]}.", width, indent=4)
-    frontier = certainty.frontier_line(recommendation)
+    frontier = cost_of_certainty.frontier_line(recommendation)
     texts += wrapped(f"  {frontier}", width, indent=4) if frontier else []
     if decision is not None and decision.own_or_api is not None:
-        texts += wrapped(f"  {decision_words.own_or_api_text(decision.own_or_api)}", width, indent=4)
+        texts += wrapped(f"  {own_or_api_text(decision.own_or_api)}", width, indent=4)
     return [Line(text) for text in texts]
 
 

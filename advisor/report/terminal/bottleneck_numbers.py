@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.cost.predict.prediction import Prediction
-from advisor.text import number
+from advisor.display_text import number
 from advisor.units import GB, MS_PER_S, TERA
 
 

@@ -8,8 +8,8 @@ from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.predict.prediction import Prediction
 from advisor.cost.step.bottleneck import Bottleneck
+from advisor.display_text import deployment_text, number, share
 from advisor.report.terminal.bottleneck_numbers import bottleneck_number_lines
-from advisor.text import deployment_text, number, share
 
 _DECODE: Mapping[Bottleneck, str] = {
     "memory bandwidth": "every token waits until the weights and the cache are read from memory (memory "

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from advisor.advise.sensitivity.change_point import SHARES, Flip
 from advisor.advise.sensitivity.change_points import EXACT
-from advisor.report.terminal.decision_words import limit_name
+from advisor.display_text import deployment_text, number
+from advisor.report.terminal.certainty_and_sensitivity_words import limit_name
 from advisor.spec.deployment import Deployment
-from advisor.text import deployment_text, number
 
 HEAD = "Assumptions, the nearest first"
 HEADS = ("assumption", "now", "changes at", "90 % interval", "first then", "because", "basis")

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.spec.hardware.age import OLD_DAYS, age_text, days_old, today
+from advisor.display_text import deployment_text, listed, number, rate_text, span
+from advisor.spec.hardware.price_age import OLD_DAYS, age_text, days_old, today
 from advisor.spec.workloads.profile_listing import (
     api_bill_text,
     asks_limits,
@@ -17,7 +18,6 @@ from advisor.spec.workloads.profile_listing import (
     quality_text,
 )
 from advisor.spec.workloads.workload import Workload
-from advisor.text import deployment_text, listed, number, rate_text, span
 
 
 def workload_lines(workload: Workload) -> list[str]:

@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.cost.estimate import Estimate
-from advisor.report.documents.refusal_words import limit_text
+from advisor.cost.estimate_with_interval import Estimate
+from advisor.display_text import (
+    accuracy_text,
+    chance,
+    deployment_text,
+    latency_name,
+    low_high,
+    missed_by,
+    number,
+)
+from advisor.report.documents.missed_limit_words import limit_text
 from advisor.report.terminal.evidence import basis_words
 from advisor.spec.metrics import LatencyMetric
 from advisor.spec.workloads.workload import Workload
-from advisor.text import accuracy_text, chance, deployment_text, latency_name, low_high, missed_by, number
 from advisor.units import MS_PER_S
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from advisor.advise.choose.assessment import Assessment, Refusal, RefusalKind
+from advisor.advise.choose.judged_rows import Reason
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.choose.rows import Reason
-from advisor.report.documents.refusal_words import (
+from advisor.display_text import DISCERNIBLE_SHARE, bill_text, chance, deployment_text, listed, missed_by
+from advisor.report.documents.missed_limit_words import (
     finding,
     limit_text,
     needs_engine,
@@ -18,13 +19,12 @@ from advisor.report.documents.refusal_words import (
     release_that_starts,
     worst_refusal,
 )
-from advisor.report.terminal import certainty
+from advisor.report.terminal import cost_of_certainty
 from advisor.report.terminal.answer import Line, pick_lines, plain, question_text, table_lines, wrapped
 from advisor.report.terminal.ranking_tables import shown_rows
-from advisor.text import DISCERNIBLE_SHARE, bill_text, chance, deployment_text, listed, missed_by
 
 if TYPE_CHECKING:
-    from advisor.advise.decision import Decision
+    from advisor.advise.certainty_and_sensitivity import Decision
     from advisor.advise.mixed.fleet import Mix
 
 CLOSEST_ROWS = 5
@@ -159,7 +159,7 @@ def nothing_kept_lines(
     top: int | None = None,
 ) -> list[Line]:
     """The answer for a person where nothing is ranked: how near it is, what would have to change."""
-    from advisor.report.terminal.mixed.words import compared_text
+    from advisor.report.terminal.mixed.fleet_words import compared_text
 
     workload = recommendation.workload
     nearest = [a for a in recommendation.refused if a.excess is not None]
@@ -178,7 +178,7 @@ def nothing_kept_lines(
         *plain(wrapped(f"  {compared_text(mix)}", width, indent=4) if mix is not None else ()),
         *(table if rows else _refused_section(recommendation, width)),
         *([Line(), Line("Ways out", "bold")] if ways else []),
-        *plain(f"  {line}" for line in certainty.way_out_lines(ways, width - 2)),
+        *plain(f"  {line}" for line in cost_of_certainty.way_out_lines(ways, width - 2)),
         Line(),
         *plain(wrapped(_more(recommendation), width)),
     ]

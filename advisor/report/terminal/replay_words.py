@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from advisor.cost.predict.replayed import Replay, missed_share
+from advisor.cost.predict.replayed_log import Replay, missed_share
+from advisor.display_text import number
 from advisor.spec.workloads.workload import Workload
-from advisor.text import number
 
 _TITLES = {"ttft": "TTFT", "tpot": "TPOT", "e2e": "E2E"}
 _SHOWN = ("mean", "p50", "p95", "p99")

@@ -8,12 +8,7 @@ from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.rank import TIE, what_decided
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.predict.prediction import Prediction
-from advisor.report.commands.checkpoint_words import start_words, why_made
-from advisor.report.commands.commands import commands_for, stand_in_text
-from advisor.report.documents.refusal_words import finding, limit_text, worst_refusal
-from advisor.report.terminal.bottleneck_words import bottleneck_lines
-from advisor.spec.workloads.workload import Objective, Workload
-from advisor.text import (
+from advisor.display_text import (
     DISCERNIBLE_SHARE,
     accuracy_text,
     chance,
@@ -23,6 +18,11 @@ from advisor.text import (
     share,
     span,
 )
+from advisor.report.commands.checkpoint_words import start_words, why_made
+from advisor.report.commands.serve_commands import commands_for, stand_in_text
+from advisor.report.documents.missed_limit_words import finding, limit_text, worst_refusal
+from advisor.report.terminal.bottleneck_words import bottleneck_lines
+from advisor.spec.workloads.workload import Objective, Workload
 from advisor.units import GB, MS_PER_S
 
 

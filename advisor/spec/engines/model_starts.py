@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from advisor.spec.engines.engine import Engine, first_release_for
 from advisor.spec.engines.kernel_choice import KernelChoice, KvFormat, kernel_choice, refusal
-from advisor.spec.engines.kv_auto import auto_kv_format, ignores_kv_flag
+from advisor.spec.engines.kv_cache_dtype_auto import auto_kv_format, ignores_kv_flag
 from advisor.spec.engines.model_shapes import ModelShapes, padded, shapes_of
 from advisor.spec.engines.release import is_older
 from advisor.spec.engines.sharding import misfit

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from advisor.errors import UnsupportedError
-from advisor.spec.reading.given import plain
+from advisor.spec.reading.given_value import plain
 
 KINDS: Mapping[str, str] = {
     "draft": "a small model of the same tokenizer drafts tokens; its weights and cache take memory too",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from advisor.data import catalog
+from advisor.shipped_files import catalog
 from advisor.spec.engines.release import holds_at
 from advisor.spec.hardware.gpu import GpuSpec
 

@@ -9,7 +9,7 @@ from typing import Any
 from advisor.errors import unknown
 from advisor.spec.formats.format import KvCacheFormat, QuantFormat, Support
 from advisor.spec.reading.catalog_yaml import read_catalog
-from advisor.spec.reading.names import NameIndex
+from advisor.spec.reading.name_lookup import NameIndex
 
 
 @lru_cache(maxsize=1)

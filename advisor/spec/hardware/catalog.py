@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import Any
 
 from advisor.errors import InputError, UnknownNameError, unknown
-from advisor.spec.hardware.accelerators import named_refusal
 from advisor.spec.hardware.gpu import COMPUTE_TYPES, GpuSpec, Interconnect
+from advisor.spec.hardware.refused_accelerators import named_refusal
 from advisor.spec.reading.catalog_yaml import read_catalog
-from advisor.spec.reading.names import NameIndex, fold
+from advisor.spec.reading.name_lookup import NameIndex, fold
 from advisor.units import GB
 
 _OWN = "describe yours in YAML: --gpu it.yaml (docs/adding.md)"

@@ -31,7 +31,7 @@ from advisor.spec.hardware.gpu import (
     Price,
     Vendor,
 )
-from advisor.spec.reading.given import Given
+from advisor.spec.reading.given_value import Given
 from advisor.spec.reading.located_yaml import read_yaml
 
 KEYS = (

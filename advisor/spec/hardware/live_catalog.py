@@ -19,7 +19,7 @@ from pathlib import Path
 from advisor.errors import InputError
 from advisor.spec.hardware.gpuhunt_names import gpu_of
 from advisor.spec.reading.file_bytes import is_there, read_bytes
-from advisor.spec.reading.given import plain
+from advisor.spec.reading.given_value import plain
 from advisor.units import MB
 
 INDEX = "index.json"

@@ -8,12 +8,18 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from advisor.errors import InputError, nearest
-from advisor.spec.hardware.age import OLD_DAYS, age_text
 from advisor.spec.hardware.gpu import GpuSpec, Price
 from advisor.spec.hardware.live_catalog import LiveCatalog, Machine
+from advisor.spec.hardware.price_age import OLD_DAYS, age_text
 from advisor.spec.hardware.prices import lower_median, newest_day, plausible
-from advisor.spec.hardware.rented import Sizes, purchase, size_for_one, that_hold, usd_of_replica
-from advisor.spec.reading.given import plain
+from advisor.spec.hardware.whole_machine_prices import (
+    Sizes,
+    purchase,
+    size_for_one,
+    that_hold,
+    usd_of_replica,
+)
+from advisor.spec.reading.given_value import plain
 
 LIVE: Mapping[str, str] = {"live": "on-demand", "live-spot": "spot"}
 """What `--pricing` says for the live catalog, and the term that it is."""

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from advisor.errors import InputError, unknown
 from advisor.spec.hardware.gpu import MAX_USD_PER_GPU_HOUR, MIN_USD_PER_GPU_HOUR, GpuSpec, Price
 from advisor.spec.hardware.gpu_by_name import find_gpu
-from advisor.spec.hardware.rented import purchase, that_hold
+from advisor.spec.hardware.whole_machine_prices import purchase, that_hold
 from advisor.spec.reading.amounts import usd_per_hour
 from advisor.spec.reading.catalog_yaml import read_catalog
 

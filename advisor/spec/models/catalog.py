@@ -11,19 +11,19 @@ from pathlib import Path
 
 import yaml
 
-from advisor.data import catalog
 from advisor.errors import DataError, InputError, UnknownNameError, unknown
+from advisor.shipped_files import catalog
 from advisor.spec.formats.checkpoint import Checkpoint, made_kind
-from advisor.spec.formats.checkpoints import checkpoint_by_repo, checkpoints_of, listed_bases
-from advisor.spec.models.config import model_from_config
-from advisor.spec.models.files import model_from_file
+from advisor.spec.formats.published_checkpoints import checkpoint_by_repo, checkpoints_of, listed_bases
+from advisor.spec.models.config_json import model_from_config
 from advisor.spec.models.hub import config_from_hub
+from advisor.spec.models.local_files import model_from_file
 from advisor.spec.models.model import ModelSpec
-from advisor.spec.models.native import split_suffix
+from advisor.spec.models.native_format import split_suffix
 from advisor.spec.models.typical import model_of_size, parse_params, typical_model
+from advisor.spec.reading.comma_lists import split
 from advisor.spec.reading.file_bytes import is_there
-from advisor.spec.reading.lists import split
-from advisor.spec.reading.names import printable
+from advisor.spec.reading.name_lookup import printable
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ROW = re.compile(r"^- \{name: ([^,]+), hf: \[([^\]]*)\](?:, aka: \[([^\]]*)\])?")

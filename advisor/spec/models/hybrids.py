@@ -5,20 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from advisor.errors import UnsupportedError
-from advisor.spec.models.layers import (
-    NO_ATTENTION,
-    NO_FFN,
-    dense_ffn,
-    gated_delta_net,
-    grouped_attention,
-    mamba1,
-    mamba2,
-    moe_ffn,
-    short_convolution,
-)
-from advisor.spec.models.model import Attention, Ffn
-from advisor.spec.models.traits import TRAITS
-from advisor.spec.models.transformer import (
+from advisor.spec.models.attention_and_mlp import (
     MOST_LAYERS,
     Body,
     Layer,
@@ -31,7 +18,20 @@ from advisor.spec.models.transformer import (
     kv_head_count,
     layer_count,
 )
-from advisor.spec.models.values import ConfigValues
+from advisor.spec.models.config_values import ConfigValues
+from advisor.spec.models.layers import (
+    NO_ATTENTION,
+    NO_FFN,
+    dense_ffn,
+    gated_delta_net,
+    grouped_attention,
+    mamba1,
+    mamba2,
+    moe_ffn,
+    short_convolution,
+)
+from advisor.spec.models.model import Attention, Ffn
+from advisor.spec.models.model_type_traits import TRAITS
 
 BYTES_PER_STATE_NUMBER = {"float32": 4, "float": 4, "bfloat16": 2, "float16": 2, "half": 2}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from advisor.data import catalog
+from advisor.shipped_files import catalog
 
 
 @lru_cache(maxsize=8)

@@ -10,7 +10,7 @@ import yaml
 
 from advisor.errors import InputError
 from advisor.spec.reading.file_bytes import read_bytes
-from advisor.spec.reading.given import Given, plain
+from advisor.spec.reading.given_value import Given, plain
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

@@ -9,9 +9,8 @@ from typing import Any
 from advisor.errors import InputError
 from advisor.spec.reading.amounts import plain_number
 from advisor.spec.reading.amounts import tokens as tokens_of
-from advisor.spec.reading.given import Given
+from advisor.spec.reading.given_value import Given
 from advisor.spec.reading.located_yaml import parse_yaml
-from advisor.spec.workloads.profile import build, scenario_profile, values_of, values_over
 from advisor.spec.workloads.profile_keys import (
     READERS,
     read_burstiness,
@@ -19,6 +18,7 @@ from advisor.spec.workloads.profile_keys import (
     read_lengths,
     read_rate,
 )
+from advisor.spec.workloads.read_profile import build, scenario_profile, values_of, values_over
 from advisor.spec.workloads.slo import parse_goodput, parse_slos
 from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Lengths, Quality, Workload
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 from advisor.spec.api_price import read_api_price
-from advisor.spec.engines.profile_section import read_engine, write_engine
+from advisor.spec.engines.engine_of_profile import read_engine, write_engine
 from advisor.spec.reading import amounts
-from advisor.spec.reading.given import Given, plain
+from advisor.spec.reading.given_value import Given, plain
 from advisor.spec.reading.located_yaml import plain_number
-from advisor.spec.reading.names import MOST_CHARACTERS
+from advisor.spec.reading.name_lookup import MOST_CHARACTERS
 from advisor.spec.workloads.conversations.profile_keys import (
     read_history,
     read_system_tokens,

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from advisor.errors import QuantAdviseError
 from advisor.spec.api_price import ApiPrice
-from advisor.spec.engines.profile_section import engine_text
+from advisor.spec.engines.engine_of_profile import engine_text
 from advisor.spec.metrics import percentile_of
-from advisor.spec.reading.given import Given
+from advisor.spec.reading.given_value import Given
 from advisor.spec.reading.located_yaml import read_yaml
 from advisor.spec.workloads.conversations.conversation import ALONE, Conversation
-from advisor.spec.workloads.conversations.prompts import last_prompt, most_hits, turn_prompts
-from advisor.spec.workloads.profile import (
+from advisor.spec.workloads.conversations.prompt_lengths import last_prompt, most_hits, turn_prompts
+from advisor.spec.workloads.profile_keys import READERS
+from advisor.spec.workloads.read_profile import (
     build,
     known_scenarios,
     known_workloads,
@@ -21,7 +22,6 @@ from advisor.spec.workloads.profile import (
     profile_values,
     scenario_profile,
 )
-from advisor.spec.workloads.profile_keys import READERS
 from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Lengths, Load, Quality, Workload
 
 _GPU_COUNTS = {

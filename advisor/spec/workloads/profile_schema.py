@@ -12,11 +12,11 @@ from typing import Any, get_args
 
 from advisor.spec.api_price import MAX_USD_PER_MILLION
 from advisor.spec.engines.engine import COUNTS, KvCacheDtype
-from advisor.spec.engines.profile_section import FLAGS
+from advisor.spec.engines.engine_of_profile import FLAGS
 from advisor.spec.reading.amounts import LEAST_PERCENT
 from advisor.spec.workloads.conversations.conversation import MAX_SYSTEM_TOKENS
-from advisor.spec.workloads.conversations.distributions import MAX_THINK_S, MAX_TURNS
 from advisor.spec.workloads.conversations.profile_keys import THINK_KEYS, TURNS_KEYS
+from advisor.spec.workloads.conversations.turn_distributions import MAX_THINK_S, MAX_TURNS
 from advisor.spec.workloads.profile_keys import LENGTH_KEYS, READERS
 from advisor.spec.workloads.slo import GOODPUT_NAMES, LIMIT_KEY_PATTERN, LIMIT_KEYS
 from advisor.spec.workloads.workload import (

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from advisor.errors import InputError
 from advisor.spec.metrics import LATENCIES, LatencyMetric, latency_key, percentile_of
-from advisor.spec.reading.given import Given, plain
+from advisor.spec.reading.given_value import Given, plain
 from advisor.spec.reading.located_yaml import plain_number
 from advisor.spec.workloads.workload import MAX_LATENCY_MS, Goodput, LatencyLimit
 from advisor.units import MS_PER_S

@@ -10,10 +10,10 @@ from typing import Literal, get_args
 from advisor.spec.api_price import ApiPrice
 from advisor.spec.engines.engine import Engine
 from advisor.spec.metrics import LatencyMetric, Statistic, latency_key, percentile_of
-from advisor.spec.reading.require import require, require_line, within
+from advisor.spec.reading.value_checks import require, require_line, within
 from advisor.spec.workloads import lognormal
 from advisor.spec.workloads.conversations.conversation import ALONE, Conversation
-from advisor.spec.workloads.conversations.prompts import mean_prompt, most_hits
+from advisor.spec.workloads.conversations.prompt_lengths import mean_prompt, most_hits
 from advisor.spec.workloads.load_kind import ArrivalKind
 
 Objective = Literal["cost", "latency", "throughput", "accuracy"]
@@ -35,7 +35,7 @@ MIN_CONFIDENCE, MAX_CONFIDENCE = 0.05, 0.999
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lengths:
-    """Token counts of a request's prompt or answer; `advisor.spec.workloads.lengths` draws from them."""
+    """Token counts of a request's prompt or answer; `spec.workloads.length_distribution` draws from them."""
 
     kind: LengthKind
     mean: float

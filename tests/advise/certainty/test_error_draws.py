@@ -8,7 +8,7 @@ import pytest
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
 from advisor.advise.certainty.error_draws import as_good, draw
 from advisor.advise.choose.judge import judge_fixed
-from advisor.advise.choose.judged import JudgedTable
+from advisor.advise.choose.judged_table import JudgedTable
 from advisor.cost.predict.predictor import Z90
 from advisor.cost.uncertainty.error_class import DISTANCES
 from advisor.cost.uncertainty.shared_errors import TOKEN_RATE, SharedErrors, Shares, shared_class

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
 from advisor.advise.choose.certainty_frontier import STEP, Offer, frontier, picks
 from advisor.advise.choose.recommendation import Recommendation, choose
-from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
+from advisor.spec.workloads.read_profile import load_workload
 from advisor.spec.workloads.workload import Arrival, LatencyLimit, Objective
 from tests.advise.builders import deployment, workload
 

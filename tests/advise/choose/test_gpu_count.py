@@ -11,8 +11,8 @@ from advisor.advise.api import recommend
 from advisor.advise.choose.gpu_count import arranged, by_convention, sixteen_bit_count
 from advisor.cost.predict.prediction import Prediction
 from advisor.spec.deployment import Deployment
-from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
+from advisor.spec.workloads.read_profile import load_workload
 from advisor.spec.workloads.workload import GpuCount
 from tests.advise.builders import GB, choice, deployment, judged, prediction, workload
 

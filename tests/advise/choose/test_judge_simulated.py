@@ -15,7 +15,7 @@ from advisor.advise.choose.recommendation import choose
 from advisor.advise.compare.deployments import compare
 from advisor.advise.sensitivity.change_points import flips
 from advisor.cost.serving.load_table import load_table
-from advisor.spec.workloads.profile import load_workload, parse_workload
+from advisor.spec.workloads.read_profile import load_workload, parse_workload
 from tests.advise.builders import BUSY_TALKS
 
 MODEL = "Llama-3.1-8B-Instruct"

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from scipy.stats import t as student_t
 
 from advisor.advise.choose.assessment import Refusal
-from advisor.advise.choose.joint import probability
+from advisor.advise.choose.joint_probability import probability
 from advisor.advise.choose.limits import vouching_limits
-from advisor.cost.estimate import Estimate
+from advisor.cost.estimate_with_interval import Estimate
 from advisor.cost.predict.prediction import Prediction
-from advisor.report.documents.refusal_words import refusal_text
+from advisor.report.documents.missed_limit_words import refusal_text
 from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Quality, Workload
 from tests.advise.builders import around, assessed, judged, prediction, refusals, workload
 

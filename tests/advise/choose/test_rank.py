@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.advise.choose.judged import JudgedTable
+from advisor.advise.choose.judged_table import JudgedTable
 from advisor.advise.choose.rank import best, order, pareto
-from advisor.cost.estimate import Estimate
+from advisor.cost.estimate_with_interval import Estimate
 from advisor.cost.predict.prediction import Prediction
 from advisor.spec.workloads.workload import Arrival, LatencyLimit, Objective, Quality
 from tests.advise.builders import around, deployment, judged, prediction, workload

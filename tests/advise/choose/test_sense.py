@@ -10,8 +10,8 @@ from advisor.advise.choose.gpu_count import candidates
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.quality.recovery import QualityModel
 from advisor.spec.deployment import Deployment
-from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
+from advisor.spec.workloads.read_profile import load_workload
 
 SMALL, LARGE = "Llama-3.1-8B-Instruct", "Llama-3.1-405B-Instruct"
 

@@ -10,12 +10,12 @@ import pytest
 from advisor import Difference, compare
 from advisor.advise.api import shipped_quality
 from advisor.advise.compare.deployments import accuracy_notes, parse_deployment
-from advisor.advise.compare.results import compare_results
+from advisor.advise.compare.result_files import compare_results
 from advisor.errors import InputError, UnsupportedError
 from advisor.spec.engines.engine import Engine
 from advisor.spec.models.catalog import find_model
-from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
+from advisor.spec.workloads.read_profile import load_workload
 
 MODEL = "Llama-3.1-8B-Instruct"
 DATA = Path(__file__).resolve().parents[2] / "data"

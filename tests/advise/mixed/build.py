@@ -10,7 +10,7 @@ from typing import Any
 from advisor.advise.api import choice_of
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.mixed.fleet import Mix, mix
-from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.read_profile import load_workload
 from advisor.spec.workloads.workload import Arrival, Workload
 from tests.conftest import frozen_predictor, frozen_quality
 

@@ -16,8 +16,8 @@ from advisor.advise.api import choice_of
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.question import Choice
 from advisor.advise.choose.recommendation import choose
-from advisor.advise.mixed.capacity import LEVELS, capacities, level_needed, together
 from advisor.advise.mixed.fleet import Fleet, Mix, shared_out
+from advisor.advise.mixed.replica_capacity import LEVELS, capacities, level_needed, together
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.uncertainty.error_class import DISTANCES
 from advisor.cost.uncertainty.shared_errors import TOKEN_RATE, TTFT, SharedErrors, Shares, shared_class

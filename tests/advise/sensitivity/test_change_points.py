@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 
 from advisor.advise.api import recommend, shipped_predictor, shipped_quality
+from advisor.advise.certainty_and_sensitivity import decision
 from advisor.advise.choose.judge import judge, judge_fixed
 from advisor.advise.choose.rank import best
 from advisor.advise.choose.recommendation import Recommendation, choose
-from advisor.advise.decision import decision
 from advisor.advise.sensitivity.change_point import Flip
 from advisor.advise.sensitivity.change_points import EXACT, contenders, flips
 from advisor.cost.predict.predictor import Z90
 from advisor.report.terminal.change_point_words import HEADS, flip_rows
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine, newest_version
-from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
+from advisor.spec.workloads.read_profile import load_workload
 from advisor.spec.workloads.workload import Workload
 
 pytestmark = pytest.mark.usefixtures("frozen_fit")

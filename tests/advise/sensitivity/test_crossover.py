@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
 from advisor.advise.choose.recommendation import choose
-from advisor.advise.sensitivity.axis import Over, axis, load_at, scaled
 from advisor.advise.sensitivity.crossover import (
     Crossing,
     Crossover,
@@ -20,9 +19,10 @@ from advisor.advise.sensitivity.crossover import (
     crossover,
     usual_axis,
 )
+from advisor.advise.sensitivity.load_axis import Over, axis, load_at, scaled
 from advisor.errors import InputError
 from advisor.spec.models.catalog import find_model
-from advisor.spec.workloads.profile import known_workloads, load_workload
+from advisor.spec.workloads.read_profile import known_workloads, load_workload
 from advisor.spec.workloads.workload import Lengths
 from tests.advise.builders import deployment, workload
 

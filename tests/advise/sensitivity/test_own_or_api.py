@@ -14,8 +14,8 @@ from advisor.advise.api import recommend, shipped_predictor, shipped_quality
 from advisor.advise.sensitivity.own_or_api import OwnOrApi, own_or_api
 from advisor.spec.hardware.live_catalog import LiveCatalog, Machine
 from advisor.spec.hardware.live_prices import LivePrices
-from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
+from advisor.spec.workloads.read_profile import load_workload
 
 pytestmark = pytest.mark.usefixtures("frozen_fit")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from advisor.cli.measure.expected import ON_A_CPU
+from advisor.cli.measure.expected_vs_measured import ON_A_CPU
 from advisor.cli.measure.plan_cost import duration
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.prices import price_of

@@ -6,7 +6,7 @@ import numpy as np
 
 from advisor.cost import fit_report
 from advisor.cost.evaluation.experiment_design import most_informative
-from advisor.data import shipped
+from advisor.shipped_files import shipped
 
 
 def test_what_is_known_already_is_not_measured_again():

@@ -7,15 +7,15 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, cross_val_predict
 
-from advisor.cost.evaluation.figures import errors_of, interval_score
-from advisor.cost.evaluation.held_out import leave_groups_out
-from advisor.cost.evaluation.optimum import GROUP_STEPS, Optimum
+from advisor.cost.evaluation.error_metrics import errors_of, interval_score
+from advisor.cost.evaluation.fit_without_rows import GROUP_STEPS, Optimum
+from advisor.cost.evaluation.held_out_errors import leave_groups_out
 from advisor.cost.evaluation.step_time_regressor import StepTimeRegressor
 from advisor.cost.fitting.observations import Observations, observe
 from advisor.cost.fitting.step_estimator import fit_speed
 from advisor.cost.step.fitted_speed import FittedSpeed
-from advisor.data import shipped
 from advisor.record.store import read_speed
+from advisor.shipped_files import shipped
 
 
 @pytest.fixture(scope="module")

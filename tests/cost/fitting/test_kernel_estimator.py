@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from advisor.cost.fitting.kernel_estimator import KernelProblem, fit_kernels
-from advisor.cost.kernels.timed import TimedKernels, timed_kernels
-from advisor.cost.step.design import Design, used_names
-from advisor.cost.step.work import deployment_arrays
-from advisor.data import shipped
-from advisor.record.kernel import KernelTiming
+from advisor.cost.kernels.kernel_timings import TimedKernels, timed_kernels
+from advisor.cost.step.deployment_work import deployment_arrays
+from advisor.cost.step.parameter_vector import Design, used_names
+from advisor.record.kernel_timing import KernelTiming
 from advisor.record.store import read_kernels
+from advisor.shipped_files import shipped
 from advisor.spec.deployment import Deployment
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu_by_name import find_gpu

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from advisor.cost.arrays import Floats
+from advisor.cost.array_table import Floats
 from advisor.cost.fitting.least_squares import loss, minimise
 
 

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from advisor.cost.fitting.evidence import MeasuredCell
 from advisor.cost.fitting.measured_cells import is_gap_of_chunks, measured_cells
+from advisor.cost.fitting.measured_deployments import MeasuredCell
 from advisor.cost.fitting.observations import observe
-from advisor.cost.learn_more import row_keys
+from advisor.cost.learn_from_own_records import row_keys
 from advisor.record.measurement import SpeedMeasurement
 from tests.record.build import speed
 

@@ -10,8 +10,8 @@ import pytest
 
 from advisor.cost.fitting.observations import observe
 from advisor.cost.fitting.run_conditions import benchmark_run, engine_of, requests_per_client, row_engine
+from advisor.record.benchmark_run_of_row import length_variation
 from advisor.record.measurement import SpeedMeasurement
-from advisor.record.row_run import length_variation
 from advisor.record.sources import Sources, known_sources
 
 ROW = SpeedMeasurement(
@@ -108,7 +108,7 @@ def test_ttft_and_tpot_of_one_run_are_one_cell():
 
 def test_percentiles_are_observed_beside_means_and_in_their_order():
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.step.design import Design, used_names
+    from advisor.cost.step.parameter_vector import Design, used_names
     from advisor.cost.step.step_time import step_costs
 
     rows = [ROW, *(replace(ROW, statistic=p) for p in ("p50", "p95", "p99"))]

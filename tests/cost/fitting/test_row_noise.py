@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from advisor.cost.fitting.row_noise import expected_noise, harness, noise, noise_class, seen_noise
-from advisor.data import shipped
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.sources import known_sources
 from advisor.record.store import read_speed
+from advisor.shipped_files import shipped
 
 SOURCES = known_sources()
 

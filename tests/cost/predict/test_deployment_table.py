@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from advisor.cost.arrays import count_bytes
+from advisor.cost.array_table import count_bytes
 from advisor.cost.predict import deployment_table
 from advisor.cost.predict.deployment_table import DeploymentNumbers, DeploymentTables
 from advisor.cost.predict.predictor import Predictor
-from advisor.cost.step.work import deployment_arrays
+from advisor.cost.step.deployment_work import deployment_arrays
 from advisor.errors import UnsupportedError
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import parse_engine

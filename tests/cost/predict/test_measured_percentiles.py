@@ -12,7 +12,7 @@ from advisor.cost import fit_file
 from advisor.cost.fit_file import Fit
 from advisor.cost.fitting.observations import observe
 from advisor.cost.fitting.row_noise import shown_error
-from advisor.cost.learn_more import assembled
+from advisor.cost.learn_from_own_records import assembled
 from advisor.cost.predict.predictor import REPEAT, Z90, Predictor
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.deployment import Deployment

@@ -18,7 +18,7 @@ from advisor.spec.formats.catalog import find_format, known_formats
 from advisor.spec.hardware.catalog import known_gpus
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model, known_models
-from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.read_profile import load_workload
 from advisor.spec.workloads.workload import Arrival, Lengths, Load
 
 MODELS = sorted(known_models())

@@ -21,9 +21,9 @@ from advisor.cost.quality.expected_loss import (
     log_context,
     prior,
 )
-from advisor.cost.quality.models import Traits
+from advisor.cost.quality.model_traits import Traits
 from advisor.cost.quality.recipe import Recipe
-from advisor.spec.benchmarks import SHORT_TOKENS
+from advisor.spec.accuracy_benchmarks import SHORT_TOKENS
 
 
 def traits(params_b: float = 8.0, active_b: float | None = None, family: str = "llama-3") -> Traits:

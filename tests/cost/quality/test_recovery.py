@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor.cost.quality.answer import KvFormat, Question
+from advisor.cost.quality.question_and_recovery import KvFormat, Question
 from advisor.cost.quality.recipe import parse_recipe
 from advisor.cost.quality.recovery import QualityModel
 from advisor.errors import UnknownNameError

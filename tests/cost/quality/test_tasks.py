@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.cost.quality.tasks import find_task, task_notes
-from advisor.spec.benchmarks import benchmark, families, known_averages, known_benchmarks
+from advisor.spec.accuracy_benchmarks import benchmark, families, known_averages, known_benchmarks
 
 V1, V2 = (known_averages()[name].parts for name in ("OpenLLM-v1", "OpenLLM-v2"))
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from advisor.cost.serving.batching import closed_loop, open_loop
 from advisor.cost.serving.engines.vllm_v0 import lockstep, prefill_runs
-from advisor.cost.serving.request import RequestWork
+from advisor.cost.serving.request_times import RequestWork
 from tests.cost.standin import Textbook
 
 STEP_S = 5e-3

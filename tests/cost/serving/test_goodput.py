@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from advisor.cost.serving.engine import EngineTable
+from advisor.cost.serving.engine_table import EngineTable
 from advisor.cost.serving.load_table import table_of_loads
 from advisor.cost.serving.queue import Queue, limits_s
 from advisor.cost.simulation.simulate import simulate

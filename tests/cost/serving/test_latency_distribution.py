@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.cost.serving.engine import EngineTable
+from advisor.cost.serving.engine_table import EngineTable
 from advisor.cost.serving.latency_distribution import percentile_s
 from advisor.cost.serving.load_table import table_of_loads
 from advisor.cost.serving.steady_state import steady_state

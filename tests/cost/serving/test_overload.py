@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from advisor.cost.serving.engine import EngineTable
+from advisor.cost.serving.engine_table import EngineTable
 from advisor.cost.serving.load_table import table_of_loads
 from advisor.cost.serving.queue import Queue
 from advisor.cost.serving.serving_stats import SteadyState

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from advisor.cost.arrays import Floats
-from advisor.cost.serving.engine import EngineTable
+from advisor.cost.array_table import Floats
+from advisor.cost.serving.engine_table import EngineTable
 from advisor.cost.serving.load_table import LoadTable, table_of_loads
 from advisor.cost.serving.serving_stats import SteadyState
 from advisor.cost.serving.steady_state import steady_state

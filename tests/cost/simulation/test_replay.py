@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from advisor.cost.predict.replayed import missed_share
-from advisor.cost.serving.engine import EngineTable
+from advisor.cost.predict.replayed_log import missed_share
+from advisor.cost.serving.engine_table import EngineTable
 from advisor.cost.simulation.replay import Replay, replay
 from advisor.cost.simulation.simulate import simulate
 from advisor.errors import UnsupportedError

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from advisor.cost.serving.engine import EngineTable
+from advisor.cost.serving.engine_table import EngineTable
 from advisor.cost.simulation.scheduler import run
-from advisor.cost.simulation.trace import Requests
+from advisor.cost.simulation.simulated_requests import Requests
 from advisor.cost.step.memory import BLOCK_TOKENS
 from tests.cost.standin import Textbook
 from tests.cost.step_by_step import Slow

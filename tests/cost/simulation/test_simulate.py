@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor.cost.serving.engine import EngineTable
+from advisor.cost.serving.engine_table import EngineTable
 from advisor.cost.simulation.simulate import capacity_requests_per_s, draw, simulate
 from advisor.errors import UnsupportedError
 from advisor.spec.workloads.workload import Arrival, Goodput, Lengths, Load

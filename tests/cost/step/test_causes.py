@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.step.bottleneck import bottleneck, times_ms
+from advisor.cost.step.deployment_work import deployment_arrays
 from advisor.cost.step.kernel_breakdown import kernel_shares
 from advisor.cost.step.step_time import StepBreakdown, StepCosts, step_breakdown
-from advisor.cost.step.work import deployment_arrays
 from tests.cost.step.test_step_time import deployment
 
 MODELS = ("Llama-3.1-8B-Instruct", "Mixtral-8x7B-Instruct-v0.1")

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.cost.predict.predictor import Predictor
-from advisor.cost.step.design import Design, used_names
+from advisor.cost.step.deployment_work import deployment_arrays
+from advisor.cost.step.parameter_vector import Design, used_names
 from advisor.cost.step.parameters import PARAMETERS
 from advisor.cost.step.roofline import roofline
 from advisor.cost.step.step_time import step_breakdown
-from advisor.cost.step.work import deployment_arrays
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import parse_engine
 from advisor.spec.formats.catalog import find_format

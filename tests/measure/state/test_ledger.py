@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from advisor.errors import DataError
 from advisor.measure.state import ledger
-from advisor.measure.tools import files
+from advisor.measure.tools import digests
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -47,7 +47,7 @@ def test_the_order_of_inputs_does_not_change_the_key(inputs: dict[str, object]):
 
 @given(PLAIN, PLAIN)
 def test_other_inputs_have_another_key(one: object, other: object):
-    same = files.canonical_json(one) == files.canonical_json(other)
+    same = digests.canonical_json(one) == digests.canonical_json(other)
     assert (step(value=one).key == step(value=other).key) == same
 
 

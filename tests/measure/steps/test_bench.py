@@ -14,7 +14,7 @@ from advisor.errors import DataError
 from advisor.measure.state.ledger import Failure
 from advisor.measure.steps import bench
 from advisor.measure.steps.bench import BenchResult, Point, Traffic
-from advisor.measure.steps.server import Endpoint
+from advisor.measure.steps.vllm_server import Endpoint
 from advisor.measure.tools import envs
 from advisor.spec.benchmark_run import BenchmarkRun
 

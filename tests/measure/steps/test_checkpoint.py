@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from advisor.errors import DataError, InputError, UnsupportedError
-from advisor.measure.steps import calibration, checkpoint
-from advisor.measure.steps.calibration import Calibration
+from advisor.measure.steps import calibration_data, checkpoint
+from advisor.measure.steps.calibration_data import Calibration
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.formats.recipes import IGNORE, RECIPES, find_recipe
 
@@ -123,7 +123,7 @@ def test_a_bad_calibration_file_is_named(tmp_path: Path, text: str, message: str
     path = tmp_path / "c.jsonl"
     path.write_text(text)
     with pytest.raises(InputError, match=message):
-        calibration.read_rows(path)
+        calibration_data.read_rows(path)
 
 
 def test_a_missing_calibration_file_is_named():

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from advisor.errors import DataError
-from advisor.measure.state.site import Site
+from advisor.measure.state.job_site import Site
 from advisor.measure.steps import doctor
 from advisor.measure.steps.doctor import Check
 from advisor.measure.steps.workers.doctor_worker import Kernels

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from advisor.errors import InputError, ToolFailedError, UnsupportedError
-from advisor.measure.steps import running_server, server
+from advisor.measure.steps import running_server, vllm_server
 from tests.measure.raw_server import Reply, drip, ok, serving, status
 
 DATA = Path(__file__).parents[1] / "data"
@@ -122,7 +122,7 @@ def test_hostile_statements_are_unknown_and_never_a_crash(hostile: dict[str, Rep
 
 def test_nobody_listens():
     with pytest.raises(ToolFailedError, match="refused; is the server up"):
-        running_server.inspect(f"http://127.0.0.1:{server.free_port()}", "m")
+        running_server.inspect(f"http://127.0.0.1:{vllm_server.free_port()}", "m")
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from advisor.data import shipped
-from advisor.record import store, tables
+from advisor.record import file_columns, store
 from advisor.record.checks.check import Finding, check_folder, unflagged
 from advisor.record.measurement import SpeedMeasurement
+from advisor.shipped_files import shipped
 from tests.record import build
 
 
@@ -261,7 +261,9 @@ def test_what_is_found_on_a_flagged_row_is_known(tmp_path: Path) -> None:
 
 def test_a_damaged_file_is_a_finding_and_the_others_are_still_checked(tmp_path: Path) -> None:
     store.write_speed(tmp_path / "a.csv", [build.speed(gpu="nothing")])
-    (tmp_path / "b.csv").write_text(f"{tables.SPEED.first_line}\n{','.join(tables.SPEED.names)}\nm,bf16\n")
+    (tmp_path / "b.csv").write_text(
+        f"{file_columns.SPEED.first_line}\n{','.join(file_columns.SPEED.names)}\nm,bf16\n"
+    )
     first, second = check_folder(tmp_path)
     assert (first.file.name, first.line) == ("a.csv", 3)
     assert str(second) == (f"{tmp_path}/b.csv:3: error: 2 cells, 30 columns; mend or delete the line")

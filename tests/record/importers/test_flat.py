@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.record.importers.guard import LEAST_REQUESTS, growth
-from advisor.record.importers.tools.flat import (
+from advisor.record.importers.refuse_untrue_runs import LEAST_REQUESTS, growth
+from advisor.record.importers.tools.shared_by_flat_formats import (
     NOT_RECORDED,
     empty_answers,
     figures,

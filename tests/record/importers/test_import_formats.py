@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from advisor.errors import DataError, InputError
-from advisor.record.importers.facts import DeploymentFacts
-from advisor.record.importers.read import import_file
+from advisor.record.importers.read_result_file import import_file
+from advisor.record.importers.stated_facts import DeploymentFacts
 from tests.record.importing import DATA, GUIDELLM, VLLM, changed, figures, known, only
 
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.errors import DataError, InputError, QuantAdviseError
-from advisor.record.importers import guard
-from advisor.record.importers.facts import DeploymentFacts
-from advisor.record.importers.read import import_file
+from advisor.record.importers import refuse_untrue_runs
+from advisor.record.importers.read_result_file import import_file
+from advisor.record.importers.stated_facts import DeploymentFacts
 from tests.record.importing import DATA, GUIDELLM, VLLM, changed, known, refused
 
 PLAIN = VLLM / "concurrency.json"
@@ -258,15 +258,18 @@ def test_damage_anywhere_is_a_refusal_or_one_line(data: st.DataObject, tmp_path_
 
 
 @given(
-    values=st.lists(st.floats(0.01, 10), min_size=guard.LEAST_REQUESTS, max_size=60),
+    values=st.lists(st.floats(0.01, 10), min_size=refuse_untrue_runs.LEAST_REQUESTS, max_size=60),
     factor=st.floats(0.1, 100),
 )
 def test_growth_does_not_depend_on_the_unit(values: list[float], factor: float) -> None:
     starts = list(range(len(values)))
-    first, second = guard.growth(starts, values), guard.growth(starts, [factor * v for v in values])
+    first, second = (
+        refuse_untrue_runs.growth(starts, values),
+        refuse_untrue_runs.growth(starts, [factor * v for v in values]),
+    )
     assert first is not None
     assert second == pytest.approx(first)
 
 
 def test_few_requests_show_no_trend() -> None:
-    assert guard.growth(range(29), [1.0] * 29) is None
+    assert refuse_untrue_runs.growth(range(29), [1.0] * 29) is None

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from advisor.errors import DataError, InputError
-from advisor.record.importers.facts import DeploymentFacts, known_model
-from advisor.record.importers.read import import_file
+from advisor.record.importers.read_result_file import import_file
+from advisor.record.importers.stated_facts import DeploymentFacts, known_model
 from tests.record.importing import DATA, VLLM, changed, figures, known, only, refused
 
 

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from advisor.record.importers.read import SPEED_TOOLS, read_results
+from advisor.record.importers.read_result_file import SPEED_TOOLS, read_results
 from advisor.record.importers.tools import lm_eval
 from tests.record.importing import DATA
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.record.importers.tools import mlperf, printed
+from advisor.record.importers.tools import mlperf, printed_output
 
 TABLE = """
 Namespace(backend='vllm', model='meta-llama/Llama-3.1-8B-Instruct', num_prompts=320, request_rate=inf)
@@ -30,7 +30,7 @@ P99.9 E2EL (ms):                         9000.00
 
 
 def one(text: str) -> dict[str, object]:
-    [found] = printed.results(text)
+    [found] = printed_output.results(text)
     return found
 
 
@@ -49,7 +49,7 @@ def test_requests_per_second_are_counted_where_two_decimals_are_printed() -> Non
 
 def test_several_tables_of_one_log_keep_their_own_traffic() -> None:
     second = TABLE.replace("concurrency: 32", "concurrency: 64").replace("120.50", "220.50")
-    found = printed.results(TABLE + second)
+    found = printed_output.results(TABLE + second)
     assert [row["max_concurrency"] for row in found] == [32, 64]
     assert [row["mean_ttft_ms"] for row in found] == [120.5, 220.5]
 
@@ -71,8 +71,8 @@ def test_none_among_the_arguments_is_nothing() -> None:
 
 @given(st.text())
 def test_any_other_text_has_no_table(text: str) -> None:
-    assert printed.recognises(text) == bool(printed.results(text))
-    assert printed.recognises(TABLE)
+    assert printed_output.recognises(text) == bool(printed_output.results(text))
+    assert printed_output.recognises(TABLE)
 
 
 SUMMARY = """

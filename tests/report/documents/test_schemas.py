@@ -9,7 +9,7 @@ from typing import Any, get_args
 import jsonschema
 import pytest
 
-from advisor.cost.estimate import Basis
+from advisor.cost.estimate_with_interval import Basis
 from advisor.report.documents.schemas import FOLDER, NAMES, schema_of, schema_text, shipped_schema
 from tests.command import Command
 from tests.golden_text import check_file

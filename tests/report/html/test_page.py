@@ -18,27 +18,27 @@ import pytest
 
 from advisor import load_workload, recommend
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
+from advisor.advise.certainty_and_sensitivity import decision
 from advisor.advise.choose.certainty_frontier import Offer, Pick
 from advisor.advise.choose.recommendation import Recommendation, choose
-from advisor.advise.decision import decision
-from advisor.advise.sensitivity.along_load import along_load
+from advisor.advise.sensitivity.best_along_load import along_load
 from advisor.advise.sensitivity.crossover import apart
+from advisor.display_text import chance, number
 from advisor.report.documents.recommendation_document import recommendation_document
-from advisor.report.html.charts.certainty import certainty_chart
-from advisor.report.html.charts.load import load_chart
-from advisor.report.html.charts.names import format_names
+from advisor.report.html.charts.best_along_load import load_chart
+from advisor.report.html.charts.cost_of_certainty import certainty_chart
+from advisor.report.html.charts.mark_labels import format_names
 from advisor.report.html.charts.own_or_api import own_or_api_chart
 from advisor.report.html.charts.tradeoff import tradeoff_chart
+from advisor.report.html.downloads import folder_zip, rows_text
 from advisor.report.html.elements.markup import command_text, prose
-from advisor.report.html.elements.quantities import quantities
-from advisor.report.html.files import folder_zip, rows_text
+from advisor.report.html.elements.shown_quantities import quantities
 from advisor.report.html.page import DOCUMENT_ROWS, Findings, report_body, report_page
 from advisor.report.html.tables.ranking import MOST_ROWS
-from advisor.report.html.verdict import badge_of
+from advisor.report.html.verdict_badge import badge_of
+from advisor.report.terminal.certainty_and_sensitivity_words import change_lines, sure_lines
 from advisor.report.terminal.change_point_words import flip_rows
-from advisor.report.terminal.decision_words import change_lines, sure_lines
 from advisor.spec.workloads.profile_flags import override
-from advisor.text import chance, number
 from tests.command import Command
 from tests.report.builders import three
 from tests.report.page import Element, read_page

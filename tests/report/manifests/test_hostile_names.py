@@ -16,7 +16,7 @@ import yaml
 from advisor.errors import InputError
 from advisor.report.manifests import texts
 from advisor.spec.models.catalog import find_model
-from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.read_profile import load_workload
 from advisor.spec.workloads.workload import Arrival, Lengths, Load
 from tests.advise.builders import deployment, llama_8b, prediction, workload
 

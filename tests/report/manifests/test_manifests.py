@@ -17,20 +17,20 @@ import pytest
 import yaml
 
 from advisor.advise.choose.assessment import Assessment
-from advisor.cost.estimate import Estimate
+from advisor.cost.estimate_with_interval import Estimate
 from advisor.cost.predict.prediction import Prediction
 from advisor.errors import InputError, UnsupportedError
-from advisor.record.importers.facts import DeploymentFacts
-from advisor.record.importers.read import import_file
-from advisor.report.commands.commands import parallel_split
+from advisor.record.importers.read_result_file import import_file
+from advisor.record.importers.stated_facts import DeploymentFacts
 from advisor.report.commands.recipe import needs_data
+from advisor.report.commands.serve_commands import parallel_split
 from advisor.report.manifests import texts, write_all
-from advisor.report.manifests.scaling import Scaling, scaling_of
-from advisor.report.manifests.subject import subject_of
-from advisor.report.manifests.verify import LM_EVAL_TASKS
+from advisor.report.manifests.autoscaling_target import Scaling, scaling_of
+from advisor.report.manifests.named_deployment import subject_of
+from advisor.report.manifests.verify_figures import LM_EVAL_TASKS
 from advisor.spec.engines.engine import Engine
 from advisor.spec.formats.catalog import known_formats
-from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.read_profile import load_workload
 from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Lengths, Load, Quality, Workload
 from tests.advise.builders import assessed, deployment, llama_8b, prediction, workload
 from tests.golden_text import check_text

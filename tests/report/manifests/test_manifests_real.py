@@ -15,7 +15,7 @@ import pytest
 
 from advisor.measure.tools import envs, install
 from advisor.report.manifests import texts, write_all
-from advisor.report.manifests.verify import LM_EVAL_TASKS, OPEN_LLM
+from advisor.report.manifests.verify_figures import LM_EVAL_TASKS, OPEN_LLM
 from advisor.spec.engines.engine import Engine
 from advisor.spec.formats.recipes import RECIPES
 from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Lengths
@@ -135,7 +135,7 @@ def test_vllm_takes_the_configuration_and_the_commands(tmp_path: Path) -> None:
 def test_vllm_takes_every_row_of_an_answer(tmp_path: Path) -> None:
     """Every format on every GPU that ranks, published checkpoints and our own, by file and by words."""
     from advisor import recommend
-    from advisor.spec.workloads.profile import load_workload
+    from advisor.spec.workloads.read_profile import load_workload
 
     under = load_workload("batch")
     commands: list[list[str]] = []

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor import decision, recommend
+from advisor.advise.certainty_and_sensitivity import Decision
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.decision import Decision
 from advisor.report.terminal.answer import _tightest, answer_lines, question_text
 from advisor.report.terminal.text_table import Column, fitting_table
-from advisor.spec.workloads.profile import load_workload
 from advisor.spec.workloads.profile_flags import override
+from advisor.spec.workloads.read_profile import load_workload
 from advisor.spec.workloads.workload import Arrival, LatencyLimit
 from tests.advise.builders import around, assessed, choice, deployment, prediction, workload
 from tests.golden_text import check_text

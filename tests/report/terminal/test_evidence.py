@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from advisor.advise.choose.assessment import Assessment
-from advisor.cost.estimate import Basis
+from advisor.cost.estimate_with_interval import Basis
 from advisor.report.terminal.evidence import basis_line, overload_line
 from advisor.spec.workloads.workload import Arrival
 from tests.advise.builders import assessed, deployment, prediction, workload

@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from advisor.cost.estimate import Estimate
-from advisor.report.documents.rows import recommendation_rows
+from advisor.cost.estimate_with_interval import Estimate
+from advisor.report.documents.csv_rows import recommendation_rows
 from advisor.report.terminal.ranking_tables import estimates_table, nearly_table, ranking_table, shown_rows
 from advisor.spec.workloads.workload import Arrival
 from tests.advise.builders import around, assessed, deployment, prediction, workload

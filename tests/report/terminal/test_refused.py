@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from advisor.advise.choose.assessment import Assessment, Refusal, RefusalKind
+from advisor.advise.choose.judged_rows import Reason
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.choose.rows import Reason
-from advisor.report.documents.refusal_words import needs_engine, release_that_starts, worst_refusal
+from advisor.report.documents.missed_limit_words import needs_engine, release_that_starts, worst_refusal
 from advisor.report.terminal.refused import (
     NEVER,
     TOO_NEW,

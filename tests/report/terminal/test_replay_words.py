@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from advisor.cost.predict.replayed import missed_share
+from advisor.cost.predict.replayed_log import missed_share
 from advisor.cost.simulation.replay import Replay
 from advisor.report.terminal.replay_words import lines
 from advisor.spec.workloads.workload import LatencyLimit

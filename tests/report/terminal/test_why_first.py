@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.cost.estimate import Basis
+from advisor.cost.estimate_with_interval import Basis
 from advisor.cost.step.bottleneck import Bottleneck
+from advisor.display_text import chance
 from advisor.report.terminal.bottleneck_numbers import bottleneck_number_lines
 from advisor.report.terminal.evidence import counts_line, evidence_lines, speed_line, workload_lines
 from advisor.report.terminal.refused import nothing_kept_line, refused_lines
@@ -21,7 +22,6 @@ from advisor.report.terminal.why_first import (
 )
 from advisor.spec.models.model import Ffn, ModelSpec
 from advisor.spec.workloads.workload import Arrival, Objective
-from advisor.text import chance
 from tests.advise.builders import GB, around, assessed, deployment, llama_8b, prediction, workload
 from tests.report.builders import answer, cannot_run, limited, recommendation, three
 

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
+from advisor.display_text import start_text
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine
-from advisor.spec.engines.kv_auto import auto_kv_format, ignores_kv_flag
+from advisor.spec.engines.kv_cache_dtype_auto import auto_kv_format, ignores_kv_flag
 from advisor.spec.engines.model_starts import starts_of
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.formats.checkpoint import CheckpointKind
-from advisor.spec.formats.checkpoints import checkpoint_by_repo
+from advisor.spec.formats.published_checkpoints import checkpoint_by_repo
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
-from advisor.text import start_text
 
 
 def deployment(

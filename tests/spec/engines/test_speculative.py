@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from advisor.errors import UnsupportedError
 from advisor.spec.engines.speculative import KINDS, kind_of, refusal, speculates
 from advisor.spec.models.catalog import find_model
-from advisor.spec.workloads.profile import load_workload
+from advisor.spec.workloads.read_profile import load_workload
+from advisor.ui.form_to_question import read_choice
 from advisor.ui.own_inputs import OwnInputs
-from advisor.ui.question import read_choice
 from tests.command import Command
 
 

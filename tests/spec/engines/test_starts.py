@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from advisor.spec.engines.dtypes import refuses_float16
+from advisor.spec.engines.activation_dtype import refuses_float16
 from advisor.spec.engines.kernel_choice import KernelChoice, KvFormat, kernel_choice
 from advisor.spec.engines.model_shapes import shapes_of
 from advisor.spec.engines.release import holds_at, is_older, order

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from advisor.errors import InputError, UnsupportedError
-from advisor.spec.models.architectures.registry import NO_DECODER, REFUSED, find_registered, registered
-from advisor.spec.models.config import model_from_config, readable_types
-from advisor.spec.models.files import model_from_file
+from advisor.spec.models.architectures.vllm_registry import NO_DECODER, REFUSED, find_registered, registered
+from advisor.spec.models.config_json import model_from_config, readable_types
+from advisor.spec.models.local_files import model_from_file
 from docs.tools import architectures
 from tests.spec.build_models import llama_config, read
 

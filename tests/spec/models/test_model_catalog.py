@@ -7,10 +7,10 @@ import re
 import pytest
 import yaml
 
-from advisor.data import catalog
 from advisor.errors import UnknownNameError
+from advisor.shipped_files import catalog
 from advisor.spec.formats.catalog import find_format
-from advisor.spec.formats.checkpoints import checkpoint_by_repo, listed_repos
+from advisor.spec.formats.published_checkpoints import checkpoint_by_repo, listed_repos
 from advisor.spec.models.catalog import (
     catalog_model,
     checkpoints_for,

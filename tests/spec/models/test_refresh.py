@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from advisor.spec.models.catalog import find_model
-from advisor.spec.models.config import model_from_config
+from advisor.spec.models.config_json import model_from_config
 from docs.tools import models
 
 ANSWERS = Path(__file__).parents[2] / "data/hub"

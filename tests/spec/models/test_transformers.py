@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from advisor.measure.tools import envs
-from advisor.spec.models.config import model_from_config
+from advisor.spec.models.config_json import model_from_config
 from tests.spec.models.test_model_catalog import ROWS
 
 pytestmark = pytest.mark.heavy

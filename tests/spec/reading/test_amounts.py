@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from advisor.errors import InputError
 from advisor.spec.reading.amounts import count, per_second, plain_number, share, tokens, usd_per_hour
-from advisor.spec.reading.lists import gpu_and_count
+from advisor.spec.reading.comma_lists import gpu_and_count
 
 
 @pytest.mark.parametrize(

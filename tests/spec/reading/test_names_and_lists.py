@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.errors import InputError
-from advisor.spec.reading.lists import gpu_and_count, named, split
-from advisor.spec.reading.names import NameIndex, fold, printable
+from advisor.spec.reading.comma_lists import gpu_and_count, named, split
+from advisor.spec.reading.name_lookup import NameIndex, fold, printable
 
 
 @pytest.mark.parametrize("typed", ["A100-SXM-80GB", "a100_sxm_80gb", "A100 SXM 80GB", "a100sxm80gb"])

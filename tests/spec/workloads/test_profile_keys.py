@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.errors import QuantAdviseError
-from advisor.spec.reading.given import Given
+from advisor.spec.reading.given_value import Given
 from advisor.spec.workloads.profile_keys import (
     LENGTH_KEYS,
     READERS,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from advisor.data import shipped
-from advisor.spec.workloads.profile import known_scenarios, known_workloads, load_workload
+from advisor.shipped_files import shipped
 from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.profile_listing import check, describe, lengths_text, limits_text, profile_rows
+from advisor.spec.workloads.read_profile import known_scenarios, known_workloads, load_workload
 from advisor.spec.workloads.workload import Lengths
 
 SMALLEST = "input_tokens: 512\noutput_tokens: 256\nload: single\n"

@@ -10,10 +10,10 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 
-from advisor.data import shipped
 from advisor.errors import InputError
-from advisor.spec.workloads.profile import parse_workload, to_yaml
+from advisor.shipped_files import shipped
 from advisor.spec.workloads.profile_schema import profile_schema, schema_text
+from advisor.spec.workloads.read_profile import parse_workload, to_yaml
 from advisor.spec.workloads.workload import Workload
 from tests.golden_text import check_file
 from tests.spec.build_workloads import workloads

@@ -1,4 +1,4 @@
-"""What a run of `quantadvise measure` ends with: `parts` in a terminal, `page` for a browser.
+"""What a run of `quantadvise measure` ends with: `report_parts` in a terminal, `page` for a browser.
 
-`advice` is the choice from the run's records, `learnt` what they changed in the fit.
+`advice` is the choice from the run's records, `fit_changes` what they changed in the fit.
 """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from advisor.cli.measure.expected import misses
+from advisor.cli.measure.expected_vs_measured import misses
 from advisor.errors import QuantAdviseError, one_line
 
 NEXT = (
@@ -19,9 +19,9 @@ NOW = "What is recommended now, with these records:"
 
 if TYPE_CHECKING:
     from advisor.advise.choose.recommendation import Recommendation
-    from advisor.cli.measure.expected import Expectation
-    from advisor.measure.prepared import Prepared
-    from advisor.measure.records import Records
+    from advisor.cli.measure.expected_vs_measured import Expectation
+    from advisor.measure.ledger_to_records import Records
+    from advisor.measure.plan_to_jobs import Prepared
 
 
 def with_these_records(prepared: Prepared, found: Records, expected: Expectation) -> Expectation:
@@ -29,8 +29,8 @@ def with_these_records(prepared: Prepared, found: Records, expected: Expectation
 
     The same as `expected` where nothing was measured. Raises QuantAdviseError for records that hinder a fit.
     """
-    from advisor.advise.own_records import predictor_with
-    from advisor.cli.measure.expected import Expectation
+    from advisor.advise.fit_with_own_records import predictor_with
+    from advisor.cli.measure.expected_vs_measured import Expectation
 
     if expected.why_not or not (found.speed or found.quality or found.failures):
         return expected
@@ -88,8 +88,8 @@ def _before_lines(prepared: Prepared, expected: Expectation, now: Recommendation
 
 def doubt_lines(now: Recommendation, missed: int, compared: int) -> list[str]:
     """A warning where the first is a prediction and the run shows that predictions are off here."""
+    from advisor.display_text import deployment_text
     from advisor.report.terminal.evidence import basis_words
-    from advisor.text import deployment_text
 
     measured = [a for a in now.ranked if "speed measured" in basis_words(a)]
     if not measured or measured[0] is now.ranked[0] or 2 * missed <= compared:
@@ -103,12 +103,12 @@ def doubt_lines(now: Recommendation, missed: int, compared: int) -> list[str]:
 
 def _answer_lines(recommendation: Recommendation) -> list[str]:
     """The answer and its basis; where nothing keeps the limits, what comes nearest and what it misses."""
-    from advisor.report.documents.refusal_words import refusal_text
-    from advisor.report.terminal import evidence, out
+    from advisor.report.documents.missed_limit_words import refusal_text
+    from advisor.report.terminal import evidence, print_answer
     from advisor.report.terminal.answer import answer_lines, headline
 
     if recommendation.ranked:
-        lines = answer_lines(recommendation, None, width=out.answer_width())
+        lines = answer_lines(recommendation, None, width=print_answer.answer_width())
         return [*(line.text for line in lines), evidence.basis_line(recommendation)]
     nearest = recommendation.closest
     lines_of_it = (
@@ -140,7 +140,7 @@ def _recommendation(
     """The answer to `command`, with the run's records or without; `expected` has the fit of the one or the
     other. Raises QuantAdviseError."""
     from advisor.advise.api import recommend
-    from advisor.advise.own_records import border_with, quality_with
+    from advisor.advise.fit_with_own_records import border_with, quality_with
     from advisor.measure.served_engine import served_engine
     from advisor.spec.workloads.profile_flags import override
 

@@ -7,14 +7,14 @@ from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from advisor import whole_file
-from advisor.cli.measure.report.learnt import pairs
-from advisor.cli.measure.report.parts import LEARNT, title_of
-from advisor.measure.show import Part, Table
+from advisor import atomic_files
+from advisor.cli.measure.report.fit_changes import pairs
+from advisor.cli.measure.report.report_parts import LEARNT, title_of
+from advisor.measure.run_as_text import Part, Table
 
 if TYPE_CHECKING:
-    from advisor.cli.measure.expected import Compared
-    from advisor.cli.measure.report.parts import Outcome, Section
+    from advisor.cli.measure.expected_vs_measured import Compared
+    from advisor.cli.measure.report.report_parts import Outcome, Section
     from advisor.report.html.elements.markup import Html
 
 NAME = "report.html"
@@ -45,7 +45,7 @@ def write(parts: Sequence[Section], run: Outcome) -> Path:
         title=title, main=main, data=[], scripts=[asset("logic.js"), asset("page.js")], style=STYLE
     )
     path = run.prepared.folder / NAME
-    whole_file.write(path, text)
+    atomic_files.write(path, text)
     return path
 
 

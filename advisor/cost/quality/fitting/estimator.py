@@ -9,19 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from advisor.cost.quality.covariance import Spread
 from advisor.cost.quality.expected_loss import Floats, Key, centred, design, point_of
-from advisor.cost.quality.fitting.baselines import usual_baselines
-from advisor.cost.quality.fitting.noise import likeliest_errors
-from advisor.cost.quality.fitting.solve import (
+from advisor.cost.quality.fitted_accuracy import Fitted
+from advisor.cost.quality.fitting.baseline_scores import usual_baselines
+from advisor.cost.quality.fitting.maximum_likelihood import (
     Problem,
     Solution,
     expected,
     problem_of,
     solve,
 )
-from advisor.cost.quality.posterior import Fitted
-from advisor.cost.quality.scores import Cell
+from advisor.cost.quality.fitting.score_noise import likeliest_errors
+from advisor.cost.quality.loss_covariance import Spread
+from advisor.cost.quality.scores_to_losses import Cell
 
 SPREAD = "spread"
 """Section of priors that are the usual values of a `Spread`."""

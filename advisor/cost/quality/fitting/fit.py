@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 
 from advisor.cost.quality.expected_loss import Key
-from advisor.cost.quality.fitting.calibration import calibrated
+from advisor.cost.quality.fitted_accuracy import Fitted
 from advisor.cost.quality.fitting.estimator import LossRegressor
-from advisor.cost.quality.fitting.held_out import HeldOut, models_out, scores_out
-from advisor.cost.quality.posterior import Fitted
-from advisor.cost.quality.scores import Cell, cells_of
-from advisor.cost.quality.widths import Widths
+from advisor.cost.quality.fitting.held_out_predictions import HeldOut, models_out, scores_out
+from advisor.cost.quality.fitting.interval_calibration import calibrated
+from advisor.cost.quality.interval_widths import Widths
+from advisor.cost.quality.scores_to_losses import Cell, cells_of
 from advisor.errors import DataError
 from advisor.record.measurement import QualityMeasurement
 

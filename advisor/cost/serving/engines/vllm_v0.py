@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from advisor.cost.arrays import Bools, Floats
-from advisor.cost.serving.engines.rules import EngineRules
-from advisor.cost.serving.request import TINY, RequestTimes, RequestWork
+from advisor.cost.array_table import Bools, Floats
+from advisor.cost.serving.engines.scheduler_rules import EngineRules
+from advisor.cost.serving.request_times import TINY, RequestTimes, RequestWork
 
 RULES = EngineRules(
     watermark=0.01,  # vllm/core/block_manager.py

@@ -6,6 +6,6 @@ served. CUDA graphs have no limit of context (`EngineDefaults.graph_context_limi
 
 from __future__ import annotations
 
-from advisor.cost.serving.engines.rules import EngineRules
+from advisor.cost.serving.engines.scheduler_rules import EngineRules
 
 RULES = EngineRules(watermark=0.0, prefills_first_unchunked=False, runs_on_the_host=False)

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from advisor.errors import DataError
-from advisor.record.importers.facts import DeploymentFacts, known_gpu, known_model
-from advisor.record.importers.run import (
+from advisor.record.importers.imported_run import (
     NO_LIMIT,
     NOT_RECORDED,
     STATISTICS,
@@ -24,6 +23,7 @@ from advisor.record.importers.run import (
     section,
     whole,
 )
+from advisor.record.importers.stated_facts import DeploymentFacts, known_gpu, known_model
 from advisor.record.measurement import LengthKind
 from advisor.spec.metrics import MetricName
 from advisor.spec.workloads.load_kind import LoadKind

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from advisor.record.importers import guard
-from advisor.record.importers.facts import DeploymentFacts, known_model
-from advisor.record.importers.run import (
+from advisor.record.importers import refuse_untrue_runs
+from advisor.record.importers.imported_run import (
     NO_LIMIT,
     NOT_RECORDED,
     STATISTICS,
@@ -25,6 +24,7 @@ from advisor.record.importers.run import (
     section,
     whole,
 )
+from advisor.record.importers.stated_facts import DeploymentFacts, known_model
 from advisor.record.measurement import LengthKind
 from advisor.spec.metrics import MetricName
 from advisor.spec.workloads.load_kind import LoadKind
@@ -196,7 +196,7 @@ def _pace(request: Mapping[str, Any]) -> float | None:
 
 def _growth(starts: list[float | None], values: list[float | None]) -> float | None:
     pairs = [(s, v) for s, v in zip(starts, values, strict=True) if s is not None and v is not None]
-    return guard.growth([s for s, _ in pairs], [v for _, v in pairs])
+    return refuse_untrue_runs.growth([s for s, _ in pairs], [v for _, v in pairs])
 
 
 def _cached(requests: list[Any], row: Mapping[str, Any]) -> str:

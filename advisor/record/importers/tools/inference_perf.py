@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from advisor.record.importers.run import STATISTICS, Figures, Run, needed, number, section, whole
+from advisor.record.importers.imported_run import STATISTICS, Figures, Run, needed, number, section, whole
 from advisor.record.measurement import LengthKind
 from advisor.spec.metrics import MetricName
 from advisor.spec.workloads.load_kind import LoadKind

@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from advisor.record.importers.facts import DeploymentFacts, engine_name, known_gpu, known_model
-from advisor.record.importers.run import NO_LIMIT, NOT_RECORDED, STATISTICS, Run, day, number, whole
+from advisor.record.importers.imported_run import NO_LIMIT, NOT_RECORDED, STATISTICS, Run, day, number, whole
+from advisor.record.importers.stated_facts import DeploymentFacts, engine_name, known_gpu, known_model
 from advisor.spec.engines.speculative import OFF
 from advisor.spec.metrics import MetricName
 from advisor.spec.models.catalog import find_model

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from advisor.record.importers.run import number, section
+from advisor.record.importers.imported_run import number, section
 
 _RATES = {
     "input_tokens_per_sec": ("input_token_rate", "tokens/s"),

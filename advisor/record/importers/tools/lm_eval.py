@@ -14,8 +14,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from advisor.record.importers.facts import DeploymentFacts, known_model
-from advisor.record.importers.run import number, section, whole
+from advisor.record.importers.imported_run import number, section, whole
+from advisor.record.importers.stated_facts import DeploymentFacts, known_model
 from advisor.record.measurement import QualityMeasurement
 
 TOOL = "lm-eval"
@@ -61,7 +61,7 @@ def scores(
 
     A standard error that was not computed leaves its score without one; a score that is no number is refused.
     """
-    from advisor.record.importers.run import day
+    from advisor.record.importers.imported_run import day
 
     rows: list[QualityMeasurement] = []
     refused: list[str] = []

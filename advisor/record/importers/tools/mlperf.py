@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from advisor.record.importers.run import NO_LIMIT, STATISTICS, Run, number
+from advisor.record.importers.imported_run import NO_LIMIT, STATISTICS, Run, number
 from advisor.spec.metrics import MetricName
 from advisor.spec.workloads.load_kind import LoadKind
 

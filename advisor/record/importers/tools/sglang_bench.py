@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from advisor.record.importers.facts import DeploymentFacts, engine_name, known_model
-from advisor.record.importers.run import Run, needed, number, section, spread, whole
-from advisor.record.importers.tools import flat
+from advisor.record.importers.imported_run import Run, needed, number, section, spread, whole
+from advisor.record.importers.stated_facts import DeploymentFacts, engine_name, known_model
+from advisor.record.importers.tools import shared_by_flat_formats
 
 TOOL = "SGLang bench_serving"
 
@@ -26,9 +26,9 @@ def runs(document: Mapping[str, Any], *, where: str) -> list[Run]:
     completed = whole(needed(document, "completed", where=where))
     tokens_in = number(needed(document, "total_input_tokens", where=where))
     tokens_out = number(needed(document, "total_output_tokens", where=where))
-    load, value, no_load = flat.load(document, completed)
-    figures, left_out = flat.figures(document)
-    empty = flat.empty_answers(document)
+    load, value, no_load = shared_by_flat_formats.load(document, completed)
+    figures, left_out = shared_by_flat_formats.figures(document)
+    empty = shared_by_flat_formats.empty_answers(document)
     return [
         Run(
             name="",
@@ -36,8 +36,8 @@ def runs(document: Mapping[str, Any], *, where: str) -> list[Run]:
             load_value=value,
             input_tokens=tokens_in / completed if completed and tokens_in is not None else None,
             output_tokens=tokens_out / completed if completed and tokens_out is not None else None,
-            lengths=flat.lengths(document, completed),
-            figures=flat.without_gaps(figures) if completed == tokens_out else figures,
+            lengths=shared_by_flat_formats.lengths(document, completed),
+            figures=shared_by_flat_formats.without_gaps(figures) if completed == tokens_out else figures,
             completed=completed,
             failed=empty or None,
             input_std=spread(document.get("input_lens")),

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from advisor.errors import UnknownNameError
-from advisor.record.importers.facts import DeploymentFacts, engine_name, known_gpu, known_model
-from advisor.record.importers.run import Run, day, needed, number, spread, whole
-from advisor.record.importers.tools import flat
+from advisor.record.importers.imported_run import Run, day, needed, number, spread, whole
+from advisor.record.importers.stated_facts import DeploymentFacts, engine_name, known_gpu, known_model
+from advisor.record.importers.tools import shared_by_flat_formats
 from advisor.spec.engines.kernel_choice import KvFormat
 from advisor.spec.engines.stated_settings import written_settings
 from advisor.spec.formats.catalog import find_kv_format
@@ -44,7 +44,7 @@ _WRITTEN = {
     *("request_rate", "burstiness", "max_concurrency", "duration", "completed", "failed", "rtfx"),
     *("total_input_tokens", "total_output_tokens", "max_output_tokens_per_s", "max_concurrent_requests"),
     *("ramp_up_strategy", "ramp_up_start_rps", "ramp_up_end_rps", "engine", "rps_change_events"),
-    *flat.DETAILS,
+    *shared_by_flat_formats.DETAILS,
     *_SETTINGS,
     *(key for keys in _FACTS.values() for key in keys),
 }
@@ -72,11 +72,11 @@ def runs(document: Mapping[str, Any], *, where: str) -> list[Run]:
         tokens_in = number(needed(document, "total_input_tokens", where=where))
     tokens_out = number(document.get("total_output_tokens"))
     requests = whole(document.get("num_prompts"))
-    load, value, no_load = flat.load(document, requests)
-    ttfts = flat.numbers(document.get("ttfts"))
-    figures, left_out = flat.figures(document)
+    load, value, no_load = shared_by_flat_formats.load(document, requests)
+    ttfts = shared_by_flat_formats.numbers(document.get("ttfts"))
+    figures, left_out = shared_by_flat_formats.figures(document)
     if completed and tokens_out == completed:
-        figures = flat.without_gaps(figures)
+        figures = shared_by_flat_formats.without_gaps(figures)
     return [
         Run(
             name=_name(document),
@@ -84,7 +84,7 @@ def runs(document: Mapping[str, Any], *, where: str) -> list[Run]:
             load_value=value,
             input_tokens=tokens_in / completed if completed and tokens_in is not None else None,
             output_tokens=tokens_out / completed if completed and tokens_out is not None else None,
-            lengths=flat.lengths(document, completed),
+            lengths=shared_by_flat_formats.lengths(document, completed),
             figures=figures,
             completed=completed,
             failed=_failed(document, completed),
@@ -95,8 +95,8 @@ def runs(document: Mapping[str, Any], *, where: str) -> list[Run]:
             duration_s=number(document.get("duration")),
             date=day(document.get("date")),
             ttft_max_ms=1000 * max(ttfts) if ttfts else None,
-            ttft_growth=flat.ttft_growth(document),
-            pace_drift=flat.pace_drift(document),
+            ttft_growth=shared_by_flat_formats.ttft_growth(document),
+            pace_drift=shared_by_flat_formats.pace_drift(document),
             sent_together=requests or completed if load == "maximum" else None,
             max_num_seqs=whole(number(_first(document, "max_num_seqs"))) or _count(document, "max_num_seqs"),
             left_out=(*left_out, *_unused(document)),
@@ -147,7 +147,7 @@ def _failed(document: Mapping[str, Any], completed: int | None) -> int | None:
 
 def _empty(document: Mapping[str, Any], completed: int | None) -> str:
     """vLLM counts an answer of no token as completed, with a TTFT of 0."""
-    empty = flat.empty_answers(document)
+    empty = shared_by_flat_formats.empty_answers(document)
     if not completed or empty <= 0.01 * completed:
         return ""
     return f"{empty} of {completed} answers are empty: their zeros count in the latencies"

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from advisor.record.importers.facts import DeploymentFacts, known_model
-from advisor.record.importers.run import NO_LIMIT, STATISTICS, Run, needed, number, whole
+from advisor.record.importers.imported_run import NO_LIMIT, STATISTICS, Run, needed, number, whole
+from advisor.record.importers.stated_facts import DeploymentFacts, known_model
 from advisor.spec.metrics import MetricName
 from advisor.units import MS_PER_S
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from advisor.report.html.elements.format_marks import swatch
 from advisor.report.html.elements.markup import Html, prose, scrolled, tag
-from advisor.report.html.elements.palette import swatch
 from advisor.report.html.elements.vega import SCHEMA
 from advisor.spec.deployment import Deployment
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from advisor.advise.sensitivity.own_or_api import OwnOrApi, TrafficBreakEven, TrafficPoint
+from advisor.display_text import chance, deployment_text, number
 from advisor.report.html.charts.chart import POINT, Chart, layered, plain_table
 from advisor.report.html.elements.markup import Html
-from advisor.report.terminal.decision_words import own_or_api_says
+from advisor.report.terminal.certainty_and_sensitivity_words import own_or_api_says
 from advisor.spec.reading.amounts import HOURS_PER_DAY
-from advisor.text import chance, deployment_text, number
 from advisor.units import S_PER_HOUR
 
 

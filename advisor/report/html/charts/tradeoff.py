@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.cost.estimate import Estimate
+from advisor.cost.estimate_with_interval import Estimate
+from advisor.display_text import accuracy_text, deployment_text, low_high, number, span
 from advisor.report.html.charts.chart import LIMIT_RULE, LIMIT_TEXT, Chart, Control, layered
-from advisor.report.html.charts.names import format_names, lowest
+from advisor.report.html.charts.mark_labels import format_names, lowest
+from advisor.report.html.elements.format_marks import scales, swatch
 from advisor.report.html.elements.markup import Html, tag
-from advisor.report.html.elements.palette import scales, swatch
-from advisor.text import accuracy_text, deployment_text, low_high, number, span
 from advisor.units import MS_PER_S
 
 MOST_POINTS = 150

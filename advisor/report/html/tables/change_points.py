@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from advisor.advise.decision import Decision
+from advisor.advise.certainty_and_sensitivity import Decision
 from advisor.report.html.elements.markup import Html, scrolled, tag
 from advisor.report.terminal import change_point_words
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
+from advisor.display_text import deployment_text, number, share
+from advisor.report.html.elements.format_marks import swatch
 from advisor.report.html.elements.markup import Html, prose, scrolled, tag
-from advisor.report.html.elements.palette import swatch
 from advisor.report.terminal.ranking_tables import shown_rows
-from advisor.text import deployment_text, number, share
 
 MOST_ROWS = 40
 

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
+from advisor.display_text import deployment_text, low_high, number, stated_share
+from advisor.report.html.elements.format_marks import swatch
 from advisor.report.html.elements.markup import Html, command_text, prose, scrolled, tag
-from advisor.report.html.elements.palette import swatch
-from advisor.report.html.elements.quantities import Quantity, quantities
+from advisor.report.html.elements.shown_quantities import Quantity, quantities
 from advisor.report.terminal.bottleneck_numbers import bottleneck_number_lines
 from advisor.report.terminal.evidence import basis_words
 from advisor.report.terminal.ranking_tables import shown_rows
 from advisor.report.terminal.why_first import accuracy_lines, command_lines, memory_lines
 from advisor.spec.workloads.profile_listing import asks_limits
-from advisor.text import deployment_text, low_high, number, stated_share
 
 MOST_ROWS = 100
 """Most rows of a page; the CSV has all."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.report.documents.refusal_words import finding, limit_text, worst_refusal
+from advisor.display_text import deployment_text, missed_by
+from advisor.report.documents.missed_limit_words import finding, limit_text, worst_refusal
+from advisor.report.html.elements.format_marks import swatch
 from advisor.report.html.elements.markup import Html, prose, scrolled, tag, with_signs
-from advisor.report.html.elements.palette import swatch
 from advisor.report.terminal.refused import refused_lines
-from advisor.text import deployment_text, missed_by
 
 MOST_ROWS = 100
 """The nearest misses; the summary above the table counts all."""

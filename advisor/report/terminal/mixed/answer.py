@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.mixed.fleet import Mix
-from advisor.report.commands.commands import common_name
+from advisor.report.commands.serve_commands import common_name
 from advisor.report.terminal.answer import (
     Line,
     answer_lines,
@@ -16,10 +16,10 @@ from advisor.report.terminal.answer import (
     run_lines,
     wrapped,
 )
-from advisor.report.terminal.mixed.words import compared_text, fleet_headline, kinds_table, router_text
+from advisor.report.terminal.mixed.fleet_words import compared_text, fleet_headline, kinds_table, router_text
 
 if TYPE_CHECKING:
-    from advisor.advise.decision import Decision
+    from advisor.advise.certainty_and_sensitivity import Decision
 
 SINGLE_ROWS = 4
 """Single kinds beside a recommended fleet, unless --top says otherwise."""

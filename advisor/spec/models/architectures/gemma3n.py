@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from advisor.spec.models.layers import dense_ffn, grouped_attention
-from advisor.spec.models.model import Attention
-from advisor.spec.models.transformer import (
+from advisor.spec.models.attention_and_mlp import (
     Body,
     Layer,
     head_count,
@@ -19,7 +17,9 @@ from advisor.spec.models.transformer import (
     layer_count,
     layer_kinds,
 )
-from advisor.spec.models.values import ConfigValues
+from advisor.spec.models.config_values import ConfigValues
+from advisor.spec.models.layers import dense_ffn, grouped_attention
+from advisor.spec.models.model import Attention
 
 _PATTERN = 5
 

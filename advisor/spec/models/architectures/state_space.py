@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 
+from advisor.spec.models.attention_and_mlp import Body, Layer, head_count, hidden_size, layer_count
+from advisor.spec.models.config_values import ConfigValues
 from advisor.spec.models.hybrids import state_bytes
 from advisor.spec.models.layers import NO_FFN, dense_ffn, grouped_attention, mamba1, mamba2
 from advisor.spec.models.model import Attention, Ffn
-from advisor.spec.models.transformer import Body, Layer, head_count, hidden_size, layer_count
-from advisor.spec.models.values import ConfigValues
 
 ENDLESS = 1 << 20
 """A state is as large after any number of tokens; vLLM serves whatever --max-model-len says."""

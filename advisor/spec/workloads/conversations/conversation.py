@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from advisor.spec.workloads.conversations.distributions import MAX_TURNS, ThinkTime, Turns
+from advisor.spec.workloads.conversations.turn_distributions import MAX_TURNS, ThinkTime, Turns
 
 MAX_SYSTEM_TOKENS = 100_000_000
 

@@ -14,7 +14,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from advisor.spec.workloads.conversations.conversation import NO_PAUSE, Conversation
-from advisor.spec.workloads.conversations.distributions import MAX_THINK_S, MAX_TURNS, ThinkTime, Turns
+from advisor.spec.workloads.conversations.turn_distributions import MAX_THINK_S, MAX_TURNS, ThinkTime, Turns
 from advisor.spec.workloads.request_log import TracedRequest
 
 LEAST_FOLLOWING = 0.05

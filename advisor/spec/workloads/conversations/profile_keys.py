@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from advisor.spec.reading.given import Given
+from advisor.spec.reading.given_value import Given
 from advisor.spec.reading.located_yaml import plain_number
 from advisor.spec.workloads.conversations.conversation import MAX_SYSTEM_TOKENS
-from advisor.spec.workloads.conversations.distributions import MAX_THINK_S, MAX_TURNS, ThinkTime, Turns
+from advisor.spec.workloads.conversations.turn_distributions import MAX_THINK_S, MAX_TURNS, ThinkTime, Turns
 
 TURNS_KEYS: Mapping[str, tuple[str, ...]] = {
     "constant": ("kind", "value"),

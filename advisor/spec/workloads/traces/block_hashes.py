@@ -13,7 +13,7 @@ from typing import Any
 
 from advisor.errors import DataError
 from advisor.spec.workloads.request_log import Prefix, Trace, TracedRequest, TraceFormat, answered
-from advisor.spec.workloads.traces.columns import count
+from advisor.spec.workloads.traces.column_logs import count
 from advisor.units import MS_PER_S
 
 Row = tuple[str, Mapping[str, Any]]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from advisor.errors import InputError
 from advisor.spec.workloads.conversations.from_log import FoundConversations, conversations_of
-from advisor.spec.workloads.conversations.prompts import most_hits
+from advisor.spec.workloads.conversations.prompt_lengths import most_hits
 from advisor.spec.workloads.request_log import SentRequest, Trace, TracedRequest
 from advisor.spec.workloads.traces.arrivals import arrival_of, burstiness, day_of, spread
 from advisor.spec.workloads.traces.read_trace import read_trace

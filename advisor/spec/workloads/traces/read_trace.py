@@ -18,7 +18,7 @@ from advisor.errors import DataError, InputError
 from advisor.spec.reading.file_bytes import read_bytes
 from advisor.spec.workloads.request_log import Prefix, Trace, TracedRequest, answered
 from advisor.spec.workloads.traces.block_hashes import Row, name_of, read_block_hashes
-from advisor.spec.workloads.traces.columns import (
+from advisor.spec.workloads.traces.column_logs import (
     Columns,
     count,
     instant,

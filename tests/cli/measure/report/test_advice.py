@@ -13,7 +13,7 @@ import pytest
 
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cli.measure.report.advice import doubt_lines
-from advisor.cost.estimate import Basis
+from advisor.cost.estimate_with_interval import Basis
 from tests.cli.measure.test_command import LLAMA
 from tests.measure.cpu_file import GPU
 from tests.measure.test_run import Place

@@ -10,10 +10,10 @@ import pytest
 from sklearn.base import clone, is_regressor
 from sklearn.model_selection import GroupKFold
 
-from advisor.cost.quality.covariance import Spread
 from advisor.cost.quality.fitting.estimator import LossRegressor
-from advisor.cost.quality.models import traits_by_name
-from advisor.cost.quality.scores import Cell
+from advisor.cost.quality.loss_covariance import Spread
+from advisor.cost.quality.model_traits import traits_by_name
+from advisor.cost.quality.scores_to_losses import Cell
 
 BENCHMARKS = ("MMLU", "GSM8K", "HellaSwag", "WinoGrande", "ARC-Challenge", "HumanEval")
 LOSS_AT_8B = {"fp8": 0.004, "int4": 0.02}

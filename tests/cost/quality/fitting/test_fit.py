@@ -7,19 +7,19 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from advisor.cost.quality import file as quality_file
-from advisor.cost.quality.covariance import Spread
+from advisor.cost.quality import accuracy_fit_file as quality_file
 from advisor.cost.quality.expected_loss import centred
 from advisor.cost.quality.fitting.fit import fit
-from advisor.cost.quality.fitting.report import QualityReport, quality_report
-from advisor.cost.quality.fitting.solve import problem_of, solve
+from advisor.cost.quality.fitting.held_out_report import QualityReport, quality_report
+from advisor.cost.quality.fitting.maximum_likelihood import problem_of, solve
+from advisor.cost.quality.loss_covariance import Spread
 from advisor.cost.quality.recovery import QualityModel, fit_quality
-from advisor.cost.quality.scores import cells_of
-from advisor.data import shipped
+from advisor.cost.quality.scores_to_losses import cells_of
 from advisor.errors import DataError
-from advisor.record.constants import AccuracyConstant, read_accuracy_constants
 from advisor.record.measurement import QualityMeasurement
+from advisor.record.prior_constants import AccuracyConstant, read_accuracy_constants
 from advisor.record.store import read_quality
+from advisor.shipped_files import shipped
 
 
 @lru_cache(maxsize=1)

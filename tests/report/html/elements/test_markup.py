@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from advisor.report.html.elements.format_marks import SHAPES, colour, scales, shape, swatch
 from advisor.report.html.elements.markup import Html, data_script, joined, json_text, scrolled, tag
-from advisor.report.html.elements.palette import SHAPES, colour, scales, shape, swatch
 from advisor.spec.formats.catalog import known_formats
 
 

@@ -9,7 +9,7 @@ import pytest
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.mixed.fleet import Mix
 from advisor.report.terminal.mixed.answer import SINGLE_ROWS, mix_lines
-from advisor.report.terminal.mixed.words import compared_text
+from advisor.report.terminal.mixed.fleet_words import compared_text
 from tests.advise.mixed.build import cheaper, dearer, in_flight, owned
 from tests.golden_text import check_text
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from advisor.spec.workloads.conversations.conversation import Conversation
-from advisor.spec.workloads.profile import parse_workload, to_yaml
+from advisor.spec.workloads.read_profile import parse_workload, to_yaml
 from advisor.spec.workloads.traces.profile_of_trace import TraceProfile, profile_from_trace
 
 BLOCK = 512

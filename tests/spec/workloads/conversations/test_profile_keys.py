@@ -6,9 +6,9 @@ import pytest
 
 from advisor.errors import InputError
 from advisor.spec.workloads.conversations.conversation import Conversation
-from advisor.spec.workloads.conversations.distributions import ThinkTime, Turns
-from advisor.spec.workloads.profile import load_workload, parse_workload
+from advisor.spec.workloads.conversations.turn_distributions import ThinkTime, Turns
 from advisor.spec.workloads.profile_flags import override
+from advisor.spec.workloads.read_profile import load_workload, parse_workload
 from advisor.spec.workloads.workload import Workload
 
 BASE = "input_tokens: 100\noutput_tokens: 200\n"

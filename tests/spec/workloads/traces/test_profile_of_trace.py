@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-from advisor.cli.commands.trace import from_trace
+from advisor.cli.commands.profile_from_trace import from_trace
 from advisor.errors import DataError, InputError, QuantAdviseError
-from advisor.spec.workloads.profile import load_workload, parse_workload, to_yaml
+from advisor.spec.workloads.read_profile import load_workload, parse_workload, to_yaml
 from advisor.spec.workloads.traces.profile_of_trace import burstiness, lengths_of, profile_from_trace
 from advisor.spec.workloads.traces.read_trace import read_trace
 from advisor.spec.workloads.workload import Arrival, Lengths

@@ -1,0 +1,148 @@
+"""CachedPredictor: a predictor that keeps its answers, so that the next question costs only what is new in
+it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from advisor.cost.array_table import Ints, count_bytes
+from advisor.cost.predict.deployment_table import DeploymentNumbers
+from advisor.cost.predict.prediction import Prediction
+from advisor.cost.predict.prediction_table import PredictionTable
+from advisor.cost.predict.predictor import MEANS, Predictor
+from advisor.cost.serving.load_table import LoadTable
+from advisor.cost.simulation.replay import Replay
+from advisor.spec.deployment import Deployment
+from advisor.spec.workloads.request_log import SentRequest
+from advisor.spec.workloads.workload import Goodput, Load
+
+MAX_BYTES = 128 * 2**20
+"""Answers kept: a dozen questions over every GPU, or two hundred over a few."""
+PREDICTION_BYTES = 5_000
+"""Size of one `Prediction` with its estimates."""
+MAX_NUMBERS = 2_000
+"""Distinct models, GPUs and engines after which all is forgotten."""
+
+Name = tuple[object, ...]
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The rows of one load's table, by deployment."""
+
+    place: dict[Name, int]
+    table: PredictionTable
+
+    @property
+    def bytes(self) -> int:
+        return count_bytes(self.table)
+
+
+@dataclass(slots=True)
+class _Predictions:
+    """The predictions of one load, by deployment and level."""
+
+    of: dict[Name, Prediction]
+
+    @property
+    def bytes(self) -> int:
+        return PREDICTION_BYTES * len(self.of)
+
+
+class CachedPredictor(Predictor):
+    """Asks another predictor, and keeps what it answers within `max_bytes`; the oldest questions go first."""
+
+    def __init__(self, of: Predictor, *, max_bytes: int = MAX_BYTES) -> None:
+        self.fit, self._of, self._max_bytes = of.fit, of, max_bytes
+        self._rows: OrderedDict[Name, _Rows | _Predictions] = OrderedDict()
+        self._numbers = DeploymentNumbers()
+
+    def table(
+        self,
+        deployments: Sequence[Deployment],
+        loads: LoadTable | Load,
+        statistics: Sequence[tuple[str, str]] = MEANS,
+        *,
+        capacity: bool = True,
+        simulated: bool = False,
+    ) -> PredictionTable:
+        """`Predictor.table`, cached for a single load, not for a table of loads."""
+        if isinstance(loads, LoadTable) or not deployments:
+            return self._of.table(deployments, loads, statistics, capacity=capacity, simulated=simulated)
+        names = self._names(deployments)
+        question = ("table", loads, tuple(statistics), capacity, simulated)
+        known = self._rows.get(question)
+        assert not isinstance(known, _Predictions)
+        new = [i for i, name in enumerate(names) if known is None or name not in known.place]
+        if known is None or new:
+            some = [deployments[i] for i in new]
+            made = self._of.table(some, loads, statistics, capacity=capacity, simulated=simulated)
+            if known is None:
+                known = self._rows[question] = _Rows({}, made)
+            else:
+                known.table = known.table.concatenate(made)
+            for i, place in zip(new, range(len(known.place), len(known.place) + len(new)), strict=True):
+                known.place[names[i]] = place
+        self._forget(question)
+        return known.table.take(np.array([known.place[name] for name in names], dtype=np.intp))
+
+    def predictions(
+        self,
+        deployments: Sequence[Deployment],
+        load: Load,
+        statistics: Sequence[tuple[str, str]] = MEANS,
+        *,
+        table: PredictionTable | None = None,
+        levels: Sequence[float] | None = None,
+        goodput: Goodput | None = None,
+    ) -> list[Prediction]:
+        """`Predictor.predictions`, cached; for a table of the caller's own, by its statistics."""
+        names = self._names(deployments, levels)
+        wanted = tuple(statistics) if table is None else tuple(table.latency_ms)
+        question = ("predictions", load, wanted, goodput)
+        known = self._rows.setdefault(question, _Predictions({}))
+        assert isinstance(known, _Predictions)
+        new = [i for i, name in enumerate(names) if name not in known.of]
+        if new:
+            made = self._of.predictions(
+                [deployments[i] for i in new],
+                load,
+                statistics,
+                table=None if table is None else table.take(np.array(new, dtype=np.intp)),
+                levels=None if levels is None else [levels[i] for i in new],
+                goodput=goodput,
+            )
+            known.of.update(zip((names[i] for i in new), made, strict=True))
+        self._forget(question)
+        return [known.of[name] for name in names]
+
+    def max_context(self, deployments: Sequence[Deployment]) -> Ints:
+        """`Predictor.max_context`, not cached."""
+        return self._of.max_context(deployments)
+
+    def replay(
+        self, deployment: Deployment, load: Load, log: Sequence[SentRequest], statistics: Sequence[str] = ()
+    ) -> Replay:
+        """`Predictor.replay`, not cached."""
+        return self._of.replay(deployment, load, log, statistics)
+
+    def _names(self, deployments: Sequence[Deployment], levels: Sequence[float] | None = None) -> list[Name]:
+        """What tells each deployment and its level from all others, by value."""
+        if len(self._numbers) > MAX_NUMBERS:
+            self._rows, self._numbers = OrderedDict(), DeploymentNumbers()
+        at = [None] * len(deployments) if levels is None else levels
+        keys = zip(self._numbers.of(deployments), deployments, at, strict=True)
+        return [(*key, d.replicas, level) for key, d, level in keys]
+
+    def _forget(self, newest: Name) -> None:
+        """Drop the oldest questions until what is left takes at most `max_bytes`; the newest stays in any
+        case."""
+        self._rows.move_to_end(newest)
+        kept = sum(rows.bytes for rows in self._rows.values())
+        while kept > self._max_bytes and len(self._rows) > 1:
+            _, oldest = self._rows.popitem(last=False)
+            kept -= oldest.bytes

@@ -1,0 +1,91 @@
+"""As many replicas as the limits take, and not one more."""
+
+from __future__ import annotations
+
+from math import ceil
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from advisor.advise.api import choice_of, shipped_predictor
+from advisor.advise.choose.judge import judge_fixed
+from advisor.advise.choose.least_replicas import SPARE, min_replicas
+from advisor.advise.choose.recommendation import choose
+from advisor.cost.array_table import Bools, Ints
+from advisor.spec.workloads.profile_flags import override
+from advisor.spec.workloads.read_profile import load_workload
+
+
+def least(keeps: list[int], likely: list[int], most: list[int], guess: list[int] | None = None) -> list[int]:
+    """What the hunt finds where so many replicas at least keep the limits, and so many likely do."""
+    surely, probably = np.array(keeps), np.array(likely)
+
+    def verdicts(at: Ints, counts: Ints) -> tuple[Bools, Bools]:
+        return counts >= surely[at], counts >= probably[at]
+
+    everyone = np.arange(len(most))
+    first = verdicts(everyone, np.ones_like(everyone))
+    begin = np.ones_like(everyone) if guess is None else np.array(guess)
+    return [int(n) for n in min_replicas(np.array(most), np.minimum(begin, most), first, verdicts)]
+
+
+hunted = st.tuples(
+    st.integers(1, 400), st.integers(1, 400), st.integers(1, 300), st.integers(1, 300)
+)  # keeps, likely, most, guess
+
+
+@given(asked=st.lists(hunted, min_size=1, max_size=40))
+def test_the_count_is_the_least_that_keeps_or_the_least_that_likely_does(
+    asked: list[tuple[int, int, int, int]],
+) -> None:
+    keeps, likely, most, guess = (list(column) for column in zip(*asked, strict=True))
+    expected = [
+        sure if sure <= top else probable if probable <= top else top for sure, probable, top, _ in asked
+    ]
+    assert least(keeps, likely, most, guess) == expected
+
+
+@given(rate=st.integers(1, 5_000), capacity=st.integers(1, 50))
+def test_the_count_is_the_smallest_that_carries_the_rate(rate: int, capacity: int) -> None:
+    needed = ceil(rate / capacity)
+    assert least([needed], [needed], [SPARE * needed], [needed]) == [needed]
+
+
+def test_nothing_is_looked_at_twice_and_all_are_looked_at_together() -> None:
+    needed = np.array([143, 72, 36, 18])
+    seen: list[tuple[int, int]] = []
+    rounds = 0
+
+    def verdicts(at: Ints, counts: Ints) -> tuple[Bools, Bools]:
+        nonlocal rounds
+        rounds += 1
+        seen.extend(zip(at.tolist(), counts.tolist(), strict=True))
+        kept = counts >= needed[at]
+        return kept, kept
+
+    none = np.zeros(4, dtype=bool)
+    found = min_replicas(SPARE * needed, np.ones(4, dtype=np.intp), (none, none), verdicts)
+    assert found.tolist() == needed.tolist()
+    assert len(seen) == len(set(seen))
+    assert rounds <= 4
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        {"rate": 12.0, "slo": ["ttft_p95_ms=500", "tpot_mean_ms=40"]},
+        {"concurrency": 60.0, "slo": ["tpot_p95_ms=22"]},
+    ],
+)
+def test_an_answer_takes_the_count_that_trying_them_one_by_one_finds(load: dict[str, object]) -> None:
+    workload = override(load_workload("chat"), **load)  # type: ignore[arg-type]
+    choice = choice_of("Llama-3.1-8B-Instruct", workload, gpus=["L40S"], formats=["bf16", "fp8"], max_gpus=12)
+    answer = choose(choice, shipped_predictor())
+    assert len({a.deployment.replicas for a in answer.ranked}) > 1
+    for assessment in answer.ranked:
+        d = assessment.deployment
+        counts = [d.times(n) for n in range(1, d.replicas + 1)]
+        tried = judge_fixed(choice, [workload.load], counts, shipped_predictor())
+        assert tried.kept[0].tolist() == [False] * (d.replicas - 1) + [True]
