@@ -11,10 +11,10 @@ is one record. Kinds:
 - `kernels`: one kernel timed alone a row (`KernelTiming`)
 
 The columns stand in `advisor.record.file_columns`. An empty cell means "not known" in the columns marked `?`
-there and "nothing to say" in free text; it is damage everywhere else. A field never holds a line break, so a line
-is a record, and a file that does not end in a line break was cut off while being written. A damaged row
-stops the read: a fit on what happens to be readable would be a fit on something else. Writers hold a lock and
-replace a file as a whole; `measurement_file` has both, and the checksums.
+there and "nothing to say" in free text; it is damage everywhere else. A field never holds a line break, so a
+line is a record, and a file that does not end in a line break was cut off while being written. A damaged row
+stops the read: a fit on what happens to be readable would be a fit on something else. Writers hold a lock
+and replace a file as a whole; `measurement_file` has both, and the checksums.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 it.
 
 The form, the address, the reading and the errors are made from this list. Arguments of the library
-beyond it get their fields from `further_fields`.
+beyond it get their fields from `fields_from_signatures`.
 """
 
 from __future__ import annotations

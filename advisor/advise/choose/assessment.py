@@ -37,7 +37,7 @@ evidence: nobody measured what the format loses. price: no price is known, so it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """One limit that a deployment does not keep; `report.documents.refusal_words` has the words for it."""
+    """One limit that a deployment does not keep; `documents.missed_limit_words` says it in words."""
 
     kind: RefusalKind
     bound: float | None = None

@@ -1,6 +1,7 @@
 """JudgedTable: every limit of every deployment under each load, as arrays; the decision is read off it.
 
-`evaluate` makes it, `limits` has one function for each kind of limit, an `Assessment` is a row of it.
+`deployment_evaluator` makes it, `limits` has one function for each kind of limit, an `Assessment` is a row
+of it.
 """
 
 from __future__ import annotations

@@ -251,7 +251,7 @@ def margin_sd(slack: Floats, of: Range, *, at_least: bool) -> Floats:
     """The standard normal value that is exceeded as rarely as the limit; slack in logs.
 
     It is 1.645 at the pessimistic end of the interval; between and beyond, errors have the shape of held-out
-    errors (`error_shape`).
+    errors (`error_distribution`).
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         down, up = np.log(of.value / of.low), np.log(of.high / of.value)

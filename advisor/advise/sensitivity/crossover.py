@@ -153,7 +153,7 @@ def nearby(
 
 
 def usual_axis(choice: Choice, over: Over, *, low: float | None = None, high: float | None = None) -> Axis:
-    """The axis of a choice's own load; see `axis`."""
+    """The axis of a choice's own load; see `load_axis`."""
     return axis(over, choice.workload.load, choice.space.model, low=low, high=high)
 
 

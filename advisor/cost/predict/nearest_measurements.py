@@ -42,7 +42,7 @@ def measured_rows(
     loads: LoadTable,
     quantities: frozenset[str],
 ) -> dict[str, MeasuredRows]:
-    """By quantity, of `quantities`: the very rows that others measured; `carried` has the user's own.
+    """By quantity, of `quantities`: the very rows that others measured; `own_measurements` has one's own.
 
     The same release of the engine only. One client in a closed loop is a single stream.
     """

@@ -1,6 +1,6 @@
 """The fitted accuracy model, and the loss it expects of a model in a format on a task.
 
-A prediction is the expected loss (quality_mean) moved by what was seen of the same base model in the same
+A prediction is the expected loss (`expected_loss`) moved by what was seen of the same base model in the same
 format, as far as the errors of both say: Gaussian conditioning, so a large benchmark's score moves it
 much and a small one's hardly.
 """

@@ -7,7 +7,7 @@ A cell's loss is 1 - score / baseline. Three things are done to make losses comp
   A near-random baseline then predicts almost no loss instead of noise in either direction.
 - Noise. Scores have binomial errors. Two formats answer the same questions, so their difference has less:
   only answers that flip count. `unit` is the variance of the loss if the two were independent,
-  2 p (1-p) / (items x runs) / baseline^2; how much of it is real is fitted (quality_fit).
+  2 p (1-p) / (items x runs) / baseline^2; how much of it is real is fitted (`fitting/`).
   A small baseline inflates it, as it should.
 - Pooling. One publisher prints one run several times (a table, its average, the model's card, two
   judgements): equal cells of a publisher are averaged and count once.

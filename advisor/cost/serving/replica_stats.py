@@ -1,8 +1,8 @@
 """Mean latencies and throughput of one replica of each deployment under its load, in closed form.
 
 A lone request and a static batch are sums of steps. All other loads are a queue before an engine that batches
-continuously: `steady_state` in the long run, `benchmark_run` as a benchmark of so many requests per client
-reports.
+continuously: `steady_state` in the long run, `closed_loop_benchmark` as a benchmark of so many requests per
+client reports.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A step's key is the digest of all that decides its result: its kind, its inputs, the tool's version, the keys
 of the steps it builds on. Asking for the same thing again finds the same key; a changed plan has other keys
-only where something changed. A file under `ledger/` exists in full or not at all (see `files`).
+only where something changed. A file under `ledger/` exists in full or not at all (see `atomic_files`).
 """
 
 from __future__ import annotations

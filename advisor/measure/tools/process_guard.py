@@ -1,7 +1,7 @@
 """A guard process around one program: when quantadvise ends, in whatever way, the program ends with its
 children.
 
-Run as a script by `tool`, alone (standard library only), as leader of its own session:
+Run as a script by `subprocesses`, alone (standard library only), as leader of its own session:
 `process_guard.py GRACE_S -- PROGRAM ARGUMENT…`. Its standard input is a pipe whose other end the parent
 holds. The kernel closes it when the parent dies, kill -9 included, and the guard then ends everything. On
 Linux it adopts orphans (PR_SET_CHILD_SUBREAPER), so that it also finds a grandchild that left the group.

@@ -1,4 +1,4 @@
-"""Crossovers, suggestions and comparisons onto stdout."""
+"""Crossovers and suggestions onto stdout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attention-and-MLP models: layers from the common keys of config.json and the row of `model_traits`."""
+"""Attention-and-MLP models: layers from the common keys of config.json and the row of `model_type_traits`."""
 
 from __future__ import annotations
 

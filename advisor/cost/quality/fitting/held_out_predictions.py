@@ -1,6 +1,6 @@
 """Held-out predictions of the accuracy model: whole models, whole sources or single scores left out.
 
-What these show widens the intervals (`calibration`), and is what the report prints.
+What these show widens the intervals (`interval_calibration`), and is what the report prints.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Request logs → requests: when each came, how long it was, what it shared. One reader per format.
 
-CSV and flat JSON rows with a column per fact (`columns`), OpenTelemetry spans, rows with hashes of prompt
+CSV and flat JSON rows with a column per fact (`column_logs`), OpenTelemetry spans, rows with hashes of prompt
 blocks (`block_hashes`), OpenAI-style rows (request, response or batch, with `usage` or text), datasets of
 prompts, ShareGPT, vLLM's own log lines. Rows are JSON Lines, a JSON array, or the list inside one JSON
 object. The format is recognised by content.
