@@ -4,8 +4,8 @@
 
 Published runs stand for a user's: each source is left out of the fit, so that its errors are those of a
 machine nobody measured. Printed are correlations of errors by how far two loads are apart, which the
-constants of `advisor/cost/predict/error_correlation.py` were read from, and the median error at the other
-loads of a deployment before and after one of its runs is known. Takes a few minutes.
+constants of `advisor/cost/predict/load_point_correlation.py` were read from, and the median error at the
+other loads of a deployment before and after one of its runs is known. Takes a few minutes.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from advisor.cost.evaluation.held_out_errors import families, leave_sources_out
 from advisor.cost.fitting.measured_deployments import MeasuredCell
 from advisor.cost.fitting.observations import observe
 from advisor.cost.learn_from_own_records import row_keys
-from advisor.cost.predict.error_correlation import points_of
 from advisor.cost.predict.gaussian_process import Process
+from advisor.cost.predict.load_point_correlation import points_of
 from advisor.cost.predict.predictor import Predictor
 from advisor.record.store import read_speed
 from advisor.shipped_files import shipped

@@ -154,8 +154,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """What each folder may import beside itself and `FOR_ALL`; a name stands for all below it.
 
-Files in the root of cost stand for themselves: every room uses `estimate_with_interval`, and `learn` uses every
-room. The command line, the entry and the library's own surface put all of it together and may import anything.
+Files in the root of cost stand for themselves: every room uses `estimate_with_interval`, and `learn` uses
+every room. The command line, the entry and the library's own surface put all of it together and may import
+anything.
 """
 
 FOR_ALL = {"errors", "units", "shipped_files", "atomic_files", "version"}

@@ -10,8 +10,8 @@ from advisor.errors import InputError, QuantAdviseError
 from advisor.measure.execution.jobs import Job, QuantizeJob, checkpoint_folder
 from advisor.measure.execution.session_job import UNKNOWN_GPU, SessionJob
 from advisor.measure.plan_checks import check_context, check_plan, model_context
+from advisor.measure.refuse_unstartable import check_starts
 from advisor.measure.served_engine import with_workload_engine
-from advisor.measure.start_check import check_starts
 from advisor.measure.steps import checkpoint, plan_steps, running_server
 from advisor.measure.steps.checkpoint import Checkpoint
 from advisor.measure.steps.plan import Plan

@@ -13,7 +13,7 @@ import numpy as np
 
 from advisor.cost.array_table import ArrayTable, Bools, Floats
 from advisor.cost.fitting.measured_deployments import MeasuredCell
-from advisor.cost.predict.error_correlation import (
+from advisor.cost.predict.load_point_correlation import (
     OTHER_ENGINE,
     Points,
     at_its_cell,

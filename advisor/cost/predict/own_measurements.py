@@ -11,8 +11,8 @@ import numpy as np
 from advisor.cost.array_table import Floats
 from advisor.cost.fitting.measured_deployments import DeploymentKey, MeasuredCell
 from advisor.cost.predict.deployment_table import DeploymentTable
-from advisor.cost.predict.error_correlation import Points, asked_points, points_of, same_cell
 from advisor.cost.predict.gaussian_process import Carried, Process
+from advisor.cost.predict.load_point_correlation import Points, asked_points, points_of, same_cell
 from advisor.cost.serving.load_table import LoadTable
 from advisor.cost.serving.replica_stats import replica_stats
 from advisor.spec.benchmark_run import REQUESTS_PER_CLIENT

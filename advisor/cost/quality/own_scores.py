@@ -1,7 +1,7 @@
 """Scores on the user's own tasks: a model's formats against its 16-bit self on the same items.
 
-A benchmark that others publish moves the accuracy model as any score does (see `scores_to_losses`). A task that
-nobody else has can only answer for itself, and does so directly: score ÷ 16-bit score, with the standard
+A benchmark that others publish moves the accuracy model as any score does (see `scores_to_losses`). A task
+that nobody else has can only answer for itself, and does so directly: score ÷ 16-bit score, with the standard
 error of the difference item by item.
 """
 

@@ -1,7 +1,7 @@
 """A recommendation as plain values, for JSON and YAML: a contract with a version, listed by hand.
 
-`document_types` has its types, of which `schema/` is made. A field is added freely; one that is renamed, removed
-or changes its meaning raises `VERSION`.
+`document_types` has its types, of which `schema/` is made. A field is added freely; one that is renamed,
+removed or changes its meaning raises `VERSION`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""JSON Schemas of what the commands print, made from the documents' types in `document_types`.
+"""JSON Schemas of what the commands print, made from the types in `document_types`.
 
 `pytest --regenerate tests/report/documents` writes the files in `schema/`; a test holds them to the types.
 """

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.cost.fitting.measured_deployments import MeasuredCell, deployment_key
-from advisor.cost.predict.error_correlation import ANY_LOAD, OTHER_ENGINE, Points, correlation, points_of
 from advisor.cost.predict.gaussian_process import Carried, Process
+from advisor.cost.predict.load_point_correlation import ANY_LOAD, OTHER_ENGINE, Points, correlation, points_of
 from advisor.cost.predict.prediction import Prediction
 from advisor.cost.predict.predictor import REPEAT, Z90, Predictor
 from advisor.spec.deployment import Deployment

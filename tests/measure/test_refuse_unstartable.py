@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from advisor.errors import UnsupportedError
-from advisor.measure.start_check import check_starts
+from advisor.measure.refuse_unstartable import check_starts
 from advisor.measure.steps.plan import Plan
 from advisor.measure.tools.machine import Device
 
