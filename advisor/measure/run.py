@@ -19,7 +19,7 @@ from advisor.measure.state.events import Done, Event
 from advisor.measure.state.job_site import Site
 from advisor.measure.state.ledger import Ledger
 from advisor.measure.steps import checkpoint, lm_eval_scores
-from advisor.measure.tools import digests, machine
+from advisor.measure.tools import atomic_folder, machine
 from advisor.record import store
 
 
@@ -105,7 +105,7 @@ def write_records(prepared: Prepared, ledger: Ledger) -> Records:
     found = records(ledger, prepared.folder / "raw", prepared.source)
     folder = prepared.folder / "records"
     folder.mkdir(parents=True, exist_ok=True)
-    with digests.room_expected(folder):
+    with atomic_folder.room_expected(folder):
         store.write_speed(folder / "speed.csv", found.speed)
         store.write_quality(folder / "quality.csv", found.quality)
         store.write_failures(folder / "failures.csv", found.failures)

@@ -24,13 +24,13 @@ def calibrate(
     from advisor.measure import run_as_text
     from advisor.measure.state.job_site import Site, now
     from advisor.measure.steps import time_kernels as timing
-    from advisor.measure.tools import digests, envs, machine
+    from advisor.measure.tools import atomic_folder, envs, machine
     from advisor.record import store
 
     device = machine.cpu() if cpu else machine.choose(None if gpu is None else (gpu,))[0]
     site = Site(folder=out.resolve(), gpus=() if device.index is None else (device.index,))
     found, date = timing.measure(envs.require("torch"), site, device, seconds=seconds), now()
-    with digests.room_expected(out):
+    with atomic_folder.room_expected(out):
         atomic_files.write(out / "calibration.json", json.dumps(timing.to_json(found, date), indent=1) + "\n")
         store.write_kernels(out / "kernels.csv", timing.records(found, date))
     typer.echo(run_as_text.table(("what", "shape", "rate"), timing.lines(found)))

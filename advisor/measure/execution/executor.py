@@ -12,7 +12,7 @@ from advisor.measure.execution.jobs import Job, QuantizeJob, run_job
 from advisor.measure.state.events import BudgetEndedError, Done, Event, Live, Said
 from advisor.measure.state.job_site import Site
 from advisor.measure.state.ledger import Entry, Ledger
-from advisor.measure.tools import digests, subprocesses
+from advisor.measure.tools import atomic_folder, subprocesses
 
 Write = Callable[[Event], None]
 """What the driver does with an event; the driver alone writes the ledger."""
@@ -116,7 +116,7 @@ class _Crew:
 
     def _work(self, job: Job, site: Site, done: Mapping[str, Entry]) -> None:
         try:
-            with digests.room_expected(site.folder):
+            with atomic_folder.room_expected(site.folder):
                 for event in run_job(job, site, done):
                     self._events.put((job, event))
         except BaseException as error:

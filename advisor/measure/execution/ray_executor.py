@@ -21,7 +21,7 @@ from advisor.measure.execution.jobs import Job, run_job
 from advisor.measure.state.events import BudgetEndedError, Said
 from advisor.measure.state.job_site import Site, never
 from advisor.measure.state.ledger import Ledger
-from advisor.measure.tools import digests, envs, machine
+from advisor.measure.tools import atomic_folder, digests, envs, machine
 from advisor.measure.tools.machine import Device
 
 PREFIX = "gpu:"
@@ -197,7 +197,7 @@ def _work(job: Job, site: Site, done: Any, token: str) -> Any:
             f"{site.folder}: a Ray worker does not see this folder; --out must lie on a shared one"
         )
     gpus = tuple(int(gpu) for gpu in ray.get_gpu_ids())
-    with digests.room_expected(site.folder):
+    with atomic_folder.room_expected(site.folder):
         yield from run_job(job, replace(site, gpus=gpus), done)
 
 

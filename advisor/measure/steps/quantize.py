@@ -12,7 +12,7 @@ from advisor import atomic_files
 from advisor.measure.steps import checkpoint
 from advisor.measure.steps.calibration_data import Calibration
 from advisor.measure.steps.checkpoint import Checkpoint
-from advisor.measure.tools import digests, subprocesses
+from advisor.measure.tools import atomic_folder, subprocesses
 from advisor.measure.tools.envs import FoundTool
 from advisor.spec.formats.recipes import IGNORE, Recipe
 
@@ -77,5 +77,5 @@ def measure(
     atomic_files.write(spec_path, json.dumps(row, indent=1, sort_keys=True))
     subprocesses.run(command(found, spec_path), log=log, limit_s=limit_s, name="llm-compressor", env=env)
     made = checkpoint.verify(partial, recipe, model.weight_bytes)
-    digests.publish_folder(partial, final)
+    atomic_folder.publish_folder(partial, final)
     return replace(made, path=str(final.resolve()))

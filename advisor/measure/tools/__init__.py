@@ -2,5 +2,5 @@
 
 `envs` and `install` have the environments; `subprocesses` runs a program under `process_guard`, `ask_program`
 asks one for its version, `result_files` reads what it wrote; `machine`, `telemetry` and `provenance` say what
-a run ran on.
+a run ran on; `atomic_folder` and `digests` are for what it leaves on disk.
 """
