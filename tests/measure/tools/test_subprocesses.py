@@ -102,8 +102,8 @@ def test_kill_9_leaves_no_orphan(tmp_path: Path, victim: str):
     outer = f"""
 import sys
 from pathlib import Path
-from advisor.measure.tools import tool
-with tool.running([sys.executable, "-c", {inner!r}], log=Path({str(tmp_path / "log")!r})) as program:
+from advisor.measure.tools import subprocesses
+with subprocesses.running([sys.executable, "-c", {inner!r}], log=Path({str(tmp_path / "log")!r})) as program:
     print(program.group, flush=True)
     program.wait(600)
     """
