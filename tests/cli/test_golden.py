@@ -46,7 +46,8 @@ TEXTS: dict[str, tuple[object, ...]] = {
         "--concurrency", 16,
     ),
     "crossover_concurrency.txt": (
-        "crossover", "Llama-3.1-8B-Instruct", "-w", "chat", "--gpu", "A6000", "--over", "concurrency",
+        "crossover", "Llama-3.1-8B-Instruct", "-w", "chat", "--gpu", "A6000", "--max-gpus", "4",
+        "--over", "concurrency",
     ),
     "crossover_prompt.txt": (
         "crossover", "Llama-3.1-8B-Instruct", "-w", "rag", "--gpu", "A100,L40S", "--over", "input-tokens",

@@ -13,10 +13,13 @@ import numpy as np
 
 from advisor.cost.array_table import Bools, Ints
 
-SPARE = 4
-"""Without a bound on GPUs, replicas are added up to so many times what the arrival rate needs (in a closed
-loop, up to so many): where four times the capacity needed does not keep a latency, it is the GPU that is too
-slow, and more of them will hardly help."""
+SPARE = 64
+"""Without a bound on GPUs, replicas are added up to so many times what the arrival rate needs: at so small a
+share of its capacity a replica serves nearly every request alone, and a further one changes nothing. In a
+closed loop that is so with as many replicas as there are clients."""
+
+SHOWN_SPARE = 4
+"""What no number of replicas mends is shown with up to so many times the replicas that the load needs."""
 
 AHEAD = 700
 """Where fewer than so many are to be looked at, counts that may be asked for later are looked at with them:
@@ -28,7 +31,8 @@ Verdicts = Callable[[Ints, Ints], tuple[Bools, Bools]]
 
 def min_replicas(most: Ints, guess: Ints, single: tuple[Bools, Bools], verdicts: Verdicts) -> Ints:
     """The least count, for each position, that keeps the limits; where none up to `most` does, the least that
-    likely does; where none does either, `most`, so that its verdict says how far replicas can carry it.
+    likely does; where none does either, some times the guess, so that its verdict says how far replicas can
+    carry it.
 
     single: the verdicts on one replica. guess: the count to begin with, at most `most`.
     """
@@ -47,7 +51,7 @@ def min_replicas(most: Ints, guess: Ints, single: tuple[Bools, Bools], verdicts:
             continue
         active = np.flatnonzero(following)
         if not len(active):
-            return np.where(state.keeps > 0, state.keeps, most)
+            return np.where(state.keeps > 0, state.keeps, np.minimum(SHOWN_SPARE * guess, most))
         tried = following[active]
         verdict = known.of(active, tried, likely[active])
         ready = np.flatnonzero(verdict >= 0)
@@ -108,10 +112,14 @@ class _Known:
 def _next(state: _State, guess: Ints, most: Ints) -> Ints:
     """The count to look at next; 0 when the search is over.
 
-    After one and the guess the largest count: where that fails, which is the usual case, it is over.
+    After one and the guess the largest count: where that fails, it is over. Far below it, where most answers
+    are, the counts between are halved as logarithms.
     """
     fails, keeps = state.fails, state.keeps
-    halved = np.where(keeps - fails > 1, (keeps + fails) // 2, 0)
+    middle = (keeps + fails) // 2
+    wide = keeps > 4 * np.maximum(fails, 1)
+    middle = np.where(wide, np.sqrt(np.maximum(fails, 1) * keeps).astype(np.intp), middle)
+    halved = np.where(keeps - fails > 1, middle, 0)
     climbed = np.where(fails < 1, 1, np.where(fails < guess, guess, np.where(fails < most, most, 0)))
     return np.asarray(np.where(keeps > 0, halved, climbed))
 

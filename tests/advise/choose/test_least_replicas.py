@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from advisor.advise.api import choice_of, shipped_predictor
 from advisor.advise.choose.judge import judge_fixed
-from advisor.advise.choose.least_replicas import SPARE, min_replicas
+from advisor.advise.choose.least_replicas import SHOWN_SPARE, SPARE, min_replicas
 from advisor.advise.choose.recommendation import choose
 from advisor.cost.array_table import Bools, Ints
 from advisor.spec.workloads.profile_flags import override
@@ -42,7 +42,8 @@ def test_the_count_is_the_least_that_keeps_or_the_least_that_likely_does(
 ) -> None:
     keeps, likely, most, guess = (list(column) for column in zip(*asked, strict=True))
     expected = [
-        sure if sure <= top else probable if probable <= top else top for sure, probable, top, _ in asked
+        next((n for n in (sure, probable) if n <= top), min(SHOWN_SPARE * begin, top))
+        for sure, probable, top, begin in asked
     ]
     assert least(keeps, likely, most, guess) == expected
 
@@ -70,6 +71,20 @@ def test_nothing_is_looked_at_twice_and_all_are_looked_at_together() -> None:
     assert found.tolist() == needed.tolist()
     assert len(seen) == len(set(seen))
     assert rounds <= 4
+
+
+# H100: nine of one GPU; where the search stopped at four replicas, fp8 on 4 × 8 was the first.
+@pytest.mark.parametrize(
+    ("gpu", "users", "gpus"), [("H100", 3_000, 9), ("A6000", 300, 7), ("L40S", 1_000, 11)]
+)
+def test_a_closed_loop_takes_as_many_replicas_as_it_needs(gpu: str, users: int, gpus: int) -> None:
+    workload = override(load_workload("chat"), concurrency=float(users))
+    found = choose(choice_of("Llama-3.1-8B-Instruct", workload, gpus=[gpu]), shipped_predictor())
+    assert found.winner is not None
+    first = found.winner.deployment
+    fewer = judge_fixed(found.choice, [workload.load], [first.times(first.replicas - 1)], shipped_predictor())
+    assert not fewer.kept.any()
+    assert gpus / 2 <= first.num_gpus <= 2 * gpus
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ MODEL = "Llama-3.1-8B-Instruct"
 
 
 WITH_CROSSINGS = [
-    ("concurrency", ("A6000",)),
+    ("concurrency", ("L40S", "H100")),
     ("input-tokens", ("A6000",)),
     ("input-tokens", ("A6000", "A100")),
     ("rate", ("L4", "A100")),
@@ -71,7 +71,7 @@ def test_the_interval_holds_the_crossing(over: Over, gpus: tuple[str, ...]) -> N
 
 
 def test_stretches_follow_each_other_and_differ() -> None:
-    found = along("concurrency")
+    found = along("concurrency", gpus=("L40S", "H100"))
     assert len(found.stretches) > 1
     for one, other in pairwise(found.stretches):
         assert one.last < other.first
