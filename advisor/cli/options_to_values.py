@@ -110,8 +110,10 @@ def _with_images(workload: Workload, tokens: int) -> Workload:
 
     if not tokens:
         return workload
-    prompt = more(workload.load.input_tokens, tokens)
-    return replace(workload, load=replace(workload.load, input_tokens=prompt))
+    load = workload.load
+    known = None if load.longest_request_tokens is None else load.longest_request_tokens + tokens
+    prompt = more(load.input_tokens, tokens)
+    return replace(workload, load=replace(load, input_tokens=prompt, longest_request_tokens=known))
 
 
 def _image_tokens(text: str | None) -> int:

@@ -84,8 +84,8 @@ def load_at(load: Load, over: Over, level: float) -> Load:
         burst = load.arrival.burstiness if load.arrival.kind == "rate" else 1.0
         return replace(load, arrival=Arrival(kind="rate", value=level, burstiness=burst))
     if over == "input-tokens":
-        return replace(load, input_tokens=scaled(load.input_tokens, level))
-    return replace(load, output_tokens=scaled(load.output_tokens, level))
+        return replace(load, input_tokens=scaled(load.input_tokens, level), longest_request_tokens=None)
+    return replace(load, output_tokens=scaled(load.output_tokens, level), longest_request_tokens=None)
 
 
 def level_of(load: Load, over: Over) -> float | None:

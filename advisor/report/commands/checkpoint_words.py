@@ -27,7 +27,7 @@ _EVIDENCE = {
     "config": "its config was read",
     "card": "its card was read",
     "recipe": "as a published recipe describes it",
-    "named": "only listed: check that it exists",
+    "named": "only listed",
 }
 
 

@@ -13,9 +13,13 @@ from advisor.spec.deployment import Deployment
 from advisor.spec.engines.model_starts import Start
 from advisor.spec.engines.serve_options import Setting, engine_options, option_words
 from advisor.spec.models.model import ModelSpec
+from advisor.spec.workloads.length_distribution import share_longer
 
 MODEL_LEN_STEP = 256
 """--max-model-len is rounded up to a multiple of this: a round number that leaves a little room."""
+
+RARE_REQUEST = 1e-6
+"""Share of requests that are longer than the server takes, below which it is not worth a line."""
 
 SUFFIXES: Mapping[str, str] = {
     "fp8": "FP8-dynamic",
@@ -42,6 +46,8 @@ class Commands:
     """For one replica."""
     settings: Mapping[str, Setting] = field(hash=False)
     """The options in `serve`, as its `--config` file writes them."""
+    longer_share: float
+    """Share of requests (0 … 1) that are longer than `serve`'s --max-model-len."""
     start: Start
     """The checkpoint's packaging and scheme, and the kernels that the figures assume."""
     recipe: str | None
@@ -65,9 +71,29 @@ def commands_for(prediction: Prediction) -> Commands:
         published=published,
         serve=serve_command(deployment, checkpoint, max_model_len=max_model_len),
         settings=serve_settings(deployment, max_model_len=max_model_len),
+        longer_share=share_longer(prediction.load, max_model_len),
         start=deployment.start,
         recipe=None if is_there else recipe_yaml(_stored(deployment.format.name)),
     )
+
+
+def remarks(prediction: Prediction, commands: Commands) -> list[str]:
+    """What to know before the command is typed, a clause each; a recipe is another line."""
+    stands_in = commands.recipe is None and not commands.published
+    return [*([stand_in_text(prediction, commands)] if stands_in else []), *cautions(commands)]
+
+
+def cautions(commands: Commands) -> list[str]:
+    """What may go wrong with the command as it stands, a clause each."""
+    found = []
+    if commands.published and commands.start.checkpoint.evidence == "named":
+        found.append(f"{commands.checkpoint} is only listed: check that it exists")
+    if commands.longer_share >= RARE_REQUEST:
+        found.append(
+            f"{100 * commands.longer_share:.2g} % of requests are longer than --max-model-len and refused "
+            "(HTTP 400); raise it to the longest that may come"
+        )
+    return found
 
 
 def stand_in_text(prediction: Prediction, commands: Commands) -> str:

@@ -214,6 +214,7 @@ def workload_document(workload: Workload) -> WorkloadDocument:
         "think_time_s": write_think_time(load.conversation.think_time),
         "system_tokens": load.conversation.system_tokens,
         "history": write_history(load.conversation.history),
+        "longest_request_tokens": load.longest_request_tokens,
         "slo": {limit.key: limit.max_ms for limit in workload.limits},
         "goodput": (
             None

@@ -102,6 +102,9 @@ class WorkloadDocument(TypedDict):
     ]
     system_tokens: Annotated[int, rule(minimum=0), "Tokens that every prompt begins with."]
     history: Annotated[Any, "`all`, `none`, or so many of the last turns."]
+    longest_request_tokens: Annotated[
+        int | None, "Prompt and answer of the longest known request; null: only the lengths are known."
+    ]
     slo: dict[str, Usd]
     goodput: GoodputDocument | None
     quality: QualityDocument

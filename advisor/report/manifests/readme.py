@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from advisor.cost.estimate_with_interval import Estimate
 from advisor.display_text import deployment_text, latency_name, low_high, number
+from advisor.report.commands.serve_commands import cautions
 from advisor.report.documents.missed_limit_words import refusal_text
 from advisor.report.manifests.autoscaling_target import METRIC
 from advisor.report.manifests.named_deployment import Subject
@@ -70,6 +71,7 @@ def _missed(subject: Subject) -> str:
 
 def _before(subject: Subject, names: set[str]) -> list[str]:
     lines = [_checkpoint_line(subject, names)]
+    lines += [f"{caution[0].upper()}{caution[1:]}." for caution in cautions(subject.commands)]
     if subject.num_nodes > 1:
         lines.append(
             f"One replica takes {subject.num_nodes} machines of {subject.gpus_per_node} GPUs: tensor "

@@ -24,7 +24,7 @@ from advisor.display_text import (
     share,
     short_text,
 )
-from advisor.report.commands.serve_commands import commands_for, stand_in_text
+from advisor.report.commands.serve_commands import commands_for, remarks
 from advisor.report.terminal import cost_of_certainty, evidence, ranking_tables, why_first
 from advisor.report.terminal.certainty_and_sensitivity_words import own_or_api_text
 from advisor.report.terminal.ranking_tables import shown_rows
@@ -325,9 +325,7 @@ def run_lines(first: Assessment, width: int, *, head: str = "Run:", served_as: s
         lines.append(
             f"{indent}# {commands.checkpoint} has to be made first: --explain or --write has its recipe"
         )
-    elif not commands.published:
-        lines.append(f"{indent}# {stand_in_text(first.prediction, commands)}")
-    return lines
+    return [*lines, *(f"{indent}# {remark}" for remark in remarks(first.prediction, commands))]
 
 
 def more_line(recommendation: Recommendation, decision: Decision | None) -> str:

@@ -19,7 +19,7 @@ from advisor.display_text import (
     span,
 )
 from advisor.report.commands.checkpoint_words import start_words, why_made
-from advisor.report.commands.serve_commands import commands_for, stand_in_text
+from advisor.report.commands.serve_commands import commands_for, remarks
 from advisor.report.documents.missed_limit_words import finding, limit_text, worst_refusal
 from advisor.report.terminal.bottleneck_words import bottleneck_lines
 from advisor.spec.workloads.workload import Objective, Workload
@@ -251,6 +251,5 @@ def command_lines(assessment: Assessment) -> list[str]:
             f"# {why_made(assessment.deployment)}; llm-compressor makes {commands.checkpoint} by this recipe:"
         )
         lines += [f"#   {line}" for line in commands.recipe.rstrip().splitlines()]
-    elif not commands.published:
-        lines.append(f"# {stand_in_text(assessment.prediction, commands)}")
+    lines += [f"# {remark}" for remark in remarks(assessment.prediction, commands)]
     return [*lines, f"# {start_words(commands.start)}"]

@@ -7,13 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from advisor.spec.workloads import lognormal
+from advisor.spec.workloads.conversations.prompt_lengths import TurnPrompt, turn_prompts
 from advisor.spec.workloads.workload import Lengths
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from advisor.spec.workloads.workload import Load
+
 _GRID = 2_049
+_SHARES = 1_000
+"""Answers of equal likelihood that a sum of two lengths is worked out at."""
 _REACH = 9.0
 """Standard deviations that a draw reaches out: one in 10^18 lies beyond."""
 
@@ -34,6 +39,48 @@ def quantile(lengths: Lengths, share: float) -> float:
     mean, std, low, high_or_none = lengths.mean, lengths.std, lengths.low, lengths.high
     mu = lognormal.location(mean, std, low, high_or_none)
     return lognormal.quantile(mu, lognormal.spread(mean, std), low, high_or_none, share)
+
+
+def share_above(lengths: Lengths, tokens: float) -> float:
+    """Share of requests (0 … 1) whose count is above `tokens`."""
+    if tokens < lengths.low:
+        return 1.0 if lengths.kind != "constant" or tokens < lengths.mean else 0.0
+    if lengths.kind == "constant":
+        return float(lengths.mean > tokens)
+    if lengths.kind == "empirical":
+        return sum(value > tokens for value in lengths.values) / len(lengths.values)
+    if lengths.high is not None and tokens >= lengths.high:
+        return 0.0
+    if lengths.kind == "uniform":
+        high = lengths.high or lengths.low
+        return (high - math.floor(tokens)) / (high - lengths.low + 1)
+    mean, std, low, high_or_none = lengths.mean, lengths.std, lengths.low, lengths.high
+    mu, sigma = lognormal.location(mean, std, low, high_or_none), lognormal.spread(mean, std)
+    alpha, beta = lognormal.ends(mu, sigma, low, high_or_none)
+    return lognormal.mass((math.log(tokens) - mu) / sigma, beta) / lognormal.mass(alpha, beta)
+
+
+def share_longer(load: Load, tokens: int) -> float:
+    """Share of requests (0 … 1) whose prompt and answer take more than `tokens` together.
+
+    0 where the longest request is known and fits. Lengths of prompt and answer are independent. Turns of a
+    conversation are sums of many lengths: a normal distribution of their mean and variance.
+    """
+    prompt, answer = load.input_tokens, load.output_tokens
+    if load.longest_request_tokens is not None and load.longest_context <= tokens:
+        return 0.0
+    if load.conversation.has_turns:
+        turns = turn_prompts(load.conversation, prompt.mean, answer.mean, prompt.std**2, answer.std**2)
+        return sum(turn.share * _normal_above(turn, answer.std**2, tokens) for turn in turns)
+    room = tokens - load.conversation.system_tokens
+    answers = (quantile(answer, (i + 0.5) / _SHARES) for i in range(_SHARES))
+    return math.fsum(share_above(prompt, room - one) for one in answers) / _SHARES
+
+
+def _normal_above(turn: TurnPrompt, answer_variance: float, tokens: int) -> float:
+    std = math.sqrt(turn.variance + answer_variance)
+    beyond = tokens - turn.answered
+    return float(beyond < 0) if std == 0 else 0.5 * math.erfc(beyond / std / math.sqrt(2))
 
 
 def more(lengths: Lengths, tokens: int) -> Lengths:

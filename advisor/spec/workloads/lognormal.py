@@ -6,6 +6,8 @@ import math
 
 _Z99 = 2.3263478740408408
 """The standard normal's 99th percentile."""
+Z999 = 3.0902323
+"""The standard normal's quantile at 0.999."""
 _FAR = 30.0
 """Standard deviations beyond which a cut lognormal is no longer a lognormal (and erfc underflows soon)."""
 
@@ -13,6 +15,12 @@ _FAR = 30.0
 def spread(mean: float, std: float) -> float:
     """Standard deviation of the logarithm of an uncut lognormal with this mean and std."""
     return math.sqrt(math.log1p((std / mean) ** 2))
+
+
+def one_in_a_thousand(mean: float, std: float) -> float:
+    """The value that one in a thousand of an uncut lognormal exceeds."""
+    sigma = spread(mean, std)
+    return mean * math.exp(Z999 * sigma - sigma**2 / 2)
 
 
 def mass(alpha: float, beta: float) -> float:

@@ -124,6 +124,8 @@ def override(
     arrival = _arrival(values["load"], single, concurrency, rate, burstiness, maximum)
     said = {"turns": turns, "think_time_s": think_time_s, "system_tokens": system_tokens, "history": history}
     values |= _conversation(**said)
+    if any(one is not None for one in (input_tokens, output_tokens, turns, system_tokens, history)):
+        values["longest_request_tokens"] = None  # it was one of the other lengths
     if not slo and not goodput:
         _check_queue(workload.name, values, arrival)
     values["load"] = arrival

@@ -233,6 +233,7 @@ READERS: Mapping[str, Callable[[Given], Any]] = {
     "think_time_s": read_think_time,
     "system_tokens": read_system_tokens,
     "history": read_history,
+    "longest_request_tokens": _tokens,
     "slo": read_limits,
     "goodput": read_goodput,
     "quality": read_quality,

@@ -84,6 +84,12 @@ def describe(workload: Workload) -> list[tuple[str, str]]:
         ("stands for", workload.about),
         ("new prompt" if load.conversation.repeats else "prompt", lengths_text(load.input_tokens)),
         ("answer", lengths_text(load.output_tokens)),
+        (
+            "longest request",
+            f"{load.longest_request_tokens:,} tokens, prompt and answer"
+            if load.longest_request_tokens
+            else "",
+        ),
         ("load", load_text(load)),
         ("conversation", conversation_text(load)),
         (

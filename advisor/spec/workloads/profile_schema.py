@@ -270,6 +270,11 @@ PROPERTIES: dict[str, tuple[Schema, str]] = {
         "Earlier turns (prompts and answers) that a prompt repeats: all, none, or so many of the last; all "
         "unless stated.",
     ),
+    "longest_request_tokens": (
+        {"type": "integer", "minimum": 1, "maximum": MAX_TOKENS},
+        "Prompt and answer of the longest request that is known, which the server must take "
+        "(--max-model-len); the longest prompt and the longest answer together unless stated.",
+    ),
     "slo": (_SLO, "Limits on a statistic over all requests, ms: ttft_p95_ms: 300."),
     "goodput": (_GOODPUT, "Limits that each request must keep by itself, ms, and the share that must."),
     "quality": (_QUALITY, "Accuracy that must be left, and on which tasks."),

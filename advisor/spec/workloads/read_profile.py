@@ -22,6 +22,8 @@ from advisor.spec.workloads.profile_keys import READERS, WRITERS
 from advisor.spec.workloads.workload import USUAL_CONFIDENCE, Load, Quality, Workload
 
 _MAX_CHAIN = 5
+LENGTHS = frozenset({"input_tokens", "output_tokens", "turns", "system_tokens", "history"})
+"""Keys of a profile that say how long requests are."""
 SCENARIOS = "scenarios"
 """Folder of the profiles that state no lengths and are laid over another."""
 
@@ -75,6 +77,7 @@ def values_of(workload: Workload) -> dict[str, Any]:
         "load": workload.load.arrival,
         "prefix_hit_rate": None if workload.load.conversation.repeats else workload.load.prefix_hit_rate,
         **values_of_conversation(workload.load.conversation),
+        "longest_request_tokens": workload.load.longest_request_tokens,
         "slo": workload.limits,
         "goodput": workload.goodput,
         "quality": workload.quality,
@@ -191,9 +194,12 @@ def values_over(
 ) -> dict[str, Any]:
     """`values` with those of `layer` in their place; `spread: none` then takes lengths at their mean.
 
-    A scenario keeps the workload's name and description; a profile that extends another has its own.
+    Other lengths have another longest request than the one that was known. A scenario keeps the
+    workload's name and description; a profile that extends another has its own.
     """
     merged = dict(values) | dict(layer)
+    if not LENGTHS.isdisjoint(layer) and "longest_request_tokens" not in layer:
+        merged.pop("longest_request_tokens", None)  # it was one of the other lengths
     if not named and values:
         merged |= {key: values[key] for key in ("about", "source") if key in values}
         merged["name"] = f"{values['name']} ({layer['name']})"
@@ -203,6 +209,7 @@ def values_over(
                 merged[key] = merged[key].at_mean()
             else:
                 merged["spread"] = "none"
+        merged.pop("longest_request_tokens", None)
     return merged
 
 
@@ -220,6 +227,12 @@ def build(values: Mapping[str, Any], *, where: str) -> Workload:
             "state concurrency or requests_per_s, or drop the limits (slo: none)"
         )
     _check_thinking(values, where)
+    known, sides = values.get("longest_request_tokens"), (values["input_tokens"], values["output_tokens"])
+    if known is not None and known < max(side.longest for side in sides):
+        raise InputError(
+            f"{where}: longest_request_tokens: {known:,} is less than the longest prompt or answer, "
+            f"{max(side.longest for side in sides):,}; drop it, or cut the lengths (max)"
+        )
     try:
         return Workload(
             name=values["name"],
@@ -235,6 +248,7 @@ def build(values: Mapping[str, Any], *, where: str) -> Workload:
                     system_tokens=values.get("system_tokens") or 0,
                     history=values.get("history"),
                 ),
+                longest_request_tokens=values.get("longest_request_tokens"),
             ),
             limits=limits,
             goodput=goodput,

@@ -13,7 +13,7 @@ from advisor.spec.metrics import LatencyMetric, Statistic, latency_key, percenti
 from advisor.spec.reading.value_checks import require, require_line, within
 from advisor.spec.workloads import lognormal
 from advisor.spec.workloads.conversations.conversation import ALONE, Conversation
-from advisor.spec.workloads.conversations.prompt_lengths import mean_prompt, most_hits
+from advisor.spec.workloads.conversations.prompt_lengths import longest_last_turn, mean_prompt, most_hits
 from advisor.spec.workloads.load_kind import ArrivalKind
 
 Objective = Literal["cost", "latency", "throughput", "accuracy"]
@@ -26,8 +26,6 @@ MAX_CONCURRENCY = 10_000_000
 MAX_REQUESTS_PER_S = 1e7
 MAX_LATENCY_MS = 1e9
 """Eleven days."""
-_Z999 = 3.0902323
-"""Standard normal quantile at 0.999."""
 USUAL_CONFIDENCE = 0.8
 MIN_CONFIDENCE, MAX_CONFIDENCE = 0.05, 0.999
 """Below, limits say nothing; above, no interval of ours reaches."""
@@ -116,8 +114,7 @@ class Lengths:
             return math.ceil(self.mean)
         if self.high is not None:
             return self.high
-        sigma2 = math.log1p((self.std / self.mean) ** 2)
-        return math.ceil(self.mean * math.exp(_Z999 * math.sqrt(sigma2) - sigma2 / 2))
+        return math.ceil(lognormal.one_in_a_thousand(self.mean, self.std))
 
     def at_mean(self) -> Lengths:
         """Every request at the mean, rounded to a whole token."""
@@ -165,8 +162,14 @@ class Load:
     conversation it is 0 here: it follows from the turns and the size of the cache."""
     conversation: Conversation = ALONE
     """What requests have to do with one another."""
+    longest_request_tokens: int | None = None
+    """Prompt and answer of the longest request that is known; None = only the lengths are."""
 
     def __post_init__(self) -> None:
+        known = self.longest_request_tokens
+        require(
+            known is None or within(known, 2, MAX_TOKENS), f"longest_request_tokens {known} is no request"
+        )
         possible = within(self.prefix_hit_rate, 0, 1) and self.prefix_hit_rate < 1
         require(possible, f"prefix_hit_rate {self.prefix_hit_rate} is not from 0 to below 1")
         require(
@@ -194,19 +197,13 @@ class Load:
 
     @property
     def longest_context(self) -> int:
-        """Tokens that the longest prompt and the longest answer take together.
-
-        Of a conversation: the longest one's last turn. Sums of many lengths are taken where one in a thousand
-        lies above.
+        """Tokens that the longest request's prompt and answer take: the longest known one, else the longest
+        prompt and answer together. Of a conversation at least its last turn.
         """
-        turns = self.conversation.kept_turns + 1
-        sides = (self.input_tokens, self.output_tokens)
-        most = turns * sum(side.longest for side in sides)
-        if turns > 1:
-            spread = math.sqrt(turns * sum(side.std**2 for side in sides))
-            usual = turns * sum(side.mean for side in sides) + _Z999 * spread
-            most = min(most, max(math.ceil(usual), sum(side.longest for side in sides)))
-        return self.conversation.system_tokens + most
+        known, sides = self.longest_request_tokens, (self.input_tokens, self.output_tokens)
+        if known is not None and not self.conversation.repeats:
+            return max(known, *(side.longest for side in sides))
+        return max(known or 0, longest_last_turn(self.conversation, *sides))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

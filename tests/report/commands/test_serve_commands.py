@@ -11,13 +11,23 @@ import yaml
 
 from advisor import predict, recommend
 from advisor.report.commands.recipe import PRESETS, recipe_yaml
-from advisor.report.commands.serve_commands import checkpoint_of, commands_for, serve_command, serve_settings
+from advisor.report.commands.serve_commands import (
+    Commands,
+    cautions,
+    checkpoint_of,
+    commands_for,
+    serve_command,
+    serve_settings,
+)
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine
 from advisor.spec.formats.catalog import find_format, known_formats
 from advisor.spec.formats.published_checkpoints import checkpoint_by_repo
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
+from advisor.spec.workloads.length_distribution import share_longer
+from advisor.spec.workloads.read_profile import parse_workload
+from advisor.spec.workloads.workload import Workload
 from tests.advise.builders import deployment, llama_8b, prediction, workload
 from tests.cli.measure.test_command import LLAMA
 
@@ -183,3 +193,24 @@ def test_a_checkpoint_with_kv_scales_needs_a_flag_for_a_16_bit_cache() -> None:
 
 def test_a_gpu_without_bfloat16_is_served_in_float16() -> None:
     assert serve_settings(deployment(gpu="T4"), max_model_len=2048)["dtype"] == "float16"
+
+
+def _chat(lengths: str) -> str:
+    return f"{{name: c, input_tokens: {lengths}, output_tokens: 100, load: {{requests_per_s: 1}}}}"
+
+
+def test_the_server_takes_the_longest_known_request_and_says_what_share_is_longer() -> None:
+    def commands_of(asked: Workload) -> Commands:
+        found = predict("Llama-3.1-8B-Instruct", asked, gpu="H100", format="fp8").prediction
+        assert found is not None
+        return commands_for(found)
+
+    asked = parse_workload(_chat("{values: [100, 400]}, longest_request_tokens: 6149"))
+    commands = commands_of(asked)
+    assert commands.settings["max-model-len"] == 6400
+    assert cautions(commands) == []
+    spread = parse_workload(_chat("{mean: 400, cv: 1}"))
+    commands = commands_of(spread)
+    (line,) = cautions(commands)
+    length = int(str(commands.settings["max-model-len"]))
+    assert line.startswith(f"{100 * share_longer(spread.load, length):.2g} % of requests are longer")

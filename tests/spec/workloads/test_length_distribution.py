@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,17 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from advisor.spec.workloads import lognormal
-from advisor.spec.workloads.length_distribution import more, percentile, quantile, sample
-from advisor.spec.workloads.workload import Lengths
+from advisor.spec.workloads.conversations.conversation import Conversation
+from advisor.spec.workloads.conversations.turn_distributions import Turns
+from advisor.spec.workloads.length_distribution import (
+    more,
+    percentile,
+    quantile,
+    sample,
+    share_above,
+    share_longer,
+)
+from advisor.spec.workloads.workload import Arrival, Lengths, Load
 
 
 @st.composite
@@ -137,3 +147,32 @@ def test_images_are_added_to_lengths_of_every_kind() -> None:
     assert more(Lengths.constant(512), 1300) == Lengths(kind="constant", mean=1812, low=1301)
     assert more(Lengths.uniform(100, 300), 1000) == Lengths.uniform(1100, 1300)
     assert more(Lengths.empirical([5, 9]), 10) == Lengths.empirical([15, 19])
+
+
+@settings(max_examples=20, deadline=None)
+@given(cut_lognormals(), st.floats(0.01, 0.99))
+def test_the_share_above_a_quantile_is_the_rest(lengths: Lengths, share: float) -> None:
+    assert share_above(lengths, quantile(lengths, share)) == pytest.approx(1 - share, abs=1e-6)
+
+
+def test_the_share_of_requests_that_are_longer_is_that_of_draws() -> None:
+    load = Load(
+        input_tokens=Lengths.lognormal(1000, 1000),
+        output_tokens=Lengths.lognormal(300, 200),
+        arrival=Arrival(kind="rate", value=1),
+    )
+    rng = np.random.default_rng(1)
+    drawn = sample(load.input_tokens, 400_000, rng) + sample(load.output_tokens, 400_000, rng)
+    assert share_longer(load, 4096) == pytest.approx((drawn > 4096).mean(), rel=0.05)
+    known = replace(load, longest_request_tokens=30_000)
+    assert share_longer(known, 30_000) == 0 < share_longer(known, 29_999)
+
+
+def test_of_a_conversation_the_last_turns_are_longer() -> None:
+    load = Load(
+        input_tokens=Lengths.constant(100),
+        output_tokens=Lengths.constant(100),
+        arrival=Arrival(kind="rate", value=1),
+        conversation=Conversation(turns=Turns.constant(4)),
+    )
+    assert [share_longer(load, tokens) for tokens in (800, 799, 399)] == [0, 0.25, 0.75]

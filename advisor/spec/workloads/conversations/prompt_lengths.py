@@ -6,11 +6,16 @@ The arithmetic takes numbers or arrays of them, so that a description and the cl
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from advisor.spec.workloads import lognormal
 from advisor.spec.workloads.conversations.conversation import Conversation
+
+if TYPE_CHECKING:
+    from advisor.spec.workloads.workload import Lengths
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,22 @@ def last_prompt(conversation: Conversation, prompt: float, answer: float) -> flo
     turns = turn_prompts(conversation, prompt, answer)
     shares = conversation.turns.shares
     return float(sum(share * turn.prompt for share, turn in zip(shares, turns, strict=True)))
+
+
+def longest_last_turn(conversation: Conversation, *sides: Lengths) -> int:
+    """Tokens of the last turn of the longest conversation, prompt and answer together.
+
+    sides: lengths of a new prompt and of an answer. Sums of many are taken where one in a
+    thousand lies above.
+    """
+    turns = conversation.kept_turns + 1
+    once = sum(side.longest for side in sides)
+    most = turns * once
+    if turns > 1:
+        spread = math.sqrt(turns * sum(side.std**2 for side in sides))
+        usual = turns * sum(side.mean for side in sides) + lognormal.Z999 * spread
+        most = min(most, max(math.ceil(usual), once))
+    return conversation.system_tokens + most
 
 
 def most_hits(conversation: Conversation, prompt: float, answer: float) -> float:

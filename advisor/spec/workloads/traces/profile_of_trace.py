@@ -75,13 +75,17 @@ def profile_from_trace(
     notes += _model_notes(trace)
     notes += _media_notes(trace)
     arrives, utilization = (arrival, None) if arrival is not None else _arrival(trace, path, notes)
-    if len(prompts) > MAX_VALUES and max(prompts) > 1.5 * lengths_of(prompts).longest:
-        notes.append(f"the longest prompt has {max(prompts)} tokens: mind --max-model-len")
-    talks = None
-    if conversations and output_tokens is None and arrives.kind != "maximum":
+    talks, longest = None, max(prompts) + answers.longest
+    if output_tokens is None:
         found_answers = _lengths(trace, "output", path, chars_per_token)
-        talks = conversations_of(trace.requests, prompts, found_answers)
-    load = _load(trace, prompts, answers, arrives, talks, notes)
+        longest = max(map(sum, zip(prompts, found_answers, strict=True)))
+        if conversations and arrives.kind != "maximum":
+            talks = conversations_of(trace.requests, prompts, found_answers)
+    load = replace(_load(trace, prompts, answers, arrives, talks, notes), longest_request_tokens=longest)
+    if not load.conversation.repeats and longest > load.input_tokens.longest + load.output_tokens.longest:
+        notes.append(
+            f"the longest request has {longest:,} tokens, prompt and answer: --max-model-len has room for it"
+        )
     workload = Workload(
         name=name or path.name.removesuffix(".gz").rpartition(".")[0] or path.stem,
         about=f"Traffic of {len(trace.requests)} requests in {path.name}",

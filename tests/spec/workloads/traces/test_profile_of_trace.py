@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from advisor.cli.commands.profile_from_trace import from_trace
 from advisor.errors import DataError, InputError, QuantAdviseError
+from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.read_profile import load_workload, parse_workload, to_yaml
 from advisor.spec.workloads.traces.profile_of_trace import burstiness, lengths_of, profile_from_trace
 from advisor.spec.workloads.traces.read_trace import read_trace
@@ -334,3 +335,23 @@ def test_a_log_of_several_models_says_so(tmp_path: Path) -> None:
     path.write_text(json.dumps(rows), encoding="utf-8")
     (note,) = (note for note in profile_from_trace(path).notes if "models" in note)
     assert "2 models (small 16, large 8)" in note
+
+
+@pytest.mark.parametrize("tall", [(6000, 120), (90, 5000)])
+def test_a_profile_keeps_the_longest_request_of_its_log(tmp_path: Path, tall: tuple[int, int]) -> None:
+    path = tmp_path / "log.csv"
+    rows = [f"2026-05-04 09:{at // 60:02d}:{at % 60:02d},{300 + at},{100 + at % 7}" for at in range(600)]
+    rows[300] = f"2026-05-04 09:05:00,{tall[0]},{tall[1]}"
+    path.write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    load = profile_from_trace(path).workload.load
+    assert load.input_tokens.longest + load.output_tokens.longest < sum(tall) == load.longest_context
+
+
+def test_other_lengths_have_another_longest_request() -> None:
+    known = parse_workload(
+        "{name: log, input_tokens: 100, output_tokens: 10, load: single, longest_request_tokens: 4000}"
+    )
+    assert known.load.longest_context == 4000
+    assert parse_workload(to_yaml(known)) == known
+    assert override(known, rate=3).load.longest_context == 4000
+    assert override(known, input_tokens=200).load.longest_context == 210
