@@ -155,6 +155,7 @@ def _crossover(given: i.CrossoverInputs) -> Document:
 
 def _compare(given: i.CompareInputs) -> Document:
     from advisor.advise.api_follow_up import compare
+    from advisor.advise.compare.deployments import overload_notes
     from advisor.advise.price_source import live_prices
     from advisor.report.documents.comparison import comparison_document
     from advisor.spec.workloads.profile_listing import api_not_weighed
@@ -171,8 +172,12 @@ def _compare(given: i.CompareInputs) -> Document:
         pricing=given.pricing,
         live=live,
     )
-    notes = (*api_not_weighed(workload), *(() if live is None else live.notes()))
-    return {**comparison_document(given.first, given.second, differences, notes)}
+    notes = (
+        *overload_notes(differences, workload),
+        *api_not_weighed(workload),
+        *(() if live is None else live.notes()),
+    )
+    return {**comparison_document(given.first, given.second, differences, notes, workload)}
 
 
 def _measure_next(given: i.ChoiceInputs) -> Document:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -15,13 +16,13 @@ from advisor.advise.choose.joint_probability import RECOVERY, TOKEN_RATE, TTFT
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.question import Choice, check_context, statistics_of
 from advisor.advise.choose.recorded_failures import memory_text
-from advisor.cost.array_table import Floats
+from advisor.cost.array_table import Bools, Floats
 from advisor.cost.predict.prediction import Prediction
 from advisor.cost.predict.prediction_table import Range
 from advisor.cost.predict.predictor import Z90
 from advisor.cost.quality.checkpoint_of_recipe import made_as_named
 from advisor.cost.uncertainty.error_distribution import error_of_score
-from advisor.display_text import accuracy_text, deployment_text, latency_name, start_text
+from advisor.display_text import accuracy_text, deployment_text, latency_name, number, rate_text, start_text
 from advisor.errors import InputError, NothingFitsError, UnsupportedError
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from advisor.cost.quality.recovery import QualityModel
 
 DRAWS = 4_096
+CAPACITY, COST = "capacity", "USD per million output tokens"
 _WRITTEN = re.compile(
     r"(?P<format>[^@+]+)(?:\+(?P<kv>fp8kv))?@(?:(?P<tp>[0-9]{1,9})x)?(?P<gpu>[^*]+?)(?:\*(?P<replicas>[0-9]{1,9}))?",
     re.I,
@@ -53,10 +55,11 @@ class Difference:
 
     name: str
     unit: str
-    first: float
-    second: float
-    change: float
-    """Second ÷ first − 1; of a score, the difference in points."""
+    first: float | None
+    """None where it has none, as an overloaded deployment has no latencies."""
+    second: float | None
+    change: float | None
+    """Second ÷ first − 1; of a score, the difference in points. None where one of them has no such figure."""
     low: float | None
     high: float | None
     """Upper end of the 90 % interval; None where it is unknown."""
@@ -147,14 +150,36 @@ def compare(
         rows.append(_difference(name, "ms", answers.latency_ms[metric, statistic], errors[cause]))
     if workload.load.arrival.kind != "rate":
         rows.append(_difference("requests per second", "1/s", answers.requests_per_s, -slow))
-    rows.append(_difference("capacity", "requests/s", answers.capacity_requests_per_s, -slow))
-    usd = found.usd_per_million.value[0]
-    if np.isfinite(usd).all():
-        served = answers.output_tokens_per_s
-        cost = Range(value=usd, low=usd * served.value / served.high, high=usd * served.value / served.low)
-        rows.append(_difference("USD per million output tokens", "USD", cost, slow))
+    rows.append(_difference(CAPACITY, "requests/s", answers.capacity_requests_per_s, -slow))
+    usd = np.where(
+        _overloaded(workload, answers.capacity_requests_per_s.value), np.nan, found.usd_per_million.value[0]
+    )
+    served = answers.output_tokens_per_s
+    cost = Range(value=usd, low=usd * served.value / served.high, high=usd * served.value / served.low)
+    rows.append(_difference(COST, "USD", cost, slow))
     recovery = _recovery(first, second, workload, quality, errors[RECOVERY])
     return tuple(row for row in (*rows, recovery) if row is not None)
+
+
+def _overloaded(workload: Workload, capacity: Floats) -> Bools:
+    """Which are served more requests per second than they can answer: what they cost per token is then the
+    cost at their own capacity, not at the load that is asked about."""
+    arrival = workload.load.arrival
+    asked = arrival.value if arrival.kind == "rate" else None
+    return np.asarray(capacity < (0.0 if asked is None else asked))
+
+
+def overload_notes(differences: Sequence[Difference], workload: Workload) -> tuple[str, ...]:
+    """Which deployment does not keep up with the arrivals, and what has no figure for it."""
+    [row] = (d for d in differences if d.name == CAPACITY)
+    most = np.array([np.inf if one is None else one for one in (row.first, row.second)])
+    over = _overloaded(workload, most)
+    return tuple(
+        f"{name} is overloaded: {rate_text(workload.load.arrival.value or 0.0)} arrive, at most "
+        f"{number(served)} are served. Its queue, TTFT and E2E grow without bound, so it has no latencies; "
+        "its cost per token would be that of a smaller load"
+        for name, served in zip(np.array(["A", "B"])[over].tolist(), most[over].tolist(), strict=True)
+    )
 
 
 def _does_not_hold(prediction: Prediction, workload: Workload) -> NothingFitsError:
@@ -185,18 +210,23 @@ def accuracy_notes(
 
 def _difference(name: str, unit: str, of: Range, errors: Floats) -> Difference | None:
     """`errors`: positive makes the figure larger."""
-    if not (np.isfinite(of.value[:2]).all() and (of.value[:2] > 0).all()):
+    first, second = (float(one) if one > 0 and np.isfinite(one) else None for one in of.value[:2])
+    if first is None and second is None:
         return None
+    if first is None or second is None:
+        return Difference(
+            name=name, unit=unit, first=first, second=second, change=None, low=None, high=None, basis="none"
+        )
     stretch = np.where(errors > 0, np.log(of.high / of.value), np.log(of.value / of.low))
     drawn = np.log(of.value) + stretch * error_of_score(errors) / Z90
     ratio = np.exp(drawn[:, 1] - drawn[:, 0]) - 1.0
-    change = float(of.value[1] / of.value[0] - 1.0)
+    change = second / first - 1.0
     low, high = (float(q) for q in np.quantile(ratio, (0.05, 0.95)))
     return Difference(
         name=name,
         unit=unit,
-        first=float(of.value[0]),
-        second=float(of.value[1]),
+        first=first,
+        second=second,
         change=change,
         low=min(low, change),
         high=max(high, change),

@@ -14,6 +14,7 @@ from advisor.errors import InputError
 
 if TYPE_CHECKING:
     from advisor.spec.deployment import Deployment
+    from advisor.spec.workloads.workload import Workload
 
 _DEPLOYMENTS = "To compare deployments"
 
@@ -67,20 +68,20 @@ def compare(
         out.print_comparison(first, second, compared.differences, compared.notes, output.value)
         return
     named = Named(model_option=model_option, params=params)
-    names, differences, notes = _deployments((first, second), named, asked, limits, prices, served, records)
-    out.print_comparison(*names, differences, notes, output.value)
+    workload = v.the_workload(asked, limits, prices)
+    names, differences, notes = _deployments((first, second), named, workload, prices, served, records)
+    out.print_comparison(*names, differences, notes, output.value, workload=workload)
 
 
 def _deployments(
     texts: tuple[str, str],
     named: Named,
-    asked: Asked,
-    limits: Limits,
+    workload: Workload,
     prices: Prices,
     served: Served,
     records: list[str] | None,
 ) -> tuple[tuple[str, str], Any, tuple[str, ...]]:
-    from advisor.advise.compare.deployments import accuracy_notes, parse_deployment
+    from advisor.advise.compare.deployments import accuracy_notes, overload_notes, parse_deployment
     from advisor.advise.compare.deployments import compare as side_by_side
     from advisor.advise.price_source import price_source
     from advisor.spec.workloads.profile_listing import api_not_weighed
@@ -90,7 +91,6 @@ def _deployments(
         if looks:
             raise InputError(f"'{looks[0]}' is neither an existing file nor a deployment such as fp8@H100")
     model = v.the_model(named)
-    workload = v.the_workload(asked, limits, prices)
     engine = v.the_engine(served, workload)
     recipe = workload.quality.recipe
     first, second = (parse_deployment(text, model, engine, recipe) for text in texts)
@@ -112,6 +112,7 @@ def _deployments(
         quality,
     )
     notes = (
+        *overload_notes(found, workload),
         *accuracy_notes(first, second, workload, quality),
         *api_not_weighed(workload),
         *(() if live is None else live.notes()),

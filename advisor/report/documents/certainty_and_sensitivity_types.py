@@ -271,9 +271,9 @@ class SuggestionDocument(TypedDict):
 class DifferenceDocument(TypedDict):
     name: str
     unit: Annotated[str, "Unit of `a` and `b`; empty for a bare number."]
-    a: float
-    b: float
-    change: Annotated[float, "b ÷ a − 1; of a score, b − a in points."]
+    a: Annotated[float | None, "null: it has none, as an overloaded deployment has no latencies."]
+    b: float | None
+    change: Annotated[float | None, "b ÷ a − 1; of a score, b − a in points; null where one has no figure."]
     change_is: Literal["share", "points"]
     low: Annotated[float | None, "90 % interval of the change; null where it cannot be said."]
     high: float | None

@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from advisor.report.documents.recommendation_document import VERSION
+from advisor.report.documents.recommendation_document import VERSION, workload_document
 
 if TYPE_CHECKING:
     from advisor.advise.compare.deployments import Difference
     from advisor.report.documents.document_types import (
         ComparisonAnswer,
     )
+    from advisor.spec.workloads.workload import Workload
 
 
 def comparison_document(
-    first: str, second: str, differences: Sequence[Difference], notes: Sequence[str]
+    first: str,
+    second: str,
+    differences: Sequence[Difference],
+    notes: Sequence[str],
+    workload: Workload | None = None,
 ) -> ComparisonAnswer:
     """The document of `comparison.schema.json`."""
     return {
         "version": VERSION,
         "a": first,
         "b": second,
+        "workload": None if workload is None else workload_document(workload),
         "differences": [
             {
                 "name": d.name,

@@ -192,6 +192,7 @@ class ComparisonAnswer(TypedDict):
     version: Version
     a: Annotated[str, "Deployment or result file that is compared."]
     b: Annotated[str, "Deployment or result file that is compared."]
+    workload: Annotated[WorkloadDocument | None, "The load of two deployments; null of two result files."]
     differences: list[DifferenceDocument]
     notes: list[str]
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from advisor.display_text import number
 from advisor.report.documents.comparison import comparison_document
+from advisor.report.terminal.evidence import workload_lines
 from advisor.report.terminal.print_answer import console, print_document
 
 if TYPE_CHECKING:
     from advisor.advise.compare.deployments import Basis, Difference
+    from advisor.spec.workloads.workload import Workload
 
 RESTS_ON: dict[Basis, str] = {
     "prediction": "predictions, errors that both share left out",
@@ -23,11 +25,17 @@ RESTS_ON: dict[Basis, str] = {
 
 
 def print_comparison(
-    first: str, second: str, differences: Sequence[Difference], notes: Sequence[str], form: str
+    first: str,
+    second: str,
+    differences: Sequence[Difference],
+    notes: Sequence[str],
+    form: str,
+    *,
+    workload: Workload | None = None,
 ) -> None:
-    """A row per figure; JSON and YAML have the same."""
+    """A row per figure; JSON and YAML have the same. workload: what two deployments are compared under."""
     if form != "table":
-        print_document(comparison_document(first, second, differences, notes), form)
+        print_document(comparison_document(first, second, differences, notes, workload), form)
         return
     from rich import box
     from rich.table import Table
@@ -35,6 +43,8 @@ def print_comparison(
     to = console()
     to.print(f"A  {first}")
     to.print(f"B  {second}")
+    for line in [] if workload is None else workload_lines(workload):
+        to.print(f"   {line}")
     to.print()
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for head in ("", "A", "B", "B against A", "90 % interval", "significant"):
@@ -45,7 +55,7 @@ def print_comparison(
             _verdict(d),
         )  # fmt: skip
     to.print(table)
-    for basis in dict.fromkeys(d.basis for d in differences):
+    for basis in dict.fromkeys(d.basis for d in differences if d.change is not None):
         to.print(f"Intervals rest on {RESTS_ON[basis]}.")
     for note in notes:
         to.print(f"Note: {note}.")
@@ -65,11 +75,13 @@ def _verdict(d: Difference) -> str:
     return "yes" if d.significant else "no"
 
 
-def _value(d: Difference, value: float) -> str:
-    return number(value, digits=3 if d.is_share else 4)
+def _value(d: Difference, value: float | None) -> str:
+    return "none" if value is None else number(value, digits=3 if d.is_share else 4)
 
 
-def _change(d: Difference, change: float) -> str:
+def _change(d: Difference, change: float | None) -> str:
+    if change is None:
+        return ""
     if not d.is_share:
         return f"{_signed(change)} points"
     return f"{_signed(100 * change)} %"

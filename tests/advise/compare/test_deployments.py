@@ -9,7 +9,7 @@ import pytest
 
 from advisor import Difference, compare
 from advisor.advise.api import shipped_quality
-from advisor.advise.compare.deployments import accuracy_notes, parse_deployment
+from advisor.advise.compare.deployments import accuracy_notes, overload_notes, parse_deployment
 from advisor.advise.compare.result_files import compare_results
 from advisor.errors import InputError, UnsupportedError
 from advisor.spec.engines.engine import Engine
@@ -161,3 +161,21 @@ def test_scores_are_judged_by_their_standard_errors(tmp_path: Path) -> None:
 def test_an_empty_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no result files"):
         compare_results(tmp_path, tmp_path)
+
+
+def test_an_overloaded_deployment_is_named_and_has_neither_latencies_nor_a_cost_of_the_load() -> None:
+    asked = override(load_workload("chat"), rate=20)
+    found = compare("fp8@H100", "fp8@L40S", asked, model=MODEL)
+    capacity = named(found, "capacity")
+    assert capacity.second is not None
+    assert capacity.second < 20
+    for name in ("TTFT p95", "E2E mean", "USD per million output tokens"):
+        row = named(found, name)
+        assert row.first is not None
+        assert (row.second, row.change, row.significant) == (None, None, None)
+    (note,) = overload_notes(found, asked)
+    assert note.startswith("B is overloaded: 20 requests/s arrive, at most 12")
+    at_ease = override(load_workload("chat"), rate=2)
+    found = compare("fp8@H100", "fp8@L40S", at_ease, model=MODEL)
+    assert overload_notes(found, at_ease) == ()
+    assert named(found, "USD per million output tokens").change is not None
