@@ -79,13 +79,19 @@ def commands_for(prediction: Prediction) -> Commands:
 
 def remarks(prediction: Prediction, commands: Commands) -> list[str]:
     """What to know before the command is typed, a clause each; a recipe is another line."""
+    deployment = prediction.deployment
     stands_in = commands.recipe is None and not commands.published
-    return [*([stand_in_text(prediction, commands)] if stands_in else []), *cautions(commands)]
+    return [*([stand_in_text(prediction, commands)] if stands_in else []), *cautions(deployment, commands)]
 
 
-def cautions(commands: Commands) -> list[str]:
-    """What may go wrong with the command as it stands, a clause each."""
-    found = []
+def cautions(deployment: Deployment, commands: Commands) -> list[str]:
+    """What may go wrong with the command as it stands, and what its numbers count; a clause each."""
+    found, gpu = [], deployment.gpu
+    if gpu.devices_per_card > 1:
+        found.append(
+            f"one {gpu.name} card is {gpu.devices_per_card} GPUs to vLLM: counts, memory and prices here are "
+            "of one of them"
+        )
     if commands.published and commands.start.checkpoint.evidence == "named":
         found.append(f"{commands.checkpoint} is only listed: check that it exists")
     if commands.longer_share >= RARE_REQUEST:

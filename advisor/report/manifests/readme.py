@@ -71,7 +71,9 @@ def _missed(subject: Subject) -> str:
 
 def _before(subject: Subject, names: set[str]) -> list[str]:
     lines = [_checkpoint_line(subject, names)]
-    lines += [f"{caution[0].upper()}{caution[1:]}." for caution in cautions(subject.commands)]
+    lines += [
+        f"{caution[0].upper()}{caution[1:]}." for caution in cautions(subject.deployment, subject.commands)
+    ]
     if subject.num_nodes > 1:
         lines.append(
             f"One replica takes {subject.num_nodes} machines of {subject.gpus_per_node} GPUs: tensor "

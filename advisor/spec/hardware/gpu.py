@@ -82,6 +82,8 @@ class GpuSpec:
     """Dense tensor-core rates (16-bit accumulate in 32 bits); None where the type is absent."""
     interconnect: Interconnect
     gpus_per_node: int
+    devices_per_card: int = 1
+    """GPUs that the engine sees on one card; every figure here is of one of them."""
     power_w: float | None
     sms: int | None = None
     """Streaming multiprocessors; compute units on AMD, Xe cores on Intel."""

@@ -17,6 +17,7 @@ from datetime import date
 from pathlib import Path
 
 from advisor.errors import InputError
+from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.gpuhunt_names import gpu_of
 from advisor.spec.reading.file_bytes import is_there, read_bytes
 from advisor.spec.reading.given_value import plain
@@ -214,7 +215,7 @@ def _machine(row: Mapping[str, str | None], provider: str) -> Machine | None:
         name=plain(text["instance_name"]),
         region=plain(text["location"]),
         gpu=gpu,
-        num_gpus=count,
+        num_gpus=count * find_gpu(gpu).devices_per_card,  # gpuhunt counts cards
         usd_per_hour=usd,
         is_spot=text["spot"].lower() == "true",
     )

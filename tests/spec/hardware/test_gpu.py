@@ -376,3 +376,20 @@ def test_cards_with_an_optional_bridge_count_as_pcie() -> None:
     # RTX A6000 data sheet: NVLink 112.5 GB/s both ways between two cards
     link = find_gpu("A6000").interconnect
     assert (link.kind, link.gb_s_per_direction, link.pair_bridge_gb_s_per_direction) == ("pcie", 32, 56.25)
+
+
+@pytest.mark.parametrize(
+    ("name", "memory_gb", "of_a_node"), [("MI250", 64, 8), ("MI250X", 64, 8), ("MAX-1550", 64, 16)]
+)
+def test_half_of_a_card_is_a_gpu_where_the_engine_sees_two(name: str, memory_gb: int, of_a_node: int) -> None:
+    # rocm-smi lists eight GPUs on a node of four MI250 (vLLM's issue 10663); two stacks of a Max 1550 are two
+    # devices in Level Zero's default, FLAT (Intel, "Flattening GPU Tile Hierarchy").
+    gpu = find_gpu(name)
+    assert gpu.devices_per_card == 2
+    assert gpu.memory_mib == pytest.approx(memory_gb * 1024, rel=0.001)
+    assert gpu.gpus_per_node == of_a_node
+    assert gpu.memory_bandwidth_gb_s == pytest.approx(1639, rel=0.001)
+    with_less = find_gpu("MI210")  # half a MI250 is one die of the same kind
+    assert gpu.vendor != "amd" or gpu.dense_tflops["bf16"] == pytest.approx(
+        with_less.dense_tflops["bf16"], rel=0.06
+    )

@@ -37,7 +37,9 @@ def test_every_gpu_that_gpuhunt_knows_is_one_of_ours_or_named_as_not(name: str, 
     assert name not in NOT_KNOWN
     ours = next(gpu for gpu in known_gpus() if gpu.name == found)
     # gpuhunt has a wrong 288 GB for the MI325X, which is sold with 256.
-    assert ours.memory_mib / 1024 == pytest.approx(memory, rel=0.07 if name != "MI325X" else 0.13)
+    assert ours.devices_per_card * ours.memory_mib / 1024 == pytest.approx(
+        memory, rel=0.07 if name != "MI325X" else 0.13
+    )
     if isinstance(
         known := next(g for g in gpuhunt.KNOWN_ACCELERATORS if g.name == name), gpuhunt.NvidiaGPUInfo
     ):

@@ -39,7 +39,7 @@ def test_it_is_named_and_what_to_do_instead(name: str, words: tuple[str, ...]) -
         ("Intel Arc A770", "Intel Arc A770 16 GB"),
         ("arc-pro-b60", "Intel Arc Pro B60 24 GB"),
         ("Intel(R) Arc(TM) Pro B70 Graphics", "Intel Arc Pro B70 32 GB"),
-        ("Intel Data Center GPU Max 1550", "Intel Data Center GPU Max 1550 128 GB"),
+        ("Intel Data Center GPU Max 1550", "Intel Data Center GPU Max 1550 64 GB (half a card)"),
         ("Intel(R) Data Center GPU Max 1100", "Intel Data Center GPU Max 1100 48 GB"),
     ],
 )

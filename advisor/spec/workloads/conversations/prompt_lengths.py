@@ -9,13 +9,23 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from advisor.spec.workloads import lognormal
 from advisor.spec.workloads.conversations.conversation import Conversation
 
-if TYPE_CHECKING:
-    from advisor.spec.workloads.workload import Lengths
+
+class Side(Protocol):
+    """Token counts of prompts or of answers (`Lengths`)."""
+
+    @property
+    def mean(self) -> float: ...
+
+    @property
+    def std(self) -> float: ...
+
+    @property
+    def longest(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +91,7 @@ def last_prompt(conversation: Conversation, prompt: float, answer: float) -> flo
     return float(sum(share * turn.prompt for share, turn in zip(shares, turns, strict=True)))
 
 
-def longest_last_turn(conversation: Conversation, *sides: Lengths) -> int:
+def longest_last_turn(conversation: Conversation, *sides: Side) -> int:
     """Tokens of the last turn of the longest conversation, prompt and answer together.
 
     sides: lengths of a new prompt and of an answer. Sums of many are taken where one in a
