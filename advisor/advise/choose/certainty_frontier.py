@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from advisor.advise.choose.deployment_cost import most_replicas
 from advisor.advise.choose.joint_probability import probability
-from advisor.advise.choose.judge import judge_fixed
+from advisor.advise.choose.judge import judge, judge_fixed
 from advisor.advise.choose.judged_table import JudgedTable
 from advisor.advise.choose.question import Choice, searches_replicas
 from advisor.advise.choose.rank import AS_SURE, TIE, sure_enough
@@ -33,9 +34,9 @@ MIN_OFFERED_PROBABILITY = 0.05
 """Probability of keeping all limits below which a deployment is no offer."""
 STEP = 0.01
 """Probabilities that differ by less can be printed alike, and two thousand draws know them no better."""
-VARIED = 24
-"""Deployments, cheapest first, that more replicas are tried of: of the kept and of the refused."""
-ROUNDING = 1e-9
+SEARCHED_FIRST = 16
+"""Deployments, cheapest first, of which another count of replicas is searched before the others: what those
+cost leaves few that could cost less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +70,10 @@ class Pick:
 
 
 def weighed_per(workload: Workload) -> Per:
-    """A batch that is served as fast as it goes is paid for by the token: a smaller server takes longer."""
-    return "million" if workload.load.arrival.kind == "maximum" else "hour"
+    """By the hour where the load is given: a rate, or clients with limits on latency. By the token where a
+    larger server serves more: a batch, and clients without limits. The ranking by cost is by the same."""
+    given = workload.load.arrival.kind == "rate" or workload.serves_given_clients
+    return "hour" if given else "million"
 
 
 def usd_by_role(picks: Iterable[Pick], per: Per = "hour") -> dict[Role, float | None]:
@@ -81,15 +84,65 @@ def usd_by_role(picks: Iterable[Pick], per: Per = "hour") -> dict[Role, float | 
 def offers(
     choice: Choice, table: JudgedTable, predictor: Predictor, quality: QualityModel | None
 ) -> list[Offer]:
-    """Every row of the table that may keep all limits, and the cheapest of them with other numbers of
-    replicas."""
+    """Every row of the table that may keep all limits; the fewest replicas at even odds and at what is sure
+    enough, of all that may be the cheapest there; and a few counts about those that no other beats."""
     found = offers_of(table)
-    if searches_replicas(choice):
-        varied = _varied(choice, found)
-        if varied:
-            other = judge_fixed(choice, [choice.workload.load], varied, predictor, quality)
-            found += offers_of(other)
+    if not searches_replicas(choice) or weighed_per(choice.workload) != "hour":
+        return found
+    for level in (EVEN, sure_enough(choice.workload.confidence)):
+        found += _cheapest_at(level, choice, table, found, predictor, quality)
+    varied = _varied(choice, found)
+    if varied:
+        found += offers_of(judge_fixed(choice, [choice.workload.load], varied, predictor, quality))
     return found
+
+
+def _cheapest_at(
+    level: float,
+    choice: Choice,
+    table: JudgedTable,
+    known: Sequence[Offer],
+    predictor: Predictor,
+    quality: QualityModel | None,
+) -> list[Offer]:
+    """Offers with the fewest replicas that keep all limits with the probability `level`: of all deployments
+    that could cost less than the cheapest of them."""
+    loads, there = (
+        [choice.workload.load],
+        replace(choice, workload=replace(choice.workload, confidence=level)),
+    )
+    usd, surer = table.usd_per_hour[0], level > choice.workload.confidence
+    # More certainty takes no fewer replicas, and nothing where less cannot be had.
+    at = np.flatnonzero((table.kept[0] if surer else table.kept[0] | table.likely[0]) & np.isfinite(usd))
+    at = at[np.argsort(usd[at], kind="stable")]
+    found = list[Offer]()
+    for some in (at[:SEARCHED_FIRST], at[SEARCHED_FIRST:]):
+        sure = [o.usd_per_hour for o in (*known, *found) if o.keeps_all_limits >= level and o.usd_per_hour]
+        singles = [
+            table.deployments[i] for i in some.tolist() if not (surer and sure and usd[i] >= min(sure))
+        ]
+        if sure:
+            most = [d for d in (_within(choice, d, min(sure)) for d in singles) if d is not None]
+            tried = judge_fixed(choice, loads, most, predictor, quality).keeps_all[0] if most else []
+            singles = [d.times(1) for d, keeps in zip(most, tried, strict=True) if keeps >= level]
+        if singles:
+            found += offers_of(judge(there, loads, predictor, quality, among=singles))
+    return found
+
+
+def _within(choice: Choice, single: Deployment, usd_per_hour: float) -> Deployment | None:
+    """The deployment with the most replicas that cost less; None where one does not."""
+    price, degree = choice.price_of(single.gpu, single.tensor_parallel), single.tensor_parallel
+    if price is None:
+        return None
+    count = most_replicas(price, degree, usd_per_hour * (1.0 - TIE))
+    most = choice.space.most_gpus(single.gpu)
+    arrival = choice.workload.load.arrival
+    if most is not None:
+        count = min(count, most // degree)
+    if arrival.kind == "concurrency" and arrival.value is not None:
+        count = min(count, int(arrival.value))
+    return single.times(count) if count >= 1 else None
 
 
 def offers_of(table: JudgedTable) -> list[Offer]:
@@ -117,39 +170,16 @@ def offers_of(table: JudgedTable) -> list[Offer]:
 
 
 def _varied(choice: Choice, found: Sequence[Offer]) -> list[Deployment]:
-    """Those with fewer replicas that then cost less than what is as sure as asked: dearer ones no one takes.
-    With more replicas the cheapest on either side of the confidence."""
-    confidence = choice.workload.confidence
-    priced = sorted((offer for offer in found if offer.usd_per_hour is not None), key=_cheapest)
-    sure = [offer for offer in priced if offer.keeps_all_limits >= confidence]
-    unsure = [offer for offer in priced if offer.keeps_all_limits < confidence]
-    least = (sure[0].usd_per_hour or 0.0) if sure else np.inf
-    asked = [
-        *((offer.deployment, _fewer(offer, least)) for offer in priced),
-        *((offer.deployment, _more(offer)) for offer in (*sure[:VARIED], *unsure[:VARIED])),
-    ]
+    """Those that no other beats with a replica fewer or more, and with some fewer and more."""
     known = {offer.deployment.key for offer in found}
     made: dict[tuple[object, ...], Deployment] = {}
-    for d, counts in asked:
-        most = choice.space.most_gpus(d.gpu)
-        for count in sorted(counts):
-            varied = d.times(count)
+    for d in (offer.deployment for offer in frontier(found)):
+        n, most = d.replicas, choice.space.most_gpus(d.gpu)
+        for count in sorted({round(0.75 * n), n - 1, n + 1, round(1.25 * n), round(1.5 * n), 2 * n}):
+            varied = d.times(max(count, 1))
             if varied.key not in known and (most is None or varied.num_gpus <= most):
                 made[varied.key] = varied
     return list(made.values())
-
-
-def _fewer(offer: Offer, least_usd_per_hour: float) -> set[int]:
-    """The most replicas that cost less, one fewer, and a quarter fewer."""
-    n, usd = offer.deployment.replicas, offer.usd_per_hour or 0.0
-    most = n - 1 if not usd else min(n - 1.0, np.ceil(least_usd_per_hour * n / usd - ROUNDING) - 1)
-    return {count for count in (int(most), int(most) - 1, round(0.75 * most)) if 1 <= count <= most}
-
-
-def _more(offer: Offer) -> set[int]:
-    """One replica more, half as many more, and twice as many."""
-    n = offer.deployment.replicas
-    return {n + 1, round(1.5 * n), 2 * n} - {n}
 
 
 def _cheapest(offer: Offer, per: Per = "hour") -> tuple[object, ...]:
@@ -157,13 +187,31 @@ def _cheapest(offer: Offer, per: Per = "hour") -> tuple[object, ...]:
     return (usd is None, usd or 0.0, -offer.keeps_all_limits, offer.deployment.key)
 
 
-def frontier(found: Iterable[Offer]) -> tuple[Offer, ...]:
-    """Offers of which none is both dearer and less certain than another, the cheapest first."""
+def frontier(found: Iterable[Offer], named: Sequence[Offer] = ()) -> tuple[Offer, ...]:
+    """Offers of which none is both dearer and less certain than another, the cheapest first.
+
+    named: offers that stand there in place of those that they can hardly be told from; not those that an
+    aim other than cost made dearer than what is as sure.
+    """
     kept: list[Offer] = []
     for offer in sorted((o for o in found if o.usd_per_hour is not None), key=_cheapest):
         if not kept or offer.keeps_all_limits >= kept[-1].keeps_all_limits + STEP:
             kept.append(offer)
-    return tuple(kept)
+    own = [o for o in named if o.usd_per_hour is not None and not any(_beats(one, o) for one in kept)]
+    left = [o for o in kept if o not in own and not any(_is_near(o, one) for one in own)]
+    return tuple(sorted([*left, *own], key=lambda o: (o.usd_per_hour, o.keeps_all_limits)))
+
+
+def _beats(one: Offer, other: Offer) -> bool:
+    """Whether it costs less by more than a tie, and is as sure."""
+    cheaper = (one.usd_per_hour or 0.0) < (other.usd_per_hour or 0.0) * (1.0 - TIE)
+    return cheaper and one.keeps_all_limits >= other.keeps_all_limits
+
+
+def _is_near(one: Offer, other: Offer) -> bool:
+    """Whether a probability is printed alike, or a cost."""
+    usd, others = one.usd_per_hour or 0.0, other.usd_per_hour or 0.0
+    return abs(one.keeps_all_limits - other.keeps_all_limits) < STEP or abs(usd - others) <= TIE * others
 
 
 def _of_its_format(offers_by_cost: Sequence[Offer], first: Offer | None, per: Per) -> Offer | None:

@@ -223,6 +223,7 @@ def recommendation_of(
         likely = likely[np.argsort(-_shown(table)[likely], kind="stable")]
     found = offers_of(table) if offered is None else offered
     first = next(iter(offers_of(table.only(np.arange(1)))), None) if count else None
+    made = picks(first, found, workload)
     objective = table.objective.value[0]
     tie = np.flatnonzero(tied(objective[:count], objective[0])) if count else np.array([], dtype=np.intp)
     return Recommendation(
@@ -234,8 +235,8 @@ def recommendation_of(
         pareto=rows.some(pareto(_points(table)[:count])),
         likely=rows.some(likely.tolist()),
         ties=rows.some(i for i in tie.tolist() if i > 0),
-        picks=picks(first, found, workload),
-        frontier=frontier(found),
+        picks=made,
+        frontier=frontier(found, [pick.offer for pick in made]),
         smallest=smallest,
         notes=notes,
         fit=predictor.summary(),

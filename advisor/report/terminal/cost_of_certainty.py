@@ -99,7 +99,7 @@ def settles_text(recommendation: Recommendation, m: Measurement) -> str:
 
 def frontier_line(recommendation: Recommendation) -> str:
     """`What certainty costs, USD/h (all limits kept): 9 (55 %), 15.4 (84 %)`; empty without a choice."""
-    points = recommendation.frontier[:MOST_POINTS]
+    points = _points_shown(recommendation)
     if len(points) < 2:
         return ""
     asked = recommendation.workload.confidence
@@ -107,6 +107,15 @@ def frontier_line(recommendation: Recommendation) -> str:
         f"{number(o.usd_per_hour or 0.0)} ({chance(o.keeps_all_limits, asked)})" for o in points
     )
     return f"What certainty costs, USD/h (all limits kept): {steps}."
+
+
+def _points_shown(recommendation: Recommendation) -> list[Offer]:
+    """The frontier's points that a line has room for: the picks, and what is nearest to the confidence."""
+    own = {pick.offer for pick in recommendation.picks}.intersection(recommendation.frontier)
+    others = [o for o in recommendation.frontier if o not in own]
+    others.sort(key=lambda o: abs(o.keeps_all_limits - recommendation.workload.confidence))
+    shown = own.union(others[: MOST_POINTS - len(own)])
+    return [o for o in recommendation.frontier if o in shown]
 
 
 def frontier_bars(recommendation: Recommendation) -> list[str]:

@@ -41,8 +41,11 @@ def test_no_offer_beats_the_frontier(found: list[Offer]) -> None:
             assert max(o.keeps_all_limits for o in cheap) > one.keeps_all_limits - STEP
 
 
+RATE = Arrival(kind="rate", value=2.0)
+
+
 def roles(first: Offer | None, found: list[Offer], confidence: float = 0.8) -> dict[str, Offer]:
-    asked = workload(confidence=confidence)
+    asked = workload(confidence=confidence, arrival=RATE)
     return {pick.role: pick.offer for pick in picks(first, found, asked)}
 
 
@@ -114,7 +117,27 @@ def test_of_a_batch_only_what_costs_less_per_token_is_cheaper() -> None:
     batch = workload(arrival=ALL_AT_ONCE)
     assert [pick.offer for pick in picks(first, [first, by_hour], batch)] == [first]
     assert [pick.offer for pick in picks(first, [first, by_hour, by_token], batch)] == [first, by_token]
-    assert [pick.offer for pick in picks(first, [first, by_hour], workload())] == [first, by_hour]
+    at_a_rate = workload(arrival=RATE)
+    assert [pick.offer for pick in picks(first, [first, by_hour], at_a_rate)] == [first, by_hour]
+
+
+def test_of_clients_without_limits_only_what_costs_less_per_token_is_cheaper() -> None:
+    """64 clients, no limits: bf16 on an L4 at 0.218 USD/M tokens stood as cheaper beside a first at 0.133."""
+    first, by_hour = by_the_token(1.09, 0.133), by_the_token(0.44, 0.218)
+    clients = Arrival(kind="concurrency", value=64.0)
+    assert [pick.offer for pick in picks(first, [first, by_hour], workload(arrival=clients))] == [first]
+    limited = workload(arrival=clients, limits=(LatencyLimit(metric="tpot", statistic="p95", max_ms=50.0),))
+    assert [pick.offer for pick in picks(first, [first, by_hour], limited)] == [first, by_hour]
+
+
+def test_a_pick_takes_the_place_of_what_it_cannot_be_told_from() -> None:
+    pick, near, same_bill, far = (
+        offer(22.26, 0.9507),
+        offer(20.0, 0.945),
+        offer(22.26, 0.97, 2),
+        offer(30.0, 0.99),
+    )
+    assert frontier([near, pick, same_bill, far], [pick]) == (pick, far)
 
 
 @pytest.mark.parametrize("objective", ["latency", "throughput", "accuracy"])

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from itertools import pairwise
+from math import inf
+
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
+from advisor.advise.choose.certainty_frontier import EVEN, Role
+from advisor.advise.choose.rank import sure_enough
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.read_profile import load_workload
@@ -44,15 +49,31 @@ def test_nothing_keeps_the_limits_only_where_nothing_offered_does(question: Ques
     assert found.ranked or max(offered, default=0.0) < question[-1]
 
 
-@given(question=questions, share=st.floats(0.2, 0.99))
-@settings(max_examples=15, deadline=None)
-def test_no_number_of_gpus_keeps_the_limits_for_less(question: Question, share: float) -> None:
+@given(
+    question=questions, role=st.sampled_from(["recommended", "surer", "cheaper"]), share=st.floats(0.2, 0.99)
+)
+@example(("Llama-3.1-8B-Instruct", "chat", {"rate": 300.0}, "L40S", 0.8), "surer", 36 / 46)
+@settings(max_examples=25, deadline=None)
+def test_no_number_of_gpus_is_as_sure_as_a_pick_for_less(
+    question: Question, role: Role, share: float
+) -> None:
     found = answer(question)
-    first = found.winner
+    picked = {pick.role: pick.offer for pick in found.picks}
+    level = {"recommended": question[-1], "surer": sure_enough(question[-1]), "cheaper": EVEN}[role]
+    if role not in picked and role != "recommended":
+        return
+    first = picked.get(role)
     most = 64 if first is None else first.deployment.num_gpus
     fixed = answer(question, num_gpus=max(int(share * most), 1))
-    assert first is not None or not fixed.ranked
-    if first is not None and first.cost is not None:
-        assert all(
-            one.cost.usd_per_hour >= first.cost.usd_per_hour * 0.99 for one in fixed.ranked if one.cost
-        )
+    as_sure = [one for one in (*fixed.ranked, *fixed.refused) if one.keeps_all_limits >= level and one.cost]
+    least = inf if first is None else (first.usd_per_hour or 0.0) * 0.99
+    assert all(one.cost.usd_per_hour >= least for one in as_sure if one.cost)
+
+
+@given(question=questions)
+@settings(max_examples=25, deadline=None)
+def test_every_pick_is_on_the_frontier(question: Question) -> None:
+    found = answer(question)
+    assert {pick.offer for pick in found.picks} <= set(found.frontier)
+    for one, other in pairwise(found.frontier):
+        assert (one.usd_per_hour or 0.0) <= (other.usd_per_hour or 0.0)
