@@ -256,8 +256,11 @@ def margin_sd(slack: Floats, of: Range, *, at_least: bool) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         down, up = np.log(of.value / of.low), np.log(of.high / of.value)
         worse, better = (down, up) if at_least else (up, down)
-        margin = Z90 * slack / np.where(slack >= 0, worse, better)
-        return normal_score(np.where((slack == 0) | np.isnan(margin) & np.isfinite(slack), 0.0, margin))
+        width = np.where(slack >= 0, worse, better)
+        margin = Z90 * slack / width
+        even = np.where((slack == 0) | np.isnan(margin) & np.isfinite(slack), 0.0, margin)
+        # What is known exactly keeps a limit that it equals.
+        return normal_score(np.where((slack == 0) & (width == 0), np.inf, even))
 
 
 def vouching_limits(goodput: Goodput) -> tuple[LatencyLimit, ...]:

@@ -81,9 +81,10 @@ class LossDistribution:
         return np.asarray(shift + np.exp(location + scale * z))
 
     def deviate(self, loss: float) -> float:
-        """The standard normal deviate at which the loss is `loss`: the inverse of `at`."""
+        """The standard normal deviate up to which the loss is at most `loss`: the inverse of `at`; infinite
+        where the loss is known (BF16 loses exactly nothing)."""
         if self.sd == 0.0:
-            return math.copysign(math.inf, loss - self.mean) if loss != self.mean else 0.0
+            return math.inf if loss >= self.mean else -math.inf
         if self.skewness < _SYMMETRIC:
             return (loss - self.mean) / self.sd
         shift, location, scale = self._shape()
@@ -91,8 +92,7 @@ class LossDistribution:
 
     def probability_at_most(self, loss: float) -> float:
         """The probability that the loss is no larger than `loss`."""
-        z = self.deviate(loss)
-        return 1.0 if z == 0.0 and self.sd == 0.0 else _NORMAL.cdf(z)
+        return _NORMAL.cdf(self.deviate(loss))
 
     def log_density(self, loss: float) -> float:
         """Natural logarithm of the density at `loss`; minus infinity below the least loss; sd > 0."""

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from math import log
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t as student_t
 
+from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
 from advisor.advise.choose.assessment import Refusal
 from advisor.advise.choose.joint_probability import probability
-from advisor.advise.choose.limits import vouching_limits
+from advisor.advise.choose.limits import margin_sd, vouching_limits
+from advisor.advise.choose.recommendation import choose
 from advisor.cost.estimate_with_interval import Estimate
 from advisor.cost.predict.prediction import Prediction
+from advisor.cost.predict.prediction_table import Range
+from advisor.cost.quality.loss_distribution import LossDistribution
 from advisor.report.documents.missed_limit_words import refusal_text
+from advisor.spec.workloads.profile_flags import override
+from advisor.spec.workloads.read_profile import load_workload
 from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Quality, Workload
 from tests.advise.builders import around, assessed, judged, prediction, refusals, workload
 
@@ -141,6 +148,23 @@ def test_a_higher_recovery_floor_never_admits_more(recovery: float, floor: float
     loose = refusals(seen, workload(quality=Quality(min_recovery=floor)))
     strict = refusals(seen, workload(quality=Quality(min_recovery=min(1.0, floor + more))))
     assert len(strict) >= len(loose)
+
+
+@pytest.mark.parametrize(
+    ("model", "gpu", "kept"), [("Llama-3.1-8B-Instruct", "L40S", "bf16"), ("DeepSeek-R1", "H200", "fp8")]
+)
+def test_what_was_released_keeps_all_of_its_own_accuracy(model: str, gpu: str, kept: str) -> None:
+    """BF16 ÷ BF16 is exactly 1, and so are a model's native weights."""
+    asked = override(load_workload("chat"), min_recovery=1.0)
+    found = choose(choice_of(model, asked, gpus=[gpu]), shipped_predictor(), shipped_quality())
+    assert {a.deployment.format.name for a in found.ranked} == {kept}
+
+
+def test_a_figure_that_is_known_keeps_a_limit_that_it_equals() -> None:
+    exact = Range(value=np.array([40.0]), low=np.array([40.0]), high=np.array([40.0]))
+    assert margin_sd(np.zeros(1), exact, at_least=False).tolist() == [np.inf]
+    assert LossDistribution(mean=0.0, sd=0.0).probability_at_most(0.0) == 1.0
+    assert LossDistribution(mean=0.0, sd=0.0).probability_at_most(-1e-9) == 0.0
 
 
 def test_a_recovery_without_evidence_is_not_promised() -> None:
