@@ -102,16 +102,26 @@ def stated_share(ratio: float) -> str:
 
 
 def chance(probability: float, asked: float | None = None) -> str:
-    """A probability as per cent, never 0 % or 100 %; one below what was asked for is not rounded up to it:
-    0.7988 is `79.8 %` where 80 % was asked for."""
-    if asked is not None and probability < asked and round(100 * probability) >= round(100 * asked):
-        return f"{floor(1000 * probability) / 10:g} %"
-    if probability > 0.995:
-        return "over 99 %"
-    if probability < 0.005:
-        return "under 1 %"
-    return f"{100 * probability:.0f} %"
+    """A probability as per cent, never 0 % or 100 %, and never rounded up, so that none reads as one that it
+    does not reach: 0.799 is `79 %`.
 
+    asked: the probability asked for. What is less than a point below it has a decimal (`79.9 %`), as all have
+    where it is itself no whole per cent.
+    """
+    if probability > 0.995 and (asked is None or asked <= 0.99):
+        return "over 99 %"
+    if probability < 0.01:
+        return "under 1 %"
+    parts = 1
+    if asked is not None:
+        whole = abs(100 * asked - round(100 * asked)) <= ROUNDING
+        parts = 10 if not whole or asked - 0.01 < probability < asked else 1
+    percent = min(floor(100 * parts * probability + ROUNDING), 100 * parts - 1)
+    return f"{percent / parts:g} %"
+
+
+ROUNDING = 1e-6
+"""Error of a product of floats, in per cent."""
 
 DISCERNIBLE_SHARE = 0.0005
 """Share by which two figures must differ to be printed as different: a smaller one reads 0.0 %."""

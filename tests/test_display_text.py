@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from advisor.display_text import accuracy_text, amount_text, rate_text, spread_text, stated_share
+from advisor.display_text import accuracy_text, amount_text, chance, rate_text, spread_text, stated_share
 from advisor.spec.models.catalog import find_model
 from advisor.spec.workloads.workload import Arrival
 from tests.advise.builders import deployment, workload
@@ -54,3 +56,31 @@ def test_a_lone_request_leaves_all_replicas_but_one_idle() -> None:
     alone = workload(arrival=Arrival(kind="single")).load
     assert spread_text(deployment(replicas=2), alone) == "1 in flight: 1 of the 2 replicas stays idle"
     assert spread_text(deployment(replicas=2), workload(arrival=Arrival(kind="rate", value=1.0)).load) == ""
+
+
+@given(probability=st.floats(0.0, 1.0), asked=st.sampled_from([0.5, 0.57, 0.8, 0.95, 0.975, 0.99, 0.995]))
+def test_a_probability_reads_as_no_more_than_it_is(probability: float, asked: float) -> None:
+    for text in (chance(probability), chance(probability, asked)):
+        said = 0.0 if text == "under 1 %" else float(text.removeprefix("over ").removesuffix(" %")) / 100
+        assert said <= probability + 1e-8
+        assert said > probability - 0.0101
+    said = float(chance(asked, asked).removeprefix("over ").removesuffix(" %")) / 100
+    assert said == pytest.approx(asked)
+
+
+@pytest.mark.parametrize(
+    ("probability", "asked", "text"),
+    [
+        (0.9457, None, "94 %"),
+        (0.9457, 0.8, "94 %"),
+        (0.7988, 0.8, "79.8 %"),
+        (0.8, 0.8, "80 %"),
+        (0.57, None, "57 %"),
+        (0.9999, None, "over 99 %"),
+        (0.009, None, "under 1 %"),
+    ],
+)
+def test_a_probability_has_a_decimal_only_just_below_what_was_asked(
+    probability: float, asked: float | None, text: str
+) -> None:
+    assert chance(probability, asked) == text

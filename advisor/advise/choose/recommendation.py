@@ -21,7 +21,7 @@ from advisor.advise.choose.question import Choice, check_context, lacks_bound, s
 from advisor.advise.choose.rank import AS_SURE, order, pareto, tied
 from advisor.cost.array_table import Floats, Ints
 from advisor.cost.predict.prediction import Prediction
-from advisor.display_text import number, spread_text
+from advisor.display_text import ROUNDING, number, spread_text
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.start_table import known_releases
 from advisor.spec.hardware.gpu import GpuSpec
@@ -254,10 +254,10 @@ def _nearest_first(table: JudgedTable, at: Ints) -> Ints:
 
 
 def _shown(table: JudgedTable) -> Floats:
-    """The probability of keeping all limits under the first load, to the per cent that is shown; what draws
-    cannot tell from none is none."""
+    """The probability of keeping all limits under the first load, to the per cent that is shown (`chance`);
+    what draws cannot tell from none is none."""
     keeps = table.keeps_all[0]
-    return np.asarray(np.where(keeps < AS_SURE, 0.0, np.round(keeps, 2)))
+    return np.asarray(np.where(keeps < AS_SURE, 0.0, np.floor(100 * keeps + ROUNDING) / 100))
 
 
 def _points(table: JudgedTable) -> list[tuple[float, float, float]]:

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 from advisor.advise.choose.assessment import Assessment, Refusal, RefusalKind
 from advisor.advise.choose.judged_rows import Reason
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.display_text import DISCERNIBLE_SHARE, bill_text, chance, deployment_text, listed, missed_by
+from advisor.display_text import (
+    DISCERNIBLE_SHARE,
+    bill_text,
+    chance,
+    deployment_text,
+    listed,
+    missed_by,
+    stated_share,
+)
 from advisor.report.documents.missed_limit_words import (
     finding,
     limit_text,
@@ -126,7 +134,7 @@ def _miss(refusal: Refusal, of: Assessment, confidence: float) -> str:
     """How far a limit is missed; one that is kept by itself is missed together with the others."""
     excess = refusal.excess or 0.0
     if excess >= DISCERNIBLE_SHARE:
-        end = "" if refusal.expected is None else f" at {chance(confidence)} confidence"
+        end = "" if refusal.expected is None else f" at {stated_share(confidence)} confidence"
         return f"{missed_by(excess)}{end}"
     return f"kept by itself, but all limits together with {chance(of.keeps_all_limits)} only"
 
@@ -192,7 +200,7 @@ def _refused_section(recommendation: Recommendation, width: int) -> list[Line]:
 
 def _nothing_kept_head(recommendation: Recommendation) -> str:
     """`Nothing keeps all limits with 80 % · nearest fp8 on 8× L4 · 8 USD/h (5,840 a month) · 70 %`."""
-    asked = f"Nothing keeps all limits with {chance(recommendation.workload.confidence)}"
+    asked = f"Nothing keeps all limits with {stated_share(recommendation.workload.confidence)}"
     if recommendation.frontier:
         surest = recommendation.frontier[-1]
         deployment, usd, keeps = surest.deployment, surest.usd_per_hour, surest.keeps_all_limits

@@ -110,7 +110,11 @@ def test_the_frontier_is_one_line_of_at_most_eight_points_and_nothing_where_noth
     points = tuple(offer(float(i), i / 20, replicas=i) for i in range(1, 13))
     line = frontier_line(replace(three(), frontier=points))
     assert line.count(" %)") == MOST_POINTS
-    assert line.startswith("What certainty costs, USD/h (all limits kept): 1 (5 %), 2 (10 %)")
+    assert line.startswith("What certainty costs, USD/h (all limits kept): 5 (25 %), 6 (30 %)"), (
+        "those near 80 %"
+    )
+    picked = replace(three(), frontier=points, picks=(Pick(role="cheaper", offer=points[0]),))
+    assert "kept): 1 (5 %), 6 (30 %)" in frontier_line(picked), "every pick is there"
     assert frontier_line(replace(three(), frontier=points[:1])) == ""
     assert frontier_bars(replace(three(), frontier=points[:1])) == []
 
@@ -118,7 +122,7 @@ def test_the_frontier_is_one_line_of_at_most_eight_points_and_nothing_where_noth
 def test_what_is_below_the_confidence_is_not_printed_as_reaching_it() -> None:
     below, above = offer(121.0, 0.7988), offer(122.0, 0.8051, replicas=2)
     answer = replace(three(), frontier=(below, above), picks=(PICKS[0], Pick(role="cheaper", offer=below)))
-    assert frontier_line(answer).endswith("121 (79.8 %), 122 (81 %).")
+    assert frontier_line(answer).endswith("121 (79.8 %), 122 (80 %).")
     assert [pick.certainty for pick in other_picks(answer)] == ["keeps all limits 79.8 %"]
     assert "79.8 %" in frontier_bars(answer)[0]
     assert "keeps all limits with 79.8 % (tightest: TTFT p95, 79.8 %)" in pick_lines(answer)[1]
