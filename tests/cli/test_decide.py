@@ -83,7 +83,7 @@ def test_a_crossover_for_programs(quantadvise: Command) -> None:
 
 @pytest.mark.parametrize("columns", [60, 110, 160])
 def test_a_crossover_is_no_wider_than_asked_and_loses_nothing(quantadvise: Command, columns: int) -> None:
-    question = "crossover Llama-3.1-8B-Instruct --gpu A6000 -w chat --over concurrency"
+    question = "crossover Llama-3.1-8B-Instruct --gpu A6000 --max-gpus 4 -w chat --over concurrency"
     out = quantadvise(*question.split(), columns=columns).out
     assert max(map(len, out.splitlines())) <= columns
     assert "…" not in out

@@ -75,7 +75,7 @@ def strict() -> Workload:
 @pytest.fixture(scope="module")
 def unsure() -> Suggestion:
     """Nothing keeps these limits for sure; many likely do."""
-    suggestion = measure_next(recommend(MODEL, strict(), gpus=["A6000", "L40S"]))
+    suggestion = measure_next(recommend(MODEL, strict(), gpus=["A6000", "L40S"], max_gpus=4))
     assert suggestion is not None
     return suggestion
 
@@ -94,7 +94,9 @@ def test_where_nothing_is_sure_measurements_could_make_something_so(unsure: Sugg
 def test_what_is_likely_kept_is_seen_to_be_about_as_often(unsure: Suggestion) -> None:
     # A measurement leaves little unknown: that it shows the limits kept is a little rarer than that they are,
     # most where the chance is even, as here.
-    answer = recommend(MODEL, strict(), gpus=["L40S"], formats=["fp8", "int8"], tensor_parallel=[1])
+    answer = recommend(
+        MODEL, strict(), gpus=["L40S"], formats=["fp8", "int8"], tensor_parallel=[1], max_gpus=4
+    )
     alone = measure_next(answer, count=1)
     assert alone is not None
     assert alone.sure is not None

@@ -77,7 +77,7 @@ def test_weights_that_are_only_unpacked_are_told() -> None:
 def test_the_nearly_kept_are_told_with_what_they_miss() -> None:
     # 290 (261-319) ms: 300 ms holds with 72 %.
     table = nearly_table(recommendation(answer("fp8", 4.0, 0.99, ttft_p95_ms=290.0)), top=5)
-    assert "TTFT p95 <= 300 ms: kept with 77 %" in text(table)
+    assert "TTFT p95 <= 300 ms: kept with 76 %" in text(table)
 
 
 def test_every_estimate_of_one_deployment(regenerate: bool) -> None:

@@ -60,7 +60,7 @@ def test_where_no_fleet_is_possible_one_line_says_so() -> None:
     _, mix = dearer()
     assert compared_text(replace(mix, fleet=None)) == (
         "No mix of two or more kinds of GPU keeps all limits together with 80 %; the best single kind is "
-        "int8 on 1× A6000 at 0.89 USD/h (keeps all limits 91 %)."
+        "int8 on 1× A6000 at 0.89 USD/h (keeps all limits 90 %)."
     )
     assert compared_text(replace(mix, fleet=None, single=None)) == (
         "No mix of two or more kinds of GPU keeps all limits together with 80 %."
