@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from heapq import merge
-from math import inf, isfinite, isinf, log
+from math import inf, isfinite, isinf
 from typing import Literal
 
 import numpy as np
 
-from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.judged_table import JudgedTable
 from advisor.cost.array_table import Bools, Floats, Ints
 from advisor.cost.predict.prediction_table import Range
@@ -101,22 +100,32 @@ def _by_ties(
     table: JudgedTable, load: int, at: Sequence[int], objective: Floats, decides: Scores
 ) -> list[int]:
     """By what is made small, and in ties by what differs: `decides`, see `_scores`."""
+    groups = _tie_groups(table, load, at, objective, decides)
+    if table.workload.objective == "accuracy":
+        return [i for group in groups for i in group]
+    return [i for group in groups for i in _by_what_differs(group, decides)]
+
+
+def _tie_groups(
+    table: JudgedTable, load: int, at: Sequence[int], objective: Floats, decides: Scores
+) -> list[list[int]]:
+    """Those that tie in what is made small, each group in the order of what is alike in all: `_alike_key`."""
     by_objective = {i: _by_objective(table, load, i, float(objective[i])) for i in at}
-    value = {i: float(objective[i]) for i in at}
-    recovery = decides[0][0]
     groups: list[list[int]] = []
     for i in sorted(by_objective, key=by_objective.__getitem__):
-        if groups and _tied(value[groups[-1][0]], value[i]):
+        if groups and _tied(float(objective[groups[-1][0]]), float(objective[i])):
             groups[-1].append(i)
         else:
             groups.append([i])
-    if table.workload.objective == "accuracy":
-        ranked = [sorted(group, key=lambda i: (-recovery[i], by_objective[i])) for group in groups]
-    else:
-        usd = {i: float(np.nan_to_num(table.usd_per_hour[load, i], nan=inf)) for i in at}
-        alike = [sorted(group, key=lambda i: (usd[i], -recovery[i], by_objective[i])) for group in groups]
-        ranked = [_by_what_differs(group, decides) for group in alike]
-    return [i for group in ranked for i in group]
+    keys = {i: (*_alike_key(table, load, i, decides), by_objective[i]) for i in at}
+    return [sorted(group, key=keys.__getitem__) for group in groups]
+
+
+def _alike_key(table: JudgedTable, load: int, i: int, decides: Scores) -> tuple[float, float]:
+    """What orders those that are alike in all: USD per hour, then recovery; by accuracy recovery alone."""
+    by_accuracy = table.workload.objective == "accuracy"
+    usd = 0.0 if by_accuracy else float(np.nan_to_num(table.usd_per_hour[load, i], nan=inf))
+    return usd, -float(decides[0][0][i])
 
 
 Scores = tuple[tuple[Floats, float], ...]
@@ -174,39 +183,61 @@ def _under(table: JudgedTable, load: int, predicted: Range) -> Floats:
     return np.asarray(predicted.value.reshape(table.replicas.shape)[load])
 
 
-def _by_what_differs(group: list[int], scores: Sequence[tuple[Floats, float]]) -> list[int]:
+def _by_what_differs(group: list[int], scores: Scores) -> list[int]:
     """Each time the first of those left that no other beats by more than noise: in the first score, and of
     those that are alike in it in the next. The order of `group` decides what is alike in all."""
     left, ranked = list(group), []
     while left:
-        alike = left
-        for score, noise in scores:
-            least = max(score[i] for i in alike) - noise
-            alike = [i for i in alike if score[i] >= least]
+        alike, _ = _unbeaten(left, scores)
         left.remove(alike[0])
         ranked.append(alike[0])
     return ranked
 
 
-Decided = Literal["certainty", "accuracy", "speed", "nothing"]
+def _unbeaten(group: Sequence[int], scores: Scores) -> tuple[list[int], dict[int, int]]:
+    """(those that no other beats by more than noise, for the others the score in which each is beaten)."""
+    alike, beaten = list(group), dict[int, int]()
+    for number, (score, noise) in enumerate(scores):
+        least = max(score[i] for i in alike) - noise
+        beaten |= {i: number for i in alike if score[i] < least}
+        alike = [i for i in alike if score[i] >= least]
+    return alike, beaten
 
 
-def what_decided(first: Assessment, other: Assessment, confidence: float) -> Decided:
-    """Which difference put the first before another that ties with it (see `order`)."""
-    enough = sure_enough(confidence)
-    more_accurate = 0.0
-    if (one := first.recovery) is not None:
-        more_accurate = inf if (two := other.recovery) is None else one.low - two.low
-    if more_accurate > MUCH_LESS_ACCURATE:
-        return "accuracy"
-    if min(first.keeps_all_limits, enough) - min(other.keeps_all_limits, enough) > AS_SURE:
-        return "certainty"
-    if more_accurate > AS_ACCURATE:
-        return "accuracy"
-    mine, others = first.estimate("e2e"), other.estimate("e2e")
-    if mine is None or others is None or log(others.value / mine.value) <= AS_FAST:
-        return "nothing"
-    return "speed"
+Decided = Literal["certainty", "accuracy", "gpus", "speed", "cost", "objective", "nothing"]
+_CRITERIA: tuple[Decided, ...] = ("accuracy", "certainty", "accuracy", "gpus", "speed")
+"""The names of `_scores`."""
+
+
+def what_decided(table: JudgedTable, load: int, ranked: Sequence[int]) -> list[Decided]:
+    """For each of those that `order` ranked, what put the first before it: a criterion of ties, `cost` or
+    `accuracy` by less than noise where they are alike in all, `objective` where they do not tie."""
+    first, decides = ranked[0], _scores(table, load)
+    objective = table.objective.value[load]
+    if not isfinite(objective[first]) and table.workload.objective == "cost":
+        objective = _gpus(table, load)
+    groups = _tie_groups(table, load, ranked, objective, decides)
+    group = next(group for group in groups if first in group)
+    scores = decides if table.workload.objective != "accuracy" else ()
+    alike, beaten = _unbeaten(group, scores)
+    if _equal_bills_count(table, load):
+        bill = _bill(table, load, first)
+        if alike[0] != first:  # its bill has another order, and came on with what was first there
+            group, beaten = [first], {}
+        beaten |= _unbeaten([i for i in ranked if _bill(table, load, i) == bill], decides[:2])[1]
+    usd, recovery = _alike_key(table, load, first, decides)
+
+    def decided(i: int) -> Decided:
+        if i in beaten:
+            return _CRITERIA[beaten[i]]
+        if i not in group:
+            return "objective"
+        others_usd, others_recovery = _alike_key(table, load, i, decides)
+        if others_usd != usd:
+            return "cost"
+        return "nothing" if others_recovery == recovery else "accuracy"
+
+    return [decided(i) for i in ranked]
 
 
 def best(table: JudgedTable, among: Bools | None = None) -> Ints:

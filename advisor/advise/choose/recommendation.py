@@ -18,7 +18,7 @@ from advisor.advise.choose.judge import closed_form_note, confirmed, judge
 from advisor.advise.choose.judged_rows import OtherRows, Reason, TableRows, worst_excess
 from advisor.advise.choose.judged_table import JudgedTable
 from advisor.advise.choose.question import Choice, check_context, lacks_bound, statistics_of
-from advisor.advise.choose.rank import AS_SURE, order, pareto, tied
+from advisor.advise.choose.rank import AS_SURE, Decided, order, pareto, tied, what_decided
 from advisor.cost.array_table import Floats, Ints
 from advisor.cost.predict.prediction import Prediction
 from advisor.display_text import ROUNDING, number, spread_text
@@ -59,6 +59,8 @@ class Recommendation:
     is ranked: a measurement could admit them."""
     ties: Sequence[Assessment] = field(default=(), hash=False)
     """Deployments after the winner whose objective is the same within its tolerance."""
+    decided: tuple[Decided, ...] = ()
+    """What put the first before each of the ranked, in their order."""
     picks: tuple[Pick, ...] = field(default=(), hash=False)
     """At most three to choose between: recommended, surer, cheaper."""
     frontier: tuple[Offer, ...] = field(default=(), hash=False)
@@ -73,6 +75,11 @@ class Recommendation:
     """What was chosen from; None for an answer made by hand."""
     table: JudgedTable | None = field(default=None, repr=False, compare=False)
     """What the ranked and then the refused are rows of; None where nothing could be predicted."""
+
+    def decided_against(self, other: Assessment) -> Decided:
+        """What put the first before another of the ranked."""
+        of = other.deployment.key
+        return next(why for a, why in zip(self.ranked, self.decided, strict=True) if a.deployment.key == of)
 
     @property
     def winner(self) -> Assessment | None:
@@ -235,6 +242,7 @@ def recommendation_of(
         pareto=rows.some(pareto(_points(table)[:count])),
         likely=rows.some(likely.tolist()),
         ties=rows.some(i for i in tie.tolist() if i > 0),
+        decided=tuple(what_decided(table, 0, range(count))) if count else (),
         picks=made,
         frontier=frontier(found, [pick.offer for pick in made]),
         smallest=smallest,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from advisor.advise.choose.assessment import Assessment
-from advisor.advise.choose.rank import TIE, what_decided
+from advisor.advise.choose.rank import TIE, Decided
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.predict.prediction import Prediction
 from advisor.display_text import (
@@ -76,12 +76,14 @@ def _comparisons(recommendation: Recommendation, first: Assessment) -> Iterable[
     other_format = next((a for a in rest if a.deployment.format.name != own.format.name), None)
     other_gpu = next((a for a in rest if a.deployment.gpu.name != own.gpu.name), None)
     if other_format is not None:
-        yield _comparison("of another format", first, other_format, workload)
+        decided = recommendation.decided_against(other_format)
+        yield _comparison("of another format", first, other_format, workload, decided)
     if other_gpu is not None and other_gpu is not other_format:
-        yield _comparison("on another GPU", first, other_gpu, workload)
+        decided = recommendation.decided_against(other_gpu)
+        yield _comparison("on another GPU", first, other_gpu, workload, decided)
 
 
-def _comparison(what: str, first: Assessment, other: Assessment, workload: Workload) -> str:
+def _comparison(what: str, first: Assessment, other: Assessment, workload: Workload, decided: Decided) -> str:
     best, second = first.objective, other.objective
     name = f"The best {what} is {deployment_text(other.deployment)}"
     if best is None or second is None:
@@ -91,7 +93,7 @@ def _comparison(what: str, first: Assessment, other: Assessment, workload: Workl
         return f"{name}: it {_difference(others.value / mine.value - 1, 'latency')} for a request"
     excess = second / best - 1
     figure = f"({objective_text(other, workload)})"
-    behind = _behind(first, other, workload) if excess <= TIE else ""
+    behind = _behind(first, other, workload, decided) if excess <= TIE else ""
     joins = " but " if excess < -TIE else " and "
     per_token = workload.objective == "cost"
     tie = ", a tie," if per_token and DISCERNIBLE_SHARE <= abs(excess) <= TIE else ""
@@ -139,19 +141,21 @@ def _difference(excess: float, objective: Objective) -> str:
     return (worse if excess > 0 else better).format(share(abs(excess)))
 
 
-def _behind(first: Assessment, other: Assessment, workload: Workload) -> str:
+def _behind(first: Assessment, other: Assessment, workload: Workload, decided: Decided) -> str:
     """In what the other of a tie stands behind the first; empty where accuracy itself is the objective."""
     if workload.objective == "accuracy":
         return ""
-    decided = what_decided(first, other, workload.confidence)
     if decided == "certainty":
         return f"keeps all limits with {chance(other.keeps_all_limits)} only"
     if decided == "accuracy":
         return "may lose more accuracy" if other.recovery is not None else "nobody measured what it loses"
-    mine, others = first.estimate("e2e"), other.estimate("e2e")
-    if decided == "nothing" or mine is None or others is None:
+    if decided == "gpus":
+        mine, more = first.deployment.tensor_parallel, other.deployment.tensor_parallel
+        return f"has {more} GPUs a replica instead of {mine}"
+    one, two = first.estimate("e2e"), other.estimate("e2e")
+    if decided != "speed" or one is None or two is None:
         return ""
-    slower = share(others.value / mine.value - 1)
+    slower = share(two.value / one.value - 1)
     return f"takes {slower} longer for a request"
 
 
@@ -160,15 +164,28 @@ def _tie_text(recommendation: Recommendation, first: Assessment) -> str:
     # The same format on the same GPUs with another KV cache or split is no choice worth a line.
     others = {
         f"{a.deployment.format.name} on {a.deployment.gpu.label}": a
-        for a in recommendation.ties
+        for a in reversed(recommendation.ties)  # the best of each format stays
         if a.deployment.format_and_gpu != own.format_and_gpu
     }
     if not others:
         return ""
-    confidence = recommendation.workload.confidence
-    decided = {what_decided(first, other, confidence) for other in others.values()} - {"nothing"}
-    why = listed(sorted(decided)) if decided else "the smaller difference"
-    return f"A tie within 1 % with {listed(others)}: {why} decided."
+    by_reason = dict[str, list[str]]()
+    for name, other in reversed(others.items()):
+        by_reason.setdefault(DECIDED[recommendation.decided_against(other)], []).append(name)
+    reasons = (f"with {listed(names)}: {why} decided" for why, names in by_reason.items())
+    return f"A tie within 1 % {'; '.join(reasons)}."
+
+
+DECIDED: Mapping[Decided, str] = {
+    "accuracy": "the low end of accuracy",
+    "certainty": "the probability to keep all limits",
+    "gpus": "fewer GPUs a replica",
+    "speed": "the time of a request",
+    "cost": "the smaller bill",
+    "objective": "the smaller difference",
+    "nothing": "only the name",
+}
+"""What decided a tie, in words (docs/method.md, "The order")."""
 
 
 def _unmeasured_accuracy(recommendation: Recommendation, first: Assessment) -> list[str]:
@@ -178,7 +195,8 @@ def _unmeasured_accuracy(recommendation: Recommendation, first: Assessment) -> l
     known = next((a for a in recommendation.ranked if a.recovery is not None), None)
     if known is None:
         return []
-    return [f"{_comparison('whose accuracy is known', first, known, recommendation.workload)}."]
+    decided = recommendation.decided_against(known)
+    return [f"{_comparison('whose accuracy is known', first, known, recommendation.workload, decided)}."]
 
 
 def _likely_better(recommendation: Recommendation, first: Assessment) -> list[str]:

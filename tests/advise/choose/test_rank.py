@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.advise.choose.judged_table import JudgedTable
-from advisor.advise.choose.rank import best, order, pareto
+from advisor.advise.choose.rank import best, order, pareto, what_decided
 from advisor.cost.estimate_with_interval import Estimate
 from advisor.cost.predict.prediction import Prediction
 from advisor.spec.workloads.workload import Arrival, LatencyLimit, Objective, Quality
@@ -295,3 +295,48 @@ def test_every_deployment_is_on_the_front_or_beaten_by_one_that_is(
 
     assert not any(beats(points[a], points[b]) for a in front for b in front)
     assert all(i in front or any(beats(points[f], point) for f in front) for i, point in enumerate(points))
+
+
+tied_options = st.tuples(
+    st.sampled_from([0.80, 0.95, 0.975, 0.98, 0.9805, 1.0]),  # recovery
+    st.sampled_from([1, 2, 4]),  # GPUs a replica
+    st.sampled_from([60.0, 90.0, 92.0, 94.0, 95.0]),  # TPOT under a limit of 100 ms
+    st.sampled_from([2_000.0, 2_200.0, 3_000.0]),  # E2E
+    st.sampled_from([1.0, 1.003]),  # what it serves, over what its cost asks
+)
+Tied = tuple[float, int, float, float, float]
+
+
+@given(options=st.lists(tied_options, min_size=2, max_size=2, unique=True))
+def test_the_reason_is_what_decided(options: list[Tied]) -> None:
+    """The rule as docs/method.md has it, of two that tie."""
+    made = []
+    for fmt, (recovery, gpus, tpot, e2e, more) in zip(("int8", "fp8"), options, strict=True):
+        one = served(fmt, 4.0 * gpus * more, recovery, gpus=gpus)
+        found = {**one.latency, ("tpot", "mean"): around(tpot), ("e2e", "mean"): around(e2e)}
+        made.append(replace(one, latency=found))
+    limit = LatencyLimit(metric="tpot", statistic="mean", max_ms=100.0)
+    table = judged(made, workload(limits=(limit,), arrival=Arrival(kind="maximum")))
+    first, other = order(table, 0, np.arange(2)).tolist()
+    reasons = what_decided(table, 0, [first, other])
+
+    def ahead(values: Sequence[float], noise: float) -> bool:
+        return values[first] - values[other] > noise + 1e-12
+
+    recovery, sure = [o[0] for o in options], np.minimum(table.keeps_all[0], 0.95).tolist()
+    usd = table.usd_per_hour[0].tolist()
+    expected = (
+        "accuracy" if ahead(recovery, 0.10)
+        else "certainty" if ahead(sure, 0.02)
+        else "accuracy" if ahead(recovery, 0.005)
+        else "gpus" if ahead([-o[1] for o in options], 0.0)
+        else "speed" if ahead([-np.log(o[3]) for o in options], 0.15)
+        else "cost" if ahead([-u for u in usd], 0.0)
+        else "accuracy" if ahead(recovery, 0.0)
+        else "nothing"
+    )  # fmt: skip
+    assert reasons[1] == expected
+    # Nothing that counts before it speaks for the other.
+    if expected in ("gpus", "speed", "cost"):
+        assert not ahead([-r for r in recovery], 0.005)
+        assert not ahead([-s for s in sure], 0.02)

@@ -68,7 +68,7 @@ def test_in_a_closed_loop_another_bill_is_said_where_the_hour_and_the_token_disa
 
 def test_a_near_tie_is_called_a_tie() -> None:
     lines = winner_lines(recommendation(answer("int4", 4.0, 0.98), answer("int8", 3.99, 0.995)))
-    assert "A tie within 1 % with int4 on A6000: accuracy decided." in lines
+    assert "A tie within 1 % with int4 on A6000: the low end of accuracy decided." in lines
 
 
 def test_what_binds_is_said_with_its_numbers() -> None:
