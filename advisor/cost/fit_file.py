@@ -18,6 +18,7 @@ from advisor.cost.uncertainty.error_class import EngineClass, ErrorClass
 from advisor.cost.uncertainty.intervals import Interval, Intervals
 from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares
 from advisor.errors import DataError
+from advisor.record.mean_interval import t90
 
 NAME = "fit.json"
 VERSION = 8
@@ -36,7 +37,6 @@ _LAUNCH_OF_VERSION_7 = math.log(120.0 / 400.0)
 """Where the launches of a layer started in version 7, from where they start now; the rest is the same."""
 T = TypeVar("T")
 _ERA_ENTRIES = frozenset(f"layer_overhead_s@{era}" for _, era in ERAS)
-_Z95 = statistics.NormalDist().inv_cdf(0.95)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +79,12 @@ class Fit:
     @property
     def era_jump(self) -> float:
         """Factor that the launches and small kernels of a step may take over the model's in an era of
-        releases in which they were not measured: 95 % of what the measured eras differ by."""
+        releases in which they were not measured: the 95 % quantile of one era more, as the measured few
+        differ (Student's t)."""
         found = [v for name, v in self.speed.theta.items() if name in _ERA_ENTRIES]
-        return math.exp(_Z95 * statistics.stdev(found)) if len(found) > 1 else 1.0
+        if len(found) < 2:
+            return 1.0
+        return math.exp(t90(len(found) - 1) * statistics.stdev(found) * math.sqrt(1.0 + 1.0 / len(found)))
 
     @property
     def spanned(self) -> frozenset[str]:

@@ -157,7 +157,8 @@ def test_what_was_measured_on_an_intel_gpu_lies_in_the_interval(
 
 
 def test_two_nodes_that_nobody_has_measured_are_known_to_a_factor_of_e_at_best():
-    # two independent reports of DeepSeek-R1 on sixteen H100: 31 to 33 ms for a token of one stream
+    # two independent reports of DeepSeek-R1 on sixteen H100: 31 to 33 ms for a token of one stream, and 0.8 s
+    # to the first
     d = Deployment(
         model=find_model("DeepSeek-R1"),
         format=find_format("fp8"),
@@ -173,7 +174,8 @@ def test_two_nodes_that_nobody_has_measured_are_known_to_a_factor_of_e_at_best()
     tpot = two.latency["tpot", "mean"]
     assert tpot.low <= tpot.value / math.e + 1e-9
     assert tpot.high >= tpot.value * math.e - 1e-9
-    assert tpot.high >= 31
+    assert tpot.high >= 33
+    assert two.latency["ttft", "mean"].high >= 800
     assert tpot.basis != "measured"
 
 
