@@ -69,7 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cost/simulation": {"cost/array_table", "cost/serving", "cost/step", *SPEC},
     "cost/fitting": {"cost/array_table", "cost/kernels", "cost/serving", "cost/step", "record", *SPEC},
     "cost/uncertainty": {"cost/array_table", "cost/normal_quantiles", "cost/step", *SPEC},
-    "cost/fit_file": {"cost/array_table", "cost/fitting", "cost/step", "cost/uncertainty", *SPEC},
+    "cost/fit_file": {"cost/array_table", "cost/fitting", "cost/step", "cost/uncertainty", "record", *SPEC},
     "cost/fit_report": set(),
     "cost/calibrated_gpu": {"cost/array_table", "cost/fit_file", "cost/step", "record", *SPEC},
     "cost/predict": {
