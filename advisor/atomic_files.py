@@ -44,6 +44,13 @@ def write(path: Path, content: str | bytes, *, executable: bool = False) -> None
     sync_folder(path.parent)
 
 
+def check_folder(path: Path, *, where: str) -> None:
+    """Raises InputError where the folder of a file that the user named does not exist: likelier a slip than a
+    wish for a new one."""
+    if not path.parent.is_dir():
+        raise InputError(f"{where}: {path.parent}: no such folder; make it first")
+
+
 def write_output(path: Path, content: str | bytes, *, executable: bool = False) -> None:
     """`write` of a file that the user named. Raises InputError where it cannot be written."""
     with named_errors(path):

@@ -135,7 +135,8 @@ def choice_of(
     chosen_model = find_model(model) if isinstance(model, str) else model
     asked = _asked(workload, objective=objective, min_recovery=min_recovery, confidence=confidence)
     _check_counts(num_gpus, max_gpus, nodes)
-    _check_budget(max_usd_per_hour)
+    check_budget(max_usd_per_hour, where="max_usd_per_hour")
+    _refuse_text(gpus=gpus, formats=formats, kv_formats=kv_formats, tensor_parallel=tensor_parallel)
     searched, notes = formats_for(chosen_model, formats)
     asked = accuracy_as_named(chosen_model, formats, asked)
     runs_on = engine_of(engine, asked)
@@ -162,6 +163,7 @@ def choice_of(
         space=space,
         workload=asked,
         price_of=price_source(prices, pricing=pricing, price_list=asked.price_list, live=live),
+        pricing=pricing or "on-demand",
         max_usd_per_hour=max_usd_per_hour,
         every_gpu=known_gpus(),
         every_format=known_formats(),
@@ -306,11 +308,19 @@ def _check_counts(num_gpus: int | None, max_gpus: int | None, nodes: int | None)
         raise InputError(f"num_gpus: {num_gpus} is more than max_gpus, {max_gpus}; keep one of them")
 
 
-def _check_budget(usd_per_hour: float | None) -> None:
+def _refuse_text(**sequences: object) -> None:
+    """Raises InputError for one name in place of a list of names: its letters would be taken for names."""
+    for argument, value in sequences.items():
+        if isinstance(value, str):
+            raise InputError(f"{argument}: '{value}' is a text; give a list, {argument}=['{value}']")
+
+
+def check_budget(usd_per_hour: float | None, *, where: str) -> None:
+    """Raises InputError for USD per hour that no budget can be."""
     if usd_per_hour is not None and not MIN_USD_PER_GPU_HOUR <= usd_per_hour <= MOST_USD_PER_HOUR:
         raise InputError(
-            f"max_usd_per_hour: {usd_per_hour:g} is not from {MIN_USD_PER_GPU_HOUR:g} to "
-            f"{MOST_USD_PER_HOUR:,} USD"
+            f"{where}: {usd_per_hour:.3g} USD per hour is not from {MIN_USD_PER_GPU_HOUR:g} to "
+            f"{MOST_USD_PER_HOUR:,}"
         )
 
 

@@ -143,6 +143,10 @@ def kept_folder() -> Path:
 def _existing(folder: Path) -> Path:
     if not folder.exists():
         raise InputError(f"{folder}: no such file or folder; give a folder of measurements")
+    if not files(folder):
+        raise InputError(
+            f"{folder}: has no measurement file (*.csv); name the folder that measure or import wrote"
+        )
     return folder
 
 

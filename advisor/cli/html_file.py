@@ -39,8 +39,7 @@ def check_html(path: Path | None, *, overwrite: bool) -> None:
     check_installed()
     if path.is_dir():
         raise InputError(f"--html: {path} is a folder; name a file in it, for example {path / 'report.html'}")
-    if not path.parent.is_dir():
-        raise InputError(f"--html: {path.parent}: no such folder; make it first")
+    atomic_files.check_folder(path, where="--html")
     if path.exists() and not overwrite and not _is_ours(path):
         raise InputError(
             f"--html: {path} exists and is not a report of quantadvise; add --overwrite to replace it"

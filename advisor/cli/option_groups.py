@@ -12,6 +12,7 @@ import typer
 
 from advisor.cli import engine_options as e
 from advisor.cli import options as o
+from advisor.cli.streams import notes_with_answer
 
 ImageTokensOption = Annotated[
     str | None,
@@ -135,7 +136,8 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def taken(**given: Any) -> None:
-        command(**{name: _made(name, hint, given) for name, hint in hints.items()})
+        with notes_with_answer():
+            command(**{name: _made(name, hint, given) for name, hint in hints.items()})
 
     taken.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]
     taken.__annotations__ = {parameter.name: parameter.annotation for parameter in flat} | {"return": None}

@@ -58,15 +58,22 @@ def asked_choice(
         prices=prices,
         pricing=chosen.prices.pricing,
         live=v.the_live_prices(chosen.prices),
-        max_usd_per_hour=(
-            None
-            if chosen.max_cost_per_hour is None
-            else usd_per_hour(chosen.max_cost_per_hour, where="--max-cost-per-hour")
-        ),
+        max_usd_per_hour=_budget(chosen.max_cost_per_hour),
         border=v.the_border(chosen.records),
     )
     choice = replace(choice, budget=chosen.max_cost_per_hour or "")
     return choice, predictor, v.the_quality(chosen.records)
+
+
+def _budget(text: str | None) -> float | None:
+    """USD per hour of a budget as it was typed. Raises InputError."""
+    from advisor.advise.api import check_budget
+
+    if text is None:
+        return None
+    usd = usd_per_hour(text, where="--max-cost-per-hour")
+    check_budget(usd, where=f"--max-cost-per-hour {text}")
+    return usd
 
 
 def _counted(texts: list[str] | None) -> list[tuple[str, int | None]] | None:

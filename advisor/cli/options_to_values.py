@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from advisor.cli import streams
 from advisor.errors import InputError
 from advisor.spec.reading.amounts import count as count_of
 from advisor.spec.reading.amounts import tokens
@@ -68,10 +69,8 @@ def the_workload(asked: Asked, limits: Limits, prices: Prices, **more: Any) -> W
     }
     if name is None and asked.input_tokens is None and asked.output_tokens is None:
         name = USUAL_WORKLOAD
-        typer.echo(
-            f"quantadvise: no workload named; assumed is {name} (--workload, or --input-tokens and "
-            "--output-tokens)",
-            err=True,
+        streams.note_with_answer(
+            f"no workload named; assumed is {name} (--workload, or --input-tokens and --output-tokens)"
         )
     if name is None:
         return _with_images(workload_from_flags(**flags), images)

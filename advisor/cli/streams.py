@@ -42,6 +42,32 @@ _ASCII = {
 _HANDLER = "quantadvise"
 
 
+_notes: list[str] = []
+
+
+def note_with_answer(text: str) -> None:
+    """A line on stderr where the command ends with an answer; beside an error it would be a second line."""
+    _notes.append(text)
+
+
+@contextmanager
+def notes_with_answer() -> Iterator[None]:
+    """Prints what `note_with_answer` was told inside, unless an error other than exit code 3 ends it."""
+    from advisor.errors import NothingFitsError, QuantAdviseError
+
+    _notes.clear()
+    failed = False
+    try:
+        yield
+    except QuantAdviseError as error:
+        failed = not isinstance(error, NothingFitsError)
+        raise
+    finally:
+        for text in () if failed else _notes:
+            print(f"quantadvise: {text}", file=sys.stderr)
+        _notes.clear()
+
+
 def ascii_of(text: str) -> str:
     """`text` in ASCII that a person can read: `≤` as `<=`, `é` as `e`, what has no likeness as `?`."""
     parts = []

@@ -292,3 +292,9 @@ def test_accuracy_is_measured_of_the_very_checkpoint_that_is_served() -> None:
 def test_an_exact_number_of_gpus_beyond_the_most_is_refused() -> None:
     with pytest.raises(InputError, match="num_gpus: 2 is more than max_gpus, 1; keep one of them"):
         recommend(MODEL, SINGLE, gpus=["A100"], num_gpus=2, max_gpus=1)
+
+
+@pytest.mark.parametrize("argument", ["gpus", "formats"])
+def test_a_name_in_place_of_a_list_is_refused(argument: str) -> None:
+    with pytest.raises(InputError, match=rf"{argument}: 'A6000' is a text; give a list"):
+        recommend("Llama-3.1-8B-Instruct", "chat", **{argument: "A6000"})  # type: ignore[arg-type]

@@ -155,7 +155,7 @@ def test_cells_without_an_answer_are_counted_and_the_first_is_named(
     refused(
         result,
         "cells.csv: 2 of 3 rows have no answer; the first is line 4: unknown format 'fp88'",
-        code=0,
+        code=3,
     )
     assert len(result.out.splitlines()) == 4
 
@@ -490,3 +490,66 @@ def test_a_choice_that_is_none_names_the_choices_in_our_words(quantadvise: Comma
     assert result.code == 2
     said = "Error: Invalid value for '--only': 'foo' is not one of 'speed', 'accuracy'."
     assert result.err.splitlines()[-1] == said
+
+
+# What the message has to name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--max-cost-per-hour", "5/year"), ("--max-cost-per-hour 5/year", "0.000571 USD per hour")),
+        (("--price", "H100=2,5"), ("price '5'", "a comma stands between two prices", "H100=2.5")),
+    ],
+)
+def test_a_refused_amount_is_named_as_it_was_typed(
+    quantadvise: Command, arguments: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    refused(quantadvise(*RECOMMEND, *arguments), *words)
+
+
+def test_a_prediction_is_of_one_gpu(quantadvise: Command) -> None:
+    refused(quantadvise(*PREDICT[:3], "H100,L40S", "-w", "chat"), "--gpu: 'H100,L40S'", "recommend")
+
+
+def test_a_folder_without_measurements_is_refused(quantadvise: Command, tmp_path: Path) -> None:
+    refused(quantadvise(*RECOMMEND, "--records", tmp_path), str(tmp_path), "no measurement file")
+
+
+def test_what_is_assumed_is_said_beside_an_answer_and_not_beside_an_error(quantadvise: Command) -> None:
+    asked = ("recommend", "Llama-3.1-8B-Instruct", "--gpu")
+    assert "assumed is chat" in quantadvise(*asked, "A100").err
+    refused(quantadvise(*asked, "nonsense"), "unknown GPU 'nonsense'")
+
+
+def test_a_file_is_written_into_a_folder_that_is_there(quantadvise: Command, tmp_path: Path) -> None:
+    log = Path("docs/data/requests.csv")
+    there = tmp_path / "none" / "traffic.yaml"
+    refused(quantadvise("profiles", "from-trace", log, "--out", there), "--out", "no such folder")
+    assert not there.parent.exists()
+
+
+def test_too_little_memory_is_explained_once(quantadvise: Command) -> None:
+    result = quantadvise(*PREDICT[:1], "Llama-3.1-405B-Instruct", *PREDICT[2:], "--format", "bf16")
+    line = refused(result, "too little memory", "--tp", code=3)
+    assert "weights 8" in result.out.replace("\n", " ")
+    assert "weights" not in line
+
+
+def test_cells_of_which_some_have_no_answer_end_in_3(quantadvise: Command, tmp_path: Path) -> None:
+    cells = tmp_path / "cells.csv"
+    head = "model,gpu,num_gpus,format,input_tokens,output_tokens,concurrency\n"
+    good, bad = "Llama-3.1-8B-Instruct,H100,1,fp8,512,256,8\n", "no-such,H100,1,fp8,512,256,8\n"
+    cells.write_text(head + good + bad, encoding="utf-8")
+    assert quantadvise("predict", "--cells", cells, "-o", "csv").code == 3
+    cells.write_text(head + good, encoding="utf-8")
+    assert quantadvise("predict", "--cells", cells, "-o", "csv").code == 0
+
+
+def test_a_term_without_prices_is_named(quantadvise: Command) -> None:
+    said = quantadvise(
+        "recommend", "Llama-3.1-8B-Instruct", "-w", "chat", "--pricing", "1yr", "--gpu", "H100,L40S"
+    )
+    text = " ".join(said.out.split())
+    assert "for want of a 1yr price" in text
+    assert "no 1yr price of H100-SXM, L40S is known" in text

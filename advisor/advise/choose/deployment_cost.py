@@ -122,18 +122,32 @@ def estimate_at(of: Range, i: int, basis: Basis) -> Estimate | None:
 
 
 def price_notes(
-    gpus: Sequence[GpuSpec], price_of_gpus: PriceOf, *, by_cost: bool, budget: bool
+    gpus: Sequence[GpuSpec],
+    price_of_gpus: PriceOf,
+    *,
+    by_cost: bool,
+    budget: bool,
+    pricing: str = "on-demand",
 ) -> tuple[str, ...]:
     """Named GPUs without a price, which come last or are left out, and spot prices above those on demand.
 
-    Nothing where no GPU has a price: the question itself says then what takes the place of the cost.
+    Where no GPU has a price of the term asked for, those that have one on demand; else nothing: the question
+    itself says then what takes the place of the cost.
     """
     prices = {gpu.name: (gpu, price_of_gpus(gpu, 1)) for gpu in gpus}
     without = [name for name, (_, price) in prices.items() if price is None]
-    notes = []
+    notes, term = [], "" if pricing == "on-demand" else f"{pricing} "
+    usual_prices = {name: price_of(gpu, 1) for name, (gpu, _) in prices.items()}
+    on_demand = [name for name, price in usual_prices.items() if price is not None]
+    if without and len(without) == len(prices) and on_demand and pricing != "on-demand":
+        have = "has one" if len(on_demand) == 1 else "have one"
+        notes.append(
+            f"no {pricing} price of {listed(without)} is known; {listed(on_demand)} {have} on demand: leave "
+            f"--pricing out, or state it: --price {on_demand[0]}=USD"
+        )
     if without and len(without) < len(prices) and (by_cost or budget):
         what = "left out, as a budget needs one" if budget else "ranked last"
-        notes.append(f"no price of {listed(without)}: {what}; state it: --price {without[0]}=USD")
+        notes.append(f"no {term}price of {listed(without)}: {what}; state it: --price {without[0]}=USD")
     for name, (gpu, price) in prices.items():
         usual = price_of(gpu, 1) if price is not None and price.term == "spot" else None
         if price is not None and usual is not None and usual.usd_per_hour < price.usd_per_hour:

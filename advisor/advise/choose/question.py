@@ -26,6 +26,8 @@ class Choice:
     workload: Workload
     price_of: PriceOf
     max_usd_per_hour: float | None = None
+    pricing: str = "on-demand"
+    """The term that `price_of` is of: `1yr`, `spot` …"""
     budget: str = ""
     """The budget as it was typed: `100/month`; empty where it was no text."""
     every_gpu: tuple[GpuSpec, ...] = ()

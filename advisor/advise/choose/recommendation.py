@@ -164,6 +164,7 @@ def _price_notes(choice: Choice) -> tuple[str, ...]:
         choice.price_of,
         by_cost=choice.workload.objective == "cost",
         budget=choice.max_usd_per_hour is not None,
+        pricing=choice.pricing,
     )
 
 

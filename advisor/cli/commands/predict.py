@@ -80,7 +80,7 @@ def predict(
             metavar="FILE.csv",
             help="Many at once: columns model,gpu,num_gpus,format,input_tokens,output_tokens,concurrency; "
             "optional ones (engine settings, request_rate, num_prompts, checkpoint, task, recipe …) are "
-            "listed in docs/reference.md.",
+            "listed in docs/reference.md. Exit code 3 where a row has no answer.",
         ),
     ] = None,
     explain: Annotated[
@@ -198,13 +198,12 @@ def _replayed(
 def _require_fit(assessment: Assessment) -> None:
     """A deployment that cannot hold the load is no answer to act on."""
     from advisor.display_text import deployment_text
-    from advisor.report.documents.missed_limit_words import refusal_text
 
     for refusal in assessment.refusals:
         if refusal.kind in ("memory", "context"):
             raise NothingFitsError(
-                f"{deployment_text(assessment.deployment)}: {refusal_text(assessment, refusal)}; "
-                "give a replica more GPUs (--tp), a narrower --format, or a GPU with more memory"
+                f"{deployment_text(assessment.deployment)}: has too little memory for this load; give "
+                "a replica more GPUs (--tp), a narrower --format, or a GPU with more memory"
             )
 
 
@@ -241,6 +240,7 @@ def _answer_cells(path: Path, records: list[str] | None, output: o.Output, *, an
         line, why = unanswered[0]
         said = f"{len(unanswered):,} of {len(rows):,} rows have no answer; the first is line {line:,}: {why}"
         typer.echo(f"quantadvise: {path}: {said}", err=True)
+        raise typer.Exit(NothingFitsError.exit_code)
 
 
 def _checkpoint(text: str | None) -> str | None:

@@ -63,6 +63,8 @@ def from_trace(
     if name is not None and not name.strip():
         raise InputError("--name: is empty; name the profile, or leave it out")
     arrival = _arrival(rate, concurrency)
+    if out is not None:
+        atomic_files.check_folder(out, where="--out")
     answers = None if output_tokens is None else parse_lengths(output_tokens, where="--output-tokens")
     if out is not None and out.exists():
         raise InputError(f"{out}: exists; name another file or delete it")

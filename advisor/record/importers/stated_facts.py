@@ -14,6 +14,7 @@ from advisor.spec.engines.kernel_choice import KvFormat
 from advisor.spec.formats.catalog import find_format, format_of_checkpoint
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
+from advisor.spec.reading.given_value import plain
 from advisor.spec.workloads.load_kind import LoadKind
 
 OWN = "own measurement"
@@ -56,6 +57,8 @@ class DeploymentFacts:
     input_tokens: float | None = None
     output_tokens: float | None = None
     lengths: LengthKind | None = None
+    unknown_gpu: str | None = None
+    """What a file calls its GPU, where no GPU of the catalog is called so."""
     algorithm: str | None = None
     """How the weights were quantized, for accuracy: `gptq`, `rtn`, `awq` …"""
     licence: str = OWN
@@ -107,6 +110,9 @@ def missing(facts: DeploymentFacts, *names: str, where: str) -> None:
     if absent:
         what = ", ".join(name.replace("_", " ") for name in absent)
         flags = ", ".join(FLAGS[name] for name in absent)
+        if absent == ["gpu"] and facts.unknown_gpu is not None:
+            called = plain(facts.unknown_gpu)
+            raise InputError(f"{where}: its GPU '{called}' is not in the catalog; correct it, or add {flags}")
         raise InputError(f"{where}: does not state {what}; add {flags}")
 
 
@@ -179,6 +185,13 @@ def known_gpu(name: object) -> str | None:
         return None
     tries = (name, name.replace("-", " "), name.split("-")[0].split("_")[0])
     return next((found for text in tries if (found := _gpu(text)) is not None), None)
+
+
+def unknown_gpu(name: object) -> str | None:
+    """What a file calls its GPU, where no GPU of the catalog is called so; else None."""
+    if not isinstance(name, str) or not name.strip() or known_gpu(name) is not None:
+        return None
+    return name.strip()
 
 
 def _gpu(name: str) -> str | None:

@@ -38,11 +38,12 @@ _DEPLOYMENT = (
 _FIGURES = (
     "requests_per_s",
     "output_tokens_per_s",
+    "capacity_requests_per_s",
     "usd_per_million_output_tokens",
     "usd_per_thousand_queries",
     "recovery",
 )
-_REST = ("basis", "recovery_basis", "usd_per_hour", "checkpoint", "serve")
+_REST = ("keeps_all_limits", "basis", "recovery_basis", "usd_per_hour", "checkpoint", "serve")
 
 
 def assessment_row(assessment: Assessment) -> dict[str, object]:
@@ -64,6 +65,7 @@ def assessment_row(assessment: Assessment) -> dict[str, object]:
         row |= _three(latency_key(metric, statistic), estimate)
     row |= _three("requests_per_s", prediction.requests_per_s)
     row |= _three("output_tokens_per_s", prediction.output_tokens_per_s)
+    row |= _three("capacity_requests_per_s", prediction.capacity_requests_per_s)
     row |= _three(
         "usd_per_million_output_tokens", None if cost is None else cost.usd_per_million_output_tokens
     )
@@ -72,6 +74,7 @@ def assessment_row(assessment: Assessment) -> dict[str, object]:
     speed = assessment.estimate("e2e") or prediction.requests_per_s
     commands = commands_for(prediction)
     return row | {
+        "keeps_all_limits": assessment.keeps_all_limits,
         "basis": None if speed is None else speed.basis,
         "recovery_basis": None if prediction.recovery is None else prediction.recovery.basis,
         "usd_per_hour": None if cost is None else cost.usd_per_hour,

@@ -125,7 +125,9 @@ def question_text(recommendation: Recommendation) -> str:
     }
     aim, first = aims[workload.objective], recommendation.winner
     if workload.objective == "cost" and first is not None and first.cost is None:
-        aim = f"fewest GPUs first, for want of a price (--price {first.deployment.gpu.label}=USD)"
+        pricing = recommendation.choice.pricing if recommendation.choice is not None else "on-demand"
+        price = "price" if pricing == "on-demand" else f"{pricing} price"
+        aim = f"fewest GPUs first, for want of a {price} (--price {first.deployment.gpu.label}=USD)"
     return (
         f"{recommendation.model.name} for {workload.name}: {_mean(load.input_tokens)} {prompt} and "
         f"{_mean(load.output_tokens)} answer tokens, {load_text(load)}; {talks}{known}; "

@@ -152,6 +152,11 @@ def parse_price(text: str) -> tuple[str, float]:
     Raises InputError for another form, an unknown GPU, or a price that is none.
     """
     name, separator, amount = text.replace("=", ":", 1).rpartition(":")
+    if not separator and text.strip().isdigit():
+        raise InputError(
+            f"price '{text}': is no GPU with a price; a comma stands between two prices, a point in a "
+            "number: H100=2.5"
+        )
     if not separator or not name.strip():
         raise InputError(f"price '{text}': expected a GPU and USD per GPU-hour; write it like H100=2.5")
     where = f"price '{text}'"

@@ -60,6 +60,11 @@ def gpu_and_count(text: str) -> tuple[str, int | None]:
 
 def gpu_and_degree(text: str, tensor_parallel: int) -> tuple[str, int]:
     """The GPU's name and how many share a replica: `2xA100` says both. Raises InputError for two counts."""
+    if len(named_parts := split(text)) > 1:
+        raise InputError(
+            f"--gpu: '{plain(text)}' names {len(named_parts)} GPUs, and a prediction is of one deployment; "
+            "name one, or use recommend or compare"
+        )
     name, count = gpu_and_count(text)
     if count is not None and tensor_parallel not in (1, count):
         raise InputError(

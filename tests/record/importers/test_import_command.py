@@ -191,3 +191,13 @@ def test_a_table_of_aiperf_names_the_json_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "profile_export_aiperf.csv"
     path.write_text("Metric,avg,min,max,p99\nTime to First Token (ms),50,40,70,65\n", encoding="utf-8")
     assert "import the JSON of the same name beside it" in error_of(path)
+
+
+def test_a_gpu_that_the_catalog_lacks_is_named_as_the_file_calls_it(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    said = json.loads((VLLM / "concurrency.json").read_text(encoding="utf-8"))
+    path.write_text(json.dumps(said | {"gpu": "L40SS"}), encoding="utf-8")
+    known = (*FACTS[:4], *FACTS[6:], *VERSION)
+    text = error_of(path, *known, "--out", tmp_path / "m.csv")
+    assert "its GPU 'L40SS' is not in the catalog; correct it, or add --gpu" in text
+    assert run(path, *known, "--gpu", "L40S", "--out", tmp_path / "m.csv").exit_code == 0

@@ -23,7 +23,7 @@ from advisor.record.importers.imported_run import (
     section,
     whole,
 )
-from advisor.record.importers.stated_facts import DeploymentFacts, known_gpu, known_model
+from advisor.record.importers.stated_facts import DeploymentFacts, known_gpu, known_model, unknown_gpu
 from advisor.record.measurement import LengthKind
 from advisor.spec.metrics import MetricName
 from advisor.spec.workloads.load_kind import LoadKind
@@ -272,5 +272,7 @@ def _facts(document: Mapping[str, Any]) -> DeploymentFacts:
         for gpu in (section(endpoint, "gpus") or {}).values()
     }
     return DeploymentFacts(
-        model=known_model(name), gpu=known_gpu(next(iter(gpus))) if len(gpus) == 1 else None
+        model=known_model(name),
+        gpu=known_gpu(next(iter(gpus))) if len(gpus) == 1 else None,
+        unknown_gpu=unknown_gpu(next(iter(gpus))) if len(gpus) == 1 else None,
     )

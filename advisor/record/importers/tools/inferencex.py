@@ -12,7 +12,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from advisor.record.importers.imported_run import NO_LIMIT, NOT_RECORDED, STATISTICS, Run, day, number, whole
-from advisor.record.importers.stated_facts import DeploymentFacts, engine_name, known_gpu, known_model
+from advisor.record.importers.stated_facts import (
+    DeploymentFacts,
+    engine_name,
+    known_gpu,
+    known_model,
+    unknown_gpu,
+)
 from advisor.spec.engines.speculative import OFF
 from advisor.spec.metrics import MetricName
 from advisor.spec.models.catalog import find_model
@@ -121,6 +127,7 @@ def _facts(row: Mapping[str, Any], gpus: int | None) -> DeploymentFacts:
         model=known_model(row.get("model")),
         format=_format(row),
         gpu=known_gpu(row.get("hw")),
+        unknown_gpu=unknown_gpu(row.get("hw")),
         num_gpus=gpus,
         engine=engine_name(str(row["framework"])),
         engine_version=None if version is None else version[1],

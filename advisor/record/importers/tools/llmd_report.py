@@ -25,7 +25,13 @@ from advisor.record.importers.imported_run import (
     section,
     whole,
 )
-from advisor.record.importers.stated_facts import DeploymentFacts, engine_name, known_gpu, known_model
+from advisor.record.importers.stated_facts import (
+    DeploymentFacts,
+    engine_name,
+    known_gpu,
+    known_model,
+    unknown_gpu,
+)
 from advisor.record.importers.tools import llmd_report_v01
 from advisor.record.measurement import LengthKind
 from advisor.spec.metrics import MetricName
@@ -231,6 +237,7 @@ def _facts(engines: list[Mapping[str, Any]]) -> DeploymentFacts:
         model=known_model(section(part, "model", "name")),
         format=quantization if quantization in ("fp8", "int8") else None,
         gpu=known_gpu(section(part, "accelerator", "model")),
+        unknown_gpu=unknown_gpu(section(part, "accelerator", "model")),
         num_gpus=_gpus_of_a_replica(part),
         engine=engine,
         engine_version=_vllm_version(tool, image),

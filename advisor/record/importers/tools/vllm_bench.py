@@ -14,7 +14,13 @@ from typing import Any
 
 from advisor.errors import UnknownNameError
 from advisor.record.importers.imported_run import Run, day, needed, number, spread, whole
-from advisor.record.importers.stated_facts import DeploymentFacts, engine_name, known_gpu, known_model
+from advisor.record.importers.stated_facts import (
+    DeploymentFacts,
+    engine_name,
+    known_gpu,
+    known_model,
+    unknown_gpu,
+)
 from advisor.record.importers.tools import shared_by_flat_formats
 from advisor.spec.engines.kernel_choice import KvFormat
 from advisor.spec.engines.stated_settings import written_settings
@@ -223,6 +229,7 @@ def _facts(document: Mapping[str, Any]) -> DeploymentFacts:
         or known_model(document.get("tokenizer_id")),
         format=_text(document, "format"),
         gpu=known_gpu(_text(document, "gpu")),
+        unknown_gpu=unknown_gpu(_text(document, "gpu")),
         num_gpus=_count(document, "num_gpus"),
         engine=None if backend in _ENDPOINTS or not backend else engine_name(backend),
         engine_version=_text(document, "version"),
