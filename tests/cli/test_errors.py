@@ -553,3 +553,33 @@ def test_a_term_without_prices_is_named(quantadvise: Command) -> None:
     text = " ".join(said.out.split())
     assert "for want of a 1yr price" in text
     assert "no 1yr price of H100-SXM, L40S is known" in text
+
+
+def test_a_cache_smaller_than_what_is_estimated_beside_it_gets_a_note(quantadvise: Command) -> None:
+    asked = ("recommend", "Qwen3-30B-A3B", "--users", 32, "--slo", "tpot_p95_ms=30", "--formats", "nvfp4")
+    lengths = ("--input-tokens", 512, "--output-tokens", 256)
+    tight = " ".join(quantadvise(*asked, *lengths, "--gpu", "A4500", "--num-gpus", 1).out.split())
+    assert "the KV cache is what estimates leave" in tight
+    assert "the KV cache is what" not in quantadvise(*asked, *lengths, "--gpu", "H100", "--num-gpus", 1).out
+
+
+def test_cells_fit_the_terminal_and_name_what_is_left_out(quantadvise: Command, tmp_path: Path) -> None:
+    cells = tmp_path / "cells.csv"
+    cells.write_text(
+        "model,gpu,num_gpus,format,input_tokens,output_tokens,concurrency\n"
+        "Llama-3.1-8B-Instruct,H100,1,fp8,512,256,8\n",
+        encoding="utf-8",
+    )
+    shown = quantadvise("predict", "--cells", cells, columns=130).out
+    assert max(map(len, shown.splitlines())) <= 130
+    assert "tpot_mean_ms" in shown
+    assert "--output csv has every column" in shown
+
+
+def test_slow_kernels_are_named_where_reading_the_weights_is_not_what_takes_the_time(
+    quantadvise: Command,
+) -> None:
+    asked = ("--gpu", "H200", "-w", "chat", "--users")
+    mixture = quantadvise("predict", "gpt-oss-120b", *asked, 512, columns=400).out
+    assert "reading all weights at that rate 13.6 ms: their kernels are what is slow" in mixture
+    assert "their kernels" not in quantadvise("predict", "Llama-3.1-8B-Instruct", *asked, 32, columns=400).out

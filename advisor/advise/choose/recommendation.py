@@ -27,7 +27,7 @@ from advisor.spec.engines.start_table import known_releases
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.workload import Workload
-from advisor.units import MS_PER_S
+from advisor.units import GB, MS_PER_S
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
@@ -125,6 +125,7 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
         *_assumed_gpus(found),
         *found.notes,
         *closed_form_note(found.table),
+        *_tight_memory(found),
         *_waits(found),
         *_spread(found),
     )
@@ -168,6 +169,24 @@ def _price_notes(choice: Choice) -> tuple[str, ...]:
     )
 
 
+def _tight_memory(found: Recommendation) -> tuple[str, ...]:
+    """That the winner's KV cache is smaller than the engine's own share, which is an estimate: its error then
+    decides how many sequences share a step, or whether the engine starts at all."""
+    prediction = None if found.winner is None else found.winner.prediction
+    if prediction is None or prediction.memory.kv_bytes >= prediction.memory.overhead_bytes:
+        return ()
+    memory = prediction.memory
+    left, usable, weights, own = (
+        number(size / GB)
+        for size in (memory.kv_bytes, memory.usable_bytes, memory.weight_bytes, memory.overhead_bytes)
+    )
+    return (
+        f"the KV cache is what estimates leave: {left} of {usable} GB per GPU, after {weights} of weights "
+        f"and {own} of the engine's own, which may be off by a few tenths of a GB. The probability does not "
+        'count that: check "GPU KV cache size" in vLLM\'s log',
+    )
+
+
 def _waits(found: Recommendation) -> tuple[str, ...]:
     """That the winner's first token takes longer than people wait, where no limit says how long they do."""
     first, workload = found.winner, found.workload
@@ -178,7 +197,7 @@ def _waits(found: Recommendation) -> tuple[str, ...]:
     offline = workload.load.arrival.kind == "maximum"
     if ttft is None or limited or offline or ttft.value < MS_PER_S * PATIENCE_S:
         return ()
-    cache = "of one person's growing context the prefix cache leaves only what is new (--prefix-hit-rate 95%)"
+    cache = "if prompts begin with what was sent before, say what share of them does (--prefix-hit-rate 95%)"
     return (
         f"the first token takes {number(ttft.value / MS_PER_S)} s on average, longer than anyone waits in a "
         f"chat: limit it (--slo ttft_p95=5s){'' if workload.load.prefix_hit_rate else f'; {cache}'}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from advisor.advise.choose.assessment import Assessment
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.predict.replayed_log import Replay
+    from advisor.report.terminal.text_table import Column
     from advisor.spec.workloads.workload import Workload
 
 
@@ -225,7 +227,9 @@ def _answer_cells(path: Path, records: list[str] | None, output: o.Output, *, an
     if output is o.Output.csv:
         print_answer.print_cells(columns, answers)
     elif output is o.Output.table:
-        print_answer.print_listing(columns, answers, wraps=False)
+        print_answer.print_columns(
+            _main_columns(columns, answers), more="--output csv has every column and the 90 % intervals"
+        )
     else:
         cells = [dict(zip(columns, (value or None for value in row), strict=True)) for row in answers]
         print_answer.print_document({"cells": cells}, output.value)
@@ -241,6 +245,27 @@ def _answer_cells(path: Path, records: list[str] | None, output: o.Output, *, an
         said = f"{len(unanswered):,} of {len(rows):,} rows have no answer; the first is line {line:,}: {why}"
         typer.echo(f"quantadvise: {path}: {said}", err=True)
         raise typer.Exit(NothingFitsError.exit_code)
+
+
+_ENDS = ("_low", "_high")
+_LAST = ("engine", "basis", "fits", "max_concurrency")
+
+
+def _main_columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Column]:
+    """The answer's columns for a terminal, what matters least last; intervals are left to the CSV."""
+    from advisor.report.terminal.text_table import Column
+
+    main = [head for head in heads if not head.endswith(_ENDS)]
+    ordered = sorted(main, key=lambda head: head in _LAST)
+    places = [heads.index(head) for head in ordered]
+    return [
+        Column(head=heads[at], cells=[row[at] for row in rows], right=_is_number(rows, at), keep=at < 4)
+        for at in places
+    ]
+
+
+def _is_number(rows: Sequence[Sequence[str]], at: int) -> bool:
+    return all(row[at].replace(".", "", 1).isdecimal() for row in rows if row[at])
 
 
 def _checkpoint(text: str | None) -> str | None:

@@ -287,7 +287,9 @@ def _total_row(costs: Sequence[StepCost], usd_per_s: float | None) -> tuple[str,
     value, low, high = _sums(costs)
     gpu_s = [sum(end * one.gpus for one, end in zip(costs, ends, strict=True)) for ends in _ends(costs)]
     usd = "-" if usd_per_s is None else "{:.2f} ({:.2f} to {:.2f})".format(*(s * usd_per_s for s in gpu_s))
-    return ("all", "", duration(value), f"{duration(low)} to {duration(high)}", "", usd)
+    unknown = sum(one.value_s is None for one in costs)
+    name = f"all but the {unknown} not counted" if unknown else "all"
+    return (name, "", duration(value), f"{duration(low)} to {duration(high)}", "", usd)
 
 
 def _ends(costs: Sequence[StepCost]) -> Iterator[list[float]]:
@@ -307,6 +309,9 @@ def duration(seconds: float) -> str:
 
 
 def time_of(prepared: Prepared, expected: Expectation, ledger: Ledger) -> str:
-    """`, about 12 min`, for the question whether to go on; empty where nothing is known."""
-    seconds = total_s(step_costs(prepared, expected, ledger))
-    return f", about {duration(seconds)}" if seconds > 0 else ""
+    """`, about 12 min` (`at least` where a step has no prediction), for the question whether to go on; empty
+    where nothing is known."""
+    costs = step_costs(prepared, expected, ledger)
+    seconds = total_s(costs)
+    least = "at least" if any(one.value_s is None for one in costs) else "about"
+    return f", {least} {duration(seconds)}" if seconds > 0 else ""

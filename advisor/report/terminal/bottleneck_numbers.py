@@ -6,6 +6,10 @@ from advisor.cost.predict.prediction import Prediction
 from advisor.display_text import number
 from advisor.units import GB, MS_PER_S, TERA
 
+CLEARLY, MOST = 1.5, 0.5
+"""Milliseconds of matrix products ÷ those of reading all weights, from which on it is the kernels that are
+slow; and their share of the step, from which on it counts."""
+
 
 def bottleneck_number_lines(prediction: Prediction) -> list[str]:
     """What holds decode and prefill back, with the numbers behind it."""
@@ -42,7 +46,21 @@ def _decode_numbers(prediction: Prediction) -> str:
         return f"launches and scheduling outweigh the work; {weights}{of_step}{batch}"
     if prediction.regime_decode == "communication":
         return f"the GPUs wait for each other's sums; {weights}{of_step}{batch}"
-    return f"{weights}{of_step}{batch}"
+    return f"{weights}{of_step}{batch}{_reached(prediction)}"
+
+
+def _reached(prediction: Prediction) -> str:
+    """What the matrix kernels make of the memory bandwidth, where they take most of the step, and clearly
+    longer than reading all weights at its rate; else empty."""
+    rate = prediction.deployment.gpu.memory_bytes_per_s
+    products = sum(one.ms for one in prediction.decode_kernels if one.name.startswith(("matrix", "lm_head")))
+    least = MS_PER_S * prediction.memory.weight_bytes / rate
+    if products <= max(CLEARLY * least, MOST * sum(one.ms for one in prediction.decode_kernels)):
+        return ""
+    return (
+        f"; matrix products take {number(products)} ms of the step, reading all weights at that rate "
+        f"{number(least)} ms: their kernels are what is slow"
+    )
 
 
 def _prefill_numbers(prediction: Prediction) -> str:

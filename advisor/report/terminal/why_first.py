@@ -122,9 +122,9 @@ def _difference(excess: float, objective: Objective) -> str:
         "cost": ("costs {} more", "costs {} less", "costs {} times as much", "costs the same"),
         "latency": ("takes {} longer", "is {} faster", "takes {} times as long", "takes as long"),
         "throughput": (
-            "takes {} longer per request",
-            "takes {} less per request",
-            "serves {} times fewer",
+            "serves {} fewer requests",
+            "serves {} more requests",
+            "serves {} times fewer requests",
             "serves as many",
         ),
         "accuracy": (
@@ -138,7 +138,9 @@ def _difference(excess: float, objective: Objective) -> str:
         return same
     if excess >= 1:
         return times.format(number(1 + excess, digits=2))
-    return (worse if excess > 0 else better).format(share(abs(excess)))
+    # Of throughput the objective is seconds per request.
+    change = 1 / (1 + excess) - 1 if objective == "throughput" else excess
+    return (worse if excess > 0 else better).format(share(abs(change)))
 
 
 def _behind(first: Assessment, other: Assessment, workload: Workload, decided: Decided) -> str:

@@ -296,7 +296,7 @@ def test_evidence_and_warnings_of_accuracy_stand_on_lines_of_their_own() -> None
         ("latency", "bf16 on 1× A100: it takes as long (5 (4.5–5.5) s per request)."),
         (
             "throughput",
-            "int8 on 1× A6000: it takes 33 % longer per request (6 (5.4–6.6) requests per second at most).",
+            "int8 on 1× A6000: it serves 25 % fewer requests (6 (5.4–6.6) requests per second at most).",
         ),
         (
             "accuracy",
