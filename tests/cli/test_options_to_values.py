@@ -9,6 +9,7 @@ import pytest
 
 from advisor.cli import options_to_values
 from advisor.cli.option_groups import Asked, Limits, Named, Prices, Served
+from advisor.cli.streams import notes_with_answer
 from advisor.errors import InputError
 from advisor.spec.workloads.workload import Workload
 
@@ -41,7 +42,8 @@ def test_flags_alone_make_a_workload() -> None:
 
 
 def test_no_workload_is_chat_and_stderr_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    assert asked().load == asked(workload="chat").load
+    with notes_with_answer():
+        assert asked().load == asked(workload="chat").load
     assert "assumed is chat" in capsys.readouterr().err
 
 
