@@ -24,7 +24,9 @@ from advisor.cost.serving.load_table import busy_replicas
 from advisor.display_text import share
 from advisor.spec.benchmark_run import BenchmarkRun
 from advisor.spec.deployment import Deployment
+from advisor.spec.reading.amounts import HOURS_PER_MONTH
 from advisor.spec.workloads.workload import Arrival
+from advisor.units import MS_PER_S, S_PER_HOUR, S_PER_MINUTE
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
@@ -35,6 +37,9 @@ MIN_GAIN = 0.005
 """Expected gain, as a share of the first's objective, below which measuring is not worth telling."""
 MOST_KINDS = 12
 """Measurements weighed against each other: of the deployments likeliest to matter."""
+ALONE = 0.05
+"""Requests in flight on average up to which a benchmark sends one after another: at a low rate it would wait
+for hours, and nearly every request is alone."""
 STDERR = 0.006
 """Standard error of a recovery over a few tasks with all their items: what published scores of one model
 scatter by."""
@@ -98,9 +103,9 @@ def measure_next(
 ) -> Suggestion | None:
     """Up to `count` measurements; None for an answer made by hand.
 
-    The first is the one that decides between the picks, where there are several. The gain is what choosing
-    with their results is expected to save, averaged over what they might show.
-    Where nothing keeps the limits for sure, over taking untested what is best to take.
+    The most saved per GPU-minute first; the one that decides between the picks, where there are several, is
+    among them. The gain is what choosing with their results is expected to save, averaged over what they
+    might show. Where nothing keeps the limits for sure, over taking untested what is best to take.
     """
     if recommendation.choice is None:
         return None
@@ -115,8 +120,9 @@ def measure_next(
     usd = usd_by_role(recommendation.picks)
     by_hour = weighed_per(recommendation.workload) == "hour"
     now, cheaper = usd.get("recommended"), usd.get("cheaper") if by_hour else None
-    measurable = _measurable(of)
-    problem = _problem(of, predictor, measurable)
+    first = _cheaper(recommendation)
+    measurable = _measurable(of, first)
+    problem = _problem(of, predictor, measurable, first)
     loss = _perfect(problem)
     if not measurable:
         why = "everything that could be chosen has been measured under this very load"
@@ -128,8 +134,12 @@ def measure_next(
         found = [replace(m, sure_then=chance) for m, chance in zip(found, then, strict=True)]
     between = settling(recommendation, predictor, quality) if kept else None
     if between is not None:
-        others = [m for m in found if (m.what, m.deployment) != (between.what, between.deployment)]
-        found = [between, *others][:count]
+        same = [m for m in found if (m.what, m.deployment) == (between.what, between.deployment)]
+        between = same[0] if same else between
+        found = found if same else [*found[: count - 1], between]
+    if kept:
+        found = [m for m in found if m is between or _pays(m, of, None if now is None else m.gain * now)]
+        found.sort(key=lambda m: -m.gain / m.gpu_minutes)
     found = _within(found, loss, keep=between)
     why = "" if found else f"no measurement is expected to save {share(MIN_GAIN)} of what the first costs"
     return Suggestion(
@@ -162,19 +172,44 @@ def settling(
     recommendation: Recommendation, predictor: Predictor, quality: QualityModel | None = None
 ) -> Measurement | None:
     """The one measurement that helps most to choose between the picks; None where there is but one, or none
-    that would help."""
+    that would help. Of a cheaper pick, which is to be measured first, it is one of that pick."""
     choice = recommendation.choice
+    first = _cheaper(recommendation)
     among = [pick.offer.deployment for pick in recommendation.picks]
     if choice is None or len(among) < 2:
         return None
     found = judge_fixed(choice, [choice.workload.load], among, predictor, quality)
     of = Contest(choice, found, draw(found, 0, np.arange(len(among)), predictor.fit.shared))
-    measurable = _measurable(of)
+    measurable = _measurable(of, first)
+    about = [m for m in measurable if m.deployment.key == first.times(1).key] if first is not None else []
+    measurable = about or measurable
     if not measurable:
         return None
-    problem = _problem(of, predictor, measurable)
-    best = greedy(problem, [m.gpu_minutes for m in measurable], 1, least=MIN_GAIN)
-    return replace(measurable[best[0][0]], gain=best[0][1]) if best else None
+    problem = _problem(of, predictor, measurable, first)
+    usd = usd_by_role(recommendation.picks)
+    now, cheaper = usd.get("recommended"), usd.get("cheaper")
+    best = greedy(problem, [m.gpu_minutes for m in measurable], 1, least=0.0 if about else MIN_GAIN)
+    if not best and not about:
+        return None
+    # That a cheaper pick suffices saves the difference, however little the average over all outcomes says.
+    number, gain = best[0] if best else (0, 0.0)
+    chosen = replace(measurable[number], gain=gain)
+    saved = None if now is None else now - cheaper if about and cheaper is not None else gain * now
+    return chosen if _pays(chosen, of, saved) else None
+
+
+def _cheaper(recommendation: Recommendation) -> Deployment | None:
+    return next((pick.offer.deployment for pick in recommendation.picks if pick.role == "cheaper"), None)
+
+
+def _pays(m: Measurement, of: Contest, usd_per_hour: float | None) -> bool:
+    """Whether a measurement costs no more than it may save within a month, at so many USD per hour; where
+    that is not known, or cost is not the aim, it may."""
+    price = of.choice.price_of(m.deployment.gpu, m.deployment.tensor_parallel)
+    if price is None or usd_per_hour is None or of.choice.workload.objective != "cost":
+        return True
+    costs = m.gpu_minutes * S_PER_MINUTE / S_PER_HOUR * price.usd_per_gpu_hour
+    return costs <= usd_per_hour * HOURS_PER_MONTH
 
 
 def _sure_after(of: Contest, problem: Problem, measured: Sequence[int]) -> float:
@@ -190,22 +225,18 @@ def _perfect(problem: Problem) -> float:
     return float(lost.mean(axis=0).min() - lost.min(axis=1).mean())
 
 
-def _measurable(of: Contest) -> list[Measurement]:
+def _measurable(of: Contest, cheaper: Deployment | None) -> list[Measurement]:
     """The kinds of deployment that matter, and the formats whose accuracy does."""
     arrival = of.choice.workload.load.arrival
-    kinds: dict[tuple[object, ...], int] = {}
-    for i, d in enumerate(of.deployments):
-        if not of.found.measured[0, i]:
-            kinds.setdefault(d.times(1).key, i)
-    matter = as_good(of.draws).mean(axis=0)
-    matter[0] += 1.0  # the first always does
-    chosen = sorted(kinds.values(), key=lambda i: (-matter[i], i))[:MOST_KINDS]
+    chosen = _kinds(of, cheaper)[:MOST_KINDS]
     found = []
     for i in chosen:
         d = of.deployments[i]
         busy = float(busy_replicas(arrival.kind, arrival.value or 1.0, d.replicas))
-        part = _share(arrival, busy)
+        part = _share(arrival, busy, float(of.found.answers.latency_ms["e2e", "mean"].value[i]))
         rate = float(of.found.answers.requests_per_s.value[i]) / busy
+        if part.kind == "single" and arrival.kind != "single":
+            rate = MS_PER_S / float(of.found.answers.latency_ms["e2e", "mean"].value[i])
         if not np.isfinite(rate) or rate <= 0:
             continue
         found.append(
@@ -238,15 +269,32 @@ def _measurable(of: Contest) -> list[Measurement]:
     return found
 
 
-def _share(arrival: Arrival, busy: float) -> Arrival:
-    """What one of the replicas that have requests has of the load."""
+def _kinds(of: Contest, cheaper: Deployment | None) -> list[int]:
+    """Of each kind that was not measured the row whose number of replicas is likeliest to be the best, or is
+    the cheaper pick's; the kinds that matter most first."""
+    matter = as_good(of.draws).mean(axis=0)
+    matter[0] += 1.0  # the first always does
+    matter += [2.0 if d == cheaper else 0.0 for d in of.deployments]
+    kinds: dict[tuple[object, ...], int] = {}
+    for i in sorted(range(len(of.deployments)), key=lambda i: (-matter[i], i)):
+        if not of.found.measured[0, i]:
+            kinds.setdefault(of.deployments[i].times(1).key, i)
+    return list(kinds.values())
+
+
+def _share(arrival: Arrival, busy: float, e2e_ms: float) -> Arrival:
+    """What one of the replicas that have requests has of the load; single requests where they hardly meet."""
     if arrival.value is None:
         return arrival
     value = arrival.value / busy
+    if arrival.kind == "rate" and value * e2e_ms / MS_PER_S <= ALONE:
+        return Arrival(kind="single")
     return replace(arrival, value=float(round(value)) if arrival.kind == "concurrency" else value)
 
 
-def _problem(of: Contest, predictor: Predictor, measurable: Sequence[Measurement]) -> Problem:
+def _problem(
+    of: Contest, predictor: Predictor, measurable: Sequence[Measurement], cheaper: Deployment | None
+) -> Problem:
     width = len(of.deployments)
     at = np.arange(width)
     names: dict[str, int] = {}
@@ -264,9 +312,10 @@ def _problem(of: Contest, predictor: Predictor, measurable: Sequence[Measurement
         seen = outcomes(of.found, 0, at, by_cause)
         return np.asarray(np.where(seen.keeps, np.minimum(seen.objective / own, MISS_COST), MISS_COST))
 
+    rows = {of.deployments[i].times(1).key: i for i in _kinds(of, cheaper)}
     reveals, noise = [], []
     for m in measurable:
-        i = next(n for n, d in enumerate(of.deployments) if d.times(1).key == m.deployment.key)
+        i = rows[m.deployment.key]
         if m.what == "accuracy":
             reveals.append(np.array([2 * width + i]))
             noise.append(np.array([_accuracy_noise(of, i)]))

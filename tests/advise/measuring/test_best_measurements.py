@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from advisor import measure_next, recommend
-from advisor.advise.measuring.best_measurements import Suggestion
+from advisor.advise.api import shipped_predictor, shipped_quality
+from advisor.advise.choose.recommendation import Recommendation
+from advisor.advise.measuring.best_measurements import Suggestion, settling
 from advisor.errors import InputError
 from advisor.measure.steps.plan import read_plan
 from advisor.report.documents.measure_plan import WORKLOAD, plan_files, write_plans
@@ -158,3 +160,39 @@ def test_the_bill_may_fall_to_what_the_cheaper_pick_costs() -> None:
     assert suggestion.may_fall_to == picks["cheaper"].usd_per_hour
     among = {replace(pick.deployment, replicas=1).key for pick in picks.values()}
     assert suggestion.measurements[0].deployment.key in among
+
+
+def ask(gpus: list[str], **asked: object) -> tuple[Recommendation, Suggestion]:
+    found = recommend(MODEL, override(load_workload("chat"), **asked), gpus=gpus)  # type: ignore[arg-type]
+    suggestion = measure_next(found)
+    assert suggestion is not None
+    return found, suggestion
+
+
+def test_what_saves_most_per_gpu_minute_comes_first() -> None:
+    _, suggestion = ask(["L40S", "A6000", "H100", "A100"], rate=16.0)
+    worth = [m.gain / m.gpu_minutes for m in suggestion.measurements]
+    assert len(worth) > 1
+    assert worth == sorted(worth, reverse=True)
+
+
+@pytest.mark.parametrize("rate", [20.0, 60.0, 100.0])
+def test_a_cheaper_pick_that_is_to_be_measured_first_is_what_is_measured(rate: float) -> None:
+    """At its own share of the load: not at that of the surer one, which has more replicas."""
+    found, suggestion = ask(["L4", "L40S", "A10G", "RTX4090", "A6000"], rate=rate, confidence=0.95)
+    [cheaper] = [pick.offer.deployment for pick in found.picks if pick.role == "cheaper"]
+    settles = settling(found, shipped_predictor(), shipped_quality())
+    assert settles is not None
+    assert settles.deployment == cheaper.times(1)
+    assert settles.arrival.value == pytest.approx(rate / cheaper.replicas)
+    assert settles.deployment in [m.deployment for m in suggestion.measurements]
+
+
+def test_where_requests_hardly_meet_one_after_another_is_measured_and_costs_less_than_it_saves() -> None:
+    """At a request in a quarter of an hour a benchmark at the rate took 5,002 GPU-minutes."""
+    _, suggestion = ask(["L40S", "A6000", "L4"], rate=0.001)
+    assert suggestion.usd_per_hour is not None
+    for m in suggestion.measurements:
+        assert m.arrival.kind == "single"
+        assert m.gpu_minutes < 60.0
+        assert m.gpu_minutes / 60 * 1.1 * m.deployment.num_gpus <= m.gain * suggestion.usd_per_hour * 730
