@@ -135,6 +135,8 @@ def _miss(refusal: Refusal, of: Assessment, confidence: float) -> str:
     excess = refusal.excess or 0.0
     if excess >= DISCERNIBLE_SHARE:
         end = "" if refusal.expected is None else f" at {stated_share(confidence)} confidence"
+        if refusal.likely_kept and end:
+            return f"kept by the estimate, {missed_by(excess)}{end}"
         return f"{missed_by(excess)}{end}"
     return f"kept by itself, but all limits together with {chance(of.keeps_all_limits)} only"
 
@@ -172,6 +174,7 @@ def nothing_kept_lines(
     workload = recommendation.workload
     nearest = [a for a in recommendation.refused if a.excess is not None]
     rows = shown_rows(recommendation.likely or nearest, min(top or CLOSEST_ROWS, CLOSEST_ROWS))
+    shown = [assessment for _, assessment in rows]
     ways = () if decision is None else decision.ways_out
     table = [
         Line(),
@@ -179,7 +182,7 @@ def nothing_kept_lines(
         *table_lines(rows, workload, width),
     ]
     return [
-        *[Line(text, "bold") for text in wrapped(_nothing_kept_head(recommendation), width)],
+        *[Line(text, "bold") for text in wrapped(_nothing_kept_head(recommendation, shown), width)],
         *plain(wrapped(question_text(recommendation), width)),
         *plain(part for note in recommendation.notes for part in wrapped(f"Note: {note}.", width, indent=6)),
         *pick_lines(recommendation, decision, width),
@@ -198,19 +201,18 @@ def _refused_section(recommendation: Recommendation, width: int) -> list[Line]:
     return [Line(), Line("Refused", "bold"), *plain(texts)] if texts else []
 
 
-def _nothing_kept_head(recommendation: Recommendation) -> str:
-    """`Nothing keeps all limits with 80 % · nearest fp8 on 8× L4 · 8 USD/h (5,840 a month) · 70 %`."""
-    asked = f"Nothing keeps all limits with {stated_share(recommendation.workload.confidence)}"
-    if recommendation.frontier:
-        surest = recommendation.frontier[-1]
-        deployment, usd, keeps = surest.deployment, surest.usd_per_hour, surest.keeps_all_limits
-    elif (nearest := recommendation.closest) is not None:
-        usd = None if nearest.cost is None else nearest.cost.usd_per_hour
-        deployment, keeps = nearest.deployment, nearest.keeps_all_limits
-    else:
+def _nothing_kept_head(recommendation: Recommendation, rows: Sequence[Assessment]) -> str:
+    """`Nothing keeps all limits with 80 % · nearest fp8 on 8× L4 · 8 USD/h (5,840 a month) · 70 %`: the first
+    row of the table below."""
+    if not rows:
         return nothing_kept_line(recommendation)
-    said = chance(keeps, recommendation.workload.confidence)
-    return f"{asked} · surest {deployment_text(deployment)} · {bill_text(usd)} · {said}"
+    confidence, nearest = recommendation.workload.confidence, rows[0]
+    usd = None if nearest.cost is None else nearest.cost.usd_per_hour
+    return (
+        f"Nothing keeps all limits with {stated_share(confidence)} · nearest "
+        f"{deployment_text(nearest.deployment)} · {bill_text(usd)} · "
+        f"{chance(nearest.keeps_all_limits, confidence)}"
+    )
 
 
 def _more(recommendation: Recommendation) -> str:
