@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from advisor.advise.choose.assessment import Assessment
-from advisor.advise.choose.candidate_deployments import Space
+from advisor.advise.choose.candidate_deployments import MOST_GPUS, Space
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged_rows import TableRows
 from advisor.advise.choose.question import Choice, check_context
@@ -36,9 +36,6 @@ from advisor.spec.workloads.workload import Objective, Workload
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.recovery import QualityModel
-
-MOST_GPUS = 100_000
-"""More than the largest cluster known: beyond it, a slip of the hand."""
 
 MOST_USD_PER_HOUR = 100_000_000
 

@@ -17,6 +17,10 @@ TENSOR_PARALLEL = (1, 2, 4, 8, 16)
 """16 spans two nodes of eight, as the seed paper's 405B tables do."""
 
 
+MOST_GPUS = 100_000
+"""More than the largest cluster known: beyond it, a slip of the hand."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
     """What may be chosen from. None = no bound, or every value that makes sense."""
@@ -45,6 +49,11 @@ class Space:
         """How many of this kind there may be at most, all replicas together; None = no bound."""
         bounds = (self.max_gpus, self.num_gpus, self.stock.get(gpu.name))
         return min((bound for bound in bounds if bound is not None), default=None)
+
+    def searched_gpus(self, gpu: GpuSpec) -> int:
+        """How many of this kind a search goes to, all replicas together."""
+        bound = self.most_gpus(gpu)
+        return MOST_GPUS if bound is None else bound
 
     @property
     def is_bounded(self) -> bool:

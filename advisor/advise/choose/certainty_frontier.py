@@ -135,11 +135,9 @@ def _within(choice: Choice, single: Deployment, usd_per_hour: float) -> Deployme
     price, degree = choice.price_of(single.gpu, single.tensor_parallel), single.tensor_parallel
     if price is None:
         return None
-    count = most_replicas(price, degree, usd_per_hour * (1.0 - TIE))
-    most = choice.space.most_gpus(single.gpu)
+    most = choice.space.searched_gpus(single.gpu) // degree
+    count = min(most_replicas(price, degree, usd_per_hour * (1.0 - TIE)), most)
     arrival = choice.workload.load.arrival
-    if most is not None:
-        count = min(count, most // degree)
     if arrival.kind == "concurrency" and arrival.value is not None:
         count = min(count, int(arrival.value))
     return single.times(count) if count >= 1 else None
@@ -174,10 +172,10 @@ def _varied(choice: Choice, found: Sequence[Offer]) -> list[Deployment]:
     known = {offer.deployment.key for offer in found}
     made: dict[tuple[object, ...], Deployment] = {}
     for d in (offer.deployment for offer in frontier(found)):
-        n, most = d.replicas, choice.space.most_gpus(d.gpu)
+        n, most = d.replicas, choice.space.searched_gpus(d.gpu)
         for count in sorted({round(0.75 * n), n - 1, n + 1, round(1.25 * n), round(1.5 * n), 2 * n}):
             varied = d.times(max(count, 1))
-            if varied.key not in known and (most is None or varied.num_gpus <= most):
+            if varied.key not in known and varied.num_gpus <= most:
                 made[varied.key] = varied
     return list(made.values())
 

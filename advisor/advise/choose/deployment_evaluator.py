@@ -216,11 +216,7 @@ class DeploymentEvaluator:
             known = np.isfinite(low) & (low > 0)
             needed = np.where(known, np.maximum(np.ceil(value / np.where(known, low, 1.0)), 1.0), 1.0)
         most: Floats = SPARE * needed if rate else np.floor(value)
-        bounds = [self.choice.space.most_gpus(d.gpu) for d in self.deployments]
-        held = [
-            np.inf if bound is None else bound // d.tensor_parallel
-            for bound, d in zip(bounds, self.deployments, strict=True)
-        ]
+        held = [self.choice.space.searched_gpus(d.gpu) // d.tensor_parallel for d in self.deployments]
         most = np.minimum(most, np.array(held)[self.of[pairs]])
         top = np.asarray(np.maximum(most, 1), dtype=np.intp)
         return top, np.minimum(np.asarray(needed, dtype=np.intp), top)
