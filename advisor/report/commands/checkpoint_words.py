@@ -47,6 +47,20 @@ def why_made(deployment: Deployment) -> str:
     return f"None of {published} published checkpoints starts here"
 
 
+def passed_over(deployment: Deployment) -> str | None:
+    """Why the checkpoint that comes first is not the one served: `REPO is not served: vLLM refuses …`; None
+    where it is, or where another was asked for."""
+    starts, format = starts_of(deployment.model), deployment.format.name
+    first = next(iter(starts.candidates(format)), None)
+    if first is None or not first.published or deployment.checkpoint is not None:
+        return None
+    if first.repo == deployment.start.checkpoint.repo:
+        return None
+    gpu, engine, split = deployment.gpu, deployment.engine, deployment.parallelism
+    found = starts.start(format, gpu, engine, split, kv_format=deployment.kv_format, checkpoint=first)
+    return None if found.kernels.starts else f"{first.repo} is not served: {found.kernels.why}"
+
+
 def _checkpoint(c: Checkpoint) -> str:
     kind = c.kind
     words = [_SCHEMES.get(kind.scheme, kind.scheme)]

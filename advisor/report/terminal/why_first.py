@@ -18,7 +18,7 @@ from advisor.display_text import (
     share,
     span,
 )
-from advisor.report.commands.checkpoint_words import start_words, why_made
+from advisor.report.commands.checkpoint_words import passed_over, start_words, why_made
 from advisor.report.commands.serve_commands import commands_for, remarks
 from advisor.report.documents.missed_limit_words import finding, limit_text, worst_refusal
 from advisor.report.terminal.bottleneck_words import bottleneck_lines
@@ -272,4 +272,5 @@ def command_lines(assessment: Assessment) -> list[str]:
         )
         lines += [f"#   {line}" for line in commands.recipe.rstrip().splitlines()]
     lines += [f"# {remark}" for remark in remarks(assessment.prediction, commands)]
-    return [*lines, f"# {start_words(commands.start)}"]
+    other = passed_over(assessment.deployment)
+    return [*lines, f"# {start_words(commands.start)}", *([f"# {other}"] if other else [])]

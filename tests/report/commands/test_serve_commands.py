@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from advisor import predict, recommend
+from advisor.report.commands.checkpoint_words import passed_over
 from advisor.report.commands.recipe import PRESETS, recipe_yaml
 from advisor.report.commands.serve_commands import (
     Commands,
@@ -221,3 +222,13 @@ def test_a_card_of_two_devices_is_two_gpus() -> None:
     assert found is not None
     (line,) = cautions(found.deployment, commands_for(found))
     assert line.startswith("one MI250 card is 2 GPUs to vLLM")
+
+
+def test_the_first_checkpoint_is_named_where_the_release_refuses_it() -> None:
+    # vLLM refuses act order in groups since 0.30.0 (PR 54809).
+    said = passed_over(deployment(fmt="int4", gpu="H100"))
+    assert said is not None
+    assert said.startswith(
+        "RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w4a16 is not served: vLLM refuses actorder"
+    )
+    assert passed_over(deployment(fmt="fp8", gpu="H100")) is None

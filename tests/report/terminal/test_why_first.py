@@ -155,6 +155,8 @@ def test_the_commands_of_a_published_checkpoint_need_no_recipe() -> None:
         "vllm serve hugging-quants/Meta-Llama-3.1-8B-Instruct-AWQ-INT4 --max-model-len 768",
         "# INT4 weights in groups of 128 (awq by its name), asymmetric, as a published recipe describes it; "
         "kernel Marlin, attention FlashAttention 2",
+        "# RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w4a16 is not served: vLLM refuses actorder group "
+        "and dynamic since 0.30.0 (PR #54809); actorder weight and static still load",
     ]
 
 
