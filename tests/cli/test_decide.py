@@ -190,3 +190,16 @@ def test_two_files_are_compared(quantadvise: Command) -> None:
     document = json.loads(quantadvise("compare", file, file, "-o", "json").out)
     assert {d["significant"] for d in document["differences"]} == {False}
     assert {d["rests_on"] for d in document["differences"]} == {"scatter"}
+
+
+def test_where_nothing_keeps_the_limits_the_headline_is_the_first_row_of_the_table(
+    quantadvise: Command,
+) -> None:
+    question = "recommend Llama-3.1-8B-Instruct -w chat --gpu A6000,L40S --users 300 --max-gpus 2"
+    out = quantadvise(*question.split()).out.splitlines()
+    assert out[0].startswith("Nothing keeps all limits with 80 % · nearest ")
+    _, nearest, usd, keeps = out[0].split(" · ")
+    [row] = [line for line in out if line.startswith("1  ")]
+    assert nearest.split()[1] == row.split()[1], "the format"
+    assert usd.split()[0] in row.split()
+    assert keeps in row
