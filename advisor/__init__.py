@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from advisor.cost.estimate_with_interval import Estimate
     from advisor.cost.predict.prediction import Prediction
     from advisor.errors import QuantAdviseError
-    from advisor.report.documents.recommendation_document import prediction_document, recommendation_document
+    from advisor.report.documents.prediction_document import prediction_document
+    from advisor.report.documents.recommendation_document import recommendation_document
     from advisor.spec.deployment import Deployment
     from advisor.spec.engines.engine import Engine, parse_engine
     from advisor.spec.formats.catalog import find_format, known_formats
@@ -59,7 +60,7 @@ _HOME = {
     "Prediction": "advisor.cost.predict.prediction",
     "Estimate": "advisor.cost.estimate_with_interval",
     "recommendation_document": "advisor.report.documents.recommendation_document",
-    "prediction_document": "advisor.report.documents.recommendation_document",
+    "prediction_document": "advisor.report.documents.prediction_document",
     "find_model": "advisor.spec.models.catalog",
     "known_models": "advisor.spec.models.catalog",
     "typical_model": "advisor.spec.models.catalog",

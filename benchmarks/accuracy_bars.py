@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import ceil, floor
 from typing import Any
 
-from advisor.cost.quality.recovery import QualityModel
+from advisor.cost.quality.quality_model import QualityModel
 
 COVERAGE = (0.87, 0.93)
 CHANCE = 1.645

@@ -15,7 +15,7 @@ from advisor.cost.quality.expected_loss import Key
 from advisor.cost.quality.fitting.estimator import LossRegressor
 from advisor.cost.quality.fitting.held_out_errors import base_model_of, guesses, is_checkpoint_mean
 from advisor.cost.quality.fitting.held_out_predictions import HeldOut, models_out
-from advisor.cost.quality.recovery import QualityModel
+from advisor.cost.quality.quality_model import QualityModel
 from advisor.record.prior_constants import read_accuracy_constants
 from advisor.shipped_files import shipped
 

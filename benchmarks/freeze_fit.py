@@ -18,7 +18,7 @@ from advisor import atomic_files
 from advisor.cost import fit_file
 from advisor.cost.learn import learn
 from advisor.cost.quality import accuracy_fit_file as quality_file
-from advisor.cost.quality.recovery import fit_quality
+from advisor.cost.quality.quality_model import fit_quality
 from advisor.record.measurement import QualityMeasurement, SpeedMeasurement
 from advisor.record.prior_constants import read_accuracy_constants
 from advisor.record.store import read_quality, read_speed

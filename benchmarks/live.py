@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.spec.hardware.catalog import known_gpus
 from advisor.ui.answers import Answerer
-from advisor.ui.own_inputs import OwnInputs
+from advisor.ui.own_models_workloads_gpus import OwnInputs
 from advisor.ui.page import FIRST
 
 MODELS = ("Qwen2.5-7B-Instruct", "Mistral-7B-Instruct-v0.3", "Llama-3.3-70B-Instruct", "Qwen2.5-32B-Instruct")

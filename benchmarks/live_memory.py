@@ -23,7 +23,7 @@ from urllib.parse import urlencode
 
 from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.ui.answers import Answerer
-from advisor.ui.own_inputs import OwnInputs
+from advisor.ui.own_models_workloads_gpus import OwnInputs
 from advisor.ui.page import FIRST, ui_page
 from advisor.ui.server import Server
 

@@ -15,7 +15,7 @@ from advisor.advise import api
 from advisor.cost import fit_file
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.quality import accuracy_fit_file as quality_file
-from advisor.cost.quality.recovery import QualityModel
+from advisor.cost.quality.quality_model import QualityModel
 from advisor.errors import DataError
 from tests.command import Command
 

@@ -35,7 +35,7 @@ from advisor.spec.workloads.workload import Objective, Workload
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 MOST_USD_PER_HOUR = 100_000_000
 
@@ -248,7 +248,7 @@ def shipped_predictor() -> Predictor:
 @lru_cache(maxsize=1)
 def shipped_quality() -> QualityModel:
     """What is known of accuracy from the measurements that ship; read once."""
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
     return QualityModel.shipped()
 

@@ -26,7 +26,7 @@ from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 
 def crossover(

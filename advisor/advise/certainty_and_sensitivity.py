@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from advisor.advise.sensitivity.own_or_api import OwnOrApi
     from advisor.advise.sensitivity.price_break_even import BreakEven
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from advisor.spec.hardware.gpu_by_name import find_gpu
 if TYPE_CHECKING:
     from advisor.advise.choose.recorded_failures import Border
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
     from advisor.record.measurement import SpeedMeasurement
     from advisor.spec.hardware.gpu import GpuSpec
     from advisor.spec.models.model import ModelSpec
@@ -119,7 +119,7 @@ def left_out_notes(predictor: Predictor) -> list[str]:
 
 def quality_with(folders: Sequence[Path]) -> QualityModel:
     """What is known of accuracy, conditioned on the scores in `folders` as well; no new fit."""
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
     own = [row for folder in folders for row in read_quality(_existing(folder))]
     known = QualityModel.shipped()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from advisor.cost.quality.algorithm_and_maker import Recipe, parse_recipe
 from advisor.cost.quality.checkpoint_of_recipe import algorithm_in, is_known_by
-from advisor.cost.quality.recipe import Recipe, parse_recipe
 from advisor.errors import InputError
 from advisor.spec.formats.catalog import find_format, known_formats
 from advisor.spec.formats.format import QuantFormat

@@ -22,7 +22,7 @@ from advisor.spec.models.model import ModelSpec
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.model_traits import Traits
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
     from advisor.spec.hardware.gpu import GpuSpec
 
 QUANTITIES = ("ttft_mean_ms", "tpot_mean_ms", "e2e_mean_ms", "requests_per_s", "output_tokens_per_s")
@@ -211,7 +211,7 @@ def _named(question: Question) -> str | None:
 def _recovery_row(
     question: Question, model: ModelSpec | Traits, quality: QualityModel
 ) -> tuple[list[str], str]:
-    from advisor.cost.quality.recipe import parse_recipe
+    from advisor.cost.quality.algorithm_and_maker import parse_recipe
 
     try:
         recovery = quality.recovery(

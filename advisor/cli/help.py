@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from advisor.cli.unconverted_options import take_as_given
+from advisor.cli.skip_typer_validators import take_as_given
 
 WIDTH = 110
 """Most characters of a line."""

@@ -9,13 +9,14 @@ from advisor.cli import options as o
 from advisor.cli import options_to_values as v
 from advisor.errors import InputError
 from advisor.spec.reading.amounts import usd_per_hour
-from advisor.spec.reading.comma_lists import gpu_and_count, named
+from advisor.spec.reading.comma_lists import named
+from advisor.spec.reading.gpu_and_count import gpu_and_count
 
 if TYPE_CHECKING:
     from advisor.advise.choose.question import Choice
     from advisor.cli.option_groups import Chosen, HostedApi, Named
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 
 def asked_choice(

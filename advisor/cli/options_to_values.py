@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from advisor.advise.choose.recorded_failures import Border
     from advisor.cli.option_groups import Asked, Limits, Named, Prices, Served
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
     from advisor.spec.engines.engine import Engine
     from advisor.spec.hardware.gpu import GpuSpec
     from advisor.spec.hardware.live_prices import LivePrices

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from advisor.cost.fitting.measured_deployments import DeploymentKey, Evidence, MeasuredCell
 from advisor.cost.step.deployment_work import ERAS
-from advisor.cost.step.fitted_speed import FittedSpeed
+from advisor.cost.step.fitted_step_model import FittedSpeed
 from advisor.cost.uncertainty.error_class import EngineClass, ErrorClass
 from advisor.cost.uncertainty.intervals import Interval, Intervals
 from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares

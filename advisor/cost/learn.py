@@ -22,12 +22,12 @@ from advisor.cost.evaluation.held_out_errors import (
 from advisor.cost.evaluation.held_out_report import report
 from advisor.cost.fit_file import Fit
 from advisor.cost.fit_report import FitReport
+from advisor.cost.fitting.fit_step_time import fit_speed
 from advisor.cost.fitting.kernel_estimator import fit_kernels
 from advisor.cost.fitting.measured_deployments import shape_key
 from advisor.cost.fitting.observations import observe
-from advisor.cost.fitting.step_estimator import fit_speed
 from advisor.cost.learn_from_own_records import assembled, row_keys
-from advisor.cost.step.fitted_speed import FittedSpeed
+from advisor.cost.step.fitted_step_model import FittedSpeed
 from advisor.cost.uncertainty.intervals import build
 from advisor.errors import DataError
 from advisor.record.kernel_timing import KernelTiming

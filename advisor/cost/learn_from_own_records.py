@@ -13,11 +13,11 @@ import numpy as np
 
 from advisor.cost.array_table import Floats
 from advisor.cost.fit_file import Fit
+from advisor.cost.fitting.fit_step_time import fit_speed
 from advisor.cost.fitting.measured_cells import measured_cells
 from advisor.cost.fitting.measured_deployments import DeploymentKey, Evidence, deployment_key
 from advisor.cost.fitting.observations import Observations, is_free_arrangement, observe, unclear
-from advisor.cost.fitting.step_estimator import fit_speed
-from advisor.cost.step.fitted_speed import FittedSpeed
+from advisor.cost.step.fitted_step_model import FittedSpeed
 from advisor.cost.step.parameter_vector import expert_keys
 from advisor.cost.uncertainty.intervals import Intervals
 from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement

@@ -10,7 +10,7 @@ from typing import Any
 from advisor.errors import InputError
 from advisor.mcp import inputs as i
 from advisor.spec.models.model import ModelSpec
-from advisor.spec.reading.comma_lists import gpu_and_count, gpu_and_degree
+from advisor.spec.reading.gpu_and_count import gpu_and_count, gpu_and_degree
 from advisor.spec.workloads.workload import Workload
 
 Document = dict[str, Any]
@@ -123,7 +123,7 @@ def _recommend(given: i.RecommendInputs) -> Document:
 
 def _predict(given: i.DeploymentInputs) -> Document:
     from advisor.advise.api import predict
-    from advisor.report.documents.recommendation_document import prediction_document
+    from advisor.report.documents.prediction_document import prediction_document
 
     workload = _workload(given)
     gpu, tensor_parallel = gpu_and_degree(given.gpu, given.tensor_parallel)

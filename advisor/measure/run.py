@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from advisor import atomic_files
 from advisor.errors import QuantAdviseError
-from advisor.measure import commands
+from advisor.measure import commands_as_text
 from advisor.measure.execution.executor import Write
 from advisor.measure.execution.jobs import Job, QuantizeJob, checkpoint_folder
 from advisor.measure.ledger_to_records import Records, records
@@ -124,5 +124,5 @@ def _describe(prepared: Prepared) -> None:
     atomic_files.write(folder / "plan.json", json.dumps(plan, indent=1, sort_keys=True, default=str) + "\n")
     row: dict[str, Any] = machine.environment(list(prepared.devices))
     atomic_files.write(folder / "environment.json", json.dumps(row, indent=1, sort_keys=True) + "\n")
-    lines = [line for job in prepared.jobs for line in commands.of_job(job, folder)]
+    lines = [line for job in prepared.jobs for line in commands_as_text.of_job(job, folder)]
     atomic_files.write(folder / "commands.txt", "\n".join(lines) + "\n")

@@ -14,7 +14,7 @@ The columns stand in `advisor.record.file_columns`. An empty cell means "not kno
 there and "nothing to say" in free text; it is damage everywhere else. A field never holds a line break, so a
 line is a record, and a file that does not end in a line break was cut off while being written. A damaged row
 stops the read: a fit on what happens to be readable would be a fit on something else. Writers hold a lock
-and replace a file as a whole; `measurement_file` has both, and the checksums.
+and replace a file as a whole; `checksummed_file` has both, and the checksums.
 """
 
 from __future__ import annotations
@@ -29,6 +29,16 @@ from typing import Any, Generic
 
 from advisor import atomic_files
 from advisor.errors import DataError, InputError, nearest
+from advisor.record.checksummed_file import (
+    Head,
+    checked_body,
+    head_of,
+    is_torn,
+    lines_of,
+    locked,
+    set_torn_line_aside,
+    text_of,
+)
 from advisor.record.file_columns import (
     COSTS,
     FAILURES,
@@ -43,16 +53,6 @@ from advisor.record.file_columns import (
 )
 from advisor.record.kernel_timing import KernelTiming
 from advisor.record.measurement import FailedRun, PrintedCost, QualityMeasurement, SpeedMeasurement
-from advisor.record.measurement_file import (
-    Head,
-    checked_body,
-    head_of,
-    is_torn,
-    lines_of,
-    locked,
-    set_torn_line_aside,
-    text_of,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

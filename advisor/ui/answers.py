@@ -22,10 +22,11 @@ from advisor.advise.sensitivity.loosened_limit import loosened
 from advisor.advise.sensitivity.own_or_api import own_or_api
 from advisor.cost.predict.cached_predictor import CachedPredictor
 from advisor.cost.predict.predictor import Predictor
-from advisor.cost.quality.recovery import QualityModel
+from advisor.cost.quality.quality_model import QualityModel
 from advisor.report.documents.mixed_fleet_document import mix_document
 from advisor.report.documents.recommendation_document import recommendation_document
 from advisor.report.html.certainty_and_sensitivity import sure_section
+from advisor.report.html.certainty_badge import badge, settles
 from advisor.report.html.charts.best_along_load import load_chart
 from advisor.report.html.charts.chart import Chart, figure
 from advisor.report.html.charts.first_chart import first_picture
@@ -37,7 +38,6 @@ from advisor.report.html.first_screen import answer_section
 from advisor.report.html.page import DOCUMENT_ROWS, Findings, folds, head_section, report_charts
 from advisor.report.html.tables.mixed_fleet import mix_section
 from advisor.report.html.tables.ranking import ranking_section
-from advisor.report.html.verdict_badge import badge, settles
 from advisor.report.terminal.mixed.fleet_words import compared_text
 from advisor.spec.reading.comma_lists import split
 from advisor.ui.cached_quality import CachedQuality
@@ -45,8 +45,8 @@ from advisor.ui.dropped_file import take
 from advisor.ui.figures_and_command import command_line, compared
 from advisor.ui.form import asked_values
 from advisor.ui.form_to_question import mixes, read_choice
-from advisor.ui.own_inputs import OwnInputs
-from advisor.ui.sections import next_section, prices_section
+from advisor.ui.own_models_workloads_gpus import OwnInputs
+from advisor.ui.prices_and_measure_next import next_section, prices_section
 from advisor.units import MS_PER_S
 
 REMEMBERED = 16

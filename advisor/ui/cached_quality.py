@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 
+from advisor.cost.quality.quality_model import QualityModel
 from advisor.cost.quality.question_and_recovery import Question, Recovery
-from advisor.cost.quality.recovery import QualityModel
 
 MAX_KNOWN = 50_000
 """Recoveries kept: a dozen models in every format on every GPU."""

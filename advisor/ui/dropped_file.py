@@ -31,7 +31,7 @@ from advisor.spec.workloads.read_profile import parse_workload
 from advisor.spec.workloads.traces.profile_of_trace import profile_from_trace
 from advisor.spec.workloads.workload import Workload
 from advisor.ui.form import gpu_row
-from advisor.ui.own_inputs import OwnInputs
+from advisor.ui.own_models_workloads_gpus import OwnInputs
 from advisor.units import MB, MS_PER_S
 
 MOST_BYTES = int(64 * MB)

@@ -23,8 +23,9 @@ from advisor.spec.engines.engine_of_profile import FLAGS, read_engine
 from advisor.spec.hardware.catalog import catalog_gpu
 from advisor.spec.hardware.prices import price_lists
 from advisor.spec.reading.amounts import plain_number
-from advisor.spec.reading.comma_lists import gpu_and_count, split
+from advisor.spec.reading.comma_lists import split
 from advisor.spec.reading.given_value import Given
+from advisor.spec.reading.gpu_and_count import gpu_and_count
 from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.profile_schema import PROPERTIES
 from advisor.spec.workloads.read_profile import known_scenarios

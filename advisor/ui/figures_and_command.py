@@ -13,7 +13,7 @@ from advisor.spec.reading.comma_lists import split
 from advisor.ui.fields import MORE, fields
 from advisor.ui.fields_from_signatures import NO, YES, flag
 from advisor.ui.form_to_question import LEVELLED, SIZE, kind_said, limits_said, mixes, profile_said
-from advisor.ui.own_inputs import OwnInputs
+from advisor.ui.own_models_workloads_gpus import OwnInputs
 
 PLAIN = (
     "recovery", "confidence", "objective", "formats", "kv", "pricing", "maxgpus", "budget", "api", "used",

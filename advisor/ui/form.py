@@ -20,7 +20,7 @@ from advisor.ui.field import Field, Options
 from advisor.ui.fields import FORMATS, GPUS, GROUPS, LOAD, MORE, UNITS, USE, fields
 from advisor.ui.fields_from_signatures import ENGINE
 from advisor.ui.form_to_question import LIMITED
-from advisor.ui.own_inputs import OwnInputs
+from advisor.ui.own_models_workloads_gpus import OwnInputs
 from advisor.ui.slider import slider
 
 PERCENT = 100.0

@@ -31,7 +31,7 @@ from advisor.spec.workloads.slo import parse_slos
 from advisor.spec.workloads.workload import Workload
 from advisor.ui.fields import field_of_words, fields
 from advisor.ui.fields_from_signatures import further, stated_engine
-from advisor.ui.own_inputs import OwnInputs
+from advisor.ui.own_models_workloads_gpus import OwnInputs
 
 LOADS = ("", *SPELLING.values())
 """How requests come; empty: as the profile has it."""

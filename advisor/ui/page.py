@@ -11,7 +11,7 @@ from advisor.report.html.elements.markup import Html, data_script, tag
 from advisor.report.html.elements.vega import library_script
 from advisor.report.html.page import page_text
 from advisor.ui.form import form
-from advisor.ui.own_inputs import OwnInputs
+from advisor.ui.own_models_workloads_gpus import OwnInputs
 
 FIRST: Mapping[str, str] = {
     "model": "Llama-3.1-8B-Instruct",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from advisor.cost import fit_report
 from advisor.cost.fit_report import FitReport
-from advisor.cost.quality.recovery import QualityModel
+from advisor.cost.quality.quality_model import QualityModel
 from advisor.report.accuracy_md_recovery import quality_markdown
 from advisor.report.held_out_error_tables import fit_tables, summary_table
 from advisor.shipped_files import shipped

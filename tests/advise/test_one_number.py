@@ -11,7 +11,8 @@ from advisor.advise.api import choice_of, predict, recommend, shipped_predictor,
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.compare.deployments import compare
 from advisor.display_text import latency_name
-from advisor.report.documents.recommendation_document import prediction_document, recommendation_document
+from advisor.report.documents.prediction_document import prediction_document
+from advisor.report.documents.recommendation_document import recommendation_document
 from advisor.report.terminal.print_answer import TABLE_ROWS
 from advisor.report.terminal.ranking_tables import shown_rows
 from advisor.spec.workloads.read_profile import load_workload, parse_workload

@@ -8,9 +8,9 @@ import pytest
 
 from advisor.advise.api import recommend
 from advisor.cost.evaluation.format_choice_score import RIGHT_WITHIN, usd_per_query
+from advisor.cost.fitting.fit_step_time import fit_speed
 from advisor.cost.fitting.kernel_estimator import fit_kernels
 from advisor.cost.fitting.observations import observe
-from advisor.cost.fitting.step_estimator import fit_speed
 from advisor.cost.learn_from_own_records import assembled
 from advisor.cost.predict.predictor import Predictor
 from advisor.record.measurement import SpeedMeasurement

@@ -14,7 +14,7 @@ import pytest
 
 from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.ui.answers import Answerer, question_key
-from advisor.ui.own_inputs import OwnInputs
+from advisor.ui.own_models_workloads_gpus import OwnInputs
 from advisor.ui.page import FIRST, ui_page
 from advisor.ui.server import Server
 from tests.browser.chromium import Browser

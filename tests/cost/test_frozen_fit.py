@@ -8,7 +8,7 @@ from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.cost import fit_file
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.quality import accuracy_fit_file as quality_file
-from advisor.cost.quality.recovery import QualityModel
+from advisor.cost.quality.quality_model import QualityModel
 from advisor.shipped_files import shipped
 from tests.conftest import FROZEN_FIT
 

@@ -15,14 +15,14 @@ from advisor.cost.evaluation.fit_without_rows import GROUP_STEPS, Optimum
 from advisor.cost.evaluation.format_choice_score import blocks, named_by_another_source, score_choices
 from advisor.cost.evaluation.held_out_errors import leave_groups_out
 from advisor.cost.fit_report import FitReport, FoldRow
+from advisor.cost.fitting.fit_step_time import SpeedProblem, fit_speed
 from advisor.cost.fitting.measured_deployments import shape_key
 from advisor.cost.fitting.observations import Observations, arrangements, observe
-from advisor.cost.fitting.step_estimator import SpeedProblem, fit_speed
 from advisor.cost.learn import learn
 from advisor.cost.predict.prediction import Prediction
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.step.deployment_work import deployment_arrays
-from advisor.cost.step.fitted_speed import FittedSpeed
+from advisor.cost.step.fitted_step_model import FittedSpeed
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.store import read_kernels, read_speed
 from advisor.shipped_files import shipped

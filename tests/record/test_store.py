@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from advisor.errors import DataError, DiskFullError, InputError
 from advisor.record import file_columns, store
+from advisor.record.checksummed_file import locked
 from advisor.record.kernel_timing import KernelTiming
 from advisor.record.measurement import FailedRun, PrintedCost, QualityMeasurement, SpeedMeasurement
-from advisor.record.measurement_file import locked
 from tests.record import build
 
 # Anything a field may hold: every character but line breaks, zero bytes and lone surrogates (not UTF-8).

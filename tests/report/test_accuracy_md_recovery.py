@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from advisor.cost.quality.recovery import QualityModel
+from advisor.cost.quality.quality_model import QualityModel
 from advisor.report.accuracy_md_recovery import quality_markdown
 
 

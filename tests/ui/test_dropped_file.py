@@ -14,7 +14,7 @@ from advisor.spec.workloads.traces.profile_of_trace import profile_from_trace
 from advisor.ui import dropped_file
 from advisor.ui.dropped_file import take
 from advisor.ui.form_to_question import read_choice
-from advisor.ui.own_inputs import OwnInputs
+from advisor.ui.own_models_workloads_gpus import OwnInputs
 from tests.spec.build_models import llama_config
 
 DATA = Path(__file__).resolve().parent.parent / "data"

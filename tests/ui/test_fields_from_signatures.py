@@ -17,7 +17,7 @@ from advisor.ui import fields_from_signatures
 from advisor.ui.field import Field, Slider
 from advisor.ui.fields import STATED, fields
 from advisor.ui.form_to_question import field_of, read_choice, words_of
-from advisor.ui.own_inputs import OwnInputs
+from advisor.ui.own_models_workloads_gpus import OwnInputs
 
 CHAT = {"model": "Llama-3.1-8B-Instruct", "workload": "chat", "gpu": "A6000,L40S"}
 

@@ -22,7 +22,7 @@ from advisor.spec.workloads.read_profile import load_workload
 from advisor.ui.answers import Answerer
 from advisor.ui.figures_and_command import command_line, compared_figures
 from advisor.ui.form_to_question import read_choice
-from advisor.ui.own_inputs import OwnInputs
+from advisor.ui.own_models_workloads_gpus import OwnInputs
 from tests.command import Command
 
 CHAT = {"model": "Llama-3.1-8B-Instruct", "workload": "chat", "gpu": "A6000,L40S"}

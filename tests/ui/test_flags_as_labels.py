@@ -11,7 +11,7 @@ from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.ui.answers import Answerer
 from advisor.ui.fields import fields
 from advisor.ui.flags_as_labels import in_form_words
-from advisor.ui.own_inputs import OwnInputs
+from advisor.ui.own_models_workloads_gpus import OwnInputs
 
 CHAT = {"model": "Llama-3.1-8B-Instruct", "workload": "chat", "gpu": "A6000,L40S,H100-SXM"}
 QUESTIONS: tuple[dict[str, str], ...] = (

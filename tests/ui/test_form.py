@@ -11,7 +11,7 @@ from advisor.spec.models.catalog import known_models
 from advisor.spec.workloads.read_profile import known_workloads, load_workload
 from advisor.ui.fields import GROUPS, STATED, field_of_words, fields
 from advisor.ui.form import form, gpu_row
-from advisor.ui.own_inputs import OwnInputs
+from advisor.ui.own_models_workloads_gpus import OwnInputs
 from advisor.ui.slider import slider
 from tests.report.html.elements.test_markup import Reader
 

@@ -13,7 +13,7 @@ from advisor.errors import InputError, QuantAdviseError
 from advisor.spec.api_price import ApiPrice
 from advisor.spec.models.catalog import find_model
 from advisor.ui.form_to_question import field_of, read_choice
-from advisor.ui.own_inputs import OwnInputs
+from advisor.ui.own_models_workloads_gpus import OwnInputs
 
 CHAT = {"model": "Llama-3.1-8B-Instruct", "workload": "chat"}
 

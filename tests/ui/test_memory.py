@@ -10,7 +10,7 @@ from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.ui import cached_quality
 from advisor.ui.answers import MOST_UNCOLLECTED, REMEMBERED, Answerer
-from advisor.ui.own_inputs import OwnInputs
+from advisor.ui.own_models_workloads_gpus import OwnInputs
 
 
 def question(level: int) -> dict[str, str]:

@@ -18,7 +18,7 @@ from advisor import load_workload, recommend
 from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.spec.workloads.profile_flags import override
 from advisor.ui.answers import Answerer, Superseded
-from advisor.ui.own_inputs import OwnInputs
+from advisor.ui.own_models_workloads_gpus import OwnInputs
 from advisor.ui.page import FIRST, ui_page
 from advisor.ui.server import Server
 from tests.report.page import read_page

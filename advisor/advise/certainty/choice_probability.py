@@ -20,7 +20,7 @@ from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 SURE_PROBABILITY = 0.8
 """From this probability of being the best on, the choice is called sure."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from advisor.cost.quality.algorithm_and_maker import Recipe
 from advisor.cost.quality.checkpoint_of_recipe import made_by
-from advisor.cost.quality.recipe import Recipe
 from advisor.spec.deployment import Deployment, KvChoice, resolved_kv
 from advisor.spec.engines.engine import Engine
 from advisor.spec.formats.format import QuantFormat

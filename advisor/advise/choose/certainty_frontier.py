@@ -21,7 +21,7 @@ from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 Role = Literal["recommended", "surer", "cheaper"]
 """recommended: the best by the objective of those that keep all limits with the confidence asked for. surer:

@@ -26,7 +26,7 @@ from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Load, Workload
 
 if TYPE_CHECKING:
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 
 class DeploymentEvaluator:
@@ -310,7 +310,7 @@ def recoveries_of(
     """What is known of each deployment's accuracy on the workload's tasks; each kind is looked up once."""
     if quality is None:
         return (None,) * len(deployments)
-    from advisor.cost.quality.recipe import parse_recipe
+    from advisor.cost.quality.algorithm_and_maker import parse_recipe
 
     asked = workload.quality
     recipe = parse_recipe(asked.recipe) if asked.recipe else None

@@ -26,7 +26,7 @@ from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Load
 
 if TYPE_CHECKING:
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 
 FIRST = 10

@@ -31,7 +31,7 @@ from advisor.units import GB, MS_PER_S
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 PRICE: RefusalKind = "price"
 PATIENCE_S = 10.0

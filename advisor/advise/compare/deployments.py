@@ -35,7 +35,7 @@ from advisor.units import GB
 if TYPE_CHECKING:
     from advisor.advise.choose.deployment_cost import PriceOf
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 DRAWS = 4_096
 CAPACITY, COST = "capacity", "USD per million output tokens"

@@ -30,7 +30,7 @@ from advisor.units import MS_PER_S, S_PER_HOUR, S_PER_MINUTE
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 CAUSES = (TOKEN_RATE, TTFT, RECOVERY)
 MIN_GAIN = 0.005

@@ -25,7 +25,7 @@ from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 MOST_KINDS = 3
 """Each kind is one more thing to run; more only where so many kinds of GPU are owned."""

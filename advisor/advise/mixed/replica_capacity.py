@@ -23,7 +23,7 @@ from advisor.spec.workloads.workload import Load
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 LEVELS = np.concatenate([[0.0], 1.0 - np.geomspace(0.5, 0.0005, 120)])
 """For each level, the share of its own best certainty that a deployment keeps, where that is more than the

@@ -19,7 +19,7 @@ from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 AXIS_RANGE = 8.0
 """Times the workload's own level that the axis goes down and up."""

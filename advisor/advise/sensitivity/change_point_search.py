@@ -20,7 +20,7 @@ from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 ROUNDS = 2
 """Times that the step in which the choice changes is narrowed down."""

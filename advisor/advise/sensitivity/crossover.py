@@ -25,7 +25,7 @@ from advisor.spec.workloads.workload import Load
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 ROUNDS, PARTS = 2, 8
 """A crossing is narrowed down by splitting its step into so many parts, so many times: to 1 % of a level."""

@@ -25,7 +25,7 @@ from advisor.spec.hardware.gpu import Price
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 CLOSE = 1.25
 """Fleets that nowhere cost less than this times the cheapest are not looked at between the rates surveyed."""

@@ -13,7 +13,7 @@ from advisor.advise.sensitivity.ways_out_if_infeasible import WayOut, bounds_nee
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 LOOSER = 1.25
 """Times a latency may be, or the accuracy that may be lost: more is another question, not the same one."""

@@ -26,7 +26,7 @@ from advisor.units import S_PER_HOUR
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 TRAFFIC_RANGE = 256.0
 """Traffic is looked at up to so many times that at which the API costs as much as the cheapest GPU."""

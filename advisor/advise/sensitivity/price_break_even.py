@@ -19,7 +19,7 @@ from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 PARTS = tuple(part / 10 for part in range(2, 12))
 """Shares of the pessimistic count of replicas that may turn out to suffice; a count up to ten is so met

@@ -24,7 +24,7 @@ from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 Change = Literal["limit", "confidence", "budget", "gpus", "budget and gpus", "gpu"]
 """limit: one limit is loosened. confidence: less of it is asked for. budget: a larger one is allowed. gpus:

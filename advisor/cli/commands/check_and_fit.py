@@ -149,7 +149,7 @@ def _fit_speed(
 
 def _fit_accuracy(folders: Sequence[Path], say: Callable[[str], None]) -> _Learnt:
     from advisor.cost.quality import accuracy_fit_file as quality_file
-    from advisor.cost.quality.recovery import fit_quality
+    from advisor.cost.quality.quality_model import fit_quality
     from advisor.record.prior_constants import read_accuracy_constants
     from advisor.record.store import read_quality
     from advisor.report.accuracy_md_recovery import quality_markdown

@@ -14,7 +14,7 @@ from advisor.cli import options as o
 from advisor.cli import options_to_values as v
 from advisor.cli.option_groups import Asked, Limits, Named, Prices, Served, grouped
 from advisor.errors import InputError, NothingFitsError
-from advisor.spec.reading.comma_lists import gpu_and_degree
+from advisor.spec.reading.gpu_and_count import gpu_and_degree
 
 if TYPE_CHECKING:
     from advisor.advise.choose.assessment import Assessment
@@ -173,7 +173,7 @@ def _print(
 
         print_answer.print_rows([assessment_row(assessment)])
     else:
-        from advisor.report.documents.recommendation_document import prediction_document, replay_document
+        from advisor.report.documents.prediction_document import prediction_document, replay_document
 
         document = prediction_document(assessment, workload)
         if replayed is not None:

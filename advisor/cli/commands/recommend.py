@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from advisor.advise.choose.recommendation import Recommendation
     from advisor.advise.mixed.fleet import Mix
     from advisor.cost.predict.predictor import Predictor
-    from advisor.cost.quality.recovery import QualityModel
+    from advisor.cost.quality.quality_model import QualityModel
 
 
 @grouped

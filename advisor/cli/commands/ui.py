@@ -14,7 +14,7 @@ from advisor.errors import InputError
 from advisor.spec.reading.comma_lists import split_all
 
 if TYPE_CHECKING:
-    from advisor.ui.own_inputs import OwnInputs
+    from advisor.ui.own_models_workloads_gpus import OwnInputs
 
 PORT = 8717
 
@@ -84,7 +84,7 @@ def begin(model: str | None, workload: str | None, gpus: list[str]) -> tuple[dic
     from advisor.spec.hardware.gpu_by_name import find_gpu
     from advisor.spec.models.catalog import find_model, known_models
     from advisor.spec.workloads.read_profile import known_workloads, load_workload
-    from advisor.ui.own_inputs import OwnInputs
+    from advisor.ui.own_models_workloads_gpus import OwnInputs
     from advisor.ui.page import FIRST
 
     first = dict(FIRST)

@@ -21,7 +21,7 @@ def calibrate(
     import shlex
 
     from advisor import atomic_files
-    from advisor.measure import run_as_text
+    from advisor.measure.plan_and_results_as_text import table
     from advisor.measure.state.job_site import Site, now
     from advisor.measure.steps import time_kernels as timing
     from advisor.measure.tools import atomic_folder, envs, machine
@@ -33,7 +33,7 @@ def calibrate(
     with atomic_folder.room_expected(out):
         atomic_files.write(out / "calibration.json", json.dumps(timing.to_json(found, date), indent=1) + "\n")
         store.write_kernels(out / "kernels.csv", timing.records(found, date))
-    typer.echo(run_as_text.table(("what", "shape", "rate"), timing.lines(found)))
+    typer.echo(table(("what", "shape", "rate"), timing.lines(found)))
     own = timing.gpu_file(found)
     if own is not None:
         atomic_files.write(out / "gpu.yaml", own)

@@ -26,7 +26,7 @@ def doctor(
     ] = True,
 ) -> None:
     """Try driver, tools, matrix products, a collective, and each format in vLLM; about two minutes."""
-    from advisor.measure import run_as_text
+    from advisor.measure.plan_and_results_as_text import table
     from advisor.measure.state.job_site import Site, now
     from advisor.measure.steps import doctor as steps
     from advisor.measure.tools import machine
@@ -43,7 +43,7 @@ def doctor(
     )
     typer.echo("")
     rows = [(name, _short(words)) for name, words in steps.verdicts(checks, devices).items()]
-    typer.echo(run_as_text.table(("format", "with vLLM on this machine"), rows))
+    typer.echo(table(("format", "with vLLM on this machine"), rows))
     atomic_files.write(out / "doctor.json", steps.to_json(checks, devices, now()))
     typer.echo(f"attach to an issue: {out / 'doctor.json'}", err=True)
     failed = steps.failures(checks)

@@ -13,8 +13,8 @@ from advisor.cli.measure.options import Where
 from advisor.cli.measure.plan_cost import cost_lines
 from advisor.cli.streams import broken_pipes_kept
 from advisor.errors import InputError, QuantAdviseError
-from advisor.measure import run_as_text
 from advisor.measure.execution.executor import check_room
+from advisor.measure.plan_and_results_as_text import dry_run
 from advisor.measure.plan_progress import planned
 from advisor.measure.plan_to_jobs import prepare
 from advisor.measure.state import ledger
@@ -56,9 +56,7 @@ def _plan_text(plan: Plan, folder: Path, where: Where, *, write_commands: Path |
         if where.port is not None:
             vllm_server.check_port(where.port)
     book = ledger.Ledger(folder)
-    return "\n".join(
-        [run_as_text.dry_run(prepared, planned(prepared, book)), "", *cost_lines(prepared, expected, book)]
-    )
+    return "\n".join([dry_run(prepared, planned(prepared, book)), "", *cost_lines(prepared, expected, book)])
 
 
 def check_executor(name: str, address: str | None) -> None:

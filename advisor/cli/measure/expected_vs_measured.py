@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from advisor.cost.predict.prediction_table import PredictionTable, Range
     from advisor.cost.predict.predictor import Predictor
     from advisor.measure.ledger_to_records import Records
+    from advisor.measure.plan_and_results_as_text import Part
     from advisor.measure.plan_to_jobs import Prepared
-    from advisor.measure.run_as_text import Part
     from advisor.measure.steps.bench import Point
     from advisor.record.measurement import SpeedMeasurement
     from advisor.spec.benchmark_run import BenchmarkRun
@@ -138,7 +138,7 @@ def compared(
     prepared: Prepared, found: Records, expected: Expectation, statistics: Sequence[str] = COMPARED
 ) -> list[Compared]:
     """Every figure that there is a prediction of; none where `expected` says why there are none."""
-    from advisor.measure.run_as_text import ordered
+    from advisor.measure.plan_and_results_as_text import ordered
 
     if expected.why_not:
         return []
@@ -150,7 +150,7 @@ def comparison(
     prepared: Prepared, found: Records, expected: Expectation, *, statistics: Sequence[str] = COMPARED
 ) -> tuple[Part, ...]:
     """Measured against predicted, point by point, and how many intervals missed; why there is none."""
-    from advisor.measure.run_as_text import Table
+    from advisor.measure.plan_and_results_as_text import Table
 
     if expected.why_not:
         return (f"no predictions to compare with: {expected.why_not}",)

@@ -245,7 +245,7 @@ def price_per_gpu_hour(expected: Expectation) -> Price | None:
 
 def cost_lines(prepared: Prepared, expected: Expectation, ledger: Ledger) -> Iterator[str]:
     """A table of the steps with their time and money, the totals, and what they rest on."""
-    from advisor.measure.run_as_text import table
+    from advisor.measure.plan_and_results_as_text import table
 
     made = [format for format in prepared.plan.formats if prepared.plan.is_made(format)]
     if made and not expected.why_not:

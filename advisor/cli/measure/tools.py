@@ -16,9 +16,9 @@ tools_app = App(help="The tools that measure runs: which are installed, where, a
 def tools(context: typer.Context) -> None:
     """Show which tools are found, where, which versions, and what installs the rest."""
     if context.invoked_subcommand is None:
-        from advisor.measure import run_as_text
+        from advisor.measure.plan_and_results_as_text import tools as tools_text
 
-        typer.echo(run_as_text.tools())
+        typer.echo(tools_text())
 
 
 @tools_app.command()

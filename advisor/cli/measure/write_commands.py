@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor import atomic_files
-from advisor.cli.measure.deployment_script import (
+from advisor.cli.measure.standalone_script import (
     GATE_WORKER,
     PROMPTS_WORKER,
     QUANTIZE_WORKER,

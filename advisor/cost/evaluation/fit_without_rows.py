@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from advisor.cost.array_table import Bools, Floats
+from advisor.cost.fitting.fit_step_time import SpeedProblem
 from advisor.cost.fitting.least_squares import newton, soft_weights, step
 from advisor.cost.fitting.observations import Observations
-from advisor.cost.fitting.step_estimator import SpeedProblem
-from advisor.cost.step.fitted_speed import FittedSpeed
+from advisor.cost.step.fitted_step_model import FittedSpeed
 
 GROUP_STEPS = 4
 """Steps to the optimum without a group: two stop short of a refit where the group is large."""

@@ -15,7 +15,7 @@ from sklearn.model_selection import LeaveOneGroupOut, PredefinedSplit, cross_val
 
 from advisor.cost.array_table import Bools, Floats, Ints
 from advisor.cost.evaluation.fit_without_rows import GROUP_STEPS, Optimum
-from advisor.cost.evaluation.step_time_regressor import StepTimeRegressor
+from advisor.cost.evaluation.step_model_for_sklearn import StepTimeRegressor
 from advisor.cost.fitting.measured_deployments import DeploymentKey, shape_key
 from advisor.cost.fitting.observations import Observations
 from advisor.cost.fitting.row_noise import load_class_of

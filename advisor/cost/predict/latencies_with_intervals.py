@@ -12,7 +12,7 @@ from advisor.cost.predict.deployment_table import DeploymentTable
 from advisor.cost.predict.gaussian_process import Carried
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.serving.load_table import LoadTable
-from advisor.cost.serving.queue import Queue, limits_s
+from advisor.cost.serving.percentiles_and_goodput import Queue, limits_s
 from advisor.cost.serving.serving_stats import ServingStats, near_capacity
 from advisor.cost.uncertainty.error_class import (
     DISTANCES,

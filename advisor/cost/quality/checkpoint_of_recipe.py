@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from advisor.cost.quality.recipe import (
+from advisor.cost.quality.algorithm_and_maker import (
     ALGORITHMS,
     Recipe,
     algorithm_name,

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from advisor.cost.quality.algorithm_and_maker import Recipe
 from advisor.cost.quality.model_traits import Traits
-from advisor.cost.quality.recipe import Recipe
 from advisor.cost.quality.scores_to_losses import Cell
 from advisor.spec.accuracy_benchmarks import SHORT_TOKENS, benchmark
 

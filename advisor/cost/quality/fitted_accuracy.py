@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from advisor.cost.quality.algorithm_and_maker import Recipe
 from advisor.cost.quality.expected_loss import (
     Floats,
     Key,
@@ -41,7 +42,6 @@ from advisor.cost.quality.loss_covariance import (
     who_of,
 )
 from advisor.cost.quality.model_traits import Traits
-from advisor.cost.quality.recipe import Recipe
 from advisor.cost.quality.scores_to_losses import Cell, gain_of, unit_variance
 from advisor.cost.quality.tasks import Task
 from advisor.spec.accuracy_benchmarks import Benchmark, benchmark

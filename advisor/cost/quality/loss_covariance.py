@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from advisor.cost.quality.algorithm_and_maker import Recipe
 from advisor.cost.quality.expected_loss import FOUR_BIT, Floats, log_context
-from advisor.cost.quality.recipe import Recipe
 from advisor.cost.quality.scores_to_losses import Cell
 from advisor.spec.accuracy_benchmarks import Benchmark
 

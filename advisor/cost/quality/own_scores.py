@@ -12,8 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from advisor.cost.quality.algorithm_and_maker import algorithm_name
 from advisor.cost.quality.model_traits import model_key
-from advisor.cost.quality.recipe import algorithm_name
 from advisor.cost.quality.scores_to_losses import SIXTEEN_BIT
 from advisor.cost.quality.tasks import Task
 from advisor.record.measurement import QualityMeasurement

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from advisor.cost.estimate_with_interval import Basis, Estimate
+from advisor.cost.quality.algorithm_and_maker import Recipe
 from advisor.cost.quality.loss_distribution import (
     LEAST_LOSS,
     Floats,
@@ -17,7 +18,6 @@ from advisor.cost.quality.loss_distribution import (
     answered,
 )
 from advisor.cost.quality.model_traits import Traits
-from advisor.cost.quality.recipe import Recipe
 from advisor.spec.models.model import ModelSpec
 
 KvFormat = Literal["16bit", "fp8"]

@@ -10,10 +10,10 @@ from functools import cached_property
 import numpy as np
 
 from advisor.cost.estimate_with_interval import Basis
+from advisor.cost.quality.algorithm_and_maker import Recipe
 from advisor.cost.quality.expected_loss import BASE_FORMAT
 from advisor.cost.quality.fitted_accuracy import Z90, Fitted
 from advisor.cost.quality.model_traits import Traits
-from advisor.cost.quality.recipe import Recipe
 from advisor.cost.quality.scores_to_losses import Cell
 from advisor.cost.quality.tasks import Task
 from advisor.spec.accuracy_benchmarks import SHORT_TOKENS

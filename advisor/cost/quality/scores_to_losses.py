@@ -21,8 +21,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from advisor.cost.quality.algorithm_and_maker import Recipe, algorithm_name, maker_name
 from advisor.cost.quality.model_traits import Traits, traits_by_name
-from advisor.cost.quality.recipe import Recipe, algorithm_name, maker_name
 from advisor.cost.quality.tasks import context_of, find_task
 from advisor.record.measurement import QualityMeasurement
 from advisor.spec.accuracy_benchmarks import SHORT_TOKENS, Benchmark, benchmark, known_averages

@@ -12,7 +12,7 @@ import numpy as np
 from advisor.cost.array_table import Floats, Ints
 from advisor.cost.serving.engine_table import engine_table
 from advisor.cost.serving.load_table import LoadTable
-from advisor.cost.serving.queue import Queue
+from advisor.cost.serving.percentiles_and_goodput import Queue
 from advisor.cost.serving.request_times import TINY
 from advisor.cost.serving.serving_stats import ServingStats
 from advisor.cost.serving.steady_state import batch_limit, capacity_requests_per_s

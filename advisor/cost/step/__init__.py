@@ -1,7 +1,7 @@
 """Seconds of one engine iteration: bytes, FLOP and launches of a deployment times the learnt efficiencies.
 
 `deployment_work` counts what a deployment needs of its GPU (from `layer_sums`), `parameters` lists what is
-learnt, `parameter_vector` makes each deployment's values of the learnt numbers, `fitted_speed` holds them and
-`step_time` puts all together. `memory` says what fits, `roofline` is the limit; `bottleneck` and
+learnt, `parameter_vector` makes each deployment's values of the learnt numbers, `fitted_step_model` holds
+them and `step_time` puts all together. `memory` says what fits, `roofline` is the limit; `bottleneck` and
 `kernel_breakdown` split a step by cause and by kernel.
 """

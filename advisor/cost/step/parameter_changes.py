@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import log
 
 from advisor.cost.step.deployment_work import deployment_arrays
-from advisor.cost.step.fitted_speed import FittedSpeed
+from advisor.cost.step.fitted_step_model import FittedSpeed
 from advisor.cost.step.parameter_vector import Design, used_names
 from advisor.cost.step.parameters import BY_NAME
 from advisor.spec.deployment import Deployment

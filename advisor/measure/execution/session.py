@@ -29,7 +29,8 @@ from advisor.measure.steps import (
 from advisor.measure.steps.bench import BenchResult, Point
 from advisor.measure.steps.slo_search import Probe, SloSearch
 from advisor.measure.steps.vllm_server import Endpoint
-from advisor.measure.tools import digests, provenance, result_files, subprocesses, telemetry
+from advisor.measure.tools import digests, result_files, subprocesses, telemetry
+from advisor.measure.tools.made_by import host_load, made_by
 
 MAX_RESTARTS = 2
 """How often a server that died is started again within one session."""
@@ -149,7 +150,7 @@ class Session:
         yield from self._serve()
         assert self.endpoint is not None
         yield Said(job=job.title, text=f"{point}, repeat {repeat + 1}")
-        start, mark, busy = time.monotonic(), telemetry.size(self.samples), provenance.host_load()
+        start, mark, busy = time.monotonic(), telemetry.size(self.samples), host_load()
         cached = running_server.prefix_counters(running_server.metrics_of(self.endpoint.url))
         found: BenchResult | Failure
         watch = live_metrics.Watch(self.endpoint.url)
@@ -171,7 +172,7 @@ class Session:
             **telemetry.summary(self.samples, mark),
             **self._prefix_hits(cached),
             **({} if busy is None else {"host_load": busy}),
-            **provenance.made_by(),
+            **made_by(),
         }
         attachments: dict[str, str] = {}
         if isinstance(found, BenchResult):

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import InputError, UnknownNameError
-from advisor.measure.tools import ask_program, envs, provenance
+from advisor.measure.tools import ask_program, envs
+from advisor.measure.tools.made_by import host_load, made_by
 from advisor.spec.hardware.gpu_by_name import find_gpu
 
 _QUERY = (
@@ -164,8 +165,8 @@ def environment(devices: list[Device]) -> dict[str, Any]:
             }
     return {
         "platform": platform.platform(),
-        "made_by": provenance.made_by(),
-        "host_load_per_core": provenance.host_load(),
+        "made_by": made_by(),
+        "host_load_per_core": host_load(),
         "python": platform.python_version(),
         "devices": [
             {

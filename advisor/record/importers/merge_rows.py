@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from advisor.errors import InputError
+from advisor.record.checksummed_file import locked
 from advisor.record.measurement import QualityMeasurement, SpeedMeasurement
-from advisor.record.measurement_file import locked
 from advisor.record.store import append_quality, append_speed, read_quality, read_speed
 from advisor.spec.formats.recipes import UNQUANTIZED
 

@@ -7,7 +7,7 @@ removed or changes its meaning raises `VERSION`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from advisor.advise.choose.assessment import Assessment, Cost
 from advisor.advise.choose.judged_rows import Reason
@@ -35,9 +35,7 @@ from advisor.spec.workloads.workload import Workload
 
 if TYPE_CHECKING:
     from advisor.advise.certainty_and_sensitivity import Decision
-    from advisor.cost.predict.replayed_log import Replay
     from advisor.report.documents.document_types import (
-        PredictionAnswer,
         ReasonDocument,
         RecommendationDocument,
         RefusedDocument,
@@ -66,7 +64,7 @@ def recommendation_document(
     tied = {id(assessment) for assessment in recommendation.ties}
     return {
         "version": VERSION,
-        "model": _model(recommendation.model),
+        "model": model_document(recommendation.model),
         "workload": workload_document(recommendation.workload),
         "picks": [pick_document(pick) for pick in recommendation.picks],
         "frontier": [offer_document(offer) for offer in recommendation.frontier],
@@ -304,7 +302,7 @@ def _cost(cost: Cost) -> CostDocument:
     }
 
 
-def _model(model: ModelSpec) -> ModelDocument:
+def model_document(model: ModelSpec) -> ModelDocument:
     return {
         "name": model.name,
         "hf_id": model.hf_id,
@@ -312,30 +310,4 @@ def _model(model: ModelSpec) -> ModelDocument:
         "active_params": model.active_params,
         "native_format": model.native_format,
         "typical": model.typical,
-    }
-
-
-def prediction_document(assessment: Assessment, workload: Workload) -> PredictionAnswer:
-    """One deployment in full; beside it what a hosted API asks, where the workload states its price."""
-    made: PredictionAnswer = {
-        "version": VERSION,
-        "model": _model(assessment.deployment.model),
-        "workload": workload_document(workload),
-        "prediction": assessment_document(assessment),
-    }
-    if (usd := workload.api_usd_per_request) is not None:
-        made["api_usd_per_thousand_queries"] = 1_000 * usd
-    return made
-
-
-def replay_document(replayed: Replay) -> dict[str, Any]:
-    """A request log simulated one by one: latencies over all of its requests."""
-    latency: dict[str, dict[str, float]] = {}
-    for (metric, statistic), value in replayed.latency_ms.items():
-        latency.setdefault(f"{metric}_ms", {})[statistic] = round(value, 3)
-    return {
-        "requests": replayed.requests,
-        "longest_wait_s": round(replayed.longest_wait_s, 4),
-        "most_in_flight": replayed.most_in_flight,
-        **latency,
     }

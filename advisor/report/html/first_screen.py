@@ -12,13 +12,13 @@ from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.sensitivity.ways_out_if_infeasible import WayOut
 from advisor.cost.estimate_with_interval import Estimate
 from advisor.display_text import accuracy_text, amount_text, deployment_text, low_high, number, stated_share
+from advisor.report.html.certainty_badge import badge, old_prices, settles
 from advisor.report.html.charts.chart import Chart
 from advisor.report.html.choice_cards import side_by_side, ways
 from advisor.report.html.downloads import save_buttons
 from advisor.report.html.elements.format_marks import swatch
 from advisor.report.html.elements.markup import Html, command_text, prose, tag, with_signs
 from advisor.report.html.elements.shown_quantities import Quantity, quantities
-from advisor.report.html.verdict_badge import badge, old_prices, settles
 from advisor.report.terminal.answer import headline
 from advisor.report.terminal.evidence import assessment_evidence, rented_text
 from advisor.report.terminal.refused import nothing_kept_line

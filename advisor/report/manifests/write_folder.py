@@ -10,7 +10,7 @@ from advisor.cost.predict.prediction import Prediction
 from advisor.errors import InputError
 from advisor.report.manifests import kubernetes, readme, serve
 from advisor.report.manifests.autoscaling_target import scaling_of
-from advisor.report.manifests.checkpoint import checkpoint_files
+from advisor.report.manifests.make_checkpoint_script import checkpoint_files
 from advisor.report.manifests.named_deployment import Subject, subject_of
 from advisor.report.manifests.verify_figures import verify_files
 from advisor.spec.workloads.workload import Workload

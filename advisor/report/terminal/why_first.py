@@ -18,7 +18,7 @@ from advisor.display_text import (
     share,
     span,
 )
-from advisor.report.commands.checkpoint_words import passed_over, start_words, why_made
+from advisor.report.commands.checkpoint_and_kernel_words import passed_over, start_words, why_made
 from advisor.report.commands.serve_commands import commands_for, remarks
 from advisor.report.documents.missed_limit_words import finding, limit_text, worst_refusal
 from advisor.report.terminal.bottleneck_words import bottleneck_lines

@@ -8,6 +8,7 @@ from advisor.errors import UnsupportedError, nearest
 from advisor.spec.models.architectures import (
     deepseek_v4,
     extended_traits,
+    falcon_h1_olmo_hybrid_lfm2_moe,
     gated_attention,
     gemma3n,
     grouped_query,
@@ -15,7 +16,6 @@ from advisor.spec.models.architectures import (
     looped_layers,
     mistral_params,
     recurrence_with_latent,
-    recurrent_layers,
     state_space,
     vllm_registry,
 )
@@ -36,7 +36,7 @@ OWN_LAYERS = {
     **deepseek_v4.READERS,
     **latent_attention.READERS,
     **grouped_query.READERS,
-    **recurrent_layers.READERS,
+    **falcon_h1_olmo_hybrid_lfm2_moe.READERS,
     **recurrence_with_latent.READERS,
     **extended_traits.READERS,
     **gated_attention.READERS,

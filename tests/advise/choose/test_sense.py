@@ -8,7 +8,7 @@ from typing import Any
 from advisor.advise.api import choice_of, recommend, shipped_predictor, shipped_quality
 from advisor.advise.choose.gpu_count import candidates
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.cost.quality.recovery import QualityModel
+from advisor.cost.quality.quality_model import QualityModel
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.read_profile import load_workload

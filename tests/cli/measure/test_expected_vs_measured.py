@@ -11,7 +11,7 @@ import pytest
 from advisor.cli.measure.expected_vs_measured import Expectation, comparison
 from advisor.cost.predict.predictor import Predictor
 from advisor.measure.ledger_to_records import Records
-from advisor.measure.run_as_text import Table
+from advisor.measure.plan_and_results_as_text import Table
 from advisor.measure.steps.bench import Point
 from advisor.measure.steps.plan import Plan
 from advisor.record.benchmark_run_of_row import run_of

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from advisor.cost.fitting.fit_step_time import SpeedProblem, fit_speed
 from advisor.cost.fitting.observations import Observations, observe
-from advisor.cost.fitting.step_estimator import SpeedProblem, fit_speed
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.sources import known_sources
 from advisor.record.store import read_speed, write_speed

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from advisor.advise.formats_to_search import recipe_named
+from advisor.cost.quality.algorithm_and_maker import Recipe
 from advisor.cost.quality.checkpoint_of_recipe import algorithm_in, made_as_named, made_by, recipe_of
-from advisor.cost.quality.recipe import Recipe
 from advisor.errors import InputError, UnsupportedError
 from advisor.spec.deployment import Deployment
 from advisor.spec.formats.catalog import find_format

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from advisor.cost.quality.algorithm_and_maker import Recipe
 from advisor.cost.quality.expected_loss import (
     Point,
     centred,
@@ -22,7 +23,6 @@ from advisor.cost.quality.expected_loss import (
     prior,
 )
 from advisor.cost.quality.model_traits import Traits
-from advisor.cost.quality.recipe import Recipe
 from advisor.spec.accuracy_benchmarks import SHORT_TOKENS
 
 

@@ -7,11 +7,11 @@ import dataclasses
 from hypothesis import given
 from hypothesis import strategies as st
 
+from advisor.cost.quality.algorithm_and_maker import Recipe
 from advisor.cost.quality.expected_loss import Point, factors
 from advisor.cost.quality.fitted_accuracy import Expectation, Fitted
 from advisor.cost.quality.loss_covariance import Spread
 from advisor.cost.quality.model_traits import Traits
-from advisor.cost.quality.recipe import Recipe
 from advisor.cost.quality.tasks import find_task
 from advisor.spec.accuracy_benchmarks import known_benchmarks
 

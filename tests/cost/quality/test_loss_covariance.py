@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from advisor.cost.quality.algorithm_and_maker import Recipe
 from advisor.cost.quality.loss_covariance import (
     Spread,
     Who,
@@ -18,7 +19,6 @@ from advisor.cost.quality.loss_covariance import (
     noises,
     shared,
 )
-from advisor.cost.quality.recipe import Recipe
 from advisor.spec.accuracy_benchmarks import benchmark
 
 NONE = Spread(**dict.fromkeys((f.name for f in dataclasses.fields(Spread)), 0.0))

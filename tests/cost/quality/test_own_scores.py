@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from advisor.cost.quality.recipe import Recipe
-from advisor.cost.quality.recovery import QualityModel
+from advisor.cost.quality.algorithm_and_maker import Recipe
+from advisor.cost.quality.quality_model import QualityModel
 from advisor.errors import UnknownNameError
 from advisor.record import store
 from advisor.record.measurement import QualityMeasurement

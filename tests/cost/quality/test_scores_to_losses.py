@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from advisor.cost.quality.recipe import algorithm_name
+from advisor.cost.quality.algorithm_and_maker import algorithm_name
 from advisor.cost.quality.scores_to_losses import cells_of, gain_of, publisher_of, unit_variance
 from advisor.record.measurement import QualityMeasurement
 from advisor.spec.accuracy_benchmarks import benchmark

@@ -11,7 +11,7 @@ import pytest
 
 from advisor.cost.serving.engine_table import EngineTable
 from advisor.cost.serving.load_table import table_of_loads
-from advisor.cost.serving.queue import Queue
+from advisor.cost.serving.percentiles_and_goodput import Queue
 from advisor.cost.serving.serving_stats import SteadyState
 from advisor.cost.serving.steady_state import steady_state
 from advisor.cost.simulation.simulate import simulate

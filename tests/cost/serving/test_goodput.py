@@ -7,7 +7,7 @@ import pytest
 
 from advisor.cost.serving.engine_table import EngineTable
 from advisor.cost.serving.load_table import table_of_loads
-from advisor.cost.serving.queue import Queue, limits_s
+from advisor.cost.serving.percentiles_and_goodput import Queue, limits_s
 from advisor.cost.simulation.simulate import simulate
 from advisor.spec.workloads.workload import Arrival, Goodput, Lengths, Load
 from tests.cost.standin import Textbook

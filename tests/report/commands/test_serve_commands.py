@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from advisor import predict, recommend
-from advisor.report.commands.checkpoint_words import passed_over
+from advisor.report.commands.checkpoint_and_kernel_words import passed_over
 from advisor.report.commands.recipe import PRESETS, recipe_yaml
 from advisor.report.commands.serve_commands import (
     Commands,

@@ -9,9 +9,9 @@ import jsonschema
 import pytest
 
 from advisor.advise.choose.recommendation import Recommendation
+from advisor.report.documents.prediction_document import prediction_document
 from advisor.report.documents.recommendation_document import (
     VERSION,
-    prediction_document,
     recommendation_document,
 )
 from advisor.report.documents.schemas import shipped_schema

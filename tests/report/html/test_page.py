@@ -25,6 +25,7 @@ from advisor.advise.sensitivity.best_along_load import along_load
 from advisor.advise.sensitivity.crossover import apart
 from advisor.display_text import chance, number
 from advisor.report.documents.recommendation_document import recommendation_document
+from advisor.report.html.certainty_badge import badge_of
 from advisor.report.html.charts.best_along_load import load_chart
 from advisor.report.html.charts.cost_of_certainty import certainty_chart
 from advisor.report.html.charts.mark_labels import format_names
@@ -35,7 +36,6 @@ from advisor.report.html.elements.markup import command_text, prose
 from advisor.report.html.elements.shown_quantities import quantities
 from advisor.report.html.page import DOCUMENT_ROWS, Findings, report_body, report_page
 from advisor.report.html.tables.ranking import MOST_ROWS
-from advisor.report.html.verdict_badge import badge_of
 from advisor.report.terminal.certainty_and_sensitivity_words import change_lines, sure_lines
 from advisor.report.terminal.change_point_words import flip_rows
 from advisor.spec.workloads.profile_flags import override

@@ -14,7 +14,7 @@ from advisor.spec.engines.speculative import KINDS, kind_of, refusal, speculates
 from advisor.spec.models.catalog import find_model
 from advisor.spec.workloads.read_profile import load_workload
 from advisor.ui.form_to_question import read_choice
-from advisor.ui.own_inputs import OwnInputs
+from advisor.ui.own_models_workloads_gpus import OwnInputs
 from tests.command import Command
 
 

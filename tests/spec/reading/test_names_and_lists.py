@@ -1,4 +1,4 @@
-"""Names are found as people write them; lists and counts are read part by part."""
+"""Names are found as people write them; lists are read part by part."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.errors import InputError
-from advisor.spec.reading.comma_lists import gpu_and_count, named, split
+from advisor.spec.reading.comma_lists import named, split
 from advisor.spec.reading.name_lookup import NameIndex, fold, printable
 
 
@@ -33,35 +33,6 @@ def test_a_name_with_a_line_break_goes_into_no_script():
         InputError, match=r"^model 'a\\nb': has control characters or line breaks; rename it$"
     ):
         printable("a\nb", what="model")
-
-
-@pytest.mark.parametrize(
-    ("typed", "read"),
-    [
-        ("2xA100", ("A100", 2)),
-        ("A100x2", ("A100", 2)),
-        ("2 x A100", ("A100", 2)),
-        ("8*L40S", ("L40S", 8)),
-        ("A100×4", ("A100", 4)),
-        ("A100", ("A100", None)),
-        ("RTX4090", ("RTX4090", None)),  # the x belongs to the name
-        ("2xRTX4090", ("RTX4090", 2)),
-        ("GTX1080", ("GTX1080", None)),
-        ("Flex 170", ("Flex 170", None)),
-        ("2x Flex 170", ("Flex 170", 2)),
-        ("2xA100x2", ("2xA100x2", None)),  # counted twice: no such GPU will be found
-    ],
-)
-def test_a_gpu_and_how_many(typed: str, read: tuple[str, int | None]):
-    assert gpu_and_count(typed) == read
-
-
-@pytest.mark.parametrize("typed", ["0xA100", "A100x0", "0 x A100"])
-def test_no_gpu_at_all_is_no_count(typed: str):
-    with pytest.raises(
-        InputError, match=rf"^GPU '{typed}': 0 is not a number of GPUs; give 1 or more: 2xA100$"
-    ):
-        gpu_and_count(typed)
 
 
 def test_an_empty_list_is_not_everything():

@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from advisor.cli.measure.expected_vs_measured import COMPARED, Compared, compared
-from advisor.measure.run_as_text import Part, Table
+from advisor.measure.plan_and_results_as_text import Part, Table
 
 if TYPE_CHECKING:
     from advisor.cli.measure.expected_vs_measured import Expectation

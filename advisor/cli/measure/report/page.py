@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from advisor import atomic_files
 from advisor.cli.measure.report.fit_changes import pairs
 from advisor.cli.measure.report.report_parts import LEARNT, title_of
-from advisor.measure.run_as_text import Part, Table
+from advisor.measure.plan_and_results_as_text import Part, Table
 
 if TYPE_CHECKING:
     from advisor.cli.measure.expected_vs_measured import Compared

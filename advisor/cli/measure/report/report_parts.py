@@ -14,8 +14,14 @@ from typing import TYPE_CHECKING
 from advisor import atomic_files
 from advisor.cli.measure.expected_vs_measured import comparison
 from advisor.cli.measure.report.fit_changes import learnt
-from advisor.measure import run_as_text
-from advisor.measure.run_as_text import Part
+from advisor.measure.plan_and_results_as_text import (
+    SCORES_NOTE,
+    SPEED_NOTE,
+    Part,
+    quality_table,
+    records_line,
+    speed_table,
+)
 
 if TYPE_CHECKING:
     from advisor.cli.measure.expected_vs_measured import Expectation
@@ -83,7 +89,7 @@ def sections(run: Outcome) -> list[Section]:
             head="Failed or not measured", body=tuple(_failed_lines(prepared, found, run.ledger, run.rows))
         ),
         Section(head="Decision", body=tuple(run.advice.splitlines())),
-        Section(head="Records", body=(run_as_text.records_line(found, prepared.folder),)),
+        Section(head="Records", body=(records_line(found, prepared.folder),)),
     ]
     return [part for part in parts if part.body]
 
@@ -91,13 +97,11 @@ def sections(run: Outcome) -> list[Section]:
 def _measured_sections(found: Records) -> Iterator[Section]:
     """The figures, each table with what its columns are."""
     if found.speed:
-        table, brief = (run_as_text.speed_table(found.speed, tails=tails) for tails in (True, False))
-        note = f"{run_as_text.SPEED_NOTE} Of percentiles it stands in {NAME}."
-        yield Section(head="Speed", body=(table, run_as_text.SPEED_NOTE), brief=(brief, note))
+        table, brief = (speed_table(found.speed, tails=tails) for tails in (True, False))
+        note = f"{SPEED_NOTE} Of percentiles it stands in {NAME}."
+        yield Section(head="Speed", body=(table, SPEED_NOTE), brief=(brief, note))
     if found.quality:
-        yield Section(
-            head="Accuracy", body=(run_as_text.quality_table(found.quality), run_as_text.SCORES_NOTE)
-        )
+        yield Section(head="Accuracy", body=(quality_table(found.quality), SCORES_NOTE))
 
 
 def text_of(parts: Sequence[Part]) -> str:
@@ -134,7 +138,7 @@ def _fenced(body: str) -> str:
 def _run_lines(prepared: Prepared, ledger: Ledger, rows: Sequence[Planned]) -> Iterator[str]:
     """Model, GPU, engine, how much is done, how long it took."""
     from advisor.cli.measure.plan_cost import duration
-    from advisor.measure.tools import provenance
+    from advisor.measure.tools.made_by import made_by
 
     devices = ", ".join(sorted({f"{device.name} ({device.driver_name})" for device in prepared.devices}))
     running = prepared.running
@@ -152,7 +156,7 @@ def _run_lines(prepared: Prepared, ledger: Ledger, rows: Sequence[Planned]) -> I
     ]
     if spent:
         yield f"time: {', '.join(spent)} (the starts of servers that came up are not in it)"
-    by = provenance.made_by()
+    by = made_by()
     if by:
         yield "measured by " + ", ".join(f"{name} {value}" for name, value in by.items())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from advisor.cli.measure.report.report_parts import Section, terminal_text
-from advisor.measure.run_as_text import SPEED_NOTE
+from advisor.measure.plan_and_results_as_text import SPEED_NOTE
 from tests.cli.measure.report.test_advice import place_in
 from tests.measure.test_run import Place
 

@@ -13,7 +13,7 @@ from advisor.cost.quality.fitting.fit import fit
 from advisor.cost.quality.fitting.held_out_report import QualityReport, quality_report
 from advisor.cost.quality.fitting.maximum_likelihood import problem_of, solve
 from advisor.cost.quality.loss_covariance import Spread
-from advisor.cost.quality.recovery import QualityModel, fit_quality
+from advisor.cost.quality.quality_model import QualityModel, fit_quality
 from advisor.cost.quality.scores_to_losses import cells_of
 from advisor.errors import DataError
 from advisor.record.measurement import QualityMeasurement

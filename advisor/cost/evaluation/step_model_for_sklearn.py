@@ -12,9 +12,9 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 from advisor.cost.array_table import Floats
 from advisor.cost.evaluation.fit_without_rows import Optimum
+from advisor.cost.fitting.fit_step_time import SpeedProblem, fit_speed
 from advisor.cost.fitting.observations import Observations
-from advisor.cost.fitting.step_estimator import SpeedProblem, fit_speed
-from advisor.cost.step.fitted_speed import FittedSpeed
+from advisor.cost.step.fitted_step_model import FittedSpeed
 
 
 class StepTimeRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]

@@ -12,7 +12,7 @@ from advisor.cost.fitting.least_squares import minimise
 from advisor.cost.fitting.observations import Observations
 from advisor.cost.fitting.row_noise import noise as noise_of
 from advisor.cost.fitting.row_noise import seen_noise
-from advisor.cost.step.fitted_speed import FittedSpeed
+from advisor.cost.step.fitted_step_model import FittedSpeed
 from advisor.cost.step.parameter_vector import Design, prior_sd, used_names
 from advisor.cost.step.step_time import (
     column_of,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from advisor.measure import commands
+from advisor.measure import commands_as_text
 from advisor.measure.ledger_to_records import Records
 from advisor.measure.plan_progress import Planned
 from advisor.measure.plan_to_jobs import Prepared, tools_needed
@@ -74,7 +74,7 @@ def dry_run(prepared: Prepared, rows: Sequence[Planned]) -> str:
         f"{prepared.model_name} on {devices}; folder {prepared.folder}",
         table(("step", "state"), [(row.step.title, row.state) for row in rows]),
     ]
-    lines = [line for job in prepared.jobs for line in commands.of_job(job, prepared.folder)]
+    lines = [line for job in prepared.jobs for line in commands_as_text.of_job(job, prepared.folder)]
     parts.append(
         "commands, which read files that a run makes (--write-commands DIR writes scripts that run as they "
         "stand):\n" + "\n".join(lines)

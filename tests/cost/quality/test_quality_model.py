@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from advisor.cost.quality.algorithm_and_maker import parse_recipe
+from advisor.cost.quality.quality_model import QualityModel
 from advisor.cost.quality.question_and_recovery import KvFormat, Question
-from advisor.cost.quality.recipe import parse_recipe
-from advisor.cost.quality.recovery import QualityModel
 from advisor.errors import UnknownNameError
 from advisor.record.measurement import QualityMeasurement
 from advisor.spec.models.catalog import find_model, typical_model
@@ -478,7 +478,7 @@ def test_a_renamed_model_is_predicted_as_a_new_one() -> None:
 def test_an_answer_loads_neither_scikit_learn_nor_scipy() -> None:
     script = (
         "import sys\n"
-        "from advisor.cost.quality.recovery import QualityModel\n"
+        "from advisor.cost.quality.quality_model import QualityModel\n"
         "from advisor.spec.models.catalog import find_model\n"
         "assert QualityModel.shipped().recovery(find_model('Qwen3-8B'), 'int4', ('maths',)).true\n"
         "print([name for name in sys.modules if name.split('.')[0] in ('sklearn', 'scipy')])"

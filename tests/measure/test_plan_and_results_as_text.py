@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from advisor.measure.ledger_to_records import Records
-from advisor.measure.run_as_text import records_line, speed_table
+from advisor.measure.plan_and_results_as_text import records_line, speed_table
 from tests.record.build import speed
 
 ROW = replace(

@@ -12,6 +12,7 @@ from pathlib import Path
 from advisor.cost.estimate_with_interval import Basis
 from advisor.cost.quality import accuracy_fit_file as quality_file
 from advisor.cost.quality import own_scores as quality_own
+from advisor.cost.quality.algorithm_and_maker import Recipe
 from advisor.cost.quality.benchmark_warnings import warnings_for
 from advisor.cost.quality.checkpoint_of_recipe import recipe_of
 from advisor.cost.quality.fitted_accuracy import Z90, Expectation, Fitted
@@ -26,7 +27,6 @@ from advisor.cost.quality.loss_distribution import (
 from advisor.cost.quality.model_traits import Traits, traits_of
 from advisor.cost.quality.own_scores import OwnScore, own_scores
 from advisor.cost.quality.question_and_recovery import KvFormat, Question, Recovery, recovery_of
-from advisor.cost.quality.recipe import Recipe
 from advisor.cost.quality.score_evidence import Evidence
 from advisor.cost.quality.scores_to_losses import KV_FP8, SIXTEEN_BIT, Cell, cells_of
 from advisor.cost.quality.tasks import Task, find_task, require_known, task_notes

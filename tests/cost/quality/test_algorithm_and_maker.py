@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from advisor.cost.quality.recipe import Recipe, algorithm_name, parse_recipe, recipe_of_checkpoint
+from advisor.cost.quality.algorithm_and_maker import (
+    Recipe,
+    algorithm_name,
+    parse_recipe,
+    recipe_of_checkpoint,
+)
 from advisor.errors import InputError
 
 

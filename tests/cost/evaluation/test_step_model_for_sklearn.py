@@ -10,10 +10,10 @@ from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, cross_val_pred
 from advisor.cost.evaluation.error_metrics import errors_of, interval_score
 from advisor.cost.evaluation.fit_without_rows import GROUP_STEPS, Optimum
 from advisor.cost.evaluation.held_out_errors import leave_groups_out
-from advisor.cost.evaluation.step_time_regressor import StepTimeRegressor
+from advisor.cost.evaluation.step_model_for_sklearn import StepTimeRegressor
+from advisor.cost.fitting.fit_step_time import fit_speed
 from advisor.cost.fitting.observations import Observations, observe
-from advisor.cost.fitting.step_estimator import fit_speed
-from advisor.cost.step.fitted_speed import FittedSpeed
+from advisor.cost.step.fitted_step_model import FittedSpeed
 from advisor.record.store import read_speed
 from advisor.shipped_files import shipped
 
