@@ -36,7 +36,6 @@ from pathlib import Path
 
 import numpy as np
 
-from advisor.advise.choose.joint_probability import TOKEN_RATE, TTFT, keeps_all
 from advisor.advise.choose.limits import margin_sd
 from advisor.cost.array_table import Floats
 from advisor.cost.evaluation.held_out_errors import HeldOut, Optimum, leave_groups_out, near_capacity
@@ -44,6 +43,7 @@ from advisor.cost.fitting.observations import Observations, observe
 from advisor.cost.predict.prediction_table import Range
 from advisor.cost.predict.predictor import Z90, Predictor
 from advisor.cost.uncertainty.error_class import Distance, ErrorClass
+from advisor.cost.uncertainty.joint_probability import TOKEN_RATE, TTFT, keeps_all
 from advisor.record.store import read_speed
 from advisor.shipped_files import shipped
 from advisor.spec.hardware.gpu_by_name import find_gpu

@@ -105,7 +105,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "advise/sensitivity": {
         *("advise/certainty", "advise/choose", *COST, "cost/uncertainty", "display_text", *SPEC),
     },
-    "advise/measuring": {"advise/certainty", "advise/choose", *COST, "display_text", *SPEC},
+    "advise/measuring": {
+        *("advise/certainty", "advise/choose", *COST, "cost/uncertainty", "display_text", *SPEC),
+    },
     "advise/mixed": {"advise/certainty", "advise/choose", *COST, "display_text", *SPEC},
     "advise/compare": {
         "advise/certainty",

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.candidate_deployments import MOST_GPUS, Space
+from advisor.advise.choose.choice import Choice, check_context
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged_rows import TableRows
-from advisor.advise.choose.question import Choice, check_context
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.choose.recorded_failures import Border
 from advisor.advise.formats_to_search import accuracy_as_named, formats_for, recipe_named

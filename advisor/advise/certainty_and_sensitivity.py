@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from advisor.advise.choose.judge import rests_on_simulation
+from advisor.advise.choose.confirm_by_simulation import rests_on_simulation
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.measuring.best_measurements import Measurement, settling
 from advisor.advise.sensitivity.ways_out_if_infeasible import WayOut, ways_out

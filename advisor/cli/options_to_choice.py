@@ -13,7 +13,7 @@ from advisor.spec.reading.comma_lists import named
 from advisor.spec.reading.gpu_and_count import gpu_and_count
 
 if TYPE_CHECKING:
-    from advisor.advise.choose.question import Choice
+    from advisor.advise.choose.choice import Choice
     from advisor.cli.option_groups import Chosen, HostedApi, Named
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.quality_model import QualityModel

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from advisor.advise.certainty_and_sensitivity import decision
-from advisor.advise.choose.judge import rests_on_simulation
-from advisor.advise.choose.question import Choice
+from advisor.advise.choose.choice import Choice
+from advisor.advise.choose.confirm_by_simulation import rests_on_simulation
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.measuring.best_measurements import measure_next
 from advisor.advise.mixed.fleet import Mix, check_mixable, mix

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from advisor.advise.choose.question import Choice
+from advisor.advise.choose.choice import Choice
 from advisor.advise.formats_to_search import ALIKE
 from advisor.report.html.elements.format_marks import swatch
 from advisor.report.html.elements.markup import Html, tag

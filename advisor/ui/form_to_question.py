@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from advisor.advise.api import choice_of
-from advisor.advise.choose.question import Choice, check_context
+from advisor.advise.choose.choice import Choice, check_context
 from advisor.advise.mixed.fleet import check_mixable
 from advisor.errors import InputError, QuantAdviseError, one_line, unknown
 from advisor.spec.deployment import kv_formats

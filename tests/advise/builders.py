@@ -11,10 +11,10 @@ import numpy as np
 
 from advisor.advise.choose.assessment import Assessment, Refusal
 from advisor.advise.choose.candidate_deployments import Space
+from advisor.advise.choose.choice import Choice
 from advisor.advise.choose.deployment_evaluator import DeploymentEvaluator
 from advisor.advise.choose.judged_rows import TableRows
 from advisor.advise.choose.judged_table import JudgedTable
-from advisor.advise.choose.question import Choice
 from advisor.advise.choose.recorded_failures import Border
 from advisor.cost.estimate_with_interval import Estimate
 from advisor.cost.predict.prediction import MemoryPlan, Prediction, Status

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from advisor.advise.api import recommend
-from advisor.report.terminal.evidence import rented_text
+from advisor.report.terminal.question_and_evidence import rented_text
 from advisor.spec.hardware.gpu import Price
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.live_catalog import INDEX

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 
 from advisor.advise.api import choice_of
-from advisor.advise.choose.question import Choice
+from advisor.advise.choose.choice import Choice
 from advisor.errors import QuantAdviseError
 from advisor.spec.engines.engine import SETTINGS
 from advisor.spec.workloads.profile_flags import override

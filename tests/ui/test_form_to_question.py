@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from advisor.advise.choose.question import check_context
+from advisor.advise.choose.choice import check_context
 from advisor.errors import InputError, QuantAdviseError
 from advisor.spec.api_price import ApiPrice
 from advisor.spec.models.catalog import find_model

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from advisor.advise.certainty.error_draws import Draws, as_good, draw
-from advisor.advise.choose.joint_probability import probability
+from advisor.advise.choose.choice import Choice, fixes_replicas
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged_table import JudgedTable
-from advisor.advise.choose.question import Choice, fixes_replicas
 from advisor.advise.choose.rank import TIE
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.array_table import Floats
+from advisor.cost.uncertainty.joint_probability import probability
 from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:

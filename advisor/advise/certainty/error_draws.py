@@ -14,7 +14,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from advisor.advise.choose.joint_probability import RECOVERY, TOKEN_RATE
 from advisor.advise.choose.judged_table import JudgedTable
 from advisor.advise.choose.limits import end_at
 from advisor.advise.choose.rank import TIE
@@ -22,6 +21,7 @@ from advisor.cost.array_table import Bools, Floats, Ints, each_column
 from advisor.cost.predict.predictor import Z90
 from advisor.cost.step.deployment_work import kernel_family
 from advisor.cost.uncertainty.error_class import DISTANCES, EngineClass
+from advisor.cost.uncertainty.joint_probability import RECOVERY, TOKEN_RATE
 from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import defaults

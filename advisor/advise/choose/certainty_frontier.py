@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from advisor.advise.choose.choice import Choice, searches_replicas
 from advisor.advise.choose.deployment_cost import most_replicas
-from advisor.advise.choose.joint_probability import probability
 from advisor.advise.choose.judge import judge, judge_fixed
 from advisor.advise.choose.judged_table import JudgedTable
-from advisor.advise.choose.question import Choice, searches_replicas
 from advisor.advise.choose.rank import AS_SURE, TIE, sure_enough
+from advisor.cost.uncertainty.joint_probability import probability
 from advisor.spec.deployment import Deployment
 from advisor.spec.reading.amounts import HOURS_PER_MONTH
 from advisor.spec.workloads.workload import Workload

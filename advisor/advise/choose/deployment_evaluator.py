@@ -10,17 +10,17 @@ import numpy as np
 
 from advisor.advise.choose import limits as limit
 from advisor.advise.choose.assessment import RefusalKind
+from advisor.advise.choose.choice import MEANS, Choice, fixes_replicas
 from advisor.advise.choose.deployment_cost import inverse, usd_per_hour, usd_per_million
-from advisor.advise.choose.joint_probability import RECOVERY, keeps_all, probabilities
 from advisor.advise.choose.judged_table import JudgedLimit, JudgedTable, least_margins, reshaped
 from advisor.advise.choose.least_replicas import SPARE, min_replicas
-from advisor.advise.choose.question import MEANS, Choice, fixes_replicas
 from advisor.advise.choose.rank import objective_range
 from advisor.cost.array_table import Bools, Floats, Ints, each_column
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.quality.question_and_recovery import Recovery
 from advisor.cost.serving.load_table import LoadTable, table_of_loads
+from advisor.cost.uncertainty.joint_probability import RECOVERY, keeps_all, probabilities
 from advisor.spec.accuracy_benchmarks import SHORT_TOKENS
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Load, Workload

@@ -9,9 +9,9 @@ from math import inf
 import numpy as np
 
 from advisor.advise.choose import candidate_deployments as search
+from advisor.advise.choose.choice import Choice, fills_gpus
 from advisor.advise.choose.deployment_cost import most_replicas, replicas_at_no_cost
 from advisor.advise.choose.judged_table import JudgedTable
-from advisor.advise.choose.question import Choice, fills_gpus
 from advisor.cost.array_table import Bools, Ints
 from advisor.cost.predict.predictor import Predictor
 from advisor.spec.deployment import Deployment

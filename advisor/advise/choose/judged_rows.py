@@ -11,12 +11,12 @@ import numpy as np
 
 from advisor.advise.choose.assessment import Assessment, Refusal, RefusalKind
 from advisor.advise.choose.deployment_cost import cost_of, estimate_at
-from advisor.advise.choose.joint_probability import probability
 from advisor.advise.choose.judged_table import JudgedLimit, JudgedTable, least_margin
 from advisor.advise.choose.recorded_failures import Border
 from advisor.cost.array_table import Bools, Floats, each_column
 from advisor.cost.estimate_with_interval import Estimate
 from advisor.cost.predict.prediction import Prediction
+from advisor.cost.uncertainty.joint_probability import probability
 from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:

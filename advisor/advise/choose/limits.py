@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from advisor.advise.choose.joint_probability import RECOVERY, TOKEN_RATE, TTFT, deviate, probabilities
 from advisor.advise.choose.judged_table import JudgedLimit
 from advisor.cost.array_table import Bools, Floats, Ints, each_column
 from advisor.cost.estimate_with_interval import Estimate
@@ -18,6 +17,7 @@ from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.predict.predictor import Z90
 from advisor.cost.quality.question_and_recovery import Recovery
 from advisor.cost.uncertainty.error_distribution import error_of_score, normal_score
+from advisor.cost.uncertainty.joint_probability import RECOVERY, TOKEN_RATE, TTFT, deviate, probabilities
 from advisor.spec.metrics import LatencyMetric
 from advisor.spec.workloads.workload import Goodput, LatencyLimit, Load, Workload
 

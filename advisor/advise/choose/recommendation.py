@@ -12,12 +12,13 @@ import numpy as np
 from advisor.advise.choose import candidate_deployments as search
 from advisor.advise.choose.assessment import Assessment, RefusalKind
 from advisor.advise.choose.certainty_frontier import Offer, Pick, frontier, offers, offers_of, picks
+from advisor.advise.choose.choice import Choice, check_context, lacks_bound, statistics_of
+from advisor.advise.choose.confirm_by_simulation import closed_form_note, confirmed
 from advisor.advise.choose.deployment_cost import price_notes
 from advisor.advise.choose.gpu_count import candidates, unpriced
-from advisor.advise.choose.judge import closed_form_note, confirmed, judge
+from advisor.advise.choose.judge import judge
 from advisor.advise.choose.judged_rows import OtherRows, Reason, TableRows, worst_excess
 from advisor.advise.choose.judged_table import JudgedTable
-from advisor.advise.choose.question import Choice, check_context, lacks_bound, statistics_of
 from advisor.advise.choose.rank import AS_SURE, Decided, order, pareto, tied, what_decided
 from advisor.cost.array_table import Floats, Ints
 from advisor.cost.predict.prediction import Prediction

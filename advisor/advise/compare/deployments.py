@@ -11,10 +11,9 @@ import numpy as np
 
 from advisor.advise.certainty.error_draws import errors_of
 from advisor.advise.choose.candidate_deployments import Space
+from advisor.advise.choose.choice import Choice, check_context, statistics_of
 from advisor.advise.choose.deployment_evaluator import recoveries_of
-from advisor.advise.choose.joint_probability import RECOVERY, TOKEN_RATE, TTFT
 from advisor.advise.choose.judge import judge_fixed
-from advisor.advise.choose.question import Choice, check_context, statistics_of
 from advisor.advise.choose.recorded_failures import memory_text
 from advisor.cost.array_table import Bools, Floats
 from advisor.cost.predict.prediction import Prediction
@@ -22,6 +21,7 @@ from advisor.cost.predict.prediction_table import Range
 from advisor.cost.predict.predictor import Z90
 from advisor.cost.quality.checkpoint_of_recipe import made_as_named
 from advisor.cost.uncertainty.error_distribution import error_of_score
+from advisor.cost.uncertainty.joint_probability import RECOVERY, TOKEN_RATE, TTFT
 from advisor.display_text import accuracy_text, deployment_text, latency_name, number, rate_text, start_text
 from advisor.errors import InputError, NothingFitsError, UnsupportedError
 from advisor.spec.deployment import Deployment

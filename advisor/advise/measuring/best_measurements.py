@@ -12,7 +12,6 @@ from advisor.advise.certainty.at_risk_candidates import MIN_PROBABILITY, MISS_CO
 from advisor.advise.certainty.choice_probability import ChoiceProbability, Contest, contest, sureness
 from advisor.advise.certainty.error_draws import as_good, draw, loadings_of, outcomes
 from advisor.advise.choose.certainty_frontier import usd_by_role, weighed_per
-from advisor.advise.choose.joint_probability import RECOVERY, TOKEN_RATE, TTFT, deviate
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.measuring import gpu_time as effort
@@ -21,6 +20,7 @@ from advisor.cost.array_table import Floats
 from advisor.cost.predict.prediction_table import Range
 from advisor.cost.predict.predictor import REPEAT, REPEAT_MAXIMUM, Z90
 from advisor.cost.serving.load_table import busy_replicas
+from advisor.cost.uncertainty.joint_probability import RECOVERY, TOKEN_RATE, TTFT, deviate
 from advisor.display_text import share
 from advisor.spec.benchmark_run import BenchmarkRun
 from advisor.spec.deployment import Deployment

@@ -10,9 +10,9 @@ import numpy as np
 
 from advisor.advise.certainty.error_draws import DRAWS, errors_of
 from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.choice import Choice
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged_rows import TableRows
-from advisor.advise.choose.question import Choice
 from advisor.advise.choose.rank import TIE
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.mixed.integer_program import Bounds, Kind, cheapest_mix, check_installed

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advisor.advise.certainty.error_draws import DRAWS, errors_of
+from advisor.advise.choose.choice import Choice
 from advisor.advise.choose.deployment_cost import lots
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged_table import JudgedTable
-from advisor.advise.choose.question import Choice
 from advisor.cost.array_table import Bools, Floats, Ints
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Load

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from advisor.advise.choose.judge import judge_fixed, rests_on_simulation
+from advisor.advise.choose.choice import Choice, statistics_of
+from advisor.advise.choose.confirm_by_simulation import rests_on_simulation
+from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.limits import judged_end
-from advisor.advise.choose.question import Choice, statistics_of
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.sensitivity.crossover import Crossover, crossover, under, usual_axis
 from advisor.advise.sensitivity.load_axis import Axis, Over, between, level_of, load_at, own_level

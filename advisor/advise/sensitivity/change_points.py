@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from advisor.advise.choose.assessment import Assessment, RefusalKind
-from advisor.advise.choose.joint_probability import RECOVERY, deviate, keeps_all
-from advisor.advise.choose.judge import rests_on_simulation
+from advisor.advise.choose.choice import fixes_replicas, searches_replicas
+from advisor.advise.choose.confirm_by_simulation import rests_on_simulation
 from advisor.advise.choose.limits import recovery_at
-from advisor.advise.choose.question import fixes_replicas, searches_replicas
 from advisor.advise.choose.rank import order
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.sensitivity.change_point import Flip, Whose, kind_of
@@ -20,6 +19,7 @@ from advisor.advise.sensitivity.change_point_search import by_trial
 from advisor.advise.sensitivity.price_break_even import BreakEven
 from advisor.advise.sensitivity.why_best_changes import weakest
 from advisor.cost.estimate_with_interval import Estimate
+from advisor.cost.uncertainty.joint_probability import RECOVERY, deviate, keeps_all
 from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:

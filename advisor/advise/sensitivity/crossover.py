@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from advisor.advise.choose.choice import Choice
 from advisor.advise.choose.judge import judge, judge_fixed
 from advisor.advise.choose.judged_table import JudgedTable
-from advisor.advise.choose.question import Choice
 from advisor.advise.choose.rank import TIE
 from advisor.advise.choose.rank import best as best_of
 from advisor.advise.choose.recommendation import Recommendation

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advisor.advise.certainty.error_draws import DRAWS, draw
+from advisor.advise.choose.choice import Choice, searches_replicas
 from advisor.advise.choose.deployment_cost import most_replicas
 from advisor.advise.choose.gpu_count import unpriced
 from advisor.advise.choose.judge import judge, judge_fixed
 from advisor.advise.choose.judged_table import JudgedTable
-from advisor.advise.choose.question import Choice, searches_replicas
 from advisor.advise.choose.rank import best
 from advisor.advise.sensitivity.crossover import under
 from advisor.advise.sensitivity.load_axis import load_at

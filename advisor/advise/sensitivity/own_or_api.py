@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from advisor.advise.choose.question import Choice
+from advisor.advise.choose.choice import Choice
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.sensitivity.fleet_cost_curve import FleetCurve, Market
 from advisor.advise.sensitivity.load_axis import between, level_of

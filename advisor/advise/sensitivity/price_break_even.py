@@ -10,11 +10,11 @@ import numpy as np
 
 from advisor.advise.certainty.error_draws import DRAWS, Draws, errors_of, outcomes
 from advisor.advise.choose.assessment import Assessment
-from advisor.advise.choose.joint_probability import TOKEN_RATE, TTFT
+from advisor.advise.choose.choice import Choice, searches_replicas
 from advisor.advise.choose.judge import judge_fixed
-from advisor.advise.choose.question import Choice, searches_replicas
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.array_table import Floats
+from advisor.cost.uncertainty.joint_probability import TOKEN_RATE, TTFT
 from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:

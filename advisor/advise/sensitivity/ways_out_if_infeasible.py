@@ -11,15 +11,15 @@ import numpy as np
 
 from advisor.advise.choose.candidate_deployments import deployments
 from advisor.advise.choose.certainty_frontier import EVEN
-from advisor.advise.choose.joint_probability import deviate, keeps_all
+from advisor.advise.choose.choice import Choice
 from advisor.advise.choose.judge import judge, judge_fixed
 from advisor.advise.choose.judged_table import JudgedLimit, JudgedTable, least_margins
 from advisor.advise.choose.limits import TimedLimit, end_at, recovery_at, timed_limits
-from advisor.advise.choose.question import Choice
 from advisor.advise.choose.rank import order
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.sensitivity.load_axis import between, load_at
 from advisor.cost.array_table import each_column
+from advisor.cost.uncertainty.joint_probability import deviate, keeps_all
 from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from advisor.advise.certainty_and_sensitivity import Decision
-    from advisor.advise.choose.question import Choice
+    from advisor.advise.choose.choice import Choice
     from advisor.advise.choose.recommendation import Recommendation
     from advisor.advise.mixed.fleet import Mix
     from advisor.cost.predict.predictor import Predictor

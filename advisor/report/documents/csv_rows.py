@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.advise.choose.assessment import Assessment
-from advisor.advise.choose.question import statistics_of
+from advisor.advise.choose.choice import statistics_of
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate_with_interval import Estimate
 from advisor.report.commands.serve_commands import commands_for

@@ -12,7 +12,7 @@ from advisor.display_text import chance, deployment_text
 from advisor.report.html.elements.markup import Html, prose, tag
 from advisor.report.terminal.certainty_and_sensitivity_words import BEST
 from advisor.report.terminal.cost_of_certainty import settles_text
-from advisor.report.terminal.evidence import old_price_text
+from advisor.report.terminal.question_and_evidence import old_price_text
 
 Badge = Literal["Sure", "Close call", "In doubt"]
 DEARER = 1.5

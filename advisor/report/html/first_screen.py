@@ -20,9 +20,10 @@ from advisor.report.html.elements.format_marks import swatch
 from advisor.report.html.elements.markup import Html, command_text, prose, tag, with_signs
 from advisor.report.html.elements.shown_quantities import Quantity, quantities
 from advisor.report.terminal.answer import headline
-from advisor.report.terminal.evidence import assessment_evidence, rented_text
+from advisor.report.terminal.deployment_in_detail import command_lines
+from advisor.report.terminal.question_and_evidence import assessment_evidence, rented_text
 from advisor.report.terminal.refused import nothing_kept_line
-from advisor.report.terminal.why_first import command_lines, winner_lines
+from advisor.report.terminal.why_first import winner_lines
 from advisor.spec.workloads.profile_listing import (
     conversation_text,
     goodput_text,

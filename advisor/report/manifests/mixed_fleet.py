@@ -11,8 +11,8 @@ from advisor.advise.mixed.fleet import FleetPart, Mix
 from advisor.display_text import deployment_text, number
 from advisor.report.manifests.named_deployment import PORT, Subject, slug, subject_of, yaml_text
 from advisor.report.manifests.write_folder import README, texts, write_files
-from advisor.report.terminal.evidence import workload_lines
 from advisor.report.terminal.mixed.fleet_words import KEEPS_ITSELF, fleet_headline, kind_columns
+from advisor.report.terminal.question_and_evidence import workload_lines
 from advisor.spec.workloads.workload import Workload
 
 NGINX, ROUTE, LITELLM = "router/nginx.conf", "router/httproute.yaml", "router/litellm.yaml"

@@ -11,7 +11,7 @@ from advisor.report.documents.missed_limit_words import refusal_text
 from advisor.report.manifests.autoscaling_target import METRIC
 from advisor.report.manifests.named_deployment import Subject
 from advisor.report.manifests.pod import SECRET, claim_name
-from advisor.report.terminal.evidence import workload_lines
+from advisor.report.terminal.question_and_evidence import workload_lines
 from advisor.units import GB
 
 PURPOSES = {

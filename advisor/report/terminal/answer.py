@@ -25,8 +25,10 @@ from advisor.display_text import (
     short_text,
 )
 from advisor.report.commands.serve_commands import commands_for, remarks
-from advisor.report.terminal import cost_of_certainty, evidence, ranking_tables, why_first
+from advisor.report.terminal import cost_of_certainty, ranking_tables, why_first
 from advisor.report.terminal.certainty_and_sensitivity_words import own_or_api_text
+from advisor.report.terminal.deployment_in_detail import accuracy_lines
+from advisor.report.terminal.question_and_evidence import counts_line, old_price_text, rented_text, speed_line
 from advisor.report.terminal.ranking_tables import shown_rows
 from advisor.report.terminal.text_table import Column, fitting_table
 from advisor.spec.workloads.profile_listing import (
@@ -76,8 +78,8 @@ def answer_lines(
     return [
         *[Line(text, "bold") for text in wrapped(headline(first, recommendation.workload), width)],
         *plain(wrapped(question_text(recommendation), width)),
-        *plain(wrapped(f"Rented: {rented}", width) if (rented := evidence.rented_text(first)) else ()),
-        *plain(wrapped(old, width) if (old := evidence.old_price_text(recommendation)) else ()),
+        *plain(wrapped(f"Rented: {rented}", width) if (rented := rented_text(first)) else ()),
+        *plain(wrapped(old, width) if (old := old_price_text(recommendation)) else ()),
         *plain(part for note in recommendation.notes for part in wrapped(f"Note: {note}.", width, indent=6)),
         *pick_lines(recommendation, decision, width),
         *plain(wrapped(f"  {aside}", width, indent=4) if aside else []),
@@ -189,7 +191,7 @@ def pick_lines(recommendation: Recommendation, decision: Decision | None, width:
 
 def ranking_lines(recommendation: Recommendation, width: int, top: int) -> list[Line]:
     rows = shown_rows(recommendation.ranked, top)
-    counts = wrapped(evidence.counts_line(recommendation, len(rows)), width)
+    counts = wrapped(counts_line(recommendation, len(rows)), width)
     return [*table_lines(rows, recommendation.workload, width), *[Line(text, "dim") for text in counts]]
 
 
@@ -302,8 +304,8 @@ def _why(recommendation: Recommendation, first: Assessment) -> list[str]:
     prediction = first.prediction
     if prediction is None:
         return lines
-    lines.append(evidence.speed_line(first, recommendation.fit.get("rows")))
-    return lines + why_first.accuracy_lines(prediction)[:1]
+    lines.append(speed_line(first, recommendation.fit.get("rows")))
+    return lines + accuracy_lines(prediction)[:1]
 
 
 def run_lines(first: Assessment, width: int, *, head: str = "Run:", served_as: str = "") -> list[str]:

@@ -107,16 +107,15 @@ def _print_lines(lines: Sequence[Line]) -> None:
 def _kinds(to: Console, mix: Mix) -> None:
     """Every figure of each kind of a fleet under its share of the load."""
     from advisor.display_text import deployment_text
-    from advisor.report.terminal import evidence, ranking_tables, why_first
+    from advisor.report.terminal import ranking_tables
+    from advisor.report.terminal.deployment_in_detail import command_lines
+    from advisor.report.terminal.question_and_evidence import assessment_evidence
 
     for part in () if mix.fleet is None else mix.fleet.parts:
         to.print()
         to.print(deployment_text(part.deployment), style="bold")
         to.print(ranking_tables.estimates_table(part.assessment))
-        for line in (
-            *why_first.command_lines(part.assessment),
-            *evidence.assessment_evidence(part.assessment),
-        ):
+        for line in (*command_lines(part.assessment), *assessment_evidence(part.assessment)):
             to.print(f"  {line}")
 
 
@@ -124,8 +123,9 @@ def _nothing_kept(
     to: Console, recommendation: Recommendation, top: int | None, decision: Decision | None
 ) -> None:
     """Every figure of what comes nearest, why the rest was refused, and what the figures rest on."""
-    from advisor.report.terminal import evidence, ranking_tables, refused
+    from advisor.report.terminal import ranking_tables, refused
     from advisor.report.terminal.certainty_and_sensitivity_words import own_or_api_lines
+    from advisor.report.terminal.question_and_evidence import evidence_lines
 
     if recommendation.closest is not None:
         to.print()
@@ -134,7 +134,7 @@ def _nothing_kept(
     if decision is not None and decision.own_or_api is not None:
         _section(to, "Own or API", own_or_api_lines(decision.own_or_api))
     _section(to, "Refused", refused.refused_lines(recommendation))
-    _section(to, "What this rests on", evidence.evidence_lines(recommendation))
+    _section(to, "What this rests on", evidence_lines(recommendation))
 
 
 def print_explanation(
@@ -142,18 +142,20 @@ def print_explanation(
 ) -> None:
     """Every figure of the ranked, how sure the choice is, what would change it, what was refused, and what it
     all rests on."""
-    from advisor.report.terminal import bottleneck_words, evidence, ranking_tables, refused, why_first
+    from advisor.report.terminal import bottleneck_words, ranking_tables, refused
     from advisor.report.terminal.certainty_and_sensitivity_words import (
         change_lines,
         own_or_api_lines,
         sure_lines,
     )
+    from advisor.report.terminal.deployment_in_detail import command_lines, memory_lines
+    from advisor.report.terminal.question_and_evidence import evidence_lines, workload_lines
 
     first = recommendation.winner
     if first is not None:
         to.print()
         to.print("Asked", style="bold")
-        for line in evidence.workload_lines(recommendation.workload):
+        for line in workload_lines(recommendation.workload):
             to.print(f"  {line}")
         _ranking(to, recommendation, top, None if decision is None else decision.settles)
     if decision is not None:
@@ -167,10 +169,10 @@ def print_explanation(
         to.print()
         to.print(ranking_tables.estimates_table(first))
         _section(to, "What binds it", bottleneck_words.number_lines(recommendation))
-        _section(to, "Memory of one GPU", why_first.memory_lines(first))
-        _section(to, "Run it", why_first.command_lines(first))
+        _section(to, "Memory of one GPU", memory_lines(first))
+        _section(to, "Run it", command_lines(first))
         _section(to, "Refused", refused.refused_lines(recommendation))
-        _section(to, "What this rests on", evidence.evidence_lines(recommendation))
+        _section(to, "What this rests on", evidence_lines(recommendation))
 
 
 def print_pareto(recommendation: Recommendation) -> None:
@@ -197,7 +199,8 @@ def _ranking(
     to: Console, recommendation: Recommendation, top: int, settles: Measurement | None = None
 ) -> None:
     """The best, and why the first is first."""
-    from advisor.report.terminal import cost_of_certainty, evidence, ranking_tables, why_first
+    from advisor.report.terminal import cost_of_certainty, ranking_tables, why_first
+    from advisor.report.terminal.question_and_evidence import counts_line
 
     _section(to, "Choose between", cost_of_certainty.pick_lines(recommendation, settles))
     to.print()
@@ -205,7 +208,7 @@ def _ranking(
         to.print(line)
     to.print(ranking_tables.ranking_table(recommendation, top=top))
     rows = len(ranking_tables.shown_rows(recommendation.ranked, top))
-    to.print(evidence.counts_line(recommendation, rows))
+    to.print(counts_line(recommendation, rows))
     _section(to, "Why", why_first.winner_lines(recommendation))
 
 
@@ -213,20 +216,21 @@ def print_assessment(assessment: Assessment, workload: Workload, *, explain: boo
     """One deployment in full; explain: with its steps as sums of kernels."""
     from advisor.display_text import deployment_text, spread_text
     from advisor.report.documents.missed_limit_words import refusal_text
-    from advisor.report.terminal import (
-        bottleneck_numbers,
-        bottleneck_words,
-        evidence,
-        ranking_tables,
-        why_first,
+    from advisor.report.terminal import ranking_tables
+    from advisor.report.terminal.bottleneck_words import bottleneck_number_lines, kernel_lines
+    from advisor.report.terminal.deployment_in_detail import accuracy_lines, command_lines, memory_lines
+    from advisor.report.terminal.question_and_evidence import (
+        assessment_evidence,
+        overload_line,
+        workload_lines,
     )
 
     to = console()
     model = assessment.deployment.model.name
-    if overload := evidence.overload_line(assessment):
+    if overload := overload_line(assessment):
         to.print(overload, style="bold")
     to.print(f"{model} for {workload.name}: {deployment_text(assessment.deployment)}", style="bold")
-    for line in evidence.workload_lines(workload):
+    for line in workload_lines(workload):
         to.print(f"  {line}")
     if spread := spread_text(assessment.deployment, workload.load):
         to.print(f"  spread  {spread}")
@@ -234,19 +238,15 @@ def print_assessment(assessment: Assessment, workload: Workload, *, explain: boo
     to.print(ranking_tables.estimates_table(assessment))
     prediction = assessment.prediction
     if prediction is not None:
-        _section(
-            to,
-            "What binds it",
-            [f"{line}." for line in bottleneck_numbers.bottleneck_number_lines(prediction)],
-        )
+        _section(to, "What binds it", [f"{line}." for line in bottleneck_number_lines(prediction)])
         if explain:
-            _section(to, "Kernels", bottleneck_words.kernel_lines(prediction))
-        _section(to, "Memory of one GPU", why_first.memory_lines(assessment))
-        _section(to, "Accuracy", why_first.accuracy_lines(prediction, head=""))
+            _section(to, "Kernels", kernel_lines(prediction))
+        _section(to, "Memory of one GPU", memory_lines(assessment))
+        _section(to, "Accuracy", accuracy_lines(prediction, head=""))
     _section(to, "Limits missed", [refusal_text(assessment, r) for r in assessment.refusals])
     if assessment.kept:
-        _section(to, "Run it", why_first.command_lines(assessment))
-    _section(to, "What this rests on", evidence.assessment_evidence(assessment))
+        _section(to, "Run it", command_lines(assessment))
+    _section(to, "What this rests on", assessment_evidence(assessment))
 
 
 def print_replay(replayed: Replay, workload: Workload) -> None:

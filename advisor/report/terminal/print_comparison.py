@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from advisor.display_text import number
 from advisor.report.documents.comparison import comparison_document
-from advisor.report.terminal.evidence import workload_lines
 from advisor.report.terminal.print_answer import console, print_document
+from advisor.report.terminal.question_and_evidence import workload_lines
 
 if TYPE_CHECKING:
     from advisor.advise.compare.deployments import Basis, Difference

@@ -14,7 +14,7 @@ from advisor.spec.workloads.profile_listing import not_weighed
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from advisor.advise.choose.question import Choice
+    from advisor.advise.choose.choice import Choice
     from advisor.advise.measuring.best_measurements import Suggestion
     from advisor.advise.sensitivity.crossover import Crossing, Crossover, Stretch
     from advisor.spec.workloads.workload import Workload
@@ -26,7 +26,7 @@ ROOMY = 100
 
 def print_crossover(choice: Choice, found: Crossover) -> None:
     """One row per stretch: what is best from where to where, and why it ends there."""
-    from advisor.report.terminal.evidence import workload_lines
+    from advisor.report.terminal.question_and_evidence import workload_lines
 
     to, width = console(), answer_width()
     unit = UNITS[found.axis.over]

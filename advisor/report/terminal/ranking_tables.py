@@ -19,7 +19,7 @@ from advisor.display_text import (
     number,
 )
 from advisor.report.documents.missed_limit_words import limit_text
-from advisor.report.terminal.evidence import basis_words
+from advisor.report.terminal.question_and_evidence import basis_words
 from advisor.spec.metrics import LatencyMetric
 from advisor.spec.workloads.workload import Workload
 from advisor.units import MS_PER_S

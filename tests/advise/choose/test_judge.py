@@ -10,12 +10,12 @@ import pytest
 
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
 from advisor.advise.choose.candidate_deployments import deployments
-from advisor.advise.choose.joint_probability import probabilities
+from advisor.advise.choose.choice import Choice
 from advisor.advise.choose.judge import judge, judge_fixed
-from advisor.advise.choose.question import Choice
 from advisor.advise.choose.rank import best
 from advisor.advise.choose.recommendation import choose
 from advisor.advise.sensitivity.load_axis import load_at
+from advisor.cost.uncertainty.joint_probability import probabilities
 from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.read_profile import load_workload
 from advisor.spec.workloads.workload import Arrival, Load, Objective, Workload

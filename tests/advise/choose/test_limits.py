@@ -12,13 +12,13 @@ from scipy.stats import t as student_t
 
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
 from advisor.advise.choose.assessment import Refusal
-from advisor.advise.choose.joint_probability import probability
 from advisor.advise.choose.limits import margin_sd, vouching_limits
 from advisor.advise.choose.recommendation import choose
 from advisor.cost.estimate_with_interval import Estimate
 from advisor.cost.predict.prediction import Prediction
 from advisor.cost.predict.prediction_table import Range
 from advisor.cost.quality.loss_distribution import LossDistribution
+from advisor.cost.uncertainty.joint_probability import probability
 from advisor.report.documents.missed_limit_words import refusal_text
 from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.read_profile import load_workload

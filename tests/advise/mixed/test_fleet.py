@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.advise.api import choice_of
+from advisor.advise.choose.choice import Choice
 from advisor.advise.choose.judge import judge_fixed
-from advisor.advise.choose.question import Choice
 from advisor.advise.choose.recommendation import choose
 from advisor.advise.mixed.fleet import Fleet, Mix, shared_out
 from advisor.advise.mixed.replica_capacity import LEVELS, capacities, level_needed, together

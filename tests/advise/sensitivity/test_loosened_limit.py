@@ -8,7 +8,7 @@ from math import isclose
 import pytest
 
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
-from advisor.advise.choose.question import Choice
+from advisor.advise.choose.choice import Choice
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.sensitivity.loosened_limit import LOOSER, WORTH, loosened
 from advisor.advise.sensitivity.ways_out_if_infeasible import WayOut

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.advise.choose.question import Choice
+from advisor.advise.choose.choice import Choice
 from advisor.advise.sensitivity.perturbations import COARSE, FACTORS, PARTS, Trial, trials
 from advisor.spec.engines.engine import Engine
 from advisor.spec.workloads.workload import (

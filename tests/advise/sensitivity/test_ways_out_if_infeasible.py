@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
-from advisor.advise.choose.question import Choice
+from advisor.advise.choose.choice import Choice
 from advisor.advise.choose.recommendation import choose
 from advisor.advise.sensitivity.ways_out_if_infeasible import WayOut, ways_out
 from advisor.spec.workloads.profile_flags import override

@@ -89,7 +89,7 @@ def _before_lines(prepared: Prepared, expected: Expectation, now: Recommendation
 def doubt_lines(now: Recommendation, missed: int, compared: int) -> list[str]:
     """A warning where the first is a prediction and the run shows that predictions are off here."""
     from advisor.display_text import deployment_text
-    from advisor.report.terminal.evidence import basis_words
+    from advisor.report.terminal.question_and_evidence import basis_words
 
     measured = [a for a in now.ranked if "speed measured" in basis_words(a)]
     if not measured or measured[0] is now.ranked[0] or 2 * missed <= compared:
@@ -104,12 +104,13 @@ def doubt_lines(now: Recommendation, missed: int, compared: int) -> list[str]:
 def _answer_lines(recommendation: Recommendation) -> list[str]:
     """The answer and its basis; where nothing keeps the limits, what comes nearest and what it misses."""
     from advisor.report.documents.missed_limit_words import refusal_text
-    from advisor.report.terminal import evidence, print_answer
+    from advisor.report.terminal import print_answer
     from advisor.report.terminal.answer import answer_lines, headline
+    from advisor.report.terminal.question_and_evidence import basis_line
 
     if recommendation.ranked:
         lines = answer_lines(recommendation, None, width=print_answer.answer_width())
-        return [*(line.text for line in lines), evidence.basis_line(recommendation)]
+        return [*(line.text for line in lines), basis_line(recommendation)]
     nearest = recommendation.closest
     lines_of_it = (
         []

@@ -10,10 +10,10 @@ from advisor.display_text import deployment_text, low_high, number, stated_share
 from advisor.report.html.elements.format_marks import swatch
 from advisor.report.html.elements.markup import Html, command_text, prose, scrolled, tag
 from advisor.report.html.elements.shown_quantities import Quantity, quantities
-from advisor.report.terminal.bottleneck_numbers import bottleneck_number_lines
-from advisor.report.terminal.evidence import basis_words
+from advisor.report.terminal.bottleneck_words import bottleneck_number_lines
+from advisor.report.terminal.deployment_in_detail import accuracy_lines, command_lines, memory_lines
+from advisor.report.terminal.question_and_evidence import basis_words
 from advisor.report.terminal.ranking_tables import shown_rows
-from advisor.report.terminal.why_first import accuracy_lines, command_lines, memory_lines
 from advisor.spec.workloads.profile_listing import asks_limits
 
 MOST_ROWS = 100

@@ -18,7 +18,7 @@ from tests.cli.measure.test_command import LLAMA
 from tests.measure.cpu_file import GPU
 from tests.measure.test_run import Place
 from tests.report.builders import three
-from tests.report.terminal.test_evidence import ranked_one
+from tests.report.terminal.test_question_and_evidence import ranked_one
 
 TASKS = ("--formats", "bf16,int8,int4", "--tasks", "tiny_mc")
 HEAD = "What is recommended now, with these records:"

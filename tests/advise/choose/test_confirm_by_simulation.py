@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
-from advisor.advise.choose.judge import FIRST, best_of_kinds, confirmed, judge, judge_fixed, unsettled
-from advisor.advise.choose.question import Choice
+from advisor.advise.choose.choice import Choice
+from advisor.advise.choose.confirm_by_simulation import FIRST, best_of_kinds, confirmed, unsettled
+from advisor.advise.choose.judge import judge, judge_fixed
 from advisor.advise.choose.rank import order
 from advisor.advise.choose.recommendation import choose
 from advisor.advise.compare.deployments import compare

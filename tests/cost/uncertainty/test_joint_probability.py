@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.advise.choose.joint_probability import RECOVERY, TOKEN_RATE, TTFT, keeps_all, probability
+from advisor.cost.uncertainty.joint_probability import RECOVERY, TOKEN_RATE, TTFT, keeps_all, probability
 
 margins = st.floats(-3, 3)
 

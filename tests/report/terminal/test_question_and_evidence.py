@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.cost.estimate_with_interval import Basis
-from advisor.report.terminal.evidence import basis_line, overload_line
+from advisor.report.terminal.question_and_evidence import basis_line, overload_line
 from advisor.spec.workloads.workload import Arrival
 from tests.advise.builders import assessed, deployment, prediction, workload
 from tests.report.builders import three
