@@ -21,6 +21,7 @@ from advisor.advise.sensitivity.load_axis import between, load_at
 from advisor.cost.array_table import each_column
 from advisor.cost.uncertainty.joint_probability import deviate, keeps_all
 from advisor.spec.deployment import Deployment
+from advisor.spec.workloads.workload import MAX_LATENCY_MS
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
@@ -35,6 +36,8 @@ FEWEST = 0.01
 RATES = 33
 """Rates that are judged at once; each time between the highest that is kept and the next."""
 DIGITS = 3
+ANY_RECOVERY = 1e-6
+"""A share of the score that every format keeps."""
 DRAWN = 0.001
 """Share by which a bound is loosened further: its probability was computed, that of all limits is drawn."""
 
@@ -68,30 +71,38 @@ class _Relaxed:
     bound: float | None = None
     to: float | None = None
 
+    @property
+    def only_timed(self) -> list[tuple[TimedLimit, ...]] | None:
+        """Its limits on latencies for its one load, as `judge` takes them."""
+        return None if self.timed is None else [self.timed]
+
 
 def ways_out(
     recommendation: Recommendation, predictor: Predictor, quality: QualityModel | None = None
 ) -> tuple[WayOut, ...]:
     """Each the smallest change of its kind after which something keeps the limits, with the cheapest
-    deployment that then does; empty where something does as it is."""
+    deployment that then does; after the smallest for a limit, the one that lets the cheapest fleet in. Empty
+    where something keeps them as it is."""
     choice, table = recommendation.choice, recommendation.table
     if choice is None or recommendation.ranked:
         return ()
     # More replicas than the limits ask for would be no smallest change, whatever the aim.
     choice = replace(choice, workload=replace(choice.workload, objective="cost"))
-    relaxed: list[_Relaxed | None] = []
+
+    def first_of(*relaxed: _Relaxed | None) -> list[WayOut]:
+        ways = (_cheapest_of(one, predictor, quality) for one in relaxed if one is not None)
+        return [way for way in ways if way is not None][:1]
+
+    found: list[WayOut] = []
     if table is not None:
-        shared = predictor.fit.shared.first_token
-        relaxed.append(_slower(choice, table, predictor, quality))
-        limits = [limit for limit in table.uncertain if limit.kind != "capacity"]
-        relaxed += [_loosened(choice, table, limit, shared) for limit in limits]
-        relaxed.append(_less_certain(choice, table))
-    found = [_cheapest_of(one, predictor, quality) for one in relaxed if one is not None]
-    found += [
-        next((way for one in either if (way := _cheapest_of(one, predictor, quality))), None)
-        for either in _wider(choice)
-    ]
-    return tuple(way for way in found if way is not None)
+        found += first_of(_slower(choice, table, predictor, quality))
+        for limit in table.uncertain:
+            if limit.kind != "capacity":
+                found += _loosened(choice, table, limit, predictor, quality)
+        found += first_of(_less_certain(choice, table))
+    for either in _wider(choice):
+        found += first_of(*either)
+    return tuple(found)
 
 
 def _slower(
@@ -127,8 +138,32 @@ def _slower(
     )
 
 
-def _loosened(choice: Choice, table: JudgedTable, limit: JudgedLimit, first_token: float) -> _Relaxed | None:
-    """The least that a limit must be loosened for; None where the other limits stay missed."""
+def _loosened(
+    choice: Choice, table: JudgedTable, limit: JudgedLimit, predictor: Predictor, quality: QualityModel | None
+) -> list[WayOut]:
+    """The least that a limit must be loosened for, and then what it takes for the cheapest fleet that keeps
+    the others, where that costs less; empty where the other limits stay missed."""
+    shared, recovery = predictor.fit.shared.first_token, limit.kind == "recovery"
+    least = _least_loosened(choice, table, limit, shared)
+    if least is None or (way := _cheapest_of(least, predictor, quality)) is None:
+        return []
+    # The replicas of `table` are those that come nearest to the limit: without it there may be fewer.
+    free = _with_bound(choice, limit, ANY_RECOVERY if recovery else MAX_LATENCY_MS)
+    others = judge(free.choice, [choice.workload.load], predictor, quality, timed=free.only_timed)
+    [same] = [one for one in others.uncertain if (one.key, one.goodput) == (limit.key, limit.goodput)]
+    needed = bounds_needed(others, same, shared)
+    if not needed:
+        return [way]
+    cheapest = min(needed, key=lambda i: (*_bill(others, i), -needed[i] if recovery else needed[i]))
+    if not _bill(others, cheapest) < (round(way.usd_per_hour or np.inf, 4), way.deployment.num_gpus):
+        return [way]
+    further = _cheapest_of(_to(choice, limit, needed[cheapest]), predictor, quality)
+    return [way] if further is None else [way, further]
+
+
+def _least_loosened(
+    choice: Choice, table: JudgedTable, limit: JudgedLimit, first_token: float
+) -> _Relaxed | None:
     needed = bounds_needed(table, limit, first_token)
     if not needed:
         return None
@@ -136,8 +171,18 @@ def _loosened(choice: Choice, table: JudgedTable, limit: JudgedLimit, first_toke
     # Of bounds that are alike to the per cent, the one that lets the least bill in.
     usd = np.nan_to_num(table.usd_per_hour[0], nan=np.inf)
     least = min(needed, key=lambda i: (round(_share(bound, needed[i]), 2), float(usd[i])))
+    return _to(choice, limit, needed[least])
+
+
+def _to(choice: Choice, limit: JudgedLimit, needed: float) -> _Relaxed:
+    """The question with the bound that is needed, as it is shown."""
     looser = limit.kind != "recovery"
-    to = rounded(needed[least] * (1.0 + DRAWN if looser else 1.0 - DRAWN), up=looser)
+    return _with_bound(choice, limit, rounded(needed * (1.0 + DRAWN if looser else 1.0 - DRAWN), up=looser))
+
+
+def _with_bound(choice: Choice, limit: JudgedLimit, to: float) -> _Relaxed:
+    """The question with another bound on one limit."""
+    bound = float(limit.bound[0, 0])
     if limit.kind == "recovery":
         quality = replace(choice.workload.quality, min_recovery=to)
         choice = replace(choice, workload=replace(choice.workload, quality=quality))
@@ -147,6 +192,12 @@ def _loosened(choice: Choice, table: JudgedTable, limit: JudgedLimit, first_toke
         for one in timed_limits(choice.workload)
     )
     return _Relaxed(change="limit", choice=choice, timed=timed, limit=limit.key, bound=bound, to=to)
+
+
+def _bill(table: JudgedTable, i: int) -> tuple[float, int]:
+    """What makes one row cheaper than another: its bill, and on how many GPUs where no price is known."""
+    usd = float(np.nan_to_num(table.usd_per_hour[0, i], nan=np.inf))
+    return round(usd, 4), table.deployment(0, i).num_gpus
 
 
 def _is_on(timed: TimedLimit, judged: JudgedLimit) -> bool:
@@ -183,7 +234,7 @@ def _bound(table: JudgedTable, limit: JudgedLimit, i: int, probability: float) -
         return None
     one = each_column(lambda column: column[0, i : i + 1], limit.predicted)
     value = float(end_at(one, z)[0])
-    return value if np.isfinite(value) else None
+    return value if value <= MAX_LATENCY_MS else None
 
 
 def rounded(value: float, *, up: bool) -> float:
@@ -233,13 +284,11 @@ def _cheapest_of(relaxed: _Relaxed, predictor: Predictor, quality: QualityModel 
     choice = relaxed.choice
     if not deployments(choice.space):
         return None
-    timed = None if relaxed.timed is None else [relaxed.timed]
-    table = judge(choice, [choice.workload.load], predictor, quality, timed=timed)
+    table = judge(choice, [choice.workload.load], predictor, quality, timed=relaxed.only_timed)
     kept = order(table, 0, np.flatnonzero(table.kept[0] & table.settled[0])).tolist()
     if not kept:
         return None
-    usd = np.nan_to_num(table.usd_per_hour[0], nan=np.inf)
-    i = min(kept, key=lambda i: (round(float(usd[i]), 4), table.deployment(0, i).num_gpus))
+    i = min(kept, key=lambda i: _bill(table, i))
     keeps = float(table.keeps_all[0, i])
     return way_out(relaxed.change, table, i, keeps, limit=relaxed.limit, bound=relaxed.bound, to=relaxed.to)
 

@@ -231,7 +231,9 @@ class DecisionDocument(TypedDict):
     ]
     ways_out: Annotated[
         list[WayOutDocument],
-        "Where nothing keeps the limits: one change each, with the deployment that then keeps them.",
+        "Where nothing keeps the limits: one change each, with the deployment that then keeps them. A limit "
+        "is loosened as little as it can be and, second, as far as the cheapest fleet needs that keeps the "
+        "others.",
     ]
     loosened: Annotated[
         WayOutDocument | None,

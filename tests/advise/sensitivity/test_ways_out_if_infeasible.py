@@ -24,7 +24,12 @@ def asked() -> Choice:
 def found(asked: Choice) -> dict[str, WayOut]:
     answer = choose(asked, shipped_predictor(), shipped_quality())
     assert not answer.ranked
-    return {way.limit or way.change: way for way in ways_out(answer, shipped_predictor(), shipped_quality())}
+    return smallest(ways_out(answer, shipped_predictor(), shipped_quality()))
+
+
+def smallest(ways: tuple[WayOut, ...]) -> dict[str, WayOut]:
+    """The first of each kind and limit."""
+    return {way.limit or way.change: way for way in reversed(ways)}
 
 
 def kept(choice: Choice) -> list[tuple[object, ...]]:
@@ -88,8 +93,7 @@ def test_no_lower_rate_is_offered_where_a_lone_request_misses_a_limit() -> None:
 def ways(asked: Choice) -> dict[str, WayOut]:
     answer = choose(asked, shipped_predictor(), shipped_quality())
     assert not answer.ranked
-    found = ways_out(answer, shipped_predictor(), shipped_quality())
-    return {way.limit or way.change: way for way in found}
+    return smallest(ways_out(answer, shipped_predictor(), shipped_quality()))
 
 
 def cheapest_usd(choice: Choice) -> float:
@@ -116,6 +120,30 @@ def test_a_loosened_limit_names_the_cheapest_that_then_keeps_it() -> None:
     assert way.to is not None
     loosened = replace(asked, workload=override(workload, slo=[f"ttft_p99_ms={way.to}"]))
     assert way.usd_per_hour == pytest.approx(cheapest_usd(loosened))
+
+
+def test_a_limit_loosened_further_lets_in_the_cheapest_fleet_that_keeps_the_other_limits() -> None:
+    workload = override(load_workload("chat"), rate=4.0, slo=["ttft_p95_ms=5"])
+    asked = choice_of("Llama-3.1-8B-Instruct", workload, gpus=["L40S"])
+    answer = choose(asked, shipped_predictor(), shipped_quality())
+    found = ways_out(answer, shipped_predictor(), shipped_quality())
+    least, cheapest = [way for way in found if way.limit == "ttft_p95_ms"]
+    assert least.to is not None
+    assert cheapest.to is not None
+    assert least.to < cheapest.to
+    assert (cheapest.usd_per_hour or 0.0) < (least.usd_per_hour or 0.0)
+    rest = replace(asked, workload=override(workload, slo=["ttft_p95_ms=1e9"]))
+    assert cheapest.usd_per_hour == pytest.approx(cheapest_usd(rest))
+    loosened = replace(asked, workload=override(workload, slo=[f"ttft_p95_ms={cheapest.to}"]))
+    assert cheapest.deployment.key in kept(loosened)
+
+
+def test_a_limit_is_loosened_once_where_the_least_already_lets_the_cheapest_in() -> None:
+    workload = override(load_workload("chat"), rate=1.0, slo=["ttft_p95_ms=5"])
+    asked = choice_of("Llama-3.1-8B-Instruct", workload, gpus=["L40S"], max_gpus=1)
+    answer = choose(asked, shipped_predictor(), shipped_quality())
+    found = ways_out(answer, shipped_predictor(), shipped_quality())
+    assert len([way for way in found if way.limit == "ttft_p95_ms"]) == 1
 
 
 def test_of_any_gpu_no_more_are_named_than_the_limits_need() -> None:
