@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -42,6 +42,8 @@ _SAME_WEIGHTS = (frozenset({"fp8", "fp8-w8a16"}), frozenset({"int8", "int8-w8a16
 _KV_RECIPE = Recipe(algorithm="none")
 WIDEST = 1.0
 """An interval wider than this, all that a score can lose, tells nothing: the number is refused."""
+
+MAX_KEPT_ANSWERS = 4_096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,17 +129,18 @@ class QualityModel:
         )
 
     def recoveries(self, questions: Sequence[Question]) -> list[Recovery]:
-        """The answers to many questions; equal ones are answered once."""
-        known: dict[Question, Recovery] = {}
-        out = []
-        for q in questions:
-            if q not in known:
-                known[q] = self.answer(q)
-            out.append(known[q])
-        return out
+        """The answers to many questions."""
+        return [self.answer(q) for q in questions]
 
     def answer(self, q: Question) -> Recovery:
-        """The recovery that a question is about; see `recovery`."""
+        """The recovery that a question is about; see `recovery`. One asked before is not worked out again."""
+        return self._answered(q)
+
+    @cached_property
+    def _answered(self) -> Callable[[Question], Recovery]:
+        return lru_cache(maxsize=MAX_KEPT_ANSWERS)(self._worked_out)
+
+    def _worked_out(self, q: Question) -> Recovery:
         tasks = _tasks_of(q)
         require_known(tasks, {score.task for score in self.own})
         native = q.model.native_format if isinstance(q.model, ModelSpec) else None

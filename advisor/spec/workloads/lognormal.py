@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 _Z99 = 2.3263478740408408
 """The standard normal's 99th percentile."""
@@ -46,6 +47,7 @@ def cut_mean(mu: float, sigma: float, low: float, high: float | None) -> float:
     return math.exp(mu + sigma**2 / 2) * mass(alpha - sigma, beta - sigma) / mass(alpha, beta)
 
 
+@lru_cache(maxsize=64)
 def location(mean: float, std: float, low: float, high: float | None) -> float:
     """The mu that makes the cut lognormal average `mean`; std ÷ mean gives its spread before the cut.
 
