@@ -13,14 +13,15 @@ from advisor.advise.choose.assessment import RefusalKind
 from advisor.advise.choose.choice import MEANS, Choice, fixes_replicas
 from advisor.advise.choose.deployment_cost import inverse, usd_per_hour, usd_per_million
 from advisor.advise.choose.judged_table import JudgedLimit, JudgedTable, least_margins, reshaped
-from advisor.advise.choose.least_replicas import SPARE, min_replicas
+from advisor.advise.choose.least_replicas import SPARE, Verdicts, min_replicas
 from advisor.advise.choose.rank import objective_range
-from advisor.cost.array_table import Bools, Floats, Ints, each_column
+from advisor.cost.array_table import Floats, Ints, each_column
+from advisor.cost.normal_quantiles import normal_quantile
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.quality.question_and_recovery import Recovery
 from advisor.cost.serving.load_table import LoadTable, table_of_loads
-from advisor.cost.uncertainty.joint_probability import RECOVERY, keeps_all, probabilities
+from advisor.cost.uncertainty.joint_probability import RECOVERY, deviates, keeps_all, probabilities
 from advisor.spec.accuracy_benchmarks import SHORT_TOKENS
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Load, Workload
@@ -145,19 +146,26 @@ class DeploymentEvaluator:
     def _pairs(self, pairs: Ints, found: PredictionTable) -> limit.Pairs:
         return limit.Pairs(self.loads, self.load_of[pairs], found, self.workload.confidence)
 
-    def verdicts(self, pairs: Ints, count: Ints, found: PredictionTable) -> tuple[Bools, Bools]:
-        """Whether the limits that replicas can mend are kept, and whether they likely are; of a pair that
-        none can mend the first is true, which ends the search."""
+    def verdicts(self, pairs: Ints, count: Ints, found: PredictionTable) -> Verdicts:
+        """Of the limits that replicas can mend; a pair that none can mend keeps them, which ends the
+        search."""
         likely = np.ones(len(pairs), dtype=bool)
         of = self._pairs(pairs, found)
         judged = self.speed_limits(pairs, count, of, self.needed[self.of[pairs]])
         for one in judged:
             likely &= one.likely
-        kept = self._keeps_all(judged) >= self.needed[pairs]
+        keeps = np.broadcast_to(self._keeps_all(judged), len(pairs))
+        needed = self.needed[pairs]
         held = limit.memory_limit(of).kept & limit.context_limit(of).kept
         failed = self._failures(pairs, count)
         ruled_out, hopeless = failed != "", failed == "seen"
-        return np.asarray(kept & ~ruled_out | ~held | hopeless), np.asarray(likely & held & ~ruled_out)
+        least = np.min([one.margin_sd for one in judged], axis=0) if judged else np.full(len(pairs), np.inf)
+        return Verdicts(
+            kept=np.asarray((keeps >= needed) & ~ruled_out | ~held | hopeless),
+            likely=np.asarray(likely & held & ~ruled_out),
+            kept_by=deviates(keeps, least) - normal_quantile(needed),
+            likely_by=least,
+        )
 
     def _failures(self, pairs: Ints, count: Ints) -> np.ndarray:
         """The kind of failure that rules each pair out: `seen`, which no replica mends, `capacity`, or ``."""
@@ -193,33 +201,36 @@ class DeploymentEvaluator:
         if kind in ("single", "maximum") or fixes_replicas(self.choice):
             return fixed, singles
         searched = np.flatnonzero(singles.fits)
-        most, guess = self._bounds(searched, singles)
+        bounds = self._bounds(searched, singles)
 
-        def verdicts(at: Ints, counts: Ints) -> tuple[Bools, Bools]:
+        def verdicts(at: Ints, counts: Ints) -> Verdicts:
             return self.verdicts(searched[at], counts, self.answers(searched[at], counts))
 
         count = fixed.copy()
         first = self.verdicts(searched, fixed[searched], singles.take(searched))
-        count[searched] = min_replicas(most, guess, first, verdicts)
+        count[searched] = min_replicas(*bounds, first, verdicts)
         changed = np.flatnonzero(count != fixed)
         if not len(changed):
             return count, singles
         return count, singles.replace_at(changed, self.answers(changed, count[changed]))
 
-    def _bounds(self, pairs: Ints, singles: PredictionTable) -> tuple[Ints, Ints]:
-        """The most replicas that each of the pairs may take, and the count to begin with."""
+    def _bounds(self, pairs: Ints, singles: PredictionTable) -> tuple[Ints, Ints, Ints]:
+        """The most replicas that each of the pairs may take, those that its load needs, and the count to look
+        at first: what the load needs, of clients so many that none waits for another."""
         rate = self.loads[0].arrival.kind == "rate"
         value = np.array([load.arrival.value or 1.0 for load in self.loads])[self.load_of[pairs]]
         needed = np.ones(len(pairs))
+        first = np.ceil(value / np.maximum(singles.max_concurrency[pairs], 1))
         if rate:
             low = singles.capacity_requests_per_s.low[pairs]
             known = np.isfinite(low) & (low > 0)
-            needed = np.where(known, np.maximum(np.ceil(value / np.where(known, low, 1.0)), 1.0), 1.0)
+            first = needed = np.where(known, np.maximum(np.ceil(value / np.where(known, low, 1.0)), 1.0), 1.0)
         most: Floats = SPARE * needed if rate else np.floor(value)
         held = [self.choice.space.searched_gpus(d.gpu) // d.tensor_parallel for d in self.deployments]
         most = np.minimum(most, np.array(held)[self.of[pairs]])
         top = np.asarray(np.maximum(most, 1), dtype=np.intp)
-        return top, np.minimum(np.asarray(needed, dtype=np.intp), top)
+        at_most = [np.minimum(np.asarray(count, dtype=np.intp), top) for count in (needed, first)]
+        return top, at_most[0], at_most[1]
 
     def table(self, count: Ints, found: PredictionTable) -> JudgedTable:
         """Every limit of every pair with these replicas."""

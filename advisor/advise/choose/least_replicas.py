@@ -7,11 +7,11 @@ further replica never makes a latency worse.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from advisor.cost.array_table import Bools, Ints
+from advisor.cost.array_table import Bools, Floats, Ints
 
 SPARE = 64
 """Without a bound on GPUs, replicas are added up to so many times what the arrival rate needs: at so small a
@@ -21,119 +21,157 @@ closed loop that is so with as many replicas as there are clients."""
 SHOWN_SPARE = 4
 """What no number of replicas mends is shown with up to so many times the replicas that the load needs."""
 
-AHEAD = 700
-"""Where fewer than so many are to be looked at, counts that may be asked for later are looked at with them:
-so many take about twice as long as one."""
+AHEAD = 400
+"""Where fewer than so many are to be looked at, other counts are looked at with them: so many take little
+longer than one."""
 
-Verdicts = Callable[[Ints, Ints], tuple[Bools, Bools]]
-"""Positions and counts → whether the limits are kept there, and whether they likely are."""
+HALVED = 4
+"""Of so many counts looked at inside a bracket one is its middle, so that no curve makes the search
+long."""
+
+FAR = 3.0
+"""Limits that are missed by more standard deviations say only that: the middle is looked at."""
 
 
-def min_replicas(most: Ints, guess: Ints, single: tuple[Bools, Bools], verdicts: Verdicts) -> Ints:
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """How each of some positions fares with some count of replicas."""
+
+    kept: Bools
+    """Whether the limits are kept."""
+    likely: Bools
+    """Whether they likely are."""
+    kept_by: Floats
+    """By how many standard deviations they are kept; negative: missed. Only tells where to look next."""
+    likely_by: Floats
+    """The same of `likely`."""
+
+
+Judge = Callable[[Ints, Ints], Verdicts]
+"""Positions and counts → verdicts."""
+
+
+def min_replicas(most: Ints, load: Ints, start: Ints, single: Verdicts, judge: Judge) -> Ints:
     """The least count, for each position, that keeps the limits; where none up to `most` does, the least that
-    likely does; where none does either, some times the guess, so that its verdict says how far replicas can
-    carry it.
+    likely does; where none does either, some times what the load needs, so that its verdict says how far
+    replicas can carry it.
 
-    single: the verdicts on one replica. guess: the count to begin with, at most `most`.
+    load: the replicas that the load needs. start: the count to look at first. Both are at most `most`.
+    single: the verdicts on one replica.
     """
-    at = np.arange(len(most))
-    known = _Known(len(most))
-    known.learn(at, np.ones_like(at), single)
-    likely = np.zeros(len(most), dtype=bool)
-    """The search is for what likely keeps the limits."""
-    state = _State(np.zeros_like(at), np.zeros_like(at))
+    sure, likely = _Bracket(most), _Bracket(most)
+    at, counts, found = np.arange(len(most)), np.ones((len(most), 1), dtype=np.intp), single
     while True:
-        following = _next(state, guess, most)
-        lost = (following == 0) & (state.keeps == 0) & ~likely
-        if lost.any():
-            likely |= lost
-            state.fails[lost] = 0
-            continue
-        active = np.flatnonzero(following)
-        if not len(active):
-            return np.where(state.keeps > 0, state.keeps, np.minimum(SHOWN_SPARE * guess, most))
-        tried = following[active]
-        verdict = known.of(active, tried, likely[active])
-        ready = np.flatnonzero(verdict >= 0)
-        # Advance every position that needs no new verdict first, so that one call judges as many as possible.
-        if not len(ready):
-            asked = _ahead(active, state, guess, most)
-            new = known.new(*asked)
-            known.learn(*new, verdicts(*new))
-            continue
-        here, counts = active[ready], tried[ready]
-        holds = verdict[ready] > 0
-        state.keeps[here[holds]] = counts[holds]
-        state.fails[here[~holds]] = np.maximum(state.fails[here[~holds]], counts[~holds])
+        sure.learn(at, counts, found.kept, found.kept_by)
+        likely.learn(at, counts, found.likely, found.likely_by)
+        # What likely keeps the limits is searched where nothing surely does.
+        lost = (sure.keeps == 0) & (sure.fails >= most)
+        following = np.where(lost, likely.following(start), sure.following(start))
+        at = np.flatnonzero(following)
+        if not len(at):
+            shown = np.minimum(SHOWN_SPARE * load, most)
+            return np.where(sure.keeps > 0, sure.keeps, np.where(likely.keeps > 0, likely.keeps, shown))
+        fails, end = np.where(lost, likely.fails, sure.fails), np.where(lost, likely.end, sure.end)
+        counts = _with_others(following[at], fails[at], end[at])
+        found = judge(at[np.nonzero(counts)[0]], counts[counts > 0])
 
 
 @dataclass(slots=True)
-class _State:
-    """For each position: `fails` are too few, `keeps` are enough; 0 where that is not known."""
+class _Bracket:
+    """For each position `fails` are too few and `keeps` are enough; 0 where that is not known."""
 
-    fails: Ints
-    keeps: Ints
+    most: Ints
+    fails: Ints = field(init=False)
+    keeps: Ints = field(init=False)
+    before: Ints = field(init=False)
+    """The largest that failed before `fails`."""
+    fails_by: Floats = field(init=False)
+    keeps_by: Floats = field(init=False)
+    before_by: Floats = field(init=False)
+    """By how many standard deviations the limits are kept there; NaN where unknown."""
+    rounds: Ints = field(init=False)
+    """Since both ends are known."""
+    moved: Ints = field(init=False)
+    """The end that moved last: -1 `fails`, 1 `keeps`."""
+
+    def __post_init__(self) -> None:
+        none = np.zeros_like(self.most)
+        self.fails, self.keeps, self.before, self.rounds, self.moved = (none.copy() for _ in range(5))
+        self.fails_by, self.keeps_by, self.before_by = (np.full(len(self.most), np.nan) for _ in range(3))
+
+    @property
+    def end(self) -> Ints:
+        """The first count that is not to be looked at."""
+        return np.where(self.keeps > 0, self.keeps, self.most + 1)
+
+    def learn(self, at: Ints, counts: Ints, kept: Bools, by: Floats) -> None:
+        """counts: a row for each of the positions `at`, 0 is none; the verdicts on those that are not, in a
+        row."""
+        held, margin = np.zeros(counts.shape, dtype=bool), np.full(counts.shape, np.nan)
+        held[counts > 0], margin[counts > 0] = kept, by
+        row = np.arange(len(at))
+        self.rounds[at] += self.keeps[at] > 0
+
+        enough = np.where(held, counts, np.iinfo(np.intp).max)
+        least = enough.argmin(axis=1)
+        better = enough[row, least] < self.end[at]
+        here = at[better]
+        # Illinois: an end that stays twice counts half, or the line would creep towards it.
+        self.fails_by[here[self.moved[here] > 0]] /= 2
+        self.moved[here] = 1
+        self.keeps[here], self.keeps_by[here] = counts[row, least][better], margin[row, least][better]
+
+        short = np.where(~held & (counts < self.end[at][:, None]), counts, 0)
+        largest = short.argmax(axis=1)
+        more = short[row, largest] > self.fails[at]
+        here = at[more]
+        self.keeps_by[here[self.moved[here] < 0]] /= 2
+        self.moved[here] = -1
+        self.before[here], self.before_by[here] = self.fails[here], self.fails_by[here]
+        self.fails[here], self.fails_by[here] = short[row, largest][more], margin[row, largest][more]
+
+    def following(self, start: Ints) -> Ints:
+        """The count to look at next; 0 when the search is over.
+
+        After one and the start the count where the line through the last two says that the limits are kept,
+        and then the largest: where that fails, it is over. Between one that fails and one that is enough the
+        line again, or the middle.
+        """
+        fails, keeps, most = self.fails, self.keeps, self.most
+        beyond = _crossing(self.before, self.before_by, fails, self.fails_by)
+        beyond = np.where(beyond > fails, np.minimum(beyond, most), most).astype(np.intp)
+        climbed = np.where(fails < 1, 1, np.where(fails < start, start, np.where(fails < most, beyond, 0)))
+        line = _crossing(fails, self.fails_by, keeps, self.keeps_by)
+        # Far below the end, where most answers are, the middle of the logarithms.
+        low = np.maximum(fails, 1)
+        middle = np.where(keeps > 4 * low, np.sqrt(low * keeps), (keeps + fails) // 2)
+        halved = np.isnan(line) | (self.fails_by < -FAR) | (self.rounds % HALVED == HALVED - 1)
+        between = np.clip(np.where(halved, middle, line), fails + 1, keeps - 1).astype(np.intp)
+        return np.where(keeps > 0, np.where(keeps - fails > 1, between, 0), climbed)
 
 
-class _Known:
-    """Verdicts by position and count."""
+def _crossing(one: Ints, one_by: Floats, other: Ints, other_by: Floats) -> Floats:
+    """The first count that keeps the limits by the line through two; NaN where there is none.
 
-    def __init__(self, positions: int) -> None:
-        self._positions = positions
-        self._verdicts: dict[int, tuple[bool, bool]] = {}
-
-    def learn(self, at: Ints, counts: Ints, found: tuple[Bools, Bools]) -> None:
-        pairs = zip(found[0].tolist(), found[1].tolist(), strict=True)
-        self._verdicts.update(zip(self._names(at, counts), pairs, strict=True))
-
-    def of(self, at: Ints, counts: Ints, likely: Bools) -> Ints:
-        """1: holds, 0: does not, -1: unknown."""
-        return np.array(
-            [
-                -1 if (verdict := self._verdicts.get(name)) is None else int(verdict[which])
-                for name, which in zip(self._names(at, counts), likely.tolist(), strict=True)
-            ],
-            dtype=np.intp,
-        )
-
-    def new(self, at: Ints, counts: Ints) -> tuple[Ints, Ints]:
-        """Those of the pairs that nothing is known of, each once."""
-        # A set: numpy's own way takes longer to import than to work.
-        unknown = {name for name in self._names(at, counts) if name not in self._verdicts}
-        names = np.array(sorted(unknown), dtype=np.int64)
-        counts, at = np.divmod(names, self._positions)
-        return np.asarray(at, dtype=np.intp), np.asarray(counts, dtype=np.intp)
-
-    def _names(self, at: Ints, counts: Ints) -> list[int]:
-        names: list[int] = (counts.astype(np.int64) * self._positions + at).tolist()
-        return names
-
-
-def _next(state: _State, guess: Ints, most: Ints) -> Ints:
-    """The count to look at next; 0 when the search is over.
-
-    After one and the guess the largest count: where that fails, it is over. Far below it, where most answers
-    are, the counts between are halved as logarithms.
+    Over one by the root of the count, between the square that queues follow and the logarithm that steps do.
     """
-    fails, keeps = state.fails, state.keeps
-    middle = (keeps + fails) // 2
-    wide = keeps > 4 * np.maximum(fails, 1)
-    middle = np.where(wide, np.sqrt(np.maximum(fails, 1) * keeps).astype(np.intp), middle)
-    halved = np.where(keeps - fails > 1, middle, 0)
-    climbed = np.where(fails < 1, 1, np.where(fails < guess, guess, np.where(fails < most, most, 0)))
-    return np.asarray(np.where(keeps > 0, halved, climbed))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        first, second = one**-0.5, other**-0.5
+        at = second - other_by * (second - first) / (other_by - one_by)
+        found = np.ceil(at**-2.0)
+    return np.asarray(np.where(np.isfinite(found) & (other_by > one_by), found, np.nan))
 
 
-def _ahead(active: Ints, state: _State, guess: Ints, most: Ints) -> tuple[Ints, Ints]:
-    """(positions, counts) to look at: what is next, and while they are few what may come after that."""
-    at, here = active, _State(state.fails[active], state.keeps[active])
-    asked: list[tuple[Ints, Ints]] = []
-    while len(at) and (not asked or sum(len(one) for one, _ in asked) + len(at) <= AHEAD):
-        following = _next(here, guess[at], most[at])
-        on = np.flatnonzero(following)
-        at, counts = at[on], following[on]
-        asked.append((at, counts))
-        fails, keeps = here.fails[on], here.keeps[on]
-        at = np.concatenate([at, at])
-        here = _State(np.concatenate([np.maximum(fails, counts), fails]), np.concatenate([keeps, counts]))
-    return np.concatenate([one for one, _ in asked]), np.concatenate([counts for _, counts in asked])
+def _with_others(counts: Ints, fails: Ints, end: Ints) -> Ints:
+    """A row for each of the counts: itself and, while those are few, others between `fails` and `end`; 0 is
+    none."""
+    many = AHEAD // len(counts)
+    if many < 2:
+        return counts[:, None]
+    steps = np.arange(1, many) / many
+    low = np.log(np.maximum(fails, 1))[:, None]
+    spread = np.exp(low + steps * (np.log(end)[:, None] - low)).astype(np.intp)
+    rows = np.sort(np.concatenate([counts[:, None], counts[:, None] - 1, spread], axis=1), axis=1)
+    rows[(rows <= fails[:, None]) | (rows >= end[:, None])] = 0
+    rows[:, 1:][rows[:, 1:] == rows[:, :-1]] = 0
+    return rows

@@ -15,9 +15,10 @@ from statistics import NormalDist
 import numpy as np
 
 from advisor.cost.array_table import Floats
+from advisor.cost.normal_quantiles import normal_quantile
 from advisor.cost.uncertainty.shared_errors import TOKEN_RATE, TTFT
 
-__all__ = ["RECOVERY", "TOKEN_RATE", "TTFT", "deviate", "keeps_all", "probability"]
+__all__ = ["RECOVERY", "TOKEN_RATE", "TTFT", "deviate", "deviates", "keeps_all", "probability"]
 
 RECOVERY = "recovery"
 """What can turn out worse than predicted, beside the token rate (which TPOT, E2E and throughput all follow)
@@ -38,6 +39,13 @@ def deviate(probability: float) -> float:
 def probability(margin_sd: float) -> float:
     """The probability that a standard normal error is no worse than a margin."""
     return 0.5 * erfc(-margin_sd / SQRT2)
+
+
+def deviates(probabilities: Floats, least_margin_sd: Floats) -> Floats:
+    """The deviate of each joint probability; where draws cannot tell it from none or from certainty, the
+    least margin of its limits."""
+    told = (probabilities > 1.0 / DRAWS) & (probabilities < 1.0 - 1.0 / DRAWS)
+    return np.asarray(np.where(told, normal_quantile(probabilities), least_margin_sd))
 
 
 def keeps_all(margins: Mapping[str, Floats], first_token: float) -> Floats:
