@@ -16,12 +16,11 @@ from advisor.advise.choose.judged_table import JudgedLimit, JudgedTable, least_m
 from advisor.advise.choose.least_replicas import SPARE, Verdicts, min_replicas
 from advisor.advise.choose.rank import objective_range
 from advisor.cost.array_table import Floats, Ints, each_column
-from advisor.cost.normal_quantiles import normal_quantile
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.quality.question_and_recovery import Recovery
 from advisor.cost.serving.load_table import LoadTable, table_of_loads
-from advisor.cost.uncertainty.joint_probability import RECOVERY, deviates, keeps_all, probabilities
+from advisor.cost.uncertainty.joint_probability import RECOVERY, keeps_all, kept_by, probabilities
 from advisor.spec.accuracy_benchmarks import SHORT_TOKENS
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Load, Workload
@@ -163,7 +162,7 @@ class DeploymentEvaluator:
         return Verdicts(
             kept=np.asarray((keeps >= needed) & ~ruled_out | ~held | hopeless),
             likely=np.asarray(likely & held & ~ruled_out),
-            kept_by=deviates(keeps, least) - normal_quantile(needed),
+            kept_by=kept_by(keeps, needed, least),
             likely_by=least,
         )
 

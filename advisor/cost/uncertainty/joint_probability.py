@@ -18,7 +18,7 @@ from advisor.cost.array_table import Floats
 from advisor.cost.normal_quantiles import normal_quantile
 from advisor.cost.uncertainty.shared_errors import TOKEN_RATE, TTFT
 
-__all__ = ["RECOVERY", "TOKEN_RATE", "TTFT", "deviate", "deviates", "keeps_all", "probability"]
+__all__ = ["RECOVERY", "TOKEN_RATE", "TTFT", "deviate", "keeps_all", "kept_by", "probability"]
 
 RECOVERY = "recovery"
 """What can turn out worse than predicted, beside the token rate (which TPOT, E2E and throughput all follow)
@@ -41,11 +41,15 @@ def probability(margin_sd: float) -> float:
     return 0.5 * erfc(-margin_sd / SQRT2)
 
 
-def deviates(probabilities: Floats, least_margin_sd: Floats) -> Floats:
-    """The deviate of each joint probability; where draws cannot tell it from none or from certainty, the
-    least margin of its limits."""
+def kept_by(probabilities: Floats, needed: Floats, least_margin_sd: Floats) -> Floats:
+    """By how many standard deviations limits are kept with the probability needed; negative: missed.
+
+    Where draws cannot tell their probability from none or from certainty, by the least of their margins.
+    """
     told = (probabilities > 1.0 / DRAWS) & (probabilities < 1.0 - 1.0 / DRAWS)
-    return np.asarray(np.where(told, normal_quantile(probabilities), least_margin_sd))
+    return np.asarray(
+        np.where(told, normal_quantile(probabilities), least_margin_sd) - normal_quantile(needed)
+    )
 
 
 def keeps_all(margins: Mapping[str, Floats], first_token: float) -> Floats:

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.cost.uncertainty.joint_probability import RECOVERY, TOKEN_RATE, TTFT, keeps_all, probability
+from advisor.cost.uncertainty.joint_probability import (
+    RECOVERY,
+    TOKEN_RATE,
+    TTFT,
+    deviate,
+    keeps_all,
+    kept_by,
+    probability,
+)
 
 margins = st.floats(-3, 3)
 
@@ -59,3 +67,14 @@ def test_all_limits_are_kept_no_more_often_than_one_of_them(
 def test_one_limit_alone_is_kept_as_often_as_its_margin_says(slow: float, confidence: float) -> None:
     found = keeps_all({TOKEN_RATE: np.array([slow])}, 0.3)[0]
     assert (found >= confidence) == (probability(slow) >= confidence)
+
+
+@given(margin=st.floats(-2.5, 2.5), needed=st.floats(0.05, 0.99))
+def test_limits_are_kept_by_what_their_margin_is_beyond_that_needed(margin: float, needed: float) -> None:
+    by = kept_by(np.array([probability(margin)]), np.array([needed]), np.array([np.nan]))[0]
+    assert by == pytest.approx(margin - deviate(needed), abs=1e-6)
+
+
+def test_beyond_what_draws_tell_limits_are_kept_by_the_least_margin() -> None:
+    by = kept_by(np.array([0.0, 1.0]), np.array([0.5, 0.5]), np.array([-7.0, 6.0]))
+    assert by == pytest.approx([-7.0, 6.0])
