@@ -128,10 +128,6 @@ class QualityModel:
             )
         )
 
-    def recoveries(self, questions: Sequence[Question]) -> list[Recovery]:
-        """The answers to many questions."""
-        return [self.answer(q) for q in questions]
-
     def answer(self, q: Question) -> Recovery:
         """The recovery that a question is about; see `recovery`. One asked before is not worked out again."""
         return self._answered(q)
