@@ -194,10 +194,10 @@ def own_or_api_text(found: OwnOrApi) -> str:
     if first is None or lasting is None:
         text = _break_even(found)
     else:
-        later = (
-            "" if lasting is first else f", for good from {number(lasting.requests_per_s)}{_range(lasting)}"
+        before = (
+            "" if lasting is first else f"; at some traffic already from {rate_text(first.requests_per_s)}"
         )
-        text = f"owning costs less from {_traffic(first)}, with {_fleet(first)}{later}."
+        text = f"owning costs less from {_traffic(lasting)}, {_with_fleet(lasting)}{before}."
     return (
         f"Own or API ({found.api_price} USD per million tokens{even}): {text} {_costs(found, here)}".rstrip()
     )
@@ -246,7 +246,7 @@ def _break_even(found: OwnOrApi) -> str:
             f"the API costs less at every traffic up to {top} requests/s; owning costs at least "
             f"{number(ratio)} times as much."
         )
-    text = f"owning costs less from {_traffic(first)}, with {_fleet(first)}"
+    text = f"owning costs less from {_traffic(first)}, {_with_fleet(first)}"
     if lasting is None:
         last = found.break_evens[-1].requests_per_s
         return f"{text}; above {rate_text(last)} the API does again, where {_step(found)}."
@@ -284,11 +284,21 @@ def _range(one: TrafficBreakEven) -> str:
         return "" if one.low is None else f" (90 %: from {number(one.low)} on)"
     if one.low == one.high:
         return " (prices alone decide)"
+    # The fleet keeps the limits with some confidence, so that errors may leave only one direction.
+    if one.high == one.requests_per_s:
+        return f" (90 %: {number(one.low)} at the earliest)"
+    if one.low == one.requests_per_s:
+        return f" (90 %: {number(one.high)} at the latest)"
     return f" (90 %: {number(one.low)}–{number(one.high)})"
 
 
 def _fleet(one: TrafficBreakEven) -> str:
     return "nothing" if one.fleet is None else f"{deployment_text(one.fleet)} ({one.basis})"
+
+
+def _with_fleet(one: TrafficBreakEven) -> str:
+    """It may differ from the first of the ranking, which is sized for another traffic."""
+    return f"with {_fleet(one)}, the cheapest that keeps the limits at that traffic"
 
 
 def _here(found: OwnOrApi, here: TrafficPoint) -> str:
@@ -314,7 +324,9 @@ def own_or_api_lines(found: OwnOrApi) -> list[str]:
     lines.append(
         f"A mean request costs {number(found.usd_per_request)} USD at the API; a fleet is sized for the mean "
         f"traffic ÷ {number(found.utilization)}, keeps all limits there and is paid all day. Whether the API "
-        "keeps them is not known. Intervals are of the predictions: prices and lengths are taken as stated."
+        "keeps them is not known. Intervals are of the predictions: prices and lengths are taken as stated. "
+        "An interval of one end reaches to the break-even itself: the fleet keeps the limits with the "
+        "confidence asked for, so that one of fewer GPUs may suffice, and rarely is one of more needed."
     )
     return lines
 

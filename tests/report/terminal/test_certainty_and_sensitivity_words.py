@@ -249,8 +249,8 @@ def test_the_break_even_with_an_api_is_a_traffic_by_second_day_and_month() -> No
     # 0.575 a second are 49,680 a day and, of 730 hours, 1.511 million a month
     assert own_or_api_text(compared()) == (
         "Own or API (0.2/0.6 USD per million tokens): owning costs less from 0.575 requests/s (90 %: "
-        "0.5–0.7), 49,700 a day, 1.51 million a month, with int4 on 1× A6000 (fitted). "
-        "At 8 requests/s: own 26.2, API 31.9 USD a day."
+        "0.5–0.7), 49,700 a day, 1.51 million a month, with int4 on 1× A6000 (fitted), the cheapest that "
+        "keeps the limits at that traffic. At 8 requests/s: own 26.2, API 31.9 USD a day."
     )
 
 
@@ -260,12 +260,24 @@ def test_where_prices_alone_decide_no_interval_is_made_up() -> None:
     assert "(90 %: from 0.5 on)" in own_or_api_text(compared(break_evens=(replace(OWN, high=None),)))
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [(0.5, 0.575, "(90 %: 0.5 at the earliest)"), (0.575, 0.7, "(90 %: 0.7 at the latest)")],
+)
+def test_a_break_even_at_the_end_of_its_interval_is_said_to_be_that_end(
+    low: float, high: float, text: str
+) -> None:
+    assert text in own_or_api_text(compared(break_evens=(replace(OWN, low=low, high=high),)))
+
+
 def test_an_api_that_wins_again_is_told_with_what_lasts() -> None:
     back = replace(OWN, requests_per_s=5.0, low=4.0, high=6.0)
     found = compared(break_evens=(OWN, AGAIN, back))
     assert found.first is OWN
     assert found.lasting is back
-    assert ", for good from 5 (90 %: 4–6)." in own_or_api_text(found)
+    text = own_or_api_text(found)
+    assert "owning costs less from 5 requests/s (90 %: 4–6), 432,000 a day" in text
+    assert "at that traffic; at some traffic already from 0.575 requests/s." in text
     lost = compared(break_evens=(OWN, AGAIN))
     assert lost.lasting is None
     assert "above 3 requests/s the API does again, where nothing keeps the limits" in own_or_api_text(lost)
