@@ -58,7 +58,8 @@ class ModelStarts:
         kv_format: KvFormat = "16bit",
         checkpoint: Checkpoint | None = None,
     ) -> Start:
-        """The first checkpoint of the format that starts; where none does, the first one's refusal."""
+        """The first checkpoint of the format that starts; where none does, the refusal of the first that only
+        the split keeps out, else of the first."""
         where = (gpu.vendor, gpu.capability, engine.version, engine.takes_any_format)
         sizes = (split.tensor, split.pipeline, split.data, split.expert, split.nodes)
         key = (format, kv_format, where, sizes, checkpoint)
@@ -98,7 +99,9 @@ class ModelStarts:
             found = Start(checkpoint=candidate, kernels=choice)
             if choice.starts:
                 return found
-            first = first or found
+            # A checkpoint that only the split keeps out is the nearest to starting: on other sizes it does.
+            if first is None or (choice.refused_by == "split" and first.kernels.refused_by != "split"):
+                first = found
         if first is None:
             made = Checkpoint(kind=SIXTEEN_BIT, format=format)
             why = "no checkpoint of it is published and no recipe makes one"

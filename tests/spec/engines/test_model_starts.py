@@ -47,6 +47,7 @@ def test_a_v100_runs_gptq_up_to_the_release_whose_builds_still_hold_its_kernels(
     [
         ("phi-4", "L4", "bf16", 4, "10 KV heads|40 query and 10 KV heads|tensor parallel sizes 1 and 2 load"),
         ("Qwen2.5-32B-Instruct", "RTX3090", "bf16", 3, "40 query heads|sizes 1, 2, 4 and 8 load"),
+        ("Llama-3.1-8B-Instruct", "L40S", "int4", 3, "over 3 GPUs|32 query heads|sizes 1, 2, 4"),
         ("Qwen2.5-7B-Instruct", "L4", "bf16", 8, "28 query heads|sizes 1, 2 and 4 load"),
         ("Qwen2.5-14B-Instruct", "H100", "int4", 8, "int4 of Qwen2.5-14B-Instruct over 8 GPUs|13,824"),
         ("Llama-3.1-8B-Instruct", "B200", "int8", 1, "--linear-backend triton|this GPU runs bf16"),
