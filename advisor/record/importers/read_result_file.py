@@ -235,6 +235,14 @@ def _completed(run: Run, said: DeploymentFacts, *, where: str) -> Run:
     value = said.load_value if said.load is not None else run.load_value
     prompt = said.input_tokens if run.input_tokens is None else run.input_tokens
     answer = said.output_tokens if run.output_tokens is None else run.output_tokens
+    for kind, flag, stated, counted in (
+        ("prompt", "--input-tokens", said.input_tokens, run.input_tokens),
+        ("answer", "--output-tokens", said.output_tokens, run.output_tokens),
+    ):
+        if stated is not None and counted is not None and not 0.98 < stated / counted < 1.02:
+            raise InputError(
+                f"{where}: a request has {counted:.4g} {kind} tokens, {flag} says {stated:g}; leave it out"
+            )
     total = run.tokens_per_request
     if total is not None:
         prompt = total - answer if prompt is None and answer is not None else prompt

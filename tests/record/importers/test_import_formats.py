@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,16 @@ def test_vllm_bench_at_a_concurrency() -> None:
 def test_vllm_bench_at_a_rate_with_details() -> None:
     row = only(import_file(VLLM / "rate.json", known()), "ttft_ms/mean")
     assert (row.load, row.load_value) == ("rate", 10)
+
+
+def test_stated_lengths_that_are_not_those_of_the_file_are_refused() -> None:
+    # The file's: 64.2 prompt and 16 answer tokens.
+    path = VLLM / "concurrency.json"
+    assert import_file(path, replace(known(), input_tokens=64)) == import_file(path, known())
+    with pytest.raises(InputError, match=r"64\.17 prompt tokens, --input-tokens says 640; leave it out"):
+        import_file(path, replace(known(), input_tokens=640))
+    with pytest.raises(InputError, match=r"16 answer tokens, --output-tokens says 17; leave it out"):
+        import_file(path, replace(known(), output_tokens=17))
 
 
 def test_one_in_flight_is_single(tmp_path: Path) -> None:
