@@ -105,9 +105,10 @@ class LivePrices:
             if newest is None:
                 return (f"no live prices were ever fetched, and the shipped table has none of {self.term}",)
             age = (self.today - newest).days
+            anywhere = "" if self.region is None else f"; they are of any region, not of '{self.region}'"
             return (
                 "no live prices were ever fetched (quantadvise prices update): prices are the shipped "
-                f"table's, the newest of {newest.isoformat()}, {_age(age)}",
+                f"table's, the newest of {newest.isoformat()}, {_age(age)}{anywhere}",
             )
         age = self.catalog.age_days(self.today)
         providers = len(self.catalog.versions)

@@ -165,6 +165,11 @@ def test_without_a_catalog_the_shipped_table_is_named_with_its_age() -> None:
     assert "which is old" in note
 
 
+def test_without_a_catalog_a_region_is_said_to_be_ignored() -> None:
+    [note] = LivePrices(None, pricing="live", region="eu-west", today=date(2027, 6, 1)).notes()
+    assert note.endswith("they are of any region, not of 'eu-west'")
+
+
 # A real fetch, by gpuhunt itself, from a server on this machine
 
 
