@@ -167,7 +167,7 @@ def _text_values(c: ConfigValues, architectures: Sequence[str]) -> tuple[ConfigV
             f"{c.where}: 'model_type' is missing, so the architecture is unknown; give a complete config.json"
         )
     if section.flag("is_encoder_decoder", False):
-        raise UnsupportedError(f"{c.where}: encoder-decoder models cannot be read")
+        raise UnsupportedError(f"{c.where}: encoder-decoder models cannot be read; name a decoder")
     return section, ALIASES.get(inner, inner)
 
 
@@ -216,7 +216,10 @@ def model_from_config(
     defaults = TRAITS[model_type].defaults if model_type in TRAITS else {}
     c = c.over(ConfigValues(defaults, c.where))
     max_context = _max_context(c, model_type)
-    body = reader(c, max_context)
+    try:
+        body = reader(c, max_context)
+    except UnsupportedError as error:  # the readers say what they cannot read, and here is the way on
+        raise UnsupportedError(f"{error}; {_way_on(c)}") from error
     hidden = hidden_size(c)
     vocab = c.count("vocab_size", "padded_vocab_size")
     tied = outer.flag("tie_word_embeddings", c.flag("tie_word_embeddings", body.tied))

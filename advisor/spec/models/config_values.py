@@ -67,7 +67,7 @@ class ConfigValues:
         if isinstance(value, (list, tuple)) and value:
             # Hunyuan writes one number per layer: read when they are all equal.
             if any(other != value[0] for other in value):
-                raise self.wrong(key, "differs between layers, which cannot be read yet")
+                raise self.wrong(key, "differs between layers; give its size instead (--params)")
             value = value[0]
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self.wrong(key, "is not a whole number")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from advisor.errors import UnsupportedError
+from advisor.errors import InputError, UnsupportedError
 from advisor.spec.models.attention_and_mlp import (
     MOST_LAYERS,
     Body,
@@ -105,7 +105,7 @@ def _nemotron_h(c: ConfigValues, max_context: int) -> Body:
     if len(blocks) > MOST_LAYERS:
         raise c.wrong("hybrid_override_pattern", f"has more layers than any model ({MOST_LAYERS})")
     if not blocks:
-        raise UnsupportedError(f"{c.where}: 'hybrid_override_pattern' is missing, so the layers are unknown")
+        raise InputError(f"{c.where}: 'hybrid_override_pattern' is missing; give all of config.json")
     unread = set(blocks) - set(named.values())
     if unread:
         raise UnsupportedError(f"{c.where}: layers of kind {', '.join(sorted(unread))} cannot be read yet")

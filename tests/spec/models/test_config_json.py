@@ -248,9 +248,17 @@ def test_more_active_experts_than_there_are():
         read(moe_config(num_experts_per_tok=200))
 
 
-def test_layers_of_a_kind_we_do_not_know():
-    with pytest.raises(UnsupportedError, match="layer_types: lightning_attention cannot be read yet"):
-        read(llama_config(layer_types=["lightning_attention"] * 32))
+@pytest.mark.parametrize(
+    ("config", "size"),
+    [
+        (llama_config(layer_types=["lightning_attention"] * 32), "8B"),
+        (llama_config(layer_types=["lightning_attention"] * 32, num_experts=8), "284B-A13B"),
+    ],
+)
+def test_layers_of_a_kind_we_do_not_know_leave_the_size_to_go_on_with(config, size):
+    words = f"layer_types: lightning_attention cannot be read yet; give .* instead, such as --params {size}"
+    with pytest.raises(UnsupportedError, match=words):
+        read(config)
 
 
 KEYS = (*llama_config(), "head_dim", "sliding_window", "layer_types", "quantization_config", "rope_scaling")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from advisor.errors import UnsupportedError
+from advisor.errors import InputError, UnsupportedError
 from advisor.spec.models.attention_and_mlp import (
     EXPERTS,
     Body,
@@ -88,9 +88,7 @@ def _dbrx(c: ConfigValues, max_context: int) -> Body:
     hidden, heads, layers = c.count("d_model"), c.count("n_heads"), c.count("n_layers")
     mixing, forward = c.section("attn_config"), c.section("ffn_config")
     if mixing is None or forward is None:
-        raise UnsupportedError(
-            f"{c.where}: 'attn_config' or 'ffn_config' is missing; give all of config.json"
-        )
+        raise InputError(f"{c.where}: 'attn_config' or 'ffn_config' is missing; give all of config.json")
     experts = forward.count("moe_num_experts")
     attention = grouped_attention(
         hidden=hidden, heads=heads, kv_heads=mixing.count("kv_n_heads", default=1), head_dim=hidden // heads
