@@ -50,9 +50,10 @@ def order(table: JudgedTable, load: int, at: Ints) -> Ints:
     by the first two of these before the objective: each bill has an order of its own, and each time the bill
     goes on whose next deployment has the better objective, so that no bill comes first for a deployment that
     is not its first.
-    What has no objective, for want of a price, comes last: the fewest GPUs first, then the fastest. But as
-    many GPUs of one kind cost the same whatever their price is, so that they change places as if it were
-    known. The order does not depend on the order of `at`.
+    What has no objective, for want of a price, comes last: the fewest GPUs first, of as many the smaller kind
+    (memory × bandwidth, which prices follow), then the fastest. But as many GPUs of one kind cost the same
+    whatever their price is, so that they change places as if it were known. The order does not depend on the
+    order of `at`.
     """
     objective = table.objective.value[load]
     decides = _scores(table, load)
@@ -218,6 +219,10 @@ def what_decided(table: JudgedTable, load: int, ranked: Sequence[int]) -> list[D
         objective = _gpus(table, load)
     groups = _tie_groups(table, load, ranked, objective, decides)
     group = next(group for group in groups if first in group)
+    if not isfinite(table.objective.value[load][first]) and table.workload.objective == "cost":
+        # Of other GPUs the price that is not known decides: theirs are more, or larger.
+        bill = _bill(table, load, first)
+        group = [i for i in group if _bill(table, load, i) == bill]
     scores = decides if table.workload.objective != "accuracy" else ()
     alike, beaten = _unbeaten(group, scores)
     if _equal_bills_count(table, load):
@@ -280,7 +285,8 @@ def _by_objective(table: JudgedTable, load: int, i: int, objective: float) -> tu
     usd = float(table.usd_per_million.value[load, i])
     if isinf(objective):
         e2e = _under(table, load, table.answers.latency_ms["e2e", "mean"])[i]
-        return (objective, d.tensor_parallel * count, float(e2e), d.key)
+        size = float(d.gpu.memory_bytes) * d.gpu.memory_bytes_per_s
+        return (objective, d.tensor_parallel * count, size, float(e2e), d.key)
     name = (d.tensor_parallel * count, d.kv_format == "fp8", d.key_with(count))
     return (objective, usd, name)
 

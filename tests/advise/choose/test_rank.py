@@ -212,6 +212,18 @@ def test_what_has_no_price_comes_last_by_cost() -> None:
     assert names([served("int4", 99.0, gpu="L4"), served("bf16", 1.0)]) == ["bf16", "int4"]
 
 
+def test_of_as_many_gpus_without_a_price_the_smaller_kind_comes_first() -> None:
+    """An L4 and a B300: what is larger is dearer, and the faster for it."""
+    small, large = served("bf16", 1.0, 1.0, gpu="L4"), served("bf16", 9.0, 1.0, gpu="B300")
+    slow = replace(small, latency={**small.latency, ("e2e", "mean"): around(9_000.0)})
+    fast = replace(large, latency={**large.latency, ("e2e", "mean"): around(900.0)})
+    assert ranked([fast, slow]) == [1, 0]
+    two = replace(slow, deployment=served("bf16", 1.0, gpu="L4", gpus=2).deployment)
+    assert ranked([two, fast]) == [1, 0], "fewer GPUs come first"
+    table = judged([slow, fast], workload())
+    assert what_decided(table, 0, [0, 1])[1] == "objective"
+
+
 def of_one_kind(gpu: str, arrival: Arrival) -> list[str]:
     """Deployments on one kind of GPU, best first: fast ones that may lose much, a split one, and others."""
     options = [
