@@ -6,14 +6,14 @@ The folds are scikit-learn's; what is left out of a fold costs a few steps from 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from sklearn.model_selection import LeaveOneGroupOut, PredefinedSplit, cross_val_predict
 
-from advisor.cost.array_table import Bools, Floats, Ints
+from advisor.cost.array_table import Bools, Floats
 from advisor.cost.evaluation.fit_without_rows import GROUP_STEPS, Optimum
 from advisor.cost.evaluation.step_model_for_sklearn import StepTimeRegressor
 from advisor.cost.fitting.measured_deployments import DeploymentKey, shape_key
@@ -186,8 +186,12 @@ def leave_groups_out(optimum: Optimum, groups: Sequence[object]) -> Floats:
 
 def leave_rows_out(optimum: Optimum) -> Floats:
     """log(measured ÷ predicted) of each row, one row in ten left out."""
-    rows = np.arange(len(optimum.problem.seen.rows))
-    return _left_out(optimum, PredefinedSplit(rows % ROW_FOLDS).split(), steps=1)
+    measured = optimum.problem.seen.log_value
+    errors = np.full(len(measured), np.nan)
+    for train, test in PredefinedSplit(np.arange(len(measured)) % ROW_FOLDS).split():
+        model = StepTimeRegressor(optimum=optimum, steps=1).fit(train)
+        errors[test] = measured[test] - model.predict(test)
+    return errors
 
 
 def leave_sources_out(
@@ -195,22 +199,9 @@ def leave_sources_out(
 ) -> tuple[Floats, Floats]:
     """log(measured ÷ predicted) of each row with its source left out; and again for the rows alone whose
     deployment another source has measured."""
-    labels = np.array(sources)
-    if len(set(sources)) < 2:
-        return leave_groups_out(optimum, sources), np.full(len(keys), np.nan)
-    errors = _left_out(optimum, LeaveOneGroupOut().split(labels[:, None], groups=labels), steps=GROUP_STEPS)
+    errors = leave_groups_out(optimum, sources)
     measured_by: dict[DeploymentKey, set[str]] = {}
     for key, source in zip(keys, sources, strict=True):
         measured_by.setdefault(key, set()).add(source)
     known = np.array([len(measured_by[key]) > 1 for key in keys])
     return errors, np.where(known, errors, np.nan)
-
-
-def _left_out(optimum: Optimum, folds: Iterable[tuple[Ints, Ints]], *, steps: int) -> Floats:
-    """log(measured ÷ predicted) of each row, left out with its fold."""
-    measured = optimum.problem.seen.log_value
-    errors = np.full(len(measured), np.nan)
-    for train, test in folds:
-        model = StepTimeRegressor(optimum=optimum, steps=steps).fit(train)
-        errors[test] = measured[test] - model.predict(test)
-    return errors

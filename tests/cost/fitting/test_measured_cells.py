@@ -12,17 +12,7 @@ from advisor.cost.fitting.measured_deployments import MeasuredCell
 from advisor.cost.fitting.observations import observe
 from advisor.cost.learn_from_own_records import row_keys
 from advisor.record.measurement import SpeedMeasurement
-from tests.record.build import speed
-
-
-def own(metric: str, value: float, **more: object) -> SpeedMeasurement:
-    facts: dict[str, object] = {
-        "format": "fp8", "gpu": "H100-SXM", "input_tokens": 1024.0, "output_tokens": 129.0, "load": "rate",
-        "load_value": 5.0, "engine_version": "0.30.0", "half_width": None, "samples": 900, "repeats": 3,
-        "requests": 300, "origin": "measured", "source": "an own run", "stderr": 0.01 * value,
-        "statistic": "mean",
-    }  # fmt: skip
-    return speed(**{**facts, "metric": metric, "value": value, **more})
+from tests.record.build import own_run
 
 
 def cells(*rows: SpeedMeasurement, errors: list[float] | None = None) -> dict[str, MeasuredCell]:
@@ -36,35 +26,39 @@ def cells(*rows: SpeedMeasurement, errors: list[float] | None = None) -> dict[st
 
 
 def test_own_cells_have_their_figure_and_others_do_not() -> None:
-    found = cells(own("ttft_ms", 60.0), own("ttft_ms", 90.0, statistic="p95"), errors=[0.1, 0.2])
+    found = cells(own_run("ttft_ms", 60.0), own_run("ttft_ms", 90.0, statistic="p95"), errors=[0.1, 0.2])
     assert (found["ttft"].value, found["ttft"].log_ratio) == (60.0, 0.1)
     assert (found["ttft p95"].value, found["ttft p95"].log_ratio) == (90.0, 0.2)
-    [published] = cells(own("ttft_ms", 60.0, origin="published", source="silybench", stderr=None)).values()
+    [published] = cells(
+        own_run("ttft_ms", 60.0, origin="published", source="silybench", stderr=None)
+    ).values()
     assert published.value is None
 
 
 def test_repeats_of_a_cell_are_averaged() -> None:
-    [found] = cells(own("ttft_ms", 50.0), own("ttft_ms", 72.0, date="2026-11-02"), errors=[0.1, 0.3]).values()
+    [found] = cells(
+        own_run("ttft_ms", 50.0), own_run("ttft_ms", 72.0, date="2026-11-02"), errors=[0.1, 0.3]
+    ).values()
     assert (found.rows, found.log_ratio) == (2, pytest.approx(0.2))
     assert found.value == pytest.approx(60.0)  # sqrt(50 x 72)
 
 
 def test_a_run_of_ttft_and_tpot_has_the_time_of_whole_requests() -> None:
-    found = cells(own("ttft_ms", 60.0), own("tpot_ms", 10.0), errors=[math.log(2.0), 0.0])["e2e"]
-    # 128 further tokens; predicted were 30 ms and as many
-    assert found.value == pytest.approx(60.0 + 128 * 10.0)
-    assert found.log_ratio == pytest.approx(math.log(1340.0 / 1310.0), abs=1e-5)
-    assert found.scatter == pytest.approx(math.hypot(0.6, 12.8) / 1340.0, abs=1e-5)
+    found = cells(own_run("ttft_ms", 60.0), own_run("tpot_ms", 10.0), errors=[math.log(2.0), 0.0])["e2e"]
+    # 127 further tokens; predicted were 30 ms and as many
+    assert found.value == pytest.approx(60.0 + 127 * 10.0)
+    assert found.log_ratio == pytest.approx(math.log(1330.0 / 1300.0), abs=1e-5)
+    assert found.scatter == pytest.approx(math.hypot(0.6, 12.7) / 1330.0, abs=1e-5)
 
 
 def test_what_a_run_states_of_whole_requests_stands() -> None:
-    found = cells(own("ttft_ms", 60.0), own("tpot_ms", 10.0), own("e2e_ms", 1400.0))
+    found = cells(own_run("ttft_ms", 60.0), own_run("tpot_ms", 10.0), own_run("e2e_ms", 1400.0))
     assert found["e2e"].value == 1400.0
-    assert "e2e" not in cells(own("ttft_ms", 60.0))
+    assert "e2e" not in cells(own_run("ttft_ms", 60.0))
 
 
 def test_gaps_between_chunks_are_no_cell_beside_tpot() -> None:
-    gap = own("itl_ms", 16.0)
-    assert is_gap_of_chunks([gap, own("tpot_ms", 10.0)]).tolist() == [True, False]
+    gap = own_run("itl_ms", 16.0)
+    assert is_gap_of_chunks([gap, own_run("tpot_ms", 10.0)]).tolist() == [True, False]
     assert is_gap_of_chunks([gap]).tolist() == [False]
-    assert cells(own("tpot_ms", 10.0), gap)["tpot"].value == 10.0
+    assert cells(own_run("tpot_ms", 10.0), gap)["tpot"].value == 10.0

@@ -21,14 +21,13 @@ from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
 from advisor.spec.workloads.workload import Arrival, Lengths, Load
-from tests.record.build import speed
+from tests.record.build import own_run
 
-VERSION = "0.30.0"
 SERVED = Deployment(
     model=find_model("Llama-3.1-8B-Instruct"),
     format=find_format("fp8"),
     gpu=find_gpu("H100"),
-    engine=Engine(version=VERSION),
+    engine=Engine(version="0.30.0"),
 )
 LOAD = Load(
     input_tokens=Lengths.constant(1024),
@@ -36,16 +35,6 @@ LOAD = Load(
     arrival=Arrival(kind="rate", value=5.0),
 )
 WANTED = (("ttft", "p95"), ("ttft", "p99"), ("tpot", "p95"))
-
-
-def own(metric: str, statistic: str, value: float, **more: object) -> SpeedMeasurement:
-    """A figure of an own run at 5 requests/s, three repeats of 300 requests."""
-    facts: dict[str, object] = {
-        "format": "fp8", "gpu": "H100-SXM", "input_tokens": 1024.0, "output_tokens": 128.0, "load": "rate",
-        "load_value": 5.0, "engine_version": VERSION, "half_width": None, "samples": 900, "repeats": 3,
-        "requests": 300, "origin": "measured", "source": "an own run", "stderr": 0.01 * value,
-    }  # fmt: skip
-    return speed(**{**facts, "metric": metric, "statistic": statistic, "value": value, **more})
 
 
 def fit_with(*rows: SpeedMeasurement) -> Fit:
@@ -56,7 +45,7 @@ def fit_with(*rows: SpeedMeasurement) -> Fit:
 
 
 def test_a_measured_percentile_stands_whatever_the_mean_says() -> None:
-    fit = fit_with(own("ttft_ms", "mean", 60.0), own("ttft_ms", "p95", 300.0))
+    fit = fit_with(own_run("ttft_ms", 60.0), own_run("ttft_ms", 300.0, statistic="p95"))
     [found] = Predictor(fit).predictions([SERVED], LOAD, WANTED)
     p95 = found.latency["ttft", "p95"]
     assert found.latency["ttft", "mean"].value == pytest.approx(60.0, rel=1e-4)
@@ -66,16 +55,16 @@ def test_a_measured_percentile_stands_whatever_the_mean_says() -> None:
 
 
 def test_a_percentile_that_was_not_measured_is_a_multiple_of_the_mean() -> None:
-    with_tail = fit_with(own("ttft_ms", "mean", 60.0), own("ttft_ms", "p95", 300.0))
-    without = fit_with(own("ttft_ms", "mean", 60.0))
+    with_tail = fit_with(own_run("ttft_ms", 60.0), own_run("ttft_ms", 300.0, statistic="p95"))
+    without = fit_with(own_run("ttft_ms", 60.0))
     for key in (("ttft", "p99"), ("tpot", "p95")):
         [one], [other] = (Predictor(fit).predictions([SERVED], LOAD, WANTED) for fit in (with_tail, without))
         assert one.latency[key] == other.latency[key]
 
 
 def test_gaps_between_chunks_are_not_the_time_of_a_token() -> None:
-    alone = [own("tpot_ms", "mean", 12.0), own("ttft_ms", "mean", 60.0)]
-    gaps = own("itl_ms", "mean", 16.0)  # chunks of several tokens: as far apart as vLLM's client counts them
+    alone = [own_run("tpot_ms", 12.0), own_run("ttft_ms", 60.0)]
+    gaps = own_run("itl_ms", 16.0)  # chunks of several tokens: as far apart as vLLM's client counts them
     [one], [both] = (
         Predictor(fit_with(*rows)).predictions([SERVED], LOAD) for rows in (alone, [*alone, gaps])
     )
@@ -87,7 +76,7 @@ def test_gaps_between_chunks_are_not_the_time_of_a_token() -> None:
 
 
 def test_what_follows_from_a_measured_mean_is_not_called_measured() -> None:
-    [found] = Predictor(fit_with(own("ttft_ms", "mean", 60.0))).predictions([SERVED], LOAD, WANTED)
+    [found] = Predictor(fit_with(own_run("ttft_ms", 60.0))).predictions([SERVED], LOAD, WANTED)
     assert found.latency["ttft", "mean"].basis == "measured"
     # Neither its percentiles nor the metrics of which nothing was measured.
     others = {of: one.basis for of, one in found.latency.items() if of != ("ttft", "mean")}
@@ -95,7 +84,7 @@ def test_what_follows_from_a_measured_mean_is_not_called_measured() -> None:
 
 
 def test_another_load_s_percentile_is_carried_and_not_called_measured() -> None:
-    fit = fit_with(own("ttft_ms", "p95", 300.0))
+    fit = fit_with(own_run("ttft_ms", 300.0, statistic="p95"))
     of = ("ttft", "p95")
     found = {}
     for rate in (0.05, 0.5, 4.99, 5.0):
@@ -107,27 +96,30 @@ def test_another_load_s_percentile_is_carried_and_not_called_measured() -> None:
 
 
 def fit_with_nothing() -> Fit:
-    return fit_with(own("ttft_ms", "mean", 60.0, origin="published", source="silybench", load_value=999.0))
+    return fit_with(own_run("ttft_ms", 60.0, origin="published", source="silybench", load_value=999.0))
 
 
 def test_simulated_percentiles_leave_what_was_measured() -> None:
-    fit = fit_with(own("ttft_ms", "p95", 300.0))
+    fit = fit_with(own_run("ttft_ms", 300.0, statistic="p95"))
     table = Predictor(fit).table([SERVED], LOAD, WANTED, simulated=True)
     assert float(table.latency_ms["ttft", "p95"].value[0]) == pytest.approx(300.0, rel=1e-4)
 
 
 def test_others_percentiles_correct_nobody_s_cell() -> None:
-    fit = fit_with(own("ttft_ms", "p95", 300.0, origin="published", source="silybench", stderr=None))
+    fit = fit_with(
+        own_run("ttft_ms", 300.0, statistic="p95", origin="published", source="silybench", stderr=None)
+    )
     [found] = Predictor(fit).predictions([SERVED], LOAD, WANTED)
     assert found.latency["ttft", "p95"].basis != "measured"
 
 
 def test_a_percentile_s_interval_is_never_wider_than_an_unmeasured_one_s() -> None:
     fit = fit_with(
-        own("ttft_ms", "mean", 60.0), own("ttft_ms", "p99", 80.0, samples=8, repeats=1, stderr=None)
+        own_run("ttft_ms", 60.0),
+        own_run("ttft_ms", 80.0, statistic="p99", samples=8, repeats=1, stderr=None),
     )
     [found] = Predictor(fit).predictions([SERVED], LOAD, WANTED)
-    [usual] = Predictor(fit_with(own("ttft_ms", "mean", 60.0))).predictions([SERVED], LOAD, WANTED)
+    [usual] = Predictor(fit_with(own_run("ttft_ms", 60.0))).predictions([SERVED], LOAD, WANTED)
     p99, before = found.latency["ttft", "p99"], usual.latency["ttft", "p99"]
     assert p99.high / p99.value <= before.high / before.value + 1e-9
     assert p99.value == pytest.approx(80.0, rel=1e-4)
@@ -136,7 +128,7 @@ def test_a_percentile_s_interval_is_never_wider_than_an_unmeasured_one_s() -> No
 def test_a_mean_whose_repeats_scatter_has_a_wider_interval() -> None:
     widths = []
     for stderr in (0.6, 12.0):
-        fit = fit_with(own("ttft_ms", "mean", 60.0, stderr=stderr))
+        fit = fit_with(own_run("ttft_ms", 60.0, stderr=stderr))
         [found] = Predictor(fit).predictions([SERVED], LOAD)
         ttft = found.latency["ttft", "mean"]
         widths.append(math.log(ttft.high / ttft.value))
@@ -144,18 +136,16 @@ def test_a_mean_whose_repeats_scatter_has_a_wider_interval() -> None:
 
 
 def test_the_error_that_a_run_shows() -> None:
-    assert shown_error(own("ttft_ms", "mean", 60.0)) == pytest.approx(0.01)
-    assert shown_error(own("ttft_ms", "mean", 60.0, stderr=None)) == 0.0
-    assert shown_error(own("ttft_ms", "p99", 60.0)) == pytest.approx(0.01)  # over three repeats
+    assert shown_error(own_run("ttft_ms", 60.0)) == pytest.approx(0.01)
+    assert shown_error(own_run("ttft_ms", 60.0, stderr=None)) == 0.0
+    assert shown_error(own_run("ttft_ms", 60.0, statistic="p99")) == pytest.approx(0.01)  # over three repeats
     # sqrt(0.95 / (0.05 x 100)) / -log(0.05) of 100 requests, and 0.06 x sqrt(3 - 1) of one repeat
-    alone = own("ttft_ms", "p95", 60.0, stderr=None, repeats=1, samples=100)
+    alone = own_run("ttft_ms", 60.0, statistic="p95", stderr=None, repeats=1, samples=100)
     assert shown_error(alone) == pytest.approx(math.hypot(0.1455, 0.0849), abs=1e-4)
-    assert shown_error(own("ttft_ms", "mean", 60.0, stderr=None, repeats=1)) == pytest.approx(
-        0.0849, abs=1e-4
-    )
+    assert shown_error(own_run("ttft_ms", 60.0, stderr=None, repeats=1)) == pytest.approx(0.0849, abs=1e-4)
 
 
 def test_the_file_keeps_cells_of_percentiles(tmp_path: Path) -> None:
-    fit = fit_with(own("ttft_ms", "mean", 60.0, stderr=None), own("ttft_ms", "p95", 300.0))
+    fit = fit_with(own_run("ttft_ms", 60.0, stderr=None), own_run("ttft_ms", 300.0, statistic="p95"))
     (tmp_path / "fit.json").write_text(fit_file.dumps(fit), encoding="utf-8")
     assert fit_file.read(tmp_path / "fit.json").measured == fit.measured
