@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -14,6 +14,7 @@ from advisor.advise.choose.deployment_cost import most_replicas
 from advisor.advise.choose.judge import judge, judge_fixed
 from advisor.advise.choose.judged_table import JudgedTable
 from advisor.advise.choose.rank import AS_SURE, TIE, sure_enough
+from advisor.cost.array_table import Ints
 from advisor.cost.uncertainty.joint_probability import probability
 from advisor.spec.deployment import Deployment
 from advisor.spec.reading.amounts import HOURS_PER_MONTH
@@ -37,6 +38,11 @@ STEP = 0.01
 SEARCHED_FIRST = 16
 """Deployments, cheapest first, of which another count of replicas is searched before the others: what those
 cost leaves few that could cost less."""
+
+
+TRIED_TOGETHER = 200
+"""Up to so many deployments are judged at once before any of them is asked for: a call takes as long as a
+few hundred deployments in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,45 +95,85 @@ def offers(
     found = offers_of(table)
     if not searches_replicas(choice) or weighed_per(choice.workload) != "hour":
         return found
-    for level in (EVEN, sure_enough(choice.workload.confidence)):
-        found += _cheapest_at(level, choice, table, found, predictor, quality)
+    levels = (EVEN, sure_enough(choice.workload.confidence))
+    tried = _Tried(choice, predictor, quality)
+    cheaper = [d for level in levels for d in _cheaper(level, choice, table, _searched(level, table), found)]
+    if len(cheaper) <= TRIED_TOGETHER:
+        tried.keeps_all(cheaper)
+    for level in levels:
+        found += _cheapest_at(level, choice, table, found, tried)
     varied = _varied(choice, found)
     if varied:
         found += offers_of(judge_fixed(choice, [choice.workload.load], varied, predictor, quality))
     return found
 
 
+@dataclass(slots=True)
+class _Tried:
+    """The probability that deployments keep all limits with the replicas they have; each is judged once."""
+
+    choice: Choice
+    predictor: Predictor
+    quality: QualityModel | None
+    known: dict[tuple[object, ...], float] = field(default_factory=dict)
+
+    def keeps_all(self, deployments: Sequence[Deployment]) -> list[float]:
+        new = list({d.key: d for d in deployments if d.key not in self.known}.values())
+        if new:
+            table = judge_fixed(self.choice, [self.choice.workload.load], new, self.predictor, self.quality)
+            self.known.update(zip((d.key for d in new), table.keeps_all[0].tolist(), strict=True))
+        return [self.known[d.key] for d in deployments]
+
+
 def _cheapest_at(
-    level: float,
-    choice: Choice,
-    table: JudgedTable,
-    known: Sequence[Offer],
-    predictor: Predictor,
-    quality: QualityModel | None,
+    level: float, choice: Choice, table: JudgedTable, known: Sequence[Offer], tried: _Tried
 ) -> list[Offer]:
     """Offers with the fewest replicas that keep all limits with the probability `level`: of all deployments
     that could cost less than the cheapest of them."""
-    loads, there = (
-        [choice.workload.load],
-        replace(choice, workload=replace(choice.workload, confidence=level)),
-    )
-    usd, surer = table.usd_per_hour[0], level > choice.workload.confidence
-    # More certainty takes no fewer replicas, and nothing where less cannot be had.
-    at = np.flatnonzero((table.kept[0] if surer else table.kept[0] | table.likely[0]) & np.isfinite(usd))
-    at = at[np.argsort(usd[at], kind="stable")]
+    there = replace(choice, workload=replace(choice.workload, confidence=level))
+    at = _searched(level, table)
     found = list[Offer]()
     for some in (at[:SEARCHED_FIRST], at[SEARCHED_FIRST:]):
-        sure = [o.usd_per_hour for o in (*known, *found) if o.keeps_all_limits >= level and o.usd_per_hour]
-        singles = [
-            table.deployments[i] for i in some.tolist() if not (surer and sure and usd[i] >= min(sure))
-        ]
-        if sure:
-            most = [d for d in (_within(choice, d, min(sure)) for d in singles) if d is not None]
-            tried = judge_fixed(choice, loads, most, predictor, quality).keeps_all[0] if most else []
-            singles = [d.times(1) for d, keeps in zip(most, tried, strict=True) if keeps >= level]
+        offered = [*known, *found]
+        if _least_usd(level, offered) is None:
+            singles = [table.deployments[i] for i in some.tolist()]
+        else:
+            most = _cheaper(level, choice, table, some, offered)
+            keeps = tried.keeps_all(most)
+            singles = [d.times(1) for d, keep in zip(most, keeps, strict=True) if keep >= level]
         if singles:
-            found += offers_of(judge(there, loads, predictor, quality, among=singles))
+            loads = [choice.workload.load]
+            found += offers_of(judge(there, loads, tried.predictor, tried.quality, among=singles))
     return found
+
+
+def _searched(level: float, table: JudgedTable) -> Ints:
+    """The rows that may keep all limits with the probability `level` with other replicas, cheapest first."""
+    usd, kept = table.usd_per_hour[0], table.kept[0]
+    # More certainty takes no fewer replicas, and nothing where less cannot be had.
+    may = kept if level > table.workload.confidence else kept | table.likely[0]
+    at = np.flatnonzero(may & np.isfinite(usd))
+    return np.asarray(at[np.argsort(usd[at], kind="stable")])
+
+
+def _least_usd(level: float, known: Sequence[Offer]) -> float | None:
+    """USD per hour of the cheapest that keeps all limits with the probability `level`; None without one."""
+    return min(
+        (o.usd_per_hour for o in known if o.keeps_all_limits >= level and o.usd_per_hour), default=None
+    )
+
+
+def _cheaper(
+    level: float, choice: Choice, table: JudgedTable, at: Ints, known: Sequence[Offer]
+) -> list[Deployment]:
+    """The rows at `at` with the most replicas that cost less than what is known to keep all limits with the
+    probability `level`; nothing where nothing is."""
+    least = _least_usd(level, known)
+    if least is None:
+        return []
+    surer, usd = level > choice.workload.confidence, table.usd_per_hour[0]
+    singles = [table.deployments[i] for i in at.tolist() if not (surer and usd[i] >= least)]
+    return [d for d in (_within(choice, single, least) for single in singles) if d is not None]
 
 
 def _within(choice: Choice, single: Deployment, usd_per_hour: float) -> Deployment | None:

@@ -10,11 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
+from advisor.advise.choose import certainty_frontier
 from advisor.advise.choose.certainty_frontier import STEP, Offer, frontier, picks
+from advisor.advise.choose.choice import Choice
+from advisor.advise.choose.judge import judge_fixed
+from advisor.advise.choose.judged_table import JudgedTable
 from advisor.advise.choose.recommendation import Recommendation, choose
+from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.read_profile import load_workload
-from advisor.spec.workloads.workload import Arrival, LatencyLimit, Objective
+from advisor.spec.workloads.workload import Arrival, LatencyLimit, Load, Objective
 from tests.advise.builders import deployment, workload
 
 
@@ -190,3 +195,24 @@ def test_more_confidence_never_costs_less(loose: float, strict: float) -> None:
     assert other.cost is not None
     assert one.cost.usd_per_hour <= other.cost.usd_per_hour
     assert other.keeps_all_limits >= strict
+
+
+def test_what_might_be_cheaper_is_judged_once_and_where_it_is_little_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[list[tuple[object, ...]]] = []
+
+    def judged(
+        choice: Choice, loads: list[Load], deployments: list[Deployment], *rest: object
+    ) -> JudgedTable:
+        calls.append([d.key for d in deployments])
+        return judge_fixed(choice, loads, deployments, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(certainty_frontier, "judge_fixed", judged)
+    asked = override(load_workload("chat"), rate=8.0)
+    choose(choice_of("Llama-3.1-8B-Instruct", asked), shipped_predictor(), shipped_quality())
+    every = [key for call in calls for key in call]
+    assert every
+    assert len(every) == len(set(every))
+    # Those of both probabilities, and the counts about what no other beats.
+    assert len(calls) <= 2
