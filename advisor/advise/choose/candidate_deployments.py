@@ -18,7 +18,9 @@ TENSOR_PARALLEL = (1, 2, 4, 8, 16)
 
 
 MOST_GPUS = 100_000
-"""More than the largest cluster known: beyond it, a slip of the hand."""
+"""More than the largest cluster known: asked for, a slip of the hand."""
+SEARCHED_GPUS = 100 * MOST_GPUS
+"""As far as a search goes where nothing bounds it: any rate that may be asked has an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,7 @@ class Space:
     def searched_gpus(self, gpu: GpuSpec) -> int:
         """How many of this kind a search goes to, all replicas together."""
         bound = self.most_gpus(gpu)
-        return MOST_GPUS if bound is None else bound
+        return SEARCHED_GPUS if bound is None else bound
 
     @property
     def is_bounded(self) -> bool:

@@ -82,7 +82,7 @@ def predict(
             metavar="FILE.csv",
             help="Many at once: columns model,gpu,num_gpus,format,input_tokens,output_tokens,concurrency; "
             "optional ones (engine settings, request_rate, num_prompts, checkpoint, task, recipe …) are "
-            "listed in docs/reference.md. Exit code 3 where a row has no answer.",
+            "listed in docs/reference.md. Rows without an answer are counted on stderr.",
         ),
     ] = None,
     explain: Annotated[
@@ -244,7 +244,6 @@ def _answer_cells(path: Path, records: list[str] | None, output: o.Output, *, an
         line, why = unanswered[0]
         said = f"{len(unanswered):,} of {len(rows):,} rows have no answer; the first is line {line:,}: {why}"
         typer.echo(f"quantadvise: {path}: {said}", err=True)
-        raise typer.Exit(NothingFitsError.exit_code)
 
 
 _ENDS = ("_low", "_high")

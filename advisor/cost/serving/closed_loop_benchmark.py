@@ -81,12 +81,14 @@ def benchmark_run(steady: SteadyState, engines: EngineTable, loads: LoadTable) -
     last_s = _last_s(request, output, variation, first, late > 0)
     drain_s = np.where(per_client > 1.0, np.maximum(drain_s, last_s), last_s)
     requests = clients * per_client
-    run_served = requests / (requests / served + drain_s)
+    run_e2e = run_ttft + request.decode_steps * run_tpot
+    # Little's law: no more requests are in flight than there are clients.
+    run_served = np.minimum(requests / (requests / served + drain_s), clients / run_e2e)
     return replace(
         steady,
         ttft_s=np.where(runs, run_ttft, steady.ttft_s),
         tpot_s=np.where(runs, run_tpot, steady.tpot_s),
-        e2e_s=np.where(runs, run_ttft + request.decode_steps * run_tpot, steady.e2e_s),
+        e2e_s=np.where(runs, run_e2e, steady.e2e_s),
         requests_per_s=np.where(runs, run_served, steady.requests_per_s),
     )
 

@@ -10,7 +10,7 @@ from advisor.report.html.elements.format_marks import swatch
 from advisor.report.html.elements.markup import Html, prose, scrolled, tag, with_signs
 from advisor.report.terminal.refused import refused_lines
 
-MOST_ROWS = 100
+MOST_ROWS = 80
 """The nearest misses; the summary above the table counts all."""
 
 
