@@ -24,7 +24,7 @@ MOST_WORDS = 120
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     target = tmp_path_factory.mktemp("report") / "report.html"
-    found = everything(["A6000", "L40S", "H100"], rate=8.0, min_recovery=0.97)
+    found = everything(["A6000", "L40S", "H100"], rate=8.3, min_recovery=0.97)
     target.write_text(report_page(found), encoding="utf-8")
     return target.as_uri()
 
