@@ -110,7 +110,7 @@ def _by_ties(
 def _tie_groups(
     table: JudgedTable, load: int, at: Sequence[int], objective: Floats, decides: Scores
 ) -> list[list[int]]:
-    """Those that tie in what is made small, each group in the order of what is alike in all: `_alike_key`."""
+    """Those that tie in what is made small, each group in the order of what is alike in all: `_alike_keys`."""
     by_objective = {i: _by_objective(table, load, i, float(objective[i])) for i in at}
     groups: list[list[int]] = []
     for i in sorted(by_objective, key=by_objective.__getitem__):
@@ -118,18 +118,20 @@ def _tie_groups(
             groups[-1].append(i)
         else:
             groups.append([i])
-    keys = {i: (*_alike_key(table, load, i, decides), by_objective[i]) for i in at}
-    return [sorted(group, key=keys.__getitem__) for group in groups]
+    alike = _alike_keys(table, load, decides)
+    return [sorted(group, key=lambda i: (*alike[i], by_objective[i])) for group in groups]
 
 
-def _alike_key(table: JudgedTable, load: int, i: int, decides: Scores) -> tuple[float, float]:
+def _alike_keys(table: JudgedTable, load: int, decides: Scores) -> list[tuple[float, float]]:
     """What orders those that are alike in all: USD per hour, then recovery; by accuracy recovery alone."""
-    by_accuracy = table.workload.objective == "accuracy"
-    usd = 0.0 if by_accuracy else float(np.nan_to_num(table.usd_per_hour[load, i], nan=inf))
-    return usd, -float(decides[0][0][i])
+    usd = np.nan_to_num(table.usd_per_hour[load], nan=inf)
+    if table.workload.objective == "accuracy":
+        usd = np.zeros_like(usd)
+    recovery, _ = decides[0]
+    return [(cost, -least) for cost, least in zip(usd.tolist(), recovery, strict=True)]
 
 
-Scores = tuple[tuple[Floats, float], ...]
+Scores = tuple[tuple[list[float], float], ...]
 """For each of several, the score of every deployment, more being better, and what is noise in it."""
 
 Bill = float | tuple[str, int]
@@ -165,18 +167,17 @@ def _scores(table: JudgedTable, load: int) -> Scores:
         slow = np.log(_under(table, load, table.answers.latency_ms["e2e", "mean"]))
     fast = np.where(np.isnan(slow), -np.inf, -slow)
     recovery = table.recovery_low[load]
-    return (
+    # All that are sure enough are alike.
+    certainty = np.minimum(table.keeps_all[load], sure_enough(table.workload.confidence))
+    scored = (
         (recovery, MUCH_LESS_ACCURATE),
-        _certainty(table, load),
+        (certainty, AS_SURE),
         (recovery, AS_ACCURATE),
         (-split, 0.0),
         (fast, AS_FAST),
     )
-
-
-def _certainty(table: JudgedTable, load: int) -> tuple[Floats, float]:
-    """The probability of keeping all limits as a score: all that are sure enough are alike."""
-    return np.minimum(table.keeps_all[load], sure_enough(table.workload.confidence)), AS_SURE
+    # Single entries are looked at by the thousand, which takes a list a tenth of the time.
+    return tuple((score.tolist(), noise) for score, noise in scored)
 
 
 def _under(table: JudgedTable, load: int, predicted: Range) -> Floats:
@@ -230,14 +231,15 @@ def what_decided(table: JudgedTable, load: int, ranked: Sequence[int]) -> list[D
         if alike[0] != first:  # its bill has another order, and came on with what was first there
             group, beaten = [first], {}
         beaten |= _unbeaten([i for i in ranked if _bill(table, load, i) == bill], decides[:2])[1]
-    usd, recovery = _alike_key(table, load, first, decides)
+    keys = _alike_keys(table, load, decides)
+    usd, recovery = keys[first]
 
     def decided(i: int) -> Decided:
         if i in beaten:
             return _CRITERIA[beaten[i]]
         if i not in group:
             return "objective"
-        others_usd, others_recovery = _alike_key(table, load, i, decides)
+        others_usd, others_recovery = keys[i]
         if others_usd != usd:
             return "cost"
         return "nothing" if others_recovery == recovery else "accuracy"
