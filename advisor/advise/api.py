@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from advisor.advise.choose.assessment import Assessment
-from advisor.advise.choose.candidate_deployments import MOST_GPUS, Space
+from advisor.advise.choose.candidate_deployments import Space
 from advisor.advise.choose.choice import Choice, check_context
 from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.judged_rows import TableRows
@@ -29,6 +29,7 @@ from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.live_prices import LivePrices
 from advisor.spec.models.catalog import find_model, listed_checkpoint
 from advisor.spec.models.model import ModelSpec
+from advisor.spec.parallelism import MAX_GPUS
 from advisor.spec.workloads.profile_flags import Share, override
 from advisor.spec.workloads.read_profile import load_workload
 from advisor.spec.workloads.workload import Objective, Workload
@@ -293,8 +294,8 @@ def _degrees(named: Sequence[int] | None) -> tuple[int, ...] | None:
 
 
 def _check_count(name: str, count: int | None) -> None:
-    if count is not None and not 1 <= count <= MOST_GPUS:
-        raise InputError(f"{name}: {count} is not a number of GPUs; give 1 to {MOST_GPUS:,}")
+    if count is not None and not 1 <= count <= MAX_GPUS:
+        raise InputError(f"{name}: {count} is not a number of GPUs; give 1 to {MAX_GPUS:,}")
 
 
 def _check_counts(num_gpus: int | None, max_gpus: int | None, nodes: int | None) -> None:

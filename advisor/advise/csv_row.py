@@ -18,6 +18,7 @@ from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model, listed_checkpoint
 from advisor.spec.models.model import ModelSpec
+from advisor.spec.parallelism import MAX_GPUS
 from advisor.spec.reading.amounts import plain_number
 from advisor.spec.reading.given_value import Given
 from advisor.spec.workloads.load_kind import LoadKind, is_maximum
@@ -36,7 +37,6 @@ KV_TYPES: Mapping[str, KvChoice] = {
     "bf16": "16bit",
 }
 _ENGINE_KV: Mapping[KvChoice, KvCacheDtype] = {"auto": "auto", "fp8": "fp8", "16bit": "bfloat16"}
-MAX_GPUS = 100_000
 MAX_COUNT = 10_000_000
 
 

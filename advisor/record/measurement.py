@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from advisor.spec.engines.kernel_choice import KvFormat
 from advisor.spec.metrics import MetricName
+from advisor.spec.parallelism import MAX_GPUS
 from advisor.spec.workloads.load_kind import LoadKind
 from advisor.units import MS_PER_S, S_PER_HOUR
 
@@ -265,9 +266,6 @@ def _ratio(numerator: float, denominator: float) -> float:
 def _one_of(name: str, value: str, allowed: frozenset[str]) -> None:
     if value not in allowed:
         raise ValueError(f"{name} is '{value}'; one of {', '.join(sorted(allowed))}")
-
-
-MAX_GPUS = 100_000
 
 
 def _gpus(count: int) -> None:

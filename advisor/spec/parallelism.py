@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+MAX_GPUS = 100_000
+"""More than the largest cluster known: stated, a slip of the hand."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parallelism:

@@ -12,14 +12,13 @@ from advisor.spec.engines.engine import Engine
 from advisor.spec.formats.format import QuantFormat
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.models.model import ModelSpec
+from advisor.spec.parallelism import MAX_GPUS
 
 TENSOR_PARALLEL = (1, 2, 4, 8, 16)
 """16 spans two nodes of eight, as the seed paper's 405B tables do."""
 
 
-MOST_GPUS = 100_000
-"""More than the largest cluster known: asked for, a slip of the hand."""
-SEARCHED_GPUS = 100 * MOST_GPUS
+SEARCHED_GPUS = 100 * MAX_GPUS
 """As far as a search goes where nothing bounds it: any rate that may be asked has an answer."""
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from advisor.advise.choose.choice import Choice, searches_replicas
 from advisor.advise.choose.deployment_cost import most_replicas
+from advisor.advise.choose.gpu_count import most_busy
 from advisor.advise.choose.judge import judge, judge_fixed
 from advisor.advise.choose.judged_table import JudgedTable
 from advisor.advise.choose.rank import AS_SURE, TIE, sure_enough
@@ -181,11 +182,9 @@ def _within(choice: Choice, single: Deployment, usd_per_hour: float) -> Deployme
     price, degree = choice.price_of(single.gpu, single.tensor_parallel), single.tensor_parallel
     if price is None:
         return None
-    most = choice.space.searched_gpus(single.gpu) // degree
-    count = min(most_replicas(price, degree, usd_per_hour * (1.0 - TIE)), most)
-    arrival = choice.workload.load.arrival
-    if arrival.kind == "concurrency" and arrival.value is not None:
-        count = min(count, int(arrival.value))
+    held = choice.space.searched_gpus(single.gpu) // degree
+    paid = most_replicas(price, degree, usd_per_hour * (1.0 - TIE))
+    count = int(min(paid, held, most_busy(choice.workload.load.arrival)))
     return single.times(count) if count >= 1 else None
 
 
@@ -196,12 +195,12 @@ def offers_of(table: JudgedTable) -> list[Offer]:
     made = []
     # Of conversations that were not simulated only those whose closed form can be trusted.
     for i in np.flatnonzero((table.keeps_all[0] >= MIN_OFFERED_PROBABILITY) & table.settled[0]).tolist():
-        usd, million = float(table.usd_per_hour[0, i]), float(table.usd_per_million.value[0, i])
+        million = float(table.usd_per_million.value[0, i])
         tightest = None if margins is None else int(np.argmin(margins[:, i]))
         made.append(
             Offer(
                 deployment=table.deployment(0, i),
-                usd_per_hour=usd if np.isfinite(usd) else None,
+                usd_per_hour=table.bill(0, i),
                 usd_per_million=million if np.isfinite(million) else None,
                 keeps_all_limits=float(table.keeps_all[0, i]),
                 tightest="" if tightest is None else limits[tightest].key,

@@ -124,5 +124,4 @@ def _more(choice: Choice, d: Deployment, grown: int) -> Deployment | None:
     if not searches_replicas(choice):
         return None
     count = (d.replicas + 1, d.replicas + 2, ceil(1.5 * d.replicas) + 2)[grown]
-    most = choice.space.most_gpus(d.gpu)
-    return None if most is not None and count * d.tensor_parallel > most else d.times(count)
+    return None if count * d.tensor_parallel > choice.space.searched_gpus(d.gpu) else d.times(count)

@@ -50,7 +50,7 @@ def _replicas_held(choice: Choice, d: Deployment) -> int:
     if space.num_gpus is None:
         if choice.max_usd_per_hour is not None and price is not None:
             bounds.append(most_replicas(price, degree, choice.max_usd_per_hour))
-        bounds.append(_most_busy(arrival))
+        bounds.append(most_busy(arrival))
     return max(int(min(bounds)), 1)
 
 
@@ -81,12 +81,12 @@ def machines(table: JudgedTable) -> tuple[Ints, Bools]:
         )
         least = np.where(np.isfinite(kept), kept, np.where(np.isfinite(held_by), held_by, 1.0))
         held[:, at] = (machine * np.ceil(least / machine)).astype(np.intp)[:, None]
-    most = np.array([_most_busy(load.arrival) for load in table.loads])[:, None]
+    most = np.array([most_busy(load.arrival) for load in table.loads])[:, None]
     count = np.clip(np.minimum(held // degree, most), 1, None).astype(np.intp)
     return count, np.asarray(degree <= held)
 
 
-def _most_busy(arrival: Arrival) -> float:
+def most_busy(arrival: Arrival) -> float:
     """Replicas that may have requests: in a closed loop no more than there are clients."""
     return arrival.value if arrival.kind == "concurrency" and arrival.value is not None else inf
 

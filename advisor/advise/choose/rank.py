@@ -110,7 +110,7 @@ def _by_ties(
 def _tie_groups(
     table: JudgedTable, load: int, at: Sequence[int], objective: Floats, decides: Scores
 ) -> list[list[int]]:
-    """Those that tie in what is made small, each group in the order of what is alike in all: `_alike_keys`."""
+    """Those that tie in what is made small, each group by `_alike_keys` and then the objective."""
     by_objective = {i: _by_objective(table, load, i, float(objective[i])) for i in at}
     groups: list[list[int]] = []
     for i in sorted(by_objective, key=by_objective.__getitem__):

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from advisor.errors import InputError, UnknownNameError
-from advisor.record.measurement import MAX_GPUS, LengthKind
+from advisor.record.measurement import LengthKind
 from advisor.spec.engines.engine import parse_engine
 from advisor.spec.engines.kernel_choice import KvFormat
 from advisor.spec.formats.catalog import find_format, format_of_checkpoint
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
+from advisor.spec.parallelism import MAX_GPUS
 from advisor.spec.reading.given_value import plain
 from advisor.spec.workloads.load_kind import LoadKind
 
