@@ -46,8 +46,6 @@ class Commands:
     """For one replica."""
     settings: Mapping[str, Setting] = field(hash=False)
     """The options in `serve`, as its `--config` file writes them."""
-    longer_share: float
-    """Share of requests (0 … 1) that are longer than `serve`'s --max-model-len."""
     start: Start
     """The checkpoint's packaging and scheme, and the kernels that the figures assume."""
     recipe: str | None
@@ -71,7 +69,6 @@ def commands_for(prediction: Prediction) -> Commands:
         published=published,
         serve=serve_command(deployment, checkpoint, max_model_len=max_model_len),
         settings=serve_settings(deployment, max_model_len=max_model_len),
-        longer_share=share_longer(prediction.load, max_model_len),
         start=deployment.start,
         recipe=None if is_there else recipe_yaml(_stored(deployment.format.name)),
     )
@@ -79,14 +76,13 @@ def commands_for(prediction: Prediction) -> Commands:
 
 def remarks(prediction: Prediction, commands: Commands) -> list[str]:
     """What to know before the command is typed, a clause each; a recipe is another line."""
-    deployment = prediction.deployment
     stands_in = commands.recipe is None and not commands.published
-    return [*([stand_in_text(prediction, commands)] if stands_in else []), *cautions(deployment, commands)]
+    return [*([stand_in_text(prediction, commands)] if stands_in else []), *cautions(prediction, commands)]
 
 
-def cautions(deployment: Deployment, commands: Commands) -> list[str]:
+def cautions(prediction: Prediction, commands: Commands) -> list[str]:
     """What may go wrong with the command as it stands, and what its numbers count; a clause each."""
-    found, gpu = [], deployment.gpu
+    found, gpu = [], prediction.deployment.gpu
     if gpu.devices_per_card > 1:
         found.append(
             f"one {gpu.name} card is {gpu.devices_per_card} GPUs to vLLM: counts, memory and prices here are "
@@ -94,9 +90,10 @@ def cautions(deployment: Deployment, commands: Commands) -> list[str]:
         )
     if commands.published and commands.start.checkpoint.evidence == "named":
         found.append(f"{commands.checkpoint} is only listed: check that it exists")
-    if commands.longer_share >= RARE_REQUEST:
+    longer = share_longer(prediction.load, _max_model_len(prediction))
+    if longer >= RARE_REQUEST:
         found.append(
-            f"{100 * commands.longer_share:.2g} % of requests are longer than --max-model-len and refused "
+            f"{100 * longer:.2g} % of requests are longer than --max-model-len and refused "
             "(HTTP 400); raise it to the longest that may come"
         )
     return found

@@ -72,7 +72,7 @@ def _missed(subject: Subject) -> str:
 def _before(subject: Subject, names: set[str]) -> list[str]:
     lines = [_checkpoint_line(subject, names)]
     lines += [
-        f"{caution[0].upper()}{caution[1:]}." for caution in cautions(subject.deployment, subject.commands)
+        f"{caution[0].upper()}{caution[1:]}." for caution in cautions(subject.prediction, subject.commands)
     ]
     if subject.num_nodes > 1:
         lines.append(

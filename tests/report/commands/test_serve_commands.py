@@ -201,18 +201,16 @@ def _chat(lengths: str) -> str:
 
 
 def test_the_server_takes_the_longest_known_request_and_says_what_share_is_longer() -> None:
-    def commands_of(asked: Workload) -> Commands:
+    def of(asked: Workload) -> tuple[Commands, list[str]]:
         found = predict("Llama-3.1-8B-Instruct", asked, gpu="H100", format="fp8").prediction
         assert found is not None
-        return commands_for(found)
+        return (commands := commands_for(found)), cautions(found, commands)
 
-    asked = parse_workload(_chat("{values: [100, 400]}, longest_request_tokens: 6149"))
-    commands = commands_of(asked)
+    commands, lines = of(parse_workload(_chat("{values: [100, 400]}, longest_request_tokens: 6149")))
     assert commands.settings["max-model-len"] == 6400
-    assert cautions(deployment(gpu="H100"), commands) == []
+    assert lines == []
     spread = parse_workload(_chat("{mean: 400, cv: 1}"))
-    commands = commands_of(spread)
-    (line,) = cautions(deployment(gpu="H100"), commands)
+    commands, (line,) = of(spread)
     length = int(str(commands.settings["max-model-len"]))
     assert line.startswith(f"{100 * share_longer(spread.load, length):.2g} % of requests are longer")
 
@@ -220,7 +218,7 @@ def test_the_server_takes_the_longest_known_request_and_says_what_share_is_longe
 def test_a_card_of_two_devices_is_two_gpus() -> None:
     found = predict("Llama-3.1-8B-Instruct", "chat", gpu="MI250").prediction
     assert found is not None
-    (line,) = cautions(found.deployment, commands_for(found))
+    (line,) = cautions(found, commands_for(found))
     assert line.startswith("one MI250 card is 2 GPUs to vLLM")
 
 
