@@ -274,17 +274,15 @@ def _used(assessment: Assessment, workload: Workload) -> dict[str, float]:
 
 
 def _throughput(assessments: Sequence[Assessment], workload: Workload) -> list[Column]:
-    """What is ranked by where throughput is the aim: of arrivals, which are served as they come, how many
-    more could be."""
+    """What is ranked by where throughput is the aim."""
     if workload.objective != "throughput":
         return []
-    by_rate = workload.load.arrival.kind == "rate"
-    what = "capacity, " if by_rate else ""
-    tokens = workload.load.output_tokens.mean
-    served = [ranking_tables.served(a, at_capacity=by_rate) for a in assessments]
+    load = workload.load
+    what = "capacity, " if ranking_tables.is_told_by_capacity(load) else ""
+    served = [ranking_tables.served(a, load) for a in assessments]
     return [
         Column(f"{what}{unit}", ["–" if e is None else plus_minus(e.scaled(of)) for e in served], True, True)
-        for unit, of in (("tokens/s", tokens), ("requests/s", 1.0))
+        for unit, of in (("tokens/s", load.output_tokens.mean), ("requests/s", 1.0))
     ]
 
 

@@ -21,7 +21,7 @@ from advisor.display_text import (
 from advisor.report.documents.missed_limit_words import limit_text
 from advisor.report.terminal.question_and_evidence import basis_words
 from advisor.spec.metrics import LatencyMetric
-from advisor.spec.workloads.workload import Workload
+from advisor.spec.workloads.workload import Load, Workload
 from advisor.units import MS_PER_S
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def estimates_table(assessment: Assessment) -> Table:
 
 
 def _columns(workload: Workload) -> list[Column]:
-    kind = workload.load.arrival.kind
+    load = workload.load
     latencies = [
         _latency_column(workload, "ttft", "ms", 1.0),
         _latency_column(workload, "tpot", "ms", 1.0),
@@ -113,11 +113,10 @@ def _columns(workload: Workload) -> list[Column]:
     ]
     return [
         # All requests at once: what one of them waits is a matter of how many there are.
-        *([] if kind == "maximum" else latencies),
-        # Arrivals are served as they come; what tells deployments apart is how many more could.
+        *([] if load.arrival.kind == "maximum" else latencies),
         Column(
-            head="capacity,\nrequests/s" if kind == "rate" else "requests\nper s",
-            read=lambda a: served(a, at_capacity=kind == "rate"),
+            head="capacity,\nrequests/s" if is_told_by_capacity(load) else "requests\nper s",
+            read=lambda a: served(a, load),
         ),
         *([_tokens_column(workload)] if workload.objective == "throughput" else []),
         Column(head="USD per M\noutput tokens", read=lambda a: a.usd_per_million_output_tokens),
@@ -133,22 +132,27 @@ def _columns(workload: Workload) -> list[Column]:
     ]
 
 
-def served(assessment: Assessment, *, at_capacity: bool) -> Estimate | None:
-    """Requests per second that are served, or that could be."""
-    if not at_capacity:
+def is_told_by_capacity(load: Load) -> bool:
+    """Arrivals are served as they come; what tells deployments apart is how many more could be."""
+    return load.arrival.kind == "rate"
+
+
+def served(assessment: Assessment, load: Load) -> Estimate | None:
+    """Requests per second that are served; of arrivals, the most that could be."""
+    if not is_told_by_capacity(load):
         return assessment.requests_per_s
     return None if assessment.prediction is None else assessment.prediction.capacity_requests_per_s
 
 
 def _tokens_column(workload: Workload) -> Column:
     """Output tokens per second of what `served` counts in requests."""
-    by_rate, tokens = workload.load.arrival.kind == "rate", workload.load.output_tokens.mean
+    load = workload.load
 
     def read(assessment: Assessment) -> Estimate | None:
-        estimate = served(assessment, at_capacity=by_rate)
-        return None if estimate is None else estimate.scaled(tokens)
+        estimate = served(assessment, load)
+        return None if estimate is None else estimate.scaled(load.output_tokens.mean)
 
-    return Column(head="capacity,\ntokens/s" if by_rate else "output\ntokens/s", read=read)
+    return Column(head="capacity,\ntokens/s" if is_told_by_capacity(load) else "output\ntokens/s", read=read)
 
 
 def _latency_column(workload: Workload, metric: LatencyMetric, unit: str, factor: float) -> Column:

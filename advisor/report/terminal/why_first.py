@@ -20,6 +20,7 @@ from advisor.display_text import (
 from advisor.report.documents.missed_limit_words import finding, limit_text, worst_refusal
 from advisor.report.terminal.bottleneck_words import bottleneck_lines
 from advisor.report.terminal.deployment_in_detail import accuracy_lines
+from advisor.report.terminal.ranking_tables import is_told_by_capacity, served
 from advisor.spec.workloads.workload import Objective, Workload
 from advisor.units import MS_PER_S
 
@@ -44,16 +45,14 @@ def winner_lines(recommendation: Recommendation) -> list[str]:
 
 def objective_text(assessment: Assessment, workload: Workload) -> str:
     """The figure the ranking went by, with its unit and interval."""
-    objective, cost, prediction = workload.objective, assessment.cost, assessment.prediction
+    objective, cost = workload.objective, assessment.cost
     if objective == "cost" and cost is not None and workload.serves_given_clients:
         return f"{number(cost.usd_per_hour)} USD/h"
     if objective == "cost" and cost is not None and cost.usd_per_million_output_tokens is not None:
         return f"{span(cost.usd_per_million_output_tokens)} USD per million output tokens"
-    if objective == "throughput" and prediction is not None:
-        open_loop = prediction.load.arrival.kind == "rate"
-        served = prediction.capacity_requests_per_s if open_loop else prediction.requests_per_s
-        if served is not None:
-            return f"{span(served)} requests per second{' at most' if open_loop else ''}"
+    if objective == "throughput" and (rate := served(assessment, workload.load)) is not None:
+        at_most = " at most" if is_told_by_capacity(workload.load) else ""
+        return f"{span(rate)} requests per second{at_most}"
     if objective == "accuracy" and assessment.recovery is not None:
         of = accuracy_text(assessment.deployment.model)
         return f"{span(assessment.recovery.scaled(100), digits=4)} % of {of}"

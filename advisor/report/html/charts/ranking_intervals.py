@@ -11,7 +11,7 @@ from advisor.display_text import accuracy_text, deployment_text, low_high, numbe
 from advisor.report.html.charts.chart import INTERVAL_RULE, POINT, Chart, layered, short_name
 from advisor.report.html.elements.format_marks import scales, swatch
 from advisor.report.html.elements.markup import Html, tag
-from advisor.report.terminal.ranking_tables import shown_rows
+from advisor.report.terminal.ranking_tables import served, shown_rows
 from advisor.spec.workloads.workload import Workload
 from advisor.units import MS_PER_S
 
@@ -49,16 +49,14 @@ def intervals_chart(recommendation: Recommendation) -> Chart | None:
 def _figure(assessment: Assessment, workload: Workload) -> Estimate | None:
     """What the ranking goes by, in the unit of `_unit`."""
     objective = workload.objective
-    prediction = assessment.prediction
     if objective == "cost":
         return assessment.usd_per_million_output_tokens
     if objective == "accuracy":
         return None if assessment.recovery is None else assessment.recovery.scaled(100)
-    if objective == "latency" or prediction is None:
-        latency = assessment.estimate("e2e")
-        return None if latency is None else latency.scaled(1 / MS_PER_S)
-    open_loop = workload.load.arrival.kind == "rate"
-    return prediction.capacity_requests_per_s if open_loop else prediction.requests_per_s
+    if objective == "throughput":
+        return served(assessment, workload.load)
+    latency = assessment.estimate("e2e")
+    return None if latency is None else latency.scaled(1 / MS_PER_S)
 
 
 def _unit(workload: Workload, accuracy: str) -> str:

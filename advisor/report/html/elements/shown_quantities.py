@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from advisor.advise.choose.assessment import Assessment
 from advisor.cost.estimate_with_interval import Estimate
 from advisor.display_text import accuracy_text, amount_text, number
-from advisor.report.terminal.ranking_tables import ASKED, PRICED, REFERENCE
+from advisor.report.terminal.ranking_tables import ASKED, PRICED, REFERENCE, is_told_by_capacity, served
 from advisor.spec.metrics import LatencyMetric, latency_key
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.workload import Workload
@@ -56,21 +56,21 @@ def quantities(workload: Workload, model: ModelSpec) -> tuple[Quantity, ...]:
         _latency(workload, "tpot", "ms", 1.0, "time per output token after the first"),
         _latency(workload, "e2e", "s", 1 / MS_PER_S, "request sent to last token"),
     )
-    served = (
+    rate = (
         Quantity(
             key="capacity_requests_per_s",
             name="Capacity",
             unit="requests/s",
-            read=lambda a: None if a.prediction is None else a.prediction.capacity_requests_per_s,
+            read=lambda a: served(a, workload.load),
             at_least=arrival.value,
             about="the most that can be served",
         )
-        if arrival.kind == "rate"
+        if is_told_by_capacity(workload.load)
         else Quantity(
             key="requests_per_s",
             name="Throughput",
             unit="requests/s",
-            read=lambda a: a.requests_per_s,
+            read=lambda a: served(a, workload.load),
             about="requests served",
             given=ASKED,
         )
@@ -79,7 +79,7 @@ def quantities(workload: Workload, model: ModelSpec) -> tuple[Quantity, ...]:
     return (
         # All requests at once: what one of them waits is a matter of how many there are.
         *(() if arrival.kind == "maximum" else latencies),
-        served,
+        rate,
         Quantity(
             key="usd_per_million_output_tokens",
             name="Cost per M output tokens",
