@@ -12,7 +12,7 @@ from advisor.display_text import chance, deployment_text
 from advisor.report.html.elements.markup import Html, prose, tag
 from advisor.report.terminal.certainty_and_sensitivity_words import BEST
 from advisor.report.terminal.cost_of_certainty import settles_text
-from advisor.report.terminal.question_and_evidence import old_price_text
+from advisor.report.terminal.question_and_evidence import old_prices
 
 Badge = Literal["Sure", "Close call", "In doubt"]
 DEARER = 1.5
@@ -69,7 +69,7 @@ def settles(recommendation: Recommendation, decision: Decision | None) -> Html:
     )
 
 
-def old_prices(recommendation: Recommendation) -> Html | None:
+def old_prices_note(recommendation: Recommendation) -> Html | None:
     """How old prices are; where fresher ones are from stands in the tip, for the first screen is short."""
-    text, _, fresher = old_price_text(recommendation).partition("; ")
-    return tag("p", prose(f"{text}."), class_="note", data_tip=fresher or None) if text else None
+    old = old_prices(recommendation)
+    return None if old is None else tag("p", prose(f"{old.ages}."), class_="note", data_tip=old.remedy)

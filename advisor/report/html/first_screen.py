@@ -12,7 +12,7 @@ from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.sensitivity.ways_out_if_infeasible import WayOut
 from advisor.cost.estimate_with_interval import Estimate
 from advisor.display_text import accuracy_text, amount_text, deployment_text, low_high, number, stated_share
-from advisor.report.html.certainty_badge import badge, old_prices, settles
+from advisor.report.html.certainty_badge import badge, old_prices_note, settles
 from advisor.report.html.charts.chart import Chart
 from advisor.report.html.choice_cards import side_by_side, ways
 from advisor.report.html.downloads import save_buttons
@@ -22,7 +22,7 @@ from advisor.report.html.elements.shown_quantities import Quantity, quantities
 from advisor.report.terminal.answer import headline
 from advisor.report.terminal.deployment_in_detail import command_lines
 from advisor.report.terminal.question_and_evidence import assessment_evidence, rented_text
-from advisor.report.terminal.refused import nothing_kept_line
+from advisor.report.terminal.refused import nothing_kept_parts
 from advisor.report.terminal.why_first import winner_lines
 from advisor.spec.workloads.profile_listing import (
     conversation_text,
@@ -144,7 +144,7 @@ def answer_section(
             badge(recommendation, decision),
             class_="verdict",
         ),
-        old_prices(recommendation),
+        old_prices_note(recommendation),
         tag("p", prose(f"Rented: {rented}"), class_="note") if (rented := rented_text(winner)) else None,
         _notes(recommendation),
         side_by_side(picture, recommendation, loosened),
@@ -290,9 +290,8 @@ def _nothing(
 
 def _nearest(recommendation: Recommendation) -> Html:
     """What comes nearest; the model and the workload stand above it."""
-    said = f"{recommendation.model.name} for {recommendation.workload.name}: nothing keeps the limits; "
-    text = nothing_kept_line(recommendation).removeprefix(said)
-    return prose(with_signs(f"{text[:1].upper()}{text[1:]}."))
+    _, text = nothing_kept_parts(recommendation)
+    return prose(with_signs(f"{text[0].upper()}{text[1:]}."))
 
 
 def _tile(winner: Assessment, quantity: Quantity) -> Html | None:

@@ -28,7 +28,7 @@ from advisor.report.commands.serve_commands import commands_for, remarks
 from advisor.report.terminal import cost_of_certainty, ranking_tables, why_first
 from advisor.report.terminal.certainty_and_sensitivity_words import own_or_api_text
 from advisor.report.terminal.deployment_in_detail import accuracy_lines
-from advisor.report.terminal.question_and_evidence import counts_line, old_price_text, rented_text, speed_line
+from advisor.report.terminal.question_and_evidence import counts_line, old_prices, rented_text, speed_line
 from advisor.report.terminal.ranking_tables import shown_rows
 from advisor.report.terminal.text_table import Column, fitting_table
 from advisor.spec.workloads.profile_listing import (
@@ -79,7 +79,7 @@ def answer_lines(
         *[Line(text, "bold") for text in wrapped(headline(first, recommendation.workload), width)],
         *plain(wrapped(question_text(recommendation), width)),
         *plain(wrapped(f"Rented: {rented}", width) if (rented := rented_text(first)) else ()),
-        *plain(wrapped(old, width) if (old := old_price_text(recommendation)) else ()),
+        *plain(wrapped("; ".join(old), width) if (old := old_prices(recommendation)) else ()),
         *plain(part for note in recommendation.notes for part in wrapped(f"Note: {note}.", width, indent=6)),
         *pick_lines(recommendation, decision, width),
         *plain(wrapped(f"  {aside}", width, indent=4) if aside else []),

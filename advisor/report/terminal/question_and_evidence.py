@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
@@ -139,22 +140,32 @@ def rented_text(assessment: Assessment) -> str:
     return f"{price.provider} {price.machine}{where}, {cost.gpus_bought} GPUs paid for{idle}"
 
 
-def old_price_text(recommendation: Recommendation) -> str:
-    """`Old prices: L4 506 days (2025-07-13), 3 other GPUs 67 to 634 days; fresher: …`, of what is ranked.
+class OldPrices(NamedTuple):
+    """How old prices are, in words."""
 
-    Empty where none is old; a price without a day, one of a named list, and a live one, of which a note says
-    the age, do not count.
+    ages: str
+    """`Old prices: L4 506 days (2025-07-13), 3 other GPUs 67 to 634 days`."""
+    remedy: str
+    """`fresher: --pricing live, or --price L4=USD`."""
+
+
+def old_prices(recommendation: Recommendation) -> OldPrices | None:
+    """Of what is ranked. None where no price is old; one without a day, one of a named list, and a live one,
+    of which a note says the age, do not count.
     """
     old = _days_of_old_prices(recommendation)
     if not old:
-        return ""
+        return None
     (first, (day, days)), *others = old.items()
     which = f"{first} {days:,} days ({day})"
     if others:
         ages = sorted(age for _, (_, age) in others)
         span = f"{ages[0]:,}" if ages[0] == ages[-1] else f"{ages[0]:,} to {ages[-1]:,}"
         which += f", {len(others)} other GPU{'s' if len(others) > 1 else ''} {span} days"
-    return f"Old price{'s' if others else ''}: {which}; fresher: --pricing live, or --price {first}=USD"
+    return OldPrices(
+        ages=f"Old price{'s' if others else ''}: {which}",
+        remedy=f"fresher: --pricing live, or --price {first}=USD",
+    )
 
 
 def _days_of_old_prices(recommendation: Recommendation) -> dict[str, tuple[str, int]]:

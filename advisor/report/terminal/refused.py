@@ -240,20 +240,24 @@ def nearly_line(recommendation: Recommendation) -> str:
 
 def nothing_kept_line(recommendation: Recommendation) -> str:
     """One line for the case that nothing is ranked: what, how near, what would help."""
+    return "".join(nothing_kept_parts(recommendation))
+
+
+def nothing_kept_parts(recommendation: Recommendation) -> tuple[str, str]:
+    """The model, the workload and that nothing keeps its limits; and how near something comes and what would
+    help. Where the limits are not what hinders, the first is empty and the second says all."""
     name, workload = recommendation.model.name, recommendation.workload.name
-    closest = recommendation.closest
+    closest, smallest = recommendation.closest, recommendation.smallest
+    head = f"{name} for {workload}: nothing keeps the limits; "
     if not recommendation.refused:
-        return f"{name}: nothing to choose from; allow more GPUs or formats"
+        return "", f"{name}: nothing to choose from; allow more GPUs or formats"
     if closest is not None:
         miss = _missed_text(closest, worst_refusal(closest), recommendation.workload.confidence)
-        return (
-            f"{name} for {workload}: nothing keeps the limits; "
-            f"closest is {deployment_text(closest.deployment)}, "
-            f"{miss}; loosen that limit or allow other GPUs"
+        return head, (
+            f"closest is {deployment_text(closest.deployment)}, {miss}; loosen that limit or allow other GPUs"
         )
-    smallest = recommendation.smallest
     if smallest is not None:
-        return (
+        return "", (
             f"{name} for {workload}: fits none of the deployments allowed; the smallest that would hold it "
             f"is {deployment_text(smallest.deployment)}; allow that with --gpu, --formats or --max-gpus"
         )
@@ -262,4 +266,4 @@ def nothing_kept_line(recommendation: Recommendation) -> str:
     noun = "deployment" if len(first.rows) == 1 else "deployments"
     causes = [f"{len(first.rows):,} {noun} {first.headline}"]
     causes += [f"{len(one.rows):,} {one.what}" for one in others]
-    return f"{name} for {workload}: nothing keeps the limits; {', '.join(causes)}"
+    return head, ", ".join(causes)
