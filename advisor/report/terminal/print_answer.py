@@ -129,8 +129,7 @@ def _nothing_kept(
 
     if recommendation.closest is not None:
         to.print()
-        rows = min(top or TABLE_ROWS, refused.CLOSEST_ROWS)
-        to.print(ranking_tables.nearly_table(recommendation, top=rows))
+        to.print(ranking_tables.nearly_table(recommendation, top=top))
     if decision is not None and decision.own_or_api is not None:
         _section(to, "Own or API", own_or_api_lines(decision.own_or_api))
     _section(to, "Refused", refused.refused_lines(recommendation))

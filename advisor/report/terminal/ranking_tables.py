@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 Read = Callable[[Assessment], Estimate | None]
 DASH = "–"
 PERCENT = 100.0
+CLOSEST_ROWS = 5
+"""Refused deployments in a table when nothing is left to rank."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +61,15 @@ def ranking_table(recommendation: Recommendation, *, top: int) -> Table:
     return _assessments_table(shown_rows(recommendation.ranked, top), recommendation.workload)
 
 
-def nearly_table(recommendation: Recommendation, *, top: int) -> Table:
+def nearly_rows(recommendation: Recommendation, top: int | None) -> list[tuple[int, Assessment]]:
     """The refused that likely keep the limits, best first; where there are none, the nearest misses."""
     nearest = [a for a in recommendation.refused if a.excess is not None]
-    rows = shown_rows(recommendation.likely or nearest, top)
-    return _assessments_table(rows, recommendation.workload, misses=True)
+    return shown_rows(recommendation.likely or nearest, min(top or CLOSEST_ROWS, CLOSEST_ROWS))
+
+
+def nearly_table(recommendation: Recommendation, *, top: int | None) -> Table:
+    """Every figure of `nearly_rows`, and what each misses."""
+    return _assessments_table(nearly_rows(recommendation, top), recommendation.workload, misses=True)
 
 
 def _assessments_table(

@@ -29,14 +29,11 @@ from advisor.report.documents.missed_limit_words import (
 )
 from advisor.report.terminal import cost_of_certainty
 from advisor.report.terminal.answer import Line, pick_lines, plain, question_text, table_lines, wrapped
-from advisor.report.terminal.ranking_tables import shown_rows
+from advisor.report.terminal.ranking_tables import nearly_rows
 
 if TYPE_CHECKING:
     from advisor.advise.certainty_and_sensitivity import Decision
     from advisor.advise.mixed.fleet import Mix
-
-CLOSEST_ROWS = 5
-"""Refused deployments in a table when nothing is left to rank."""
 
 
 def refused_lines(recommendation: Recommendation) -> list[str]:
@@ -171,18 +168,15 @@ def nothing_kept_lines(
     """The answer for a person where nothing is ranked: how near it is, what would have to change."""
     from advisor.report.terminal.mixed.fleet_words import compared_text
 
-    workload = recommendation.workload
-    nearest = [a for a in recommendation.refused if a.excess is not None]
-    rows = shown_rows(recommendation.likely or nearest, min(top or CLOSEST_ROWS, CLOSEST_ROWS))
-    shown = [assessment for _, assessment in rows]
+    rows = nearly_rows(recommendation, top)
     ways = () if decision is None else decision.ways_out
     table = [
         Line(),
         *plain(wrapped(nearly_line(recommendation), width)),
-        *table_lines(rows, workload, width),
+        *table_lines(rows, recommendation.workload, width),
     ]
     return [
-        *[Line(text, "bold") for text in wrapped(_nothing_kept_head(recommendation, shown), width)],
+        *[Line(text, "bold") for text in wrapped(_nothing_kept_head(recommendation, rows), width)],
         *plain(wrapped(question_text(recommendation), width)),
         *plain(part for note in recommendation.notes for part in wrapped(f"Note: {note}.", width, indent=6)),
         *pick_lines(recommendation, decision, width),
@@ -201,12 +195,12 @@ def _refused_section(recommendation: Recommendation, width: int) -> list[Line]:
     return [Line(), Line("Refused", "bold"), *plain(texts)] if texts else []
 
 
-def _nothing_kept_head(recommendation: Recommendation, rows: Sequence[Assessment]) -> str:
+def _nothing_kept_head(recommendation: Recommendation, rows: Sequence[tuple[int, Assessment]]) -> str:
     """`Nothing keeps all limits with 80 % · nearest fp8 on 8× L4 · 8 USD/h (5,840 a month) · 70 %`: the first
     row of the table below."""
     if not rows:
         return nothing_kept_line(recommendation)
-    confidence, nearest = recommendation.workload.confidence, rows[0]
+    confidence, (_, nearest) = recommendation.workload.confidence, rows[0]
     usd = None if nearest.cost is None else nearest.cost.usd_per_hour
     return (
         f"Nothing keeps all limits with {stated_share(confidence)} · nearest "
