@@ -327,16 +327,15 @@ def print_columns(columns: Sequence[Column], *, more: str) -> None:
             to.print(line, style="dim", soft_wrap=True)
 
 
-def print_listing(heads: Sequence[str], rows: Iterable[Sequence[str]], *, wraps: bool = True) -> None:
-    """A plain list of facts; cells wrap where the terminal is narrower, or outside one, with `wraps`,
-    COLUMNS."""
+def print_listing(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A plain list of facts; cells wrap where the terminal, or outside one COLUMNS, is narrower."""
     from rich import box
     from rich.table import Table
 
     table = Table(*heads, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for row in rows:
         table.add_row(*row)
-    console(columns=_columns() if wraps else None).print(table)
+    console(columns=_columns()).print(table)
 
 
 def _section(to: Console, head: str, lines: Sequence[str]) -> None:
