@@ -68,20 +68,17 @@ def comparisons(recommendation: Recommendation, first: Assessment) -> list[str]:
 
 
 def _comparisons(recommendation: Recommendation, first: Assessment) -> Iterable[str]:
-    rest, workload = recommendation.ranked[1:], recommendation.workload
-    own = first.deployment
+    rest, own = recommendation.ranked[1:], first.deployment
     other_format = next((a for a in rest if a.deployment.format.name != own.format.name), None)
     other_gpu = next((a for a in rest if a.deployment.gpu.name != own.gpu.name), None)
     if other_format is not None:
-        decided = recommendation.decided_against(other_format)
-        yield _comparison("of another format", first, other_format, workload, decided)
+        yield _comparison("of another format", recommendation, first, other_format)
     if other_gpu is not None and other_gpu is not other_format:
-        decided = recommendation.decided_against(other_gpu)
-        yield _comparison("on another GPU", first, other_gpu, workload, decided)
+        yield _comparison("on another GPU", recommendation, first, other_gpu)
 
 
-def _comparison(what: str, first: Assessment, other: Assessment, workload: Workload, decided: Decided) -> str:
-    best, second = first.objective, other.objective
+def _comparison(what: str, recommendation: Recommendation, first: Assessment, other: Assessment) -> str:
+    workload, best, second = recommendation.workload, first.objective, other.objective
     name = f"The best {what} is {deployment_text(other.deployment)}"
     if best is None or second is None:
         mine, others = first.estimate("e2e"), other.estimate("e2e")
@@ -90,7 +87,7 @@ def _comparison(what: str, first: Assessment, other: Assessment, workload: Workl
         return f"{name}: it {_difference(others.value / mine.value - 1, 'latency')} for a request"
     excess = second / best - 1
     figure = f"({objective_text(other, workload)})"
-    behind = _behind(first, other, workload, decided) if excess <= TIE else ""
+    behind = _behind(recommendation, first, other) if excess <= TIE else ""
     joins = " but " if excess < -TIE else " and "
     per_token = workload.objective == "cost"
     tie = ", a tie," if per_token and DISCERNIBLE_SHARE <= abs(excess) <= TIE else ""
@@ -140,10 +137,11 @@ def _difference(excess: float, objective: Objective) -> str:
     return (worse if excess > 0 else better).format(share(abs(change)))
 
 
-def _behind(first: Assessment, other: Assessment, workload: Workload, decided: Decided) -> str:
+def _behind(recommendation: Recommendation, first: Assessment, other: Assessment) -> str:
     """In what the other of a tie stands behind the first; empty where accuracy itself is the objective."""
-    if workload.objective == "accuracy":
+    if recommendation.workload.objective == "accuracy":
         return ""
+    decided = recommendation.decided_against(other)
     if decided == "certainty":
         return f"keeps all limits with {chance(other.keeps_all_limits)} only"
     if decided == "accuracy":
@@ -194,8 +192,7 @@ def _unmeasured_accuracy(recommendation: Recommendation, first: Assessment) -> l
     known = next((a for a in recommendation.ranked if a.recovery is not None), None)
     if known is None:
         return []
-    decided = recommendation.decided_against(known)
-    return [f"{_comparison('whose accuracy is known', first, known, recommendation.workload, decided)}."]
+    return [f"{_comparison('whose accuracy is known', recommendation, first, known)}."]
 
 
 def _likely_better(recommendation: Recommendation, first: Assessment) -> list[str]:
