@@ -52,7 +52,7 @@ def note_with_answer(text: str) -> None:
 
 @contextmanager
 def notes_with_answer() -> Iterator[None]:
-    """Prints what `note_with_answer` was told inside, unless an error other than exit code 3 ends it."""
+    """Prints the lines of `note_with_answer` at its end, unless an error other than exit code 3 ends it."""
     from advisor.errors import NothingFitsError, QuantAdviseError
 
     _notes.clear()

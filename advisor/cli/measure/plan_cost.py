@@ -28,7 +28,7 @@ GUESS = 2.0
 EVALUATE_START_S = 60.0
 """Our guess of lm-eval's own start: its imports, and the task's data."""
 EVALUATE_CLIENTS = 16
-"""Requests in flight when a task is scored on a server (`quality.server_arguments`)."""
+"""Requests in flight when a task is scored on a server (`lm_eval_scores.server_arguments`)."""
 SEARCH_RUNS = 8
 """Benchmarks of a search for the highest rate: the maximum, some four probes, three of the answer."""
 _TASK_TOKENS = {"choice": (700.0, 1.0), "worked": (900.0, 200.0), "generated": (300.0, 300.0)}

@@ -57,7 +57,7 @@ def lengths(load: Load, count: int, seed: int) -> list[tuple[int, int]]:
 
 
 def spec(serving: Serving, load: Load, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The worker's specification for a bench step with `inputs` (see `steps.bench_step`)."""
+    """The worker's specification for a bench step with `inputs` (see `plan_steps.bench_step`)."""
     return {
         "tokenizer": serving.model,
         "revision": serving.revision,
@@ -74,7 +74,7 @@ def draw(
     work: Path,
     env: Mapping[str, str],
 ) -> Path:
-    """`prompts.jsonl` for a bench step (see `steps.bench_step`). Raises ToolError."""
+    """`prompts.jsonl` for a bench step (see `plan_steps.bench_step`). Raises ToolError."""
     spec_path, out = work / "prompts.spec.json", work / "prompts.jsonl"
     atomic_files.write(spec_path, json.dumps(spec(serving, load, inputs)))
     argv = [str(found.python), str(WORKER), str(spec_path), str(out)]

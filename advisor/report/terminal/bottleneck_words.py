@@ -11,9 +11,11 @@ from advisor.cost.step.bottleneck import Bottleneck
 from advisor.display_text import deployment_text, number, share
 from advisor.units import GB, MS_PER_S, TERA
 
-CLEARLY, MOST = 1.5, 0.5
+SLOWER_THAN_READING = 1.5
 """Milliseconds of matrix products ÷ those of reading all weights, from which on it is the kernels that are
-slow; and their share of the step, from which on it counts."""
+slow."""
+MOST_OF_STEP = 0.5
+"""Share of matrix products in a decode step, from which on it counts that their kernels are slow."""
 _DECODE: Mapping[Bottleneck, str] = {
     "memory bandwidth": "every token waits until the weights and the cache are read from memory (memory "
     "bandwidth), so fewer bits per weight make it faster",
@@ -119,7 +121,8 @@ def _reached(prediction: Prediction) -> str:
     rate = prediction.deployment.gpu.memory_bytes_per_s
     products = sum(one.ms for one in prediction.decode_kernels if one.name.startswith(("matrix", "lm_head")))
     least = MS_PER_S * prediction.memory.weight_bytes / rate
-    if products <= max(CLEARLY * least, MOST * sum(one.ms for one in prediction.decode_kernels)):
+    step = sum(one.ms for one in prediction.decode_kernels)
+    if products <= max(SLOWER_THAN_READING * least, MOST_OF_STEP * step):
         return ""
     return (
         f"; matrix products take {number(products)} ms of the step, reading all weights at that rate "
