@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from advisor.spec.workloads import lognormal
@@ -60,6 +61,7 @@ def share_above(lengths: Lengths, tokens: float) -> float:
     return lognormal.mass((math.log(tokens) - mu) / sigma, beta) / lognormal.mass(alpha, beta)
 
 
+@lru_cache(maxsize=16)
 def share_longer(load: Load, tokens: int) -> float:
     """Share of requests (0 … 1) whose prompt and answer take more than `tokens` together.
 
