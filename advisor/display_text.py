@@ -179,6 +179,11 @@ def short_text(deployment: Deployment) -> str:
     return f"{deployment.format.name}{kv} on {gpus}"
 
 
+def capitalized(text: str) -> str:
+    """A clause as a sentence begins: its first letter large, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def listed(names: Iterable[str], *, most: int = 4) -> str:
     """`a, b, c, d and 12 more`."""
     every = list(names)

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from advisor.advise.api import choice_of
+from advisor.display_text import capitalized
 from advisor.errors import InputError
 from advisor.spec.engines.engine import SETTINGS, Engine, newest_version
 from advisor.spec.engines.engine_of_profile import FLAGS, read_engine
@@ -146,7 +147,7 @@ def _field(name: str) -> Field:
     options = _options(name, schema)
     return Field(
         name=name,
-        label=WORDS.get(name, name[0].upper() + name[1:].replace("_", " ")),
+        label=WORDS.get(name, capitalized(name.replace("_", " "))),
         flags=(flag(name), name),
         options=options,
         empty="" if options else "as usual",

@@ -8,7 +8,7 @@ from advisor.advise.certainty.choice_probability import SURE_PROBABILITY
 from advisor.advise.certainty_and_sensitivity import Decision
 from advisor.advise.choose.certainty_frontier import usd_by_role, weighed_per
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.display_text import chance, deployment_text
+from advisor.display_text import capitalized, chance, deployment_text
 from advisor.report.html.elements.markup import Html, prose, tag
 from advisor.report.terminal.certainty_and_sensitivity_words import BEST
 from advisor.report.terminal.cost_of_certainty import settles_text
@@ -61,7 +61,7 @@ def settles(recommendation: Recommendation, decision: Decision | None) -> Html:
     text = settles_text(recommendation, known)
     return tag(
         "p",
-        tag("span", f"{text[0].upper()}{text[1:]}.", id="settles-text"),
+        tag("span", f"{capitalized(text)}.", id="settles-text"),
         " ",
         tag("button", "Copy", type="button", class_="quiet", data_copy="settles-text"),
         id="settles",

@@ -11,7 +11,16 @@ from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.sensitivity.ways_out_if_infeasible import WayOut
 from advisor.cost.estimate_with_interval import Estimate
-from advisor.display_text import accuracy_text, amount_text, deployment_text, low_high, number, stated_share
+from advisor.display_text import (
+    accuracy_text,
+    amount_text,
+    capitalized,
+    deployment_text,
+    low_high,
+    number,
+    stated_share,
+)
+from advisor.report.commands.serve_commands import commands_for
 from advisor.report.html.certainty_badge import badge, old_prices_note, settles
 from advisor.report.html.charts.chart import Chart
 from advisor.report.html.choice_cards import side_by_side, ways
@@ -191,9 +200,11 @@ def _strip(winner: Assessment, every: Sequence[Quantity]) -> Html | None:
 
 
 def _command(winner: Assessment) -> Html:
+    """The command alone; what it assumes stands behind Why."""
+    serve = "" if winner.prediction is None else commands_for(winner.prediction).serve
     return tag(
         "div",
-        tag("pre", tag("code", command_text(_serve(winner)), id="command"), tabindex="0"),
+        tag("pre", tag("code", command_text(serve), id="command"), tabindex="0"),
         tag("button", "Copy", type="button", class_="quiet", data_copy="command"),
         class_="copy",
         aria_label="The command that runs it",
@@ -203,11 +214,6 @@ def _command(winner: Assessment) -> Html:
 
 def _files(saves: Sequence[str]) -> Html | None:
     return tag("details", tag("summary", "Files"), save_buttons(saves), class_="files") if saves else None
-
-
-def _serve(winner: Assessment) -> str:
-    """The command alone; what it assumes stands behind Why."""
-    return "\n".join(line for line in command_lines(winner) if not line.startswith("#"))
 
 
 def why_section(recommendation: Recommendation) -> Html | None:
@@ -291,7 +297,7 @@ def _nothing(
 def _nearest(recommendation: Recommendation) -> Html:
     """What comes nearest; the model and the workload stand above it."""
     _, text = nothing_kept_parts(recommendation)
-    return prose(with_signs(f"{text[0].upper()}{text[1:]}."))
+    return prose(with_signs(f"{capitalized(text)}."))
 
 
 def _tile(winner: Assessment, quantity: Quantity) -> Html | None:
@@ -300,6 +306,7 @@ def _tile(winner: Assessment, quantity: Quantity) -> Html | None:
     if estimate is None:
         return None
     exact = estimate.low == estimate.high
+    ends = f"{low_high(estimate, digits=quantity.digits)} {quantity.unit}"
     return tag(
         "li",
         tag("span", quantity.name, class_="name", title=quantity.about or None),
@@ -309,12 +316,7 @@ def _tile(winner: Assessment, quantity: Quantity) -> Html | None:
             tag("small", f" {quantity.unit}"),
             class_="value",
         ),
-        None if exact else _bar(estimate, quantity),
-        None
-        if exact
-        else tag(
-            "span", f"90 %: {low_high(estimate, digits=quantity.digits)} {quantity.unit}", class_="ends"
-        ),
+        [] if exact else [_bar(estimate, quantity), tag("span", f"90 %: {ends}", class_="ends")],
         tag(
             "span",
             tag("span", f"✓ {quantity.limit_text}", class_="limit") if quantity.limit_text else None,

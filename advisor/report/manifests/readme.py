@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from advisor.cost.estimate_with_interval import Estimate
-from advisor.display_text import deployment_text, latency_name, low_high, number
+from advisor.display_text import capitalized, deployment_text, latency_name, low_high, number
 from advisor.report.commands.serve_commands import cautions
 from advisor.report.documents.missed_limit_words import refusal_text
 from advisor.report.manifests.autoscaling_target import METRIC
@@ -71,9 +71,7 @@ def _missed(subject: Subject) -> str:
 
 def _before(subject: Subject, names: set[str]) -> list[str]:
     lines = [_checkpoint_line(subject, names)]
-    lines += [
-        f"{caution[0].upper()}{caution[1:]}." for caution in cautions(subject.prediction, subject.commands)
-    ]
+    lines += [f"{capitalized(one)}." for one in cautions(subject.prediction, subject.commands)]
     if subject.num_nodes > 1:
         lines.append(
             f"One replica takes {subject.num_nodes} machines of {subject.gpus_per_node} GPUs: tensor "

@@ -17,6 +17,7 @@ from advisor.advise.choose.recommendation import Recommendation
 from advisor.display_text import (
     accuracy_text,
     bill_text,
+    capitalized,
     chance,
     deployment_text,
     number,
@@ -181,7 +182,7 @@ def pick_lines(recommendation: Recommendation, decision: Decision | None, width:
     texts = [f"  {line}" for line in lines]
     if decision is not None and decision.settles is not None:
         settles = cost_of_certainty.settles_text(recommendation, decision.settles)
-        texts += wrapped(f"  {settles[0].upper()}{settles[1:]}.", width, indent=4)
+        texts += wrapped(f"  {capitalized(settles)}.", width, indent=4)
     frontier = cost_of_certainty.frontier_line(recommendation)
     texts += wrapped(f"  {frontier}", width, indent=4) if frontier else []
     if decision is not None and decision.own_or_api is not None:

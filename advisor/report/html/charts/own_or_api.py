@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from advisor.advise.sensitivity.own_or_api import OwnOrApi, TrafficBreakEven, TrafficPoint
-from advisor.display_text import chance, deployment_text, number
+from advisor.display_text import capitalized, chance, deployment_text, number
 from advisor.report.html.charts.chart import POINT, Chart, layered, plain_table
 from advisor.report.html.elements.markup import Html
 from advisor.report.terminal.certainty_and_sensitivity_words import own_or_api_says
@@ -21,7 +21,7 @@ def own_or_api_chart(found: OwnOrApi | None) -> Chart | None:
     return Chart(
         name="own-or-api",
         title=f"Own GPUs or a hosted API at {found.api_price} USD per million tokens",
-        says=says[0].upper() + says[1:],
+        says=capitalized(says),
         spec=_spec(found),
         sets={
             "own": [_own(point) for point in found.points if point.own_usd_per_day is not None],
