@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _GRID = 2_049
 _SHARES = 1_000
-"""Answers of equal likelihood that a sum of two lengths is worked out at."""
+"""Counts of equal likelihood that stand for a distribution without values of its own."""
 _REACH = 9.0
 """Standard deviations that a draw reaches out: one in 10^18 lies beyond."""
 
@@ -75,8 +76,17 @@ def share_longer(load: Load, tokens: int) -> float:
         turns = turn_prompts(load.conversation, prompt.mean, answer.mean, prompt.std**2, answer.std**2)
         return sum(turn.share * _normal_above(turn, answer.std**2, tokens) for turn in turns)
     room = tokens - load.conversation.system_tokens
-    answers = (quantile(answer, (i + 0.5) / _SHARES) for i in range(_SHARES))
-    return math.fsum(share_above(prompt, room - one) for one in answers) / _SHARES
+    answers = _equally_likely(answer)
+    return math.fsum(share_above(prompt, room - one) for one in answers) / len(answers)
+
+
+def _equally_likely(lengths: Lengths) -> Sequence[float]:
+    """Counts of equal likelihood that stand for all: the very values where they are few."""
+    if lengths.kind == "constant":
+        return (lengths.mean,)
+    if lengths.kind == "empirical":
+        return lengths.values
+    return [quantile(lengths, (i + 0.5) / _SHARES) for i in range(_SHARES)]
 
 
 def _normal_above(turn: TurnPrompt, answer_variance: float, tokens: int) -> float:

@@ -168,6 +168,16 @@ def test_the_share_of_requests_that_are_longer_is_that_of_draws() -> None:
     assert share_longer(known, 30_000) == 0 < share_longer(known, 29_999)
 
 
+def test_each_value_of_a_log_counts_the_same() -> None:
+    load = Load(
+        input_tokens=Lengths.empirical([100, 200]),
+        output_tokens=Lengths.empirical([10, 20, 300]),
+        arrival=Arrival(kind="rate", value=1),
+    )
+    # Of the six sums 110, 120, 400, 210, 220 and 500 two are above 220, three above 219.
+    assert [share_longer(load, tokens) for tokens in (220, 219)] == pytest.approx([1 / 3, 1 / 2], abs=1e-12)
+
+
 def test_of_a_conversation_the_last_turns_are_longer() -> None:
     load = Load(
         input_tokens=Lengths.constant(100),
