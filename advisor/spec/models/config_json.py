@@ -187,6 +187,13 @@ def _max_context(c: ConfigValues, model_type: str) -> int:
     return max(stated, int(original * scaling.factor("factor")))
 
 
+def _head_params(c: ConfigValues, outer: ConfigValues, body: Body, *, hidden: int, vocab: int) -> int:
+    """Parameters of the layer that makes token probabilities: no matrix of its own where the embedding's
+    serves."""
+    tied = c.flag("tie_word_embeddings", outer.flag("tie_word_embeddings", body.tied))
+    return (0 if tied else hidden * vocab) + (vocab if body.head_bias else 0)
+
+
 def model_from_config(
     config: Mapping[str, object],
     *,
@@ -222,12 +229,6 @@ def model_from_config(
         raise UnsupportedError(f"{error}; {_way_on(c)}") from error
     hidden = hidden_size(c)
     vocab = c.count("vocab_size", "padded_vocab_size")
-    tied = outer.flag("tie_word_embeddings", c.flag("tie_word_embeddings", body.tied))
-    if "tie_word_embeddings" in c:
-        tied = c.flag("tie_word_embeddings", body.tied)
-    head = 0 if tied else hidden * vocab
-    if body.head_bias:
-        head += vocab
     beside = vision_params(outer, hidden) if extra_params is None else extra_params
     format_name, parts = native_format(outer, c, name=hf_id or name)
     quantization = outer.section("quantization_config") or c.section("quantization_config")
@@ -240,7 +241,7 @@ def model_from_config(
         max_context=max_context,
         groups=_grouped(body.layers) + _grouped(body.again, again=True),
         embedding_params=vocab * hidden,
-        lm_head_params=head,
+        lm_head_params=_head_params(c, outer, body, hidden=hidden, vocab=vocab),
         other_params=body.final_norm_params + body.other_params + beside,
         published_params=published_params,
         source=source,
