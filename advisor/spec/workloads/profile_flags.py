@@ -118,14 +118,10 @@ def override(
     values = values_of(workload)
     if scenario is not None:
         values = values_over(values, scenario_profile(scenario))
-    for key, tokens in (("input_tokens", input_tokens), ("output_tokens", output_tokens)):
-        if tokens is not None:
-            values[key] = parse_lengths(tokens, where=_flag(key))
-    arrival = _arrival(values["load"], single, concurrency, rate, burstiness, maximum)
     said = {"turns": turns, "think_time_s": think_time_s, "system_tokens": system_tokens, "history": history}
-    values |= _conversation(**said)
-    if any(one is not None for one in (input_tokens, output_tokens, turns, system_tokens, history)):
-        values["longest_request_tokens"] = None  # it was one of the other lengths
+    stated = _lengths(input_tokens=input_tokens, output_tokens=output_tokens) | _conversation(**said)
+    values = values_over(values, stated, named=True)
+    arrival = _arrival(values["load"], single, concurrency, rate, burstiness, maximum)
     if not slo and not goodput:
         _check_queue(workload.name, values, arrival)
     values["load"] = arrival
@@ -164,6 +160,12 @@ def _plain(**said: str | float | None) -> dict[str, Any]:
     """What is stated of keys that a flag states as a profile does, by key."""
     stated = {key: value for key, value in said.items() if value is not None}
     return {key: READERS[key](Given(value=value, where=_flag(key))) for key, value in stated.items()}
+
+
+def _lengths(**said: TokenCount | None) -> dict[str, Any]:
+    """What is stated of the lengths of prompts and answers, by key."""
+    stated = {key: tokens for key, tokens in said.items() if tokens is not None}
+    return {key: parse_lengths(tokens, where=_flag(key)) for key, tokens in stated.items()}
 
 
 def _conversation(**said: Amount | None) -> dict[str, Any]:

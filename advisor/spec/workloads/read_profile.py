@@ -248,7 +248,7 @@ def build(values: Mapping[str, Any], *, where: str) -> Workload:
                     system_tokens=values.get("system_tokens") or 0,
                     history=values.get("history"),
                 ),
-                longest_request_tokens=values.get("longest_request_tokens"),
+                longest_request_tokens=known,
             ),
             limits=limits,
             goodput=goodput,
