@@ -57,30 +57,17 @@ def profile_from_trace(
     trace = read_trace(path)
     if not trace.requests:
         raise InputError(f"{path}: no request with a prompt and an answer; give a log of answered requests")
-    notes: list[str] = []
     prompts = _lengths(trace, "input", path, chars_per_token)
     if output_tokens is None:
-        answers = lengths_of(_lengths(trace, "output", path, chars_per_token))
+        logged = _lengths(trace, "output", path, chars_per_token)
+        answers, longest = lengths_of(logged), max(map(sum, zip(prompts, logged, strict=True)))
     else:
-        answers = output_tokens
-    if chars_per_token is not None and any(one.input_tokens is None for one in trace.requests):
-        notes.append(f"token counts are approximate: {chars_per_token:g} characters taken for a token")
-    if trace.skipped:
-        notes.append(f"{trace.skipped} lines or requests without prompt and answer were left out")
-    if trace.proxy_answers:
-        notes.append(
-            f"{trace.proxy_answers} requests were answered from the proxy's own cache and reach no engine: "
-            "left out"
-        )
-    notes += _model_notes(trace)
-    notes += _media_notes(trace)
+        logged, answers, longest = None, output_tokens, max(prompts) + output_tokens.longest
+    notes = [*_count_notes(trace, chars_per_token), *_model_notes(trace), *_media_notes(trace)]
     arrives, utilization = (arrival, None) if arrival is not None else _arrival(trace, path, notes)
-    talks, longest = None, max(prompts) + answers.longest
-    if output_tokens is None:
-        found_answers = _lengths(trace, "output", path, chars_per_token)
-        longest = max(map(sum, zip(prompts, found_answers, strict=True)))
-        if conversations and arrives.kind != "maximum":
-            talks = conversations_of(trace.requests, prompts, found_answers)
+    talks = None
+    if conversations and logged is not None and arrives.kind != "maximum":
+        talks = conversations_of(trace.requests, prompts, logged)
     load = replace(_load(trace, prompts, answers, arrives, talks, notes), longest_request_tokens=longest)
     if not load.conversation.repeats and longest > load.input_tokens.longest + load.output_tokens.longest:
         notes.append(
@@ -97,8 +84,23 @@ def profile_from_trace(
         workload=workload,
         requests=len(trace.requests),
         notes=tuple(notes),
-        log=_sent(trace, prompts, path, chars_per_token) if arrival is None and output_tokens is None else (),
+        log=_sent(trace, prompts, logged) if arrival is None and logged is not None else (),
     )
+
+
+def _count_notes(trace: Trace, chars_per_token: float | None) -> list[str]:
+    """How tokens and requests were counted: by characters, and without those that reach no engine."""
+    notes = []
+    if chars_per_token is not None and any(one.input_tokens is None for one in trace.requests):
+        notes.append(f"token counts are approximate: {chars_per_token:g} characters taken for a token")
+    if trace.skipped:
+        notes.append(f"{trace.skipped} lines or requests without prompt and answer were left out")
+    if trace.proxy_answers:
+        notes.append(
+            f"{trace.proxy_answers} requests were answered from the proxy's own cache and reach no engine: "
+            "left out"
+        )
+    return notes
 
 
 _MOST_MODELS = 4
@@ -162,14 +164,12 @@ def _load(
     return load
 
 
-def _sent(
-    trace: Trace, prompts: Sequence[int], path: Path, chars_per_token: float | None
-) -> tuple[SentRequest, ...]:
+def _sent(trace: Trace, prompts: Sequence[int], answers: Sequence[int]) -> tuple[SentRequest, ...]:
     times = [one.at_s for one in trace.requests if one.at_s is not None]
     if len(times) < len(trace.requests):
         return ()
     times = spread(times, trace.resolution_s)
-    answers, start = _lengths(trace, "output", path, chars_per_token), min(times)
+    start = min(times)
     return tuple(
         SentRequest(
             sent_s=at - start, input_tokens=prompt, cached_tokens=one.cached_tokens or 0, output_tokens=answer
