@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import NormalDist
 
 import numpy as np
@@ -69,9 +70,15 @@ class LossDistribution:
         return float(self.at(np.array([z]))[0])
 
     @property
+    def interval(self) -> tuple[float, float]:
+        """Ends of the 90 % interval."""
+        return self.quantile(0.05), self.quantile(0.95)
+
+    @property
     def width(self) -> float:
         """Width of the 90 % interval."""
-        return self.quantile(0.95) - self.quantile(0.05)
+        low, high = self.interval
+        return high - low
 
     def at(self, z: Floats) -> Floats:
         """The losses at standard normal deviates: draws of the loss, for draws of `z`."""
@@ -113,7 +120,7 @@ class LossDistribution:
         return weighted_sum([(1.0, self), (1.0, LossDistribution(mean=0.0, sd=noise_sd))])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: the ends of its interval are found once
 class ScoreDistribution:
     """The loss that a published score shows: the true one and noise that is now and then large."""
 
@@ -153,10 +160,16 @@ class ScoreDistribution:
             low, high = (middle, high) if below < level else (low, middle)
         return high
 
+    @cached_property
+    def interval(self) -> tuple[float, float]:
+        """Ends of the 90 % interval."""
+        return self.quantile(0.05), self.quantile(0.95)
+
     @property
     def width(self) -> float:
         """Width of the 90 % interval."""
-        return self.quantile(0.95) - self.quantile(0.05)
+        low, high = self.interval
+        return high - low
 
     def shown(self, true: Floats, rng: np.random.Generator) -> Floats:
         """What scores of true losses show: these with drawn noise."""

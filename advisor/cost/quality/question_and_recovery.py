@@ -101,5 +101,5 @@ def _most(loss: LossDistribution) -> float:
 def _estimate(
     value: float, loss: LossDistribution | ScoreDistribution, basis: Basis, *, most: float = math.inf
 ) -> Estimate:
-    low, high = (max(1.0 - loss.quantile(level), 0.0) for level in (0.95, 0.05))
+    high, low = (max(1.0 - end, 0.0) for end in loss.interval)
     return Estimate(value=value, low=min(low, value), high=max(min(high, most), value), basis=basis)

@@ -99,7 +99,7 @@ class Judged:
 
     @property
     def expected_inside_true(self) -> float:
-        low, high = (self.true.quantile(level) for level in (0.05, 0.95))
+        low, high = self.true.interval
         return self.score.probability_at_most(high) - self.score.probability_at_most(low)
 
 

@@ -233,9 +233,8 @@ def _named_figure(r: Judged) -> dict[str, object]:
         for loss in (
             h.seen,
             h.expected,
-            r.score.quantile(0.95),
-            r.score.quantile(0.05),
-            r.true.quantile(0.95),
+            *reversed(r.score.interval),
+            r.true.interval[1],
         )
     )
     return {
