@@ -22,10 +22,9 @@ import numpy as np
 from advisor.cost import fit_report
 from advisor.cost.array_table import Bools, Floats
 from advisor.cost.evaluation.error_metrics import errors_of
-from advisor.cost.evaluation.held_out_errors import HeldOut, load_class
+from advisor.cost.evaluation.held_out_errors import HeldOut
 from advisor.cost.evaluation.interval_coverage import distances_without
 from advisor.cost.fit_report import FitReport, IntervalFigures
-from advisor.cost.fitting.row_quantity import quantity
 from advisor.cost.learn_from_own_records import row_keys
 from advisor.shipped_files import shipped
 from benchmarks.replay_decisions import held_out
@@ -76,12 +75,12 @@ def main() -> None:
 
 def error_lines(held: HeldOut) -> list[Line]:
     """Goals for the centre of predictions."""
-    kinds, loads = np.array(quantity(held.seen)), np.array(load_class(held.seen))
-    moe, v1 = np.array(held.moe), np.array([g == "v1" for g in held.generations])
-    paper = np.array([held.seen.sources.is_reference(row.source) for row in held.seen.rows])
+    kinds, loads = held.quantities, held.loads
+    moe, v1 = np.array(held.moe), held.is_v1
     loaded = loads == "loaded"
     tokens, first_tokens = loaded & (kinds == "tpot"), loaded & (kinds == "ttft")
-    alone, full = paper & (loads == "single"), paper & (loads == "maximum") & (kinds == "throughput")
+    alone = held.is_reference & (loads == "single")
+    full = held.is_reference & (loads == "maximum") & (kinds == "throughput")
     first = _first(held)
 
     def line(what: str, left_out: str, chosen: Bools, **most: float) -> Line:
@@ -179,8 +178,8 @@ def interval_lines(report: FitReport, held: HeldOut) -> list[Line]:
 
 def _hindsight(held: HeldOut) -> Callable[[str, str], str]:
     """The width, from end to end, in which nine of ten errors of a quantity lie once they are known."""
-    kinds, loads = np.array(quantity(held.seen)), np.array(load_class(held.seen))
-    moe, v1 = np.array(held.moe), np.array([g == "v1" for g in held.generations])
+    kinds, loads = held.quantities, held.loads
+    moe, v1 = np.array(held.moe), held.is_v1
     keys = row_keys(held.seen)
     known = np.array([far == "seen" for far in distances_without(held, keys, held.sources)])
 
@@ -226,7 +225,7 @@ def format_lines(report: FitReport) -> list[Line]:
 
 
 def _print_classes(held: HeldOut, kind: str) -> None:
-    kinds, loads = np.array(quantity(held.seen)), np.array(load_class(held.seen))
+    kinds, loads = held.quantities, held.loads
     classes: dict[tuple[str, str, str, int], list[int]] = {}
     columns = zip(held.seen.rows, held.sources, held.generations, held.moe, strict=True)
     for i, (row, source, generation, moe) in enumerate(columns):

@@ -16,7 +16,6 @@ from advisor.cost.evaluation.held_out_errors import (
     leave_groups_out,
     leave_rows_out,
     leave_sources_out,
-    load_class,
     near_capacity,
 )
 from advisor.cost.evaluation.held_out_report import report
@@ -91,15 +90,13 @@ def assemble(speed: FittedSpeed, held: HeldOut) -> Fit:
     """The Fit of parameters and their held-out errors."""
     intervals = build(held.error_classes, held.metrics, held.errors, held.makes_intervals)
     ratios = learn_ratios(format_pairs(held))
-    summary = _summary(held, load_class(held.seen))
+    summary = _summary(held)
     fit = assembled(speed, held.seen, intervals, summary)
     return replace(fit, ratios=ratios, shared=learn_shares(held, intervals, ratios))
 
 
-def _summary(held: HeldOut, loads: Sequence[str]) -> dict[str, object]:
-    seen = held.seen
-    ours = np.array([seen.sources.is_reference(r.source) for r in seen.rows])
-    kind = np.array(loads)
+def _summary(held: HeldOut) -> dict[str, object]:
+    seen, ours, kind = held.seen, held.is_reference, held.loads
     by_load = {
         "single-stream latency": held.model[ours & (kind == "single")],
         "maximum throughput": held.model[ours & (kind == "maximum")],

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.model_selection import LeaveOneGroupOut, PredefinedSplit, cross_val_predict
 
 from advisor.cost.array_table import Bools, Floats
@@ -19,6 +20,7 @@ from advisor.cost.evaluation.step_model_for_sklearn import StepTimeRegressor
 from advisor.cost.fitting.measured_deployments import DeploymentKey, shape_key
 from advisor.cost.fitting.observations import Observations
 from advisor.cost.fitting.row_noise import load_class_of
+from advisor.cost.fitting.row_quantity import quantity
 from advisor.cost.serving.replica_stats import replica_stats
 from advisor.cost.serving.serving_stats import near_capacity as is_near_capacity
 from advisor.cost.step.step_time import step_costs
@@ -66,6 +68,26 @@ class HeldOut:
     def generations(self) -> list[str]:
         """Engine generation of each row."""
         return [defaults(d.engine, d.gpu).generation for d in self.deployments]
+
+    @cached_property
+    def is_v1(self) -> Bools:
+        """Rows of vLLM V1."""
+        return np.array([generation == "v1" for generation in self.generations], dtype=bool)
+
+    @cached_property
+    def is_reference(self) -> Bools:
+        """Rows of the reference harness."""
+        return np.array([self.seen.sources.is_reference(row.source) for row in self.seen.rows], dtype=bool)
+
+    @cached_property
+    def quantities(self) -> NDArray[np.str_]:
+        """What each row is a measurement of; see `quantity`."""
+        return np.array(quantity(self.seen), dtype=np.str_)
+
+    @cached_property
+    def loads(self) -> NDArray[np.str_]:
+        """single, loaded, maximum or batch, per row."""
+        return np.array(load_class(self.seen), dtype=np.str_)
 
     @cached_property
     def moe(self) -> list[bool]:

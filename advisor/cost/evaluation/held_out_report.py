@@ -21,7 +21,7 @@ from advisor.cost.evaluation.format_choice_score import (
     score,
     score_choices,
 )
-from advisor.cost.evaluation.held_out_errors import HeldOut, leave_groups_out, load_class
+from advisor.cost.evaluation.held_out_errors import HeldOut, leave_groups_out
 from advisor.cost.evaluation.interval_coverage import Judged, distances_without, judged
 from advisor.cost.evaluation.learning_curve import learning_curve
 from advisor.cost.evaluation.uncertainty_calibration import (
@@ -42,7 +42,6 @@ from advisor.cost.fit_report import (
     SplitRow,
 )
 from advisor.cost.fitting.measured_deployments import DeploymentKey
-from advisor.cost.fitting.row_quantity import quantity
 from advisor.cost.step.roofline import roofline
 from advisor.cost.uncertainty.error_class import LOADS
 
@@ -58,8 +57,7 @@ def report(optimum: Optimum, held: HeldOut, keys: Sequence[DeploymentKey], text:
     keys: of each row's deployment. text: one sentence about the fit.
     """
     seen = held.seen
-    loads = np.array(load_class(seen))
-    sources = held.sources
+    loads, sources = held.loads, held.sources
     alone = {
         name: leave_groups_out(optimum, [s if s == name else None for s in sources])
         for name in seen.sources.left_out_alone
@@ -100,9 +98,8 @@ def report(optimum: Optimum, held: HeldOut, keys: Sequence[DeploymentKey], text:
 
 def _quantities(held: HeldOut) -> dict[str, Bools]:
     """Rows of each quantity that is reported by itself."""
-    kinds, loads = np.array(quantity(held.seen)), np.array(load_class(held.seen))
-    harness = np.array([held.seen.sources.is_reference(row.source) for row in held.seen.rows])
-    dense = ~np.array(held.moe) & np.array([g == "v1" for g in held.generations])
+    kinds, loads = held.quantities, held.loads
+    harness, dense = held.is_reference, ~np.array(held.moe) & held.is_v1
     loaded = loads == "loaded"
     return {
         SINGLE: harness & (loads == "single"),
@@ -120,7 +117,7 @@ def _quantities(held: HeldOut) -> dict[str, Bools]:
 
 
 def _percentiles(held: HeldOut) -> dict[str, Bools]:
-    kinds, loads = np.array(quantity(held.seen)), np.array(load_class(held.seen))
+    kinds, loads = held.quantities, held.loads
     return {name: (loads != "batch") & (kinds == name) for name in sorted({k for k in kinds if " " in k})}
 
 

@@ -10,11 +10,10 @@ from sklearn.model_selection import LeaveOneGroupOut
 from advisor.cost.array_table import Bools, Floats
 from advisor.cost.evaluation.error_correlation import FormatPairs, format_pairs
 from advisor.cost.evaluation.error_metrics import errors_of, intervals_of
-from advisor.cost.evaluation.held_out_errors import HeldOut, load_class
+from advisor.cost.evaluation.held_out_errors import HeldOut
 from advisor.cost.evaluation.interval_coverage import Judged
 from advisor.cost.fit_report import DecileRow, DeploymentRow, PointRow, RatioRow, ReliabilityRow
 from advisor.cost.fitting.measured_deployments import DeploymentKey
-from advisor.cost.fitting.row_quantity import quantity
 from advisor.cost.uncertainty.conformal import Z90
 from advisor.cost.uncertainty.error_class import Distance
 from advisor.cost.uncertainty.error_distribution import probability_below
@@ -86,7 +85,7 @@ def _kinds_of_ratio(pairs: FormatPairs) -> dict[tuple[str, str], Bools]:
 
 def deciles(held: HeldOut, judged: Judged) -> tuple[DecileRow, ...]:
     """Whether narrow intervals hold as often as wide ones: rows under load by tenths of stated width."""
-    kinds, loads = np.array(quantity(held.seen)), np.array(load_class(held.seen))
+    kinds, loads = held.quantities, held.loads
     rows: list[DecileRow] = []
     for name, chosen in (
         ("TPOT, E2E and throughput under load", np.isin(kinds, ("tpot", "e2e", "throughput"))),
@@ -108,7 +107,7 @@ def reliability(held: HeldOut, judged: Judged) -> tuple[ReliabilityRow, ...]:
     below (a throughput).
     """
     rng = np.random.default_rng(0)
-    loads, kinds = np.array(load_class(held.seen)), np.array(quantity(held.seen))
+    kinds, loads = held.quantities, held.loads
     usable = judged.known & (loads == "loaded") & np.isin(kinds, ("ttft", "tpot", "e2e", "throughput"))
     chosen = np.flatnonzero(usable)
     if len(chosen) < BINS:
@@ -151,7 +150,7 @@ def _bins(said: Floats, kept: Bools, rng: np.random.Generator) -> tuple[Reliabil
 
 def known_best(held: HeldOut, keys: Sequence[DeploymentKey], judged: Judged) -> tuple[DeploymentRow, ...]:
     """The deployments that most sources, then most rows, have measured under load on current vLLM."""
-    loads, kinds = np.array(load_class(held.seen)), np.array(quantity(held.seen))
+    kinds, loads = held.quantities, held.loads
     usable = (loads == "loaded") & np.array([key.generation == "v1" for key in keys])
     rows_of: dict[DeploymentKey, list[int]] = {}
     for i in np.flatnonzero(usable & judged.known).tolist():
@@ -184,7 +183,7 @@ def known_best(held: HeldOut, keys: Sequence[DeploymentKey], judged: Judged) -> 
 def points(held: HeldOut, judged: Judged) -> tuple[PointRow, ...]:
     """TTFT and TPOT under load as measured and as predicted with the source left out; every so-and-so-many
     row."""
-    loads, kinds = np.array(load_class(held.seen)), np.array(quantity(held.seen))
+    kinds, loads = held.quantities, held.loads
     rows: list[PointRow] = []
     for metric in ("tpot", "ttft"):
         at = np.flatnonzero((kinds == metric) & (loads == "loaded") & judged.known)
