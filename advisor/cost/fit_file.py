@@ -36,6 +36,8 @@ deployment, which is not read, and own cells without their figure."""
 _LAUNCH_OF_VERSION_7 = math.log(120.0 / 400.0)
 """Where the launches of a layer started in version 7, from where they start now; the rest is the same."""
 T = TypeVar("T")
+EXPERTS_BY = "architecture*era"
+"""The groups of deployments in which experts were measured or not: their kernels change with the era."""
 _ERA_ENTRIES = frozenset(f"layer_overhead_s@{era}" for _, era in ERAS)
 
 
@@ -53,8 +55,7 @@ class Fit:
     shared: SharedErrors = SharedErrors()
     """What the errors of two predictions have in common."""
     experts: frozenset[str] = frozenset()
-    """Where mixtures of experts were measured: architecture and era of the engine, joined by `*`; empty where
-    the fit does not say."""
+    """Where mixtures of experts were measured: groups `EXPERTS_BY`; empty where the fit does not say."""
 
     @property
     def evidence_keys(self) -> frozenset[DeploymentKey]:

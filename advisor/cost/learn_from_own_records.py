@@ -12,13 +12,13 @@ from types import MappingProxyType
 import numpy as np
 
 from advisor.cost.array_table import Floats
-from advisor.cost.fit_file import Fit
+from advisor.cost.fit_file import EXPERTS_BY, Fit
 from advisor.cost.fitting.fit_step_time import fit_speed
 from advisor.cost.fitting.measured_cells import measured_cells
 from advisor.cost.fitting.measured_deployments import DeploymentKey, Evidence, deployment_key
 from advisor.cost.fitting.observations import Observations, is_free_arrangement, observe, unclear
 from advisor.cost.step.fitted_step_model import FittedSpeed
-from advisor.cost.step.parameter_vector import expert_keys
+from advisor.cost.step.parameter_vector import group_keys
 from advisor.cost.uncertainty.intervals import Intervals
 from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
 from advisor.record.sources import Sources
@@ -103,7 +103,7 @@ def assembled(
 
 def _experts(seen: Observations) -> frozenset[str]:
     """Where mixtures of experts were measured, as `Fit.experts` names it."""
-    keys = expert_keys(seen.arrays)
+    keys = group_keys(seen.arrays, EXPERTS_BY)
     return frozenset(key for key, experts in zip(keys, seen.arrays.experts, strict=True) if experts > 0)
 
 

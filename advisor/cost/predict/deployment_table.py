@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from advisor.cost.array_table import ArrayTable, Bools, Floats, Ints
-from advisor.cost.fit_file import Fit
+from advisor.cost.fit_file import EXPERTS_BY, Fit
 from advisor.cost.fitting.measured_deployments import DeploymentKey, deployment_keys, shape_key
 from advisor.cost.step.deployment_work import DeploymentArrays, defaults_of, deployment_arrays
 from advisor.cost.step.memory import Memory, longest_context, memory
-from advisor.cost.step.parameter_vector import expert_keys
+from advisor.cost.step.parameter_vector import group_keys
 from advisor.cost.step.step_time import StepCosts
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine, EngineDefaults
@@ -136,7 +136,8 @@ class DeploymentTables:
             else 2
             for (own, free), gpu, generation, kernel in hosted
         ]  # fmt: skip
-        unknown = np.array([bool(self.fit.experts) and key not in self.fit.experts for key in expert_keys(a)])
+        experts = self.fit.experts
+        unknown = np.array([bool(experts) and key not in experts for key in group_keys(a, EXPERTS_BY)])
         spanned = np.array([generation in self._spanned for generation in a.generation], dtype=np.bool_)
         return DeploymentTable(
             deployments=tuple(deployments),

@@ -29,11 +29,6 @@ def group_keys(arrays: object, by: str) -> tuple[str, ...]:
     return keys
 
 
-def expert_keys(arrays: DeploymentArrays) -> list[str]:
-    """What the launches around each deployment's experts depend on: architecture and era of the engine."""
-    return ["*".join(of) for of in zip(arrays.architecture, arrays.era, strict=True)]
-
-
 def used_names(arrays: DeploymentArrays) -> list[str]:
     """Every entry of Theta that these deployments depend on, in a fixed order."""
     names: list[str] = []

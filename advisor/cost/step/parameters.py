@@ -17,8 +17,8 @@ class Parameter:
     share: bool
     """True: an efficiency between 0 and 1 (learnt in log-odds); False: positive (learnt in logs)."""
     by: tuple[str, ...] = ()
-    """Groups that deviate from the common value: gpu, architecture, kernel, link, generation, release,
-    harness, or two joined by `*`."""
+    """Groups that deviate from the common value: gpu, architecture, kernel, link, gpus (their number),
+    generation, era, release, harness, client, or two joined by `*`."""
     group_prior: float = 0.15
     """Standard deviation of a group's deviation."""
     era_prior: float | None = None

@@ -76,7 +76,7 @@ def _speed(slow: Floats | None, ttft: Floats | None, first_token: float) -> Floa
         return np.ones(()) if only is None else probabilities(only)
     rate, first = _draws(first_token)
     columns = np.stack([slow.ravel(), ttft.ravel()])
-    # Many deployments have no limit on one of the two, or one that is never near: look at each margin once.
+    # In blocks: all margins beside all draws would fill the memory of a small machine.
     kept = np.empty(columns.shape[1])
     for start in range(0, len(kept), _BLOCK):
         some = columns[:, start : start + _BLOCK, None]
