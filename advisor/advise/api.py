@@ -29,7 +29,7 @@ from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.hardware.live_prices import LivePrices
 from advisor.spec.models.catalog import find_model, listed_checkpoint
 from advisor.spec.models.model import ModelSpec
-from advisor.spec.parallelism import MAX_GPUS
+from advisor.spec.parallelism import MAX_FLEET
 from advisor.spec.workloads.profile_flags import Share, override
 from advisor.spec.workloads.read_profile import load_workload
 from advisor.spec.workloads.workload import Objective, Workload
@@ -294,8 +294,8 @@ def _degrees(named: Sequence[int] | None) -> tuple[int, ...] | None:
 
 
 def _check_count(name: str, count: int | None) -> None:
-    if count is not None and not 1 <= count <= MAX_GPUS:
-        raise InputError(f"{name}: {count} is not a number of GPUs; give 1 to {MAX_GPUS:,}")
+    if count is not None and not 1 <= count <= MAX_FLEET:
+        raise InputError(f"{name}: {count} is not a number of GPUs; give 1 to {MAX_FLEET:,}")
 
 
 def _check_counts(num_gpus: int | None, max_gpus: int | None, nodes: int | None) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from advisor.spec.parallelism import MAX_FLEET
+
 
 def _no_truth(value: Any) -> Any:
     """Raises for `true`, which Python would count as 1."""
@@ -17,7 +19,7 @@ def _no_truth(value: Any) -> Any:
 
 _IsNumber = BeforeValidator(_no_truth)
 Positive = Annotated[float, _IsNumber, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, _IsNumber, Field(ge=1, le=100_000)]
+Count = Annotated[int, _IsNumber, Field(ge=1, le=MAX_FLEET)]
 Share = Annotated[float, _IsNumber] | Annotated[str, Field(max_length=40)]
 """`0.97`, `97` and `97 %` are the same; the profile's own reader checks it."""
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 MAX_GPUS = 100_000
-"""More than the largest cluster known: stated, a slip of the hand."""
+"""More than the largest cluster known: as what one run used, a slip of the hand."""
+MAX_FLEET = 100 * MAX_GPUS
+"""GPUs that a search goes to, and so what a question may state: any rate has an answer, to be asked again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

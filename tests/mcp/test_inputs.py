@@ -47,7 +47,7 @@ def test_without_a_word_about_it_a_question_is_a_chat_and_every_gpu() -> None:
         ("request_rate", "often, " * 10),
         ("concurrency", 0),
         ("concurrency", 2.5),
-        ("max_gpus", 100_001),
+        ("max_gpus", 10_000_001),
         ("max_usd_per_hour", -1),
         ("objective", "speed"),
         ("top", 101),

@@ -12,14 +12,10 @@ from advisor.spec.engines.engine import Engine
 from advisor.spec.formats.format import QuantFormat
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.models.model import ModelSpec
-from advisor.spec.parallelism import MAX_GPUS
+from advisor.spec.parallelism import MAX_FLEET
 
 TENSOR_PARALLEL = (1, 2, 4, 8, 16)
 """16 spans two nodes of eight, as the seed paper's 405B tables do."""
-
-
-SEARCHED_GPUS = 100 * MAX_GPUS
-"""As far as a search goes where nothing bounds it: any rate that may be asked has an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +50,7 @@ class Space:
     def searched_gpus(self, gpu: GpuSpec) -> int:
         """How many of this kind a search goes to, all replicas together."""
         bound = self.most_gpus(gpu)
-        return SEARCHED_GPUS if bound is None else bound
+        return MAX_FLEET if bound is None else bound
 
     @property
     def is_bounded(self) -> bool:

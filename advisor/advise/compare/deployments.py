@@ -29,7 +29,7 @@ from advisor.spec.engines.engine import Engine
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.model import ModelSpec
-from advisor.spec.parallelism import MAX_GPUS
+from advisor.spec.parallelism import MAX_FLEET
 from advisor.spec.workloads.workload import Workload
 from advisor.units import GB
 
@@ -111,8 +111,8 @@ def parse_deployment(text: str, model: ModelSpec, engine: Engine, recipe: str | 
 
 def _count(text: str, digits: str | None) -> int:
     count = 1 if digits is None else int(digits)
-    if not 1 <= count <= MAX_GPUS:
-        raise InputError(f"'{text}': {count} is not a number of GPUs or replicas; give 1 to {MAX_GPUS:,}")
+    if not 1 <= count <= MAX_FLEET:
+        raise InputError(f"'{text}': {count} is not a number of GPUs or replicas; give 1 to {MAX_FLEET:,}")
     return count
 
 
