@@ -135,7 +135,7 @@ def missed_by(excess: float) -> str:
 def gpus_text(deployment: Deployment) -> str:
     """`4× A6000`; with replicas `3 replicas of 2× L40S`."""
     one = f"{deployment.tensor_parallel}× {deployment.gpu.label}"
-    return one if deployment.replicas == 1 else f"{deployment.replicas} replicas of {one}"
+    return one if deployment.replicas == 1 else f"{deployment.replicas:,} replicas of {one}"
 
 
 def spread_text(deployment: Deployment, load: Load) -> str:
@@ -174,7 +174,7 @@ def served_text(deployment: Deployment) -> str:
 def short_text(deployment: Deployment) -> str:
     """`int8 with FP8 KV on 2 × 8× H100`: two replicas of eight GPUs, as a table has room for."""
     kv = " with FP8 KV" if deployment.kv_format == "fp8" else ""
-    several = "" if deployment.replicas == 1 else f"{deployment.replicas} × "
+    several = "" if deployment.replicas == 1 else f"{deployment.replicas:,} × "
     gpus = f"{several}{deployment.tensor_parallel}× {deployment.gpu.label}"
     return f"{deployment.format.name}{kv} on {gpus}"
 

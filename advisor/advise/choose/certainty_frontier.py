@@ -59,6 +59,8 @@ class Offer:
     tightest: str = ""
     """The limit that is kept with the least probability: `ttft_p95_ms`; empty without limits."""
     keeps_tightest: float = 1.0
+    recovery_low: float | None = None
+    """The pessimistic end of the share of the reference's score that it keeps; None if unknown."""
 
     @property
     def usd_per_month(self) -> float | None:
@@ -192,7 +194,7 @@ def offers_of(table: JudgedTable) -> list[Offer]:
     """The rows that keep all limits with 5 % or more under the first load."""
     limits = table.uncertain
     margins = np.stack([limit.margin_sd[0] for limit in limits]) if limits else None
-    made = []
+    made, recovery = [], table.recovery_low[0]
     # Of conversations that were not simulated only those whose closed form can be trusted.
     for i in np.flatnonzero((table.keeps_all[0] >= MIN_OFFERED_PROBABILITY) & table.settled[0]).tolist():
         million = float(table.usd_per_million.value[0, i])
@@ -207,6 +209,7 @@ def offers_of(table: JudgedTable) -> list[Offer]:
                 keeps_tightest=1.0
                 if margins is None or tightest is None
                 else probability(float(margins[tightest, i])),
+                recovery_low=float(recovery[i]) if np.isfinite(recovery[i]) else None,
             )
         )
     return made
@@ -259,7 +262,7 @@ def _is_near(one: Offer, other: Offer) -> bool:
 
 def _of_its_format(offers_by_cost: Sequence[Offer], first: Offer | None, per: Per) -> Offer | None:
     """The cheapest; of several that cost the same, one of the recommended's format, so that only what a
-    surer answer needs is different."""
+    surer answer needs is different; else the one that may lose least accuracy: all are sure enough."""
     if not offers_by_cost or first is None:
         return next(iter(offers_by_cost), None)
     least = offers_by_cost[0].usd(per)
@@ -270,6 +273,7 @@ def _of_its_format(offers_by_cost: Sequence[Offer], first: Offer | None, per: Pe
         key=lambda o: (
             (o.deployment.format_and_gpu, o.deployment.kv_format) != own,
             o.deployment.format.name != first.deployment.format.name,
+            -(o.recovery_low or 0.0),
         ),
     )
 

@@ -30,7 +30,9 @@ def serve_script(subject: Subject) -> str:
     if subject.num_nodes == 1:
         note = []
         if subject.deployment.replicas > 1:
-            note = [f"# One of {subject.deployment.replicas} replicas; a load balancer shares requests out."]
+            note = [
+                f"# One of {subject.deployment.replicas:,} replicas; a load balancer shares requests out."
+            ]
             if subject.prediction.load.conversation.has_turns:
                 note.append("# It must keep a conversation with its replica, whose prefix cache has it.")
         return script(*note, f"exec {wrapped([*quoted, chr(34) + '$@' + chr(34)])}")

@@ -57,7 +57,7 @@ def command_lines(assessment: Assessment) -> list[str]:
     commands = commands_for(assessment.prediction)
     lines = [commands.serve]
     if assessment.deployment.replicas > 1:
-        lines.append(f"# {assessment.deployment.replicas} of these behind a load balancer")
+        lines.append(f"# {assessment.deployment.replicas:,} of these behind a load balancer")
     if commands.recipe is not None:
         lines.append(
             f"# {why_made(assessment.deployment)}; llm-compressor makes {commands.checkpoint} by this recipe:"

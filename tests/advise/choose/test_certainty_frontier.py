@@ -76,6 +76,16 @@ def test_of_surer_ones_that_cost_the_same_the_recommended_s_own_format_is_named(
     assert roles(first, [first, other, own, cheaper])["surer"] == cheaper
 
 
+def test_of_surer_ones_that_cost_the_same_the_one_that_may_lose_least_accuracy_is_named() -> None:
+    def of(fmt: str, keeps: float, recovery_low: float | None) -> Offer:
+        served = deployment(fmt=fmt, gpu="B200")
+        return Offer(deployment=served, usd_per_hour=6.99, keeps_all_limits=keeps, recovery_low=recovery_low)
+
+    first, known, surer = offer(6.87, 0.85), of("nvfp4", 0.97, 0.93), of("mxfp4", 0.99, 0.91)
+    unknown = of("int4", 0.98, None)
+    assert roles(first, [first, unknown, surer, known])["surer"] == known
+
+
 def test_one_that_costs_the_same_and_is_a_point_surer_is_no_choice_to_make() -> None:
     first = offer(1.09, 0.949)
     assert "surer" not in roles(first, [first, offer(1.09, 0.96, 2), offer(2.18, 0.99, 3)])
