@@ -158,7 +158,7 @@ def _compare(given: i.CompareInputs) -> Document:
     from advisor.advise.compare.deployments import overload_notes
     from advisor.advise.price_source import live_prices
     from advisor.report.documents.comparison import comparison_document
-    from advisor.spec.workloads.profile_listing import api_not_weighed
+    from advisor.spec.workloads.workload_words import api_not_weighed
 
     workload = _workload(given)
     live = live_prices(given.pricing, region=given.region)

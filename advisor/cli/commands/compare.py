@@ -84,7 +84,7 @@ def _deployments(
     from advisor.advise.compare.deployments import accuracy_notes, overload_notes, parse_deployment
     from advisor.advise.compare.deployments import compare as side_by_side
     from advisor.advise.price_source import price_source
-    from advisor.spec.workloads.profile_listing import api_not_weighed
+    from advisor.spec.workloads.workload_words import api_not_weighed
 
     if named.model_option is None and named.params is None:
         looks = [text for text in texts if "@" not in text]

@@ -66,8 +66,8 @@ def show(
 ) -> None:
     """Show everything that a profile states, with a scenario put over it."""
     from advisor.report.terminal import print_answer
-    from advisor.spec.workloads.profile_listing import describe
     from advisor.spec.workloads.read_profile import load_workload
+    from advisor.spec.workloads.workload_words import describe
 
     workload = load_workload(profile, scenario=scenario)
     if output is o.Output.table:
@@ -85,7 +85,7 @@ def check(
     files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Your own profiles (YAML files).")],
 ) -> None:
     """Check profile files: everything wrong or doubtful, one line each."""
-    from advisor.spec.workloads.profile_listing import check as problems_of
+    from advisor.spec.workloads.profile_check import check as problems_of
 
     problems = [problem for file in files for problem in problems_of(file)]
     for problem in problems[:MOST_PROBLEMS]:

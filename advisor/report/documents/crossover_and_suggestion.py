@@ -10,8 +10,8 @@ from advisor.report.documents.certainty_and_sensitivity_document import (
 )
 from advisor.report.documents.recommendation_document import VERSION, workload_document
 from advisor.spec.models.model import ModelSpec
-from advisor.spec.workloads.profile_listing import not_weighed
 from advisor.spec.workloads.workload import Workload
+from advisor.spec.workloads.workload_words import not_weighed
 
 if TYPE_CHECKING:
     from advisor.advise.measuring.best_measurements import Suggestion

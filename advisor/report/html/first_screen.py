@@ -33,7 +33,7 @@ from advisor.report.terminal.deployment_in_detail import command_lines
 from advisor.report.terminal.question_and_evidence import assessment_evidence, rented_text
 from advisor.report.terminal.refused import nothing_kept_parts
 from advisor.report.terminal.why_first import winner_lines
-from advisor.spec.workloads.profile_listing import (
+from advisor.spec.workloads.workload_words import (
     conversation_text,
     goodput_text,
     lengths_text,

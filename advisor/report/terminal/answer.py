@@ -32,7 +32,8 @@ from advisor.report.terminal.deployment_in_detail import accuracy_lines
 from advisor.report.terminal.question_and_evidence import counts_line, old_prices, rented_text, speed_line
 from advisor.report.terminal.ranking_tables import shown_rows
 from advisor.report.terminal.text_table import Column, fitting_table
-from advisor.spec.workloads.profile_listing import (
+from advisor.spec.workloads.workload import Lengths, Workload
+from advisor.spec.workloads.workload_words import (
     asks_limits,
     conversation_text,
     limits_text,
@@ -40,7 +41,6 @@ from advisor.spec.workloads.profile_listing import (
     quality_text,
     unlimited_text,
 )
-from advisor.spec.workloads.workload import Lengths, Workload
 from advisor.units import MS_PER_S
 
 if TYPE_CHECKING:

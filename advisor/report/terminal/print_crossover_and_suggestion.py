@@ -9,7 +9,7 @@ from advisor.advise.sensitivity.load_axis import UNITS
 from advisor.display_text import amount_text, chance, deployment_text, gpus_text, rate_text, served_text
 from advisor.report.terminal import certainty_and_sensitivity_words
 from advisor.report.terminal.print_answer import answer_width, console, print_document
-from advisor.spec.workloads.profile_listing import not_weighed
+from advisor.spec.workloads.workload_words import not_weighed
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -9,7 +9,8 @@ from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.display_text import deployment_text, listed, number, rate_text, span
 from advisor.spec.hardware.price_age import OLD_DAYS, age_text, days_old, today
-from advisor.spec.workloads.profile_listing import (
+from advisor.spec.workloads.workload import Workload
+from advisor.spec.workloads.workload_words import (
     api_bill_text,
     asks_limits,
     conversation_text,
@@ -18,7 +19,6 @@ from advisor.spec.workloads.profile_listing import (
     load_text,
     quality_text,
 )
-from advisor.spec.workloads.workload import Workload
 
 
 def workload_lines(workload: Workload) -> list[str]:

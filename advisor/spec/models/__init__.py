@@ -2,6 +2,6 @@
 
 `model` is the type, `layers` makes its layers from dimensions, `catalog` finds one by name, `local_files` and
 `hub` fetch a config.json, and `config_json` reads it with one reader per family (`attention_and_mlp`,
-`hybrids`, `special_layers`, `architectures/`). `native_format` tells which format a checkpoint already has.
+`hybrids`, `architectures/`). `native_format` tells which format a checkpoint already has.
 `typical` makes a model of a given size.
 """

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from advisor.errors import UnsupportedError, nearest
 from advisor.spec.models.architectures import (
+    deepseek_v2_v3,
     deepseek_v4,
     extended_traits,
     falcon_h1_olmo_hybrid_lfm2_moe,
@@ -13,6 +14,7 @@ from advisor.spec.models.architectures import (
     gemma3n,
     grouped_query,
     latent_attention,
+    llama4_gemma4_mimo_nemotron_nas,
     looped_layers,
     mistral_params,
     recurrence_with_latent,
@@ -28,10 +30,10 @@ from advisor.spec.models.model import LayerGroup, ModelSpec
 from advisor.spec.models.model_type_traits import TRAITS
 from advisor.spec.models.native_format import native_format
 from advisor.spec.models.native_packaging import kind_of_config
-from advisor.spec.models.special_layers import SPECIAL
 
 OWN_LAYERS = {
-    **SPECIAL,
+    **deepseek_v2_v3.READERS,
+    **llama4_gemma4_mimo_nemotron_nas.READERS,
     **HYBRIDS,
     **deepseek_v4.READERS,
     **latent_attention.READERS,

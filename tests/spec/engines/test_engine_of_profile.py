@@ -7,9 +7,9 @@ import pytest
 from advisor.errors import InputError
 from advisor.spec.engines.engine import SETTINGS, Engine
 from advisor.spec.engines.stated_settings import stated_settings, written_settings
-from advisor.spec.workloads.profile_listing import describe
 from advisor.spec.workloads.read_profile import parse_workload, to_yaml
 from advisor.spec.workloads.workload import Workload
+from advisor.spec.workloads.workload_words import describe
 
 LOAD = "name: mine\ninput_tokens: 512\noutput_tokens: 128\nload: single\n"
 EVERY = Engine(

@@ -8,7 +8,7 @@ from advisor.advise.choose.recommendation import Recommendation
 from advisor.report.html.charts.chart import Chart
 from advisor.report.html.charts.cost_of_certainty import certainty_chart
 from advisor.report.html.charts.tradeoff import tradeoff_chart
-from advisor.spec.workloads.profile_listing import asks_limits
+from advisor.spec.workloads.workload_words import asks_limits
 
 HEIGHT = 270
 

@@ -14,7 +14,7 @@ from advisor.report.terminal.bottleneck_words import bottleneck_number_lines
 from advisor.report.terminal.deployment_in_detail import accuracy_lines, command_lines, memory_lines
 from advisor.report.terminal.question_and_evidence import basis_words
 from advisor.report.terminal.ranking_tables import shown_rows
-from advisor.spec.workloads.profile_listing import asks_limits
+from advisor.spec.workloads.workload_words import asks_limits
 
 MOST_ROWS = 100
 """Most rows of a page; the CSV has all."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from advisor.spec.models.architectures.deepseek_v2_v3 import latent_mixer, shared_and_routed
 from advisor.spec.models.attention_and_mlp import (
     EXPERTS,
     Body,
@@ -16,7 +17,6 @@ from advisor.spec.models.attention_and_mlp import (
 from advisor.spec.models.config_values import ConfigValues
 from advisor.spec.models.layers import BYTES_16BIT, BYTES_32BIT, dense_ffn, moe_ffn
 from advisor.spec.models.model import Attention
-from advisor.spec.models.special_layers import latent_mixer, shared_and_routed
 
 
 def _dense(c: ConfigValues, max_context: int) -> Body:

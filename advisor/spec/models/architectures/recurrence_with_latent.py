@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from advisor.spec.models.architectures.deepseek_v2_v3 import indexers, latent_mixer, shared_and_routed
 from advisor.spec.models.architectures.grouped_query import ling_experts
 from advisor.spec.models.architectures.latent_attention import delta_attention
 from advisor.spec.models.attention_and_mlp import (
@@ -22,7 +23,6 @@ from advisor.spec.models.config_values import ConfigValues
 from advisor.spec.models.hybrids import state_bytes
 from advisor.spec.models.layers import BYTES_32BIT, dense_ffn
 from advisor.spec.models.model import Attention
-from advisor.spec.models.special_layers import indexers, latent_mixer, shared_and_routed
 
 
 def _full_layers(c: ConfigValues) -> tuple[bool, ...]:

@@ -14,8 +14,8 @@ from advisor.spec.workloads.conversations.prompt_lengths import (
     turn_prompts,
 )
 from advisor.spec.workloads.conversations.turn_distributions import Turns
-from advisor.spec.workloads.profile_listing import conversation_text, load_text
 from advisor.spec.workloads.workload import Arrival, Lengths, Load
+from advisor.spec.workloads.workload_words import conversation_text, load_text
 
 FOUR = Conversation(turns=Turns.constant(4), system_tokens=1000)
 """1,000 system tokens; with 100 prompt and 200 answer tokens, prompts of 1100, 1400, 1700 and 2000."""

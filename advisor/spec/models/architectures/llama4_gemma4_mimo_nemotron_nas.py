@@ -1,11 +1,11 @@
-"""Models with layers of their own: latent attention, Llama 4, Gemma 4, Nemotron NAS."""
+"""Layers that differ within one model: Llama 4, Gemma 4, MiMo V2, Nemotron NAS."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from advisor.errors import UnsupportedError
+from advisor.spec.models.architectures.deepseek_v2_v3 import shared_and_routed
 from advisor.spec.models.attention_and_mlp import (
     Body,
     Layer,
@@ -24,94 +24,12 @@ from advisor.spec.models.layers import (
     NO_FFN,
     dense_ffn,
     grouped_attention,
-    latent_attention,
     moe_ffn,
 )
-from advisor.spec.models.model import Attention, Ffn
+from advisor.spec.models.model import Attention
 from advisor.spec.models.model_type_traits import Traits
 
-
-def indexers(c: ConfigValues, layers: int) -> tuple[bool, ...]:
-    """Which layers have DeepSeek-V3.2's indexer; the others attend to what the one before chose (GLM-5.2)."""
-    if "index_topk" not in c:
-        return (False,) * layers
-    kinds = c.texts("indexer_types")
-    letters = c.raw("index_topk_pattern")
-    if kinds is None and isinstance(letters, str):
-        kinds = tuple("full" if letter == "F" else "shared" for letter in letters)
-    if kinds is not None:
-        if len(kinds) != layers:
-            raise c.wrong("indexer_types", f"has {len(kinds)} entries for {layers} layers")
-        return tuple(kind == "full" for kind in kinds)
-    every = c.count("index_topk_freq", default=1)
-    first = c.count_or_zero("index_skip_topk_offset", default=2)
-    return tuple(max(i - first + 1, 0) % every == 0 for i in range(layers))
-
-
-def latent_mixer(c: ConfigValues, *, with_index: bool = False) -> Attention:
-    """Latent attention by the keys that DeepSeek gave it; `with_index`: with V3.2's indexer."""
-    return latent_attention(
-        hidden=hidden_size(c),
-        heads=head_count(c),
-        query_rank=c.count_or_none("q_lora_rank"),
-        kv_rank=c.count("kv_lora_rank"),
-        nope_dim=c.count("qk_nope_head_dim"),
-        rope_dim=c.count_or_zero("qk_rope_head_dim"),
-        v_dim=c.count("v_head_dim"),
-        bias=c.flag("attention_bias", False),
-        index_heads=c.count("index_n_heads") if with_index else 0,
-        index_dim=c.count("index_head_dim") if with_index else 0,
-        index_top=c.count("index_topk") if with_index else None,
-    )
-
-
-def shared_and_routed(c: ConfigValues, *, router_bias: bool = True) -> Ffn:
-    """Routed experts beside shared ones of the same width, by the keys that DeepSeek gave them."""
-    experts, inner = c.count("n_routed_experts"), c.count("moe_intermediate_size")
-    return moe_ffn(
-        hidden=hidden_size(c),
-        experts=experts,
-        active=active_experts(c, experts),
-        inner=inner,
-        shared_inner=inner * c.count_or_zero("n_shared_experts"),
-        router_bias=router_bias,
-    )
-
-
-def _deepseek(c: ConfigValues, max_context: int) -> Body:
-    """DeepSeek V2, V3, V3.2, Kimi K2, GLM-5: latent attention, shared and routed experts."""
-    hidden, layers = hidden_size(c), layer_count(c)
-    first, step = c.count_or_zero("first_k_dense_replace"), c.count("moe_layer_freq", default=1)
-    kinds = c.texts("mlp_layer_types") or tuple(
-        "sparse" if i >= first and i % step == 0 else "dense" for i in range(layers)
-    )
-    if len(kinds) != layers or set(kinds) - {"sparse", "dense"}:
-        raise c.wrong("mlp_layer_types", f"is not {layers} of sparse and dense")
-    indexed = indexers(c, layers)
-    plain, sparse = latent_mixer(c), latent_mixer(c, with_index=True) if any(indexed) else None
-    if sparse is not None:
-        plain = replace(plain, attended_tokens=sparse.attended_tokens)
-    dense = dense_ffn(hidden=hidden, inner=inner_size(c))
-    moe = dense
-    if c.count_or_zero("n_routed_experts"):
-        older = c.text("topk_method") == "greedy" or c.text("model_type") in (
-            "deepseek_v2",
-            "mistral4",
-            "mistral_large_3",
-        )
-        moe = shared_and_routed(c, router_bias=not older)
-    return Body(
-        layers=tuple(
-            (
-                sparse if sparse is not None and has_index else plain,
-                moe if kind == "sparse" else dense,
-                2 * hidden,
-            )
-            for has_index, kind in zip(indexed, kinds, strict=True)
-        ),
-        tied=False,
-        final_norm_params=hidden,
-    )
+_GEMMA4 = Traits(norms=4, tied=True, qk_norm="head", window_default="pattern", pattern=6)
 
 
 def _llama4(c: ConfigValues, max_context: int) -> Body:
@@ -146,9 +64,6 @@ def _llama4(c: ConfigValues, max_context: int) -> Body:
         is_moe = i in moe_layers if moe_layers else (i + 1) % step == 0
         result.append((attention, moe if is_moe else dense, 2 * hidden))
     return Body(layers=tuple(result), tied=False, final_norm_params=hidden)
-
-
-_GEMMA4 = Traits(norms=4, tied=True, qk_norm="head", window_default="pattern", pattern=6)
 
 
 def _by_layer(c: ConfigValues) -> dict[int, ConfigValues] | None:
@@ -304,13 +219,9 @@ def _mimo_v2(c: ConfigValues, max_context: int) -> Body:
     )
 
 
-SPECIAL: dict[str, Callable[[ConfigValues, int], Body]] = {
-    "deepseek_v2": _deepseek,
-    "deepseek_v3": _deepseek,
-    "glm4_moe_lite": _deepseek,
+READERS = {
     "llama4_text": _llama4,
     "gemma4_text": _gemma4,
     "mimo_v2_flash": _mimo_v2,
     "nemotron-nas": _nemotron_nas,
 }
-"""Readers by model_type."""
