@@ -240,10 +240,12 @@ def predict(
 
 @lru_cache(maxsize=1)
 def shipped_predictor() -> Predictor:
-    """The predictor fitted on the measurements that ship with the package; read once."""
+    """The predictor fitted on the measurements that ship with the package; read once, and keeps its answers:
+    a search and what is told of its result ask for the same deployments."""
+    from advisor.cost.predict.cached_predictor import CachedPredictor
     from advisor.cost.predict.predictor import Predictor
 
-    return Predictor.shipped()
+    return CachedPredictor.of(Predictor.shipped())
 
 
 @lru_cache(maxsize=1)

@@ -48,6 +48,7 @@ def predictor_with(
     not there.
     """
     from advisor.cost.calibrated_gpu import with_ceilings
+    from advisor.cost.predict.cached_predictor import CachedPredictor
     from advisor.cost.predict.predictor import Predictor
 
     own = [row for folder in folders for row in read_speed(_existing(folder))]
@@ -58,7 +59,9 @@ def predictor_with(
     for name in {row.gpu for row in kernels} - set(known):
         with suppress(UnknownNameError):
             known[name] = find_gpu(name)
-    return Predictor(with_ceilings(predictor.fit, kernels, known)) if kernels else predictor
+    return CachedPredictor.of(
+        Predictor(with_ceilings(predictor.fit, kernels, known)) if kernels else predictor
+    )
 
 
 def _fitted(

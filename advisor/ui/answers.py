@@ -74,7 +74,7 @@ class Answerer:
 
     def __init__(self, predictor: Predictor, quality: QualityModel, own_inputs: OwnInputs) -> None:
         self.predictor, self.quality, self.own_inputs = (
-            CachedPredictor(predictor),
+            CachedPredictor.of(predictor),
             CachedQuality.of(quality),
             own_inputs,
         )

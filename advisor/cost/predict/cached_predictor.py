@@ -3,6 +3,7 @@ it."""
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,12 +55,20 @@ class _Predictions:
 
 
 class CachedPredictor(Predictor):
-    """Asks another predictor, and keeps what it answers within `max_bytes`; the oldest questions go first."""
+    """Asks another predictor, and keeps what it answers within `max_bytes`; the oldest questions go first.
+
+    Threads that ask at the same time take turns."""
 
     def __init__(self, of: Predictor, *, max_bytes: int = MAX_BYTES) -> None:
         self.fit, self._of, self._max_bytes = of.fit, of, max_bytes
         self._rows: OrderedDict[Name, _Rows | _Predictions] = OrderedDict()
         self._numbers = DeploymentNumbers()
+        self._turn = threading.RLock()
+
+    @classmethod
+    def of(cls, predictor: Predictor) -> CachedPredictor:
+        """The predictor itself where it keeps its answers already."""
+        return predictor if isinstance(predictor, cls) else cls(predictor)
 
     def table(
         self,
@@ -73,22 +82,23 @@ class CachedPredictor(Predictor):
         """`Predictor.table`, cached for a single load, not for a table of loads."""
         if isinstance(loads, LoadTable) or not deployments:
             return self._of.table(deployments, loads, statistics, capacity=capacity, simulated=simulated)
-        names = self._names(deployments)
-        question = ("table", loads, tuple(statistics), capacity, simulated)
-        known = self._rows.get(question)
-        assert not isinstance(known, _Predictions)
-        new = [i for i, name in enumerate(names) if known is None or name not in known.place]
-        if known is None or new:
-            some = [deployments[i] for i in new]
-            made = self._of.table(some, loads, statistics, capacity=capacity, simulated=simulated)
-            if known is None:
-                known = self._rows[question] = _Rows({}, made)
-            else:
-                known.table = known.table.concatenate(made)
-            for i, place in zip(new, range(len(known.place), len(known.place) + len(new)), strict=True):
-                known.place[names[i]] = place
-        self._forget(question)
-        return known.table.take(np.array([known.place[name] for name in names], dtype=np.intp))
+        with self._turn:
+            names = self._names(deployments)
+            question = ("table", loads, tuple(statistics), capacity, simulated)
+            known = self._rows.get(question)
+            assert not isinstance(known, _Predictions)
+            new = [i for i, name in enumerate(names) if known is None or name not in known.place]
+            if known is None or new:
+                some = [deployments[i] for i in new]
+                made = self._of.table(some, loads, statistics, capacity=capacity, simulated=simulated)
+                if known is None:
+                    known = self._rows[question] = _Rows({}, made)
+                else:
+                    known.table = known.table.concatenate(made)
+                for i, place in zip(new, range(len(known.place), len(known.place) + len(new)), strict=True):
+                    known.place[names[i]] = place
+            self._forget(question)
+            return known.table.take(np.array([known.place[name] for name in names], dtype=np.intp))
 
     def predictions(
         self,
@@ -101,24 +111,25 @@ class CachedPredictor(Predictor):
         goodput: Goodput | None = None,
     ) -> list[Prediction]:
         """`Predictor.predictions`, cached; for a table of the caller's own, by its statistics."""
-        names = self._names(deployments, levels)
-        wanted = tuple(statistics) if table is None else tuple(table.latency_ms)
-        question = ("predictions", load, wanted, goodput)
-        known = self._rows.setdefault(question, _Predictions({}))
-        assert isinstance(known, _Predictions)
-        new = [i for i, name in enumerate(names) if name not in known.of]
-        if new:
-            made = self._of.predictions(
-                [deployments[i] for i in new],
-                load,
-                statistics,
-                table=None if table is None else table.take(np.array(new, dtype=np.intp)),
-                levels=None if levels is None else [levels[i] for i in new],
-                goodput=goodput,
-            )
-            known.of.update(zip((names[i] for i in new), made, strict=True))
-        self._forget(question)
-        return [known.of[name] for name in names]
+        with self._turn:
+            names = self._names(deployments, levels)
+            wanted = tuple(statistics) if table is None else tuple(table.latency_ms)
+            question = ("predictions", load, wanted, goodput)
+            known = self._rows.setdefault(question, _Predictions({}))
+            assert isinstance(known, _Predictions)
+            new = [i for i, name in enumerate(names) if name not in known.of]
+            if new:
+                made = self._of.predictions(
+                    [deployments[i] for i in new],
+                    load,
+                    statistics,
+                    table=None if table is None else table.take(np.array(new, dtype=np.intp)),
+                    levels=None if levels is None else [levels[i] for i in new],
+                    goodput=goodput,
+                )
+                known.of.update(zip((names[i] for i in new), made, strict=True))
+            self._forget(question)
+            return [known.of[name] for name in names]
 
     def max_context(self, deployments: Sequence[Deployment]) -> Ints:
         """`Predictor.max_context`, not cached."""
