@@ -18,7 +18,7 @@ from advisor.cost.fitting.observations import observe
 from advisor.cost.predict.deployment_table import DeploymentTables
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.serving.load_table import load_table
-from advisor.cost.simulation.percentile_ratios import ratios_to_mean, simulated_row
+from advisor.cost.simulation.percentile_ratios import simulated_row
 from advisor.record.measurement import SpeedMeasurement
 from advisor.record.store import read_speed
 from advisor.shipped_files import shipped
@@ -63,7 +63,7 @@ def main() -> None:
         closed = predictor.table([d], load, wanted).latency_ms
         r, rows = tables.table([d]).replica, load_table(load, [d])
         run = simulated_row(r.arrays, r.costs, r.memory.kv_bytes, load, rows, rows, 0, wanted)
-        simulated = ratios_to_mean(run, wanted)
+        simulated = run.ratios_to_mean(wanted)
         for metric, statistic in wanted:
             measured = figures[metric, statistic].value / figures[metric, "mean"].value
             formula = closed[metric, statistic].value[0] / closed[metric, "mean"].value[0]

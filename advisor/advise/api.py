@@ -26,7 +26,6 @@ from advisor.spec.formats.format import QuantFormat
 from advisor.spec.hardware.catalog import known_gpus
 from advisor.spec.hardware.gpu import MIN_USD_PER_GPU_HOUR, GpuSpec
 from advisor.spec.hardware.gpu_by_name import find_gpu
-from advisor.spec.hardware.live_prices import LivePrices
 from advisor.spec.models.catalog import find_model, listed_checkpoint
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.parallelism import MAX_FLEET
@@ -37,6 +36,7 @@ from advisor.spec.workloads.workload import Objective, Workload
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.quality_model import QualityModel
+    from advisor.spec.hardware.live_prices import LivePrices
 
 MOST_USD_PER_HOUR = 100_000_000
 

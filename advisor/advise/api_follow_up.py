@@ -18,7 +18,6 @@ from advisor.advise.sensitivity.crossover import Crossover
 from advisor.advise.sensitivity.load_axis import Over
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine
-from advisor.spec.hardware.live_prices import LivePrices
 from advisor.spec.models.catalog import find_model
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.workloads.read_profile import load_workload
@@ -27,6 +26,7 @@ from advisor.spec.workloads.workload import Workload
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
     from advisor.cost.quality.quality_model import QualityModel
+    from advisor.spec.hardware.live_prices import LivePrices
 
 
 def crossover(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from advisor.advise.choose.deployment_cost import PriceOf
 from advisor.errors import InputError, unknown
 from advisor.spec.hardware.catalog import known_gpus
 from advisor.spec.hardware.gpu import GpuSpec, Price
 from advisor.spec.hardware.gpu_by_name import find_gpu
-from advisor.spec.hardware.live_catalog import folder, read_catalog
-from advisor.spec.hardware.live_prices import LIVE, LivePrices
-from advisor.spec.hardware.price_age import today
-from advisor.spec.hardware.prices import TERMS, checked_usd_per_gpu_hour, one_price_each, price_of
+from advisor.spec.hardware.prices import LIVE, TERMS, checked_usd_per_gpu_hour, one_price_each, price_of
+
+if TYPE_CHECKING:
+    from advisor.spec.hardware.live_prices import LivePrices
 
 
 def live_prices(pricing: str | None, *, region: str | None = None) -> LivePrices | None:
@@ -24,6 +25,10 @@ def live_prices(pricing: str | None, *, region: str | None = None) -> LivePrices
         if region is not None:
             raise InputError("--region: needs live prices; add --pricing live")
         return None
+    from advisor.spec.hardware.live_catalog import folder, read_catalog
+    from advisor.spec.hardware.live_prices import LivePrices
+    from advisor.spec.hardware.price_age import today
+
     return LivePrices(read_catalog(folder()), pricing=pricing, today=today(), region=region)
 
 

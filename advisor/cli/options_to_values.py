@@ -209,7 +209,7 @@ def the_live_prices(prices: Prices) -> LivePrices | None:
     table. Raises MissingToolError without the extra and without anything fetched before.
     """
     from advisor.advise.price_source import live_prices
-    from advisor.spec.hardware.live_prices import LIVE
+    from advisor.spec.hardware.prices import LIVE
 
     if prices.pricing in LIVE:
         from advisor.cli.progress import working
@@ -235,12 +235,14 @@ def record_folders(texts: Iterable[str] | None) -> list[Path]:
 
     Raises InputError for a folder that is not there.
     """
+    texts = list(texts or ())
+    if not texts:
+        return []
     from pathlib import Path
 
     from advisor.record.store import mend
     from advisor.spec.reading.file_bytes import is_there
 
-    texts = list(texts or ())
     if any(not text.strip() for text in texts):
         raise InputError("--records: is empty; give a folder of measurements, or leave it out")
     folders = [Path(text).expanduser() for text in texts]

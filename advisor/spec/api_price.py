@@ -27,10 +27,7 @@ _AMOUNT = (
     r"(?:\s*(?:/|per)\s*1?\s*(M|K|million|thousand|MTok|kTok)(?![A-Za-z])(?:\s*tok(?:en)?s?)?)?"
 )
 _BETWEEN = "/,;:|+"
-_PIECE = re.compile(
-    rf"(?:({_NAME})\s*[=:]?\s*{_AMOUNT}|{_AMOUNT}\s*({_NAME})?)\s*(?:[{_BETWEEN}]\s*|$|(?<=\s))",
-    re.IGNORECASE,
-)
+_PIECE = rf"(?i)(?:({_NAME})\s*[=:]?\s*{_AMOUNT}|{_AMOUNT}\s*({_NAME})?)\s*(?:[{_BETWEEN}]\s*|$|(?<=\s))"
 _REMEDY = (
     "write USD per million prompt and answer tokens: 0.20/0.60, with cached prompt tokens 0.20/0.02/0.60"
 )
@@ -100,11 +97,11 @@ def read_api_price(given: Given) -> ApiPrice:
 def _pieces(text: str) -> dict[str, float] | None:
     """Prices by what they are for; None where the text says something else."""
     prices: list[tuple[Role | None, float]] = []
-    at = 0
+    piece, at = re.compile(_PIECE), 0
     if text[-1] in _BETWEEN:
         return None
     while at < len(text):
-        match = _PIECE.match(text, at)
+        match = piece.match(text, at)
         if match is None or match.end() == at:
             return None
         before, usd_before, unit_before, usd_after, unit_after, after = match.groups()

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from advisor.spec.hardware.live_prices import LIVE
-from advisor.spec.hardware.prices import TERMS
+from advisor.spec.hardware.prices import LIVE, TERMS
 from advisor.ui.field import Field, Options, Slider
 from advisor.ui.fields_from_signatures import further_fields
 

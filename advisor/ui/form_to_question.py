@@ -16,8 +16,7 @@ from advisor.spec.engines.engine_of_profile import refuse_speculative
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu import GpuSpec, Price
 from advisor.spec.hardware.gpu_by_name import find_gpu
-from advisor.spec.hardware.live_prices import LIVE
-from advisor.spec.hardware.prices import TERMS, checked_usd_per_gpu_hour, parse_prices
+from advisor.spec.hardware.prices import LIVE, TERMS, checked_usd_per_gpu_hour, parse_prices
 from advisor.spec.metrics import latency_key
 from advisor.spec.models.catalog import catalog_model, model_of_size
 from advisor.spec.models.model import ModelSpec

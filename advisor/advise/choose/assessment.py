@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from advisor.cost.estimate_with_interval import Estimate
 from advisor.cost.predict.prediction import Prediction
-from advisor.record.measurement import FailedRun
 from advisor.spec.deployment import Deployment
 from advisor.spec.hardware.gpu import Price
 from advisor.spec.workloads.workload import Goodput
+
+if TYPE_CHECKING:
+    from advisor.record.measurement import FailedRun
 
 RefusalKind = Literal[
     "convention",

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from advisor.advise.choose.assessment import RefusalKind
 from advisor.cost.predict.prediction import MemoryPlan
 from advisor.cost.serving.load_table import busy_replicas
-from advisor.record.measurement import FailedRun, SpeedMeasurement
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.release import minor_release
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.workloads.workload import Arrival, Workload
 from advisor.units import GB
+
+if TYPE_CHECKING:
+    from advisor.record.measurement import FailedRun, SpeedMeasurement
 
 Served = tuple[str, str, str, str, int]
 """Model, format, KV format, GPU and tensor parallel size of a deployment that answered requests."""

@@ -151,13 +151,15 @@ def _beside_a_fleet(output: o.Output, rows: int | None) -> int | None:
 
 def _rows(top: str | None, output: o.Output) -> int | None:
     """How many deployments an answer has; None: all of them."""
-    from advisor.report.documents.recommendation_document import TOP
-    from advisor.report.terminal.answer import ROWS
+    if top is None and output is o.Output.table:
+        from advisor.report.terminal.answer import ROWS
 
-    if top is None:
-        usual: dict[o.Output, int | None] = {o.Output.table: ROWS, o.Output.csv: None}
-        return usual.get(output, TOP)
-    if top.lower() == "all":
+        return ROWS
+    if top is None and output is not o.Output.csv:
+        from advisor.report.documents.recommendation_document import TOP
+
+        return TOP
+    if top is None or top.lower() == "all":
         return None
     if not top.isdecimal() or int(top) < 1:
         raise InputError(f"--top: '{top}' is not a number of rows; give 1 or more, or all")

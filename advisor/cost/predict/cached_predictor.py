@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,10 +17,12 @@ from advisor.cost.predict.prediction import Prediction
 from advisor.cost.predict.prediction_table import PredictionTable
 from advisor.cost.predict.predictor import MEANS, Predictor
 from advisor.cost.serving.load_table import LoadTable
-from advisor.cost.simulation.replay import Replay
 from advisor.spec.deployment import Deployment
-from advisor.spec.workloads.request_log import SentRequest
 from advisor.spec.workloads.workload import Goodput, Load
+
+if TYPE_CHECKING:
+    from advisor.cost.simulation.replay import Replay
+    from advisor.spec.workloads.request_log import SentRequest
 
 MAX_BYTES = 128 * 2**20
 """Answers kept: a dozen questions over every GPU, or two hundred over a few."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -16,11 +17,12 @@ from advisor.cost.predict.prediction_table import PredictionTable, Range, TurnFi
 from advisor.cost.serving.conversation_prefix_hits import CALM, ROOM
 from advisor.cost.serving.load_table import LoadTable
 from advisor.cost.serving.serving_stats import ServingStats
-from advisor.cost.simulation.percentile_ratios import ratios_to_mean
-from advisor.cost.simulation.serving_result import ServingResult
 from advisor.units import MS_PER_S
 
-Runs = Mapping[int, ServingResult]
+if TYPE_CHECKING:
+    from advisor.cost.simulation.serving_result import ServingResult
+
+Runs: TypeAlias = "Mapping[int, ServingResult]"
 """Simulations by row."""
 
 SHORT_BY: Mapping[bool, Mapping[str, tuple[float, float]]] = {
@@ -36,7 +38,7 @@ def drawn_ratios(ratios: Mapping[tuple[str, str], Floats], runs: Runs) -> dict[t
     """Percentiles as multiples of their means, those of the simulated rows from their simulations."""
     made = {one: ratio.copy() for one, ratio in ratios.items()}
     for i, run in runs.items():
-        for one, ratio in ratios_to_mean(run, tuple(ratios)).items():
+        for one, ratio in run.ratios_to_mean(tuple(ratios)).items():
             made[one][i] = ratio
     return made
 

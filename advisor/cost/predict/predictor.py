@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -34,16 +35,16 @@ from advisor.cost.serving.load_table import LoadTable, load_table, loads_of
 from advisor.cost.serving.percentiles_and_goodput import Queue
 from advisor.cost.serving.replica_stats import replica_stats
 from advisor.cost.serving.serving_stats import ServingStats
-from advisor.cost.simulation.percentile_ratios import simulated_engine, simulated_row
-from advisor.cost.simulation.replay import Replay, replay
-from advisor.cost.simulation.simulate import STATISTICS
 from advisor.cost.uncertainty.conformal import Z90
 from advisor.shipped_files import shipped
 from advisor.spec.deployment import Deployment
 from advisor.spec.metrics import MEAN_LATENCIES
-from advisor.spec.workloads.request_log import SentRequest
 from advisor.spec.workloads.workload import Goodput, Load
 from advisor.units import MS_PER_S
+
+if TYPE_CHECKING:
+    from advisor.cost.simulation.replay import Replay
+    from advisor.spec.workloads.request_log import SentRequest
 
 MEANS: tuple[tuple[str, str], ...] = MEAN_LATENCIES
 REPEAT, REPEAT_MAXIMUM = 0.037, 0.08
@@ -140,6 +141,10 @@ class Predictor:
 
         load: the log's summary, by whose mean lengths the KV cache is counted.
         """
+        from advisor.cost.simulation.percentile_ratios import simulated_engine
+        from advisor.cost.simulation.replay import replay
+        from advisor.cost.simulation.simulate import STATISTICS
+
         d = self._deployments.table([deployment])
         r, row = d.replica, load_table(load, [deployment]).take(np.array([0]))
         engine = simulated_engine(r.arrays, r.costs, r.memory.kv_bytes, standing_alone(d, row))
@@ -276,6 +281,8 @@ class Predictor:
     ) -> PredictionTable:
         """The table of conversations, each simulated; its figures are the simulation's where the closed form
         may be off, and those by turn everywhere."""
+        from advisor.cost.simulation.percentile_ratios import simulated_row
+
         rows = standing_alone(d, asked)
         closed = self._table(d, rows, MEANS, capacity=True)
         assert closed.turns is not None, "requests stand alone"

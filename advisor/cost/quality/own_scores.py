@@ -11,12 +11,15 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from advisor.cost.quality.algorithm_and_maker import algorithm_name
 from advisor.cost.quality.model_traits import model_key
 from advisor.cost.quality.scores_to_losses import SIXTEEN_BIT
 from advisor.cost.quality.tasks import Task
-from advisor.record.measurement import QualityMeasurement
+
+if TYPE_CHECKING:
+    from advisor.record.measurement import QualityMeasurement
 
 KV_FP8_RUN = "FP8 KV cache"
 """How a record says that both its scores were taken with an FP8 KV cache."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from advisor.cost.estimate_with_interval import Basis
 from advisor.cost.quality import accuracy_fit_file as quality_file
@@ -30,12 +31,14 @@ from advisor.cost.quality.question_and_recovery import KvFormat, Question, Recov
 from advisor.cost.quality.score_evidence import Evidence
 from advisor.cost.quality.scores_to_losses import KV_FP8, SIXTEEN_BIT, Cell, cells_of
 from advisor.cost.quality.tasks import Task, find_task, require_known, task_notes
-from advisor.record.measurement import QualityMeasurement
-from advisor.record.prior_constants import AccuracyConstant
 from advisor.shipped_files import shipped
 from advisor.spec.accuracy_benchmarks import SHORT_TOKENS
 from advisor.spec.models.catalog import known_checkpoint
 from advisor.spec.models.model import ModelSpec
+
+if TYPE_CHECKING:
+    from advisor.record.measurement import QualityMeasurement
+    from advisor.record.prior_constants import AccuracyConstant
 
 _SAME_WEIGHTS = (frozenset({"fp8", "fp8-w8a16"}), frozenset({"int8", "int8-w8a16"}))
 

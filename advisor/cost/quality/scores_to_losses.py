@@ -20,12 +20,15 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from advisor.cost.quality.algorithm_and_maker import Recipe, algorithm_name, maker_name
 from advisor.cost.quality.model_traits import Traits, traits_by_name
 from advisor.cost.quality.tasks import context_of, find_task
-from advisor.record.measurement import QualityMeasurement
 from advisor.spec.accuracy_benchmarks import SHORT_TOKENS, Benchmark, benchmark, known_averages
+
+if TYPE_CHECKING:
+    from advisor.record.measurement import QualityMeasurement
 
 SIXTEEN_BIT = frozenset({"bf16", "fp16"})
 SIMULATED = ", simulated"

@@ -44,16 +44,6 @@ def simulated_row(
     return simulate(engine, load, seed=SEED, statistics=statistics)
 
 
-def ratios_to_mean(run: ServingResult, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], float]:
-    """percentile ÷ mean of each wanted latency; those that the simulation has none of are left out."""
-    latency_ms = run.latency_ms
-    return {
-        (metric, statistic): latency_ms[metric, statistic] / latency_ms[metric, "mean"]
-        for metric, statistic in wanted
-        if (metric, statistic) in latency_ms and latency_ms.get((metric, "mean"))
-    }
-
-
 def simulated_engine(a: DeploymentArrays, costs: StepCosts, kv_bytes: Floats, row: LoadTable) -> EngineTable:
     """One replica of the deployment of `row`, for a simulation of single requests."""
     d = int(row.deployment[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -47,3 +47,12 @@ class ServingResult:
     """Mean TTFT of first turns and of later ones; None without conversations."""
     requests: int
     """Requests that the latencies are taken over."""
+
+    def ratios_to_mean(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], float]:
+        """percentile ÷ mean of each wanted latency; those that the simulation has none of are left out."""
+        known = self.latency_ms
+        return {
+            (metric, statistic): known[metric, statistic] / known[metric, "mean"]
+            for metric, statistic in wanted
+            if (metric, statistic) in known and known.get((metric, "mean"))
+        }

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from advisor.cost.predict.prediction import Prediction
-from advisor.report.commands.recipe import recipe_yaml
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.model_starts import Start
 from advisor.spec.engines.serve_options import Setting, engine_options, option_words
@@ -64,13 +63,18 @@ def commands_for(prediction: Prediction) -> Commands:
     checkpoint, published = checkpoint_of(deployment)
     is_there = published or deployment.start.checkpoint.is_own or deployment.model.typical
     max_model_len = _max_model_len(prediction)
+    recipe = None
+    if not is_there:
+        from advisor.report.commands.recipe import recipe_yaml
+
+        recipe = recipe_yaml(_stored(deployment.format.name))
     return Commands(
         checkpoint=checkpoint,
         published=published,
         serve=serve_command(deployment, checkpoint, max_model_len=max_model_len),
         settings=serve_settings(deployment, max_model_len=max_model_len),
         start=deployment.start,
-        recipe=None if is_there else recipe_yaml(_stored(deployment.format.name)),
+        recipe=recipe,
     )
 
 

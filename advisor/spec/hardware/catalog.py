@@ -9,7 +9,6 @@ from typing import Any
 
 from advisor.errors import InputError, UnknownNameError, unknown
 from advisor.spec.hardware.gpu import COMPUTE_TYPES, GpuSpec, Interconnect
-from advisor.spec.hardware.refused_accelerators import named_refusal
 from advisor.spec.reading.catalog_yaml import read_catalog
 from advisor.spec.reading.name_lookup import NameIndex, fold
 from advisor.units import GB
@@ -42,6 +41,8 @@ def catalog_gpu(name: str) -> GpuSpec:
     """
     gpu = _index().get(_bare(name)) or _by_end(_bare(name))
     if gpu is None:
+        from advisor.spec.hardware.refused_accelerators import named_refusal
+
         refusal = named_refusal(name, known_gpus()) or _no_name(name)
         if refusal is not None:
             raise refusal

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from advisor.spec.hardware.catalog import catalog_gpu
 from advisor.spec.hardware.gpu import GpuSpec
-from advisor.spec.hardware.gpu_file import load_gpu_file
 
 
 def find_gpu(name: str) -> GpuSpec:
@@ -12,4 +11,8 @@ def find_gpu(name: str) -> GpuSpec:
 
     Raises UnknownNameError with the nearest known names, InputError for a file that is wrong.
     """
-    return load_gpu_file(name) if name.lower().endswith((".yaml", ".yml")) else catalog_gpu(name)
+    if not name.lower().endswith((".yaml", ".yml")):
+        return catalog_gpu(name)
+    from advisor.spec.hardware.gpu_file import load_gpu_file
+
+    return load_gpu_file(name)

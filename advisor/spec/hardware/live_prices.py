@@ -11,7 +11,7 @@ from advisor.errors import InputError, nearest
 from advisor.spec.hardware.gpu import GpuSpec, Price
 from advisor.spec.hardware.live_catalog import LiveCatalog, Machine
 from advisor.spec.hardware.price_age import OLD_DAYS, age_text
-from advisor.spec.hardware.prices import lower_median, newest_day, plausible
+from advisor.spec.hardware.prices import LIVE, lower_median, newest_day, plausible
 from advisor.spec.hardware.whole_machine_prices import (
     Sizes,
     purchase,
@@ -20,9 +20,6 @@ from advisor.spec.hardware.whole_machine_prices import (
     usd_of_replica,
 )
 from advisor.spec.reading.given_value import plain
-
-LIVE: Mapping[str, str] = {"live": "on-demand", "live-spot": "spot"}
-"""What `--pricing` says for the live catalog, and the term that it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,8 @@ T = TypeVar("T")
 TERMS = ("on-demand", "marketplace", "spot", "1yr", "3yr", "ownership")
 """on-demand: the provider's own machines, by the hour. marketplace: other people's machines, cheaper and
 without promises. spot: may be taken away. 1yr, 3yr: committed. ownership: estimated cost of owning."""
+LIVE: Mapping[str, str] = {"live": "on-demand", "live-spot": "spot"}
+"""What `--pricing` says for the live catalog, and the term that it is."""
 
 FRESH_DAYS = 365
 """Offers older than the newest one for a GPU by more than this are stale and not chosen by default."""

@@ -16,7 +16,6 @@ from advisor.shipped_files import catalog
 from advisor.spec.formats.checkpoint import Checkpoint, made_kind
 from advisor.spec.formats.published_checkpoints import checkpoint_by_repo, checkpoints_of, listed_bases
 from advisor.spec.models.config_json import model_from_config
-from advisor.spec.models.hub import config_from_hub
 from advisor.spec.models.local_files import model_from_file
 from advisor.spec.models.model import ModelSpec
 from advisor.spec.models.native_format import split_suffix
@@ -197,6 +196,8 @@ def _find(text: str) -> ModelSpec:
     nowhere = unknown("model", text, names, otherwise=_listed() if is_id else _otherwise(text))
     if not is_id:
         raise _without_config(path) if _is_without_config(path) else nowhere
+    from advisor.spec.models.hub import config_from_hub
+
     found = config_from_hub(text)
     if isinstance(found, str):
         if _is_without_config(path):

@@ -29,15 +29,14 @@ SUFFIXES: tuple[tuple[str, str], ...] = (
 )
 """What makers append to a repository's name (Red Hat AI, Neural Magic, Qwen, NVIDIA, AMD)."""
 
-_SUFFIX = re.compile(
-    r"[-_.](?:" + "|".join(f"(?P<f{i}>{pattern})" for i, (pattern, _) in enumerate(SUFFIXES)) + r")$",
-    re.IGNORECASE,
+_SUFFIX = (
+    r"(?i)[-_.](?:" + "|".join(f"(?P<f{i}>{pattern})" for i, (pattern, _) in enumerate(SUFFIXES)) + r")$"
 )
 
 
 def split_suffix(name: str) -> tuple[str, str | None]:
     """A repository's name without its format suffix, and the canonical format (None: no suffix)."""
-    match = _SUFFIX.search(name)
+    match = re.search(_SUFFIX, name)
     if match is None:
         return name, None
     which = next(key for key, text in match.groupdict().items() if text is not None)

@@ -18,11 +18,11 @@ _HOURS = {
 }
 _NUMBER = r"(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 """Commas part thousands alone: `2,5` is half of Europe's 2.5, and never 25."""
-_PERCENT = re.compile(rf"({_NUMBER}|\.[0-9]+)\s*%")
-_PLAIN = re.compile(rf"[+-]?(?:{_NUMBER}|\.[0-9]+)")
+_PERCENT = rf"({_NUMBER}|\.[0-9]+)\s*%"
+_PLAIN = rf"[+-]?(?:{_NUMBER}|\.[0-9]+)"
 LEAST_PERCENT = 10.0
 """From here on a number without a sign is per cent; between 1 and this it is refused: 1.5 may be a slip."""
-_COUNT = re.compile(rf"({_NUMBER}|\.[0-9]+)\s*([kKmM]?)")
+_COUNT = rf"({_NUMBER}|\.[0-9]+)\s*([kKmM]?)"
 _THOUSANDS = {"": 1, "k": 1_000, "m": 1_000_000}
 _PER_SECOND = {
     **dict.fromkeys(("s", "sec", "second", "rps", "qps"), 1.0),
@@ -30,12 +30,10 @@ _PER_SECOND = {
     **dict.fromkeys(("h", "hr", "hour"), 1 / 3_600),
     **dict.fromkeys(("d", "day", "rpd"), 1 / 86_400),
 }
-_RATE = re.compile(
+_RATE = (
     rf"({_NUMBER}|\.[0-9]+)\s*([kKM]?)\s*([rqRQ][pP][smdSMD]|(?:req(?:uest)?s?)?\s*(?:/|per)\s*([A-Za-z]+))?"
 )
-_MONEY = re.compile(
-    rf"(?:\$|USD)?\s*({_NUMBER}|\.[0-9]+)\s*(?:\$|USD)?\s*(?:/|per|a)?\s*([A-Za-z]*)", re.IGNORECASE
-)
+_MONEY = rf"(?i)(?:\$|USD)?\s*({_NUMBER}|\.[0-9]+)\s*(?:\$|USD)?\s*(?:/|per|a)?\s*([A-Za-z]*)"
 
 
 def plain_number(text: str) -> float | None:
@@ -54,7 +52,7 @@ def plain_number(text: str) -> float | None:
 
 def tokens(text: str) -> str:
     """A token count with `k` or `M` written out (decimal: 32k is 32,000); any other text as it is."""
-    match = _COUNT.fullmatch(text.strip())
+    match = re.fullmatch(_COUNT, text.strip())
     if match is None or not match[2]:
         return text
     value = _number(match[1]) * _THOUSANDS[match[2].lower()]
@@ -63,7 +61,7 @@ def tokens(text: str) -> str:
 
 def count(value: object) -> object:
     """`50` and `1k` as numbers; anything else as it is, for the reader to refuse."""
-    if not isinstance(value, str) or not _COUNT.fullmatch(value.strip()):
+    if not isinstance(value, str) or not re.fullmatch(_COUNT, value.strip()):
         return value
     return _number(tokens(value.strip()))
 
@@ -72,9 +70,9 @@ def share(value: object) -> object:
     """`0.97`, `97 %`, `97%` and `97` as 0.97; anything else as it is, for the reader to refuse."""
     if isinstance(value, str):
         text = value.strip()
-        if match := _PERCENT.fullmatch(text):
+        if match := re.fullmatch(_PERCENT, text):
             return _hundredth(_number(match[1]))
-        if not _PLAIN.fullmatch(text):
+        if not re.fullmatch(_PLAIN, text):
             return value
         value = float(text.replace(",", ""))
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -89,7 +87,7 @@ def _hundredth(percent: float) -> float:
 
 def per_second(text: object) -> object:
     """`5`, `5/s`, `2.5 rps`, `300/min`, `10k/day` per second; anything else as it is."""
-    match = _RATE.fullmatch(text.strip()) if isinstance(text, str) else None
+    match = re.fullmatch(_RATE, text.strip()) if isinstance(text, str) else None
     unit = (match[4] or match[3] or "s").lower() if match else ""
     if match is None or unit not in _PER_SECOND:
         return text
@@ -98,7 +96,7 @@ def per_second(text: object) -> object:
 
 def usd_per_hour(text: str, *, where: str) -> float:
     """`2.5`, `$2.5/h`, `60/day`, `5000/month` as USD per hour. Raises InputError."""
-    match = _MONEY.fullmatch(text.strip())
+    match = re.fullmatch(_MONEY, text.strip())
     unit = (match[2] if match else "").lower().removesuffix("s") if match else ""
     if match is None or (unit and unit not in _HOURS):
         raise InputError(
