@@ -9,7 +9,7 @@ from typing import Any
 
 from advisor.errors import InputError, UnknownNameError, unknown
 from advisor.spec.hardware.gpu import COMPUTE_TYPES, GpuSpec, Interconnect
-from advisor.spec.reading.catalog_yaml import read_catalog
+from advisor.spec.reading.catalog_yaml import read_catalog_lines
 from advisor.spec.reading.name_lookup import NameIndex, fold
 from advisor.units import GB
 
@@ -27,7 +27,7 @@ _MARKS = ("(R)", "(r)", "(TM)", "(tm)")
 @lru_cache(maxsize=1)
 def known_gpus() -> tuple[GpuSpec, ...]:
     """Every GPU of the catalog, in its order (oldest architecture first)."""
-    document = read_catalog("gpus.yaml")
+    document = read_catalog_lines("gpus.yaml")
     sheets: Mapping[str, str] = document["sources"]
     return tuple(_spec(row, sheets) for row in document["gpus"])
 
