@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from advisor.record.prior_constants import AccuracyConstant
 
 _SAME_WEIGHTS = (frozenset({"fp8", "fp8-w8a16"}), frozenset({"int8", "int8-w8a16"}))
-
 _KV_RECIPE = Recipe(algorithm="none")
 WIDEST = 1.0
 """An interval wider than this, all that a score can lose, tells nothing: the number is refused."""
