@@ -102,9 +102,9 @@ def unsupported(space: Space) -> list[Deployment]:
     for gpu in space.gpus:
         degrees = list(_degrees(space, gpu)) or [1]
         for fmt in space.formats:
-            tried = [_one(space, gpu, fmt, space.kv_formats[0], degree) for degree in degrees]
+            tried = (_one(space, gpu, fmt, space.kv_formats[0], degree) for degree in degrees)
             if not any(starts(d) for d in tried):
-                found.append(tried[0])
+                found.append(_one(space, gpu, fmt, space.kv_formats[0], degrees[0]))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import TYPE_CHECKING
@@ -106,7 +106,7 @@ def choose(choice: Choice, predictor: Predictor, quality: QualityModel | None = 
     table = _judged(choice, predictor, quality)
     others = [
         *((_on_one(asked, gpu), PRICE) for gpu in gone),
-        *((d, _unsupported_kind(d)) for d in search.unsupported(asked)),
+        *_unsupported(asked),
     ]
     fits = table is None or bool(table.answers.fits.any())
     found = recommendation_of(
@@ -300,12 +300,14 @@ def _points(table: JudgedTable) -> list[tuple[float, float, float]]:
     return list(zip(*(np.asarray(column).tolist() for column in columns), strict=True))
 
 
-def _unsupported_kind(deployment: Deployment) -> RefusalKind:
-    if deployment.kernels.refused_by in ("build", "model"):
-        return "engine"
-    newest = replace(deployment, engine=replace(deployment.engine, version=known_releases()[0]))
-    by_release = newest.engine != deployment.engine and newest.kernels.starts
-    return "engine" if by_release else "format"
+def _unsupported(space: search.Space) -> Iterator[tuple[Deployment, RefusalKind]]:
+    """What vLLM starts nothing of, and whether that is the release's doing or the format's."""
+    newest = replace(space.engine, version=known_releases()[0])
+    for d in search.unsupported(space):
+        by_release = d.kernels.refused_by in ("build", "model") or (
+            newest != space.engine and replace(d, engine=newest).kernels.starts
+        )
+        yield d, "engine" if by_release else "format"
 
 
 def _smallest_that_holds(choice: Choice, predictor: Predictor) -> Prediction | None:

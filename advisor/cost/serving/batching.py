@@ -66,22 +66,29 @@ def _steps(
     also arrive during prefill steps.
     """
     chunks = np.ceil(service)
-    batch = np.where(request.decode_steps > 0, 1.0 + others, 0.0)
+    decodes = request.decode_steps > 0
+    batch = np.where(decodes, 1.0 + others, 0.0)
     share = np.clip(
         np.maximum(prefills_per_step * service, -np.expm1(-prefills_per_step * chunks)), TINY, 1.0
     )
-    decode_s = np.where(request.decode_steps > 0, request.step_s(batch, np.zeros_like(batch)), 0.0)
+    none = np.zeros_like(batch)
+    beside = np.where(request.prefill_first, 0.0, np.stack([batch, others]))
     if rate is not None and np.any(request.prefill_first):
-        one_s = request.prefill_step_s(batch, np.minimum(request.uncached_tokens, token_room))
-        runs = prefill_runs(rate, decode_s, one_s, prefills_per_step)
+        one = np.minimum(request.uncached_tokens, token_room)
+        decode_s, one_s = request.step_s(np.stack([batch, beside[0]]), np.stack([none, one]))
+        runs = prefill_runs(rate, np.where(decodes, decode_s, 0.0), one_s, prefills_per_step)
         share = np.where(request.prefill_first, runs, share)
     tokens = prefills_per_step * request.uncached_tokens / share
-    prefill_s = request.prefill_step_s(batch, np.minimum(tokens, token_room))
-    prefill_s = prefill_s * np.where(request.prefill_first, np.maximum(tokens / token_room, 1.0), 1.0)
-    full_s = request.prefill_step_s(others, token_room)
     last = request.uncached_tokens - (chunks - 1.0) * token_room
     last = np.minimum(last + prefills_per_step * request.uncached_tokens, token_room)
-    own_prefill_s = request.prefill_step_s(others, last) + (chunks - 1.0) * full_s
+    # Together, as a call takes longer than a few hundred rows in it.
+    decode_s, prefill_s, full_s, last_s = request.step_s(
+        np.stack([batch, beside[0], beside[1], beside[1]]),
+        np.stack([none, np.minimum(tokens, token_room), token_room, last]),
+    )
+    decode_s = np.where(decodes, decode_s, 0.0)
+    prefill_s = prefill_s * np.where(request.prefill_first, np.maximum(tokens / token_room, 1.0), 1.0)
+    own_prefill_s = last_s + (chunks - 1.0) * full_s
     decode_share = np.where(request.prefill_first, 1.0, 1.0 - share)
     mean_s = decode_share * decode_s + share * prefill_s
     return _Steps(decode_s, prefill_s, share, full_s, own_prefill_s, mean_s, decode_share)

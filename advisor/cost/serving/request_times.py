@@ -23,7 +23,8 @@ class StepTime(Protocol):
         prefill_tokens: Floats,
         prefill_context: Floats,
     ) -> Floats:
-        """Seconds of one iteration per entry; all arrays and the result have one shape.
+        """Seconds of one iteration per entry; all arrays and the result have one shape, whose last axis is
+        that of the deployments.
 
         decode_sequences: sequences that produce one token each. decode_context: tokens that one of them
         attends to, on average. prefill_tokens: prompt tokens computed. prefill_context: tokens that one
@@ -64,7 +65,8 @@ class RequestWork:
     """Part of it that one request has after another."""
 
     def step_s(self, sequences: Floats, tokens: Floats) -> Floats:
-        """Seconds of a step that decodes `sequences` and prefills `tokens` prompt tokens."""
+        """Seconds of a step that decodes `sequences` and prefills `tokens` prompt tokens; (n,), or (m, n) for
+        m steps of each row."""
         context = np.where(sequences > 0, self.decode_context, 0.0)
         attended = np.where(tokens > 0, self.prefill_context, 0.0)
         return self.step.step_s(sequences, context, tokens, attended)

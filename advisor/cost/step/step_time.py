@@ -211,7 +211,7 @@ def step_breakdown(
     prefill_context: Floats,
     prompts: Floats,
 ) -> StepBreakdown:
-    """One iteration by cause; all arrays of one shape (n,), `c` with n rows.
+    """One iteration by cause; all arrays of one shape, (n,) or (m, n), `c` with n rows.
 
     sequences: decoding sequences. context: their mean cached tokens. prefill_tokens: prompt tokens
     in this iteration, of `prompts` prompts. prefill_context: mean cached tokens that one of them
