@@ -174,8 +174,9 @@ def _cheaper(
     least = _least_usd(level, known)
     if least is None:
         return []
-    surer, usd = level > choice.workload.confidence, table.usd_per_hour[0]
-    singles = [table.deployments[i] for i in at.tolist() if not (surer and usd[i] >= least)]
+    # Surer takes no fewer replicas, and one replica cannot be fewer.
+    no_fewer = (level > choice.workload.confidence) | (table.replicas[0, at] == 1)
+    singles = [table.deployments[i] for i in at[~no_fewer | (table.usd_per_hour[0, at] < least)].tolist()]
     return [d for d in (_within(choice, single, least) for single in singles) if d is not None]
 
 

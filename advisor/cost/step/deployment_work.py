@@ -28,6 +28,7 @@ from advisor.errors import UnsupportedError
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine, EngineDefaults, Generation, defaults
 from advisor.spec.formats.format import Execution, QuantFormat
+from advisor.spec.models.model import ModelSpec
 from advisor.units import BITS_PER_BYTE
 
 BYTES_16BIT = 2
@@ -186,16 +187,17 @@ def _one(deployment: Deployment, limits: EngineDefaults, once: Once) -> dict[str
     # the seed paper's 16-GPU latencies fit that and not one group of 16.
     tp = min(deployment.tensor_parallel, deployment.gpu.gpus_per_node)
     stages = deployment.tensor_parallel // tp
+    model, fmt = deployment.model, deployment.format
     return {
-        **_machine(deployment, tp, stages),
-        **_matrices(deployment, tp, stages, once),
-        **_attention(deployment, tp, stages, once),
+        **_machine(deployment, tp, stages, once),
+        **once(_matrices, model, fmt.name, fmt.bits_per_weight, tp, stages),
+        **once(_attention, model, deployment.kv_bits, tp, stages),
         **_engine(deployment, tp, limits, once),
     }
 
 
-def _machine(deployment: Deployment, tp: int, stages: int) -> dict[str, object]:
-    """Where it runs, and at which rates."""
+def _machine(deployment: Deployment, tp: int, stages: int, once: Once) -> dict[str, object]:
+    """Where it runs, at which rates, and the work of a tile on each multiprocessor."""
     fmt, gpu = deployment.format, deployment.gpu
     execution = fmt.execution(gpu)
     if execution is None:
@@ -219,16 +221,15 @@ def _machine(deployment: Deployment, tp: int, stages: int) -> dict[str, object]:
         "tensor_parallel": tp,
         "pipeline_parallel": stages,
         "sms": gpu.sms or USUAL_SMS,
+        "tile_flop": 2 * TILE**2 * (gpu.sms or USUAL_SMS) * once(inner_dims, deployment.model, tp),
         "memory_bytes": gpu.memory_bytes,
     }
 
 
-def _matrices(deployment: Deployment, tp: int, stages: int, once: Once) -> dict[str, object]:
-    """Weights, the work of multiplying by them, and the kernels that do it."""
-    model, fmt, gpu = deployment.model, deployment.format, deployment.gpu
-    bits = fmt.bits_per_weight
-    quant_params, kept_params, expert_params = once(widths, model, fmt.name)
-    shape, times = once(Shape.of, model), once(reads, model)
+def _matrices(model: ModelSpec, format: str, bits: float, tp: int, stages: int) -> dict[str, object]:
+    """Weights, the work of multiplying by them, and the kernels that do it; bits: stored per weight."""
+    quant_params, kept_params, expert_params = widths(model, format)
+    shape, times = Shape.of(model), reads(model)
     head_params = float(model.vocab * model.hidden)
     wide_params = shape.dense - quant_params + shape.kept + shape.absorbed
     weight_bytes = (quant_params + expert_params) * bits / BITS_PER_BYTE + wide_params * BYTES_16BIT
@@ -245,7 +246,6 @@ def _matrices(deployment: Deployment, tp: int, stages: int, once: Once) -> dict[
         "expert_flop": 2 * shape.active_expert_params / tp,
         "head_flop": 2 * head_params / tp,
         "weights_per_byte": BITS_PER_BYTE / bits,
-        "tile_flop": 2 * TILE**2 * (gpu.sms or USUAL_SMS) * once(inner_dims, model, tp),
         "activation_elements": (shape.dense + shape.active_expert_params) / model.hidden / tp
         + shape.layers * model.hidden,
         "layers": shape.layers,
@@ -256,15 +256,14 @@ def _matrices(deployment: Deployment, tp: int, stages: int, once: Once) -> dict[
     }
 
 
-def _attention(deployment: Deployment, tp: int, stages: int, once: Once) -> dict[str, object]:
+def _attention(model: ModelSpec, kv_bits: int, tp: int, stages: int) -> dict[str, object]:
     """The KV cache and the recurrent state: what is kept of a token or a sequence, read and computed."""
-    model = deployment.model
-    groups = once(kv_groups, model, deployment.kv_bits, tp)
+    groups = kv_groups(model, kv_bits, tp)
     groups = [*groups, *[KvGroup(float("inf"))] * (MAX_KV_GROUPS - len(groups))]
-    state = once(state_bytes, model, tp)
+    state = state_bytes(model, tp)
     return {
         "kv_read_bytes": [g.read for g in groups],
-        "kv_bits": deployment.kv_bits,
+        "kv_bits": kv_bits,
         "kv_window": [g.window for g in groups],
         "pair_flop": [g.prefill_flop for g in groups],
         "decode_pair_flop": [g.decode_flop for g in groups],

@@ -75,6 +75,10 @@ def share_longer(load: Load, tokens: int) -> float:
     if load.conversation.has_turns:
         turns = turn_prompts(load.conversation, prompt.mean, answer.mean, prompt.std**2, answer.std**2)
         return sum(turn.share * _normal_above(turn, answer.std**2, tokens) for turn in turns)
+    if load.longest_context <= tokens and all(
+        x.kind == "constant" or x.high is not None for x in (prompt, answer)
+    ):
+        return 0.0
     room = tokens - load.conversation.system_tokens
     answers = _equally_likely(answer)
     return math.fsum(share_above(prompt, room - one) for one in answers) / len(answers)
