@@ -139,6 +139,8 @@ def prediction(
             weight_bytes=16 * GB,
             overhead_bytes=2 * GB,
             kv_bytes=kv_bytes,
+            kv_low_bytes=kv_bytes,
+            kv_high_bytes=kv_bytes,
             usable_bytes=38 * GB,
             max_context=max_context,
             max_concurrency=max_concurrency,
@@ -223,6 +225,7 @@ def answers(predictions: Sequence[Prediction], statistics: Sequence[tuple[str, s
     latency = {one: ranges(lambda p, one=one: p.latency.get(one)) for one in statistics}
     capacity = ranges(lambda p: p.capacity_requests_per_s)
     replicas = np.array([p.deployment.replicas for p in predictions])
+    longest = np.array([float(p.memory.max_context) for p in predictions])
     known = {"tpot_s": timed, "capacity_requests_per_s": capacity.value / replicas}
     return PredictionTable(
         requests_per_s=ranges(lambda p: p.requests_per_s),
@@ -235,6 +238,7 @@ def answers(predictions: Sequence[Prediction], statistics: Sequence[tuple[str, s
         measured=np.zeros(count, dtype=bool),
         latency_ms=latency,
         max_context=np.array([p.memory.max_context for p in predictions], dtype=np.intp),
+        longest=Range(value=longest, low=longest, high=longest),
     )
 
 

@@ -15,7 +15,7 @@ from advisor.advise.choose.judged_table import JudgedTable
 from advisor.advise.choose.rank import TIE
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.array_table import Floats
-from advisor.cost.uncertainty.joint_probability import probability
+from advisor.cost.uncertainty.joint_probability import MEMORY, probability
 from advisor.spec.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ def sureness(of: Contest) -> ChoiceProbability:
         limits=tuple(
             Kept(limit=limit.key, probability=probability(float(limit.margin_sd[0, 0])))
             for limit in of.found.uncertain
+            if limit.cause != MEMORY or np.isfinite(limit.margin_sd[0, 0])
         ),
         keeps_all=float(of.found.keeps_all[0, 0]),
         best=float(chance[0]),

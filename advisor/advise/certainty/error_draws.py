@@ -21,7 +21,7 @@ from advisor.cost.array_table import Bools, Floats, Ints, each_column
 from advisor.cost.predict.predictor import Z90
 from advisor.cost.step.deployment_work import kernel_family
 from advisor.cost.uncertainty.error_class import DISTANCES, EngineClass
-from advisor.cost.uncertainty.joint_probability import RECOVERY, TOKEN_RATE
+from advisor.cost.uncertainty.joint_probability import MEMORY, RECOVERY, TOKEN_RATE
 from advisor.cost.uncertainty.shared_errors import SharedErrors, Shares
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import defaults
@@ -101,6 +101,9 @@ def _parts(found: JudgedTable, load: int, i: int, shared: SharedErrors, cause: s
     d = found.deployments[i]
     if cause == RECOVERY:
         return _recovery_parts(d)
+    if cause == MEMORY:
+        name = f"{cause} own {' '.join(map(str, d.replica_key))}"
+        return {f"{cause} model": SAME_MEMORY**0.5, name: (1.0 - SAME_MEMORY) ** 0.5}
     kind = found.loads[load].arrival.kind
     own = _speed_parts(found, load, i, shared, cause)
     if cause == TOKEN_RATE or kind == "single":
@@ -112,6 +115,8 @@ def _parts(found: JudgedTable, load: int, i: int, shared: SharedErrors, cause: s
     }
 
 
+SAME_MEMORY = 0.5
+"""Share of the variance of what the engine takes of a GPU that deployments of one model have in common."""
 SAME_FORMAT = 0.6
 """Share of the variance of a recovery that two checkpoints of one model in one format have in common, made
 differently: (fragile² + fragile_in_format² + benchmark²) ÷ (those + recipe² + checkpoint²) of the fit."""

@@ -154,7 +154,7 @@ class DeploymentEvaluator:
         for one in judged:
             likely &= one.likely
         keeps = np.broadcast_to(self._keeps_all(judged), len(pairs))
-        needed = self.needed[pairs]
+        needed = self.needed[pairs] / limit.kv_cache_certainty(of)
         held = limit.memory_limit(of).kept & limit.context_limit(of).kept
         failed = self._failures(pairs, count)
         ruled_out, hopeless = failed != "", failed == "seen"
@@ -244,6 +244,7 @@ class DeploymentEvaluator:
             *self._failed_limits(pairs, count),
             limit.memory_limit(of),
             limit.context_limit(of),
+            limit.kv_cache_limit(of),
             *self.speed_limits(pairs, count, of, np.zeros(len(pairs))),
             *self._evidence_limit(),
             *([] if accuracy is None else [accuracy]),

@@ -16,6 +16,7 @@ from advisor.advise.choose.assessment import RefusalKind
 from advisor.cost.array_table import Bools, Floats, Ints, each_column
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.quality.question_and_recovery import Recovery
+from advisor.cost.uncertainty.joint_probability import MEMORY
 from advisor.spec.deployment import Deployment
 from advisor.spec.hardware.gpu import Price
 from advisor.spec.workloads.workload import Goodput, Load, Workload
@@ -27,7 +28,7 @@ class JudgedLimit:
 
     kind: RefusalKind
     key: str
-    """`ttft_p95_ms`, `capacity`, `recovery`, `memory`."""
+    """`ttft_p95_ms`, `capacity`, `recovery`, `memory`, `kv_cache`."""
     bound: Floats
     """The requested bound in the limit's unit: ms, requests per second, a share, USD per hour, tokens."""
     kept: Bools
@@ -43,7 +44,7 @@ class JudgedLimit:
     predicted: Range | None = None
     """None: nothing that has an interval."""
     cause: str = ""
-    """TOKEN_RATE, TTFT or RECOVERY; empty: no error of a prediction changes it."""
+    """TOKEN_RATE, TTFT, RECOVERY or MEMORY; empty: no error of a prediction changes it."""
     metric: str = ""
     statistic: str = ""
     """`mean` or a percentile, where the limit is on a latency; else empty."""
@@ -119,8 +120,12 @@ class JudgedTable:
 
     @property
     def uncertain(self) -> tuple[JudgedLimit, ...]:
-        """The limits that an error of a prediction may break."""
-        return tuple(limit for limit in self.limits if limit.cause)
+        """The limits that an error of a prediction may break; memory only where it is short."""
+        return tuple(
+            limit
+            for limit in self.limits
+            if limit.cause and (limit.cause != MEMORY or np.isfinite(limit.margin_sd).any())
+        )
 
     @property
     def kept(self) -> Bools:

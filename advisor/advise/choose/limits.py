@@ -16,8 +16,16 @@ from advisor.cost.estimate_with_interval import Estimate
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.predict.predictor import Z90
 from advisor.cost.quality.question_and_recovery import Recovery
-from advisor.cost.uncertainty.error_distribution import error_of_score, normal_score
-from advisor.cost.uncertainty.joint_probability import RECOVERY, TOKEN_RATE, TTFT, deviate, probabilities
+from advisor.cost.uncertainty.error_distribution import MAX_SCORE, error_of_score, normal_score
+from advisor.cost.uncertainty.joint_probability import (
+    MEMORY,
+    RECOVERY,
+    TOKEN_RATE,
+    TTFT,
+    deviate,
+    keeps_all,
+    probabilities,
+)
 from advisor.spec.metrics import LatencyMetric
 from advisor.spec.workloads.workload import Goodput, LatencyLimit, Load, Workload
 
@@ -64,6 +72,38 @@ def context_limit(pairs: Pairs) -> JudgedLimit:
     with np.errstate(divide="ignore"):
         excess = np.where(held > 0, needed / held - 1, np.nan)
     return JudgedLimit.certain("context", needed <= held, bound=needed, excess=excess)
+
+
+def kv_cache_limit(pairs: Pairs) -> JudgedLimit:
+    """The KV cache holds the longest request also if more of the memory is taken than estimated.
+
+    Where the estimate itself is too small, or the deployment was measured, there is nothing to doubt.
+    """
+    needed = pairs.of_load([load.longest_context for load in pairs.loads])
+    held = pairs.predicted.longest
+    with np.errstate(invalid="ignore", divide="ignore"):
+        margin = Z90 * (held.value - needed) / (held.value - held.low)
+        excess = np.where(held.low > 0, np.maximum(needed / held.low - 1, 0.0), np.nan)
+    doubted = (margin >= 0) & (margin < MAX_SCORE) & pairs.predicted.fits & ~pairs.predicted.measured
+    margin = np.where(doubted, margin, np.inf)
+    return JudgedLimit(
+        kind="context",
+        key="kv_cache",
+        bound=needed,
+        kept=margin >= deviate(pairs.confidence),
+        likely=np.ones(margin.shape, dtype=bool),
+        excess=excess,
+        predicted=held,
+        cause=MEMORY,
+        margin_sd=margin,
+    )
+
+
+def kv_cache_certainty(pairs: Pairs) -> Floats:
+    """The probability of `kv_cache_limit`, for which the other limits must make up: no replica gives a cache
+    more room. 1 where they cannot."""
+    room = keeps_all({MEMORY: kv_cache_limit(pairs).margin_sd}, 0.0)
+    return np.where(room > pairs.confidence, room, 1.0)
 
 
 def capacity_limit(pairs: Pairs) -> JudgedLimit | None:

@@ -22,7 +22,7 @@ from advisor.advise.choose.judged_table import JudgedTable
 from advisor.advise.choose.rank import AS_SURE, Decided, order, pareto, tied, what_decided
 from advisor.cost.array_table import Floats, Ints
 from advisor.cost.predict.prediction import Prediction
-from advisor.display_text import ROUNDING, number, spread_text
+from advisor.display_text import ROUNDING, number, span, spread_text
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.start_table import known_releases
 from advisor.spec.hardware.gpu import GpuSpec
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 PRICE: RefusalKind = "price"
 PATIENCE_S = 10.0
 """Mean seconds to the first token beyond which an answer without a limit on it says so."""
+LITTLE_KNOWN = 0.2
+"""Share of the KV cache that its interval may take from it before an answer says so."""
 HOLDING_DEGREES = (1, 2, 4, 8, 16, 32)
 """Tensor parallelism tried to say what would hold a model that fits nowhere."""
 
@@ -171,20 +173,19 @@ def _price_notes(choice: Choice) -> tuple[str, ...]:
 
 
 def _tight_memory(found: Recommendation) -> tuple[str, ...]:
-    """That the winner's KV cache is smaller than the engine's own share, which is an estimate: its error then
-    decides how many sequences share a step, or whether the engine starts at all."""
+    """That the room for the winner's KV cache is little known: how many sequences share a step, or whether
+    the engine starts at all, depends on it."""
     prediction = None if found.winner is None else found.winner.prediction
-    if prediction is None or prediction.memory.kv_bytes >= prediction.memory.overhead_bytes:
+    if prediction is None or prediction.memory.kv.low >= (1.0 - LITTLE_KNOWN) * prediction.memory.kv_bytes:
         return ()
     memory = prediction.memory
-    left, usable, weights, own = (
-        number(size / GB)
-        for size in (memory.kv_bytes, memory.usable_bytes, memory.weight_bytes, memory.overhead_bytes)
+    usable, weights, own = (
+        number(size / GB) for size in (memory.usable_bytes, memory.weight_bytes, memory.overhead_bytes)
     )
     return (
-        f"the KV cache is what estimates leave: {left} of {usable} GB per GPU, after {weights} of weights "
-        f"and {own} of the engine's own, which may be off by a few tenths of a GB. The probability does not "
-        'count that: check "GPU KV cache size" in vLLM\'s log',
+        f"the KV cache is what estimates leave: {span(memory.kv.scaled(1 / GB))} of {usable} GB per GPU, "
+        f"after {weights} of weights and {own} of the engine's own. The probability counts whether it holds "
+        'the longest request, not what less room costs in speed: check "GPU KV cache size" in vLLM\'s log',
     )
 
 

@@ -97,7 +97,7 @@ def ways_out(
     if table is not None:
         found += first_of(_slower(choice, table, predictor, quality))
         for limit in table.uncertain:
-            if limit.kind != "capacity":
+            if limit.kind not in ("capacity", "context"):
                 found += _loosened(choice, table, limit, predictor, quality)
         found += first_of(_less_certain(choice, table))
     for either in _wider(choice):

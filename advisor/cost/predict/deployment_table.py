@@ -11,6 +11,7 @@ import numpy as np
 from advisor.cost.array_table import ArrayTable, Bools, Floats, Ints
 from advisor.cost.fit_file import EXPERTS_BY, Fit
 from advisor.cost.fitting.measured_deployments import DeploymentKey, deployment_keys, shape_key
+from advisor.cost.predict.prediction_table import Range
 from advisor.cost.step.deployment_work import DeploymentArrays, defaults_of, deployment_arrays
 from advisor.cost.step.memory import Memory, longest_context, memory
 from advisor.cost.step.parameter_vector import group_keys
@@ -35,14 +36,14 @@ class ReplicaTable(ArrayTable):
     arrays: DeploymentArrays
     costs: StepCosts
     memory: Memory
+    longest: Range
+    """Tokens of the longest sequence that the KV cache holds, whatever the model takes."""
     limits: tuple[EngineDefaults, ...]
 
     @property
     def max_context(self) -> Ints:
         """Tokens of the longest sequence that one request can hold."""
-        a = self.arrays
-        longest = longest_context(self.memory.kv_bytes, a.kv_store_bytes, a.kv_window, a.sequence_state_bytes)
-        return np.asarray(np.minimum(longest, a.max_context), dtype=np.intp)
+        return np.asarray(np.minimum(self.longest.value, self.arrays.max_context), dtype=np.intp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,5 +168,15 @@ class DeploymentTables:
 
     def _worked_out(self, deployments: Sequence[Deployment]) -> ReplicaTable:
         arrays = deployment_arrays(deployments)
-        costs = self.fit.speed.step_costs(arrays)
-        return ReplicaTable(arrays, costs, memory(arrays), tuple(defaults_of(deployments)))
+        costs, held = self.fit.speed.step_costs(arrays), memory(arrays)
+        limits = tuple(defaults_of(deployments))
+        return ReplicaTable(arrays, costs, held, _longest(arrays, held), limits)
+
+
+def _longest(a: DeploymentArrays, held: Memory) -> Range:
+    """Tokens of the longest sequence that each KV cache holds, with the ends of its interval."""
+    value, low, high = (
+        longest_context(room, a.kv_store_bytes, a.kv_window, a.sequence_state_bytes)
+        for room in (held.kv_bytes, held.kv_low_bytes, held.kv_high_bytes)
+    )
+    return Range(value=value, low=low, high=high)

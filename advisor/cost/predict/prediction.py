@@ -36,12 +36,21 @@ class MemoryPlan:
     """CUDA context, graphs, activations at peak, NCCL."""
     kv_bytes: float
     """Left for the KV cache; negative means that it does not fit."""
+    kv_low_bytes: float
+    """Ends of the 90 % interval of what is left."""
+    kv_high_bytes: float
     usable_bytes: float
     """Memory × gpu_memory_utilization."""
     max_context: int
     """Longest sequence that one request can hold; bounded by the model's own."""
     max_concurrency: int
     """Sequences of the load's mean length that fit at once, over all replicas."""
+
+    @property
+    def kv(self) -> Estimate:
+        """Bytes left for the KV cache, with the 90 % interval; 0 where the weights do not fit."""
+        value, low, high = (max(b, 0.0) for b in (self.kv_bytes, self.kv_low_bytes, self.kv_high_bytes))
+        return Estimate(value=value, low=low, high=high, basis="fitted")
 
     @property
     def fits(self) -> bool:
@@ -181,6 +190,8 @@ def memory_plans(p: DeploymentTable, table: PredictionTable) -> list[MemoryPlan]
         held.weight_bytes,
         held.overhead_bytes,
         held.kv_bytes,
+        held.kv_low_bytes,
+        held.kv_high_bytes,
         held.usable_bytes,
         table.max_context,
         table.max_concurrency,
@@ -190,11 +201,13 @@ def memory_plans(p: DeploymentTable, table: PredictionTable) -> list[MemoryPlan]
             weight_bytes=weight,
             overhead_bytes=overhead,
             kv_bytes=kv,
+            kv_low_bytes=low,
+            kv_high_bytes=high,
             usable_bytes=usable,
             max_context=context,
             max_concurrency=concurrency,
         )
-        for weight, overhead, kv, usable, context, concurrency in zip(
+        for weight, overhead, kv, low, high, usable, context, concurrency in zip(
             *(column.tolist() for column in columns), strict=True
         )
     ]

@@ -58,6 +58,8 @@ class PredictionTable(ArrayTable):
     """Sequences of the mean lengths that fit at once."""
     max_context: Ints
     """Tokens of the longest sequence that one request can hold."""
+    longest: Range
+    """Tokens of the longest sequence that the KV cache holds, whatever the model takes."""
     stats: ServingStats
     """Means of one replica, before any correction."""
     measured: Bools

@@ -244,6 +244,7 @@ class Predictor:
             fits=m.batch_limit >= 1.0,
             max_concurrency=(np.floor(np.minimum(m.batch_limit, 1e9)) * replicas).astype(np.intp),
             max_context=r.max_context[at],
+            longest=r.longest.take(at),
             stats=m,
             prefix_hits=None if cached is None else loads.prefix_hit_rate,
             prefix_hits_spread=None if cached is None else spread_hits(loads, cached, replicas),

@@ -24,6 +24,7 @@ from advisor.cost.step.layer_sums import (
     state_bytes,
     widths,
 )
+from advisor.cost.step.layer_width import profile_columns, row_padding
 from advisor.errors import UnsupportedError
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine, EngineDefaults, Generation, defaults
@@ -146,7 +147,21 @@ class DeploymentArrays(ArrayTable):
     """(D, MAX_KV_GROUPS) bytes stored per token."""
     sequence_state_bytes: Floats
     memory_bytes: Floats
+    """What a program can allocate on the GPU."""
+    unified_memory: Floats
+    """1: the GPU shares its memory with the CPU."""
     max_context: Floats
+    peak_width: Floats
+    """Numbers per token at the widest moment of a layer."""
+    logits_bytes: Floats
+    """Bytes per sequence and vocabulary entry at the peak of sampling."""
+    least_logits_bytes: Floats
+    """The same if what the sampler may use instead is installed."""
+    tower_bytes: Floats
+    collectives_counted: Floats
+    """1: the engine takes what collectives allocate at their start off the KV cache."""
+    graphs_counted: Floats
+    """1: the engine takes the memory of CUDA graphs off the KV cache."""
     # engine
     max_num_seqs: Floats
     max_num_batched_tokens: Floats
@@ -193,6 +208,7 @@ def _one(deployment: Deployment, limits: EngineDefaults, once: Once) -> dict[str
         **once(_matrices, model, fmt.name, fmt.bits_per_weight, tp, stages),
         **once(_attention, model, deployment.kv_bits, tp, stages),
         **_engine(deployment, tp, limits, once),
+        **profile_columns(deployment, tp, stages, limits, once),
     }
 
 
@@ -222,7 +238,7 @@ def _machine(deployment: Deployment, tp: int, stages: int, once: Once) -> dict[s
         "pipeline_parallel": stages,
         "sms": gpu.sms or USUAL_SMS,
         "tile_flop": 2 * TILE**2 * (gpu.sms or USUAL_SMS) * once(inner_dims, deployment.model, tp),
-        "memory_bytes": gpu.memory_bytes,
+        "memory_bytes": gpu.program_bytes,
     }
 
 
@@ -232,7 +248,8 @@ def _matrices(model: ModelSpec, format: str, bits: float, tp: int, stages: int) 
     shape, times = Shape.of(model), reads(model)
     head_params = float(model.vocab * model.hidden)
     wide_params = shape.dense - quant_params + shape.kept + shape.absorbed
-    weight_bytes = (quant_params + expert_params) * bits / BITS_PER_BYTE + wide_params * BYTES_16BIT
+    narrow_params = quant_params + expert_params * row_padding(model, format)
+    weight_bytes = narrow_params * bits / BITS_PER_BYTE + wide_params * BYTES_16BIT
     return {
         "quant_bytes": times * quant_params * bits / BITS_PER_BYTE / tp,
         "kept_bytes": times * kept_params * BYTES_16BIT / tp,
@@ -270,7 +287,6 @@ def _attention(model: ModelSpec, kv_bits: int, tp: int, stages: int) -> dict[str
         "state_bytes": 2 * state,
         "linear_mixer_flop": 2 * state,
         "kv_store_bytes": [g.store / stages for g in groups],
-        "sequence_state_bytes": state / stages,
         "max_context": model.max_context,
     }
 

@@ -13,17 +13,33 @@ import numpy as np
 from advisor.cost.array_table import ArrayTable, Floats
 from advisor.cost.step.deployment_work import DeploymentArrays
 from advisor.cost.step.layer_sums import MAX_KV_GROUPS
-from advisor.units import GIB
+from advisor.cost.step.layer_width import BYTES_16BIT
+from advisor.units import GIB, MIB
 
 BLOCK_TOKENS = 16
 """Tokens of one KV block (vLLM's `block_size` on GPUs)."""
 
-CONTEXT_BYTES = 0.6 * GIB
-"""CUDA context, cuBLAS workspaces and allocator slack: vLLM logs 0.3-0.9 GiB of 'non-torch' memory."""
-COLLECTIVE_BYTES = 0.5 * GIB
-"""More of it when GPUs talk: NCCL's channels and the custom all-reduce buffers."""
-LOGITS_BYTES = 8
-"""Per sequence and vocabulary entry at the peak: 32-bit logits and their sorted copy."""
+CONTEXT_BYTES = 0.15 * GIB
+"""What the engine takes outside PyTorch (cuBLAS workspaces): logs print 0.13 to 0.35 GiB on one GPU."""
+COLLECTIVE_BYTES = 0.4 * GIB
+"""More of it when GPUs share layers: logs print 0.54 GiB in all on two H100."""
+COLLECTIVE_START_BYTES = 1.5 * GIB
+"""What NCCL and the custom all-reduce allocate when they start, where the engine takes it off."""
+NODE_BYTES = 2.0 * GIB
+"""More of it when GPUs of several machines work together: logs print 2.5 GiB in all."""
+GRAPH_BYTES, GRAPH_BYTES_PER_TOKEN = 0.1 * GIB, 1.0 * MIB
+"""CUDA graphs, and for every token of the largest one: logs print 0.1 GiB for graphs of a few tokens to 0.7
+for those of 512."""
+
+ERROR_BYTES, OVERHEAD_ERROR = 0.3 * GIB, 0.1
+"""How far the KV cache is off: always, and for every byte of the engine's own share."""
+WEIGHT_ERROR, BYTE_ERROR, NARROW_ERROR = 0.01, 0.02, 0.05
+"""The same for every byte of weights, of 16, 8 and 4 bits: checkpoints of one format keep different parts at
+16 bits, and kernels pad them differently."""
+UNIFIED_ERROR = 0.12
+"""The same for every byte of a memory that the GPU shares with the CPU: what else lies in it counts, too."""
+ERROR_SCALE = 1.0
+"""Scales them so that nine of ten KV caches that logs print lie in the interval; see benchmarks/memory.py."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,21 +51,51 @@ class Memory(ArrayTable):
     usable_bytes: Floats
     kv_bytes: Floats
     """What is left for the cache; negative: the weights do not fit."""
+    kv_low_bytes: Floats
+    """Ends of the 90 % interval of what is left."""
+    kv_high_bytes: Floats
 
 
 def memory(a: DeploymentArrays) -> Memory:
     """What each deployment's weights, activations and runtime take, and what is left."""
     usable = a.memory_bytes * a.memory_utilization
-    # The widest moment of a layer: inputs and outputs of its matrices at 16 bits.
-    width = a.activation_elements / np.maximum(a.layers, 1) + 3 * a.hidden_bytes / 2
-    peak = a.max_num_batched_tokens * width * 2 + a.max_num_seqs * a.vocab * LOGITS_BYTES
-    overhead = CONTEXT_BYTES + np.where(a.tensor_parallel > 1, COLLECTIVE_BYTES, 0.0) + peak
+    peak = activation_peak(a, a.logits_bytes)
+    overhead = _runtime(a) + peak
+    kv = usable - a.weight_bytes - overhead
+    packed = a.weights_per_byte
+    share = np.where(packed > 1, NARROW_ERROR, np.where(packed == 1, BYTE_ERROR, WEIGHT_ERROR))
+    shared = UNIFIED_ERROR * a.unified_memory * a.memory_bytes
+    parts = (np.full_like(kv, ERROR_BYTES), OVERHEAD_ERROR * overhead, share * a.weight_bytes, shared)
+    off = ERROR_SCALE * np.sqrt(np.sum(np.square(parts), axis=0))
+    spared = peak - activation_peak(a, a.least_logits_bytes)
     return Memory(
         weight_bytes=a.weight_bytes,
         overhead_bytes=overhead,
         usable_bytes=usable,
-        kv_bytes=usable - a.weight_bytes - overhead,
+        kv_bytes=kv,
+        kv_low_bytes=kv - off,
+        kv_high_bytes=kv + np.hypot(off, spared),
     )
+
+
+def _runtime(a: DeploymentArrays) -> Floats:
+    """Bytes beside weights and activations: the process, collectives, CUDA graphs where they are counted."""
+    shared = COLLECTIVE_BYTES + a.collectives_counted * COLLECTIVE_START_BYTES
+    graphs = np.where(a.graph_tokens > 0, GRAPH_BYTES + a.graph_tokens * GRAPH_BYTES_PER_TOKEN, 0.0)
+    return np.asarray(
+        CONTEXT_BYTES
+        + np.where(a.tensor_parallel > 1, shared, 0.0)
+        + np.where(a.pipeline_parallel > 1, NODE_BYTES, 0.0)
+        + a.graphs_counted * graphs
+    )
+
+
+def activation_peak(a: DeploymentArrays, logits_bytes: Floats) -> Floats:
+    """Bytes: the layers, the tower and the sampler come one after another, so the largest counts."""
+    tokens = a.max_num_batched_tokens
+    sampler = np.minimum(a.max_num_seqs, tokens) * a.vocab * logits_bytes + tokens * a.hidden_bytes
+    layers = tokens * a.peak_width * BYTES_16BIT
+    return np.asarray(np.maximum(np.maximum(layers, sampler), a.tower_bytes))
 
 
 def sequence_bytes(store_bytes: Floats, window: Floats, state_bytes: Floats, tokens: Floats) -> Floats:

@@ -18,11 +18,13 @@ from advisor.cost.array_table import Floats
 from advisor.cost.normal_quantiles import normal_quantile
 from advisor.cost.uncertainty.shared_errors import TOKEN_RATE, TTFT
 
-__all__ = ["RECOVERY", "TOKEN_RATE", "TTFT", "deviate", "keeps_all", "kept_by", "probability"]
+__all__ = ["MEMORY", "RECOVERY", "TOKEN_RATE", "TTFT", "deviate", "keeps_all", "kept_by", "probability"]
 
 RECOVERY = "recovery"
 """What can turn out worse than predicted, beside the token rate (which TPOT, E2E and throughput all follow)
 and TTFT: the accuracy. Limits on one of the three are kept or missed together."""
+MEMORY = "memory"
+"""How much is left for the KV cache, which no other error has a part in."""
 DRAWS = 2_048
 GOLDEN = (5.0**0.5 - 1.0) / 2.0
 """Steps of this length fill the unit interval evenly, however many there are."""
@@ -56,12 +58,16 @@ def keeps_all(margins: Mapping[str, Floats], first_token: float) -> Floats:
     """The probability that the errors of each cause stay within its margin, for all causes at once.
 
     margins: for each cause the least margin of its limits, in standard deviations. first_token: the
-    correlation of the error in TTFT with that in the token rate. The error in accuracy is independent of
-    both.
+    correlation of the error in TTFT with that in the token rate. The errors in accuracy and in memory are
+    independent of both.
     """
-    speed = _speed(margins.get(TOKEN_RATE), margins.get(TTFT), first_token)
-    recovery = margins.get(RECOVERY)
-    return speed if recovery is None else np.asarray(speed * probabilities(recovery))
+    kept = _speed(margins.get(TOKEN_RATE), margins.get(TTFT), first_token)
+    for independent in (RECOVERY, MEMORY):
+        margin = margins.get(independent)
+        if margin is not None:
+            certain = bool(np.isposinf(margin).all())
+            kept = np.asarray(kept * (np.ones(margin.shape) if certain else probabilities(margin)))
+    return kept
 
 
 def probabilities(margins_sd: Floats) -> Floats:

@@ -74,6 +74,8 @@ def _memory(assessment: Assessment, refusal: Refusal) -> str:
 
 def _context(assessment: Assessment, refusal: Refusal) -> str:
     prediction = assessment.prediction
+    if refusal.expected is not None:
+        return f"its KV cache holds {span(refusal.expected)}"
     return "" if prediction is None else f"its KV cache holds {prediction.memory.max_context}"
 
 

@@ -123,6 +123,8 @@ def assessment_document(assessment: Assessment) -> AssessmentDocument:
             "weight_bytes": prediction.memory.weight_bytes,
             "overhead_bytes": prediction.memory.overhead_bytes,
             "kv_bytes": prediction.memory.kv_bytes,
+            "kv_low_bytes": prediction.memory.kv_low_bytes,
+            "kv_high_bytes": prediction.memory.kv_high_bytes,
             "usable_bytes": prediction.memory.usable_bytes,
             "max_context": prediction.memory.max_context,
             "max_concurrency": prediction.memory.max_concurrency,

@@ -188,6 +188,8 @@ class MemoryDocument(TypedDict):
     weight_bytes: Bytes
     overhead_bytes: Bytes
     kv_bytes: float
+    kv_low_bytes: Annotated[float, "Lower end of the 90 % interval of kv_bytes; negative: it may not fit."]
+    kv_high_bytes: Annotated[float, "Upper end of the 90 % interval of kv_bytes."]
     usable_bytes: Bytes
     max_context: Count
     max_concurrency: Count

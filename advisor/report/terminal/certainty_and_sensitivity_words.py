@@ -81,6 +81,8 @@ def _best_lines(sure: ChoiceProbability, best: str) -> list[str]:
 def limit_name(key: str) -> str:
     """`TTFT p95` for `ttft_p95_ms`; a limit on something else is its own name."""
     latency = latency_of_key(key)
+    if key == "kv_cache":
+        return "the KV cache's room"
     return key if latency is None else latency_name(*latency)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from advisor.advise.choose.assessment import Assessment
 from advisor.cost.predict.prediction import Prediction
-from advisor.display_text import number, share
+from advisor.display_text import number, share, span
 from advisor.report.commands.checkpoint_and_kernel_words import passed_over, start_words, why_made
 from advisor.report.commands.serve_commands import commands_for, remarks
 from advisor.units import GB
@@ -25,7 +25,7 @@ def memory_lines(assessment: Assessment) -> list[str]:
     return [
         f"{number(gpu.memory_bytes / GB)} GB, of which the engine takes {number(memory.usable_bytes / GB)}",
         f"weights {number(memory.weight_bytes / GB)} GB, runtime {number(memory.overhead_bytes / GB)} GB, "
-        f"KV cache {number(max(memory.kv_bytes, 0.0) / GB)} GB",
+        f"KV cache {span(memory.kv.scaled(1 / GB))} GB",
         f"holds {memory.max_concurrency:,} sequences of this load at once, "
         f"or one of {memory.max_context:,} tokens",
         *_prefix_hits(prediction),

@@ -121,6 +121,7 @@ def _spec(row: Mapping[str, Any], sheets: Mapping[str, str]) -> GpuSpec:
         dense_tflops={compute: rates.get(compute) for compute in COMPUTE_TYPES},
         interconnect=Interconnect(**row["interconnect"]),
         gpus_per_node=row["gpus_per_node"],
+        unified_memory=row.get("unified_memory", False),
         devices_per_card=row.get("devices_per_card", 1),
         power_w=None if power is None else float(power),
         sms=row["sms"],

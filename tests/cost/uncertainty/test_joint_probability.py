@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.cost.uncertainty.joint_probability import (
+    MEMORY,
     RECOVERY,
     TOKEN_RATE,
     TTFT,
@@ -78,3 +79,15 @@ def test_limits_are_kept_by_what_their_margin_is_beyond_that_needed(margin: floa
 def test_beyond_what_draws_tell_limits_are_kept_by_the_least_margin() -> None:
     by = kept_by(np.array([0.0, 1.0]), np.array([0.5, 0.5]), np.array([-7.0, 6.0]))
     assert by == pytest.approx([-7.0, 6.0])
+
+
+@given(slow=margins, room=margins)
+def test_what_is_left_of_the_memory_errs_by_itself(slow: float, room: float) -> None:
+    both = keeps_all({TOKEN_RATE: np.array([slow]), MEMORY: np.array([room])}, 0.5)
+    assert float(both[0]) == pytest.approx(probability(slow) * probability(room))
+
+
+def test_ample_memory_changes_no_probability() -> None:
+    ample = {TOKEN_RATE: np.array([1.0]), MEMORY: np.array([np.inf])}
+    assert keeps_all(ample, 0.5).tolist() == keeps_all({TOKEN_RATE: np.array([1.0])}, 0.5).tolist()
+    assert keeps_all({MEMORY: np.array([np.inf, np.inf])}, 0.0).tolist() == [1.0, 1.0]
