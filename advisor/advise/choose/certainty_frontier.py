@@ -132,7 +132,7 @@ def _cheapest_at(
     level: float, choice: Choice, table: JudgedTable, known: Sequence[Offer], tried: _Tried
 ) -> list[Offer]:
     """Offers with the fewest replicas that keep all limits with the probability `level`: of all deployments
-    that could cost less than the cheapest of them."""
+    that could cost no more than the cheapest of them."""
     there = replace(choice, workload=replace(choice.workload, confidence=level))
     at = _searched(level, table)
     found = list[Offer]()
@@ -169,8 +169,8 @@ def _least_usd(level: float, known: Sequence[Offer]) -> float | None:
 def _cheaper(
     level: float, choice: Choice, table: JudgedTable, at: Ints, known: Sequence[Offer]
 ) -> list[Deployment]:
-    """The rows at `at` with the most replicas that cost less than what is known to keep all limits with the
-    probability `level`; nothing where nothing is."""
+    """The rows at `at` with the most replicas that cost no more than what is known to keep all limits with
+    the probability `level`; nothing where nothing is. What costs the same may be surer, or more accurate."""
     least = _least_usd(level, known)
     if least is None:
         return []
@@ -181,12 +181,12 @@ def _cheaper(
 
 
 def _within(choice: Choice, single: Deployment, usd_per_hour: float) -> Deployment | None:
-    """The deployment with the most replicas that cost less; None where one does not."""
+    """The deployment with the most replicas that cost no more; None where one costs more."""
     price, degree = choice.price_of(single.gpu, single.tensor_parallel), single.tensor_parallel
     if price is None:
         return None
     held = choice.space.searched_gpus(single.gpu) // degree
-    paid = most_replicas(price, degree, usd_per_hour * (1.0 - TIE))
+    paid = most_replicas(price, degree, usd_per_hour)
     count = int(min(paid, held, most_busy(choice.workload.load.arrival)))
     return single.times(count) if count >= 1 else None
 
@@ -279,6 +279,19 @@ def _of_its_format(offers_by_cost: Sequence[Offer], first: Offer | None, per: Pe
     )
 
 
+def _cheapest_at_even_odds(offers_by_cost: Sequence[Offer], per: Per) -> Offer | None:
+    """The cheapest; of several that cost the same and are about as sure as the surest of them, the one that
+    may lose least accuracy."""
+    likely = [o for o in offers_by_cost if o.keeps_all_limits >= EVEN]
+    if not likely:
+        return None
+    alike = [o for o in likely if o.usd(per) == likely[0].usd(per)]
+    surest = max(o.keeps_all_limits for o in alike)
+    return max(
+        (o for o in alike if o.keeps_all_limits > surest - AS_SURE), key=lambda o: o.recovery_low or 0.0
+    )
+
+
 def _is_alike(surer: Offer, first: Offer | None, per: Per) -> bool:
     """Whether it costs the same as the recommended and is no surer than draws can tell."""
     if first is None or surer.keeps_all_limits - first.keeps_all_limits > AS_SURE:
@@ -301,7 +314,7 @@ def picks(first: Offer | None, found: Sequence[Offer], workload: Workload) -> tu
     if first is not None and workload.objective != "cost":
         return tuple(made)
     bound = np.inf if first is None else (first.usd(per) or 0.0) * (1.0 - TIE)
-    cheaper = next((o for o in priced if o.keeps_all_limits >= EVEN), None)
+    cheaper = _cheapest_at_even_odds(priced, per)
     if cheaper is not None and (cheaper.usd(per) or 0.0) < bound:
         made.append(Pick(role="cheaper", offer=cheaper))
     return tuple(made)

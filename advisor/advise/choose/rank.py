@@ -12,7 +12,7 @@ import numpy as np
 from advisor.advise.choose.judged_table import JudgedTable
 from advisor.cost.array_table import Bools, Floats, Ints
 from advisor.cost.predict.prediction_table import Range
-from advisor.spec.workloads.workload import Objective
+from advisor.spec.workloads.workload import MAX_CONFIDENCE, Objective
 
 TIE = 0.01
 """Two deployments whose objective differs by less than this share are called a tie: published cells are
@@ -33,8 +33,9 @@ this."""
 
 
 def sure_enough(confidence: float) -> float:
-    """The probability that a safer choice must have: 0.95, or halfway from the confidence to certainty."""
-    return max(SURER, (1.0 + confidence) / 2.0)
+    """The probability that a safer choice must have: 0.95, or halfway from the confidence to certainty, and
+    no more than can be asked for."""
+    return min(max(SURER, (1.0 + confidence) / 2.0), MAX_CONFIDENCE)
 
 
 def order(table: JudgedTable, load: int, at: Ints) -> Ints:

@@ -19,7 +19,7 @@ from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.read_profile import load_workload
-from advisor.spec.workloads.workload import Arrival, LatencyLimit, Load, Objective
+from advisor.spec.workloads.workload import MAX_CONFIDENCE, Arrival, LatencyLimit, Load, Objective
 from tests.advise.builders import deployment, workload
 
 
@@ -84,6 +84,43 @@ def test_of_surer_ones_that_cost_the_same_the_one_that_may_lose_least_accuracy_i
     first, known, surer = offer(6.87, 0.85), of("nvfp4", 0.97, 0.93), of("mxfp4", 0.99, 0.91)
     unknown = of("int4", 0.98, None)
     assert roles(first, [first, unknown, surer, known])["surer"] == known
+
+
+def test_of_cheaper_ones_that_cost_the_same_the_surest_is_named_and_of_those_the_most_accurate() -> None:
+    def of(fmt: str, keeps: float, recovery_low: float | None) -> Offer:
+        served = deployment(fmt=fmt, gpu="H100")
+        return Offer(deployment=served, usd_per_hour=1.0, keeps_all_limits=keeps, recovery_low=recovery_low)
+
+    first, risky = offer(2.0, 0.9), of("bf16", 0.6, 1.0)
+    sure, accurate = of("w4a8-fp8", 0.79, 0.95), of("fp8", 0.78, 0.99)
+    assert roles(first, [first, risky, sure, accurate])["cheaper"] == accurate
+    assert roles(first, [first, risky, sure])["cheaper"] == sure
+
+
+@pytest.mark.parametrize(
+    ("model", "gpu", "confidence", "formats", "cheaper"),
+    [
+        ("Llama-3.1-8B-Instruct", "A4000", 0.95, ["int8", "int4"], "int8"),
+        ("Llama-3.3-70B-Instruct", "H100", 0.99, None, "fp8"),
+    ],
+)
+def test_what_costs_as_much_as_a_cheaper_pick_is_judged_with_as_many_replicas(
+    model: str, gpu: str, confidence: float, formats: list[str] | None, cheaper: str
+) -> None:
+    asked = override(load_workload("chat"), rate=1.0 if gpu == "A4000" else 4.0, confidence=confidence)
+    choice = choice_of(model, asked, gpus=[gpu], formats=formats)
+    found = choose(choice, shipped_predictor(), shipped_quality())
+    (picked,) = [pick.offer for pick in found.picks if pick.role == "cheaper"]
+    assert picked.deployment.format.name == cheaper
+    same = [o for o in found.frontier if o.usd_per_hour == picked.usd_per_hour]
+    assert same == [picked]
+
+
+def test_the_highest_confidence_that_may_be_asked_for_has_an_answer() -> None:
+    choice = choice_of(
+        "Llama-3.1-8B-Instruct", override(load_workload("chat"), confidence=MAX_CONFIDENCE), gpus=["H100"]
+    )
+    assert choose(choice, shipped_predictor(), shipped_quality()).frontier
 
 
 def test_one_that_costs_the_same_and_is_a_point_surer_is_no_choice_to_make() -> None:
