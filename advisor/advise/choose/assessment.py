@@ -36,6 +36,9 @@ memory: it does not fit. context: it fits, but not the longest request.
 capacity: requests arrive faster than they can be served. budget: too many USD per hour.
 evidence: nobody measured what the format loses. price: no price is known, so it cannot be ranked by cost."""
 
+SERVES_NOTHING: frozenset[RefusalKind] = frozenset({"format", "engine", "seen", "memory", "context"})
+"""Refusals of what does not start, or does not take the longest request, whatever limits are asked for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
@@ -107,6 +110,11 @@ class Assessment:
     def likely(self) -> bool:
         """True when it is refused only because the estimates are not certain enough."""
         return bool(self.refusals) and all(refusal.likely_kept for refusal in self.refusals)
+
+    @property
+    def serves(self) -> bool:
+        """Whether it is expected to start and to take the longest request, whatever limits it misses."""
+        return not any(r.kind in SERVES_NOTHING and not r.likely_kept for r in self.refusals)
 
     @property
     def excess(self) -> float | None:

@@ -202,7 +202,7 @@ def _require_fit(assessment: Assessment) -> None:
     from advisor.display_text import deployment_text
 
     for refusal in assessment.refusals:
-        if refusal.kind in ("memory", "context"):
+        if refusal.kind in ("memory", "context") and not refusal.likely_kept:
             raise NothingFitsError(
                 f"{deployment_text(assessment.deployment)}: has too little memory for this load; give "
                 "a replica more GPUs (--tp), a narrower --format, or a GPU with more memory"

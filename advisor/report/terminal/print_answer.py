@@ -214,7 +214,6 @@ def _ranking(
 def print_assessment(assessment: Assessment, workload: Workload, *, explain: bool = False) -> None:
     """One deployment in full; explain: with its steps as sums of kernels."""
     from advisor.display_text import deployment_text, spread_text
-    from advisor.report.documents.missed_limit_words import refusal_text
     from advisor.report.terminal import ranking_tables
     from advisor.report.terminal.bottleneck_words import bottleneck_number_lines, kernel_lines
     from advisor.report.terminal.deployment_in_detail import accuracy_lines, command_lines, memory_lines
@@ -223,6 +222,7 @@ def print_assessment(assessment: Assessment, workload: Workload, *, explain: boo
         overload_line,
         workload_lines,
     )
+    from advisor.report.terminal.refused import limit_lines
 
     to = console()
     model = assessment.deployment.model.name
@@ -242,8 +242,8 @@ def print_assessment(assessment: Assessment, workload: Workload, *, explain: boo
             _section(to, "Kernels", kernel_lines(prediction))
         _section(to, "Memory of one GPU", memory_lines(assessment))
         _section(to, "Accuracy", accuracy_lines(prediction, head=""))
-    _section(to, "Limits missed", [refusal_text(assessment, r) for r in assessment.refusals])
-    if assessment.kept:
+    _section(to, "Limits", limit_lines(assessment, workload))
+    if assessment.serves:
         _section(to, "Run it", command_lines(assessment))
     _section(to, "What this rests on", assessment_evidence(assessment))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,8 @@ from advisor.report.documents.missed_limit_words import (
 from advisor.report.terminal import cost_of_certainty
 from advisor.report.terminal.answer import Line, pick_lines, plain, question_text, table_lines, wrapped
 from advisor.report.terminal.ranking_tables import nearly_rows
+from advisor.spec.workloads.workload import Workload
+from advisor.spec.workloads.workload_words import asks_limits
 
 if TYPE_CHECKING:
     from advisor.advise.certainty_and_sensitivity import Decision
@@ -120,6 +122,25 @@ def _cause(assessment: Assessment, kind: RefusalKind) -> tuple[str, str]:
     if sign == ">=":
         return TOO_OLD, "--ignore-engine-version takes them"
     return TOO_NEW, f"--engine 'vllm {release}' takes them"
+
+
+def limit_lines(assessment: Assessment, workload: Workload) -> list[str]:
+    """The probability that all limits are kept, where any is asked for, and each limit that is missed.
+
+    `all are kept with 51 %, 80 % is asked for`.
+    """
+    confidence = workload.confidence
+    asked = "" if assessment.kept else f", {stated_share(confidence)} is asked for"
+    kept = f"all are kept with {chance(assessment.keeps_all_limits, confidence)}{asked}"
+    return [*([kept] if asks_limits(workload) else []), *_missed_texts(assessment, confidence)]
+
+
+def _missed_texts(assessment: Assessment, confidence: float) -> Iterator[str]:
+    for refusal in assessment.refusals:
+        by_degree = refusal.excess is not None
+        yield (
+            _missed_text(assessment, refusal, confidence) if by_degree else refusal_text(assessment, refusal)
+        )
 
 
 def _missed_text(assessment: Assessment, refusal: Refusal, confidence: float) -> str:

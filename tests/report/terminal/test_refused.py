@@ -7,17 +7,19 @@ from dataclasses import replace
 from advisor.advise.choose.assessment import Assessment, Refusal, RefusalKind
 from advisor.advise.choose.judged_rows import Reason
 from advisor.advise.choose.recommendation import Recommendation
+from advisor.cost.estimate_with_interval import Estimate
 from advisor.report.documents.missed_limit_words import needs_engine, release_that_starts, worst_refusal
 from advisor.report.terminal.refused import (
     NEVER,
     TOO_NEW,
     TOO_OLD,
+    limit_lines,
     nothing_kept_line,
     refused_lines,
 )
 from advisor.spec.engines.engine import Engine
-from tests.advise.builders import deployment
-from tests.report.builders import three
+from tests.advise.builders import deployment, workload
+from tests.report.builders import limited, three
 
 
 def refused(fmt: str, gpu: str, version: str, kind: RefusalKind = "engine") -> Assessment:
@@ -89,3 +91,36 @@ def test_the_limit_missed_by_most_is_the_worst_and_one_of_no_degree_before_all()
     by_degree = (Refusal(kind="latency", excess=0.2), Refusal(kind="recovery", excess=0.5))
     assert worst_refusal(replace(OLD, refusals=by_degree)).kind == "recovery"
     assert worst_refusal(replace(OLD, refusals=(*by_degree, Refusal(kind="memory")))).kind == "memory"
+
+
+NEARLY = Refusal(
+    kind="latency",
+    metric="tpot",
+    statistic="p95",
+    bound=50.0,
+    expected=Estimate(value=49.6, low=38.6, high=64.9, basis="extrapolated"),
+    excess=0.11,
+    likely_kept=True,
+)
+
+
+def test_a_limit_that_the_estimate_keeps_is_said_with_the_probability_that_judges_it() -> None:
+    judged = Assessment(deployment=deployment(), cost=None, refusals=(NEARLY,), keeps_all_limits=0.512)
+    assert limit_lines(judged, limited()) == [
+        "all are kept with 51 %, 80 % is asked for",
+        "TPOT p95 <= 50 ms: 49.6 (38.6–64.9) ms, kept by the estimate, missed by 11 % at 80 % confidence",
+    ]
+    kept = replace(judged, refusals=(), keeps_all_limits=0.94)
+    assert limit_lines(kept, limited()) == ["all are kept with 94 %"]
+    assert limit_lines(kept, workload()) == []
+
+
+def test_what_misses_a_limit_still_serves_and_what_does_not_start_or_hold_a_request_does_not() -> None:
+    short = Refusal(kind="context", bound=4096.0)
+    judged = Assessment(deployment=deployment(), cost=None, refusals=(NEARLY,))
+    assert judged.serves
+    assert replace(judged, refusals=(replace(NEARLY, likely_kept=False),)).serves
+    assert replace(judged, refusals=(replace(short, likely_kept=True),)).serves
+    assert not replace(judged, refusals=(NEARLY, short)).serves
+    assert not OLD.serves
+    assert not NO_KERNEL.serves
