@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,14 +37,19 @@ Name = tuple[object, ...]
 
 @dataclass(slots=True)
 class _Rows:
-    """The rows of one load's table, by deployment."""
+    """The rows of one load's tables, one after the other, by deployment."""
 
     place: dict[Name, int]
-    table: PredictionTable
+    tables: list[PredictionTable]
 
     @property
     def bytes(self) -> int:
-        return count_bytes(self.table)
+        return sum(map(count_bytes, self.tables))
+
+    def take(self, names: Sequence[Name]) -> PredictionTable:
+        """The rows of these deployments; the tables are one then."""
+        self.tables = [reduce(PredictionTable.concatenate, self.tables)]
+        return self.tables[0].take(np.array([self.place[name] for name in names], dtype=np.intp))
 
 
 @dataclass(slots=True)
@@ -88,20 +94,17 @@ class CachedPredictor(Predictor):
         with self._turn:
             names = self._names(deployments)
             question = ("table", loads, tuple(statistics), capacity, simulated)
-            known = self._rows.get(question)
-            assert not isinstance(known, _Predictions)
-            new = [i for i, name in enumerate(names) if known is None or name not in known.place]
-            if known is None or new:
+            known = self._rows.setdefault(question, _Rows({}, []))
+            assert isinstance(known, _Rows)
+            new = [i for i, name in enumerate(names) if name not in known.place]
+            if new:
                 some = [deployments[i] for i in new]
                 made = self._of.table(some, loads, statistics, capacity=capacity, simulated=simulated)
-                if known is None:
-                    known = self._rows[question] = _Rows({}, made)
-                else:
-                    known.table = known.table.concatenate(made)
-                for i, place in zip(new, range(len(known.place), len(known.place) + len(new)), strict=True):
-                    known.place[names[i]] = place
+                known.tables.append(made)
+                known.place.update((names[i], n) for n, i in enumerate(new, len(known.place)))
             self._forget(question)
-            return known.table.take(np.array([known.place[name] for name in names], dtype=np.intp))
+            # A search asks for others in every round: those need not be put together.
+            return made if len(new) == len(names) else known.take(names)
 
     def predictions(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -27,6 +28,7 @@ MAX_KEPT_REPLICAS = 20_000
 """Rows of `ReplicaTable` that are kept, some 0.5 kB each."""
 
 ReplicaKey = tuple[object, ...]
+_Part: TypeAlias = "ModelSpec | GpuSpec | Engine | QuantFormat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class DeploymentNumbers:
     number."""
 
     def __init__(self) -> None:
-        self._numbers: dict[ModelSpec | GpuSpec | Engine | QuantFormat, int] = {}
+        self._numbers: dict[_Part, int] = {}
         self._next = itertools.count()
 
     def __len__(self) -> int:
@@ -82,14 +84,19 @@ class DeploymentNumbers:
 
     def of(self, deployments: Sequence[Deployment]) -> list[ReplicaKey]:
         """A key per deployment, the same for all counts of replicas."""
+        # By identity, while the deployments hold their parts: a hash by value costs more.
+        numbers: dict[int, int] = {}
         heads: dict[tuple[int, ...], tuple[int, ...]] = {}
         keys: list[ReplicaKey] = []
         for d in deployments:
             at = (id(d.model), id(d.gpu), id(d.engine), id(d.format))
             head = heads.get(at)
             if head is None:
-                parts = (d.model, d.gpu, d.engine, d.format)
-                head = heads[at] = tuple(self._numbers.setdefault(p, next(self._next)) for p in parts)
+                parts: tuple[_Part, ...] = (d.model, d.gpu, d.engine, d.format)
+                for i, part in zip(at, parts, strict=True):
+                    if i not in numbers:
+                        numbers[i] = self._numbers.setdefault(part, next(self._next))
+                head = heads[at] = tuple(numbers[i] for i in at)
             p = d.parallelism
             split = (p.tensor, p.pipeline, p.data, p.expert)
             keys.append((head, d.kv_format, split, d.checkpoint))

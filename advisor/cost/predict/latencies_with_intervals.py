@@ -51,7 +51,8 @@ def log_bounds(
     distance, generation = p.distance[at], np.array(arrays.generation)[at]
     moe = (arrays.experts > 0)[at]
     engines = [EngineClass(*one) for one in product(sorted(set(arrays.generation)), (False, True))]
-    for load, (far, distance_name), crowded in product(LOADS, enumerate(DISTANCES), (False, True)):
+    there = [load for load in LOADS if (load_class == load).any()]
+    for load, (far, distance_name), crowded in product(there, enumerate(DISTANCES), (False, True)):
         here = (load_class == load) & (distance == far) & (near == crowded)
         if not here.any():
             continue

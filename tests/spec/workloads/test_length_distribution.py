@@ -186,3 +186,13 @@ def test_of_a_conversation_the_last_turns_are_longer() -> None:
         conversation=Conversation(turns=Turns.constant(4)),
     )
     assert [share_longer(load, tokens) for tokens in (800, 799, 399)] == [0, 0.25, 0.75]
+
+
+def test_no_request_is_longer_than_the_longest_prompt_with_the_longest_answer() -> None:
+    load = Load(
+        input_tokens=Lengths.uniform(10, 100),
+        output_tokens=Lengths.lognormal(30, 10, low=1, high=60),
+        arrival=Arrival(kind="rate", value=1),
+        conversation=Conversation(system_tokens=7),
+    )
+    assert share_longer(load, 167) == 0 < share_longer(load, 140)
