@@ -169,7 +169,6 @@ def main() -> None:
     held = [f for f in judged(facts) if f.score is not None]
     inside = [abs(f.score or 0.0) <= scale_without(held, f.deployment.model.name) for f in held]
     print(f"\nin the interval with its model left out of the scale: {np.mean(inside):.0%} of {len(inside)}")
-    print(f"scale with all: {scale_without(held, ''):.2f}")
 
 
 def _line(f: Fact) -> str:

@@ -158,6 +158,8 @@ class DeploymentArrays(ArrayTable):
     least_logits_bytes: Floats
     """The same if what the sampler may use instead is installed."""
     tower_bytes: Floats
+    weight_error: Floats
+    """Share by which the weights may be off."""
     collectives_counted: Floats
     """1: the engine takes what collectives allocate at their start off the KV cache."""
     graphs_counted: Floats

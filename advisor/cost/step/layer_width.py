@@ -8,6 +8,7 @@ from advisor.cost.step.layer_sums import Once, state_bytes
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import EngineDefaults
 from advisor.spec.engines.memory_profile import memory_profile
+from advisor.spec.formats.format import QuantFormat
 from advisor.spec.models.model import ModelSpec
 from advisor.units import GIB
 
@@ -59,6 +60,14 @@ def tower_bytes(model: ModelSpec) -> float:
     return TOWER_BYTES if model.other_params > TOWER_PARAMS else 0.0
 
 
+def weight_error(model: ModelSpec, fmt: QuantFormat) -> float:
+    """Share by which weights may be off: kernels pad them, and checkpoints of 4 bits keep different parts at
+    16. Of the format that a model is released in, its config says what is narrow."""
+    if fmt.weight_bits >= 16:
+        return 0.01
+    return 0.02 if fmt.weight_bits >= 8 or fmt.name == model.native_format else 0.12
+
+
 def profile_columns(
     d: Deployment, tp: int, stages: int, limits: EngineDefaults, once: Once
 ) -> dict[str, object]:
@@ -70,6 +79,7 @@ def profile_columns(
         "sequence_state_bytes": states * once(state_bytes, d.model, tp) / stages,
         "unified_memory": float(d.gpu.unified_memory),
         "peak_width": once(layer_width, d.model, tp),
+        "weight_error": weight_error(d.model, d.format),
         "tower_bytes": once(tower_bytes, d.model),
         "logits_bytes": LOGITS_BYTES if profile.sampler == "in place" else SORTED_LOGITS_BYTES,
         "least_logits_bytes": SORTED_LOGITS_BYTES if profile.sampler == "sort" else LOGITS_BYTES,

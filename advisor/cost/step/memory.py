@@ -32,14 +32,10 @@ GRAPH_BYTES, GRAPH_BYTES_PER_TOKEN = 0.1 * GIB, 1.0 * MIB
 for those of 512."""
 
 ERROR_BYTES, OVERHEAD_ERROR = 0.3 * GIB, 0.1
-"""How far the KV cache is off: always, and for every byte of the engine's own share."""
-WEIGHT_ERROR, BYTE_ERROR, NARROW_ERROR = 0.01, 0.02, 0.05
-"""The same for every byte of weights, of 16, 8 and 4 bits: checkpoints of one format keep different parts at
-16 bits, and kernels pad them differently."""
+"""How far the KV cache is off, always and for every byte of the engine's own share, so that nine of ten that
+logs print lie in the interval (benchmarks/memory.py); `weight_error` says how far for a byte of weights."""
 UNIFIED_ERROR = 0.12
 """The same for every byte of a memory that the GPU shares with the CPU: what else lies in it counts, too."""
-ERROR_SCALE = 1.0
-"""Scales them so that nine of ten KV caches that logs print lie in the interval; see benchmarks/memory.py."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +58,10 @@ def memory(a: DeploymentArrays) -> Memory:
     peak = activation_peak(a, a.logits_bytes)
     overhead = _runtime(a) + peak
     kv = usable - a.weight_bytes - overhead
-    packed = a.weights_per_byte
-    share = np.where(packed > 1, NARROW_ERROR, np.where(packed == 1, BYTE_ERROR, WEIGHT_ERROR))
     shared = UNIFIED_ERROR * a.unified_memory * a.memory_bytes
-    parts = (np.full_like(kv, ERROR_BYTES), OVERHEAD_ERROR * overhead, share * a.weight_bytes, shared)
-    off = ERROR_SCALE * np.sqrt(np.sum(np.square(parts), axis=0))
+    weights = a.weight_error * a.weight_bytes
+    parts = (np.full_like(kv, ERROR_BYTES), OVERHEAD_ERROR * overhead, weights, shared)
+    off = np.sqrt(np.sum(np.square(parts), axis=0))
     spared = peak - activation_peak(a, a.least_logits_bytes)
     return Memory(
         weight_bytes=a.weight_bytes,

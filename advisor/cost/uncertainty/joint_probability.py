@@ -65,15 +65,17 @@ def keeps_all(margins: Mapping[str, Floats], first_token: float) -> Floats:
     for independent in (RECOVERY, MEMORY):
         margin = margins.get(independent)
         if margin is not None:
-            certain = bool(np.isposinf(margin).all())
-            kept = np.asarray(kept * (np.ones(margin.shape) if certain else probabilities(margin)))
+            kept = np.asarray(kept * probabilities(margin))
     return kept
 
 
 def probabilities(margins_sd: Floats) -> Floats:
     """`probability` of each margin."""
-    each = [probability(margin) for margin in margins_sd.ravel().tolist()]
-    return np.array(each, dtype=np.float64).reshape(margins_sd.shape)
+    found = np.where(margins_sd > 0, 1.0, 0.0)
+    # Most margins of memory are infinite: those need no error function.
+    finite = np.isfinite(margins_sd)
+    found[finite] = [probability(margin) for margin in margins_sd[finite].tolist()]
+    return np.asarray(found)
 
 
 def _speed(slow: Floats | None, ttft: Floats | None, first_token: float) -> Floats:
