@@ -295,15 +295,16 @@ def _degrees(named: Sequence[int] | None) -> tuple[int, ...] | None:
     return tuple(sorted(set(named)))
 
 
-def _check_count(name: str, count: int | None) -> None:
+def _check_count(name: str, count: int | None, *, of: str = "GPUs") -> None:
     if count is not None and not 1 <= count <= MAX_FLEET:
-        raise InputError(f"{name}: {count} is not a number of GPUs; give 1 to {MAX_FLEET:,}")
+        raise InputError(f"{name}: {count} is not a number of {of}; give 1 to {MAX_FLEET:,}")
 
 
 def _check_counts(num_gpus: int | None, max_gpus: int | None, nodes: int | None) -> None:
     """Raises InputError for counts that cannot be, alone or together."""
-    for name, count in (("num_gpus", num_gpus), ("max_gpus", max_gpus), ("nodes", nodes)):
-        _check_count(name, count)
+    _check_count("num_gpus", num_gpus)
+    _check_count("max_gpus", max_gpus)
+    _check_count("nodes", nodes, of="machines")
     if num_gpus is not None and max_gpus is not None and num_gpus > max_gpus:
         raise InputError(f"num_gpus: {num_gpus} is more than max_gpus, {max_gpus}; keep one of them")
 

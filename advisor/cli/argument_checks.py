@@ -78,6 +78,8 @@ def as_typed(line: str, arguments: Sequence[str], command: Any) -> str:
             continue
         if line.startswith(f"{parameter.name}:"):
             line = typed + line[len(parameter.name or "") :]
+        if "_" in (parameter.name or ""):  # no word of a sentence
+            line = re.sub(rf"(?<![\w-]){parameter.name}(?![\w-])", typed, line)
         for other in options:
             if typed.startswith("--") and other not in used:
                 line = re.sub(rf"(?<![\w'-]){other}(?![\w-])", typed, line)

@@ -22,6 +22,7 @@ from advisor.errors import InputError
 from advisor.spec.engines.engine import SETTINGS, Engine, newest_version
 from advisor.spec.engines.engine_of_profile import FLAGS, read_engine
 from advisor.spec.hardware.catalog import catalog_gpu
+from advisor.spec.hardware.live_prices import LivePrices
 from advisor.spec.hardware.prices import price_lists
 from advisor.spec.reading.amounts import plain_number
 from advisor.spec.reading.comma_lists import split
@@ -111,7 +112,8 @@ def flag(name: str) -> str:
 def _further(door: Callable[..., object]) -> Mapping[str, Kind]:
     """The arguments of a function that no stated field says and a person can write, with their kinds."""
     stated = {*WORKLOAD, *CHOICE}
-    hints = get_type_hints(door)
+    # The answer imports this type for the type checker alone: it starts sooner.
+    hints = get_type_hints(door, localns={"LivePrices": LivePrices})
     found: dict[str, Kind] = {}
     for name, parameter in inspect.signature(door).parameters.items():
         kind = _kind(hints[name])

@@ -109,6 +109,13 @@ def test_a_word_that_no_name_contains_is_an_error(quantadvise: Command) -> None:
         ("--users max", "--users max: 'chat' has latency limits, which no queue of all requests keeps"),
         ("--max-gpus 0", "--max-gpus: 0 is not a number of GPUs"),
         ("--tp 0", "--tp: 0 is not a number of GPUs"),
+        ("--nodes 0", "--nodes: 0 is not a number of machines"),
+        ("--num-gpus 4 --max-gpus 2", "--num-gpus: 4 is more than --max-gpus, 2; keep one of them"),
+        (
+            "--think-time 3 --rps 5",
+            "--think-time: requests come by themselves, so a think time changes nothing",
+        ),
+        ("--users max --slo ttft_p95_ms=9", "--users max: queues all requests at once"),
         ("--budget 0", "--budget: '0' is not above 0"),
         ("--max-concurrency 1.5", "--max-concurrency: expected a whole number, found 1.5"),
     ],

@@ -15,7 +15,7 @@ from advisor.spec.deployment import Deployment
 from advisor.spec.hardware import whole_machine_prices
 from advisor.spec.hardware.gpu import GpuSpec, Price
 from advisor.spec.hardware.prices import price_of
-from advisor.units import S_PER_HOUR, TOKENS_PER_MILLION
+from advisor.units import MONEY_DECIMALS, S_PER_HOUR, TOKENS_PER_MILLION
 
 PriceOf = Callable[[GpuSpec, int], Price | None]
 """The price of a kind of GPU when so many are rented together; None = no price is known."""
@@ -35,7 +35,7 @@ def usd_per_hour(
     for i, price in enumerate(prices):
         if price is not None and price.sizes:
             usd[i] = _purchase(price.sizes, int(tensor_parallel[i]), int(replicas[i]), least).usd_per_hour
-    return usd
+    return np.round(usd, MONEY_DECIMALS)
 
 
 def gpus_bought(price: Price, tensor_parallel: int, replicas: int, *, least: int = 0) -> int:

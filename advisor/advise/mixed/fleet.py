@@ -22,6 +22,7 @@ from advisor.display_text import listed
 from advisor.errors import InputError
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Workload
+from advisor.units import MONEY_DECIMALS
 
 if TYPE_CHECKING:
     from advisor.cost.predict.predictor import Predictor
@@ -242,7 +243,7 @@ def _judged(
         )
     return Fleet(
         parts=tuple(sorted(parts, key=lambda part: (-part.share, part.deployment.key))),
-        usd_per_hour=sum(_usd(part.assessment) or 0.0 for part in parts),
+        usd_per_hour=round(sum(_usd(part.assessment) or 0.0 for part in parts), MONEY_DECIMALS),
         keeps_all_limits=min(float(kept.mean()), least),
     )
 

@@ -90,10 +90,12 @@ def _write(found: TraceProfile, text: str, out: Path | None) -> None:
 
 
 def _summary(found: TraceProfile) -> str:
+    from advisor.display_text import number
+
     load = found.workload.load
     return (
-        f"{found.requests} requests; {load.input_tokens.mean:.4g} prompt and "
-        f"{load.output_tokens.mean:.4g} answer tokens on average"
+        f"{found.requests:,} requests; {number(load.input_tokens.mean, digits=4)} prompt and "
+        f"{number(load.output_tokens.mean, digits=4)} answer tokens on average"
     )
 
 

@@ -8,7 +8,7 @@ from advisor.report.documents.deployment_document import deployment_document
 from advisor.spec.api_price import ApiPrice
 from advisor.spec.deployment import Deployment
 from advisor.spec.reading.amounts import HOURS_PER_DAY, HOURS_PER_MONTH
-from advisor.units import S_PER_HOUR
+from advisor.units import MONEY_DECIMALS, S_PER_HOUR
 
 if TYPE_CHECKING:
     from advisor.advise.certainty.choice_probability import ChoiceProbability, Rival
@@ -144,7 +144,7 @@ def offer_document(offer: Offer) -> OfferDocument:
     return {
         "deployment": deployment_document(offer.deployment),
         "usd_per_hour": offer.usd_per_hour,
-        "usd_per_month": offer.usd_per_month,
+        "usd_per_month": _money(offer.usd_per_month),
         "keeps_all_limits": offer.keeps_all_limits,
         "tightest_limit": (
             {"limit": offer.tightest, "probability": offer.keeps_tightest} if offer.tightest else None
@@ -228,8 +228,8 @@ def _traffic_break_even(one: TrafficBreakEven) -> TrafficBreakEvenDocument:
 def _traffic_point(point: TrafficPoint) -> TrafficPointDocument:
     return {
         "requests_per_s": point.requests_per_s,
-        "own_usd_per_day": point.own_usd_per_day,
-        "api_usd_per_day": point.api_usd_per_day,
+        "own_usd_per_day": _money(point.own_usd_per_day),
+        "api_usd_per_day": round(point.api_usd_per_day, MONEY_DECIMALS),
         "own_is_cheaper": point.own_cheaper,
         "deployment": _or_none(point.fleet),
     }
@@ -238,3 +238,8 @@ def _traffic_point(point: TrafficPoint) -> TrafficPointDocument:
 def api_price_document(price: ApiPrice) -> ApiPriceDocument:
     """USD per million tokens."""
     return {"prompt": price.prompt, "cached": price.cached, "answer": price.answer}
+
+
+def _money(usd: float | None) -> float | None:
+    """USD without the noise that a product of floats has."""
+    return None if usd is None else round(usd, MONEY_DECIMALS)

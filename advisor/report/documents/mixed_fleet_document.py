@@ -11,6 +11,7 @@ from advisor.report.documents.deployment_document import deployment_document
 from advisor.report.documents.recommendation_document import assessment_document
 from advisor.spec.reading.amounts import HOURS_PER_MONTH
 from advisor.spec.workloads.workload import Workload
+from advisor.units import MONEY_DECIMALS
 
 if TYPE_CHECKING:
     from advisor.report.documents.document_types import (
@@ -36,7 +37,7 @@ def mix_document(mix: Mix) -> MixDocument:
 def _fleet(fleet: Fleet, workload: Workload) -> FleetDocument:
     return {
         "usd_per_hour": fleet.usd_per_hour,
-        "usd_per_month": fleet.usd_per_hour * HOURS_PER_MONTH,
+        "usd_per_month": round(fleet.usd_per_hour * HOURS_PER_MONTH, MONEY_DECIMALS),
         "keeps_all_limits": fleet.keeps_all_limits,
         "load_unit": "requests_per_s" if workload.load.arrival.kind == "rate" else "concurrency",
         "served_model_name": common_name(fleet.parts[0].deployment.model),

@@ -1,4 +1,4 @@
-"""What `quantadvise profiles check` says: wrong keys, and limits that say nothing."""
+"""What `quantadvise profiles check` says: wrong keys, and limits and histories that change nothing."""
 
 from __future__ import annotations
 
@@ -51,13 +51,20 @@ def _problems_of(entry: Given) -> list[str]:
 
 
 def _doubts(workload: Workload, where: str) -> list[str]:
-    """Limits that are allowed but cannot be meant, because a stricter one makes them idle."""
+    """What is allowed but changes nothing and so cannot be meant: a history without turns, and limits that
+    a stricter one makes idle."""
+    talk = workload.load.conversation
+    alone = talk.history is not None and not talk.has_turns
+    history = [f"{where}: history repeats earlier turns, and there are none; add turns, or drop it"]
     return [
-        f"{where}: slo: {loose.key} {loose.max_ms:g} never binds, since {tight.key} is already "
-        f"limited to {tight.max_ms:g}; drop it or lower it"
-        for loose in workload.limits
-        for tight in workload.limits
-        if _implies(tight, loose) and loose.max_ms >= tight.max_ms
+        *(history if alone else ()),
+        *(
+            f"{where}: slo: {loose.key} {loose.max_ms:g} never binds, since {tight.key} is already "
+            f"limited to {tight.max_ms:g}; drop it or lower it"
+            for loose in workload.limits
+            for tight in workload.limits
+            if _implies(tight, loose) and loose.max_ms >= tight.max_ms
+        ),
     ]
 
 

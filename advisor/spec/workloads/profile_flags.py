@@ -11,6 +11,7 @@ from advisor.spec.reading.amounts import plain_number
 from advisor.spec.reading.amounts import tokens as tokens_of
 from advisor.spec.reading.given_value import Given
 from advisor.spec.reading.located_yaml import parse_yaml
+from advisor.spec.workloads.conversations.conversation import ONE_TURN, Conversation
 from advisor.spec.workloads.profile_keys import (
     READERS,
     read_burstiness,
@@ -18,7 +19,14 @@ from advisor.spec.workloads.profile_keys import (
     read_lengths,
     read_rate,
 )
-from advisor.spec.workloads.read_profile import build, scenario_profile, values_of, values_over
+from advisor.spec.workloads.read_profile import (
+    MAXIMUM,
+    build,
+    option_of,
+    scenario_profile,
+    values_of,
+    values_over,
+)
 from advisor.spec.workloads.slo import parse_goodput, parse_slos
 from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Lengths, Quality, Workload
 
@@ -27,9 +35,6 @@ TokenCount = int | float | str | Lengths
 
 Share = float | str
 """`0.97`, `97` and `97 %` are the same."""
-
-MAXIMUM = "--concurrency max"
-"""How the command line says that all requests are queued at once."""
 
 Amount = int | float | str
 """`4`, `4±2`, `2-8`, `{kind: …}` as in a profile, or a word."""
@@ -121,6 +126,7 @@ def override(
     said = {"turns": turns, "think_time_s": think_time_s, "system_tokens": system_tokens, "history": history}
     stated = _lengths(input_tokens=input_tokens, output_tokens=output_tokens) | _conversation(**said)
     values = values_over(values, stated, named=True)
+    _check_history(history is not None, workload.load.conversation, values)
     arrival = _arrival(values["load"], single, concurrency, rate, burstiness, maximum)
     if not slo and not goodput:
         _check_queue(workload.name, values, arrival)
@@ -138,7 +144,17 @@ def override(
         utilization=utilization,
     )
     _check_utilization(utilization, values["api_price"])
-    return build(values, where="flags")
+    return build(values, where=None)
+
+
+def _check_history(stated: bool, own: Conversation, values: Mapping[str, Any]) -> None:
+    """Raises InputError where a history is stated that neither the workload nor the flags have turns for."""
+    turns = values["turns"] or ONE_TURN
+    if stated and turns.longest == 1 and not own.has_turns:
+        raise InputError(
+            "--history: a request alone has no earlier turns to repeat, so it changes nothing; add turns "
+            "(conversations: --turns 4), or drop it"
+        )
 
 
 def _check_utilization(utilization: Share | None, api_price: object) -> None:
@@ -159,19 +175,19 @@ def _check_queue(name: str, values: Mapping[str, Any], arrival: Arrival) -> None
 def _plain(**said: str | float | None) -> dict[str, Any]:
     """What is stated of keys that a flag states as a profile does, by key."""
     stated = {key: value for key, value in said.items() if value is not None}
-    return {key: READERS[key](Given(value=value, where=_flag(key))) for key, value in stated.items()}
+    return {key: READERS[key](Given(value=value, where=option_of(key))) for key, value in stated.items()}
 
 
 def _lengths(**said: TokenCount | None) -> dict[str, Any]:
     """What is stated of the lengths of prompts and answers, by key."""
     stated = {key: tokens for key, tokens in said.items() if tokens is not None}
-    return {key: parse_lengths(tokens, where=_flag(key)) for key, tokens in stated.items()}
+    return {key: parse_lengths(tokens, where=option_of(key)) for key, tokens in stated.items()}
 
 
 def _conversation(**said: Amount | None) -> dict[str, Any]:
     """What is stated of conversations, by key."""
     stated = {key: amount for key, amount in said.items() if amount is not None}
-    return {key: READERS[key](parse_amount(amount, where=_flag(key))) for key, amount in stated.items()}
+    return {key: READERS[key](parse_amount(amount, where=option_of(key))) for key, amount in stated.items()}
 
 
 def workload_from_flags(
@@ -196,16 +212,12 @@ def workload_from_flags(
         "output_tokens": answer,
         "load": Arrival(kind="single"),
     }
-    return override(build(values, where="flags"), **flags)
+    return override(build(values, where=None), **flags)
 
 
 def _mean(lengths: Lengths) -> str:
     """`1,000,000`, `200.5`: never with an exponent."""
     return f"{round(lengths.mean, 2):,.12g}"
-
-
-def _flag(key: str) -> str:
-    return "--" + key.removesuffix("_s").replace("_", "-")
 
 
 def _arrival(

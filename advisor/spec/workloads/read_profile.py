@@ -24,6 +24,8 @@ from advisor.spec.workloads.workload import USUAL_CONFIDENCE, Load, Quality, Wor
 _MAX_CHAIN = 5
 LENGTHS = frozenset({"input_tokens", "output_tokens", "turns", "system_tokens", "history"})
 """Keys of a profile that say how long requests are."""
+MAXIMUM = "--concurrency max"
+"""How the command line says that all requests are queued at once."""
 SCENARIOS = "scenarios"
 """Folder of the profiles that state no lengths and are laid over another."""
 
@@ -213,25 +215,30 @@ def values_over(
     return merged
 
 
-def build(values: Mapping[str, Any], *, where: str) -> Workload:
-    """The workload of a profile's values; InputError when some are missing or contradict each other."""
+def build(values: Mapping[str, Any], *, where: str | None) -> Workload:
+    """The workload of a profile's values; InputError when some are missing or contradict each other.
+
+    where: the profile that errors name; None = options stated them, so errors name options in place of keys.
+    """
     missing = [key for key in ("input_tokens", "output_tokens", "load") if key not in values]
     if missing:
         raise InputError(
-            f"{where}: has no {' and no '.join(missing)}; state them, or extend a profile that does"
+            f"{where or 'the options'}: has no {' and no '.join(missing)}; state them, or extend a profile "
+            "that does"
         )
     arrival, limits, goodput = values["load"], values.get("slo", ()), values.get("goodput")
     if arrival.kind == "maximum" and (limits or goodput is not None):
         raise InputError(
-            f"{where}: load maximum queues all requests at once, so a latency limit cannot be kept; "
-            "state concurrency or requests_per_s, or drop the limits (slo: none)"
+            f"{MAXIMUM if where is None else f'{where}: load maximum'}: queues all requests at once, so a "
+            "latency limit cannot be kept; "
+            f"state a rate or a number of users, or drop the limits ({_setting(where, 'slo', 'none')})"
         )
     _check_thinking(values, where)
     known, sides = values.get("longest_request_tokens"), (values["input_tokens"], values["output_tokens"])
     if known is not None and known < max(side.longest for side in sides):
         raise InputError(
-            f"{where}: longest_request_tokens: {known:,} is less than the longest prompt or answer, "
-            f"{max(side.longest for side in sides):,}; drop it, or cut the lengths (max)"
+            f"{_place(where, 'longest_request_tokens')}: {known:,} is less than the longest prompt or "
+            f"answer, {max(side.longest for side in sides):,}; drop it, or cut the lengths (max)"
         )
     try:
         return Workload(
@@ -263,7 +270,22 @@ def build(values: Mapping[str, Any], *, where: str) -> Workload:
             source=values.get("source", ""),
         )
     except ValueError as error:
-        raise InputError(f"{where}: {error}") from error
+        raise InputError(f"{where or 'the options'}: {error}") from error
+
+
+def option_of(key: str) -> str:
+    """The option that states a profile's key: `--think-time`."""
+    return "--" + key.removesuffix("_s").replace("_", "-")
+
+
+def _place(where: str | None, key: str) -> str:
+    """What an error on a key begins with."""
+    return option_of(key) if where is None else f"{where}: {key}"
+
+
+def _setting(where: str | None, key: str, value: str) -> str:
+    """A key with a value as one writes it there: `slo: none`, `--slo none`."""
+    return f"{option_of(key)} {value}" if where is None else f"{key}: {value}"
 
 
 _NOBODY_WAITS = {
@@ -273,7 +295,7 @@ _NOBODY_WAITS = {
 }
 
 
-def _check_thinking(values: Mapping[str, Any], where: str) -> None:
+def _check_thinking(values: Mapping[str, Any], where: str | None) -> None:
     """Raises InputError where nobody waits for an answer, so that a think time would change nothing."""
     kind = values["load"].kind
     talk = Conversation(
@@ -281,6 +303,7 @@ def _check_thinking(values: Mapping[str, Any], where: str) -> None:
     )
     if kind in _NOBODY_WAITS and talk.pauses and not talk.has_turns:
         raise InputError(
-            f"{where}: think_time_s: {_NOBODY_WAITS[kind]}, so a think time changes nothing; add turns "
-            "(conversations) or concurrency (users who wait), or drop it (think_time_s: 0)"
+            f"{_place(where, 'think_time_s')}: {_NOBODY_WAITS[kind]}, so a think time changes nothing; add "
+            "turns (conversations) or concurrency (users who wait), or drop it "
+            f"({_setting(where, 'think_time_s', '0')})"
         )

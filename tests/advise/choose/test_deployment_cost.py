@@ -42,6 +42,12 @@ def test_gpus_cost_by_the_gpu_and_machines_whole() -> None:
     assert (gpus_bought(BY_GPU, 2, 3), gpus_bought(WHOLE, 2, 3)) == (6, 8)
 
 
+def test_a_bill_has_no_noise_of_floats() -> None:
+    """3 x 0.1 is 0.30000000000000004 as a product of floats."""
+    price = replace(BY_GPU, num_gpus=1, usd_per_hour=0.1)
+    assert usd_per_hour([price], np.array([1]), np.array([3])).tolist() == [0.3]
+
+
 def test_gpus_that_stay_idle_are_paid_for() -> None:
     # One replica of two on a box of three; of nine where eight are sold together, two machines.
     assert usd_per_hour([BY_GPU], np.array([2]), np.array([1]), least=3).tolist() == [6.0]

@@ -42,6 +42,7 @@ def test_check_finds_every_wrong_key_at_once(tmp_path: Path) -> None:
             SMALLEST + "slo: {ttft_p99_ms: 300, e2e_p99_ms: 200}",
             "ttft_p99_ms 300 never binds, since e2e_p99_ms",
         ),
+        (SMALLEST + "history: 3", "history repeats earlier turns, and there are none"),
     ],
 )
 def test_check_finds_what_is_missing_and_what_is_idle(tmp_path: Path, text: str, problem: str) -> None:

@@ -121,7 +121,7 @@ def test_flags_stand_over_the_scenario() -> None:
         ({"rate": -1}, "found -1"),
         ({"burstiness": 0}, "--burstiness: expected a number of at least 0.01, found 0"),
         ({"maximum": True}, "--concurrency max: 'chat' has latency limits"),
-        ({"maximum": True, "slo": ["ttft_p95_ms=1"]}, "load maximum queues all requests at once"),
+        ({"maximum": True, "slo": ["ttft_p95_ms=1"]}, "--concurrency max: queues all requests at once"),
         ({"input_tokens": 0}, "--input-tokens: expected a number of at least 1 token, found 0"),
         ({"output_tokens": "many"}, "--output-tokens: expected a number, found 'many'"),
         ({"output_tokens": "5-3"}, "--output-tokens: max: expected a number of at least 5 tokens, found 3"),
@@ -163,11 +163,18 @@ def test_without_a_profile_both_lengths_are_needed() -> None:
 
 def test_a_think_time_that_changes_nothing_is_refused() -> None:
     for flags in ({}, {"rate": 4}, {"single": True}, {"maximum": True, "slo": ["none"]}):
-        with pytest.raises(InputError, match=r"think_time_s: .*add turns .* or concurrency"):
+        with pytest.raises(InputError, match=r"^--think-time: .*add turns .* or concurrency.*--think-time 0"):
             override(load_workload("chat"), think_time_s=5, **flags)
     assert override(load_workload("chat"), think_time_s=5, turns=4).load.conversation.pauses
     assert override(load_workload("chat"), think_time_s=5, concurrency=8).load.conversation.pauses
     assert not override(load_workload("chat"), think_time_s=0).load.conversation.pauses
+
+
+@pytest.mark.parametrize("history", ["all", "none", "3"])
+def test_a_history_that_changes_nothing_is_refused(history: str) -> None:
+    with pytest.raises(InputError, match=r"^--history: .*no earlier turns.*--turns 4.*or drop it$"):
+        override(load_workload("chat"), history=history)
+    assert override(load_workload("chat"), history=history, turns=4).load.conversation.has_turns
 
 
 # --- limits as flags

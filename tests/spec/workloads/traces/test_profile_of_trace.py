@@ -284,6 +284,15 @@ def test_the_command_writes_a_profile_that_loads(tmp_path: Path) -> None:
     assert isinstance(run(TRACES / "azure.csv", "--out", out).exception, InputError)
 
 
+def test_the_command_counts_tokens_without_an_exponent(tmp_path: Path) -> None:
+    """A mean of 15,412 tokens read 1.541e+04."""
+    log = tmp_path / "log.csv"
+    rows = (f"{second},{prompt},100" for second, prompt in enumerate((15_400, 15_424)))
+    log.write_text("\n".join(("arrived_at,num_prefill_tokens,num_decode_tokens", *rows)) + "\n")
+    result = run(log, "--out", tmp_path / "mine.yaml")
+    assert "2 requests; 15,412 prompt and 100 answer tokens on average" in result.stdout
+
+
 def test_the_command_prints_the_profile_and_nothing_else(tmp_path: Path) -> None:
     result = run(TRACES / "vllm.log", "--output-tokens", "100-200", "--rate", "3")
     assert result.exit_code == 0, result.output
