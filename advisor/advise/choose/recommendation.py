@@ -89,6 +89,11 @@ class Recommendation:
         return self.ranked[0] if self.ranked else None
 
     @property
+    def budget(self) -> float | None:
+        """The most USD per hour that may be paid; None without a budget."""
+        return None if self.choice is None else self.choice.max_usd_per_hour
+
+    @property
     def closest(self) -> Assessment | None:
         """The first of the refused; None when no miss is a matter of degree."""
         nearest = self.refused[0] if self.refused else None

@@ -141,9 +141,9 @@ def question_text(recommendation: Recommendation) -> str:
 def _budget(recommendation: Recommendation) -> str:
     """`budget 100/month (0.137 USD/h); `, as it was typed; empty without one."""
     choice = recommendation.choice
-    if choice is None or choice.max_usd_per_hour is None:
+    if choice is None or recommendation.budget is None:
         return ""
-    usd = f"{number(choice.max_usd_per_hour)} USD/h"
+    usd = f"{number(recommendation.budget)} USD/h"
     return f"budget {choice.budget} ({usd}); " if "/" in choice.budget else f"budget {usd}; "
 
 
@@ -193,17 +193,23 @@ def pick_lines(recommendation: Recommendation, decision: Decision | None, width:
 def ranking_lines(recommendation: Recommendation, width: int, top: int) -> list[Line]:
     rows = shown_rows(recommendation.ranked, top)
     counts = wrapped(counts_line(recommendation, len(rows)), width)
-    return [*table_lines(rows, recommendation.workload, width), *[Line(text, "dim") for text in counts]]
+    table = table_lines(rows, recommendation.workload, width, budget=recommendation.budget)
+    return [*table, *[Line(text, "dim") for text in counts]]
 
 
-def table_lines(rows: Sequence[tuple[int, Assessment]], workload: Workload, width: int) -> list[Line]:
-    """Deployments with their places, a line each under a head, in columns as the width has room for."""
+def table_lines(
+    rows: Sequence[tuple[int, Assessment]], workload: Workload, width: int, *, budget: float | None = None
+) -> list[Line]:
+    """Deployments with their places, a line each under a head, in columns as the width has room for.
+
+    budget: the most USD per hour, where one is set.
+    """
     assessments = [assessment for _, assessment in rows]
     columns = [
         Column("", [str(place) for place, _ in rows], right=True, keep=True),
         Column("deployment", [short_text(a.deployment) for a in assessments], keep=True),
         Column("USD/h", [_usd(a) for a in assessments], right=True, keep=True),
-        *_tightest(assessments, workload, narrow=width < NARROW),
+        *_tightest(assessments, workload, narrow=width < NARROW, budget=budget),
         Column(
             "accuracy, %", [_recovery(a, narrow=width < WIDE) for a in assessments], right=True, keep=True
         ),
@@ -242,13 +248,19 @@ def _recovery(assessment: Assessment, *, narrow: bool) -> str:
     return number(100 * recovery.value) if narrow else plus_minus(recovery.scaled(100), points=True)
 
 
-def _tightest(assessments: Sequence[Assessment], workload: Workload, *, narrow: bool) -> list[Column]:
-    """How much of the limit with the least room each deployment uses, as a bar and in per cent."""
-    if not workload.limits:
+def _tightest(
+    assessments: Sequence[Assessment], workload: Workload, *, narrow: bool, budget: float | None = None
+) -> list[Column]:
+    """How much of the limit with the least room each deployment uses, as a bar and in per cent.
+
+    A least recovery alone has its column beside it.
+    """
+    limited = workload.limits or workload.goodput or workload.load.arrival.kind == "rate"
+    if not limited and budget is None and not any(assessment.refusals for assessment in assessments):
         return []
     cells = []
     for assessment in assessments:
-        used = _used(assessment, workload)
+        used = ranking_tables.used_limits(assessment, workload, budget)
         if not used:
             cells.append("–")
             continue
@@ -257,21 +269,6 @@ def _tightest(assessments: Sequence[Assessment], workload: Workload, *, narrow: 
         of = "" if narrow else f" of {name}"
         cells.append(f"{'█' * full}{'░' * (BAR - full)} {share(share_of):>6}{of}")
     return [Column("nearest limit", cells, keep=True)]
-
-
-def _used(assessment: Assessment, workload: Workload) -> dict[str, float]:
-    """The share of each limit that the prediction takes, and of the capacity that a rate takes: a queue is
-    short until an engine is nearly full, and latencies show nothing of it."""
-    found = {}
-    for limit in workload.limits:
-        estimate = assessment.estimate(limit.metric, limit.statistic)
-        if estimate is not None:
-            found[f"{limit.metric.upper()} {limit.statistic}"] = estimate.value / limit.max_ms
-    arrival, of = workload.load.arrival, assessment.prediction
-    capacity = None if of is None else of.capacity_requests_per_s
-    if capacity is not None and arrival.kind == "rate" and arrival.value is not None:
-        found["capacity"] = arrival.value / capacity.value
-    return found
 
 
 def _throughput(assessments: Sequence[Assessment], workload: Workload) -> list[Column]:

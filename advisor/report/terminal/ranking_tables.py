@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from advisor.advise.choose.assessment import Assessment
+from advisor.advise.choose.limits import timed_limits
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.cost.estimate_with_interval import Estimate
 from advisor.display_text import (
@@ -136,6 +137,33 @@ def _columns(workload: Workload) -> list[Column]:
             digits=4,
         ),
     ]
+
+
+def used_limits(assessment: Assessment, workload: Workload, budget: float | None) -> dict[str, float]:
+    """By limit the share of it that is expected to be taken; above 1 it is missed.
+
+    Of a rate it is the share of the capacity (a queue is short until an engine is nearly full, and latencies
+    show nothing of it), of a least recovery that of the loss which it allows. budget: USD per hour.
+    """
+    found = {}
+    for limit in (timed.limit for timed in timed_limits(workload)):
+        estimate = assessment.estimate(limit.metric, limit.statistic)
+        if estimate is not None:
+            found[latency_name(limit.metric, limit.statistic)] = estimate.value / limit.max_ms
+    load, prediction = workload.load, assessment.prediction
+    capacity = None if prediction is None else prediction.capacity_requests_per_s
+    if capacity is not None and is_told_by_capacity(load) and load.arrival.value is not None:
+        found["capacity"] = load.arrival.value / capacity.value
+    held = 0 if prediction is None else prediction.memory.max_context
+    # A cache that holds the longest request that the model takes is no limit.
+    if 0 < held < assessment.deployment.model.max_context:
+        found["KV cache"] = load.longest_context / held
+    floor, recovery = workload.quality.min_recovery, assessment.recovery
+    if floor is not None and floor < 1.0 and recovery is not None:
+        found["accuracy loss"] = max(1.0 - recovery.value, 0.0) / (1.0 - floor)
+    if budget is not None and assessment.cost is not None:
+        found["budget"] = assessment.cost.usd_per_hour / budget
+    return found
 
 
 def is_told_by_capacity(load: Load) -> bool:

@@ -194,7 +194,7 @@ def nothing_kept_lines(
     table = [
         Line(),
         *plain(wrapped(nearly_line(recommendation), width)),
-        *table_lines(rows, recommendation.workload, width),
+        *table_lines(rows, recommendation.workload, width, budget=recommendation.budget),
     ]
     return [
         *[Line(text, "bold") for text in wrapped(_nothing_kept_head(recommendation, rows), width)],

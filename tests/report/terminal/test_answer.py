@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from advisor import decision, recommend
 from advisor.advise.certainty_and_sensitivity import Decision
+from advisor.advise.choose.assessment import Assessment, Refusal
 from advisor.advise.choose.recommendation import Recommendation
+from advisor.cost.estimate_with_interval import Estimate
 from advisor.report.terminal.answer import _tightest, answer_lines, question_text
 from advisor.report.terminal.text_table import Column, fitting_table
 from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.read_profile import load_workload
-from advisor.spec.workloads.workload import Arrival, LatencyLimit
+from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Quality, Workload
 from tests.advise.builders import around, assessed, choice, deployment, prediction, workload
 from tests.golden_text import check_text
 from tests.report.builders import three
@@ -73,6 +75,40 @@ def test_a_rate_that_takes_most_of_the_capacity_is_the_nearest_limit() -> None:
     rows = [assessed(found, asked), assessed(replace(found, capacity_requests_per_s=around(90.0)), asked)]
     [column] = _tightest(rows, asked, narrow=False)
     assert column.cells == ["███████░   90 % of capacity", "██░░░░░░   30 % of TTFT mean"]
+
+
+def test_every_limit_that_is_judged_may_be_the_nearest() -> None:
+    """4 USD/h of the tests' A6000, and recovery 0.99 where 0.98 is asked for: half of the loss is taken."""
+    found = replace(
+        prediction(deployment(), latency_ms={("ttft", "mean"): around(300.0)}),
+        recovery=Estimate(value=0.99, low=0.98, high=1.0, basis="measured"),
+    )
+    alone = workload()
+    row = assessed(found, alone)
+    assert row.cost is not None
+    asked = replace(alone, quality=Quality(min_recovery=0.98))
+    usd = row.cost.usd_per_hour
+
+    def shown(of: Assessment, under: Workload, budget: float | None = None) -> list[str]:
+        return [
+            cell for column in _tightest([of], under, narrow=False, budget=budget) for cell in column.cells
+        ]
+
+    assert shown(row, alone) == []
+    assert shown(row, asked) == []
+    assert shown(row, alone, usd / 38.5) == ["████████ 3,850 % of budget"]
+    assert shown(row, asked, 4 * usd) == ["████░░░░   50 % of accuracy loss"]
+    # 512 + 256 tokens in a cache of 192.
+    short = replace(found, memory=replace(found.memory, max_context=192))
+    refused = replace(assessed(short, alone), refusals=(Refusal(kind="context", bound=768.0),))
+    assert shown(refused, alone) == ["████████  400 % of KV cache"]
+
+
+def test_goodput_alone_has_a_nearest_limit() -> None:
+    asked = workload(goodput=Goodput(min_share=0.95, ttft_ms=500.0))
+    row = assessed(prediction(deployment(), latency_ms={("ttft", "p95"): around(250.0)}), asked)
+    [column] = _tightest([row], asked, narrow=False)
+    assert column.cells == ["████░░░░   50 % of TTFT p95"]
 
 
 def test_a_rate_without_other_limits_is_what_must_be_kept() -> None:
