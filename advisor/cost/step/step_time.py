@@ -218,9 +218,10 @@ def step_breakdown(
     attends to (half the prompt, for a whole prompt at once).
     """
     tokens = sequences + prefill_tokens
-    touched = np.where(
-        c.active_share > 0, 1.0 - (1.0 - c.active_share) ** np.maximum(1.0, tokens * c.spread), 0.0
-    )
+    touched = np.zeros_like(tokens)
+    if c.active_share.any():
+        shared = 1.0 - (1.0 - c.active_share) ** np.maximum(1.0, tokens * c.spread)
+        touched = np.where(c.active_share > 0, shared, 0.0)
     work = tokens * c.token_s
     work = work - c.last_wave_s * np.expm1(-work / np.maximum(c.last_wave_s, 1e-12))
     gemm = overlapped_s(c.weights_s + c.experts_s * touched, work, c.overlap_exponent)
