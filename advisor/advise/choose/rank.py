@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from heapq import merge
 from math import inf, isfinite, isinf
 from typing import Literal
@@ -45,7 +45,8 @@ def order(table: JudgedTable, load: int, at: Ints) -> Ints:
     comes last; then the likelier to keep the limits comes first, then the more accurate, then the one with
     fewer GPUs a replica, which need no fast links, then the faster (mean E2E); each only where the difference
     is more than noise (`MUCH_LESS_ACCURATE`, `AS_SURE`, `AS_ACCURATE`, `AS_FAST`). What is alike in all
-    follows USD per hour, recovery and the objective. By accuracy, recovery alone decides a tie.
+    follows USD per hour, whether its checkpoint is known to exist, recovery and the objective. By accuracy,
+    recovery alone decides a tie.
 
     In a closed loop without limits a faster server costs less per token. Those with one bill are told apart
     by the first two of these before the objective: each bill has an order of its own, and each time the bill
@@ -119,17 +120,24 @@ def _tie_groups(
             groups[-1].append(i)
         else:
             groups.append([i])
-    alike = _alike_keys(table, load, decides)
-    return [sorted(group, key=lambda i: (*alike[i], by_objective[i])) for group in groups]
+    alike = _alike_keys(table, load, decides, (i for group in groups if len(group) > 1 for i in group))
+    return [
+        sorted(group, key=lambda i: (*alike[i], by_objective[i])) if len(group) > 1 else group
+        for group in groups
+    ]
 
 
-def _alike_keys(table: JudgedTable, load: int, decides: Scores) -> list[tuple[float, float]]:
-    """What orders those that are alike in all: USD per hour, then recovery; by accuracy recovery alone."""
-    usd = np.nan_to_num(table.usd_per_hour[load], nan=inf)
-    if table.workload.objective == "accuracy":
-        usd = np.zeros_like(usd)
+AlikeKey = tuple[float, bool, float]
+
+
+def _alike_keys(table: JudgedTable, load: int, decides: Scores, at: Iterable[int]) -> dict[int, AlikeKey]:
+    """What orders those that are alike in all: USD per hour, then whether nothing but a list names its
+    checkpoint, then recovery; by accuracy recovery alone."""
     recovery, _ = decides[0]
-    return [(cost, -least) for cost, least in zip(usd.tolist(), recovery, strict=True)]
+    if table.workload.objective == "accuracy":
+        return {i: (0.0, False, -recovery[i]) for i in at}
+    usd = np.nan_to_num(table.usd_per_hour[load], nan=inf)
+    return {i: (float(usd[i]), table.deployments[i].start.checkpoint.only_listed, -recovery[i]) for i in at}
 
 
 Scores = tuple[tuple[list[float], float], ...]
@@ -207,14 +215,15 @@ def _unbeaten(group: Sequence[int], scores: Scores) -> tuple[list[int], dict[int
     return alike, beaten
 
 
-Decided = Literal["certainty", "accuracy", "gpus", "speed", "cost", "objective", "nothing"]
+Decided = Literal["certainty", "accuracy", "gpus", "speed", "cost", "checkpoint", "objective", "nothing"]
 _CRITERIA: tuple[Decided, ...] = ("accuracy", "certainty", "accuracy", "gpus", "speed")
 """The names of `_scores`."""
 
 
 def what_decided(table: JudgedTable, load: int, ranked: Sequence[int]) -> list[Decided]:
-    """For each of those that `order` ranked, what put the first before it: a criterion of ties, `cost` or
-    `accuracy` by less than noise where they are alike in all, `objective` where they do not tie."""
+    """For each of those that `order` ranked, what put the first before it: a criterion of ties; where they
+    are alike in all `cost`, `checkpoint` or `accuracy` by less than noise; `objective` where they do not
+    tie."""
     first, decides = ranked[0], _scores(table, load)
     objective = table.objective.value[load]
     if not isfinite(objective[first]) and table.workload.objective == "cost":
@@ -232,17 +241,19 @@ def what_decided(table: JudgedTable, load: int, ranked: Sequence[int]) -> list[D
         if alike[0] != first:  # its bill has another order, and came on with what was first there
             group, beaten = [first], {}
         beaten |= _unbeaten([i for i in ranked if _bill(table, load, i) == bill], decides[:2])[1]
-    keys = _alike_keys(table, load, decides)
-    usd, recovery = keys[first]
+    keys = _alike_keys(table, load, decides, {first, *group})
+    usd, listed, recovery = keys[first]
 
     def decided(i: int) -> Decided:
         if i in beaten:
             return _CRITERIA[beaten[i]]
         if i not in group:
             return "objective"
-        others_usd, others_recovery = keys[i]
+        others_usd, others_listed, others_recovery = keys[i]
         if others_usd != usd:
             return "cost"
+        if others_listed != listed:
+            return "checkpoint"
         return "nothing" if others_recovery == recovery else "accuracy"
 
     return [decided(i) for i in ranked]

@@ -92,7 +92,7 @@ def cautions(prediction: Prediction, commands: Commands) -> list[str]:
             f"one {gpu.name} card is {gpu.devices_per_card} GPUs to vLLM: counts, memory and prices here are "
             "of one of them"
         )
-    if commands.published and commands.start.checkpoint.evidence == "named":
+    if commands.published and commands.start.checkpoint.only_listed:
         found.append(f"{commands.checkpoint} is only listed: check that it exists")
     longer = share_longer(prediction.load, _max_model_len(prediction))
     if longer >= RARE_REQUEST:

@@ -43,6 +43,9 @@ def winner_lines(recommendation: Recommendation) -> list[str]:
     return lines
 
 
+_SLOWER = "longer for a request"
+
+
 def objective_text(assessment: Assessment, workload: Workload) -> str:
     """The figure the ranking went by, with its unit and interval."""
     objective, cost = workload.objective, assessment.cost
@@ -81,10 +84,7 @@ def _comparison(what: str, recommendation: Recommendation, first: Assessment, ot
     workload, best, second = recommendation.workload, first.objective, other.objective
     name = f"The best {what} is {deployment_text(other.deployment)}"
     if best is None or second is None:
-        mine, others = first.estimate("e2e"), other.estimate("e2e")
-        if mine is None or others is None:
-            return name
-        return f"{name}: it {_difference(others.value / mine.value - 1, 'latency')} for a request"
+        return _by_speed(name, recommendation, first, other)
     excess = second / best - 1
     figure = f"({objective_text(other, workload)})"
     behind = _behind(recommendation, first, other) if excess <= TIE else ""
@@ -94,6 +94,32 @@ def _comparison(what: str, recommendation: Recommendation, first: Assessment, ot
     bill = _other_bill(first, other, excess, workload)
     said = f"{_difference(excess, workload.objective)} {figure}{tie}{bill}"
     return f"{name}: it {said.rstrip(',')}{behind and (',' if tie or bill else '') + joins + behind}"
+
+
+def _by_speed(name: str, recommendation: Recommendation, first: Assessment, other: Assessment) -> str:
+    """The comparison where the objective of one is not known, mostly for want of a price."""
+    mine, others = first.estimate("e2e"), other.estimate("e2e")
+    if first.objective is not None:
+        behind = "its accuracy" if recommendation.workload.objective == "accuracy" else "its price"
+        behind += " is not known"
+    elif recommendation.decided_against(other) == "objective":
+        behind = _larger(first, other)
+    else:
+        behind = _behind(recommendation, first, other)
+    if mine is None or others is None or behind.endswith(_SLOWER):
+        return f"{name}: it {behind}" if behind else name
+    slower = others.value / mine.value - 1
+    joins = " but " if slower <= -DISCERNIBLE_SHARE else " and "
+    return f"{name}: it {_difference(slower, 'latency')} for a request{behind and joins + behind}"
+
+
+def _larger(first: Assessment, other: Assessment) -> str:
+    """In what the other takes more hardware, by which those without a price are ranked."""
+    mine, more = first.deployment, other.deployment
+    if more.num_gpus > mine.num_gpus:
+        return f"takes {more.num_gpus:,} GPUs instead of {mine.num_gpus:,}"
+    sizes = [d.gpu.memory_bytes * d.gpu.memory_bytes_per_s for d in (mine, more)]
+    return "takes a larger kind of GPU" if sizes[1] > sizes[0] else ""
 
 
 def _other_bill(first: Assessment, other: Assessment, excess: float, workload: Workload) -> str:
@@ -149,11 +175,13 @@ def _behind(recommendation: Recommendation, first: Assessment, other: Assessment
     if decided == "gpus":
         mine, more = first.deployment.tensor_parallel, other.deployment.tensor_parallel
         return f"has {more} GPUs a replica instead of {mine}"
+    if decided == "checkpoint":
+        return "its checkpoint is only listed"
     one, two = first.estimate("e2e"), other.estimate("e2e")
     if decided != "speed" or one is None or two is None:
         return ""
     slower = share(two.value / one.value - 1)
-    return f"takes {slower} longer for a request"
+    return f"takes {slower} {_SLOWER}"
 
 
 def _tie_text(recommendation: Recommendation, first: Assessment) -> str:
@@ -179,6 +207,7 @@ DECIDED: Mapping[Decided, str] = {
     "gpus": "fewer GPUs a replica",
     "speed": "the time of a request",
     "cost": "the smaller bill",
+    "checkpoint": "a checkpoint that is known to exist",
     "objective": "the smaller difference",
     "nothing": "only the name",
 }

@@ -108,6 +108,11 @@ class Checkpoint:
         return self.repo is not None
 
     @property
+    def only_listed(self) -> bool:
+        """Whether a list of names is all that is known of it: it may not exist."""
+        return self.evidence == "named"
+
+    @property
     def is_own(self) -> bool:
         """Whether these are the weights of the model that was named, as they stand."""
         return self.evidence == "own"

@@ -107,8 +107,14 @@ def checkpoint_by_repo(repo: str) -> Checkpoint | None:
 def _preference(c: Checkpoint) -> tuple[bool, bool, bool, bool, int, str]:
     usual = made_kind(c.format)
     alike = usual is not None and (usual.scheme, usual.symmetric) == (c.kind.scheme, c.kind.symmetric)
-    only_named = c.evidence == "named"
-    return (c.kind.packaging in DEPRECATED, not c.official, only_named, not alike, -c.downloads, c.repo or "")
+    return (
+        c.kind.packaging in DEPRECATED,
+        not c.official,
+        c.only_listed,
+        not alike,
+        -c.downloads,
+        c.repo or "",
+    )
 
 
 _WORDS: Mapping[str, tuple[str, ...]] = {

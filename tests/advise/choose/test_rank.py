@@ -17,6 +17,7 @@ from advisor.advise.choose.judged_table import JudgedTable
 from advisor.advise.choose.rank import best, order, pareto, what_decided
 from advisor.cost.estimate_with_interval import Estimate
 from advisor.cost.predict.prediction import Prediction
+from advisor.spec.formats.checkpoint import Checkpoint, CheckpointKind
 from advisor.spec.workloads.workload import Arrival, LatencyLimit, Objective, Quality
 from tests.advise.builders import around, deployment, judged, prediction, workload
 
@@ -319,12 +320,36 @@ tied_options = st.tuples(
 Tied = tuple[float, int, float, float, float]
 
 
-@given(options=st.lists(tied_options, min_size=2, max_size=2, unique=True))
-def test_the_reason_is_what_decided(options: list[Tied]) -> None:
-    """The rule as docs/method.md has it, of two that tie."""
+LISTED = Checkpoint(
+    kind=CheckpointKind(packaging="compressed-tensors", scheme="int8"),
+    format="int8",
+    repo="someone/Llama-3.1-8B-Instruct-INT8",
+    evidence="named",
+)
+
+
+def test_of_what_is_alike_the_checkpoint_that_is_known_to_exist_comes_first() -> None:
+    # int8 is more accurate by less than an evaluation repeats, and of as much the surer by name.
+    int8, fp8 = served("int8", 4.0, 0.991), served("fp8", 4.0, 0.990)
+    assert names([int8, fp8]) == ["int8", "fp8"]
+    listed = replace(int8, deployment=replace(int8.deployment, checkpoint=LISTED))
+    assert names([listed, fp8]) == ["fp8", "int8"]
+    # A difference that is no noise still decides.
+    assert names([replace(listed, recovery=around(0.999)), replace(fp8, recovery=around(0.98))]) == [
+        "int8",
+        "fp8",
+    ]
+    assert names([listed, served("fp8", 3.9, 0.99)]) == ["int8", "fp8"]
+
+
+@given(options=st.lists(tied_options, min_size=2, max_size=2, unique=True), listed_first=st.booleans())
+def test_the_reason_is_what_decided(options: list[Tied], listed_first: bool) -> None:
+    """The rule as docs/method.md has it, of two that tie; the checkpoint of one may not exist."""
     made = []
-    for fmt, (recovery, gpus, tpot, e2e, more) in zip(("int8", "fp8"), options, strict=True):
+    for fmt, listed, of in zip(("int8", "fp8"), (listed_first, False), options, strict=True):
+        recovery, gpus, tpot, e2e, more = of
         one = served(fmt, 4.0 * gpus * more, recovery, gpus=gpus)
+        one = replace(one, deployment=replace(one.deployment, checkpoint=LISTED)) if listed else one
         found = {**one.latency, ("tpot", "mean"): around(tpot), ("e2e", "mean"): around(e2e)}
         made.append(replace(one, latency=found))
     limit = LatencyLimit(metric="tpot", statistic="mean", max_ms=100.0)
@@ -344,6 +369,7 @@ def test_the_reason_is_what_decided(options: list[Tied]) -> None:
         else "gpus" if ahead([-o[1] for o in options], 0.0)
         else "speed" if ahead([-np.log(o[3]) for o in options], 0.15)
         else "cost" if ahead([-u for u in usd], 0.0)
+        else "checkpoint" if listed_first and first == 1
         else "accuracy" if ahead(recovery, 0.0)
         else "nothing"
     )  # fmt: skip

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from advisor.advise.choose.assessment import Assessment
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.cost.estimate_with_interval import Basis
+from advisor.cost.estimate_with_interval import Basis, Estimate
 from advisor.cost.step.bottleneck import Bottleneck
 from advisor.display_text import chance
 from advisor.report.terminal.bottleneck_words import bottleneck_number_lines
@@ -63,6 +64,42 @@ def test_in_a_closed_loop_another_bill_is_said_where_the_hour_and_the_token_disa
     assert any("), a tie, at 0.8 USD/h instead of 1.79, and" in line for line in tied), tied
     dearer = winner_lines(recommendation(first, answer("int8", 3.84, 0.96), arrival=closed, limits=False))
     assert any(line.endswith(" output tokens) at 0.8 USD/h instead of 1.79.") for line in dearer), dearer
+
+
+def unpriced(fmt: str, e2e_ms: float, recovery: float, gpus: int = 1) -> Assessment:
+    """On a GPU of which the tests know no price."""
+    found = prediction(
+        deployment(fmt=fmt, gpu="L40S", tensor_parallel=gpus),
+        under=limited(),
+        latency_ms={("ttft", "p95"): around(200.0), ("e2e", "mean"): around(e2e_ms)},
+        capacity=8.0,
+        recovery=Estimate(value=recovery, low=recovery, high=recovery, basis="measured"),
+    )
+    return assessed(found, limited())
+
+
+def compared(*answers: Assessment) -> str:
+    [line] = [text for text in winner_lines(recommendation(*answers)) if "another format" in text]
+    return line.removeprefix("The best of another format is ")
+
+
+def test_without_prices_the_comparison_says_what_put_the_first_first() -> None:
+    first = unpriced("bf16", 8_000.0, 1.0)
+    assert compared(first, unpriced("int8", 4_800.0, 0.99)) == (
+        "int8 on 1× L40S: it is 40 % faster for a request but may lose more accuracy."
+    )
+    assert compared(first, unpriced("int8", 9_600.0, 0.99)) == (
+        "int8 on 1× L40S: it takes 20 % longer for a request and may lose more accuracy."
+    )
+    assert compared(first, unpriced("int8", 9_600.0, 1.0)) == (
+        "int8 on 1× L40S: it takes 20 % longer for a request."
+    )
+    assert compared(first, unpriced("int8", 6_000.0, 1.0, gpus=2)) == (
+        "int8 on 2× L40S: it is 25 % faster for a request but takes 2 GPUs instead of 1."
+    )
+    assert compared(answer("bf16", 4.0, 1.0), unpriced("int8", 4_000.0, 1.0)).endswith(
+        " for a request but its price is not known."
+    )
 
 
 def test_a_near_tie_is_called_a_tie() -> None:
