@@ -15,6 +15,7 @@ from advisor.advise.choose.judged_rows import TableRows
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.choose.recorded_failures import Border
 from advisor.advise.formats_to_search import accuracy_as_named, formats_for, recipe_named
+from advisor.advise.notes_on_question import engine_notes, model_notes, recipe_notes
 from advisor.advise.price_source import live_prices, price_source
 from advisor.advise.refuse_unstartable import check_splits, check_starts
 from advisor.cost.quality.checkpoint_of_recipe import made_by
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
     from advisor.spec.hardware.live_prices import LivePrices
 
 MOST_USD_PER_HOUR = 100_000_000
-
-LEAST_ENCODER = 10_000_000
-"""Weights beside the language model from which they are an encoder's: norms have thousands."""
 
 
 def recommend(
@@ -165,7 +163,14 @@ def choice_of(
         max_usd_per_hour=max_usd_per_hour,
         every_gpu=known_gpus(),
         every_format=known_formats(),
-        notes=(*_model_notes(chosen_model), *notes, *split_notes, *(() if live is None else live.notes())),
+        notes=(
+            *model_notes(chosen_model),
+            *engine_notes(runs_on),
+            *recipe_notes(chosen_model, space.formats, space.recipe),
+            *notes,
+            *split_notes,
+            *(() if live is None else live.notes()),
+        ),
         border=border or Border(),
     )
 
@@ -333,18 +338,3 @@ def engine_of(named: str | Engine | None, asked: Workload) -> Engine:
     else:
         engine = parse_engine(named) if isinstance(named, str) else named
     return with_prefix_caching(engine) if asked.load.conversation.repeats else engine
-
-
-def _model_notes(model: ModelSpec) -> tuple[str, ...]:
-    if model.other_params >= LEAST_ENCODER:
-        return (
-            f"{model.name} takes images or sound, too: their tokens count as far as --image-tokens gives "
-            "them, the time of the encoder does not",
-        )
-    if not model.typical:
-        return ()
-    shape = "mixture of experts" if model.is_moe else "dense shape"
-    return (
-        f"{model.name} is not a published model: a typical {shape} of that size ({model.layers} layers, "
-        f"hidden {model.hidden}); name the model, or give its config.json, for an answer about it",
-    )

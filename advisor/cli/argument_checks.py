@@ -20,6 +20,8 @@ NAMES = frozenset(
 """Options whose values are names and paths, which may look like any number."""
 _MEMORY_WORDS = frozenset({"--vram", "--max-vram", "--vram-gb", "--gpu-memory", "--gpu-vram", "--gpu-ram"})
 """Words that are asked first for what no option is: how much memory a GPU has."""
+_LORA_WORDS = frozenset({"--enable-lora", "--lora", "--lora-modules", "--max-loras", "--max-lora-rank"})
+"""Words that ask for adapters, which no option states."""
 MAX_DIGITS = 40
 """No quantity here needs more digits."""
 
@@ -28,7 +30,7 @@ def check(arguments: Sequence[str]) -> None:
     """Raise InputError for what no argument can be.
 
     Control characters, numbers not written with the digits 0 to 9, the memory of a GPU, which its name says,
-    and an empty value: an unset shell variable must not mean everything, or this folder.
+    LoRA adapters, and an empty value: an unset shell variable must not mean everything, or this folder.
     """
     before = ""
     for argument in arguments:
@@ -37,6 +39,11 @@ def check(arguments: Sequence[str]) -> None:
             raise InputError(
                 f"{option}: memory comes with the GPU: name it, --gpu RTX4090 (quantadvise gpus lists them "
                 "with theirs); the share that the server takes is --gpu-memory-utilization 80%"
+            )
+        if option in _LORA_WORDS and before != "--engine-args":
+            raise InputError(
+                f"{option}: LoRA adapters are not covered: they cost time and memory that no measurement "
+                "here has; ask for the base model, or name the model that an adapter was merged into"
             )
         if not argument.isprintable():
             where = option if equals or option.startswith("--") else before or "an argument"

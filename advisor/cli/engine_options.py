@@ -29,7 +29,7 @@ EngineOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Engine and release: vllm 0.11.0; the newest known by default.",
+        help="Engine and release: vllm 0.11.0; vllm 0.32.0 by default.",
         rich_help_panel=_ENGINE,
     ),
 ]

@@ -109,6 +109,10 @@ def test_a_word_that_no_name_contains_is_an_error(quantadvise: Command) -> None:
         ("--users max", "--users max: 'chat' has latency limits, which no queue of all requests keeps"),
         ("--max-gpus 0", "--max-gpus: 0 is not a number of GPUs"),
         ("--tp 0", "--tp: 0 is not a number of GPUs"),
+        ("--enable-lora", "--enable-lora: LoRA adapters are not covered"),
+        ("--formats q4_k_m", "format 'q4_k_m': GGUF and bitsandbytes run in kernels of their own"),
+        ("--formats bnb-nf4", "GGUF and bitsandbytes run in kernels of their own"),
+        ("--recipe foo@bar", "unknown algorithm 'foo'; known: autoround, gptq"),
         ("--nodes 0", "--nodes: 0 is not a number of machines"),
         ("--num-gpus 4 --max-gpus 2", "--num-gpus: 4 is more than --max-gpus, 2; keep one of them"),
         (

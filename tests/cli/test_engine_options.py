@@ -10,7 +10,7 @@ import pytest
 from advisor.cli.engine_options import engine_words
 from advisor.report.commands.serve_commands import serve_command
 from advisor.spec.deployment import Deployment
-from advisor.spec.engines.engine import Engine
+from advisor.spec.engines.engine import Engine, newest_version
 from advisor.spec.formats.catalog import find_format
 from advisor.spec.hardware.gpu_by_name import find_gpu
 from advisor.spec.models.catalog import find_model
@@ -63,3 +63,8 @@ def test_words_of_an_engine() -> None:
     engine = Engine(version="0.32.0", max_num_seqs=8, enforce_eager=True, compilation=False)
     words = ["--engine", "vllm 0.32.0", "--max-num-seqs", "8", "--enforce-eager", "--no-compilation"]
     assert engine_words(engine) == words
+
+
+def test_the_help_names_the_release_that_is_answered_for(quantadvise: Command) -> None:
+    shown = " ".join(quantadvise("recommend", "--help").out.split())
+    assert f"vllm {newest_version()} by default" in shown

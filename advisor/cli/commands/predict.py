@@ -104,7 +104,11 @@ def predict(
             )
         _answer_cells(cells, records, output, any_format=served.ignore_engine_version)
         return
+    from advisor.advise.notes_on_question import engine_notes, split_notes
+
     assessment, workload, predictor = _assessed(named, one, asked, limits, prices, served, records)
+    for note in (*engine_notes(assessment.deployment.engine), *split_notes(assessment.deployment)):
+        typer.echo(f"quantadvise: {note}", err=True)
     replayed = _replayed(asked, assessment, workload, predictor)
     _print(assessment, workload, replayed, output, explain=explain)
     _require_fit(assessment)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from advisor.errors import InputError
+from advisor.errors import InputError, unknown
 
 ALGORITHMS = ("autoround", "gptq", "awq", "smoothquant", "rtn", "hqq", "omniquant", "qat", "quark")
+BOTH = "smoothquant+gptq"
 _OTHER_NAMES = {
     "roundtonearest": "rtn",
     "unstated": "rtn",
@@ -59,7 +60,7 @@ def algorithm_name(text: str) -> str:
     """`GPTQ`, `smooth_quant + gptq`, `AutoRound` … as records spell them; unknown ones as they are."""
     folded = re.sub(r"[^a-z]", "", text.lower())
     if "smoothquant" in folded and "gptq" in folded:
-        return "smoothquant+gptq"
+        return BOTH
     for known in ALGORITHMS:
         if known in folded:
             return known
@@ -72,12 +73,15 @@ def maker_name(text: str) -> str:
 
 
 def parse_recipe(text: str) -> Recipe:
-    """`gptq`, `gptq@RedHatAI` or `@RedHatAI`. Raises InputError when neither is named."""
+    """`gptq`, `gptq@RedHatAI` or `@RedHatAI`. Raises InputError for neither, or an unknown algorithm."""
     algorithm, _, maker = (part.strip() for part in text.partition("@"))
     if (not algorithm and not maker) or "@" in maker:
         raise InputError(f"recipe: '{text}' names no algorithm and no maker; gptq or gptq@RedHatAI do")
+    name = algorithm_name(algorithm) if algorithm else None
+    if name not in (None, BOTH, *ALGORITHMS):
+        raise unknown("algorithm", algorithm, (*ALGORITHMS, BOTH), where=f"recipe: '{text}'")
     return Recipe(
-        algorithm=algorithm_name(algorithm) if algorithm else None,
+        algorithm=name,
         maker=maker_name(maker) if maker else None,
     )
 

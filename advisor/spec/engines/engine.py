@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 
 from advisor.errors import InputError, UnknownNameError
 from advisor.spec.engines.release import holds_at, is_older, order
+from advisor.spec.engines.start_table import known_releases
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.reading.catalog_yaml import read_catalog
 from advisor.units import GIB, MIB
@@ -134,12 +135,12 @@ class EngineDefaults:
 
 
 def newest_version() -> str:
-    """The newest vLLM release whose defaults were read."""
+    """The vLLM release that answers are for where none is named."""
     return str(read_catalog("engines.yaml")["newest"])
 
 
 def parse_engine(text: str) -> Engine:
-    """`vllm 0.7.2`, `vLLM 0.6.4.post1`, `v0.11.0`, `0.19.0` as an Engine; `vllm` alone is the newest.
+    """`vllm 0.7.2`, `vLLM 0.6.4.post1`, `v0.11.0`, `0.19.0` as an Engine; `vllm` alone is `newest_version`.
 
     Raises InputError for another engine's name, or a version that is none or too old.
     """
@@ -155,7 +156,7 @@ def parse_engine(text: str) -> Engine:
     newest = order(newest_version())
     if order(version)[:2] > (newest[0], newest[1] + MAX_MINORS_AHEAD) or not version.isascii():
         raise InputError(
-            f"engine '{text}': vLLM has no such release; the newest known here is {newest_version()}"
+            f"engine '{text}': vLLM has no such release; the newest read is {known_releases()[0]}"
         )
     return Engine(version=version)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from advisor.errors import unknown
+from advisor.errors import UnknownNameError, unknown
 from advisor.spec.formats.format import KvCacheFormat, QuantFormat, Support
 from advisor.spec.reading.catalog_yaml import read_catalog
 from advisor.spec.reading.name_lookup import NameIndex
@@ -27,6 +28,10 @@ def known_kv_formats() -> tuple[KvCacheFormat, ...]:
     return tuple(_kv_format(row, document["sources"]) for row in document["kv"])
 
 
+_NOT_COVERED = re.compile(r"gguf|ggml|llama\.?cpp|bitsandbytes|bnb|nf4|^i?q[1-8](_|-|k|$)")
+"""Names of GGUF's types (`q4_k_m`, `iq2_xs`) and of bitsandbytes' (`nf4`)."""
+
+
 def find_format(name: str) -> QuantFormat:
     """The format called `name`, whatever its case, blanks, hyphens and underscores.
 
@@ -35,6 +40,11 @@ def find_format(name: str) -> QuantFormat:
     """
     found = _index().get(name)
     if found is None:
+        if _NOT_COVERED.search(name.lower()):
+            raise UnknownNameError(
+                f"format '{name}': GGUF and bitsandbytes run in kernels of their own, which no measurement "
+                "here covers; name another with as many bits: int4 (GPTQ, AWQ), int8 or fp8"
+            )
         raise unknown("format", name, _suggestions(known_formats()))
     return found
 

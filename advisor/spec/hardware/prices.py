@@ -162,8 +162,14 @@ def parse_price(text: str) -> tuple[str, float]:
     if not separator or not name.strip():
         raise InputError(f"price '{text}': expected a GPU and USD per GPU-hour; write it like H100=2.5")
     where = f"price '{text}'"
-    usd = checked_usd_per_gpu_hour(usd_per_hour(amount, where=where), where=where)
+    usd = checked_usd_per_gpu_hour(usd_per_hour(amount, where=where, zero=True), where=where)
     return find_gpu(name.strip()).name, usd
+
+
+OWNED = (
+    "; a GPU that is paid for costs its power and what it could be sold for: 450 W at 0.30 USD per kWh are "
+    "0.135 USD an hour"
+)
 
 
 def checked_usd_per_gpu_hour(usd: float, *, where: str) -> float:
@@ -171,7 +177,7 @@ def checked_usd_per_gpu_hour(usd: float, *, where: str) -> float:
     if not MIN_USD_PER_GPU_HOUR <= usd <= MAX_USD_PER_GPU_HOUR:
         raise InputError(
             f"{where}: {usd:g} is not from {MIN_USD_PER_GPU_HOUR:g} to {MAX_USD_PER_GPU_HOUR:,.0f} USD "
-            "per GPU-hour"
+            f"per GPU-hour{'' if usd else OWNED}"
         )
     return usd
 

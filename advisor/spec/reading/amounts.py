@@ -94,8 +94,8 @@ def per_second(text: object) -> object:
     return _number(match[1]) * _THOUSANDS[match[2].lower()] * _PER_SECOND[unit]
 
 
-def usd_per_hour(text: str, *, where: str) -> float:
-    """`2.5`, `$2.5/h`, `60/day`, `5000/month` as USD per hour. Raises InputError."""
+def usd_per_hour(text: str, *, where: str, zero: bool = False) -> float:
+    """`2.5`, `$2.5/h`, `60/day`, `5000/month` as USD per hour. Raises InputError; zero: not for 0."""
     match = re.fullmatch(_MONEY, text.strip())
     unit = (match[2] if match else "").lower().removesuffix("s") if match else ""
     if match is None or (unit and unit not in _HOURS):
@@ -103,7 +103,7 @@ def usd_per_hour(text: str, *, where: str) -> float:
             f"{where}: '{text}' is not an amount of money; write 5, $2.5/h, 60/day or 5000/month"
         )
     value = _number(match[1]) / (_HOURS[unit] if unit else 1.0)
-    if value == 0:
+    if value == 0 and not zero:
         raise InputError(f"{where}: '{text}' is not above 0; write 5, $2.5/h, 60/day or 5000/month")
     return value
 

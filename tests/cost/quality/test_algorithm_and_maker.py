@@ -10,7 +10,7 @@ from advisor.cost.quality.algorithm_and_maker import (
     parse_recipe,
     recipe_of_checkpoint,
 )
-from advisor.errors import InputError
+from advisor.errors import InputError, UnknownNameError
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,14 @@ def test_a_recipe_is_an_algorithm_a_maker_or_both(
     text: str, algorithm: str | None, maker: str | None
 ) -> None:
     assert parse_recipe(text) == Recipe(algorithm=algorithm, maker=maker)
+
+
+@pytest.mark.parametrize(
+    ("text", "near"), [("foo@bar", "known: autoround, gptq"), ("qptq", "did you mean gptq")]
+)
+def test_an_algorithm_that_nobody_knows_is_refused(text: str, near: str) -> None:
+    with pytest.raises(UnknownNameError, match=rf"recipe: '{text}': unknown algorithm '\w+'; {near}"):
+        parse_recipe(text)
 
 
 @pytest.mark.parametrize("text", ["", "@", "  @ "])

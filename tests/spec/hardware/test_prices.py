@@ -132,7 +132,7 @@ def test_a_price_is_read_in_both_spellings(text: str, expected: tuple[str, float
         ("H100", "write it like H100=2.5"),
         ("=2.5", "write it like H100=2.5"),
         ("H100=cheap", "'cheap' is not an amount of money"),
-        ("H100=0", "'0' is not above 0"),
+        ("H100=0", "0 is not from 0.001 to 1,000 USD per GPU-hour; a GPU that is paid for costs its power"),
         ("H100=-1", "'-1' is not an amount of money"),
         ("H100=nan", "'nan' is not an amount of money"),
         ("H100=inf", "'inf' is not an amount of money"),
