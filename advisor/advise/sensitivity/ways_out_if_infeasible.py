@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import ceil, floor, log10
+from math import ceil, floor, log10, sqrt
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -36,6 +36,8 @@ FEWEST = 0.01
 RATES = 33
 """Rates that are judged at once; each time between the highest that is kept and the next."""
 DIGITS = 3
+FAR_APART = 2.0
+"""Factor between two bounds of one limit from which a third between them is named."""
 ANY_RECOVERY = 1e-6
 """A share of the score that every format keeps."""
 DRAWN = 0.001
@@ -81,8 +83,8 @@ def ways_out(
     recommendation: Recommendation, predictor: Predictor, quality: QualityModel | None = None
 ) -> tuple[WayOut, ...]:
     """Each the smallest change of its kind after which something keeps the limits, with the cheapest
-    deployment that then does; after the smallest for a limit, the one that lets the cheapest fleet in. Empty
-    where something keeps them as it is."""
+    deployment that then does; after the smallest for a limit, the one that lets the cheapest fleet in, with
+    one between them where they are far apart. Empty where something keeps them as it is."""
     choice, table = recommendation.choice, recommendation.table
     if choice is None or recommendation.ranked:
         return ()
@@ -158,7 +160,28 @@ def _loosened(
     if not _bill(others, cheapest) < (round(way.usd_per_hour or np.inf, 4), way.deployment.num_gpus):
         return [way]
     further = _cheapest_of(_to(choice, limit, needed[cheapest]), predictor, quality)
-    return [way] if further is None else [way, further]
+    if further is None:
+        return [way]
+    return [way, *_between(choice, limit, (way, further), predictor, quality), further]
+
+
+def _between(
+    choice: Choice,
+    limit: JudgedLimit,
+    ends: tuple[WayOut, WayOut],
+    predictor: Predictor,
+    quality: QualityModel | None,
+) -> list[WayOut]:
+    """Where two bounds of a limit are far apart, the one midway in ratio, if its bill lies between theirs."""
+    least, most = (end.to or 0.0 for end in ends)
+    if min(least, most) <= 0 or _share(least, most) < FAR_APART:
+        return []
+    middle = rounded(sqrt(least * most), up=least < most)
+    way = _cheapest_of(_with_bound(choice, limit, middle), predictor, quality)
+    dear, usd, cheap = (
+        round(one.usd_per_hour or np.inf, 4) if one else np.inf for one in (ends[0], way, ends[1])
+    )
+    return [way] if way is not None and dear > usd > cheap else []
 
 
 def _least_loosened(

@@ -76,7 +76,7 @@ def _context(assessment: Assessment, refusal: Refusal) -> str:
     prediction = assessment.prediction
     if refusal.expected is not None:
         return f"its KV cache holds {span(refusal.expected)}"
-    return "" if prediction is None else f"its KV cache holds {prediction.memory.max_context}"
+    return "" if prediction is None else f"its KV cache holds {prediction.memory.max_context:,}"
 
 
 def _capacity(assessment: Assessment, refusal: Refusal) -> str:
@@ -150,7 +150,7 @@ _LIMITS: dict[RefusalKind, Words] = {
     "engine": lambda a, r: needs_engine(a),
     "seen": lambda a, r: f"must have served on {a.deployment.gpu.name} when tried",
     "memory": _fits_in,
-    "context": lambda a, r: f"must hold a request of {r.bound or 0:.0f} tokens",
+    "context": lambda a, r: f"must hold a request of {r.bound or 0:,.0f} tokens",
     "capacity": lambda a, r: f"capacity >= {_bound(r)} requests/s",
     "latency": _latency_limit,
     "goodput": _goodput_limit,

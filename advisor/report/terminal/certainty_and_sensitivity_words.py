@@ -246,7 +246,7 @@ def _break_even(found: OwnOrApi) -> str:
             return f"owning costs less at every traffic up to {top} requests/s."
         return (
             f"the API costs less at every traffic up to {top} requests/s; owning costs at least "
-            f"{number(ratio)} times as much."
+            f"{number(ratio)} times as much with fleets that keep the limits with the confidence asked for."
         )
     text = f"owning costs less from {_traffic(first)}, {_with_fleet(first)}"
     if lasting is None:

@@ -189,7 +189,8 @@ def print_pareto(recommendation: Recommendation) -> None:
         for bar in bars:
             to.print(bar)
     to.print()
-    to.print("Pareto set: cost against accuracy; numbers are rows of the ranking", style="bold")
+    head = "Cost against accuracy; numbered are rows not beaten in cost, latency and accuracy at once"
+    to.print(head, style="bold", soft_wrap=True)
     for line in pareto_lines(recommendation, width=min(to.width, WIDEST)):
         to.print(line)
 

@@ -13,6 +13,7 @@ from advisor.advise.choose.recommendation import Recommendation
 from advisor.display_text import (
     DISCERNIBLE_SHARE,
     bill_text,
+    capitalized,
     chance,
     deployment_text,
     listed,
@@ -223,11 +224,21 @@ def _nothing_kept_head(recommendation: Recommendation, rows: Sequence[tuple[int,
         return nothing_kept_line(recommendation)
     confidence, (_, nearest) = recommendation.workload.confidence, rows[0]
     usd = None if nearest.cost is None else nearest.cost.usd_per_hour
-    return (
-        f"Nothing keeps all limits with {stated_share(confidence)} · nearest "
-        f"{deployment_text(nearest.deployment)} · {bill_text(usd)} · "
-        f"{chance(nearest.keeps_all_limits, confidence)}"
-    )
+    named = f"nearest {deployment_text(nearest.deployment)} · {bill_text(usd)}"
+    if (longest := _too_long(nearest)) is not None:
+        return f"{capitalized(_does_not_fit(longest))} · {named} · {finding(nearest, longest)}"
+    kept = chance(nearest.keeps_all_limits, confidence)
+    return f"Nothing keeps all limits with {stated_share(confidence)} · {named} · {kept}"
+
+
+def _too_long(nearest: Assessment) -> Refusal | None:
+    """The refusal of the longest request, where that hinders most."""
+    worst = worst_refusal(nearest)
+    return worst if worst.kind == "context" and not worst.likely_kept else None
+
+
+def _does_not_fit(refusal: Refusal) -> str:
+    return f"the longest request, {refusal.bound or 0:,.0f} tokens, does not fit"
 
 
 def _more(recommendation: Recommendation) -> str:
@@ -266,6 +277,11 @@ def nothing_kept_parts(recommendation: Recommendation) -> tuple[str, str]:
     head = f"{name} for {workload}: nothing keeps the limits; "
     if not recommendation.refused:
         return "", f"{name}: nothing to choose from; allow more GPUs or formats"
+    if closest is not None and (longest := _too_long(closest)) is not None:
+        return f"{name} for {workload}: {_does_not_fit(longest)}; ", (
+            f"closest is {deployment_text(closest.deployment)}, {finding(closest, longest)}, "
+            f"{missed_by(longest.excess or 0.0)}; state shorter answers or prompts, or allow other GPUs"
+        )
     if closest is not None:
         miss = _missed_text(closest, worst_refusal(closest), recommendation.workload.confidence)
         return head, (

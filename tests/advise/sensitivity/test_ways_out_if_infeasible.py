@@ -138,6 +138,20 @@ def test_a_limit_loosened_further_lets_in_the_cheapest_fleet_that_keeps_the_othe
     assert cheapest.deployment.key in kept(loosened)
 
 
+def test_between_two_bounds_that_are_far_apart_one_is_named_that_costs_between() -> None:
+    workload = override(load_workload("rag"), rate=3.0)
+    asked = choice_of("Qwen2.5-14B-Instruct", workload, gpus=["L4", "A10G"])
+    answer = choose(asked, shipped_predictor(), shipped_quality())
+    found = ways_out(answer, shipped_predictor(), shipped_quality())
+    bounds, bills = zip(*((w.to, w.usd_per_hour) for w in found if w.limit == "ttft_p99_ms"), strict=True)
+    least, middle, most = bounds
+    assert least * 2 < most
+    assert middle == pytest.approx((least * most) ** 0.5, rel=0.01)
+    assert sorted(set(bills), reverse=True) == list(bills)
+    loosened = override(workload, slo=[f"ttft_p99_ms={middle}", "tpot_p99_ms=100", "e2e_p99_ms=3000"])
+    assert bills[1] == pytest.approx(cheapest_usd(replace(asked, workload=loosened)))
+
+
 def test_a_limit_is_loosened_once_where_the_least_already_lets_the_cheapest_in() -> None:
     workload = override(load_workload("chat"), rate=1.0, slo=["ttft_p95_ms=5"])
     asked = choice_of("Llama-3.1-8B-Instruct", workload, gpus=["L40S"], max_gpus=1)

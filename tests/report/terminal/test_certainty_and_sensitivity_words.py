@@ -292,7 +292,11 @@ def test_an_api_that_wins_again_is_told_with_what_lasts() -> None:
             "no fleet keeps the limits at any traffic up to 8 requests/s.",
         ),
         ((replace(HERE, own_usd_per_day=15.95),), "owning costs less at every traffic up to 8 requests/s."),
-        ((replace(HERE, own_usd_per_day=63.8),), "owning costs at least 2 times as much."),
+        (
+            (replace(HERE, own_usd_per_day=63.8),),
+            "owning costs at least 2 times as much with fleets that keep the limits with the "
+            "confidence asked for.",
+        ),
     ],
 )
 def test_without_a_break_even_it_is_said_which_side_wins_everywhere(

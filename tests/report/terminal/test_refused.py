@@ -15,10 +15,11 @@ from advisor.report.terminal.refused import (
     TOO_OLD,
     limit_lines,
     nothing_kept_line,
+    nothing_kept_lines,
     refused_lines,
 )
 from advisor.spec.engines.engine import Engine
-from tests.advise.builders import deployment, workload
+from tests.advise.builders import assessed, deployment, prediction, workload
 from tests.report.builders import limited, three
 
 
@@ -124,3 +125,24 @@ def test_what_misses_a_limit_still_serves_and_what_does_not_start_or_hold_a_requ
     assert not replace(judged, refusals=(NEARLY, short)).serves
     assert not OLD.serves
     assert not NO_KERNEL.serves
+
+
+def test_where_the_longest_request_does_not_fit_that_is_the_headline() -> None:
+    short = Refusal(kind="context", bound=37_000.0, excess=2.676)
+    found = prediction(deployment(), max_context=10_064)
+    row = replace(assessed(found, workload()), refusals=(short,), keeps_all_limits=0.0)
+    nothing = of(row, kind="context")
+    head, *_ = nothing_kept_lines(nothing, None, width=160)
+    assert head.text.startswith(
+        "The longest request, 37,000 tokens, does not fit · nearest bf16 on 1× A6000 · "
+    )
+    assert head.text.endswith(" · its KV cache holds 10,064")
+    line = nothing_kept_line(nothing)
+    assert (
+        "the longest request, 37,000 tokens, does not fit; closest is bf16 on 1× A6000, its KV cache" in line
+    )
+    assert "nothing keeps the limits" not in line
+    # A limit that is missed by more is what hinders.
+    late = replace(NEARLY, excess=5.0, likely_kept=False)
+    both = of(replace(row, refusals=(short, late)))
+    assert nothing_kept_lines(both, None, width=160)[0].text.startswith("Nothing keeps all limits with 80 %")
