@@ -172,7 +172,7 @@ def test_what_does_not_fit_is_compared_with_nothing_and_the_gigabytes_are_told(q
     assert "bf16 on 1× T4: does not hold Llama-3.3-70B-Instruct" in large.err
     alone = quantadvise("predict", "Llama-3.3-70B-Instruct", "-w", "chat", "--gpu", "T4", "--format", "bf16")
     assert alone.code == 3
-    weights = re.search(r"weights [\d.]+ GB and overhead [\d.]+ GB leave [\d.]+ GB too little", large.err)
+    weights = re.search(r"weights [\d.]+ GB and overhead [\d.]+ GB are [\d.]+ GB too much", large.err)
     assert weights is not None
     assert weights[0] in " ".join(alone.out.split())
     assert "has too little memory" in alone.err
@@ -203,3 +203,15 @@ def test_where_nothing_keeps_the_limits_the_headline_is_the_first_row_of_the_tab
     assert nearest.split()[1] == row.split()[1], "the format"
     assert usd.split()[0] in row.split()
     assert keeps in row
+
+
+def test_an_answer_that_nothing_comes_near_to_promises_no_figures_of_it(quantadvise: Command) -> None:
+    """A 70B holds on no single RTX 4090: no row has figures."""
+    asked = ("recommend", "Llama-3.3-70B-Instruct", "--workload", "chat", "--rate", 1)
+    one = quantadvise(*asked, "--gpu", "RTX4090", "--max-gpus", 1)
+    assert one.code == 3
+    assert "fits none of the deployments allowed" in one.out
+    assert "of the nearest" not in one.out
+    slow = quantadvise(*asked, "--gpu", "H100", "--max-gpus", 2, "--slo", "ttft_p95_ms=5")
+    assert slow.code == 3
+    assert "every figure of the nearest" in " ".join(slow.out.split())

@@ -163,15 +163,15 @@ def _newer(d: Deployment, run: FailedRun) -> bool:
 
 
 def memory_text(memory: MemoryPlan) -> str:
-    """`weights 405 GB and overhead 4.2 GB leave 337 GB too little`; of one GPU."""
+    """`weights 405 GB and overhead 4.2 GB are 337 GB too much`; of one GPU."""
     missing = memory.weight_bytes + memory.overhead_bytes - memory.usable_bytes
-    left = (
-        "no room for the KV cache of one request"
+    verdict = (
+        "leave no room for the KV cache of one request"
         if memory.kv_bytes > 0
-        else f"{missing / GB:.3g} GB too little"
+        else f"are {missing / GB:.3g} GB too much"
     )
     weights, overhead = memory.weight_bytes / GB, memory.overhead_bytes / GB
-    return f"weights {weights:.3g} GB and overhead {overhead:.2g} GB leave {left}"
+    return f"weights {weights:.3g} GB and overhead {overhead:.2g} GB {verdict}"
 
 
 def failure_text(run: FailedRun) -> str:

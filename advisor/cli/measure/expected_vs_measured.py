@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 ON_A_CPU = (
-    "no measurement on a CPU is known here; quantadvise calibrate times this one and writes gpu.yaml, which "
-    "--gpu-file takes"
+    "no measurement on a CPU is known here; for a plan of a GPU elsewhere name it (--gpu H100), or time this "
+    "CPU: quantadvise calibrate writes gpu.yaml, which --gpu-file takes"
 )
 MISSED = "missed"
 COMPARED = ("mean", "p95")

@@ -207,7 +207,7 @@ def nothing_kept_lines(
         *([Line(), Line("Ways out", "bold")] if ways else []),
         *plain(f"  {line}" for line in cost_of_certainty.way_out_lines(ways, width - 2)),
         Line(),
-        *plain(wrapped(_more(recommendation), width)),
+        *plain(wrapped(_more(recommendation, has_nearest=bool(rows)), width)),
     ]
 
 
@@ -241,14 +241,15 @@ def _does_not_fit(refusal: Refusal) -> str:
     return f"the longest request, {refusal.bound or 0:,.0f} tokens, does not fit"
 
 
-def _more(recommendation: Recommendation) -> str:
+def _more(recommendation: Recommendation, *, has_nearest: bool) -> str:
+    """What --explain adds; has_nearest: some miss their limits by a degree, so that they have figures."""
     count = len(recommendation.refused)
     rows = recommendation.fit.get("rows")
     rests = f"the {rows:,} measurements" if isinstance(rows, int) else "the measurements"
-    return (
-        f"More: --explain shows why {'1 was' if count == 1 else f'{count:,} were'} refused, every figure of "
-        f"the nearest with its interval, and {rests} behind it."
-    )
+    why = f"More: --explain shows why {'1 was' if count == 1 else f'{count:,} were'} refused"
+    if not has_nearest:
+        return f"{why}."
+    return f"{why}, every figure of the nearest with its interval, and {rests} behind it."
 
 
 def nearly_line(recommendation: Recommendation) -> str:

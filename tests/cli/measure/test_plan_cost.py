@@ -100,6 +100,7 @@ def test_what_is_done_is_not_counted(tmp_path: Path) -> None:
 def test_without_a_known_gpu_the_plan_says_so(quantadvise: Command, tmp_path: Path) -> None:
     rows = lines(quantadvise, "--formats", "bf16,int4", "--concurrency", "8", "--out", str(tmp_path))
     assert f"no speed is predicted: {ON_A_CPU}" in rows
+    assert "name it (--gpu H100)" in ON_A_CPU
     assert "no price is known for this GPU" in rows
 
 

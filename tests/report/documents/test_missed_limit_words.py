@@ -62,7 +62,7 @@ def test_memory_says_what_the_weights_leave() -> None:
     short = replace(of.memory, weight_bytes=40 * GB, overhead_bytes=2 * GB, usable_bytes=38 * GB)
     found = Assessment(deployment=of.deployment, cost=None, predicted=lambda: replace(of, memory=short))
     text = refusal_text(found, Refusal(kind="memory"))
-    assert text == "must fit in 38 GB per GPU: weights 40 GB and overhead 2 GB leave 4 GB too little"
+    assert text == "must fit in 38 GB per GPU: weights 40 GB and overhead 2 GB are 4 GB too much"
 
 
 def test_a_price_that_is_not_known_names_the_option_that_gives_it() -> None:
