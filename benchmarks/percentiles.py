@@ -60,7 +60,10 @@ def main() -> None:
         lengths = [Lengths.constant(max(round(n), 1)) for n in (row.input_tokens, row.output_tokens)]
         arrival = Arrival(kind=row.load, value=row.load_value)  # type: ignore[arg-type]
         load = Load(input_tokens=lengths[0], output_tokens=lengths[1], arrival=arrival)
-        closed = predictor.table([d], load, wanted).latency_ms
+        table = predictor.table([d], load, wanted)
+        if not table.fits[0]:  # no room for its KV cache, by the estimate
+            continue
+        closed = table.latency_ms
         r, rows = tables.table([d]).replica, load_table(load, [d])
         run = simulated_row(r.arrays, r.costs, r.memory.kv_bytes, load, rows, rows, 0, wanted)
         simulated = run.ratios_to_mean(wanted)

@@ -39,8 +39,9 @@ _NODES = 15
 _FOREVER_S = 1e12
 _OPEN_SHARE = 0.5
 """Share of its users in flight up to which a closed loop sends like an open one: most of them think."""
-_OPEN_LOAD = 0.85
-"""Share of the capacity up to which it does: beyond, what waits is bounded by the users."""
+_OPEN_LOAD = 0.95
+"""Share of the capacity up to which it does: beyond, what waits is bounded by the users. Prompts of very
+unequal lengths wait as in an open loop up to there, in simulations of the profile `conversation`."""
 EngineOf = Callable[[LoadTable], tuple[EngineTable, Floats]]
 """The engines of rows, and how many of them share each row's load (the stages of a pipeline)."""
 

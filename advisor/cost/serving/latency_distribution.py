@@ -137,7 +137,10 @@ def _ttft_spread(
     two_kinds = some * (1.0 - some) * (times.prefill_step_s - times.decode_step_s) ** 2
     by_step = np.where(is_open, np.maximum(cubes - residual**2, 0.0), two_kinds)
     by_step = np.where(times.wait_s > request.overhead_s, by_step, 0.0)
-    by_queue = times.prefill_queue_s**2 + times.prefill_queue_s * added
+    # The wait W before a server of unequal jobs S has the variance W² + W · 2/3 · E[S³] ÷ E[S²] (Takács); of
+    # lognormal prompts that is (1 + uneven)² prompts, and never less than one: steps take whole prompts.
+    long_prompts = np.maximum((1.0 + uneven) ** 2 * 2.0 / 3.0, 1.0)
+    by_queue = times.prefill_queue_s**2 + times.prefill_queue_s * added * long_prompts
     admission_wait_s = (
         np.where(np.isfinite(steady.ttft_s), steady.ttft_s, 0.0) - times.wait_s - times.prefill_s
     )

@@ -144,10 +144,8 @@ def table_of_loads(loads: Sequence[Load]) -> LoadTable:
     """Row i: the whole of load i on one replica of deployment i."""
     kind = np.array([load.arrival.kind for load in loads], dtype=np.str_)
     level = np.array([_level(load.arrival) for load in loads], dtype=np.float64)
-    lengths = [
-        (load.input_tokens.mean, load.output_tokens.mean, load.input_tokens.std, load.output_tokens.std)
-        for load in loads
-    ]
+    sides = [(load.input_tokens, load.output_tokens) for load in loads]
+    lengths = [(prompt.mean, answer.mean, prompt.deviation, answer.deviation) for prompt, answer in sides]
     columns = np.ascontiguousarray(np.array(lengths, dtype=np.float64).reshape(-1, 4).T)
     inputs, outputs, input_std, output_std = columns
     conversations = tuple(load.conversation for load in loads)

@@ -14,6 +14,7 @@ from advisor.spec.deployment import Deployment
 from advisor.spec.engines.serve_options import Setting
 from advisor.spec.hardware.gpu import Vendor
 from advisor.spec.workloads.conversations.conversation import ALONE
+from advisor.spec.workloads.length_distribution import at_mean
 from advisor.spec.workloads.workload import Arrival, Lengths, Load, Workload
 
 PORT = 8000
@@ -55,7 +56,7 @@ class Subject:
         return replace(
             load,
             input_tokens=Lengths.constant(round(load.mean_prompt_tokens)),
-            output_tokens=load.output_tokens.at_mean(),
+            output_tokens=at_mean(load.output_tokens),
             arrival=arrival,
             prefix_hit_rate=self.prediction.prefix_hits or 0.0,
             conversation=ALONE,

@@ -73,8 +73,9 @@ def share_longer(load: Load, tokens: int) -> float:
     if load.longest_request_tokens is not None and load.longest_context <= tokens:
         return 0.0
     if load.conversation.has_turns:
-        turns = turn_prompts(load.conversation, prompt.mean, answer.mean, prompt.std**2, answer.std**2)
-        return sum(turn.share * _normal_above(turn, answer.std**2, tokens) for turn in turns)
+        variances = prompt.deviation**2, answer.deviation**2
+        turns = turn_prompts(load.conversation, prompt.mean, answer.mean, *variances)
+        return sum(turn.share * _normal_above(turn, variances[1], tokens) for turn in turns)
     if load.longest_context <= tokens and all(
         x.kind == "constant" or x.high is not None for x in (prompt, answer)
     ):
@@ -97,6 +98,11 @@ def _normal_above(turn: TurnPrompt, answer_variance: float, tokens: int) -> floa
     std = math.sqrt(turn.variance + answer_variance)
     beyond = tokens - turn.answered
     return float(beyond < 0) if std == 0 else 0.5 * math.erfc(beyond / std / math.sqrt(2))
+
+
+def at_mean(lengths: Lengths) -> Lengths:
+    """Every request at the mean, rounded to a whole token."""
+    return Lengths.constant(max(1, round(lengths.mean)))
 
 
 def more(lengths: Lengths, tokens: int) -> Lengths:

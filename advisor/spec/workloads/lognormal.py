@@ -69,6 +69,18 @@ def location(mean: float, std: float, low: float, high: float | None) -> float:
             right = middle
 
 
+@lru_cache(maxsize=64)
+def cut_std(mean: float, std: float, low: float, high: float | None) -> float:
+    """Standard deviation after the cut of the lognormal that `location` finds.
+
+    E[X² | a < X < b] = exp(2 mu + 2 sigma²) · (Φ(β − 2 sigma) − Φ(α − 2 sigma)) / (Φ(β) − Φ(α)).
+    """
+    mu, sigma = location(mean, std, low, high), spread(mean, std)
+    alpha, beta = ends(mu, sigma, low, high)
+    square = math.exp(2 * (mu + sigma**2)) * mass(alpha - 2 * sigma, beta - 2 * sigma) / mass(alpha, beta)
+    return math.sqrt(max(square - mean**2, 0.0))
+
+
 def mean_and_std_of(*, p50: float, p99: float, low: float, high: float | None) -> tuple[float, float]:
     """(mean after the cut, std before it) of the lognormal with these percentiles before the cut."""
     mu, sigma = math.log(p50), math.log(p99 / p50) / _Z99

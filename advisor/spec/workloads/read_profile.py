@@ -18,6 +18,7 @@ from advisor.spec.workloads.conversations.conversation import (
     Conversation,
     values_of_conversation,
 )
+from advisor.spec.workloads.length_distribution import at_mean
 from advisor.spec.workloads.profile_keys import READERS, WRITERS
 from advisor.spec.workloads.workload import USUAL_CONFIDENCE, Load, Quality, Workload
 
@@ -208,7 +209,7 @@ def values_over(
     if merged.pop("spread", "kept") == "none":
         for key in ("input_tokens", "output_tokens"):
             if key in merged:
-                merged[key] = merged[key].at_mean()
+                merged[key] = at_mean(merged[key])
             else:
                 merged["spread"] = "none"
         merged.pop("longest_request_tokens", None)

@@ -108,6 +108,12 @@ class Lengths:
         )
 
     @property
+    def deviation(self) -> float:
+        """Standard deviation of the counts, after any cut at `low` and `high`."""
+        is_cut = self.kind == "lognormal"
+        return lognormal.cut_std(self.mean, self.std, self.low, self.high) if is_cut else self.std
+
+    @property
     def longest(self) -> int:
         """The longest count to be ready for; of an unbounded lognormal, the one in a thousand."""
         if self.kind == "constant":
@@ -115,10 +121,6 @@ class Lengths:
         if self.high is not None:
             return self.high
         return math.ceil(lognormal.one_in_a_thousand(self.mean, self.std))
-
-    def at_mean(self) -> Lengths:
-        """Every request at the mean, rounded to a whole token."""
-        return Lengths.constant(max(1, round(self.mean)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

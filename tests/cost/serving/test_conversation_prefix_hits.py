@@ -124,3 +124,24 @@ def test_a_system_prompt_is_held_once() -> None:
     rows = alone(load(RATE, system_tokens=2000), 6_000)
     on = EngineTable.one(step=Textbook(), kv_tokens=6_000, max_num_seqs=256, max_num_batched_tokens=2048)
     assert steady_state(on, rows).batch_limit[0] > 8
+
+
+def test_more_users_wait_longer() -> None:
+    """Up to 95 % of the capacity."""
+    talk = Conversation(turns=Turns.geometric(2.5), think_time=ThinkTime.exponential(200), system_tokens=512)
+
+    def waits(users: int) -> float:
+        asked = Load(
+            input_tokens=Lengths.lognormal(1300, 3900, high=16_000),
+            output_tokens=Lengths.lognormal(357, 269, high=2_000),
+            arrival=Arrival(kind="concurrency", value=users),
+            conversation=talk,
+        )
+        on = EngineTable.one(
+            step=Textbook(), kv_tokens=400_000, max_num_seqs=256, max_num_batched_tokens=2048
+        )
+        rows = requests_alone(table_of_loads([asked]), lambda rows: (on, np.ones(len(rows))))
+        return float(steady_state(on, rows).ttft_s[0])
+
+    found = [waits(users) for users in range(100, 750, 50)]
+    assert found == sorted(found)

@@ -51,6 +51,17 @@ def test_percentiles_are_in_sight_of_the_simulations(arrival, statistic):
         assert found == pytest.approx(seen.latency_ms[metric, statistic], rel=wide[metric]), metric
 
 
+@pytest.mark.parametrize("rate", [1.0, 4.0, 6.0])
+def test_prompts_of_very_unequal_lengths_are_in_sight_of_the_simulation(rate: float) -> None:
+    """The lengths of the profile `conversation`: cut at twelve times their mean."""
+    prompt = Lengths.lognormal(1300, 3900, high=16_000)
+    load = replace(chat(Arrival(kind="rate", value=rate)), input_tokens=prompt)
+    seen = simulate(SETUP, load, seed=3, num_requests=8000, statistics=("mean", "p95"))
+    steady = steady_state(SETUP, table_of_loads([load]))
+    assert steady.ttft_s[0] * 1000 == pytest.approx(seen.latency_ms["ttft", "mean"], rel=0.12)
+    assert of("ttft", 95.0, load) == pytest.approx(seen.latency_ms["ttft", "p95"], rel=0.35)
+
+
 @given(
     rate=st.floats(0.1, 18),
     prompt=st.integers(50, 800),

@@ -69,6 +69,23 @@ def test_draws_are_whole_stay_inside_and_average_the_mean(lengths: Lengths, seed
     assert abs(drawn.mean() - lengths.mean) <= 6 * drawn.std() / math.sqrt(n) + 0.5
 
 
+@settings(max_examples=25, deadline=None)
+@given(cut_lognormals(), st.integers(0, 2**32 - 1))
+def test_the_deviation_is_that_of_the_draws(lengths: Lengths, seed: int) -> None:
+    n = 40_000
+    drawn = sample(lengths, n, np.random.default_rng(seed)).astype(float)
+    square = (drawn - drawn.mean()) ** 2
+    # Six standard errors of the variance, and a token for rounding; draws end where six deviations do.
+    off = abs(drawn.std() ** 2 - lengths.deviation**2)
+    assert off <= 6 * square.std() / math.sqrt(n) + 2 * lengths.deviation + 1 + 0.02 * lengths.deviation**2
+
+
+def test_a_cut_narrows_a_lognormal() -> None:
+    assert Lengths.lognormal(1300, 3900, high=16_000).deviation == pytest.approx(2_107, rel=0.01)
+    assert Lengths.lognormal(512, 128).deviation == pytest.approx(128, rel=1e-3)
+    assert Lengths.uniform(3, 6).deviation == Lengths.uniform(3, 6).std
+
+
 @pytest.mark.parametrize("percent", [1, 10, 50, 90, 95, 99])
 def test_drawn_and_stated_percentiles_agree(percent: float) -> None:
     lengths = Lengths.lognormal(8000, 6500, low=500, high=32_000)

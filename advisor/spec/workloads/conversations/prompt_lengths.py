@@ -22,7 +22,7 @@ class Side(Protocol):
     def mean(self) -> float: ...
 
     @property
-    def std(self) -> float: ...
+    def deviation(self) -> float: ...
 
     @property
     def longest(self) -> int: ...
@@ -101,7 +101,7 @@ def longest_last_turn(conversation: Conversation, *sides: Side) -> int:
     once = sum(side.longest for side in sides)
     most = turns * once
     if turns > 1:
-        spread = math.sqrt(turns * sum(side.std**2 for side in sides))
+        spread = math.sqrt(turns * sum(side.deviation**2 for side in sides))
         usual = turns * sum(side.mean for side in sides) + lognormal.Z999 * spread
         most = min(most, max(math.ceil(usual), once))
     return conversation.system_tokens + most
