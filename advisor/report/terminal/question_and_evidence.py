@@ -65,7 +65,8 @@ def _convention(workload: Workload) -> str:
 def counts_line(recommendation: Recommendation, shown: int) -> str:
     """How many keep the limits, and how many of them a table shows."""
     kept, refused = len(recommendation.ranked), len(recommendation.refused)
-    cut = "" if shown == kept else f"; shown are {shown}, the best of each format on each GPU"
+    are = "is" if shown == 1 else "are"
+    cut = "" if shown == kept else f"; {shown:,} {are} shown, the best of each format on each GPU"
     what = "keep the limits" if asks_limits(recommendation.workload) else "are possible"
     return f"{kept:,} of {kept + refused:,} deployments {what}{cut}."
 

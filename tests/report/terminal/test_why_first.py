@@ -205,7 +205,8 @@ def test_the_workload_is_told_with_its_percentiles() -> None:
 
 def test_the_count_says_what_a_table_leaves_out() -> None:
     assert counts_line(three(), 3) == "3 of 5 deployments keep the limits."
-    assert counts_line(three(), 2).endswith("shown are 2, the best of each format on each GPU.")
+    assert counts_line(three(), 2).endswith("; 2 are shown, the best of each format on each GPU.")
+    assert counts_line(three(), 1).endswith("; 1 is shown, the best of each format on each GPU.")
 
 
 def test_a_throughput_answer_is_told_in_requests() -> None:
