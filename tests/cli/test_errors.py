@@ -546,9 +546,9 @@ def test_a_term_without_prices_is_named(quantadvise: Command) -> None:
 
 
 def test_a_cache_smaller_than_what_is_estimated_beside_it_gets_a_note(quantadvise: Command) -> None:
-    asked = ("recommend", "Qwen3-30B-A3B", "--users", 32, "--slo", "tpot_p95_ms=30", "--formats", "nvfp4")
+    asked = ("recommend", "Qwen3-30B-A3B", "--users", 32, "--slo", "tpot_p95_ms=80", "--formats", "nvfp4")
     lengths = ("--input-tokens", 512, "--output-tokens", 256)
-    tight = " ".join(quantadvise(*asked, *lengths, "--gpu", "A4500", "--num-gpus", 1).out.split())
+    tight = " ".join(quantadvise(*asked, *lengths, "--gpu", "L4", "--num-gpus", 1).out.split())
     assert "the KV cache is what estimates leave" in tight
     assert "the KV cache is what" not in quantadvise(*asked, *lengths, "--gpu", "H100", "--num-gpus", 1).out
 
@@ -571,5 +571,5 @@ def test_slow_kernels_are_named_where_reading_the_weights_is_not_what_takes_the_
 ) -> None:
     asked = ("--gpu", "H200", "-w", "chat", "--users")
     mixture = quantadvise("predict", "gpt-oss-120b", *asked, 512, columns=400).out
-    assert "reading all weights at that rate 13.6 ms: their kernels are what is slow" in mixture
+    assert "reading all weights at that rate 14.4 ms: their kernels are what is slow" in mixture
     assert "their kernels" not in quantadvise("predict", "Llama-3.1-8B-Instruct", *asked, 32, columns=400).out
