@@ -40,7 +40,7 @@ def run() -> int:
         return streams.FAILED
     try:
         from advisor.cli.app import app_for
-        from advisor.cli.argument_checks import check, joined
+        from advisor.cli.raw_argument_checks import check, joined
 
         sys.argv[1:] = joined(sys.argv[1:])
         check(sys.argv[1:])
@@ -66,7 +66,7 @@ def _as_typed(line: str) -> str:
     import typer
 
     from advisor.cli.app import app_for
-    from advisor.cli.argument_checks import as_typed
+    from advisor.cli.raw_argument_checks import as_typed
 
     return as_typed(line, sys.argv[1:], typer.main.get_command(app_for()))
 

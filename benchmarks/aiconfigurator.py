@@ -33,7 +33,7 @@ import numpy as np
 
 from advisor.cost.array_table import Bools, Floats
 from advisor.cost.evaluation.held_out_errors import HeldOut
-from advisor.cost.fitting.row_quantity import quantity
+from advisor.cost.fitting.row_statistic import quantity
 from advisor.spec.engines.engine import defaults
 from benchmarks.replay_decisions import held_out
 

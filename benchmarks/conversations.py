@@ -18,7 +18,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from advisor.cost.array_table import Floats
-from advisor.cost.predict.closed_form_or_simulated import SHORT_BY
+from advisor.cost.predict.simulated_conversations import SHORT_BY
 from advisor.cost.serving.conversation_prefix_hits import CALM, ROOM
 from tests.cost.conversation_cases import Case, cases
 

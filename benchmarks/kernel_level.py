@@ -16,7 +16,7 @@ from advisor.cost.evaluation.fit_without_rows import Optimum
 from advisor.cost.evaluation.held_out_errors import load_class
 from advisor.cost.fitting.fit_step_time import fit_speed
 from advisor.cost.fitting.observations import observe
-from advisor.cost.fitting.row_quantity import quantity
+from advisor.cost.fitting.row_statistic import quantity
 from advisor.cost.predict.predictor import Predictor
 from advisor.record.store import read_speed
 from advisor.shipped_files import shipped

@@ -15,7 +15,7 @@ from advisor.advise.mixed.fleet import Mix, mix
 from advisor.advise.price_source import price_source
 from advisor.advise.sensitivity import crossover as along
 from advisor.advise.sensitivity.crossover import Crossover
-from advisor.advise.sensitivity.load_axis import Over
+from advisor.advise.sensitivity.varied_load_property import Over
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine
 from advisor.spec.models.catalog import find_model

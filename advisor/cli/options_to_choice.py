@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from advisor.cli import options as o
-from advisor.cli import options_to_values as v
+from advisor.cli import options_to_model_and_workload as v
 from advisor.errors import InputError
 from advisor.spec.reading.amounts import usd_per_hour
 from advisor.spec.reading.comma_lists import named

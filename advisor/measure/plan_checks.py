@@ -7,7 +7,7 @@ from pathlib import Path
 
 from advisor.errors import InputError, QuantAdviseError
 from advisor.measure.steps import prompts
-from advisor.measure.steps.plan import Plan
+from advisor.measure.steps.what_to_measure import Plan
 from advisor.spec.formats.recipes import UNQUANTIZED
 from advisor.spec.models.catalog import find_model
 from advisor.spec.workloads.workload import Workload

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from advisor.errors import InputError, QuantAdviseError
+from advisor.measure.engine_of_run import with_workload_engine
 from advisor.measure.execution.jobs import Job, QuantizeJob, checkpoint_folder
 from advisor.measure.execution.session_job import UNKNOWN_GPU, SessionJob
 from advisor.measure.plan_checks import check_context, check_plan, model_context
 from advisor.measure.refuse_unstartable import check_starts
-from advisor.measure.served_engine import with_workload_engine
 from advisor.measure.steps import checkpoint, plan_steps, running_server
 from advisor.measure.steps.checkpoint import Checkpoint
-from advisor.measure.steps.plan import Plan
 from advisor.measure.steps.plan_steps import Target, Versions
 from advisor.measure.steps.running_server import RunningServer
 from advisor.measure.steps.vllm_server import Serving
+from advisor.measure.steps.what_to_measure import Plan
 from advisor.measure.tools import digests, envs, http, machine
 from advisor.measure.tools.machine import Device
 from advisor.spec.formats.recipes import UNQUANTIZED

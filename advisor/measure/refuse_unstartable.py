@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from advisor.errors import QuantAdviseError, UnsupportedError
-from advisor.measure.steps.plan import Plan
+from advisor.measure.steps.what_to_measure import Plan
 from advisor.measure.tools.machine import Device
 from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine

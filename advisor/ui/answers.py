@@ -17,9 +17,9 @@ from advisor.advise.measuring.best_measurements import measure_next
 from advisor.advise.mixed.fleet import Mix, check_mixable, mix
 from advisor.advise.mixed.integer_program import check_installed
 from advisor.advise.sensitivity.best_along_load import along_load
-from advisor.advise.sensitivity.load_axis import known_over
 from advisor.advise.sensitivity.loosened_limit import loosened
 from advisor.advise.sensitivity.own_or_api import own_or_api
+from advisor.advise.sensitivity.varied_load_property import known_over
 from advisor.cost.predict.cached_predictor import CachedPredictor
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.quality.quality_model import QualityModel

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from advisor.spec.hardware.prices import LIVE, TERMS
-from advisor.ui.field import Field, Options, Slider
 from advisor.ui.fields_from_signatures import further_fields
+from advisor.ui.question_field import Field, Options, Slider
 
 AIMS: Options = (
     ("", "as the workload has it"),

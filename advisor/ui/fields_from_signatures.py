@@ -32,7 +32,7 @@ from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.profile_schema import PROPERTIES
 from advisor.spec.workloads.read_profile import known_scenarios
 from advisor.spec.workloads.workload import Workload
-from advisor.ui.field import Field, Options
+from advisor.ui.question_field import Field, Options
 
 WORKLOAD: Mapping[str, tuple[str, ...]] = {
     "input_tokens": ("input",), "output_tokens": ("output",), "single": ("load",), "maximum": ("load",),

@@ -16,11 +16,11 @@ from advisor.spec.models.catalog import known_models
 from advisor.spec.workloads.conversations.profile_keys import write_history
 from advisor.spec.workloads.load_kind import SPELLING
 from advisor.spec.workloads.read_profile import known_workloads, values_of
-from advisor.ui.field import Field, Options
 from advisor.ui.fields import FORMATS, GPUS, GROUPS, LOAD, MORE, UNITS, USE, fields
 from advisor.ui.fields_from_signatures import ENGINE
 from advisor.ui.form_to_question import LIMITED
 from advisor.ui.own_models_workloads_gpus import OwnInputs
+from advisor.ui.question_field import Field, Options
 from advisor.ui.slider import slider
 
 PERCENT = 100.0

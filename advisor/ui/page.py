@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from advisor.advise.sensitivity.load_axis import UNITS
+from advisor.advise.sensitivity.varied_load_property import UNITS
 from advisor.report.html.assets import asset
 from advisor.report.html.downloads import save_buttons
 from advisor.report.html.elements.markup import Html, data_script, tag

@@ -20,7 +20,7 @@ from advisor.cost.serving.load_table import run_table
 from advisor.measure.ledger_to_records import records
 from advisor.measure.state.ledger import Entry
 from advisor.measure.steps.bench import Point
-from advisor.measure.steps.plan import Plan
+from advisor.measure.steps.what_to_measure import Plan
 from advisor.record.benchmark_run_of_row import run_of
 from advisor.record.importers.read_result_file import import_file
 from advisor.record.importers.stated_facts import DeploymentFacts

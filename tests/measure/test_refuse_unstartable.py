@@ -8,7 +8,7 @@ import pytest
 
 from advisor.errors import UnsupportedError
 from advisor.measure.refuse_unstartable import check_starts
-from advisor.measure.steps.plan import Plan
+from advisor.measure.steps.what_to_measure import Plan
 from advisor.measure.tools.machine import Device
 
 L4 = Device(

@@ -14,10 +14,10 @@ from advisor.spec.engines.engine import SETTINGS
 from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.read_profile import parse_workload
 from advisor.ui import fields_from_signatures
-from advisor.ui.field import Field, Slider
 from advisor.ui.fields import STATED, fields
 from advisor.ui.form_to_question import field_of, read_choice, words_of
 from advisor.ui.own_models_workloads_gpus import OwnInputs
+from advisor.ui.question_field import Field, Slider
 
 CHAT = {"model": "Llama-3.1-8B-Instruct", "workload": "chat", "gpu": "A6000,L40S"}
 

@@ -14,7 +14,7 @@ from advisor.advise.choose.judge import judge_fixed
 from advisor.advise.choose.limits import judged_end
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.sensitivity.crossover import Crossover, crossover, under, usual_axis
-from advisor.advise.sensitivity.load_axis import Axis, Over, between, level_of, load_at, own_level
+from advisor.advise.sensitivity.varied_load_property import Axis, Over, between, level_of, load_at, own_level
 from advisor.cost.estimate_with_interval import Estimate
 from advisor.spec.deployment import Deployment
 

@@ -16,7 +16,15 @@ from advisor.advise.choose.rank import TIE
 from advisor.advise.choose.rank import best as best_of
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.sensitivity.change_point import kind_of
-from advisor.advise.sensitivity.load_axis import Axis, Over, axis, between, level_of, load_at, own_level
+from advisor.advise.sensitivity.varied_load_property import (
+    Axis,
+    Over,
+    axis,
+    between,
+    level_of,
+    load_at,
+    own_level,
+)
 from advisor.advise.sensitivity.why_best_changes import Why, basis_of, turn_at, where_it_turns
 from advisor.cost.array_table import Ints
 from advisor.cost.estimate_with_interval import Basis
@@ -153,7 +161,7 @@ def nearby(
 
 
 def usual_axis(choice: Choice, over: Over, *, low: float | None = None, high: float | None = None) -> Axis:
-    """The axis of a choice's own load; see `load_axis`."""
+    """The axis of a choice's own load; see `varied_load_property`."""
     return axis(over, choice.workload.load, choice.space.model, low=low, high=high)
 
 

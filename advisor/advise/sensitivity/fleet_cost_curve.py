@@ -17,7 +17,7 @@ from advisor.advise.choose.judge import judge, judge_fixed
 from advisor.advise.choose.judged_table import JudgedTable
 from advisor.advise.choose.rank import best
 from advisor.advise.sensitivity.crossover import under
-from advisor.advise.sensitivity.load_axis import load_at
+from advisor.advise.sensitivity.varied_load_property import load_at
 from advisor.cost.array_table import Bools, Floats, Ints
 from advisor.cost.estimate_with_interval import Basis
 from advisor.spec.deployment import Deployment

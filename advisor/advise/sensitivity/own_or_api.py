@@ -13,7 +13,7 @@ import numpy as np
 from advisor.advise.choose.choice import Choice
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.sensitivity.fleet_cost_curve import FleetCurve, Market
-from advisor.advise.sensitivity.load_axis import between, level_of
+from advisor.advise.sensitivity.varied_load_property import between, level_of
 from advisor.advise.sensitivity.why_best_changes import INTERVAL_PROBABILITY
 from advisor.cost.array_table import Bools, Floats, Ints
 from advisor.cost.estimate_with_interval import Basis

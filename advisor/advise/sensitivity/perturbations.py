@@ -12,7 +12,7 @@ import numpy as np
 
 from advisor.advise.choose.choice import Choice
 from advisor.advise.choose.limits import TimedLimit, timed_limits
-from advisor.advise.sensitivity.load_axis import Over, level_of, load_at
+from advisor.advise.sensitivity.varied_load_property import Over, level_of, load_at
 from advisor.spec.deployment import Deployment
 from advisor.spec.workloads.workload import Goodput, LatencyLimit, Lengths, Load
 

@@ -17,7 +17,7 @@ from advisor.advise.choose.judged_table import JudgedLimit, JudgedTable, least_m
 from advisor.advise.choose.limits import TimedLimit, end_at, recovery_at, timed_limits
 from advisor.advise.choose.rank import order
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.sensitivity.load_axis import between, load_at
+from advisor.advise.sensitivity.varied_load_property import between, load_at
 from advisor.cost.array_table import each_column
 from advisor.cost.uncertainty.joint_probability import deviate, keeps_all
 from advisor.spec.deployment import Deployment

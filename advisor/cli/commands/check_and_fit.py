@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from advisor.cli import options as o
-from advisor.cli import options_to_values as v
+from advisor.cli import options_to_model_and_workload as v
 from advisor.errors import InputError, MissingToolError
 
 if TYPE_CHECKING:

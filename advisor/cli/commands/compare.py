@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from advisor.cli import options as o
-from advisor.cli import options_to_values as v
+from advisor.cli import options_to_model_and_workload as v
 from advisor.cli.option_groups import Asked, Limits, Named, Prices, Served, grouped
 from advisor.errors import InputError
 
@@ -62,7 +62,7 @@ def compare(
             raise InputError(
                 f"{missing}: no such file; compare two files, or two deployments such as fp8@H100"
             )
-        from advisor.advise.compare.result_files import compare_results
+        from advisor.advise.compare.benchmark_result_files import compare_results
 
         compared = compare_results(Path(first), Path(second))
         out.print_comparison(first, second, compared.differences, compared.notes, output.value)

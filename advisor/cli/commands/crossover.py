@@ -12,7 +12,7 @@ from advisor.cli.options_to_choice import asked_choice
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
-    from advisor.advise.sensitivity.load_axis import Over
+    from advisor.advise.sensitivity.varied_load_property import Over
 
 
 @grouped
@@ -42,7 +42,7 @@ def crossover(
     """
     from advisor.advise.sensitivity.crossover import crossover as walk
     from advisor.advise.sensitivity.crossover import usual_axis
-    from advisor.advise.sensitivity.load_axis import known_over
+    from advisor.advise.sensitivity.varied_load_property import known_over
     from advisor.cli.progress import working
     from advisor.report.terminal import print_crossover_and_suggestion as out
 

@@ -11,7 +11,7 @@ import typer
 
 from advisor.cli import engine_options as e
 from advisor.cli import options as o
-from advisor.cli import options_to_values as v
+from advisor.cli import options_to_model_and_workload as v
 from advisor.cli.option_groups import Asked, Limits, Named, Prices, Served, grouped
 from advisor.errors import InputError, NothingFitsError
 from advisor.spec.reading.gpu_and_count import gpu_and_degree

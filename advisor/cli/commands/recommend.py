@@ -8,7 +8,7 @@ import typer
 
 from advisor.cli import html_file as h
 from advisor.cli import options as o
-from advisor.cli import write_folder as w
+from advisor.cli import write_deployment_folder as w
 from advisor.cli.option_groups import Chosen, HostedApi, Named, grouped
 from advisor.cli.options_to_choice import asked_choice
 from advisor.errors import InputError, NothingFitsError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from advisor.cli import options as o
-from advisor.cli import options_to_values as v
+from advisor.cli import options_to_model_and_workload as v
 from advisor.cli.streams import keep_broken_pipes
 from advisor.errors import InputError
 from advisor.spec.reading.comma_lists import split_all

@@ -42,7 +42,7 @@ def measure(
     from advisor.cli.measure.dry_run import show_plan
     from advisor.cli.measure.profile_tasks import with_profile_tasks
     from advisor.cli.measure.run import carry_out
-    from advisor.measure.steps.plan import read_plan
+    from advisor.measure.steps.what_to_measure import read_plan
 
     plan = with_profile_tasks(read_plan(plan_file, plan_values(what, how, where)))
     folder = where.out or Path("measured") / Path(plan.model).name

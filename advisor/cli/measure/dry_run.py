@@ -19,7 +19,7 @@ from advisor.measure.plan_progress import planned
 from advisor.measure.plan_to_jobs import prepare
 from advisor.measure.state import ledger
 from advisor.measure.steps import vllm_server
-from advisor.measure.steps.plan import Plan
+from advisor.measure.steps.what_to_measure import Plan
 from advisor.measure.tools import machine
 from advisor.measure.tools.machine import Device
 from advisor.spec.hardware.gpu_by_name import find_gpu

@@ -58,7 +58,7 @@ class Expectation:
 
     def deployment(self, format: str, tensor_parallel: int) -> Deployment:
         """What a session serves, in the cost model's terms."""
-        from advisor.measure.served_engine import served_engine
+        from advisor.measure.engine_of_run import served_engine
         from advisor.spec.deployment import Deployment
         from advisor.spec.formats.catalog import find_format
 

@@ -186,7 +186,7 @@ class Where:
 
 def plan_values(what: What, how: How, where: Where) -> Mapping[str, Any]:
     """The fields of a plan that the options give; None where an option was left out. Raises InputError."""
-    from advisor.measure.steps.plan import formats_of, pairs_of, points_of, read_option, tasks_of
+    from advisor.measure.steps.what_to_measure import formats_of, pairs_of, points_of, read_option, tasks_of
 
     _one_of("--load-format", how.load_format, ("auto", "dummy"))
     _one_of("--evaluate-with", how.evaluate_with, ("server", "hf"))
@@ -223,7 +223,7 @@ _SAME_IN_A_PLAN = (
 
 
 def _calibration(how: How) -> Any:
-    from advisor.measure.steps.plan import read_option
+    from advisor.measure.steps.what_to_measure import read_option
 
     given = {
         "source": how.calibration,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from advisor.errors import InputError
 
 if TYPE_CHECKING:
-    from advisor.measure.steps.plan import Plan
+    from advisor.measure.steps.what_to_measure import Plan
 
 PROFILE = "profile"
 

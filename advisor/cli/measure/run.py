@@ -26,7 +26,7 @@ from advisor.measure.plan_progress import check_complete, planned
 from advisor.measure.plan_to_jobs import Prepared, prepare
 from advisor.measure.run import Executor
 from advisor.measure.state import ledger
-from advisor.measure.steps.plan import Plan
+from advisor.measure.steps.what_to_measure import Plan
 from advisor.measure.tools import machine
 
 

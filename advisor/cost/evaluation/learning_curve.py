@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from advisor.cost.evaluation.experiment_design import most_informative
 from advisor.cost.evaluation.fit_without_rows import GROUP_STEPS, Optimum
+from advisor.cost.evaluation.most_informative_cells import most_informative
 from advisor.cost.fit_report import LearningRow
 from advisor.cost.fitting.row_noise import noise
 

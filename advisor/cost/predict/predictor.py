@@ -14,7 +14,6 @@ import numpy as np
 from advisor.cost import fit_file
 from advisor.cost.array_table import Bools, Floats, Ints
 from advisor.cost.fit_file import Fit
-from advisor.cost.predict.closed_form_or_simulated import Runs, drawn_ratios, turn_figures, widened, with_runs
 from advisor.cost.predict.closed_loop_rate import of_thinking_users
 from advisor.cost.predict.conversations_as_requests import spread_hits, standing_alone, with_simulated_hits
 from advisor.cost.predict.deployment_table import DeploymentTable, DeploymentTables
@@ -31,6 +30,7 @@ from advisor.cost.predict.nearest_measurements import EvidenceIndex, measured_ro
 from advisor.cost.predict.own_measurements import OwnMeasurements
 from advisor.cost.predict.prediction import Prediction, predictions_of
 from advisor.cost.predict.prediction_table import PredictionTable, Range
+from advisor.cost.predict.simulated_conversations import Runs, drawn_ratios, turn_figures, widened, with_runs
 from advisor.cost.serving.load_table import LoadTable, load_table, loads_of
 from advisor.cost.serving.percentiles_and_goodput import Queue
 from advisor.cost.serving.replica_stats import replica_stats

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.errors import DataError
-from advisor.measure.execution.session import Session, Steps
+from advisor.measure.execution.deployment_session import Session, Steps
 from advisor.measure.execution.session_job import SessionJob, located
 from advisor.measure.state import failure_kind
 from advisor.measure.state.events import CancelledError, Done, Said
@@ -16,7 +16,7 @@ from advisor.measure.state.job_site import Site, now
 from advisor.measure.state.ledger import Entry, Failure, Step
 from advisor.measure.steps import quantize
 from advisor.measure.steps.checkpoint import Checkpoint
-from advisor.measure.steps.plan import Plan
+from advisor.measure.steps.what_to_measure import Plan
 from advisor.measure.tools import subprocesses
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from advisor.measure.steps.plan import Plan
 from advisor.measure.steps.plan_steps import Target
 from advisor.measure.steps.slo_search import ExpectedRate
+from advisor.measure.steps.what_to_measure import Plan
 from advisor.spec.workloads.workload import Workload
 
 UNKNOWN_GPU = "unknown"

@@ -10,9 +10,9 @@ from typing import Any
 from advisor.measure.state.ledger import Step
 from advisor.measure.steps.bench import Point, Traffic
 from advisor.measure.steps.checkpoint import Checkpoint
-from advisor.measure.steps.plan import Plan
 from advisor.measure.steps.running_server import RunningServer
 from advisor.measure.steps.vllm_server import Serving
+from advisor.measure.steps.what_to_measure import Plan
 from advisor.measure.tools import digests
 from advisor.spec.workloads.workload import Lengths, Load, Workload
 

@@ -12,8 +12,8 @@ import numpy as np
 from advisor import atomic_files
 from advisor.errors import InputError
 from advisor.measure.steps.calibration_data import MAX_DATA_BYTES, read_rows
-from advisor.measure.steps.plan import Plan
 from advisor.measure.steps.vllm_server import Serving
+from advisor.measure.steps.what_to_measure import Plan
 from advisor.measure.tools import result_files, subprocesses
 from advisor.measure.tools.envs import FoundTool
 from advisor.spec.workloads.length_distribution import sample

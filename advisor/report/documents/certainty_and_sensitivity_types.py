@@ -8,8 +8,8 @@ from advisor.advise.certainty.choice_probability import Verdict
 from advisor.advise.compare.deployments import Basis as ComparisonBasis
 from advisor.advise.measuring.best_measurements import What
 from advisor.advise.sensitivity.change_point import ChangeBasis, Whose
-from advisor.advise.sensitivity.load_axis import Over
 from advisor.advise.sensitivity.own_or_api import Cheaper
+from advisor.advise.sensitivity.varied_load_property import Over
 from advisor.advise.sensitivity.ways_out_if_infeasible import Change
 from advisor.advise.sensitivity.why_best_changes import Why
 from advisor.cost.estimate_with_interval import Basis

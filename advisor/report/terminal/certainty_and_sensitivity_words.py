@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from advisor.advise.choose.recommendation import Recommendation
-from advisor.advise.sensitivity.load_axis import UNITS
+from advisor.advise.sensitivity.varied_load_property import UNITS
 from advisor.display_text import amount_text, chance, deployment_text, latency_name, number, rate_text, share
 from advisor.spec.api_price import ApiPrice
 from advisor.spec.deployment import Deployment

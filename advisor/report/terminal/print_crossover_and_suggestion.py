@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from advisor.advise.sensitivity.load_axis import UNITS
+from advisor.advise.sensitivity.varied_load_property import UNITS
 from advisor.display_text import amount_text, chance, deployment_text, gpus_text, rate_text, served_text
 from advisor.report.terminal import certainty_and_sensitivity_words
 from advisor.report.terminal.print_answer import answer_width, console, print_document

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from advisor.spec.engines.activation_dtype import Dtype, dtypes_of
-from advisor.spec.engines.kernel_by_shape import heaviest, suits
+from advisor.spec.engines.kernel_by_matrix_size import heaviest, suits
 from advisor.spec.engines.model_shapes import ModelShapes
 from advisor.spec.engines.sharding import FORMAT_RULES, covered, heads_text, misfit
 from advisor.spec.engines.start_table import (

@@ -14,7 +14,7 @@ from advisor.advise.choose.choice import Choice
 from advisor.advise.choose.judge import judge, judge_fixed
 from advisor.advise.choose.rank import best
 from advisor.advise.choose.recommendation import choose
-from advisor.advise.sensitivity.load_axis import load_at
+from advisor.advise.sensitivity.varied_load_property import load_at
 from advisor.cost.uncertainty.joint_probability import probabilities
 from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.read_profile import load_workload

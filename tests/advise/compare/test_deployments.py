@@ -9,8 +9,8 @@ import pytest
 
 from advisor import Difference, compare
 from advisor.advise.api import shipped_quality
+from advisor.advise.compare.benchmark_result_files import compare_results
 from advisor.advise.compare.deployments import accuracy_notes, overload_notes, parse_deployment
-from advisor.advise.compare.result_files import compare_results
 from advisor.errors import InputError, UnsupportedError
 from advisor.spec.engines.engine import Engine
 from advisor.spec.models.catalog import find_model

@@ -12,7 +12,7 @@ from advisor.advise.api import shipped_predictor, shipped_quality
 from advisor.advise.choose.recommendation import Recommendation
 from advisor.advise.measuring.best_measurements import Suggestion, settling
 from advisor.errors import InputError
-from advisor.measure.steps.plan import read_plan
+from advisor.measure.steps.what_to_measure import read_plan
 from advisor.report.documents.measure_plan import WORKLOAD, plan_files, write_plans
 from advisor.spec.workloads.profile_flags import override
 from advisor.spec.workloads.read_profile import load_workload

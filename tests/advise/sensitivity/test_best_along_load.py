@@ -10,7 +10,7 @@ from advisor import load_workload
 from advisor.advise.api import choice_of, shipped_predictor, shipped_quality
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.sensitivity.best_along_load import AlongLoad, along_load, own_axis
-from advisor.advise.sensitivity.load_axis import load_at
+from advisor.advise.sensitivity.varied_load_property import load_at
 from advisor.spec.workloads.profile_flags import override
 
 PAPER = {"gpus": ["A6000"], "formats": ["bf16", "int8", "int4"]}

@@ -19,7 +19,7 @@ from advisor.advise.sensitivity.crossover import (
     crossover,
     usual_axis,
 )
-from advisor.advise.sensitivity.load_axis import Over, axis, load_at, scaled
+from advisor.advise.sensitivity.varied_load_property import Over, axis, load_at, scaled
 from advisor.errors import InputError
 from advisor.spec.models.catalog import find_model
 from advisor.spec.workloads.read_profile import known_workloads, load_workload

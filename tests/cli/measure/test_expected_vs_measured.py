@@ -13,7 +13,7 @@ from advisor.cost.predict.predictor import Predictor
 from advisor.measure.ledger_to_records import Records
 from advisor.measure.plan_and_results_as_text import Table
 from advisor.measure.steps.bench import Point
-from advisor.measure.steps.plan import Plan
+from advisor.measure.steps.what_to_measure import Plan
 from advisor.record.benchmark_run_of_row import run_of
 from advisor.record.measurement import SpeedMeasurement
 from advisor.spec.workloads.workload import Arrival, Lengths, Load, Workload

@@ -8,7 +8,7 @@ from advisor.cli.measure.expected_vs_measured import Expectation
 from advisor.cli.measure.predicted_highest_rate import with_expected_rates
 from advisor.measure.execution.session_job import SessionJob
 from advisor.measure.plan_to_jobs import Prepared, prepare
-from advisor.measure.steps.plan import Plan
+from advisor.measure.steps.what_to_measure import Plan
 from advisor.measure.tools.machine import Device
 
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.measure.steps import prompts
-from advisor.measure.steps.plan import Plan
 from advisor.measure.steps.vllm_server import Serving
+from advisor.measure.steps.what_to_measure import Plan
 from advisor.measure.steps.workers.prompts_worker import text_of_length
 from advisor.spec.workloads.workload import Arrival, Lengths, Load
 

@@ -9,9 +9,9 @@ import pytest
 from advisor.advise.certainty.choice_probability import ChoiceProbability, Kept, Rival
 from advisor.advise.certainty_and_sensitivity import Decision
 from advisor.advise.sensitivity.crossover import Crossing, Crossover, Stretch
-from advisor.advise.sensitivity.load_axis import Axis
 from advisor.advise.sensitivity.own_or_api import OwnOrApi, TrafficBreakEven, TrafficPoint
 from advisor.advise.sensitivity.price_break_even import BreakEven
+from advisor.advise.sensitivity.varied_load_property import Axis
 from advisor.report.terminal.certainty_and_sensitivity_words import (
     MOST_STRETCHES,
     NEAREST,

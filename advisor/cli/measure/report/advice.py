@@ -142,7 +142,7 @@ def _recommendation(
     other. Raises QuantAdviseError."""
     from advisor.advise.api import recommend
     from advisor.advise.fit_with_own_records import border_with, quality_with
-    from advisor.measure.served_engine import served_engine
+    from advisor.measure.engine_of_run import served_engine
     from advisor.spec.workloads.profile_flags import override
 
     folders = [prepared.folder / "records"] if with_records else []
@@ -175,7 +175,7 @@ def recommend_words(
 ) -> list[str]:
     """`quantadvise recommend …` for the engine, the KV cache and the tasks that were measured."""
     from advisor.cli.engine_options import engine_words
-    from advisor.measure.served_engine import served_engine
+    from advisor.measure.engine_of_run import served_engine
 
     plan = prepared.plan
     return [

@@ -7,7 +7,7 @@ from typing import Any
 
 from advisor.advise.sensitivity.best_along_load import AlongLoad, LoadCurve
 from advisor.advise.sensitivity.crossover import Crossing, Crossover
-from advisor.advise.sensitivity.load_axis import UNITS
+from advisor.advise.sensitivity.varied_load_property import UNITS
 from advisor.display_text import (
     amount_text,
     deployment_text,

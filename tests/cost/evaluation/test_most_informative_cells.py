@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from advisor.cost import fit_report
-from advisor.cost.evaluation.experiment_design import most_informative
+from advisor.cost.evaluation.most_informative_cells import most_informative
 from advisor.shipped_files import shipped
 
 

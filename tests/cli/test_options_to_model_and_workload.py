@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from advisor.cli import options_to_values
+from advisor.cli import options_to_model_and_workload as asked_of
 from advisor.cli.option_groups import Asked, Limits, Named, Prices, Served
 from advisor.cli.streams import notes_with_answer
 from advisor.errors import InputError
@@ -15,17 +15,17 @@ from advisor.spec.workloads.workload import Workload
 
 
 def asked(limits: Limits | None = None, **flags: object) -> Workload:
-    return options_to_values.the_workload(Asked(**flags), limits or Limits(), Prices())  # type: ignore[arg-type]
+    return asked_of.the_workload(Asked(**flags), limits or Limits(), Prices())  # type: ignore[arg-type]
 
 
 def test_a_model_is_named_in_one_of_three_ways() -> None:
-    by_argument = options_to_values.the_model(Named(model="Llama-3.1-8B-Instruct"))
-    assert by_argument == options_to_values.the_model(Named(model_option="Llama-3.1-8B-Instruct"))
-    assert options_to_values.the_model(Named(params="8B")).typical
+    by_argument = asked_of.the_model(Named(model="Llama-3.1-8B-Instruct"))
+    assert by_argument == asked_of.the_model(Named(model_option="Llama-3.1-8B-Instruct"))
+    assert asked_of.the_model(Named(params="8B")).typical
     with pytest.raises(InputError, match="more than once"):
-        options_to_values.the_model(Named(model="Qwen3-8B", params="8B"))
+        asked_of.the_model(Named(model="Qwen3-8B", params="8B"))
     with pytest.raises(InputError, match="none named"):
-        options_to_values.the_model(Named())
+        asked_of.the_model(Named())
 
 
 def test_flags_stand_before_the_profile_and_the_rest_is_the_profiles() -> None:
@@ -70,14 +70,15 @@ def test_what_leaves_open_what_is_meant_is_refused_with_what_says_it(
 def test_the_engine_is_the_flags_then_the_profiles_then_the_newest() -> None:
     plain = asked(workload="chat")
     stated = replace(
-        plain, engine=options_to_values.the_engine(Served(engine="vllm 0.8.5", max_num_seqs=32), plain)
+        plain,
+        engine=asked_of.the_engine(Served(engine="vllm 0.8.5", max_num_seqs=32), plain),
     )
     assert stated.engine is not None
-    kept = options_to_values.the_engine(Served(), stated)
+    kept = asked_of.the_engine(Served(), stated)
     assert (kept.version, kept.max_num_seqs) == ("0.8.5", 32)
-    changed = options_to_values.the_engine(Served(max_num_seqs=64), stated)
+    changed = asked_of.the_engine(Served(max_num_seqs=64), stated)
     assert (changed.version, changed.max_num_seqs) == ("0.8.5", 64)
-    assert options_to_values.the_engine(Served(engine="vllm 0.11.0"), stated).max_num_seqs == 32
+    assert asked_of.the_engine(Served(engine="vllm 0.11.0"), stated).max_num_seqs == 32
 
 
 @pytest.mark.parametrize(
@@ -86,25 +87,25 @@ def test_the_engine_is_the_flags_then_the_profiles_then_the_newest() -> None:
 )
 def test_a_setting_that_no_engine_takes_is_refused(served: Served) -> None:
     with pytest.raises(InputError, match=r"is not|expected a share above 0 and up to 1"):
-        options_to_values.the_engine(served, asked(workload="chat"))
+        asked_of.the_engine(served, asked(workload="chat"))
 
 
 @pytest.mark.parametrize("text", ["H100=2.5", "H100:2.5", "h100-sxm=2.5"])
 def test_a_price_names_a_gpu_and_usd_per_hour(text: str) -> None:
-    assert list(options_to_values.own_prices([text], of=None).values()) == [2.5]
+    assert list(asked_of.own_prices([text], of=None).values()) == [2.5]
 
 
 def test_records_are_folders_that_are_there(tmp_path: Path) -> None:
-    assert options_to_values.record_folders(None) == []
-    assert options_to_values.record_folders([str(tmp_path)]) == [tmp_path]
+    assert asked_of.record_folders(None) == []
+    assert asked_of.record_folders([str(tmp_path)]) == [tmp_path]
     with pytest.raises(InputError, match="is empty"):
-        options_to_values.record_folders([" "])
+        asked_of.record_folders([" "])
     with pytest.raises(InputError, match="no such file or folder"):
-        options_to_values.record_folders([str(tmp_path / "none")])
+        asked_of.record_folders([str(tmp_path / "none")])
 
 
 @pytest.mark.parametrize(
     ("name", "log"), [("a.jsonl", True), ("A.CSV", True), ("chat", False), ("w.yaml", False)]
 )
 def test_a_request_log_is_known_by_its_ending(name: str, log: bool) -> None:
-    assert options_to_values.is_log(name) is log
+    assert asked_of.is_log(name) is log

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from advisor.errors import InputError, UnsupportedError
-from advisor.measure.steps import plan as planning
+from advisor.measure.steps import what_to_measure as planning
 from advisor.measure.steps.bench import Point
-from advisor.measure.steps.plan import Plan, formats_of, points_of, read_plan
+from advisor.measure.steps.what_to_measure import Plan, formats_of, points_of, read_plan
 
 TEXT = """\
 model: org/model

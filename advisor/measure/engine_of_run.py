@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from advisor.measure.steps.plan import Plan
 from advisor.measure.steps.running_server import RunningServer
+from advisor.measure.steps.what_to_measure import Plan
 from advisor.spec.engines.engine import Engine
 from advisor.spec.engines.serve_options import engine_options, option_words
 from advisor.spec.engines.stated_settings import stated_settings

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from advisor.cost.fitting.observations import Observations
-from advisor.cost.fitting.row_quantity import is_mean, quantity
+from advisor.cost.fitting.row_statistic import is_mean, quantity
 from tests.record import build
 
 

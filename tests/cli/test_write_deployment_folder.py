@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from advisor.cli.write_folder import check_options, write_row
+from advisor.cli.write_deployment_folder import check_options, write_row
 from advisor.errors import InputError
 from tests.report.builders import recommendation, three
 

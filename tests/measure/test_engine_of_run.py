@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from advisor.measure.served_engine import engine_with, plan_settings, served_engine, with_workload_engine
+from advisor.measure.engine_of_run import engine_with, plan_settings, served_engine, with_workload_engine
 from advisor.measure.steps.bench import Point
-from advisor.measure.steps.plan import Plan
+from advisor.measure.steps.what_to_measure import Plan
 from advisor.spec.engines.engine import Engine
 
 
