@@ -54,10 +54,8 @@ def _best_lines(sure: ChoiceProbability, best: str) -> list[str]:
     if sure.verdict == "sure":
         also = ""
         if sure.rival is not None and sure.rival.probability >= 0.5:
-            also = (
-                f", and so is {deployment_text(sure.rival.deployment)} with {chance(sure.rival.probability)}"
-            )
-        lines.append(f"It is {that} with {chance(sure.best)}, a tie within 1 % included{also}.")
+            also = f"; {deployment_text(sure.rival.deployment)} is too, with {chance(sure.rival.probability)}"
+        lines.append(f"It is {that}, or within 1 % of it, with {chance(sure.best)}{also}.")
     elif sure.loss is None:
         lines.append(f"In doubt: it is {that} with {chance(sure.best)} only.{rival}")
     elif sure.verdict == "tie":

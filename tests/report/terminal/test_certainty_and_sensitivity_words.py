@@ -52,12 +52,12 @@ def lines(made: ChoiceProbability | None) -> list[str]:
 def test_each_limit_has_its_probability_and_all_together_theirs() -> None:
     assert lines(sure()) == [
         "It keeps every limit with 91 % (TTFT p95 97 %, recovery 93 %).",
-        "It is the cheapest that keeps the limits with 86 %, a tie within 1 % included.",
+        "It is the cheapest that keeps the limits, or within 1 % of it, with 86 %.",
     ]
 
 
 def test_without_limits_only_the_order_is_in_doubt() -> None:
-    assert lines(sure(limits=())) == ["It is the cheapest with 86 %, a tie within 1 % included."]
+    assert lines(sure(limits=())) == ["It is the cheapest, or within 1 % of it, with 86 %."]
 
 
 def test_nothing_is_said_where_certainty_was_not_worked_out() -> None:
@@ -67,7 +67,7 @@ def test_nothing_is_said_where_certainty_was_not_worked_out() -> None:
 @pytest.mark.parametrize(
     ("best", "loss", "start", "end"),
     [
-        (0.8, 0.3, "It is the cheapest that keeps the limits with 80 %", "included."),
+        (0.8, 0.3, "It is the cheapest that keeps the limits, or within 1 % of it, with 80 %", "80 %."),
         (0.79, 0.02, "A near tie: it is the cheapest that keeps the limits with 79 %", "2 % on average."),
         (0.79, 0.021, "In doubt: it is the cheapest", "measure-next says what to measure."),
         (0.79, None, "In doubt: it is the cheapest that keeps the limits with 79 % only.", "only."),
@@ -86,7 +86,7 @@ def test_a_rival_is_named_where_it_may_be_the_best() -> None:
     assert " int8 on 1× A6000 may be it with 35 %." in lines(sure(best=0.6, loss=0.05, rival=rival))[1]
     assert "int8" not in lines(sure(rival=rival))[1]  # the choice is sure, and the rival unlikely
     even = replace(rival, probability=0.62)
-    assert lines(sure(rival=even))[1].endswith("included, and so is int8 on 1× A6000 with 62 %.")
+    assert lines(sure(rival=even))[1].endswith("; int8 on 1× A6000 is too, with 62 %.")
 
 
 def test_fewer_replicas_have_a_line_of_their_own() -> None:
@@ -106,7 +106,7 @@ def test_best_is_said_in_the_objectives_word(objective: str, word: str) -> None:
         three(objective),  # type: ignore[arg-type]
         Decision(sure=sure(limits=()), crossover=None, prices=()),
     )
-    assert made[-1].startswith(f"It is the {word} with")
+    assert made[-1].startswith(f"It is the {word}, or within 1 % of it, with")
 
 
 @pytest.mark.parametrize(
