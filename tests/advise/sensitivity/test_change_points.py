@@ -40,7 +40,7 @@ def answered(name: str) -> tuple[Recommendation, tuple[Flip, ...]]:
         "chat": (override(chat, rate=8.0, min_recovery=0.97), {}),
         "busy": (override(chat, rate=12.0, min_recovery=0.97), {}),
         "goodput": (override(chat, slo=["none"], goodput="ttft:300 tpot:30", min_share=0.8), {}),
-        "tight goodput": (override(chat, slo=["none"], goodput="ttft:200 tpot:30", min_share=0.8), {}),
+        "tight goodput": (override(chat, slo=["none"], goodput="ttft:140 tpot:30", min_share=0.8), {}),
         "engine": (chat, {"engine": engine}),
         "budget": (chat, {"objective": "latency", "max_usd_per_hour": 12.0}),
         "batch": (load_workload("batch"), {}),
