@@ -20,7 +20,7 @@ import numpy as np
 
 from advisor.cost.predict.predictor import Predictor
 from advisor.cost.serving.load_table import LoadTable, load_table
-from advisor.cost.serving.replica_stats import replica_stats
+from advisor.cost.serving.mean_latencies import replica_stats
 from advisor.cost.simulation.percentile_ratios import simulated_engine
 from advisor.cost.simulation.simulate import simulate
 from advisor.errors import UnsupportedError

@@ -71,7 +71,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cost/uncertainty": {"cost/array_table", "cost/normal_quantiles", "cost/step", *SPEC},
     "cost/fit_file": {"cost/array_table", "cost/fitting", "cost/step", "cost/uncertainty", "record", *SPEC},
     "cost/fit_report": set(),
-    "cost/calibrated_gpu": {"cost/array_table", "cost/fit_file", "cost/step", "record", *SPEC},
+    "cost/gpu_from_timed_kernels": {"cost/array_table", "cost/fit_file", "cost/step", "record", *SPEC},
     "cost/predict": {
         *("cost/array_table", "cost/estimate_with_interval", "cost/fit_file", "cost/fitting", "cost/serving"),
         *("cost/simulation", "cost/step", "cost/uncertainty", *SPEC),

@@ -47,7 +47,7 @@ def predictor_with(
     the ceilings of GPUs on which nothing of one's own was served yet. Raises InputError for a folder that is
     not there.
     """
-    from advisor.cost.calibrated_gpu import with_ceilings
+    from advisor.cost.gpu_from_timed_kernels import with_ceilings
     from advisor.cost.predict.cached_predictor import CachedPredictor
     from advisor.cost.predict.predictor import Predictor
 

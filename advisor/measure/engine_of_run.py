@@ -10,7 +10,7 @@ from advisor.measure.steps.running_server import RunningServer
 from advisor.measure.steps.what_to_measure import Plan
 from advisor.spec.engines.engine import Engine
 from advisor.spec.engines.serve_options import engine_options, option_words
-from advisor.spec.engines.stated_settings import stated_settings
+from advisor.spec.engines.settings_from_conditions import stated_settings
 from advisor.spec.workloads.workload import Workload
 
 _OF_THE_RUN = {"prefix_caching", "kv_cache_dtype"}

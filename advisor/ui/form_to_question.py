@@ -25,8 +25,8 @@ from advisor.spec.reading.comma_lists import split
 from advisor.spec.reading.given_value import Given
 from advisor.spec.workloads.load_kind import SPELLING, ArrivalKind
 from advisor.spec.workloads.profile_flags import override
+from advisor.spec.workloads.read_limits import parse_slos
 from advisor.spec.workloads.read_profile import known_workloads, load_workload
-from advisor.spec.workloads.slo import parse_slos
 from advisor.spec.workloads.workload import Workload
 from advisor.ui.fields import field_of_words, fields
 from advisor.ui.fields_from_signatures import further, stated_engine

@@ -15,8 +15,8 @@ from advisor.report.documents.prediction_document import prediction_document
 from advisor.report.documents.recommendation_document import recommendation_document
 from advisor.report.terminal.print_answer import TABLE_ROWS
 from advisor.report.terminal.ranking_tables import shown_rows
+from advisor.spec.workloads.read_limits import parse_slo
 from advisor.spec.workloads.read_profile import load_workload, parse_workload
-from advisor.spec.workloads.slo import parse_slo
 from advisor.spec.workloads.workload import Arrival, Workload
 from tests.advise.builders import BUSY_TALKS
 

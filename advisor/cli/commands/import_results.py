@@ -175,8 +175,8 @@ def _with_settings(imported: Imported, engine_args: str | None) -> Imported:
         return imported
     from dataclasses import replace
 
+    from advisor.spec.engines.settings_from_conditions import stated_settings, written_settings
     from advisor.spec.engines.speculative import speculates
-    from advisor.spec.engines.stated_settings import stated_settings, written_settings
 
     if speculates(engine_args):
         raise InputError(

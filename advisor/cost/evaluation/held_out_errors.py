@@ -21,7 +21,7 @@ from advisor.cost.fitting.measured_deployments import DeploymentKey, shape_key
 from advisor.cost.fitting.observations import Observations
 from advisor.cost.fitting.row_noise import load_class_of
 from advisor.cost.fitting.row_statistic import quantity
-from advisor.cost.serving.replica_stats import replica_stats
+from advisor.cost.serving.mean_latencies import replica_stats
 from advisor.cost.serving.serving_stats import near_capacity as is_near_capacity
 from advisor.cost.step.step_time import step_costs
 from advisor.cost.uncertainty.error_class import (

@@ -14,8 +14,8 @@ from advisor.cost.fitting.row_noise import harness
 from advisor.cost.fitting.run_conditions import benchmark_run, requests_per_client, row_engine
 from advisor.cost.serving.engine_table import RULES
 from advisor.cost.serving.load_table import LoadTable
+from advisor.cost.serving.mean_latencies import replica_stats
 from advisor.cost.serving.percentiles_and_goodput import Queue
-from advisor.cost.serving.replica_stats import replica_stats
 from advisor.cost.step.deployment_work import DeploymentArrays, deployment_arrays
 from advisor.cost.step.memory import memory
 from advisor.cost.step.step_time import StepCosts

@@ -11,7 +11,7 @@ from advisor.record.measurement import OWN_ORIGINS, SpeedMeasurement
 from advisor.record.sources import Sources
 from advisor.spec.benchmark_run import BenchmarkRun
 from advisor.spec.engines.engine import Engine, parse_engine
-from advisor.spec.engines.stated_settings import stated_settings
+from advisor.spec.engines.settings_from_conditions import stated_settings
 
 _OLDEST = "0.6.0"
 """Where neither the row nor measurements/sources.yaml states a version."""

@@ -14,7 +14,7 @@ from advisor.cost.predict.deployment_table import DeploymentTable
 from advisor.cost.predict.gaussian_process import Carried, Process
 from advisor.cost.predict.load_point_correlation import Points, asked_points, points_of, same_cell
 from advisor.cost.serving.load_table import LoadTable
-from advisor.cost.serving.replica_stats import replica_stats
+from advisor.cost.serving.mean_latencies import replica_stats
 from advisor.spec.benchmark_run import REQUESTS_PER_CLIENT
 from advisor.units import MS_PER_S
 

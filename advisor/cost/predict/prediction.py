@@ -16,7 +16,7 @@ from advisor.cost.predict.nearest_measurements import EvidenceIndex
 from advisor.cost.predict.own_measurements import OtherEngine
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.serving.load_table import LoadTable
-from advisor.cost.serving.replica_stats import typical_steps
+from advisor.cost.serving.mean_latencies import typical_steps
 from advisor.cost.step.bottleneck import Bottleneck, bottleneck, times_ms
 from advisor.cost.step.kernel_breakdown import KernelShare, kernel_shares
 from advisor.spec.deployment import Deployment

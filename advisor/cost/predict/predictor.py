@@ -32,8 +32,8 @@ from advisor.cost.predict.prediction import Prediction, predictions_of
 from advisor.cost.predict.prediction_table import PredictionTable, Range
 from advisor.cost.predict.simulated_conversations import Runs, drawn_ratios, turn_figures, widened, with_runs
 from advisor.cost.serving.load_table import LoadTable, load_table, loads_of
+from advisor.cost.serving.mean_latencies import replica_stats
 from advisor.cost.serving.percentiles_and_goodput import Queue
-from advisor.cost.serving.replica_stats import replica_stats
 from advisor.cost.serving.serving_stats import ServingStats
 from advisor.cost.uncertainty.conformal import Z90
 from advisor.shipped_files import shipped

@@ -11,7 +11,7 @@ from typing import Any
 
 from advisor.errors import InputError, QuantAdviseError, ToolFailedError, UnsupportedError
 from advisor.measure.tools import http
-from advisor.spec.engines.stated_settings import written_settings
+from advisor.spec.engines.settings_from_conditions import written_settings
 from advisor.spec.models.catalog import find_model
 
 OTHER_ENGINES = {"sglang:": "SGLang", "tgi_": "TGI", "trtllm_": "TensorRT-LLM"}

@@ -13,7 +13,7 @@ from advisor.spec.models.architectures import (
     gated_attention,
     gemma3n,
     grouped_query,
-    latent_attention,
+    latent_attention_beyond_deepseek,
     llama4_gemma4_mimo_nemotron_nas,
     looped_layers,
     mistral_params,
@@ -29,14 +29,14 @@ from advisor.spec.models.hybrids import HYBRIDS
 from advisor.spec.models.model import LayerGroup, ModelSpec
 from advisor.spec.models.model_type_traits import TRAITS
 from advisor.spec.models.native_format import native_format
-from advisor.spec.models.native_packaging import kind_of_config
+from advisor.spec.models.packaging_from_config import kind_of_config
 
 OWN_LAYERS = {
     **deepseek_v2_v3.READERS,
     **llama4_gemma4_mimo_nemotron_nas.READERS,
     **HYBRIDS,
     **deepseek_v4.READERS,
-    **latent_attention.READERS,
+    **latent_attention_beyond_deepseek.READERS,
     **grouped_query.READERS,
     **falcon_h1_olmo_hybrid_lfm2_moe.READERS,
     **recurrence_with_latent.READERS,

@@ -19,6 +19,7 @@ from advisor.spec.workloads.profile_keys import (
     read_lengths,
     read_rate,
 )
+from advisor.spec.workloads.read_limits import parse_goodput, parse_slos
 from advisor.spec.workloads.read_profile import (
     MAXIMUM,
     build,
@@ -27,7 +28,6 @@ from advisor.spec.workloads.read_profile import (
     values_of,
     values_over,
 )
-from advisor.spec.workloads.slo import parse_goodput, parse_slos
 from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Lengths, Quality, Workload
 
 TokenCount = int | float | str | Lengths

@@ -20,7 +20,7 @@ from advisor.spec.workloads.conversations.profile_keys import (
     write_think_time,
     write_turns,
 )
-from advisor.spec.workloads.slo import read_goodput, read_limits, write_goodput, write_limits
+from advisor.spec.workloads.read_limits import read_goodput, read_limits, write_goodput, write_limits
 from advisor.spec.workloads.workload import (
     MAX_CONCURRENCY,
     MAX_CONFIDENCE,

@@ -18,7 +18,7 @@ from advisor.spec.workloads.conversations.conversation import MAX_SYSTEM_TOKENS
 from advisor.spec.workloads.conversations.profile_keys import THINK_KEYS, TURNS_KEYS
 from advisor.spec.workloads.conversations.turn_distributions import MAX_THINK_S, MAX_TURNS
 from advisor.spec.workloads.profile_keys import LENGTH_KEYS, READERS
-from advisor.spec.workloads.slo import GOODPUT_NAMES, LIMIT_KEY_PATTERN, LIMIT_KEYS
+from advisor.spec.workloads.read_limits import GOODPUT_NAMES, LIMIT_KEY_PATTERN, LIMIT_KEYS
 from advisor.spec.workloads.workload import (
     MAX_CONCURRENCY,
     MAX_CONFIDENCE,

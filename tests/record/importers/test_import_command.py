@@ -133,7 +133,7 @@ def test_wrong_flags(tmp_path: Path, flags: tuple[str, ...], message: str) -> No
 
 
 def test_settings_of_the_server_are_kept_with_the_rows(tmp_path: Path) -> None:
-    from advisor.spec.engines.stated_settings import stated_settings
+    from advisor.spec.engines.settings_from_conditions import stated_settings
 
     out = tmp_path / "measurements.csv"
     words = "--max-num-seqs 64 --enforce-eager --no-async-scheduling"

@@ -6,7 +6,7 @@ import pytest
 
 from advisor.errors import InputError
 from advisor.spec.engines.engine import SETTINGS, Engine
-from advisor.spec.engines.stated_settings import stated_settings, written_settings
+from advisor.spec.engines.settings_from_conditions import stated_settings, written_settings
 from advisor.spec.workloads.read_profile import parse_workload, to_yaml
 from advisor.spec.workloads.workload import Workload
 from advisor.spec.workloads.workload_words import describe

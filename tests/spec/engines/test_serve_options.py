@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from advisor.spec.engines.engine import Engine
 from advisor.spec.engines.serve_options import engine_options, option_words
-from advisor.spec.engines.stated_settings import stated_settings
+from advisor.spec.engines.settings_from_conditions import stated_settings
 
 SWITCH = st.none() | st.booleans()
 

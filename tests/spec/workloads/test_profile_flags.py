@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from advisor.errors import InputError, QuantAdviseError
 from advisor.spec.workloads.profile_flags import override, workload_from_flags
+from advisor.spec.workloads.read_limits import parse_goodput, parse_slo, parse_slos
 from advisor.spec.workloads.read_profile import load_workload
-from advisor.spec.workloads.slo import parse_goodput, parse_slo, parse_slos
 from advisor.spec.workloads.workload import Arrival, Goodput, LatencyLimit, Lengths, Quality
 from tests.spec.build_workloads import workloads
 

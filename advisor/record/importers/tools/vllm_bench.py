@@ -23,7 +23,7 @@ from advisor.record.importers.stated_facts import (
 )
 from advisor.record.importers.tools import shared_by_flat_formats
 from advisor.spec.engines.kernel_choice import KvFormat
-from advisor.spec.engines.stated_settings import written_settings
+from advisor.spec.engines.settings_from_conditions import written_settings
 from advisor.spec.formats.catalog import find_kv_format
 
 TOOL = "vllm bench serve"

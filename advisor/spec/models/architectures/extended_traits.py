@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from advisor.spec.models.architectures.latent_attention import longcat
+from advisor.spec.models.architectures.latent_attention_beyond_deepseek import longcat
 from advisor.spec.models.attention_and_mlp import Body, hidden_size, read_transformer
 from advisor.spec.models.config_values import ConfigValues
 from advisor.spec.models.layers import moe_ffn

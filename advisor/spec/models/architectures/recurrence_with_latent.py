@@ -9,7 +9,7 @@ import dataclasses
 
 from advisor.spec.models.architectures.deepseek_v2_v3 import indexers, latent_mixer, shared_and_routed
 from advisor.spec.models.architectures.grouped_query import ling_experts
-from advisor.spec.models.architectures.latent_attention import delta_attention
+from advisor.spec.models.architectures.latent_attention_beyond_deepseek import delta_attention
 from advisor.spec.models.attention_and_mlp import (
     Body,
     head_count,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from advisor.advise.fit_with_own_records import predictor_with
-from advisor.cost.calibrated_gpu import shares, with_ceilings
+from advisor.cost.gpu_from_timed_kernels import shares, with_ceilings
 from advisor.cost.predict.predictor import Predictor
 from advisor.record import store
 from advisor.record.kernel_timing import KernelTiming

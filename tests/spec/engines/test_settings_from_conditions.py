@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.spec.engines.engine import Engine
-from advisor.spec.engines.stated_settings import stated_settings, written_settings
+from advisor.spec.engines.settings_from_conditions import stated_settings, written_settings
 
 
 @pytest.mark.parametrize(
