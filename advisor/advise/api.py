@@ -15,7 +15,7 @@ from advisor.advise.choose.judged_rows import TableRows
 from advisor.advise.choose.recommendation import Recommendation, choose
 from advisor.advise.choose.recorded_failures import Border
 from advisor.advise.formats_to_search import accuracy_as_named, formats_for, recipe_named
-from advisor.advise.notes_on_question import engine_notes, model_notes, recipe_notes
+from advisor.advise.notes_on_question import question_notes
 from advisor.advise.price_source import live_prices, price_source
 from advisor.advise.refuse_unstartable import check_splits, check_starts
 from advisor.cost.quality.checkpoint_of_recipe import made_by
@@ -163,14 +163,7 @@ def choice_of(
         max_usd_per_hour=max_usd_per_hour,
         every_gpu=known_gpus(),
         every_format=known_formats(),
-        notes=(
-            *model_notes(chosen_model),
-            *engine_notes(runs_on),
-            *recipe_notes(chosen_model, space.formats, space.recipe),
-            *notes,
-            *split_notes,
-            *(() if live is None else live.notes()),
-        ),
+        notes=(*question_notes(space), *notes, *split_notes, *(() if live is None else live.notes())),
         border=border or Border(),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from advisor.advise.choose.candidate_deployments import Space
 from advisor.cost.quality.algorithm_and_maker import Recipe
 from advisor.cost.quality.checkpoint_of_recipe import is_known_by
 from advisor.spec.deployment import Deployment
@@ -13,13 +14,19 @@ from advisor.spec.engines.start_table import known_releases
 from advisor.spec.formats.format import QuantFormat
 from advisor.spec.models.model import ModelSpec
 
-LEAST_ENCODER = 10_000_000
-"""Weights beside the language model from which they are an encoder's: norms have thousands."""
+
+def question_notes(space: Space) -> tuple[str, ...]:
+    """All that is to be said of what may be chosen from."""
+    return (
+        *model_notes(space.model),
+        *engine_notes(space.engine),
+        *recipe_notes(space.model, space.formats, space.recipe),
+    )
 
 
 def model_notes(model: ModelSpec) -> tuple[str, ...]:
     """Encoders whose time does not count, or the shape that stands for a size."""
-    if model.other_params >= LEAST_ENCODER:
+    if model.has_encoder:
         return (
             f"{model.name} takes images or sound, too: their tokens count as far as --image-tokens gives "
             "them, the time of the encoder does not",

@@ -53,7 +53,7 @@ def order(table: JudgedTable, load: int, at: Ints) -> Ints:
     goes on whose next deployment has the better objective, so that no bill comes first for a deployment that
     is not its first.
     What has no objective, for want of a price, comes last: the fewest GPUs first, of as many the smaller kind
-    (memory × bandwidth, which prices follow), then the fastest. But as many GPUs of one kind cost the same
+    (`GpuSpec.size`), then the fastest. But as many GPUs of one kind cost the same
     whatever their price is, so that they change places as if it were known. The order does not depend on the
     order of `at`.
     """
@@ -299,8 +299,7 @@ def _by_objective(table: JudgedTable, load: int, i: int, objective: float) -> tu
     usd = float(table.usd_per_million.value[load, i])
     if isinf(objective):
         e2e = _under(table, load, table.answers.latency_ms["e2e", "mean"])[i]
-        size = float(d.gpu.memory_bytes) * d.gpu.memory_bytes_per_s
-        return (objective, d.tensor_parallel * count, size, float(e2e), d.key)
+        return (objective, d.tensor_parallel * count, d.gpu.size, float(e2e), d.key)
     name = (d.tensor_parallel * count, d.kv_format == "fp8", d.key_with(count))
     return (objective, usd, name)
 

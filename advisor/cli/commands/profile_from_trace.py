@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from advisor.spec.workloads.workload import Arrival
 
 
+Joined = Annotated[
+    bool,
+    typer.Option(help="Join requests that continue one another into conversations, or take each by itself."),
+]
+
+
 def from_trace(
     file: Annotated[
         Path,
@@ -43,12 +49,7 @@ def from_trace(
     concurrency: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Requests in flight, in place of the log's.")
     ] = None,
-    conversations: Annotated[
-        bool,
-        typer.Option(
-            help="Join requests that continue one another into conversations, or take each by itself."
-        ),
-    ] = True,
+    conversations: Joined = True,
 ) -> None:
     """Lengths, arrivals, conversations and prefix sharing of a request log as a profile.
 

@@ -30,9 +30,8 @@ from advisor.spec.deployment import Deployment
 from advisor.spec.engines.engine import Engine, EngineDefaults, Generation, defaults
 from advisor.spec.formats.format import Execution, QuantFormat
 from advisor.spec.models.model import ModelSpec
-from advisor.units import BITS_PER_BYTE
+from advisor.units import BITS_PER_BYTE, BYTES_16BIT
 
-BYTES_16BIT = 2
 TILE = 128
 """Rows and columns of a large GEMM's output tile (CUTLASS and cuBLAS on tensor cores since Ampere)."""
 USUAL_SMS = 108

@@ -12,7 +12,6 @@ from advisor.spec.formats.format import QuantFormat
 from advisor.spec.models.model import ModelSpec
 from advisor.units import GIB
 
-BYTES_16BIT = 2
 SORTED_LOGITS_BYTES = 38.4
 """Per sequence and vocabulary entry: logits at 16 and 32 bits, their sorted copy with 64-bit indices, softmax
 and cumulative sum. Eight peaks that logs print, of vocabularies of 100,352 to 201,088 and of 256 and 1,024
@@ -21,8 +20,6 @@ LOGITS_BYTES = 17.0
 """The same where sampling works in place: logits at 16 and 32 bits, probabilities, random numbers."""
 TOWER_BYTES = 1.5 * GIB
 """A vision tower's peak on images of the largest size, which the profiling run feeds it."""
-TOWER_PARAMS = 10_000_000
-"""Parameters beside the layers from which on a model has a tower: the others' are one norm."""
 MXFP4_ROW = 256
 """Multiple to which the hidden size of MXFP4 experts is padded (vLLM's quantization/mxfp4.py)."""
 RESIDUALS, EXCHANGED = 3, 2
@@ -57,7 +54,7 @@ def row_padding(model: ModelSpec, format: str) -> float:
 
 def tower_bytes(model: ModelSpec) -> float:
     """The peak of a model's vision or audio tower; 0 without one."""
-    return TOWER_BYTES if model.other_params > TOWER_PARAMS else 0.0
+    return TOWER_BYTES if model.has_encoder else 0.0
 
 
 def weight_error(model: ModelSpec, fmt: QuantFormat) -> float:

@@ -13,8 +13,7 @@ import numpy as np
 from advisor.cost.array_table import ArrayTable, Floats
 from advisor.cost.step.deployment_work import DeploymentArrays
 from advisor.cost.step.layer_sums import MAX_KV_GROUPS
-from advisor.cost.step.layer_width import BYTES_16BIT
-from advisor.units import GIB, MIB
+from advisor.units import BYTES_16BIT, GIB, MIB
 
 BLOCK_TOKENS = 16
 """Tokens of one KV block (vLLM's `block_size` on GPUs)."""

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from advisor.spec.formats.format import QuantFormat
 from advisor.spec.hardware.gpu import GpuSpec
 from advisor.spec.models.model import ModelSpec
-from advisor.units import BITS_PER_BYTE, MS_PER_S
+from advisor.units import BITS_PER_BYTE, BYTES_16BIT, MS_PER_S
 
-_BYTES_16BIT = 2.0
 _FLOP_PER_WEIGHT = 2.0
 
 
@@ -59,11 +58,11 @@ def bounds(model: ModelSpec, fmt: QuantFormat, gpu: GpuSpec, num_gpus: int) -> B
     execution = fmt.execution(gpu)
     flop_per_s = None if execution is None else gpu.flop_per_s(execution.compute)
     return Bounds(
-        decode_step_ms=MS_PER_S * (active * bytes_per_weight + head * _BYTES_16BIT) / bytes_per_s,
+        decode_step_ms=MS_PER_S * (active * bytes_per_weight + head * BYTES_16BIT) / bytes_per_s,
         prefill_ms_per_token=(
             0.0 if flop_per_s is None else MS_PER_S * _FLOP_PER_WEIGHT * active / (num_gpus * flop_per_s)
         ),
-        weight_bytes=model.linear_params * bytes_per_weight + model.kept_params * _BYTES_16BIT,
+        weight_bytes=model.linear_params * bytes_per_weight + model.kept_params * BYTES_16BIT,
         memory_bytes=float(num_gpus * gpu.memory_bytes),
         kv_bytes_per_s=bytes_per_s,
     )

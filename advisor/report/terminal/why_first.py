@@ -118,8 +118,7 @@ def _larger(first: Assessment, other: Assessment) -> str:
     mine, more = first.deployment, other.deployment
     if more.num_gpus > mine.num_gpus:
         return f"takes {more.num_gpus:,} GPUs instead of {mine.num_gpus:,}"
-    sizes = [d.gpu.memory_bytes * d.gpu.memory_bytes_per_s for d in (mine, more)]
-    return "takes a larger kind of GPU" if sizes[1] > sizes[0] else ""
+    return "takes a larger kind of GPU" if more.gpu.size > mine.gpu.size else ""
 
 
 def _other_bill(first: Assessment, other: Assessment, excess: float, workload: Workload) -> str:

@@ -130,6 +130,11 @@ class GpuSpec:
         return self.memory_bandwidth_gb_s * GB
 
     @property
+    def size(self) -> float:
+        """How large a kind of GPU it is, as prices follow it: memory × bandwidth, bytes² per second."""
+        return float(self.memory_bytes) * self.memory_bytes_per_s
+
+    @property
     def link_bytes_per_s(self) -> float:
         return self.interconnect.gb_s_per_direction * GB
 

@@ -7,9 +7,7 @@ narrows (projections), `other` what it leaves at 16 bits (biases, norms, convolu
 from __future__ import annotations
 
 from advisor.spec.models.model import Attention, Ffn
-
-BYTES_16BIT = 2
-BYTES_32BIT = 4
+from advisor.units import BYTES_16BIT, BYTES_32BIT
 
 
 def grouped_attention(

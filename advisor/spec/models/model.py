@@ -12,6 +12,9 @@ AttentionKind = Literal["full", "sliding", "mla", "linear"]
 """How a layer mixes tokens. `linear` covers Mamba, gated delta nets and lightning attention:
 a state of fixed size per sequence in place of a KV cache."""
 
+LEAST_ENCODER = 10_000_000
+"""Weights beside the language model from which they are an encoder's: norms have thousands."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attention:
@@ -197,6 +200,11 @@ class ModelSpec:
     @property
     def is_moe(self) -> bool:
         return any(g.ffn.experts for g in self.stored)
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether a vision or audio tower stands beside the language model."""
+        return self.other_params >= LEAST_ENCODER
 
     @property
     def absorbed_params(self) -> int:

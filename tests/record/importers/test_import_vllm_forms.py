@@ -304,7 +304,7 @@ HUB = "/root/.cache/huggingface/hub/models--meta-llama--Llama-3.1-8B-Instruct/sn
     [
         ("/models/Qwen3-8B/", "Qwen3-8B"),
         ("~/models/Qwen3-8B-FP8", "Qwen3-8B-FP8"),
-        ("/home/models/openai--gpt-oss-120b", "gpt-oss-120b"),
+        ("/models/openai--gpt-oss-120b", "gpt-oss-120b"),
         (HUB, "Llama-3.1-8B-Instruct"),
         ("Qwen/Qwen3-8B", "Qwen/Qwen3-8B"),
         ("/models/default", None),

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from advisor.spec.models.attention_and_mlp import Body, active_experts, head_count, hidden_size, layer_count
 from advisor.spec.models.config_values import ConfigValues
-from advisor.spec.models.layers import BYTES_16BIT, BYTES_32BIT, moe_ffn
+from advisor.spec.models.layers import moe_ffn
 from advisor.spec.models.model import Attention
+from advisor.units import BYTES_16BIT, BYTES_32BIT
 
 _SPARSE, _HEAVY, _LOCAL = 4, 128, 0
 _KINDS = {

@@ -17,8 +17,9 @@ from advisor.spec.models.attention_and_mlp import (
     layer_count,
 )
 from advisor.spec.models.config_values import ConfigValues
-from advisor.spec.models.layers import BYTES_16BIT, dense_ffn, grouped_attention, moe_ffn
+from advisor.spec.models.layers import dense_ffn, grouped_attention, moe_ffn
 from advisor.spec.models.model import Attention, Ffn
+from advisor.units import BYTES_16BIT
 
 
 def _named(c: ConfigValues, key: str, layers: int, default: tuple[str, ...]) -> tuple[str, ...]:

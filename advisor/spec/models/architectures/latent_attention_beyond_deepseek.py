@@ -15,8 +15,9 @@ from advisor.spec.models.attention_and_mlp import (
     layer_count,
 )
 from advisor.spec.models.config_values import ConfigValues
-from advisor.spec.models.layers import BYTES_16BIT, BYTES_32BIT, dense_ffn, moe_ffn
+from advisor.spec.models.layers import dense_ffn, moe_ffn
 from advisor.spec.models.model import Attention
+from advisor.units import BYTES_16BIT, BYTES_32BIT
 
 
 def _dense(c: ConfigValues, max_context: int) -> Body:

@@ -21,8 +21,9 @@ from advisor.spec.models.attention_and_mlp import (
 )
 from advisor.spec.models.config_values import ConfigValues
 from advisor.spec.models.hybrids import state_bytes
-from advisor.spec.models.layers import BYTES_32BIT, dense_ffn
+from advisor.spec.models.layers import dense_ffn
 from advisor.spec.models.model import Attention
+from advisor.units import BYTES_32BIT
 
 
 def _full_layers(c: ConfigValues) -> tuple[bool, ...]:
